@@ -1,0 +1,75 @@
+//! What is written down about a change: who did what, when, to what, from where. Never a value.
+//!
+//! The entries are made by whoever performs the change and stored in the same transaction as the
+//! change itself.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// One line of the audit log.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What was done.
+    pub action: Action,
+    /// What it was done to: an endpoint id, or `scope#slot` of a secret.
+    pub subject: String,
+    /// A few words more, such as the version of a secret.
+    pub detail: String,
+}
+
+/// Somebody who changes things.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Actor {
+    /// The account, e.g. the user of the operating system.
+    pub name: String,
+    /// Through what and from where, e.g. `cli@host`.
+    pub origin: String,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.origin)
+    }
+}
+
+/// What can be done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// An endpoint was created.
+    EndpointCreated,
+    /// An endpoint was deleted.
+    EndpointDeleted,
+    /// An endpoint was changed.
+    EndpointUpdated,
+    /// A secret was generated for the first time.
+    SecretCreated,
+    /// A secret was shown, or used to sign by hand.
+    SecretRevealed,
+    /// A secret was replaced by a generated one.
+    SecretRotated,
+    /// A secret was replaced by a given one.
+    SecretSet,
+}
+
+impl Action {
+    /// The word in the store and in output.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::EndpointCreated => "endpoint_created",
+            Self::EndpointDeleted => "endpoint_deleted",
+            Self::EndpointUpdated => "endpoint_updated",
+            Self::SecretCreated => "secret_created",
+            Self::SecretRevealed => "secret_revealed",
+            Self::SecretRotated => "secret_rotated",
+            Self::SecretSet => "secret_set",
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What a delivery's head claims: read before the body, proven by nothing yet.
+
+use std::borrow::Cow;
+
+use sha2::{Digest, Sha256};
+
+use super::candidates::{Signatures, Tokens};
+use super::source::Reading;
+use super::{Head, ProofError, Scheme, Source};
+
+/// The unproven claim of a head.
+///
+/// A head without a usable proof gives an error here, before a key is fetched or a byte of the body
+/// is read.
+pub struct Claim {
+    pub(super) offer: Offer,
+}
+
+impl Claim {
+    /// Reads the claim that `scheme` looks for.
+    pub fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
+        let offer = match scheme.algorithm.digest_len() {
+            Some(width) => Offer::Signatures(Signatures::read(&scheme.signatures, width, head)?),
+            None => Offer::tokens(&Tokens::read(&scheme.signatures, head)?),
+        };
+        Ok(Self { offer })
+    }
+
+    /// The text at `source`, if it is there once and fit to be passed on in a header.
+    ///
+    /// Ids and event names that providers send beside the signature are read with this. Nothing
+    /// proves them unless the scheme signs them.
+    pub fn hint<'a>(source: &Source, head: &Head<'a>) -> Option<Cow<'a, str>> {
+        let Reading::Value(value) = source.read(head) else {
+            return None;
+        };
+        let text = match value {
+            Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
+        };
+        let fit = !text.is_empty()
+            && text.len() <= MAX_HINT_LEN
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        fit.then_some(text)
+    }
+}
+
+/// What the head offers as proof.
+pub(super) enum Offer {
+    Signatures(Signatures),
+    Tokens {
+        /// The SHA-256 of each token: of equal length, so that comparing them tells nothing about
+        /// the length of the real one.
+        digests: Vec<[u8; 32]>,
+        sources: Vec<Source>,
+    },
+}
+
+impl Offer {
+    fn tokens(tokens: &Tokens<'_>) -> Self {
+        Self::Tokens {
+            digests: tokens
+                .found
+                .iter()
+                .map(|(_, token)| Sha256::digest(token).into())
+                .collect(),
+            sources: tokens
+                .found
+                .iter()
+                .map(|(rule, _)| rule.from.clone())
+                .collect(),
+        }
+    }
+}
+
+const MAX_HINT_LEN: usize = 256;

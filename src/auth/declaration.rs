@@ -1,0 +1,119 @@
+//! From a declaration (a preset's file, later an endpoint's own words) to a compiled scheme.
+//!
+//! Every mistake of a declaration is reported, each with its place in the text.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use toml_span::de_helpers::TableHelper;
+use toml_span::value::Value;
+use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span};
+
+use super::scheme::Tagged;
+use super::{Algorithm, Encoding, Scheme, SignatureRule, Source};
+
+impl<'de> Deserialize<'de> for Scheme {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let algorithm = table.required_s::<String>("algorithm").ok();
+        let signatures = table.required::<Vec<SignatureRule>>("signatures").ok();
+        let signed = table
+            .optional_s::<String>("signed")
+            .unwrap_or_else(|| toml_span::Spanned::new("{body}".to_owned()));
+        let id = table.optional_s::<String>("id");
+        let event = table.optional_s::<String>("event");
+
+        let algorithm = algorithm.and_then(|name| {
+            let found = Algorithm::from_name(&name.value);
+            if found.is_none() {
+                table
+                    .errors
+                    .push(unexpected(ALGORITHMS, name.value, name.span));
+            }
+            found
+        });
+        let signed = parsed(&mut table.errors, Some(signed));
+        let id = parsed(&mut table.errors, id);
+        let event = parsed(&mut table.errors, event);
+        table.finalize(None)?;
+
+        match (algorithm, signatures, signed) {
+            (Some(algorithm), Some(signatures), Some(signed)) if !signatures.is_empty() => {
+                Ok(Self {
+                    algorithm,
+                    signatures,
+                    signed,
+                    id,
+                    event,
+                })
+            }
+            _ => Err(custom("a scheme needs at least one signature", value.span).into()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SignatureRule {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let from = table.required_s::<String>("from").ok();
+        let separator = table.optional_s::<String>("separator");
+        let tag = table.optional::<String>("tag");
+        let encoding = table.optional_s::<String>("encoding");
+
+        let from = parsed::<Source>(&mut table.errors, from);
+        let tagged = match (separator, tag) {
+            (None, None) => None,
+            (Some(separator), Some(tag)) => {
+                let one = parsed::<char>(&mut table.errors, Some(separator));
+                one.map(|separator| Tagged {
+                    separator,
+                    tag: tag.into(),
+                })
+            }
+            _ => {
+                let error = custom("`separator` and `tag` come together", value.span);
+                table.errors.push(error);
+                None
+            }
+        };
+        let encoding = match encoding {
+            None => Encoding::default(),
+            Some(name) if name.value == "hex" => Encoding::Hex,
+            Some(name) => {
+                table
+                    .errors
+                    .push(unexpected(&["hex"], name.value, name.span));
+                Encoding::default()
+            }
+        };
+        table.finalize(None)?;
+        from.map(|from| Self {
+            from,
+            tagged,
+            encoding,
+        })
+        .ok_or_else(|| custom("a signature needs a source", value.span).into())
+    }
+}
+
+fn parsed<T>(errors: &mut Vec<Error>, text: Option<toml_span::Spanned<String>>) -> Option<T>
+where
+    T: FromStr<Err: Display>,
+{
+    let text = text?;
+    text.value
+        .parse()
+        .map_err(|error: T::Err| errors.push(custom(error.to_string(), text.span)))
+        .ok()
+}
+
+fn unexpected(expected: &'static [&'static str], value: String, span: Span) -> Error {
+    let value = Some(value);
+    (ErrorKind::UnexpectedValue { expected, value }, span).into()
+}
+
+fn custom(text: impl Into<std::borrow::Cow<'static, str>>, span: Span) -> Error {
+    (ErrorKind::Custom(text.into()), span).into()
+}
+
+const ALGORITHMS: &[&str] = &["hmac-sha1", "hmac-sha256", "token"];

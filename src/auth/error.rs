@@ -1,0 +1,49 @@
+//! Why a proof was refused. The words are part of the contract: they are what logs, metrics and the
+//! `Portcullis-Reason` header say.
+
+/// A proof that did not hold.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// A signature is there, but in no form that the scheme knows.
+    #[error("the signature has another form than the scheme expects")]
+    SignatureMalformed,
+
+    /// No signature was sent.
+    #[error("no signature was sent")]
+    SignatureMissing,
+
+    /// A signature of the right form that none of the keys makes.
+    #[error("the signature does not match")]
+    SignatureMismatch,
+
+    /// A token that is not the endpoint's.
+    #[error("the token does not match")]
+    TokenMismatch,
+
+    /// No token was sent.
+    #[error("no token was sent")]
+    TokenMissing,
+}
+
+impl ProofError {
+    /// Every value, in the order of the words.
+    pub const ALL: [Self; 5] = [
+        Self::SignatureMalformed,
+        Self::SignatureMissing,
+        Self::SignatureMismatch,
+        Self::TokenMismatch,
+        Self::TokenMissing,
+    ];
+
+    /// The word of the contract.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::SignatureMalformed => "signature_malformed",
+            Self::SignatureMissing => "signature_missing",
+            Self::SignatureMismatch => "signature_mismatch",
+            Self::TokenMismatch => "token_mismatch",
+            Self::TokenMissing => "token_missing",
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Keys, prepared: what a delivery needs is computed once, when the secret is loaded.
+
+use std::sync::Arc;
+
+use hmac::digest::KeyInit;
+use hmac::{Hmac, Mac};
+use jiff::Timestamp;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+use super::Algorithm;
+
+/// A key in the state in which it is used.
+///
+/// An HMAC key has its padded blocks hashed already; a token is kept as its SHA-256. The secret
+/// itself is not in here, cannot be printed, and what is in here is zeroed when it is dropped.
+pub struct Key(Prepared);
+
+impl Key {
+    /// Prepares `secret` for `algorithm`.
+    ///
+    /// An empty secret gives no key: it would prove nothing and must never admit.
+    pub fn prepare(algorithm: Algorithm, secret: &[u8]) -> Result<Self, EmptyKey> {
+        if secret.is_empty() {
+            return Err(EmptyKey);
+        }
+        Ok(Self(match algorithm {
+            Algorithm::HmacSha1 => Prepared::HmacSha1(Box::new(hmac_key(secret))),
+            Algorithm::HmacSha256 => Prepared::HmacSha256(Box::new(hmac_key(secret))),
+            Algorithm::Token => Prepared::Token(Zeroizing::new(Sha256::digest(secret).into())),
+        }))
+    }
+
+    /// Begins a MAC; `None` if this key makes none.
+    pub fn begin(&self) -> Option<Code> {
+        match &self.0 {
+            Prepared::HmacSha1(key) => Some(Code::HmacSha1((**key).clone())),
+            Prepared::HmacSha256(key) => Some(Code::HmacSha256((**key).clone())),
+            Prepared::Token(_) => None,
+        }
+    }
+
+    /// Whether all `digests` are the SHA-256 of this token, in a time that does not depend on
+    /// where they differ. False without any, and for a key that is no token.
+    pub(super) fn matches_tokens(&self, digests: &[[u8; 32]]) -> bool {
+        let Prepared::Token(expected) = &self.0 else {
+            return false;
+        };
+        let all = digests.iter().fold(Choice::from(1), |all, digest| {
+            all & digest.ct_eq(&**expected)
+        });
+        !digests.is_empty() && bool::from(all)
+    }
+}
+
+/// An empty secret.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("an empty secret proves nothing")]
+pub struct EmptyKey;
+
+enum Prepared {
+    HmacSha1(Box<Hmac<Sha1>>),
+    HmacSha256(Box<Hmac<Sha256>>),
+    Token(Zeroizing<[u8; 32]>),
+}
+
+/// A message authentication code in the making.
+pub enum Code {
+    #[doc(hidden)]
+    HmacSha1(Hmac<Sha1>),
+    #[doc(hidden)]
+    HmacSha256(Hmac<Sha256>),
+}
+
+impl Code {
+    /// Takes the next bytes of the message.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::HmacSha1(mac) => mac.update(bytes),
+            Self::HmacSha256(mac) => mac.update(bytes),
+        }
+    }
+
+    /// The code of everything that was taken.
+    ///
+    /// It is a valid signature: whoever asks for it either compares it with
+    /// [`matches_any`](Self::matches_any) or signs.
+    pub fn sign(self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(match self {
+            Self::HmacSha1(mac) => mac.finalize().into_bytes().to_vec(),
+            Self::HmacSha256(mac) => mac.finalize().into_bytes().to_vec(),
+        })
+    }
+
+    /// Whether one of `candidates` is the code. Every candidate is compared, in constant time.
+    pub(super) fn matches_any<'c>(self, candidates: impl Iterator<Item = &'c [u8]>) -> bool {
+        match self {
+            Self::HmacSha1(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
+            Self::HmacSha256(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
+        }
+    }
+}
+
+/// The keys that are valid at one time: the current one and, after a rotation with an overlap, the
+/// one before it.
+pub struct KeyRing {
+    /// The key that new deliveries are expected to use.
+    pub current: NumberedKey,
+    /// The key before it, and when it stops to count.
+    pub previous: Option<(NumberedKey, Timestamp)>,
+}
+
+impl KeyRing {
+    /// The previous key, if it still counts at `now`.
+    pub(super) fn previous_at(&self, now: Timestamp) -> Option<&NumberedKey> {
+        self.previous
+            .as_ref()
+            .filter(|(_, until)| now < *until)
+            .map(|(key, _)| key)
+    }
+}
+
+/// A key and the version of the secret that it was made from.
+pub struct NumberedKey {
+    /// The key. Shared, because a body in flight is judged by the keys that were valid at its head.
+    pub key: Arc<Key>,
+    /// The number of the version, from 1.
+    pub version: u32,
+}
+
+fn hmac_key<M: KeyInit>(secret: &[u8]) -> M {
+    // An HMAC key may have any length (RFC 2104 §2), so this cannot fail.
+    M::new_from_slice(secret).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
+}
+
+fn any_equal<'c>(code: &[u8], candidates: impl Iterator<Item = &'c [u8]>) -> bool {
+    candidates
+        .fold(Choice::from(0), |any, candidate| {
+            any | candidate.ct_eq(code)
+        })
+        .into()
+}

@@ -1,0 +1,42 @@
+//! Proof of who sent a delivery: bytes in, verdict out.
+//!
+//! This layer is pure. It reads no clock and no file, holds no socket, writes no log; what it needs
+//! to know about time arrives as an argument. A delivery passes through it in four steps:
+//!
+//! ```text
+//! Scheme   how a sender proves itself (data: a preset, or what an endpoint wrote down)
+//! Claim    what this delivery's head says: candidates for a signature or a token, still unproven
+//! Verification  claim + keys; takes the body as it arrives and gives one answer at its end
+//! Verified      the proof. Only a verification that succeeded can make one
+//! ```
+//!
+//! A scheme whose proof is a token is settled by the head alone: it never waits for a body.
+
+mod candidates;
+mod claim;
+mod declaration;
+mod encoding;
+mod error;
+mod head;
+mod key;
+mod mode;
+mod preset;
+mod scheme;
+mod signing;
+mod source;
+mod template;
+mod verification;
+mod verified;
+
+pub use self::claim::Claim;
+pub use self::encoding::Encoding;
+pub use self::error::ProofError;
+pub use self::head::Head;
+pub use self::key::{Code, EmptyKey, Key, KeyRing, NumberedKey};
+pub use self::mode::{Mode, UnknownMode};
+pub use self::preset::Preset;
+pub use self::scheme::{Algorithm, Scheme, SignatureRule, Tagged};
+pub use self::source::{Reading, Source, UnknownSource};
+pub use self::template::{Template, TemplateError};
+pub use self::verification::{Begun, Verification};
+pub use self::verified::{Generation, Verified};

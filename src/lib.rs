@@ -1,0 +1,27 @@
+//! Portcullis: the gate in front of a private backend.
+//!
+//! It terminates the public portal, receives webhook deliveries, proves who sent each one over its exact
+//! raw bytes, and only then opens a connection to the backend and passes the identical bytes on.
+//! Nothing that it has not admitted ever causes a packet to the backend.
+//!
+//! ```text
+//! socket → head (deadline) → route → endpoint → claim (unproven; refused here costs no body)
+//!        → keys (cache → key service) → body read once, hashed as it arrives → verified
+//!        → Admitted → headers → backend → outcome (one record: a log line and metrics)
+//! ```
+//!
+//! No step looks back, none decides twice. [`auth::Verified`] can be made only by the verification that
+//! succeeded, and what forwards a delivery needs a [`gate::Admitted`].
+//!
+//! Imports run one way, and a test (`tests/layers.rs`) keeps it so:
+//!
+//! ```text
+//! auth ← secrets ← directory ← gate ← telemetry ← proxy, admin ← app ← cli ← main
+//! ```
+//!
+//! `store` implements the traits of `secrets` and `directory`; only `cli` and `app` know `config`;
+//! `clock` and `audit` stand below everything.
+
+pub mod audit;
+pub mod auth;
+pub mod clock;
