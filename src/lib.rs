@@ -25,3 +25,4 @@
 pub mod audit;
 pub mod auth;
 pub mod clock;
+pub mod secrets;

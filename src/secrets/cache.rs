@@ -1,0 +1,199 @@
+//! Keys, ready for deliveries.
+//!
+//! A hot secret costs a delivery one look-up. A cold one is read and decrypted once, however many
+//! deliveries wait for it. What is cached is bounded in number, expires, and is zeroed when it goes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::future::Cache;
+
+use super::{
+    EncryptionContext, KeyService, KeyServiceError, SealedVersion, SecretRef, SecretStore,
+    StoreError,
+};
+use crate::auth::{Algorithm, Key, KeyRing, NumberedKey};
+use crate::clock::Clock;
+
+/// The keys that deliveries are judged by.
+pub struct KeyCache {
+    cache: Cache<KeyAddress, Entry>,
+    store: Arc<dyn SecretStore>,
+    service: Arc<dyn KeyService>,
+    clock: Arc<dyn Clock>,
+    stats: Arc<CacheStats>,
+}
+
+impl KeyCache {
+    /// An empty cache.
+    pub fn new(
+        settings: CacheSettings,
+        store: Arc<dyn SecretStore>,
+        service: Arc<dyn KeyService>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            cache: Cache::builder()
+                .max_capacity(settings.capacity)
+                .time_to_live(settings.time_to_live)
+                .build(),
+            store,
+            service,
+            clock,
+            stats: Arc::default(),
+        }
+    }
+
+    /// The keys of a secret, prepared for an algorithm.
+    pub async fn keys(&self, address: &KeyAddress) -> Result<Arc<KeyRing>, KeyError> {
+        let entry = if let Some(entry) = self.cache.get(address).await {
+            self.stats.hits.fetch_add(1, Ordering::Relaxed);
+            entry
+        } else {
+            self.stats.misses.fetch_add(1, Ordering::Relaxed);
+            self.cache
+                .try_get_with_by_ref(address, self.load(address))
+                .await
+                .map_err(|error: Arc<KeyError>| (*error).clone())?
+        };
+        match entry {
+            Entry::Bound(keys) => Ok(keys),
+            Entry::Unbound => Err(KeyError::Unbound),
+        }
+    }
+
+    /// Forgets what is known about `secret`: the next delivery reads it anew.
+    pub async fn forget(&self, secret: &SecretRef) {
+        for algorithm in Algorithm::ALL {
+            let address = KeyAddress {
+                secret: secret.clone(),
+                algorithm,
+            };
+            self.cache.invalidate(&address).await;
+        }
+    }
+
+    /// Forgets everything.
+    pub fn forget_all(&self) {
+        self.cache.invalidate_all();
+    }
+
+    /// What the cache counted.
+    pub fn stats(&self) -> &Arc<CacheStats> {
+        &self.stats
+    }
+
+    async fn load(&self, address: &KeyAddress) -> Result<Entry, KeyError> {
+        let versions = self.store.versions(&address.secret).await?;
+        let Some(current) = versions.iter().find(|version| version.ends_at.is_none()) else {
+            return Ok(Entry::Unbound);
+        };
+        let now = self.clock.now();
+        // Versions come newest first, so this is the youngest that still counts.
+        let previous = versions.iter().find_map(|version| match version.ends_at {
+            Some(until) if now < until => Some((version, until)),
+            _ => None,
+        });
+        let current = self.decrypt(address, current).await?;
+        let previous = match previous {
+            Some((version, until)) => Some((self.decrypt(address, version).await?, until)),
+            None => None,
+        };
+        Ok(Entry::Bound(Arc::new(KeyRing { current, previous })))
+    }
+
+    async fn decrypt(
+        &self,
+        address: &KeyAddress,
+        version: &SealedVersion,
+    ) -> Result<NumberedKey, KeyError> {
+        let context = EncryptionContext::new(&address.secret, version.version);
+        self.stats.service_calls.fetch_add(1, Ordering::Relaxed);
+        let secret = self
+            .service
+            .decrypt(&version.sealed, &context)
+            .await
+            .inspect_err(|_| {
+                self.stats.service_failures.fetch_add(1, Ordering::Relaxed);
+            })?;
+        let key =
+            Key::prepare(address.algorithm, secret.expose()).map_err(|_| KeyError::Unbound)?;
+        Ok(NumberedKey {
+            key: Arc::new(key),
+            version: version.version,
+        })
+    }
+}
+
+/// A secret and what it is used for.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct KeyAddress {
+    /// The secret.
+    pub secret: SecretRef,
+    /// The algorithm that its key is prepared for.
+    pub algorithm: Algorithm,
+}
+
+/// The bounds of a [`KeyCache`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CacheSettings {
+    /// How many keys are kept.
+    pub capacity: u64,
+    /// How long a key is kept.
+    pub time_to_live: Duration,
+}
+
+/// What a [`KeyCache`] counts.
+#[derive(Debug, Default)]
+pub struct CacheStats {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    service_calls: AtomicU64,
+    service_failures: AtomicU64,
+}
+
+impl CacheStats {
+    /// Deliveries that found their key.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// Deliveries that did not.
+    pub fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+
+    /// Calls to the key service.
+    pub fn service_calls(&self) -> u64 {
+        self.service_calls.load(Ordering::Relaxed)
+    }
+
+    /// Calls to the key service that failed.
+    pub fn service_failures(&self) -> u64 {
+        self.service_failures.load(Ordering::Relaxed)
+    }
+}
+
+/// Keys that could not be had.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The key service failed.
+    #[error(transparent)]
+    Service(#[from] KeyServiceError),
+
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    /// The secret has no value.
+    #[error("no secret is bound")]
+    Unbound,
+}
+
+#[derive(Clone)]
+enum Entry {
+    Bound(Arc<KeyRing>),
+    Unbound,
+}

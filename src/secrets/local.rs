@@ -1,0 +1,245 @@
+//! The embedded key service: AES-256-GCM with a key in a file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::{EncryptionContext, KeyService, KeyServiceError, Sealed, Secret};
+
+/// Encrypts with a 256-bit key that only the user of the process can read.
+///
+/// A ciphertext is a random 96-bit nonce followed by what AES-256-GCM gives (NIST SP 800-38D). One key
+/// seals a few versions of each secret, far from the 2^32 messages that random nonces allow.
+pub struct LocalKeyService {
+    cipher: Aes256Gcm,
+    key_id: String,
+}
+
+impl LocalKeyService {
+    /// Opens the key file, or makes it (mode 0600) if there is none.
+    pub fn open_or_create(path: &Path) -> Result<Self, KeyFileError> {
+        match Self::open(path) {
+            Err(KeyFileError::Missing { .. }) => Self::create(path),
+            other => other,
+        }
+    }
+
+    /// Opens the key file.
+    pub fn open(path: &Path) -> Result<Self, KeyFileError> {
+        let unreadable = KeyFileError::unusable(path, "read");
+        let mut file = File::open(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => KeyFileError::Missing {
+                path: path.to_owned(),
+            },
+            _ => unreadable(error),
+        })?;
+        // The open file is asked, not the path: nobody can swap one for the other in between.
+        let mode = file.metadata().map_err(&unreadable)?.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyFileError::Exposed {
+                path: path.to_owned(),
+                mode,
+            });
+        }
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_FILE_LEN));
+        (&mut file)
+            .take(MAX_FILE_LEN as u64)
+            .read_to_end(&mut text)
+            .map_err(&unreadable)?;
+        parse(&text)
+            .map(|key| Self::with_key(&key))
+            .ok_or_else(|| KeyFileError::Malformed {
+                path: path.to_owned(),
+            })
+    }
+
+    /// Makes a new key file. A file that is there already is left alone.
+    fn create(path: &Path) -> Result<Self, KeyFileError> {
+        let uncreatable = KeyFileError::unusable(path, "made");
+        let mut key = Zeroizing::new([0; KEY_LEN]);
+        getrandom::fill(&mut *key).map_err(|error| uncreatable(std::io::Error::other(error)))?;
+        let text = Zeroizing::new(format!("{HEADER} {}\n", STANDARD.encode(*key)));
+
+        // The key gets its name only when it is complete on the disk, so a crash leaves no half key.
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.new", std::process::id()));
+        let unfinished = folder.join(name);
+        let result = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&unfinished)
+            .and_then(|mut file| {
+                file.write_all(text.as_bytes())?;
+                file.sync_all()
+            })
+            .and_then(|()| std::fs::hard_link(&unfinished, path))
+            .and_then(|()| File::open(folder)?.sync_all());
+        // Nothing is lost if this fails: the name says what the file is.
+        let _ = std::fs::remove_file(&unfinished);
+        match result {
+            Ok(()) => Ok(Self::with_key(&key)),
+            // Another process was faster; its key is the key.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::open(path),
+            Err(error) => Err(uncreatable(error)),
+        }
+    }
+
+    /// The public name of the key: a part of its hash.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    fn with_key(key: &[u8; KEY_LEN]) -> Self {
+        let id = Sha256::new()
+            .chain_update(b"portcullis-key-id-1")
+            .chain_update(key)
+            .finalize();
+        let mut key_id = hex::encode(id);
+        key_id.truncate(16);
+        Self {
+            cipher: Aes256Gcm::new(key.into()),
+            key_id,
+        }
+    }
+}
+
+#[async_trait]
+impl KeyService for LocalKeyService {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn encrypt(
+        &self,
+        secret: &Secret,
+        context: &EncryptionContext<'_>,
+    ) -> Result<Sealed, KeyServiceError> {
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(|_| KeyServiceError::Randomness)?;
+        let payload = Payload {
+            msg: secret.expose(),
+            aad: &context.to_bytes(),
+        };
+        let sealed = self
+            .cipher
+            .encrypt(&Nonce::from(nonce), payload)
+            .map_err(|_| KeyServiceError::Corrupt)?;
+        let mut ciphertext = nonce.to_vec();
+        ciphertext.extend_from_slice(&sealed);
+        Ok(Sealed {
+            service: NAME.to_owned(),
+            key_id: self.key_id.clone(),
+            ciphertext,
+        })
+    }
+
+    async fn decrypt(
+        &self,
+        sealed: &Sealed,
+        context: &EncryptionContext<'_>,
+    ) -> Result<Secret, KeyServiceError> {
+        if sealed.service != NAME || sealed.key_id != self.key_id {
+            return Err(KeyServiceError::OtherKey {
+                service: sealed.service.clone(),
+                wanted: sealed.key_id.clone(),
+                here: self.key_id.clone(),
+            });
+        }
+        let (nonce, body) = sealed
+            .ciphertext
+            .split_first_chunk::<NONCE_LEN>()
+            .ok_or(KeyServiceError::Corrupt)?;
+        let payload = Payload {
+            msg: body,
+            aad: &context.to_bytes(),
+        };
+        self.cipher
+            .decrypt(&Nonce::from(*nonce), payload)
+            .map(Secret::new)
+            .map_err(|_| KeyServiceError::Corrupt)
+    }
+}
+
+/// A key file that cannot be used.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFileError {
+    /// Others than its owner may read it.
+    #[error(
+        "{}: others can read the key (mode {mode:04o}); run `chmod 600` on it, and ask who may \
+         have read it",
+        path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+
+    /// It holds something else.
+    #[error("{}: this is no key file of Portcullis", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// There is none.
+    #[error("{}: there is no key file", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// It could not be read or made.
+    #[error("{}: the key file cannot be {verb}: {error}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What was tried: `read` or `made`.
+        verb: &'static str,
+        /// What the system answered.
+        error: String,
+    },
+}
+
+impl KeyFileError {
+    fn unusable(path: &Path, verb: &'static str) -> impl Fn(std::io::Error) -> Self {
+        move |error| Self::Unusable {
+            path: path.to_owned(),
+            verb,
+            error: error.to_string(),
+        }
+    }
+}
+
+fn parse(text: &[u8]) -> Option<Zeroizing<[u8; KEY_LEN]>> {
+    let encoded = text
+        .strip_prefix(HEADER.as_bytes())?
+        .strip_prefix(b" ")?
+        .trim_ascii_end();
+    let bytes = Zeroizing::new(STANDARD.decode(encoded).ok()?);
+    <[u8; KEY_LEN]>::try_from(bytes.as_slice())
+        .ok()
+        .map(Zeroizing::new)
+}
+
+const NAME: &str = "local";
+const HEADER: &str = "portcullis-key-1";
+const KEY_LEN: usize = 32;
+const NONCE_LEN: usize = 12;
+const MAX_FILE_LEN: usize = 128;

@@ -1,0 +1,75 @@
+//! Where the ciphertexts are kept.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{Sealed, SecretRef};
+use crate::audit::AuditEntry;
+
+/// Keeps versions of secrets.
+#[async_trait]
+pub trait SecretStore: Send + Sync {
+    /// All versions of `secret`, the newest first; none if it is not bound.
+    async fn versions(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError>;
+
+    /// Adds a version as the current one and ends the others, in one step with its audit entry.
+    ///
+    /// The version before it stays valid until `new.previous_ends_at`; older ones end with it at the
+    /// latest. A version of that number that exists already is a [`StoreError::Conflict`].
+    async fn install(
+        &self,
+        secret: &SecretRef,
+        new: NewVersion,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// Writes down what changed nothing.
+    async fn record(&self, audit: AuditEntry) -> Result<(), StoreError>;
+}
+
+/// A version of a secret as it is stored.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SealedVersion {
+    /// Its number, from 1.
+    pub version: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends or ended; `None` for the current one.
+    pub ends_at: Option<Timestamp>,
+    /// The ciphertext.
+    pub sealed: Sealed,
+}
+
+/// A version to be added.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewVersion {
+    /// Its number: one more than the newest.
+    pub version: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// How long the version before it stays valid.
+    pub previous_ends_at: Timestamp,
+    /// The ciphertext.
+    pub sealed: Sealed,
+}
+
+/// A store that did not do its work.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Somebody else changed the same thing at the same time.
+    #[error("somebody else changed {0} at the same time")]
+    Conflict(String),
+
+    /// A row that does not say what it should.
+    #[error("the store holds something unreadable: {0}")]
+    Corrupt(String),
+
+    /// Something can have one owner only, and has another one.
+    #[error("{0} belongs to another endpoint already")]
+    Taken(String),
+
+    /// The store does not answer, or refuses.
+    #[error("the store cannot be used: {0}")]
+    Unavailable(String),
+}

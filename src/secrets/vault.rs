@@ -1,0 +1,187 @@
+//! What people do with secrets. Everything here is audited; nothing here is on a delivery's way.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    EncryptionContext, KeyService, KeyServiceError, NewVersion, SealedVersion, Secret, SecretRef,
+    SecretStore, StoreError,
+};
+use crate::audit::{Action, Actor, AuditEntry};
+use crate::clock::Clock;
+
+/// Creates, sets, rotates and reveals secrets.
+pub struct Vault {
+    store: Arc<dyn SecretStore>,
+    service: Arc<dyn KeyService>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Vault {
+    /// A vault over a store and a key service.
+    pub fn new(
+        store: Arc<dyn SecretStore>,
+        service: Arc<dyn KeyService>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            store,
+            service,
+            clock,
+        }
+    }
+
+    /// Whether `secret` has a version that counts.
+    pub async fn is_bound(&self, secret: &SecretRef) -> Result<bool, VaultError> {
+        let versions = self.store.versions(secret).await?;
+        Ok(versions.iter().any(|version| version.ends_at.is_none()))
+    }
+
+    /// Generates the first version of `secret` and gives its number.
+    ///
+    /// A secret that is bound already is left as it is, and there is no number.
+    pub async fn create(
+        &self,
+        secret: &SecretRef,
+        actor: &Actor,
+    ) -> Result<Option<u32>, VaultError> {
+        if self.is_bound(secret).await? {
+            return Ok(None);
+        }
+        let value = Secret::generate().map_err(|_| KeyServiceError::Randomness)?;
+        self.install(
+            secret,
+            &value,
+            SignedDuration::ZERO,
+            Action::SecretCreated,
+            actor,
+        )
+        .await
+        .map(Some)
+    }
+
+    /// Replaces `secret` by a generated value and gives its number.
+    ///
+    /// The old value stays valid for `overlap`: not at all, if that is zero.
+    pub async fn rotate(
+        &self,
+        secret: &SecretRef,
+        overlap: SignedDuration,
+        actor: &Actor,
+    ) -> Result<u32, VaultError> {
+        if !self.is_bound(secret).await? {
+            return Err(VaultError::Unbound(secret.clone()));
+        }
+        let value = Secret::generate().map_err(|_| KeyServiceError::Randomness)?;
+        self.install(secret, &value, overlap, Action::SecretRotated, actor)
+            .await
+    }
+
+    /// Sets `secret` to a value that its provider issued, and gives the number of the version.
+    pub async fn set(
+        &self,
+        secret: &SecretRef,
+        value: &Secret,
+        overlap: SignedDuration,
+        actor: &Actor,
+    ) -> Result<u32, VaultError> {
+        if value.expose().is_empty() {
+            return Err(VaultError::Empty);
+        }
+        self.install(secret, value, overlap, Action::SecretSet, actor)
+            .await
+    }
+
+    /// Decrypts the current value. It is audited before it is shown.
+    pub async fn reveal(&self, secret: &SecretRef, actor: &Actor) -> Result<Revealed, VaultError> {
+        let current = self
+            .store
+            .versions(secret)
+            .await?
+            .into_iter()
+            .find(|version| version.ends_at.is_none())
+            .ok_or_else(|| VaultError::Unbound(secret.clone()))?;
+        let context = EncryptionContext::new(secret, current.version);
+        let value = self.service.decrypt(&current.sealed, &context).await?;
+        self.store
+            .record(self.entry(secret, Action::SecretRevealed, current.version, actor))
+            .await?;
+        Ok(Revealed {
+            version: current.version,
+            created_at: current.created_at,
+            value,
+        })
+    }
+
+    async fn install(
+        &self,
+        secret: &SecretRef,
+        value: &Secret,
+        overlap: SignedDuration,
+        action: Action,
+        actor: &Actor,
+    ) -> Result<u32, VaultError> {
+        let newest = self.store.versions(secret).await?;
+        let version = newest
+            .first()
+            .map_or(0, |newest: &SealedVersion| newest.version)
+            + 1;
+        let sealed = self
+            .service
+            .encrypt(value, &EncryptionContext::new(secret, version))
+            .await?;
+        let now = self.clock.now();
+        let new = NewVersion {
+            version,
+            created_at: now,
+            previous_ends_at: now.checked_add(overlap).unwrap_or(Timestamp::MAX),
+            sealed,
+        };
+        self.store
+            .install(secret, new, self.entry(secret, action, version, actor))
+            .await?;
+        Ok(version)
+    }
+
+    fn entry(&self, secret: &SecretRef, action: Action, version: u32, actor: &Actor) -> AuditEntry {
+        AuditEntry {
+            at: self.clock.now(),
+            actor: actor.clone(),
+            action,
+            subject: secret.to_string(),
+            detail: format!("version {version}"),
+        }
+    }
+}
+
+/// A secret that was asked for.
+pub struct Revealed {
+    /// The number of the version.
+    pub version: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The value.
+    pub value: Secret,
+}
+
+/// Something that could not be done with a secret.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VaultError {
+    /// An empty value was given.
+    #[error("an empty secret proves nothing and is never accepted")]
+    Empty,
+
+    /// The key service failed.
+    #[error(transparent)]
+    Service(#[from] KeyServiceError),
+
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    /// There is no such secret.
+    #[error("no secret is bound to {0}")]
+    Unbound(SecretRef),
+}
