@@ -25,4 +25,5 @@
 pub mod audit;
 pub mod auth;
 pub mod clock;
+pub mod directory;
 pub mod secrets;

@@ -1,0 +1,162 @@
+//! An endpoint as deliveries need it: compiled once, when it is loaded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+
+use super::{Definition, Directory, EndpointId, Name, PathTemplate, Target};
+use crate::auth::{Mode, Scheme};
+use crate::secrets::KeyAddress;
+
+/// One webhook.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Its id.
+    pub id: EndpointId,
+    /// Its id as the value of a header.
+    pub id_value: HeaderValue,
+    /// The organisation that owns it.
+    pub organisation: Name,
+    /// The workspace that owns it.
+    pub workspace: Name,
+    /// The run-time that it belongs to.
+    pub target: Target,
+    /// The installation that it belongs to, by its id.
+    pub installation: Option<Name>,
+    /// The name of its upstream.
+    pub upstream: Box<str>,
+    /// The path at the upstream, if it is rewritten; of its parameters only `{path}` is left.
+    pub path: Option<PathTemplate>,
+    /// How senders prove themselves.
+    pub auth: Auth,
+    /// The methods that it takes.
+    pub methods: Vec<Method>,
+    /// The name of its event.
+    pub event_name: Option<Name>,
+    /// Its own limits.
+    pub limits: Limits,
+    /// Whether the backend gets the token that proved a delivery.
+    pub forward_credentials: bool,
+    /// Whether it takes deliveries.
+    pub enabled: bool,
+}
+
+impl Endpoint {
+    /// Compiles a definition; `None` if it is not one that could have been stored.
+    pub(super) fn compile(definition: &Definition, directory: &Directory) -> Option<Self> {
+        let methods: Vec<Method> = definition
+            .methods
+            .iter()
+            .map(|method| method.parse().ok())
+            .collect::<Option<_>>()?;
+        Some(Self {
+            id_value: definition.id.header_value()?,
+            installation: installation_of(&definition.id, definition.target),
+            auth: Auth::compile(definition)?,
+            methods: if methods.is_empty() {
+                vec![Method::POST]
+            } else {
+                methods
+            },
+            limits: Limits {
+                max_body_bytes: definition.limits.max_body_bytes,
+                max_multipart_bytes: definition.limits.max_multipart_bytes,
+                body_timeout: definition.limits.body_timeout_ms.map(Duration::from_millis),
+            },
+            id: definition.id.clone(),
+            organisation: definition.organisation.clone(),
+            workspace: definition.workspace.clone(),
+            target: definition.target,
+            upstream: definition.upstream.as_str().into(),
+            path: upstream_path(definition, directory),
+            event_name: definition.event_name.clone(),
+            forward_credentials: definition.forward_credentials,
+            enabled: definition.enabled,
+        })
+    }
+}
+
+/// What an endpoint asks of its senders.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Auth {
+    /// Nothing was said: nobody gets in.
+    Missing,
+    /// A proof.
+    Proof(Proof),
+    /// No proof: everybody gets in, if the server's configuration agrees.
+    Unauthenticated,
+}
+
+impl Auth {
+    /// The mode, if there is one.
+    pub fn mode(&self) -> Option<Mode> {
+        match self {
+            Self::Missing => None,
+            Self::Proof(proof) => Some(proof.mode),
+            Self::Unauthenticated => Some(Mode::None),
+        }
+    }
+
+    fn compile(definition: &Definition) -> Option<Self> {
+        let Some(auth) = &definition.auth else {
+            return Some(Self::Missing);
+        };
+        let header = match &auth.header {
+            Some(name) => Some(name.parse::<HeaderName>().ok()?),
+            None => None,
+        };
+        let Some(scheme) = auth.mode.scheme(header.as_ref()) else {
+            return Some(Self::Unauthenticated);
+        };
+        Some(Self::Proof(Proof {
+            mode: auth.mode,
+            key: KeyAddress {
+                secret: auth.secret_of(&definition.id)?,
+                algorithm: scheme.algorithm(),
+            },
+            scheme: Arc::new(scheme),
+        }))
+    }
+}
+
+/// A proof that is asked for.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The mode that it was chosen by.
+    pub mode: Mode,
+    /// How it is made.
+    pub scheme: Arc<Scheme>,
+    /// What it is made with.
+    pub key: KeyAddress,
+}
+
+/// Limits of one endpoint; what is not set is the server's.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Limits {
+    /// The largest body.
+    pub max_body_bytes: Option<u64>,
+    /// The largest `multipart/*` body under a signed mode.
+    pub max_multipart_bytes: Option<u64>,
+    /// How long a body may take to arrive.
+    pub body_timeout: Option<Duration>,
+}
+
+fn upstream_path(definition: &Definition, directory: &Directory) -> Option<PathTemplate> {
+    let template = definition
+        .path
+        .as_ref()
+        .or_else(|| directory.upstream_paths.get(&definition.upstream))?;
+    Some(template.bind(|name| match name {
+        "endpoint" => Some(definition.id.as_str()),
+        _ => directory.routes.parameter(&definition.id, name),
+    }))
+}
+
+fn installation_of(id: &EndpointId, target: Target) -> Option<Name> {
+    (target == Target::Installation)
+        .then(|| id.as_str().split('/').nth(1))
+        .flatten()
+        .and_then(|name| name.parse().ok())
+}

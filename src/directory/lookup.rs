@@ -1,0 +1,225 @@
+//! The look-up: from a path to an endpoint, in memory wherever that is possible.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use moka::future::Cache;
+use tokio::sync::Semaphore;
+
+use super::presence::Presence;
+use super::{Endpoint, EndpointId, EndpointStore, PathTemplate, Route, RouteTable, Wording};
+use crate::secrets::StoreError;
+
+/// Finds endpoints.
+pub struct Directory {
+    pub(super) routes: Arc<RouteTable>,
+    pub(super) upstream_paths: BTreeMap<String, PathTemplate>,
+    store: Arc<dyn EndpointStore>,
+    presence: Presence,
+    endpoints: Cache<EndpointId, Option<Arc<Endpoint>>>,
+    aliases: Cache<String, Option<EndpointId>>,
+    store_reads: Semaphore,
+    stats: Arc<DirectoryStats>,
+}
+
+impl Directory {
+    /// A directory that has not looked at the store yet: see [`load`](Self::load).
+    pub fn new(
+        settings: DirectorySettings,
+        routes: Arc<RouteTable>,
+        store: Arc<dyn EndpointStore>,
+    ) -> Self {
+        Self {
+            routes,
+            upstream_paths: settings.upstream_paths,
+            store,
+            presence: Presence::new(),
+            endpoints: Cache::new(settings.capacity),
+            aliases: Cache::new(settings.capacity),
+            store_reads: Semaphore::new(settings.store_reads),
+            stats: Arc::default(),
+        }
+    }
+
+    /// Learns which names exist. Until then, none does.
+    pub async fn load(&self) -> Result<(), StoreError> {
+        self.presence.load(&*self.store).await
+    }
+
+    /// Finds the endpoint of a path.
+    pub async fn find(&self, path: &str) -> Result<Found, LookupError> {
+        let Some(resolved) = self.routes.resolve(path) else {
+            return self.find_alias(path).await;
+        };
+        let nothing = LookupError::NotConfigured(resolved.route.wording());
+        // Whoever does not own the endpoint must not learn that it exists.
+        self.endpoint(&resolved.id)
+            .await?
+            .filter(|endpoint| endpoint.enabled)
+            .filter(|endpoint| match resolved.workspace {
+                None => true,
+                Some(workspace) => workspace == endpoint.workspace.as_str(),
+            })
+            .map(|endpoint| Found {
+                endpoint,
+                route: Some(resolved.route),
+            })
+            .ok_or(nothing)
+    }
+
+    /// The routes.
+    pub fn routes(&self) -> &Arc<RouteTable> {
+        &self.routes
+    }
+
+    /// What the directory counted.
+    pub fn stats(&self) -> &Arc<DirectoryStats> {
+        &self.stats
+    }
+
+    /// Forgets what is known about an endpoint, and that it did not exist.
+    pub(super) async fn forget_endpoint(&self, id: &EndpointId) -> Result<(), StoreError> {
+        self.know(id.as_str()).await?;
+        self.endpoints.invalidate(id).await;
+        Ok(())
+    }
+
+    /// Forgets what is known about an alias, and that it did not exist.
+    pub(super) async fn forget_alias(&self, path: &str) -> Result<(), StoreError> {
+        self.know(path).await?;
+        self.aliases.invalidate(path).await;
+        Ok(())
+    }
+
+    /// Forgets everything and learns anew which names exist.
+    pub(super) async fn forget_all(&self) -> Result<(), StoreError> {
+        self.load().await?;
+        self.endpoints.invalidate_all();
+        self.aliases.invalidate_all();
+        Ok(())
+    }
+
+    async fn find_alias(&self, path: &str) -> Result<Found, LookupError> {
+        let nothing = LookupError::NotConfigured(Wording::Webhook);
+        let Some(id) = self.alias(path).await? else {
+            return Err(nothing);
+        };
+        self.endpoint(&id)
+            .await?
+            .filter(|endpoint| endpoint.enabled)
+            .map(|endpoint| Found {
+                endpoint,
+                route: None,
+            })
+            .ok_or(nothing)
+    }
+
+    async fn know(&self, name: &str) -> Result<(), StoreError> {
+        if !self.presence.add(name) {
+            self.load().await?;
+        }
+        Ok(())
+    }
+
+    async fn endpoint(&self, id: &EndpointId) -> Result<Option<Arc<Endpoint>>, LookupError> {
+        if !self.presence.may_contain(id.as_str()) {
+            self.stats.absent.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        }
+        if let Some(known) = self.endpoints.get(id).await {
+            self.stats.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(known);
+        }
+        self.endpoints
+            .try_get_with_by_ref(id, async {
+                let _permit = self.read_permit().await;
+                match self.store.endpoint(id.as_str()).await? {
+                    None => Ok(None),
+                    Some(definition) => Endpoint::compile(&definition, self)
+                        .map(|endpoint| Some(Arc::new(endpoint)))
+                        .ok_or_else(|| StoreError::Corrupt(format!("endpoint {id}"))),
+                }
+            })
+            .await
+            .map_err(|error: Arc<StoreError>| LookupError::Store((*error).clone()))
+    }
+
+    async fn alias(&self, path: &str) -> Result<Option<EndpointId>, LookupError> {
+        if !self.presence.may_contain(path) {
+            self.stats.absent.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        }
+        self.aliases
+            .try_get_with_by_ref(path, async {
+                let _permit = self.read_permit().await;
+                self.store.alias(path).await
+            })
+            .await
+            .map_err(|error: Arc<StoreError>| LookupError::Store((*error).clone()))
+    }
+
+    async fn read_permit(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        self.stats.misses.fetch_add(1, Ordering::Relaxed);
+        // The semaphore is never closed.
+        self.store_reads.acquire().await.ok()
+    }
+}
+
+/// What a [`Directory`] is made with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DirectorySettings {
+    /// How many endpoints, and how many aliases, are kept in memory.
+    pub capacity: u64,
+    /// How many reads of the store may be under way at once.
+    pub store_reads: usize,
+    /// The paths that upstreams ask for, by their names, where an endpoint has none of its own.
+    pub upstream_paths: BTreeMap<String, PathTemplate>,
+}
+
+/// What a [`Directory`] counts.
+#[derive(Debug, Default)]
+pub struct DirectoryStats {
+    absent: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl DirectoryStats {
+    /// Names that the filter turned away.
+    pub fn absent(&self) -> u64 {
+        self.absent.load(Ordering::Relaxed)
+    }
+
+    /// Endpoints that were in memory.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// Reads of the store.
+    pub fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+}
+
+/// An endpoint that takes deliveries at a path.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// The route that led to it; `None` for an alias.
+    pub route: Option<Arc<Route>>,
+}
+
+/// A path that leads to no endpoint.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// There is none, or it is disabled, or another workspace owns it.
+    #[error("nothing is configured there")]
+    NotConfigured(Wording),
+
+    /// Nobody knows: the store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

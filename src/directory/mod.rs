@@ -1,0 +1,30 @@
+//! Which endpoint a path names, and what that endpoint is.
+//!
+//! ```text
+//! path ─ RouteTable ─→ endpoint id ─ Directory (presence filter → cache → store) ─→ Endpoint
+//! ```
+//!
+//! A hot endpoint is answered from memory. So is an invented one: a filter over all the names that
+//! exist turns it away before the store is asked. What other processes change arrives through the
+//! [`Follower`] within a second.
+
+mod definition;
+mod endpoint;
+mod follower;
+mod lookup;
+mod name;
+mod path;
+mod presence;
+mod route;
+mod store;
+mod target;
+
+pub use self::definition::{AuthDefinition, Definition, LimitsDefinition, Mistake, Surroundings};
+pub use self::endpoint::{Auth, Endpoint, Limits, Proof};
+pub use self::follower::Follower;
+pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, LookupError};
+pub use self::name::{EndpointId, InvalidName, Name};
+pub use self::path::{InvalidPathTemplate, PathTemplate};
+pub use self::route::{InvalidRoute, Resolved, Route, RouteDefinition, RouteTable, Wording};
+pub use self::store::{Change, Changes, EndpointChange, EndpointStore, NamesPage};
+pub use self::target::Target;

@@ -1,0 +1,152 @@
+//! Names: endpoint ids, organisations, workspaces.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use serde::{Deserialize, Serialize};
+
+/// The id of an endpoint: names joined by `/`, e.g. `workflows/pr-bot`.
+///
+/// Upper and lower case differ. Nothing is decoded or normalised: a path that is spelt in another way
+/// is another name.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct EndpointId(Arc<str>);
+
+impl EndpointId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id as the value of a header.
+    pub fn header_value(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.0).ok()
+    }
+}
+
+impl Borrow<str> for EndpointId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for EndpointId {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        if text.len() <= MAX_ID_LEN && text.split('/').all(is_segment) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidName::new(text))
+        }
+    }
+}
+
+impl TryFrom<String> for EndpointId {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        text.parse()
+    }
+}
+
+impl From<EndpointId> for String {
+    fn from(id: EndpointId) -> Self {
+        id.0.as_ref().into()
+    }
+}
+
+/// A name that goes into a header: an organisation, a workspace, an event.
+///
+/// 1 to 128 visible ASCII characters, without spaces.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Name {
+    text: Box<str>,
+    value: HeaderValue,
+}
+
+impl Name {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The name as the value of a header; shares its bytes.
+    pub fn header_value(&self) -> HeaderValue {
+        self.value.clone()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl FromStr for Name {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let fit = (1..=MAX_NAME_LEN).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let value = HeaderValue::from_str(text).ok().filter(|_| fit);
+        Ok(Self {
+            text: text.into(),
+            value: value.ok_or_else(|| InvalidName::new(text))?,
+        })
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        text.parse()
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.text.into()
+    }
+}
+
+/// Text that cannot be a name.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "`{0}` is no name: use letters, digits, `.`, `_`, `-` (and `/` between the parts of an id)"
+)]
+pub struct InvalidName(String);
+
+impl InvalidName {
+    fn new(text: &str) -> Self {
+        Self(text.chars().take(80).collect())
+    }
+}
+
+/// Whether `text` can be one part of an id, and so one segment of a path.
+///
+/// Unreserved characters of RFC 3986 §2.3 only, so that there is exactly one way to write it in a
+/// URL, and never `.` or `..`.
+pub(super) fn is_segment(text: &str) -> bool {
+    (1..=MAX_SEGMENT_LEN).contains(&text.len())
+        && !text.starts_with('.')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'~'))
+}
+
+const MAX_ID_LEN: usize = 512;
+const MAX_NAME_LEN: usize = 128;
+const MAX_SEGMENT_LEN: usize = 128;

@@ -1,0 +1,155 @@
+//! The path under which the backend gets a delivery: kept, or rewritten by a template.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A template such as `/internal/{workflow}` or `/v2{path}`.
+///
+/// `{path}` is the path as it was sent, `{endpoint}` the endpoint's id, and every other name a
+/// parameter of the route that leads to that id. None of them needs escaping: a path that was routed
+/// consists of unreserved characters.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct PathTemplate {
+    parts: Vec<Part>,
+}
+
+impl PathTemplate {
+    /// Writes the path, or `None` if it needs a parameter that the route does not have.
+    pub fn expand<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
+        let mut path = String::with_capacity(64);
+        for part in &self.parts {
+            match part {
+                Part::Literal(text) => path.push_str(text),
+                Part::Parameter(name) => path.push_str(value(name)?),
+            }
+        }
+        Some(path)
+    }
+
+    /// The same template with what is known of it filled in: `value` leaves out what is not.
+    #[must_use]
+    pub fn bind<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Self {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Literal(text) => Part::Literal(text.clone()),
+            Part::Parameter(name) => value(name).map_or_else(
+                || Part::Parameter(name.clone()),
+                |v| Part::Literal(v.into()),
+            ),
+        });
+        Self {
+            parts: parts.collect(),
+        }
+    }
+
+    /// The names in braces.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Parameter(name) => Some(&**name),
+        })
+    }
+}
+
+impl fmt::Display for PathTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|part| match part {
+            Part::Literal(text) => f.write_str(text),
+            Part::Parameter(name) => write!(f, "{{{name}}}"),
+        })
+    }
+}
+
+impl FromStr for PathTemplate {
+    type Err = InvalidPathTemplate;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPathTemplate> {
+        let invalid = |why| InvalidPathTemplate {
+            text: text.to_owned(),
+            why,
+        };
+        if !text.starts_with('/') && !text.starts_with("{path}") {
+            return Err(invalid("it must begin with `/` or `{path}`"));
+        }
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (literal, after) = rest.split_once('{').unwrap_or((rest, ""));
+            if !literal.bytes().all(is_path_byte) {
+                return Err(invalid(
+                    "its text may hold only what a path may hold (RFC 3986 §3.3)",
+                ));
+            }
+            if !literal.is_empty() {
+                parts.push(Part::Literal(literal.into()));
+            }
+            if literal.len() == rest.len() {
+                break;
+            }
+            let (name, after) = after
+                .split_once('}')
+                .ok_or_else(|| invalid("a `{` is not closed"))?;
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                return Err(invalid("a parameter is a name in braces"));
+            }
+            parts.push(Part::Parameter(name.into()));
+            rest = after;
+        }
+        Ok(Self { parts })
+    }
+}
+
+impl TryFrom<String> for PathTemplate {
+    type Error = InvalidPathTemplate;
+
+    fn try_from(text: String) -> Result<Self, InvalidPathTemplate> {
+        text.parse()
+    }
+}
+
+impl From<PathTemplate> for String {
+    fn from(template: PathTemplate) -> Self {
+        template.to_string()
+    }
+}
+
+/// Text that is no template of a path.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{text}` is no path template: {why}")]
+pub struct InvalidPathTemplate {
+    text: String,
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Part {
+    Literal(Box<str>),
+    Parameter(Box<str>),
+}
+
+fn is_path_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+                | b':'
+                | b'@'
+                | b'/'
+                | b'%'
+        )
+}

@@ -1,0 +1,72 @@
+//! The run-time that an endpoint belongs to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::HeaderValue;
+use serde::{Deserialize, Serialize};
+
+use super::EndpointId;
+
+/// `draft`, `live` or `installation`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(clippy::exhaustive_enums, reason = "the contract names these three")]
+pub enum Target {
+    /// What its author works on.
+    Draft,
+    /// What somebody installed.
+    Installation,
+    /// What is released.
+    Live,
+}
+
+impl Target {
+    /// The target that an id speaks of, by the shapes of the default routes.
+    ///
+    /// `flows/F/draft/I` is draft and `installations/N/F/I` an installation; every other id is live.
+    pub fn of(id: &EndpointId) -> Self {
+        let mut parts = id.as_str().split('/');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some("flows"), Some(_), Some("draft")) => Self::Draft,
+            (Some("installations"), Some(_), _) => Self::Installation,
+            _ => Self::Live,
+        }
+    }
+
+    /// The word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Installation => "installation",
+            Self::Live => "live",
+        }
+    }
+
+    /// The word as the value of a header.
+    pub const fn header_value(self) -> HeaderValue {
+        HeaderValue::from_static(self.word())
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+impl FromStr for Target {
+    type Err = UnknownTarget;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTarget> {
+        [Self::Draft, Self::Installation, Self::Live]
+            .into_iter()
+            .find(|target| target.word() == text)
+            .ok_or(UnknownTarget)
+    }
+}
+
+/// Text that is no target.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the targets are `draft`, `live` and `installation`")]
+pub struct UnknownTarget;
