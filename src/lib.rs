@@ -27,3 +27,4 @@ pub mod auth;
 pub mod clock;
 pub mod directory;
 pub mod secrets;
+pub mod store;

@@ -1,0 +1,175 @@
+//! Definitions of endpoints.
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Sqlite, Transaction};
+
+use super::{SqliteStore, audit, changes, rows};
+use crate::audit::AuditEntry;
+use crate::directory::{
+    Change, Changes, Definition, EndpointChange, EndpointId, EndpointStore, NamesPage,
+};
+use crate::secrets::StoreError;
+use crate::store::Stored;
+
+#[async_trait]
+impl EndpointStore for SqliteStore {
+    async fn endpoint(&self, id: &str) -> Result<Option<Definition>, StoreError> {
+        sqlx::query_scalar("SELECT definition FROM endpoints WHERE id = ?1")
+            .bind(id)
+            .fetch_optional(&self.readers)
+            .await?
+            .map(|text: String| parse(&text))
+            .transpose()
+    }
+
+    async fn alias(&self, path: &str) -> Result<Option<EndpointId>, StoreError> {
+        sqlx::query_scalar("SELECT endpoint FROM aliases WHERE path = ?1")
+            .bind(path)
+            .fetch_optional(&self.readers)
+            .await?
+            .map(|id: String| {
+                id.parse()
+                    .map_err(|_| StoreError::Corrupt(format!("the endpoint of the alias {path}")))
+            })
+            .transpose()
+    }
+
+    async fn names(&self, after: Option<&str>, limit: u32) -> Result<NamesPage, StoreError> {
+        // Both sides come in the order of their primary keys, so a page is read and never sorted.
+        let names: Vec<String> = sqlx::query_scalar(
+            "SELECT id AS name FROM endpoints WHERE id > ?1 \
+             UNION ALL SELECT path FROM aliases WHERE path > ?1 \
+             ORDER BY name LIMIT ?2",
+        )
+        .bind(after.unwrap_or_default())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        let full = u32::try_from(names.len()).is_ok_and(|len| len == limit);
+        Ok(NamesPage {
+            next: names.last().filter(|_| full).cloned(),
+            names,
+        })
+    }
+
+    async fn change(&self, changes: Vec<(EndpointChange, AuditEntry)>) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        // Aliases are given up by everybody before anybody takes one, so that they can be swapped.
+        for (change, _) in &changes {
+            let id = match change {
+                EndpointChange::Delete(id) => id,
+                EndpointChange::Put(definition) => &definition.id,
+            };
+            give_up_aliases(&mut transaction, id).await?;
+            changes::add(&mut transaction, &Change::Endpoint(id.clone())).await?;
+        }
+        for (change, entry) in &changes {
+            match change {
+                EndpointChange::Delete(id) => delete(&mut transaction, id).await?,
+                EndpointChange::Put(definition) => put(&mut transaction, definition, entry).await?,
+            }
+            audit::add(&mut transaction, entry).await?;
+        }
+        changes::trim(&mut transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn newest_change(&self) -> Result<u64, StoreError> {
+        changes::newest(&self.readers).await
+    }
+
+    async fn changes_since(&self, number: u64) -> Result<Changes, StoreError> {
+        changes::since(&self.readers, number).await
+    }
+}
+
+pub(super) async fn definitions(
+    pool: &SqlitePool,
+    prefix: &str,
+) -> Result<Vec<Stored>, StoreError> {
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+        "SELECT definition, created_ms, updated_ms FROM endpoints \
+         WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id",
+    )
+    .bind(prefix)
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|(definition, created, updated)| {
+            Ok(Stored {
+                definition: parse(&definition)?,
+                created_at: rows::time(created)?,
+                updated_at: rows::time(updated)?,
+            })
+        })
+        .collect()
+}
+
+async fn give_up_aliases(
+    transaction: &mut Transaction<'_, Sqlite>,
+    id: &EndpointId,
+) -> Result<(), StoreError> {
+    let paths: Vec<String> =
+        sqlx::query_scalar("DELETE FROM aliases WHERE endpoint = ?1 RETURNING path")
+            .bind(id.as_str())
+            .fetch_all(&mut **transaction)
+            .await?;
+    for path in paths {
+        changes::add(transaction, &Change::Alias(path)).await?;
+    }
+    Ok(())
+}
+
+async fn delete(
+    transaction: &mut Transaction<'_, Sqlite>,
+    id: &EndpointId,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM endpoints WHERE id = ?1")
+        .bind(id.as_str())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+async fn put(
+    transaction: &mut Transaction<'_, Sqlite>,
+    definition: &Definition,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    let text = serde_json::to_string(definition)
+        .map_err(|error| StoreError::Corrupt(format!("{}: {error}", definition.id)))?;
+    sqlx::query(
+        "INSERT INTO endpoints (id, organisation, workspace, definition, created_ms, updated_ms) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5) \
+         ON CONFLICT (id) DO UPDATE SET organisation = ?2, workspace = ?3, definition = ?4, \
+         updated_ms = ?5",
+    )
+    .bind(definition.id.as_str())
+    .bind(definition.organisation.as_str())
+    .bind(definition.workspace.as_str())
+    .bind(text)
+    .bind(entry.at.as_millisecond())
+    .execute(&mut **transaction)
+    .await?;
+    for path in &definition.aliases {
+        sqlx::query("INSERT INTO aliases (path, endpoint) VALUES (?1, ?2)")
+            .bind(path)
+            .bind(definition.id.as_str())
+            .execute(&mut **transaction)
+            .await
+            .map_err(|error| match error.as_database_error() {
+                Some(database) if database.is_unique_violation() => {
+                    StoreError::Taken(format!("the alias {path}"))
+                }
+                _ => error.into(),
+            })?;
+        changes::add(transaction, &Change::Alias(path.clone())).await?;
+    }
+    Ok(())
+}
+
+fn parse(text: &str) -> Result<Definition, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Corrupt(format!("the definition of an endpoint: {error}")))
+}

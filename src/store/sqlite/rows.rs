@@ -1,0 +1,22 @@
+//! From rows to types: errors, times, numbers.
+
+use jiff::Timestamp;
+
+use crate::secrets::StoreError;
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// A stored number of milliseconds as a time.
+pub(super) fn time(milliseconds: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(milliseconds)
+        .map_err(|_| StoreError::Corrupt(format!("a time of {milliseconds} ms")))
+}
+
+/// A stored number as a smaller one.
+pub(super) fn number<T: TryFrom<i64>>(value: i64) -> Result<T, StoreError> {
+    T::try_from(value).map_err(|_| StoreError::Corrupt(format!("the number {value}")))
+}

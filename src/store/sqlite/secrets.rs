@@ -1,0 +1,90 @@
+//! Versions of secrets, encrypted.
+
+use async_trait::async_trait;
+
+use super::{SqliteStore, audit, changes, rows};
+use crate::audit::AuditEntry;
+use crate::directory::Change;
+use crate::secrets::{NewVersion, Sealed, SealedVersion, SecretRef, SecretStore, StoreError};
+
+#[async_trait]
+impl SecretStore for SqliteStore {
+    async fn versions(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
+        let versions: Vec<Row> = sqlx::query_as(
+            "SELECT version, created_ms, ends_ms, service, key_id, ciphertext \
+             FROM secret_versions WHERE scope = ?1 AND slot = ?2 ORDER BY version DESC",
+        )
+        .bind(secret.scope())
+        .bind(secret.slot())
+        .fetch_all(&self.readers)
+        .await?;
+        versions.into_iter().map(version).collect()
+    }
+
+    async fn install(
+        &self,
+        secret: &SecretRef,
+        new: NewVersion,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        // Of all the others only the version that was current may go on for a while.
+        sqlx::query(
+            "UPDATE secret_versions \
+             SET ends_ms = min(coalesce(ends_ms, ?3), CASE WHEN ends_ms IS NULL THEN ?3 ELSE ?4 END) \
+             WHERE scope = ?1 AND slot = ?2",
+        )
+        .bind(secret.scope())
+        .bind(secret.slot())
+        .bind(new.previous_ends_at.as_millisecond())
+        .bind(new.created_at.as_millisecond())
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "INSERT INTO secret_versions \
+             (scope, slot, version, created_ms, ends_ms, service, key_id, ciphertext) \
+             VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6, ?7)",
+        )
+        .bind(secret.scope())
+        .bind(secret.slot())
+        .bind(new.version)
+        .bind(new.created_at.as_millisecond())
+        .bind(&new.sealed.service)
+        .bind(&new.sealed.key_id)
+        .bind(&new.sealed.ciphertext)
+        .execute(&mut *transaction)
+        .await
+        .map_err(|error| match error.as_database_error() {
+            Some(database) if database.is_unique_violation() => {
+                StoreError::Conflict(secret.to_string())
+            }
+            _ => error.into(),
+        })?;
+        audit::add(&mut transaction, &audit).await?;
+        changes::add(&mut transaction, &Change::Secret(secret.clone())).await?;
+        changes::trim(&mut transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn record(&self, audit: AuditEntry) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        audit::add(&mut transaction, &audit).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+type Row = (i64, i64, Option<i64>, String, String, Vec<u8>);
+
+fn version(row: Row) -> Result<SealedVersion, StoreError> {
+    let (version, created, ends, service, key_id, ciphertext) = row;
+    Ok(SealedVersion {
+        version: rows::number(version)?,
+        created_at: rows::time(created)?,
+        ends_at: ends.map(rows::time).transpose()?,
+        sealed: Sealed {
+            service,
+            key_id,
+            ciphertext,
+        },
+    })
+}
