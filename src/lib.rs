@@ -26,5 +26,6 @@ pub mod audit;
 pub mod auth;
 pub mod clock;
 pub mod directory;
+pub mod gate;
 pub mod secrets;
 pub mod store;

@@ -1,0 +1,68 @@
+//! A body: where it comes from, and what it becomes.
+
+use bytes::Bytes;
+
+use super::Lease;
+
+/// Where the bytes of a body come from.
+pub trait BodySource: Send {
+    /// The length that the sender announced.
+    fn announced_len(&self) -> Option<u64>;
+
+    /// Tells a sender that waits for it to go on (`100 Continue`, RFC 9110 §10.1.1).
+    ///
+    /// It is called once, and only for a delivery that the head does not decide.
+    fn invite(&mut self) -> impl Future<Output = Result<(), BodyError>> + Send;
+
+    /// The next bytes; `None` after the last ones.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, BodyError>> + Send;
+}
+
+/// A body that did not arrive whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// Its framing is wrong.
+    #[error("the framing of the body is wrong")]
+    Malformed,
+
+    /// The connection is gone.
+    #[error("the sender went away")]
+    SenderLeft,
+
+    /// Nothing came for too long.
+    #[error("the body stalled")]
+    Stalled,
+}
+
+/// A whole body: one contiguous run of bytes, exactly as they were sent.
+#[derive(Debug)]
+pub struct Body {
+    bytes: Bytes,
+    /// Held as long as the bytes are.
+    _lease: Lease,
+}
+
+impl Body {
+    pub(super) fn new(bytes: Bytes, lease: Lease) -> Self {
+        Self {
+            bytes,
+            _lease: lease,
+        }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}

@@ -1,0 +1,182 @@
+//! The decision itself, from top to bottom.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+
+use super::receive::{BodyRules, receive};
+use super::{Admitted, BodySource, Budget, Reason, Refusal, Request};
+use crate::auth::{Begun, Claim, Verification};
+use crate::clock::{Clock, Stopwatch};
+use crate::directory::{Auth, Directory, Endpoint, Found, Proof};
+use crate::secrets::KeyCache;
+
+/// Judges deliveries.
+pub struct Gate {
+    settings: GateSettings,
+    directory: Arc<Directory>,
+    keys: Arc<KeyCache>,
+    budget: Arc<Budget>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Gate {
+    /// A gate over a directory and its keys.
+    pub fn new(
+        settings: GateSettings,
+        directory: Arc<Directory>,
+        keys: Arc<KeyCache>,
+        budget: Arc<Budget>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            settings,
+            directory,
+            keys,
+            budget,
+            clock,
+        }
+    }
+
+    /// Judges one delivery.
+    pub async fn judge(&self, request: &Request<'_>, body: &mut impl BodySource) -> Judgement {
+        let mut found = None;
+        let mut timings = Timings::default();
+        let verdict = self.admit(request, body, &mut found, &mut timings).await;
+        Judgement {
+            found,
+            timings,
+            verdict,
+        }
+    }
+
+    /// The straight line. `found` and `timings` are notes for the log; nothing here reads them.
+    async fn admit(
+        &self,
+        request: &Request<'_>,
+        body: &mut impl BodySource,
+        found: &mut Option<Found>,
+        timings: &mut Timings,
+    ) -> Result<Admitted, Refusal> {
+        let endpoint = Arc::clone(
+            &found
+                .insert(self.directory.find(request.path).await?)
+                .endpoint,
+        );
+        let claim = self.claim(&endpoint, request)?;
+        let rules = self.rules(&endpoint, request);
+        if let Some(announced) = body.announced_len().filter(|len| *len > rules.limit_bytes) {
+            let cause = format!("{announced} bytes were announced");
+            let cause = Some(cause);
+            return Err(Refusal {
+                cause,
+                ..Refusal::too_large(rules.limit_bytes)
+            });
+        }
+        let mut begun = self.begin(claim).await?;
+
+        let receiving = Stopwatch::start();
+        let streaming = match &mut begun {
+            Begun::Proven(_) => None,
+            Begun::Streaming(verification) => Some(verification),
+        };
+        let body = receive(body, rules, &self.budget, streaming).await?;
+        timings.receive = Some(receiving.elapsed());
+
+        let verifying = Stopwatch::start();
+        let verified = match begun {
+            Begun::Proven(verified) => Ok(verified),
+            Begun::Streaming(verification) => verification.finish(body.bytes()),
+        };
+        timings.verify = Some(verifying.elapsed());
+        Ok(Admitted::new(endpoint, verified?, body))
+    }
+
+    /// What the head claims, if the endpoint takes such a request at all.
+    fn claim<'e>(
+        &self,
+        endpoint: &'e Arc<Endpoint>,
+        request: &Request<'_>,
+    ) -> Result<Option<(&'e Proof, Claim)>, Refusal> {
+        let proof = match &endpoint.auth {
+            Auth::Missing => return Err(Reason::AuthMissing.into()),
+            Auth::Unauthenticated if !self.settings.allow_unauthenticated => {
+                return Err(Reason::AuthMissing.into());
+            }
+            Auth::Unauthenticated => None,
+            Auth::Proof(proof) => Some(proof),
+        };
+        let signed = proof.is_some_and(|proof| proof.scheme.covers_body());
+        if signed && request.method != Method::POST {
+            return Err(Reason::MethodNotSigned.into());
+        }
+        if !endpoint.methods.contains(request.method) {
+            return Err(Refusal {
+                allow: Some(Arc::clone(endpoint)),
+                ..Reason::MethodNotAllowed.into()
+            });
+        }
+        proof
+            .map(|proof| Ok((proof, Claim::read(&proof.scheme, &request.head())?)))
+            .transpose()
+    }
+
+    fn rules(&self, endpoint: &Endpoint, request: &Request<'_>) -> BodyRules {
+        let own = &endpoint.limits;
+        let all = &self.settings;
+        let mut limit_bytes = own.max_body_bytes.unwrap_or(all.max_body_bytes);
+        let signed = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.covers_body());
+        if signed && request.is_multipart() {
+            let multipart = own.max_multipart_bytes.unwrap_or(all.max_multipart_bytes);
+            limit_bytes = limit_bytes.min(multipart);
+        }
+        BodyRules {
+            limit_bytes,
+            timeout: own.body_timeout.unwrap_or(all.body_timeout),
+        }
+    }
+
+    /// The claim meets the keys. A token is settled here, before the body.
+    async fn begin(&self, claim: Option<(&Proof, Claim)>) -> Result<Begun, Refusal> {
+        let Some((proof, claim)) = claim else {
+            return Ok(Verification::dangerous_waive());
+        };
+        let keys = self.keys.keys(&proof.key).await?;
+        let now = self.clock.now();
+        Ok(Verification::begin(&proof.scheme, claim, keys, now)?)
+    }
+}
+
+/// What a [`Gate`] goes by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct GateSettings {
+    /// The largest body.
+    pub max_body_bytes: u64,
+    /// The largest `multipart/*` body under a signed mode.
+    pub max_multipart_bytes: u64,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// Whether endpoints may ask for no proof.
+    pub allow_unauthenticated: bool,
+}
+
+/// A verdict, and what was learnt on the way to it.
+#[derive(Debug)]
+pub struct Judgement {
+    /// The endpoint, if one was found.
+    pub found: Option<Found>,
+    /// How long the parts took.
+    pub timings: Timings,
+    /// The verdict.
+    pub verdict: Result<Admitted, Refusal>,
+}
+
+/// How long the parts of a judgement took; `None` for a part that was not reached.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Timings {
+    /// From the end of the head to the last byte of the body.
+    pub receive: Option<Duration>,
+    /// From the last byte to the verdict.
+    pub verify: Option<Duration>,
+}

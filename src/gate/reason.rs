@@ -1,0 +1,147 @@
+//! Why a delivery did not get through: a closed list of words.
+//!
+//! The words are the contract. Logs, metrics and the `Portcullis-Reason` header derive from this one
+//! enum, and so does the status of the answer, in `proxy::respond`.
+
+use std::sync::Arc;
+
+use crate::auth::ProofError;
+use crate::directory::{Endpoint, LookupError, Wording};
+use crate::secrets::KeyError;
+
+/// Why a delivery was refused or failed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the status of every reason is one exhaustive match"
+)]
+pub enum Reason {
+    /// The endpoint says nothing about proofs, or asks for none where the server does not allow it.
+    AuthMissing,
+    /// The request is not well-formed HTTP.
+    BadRequest,
+    /// The body took too long to arrive.
+    BodyTimeout,
+    /// The body is larger than it may be.
+    BodyTooLarge,
+    /// An expectation other than `100-continue`.
+    ExpectationFailed,
+    /// The endpoint does not take this method.
+    MethodNotAllowed,
+    /// The endpoint's proof covers a body, so only `POST` can be proven.
+    MethodNotSigned,
+    /// Nothing takes deliveries there.
+    NotConfigured(Wording),
+    /// All memory for bodies is in use.
+    Overloaded,
+    /// The proof failed.
+    Proof(ProofError),
+    /// The endpoint's secret has no value.
+    SecretUnbound,
+    /// The keys could not be had.
+    SecretsUnavailable,
+    /// The sender went away in the middle of the body.
+    SenderLeft,
+    /// The store did not answer.
+    StoreUnavailable,
+    /// The backend did not answer in time.
+    UpstreamTimeout,
+    /// The backend could not be reached, or broke off.
+    UpstreamUnreachable,
+}
+
+impl Reason {
+    /// The word in logs, metrics and headers.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AuthMissing => "auth_missing",
+            Self::BadRequest => "bad_request",
+            Self::BodyTimeout => "body_timeout",
+            Self::BodyTooLarge => "body_too_large",
+            Self::ExpectationFailed => "expectation_failed",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::MethodNotSigned => "method_not_signed",
+            Self::NotConfigured(_) => "not_configured",
+            Self::Overloaded => "overloaded",
+            Self::Proof(error) => error.word(),
+            Self::SecretUnbound => "secret_unbound",
+            Self::SecretsUnavailable => "secrets_unavailable",
+            Self::SenderLeft => "sender_left",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::UpstreamUnreachable => "upstream_unreachable",
+        }
+    }
+}
+
+impl From<ProofError> for Reason {
+    fn from(error: ProofError) -> Self {
+        Self::Proof(error)
+    }
+}
+
+/// A reason, and what the answer needs beside it.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The reason.
+    pub reason: Reason,
+    /// The endpoint whose methods the answer lists.
+    pub allow: Option<Arc<Endpoint>>,
+    /// The limit, in bytes, that was exceeded.
+    pub limit_bytes: Option<u64>,
+    /// What an operator should know. It is logged and never sent.
+    pub cause: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal for the size of a body.
+    pub fn too_large(limit_bytes: u64) -> Self {
+        Self {
+            limit_bytes: Some(limit_bytes),
+            ..Reason::BodyTooLarge.into()
+        }
+    }
+
+    fn with_cause(reason: Reason, cause: impl std::fmt::Display) -> Self {
+        Self {
+            cause: Some(cause.to_string()),
+            ..reason.into()
+        }
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            allow: None,
+            limit_bytes: None,
+            cause: None,
+        }
+    }
+}
+
+impl From<ProofError> for Refusal {
+    fn from(error: ProofError) -> Self {
+        Reason::Proof(error).into()
+    }
+}
+
+impl From<LookupError> for Refusal {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::NotConfigured(wording) => Reason::NotConfigured(wording).into(),
+            LookupError::Store(error) => Self::with_cause(Reason::StoreUnavailable, error),
+        }
+    }
+}
+
+impl From<KeyError> for Refusal {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unbound => Reason::SecretUnbound.into(),
+            KeyError::Service(error) => Self::with_cause(Reason::SecretsUnavailable, error),
+            KeyError::Store(error) => Self::with_cause(Reason::StoreUnavailable, error),
+        }
+    }
+}
