@@ -29,3 +29,4 @@ pub mod directory;
 pub mod gate;
 pub mod secrets;
 pub mod store;
+pub mod telemetry;

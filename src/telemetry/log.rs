@@ -1,0 +1,127 @@
+//! The access log: one JSON object a delivery, one line each, on standard output.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+
+use super::Outcome;
+
+/// Writes outcomes from a thread of its own.
+///
+/// A reader that does not keep up costs lines, which are counted, and never a delivery.
+#[derive(Clone, Debug)]
+pub struct AccessLog {
+    lines: NonBlocking,
+    dropped: ErrorCounter,
+}
+
+/// Writes what is left when it is dropped.
+#[derive(Debug)]
+pub struct AccessLogGuard {
+    _worker: WorkerGuard,
+}
+
+impl AccessLog {
+    /// A log on `output`.
+    pub fn new(output: impl Write + Send + 'static) -> (Self, AccessLogGuard) {
+        let (lines, worker) = NonBlockingBuilder::default()
+            .lossy(true)
+            .buffered_lines_limit(BUFFERED_LINES)
+            .thread_name("access-log")
+            .finish(output);
+        let dropped = lines.error_counter();
+        (Self { lines, dropped }, AccessLogGuard { _worker: worker })
+    }
+
+    /// The lines that nobody took in time.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.dropped_lines() as u64
+    }
+
+    pub(super) fn write(&self, outcome: &Outcome<'_>) {
+        let mut line = Vec::with_capacity(512);
+        // A record of plain values cannot fail to be written to memory.
+        if serde_json::to_writer(&mut line, &Line::from(outcome)).is_ok() {
+            line.push(b'\n');
+            let _ = self.lines.clone().write_all(&line);
+        }
+    }
+}
+
+/// The fields of a line, in their order. Times are in microseconds.
+#[derive(Serialize)]
+struct Line<'a> {
+    time: jiff::Timestamp,
+    request_id: &'a str,
+    outcome: &'static str,
+    reason: &'static str,
+    status: Option<u16>,
+    route: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organisation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<&'a str>,
+    client: Option<IpAddr>,
+    method: &'a str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receive_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backend_us: Option<u64>,
+    total_us: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a str>,
+}
+
+impl<'a> From<&Outcome<'a>> for Line<'a> {
+    fn from(outcome: &Outcome<'a>) -> Self {
+        Self {
+            time: outcome.at,
+            request_id: outcome.request_id,
+            outcome: outcome.verdict.outcome(),
+            reason: outcome.verdict.reason(),
+            status: outcome.status,
+            route: outcome.route,
+            endpoint: outcome.endpoint,
+            organisation: outcome.organisation,
+            mode: outcome.mode.map(crate::auth::Mode::word),
+            secret: outcome.generation.map(crate::auth::Generation::word),
+            upstream: outcome.upstream,
+            client: outcome.client,
+            method: short(outcome.method, MAX_METHOD_LEN),
+            path: short(outcome.path, MAX_PATH_LEN),
+            body_bytes: outcome.body_bytes,
+            receive_us: outcome.timings.receive.map(microseconds),
+            verify_us: outcome.timings.verify.map(microseconds),
+            backend_us: outcome.backend.map(microseconds),
+            total_us: microseconds(outcome.total),
+            cause: outcome.cause,
+        }
+    }
+}
+
+/// What a sender wrote, no longer than a line should be. JSON escapes the rest.
+fn short(text: &str, len: usize) -> &str {
+    text.get(..len).unwrap_or(text)
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+const BUFFERED_LINES: usize = 65_536;
+const MAX_METHOD_LEN: usize = 16;
+const MAX_PATH_LEN: usize = 256;

@@ -1,0 +1,282 @@
+//! The numbers, for Prometheus.
+//!
+//! Labels take their values from closed lists and from the configuration, never from a sender: no
+//! request can make a new series.
+
+use std::sync::Arc;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
+};
+
+use super::Outcome;
+use crate::directory::DirectoryStats;
+use crate::gate::Budget;
+use crate::secrets::CacheStats;
+
+/// All metrics of a process.
+pub struct Metrics {
+    registry: Registry,
+    deliveries: IntCounterVec,
+    backend_responses: IntCounterVec,
+    receive: Histogram,
+    verify: Histogram,
+    backend: Histogram,
+    total: Histogram,
+    body_bytes: Histogram,
+    connections: IntGauge,
+}
+
+impl Metrics {
+    /// Metrics that also show what `sources` count.
+    pub fn new(sources: Sources) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let seconds = |name: &str, help: &str| {
+            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+            register(&registry, Histogram::with_opts(options)?)
+        };
+        let deliveries = register(
+            &registry,
+            IntCounterVec::new(
+                Opts::new(
+                    "portcullis_deliveries_total",
+                    "Deliveries, by route, mode of the endpoint, outcome (admitted, refused, failed) and reason.",
+                ),
+                &["route", "mode", "outcome", "reason"],
+            )?,
+        )?;
+        let backend_responses = register(
+            &registry,
+            IntCounterVec::new(
+                Opts::new(
+                    "portcullis_backend_responses_total",
+                    "Answers of the backend to admitted deliveries, by upstream and class of status.",
+                ),
+                &["upstream", "class"],
+            )?,
+        )?;
+        let body_bytes = register(
+            &registry,
+            Histogram::with_opts(
+                HistogramOpts::new(
+                    "portcullis_body_bytes",
+                    "Length of the bodies that arrived whole.",
+                )
+                .buckets(BYTES.to_vec()),
+            )?,
+        )?;
+        let metrics = Self {
+            receive: seconds(
+                "portcullis_receive_seconds",
+                "Time from the end of a head to the last byte of its body.",
+            )?,
+            verify: seconds(
+                "portcullis_verify_seconds",
+                "Time from the last byte of a body to the verdict.",
+            )?,
+            backend: seconds(
+                "portcullis_backend_seconds",
+                "Time from the verdict to the end of the backend's answer.",
+            )?,
+            total: seconds(
+                "portcullis_delivery_seconds",
+                "Time from the end of a head to the end of the answer.",
+            )?,
+            connections: register(
+                &registry,
+                IntGauge::new("portcullis_connections", "Open connections of senders.")?,
+            )?,
+            deliveries,
+            backend_responses,
+            body_bytes,
+            registry,
+        };
+        metrics.registry.register(Box::new(sources))?;
+        let process = prometheus::process_collector::ProcessCollector::for_self();
+        metrics.registry.register(Box::new(process))?;
+        Ok(metrics)
+    }
+
+    /// Counts a delivery.
+    pub(super) fn observe(&self, outcome: &Outcome<'_>) {
+        let mode = outcome.mode.map_or("unknown", crate::auth::Mode::word);
+        let (kind, reason) = (outcome.verdict.outcome(), outcome.verdict.reason());
+        self.deliveries
+            .with_label_values(&[outcome.route, mode, kind, reason])
+            .inc();
+        if let (Some(upstream), Some(status)) = (outcome.upstream, outcome.status) {
+            self.backend_responses
+                .with_label_values(&[upstream, class(status)])
+                .inc();
+        }
+        let parts = [
+            (&self.receive, outcome.timings.receive),
+            (&self.verify, outcome.timings.verify),
+            (&self.backend, outcome.backend),
+            (&self.total, Some(outcome.total)),
+        ];
+        for (histogram, duration) in parts {
+            if let Some(duration) = duration {
+                histogram.observe(duration.as_secs_f64());
+            }
+        }
+        if let Some(bytes) = outcome.body_bytes {
+            #[expect(clippy::cast_precision_loss, reason = "a body is far below 2^52 bytes")]
+            self.body_bytes.observe(bytes as f64);
+        }
+    }
+
+    /// The gauge of open connections.
+    pub fn connections(&self) -> &IntGauge {
+        &self.connections
+    }
+
+    /// Everything, in the text format of Prometheus.
+    pub fn to_text(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
+    }
+}
+
+/// What other parts of the process count by themselves; read when somebody looks.
+pub struct Sources {
+    /// The memory for bodies.
+    pub budget: Arc<Budget>,
+    /// The keys.
+    pub keys: Arc<CacheStats>,
+    /// The endpoints.
+    pub directory: Arc<DirectoryStats>,
+    /// Lines of the access log that nobody took.
+    pub dropped_log_lines: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl Sources {
+    fn families(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
+        let by = |name: &str, help: &str, label: &str, values: &[(&str, u64)]| {
+            let vec = IntCounterVec::new(Opts::new(name, help), &[label])?;
+            for (value, count) in values {
+                vec.with_label_values(&[value]).inc_by(*count);
+            }
+            Ok::<_, prometheus::Error>(vec.collect())
+        };
+        let one = |name: &str, help: &str, count: u64| {
+            let counter = IntCounter::new(name, help)?;
+            counter.inc_by(count);
+            Ok::<_, prometheus::Error>(counter.collect())
+        };
+        let gauge = |name: &str, help: &str, value: u64| {
+            let gauge = IntGauge::new(name, help)?;
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+            Ok::<_, prometheus::Error>(gauge.collect())
+        };
+        let build = prometheus::IntGaugeVec::new(
+            Opts::new("portcullis_build_info", "Always 1; the version is a label."),
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        Ok([
+            build.collect(),
+            gauge(
+                "portcullis_bodies_in_flight",
+                "Bodies that are held in memory.",
+                self.budget.bodies(),
+            )?,
+            gauge(
+                "portcullis_body_budget_used_bytes",
+                "Memory that is leased for bodies.",
+                self.budget.used(),
+            )?,
+            gauge(
+                "portcullis_body_budget_bytes",
+                "Memory that there is for bodies.",
+                self.budget.total(),
+            )?,
+            by(
+                "portcullis_secret_cache_requests_total",
+                "Look-ups of keys, by whether they were in memory.",
+                "result",
+                &[("hit", self.keys.hits()), ("miss", self.keys.misses())],
+            )?,
+            one(
+                "portcullis_key_service_calls_total",
+                "Secrets that the key service was asked to decrypt.",
+                self.keys.service_calls(),
+            )?,
+            one(
+                "portcullis_key_service_failures_total",
+                "Secrets that the key service did not decrypt.",
+                self.keys.service_failures(),
+            )?,
+            by(
+                "portcullis_endpoint_lookups_total",
+                "Look-ups of endpoints: in memory, read from the store, or known not to exist.",
+                "result",
+                &[
+                    ("hit", self.directory.hits()),
+                    ("miss", self.directory.misses()),
+                    ("absent", self.directory.absent()),
+                ],
+            )?,
+            one(
+                "portcullis_access_log_lines_dropped_total",
+                "Lines of the access log that nobody took in time.",
+                (self.dropped_log_lines)(),
+            )?,
+        ]
+        .into_iter()
+        .flatten()
+        .collect())
+    }
+}
+
+impl Collector for Sources {
+    fn desc(&self) -> Vec<&Desc> {
+        Vec::new()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        // The names are constants, so a failure here is one of this file, and tests read it all.
+        self.families().unwrap_or_default()
+    }
+}
+
+fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+const fn class(status: u16) -> &'static str {
+    match status {
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        500..=599 => "5xx",
+        _ => "other",
+    }
+}
+
+/// From a tenth of a millisecond, which a refusal takes, to longer than any sender waits.
+const SECONDS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0,
+];
+/// From a ping to the largest body.
+const BYTES: &[f64] = &[
+    256.0,
+    1024.0,
+    4096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    52_428_800.0,
+];

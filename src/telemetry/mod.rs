@@ -1,0 +1,35 @@
+//! What SREs see: one record a delivery, as a line of the log and as numbers.
+
+mod log;
+mod metrics;
+mod outcome;
+
+pub use self::log::{AccessLog, AccessLogGuard};
+pub use self::metrics::{Metrics, Sources};
+pub use self::outcome::{Outcome, Verdict};
+
+/// Where outcomes go.
+pub struct Telemetry {
+    metrics: Metrics,
+    log: Option<AccessLog>,
+}
+
+impl Telemetry {
+    /// Telemetry that counts, and that writes a line a delivery if there is a log.
+    pub fn new(metrics: Metrics, log: Option<AccessLog>) -> Self {
+        Self { metrics, log }
+    }
+
+    /// Records what became of a delivery.
+    pub fn record(&self, outcome: &Outcome<'_>) {
+        self.metrics.observe(outcome);
+        if let Some(log) = &self.log {
+            log.write(outcome);
+        }
+    }
+
+    /// The numbers.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}

@@ -1,0 +1,126 @@
+//! What became of a delivery. Built once, at its end; everything else is a view of it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::auth::{Generation, Mode};
+use crate::gate::{Reason, Timings};
+
+/// The record of one delivery.
+///
+/// It has no field for a header, a query string or a body, so none of them can be logged.
+#[derive(Clone, Debug)]
+pub struct Outcome<'a> {
+    /// When its head was read.
+    pub at: Timestamp,
+    /// The id that the answer and the backend carry too.
+    pub request_id: &'a str,
+    /// The name of the route; `alias`, or `none` if there was no endpoint.
+    pub route: &'a str,
+    /// The endpoint.
+    pub endpoint: Option<&'a str>,
+    /// The organisation that owns it.
+    pub organisation: Option<&'a str>,
+    /// Its mode.
+    pub mode: Option<Mode>,
+    /// Which of its secrets proved the delivery.
+    pub generation: Option<Generation>,
+    /// The name of the upstream, if it was contacted.
+    pub upstream: Option<&'a str>,
+    /// The address of the sender.
+    pub client: Option<IpAddr>,
+    /// The method.
+    pub method: &'a str,
+    /// The path, without the query.
+    pub path: &'a str,
+    /// What the gate said, and how it ended.
+    pub verdict: Verdict,
+    /// The status of the answer; `None` if nobody was there to answer.
+    pub status: Option<u16>,
+    /// The length of the body, if all of it arrived.
+    pub body_bytes: Option<u64>,
+    /// How long the gate took.
+    pub timings: Timings,
+    /// How long the backend took, from the verdict to the end of its answer.
+    pub backend: Option<Duration>,
+    /// How long everything took.
+    pub total: Duration,
+    /// What an operator should know beside the reason.
+    pub cause: Option<&'a str>,
+}
+
+impl Outcome<'_> {
+    /// A record of which nothing is known but the verdict.
+    pub const fn unknown(verdict: Verdict) -> Self {
+        Self {
+            at: Timestamp::UNIX_EPOCH,
+            request_id: "",
+            route: "none",
+            endpoint: None,
+            organisation: None,
+            mode: None,
+            generation: None,
+            upstream: None,
+            client: None,
+            method: "",
+            path: "",
+            verdict,
+            status: None,
+            body_bytes: None,
+            timings: Timings {
+                receive: None,
+                verify: None,
+            },
+            backend: None,
+            total: Duration::ZERO,
+            cause: None,
+        }
+    }
+}
+
+/// How a delivery ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third way")]
+pub enum Verdict {
+    /// It went to the backend, which answered.
+    Admitted,
+    /// It did not, or the backend did not answer.
+    NotDelivered(Reason),
+}
+
+impl Verdict {
+    /// The word of the reason: the same in logs, metrics and headers.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::NotDelivered(reason) => reason.word(),
+        }
+    }
+
+    /// Whose doing it was: `admitted`, `refused` (the sender's) or `failed` (ours or the backend's).
+    pub const fn outcome(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::NotDelivered(reason) => match reason {
+                Reason::Overloaded
+                | Reason::SecretsUnavailable
+                | Reason::StoreUnavailable
+                | Reason::UpstreamTimeout
+                | Reason::UpstreamUnreachable => "failed",
+                Reason::AuthMissing
+                | Reason::BadRequest
+                | Reason::BodyTimeout
+                | Reason::BodyTooLarge
+                | Reason::ExpectationFailed
+                | Reason::MethodNotAllowed
+                | Reason::MethodNotSigned
+                | Reason::NotConfigured(_)
+                | Reason::Proof(_)
+                | Reason::SecretUnbound
+                | Reason::SenderLeft => "refused",
+            },
+        }
+    }
+}
