@@ -27,6 +27,7 @@ pub mod auth;
 pub mod clock;
 pub mod directory;
 pub mod gate;
+pub mod proxy;
 pub mod secrets;
 pub mod store;
 pub mod telemetry;

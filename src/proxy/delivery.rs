@@ -1,0 +1,353 @@
+//! One delivery, from its head to its record.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode, Version, header};
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::server::ShutdownWatch;
+use pingora_http::RequestHeader;
+use uuid::Uuid;
+
+use super::body::SessionBody;
+use super::forward::{Exchange, Forwarded, Forwarder};
+use super::headers::{Additions, REQUEST_ID, prepare};
+use super::raw_head::{HeadLimits, check_target};
+use super::respond::{self, Stamp};
+use super::{HeaderNames, TrustedProxies, Upstream};
+use crate::clock::{Clock, Stopwatch};
+use crate::gate::{Admitted, Gate, Judgement, Reason, Refusal, Request, Timings};
+use crate::telemetry::{Outcome, Telemetry, Verdict};
+
+/// What every delivery passes through.
+pub struct Delivery {
+    /// How senders are dealt with.
+    pub settings: PublicSettings,
+    /// The names of the portal's headers.
+    pub names: HeaderNames,
+    /// The decision.
+    pub gate: Gate,
+    /// The way to the backends.
+    pub forwarder: Forwarder,
+    /// The backends, by name.
+    pub upstreams: BTreeMap<Box<str>, Arc<Upstream>>,
+    /// Where the records go.
+    pub telemetry: Arc<Telemetry>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// How senders are dealt with.
+#[derive(Clone, Debug)]
+pub struct PublicSettings {
+    /// How long a head may take to arrive, from its first byte, and a new connection to send one.
+    pub head_timeout: Duration,
+    /// How long a connection may be silent between two deliveries.
+    pub keep_alive: Duration,
+    /// How long a sender may take to take the next part of an answer.
+    pub send_timeout: Duration,
+    /// How large a head may be.
+    pub head_limits: HeadLimits,
+    /// How many connections may be open.
+    pub max_connections: usize,
+    /// The proxies that are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Whether answers carry `Portcullis-Reason`.
+    pub reason_header: bool,
+    /// Whether answers carry `X-Request-Id`.
+    pub request_id_header: bool,
+}
+
+/// The connection that a delivery came over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) peer: Option<IpAddr>,
+    pub(super) over_tls: bool,
+}
+
+impl Delivery {
+    /// Handles the delivery whose head `session` has read.
+    ///
+    /// Gives the session back if another delivery may follow on its connection.
+    pub(super) async fn handle(
+        &self,
+        mut session: Box<ServerSession>,
+        origin: Origin,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Box<ServerSession>> {
+        let watch = Stopwatch::start();
+        let at = self.clock.now();
+        session.set_write_timeout(Some(self.settings.send_timeout));
+        let head = session.req_header().clone();
+        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let request_id = self.request_id(&head, origin);
+        let client = origin
+            .peer
+            .map(|peer| self.settings.trusted_proxies.client(peer, &head.headers));
+        let stamp = Stamp::new(self, &request_id);
+
+        let judgement = self.judge(&head, &mut session).await;
+        let ended = match &judgement.verdict {
+            Err(refusal) => Ended::refused_with(session, refusal, &stamp).await,
+            Ok(admitted) => {
+                let add = self.additions(admitted, &request_id, origin);
+                match prepare(head, &add) {
+                    Err(_) => Ended::refused(session, Reason::BadRequest, &stamp).await,
+                    Ok(head) => {
+                        self.forward(session, head, admitted, &stamp, shutdown)
+                            .await
+                    }
+                }
+            }
+        };
+
+        self.telemetry.record(&Outcome {
+            at,
+            request_id: request_id.to_str().unwrap_or_default(),
+            client,
+            method: method.as_str(),
+            path: uri.path(),
+            total: watch.elapsed(),
+            ..outcome(&judgement, &ended)
+        });
+        ended.session
+    }
+
+    /// Records a request that never became a delivery because its head was refused, and gives its id.
+    pub(super) fn record_bad_head(&self, origin: Origin, cause: &str) -> HeaderValue {
+        let id = new_request_id();
+        self.telemetry.record(&Outcome {
+            at: self.clock.now(),
+            request_id: id.to_str().unwrap_or_default(),
+            client: origin.peer,
+            status: Some(StatusCode::BAD_REQUEST.as_u16()),
+            cause: Some(cause),
+            ..Outcome::unknown(Verdict::NotDelivered(Reason::BadRequest))
+        });
+        id
+    }
+
+    /// How senders are dealt with.
+    pub(super) fn settings(&self) -> &PublicSettings {
+        &self.settings
+    }
+
+    async fn judge(&self, head: &RequestHeader, session: &mut ServerSession) -> Judgement {
+        let request = Request {
+            method: &head.method,
+            path: head.uri.path(),
+            query: head.uri.query(),
+            headers: &head.headers,
+        };
+        let announced = announced_len(head, session);
+        let waits = match expectation(head) {
+            Ok(waits) => waits,
+            Err(reason) => return refused(reason),
+        };
+        if check_target(request.path.as_bytes()).is_err() {
+            return refused(Reason::BadRequest);
+        }
+        let mut body = SessionBody {
+            session,
+            announced,
+            waits,
+        };
+        self.gate.judge(&request, &mut body).await
+    }
+
+    async fn forward(
+        &self,
+        session: Box<ServerSession>,
+        head: RequestHeader,
+        admitted: &Admitted,
+        stamp: &Stamp,
+        shutdown: &ShutdownWatch,
+    ) -> Ended {
+        let Some(upstream) = self.upstreams.get(&admitted.endpoint().upstream) else {
+            return Ended::refused(session, Reason::UpstreamUnreachable, stamp).await;
+        };
+        let watch = Stopwatch::start();
+        let old = session.req_header().version == Version::HTTP_10;
+        let exchange = Exchange::new(Arc::clone(upstream), stamp.clone(), old);
+        let body = admitted.body().bytes().clone();
+        let forwarded = self
+            .forwarder
+            .forward(session, head, body, exchange, shutdown)
+            .await;
+        let mut ended = Ended::forwarded(forwarded, stamp).await;
+        ended.backend = Some(watch.elapsed());
+        ended
+    }
+
+    fn additions<'a>(
+        &'a self,
+        admitted: &'a Admitted,
+        request_id: &'a HeaderValue,
+        origin: Origin,
+    ) -> Additions<'a> {
+        let upstream = self.upstreams.get(&admitted.endpoint().upstream);
+        Additions {
+            admitted,
+            names: &self.names,
+            trusted: &self.settings.trusted_proxies,
+            request_id,
+            peer: origin.peer,
+            over_tls: origin.over_tls,
+            host: upstream.and_then(|upstream| upstream.settings().host.as_ref()),
+        }
+    }
+
+    /// A new id, or the one that a trusted proxy gave.
+    fn request_id(&self, head: &RequestHeader, origin: Origin) -> HeaderValue {
+        let given = origin
+            .peer
+            .filter(|peer| self.settings.trusted_proxies.trusts(*peer))
+            .and_then(|_| head.headers.get(REQUEST_ID))
+            .filter(|id| {
+                (1..=MAX_REQUEST_ID_LEN).contains(&id.len())
+                    && id.as_bytes().iter().all(u8::is_ascii_graphic)
+            });
+        given.cloned().unwrap_or_else(new_request_id)
+    }
+}
+
+/// How a delivery ended on the sender's side.
+struct Ended {
+    /// The session, if its connection may go on.
+    session: Option<Box<ServerSession>>,
+    status: Option<u16>,
+    failure: Option<Reason>,
+    backend: Option<Duration>,
+}
+
+impl Ended {
+    async fn refused(session: Box<ServerSession>, reason: Reason, stamp: &Stamp) -> Self {
+        let mut ended = Self::refused_with(session, &reason.into(), stamp).await;
+        ended.failure = Some(reason);
+        ended
+    }
+
+    async fn refused_with(
+        mut session: Box<ServerSession>,
+        refusal: &Refusal,
+        stamp: &Stamp,
+    ) -> Self {
+        let status = respond::write(&mut session, refusal, stamp).await;
+        let whole = status.is_some() && session.is_body_done();
+        if !whole {
+            linger(&mut session).await;
+        }
+        Self {
+            session: whole.then_some(session),
+            status: status.map(|status| status.as_u16()),
+            failure: None,
+            backend: None,
+        }
+    }
+
+    async fn forwarded(forwarded: Forwarded, stamp: &Stamp) -> Self {
+        let mut this = Self {
+            session: None,
+            status: forwarded.status,
+            failure: forwarded.failure,
+            backend: None,
+        };
+        let Some(mut session) = forwarded.session else {
+            return this;
+        };
+        match forwarded.failure {
+            None if forwarded.finished => this.session = Some(session),
+            // Nothing has gone to the sender yet: it gets the answer of the contract.
+            Some(reason) if forwarded.status.is_none() => {
+                return Self::refused(session, reason, stamp).await;
+            }
+            // Half an answer must not look like a whole one.
+            _ => session.shutdown().await,
+        }
+        this
+    }
+}
+
+fn refused(reason: Reason) -> Judgement {
+    Judgement {
+        found: None,
+        timings: Timings::default(),
+        verdict: Err(reason.into()),
+    }
+}
+
+/// A UUID of version 7 (RFC 9562): ids sort by time.
+fn new_request_id() -> HeaderValue {
+    HeaderValue::from_str(&Uuid::now_v7().to_string())
+        .unwrap_or_else(|_| unreachable!("a UUID is visible ASCII"))
+}
+
+/// The part of the record that the gate and the backend know.
+fn outcome<'o>(judgement: &'o Judgement, ended: &Ended) -> Outcome<'o> {
+    let found = judgement.found.as_ref();
+    let endpoint = found.map(|found| &*found.endpoint);
+    let (admitted, refusal) = match &judgement.verdict {
+        Ok(admitted) => (Some(admitted), None),
+        Err(refusal) => (None, Some(refusal)),
+    };
+    let verdict = match (refusal, ended.failure) {
+        (Some(refusal), _) => Verdict::NotDelivered(refusal.reason),
+        // The backend has taken it; that its answer found nobody is the sender's affair.
+        (None, None | Some(Reason::SenderLeft)) => Verdict::Admitted,
+        (None, Some(reason)) => Verdict::NotDelivered(reason),
+    };
+    Outcome {
+        route: match found {
+            None => "none",
+            Some(found) => found.route.as_ref().map_or(ALIAS, |route| route.name()),
+        },
+        endpoint: endpoint.map(|endpoint| endpoint.id.as_str()),
+        organisation: endpoint.map(|endpoint| endpoint.organisation.as_str()),
+        mode: endpoint.and_then(|endpoint| endpoint.auth.mode()),
+        generation: admitted.and_then(|admitted| admitted.verified().generation()),
+        upstream: admitted.map(|admitted| &*admitted.endpoint().upstream),
+        verdict,
+        status: ended.status,
+        body_bytes: admitted.map(|admitted| admitted.body().len() as u64),
+        timings: judgement.timings,
+        backend: ended.backend,
+        cause: refusal.and_then(|refusal| refusal.cause.as_deref()),
+        ..Outcome::unknown(verdict)
+    }
+}
+
+/// The length that the head announces: its framing was checked before.
+fn announced_len(head: &RequestHeader, session: &mut ServerSession) -> Option<u64> {
+    match head.headers.get(header::CONTENT_LENGTH) {
+        Some(value) => value.to_str().ok()?.parse().ok(),
+        None => session.is_body_empty().then_some(0),
+    }
+}
+
+/// Whether the sender waits for `100 Continue`. Any other expectation cannot be met
+/// (RFC 9110 §10.1.1).
+fn expectation(head: &RequestHeader) -> Result<bool, Reason> {
+    match head.headers.get(header::EXPECT) {
+        None => Ok(false),
+        Some(_) if head.version == Version::HTTP_10 => Ok(false),
+        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(true),
+        Some(_) => Err(Reason::ExpectationFailed),
+    }
+}
+
+/// Ends the sending side, and takes for a moment what the sender still sends: closing at once would
+/// reset the connection, and the sender would see that instead of the answer.
+async fn linger(session: &mut ServerSession) {
+    if session.is_http2() {
+        return;
+    }
+    session.shutdown().await;
+    let rest = async { while let Ok(Some(_)) = session.read_request_body().await {} };
+    let _ = tokio::time::timeout(LINGER, rest).await;
+}
+
+const ALIAS: &str = "alias";
+const LINGER: Duration = Duration::from_secs(2);
+const MAX_REQUEST_ID_LEN: usize = 128;

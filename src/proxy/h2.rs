@@ -1,0 +1,89 @@
+//! One HTTP/2 connection: its preface under a deadline, its streams side by side.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v2::server::{
+    H2Accept, HttpSession, default_h2_options, handshake,
+};
+use pingora_core::protocols::{Digest, Stream};
+use pingora_core::server::ShutdownWatch;
+use tokio_util::task::TaskTracker;
+
+use super::delivery::{Delivery, Origin};
+
+/// Serves a connection until one side has had enough.
+pub(super) async fn serve(
+    delivery: &Arc<Delivery>,
+    stream: Stream,
+    origin: Origin,
+    shutdown: &ShutdownWatch,
+) {
+    let settings = delivery.settings();
+    let digest = Arc::new(Digest {
+        ssl_digest: stream.get_ssl_digest(),
+        timing_digest: stream.get_timing_digest(),
+        proxy_digest: stream.get_proxy_digest(),
+        socket_digest: stream.get_socket_digest(),
+    });
+    // From Pingora's bounds: without them a header list may grow without limit.
+    let mut options = default_h2_options();
+    options.max_concurrent_streams(MAX_STREAMS);
+    let shaking_hands = handshake(stream, Some(options));
+    let Ok(Ok(mut connection)) = tokio::time::timeout(settings.head_timeout, shaking_hands).await
+    else {
+        return;
+    };
+
+    let streams = TaskTracker::new();
+    let mut ending = shutdown.clone();
+    let mut saying_goodbye = false;
+    let mut rejected = 0;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = ending.wait_for(|ending| *ending), if !saying_goodbye => {
+                saying_goodbye = true;
+                connection.graceful_shutdown();
+                continue;
+            }
+            accepted = HttpSession::from_h2_conn(&mut connection, Arc::clone(&digest)) => accepted,
+            () = tokio::time::sleep(settings.keep_alive), if streams.is_empty() => return,
+            () = idle_again(&streams), if !streams.is_empty() => continue,
+        };
+        match accepted {
+            Ok(Some(H2Accept::Session(session))) => {
+                let delivery = Arc::clone(delivery);
+                let shutdown = shutdown.clone();
+                streams.spawn(async move {
+                    let mut session = Box::new(ServerSession::new_http2(session));
+                    session.set_total_drain_timeout(Some(delivery.settings().send_timeout));
+                    if let Some(session) = delivery.handle(session, origin, &shutdown).await {
+                        // Nothing is left to be done if the sender has gone.
+                        let _ = session.finish().await;
+                    }
+                });
+            }
+            // Pingora counts rejected requests only inside its own loop, which has no deadlines.
+            Ok(Some(H2Accept::Rejected)) => {
+                rejected += 1;
+                if rejected >= MAX_REJECTED {
+                    return;
+                }
+            }
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// Waits until no stream is left, so that the idle time begins anew.
+async fn idle_again(streams: &TaskTracker) {
+    while !streams.is_empty() {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const MAX_REJECTED: u32 = 32;
+const MAX_STREAMS: u32 = 100;

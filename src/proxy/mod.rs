@@ -1,0 +1,32 @@
+//! The Pingora side: sockets, HTTP, the way to the backend. It decides nothing.
+//!
+//! ```text
+//! listener → connection (HTTP/1: raw head under a deadline) or h2 → delivery
+//!                                                                     ├ gate::judge
+//!                                                                     ├ refused:  respond
+//!                                                                     └ admitted: headers → forward
+//! ```
+//!
+//! How a delivery is forwarded is the business of `forward` alone: it takes a head and a body that were
+//! admitted, and gives the session back with what became of them. Today it is `pingora-proxy`.
+
+mod body;
+mod buffered;
+mod client;
+mod connection;
+mod delivery;
+mod forward;
+mod h2;
+mod headers;
+mod listener;
+mod names;
+pub mod raw_head;
+mod respond;
+mod upstream;
+
+pub use self::client::TrustedProxies;
+pub use self::delivery::{Delivery, PublicSettings};
+pub use self::forward::Forwarder;
+pub use self::listener::{Bound, ListenError, PublicApp, TlsFiles, bind};
+pub use self::names::{HeaderNames, InvalidHeaderName, NAMES};
+pub use self::upstream::{Upstream, UpstreamSettings, UpstreamTimeouts, UpstreamTls};

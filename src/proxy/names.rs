@@ -1,0 +1,149 @@
+//! The portal's own header names: what the gate adds, and what no sender may bring.
+
+use bytes::Bytes;
+use http::HeaderName;
+
+/// The headers that tell the backend what was proven, under their configured names.
+#[derive(Clone, Debug)]
+pub struct HeaderNames {
+    /// The organisation that owns the endpoint.
+    pub organisation: Bytes,
+    /// The workspace that owns it.
+    pub workspace: Bytes,
+    /// Its id.
+    pub endpoint: Bytes,
+    /// Its target.
+    pub target: Bytes,
+    /// Its installation.
+    pub installation: Bytes,
+    /// The name of the event.
+    pub event: Bytes,
+    /// The mode of the proof.
+    pub mode: Bytes,
+    /// The version of the secret.
+    pub secret_version: Bytes,
+    /// The sender's id of the delivery.
+    pub delivery: Bytes,
+    /// All of them and the namespace, in the form in which names are compared.
+    reserved: Reserved,
+}
+
+impl HeaderNames {
+    /// The names under `namespace`, such as `X-Portal-`, unless `name_of` gives another one for a key
+    /// of [`NAMES`].
+    pub fn new(
+        namespace: &str,
+        name_of: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, InvalidHeaderName> {
+        let full = |key: &'static str, default: &str| {
+            let name = name_of(key).unwrap_or_else(|| format!("{namespace}{default}"));
+            match HeaderName::try_from(name.as_str()) {
+                Ok(_) => Ok(Bytes::from(name)),
+                Err(_) => Err(InvalidHeaderName { key, name }),
+            }
+        };
+        let mut names = NAMES.iter().map(|(key, default)| full(key, default));
+        let mut next = || {
+            names
+                .next()
+                .unwrap_or_else(|| unreachable!("NAMES has a name for every field"))
+        };
+        let mut this = Self {
+            organisation: next()?,
+            workspace: next()?,
+            endpoint: next()?,
+            target: next()?,
+            installation: next()?,
+            event: next()?,
+            mode: next()?,
+            secret_version: next()?,
+            delivery: next()?,
+            reserved: Reserved {
+                namespace: comparable(namespace.as_bytes()),
+                names: Vec::new(),
+            },
+        };
+        this.reserved.names = this
+            .all()
+            .into_iter()
+            .map(|name| comparable(name))
+            .chain(ALWAYS_RESERVED.iter().map(|name| name.as_bytes().to_vec()))
+            .collect();
+        Ok(this)
+    }
+
+    /// Whether a header of this name could be taken for one of the portal's own.
+    ///
+    /// Servers that turn header names into variables map every character but letters and digits to
+    /// `_`, so `X_Portal-Org.Id` arrives there as `X-Portal-Org-Id` does. All spellings count as one.
+    pub fn is_reserved(&self, name: &HeaderName) -> bool {
+        let spelt = name.as_str().bytes().map(comparable_byte);
+        let Reserved { namespace, names } = &self.reserved;
+        (!namespace.is_empty()
+            && spelt
+                .clone()
+                .take(namespace.len())
+                .eq(namespace.iter().copied()))
+            || names
+                .iter()
+                .any(|name| spelt.clone().eq(name.iter().copied()))
+    }
+
+    fn all(&self) -> [&Bytes; 9] {
+        [
+            &self.organisation,
+            &self.workspace,
+            &self.endpoint,
+            &self.target,
+            &self.installation,
+            &self.event,
+            &self.mode,
+            &self.secret_version,
+            &self.delivery,
+        ]
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Reserved {
+    namespace: Vec<u8>,
+    names: Vec<Vec<u8>>,
+}
+
+/// A configured name that no header can have.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{name}` is no name of a header (for `{key}`)")]
+pub struct InvalidHeaderName {
+    /// The key of the configuration.
+    pub key: &'static str,
+    /// The name.
+    pub name: String,
+}
+
+/// The keys of the names, in the order of the fields, with what follows the namespace by default.
+pub const NAMES: [(&str, &str); 9] = [
+    ("organisation", "Org-Id"),
+    ("workspace", "Workspace-Id"),
+    ("endpoint", "Endpoint-Id"),
+    ("target", "Target"),
+    ("installation", "Installation-Id"),
+    ("event", "Event-Name"),
+    ("mode", "Auth-Mode"),
+    ("secret_version", "Secret-Version"),
+    ("delivery", "Delivery-Id"),
+];
+
+/// Replaced whoever sends them; what a trusted proxy says about the sender is handled apart.
+const ALWAYS_RESERVED: [&str; 2] = ["x-request-id", "portcullis-reason"];
+
+fn comparable(name: &[u8]) -> Vec<u8> {
+    name.iter().copied().map(comparable_byte).collect()
+}
+
+const fn comparable_byte(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() {
+        byte.to_ascii_lowercase()
+    } else {
+        b'-'
+    }
+}

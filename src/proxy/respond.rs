@@ -1,0 +1,136 @@
+//! Answers of the gate itself: from a reason to a status and a body.
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use pingora_core::protocols::http::ServerSession;
+use pingora_http::ResponseHeader;
+
+use super::delivery::Delivery;
+use super::headers::REQUEST_ID;
+use crate::directory::Wording;
+use crate::gate::{Reason, Refusal};
+
+/// The status and the body of every reason.
+///
+/// There is no default: a new reason does not compile until somebody has decided what its senders see.
+pub(super) fn answer(refusal: &Refusal) -> (StatusCode, Bytes) {
+    let error = |status, text: &'static str| (status, Bytes::from_static(text.as_bytes()));
+    match refusal.reason {
+        Reason::BadRequest | Reason::SenderLeft => error(StatusCode::BAD_REQUEST, ""),
+        Reason::AuthMissing
+        | Reason::MethodNotSigned
+        | Reason::Proof(_)
+        | Reason::SecretUnbound => error(StatusCode::UNAUTHORIZED, r#"{"error":"Unauthorized"}"#),
+        Reason::NotConfigured(Wording::Workflow) => error(
+            StatusCode::NOT_FOUND,
+            r#"{"error":"Workflow webhook not configured"}"#,
+        ),
+        Reason::NotConfigured(_) => error(
+            StatusCode::NOT_FOUND,
+            r#"{"error":"Webhook not configured"}"#,
+        ),
+        Reason::MethodNotAllowed => error(
+            StatusCode::METHOD_NOT_ALLOWED,
+            r#"{"error":"Method not allowed"}"#,
+        ),
+        Reason::BodyTimeout => error(
+            StatusCode::REQUEST_TIMEOUT,
+            r#"{"error":"Request timeout"}"#,
+        ),
+        Reason::BodyTooLarge => {
+            let limit = refusal.limit_bytes.unwrap_or_default();
+            let body = format!(r#"{{"error":"Payload too large","limit_bytes":{limit}}}"#);
+            (StatusCode::PAYLOAD_TOO_LARGE, Bytes::from(body))
+        }
+        Reason::ExpectationFailed => error(StatusCode::EXPECTATION_FAILED, ""),
+        Reason::Overloaded | Reason::SecretsUnavailable | Reason::StoreUnavailable => error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            r#"{"error":"Temporarily unavailable"}"#,
+        ),
+        Reason::UpstreamUnreachable => error(StatusCode::BAD_GATEWAY, r#"{"error":"Bad gateway"}"#),
+        Reason::UpstreamTimeout => error(
+            StatusCode::GATEWAY_TIMEOUT,
+            r#"{"error":"Gateway timeout"}"#,
+        ),
+    }
+}
+
+/// Writes the answer. Gives the status, or `None` if nobody was there to take it.
+pub(super) async fn write(
+    session: &mut ServerSession,
+    refusal: &Refusal,
+    stamp: &Stamp,
+) -> Option<StatusCode> {
+    let (status, body) = answer(refusal);
+    let head = head(refusal, status, body.len(), stamp).ok()?;
+    session.write_response_header(Box::new(head)).await.ok()?;
+    if body.is_empty() {
+        session.finish_body().await.ok()?;
+    } else {
+        session.write_response_body(body, true).await.ok()?;
+    }
+    Some(status)
+}
+
+/// The two headers that every answer carries, unless they are switched off.
+#[derive(Clone, Debug)]
+pub(super) struct Stamp {
+    request_id: Option<HeaderValue>,
+    reason: bool,
+}
+
+impl Stamp {
+    pub(super) fn new(delivery: &Delivery, request_id: &HeaderValue) -> Self {
+        let settings = delivery.settings();
+        Self {
+            request_id: settings.request_id_header.then(|| request_id.clone()),
+            reason: settings.reason_header,
+        }
+    }
+
+    /// Puts them into `head`, in place of what somebody else may have put there.
+    pub(super) fn put(
+        &self,
+        head: &mut ResponseHeader,
+        reason: &'static str,
+    ) -> pingora_error::Result<()> {
+        head.remove_header(REASON);
+        if self.reason {
+            head.insert_header(REASON, HeaderValue::from_static(reason))?;
+        }
+        if let Some(id) = &self.request_id {
+            head.insert_header(REQUEST_ID, id.clone())?;
+        }
+        Ok(())
+    }
+}
+
+fn head(
+    refusal: &Refusal,
+    status: StatusCode,
+    len: usize,
+    stamp: &Stamp,
+) -> pingora_error::Result<ResponseHeader> {
+    let mut head = ResponseHeader::build(status, Some(8))?;
+    if len > 0 {
+        head.insert_header(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )?;
+    }
+    head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(len))?;
+    head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        head.insert_header(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))?;
+    }
+    if let Some(endpoint) = &refusal.allow {
+        let methods: Vec<&str> = endpoint.methods.iter().map(http::Method::as_str).collect();
+        head.insert_header(header::ALLOW, methods.join(", "))?;
+    }
+    stamp.put(&mut head, refusal.reason.word())?;
+    Ok(head)
+}
+
+const REASON: &str = "Portcullis-Reason";
+/// Long enough for a restart, short enough for a sender that waits.
+const RETRY_AFTER_SECONDS: u16 = 5;

@@ -1,0 +1,194 @@
+//! An upstream: the addresses of a backend, and how to talk to it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::HeaderValue;
+use pingora_core::protocols::tls::CaType;
+use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use pingora_core::utils::tls::CertKey;
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::clock::Stopwatch;
+
+/// A named backend.
+pub struct Upstream {
+    settings: UpstreamSettings,
+    addresses: ArcSwap<Vec<Arc<Address>>>,
+    turn: AtomicUsize,
+    age: Stopwatch,
+}
+
+impl Upstream {
+    /// An upstream without addresses: see [`resolve`](Self::resolve).
+    pub fn new(settings: UpstreamSettings) -> Self {
+        Self {
+            settings,
+            addresses: ArcSwap::default(),
+            turn: AtomicUsize::new(0),
+            age: Stopwatch::start(),
+        }
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &UpstreamSettings {
+        &self.settings
+    }
+
+    /// Looks its names up. Names that cannot be found now keep the addresses that they had.
+    pub async fn resolve(&self) {
+        let known = self.addresses.load_full();
+        let mut addresses: Vec<Arc<Address>> = Vec::new();
+        for name in &self.settings.addresses {
+            let found: Vec<SocketAddr> = match tokio::net::lookup_host(name.as_str()).await {
+                Ok(found) => found.collect(),
+                Err(error) => {
+                    warn!(upstream = %self.settings.name, %name, %error, "name not found");
+                    known
+                        .iter()
+                        .filter(|address| &*address.name == name.as_str())
+                        .map(|address| address.socket)
+                        .collect()
+                }
+            };
+            for socket in found {
+                if addresses.iter().any(|address| address.socket == socket) {
+                    continue;
+                }
+                let same = known.iter().find(|address| address.socket == socket);
+                addresses.push(same.cloned().unwrap_or_else(|| {
+                    Arc::new(Address {
+                        name: name.as_str().into(),
+                        socket,
+                        failed_ms: AtomicU64::new(NEVER),
+                    })
+                }));
+            }
+        }
+        self.addresses.store(Arc::new(addresses));
+    }
+
+    /// Looks its names up again and again until `shutdown` turns true.
+    pub async fn keep_resolved(self: Arc<Self>, mut shutdown: watch::Receiver<bool>) {
+        let literal = |name: &String| name.parse::<SocketAddr>().is_ok();
+        if self.settings.addresses.iter().all(literal) {
+            return;
+        }
+        while !*shutdown.borrow() {
+            tokio::select! {
+                () = tokio::time::sleep(RESOLVE_EVERY) => self.resolve().await,
+                _ = shutdown.changed() => {}
+            }
+        }
+    }
+
+    /// The addresses in the order in which one delivery tries them: in turn, and those that could not
+    /// be reached a moment ago last.
+    pub(super) fn order(&self) -> Vec<Arc<Address>> {
+        let addresses = self.addresses.load();
+        let mut order: Vec<Arc<Address>> = addresses.to_vec();
+        if order.len() > 1 {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % order.len();
+            order.rotate_left(turn);
+            let now = self.now_ms();
+            order.sort_by_key(|address| address.failed_lately(now));
+        }
+        order
+    }
+
+    /// Remembers that an address could not be reached.
+    pub(super) fn failed(&self, address: &Address) {
+        address.failed_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
+    /// The peer at an address.
+    pub(super) fn peer(&self, address: &Address) -> Box<HttpPeer> {
+        let UpstreamSettings { timeouts, tls, .. } = &self.settings;
+        // An empty server name would turn the verification of the certificate off; configuration
+        // makes sure that there is one.
+        let server_name = tls.as_ref().map(|tls| tls.server_name.clone());
+        let mut peer = HttpPeer::new(
+            address.socket,
+            tls.is_some(),
+            server_name.unwrap_or_default(),
+        );
+        peer.client_cert_key = tls.as_ref().and_then(|tls| tls.client.clone());
+        let options = &mut peer.options;
+        options.ca = tls.as_ref().and_then(|tls| tls.ca.clone());
+        options.connection_timeout = Some(timeouts.connect);
+        options.total_connection_timeout = Some(timeouts.connect);
+        options.read_timeout = Some(timeouts.read);
+        options.write_timeout = Some(timeouts.write);
+        options.idle_timeout = Some(self.settings.idle_timeout);
+        // The head is complete: whatever had to be stripped from it has been.
+        options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
+        Box::new(peer)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.age.elapsed().as_millis()).unwrap_or(NEVER)
+    }
+}
+
+/// One address of an upstream.
+pub(super) struct Address {
+    name: Box<str>,
+    socket: SocketAddr,
+    failed_ms: AtomicU64,
+}
+
+impl Address {
+    fn failed_lately(&self, now_ms: u64) -> bool {
+        let failed = self.failed_ms.load(Ordering::Relaxed);
+        failed != NEVER && now_ms.saturating_sub(failed) < AVOIDED_FOR_MS
+    }
+}
+
+/// What an upstream is made with.
+#[derive(Clone)]
+pub struct UpstreamSettings {
+    /// Its name.
+    pub name: Box<str>,
+    /// Where it is: `host:port`, one or several.
+    pub addresses: Vec<String>,
+    /// How it is spoken to over TLS; `None` for plain HTTP.
+    pub tls: Option<UpstreamTls>,
+    /// How long it may take.
+    pub timeouts: UpstreamTimeouts,
+    /// How long an unused connection to it is kept.
+    pub idle_timeout: Duration,
+    /// The `Host` that it is sent; the sender's, if nothing is said.
+    pub host: Option<HeaderValue>,
+}
+
+/// TLS toward a backend.
+#[derive(Clone)]
+pub struct UpstreamTls {
+    /// The name that its certificate must have; never empty.
+    pub server_name: String,
+    /// Who may have signed it; the system's authorities, if nothing is said.
+    pub ca: Option<Arc<CaType>>,
+    /// The certificate that it asks for.
+    pub client: Option<Arc<CertKey>>,
+}
+
+/// How long a backend may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UpstreamTimeouts {
+    /// To accept a connection, TLS included.
+    pub connect: Duration,
+    /// Between two reads of its answer.
+    pub read: Duration,
+    /// To take the next part of a body.
+    pub write: Duration,
+    /// For everything, from the verdict to the end of its answer.
+    pub total: Duration,
+}
+
+const AVOIDED_FOR_MS: u64 = 5_000;
+const NEVER: u64 = u64::MAX;
+const RESOLVE_EVERY: Duration = Duration::from_secs(30);
