@@ -22,6 +22,7 @@
 //! `store` implements the traits of `secrets` and `directory`; only `cli` and `app` know `config`;
 //! `clock` and `audit` stand below everything.
 
+pub mod admin;
 pub mod audit;
 pub mod auth;
 pub mod clock;
