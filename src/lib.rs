@@ -23,9 +23,11 @@
 //! `clock` and `audit` stand below everything.
 
 pub mod admin;
+pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod clock;
+pub mod config;
 pub mod directory;
 pub mod gate;
 pub mod proxy;

@@ -1,0 +1,266 @@
+//! The composition root: the one file that knows every module, and wires them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
+
+use crate::admin::{Admin, Readiness};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::directory::{Directory, DirectorySettings, Follower};
+use crate::gate::{Budget, Gate};
+use crate::proxy::{
+    Bound, Delivery, Forwarder, ListenError, PublicApp, Upstream, UpstreamSettings, bind,
+};
+use crate::secrets::{KeyCache, KeyFileError, KeyService, LocalKeyService, StoreError, Vault};
+use crate::store::{OpenError, SqliteStore, Store};
+use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
+
+/// What both a server and the command line work on.
+pub struct Custody {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The key service.
+    pub key_service: Arc<dyn KeyService>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Custody {
+    /// Opens the store and the key service. Whatever does not exist yet is made.
+    pub async fn open(config: &Config) -> Result<Self, StartError> {
+        let key_service = LocalKeyService::open_or_create(&config.key_file)?;
+        let store = SqliteStore::open(&config.store).await?;
+        Ok(Self {
+            store: Arc::new(store),
+            key_service: Arc::new(key_service),
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// The vault over them.
+    pub fn vault(&self) -> Vault {
+        Vault::new(
+            Arc::clone(&self.store) as _,
+            Arc::clone(&self.key_service),
+            Arc::clone(&self.clock),
+        )
+    }
+}
+
+/// The sockets of a server, bound.
+pub struct Sockets {
+    public: Vec<Bound>,
+    admin: std::net::TcpListener,
+}
+
+impl Sockets {
+    /// Binds all of them, or says which cannot be.
+    pub fn bind(config: &Config) -> Result<Self, Vec<ListenError>> {
+        let mut public = Vec::new();
+        let mut errors = Vec::new();
+        let plain = config.public.http.map(|address| (address, None));
+        let tls = config.public.https.as_ref();
+        let tls = tls.map(|(address, files)| (*address, Some(files)));
+        for (address, tls) in plain.into_iter().chain(tls) {
+            match bind(address, tls) {
+                Ok(bound) => public.push(bound),
+                Err(error) => errors.push(error),
+            }
+        }
+        let address = config.admin.listen;
+        let admin = std::net::TcpListener::bind(address)
+            .and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+        match admin {
+            Ok(admin) if errors.is_empty() => Ok(Self { public, admin }),
+            Ok(_) => Err(errors),
+            Err(error) => {
+                let error = error.to_string();
+                errors.push(ListenError::Address { address, error });
+                Err(errors)
+            }
+        }
+    }
+}
+
+/// A server that runs.
+pub struct Server {
+    /// Where senders arrive, and whether by TLS.
+    pub public: Vec<(SocketAddr, bool)>,
+    /// Where SREs look.
+    pub admin: SocketAddr,
+    grace: Duration,
+    shutdown: watch::Sender<bool>,
+    admin_shutdown: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    admin_serving: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts everything on the current runtime. When it returns, deliveries are taken.
+    pub async fn start(
+        config: Config,
+        custody: &Custody,
+        sockets: Sockets,
+        log: Option<AccessLog>,
+    ) -> Result<Self, StartError> {
+        let (shutdown, ending) = watch::channel(false);
+        let (admin_shutdown, admin_ending) = watch::channel(false);
+        let grace = config.server.shutdown_grace;
+        let allowed_hosts = config.admin.allowed_hosts.clone();
+
+        let (delivery, in_step) = deliveries(config, custody, log, &ending).await?;
+        let telemetry = Arc::clone(&delivery.telemetry);
+        let public = sockets.public.iter();
+        let public = public
+            .map(|bound| (bound.address(), bound.is_tls()))
+            .collect();
+        let serving = tokio::spawn(PublicApp::new(delivery).run(sockets.public, ending.clone()));
+
+        let listener = TcpListener::from_std(sockets.admin)?;
+        let admin_address = listener.local_addr()?;
+        let admin = Admin {
+            readiness: Readiness {
+                store: Arc::clone(&custody.store),
+                key_service: Arc::clone(&custody.key_service),
+                serving: serving.abort_handle(),
+                in_step,
+                shutdown: ending,
+            },
+            telemetry,
+            allowed_hosts,
+        };
+        let admin_serving = tokio::spawn(async move {
+            if let Err(error) = admin.run(listener, admin_ending).await {
+                error!(%error, "the admin listener has ended");
+            }
+        });
+        Ok(Self {
+            public,
+            admin: admin_address,
+            grace,
+            shutdown,
+            admin_shutdown,
+            serving,
+            admin_serving,
+        })
+    }
+
+    /// Stops taking connections, lets what is in flight end, and ends. False if some had to be cut off
+    /// when the grace time was over.
+    pub async fn stop(self) -> bool {
+        info!("no new connections; waiting for the deliveries in flight");
+        self.shutdown.send_replace(true);
+        let ended = tokio::time::timeout(self.grace, self.serving).await.is_ok();
+        if !ended {
+            warn!("the grace time is over; the deliveries in flight are cut off");
+        }
+        // Until here, health and metrics can be seen.
+        self.admin_shutdown.send_replace(true);
+        let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_serving).await;
+        ended
+    }
+}
+
+/// Everything that a delivery passes through, and whether its caches follow the store.
+async fn deliveries(
+    config: Config,
+    custody: &Custody,
+    log: Option<AccessLog>,
+    ending: &watch::Receiver<bool>,
+) -> Result<(Arc<Delivery>, Arc<AtomicBool>), StartError> {
+    let clock = &custody.clock;
+    let directory = Arc::new(Directory::new(
+        DirectorySettings {
+            capacity: config.directory.cache_capacity,
+            store_reads: STORE_READS,
+            upstream_paths: config.upstream_paths,
+        },
+        config.routes,
+        Arc::clone(&custody.store) as _,
+    ));
+    let keys = Arc::new(KeyCache::new(
+        config.keys,
+        Arc::clone(&custody.store) as _,
+        Arc::clone(&custody.key_service),
+        Arc::clone(clock),
+    ));
+    let follower = Follower::start(
+        config.directory.follow_every,
+        Arc::clone(&custody.store) as _,
+        Arc::clone(&directory),
+        Arc::clone(&keys),
+    )
+    .await?;
+    let in_step = follower.in_step();
+    tokio::spawn(follower.run(ending.clone()));
+
+    let budget = Budget::new(config.body_budget_bytes);
+    let dropped = log.clone();
+    let metrics = Metrics::new(Sources {
+        budget: Arc::clone(&budget),
+        keys: Arc::clone(keys.stats()),
+        directory: Arc::clone(directory.stats()),
+        dropped_log_lines: Box::new(move || dropped.as_ref().map_or(0, AccessLog::dropped)),
+    })?;
+    let delivery = Delivery {
+        settings: config.public.settings,
+        names: config.names,
+        gate: Gate::new(config.gate, directory, keys, budget, Arc::clone(clock)),
+        forwarder: Forwarder::new(config.server.upstream_pool_size),
+        upstreams: upstreams(config.upstreams, ending).await,
+        telemetry: Arc::new(Telemetry::new(metrics, log)),
+        clock: Arc::clone(clock),
+    };
+    Ok((Arc::new(delivery), in_step))
+}
+
+async fn upstreams(
+    settings: Vec<UpstreamSettings>,
+    ending: &watch::Receiver<bool>,
+) -> BTreeMap<Box<str>, Arc<Upstream>> {
+    let mut upstreams = BTreeMap::new();
+    for settings in settings {
+        let upstream = Arc::new(Upstream::new(settings));
+        upstream.resolve().await;
+        tokio::spawn(Arc::clone(&upstream).keep_resolved(ending.clone()));
+        upstreams.insert(upstream.settings().name.clone(), upstream);
+    }
+    upstreams
+}
+
+/// A process that cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The system refused something.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+
+    /// The key file cannot be used.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+
+    /// The metrics cannot be registered.
+    #[error("the metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+const ADMIN_GRACE: Duration = Duration::from_secs(1);
+/// Reads of the store that may be under way at once; the store itself has as many readers.
+const STORE_READS: usize = 4;

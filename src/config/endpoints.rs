@@ -1,0 +1,150 @@
+//! Declarations of endpoints: the file of `portcullis apply -f`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use toml_span::Span;
+
+use super::Mistakes;
+use super::table::{Document, Table};
+use super::units::{Size, Time};
+use crate::auth::Mode;
+use crate::directory::{AuthDefinition, Definition, LimitsDefinition, Surroundings, Target};
+
+/// Reads every endpoint of `text` as if it stood at `path`.
+///
+/// `upstream` is where endpoints go that name none.
+pub fn read_endpoints(
+    path: &Path,
+    text: &str,
+    upstream: Option<&str>,
+    surroundings: &Surroundings<'_>,
+) -> Result<Vec<Definition>, Mistakes> {
+    let mut document = Document::parse(path, text)?;
+    let definitions = read(&mut document.root(), upstream, surroundings);
+    document.finish(definitions)
+}
+
+fn read(
+    root: &mut Table<'_, '_>,
+    upstream: Option<&str>,
+    surroundings: &Surroundings<'_>,
+) -> Option<Vec<Definition>> {
+    let mut ids = BTreeSet::new();
+    let mut aliases = BTreeSet::new();
+    let definitions = root.tables("endpoints", |mut table| {
+        let spans = Spans::of(&table);
+        let definition = one(&mut table, upstream)?;
+        for mistake in definition.mistakes(surroundings) {
+            table.wrong_at(spans.of_key(mistake.key), mistake.key, mistake.message);
+        }
+        if !ids.insert(definition.id.clone()) {
+            let message = format!("`{}` is there twice", definition.id);
+            table.wrong_at(spans.of_key("id"), "id", message);
+        }
+        for alias in &definition.aliases {
+            if !aliases.insert(alias.clone()) {
+                let message = format!("`{alias}` is there twice");
+                table.wrong_at(spans.of_key("aliases"), "aliases", message);
+            }
+        }
+        Some(definition)
+    });
+    match definitions {
+        None => {
+            let span = root.span_of("endpoints");
+            root.wrong_at(span, "endpoints", "is missing".to_owned());
+            None
+        }
+        Some(definitions) => definitions.into_iter().collect(),
+    }
+}
+
+fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> {
+    let id = table.required("id");
+    let organisation = table.required("organisation");
+    let workspace = table.required("workspace");
+    let target: Option<Target> = table.parsed("target");
+    let upstream = match upstream {
+        Some(default) => table
+            .parsed("upstream")
+            .or_else(|| Some(default.to_owned())),
+        None => table.required("upstream"),
+    };
+    let path = table.parsed("path");
+    let auth = table.has("auth").then(|| auth(table.table("auth")));
+    let methods = table.list("methods").unwrap_or_default();
+    let aliases = table.list("aliases").unwrap_or_default();
+    let event_name = table.parsed("event_name");
+    let labels: BTreeMap<String, String> = table.table("labels").strings().into_iter().collect();
+    let limits = limits(table.table("limits"));
+    let forward_credentials = table.flag("forward_credentials").unwrap_or(false);
+    let enabled = table.flag("enabled").unwrap_or(true);
+    let id = id?;
+    Some(Definition {
+        target: target.unwrap_or_else(|| Target::of(&id)),
+        id,
+        organisation: organisation?,
+        workspace: workspace?,
+        upstream: upstream?,
+        path,
+        auth: match auth {
+            None => None,
+            Some(read) => Some(read?),
+        },
+        methods,
+        aliases,
+        event_name,
+        labels,
+        limits,
+        forward_credentials,
+        enabled,
+    })
+}
+
+fn auth(mut table: Table<'_, '_>) -> Option<AuthDefinition> {
+    let mode = table.required::<Mode>("mode");
+    let header = table.parsed("header");
+    let secret = table.parsed("secret");
+    Some(AuthDefinition {
+        mode: mode?,
+        header,
+        secret,
+    })
+}
+
+fn limits(mut table: Table<'_, '_>) -> LimitsDefinition {
+    LimitsDefinition {
+        max_body_bytes: table
+            .with_unit::<Size>("max_body", "5 MiB")
+            .map(|size| size.0),
+        max_multipart_bytes: table
+            .with_unit::<Size>("max_multipart", "5 MiB")
+            .map(|size| size.0),
+        body_timeout_ms: table
+            .with_unit::<Time>("body_timeout", "10s")
+            .map(|time| u64::try_from(time.0.as_millis()).unwrap_or(u64::MAX)),
+    }
+}
+
+/// Where the keys of a declaration stand, kept for what is found wrong later.
+struct Spans(Vec<(&'static str, Span)>);
+
+impl Spans {
+    fn of(table: &Table<'_, '_>) -> Self {
+        Self(KEYS.iter().map(|key| (*key, table.span_of(key))).collect())
+    }
+
+    fn of_key(&self, key: &str) -> Span {
+        self.0
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, span)| *span)
+            .unwrap_or_default()
+    }
+}
+
+/// The keys that [`Definition::mistakes`] speaks about.
+const KEYS: [&str; 8] = [
+    "id", "upstream", "target", "auth", "aliases", "path", "methods", "limits",
+];

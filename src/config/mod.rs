@@ -1,0 +1,135 @@
+//! From a file to domain types, once. Nothing below this layer knows that there is a file.
+//!
+//! Every mistake is reported, all at once, each with its file, line, key and what would be right.
+
+mod endpoints;
+mod files;
+mod mistake;
+mod sections;
+mod table;
+mod units;
+mod upstreams;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::endpoints::read_endpoints;
+pub use self::mistake::{Mistake, Mistakes};
+use self::table::Document;
+use crate::admin::AllowedHosts;
+use crate::directory::{PathTemplate, RouteTable};
+use crate::gate::GateSettings;
+use crate::proxy::{HeaderNames, PublicSettings, TlsFiles, UpstreamSettings};
+use crate::secrets::CacheSettings;
+
+/// The configuration of a process.
+pub struct Config {
+    /// The process itself.
+    pub server: ServerConfig,
+    /// The public listeners.
+    pub public: PublicConfig,
+    /// The admin listener.
+    pub admin: AdminConfig,
+    /// The limits of deliveries.
+    pub gate: GateSettings,
+    /// The memory for bodies, in bytes.
+    pub body_budget_bytes: u64,
+    /// The names of the portal's headers.
+    pub names: HeaderNames,
+    /// The file of the store.
+    pub store: PathBuf,
+    /// The file of the local key.
+    pub key_file: PathBuf,
+    /// The cache of keys.
+    pub keys: CacheSettings,
+    /// The cache of endpoints.
+    pub directory: DirectoryConfig,
+    /// The backends.
+    pub upstreams: Vec<UpstreamSettings>,
+    /// The paths that backends ask for, by the names of the upstreams.
+    pub upstream_paths: BTreeMap<String, PathTemplate>,
+    /// The routes.
+    pub routes: Arc<RouteTable>,
+    /// The log.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// Reads the file at `path`. Paths inside it are relative to its folder.
+    pub fn load(path: &Path) -> Result<Self, Mistakes> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Mistakes::of_file(path, format!("cannot be read: {error}")))?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads `text` as if it stood at `path`.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Mistakes> {
+        let mut document = Document::parse(path, text)?;
+        let config = sections::read(&mut document);
+        document.finish(config)
+    }
+
+    /// The names of the upstreams.
+    pub fn upstream_names(&self) -> Vec<String> {
+        self.upstreams
+            .iter()
+            .map(|upstream| upstream.name.as_ref().into())
+            .collect()
+    }
+}
+
+/// The process itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ServerConfig {
+    /// The threads that serve; one a core, if it is not said.
+    pub threads: usize,
+    /// How long deliveries in flight may go on when the process is told to end.
+    pub shutdown_grace: Duration,
+    /// How many unused connections to backends are kept.
+    pub upstream_pool_size: usize,
+}
+
+/// The public listeners.
+#[derive(Clone, Debug)]
+pub struct PublicConfig {
+    /// Plain HTTP.
+    pub http: Option<SocketAddr>,
+    /// TLS.
+    pub https: Option<(SocketAddr, TlsFiles)>,
+    /// The public URL, without a slash at its end.
+    pub url: String,
+    /// How senders are dealt with.
+    pub settings: PublicSettings,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug)]
+pub struct AdminConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The host names under which it may be spoken to.
+    pub allowed_hosts: AllowedHosts,
+}
+
+/// The cache of endpoints.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DirectoryConfig {
+    /// How many endpoints are kept.
+    pub cache_capacity: u64,
+    /// The time between two looks at what others changed.
+    pub follow_every: Duration,
+}
+
+/// The log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LogConfig {
+    /// What is logged about the process: `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// Whether it is logged as JSON.
+    pub json: bool,
+    /// Whether every delivery is logged.
+    pub access: bool,
+}

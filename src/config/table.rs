@@ -1,0 +1,314 @@
+//! Reading tables key by key, so that no mistake hides another.
+//!
+//! Whoever reads a table takes every key that it knows, in any order, and at the end drops it: the keys
+//! that are left are unknown ones, and each is a mistake.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use toml_span::Span;
+use toml_span::value::{self, ValueInner};
+
+use super::mistake::{Mistake, Mistakes, place};
+
+/// A file that is being read.
+pub(super) struct Document<'t> {
+    path: PathBuf,
+    text: &'t str,
+    root: Option<value::Value<'t>>,
+    mistakes: Vec<(Span, String, String)>,
+}
+
+impl<'t> Document<'t> {
+    /// Parses the syntax. A file whose syntax is wrong has only that mistake.
+    pub(super) fn parse(path: &Path, text: &'t str) -> Result<Self, Mistakes> {
+        match toml_span::parse(text) {
+            Ok(root) => Ok(Self {
+                path: path.to_owned(),
+                text,
+                root: Some(root),
+                mistakes: Vec::new(),
+            }),
+            Err(error) => Err(Mistakes(vec![Mistake {
+                path: path.to_owned(),
+                at: Some(place(text, error.span.start)),
+                key: String::new(),
+                message: error.to_string(),
+            }])),
+        }
+    }
+
+    /// The folder that paths in the file are relative to.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).to_owned()
+    }
+
+    /// The table that is the file.
+    pub(super) fn root(&mut self) -> Table<'t, '_> {
+        let root = self
+            .root
+            .take()
+            .unwrap_or_else(|| value::Value::new(ValueInner::Table(value::Table::new())));
+        Table::open(root, String::new(), &mut self.mistakes)
+    }
+
+    /// What was read, if nothing was wrong.
+    pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Mistakes> {
+        match read {
+            Some(read) if self.mistakes.is_empty() => Ok(read),
+            _ => {
+                let mut mistakes = self.mistakes;
+                mistakes.sort_by_key(|(span, ..)| span.start);
+                let mistakes = mistakes.into_iter().map(|(span, key, message)| Mistake {
+                    path: self.path.clone(),
+                    at: Some(place(self.text, span.start)),
+                    key,
+                    message,
+                });
+                Err(Mistakes(mistakes.collect()))
+            }
+        }
+    }
+}
+
+/// A table that is being read.
+pub(super) struct Table<'t, 'm> {
+    entries: value::Table<'t>,
+    span: Span,
+    path: String,
+    known: Vec<&'static str>,
+    mistakes: &'m mut Vec<(Span, String, String)>,
+}
+
+impl<'t, 'm> Table<'t, 'm> {
+    fn open(
+        mut value: value::Value<'t>,
+        path: String,
+        mistakes: &'m mut Vec<(Span, String, String)>,
+    ) -> Self {
+        let span = value.span;
+        let entries = match value.take() {
+            ValueInner::Table(entries) => entries,
+            other => {
+                let message = format!("expected a table, found {}", other.type_str());
+                mistakes.push((span, path.clone(), message));
+                value::Table::new()
+            }
+        };
+        Self {
+            entries,
+            span,
+            path,
+            known: Vec::new(),
+            mistakes,
+        }
+    }
+
+    /// The table at `key`; empty if it is not there.
+    pub(super) fn table(&mut self, key: &'static str) -> Table<'t, '_> {
+        let value = self.take(key).unwrap_or_else(|| {
+            value::Value::with_span(ValueInner::Table(value::Table::new()), self.span)
+        });
+        let path = self.path_of(key);
+        Table::open(value, path, self.mistakes)
+    }
+
+    /// Reads every table of the array at `key`, or `None` if it is not there.
+    pub(super) fn tables<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(Table<'t, '_>) -> T,
+    ) -> Option<Vec<T>> {
+        let mut value = self.take(key)?;
+        let path = self.path_of(key);
+        match value.take() {
+            ValueInner::Array(items) => Some(
+                items
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, item)| read(Table::open(item, format!("{path}[{i}]"), self.mistakes)))
+                    .collect(),
+            ),
+            other => {
+                let message = format!("expected [[{key}]], found {}", other.type_str());
+                self.wrong_at(value.span, key, message);
+                None
+            }
+        }
+    }
+
+    /// Reads every table in this one, by name.
+    pub(super) fn each<T>(mut self, mut read: impl FnMut(&str, Table<'t, '_>) -> T) -> Vec<T> {
+        std::mem::take(&mut self.entries)
+            .into_iter()
+            .map(|(key, value)| {
+                let path = self.path_of(&key.name);
+                read(&key.name, Table::open(value, path, self.mistakes))
+            })
+            .collect()
+    }
+
+    /// Every string in this table, by name.
+    pub(super) fn strings(mut self) -> Vec<(String, String)> {
+        let entries = std::mem::take(&mut self.entries);
+        let mut strings = Vec::new();
+        for (key, mut value) in entries {
+            match value.take() {
+                ValueInner::String(text) => strings.push((key.name.into(), text.into())),
+                other => {
+                    let message = format!("expected a string, found {}", other.type_str());
+                    self.wrong_at(value.span, &key.name, message);
+                }
+            }
+        }
+        strings
+    }
+
+    /// A string that stands for a `T`.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
+        let (text, span) = self.string(key)?;
+        text.parse()
+            .map_err(|error: T::Err| self.wrong_at(span, key, error.to_string()))
+            .ok()
+    }
+
+    /// Like [`parsed`](Self::parsed), for what has to be there.
+    pub(super) fn required<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
+        if !self.has(key) {
+            self.known.push(key);
+            let span = self.span;
+            self.wrong_at(span, key, "is missing".to_owned());
+            return None;
+        }
+        self.parsed(key)
+    }
+
+    /// Strings that stand for one `T` each.
+    pub(super) fn list<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<Vec<T>> {
+        let mut value = self.take(key)?;
+        let items = match value.take() {
+            ValueInner::Array(items) => items,
+            other => {
+                let message = format!("expected a list of strings, found {}", other.type_str());
+                self.wrong_at(value.span, key, message);
+                return None;
+            }
+        };
+        let mut list = Vec::with_capacity(items.len());
+        for mut item in items {
+            match item.take() {
+                ValueInner::String(text) => match text.parse() {
+                    Ok(parsed) => list.push(parsed),
+                    Err(error) => self.wrong_at(item.span, key, format!("{error}")),
+                },
+                other => {
+                    let message = format!("expected a string, found {}", other.type_str());
+                    self.wrong_at(item.span, key, message);
+                }
+            }
+        }
+        Some(list)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let mut value = self.take(key)?;
+        match value.take() {
+            ValueInner::Boolean(flag) => Some(flag),
+            other => {
+                let message = format!("expected true or false, found {}", other.type_str());
+                self.wrong_at(value.span, key, message);
+                None
+            }
+        }
+    }
+
+    /// A whole number between `min` and `max`.
+    pub(super) fn number(&mut self, key: &'static str, min: u64, max: u64) -> Option<u64> {
+        let mut value = self.take(key)?;
+        let message = match value.take() {
+            ValueInner::Integer(number) => match u64::try_from(number) {
+                Ok(number) if (min..=max).contains(&number) => return Some(number),
+                _ => format!("expected a number from {min} to {max}, found {number}"),
+            },
+            other => format!("expected a number, found {}", other.type_str()),
+        };
+        self.wrong_at(value.span, key, message);
+        None
+    }
+
+    /// A string with a unit, which people are apt to write as a bare number.
+    pub(super) fn with_unit<T: FromStr<Err: Display>>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+    ) -> Option<T> {
+        let mut value = self.take(key)?;
+        let message = match value.take() {
+            ValueInner::String(text) => match text.parse::<T>() {
+                Ok(parsed) => return Some(parsed),
+                Err(error) => error.to_string(),
+            },
+            other => format!(
+                "expected a string with its unit, such as \"{example}\", found {}",
+                other.type_str()
+            ),
+        };
+        self.wrong_at(value.span, key, message);
+        None
+    }
+
+    /// Whether `key` is there and was not read yet.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// Where `key` stands, or the table if it is not there.
+    pub(super) fn span_of(&self, key: &str) -> Span {
+        self.entries.get(key).map_or(self.span, |value| value.span)
+    }
+
+    /// Reports what is wrong with `key`, at a place that [`span_of`](Self::span_of) gave.
+    pub(super) fn wrong_at(&mut self, span: Span, key: &str, message: String) {
+        let key = self.path_of(key);
+        self.mistakes.push((span, key, message));
+    }
+
+    fn string(&mut self, key: &'static str) -> Option<(String, Span)> {
+        let mut value = self.take(key)?;
+        match value.take() {
+            ValueInner::String(text) => Some((text.into(), value.span)),
+            other => {
+                let message = format!("expected a string, found {}", other.type_str());
+                self.wrong_at(value.span, key, message);
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<value::Value<'t>> {
+        self.known.push(key);
+        self.entries.remove(key)
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+}
+
+/// The end of a table: what nobody has read is unknown.
+impl Drop for Table<'_, '_> {
+    fn drop(&mut self) {
+        for key in std::mem::take(&mut self.entries).into_keys() {
+            let known = self.known.join("`, `");
+            let path = self.path_of(&key.name);
+            let message = format!("unknown key; there is `{known}`");
+            self.mistakes.push((key.span, path, message));
+        }
+    }
+}
