@@ -1,3 +1,10 @@
-//! The program; the command line comes with the parts that it drives.
+//! The program. Everything is in the library, so that tests and benchmarks can reach it.
 
-fn main() {}
+/// One contiguous buffer a body, many sizes, many threads: jemalloc gives memory back where the
+/// system's allocator keeps it (ARCHITECTURE.md has the figures).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> std::process::ExitCode {
+    portcullis::cli::main()
+}

@@ -1,0 +1,117 @@
+//! `portcullis demo`: the gate at work, on this machine, in a folder that goes away.
+
+mod engine;
+mod sender;
+mod story;
+
+use std::path::Path;
+
+use clap::Args;
+
+use self::engine::Engine;
+use self::story::{Scene, Told};
+use super::failure::Failure;
+use super::output;
+use super::session::actor;
+use crate::app::{Custody, Server, Sockets};
+use crate::config::Config;
+
+/// How long it stays.
+#[derive(Args, Debug)]
+pub(super) struct Demo {
+    /// End after the deliveries, with status 0 only if all came out as promised.
+    #[arg(long)]
+    exit: bool,
+
+    /// The port of the gate; any free one if it is not said.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+}
+
+impl Demo {
+    pub(super) fn run(self) -> Result<String, Failure> {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(other)?
+            .block_on(self.play())
+    }
+
+    async fn play(self) -> Result<String, Failure> {
+        let folder = tempfile::tempdir().map_err(other)?;
+        let engine = Engine::start().await.map_err(other)?;
+        let config = Config::parse(
+            &folder.path().join("portcullis.toml"),
+            &configuration(self.port, &engine),
+        )?;
+        let limit_bytes = config.gate.max_body_bytes;
+        let custody = Custody::open(&config).await?;
+        let secrets = story::endpoints(&custody, &actor()).await?;
+        let sockets = Sockets::bind(&config).map_err(|errors| {
+            Failure::Other(errors.first().map(ToString::to_string).unwrap_or_default())
+        })?;
+        let server = Server::start(config, &custody, sockets, None).await?;
+        let (gate, _) = server
+            .public
+            .first()
+            .copied()
+            .ok_or_else(|| Failure::Other("the gate has no listener".to_owned()))?;
+
+        let story = story::scenes(&secrets, limit_bytes).map_err(other)?;
+        let body_file = folder.path().join("pull_request.json");
+        std::fs::write(&body_file, story::PULL_REQUEST).map_err(other)?;
+        let mut told = Vec::with_capacity(story.len());
+        for scene in &story {
+            told.push(scene.tell(gate, &engine).await);
+        }
+        let kept = told.iter().all(Told::as_promised);
+        output::print(&report(&told, &story, gate, &body_file));
+
+        if !self.exit {
+            output::print(&format!(
+                "\nThe gate stays up at http://{gate} (health and metrics: http://{}). Ctrl-C ends it.",
+                server.admin
+            ));
+            tokio::signal::ctrl_c().await.map_err(other)?;
+        }
+        server.stop().await;
+        if kept {
+            Ok(String::new())
+        } else {
+            Err(Failure::Other(
+                "not everything came out as promised".to_owned(),
+            ))
+        }
+    }
+}
+
+fn configuration(port: u16, engine: &Engine) -> String {
+    format!(
+        "[public]\nhttp = \"127.0.0.1:{port}\"\n\
+         [admin]\nlisten = \"127.0.0.1:0\"\n\
+         [upstreams.default]\naddresses = [\"{}\"]\n",
+        engine.address()
+    )
+}
+
+fn report(told: &[Told], story: &[Scene], gate: std::net::SocketAddr, body_file: &Path) -> String {
+    let rows: Vec<[String; 5]> = told.iter().map(Told::row).collect();
+    let table = output::table(
+        ["", "delivery", "answer", "reason", "the backend saw"],
+        &rows,
+        |column, cell| match (column, cell) {
+            (0, "ok") => Some(output::GOOD),
+            (0, _) => Some(output::ALARM),
+            _ => None,
+        },
+    );
+    let commands: Vec<String> = story
+        .iter()
+        .filter_map(|scene| scene.curl(gate, body_file))
+        .collect();
+    format!("{table}\n\nThe same by hand:\n\n{}", commands.join("\n\n"))
+}
+
+fn other(error: impl std::fmt::Display) -> Failure {
+    Failure::Other(error.to_string())
+}

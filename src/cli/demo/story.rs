@@ -1,0 +1,309 @@
+//! The deliveries of the demonstration, and what is promised of each.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use axum::body::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::engine::{Engine, Received};
+use super::sender;
+use crate::app::Custody;
+use crate::audit::{Action, Actor, AuditEntry};
+use crate::auth::{EmptyKey, Mode, Preset};
+use crate::cli::failure::Failure;
+use crate::cli::output::shell_word;
+use crate::directory::{
+    AuthDefinition, Definition, EndpointChange, EndpointId, LimitsDefinition, Target,
+};
+use crate::secrets::{Secret, SecretRef};
+
+/// A real event of GitHub's, shortened.
+pub(super) const PULL_REQUEST: &str = include_str!("pull_request.json");
+
+/// The values of the two secrets, in memory only as long as the demonstration needs them.
+pub(super) struct Secrets {
+    github: Secret,
+    bearer: Secret,
+}
+
+/// Makes the two endpoints.
+pub(super) async fn endpoints(custody: &Custody, actor: &Actor) -> Result<Secrets, Failure> {
+    Ok(Secrets {
+        github: endpoint(custody, actor, HMAC_ENDPOINT, Mode::Hmac).await?,
+        bearer: endpoint(custody, actor, SECRET_ENDPOINT, Mode::Secret).await?,
+    })
+}
+
+async fn endpoint(
+    custody: &Custody,
+    actor: &Actor,
+    id: &str,
+    mode: Mode,
+) -> Result<Secret, Failure> {
+    let other = |error: &dyn std::fmt::Display| Failure::Other(error.to_string());
+    let id: EndpointId = id.parse().map_err(|error| other(&error))?;
+    let secret = SecretRef::new(id.as_str(), "webhook").map_err(|error| other(&error))?;
+    let definition = Definition {
+        target: Target::of(&id),
+        organisation: "acme".parse().map_err(|error| other(&error))?,
+        workspace: "main".parse().map_err(|error| other(&error))?,
+        upstream: "default".to_owned(),
+        path: None,
+        auth: Some(AuthDefinition {
+            mode,
+            header: None,
+            secret: None,
+        }),
+        methods: Vec::new(),
+        aliases: Vec::new(),
+        event_name: None,
+        labels: std::collections::BTreeMap::new(),
+        limits: LimitsDefinition::default(),
+        forward_credentials: false,
+        enabled: true,
+        id: id.clone(),
+    };
+    let entry = AuditEntry {
+        at: custody.clock.now(),
+        actor: actor.clone(),
+        action: Action::EndpointCreated,
+        subject: id.to_string(),
+        detail: "demo".to_owned(),
+    };
+    let vault = custody.vault();
+    vault.create(&secret, actor).await?;
+    custody
+        .store
+        .change(vec![(EndpointChange::Put(Box::new(definition)), entry)])
+        .await?;
+    Ok(vault.reveal(&secret, actor).await?.value)
+}
+
+/// One delivery, and what is promised.
+pub(super) struct Scene {
+    name: &'static str,
+    path: &'static str,
+    headers: Vec<(&'static str, String)>,
+    body: Bytes,
+    status: u16,
+    reason: &'static str,
+    /// Whether the body is the file that the commands by hand use.
+    from_file: bool,
+}
+
+/// The whole story.
+pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, EmptyKey> {
+    let body = Bytes::from_static(PULL_REQUEST.as_bytes());
+    let genuine = signature(&secrets.github, PULL_REQUEST)?;
+    let forged = signature(&Secret::new(b"a guess".to_vec()), PULL_REQUEST)?;
+    let tampered = PULL_REQUEST.replacen("\"opened\"", "\"closed\"", 1);
+    let over = usize::try_from(limit_bytes)
+        .unwrap_or(usize::MAX)
+        .saturating_add(1);
+    let bearer = format!(
+        "Bearer {}",
+        String::from_utf8_lossy(secrets.bearer.expose())
+    );
+    let scene = |name, path, headers, status, reason| Scene {
+        name,
+        path,
+        headers,
+        body: body.clone(),
+        status,
+        reason,
+        from_file: true,
+    };
+    let github = |value: &str| {
+        vec![
+            ("X-Hub-Signature-256", value.to_owned()),
+            ("X-GitHub-Event", "pull_request".to_owned()),
+            ("X-GitHub-Delivery", DELIVERY.to_owned()),
+        ]
+    };
+    let token = |value: String| vec![("Authorization", value)];
+    Ok(vec![
+        scene(
+            "an unknown workflow",
+            "/webhooks/ai/workflows/nope",
+            vec![],
+            404,
+            "not_configured",
+        ),
+        scene(
+            "a signature with a wrong secret",
+            HMAC_PATH,
+            github(&forged),
+            401,
+            "signature_mismatch",
+        ),
+        scene(
+            "a GitHub pull_request",
+            HMAC_PATH,
+            github(&genuine),
+            202,
+            "admitted",
+        ),
+        Scene {
+            body: Bytes::from(tampered),
+            from_file: false,
+            ..scene(
+                "the same, tampered with",
+                HMAC_PATH,
+                github(&genuine),
+                401,
+                "signature_mismatch",
+            )
+        },
+        scene(
+            "no signature at all",
+            HMAC_PATH,
+            vec![],
+            401,
+            "signature_missing",
+        ),
+        scene(
+            "a bearer token",
+            SECRET_PATH,
+            token(bearer),
+            202,
+            "admitted",
+        ),
+        scene(
+            "a wrong bearer token",
+            SECRET_PATH,
+            token("Bearer guess".to_owned()),
+            401,
+            "token_mismatch",
+        ),
+        Scene {
+            body: Bytes::from(vec![b'x'; over]),
+            from_file: false,
+            ..scene(
+                "a body one byte over the cap",
+                HMAC_PATH,
+                github(&genuine),
+                413,
+                "body_too_large",
+            )
+        },
+    ])
+}
+
+impl Scene {
+    /// Sends the delivery and looks at what came of it.
+    pub(super) async fn tell(&self, gate: SocketAddr, engine: &Engine) -> Told {
+        let mut request = http::Request::post(self.path)
+            .header("Host", gate.to_string())
+            .header("Content-Type", "application/json");
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        let answer = match request.body(self.body.clone()) {
+            Ok(request) => sender::send(gate, request).await.map_err(|e| e.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let seen = engine.take_received();
+        let as_promised = match (&answer, seen.as_slice()) {
+            (Ok(answer), []) => self.status != 202 && self.matches(answer),
+            (Ok(answer), [received]) => {
+                self.status == 202
+                    && self.matches(answer)
+                    && answer.body.contains("executionId")
+                    && received.sha256 == <[u8; 32]>::from(Sha256::digest(&self.body))
+            }
+            _ => false,
+        };
+        Told {
+            name: self.name,
+            as_promised,
+            answer,
+            seen,
+        }
+    }
+
+    /// The same by hand, if it can be typed.
+    pub(super) fn curl(&self, gate: SocketAddr, body_file: &Path) -> Option<String> {
+        self.from_file.then(|| {
+            let mut command = format!(
+                "# {} → {} {}\ncurl -sS -i",
+                self.name, self.status, self.reason
+            );
+            for (name, value) in &self.headers {
+                command.push_str(&format!(
+                    " \\\n  -H {}",
+                    shell_word(&format!("{name}: {value}"))
+                ));
+            }
+            let file = shell_word(&format!("@{}", body_file.display()));
+            command.push_str(&format!(
+                " \\\n  --data-binary {file} \\\n  http://{gate}{}",
+                self.path
+            ));
+            command
+        })
+    }
+
+    fn matches(&self, answer: &sender::Answer) -> bool {
+        answer.status == self.status && answer.reason == self.reason
+    }
+}
+
+/// What came of a delivery.
+pub(super) struct Told {
+    name: &'static str,
+    as_promised: bool,
+    answer: Result<sender::Answer, String>,
+    seen: Vec<Received>,
+}
+
+impl Told {
+    pub(super) fn as_promised(&self) -> bool {
+        self.as_promised
+    }
+
+    pub(super) fn row(&self) -> [String; 5] {
+        let mark = if self.as_promised {
+            "ok"
+        } else {
+            "NOT AS PROMISED"
+        };
+        let (answer, reason) = match &self.answer {
+            Ok(answer) => (
+                format!("{} {}", answer.status, answer.body),
+                answer.reason.clone(),
+            ),
+            Err(error) => (error.clone(), "-".to_owned()),
+        };
+        let seen: Vec<String> = self
+            .seen
+            .iter()
+            .map(|it| {
+                format!(
+                    "{} bytes at {} for {} ({})",
+                    it.len, it.path, it.endpoint, it.organisation
+                )
+            })
+            .collect();
+        let seen = if seen.is_empty() {
+            "nothing".to_owned()
+        } else {
+            seen.join("; ")
+        };
+        [mark.to_owned(), self.name.to_owned(), answer, reason, seen]
+    }
+}
+
+fn signature(secret: &Secret, body: &str) -> Result<String, EmptyKey> {
+    let proof = match Preset::named("github") {
+        Some(preset) => preset.scheme.prove(secret.expose(), body.as_bytes())?,
+        None => None,
+    };
+    Ok(proof.map(|(_, value)| value).unwrap_or_default())
+}
+
+const DELIVERY: &str = "72d3162e-cc78-11e3-81ab-4c9367dc0958";
+const HMAC_ENDPOINT: &str = "workflows/pr-bot";
+const HMAC_PATH: &str = "/webhooks/ai/workflows/pr-bot";
+const SECRET_ENDPOINT: &str = "workflows/nightly";
+const SECRET_PATH: &str = "/webhooks/ai/workflows/nightly";

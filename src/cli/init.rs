@@ -1,0 +1,70 @@
+//! `portcullis init`: a folder that `serve` can run in.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::failure::Failure;
+use crate::app::Custody;
+use crate::config::Config;
+
+/// The folder; it is made if it is not there.
+#[derive(Args, Debug)]
+pub(super) struct Init {
+    /// Where to put portcullis.toml, the store and the key.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+
+    /// Where the backend is, as host and port.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
+    backend: String,
+}
+
+impl Init {
+    pub(super) async fn run(self) -> Result<String, Failure> {
+        let path = self.folder.join(FILE);
+        let text = TEMPLATE.replace("127.0.0.1:3000", &self.backend);
+        let config = Config::parse(&path, &text)?;
+        std::fs::create_dir_all(&self.folder)
+            .map_err(|error| Failure::Other(format!("{}: {error}", self.folder.display())))?;
+        write_new(&path, &text)?;
+        Custody::open(&config).await?;
+        let config_option = if self.folder == Path::new(".") {
+            String::new()
+        } else {
+            format!(" -c {}", path.display())
+        };
+        Ok(format!(
+            "created {}\n        {}\n        {} (the key: keep it safe, and keep a copy)\n\n\
+             next:   portcullis{config_option} endpoint create workflows/hello --organisation me --workspace main\n        \
+             portcullis{config_option} serve",
+            path.display(),
+            config.store.display(),
+            config.key_file.display(),
+        ))
+    }
+}
+
+/// Writes a file that was not there before.
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        })
+        .map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Failure::Other(format!(
+                "{} is there already; it was not touched",
+                path.display()
+            )),
+            _ => Failure::Other(format!("{}: {error}", path.display())),
+        })
+}
+
+const FILE: &str = "portcullis.toml";
+const TEMPLATE: &str = include_str!("../../conf/minimal.toml");

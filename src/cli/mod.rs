@@ -1,0 +1,128 @@
+//! The command line: one file per group of commands.
+//!
+//! A command gives text for standard output or a failure; this file prints either and exits. Standard
+//! output carries results only, so that it can be piped; everything else goes to standard error.
+
+mod apply;
+mod audit;
+mod check;
+mod demo;
+mod endpoint;
+mod failure;
+mod init;
+mod output;
+mod secret;
+mod serve;
+mod session;
+mod sign;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::failure::Failure;
+use self::session::Session;
+
+/// A gate in front of a private backend: proves every webhook delivery over its exact bytes before one
+/// packet goes inside.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, after_help = EXIT_CODES)]
+struct Cli {
+    /// The configuration file.
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "portcullis.toml",
+        env = "PORTCULLIS_CONFIG"
+    )]
+    config: PathBuf,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it is read once"
+)]
+enum Command {
+    /// Create a configuration, a store and a key in a folder.
+    Init(init::Init),
+    /// Take deliveries until SIGTERM or SIGINT.
+    Serve,
+    /// Look for every mistake in the configuration and in what it points to.
+    Check(check::Check),
+    /// Show the gate at work: a sample backend, two endpoints, real deliveries.
+    Demo(demo::Demo),
+    /// Create, change and look at endpoints.
+    #[command(subcommand)]
+    Endpoint(endpoint::EndpointCommand),
+    /// Make the store hold the endpoints that a file declares.
+    Apply(apply::Apply),
+    /// Reveal, rotate and set secrets.
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
+    /// Print a correctly signed request for an endpoint.
+    Sign(sign::Sign),
+    /// Look at who did what.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(text) => {
+            output::print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            output::print_error(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<String, Failure> {
+    let config = cli.config;
+    match cli.command {
+        Command::Serve => serve::serve(&config),
+        Command::Demo(demo) => demo.run(),
+        Command::Init(init) => brief(init.run()),
+        Command::Check(check) => brief(check.run(&config)),
+        Command::Endpoint(command) => {
+            brief(async { command.run(&Session::open(&config).await?).await })
+        }
+        Command::Apply(apply) => brief(async { apply.run(&Session::open(&config).await?).await }),
+        Command::Secret(command) => {
+            brief(async { command.run(&Session::open(&config).await?).await })
+        }
+        Command::Sign(sign) => brief(async { sign.run(&Session::open(&config).await?).await }),
+        Command::Audit(command) => {
+            brief(async { command.run(&Session::open(&config).await?).await })
+        }
+    }
+}
+
+/// Runs a command that does its work and ends, on one thread.
+fn brief(command: impl Future<Output = Result<String, Failure>>) -> Result<String, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Other(error.to_string()))?
+        .block_on(command)
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  not done, for a reason that standard error tells
+  2  the command line is wrong
+  3  the configuration or a declaration is wrong; every mistake is listed
+  4  there is no such endpoint or secret
+  5  the store or the key service does not do its work";

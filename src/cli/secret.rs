@@ -1,0 +1,157 @@
+//! `portcullis secret`: reveal, rotate, set.
+
+use std::io::Read;
+
+use clap::{Args, Subcommand};
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::output;
+use super::session::Session;
+use crate::secrets::{Secret, SecretRef};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SecretCommand {
+    /// Show the current value. It is audited.
+    Reveal {
+        /// `scope#slot`, or the id of an endpoint.
+        secret: String,
+
+        /// As JSON, with the version.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Replace the value by a generated one. The old one ends at once, unless there is an overlap.
+    Rotate(Replace),
+    /// Replace the value by one that is read from standard input. One line end at its end is dropped.
+    Set(Replace),
+}
+
+/// What is replaced, and how.
+#[derive(Args, Debug)]
+pub(super) struct Replace {
+    /// `scope#slot`, or the id of an endpoint.
+    secret: String,
+
+    /// How long the old value stays valid beside the new one, such as 24h.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = overlap)]
+    overlap: SignedDuration,
+
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl SecretCommand {
+    pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
+        match self {
+            Self::Reveal { secret, json } => reveal(session, &secret, json).await,
+            Self::Rotate(replace) => {
+                let secret = session.secret(&replace.secret).await?;
+                let vault = session.custody.vault();
+                let version = vault
+                    .rotate(&secret, replace.overlap, &session.actor)
+                    .await?;
+                replace.done("rotated", &secret, version)
+            }
+            Self::Set(replace) => {
+                let secret = session.secret(&replace.secret).await?;
+                let value = read_value()?;
+                let vault = session.custody.vault();
+                let version = vault
+                    .set(&secret, &value, replace.overlap, &session.actor)
+                    .await?;
+                replace.done("set", &secret, version)
+            }
+        }
+    }
+}
+
+impl Replace {
+    fn done(&self, verb: &str, secret: &SecretRef, version: u32) -> Result<String, Failure> {
+        #[derive(Serialize)]
+        struct Done<'a> {
+            secret: String,
+            version: u32,
+            action: &'a str,
+            overlap_seconds: i64,
+        }
+        if self.json {
+            return output::json(&Done {
+                secret: secret.to_string(),
+                version,
+                action: verb,
+                overlap_seconds: self.overlap.as_secs(),
+            });
+        }
+        let old = if self.overlap.is_zero() {
+            "the old value ends now".to_owned()
+        } else {
+            format!("the old value stays valid for {:#}", self.overlap)
+        };
+        Ok(format!(
+            "{secret}: {verb}, version {version}; {old}\n\
+             to see it: portcullis secret reveal '{secret}'"
+        ))
+    }
+}
+
+async fn reveal(session: &Session, secret: &str, json: bool) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        secret: String,
+        version: u32,
+        created_at: jiff::Timestamp,
+        value: &'a str,
+    }
+    let secret = session.secret(secret).await?;
+    let revealed = session
+        .custody
+        .vault()
+        .reveal(&secret, &session.actor)
+        .await?;
+    let value = std::str::from_utf8(revealed.value.expose())
+        .map_err(|_| Failure::Other(format!("{secret}: the value is no text")))?;
+    if json {
+        return output::json(&Shown {
+            secret: secret.to_string(),
+            version: revealed.version,
+            created_at: revealed.created_at,
+            value,
+        });
+    }
+    Ok(value.to_owned())
+}
+
+/// Reads standard input. A line end that a shell or an editor has put there is not the secret's.
+fn read_value() -> Result<Secret, Failure> {
+    let mut bytes = Vec::with_capacity(MAX_VALUE_LEN + 1);
+    std::io::stdin()
+        .take(MAX_VALUE_LEN as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::Other(format!("standard input: {error}")))?;
+    if bytes.len() > MAX_VALUE_LEN {
+        return Err(Failure::Other(format!(
+            "a secret has at most {MAX_VALUE_LEN} bytes"
+        )));
+    }
+    for end in [b'\n', b'\r'] {
+        if bytes.last() == Some(&end) {
+            bytes.pop();
+        }
+    }
+    Ok(Secret::new(bytes))
+}
+
+fn overlap(text: &str) -> Result<SignedDuration, String> {
+    let overlap: SignedDuration = text
+        .parse()
+        .map_err(|_| "expected a time with its unit, such as 24h".to_owned())?;
+    if overlap.is_negative() {
+        return Err("an overlap lies in the future".to_owned());
+    }
+    Ok(overlap)
+}
+
+const MAX_VALUE_LEN: usize = 4096;

@@ -1,0 +1,101 @@
+//! `portcullis serve`: the gate itself.
+
+use std::path::Path;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::warn;
+use tracing_subscriber::EnvFilter;
+
+use super::failure::Failure;
+use crate::app::{Custody, Server, Sockets};
+use crate::config::{Config, LogConfig};
+use crate::telemetry::AccessLog;
+
+/// Serves until a signal, and gives nothing to print.
+pub(super) fn serve(path: &Path) -> Result<String, Failure> {
+    let config = Config::load(path)?;
+    start_log(&config.log);
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        warn!(%error, "the limit of open files stays as it is");
+    }
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.server.threads)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Other(error.to_string()))?
+        .block_on(run(config))
+}
+
+async fn run(config: Config) -> Result<String, Failure> {
+    // Before anything can be sent a signal: one that comes early must not be lost.
+    let mut terminate = signal(SignalKind::terminate()).map_err(other)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(other)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(other)?;
+    let sockets = Sockets::bind(&config).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Failure::Other(errors.join("\n"))
+    })?;
+    let custody = Custody::open(&config).await?;
+    let (log, _flushed_at_the_end) = if config.log.access {
+        let (log, guard) = AccessLog::new(std::io::stdout());
+        (Some(log), Some(guard))
+    } else {
+        (None, None)
+    };
+    let server = Server::start(config, &custody, sockets, log).await?;
+    announce(&server);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => warn!("SIGHUP: the configuration is read at the start only"),
+        }
+    }
+    let whole = tokio::select! {
+        whole = server.stop() => whole,
+        _ = interrupt.recv() => false,
+    };
+    if whole {
+        Ok(String::new())
+    } else {
+        Err(Failure::Other(
+            "deliveries in flight were cut off".to_owned(),
+        ))
+    }
+}
+
+/// Says where it listens, whatever the level of the log: people and scripts wait for it.
+fn announce(server: &Server) {
+    for (address, tls) in &server.public {
+        let scheme = if *tls { "https" } else { "http" };
+        eprintln!("portcullis {VERSION}: deliveries at {scheme}://{address}");
+    }
+    eprintln!(
+        "portcullis {VERSION}: health and metrics at http://{}",
+        server.admin
+    );
+}
+
+fn start_log(config: &LogConfig) {
+    // A stranger who fails a TLS handshake is no event; Pingora logs each as an error.
+    let filter = format!(
+        "{},pingora_core=error,pingora_core::services::listening=off,pingora_proxy=error,sqlx=warn",
+        config.level
+    );
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr);
+    // A second call, as in a test, keeps the first log.
+    let _ = if config.json {
+        log.json().try_init()
+    } else {
+        log.try_init()
+    };
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn other(error: std::io::Error) -> Failure {
+    Failure::Other(error.to_string())
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,120 @@
+//! `portcullis sign`: a correctly signed request, ready to be sent.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::output::shell_word;
+use super::session::Session;
+use crate::auth::Source;
+use crate::directory::{Definition, EndpointId};
+
+/// What to sign, and how to show it.
+#[derive(Args, Debug)]
+pub(super) struct Sign {
+    /// The endpoint.
+    endpoint: EndpointId,
+
+    /// The body: a file, or `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+
+    /// Another header for the request, such as 'X-GitHub-Event: ping'.
+    #[arg(long = "header", value_name = "HEADER")]
+    headers: Vec<String>,
+
+    /// Print the headers of the proof only.
+    #[arg(long)]
+    headers_only: bool,
+}
+
+impl Sign {
+    pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
+        let definition = session.definition(&self.endpoint).await?;
+        let (body, data) = self.body()?;
+        let proof = self.proof(session, &definition, &body).await?;
+        if self.headers_only {
+            return Ok(match proof {
+                Some((Source::Header(name), value)) => format!("{name}: {value}"),
+                Some((source, _)) => {
+                    return Err(Failure::Other(format!(
+                        "the proof is no header but {source}"
+                    )));
+                }
+                None => String::new(),
+            });
+        }
+        let mut url = session
+            .url(&definition)
+            .ok_or_else(|| Failure::Other(format!("no route leads to `{}`", definition.id)))?;
+        let method = definition.methods.first().map_or("POST", String::as_str);
+        let mut words = vec!["curl -sS -i".to_owned(), format!("-X {method}")];
+        match proof {
+            Some((Source::Header(name), value)) => {
+                words.push(format!("-H {}", shell_word(&format!("{name}: {value}"))));
+            }
+            Some((Source::Query(name), value)) => {
+                let pair = form_urlencoded::Serializer::new(String::new())
+                    .append_pair(&name, &value)
+                    .finish();
+                url = format!("{url}?{pair}");
+            }
+            None => {}
+        }
+        words.push("-H 'Content-Type: application/json'".to_owned());
+        words.extend(
+            self.headers
+                .iter()
+                .map(|header| format!("-H {}", shell_word(header))),
+        );
+        words.push(format!("--data-binary {}", shell_word(&data)));
+        words.push(shell_word(&url));
+        Ok(words.join(" \\\n  "))
+    }
+
+    /// The body, and how curl is told to send it.
+    fn body(&self) -> Result<(Vec<u8>, String), Failure> {
+        let Some(path) = &self.body else {
+            return Ok((SAMPLE.as_bytes().to_vec(), SAMPLE.to_owned()));
+        };
+        let unreadable = |error| Failure::Other(format!("{}: {error}", path.display()));
+        let mut body = Vec::new();
+        if path.as_os_str() == "-" {
+            std::io::stdin()
+                .read_to_end(&mut body)
+                .map_err(unreadable)?;
+        } else {
+            body = std::fs::read(path).map_err(unreadable)?;
+        }
+        Ok((body, format!("@{}", path.display())))
+    }
+
+    async fn proof(
+        &self,
+        session: &Session,
+        definition: &Definition,
+        body: &[u8],
+    ) -> Result<Option<(Source, String)>, Failure> {
+        let id = &definition.id;
+        let auth = definition.auth.as_ref().ok_or_else(|| {
+            Failure::Other(format!("`{id}` has no `auth`: every delivery is refused"))
+        })?;
+        let header = auth.header.as_deref().and_then(|name| name.parse().ok());
+        let (Some(scheme), Some(secret)) = (auth.mode.scheme(header.as_ref()), auth.secret_of(id))
+        else {
+            return Ok(None);
+        };
+        let revealed = session
+            .custody
+            .vault()
+            .reveal(&secret, &session.actor)
+            .await?;
+        scheme
+            .prove(revealed.value.expose(), body)
+            .map_err(|error| Failure::Other(error.to_string()))
+    }
+}
+
+const SAMPLE: &str = r#"{"hello":"world"}"#;
