@@ -4,8 +4,9 @@
 //! [`Clock`]. Tests hold a [`FixedClock`] and move it by hand. How long something took, which no
 //! decision depends on, is measured with a [`Stopwatch`].
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -64,5 +65,17 @@ impl Stopwatch {
     /// The time since the start.
     pub fn elapsed(self) -> Duration {
         self.0.elapsed()
+    }
+}
+
+/// Waits for `future`, at most for `limit`; `None` if that was not enough.
+///
+/// A timer is made only if there is something to wait for: most of what a delivery does is ready when
+/// it is asked for. The future is pinned by the caller, so that it is kept in one place only.
+pub async fn within<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
+    let ready = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+    match ready {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => tokio::time::timeout(limit, future).await.ok(),
     }
 }

@@ -45,10 +45,6 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one, and it is read once"
-)]
 enum Command {
     /// Create a configuration, a store and a key in a folder.
     Init(init::Init),

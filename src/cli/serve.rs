@@ -37,7 +37,7 @@ async fn run(config: Config) -> Result<String, Failure> {
     })?;
     let custody = Custody::open(&config).await?;
     let (log, _flushed_at_the_end) = if config.log.access {
-        let (log, guard) = AccessLog::new(std::io::stdout());
+        let (log, guard) = AccessLog::new(std::io::BufWriter::new(std::io::stdout()));
         (Some(log), Some(guard))
     } else {
         (None, None)

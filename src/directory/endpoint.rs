@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, Method};
 
 use super::{Definition, Directory, EndpointId, Name, PathTemplate, Target};
 use crate::auth::{Mode, Scheme};
@@ -14,8 +14,6 @@ use crate::secrets::KeyAddress;
 pub struct Endpoint {
     /// Its id.
     pub id: EndpointId,
-    /// Its id as the value of a header.
-    pub id_value: HeaderValue,
     /// The organisation that owns it.
     pub organisation: Name,
     /// The workspace that owns it.
@@ -51,7 +49,6 @@ impl Endpoint {
             .map(|method| method.parse().ok())
             .collect::<Option<_>>()?;
         Some(Self {
-            id_value: definition.id.header_value()?,
             installation: installation_of(&definition.id, definition.target),
             auth: Auth::compile(definition)?,
             methods: if methods.is_empty() {

@@ -5,7 +5,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 /// The id of an endpoint: names joined by `/`, e.g. `workflows/pr-bot`.
@@ -20,11 +19,6 @@ impl EndpointId {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The id as the value of a header.
-    pub fn header_value(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.0).ok()
     }
 }
 
@@ -71,26 +65,18 @@ impl From<EndpointId> for String {
 /// 1 to 128 visible ASCII characters, without spaces.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct Name {
-    text: Box<str>,
-    value: HeaderValue,
-}
+pub struct Name(Box<str>);
 
 impl Name {
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The name as the value of a header; shares its bytes.
-    pub fn header_value(&self) -> HeaderValue {
-        self.value.clone()
+        &self.0
     }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.text)
+        f.pad(&self.0)
     }
 }
 
@@ -100,11 +86,11 @@ impl FromStr for Name {
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let fit = (1..=MAX_NAME_LEN).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic());
-        let value = HeaderValue::from_str(text).ok().filter(|_| fit);
-        Ok(Self {
-            text: text.into(),
-            value: value.ok_or_else(|| InvalidName::new(text))?,
-        })
+        if fit {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidName::new(text))
+        }
     }
 }
 
@@ -118,7 +104,7 @@ impl TryFrom<String> for Name {
 
 impl From<Name> for String {
     fn from(name: Name) -> Self {
-        name.text.into()
+        name.0.into()
     }
 }
 

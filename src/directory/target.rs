@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use super::EndpointId;
@@ -41,11 +40,6 @@ impl Target {
             Self::Installation => "installation",
             Self::Live => "live",
         }
-    }
-
-    /// The word as the value of a header.
-    pub const fn header_value(self) -> HeaderValue {
-        HeaderValue::from_static(self.word())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Receiving a body: once, within its limits, hashed as it arrives.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 
 use super::{Body, BodyError, BodySource, Budget, Lease, OverBudget, Reason, Refusal};
 use crate::auth::Verification;
+use crate::clock::within;
 
 /// What a body has to keep to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,9 +29,9 @@ pub(super) async fn receive(
         gather(source, rules.limit_bytes, budget.lease(), verification).await
     };
     // One deadline over the whole body: a byte now and then does not move it.
-    tokio::time::timeout(rules.timeout, receiving)
+    within(rules.timeout, pin!(receiving))
         .await
-        .unwrap_or_else(|_| Err(Reason::BodyTimeout.into()))
+        .unwrap_or_else(|| Err(Reason::BodyTimeout.into()))
 }
 
 async fn gather(

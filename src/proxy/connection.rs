@@ -3,6 +3,7 @@
 //! Pingora reads a head without an overall deadline and repairs what it reads. So the head is read here
 //! first, judged as raw bytes, and given to Pingora as a prefix.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -14,6 +15,7 @@ use tokio::io::AsyncReadExt;
 use super::delivery::{Delivery, Origin};
 use super::raw_head::{HeadFault, HeadScanner, check};
 use super::respond::{self, Stamp};
+use crate::clock::within;
 use crate::gate::Reason;
 
 /// Serves a connection until one side has had enough.
@@ -38,7 +40,7 @@ pub(super) async fn serve(
             return answer_bad_request(delivery, session, origin, "not parsed").await;
         }
         prepare(&mut session, settings.keep_alive, *shutdown.borrow());
-        let Some(session) = delivery.handle(session, origin, shutdown).await else {
+        let Some(session) = delivery.handle(session, origin).await else {
             return;
         };
         let Ok(Some(reusable)) = session.finish().await else {
@@ -67,12 +69,14 @@ async fn read_head(
     let settings = delivery.settings();
     let mut head = BytesMut::with_capacity(HEAD_CAPACITY);
     // A connection without a request under way is closed as soon as the process is to end.
-    let first = tokio::select! {
-        biased;
-        first = tokio::time::timeout(patience, stream.read_buf(&mut head)) => first,
-        _ = shutdown.wait_for(|shutting_down| *shutting_down) => return Head::Nothing,
+    let first = async {
+        tokio::select! {
+            biased;
+            first = stream.read_buf(&mut head) => first.ok(),
+            _ = shutdown.wait_for(|shutting_down| *shutting_down) => None,
+        }
     };
-    if !matches!(first, Ok(Ok(1..))) {
+    if !matches!(within(patience, pin!(first)).await.flatten(), Some(1..)) {
         return Head::Nothing;
     }
     let rest = async {
@@ -91,10 +95,10 @@ async fn read_head(
             }
         }
     };
-    match tokio::time::timeout(settings.head_timeout, rest).await {
-        Ok(Some(Ok(()))) => Head::Complete(head),
-        Ok(Some(Err(fault))) => Head::Faulty(fault),
-        Ok(None) | Err(_) => Head::Nothing,
+    match within(settings.head_timeout, pin!(rest)).await.flatten() {
+        Some(Ok(())) => Head::Complete(head),
+        Some(Err(fault)) => Head::Faulty(fault),
+        None => Head::Nothing,
     }
 }
 
@@ -124,11 +128,9 @@ async fn answer_bad_request(
     let id = delivery.record_bad_head(origin, cause);
     let stamp = Stamp::new(delivery, &id);
     session.set_keepalive(None);
-    let _ = tokio::time::timeout(
-        delivery.settings().send_timeout,
-        respond::write(&mut session, &Reason::BadRequest.into(), &stamp),
-    )
-    .await;
+    let refusal = Reason::BadRequest.into();
+    let answering = respond::write(&mut session, &refusal, &stamp);
+    within(delivery.settings().send_timeout, pin!(answering)).await;
     session.shutdown().await;
 }
 

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Version, header};
 use pingora_core::protocols::http::ServerSession;
-use pingora_core::server::ShutdownWatch;
 use pingora_http::RequestHeader;
 use uuid::Uuid;
 
 use super::body::SessionBody;
-use super::forward::{Exchange, Forwarded, Forwarder};
-use super::headers::{Additions, REQUEST_ID, prepare};
+use super::forward::{Forwarded, Forwarder, Parcel};
+use super::headers::{Additions, REQUEST_ID, write_head};
 use super::raw_head::{HeadLimits, check_target};
 use super::respond::{self, Stamp};
 use super::{HeaderNames, TrustedProxies, Upstream};
-use crate::clock::{Clock, Stopwatch};
+use crate::clock::{Clock, Stopwatch, within};
 use crate::gate::{Admitted, Gate, Judgement, Reason, Refusal, Request, Timings};
 use crate::telemetry::{Outcome, Telemetry, Verdict};
 
@@ -75,13 +75,11 @@ impl Delivery {
         &self,
         mut session: Box<ServerSession>,
         origin: Origin,
-        shutdown: &ShutdownWatch,
     ) -> Option<Box<ServerSession>> {
         let watch = Stopwatch::start();
         let at = self.clock.now();
         session.set_write_timeout(Some(self.settings.send_timeout));
-        let head = session.req_header().clone();
-        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let head = take_head(&mut session);
         let request_id = self.request_id(&head, origin);
         let client = origin
             .peer
@@ -93,13 +91,13 @@ impl Delivery {
             Err(refusal) => Ended::refused_with(session, refusal, &stamp).await,
             Ok(admitted) => {
                 let add = self.additions(admitted, &request_id, origin);
-                match prepare(head, &add) {
-                    Err(_) => Ended::refused(session, Reason::BadRequest, &stamp).await,
-                    Ok(head) => {
-                        self.forward(session, head, admitted, &stamp, shutdown)
-                            .await
-                    }
-                }
+                let parcel = Parcel {
+                    head: write_head(&head, &add),
+                    body: admitted.body().bytes(),
+                    stamp: &stamp,
+                };
+                self.forward(session, &parcel, &admitted.endpoint().upstream)
+                    .await
             }
         };
 
@@ -107,8 +105,8 @@ impl Delivery {
             at,
             request_id: request_id.to_str().unwrap_or_default(),
             client,
-            method: method.as_str(),
-            path: uri.path(),
+            method: head.method.as_str(),
+            path: head.uri.path(),
             total: watch.elapsed(),
             ..outcome(&judgement, &ended)
         });
@@ -159,24 +157,16 @@ impl Delivery {
 
     async fn forward(
         &self,
-        session: Box<ServerSession>,
-        head: RequestHeader,
-        admitted: &Admitted,
-        stamp: &Stamp,
-        shutdown: &ShutdownWatch,
+        mut session: Box<ServerSession>,
+        parcel: &Parcel<'_>,
+        upstream: &str,
     ) -> Ended {
-        let Some(upstream) = self.upstreams.get(&admitted.endpoint().upstream) else {
-            return Ended::refused(session, Reason::UpstreamUnreachable, stamp).await;
+        let Some(upstream) = self.upstreams.get(upstream) else {
+            return Ended::refused(session, Reason::UpstreamUnreachable, parcel.stamp).await;
         };
         let watch = Stopwatch::start();
-        let old = session.req_header().version == Version::HTTP_10;
-        let exchange = Exchange::new(Arc::clone(upstream), stamp.clone(), old);
-        let body = admitted.body().bytes().clone();
-        let forwarded = self
-            .forwarder
-            .forward(session, head, body, exchange, shutdown)
-            .await;
-        let mut ended = Ended::forwarded(forwarded, stamp).await;
+        let forwarded = self.forwarder.forward(&mut session, parcel, upstream).await;
+        let mut ended = Ended::forwarded(session, &forwarded, parcel.stamp).await;
         ended.backend = Some(watch.elapsed());
         ended
     }
@@ -247,27 +237,48 @@ impl Ended {
         }
     }
 
-    async fn forwarded(forwarded: Forwarded, stamp: &Stamp) -> Self {
-        let mut this = Self {
-            session: None,
-            status: forwarded.status,
-            failure: forwarded.failure,
-            backend: None,
-        };
-        let Some(mut session) = forwarded.session else {
-            return this;
-        };
+    async fn forwarded(
+        mut session: Box<ServerSession>,
+        forwarded: &Forwarded,
+        stamp: &Stamp,
+    ) -> Self {
         match forwarded.failure {
-            None if forwarded.finished => this.session = Some(session),
             // Nothing has gone to the sender yet: it gets the answer of the contract.
             Some(reason) if forwarded.status.is_none() => {
                 return Self::refused(session, reason, stamp).await;
             }
             // Half an answer must not look like a whole one.
-            _ => session.shutdown().await,
+            Some(_) => session.shutdown().await,
+            None => {}
         }
-        this
+        Self {
+            session: forwarded.failure.is_none().then_some(session),
+            status: forwarded.status,
+            failure: forwarded.failure,
+            backend: None,
+        }
     }
+}
+
+/// Takes the sender's head out of the session, and leaves what Pingora still looks at: the method, the
+/// version, and whether the sender waits for `100 Continue`.
+fn take_head(session: &mut ServerSession) -> RequestHeader {
+    // How the body is framed is read from the head when this is asked for the first time.
+    session.is_body_done();
+    let (method, version) = (
+        session.req_header().method.clone(),
+        session.req_header().version,
+    );
+    let expectation = session.req_header().headers.get(header::EXPECT).cloned();
+    let Ok(mut rest) = RequestHeader::build_no_case(method, b"/", None) else {
+        return session.req_header().clone();
+    };
+    rest.set_version(version);
+    if let Some(expectation) = expectation {
+        // One header in an empty map.
+        let _ = rest.insert_header(header::EXPECT, expectation);
+    }
+    std::mem::replace(session.req_header_mut(), rest)
 }
 
 fn refused(reason: Reason) -> Judgement {
@@ -345,7 +356,7 @@ async fn linger(session: &mut ServerSession) {
     }
     session.shutdown().await;
     let rest = async { while let Ok(Some(_)) = session.read_request_body().await {} };
-    let _ = tokio::time::timeout(LINGER, rest).await;
+    within(LINGER, pin!(rest)).await;
 }
 
 const ALIAS: &str = "alias";

@@ -1,299 +1,238 @@
 //! Forwarding: from an admitted delivery to the end of the backend's answer.
 //!
-//! This is the one place that knows how it is done. It takes a head, a body and an upstream, and gives
-//! the sender's session back with what became of them.
+//! This is the one place that knows how it is done: on Pingora's connectors, pool and HTTP/1 client, with
+//! the head and the body in one write. It takes bytes and an upstream, and says what became of them.
+//!
+//! A delivery is sent once. Another connection or address is tried only while not one byte of it has
+//! been taken by a socket; after that, whatever goes wrong is the sender's to repeat.
 
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use http::header;
-use pingora_core::apps::HttpServerApp;
-use pingora_core::protocols::Digest;
+use bytes::{Buf, Bytes};
+use http::{HeaderValue, StatusCode, Version, header};
+use pingora_core::connectors::{ConnectorOptions, TransportConnector};
+use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
-use pingora_core::server::ShutdownWatch;
-use pingora_core::server::configuration::ServerConf;
-use pingora_core::upstreams::peer::HttpPeer;
-use pingora_error::{Error, ErrorSource, ErrorType, Result};
-use pingora_http::{RequestHeader, ResponseHeader};
-use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, ProxyWarnLogContext, Session, http_proxy};
+use pingora_core::protocols::http::v1::client::HttpSession;
+use pingora_core::upstreams::peer::Peer;
+use pingora_error::{Error, ErrorType};
+use pingora_http::ResponseHeader;
+use tokio::io::AsyncWriteExt;
 
-use super::buffered::Buffered;
+use super::headers::strip_hop_by_hop;
 use super::respond::Stamp;
 use super::upstream::{Address, Upstream};
+use crate::clock::within;
 use crate::gate::Reason;
 
 /// Forwards deliveries through one pool of connections.
 pub struct Forwarder {
-    proxy: Arc<HttpProxy<Backend>>,
+    connector: TransportConnector,
 }
 
 impl Forwarder {
     /// A forwarder that keeps up to `pool_size` unused connections.
     pub fn new(pool_size: usize) -> Self {
-        let conf = ServerConf {
-            upstream_keepalive_pool_size: pool_size,
-            ..ServerConf::default()
-        };
         Self {
-            proxy: Arc::new(http_proxy(&Arc::new(conf), Backend)),
+            connector: TransportConnector::new(Some(ConnectorOptions::new(pool_size))),
         }
     }
 
-    /// Sends `head` and `body` to `upstream` and its answer to the sender.
+    /// Sends `parcel` to `upstream`, and its answer to the sender.
     pub(super) async fn forward(
         &self,
-        session: Box<ServerSession>,
-        mut head: RequestHeader,
-        body: Bytes,
-        exchange: Exchange,
-        shutdown: &ShutdownWatch,
+        session: &mut ServerSession,
+        parcel: &Parcel<'_>,
+        upstream: &Upstream,
     ) -> Forwarded {
-        let exchange = Arc::new(exchange);
-        head.extensions_mut().insert(Arc::clone(&exchange));
-        let total = exchange.upstream.settings().timeouts.total;
-        let (buffered, mut returned) = Buffered::new(session, head, body);
-        let proxied = self
-            .proxy
-            .process_new_http(ServerSession::new_custom(Box::new(buffered)), shutdown);
-        if tokio::time::timeout(total, proxied).await.is_err() {
-            exchange.fail(exchange.late());
-        }
-        // Whatever happened above, the session was dropped, and dropping it sends it back.
-        let returned = returned.try_recv().ok();
-        Forwarded {
-            failure: exchange.failure(),
-            status: exchange.status(),
-            finished: returned.as_ref().is_some_and(|back| back.finished),
-            session: returned.map(|back| back.session),
-        }
+        let mut done = Forwarded::default();
+        let way = self.there_and_back(session, parcel, upstream, &mut done);
+        let result = within(upstream.settings().timeouts.total, pin!(way)).await;
+        done.failure = match result {
+            Some(result) => result.err(),
+            // A backend that was never reached is not one that is slow.
+            None if done.reached => Some(Reason::UpstreamTimeout),
+            None => Some(Reason::UpstreamUnreachable),
+        };
+        done
     }
+
+    async fn there_and_back(
+        &self,
+        session: &mut ServerSession,
+        parcel: &Parcel<'_>,
+        upstream: &Upstream,
+        done: &mut Forwarded,
+    ) -> Result<(), Reason> {
+        let (stream, address, sent) = self.send(parcel, upstream).await?;
+        done.reached = true;
+        let mut backend = HttpSession::new(stream);
+        backend.read_timeout = Some(match sent {
+            Ok(()) => upstream.settings().timeouts.read,
+            // It may have answered before it stopped to take the body.
+            Err(_) => EARLY_ANSWER,
+        });
+        let answer = read_answer(&mut backend).await.map_err(|error| {
+            let failed_to_send = sent.as_ref().err().copied();
+            failed_to_send.unwrap_or_else(|| reason(&error))
+        })?;
+        done.status = Some(answer.status.as_u16());
+        pass_on(session, &mut backend, answer, parcel.stamp).await?;
+        if sent.is_ok() {
+            backend.respect_keepalive();
+            if let Some(stream) = backend.reuse().await {
+                let idle = Some(upstream.settings().idle_timeout);
+                let pool = address.peer().reuse_hash();
+                self.connector.release_stream(stream, pool, idle);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the parcel over the first connection that takes any of it.
+    ///
+    /// The inner result is whether that one took all of it.
+    async fn send(
+        &self,
+        parcel: &Parcel<'_>,
+        upstream: &Upstream,
+    ) -> Result<(Stream, Arc<Address>, Result<(), Reason>), Reason> {
+        let timeout = upstream.settings().timeouts.write;
+        for address in upstream.order() {
+            let peer = address.peer();
+            let Ok((mut stream, reused)) = self.connector.get_stream(peer).await else {
+                upstream.failed(&address);
+                continue;
+            };
+            match write(&mut stream, parcel, timeout).await {
+                // A kept connection that the backend has closed: the socket has taken nothing.
+                Err(Stopped { sent: 0, .. }) if reused && !peer.is_tls() => {}
+                Err(stopped) => return Ok((stream, address, Err(stopped.reason))),
+                Ok(()) => return Ok((stream, address, Ok(()))),
+            }
+            let Ok(mut stream) = self.connector.new_stream(peer).await else {
+                upstream.failed(&address);
+                continue;
+            };
+            let sent = write(&mut stream, parcel, timeout).await;
+            return Ok((stream, address, sent.map_err(|stopped| stopped.reason)));
+        }
+        Err(Reason::UpstreamUnreachable)
+    }
+}
+
+/// What is sent: the head as it goes on the wire, and the body as it came.
+pub(super) struct Parcel<'a> {
+    pub(super) head: Vec<u8>,
+    pub(super) body: &'a Bytes,
+    /// What the answer is marked with.
+    pub(super) stamp: &'a Stamp,
 }
 
 /// What became of a delivery.
+#[derive(Debug, Default)]
 pub(super) struct Forwarded {
-    /// The sender's session.
-    pub(super) session: Option<Box<ServerSession>>,
     /// The status that the backend answered with, if it did.
     pub(super) status: Option<u16>,
-    /// Whether the answer was written to its end.
-    pub(super) finished: bool,
     /// Why there is no answer, or no whole one.
     pub(super) failure: Option<Reason>,
+    reached: bool,
 }
 
-/// One delivery on its way. Shared between the caller and the callbacks of the proxy.
-pub(super) struct Exchange {
-    upstream: Arc<Upstream>,
-    order: Vec<Arc<Address>>,
-    stamp: Stamp,
-    /// HTTP/1.0 knows no chunks.
-    plain_old_http: bool,
-    attempt: AtomicUsize,
-    connected: AtomicBool,
-    status: AtomicU16,
-    failure: Mutex<Option<Reason>>,
+/// A write that did not come to its end.
+struct Stopped {
+    /// The bytes that the connection had taken.
+    sent: usize,
+    reason: Reason,
 }
 
-impl Exchange {
-    pub(super) fn new(upstream: Arc<Upstream>, stamp: Stamp, plain_old_http: bool) -> Self {
-        Self {
-            order: upstream.order(),
-            upstream,
-            stamp,
-            plain_old_http,
-            attempt: AtomicUsize::new(0),
-            connected: AtomicBool::new(false),
-            status: AtomicU16::new(0),
-            failure: Mutex::new(None),
+/// Writes head and body, together if the socket takes them. The time-out is for each part of it.
+async fn write(stream: &mut Stream, parcel: &Parcel<'_>, timeout: Duration) -> Result<(), Stopped> {
+    let mut parts = parcel.head.as_slice().chain(parcel.body.as_ref());
+    let whole = parts.remaining();
+    let stopped = |sent, reason| Stopped { sent, reason };
+    while parts.has_remaining() {
+        let sent = whole - parts.remaining();
+        match within(timeout, pin!(stream.write_buf(&mut parts))).await {
+            Some(Ok(1..)) => {}
+            Some(_) => return Err(stopped(sent, Reason::UpstreamUnreachable)),
+            None => return Err(stopped(sent, Reason::UpstreamTimeout)),
         }
     }
-
-    /// The address to try now.
-    fn address(&self) -> Option<&Arc<Address>> {
-        self.order.get(self.attempt.load(Ordering::Relaxed))
-    }
-
-    /// Goes on to the next address, if there is one.
-    fn next_address(&self) -> bool {
-        if let Some(address) = self.address() {
-            self.upstream.failed(address);
-        }
-        self.attempt.fetch_add(1, Ordering::Relaxed) + 1 < self.order.len()
-    }
-
-    /// What running out of time means: a backend that was never reached is not one that is slow.
-    fn late(&self) -> Reason {
-        if self.connected.load(Ordering::Relaxed) {
-            Reason::UpstreamTimeout
-        } else {
-            Reason::UpstreamUnreachable
-        }
-    }
-
-    /// The first failure counts: what follows from it says less.
-    fn fail(&self, reason: Reason) {
-        self.failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(reason);
-    }
-
-    fn failure(&self) -> Option<Reason> {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn status(&self) -> Option<u16> {
-        Some(self.status.load(Ordering::Relaxed)).filter(|status| *status != 0)
+    match within(timeout, pin!(stream.flush())).await {
+        Some(Ok(())) => Ok(()),
+        Some(Err(_)) => Err(stopped(whole, Reason::UpstreamUnreachable)),
+        None => Err(stopped(whole, Reason::UpstreamTimeout)),
     }
 }
 
-/// The callbacks of the proxy. They look things up in the exchange and decide nothing.
-struct Backend;
-
-type Context = Option<Arc<Exchange>>;
-
-#[async_trait]
-impl ProxyHttp for Backend {
-    type CTX = Context;
-
-    fn new_ctx(&self) -> Context {
-        None
-    }
-
-    /// No compression, no caching: the answer is the backend's, byte for byte.
-    fn init_downstream_modules(&self, _modules: &mut pingora_core::modules::http::HttpModules) {}
-
-    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
-        *ctx = session.req_header().extensions.get().cloned();
-        Ok(())
-    }
-
-    async fn upstream_peer(
-        &self,
-        _session: &mut Session,
-        ctx: &mut Context,
-    ) -> Result<Box<HttpPeer>> {
-        ctx.as_ref()
-            .and_then(|exchange| Some(exchange.upstream.peer(exchange.address()?)))
-            .ok_or_else(|| Error::new_up(ErrorType::ConnectError))
-    }
-
-    async fn connected_to_upstream(
-        &self,
-        _session: &mut Session,
-        _reused: bool,
-        _peer: &HttpPeer,
-        _fd: std::os::unix::io::RawFd,
-        _digest: Option<&Digest>,
-        ctx: &mut Context,
-    ) -> Result<()> {
-        if let Some(exchange) = ctx {
-            exchange.connected.store(true, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    /// Nothing was sent yet, so the same body may go to the next address.
-    fn fail_to_connect(
-        &self,
-        _session: &mut Session,
-        _peer: &HttpPeer,
-        ctx: &mut Context,
-        mut error: Box<Error>,
-    ) -> Box<Error> {
-        let again = ctx.as_ref().is_some_and(|exchange| exchange.next_address());
-        error.set_retry(again);
-        error
-    }
-
-    /// Something may have been sent: never again, whatever the method.
-    fn error_while_proxy(
-        &self,
-        _peer: &HttpPeer,
-        _session: &mut Session,
-        mut error: Box<Error>,
-        _ctx: &mut Context,
-        _client_reused: bool,
-    ) -> Box<Error> {
-        error.set_retry(false);
-        error
-    }
-
-    async fn response_filter(
-        &self,
-        _session: &mut Session,
-        head: &mut ResponseHeader,
-        ctx: &mut Context,
-    ) -> Result<()> {
-        strip_hop_by_hop(head);
-        let Some(exchange) = ctx else { return Ok(()) };
-        if !head.status.is_informational() {
-            exchange
-                .status
-                .store(head.status.as_u16(), Ordering::Relaxed);
-        }
-        if exchange.plain_old_http {
-            head.remove_header(&header::TRANSFER_ENCODING);
-        }
-        exchange.stamp.put(head, "admitted")
-    }
-
-    /// The caller answers: it has the session, and the words of the contract.
-    async fn fail_to_proxy(
-        &self,
-        _session: &mut Session,
-        error: &Error,
-        ctx: &mut Context,
-    ) -> FailToProxy {
-        if let Some(exchange) = ctx {
-            exchange.fail(reason(error));
-        }
-        FailToProxy {
-            error_code: 0,
-            can_reuse_downstream: false,
+/// The head of the final answer. What comes before it is between the backend and the gate.
+async fn read_answer(backend: &mut HttpSession) -> Result<Box<ResponseHeader>, Box<Error>> {
+    for _ in 0..MAX_INFORMATIONAL {
+        backend.read_response().await?;
+        match backend.resp_header() {
+            Some(head) if !head.status.is_informational() => return Ok(Box::new(head.clone())),
+            // Nobody asked for another protocol.
+            Some(head) if head.status == StatusCode::SWITCHING_PROTOCOLS => break,
+            _ => {}
         }
     }
+    Err(Error::new_up(ErrorType::InvalidHTTPHeader))
+}
 
-    fn suppress_error_log(&self, _session: &Session, _ctx: &Context, _error: &Error) -> bool {
-        true
+/// Passes the answer on, part by part.
+async fn pass_on(
+    session: &mut ServerSession,
+    backend: &mut HttpSession,
+    mut head: Box<ResponseHeader>,
+    stamp: &Stamp,
+) -> Result<(), Reason> {
+    let has_body = !backend.is_body_done();
+    let old = session.req_header().version == Version::HTTP_10;
+    prepare(&mut head, has_body, old, stamp).map_err(|error| reason(&error))?;
+    session
+        .write_response_header(head)
+        .await
+        .map_err(|_| Reason::SenderLeft)?;
+    while let Some(part) = backend.read_body_ref().await.map_err(|e| reason(&e))? {
+        let part = Bytes::copy_from_slice(part);
+        session
+            .write_response_body(part, false)
+            .await
+            .map_err(|_| Reason::SenderLeft)?;
     }
+    session.finish_body().await.map_err(|_| Reason::SenderLeft)
+}
 
-    fn suppress_proxy_warn_log(
-        &self,
-        _session: &Session,
-        _ctx: &Context,
-        _error: &Error,
-        _context: ProxyWarnLogContext,
-    ) -> bool {
-        true
+/// Makes the backend's head one for the sender: its framing is the gate's, and so are two headers.
+fn prepare(
+    head: &mut ResponseHeader,
+    has_body: bool,
+    old: bool,
+    stamp: &Stamp,
+) -> pingora_error::Result<()> {
+    strip_hop_by_hop(head);
+    head.set_version(Version::HTTP_11);
+    if old {
+        // HTTP/1.0 knows no chunks: the end of the connection is the end of the answer.
+        head.remove_header(&header::TRANSFER_ENCODING);
+    } else if has_body && !head.headers.contains_key(header::CONTENT_LENGTH) {
+        let chunked = HeaderValue::from_static("chunked");
+        head.insert_header(header::TRANSFER_ENCODING, chunked)?;
     }
+    stamp.put(head, "admitted")
 }
 
 fn reason(error: &Error) -> Reason {
-    match (error.esource(), error.etype()) {
-        (ErrorSource::Downstream, _) => Reason::SenderLeft,
-        (_, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Reason::UpstreamTimeout,
+    match error.etype() {
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => Reason::UpstreamTimeout,
         _ => Reason::UpstreamUnreachable,
     }
 }
 
-/// Removes what is between the backend and the gate only. The transfer coding stays: it says how
-/// Pingora has to frame the answer.
-fn strip_hop_by_hop(head: &mut ResponseHeader) {
-    let nominated: Vec<header::HeaderName> = head
-        .headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|name| header::HeaderName::from_bytes(name.trim_ascii()).ok())
-        .filter(|name| name != header::TRANSFER_ENCODING && name != header::CONTENT_LENGTH)
-        .collect();
-    for name in &nominated {
-        head.remove_header(name);
-    }
-    for name in ["connection", "keep-alive", "proxy-connection", "upgrade"] {
-        head.remove_header(name);
-    }
-}
+/// How long a backend that stopped to take the body may take to say why.
+const EARLY_ANSWER: Duration = Duration::from_millis(250);
+/// No backend has more to say before its answer.
+const MAX_INFORMATIONAL: usize = 8;

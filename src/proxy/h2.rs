@@ -55,11 +55,10 @@ pub(super) async fn serve(
         match accepted {
             Ok(Some(H2Accept::Session(session))) => {
                 let delivery = Arc::clone(delivery);
-                let shutdown = shutdown.clone();
                 streams.spawn(async move {
                     let mut session = Box::new(ServerSession::new_http2(session));
                     session.set_total_drain_timeout(Some(delivery.settings().send_timeout));
-                    if let Some(session) = delivery.handle(session, origin, &shutdown).await {
+                    if let Some(session) = delivery.handle(session, origin).await {
                         // Nothing is left to be done if the sender has gone.
                         let _ = session.finish().await;
                     }

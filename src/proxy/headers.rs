@@ -1,11 +1,16 @@
 //! The head that the backend gets: what the sender wrote, without what is not the sender's to say, and
 //! with what the gate knows.
+//!
+//! It is written straight to bytes, in one pass: every header of the sender's is looked at once and
+//! either copied as it was spelt or left out, and the gate's own come last, exactly once. Nothing that
+//! a sender writes can remove or follow them.
 
 use std::net::IpAddr;
 
+use bytes::BufMut;
 use http::header::{self, HeaderName};
-use http::{HeaderValue, Version};
-use pingora_http::RequestHeader;
+use http::{HeaderMap, HeaderValue};
+use pingora_http::{HeaderNameVariant, RequestHeader, ResponseHeader};
 
 use super::{HeaderNames, TrustedProxies};
 use crate::auth::{Claim, Head, Mode, Source};
@@ -24,227 +29,249 @@ pub(super) struct Additions<'a> {
     pub(super) host: Option<&'a HeaderValue>,
 }
 
-/// Turns the sender's head into the backend's.
-///
-/// The order is the point: everything is taken away first and added last, exactly once.
-pub(super) fn prepare(
-    mut head: RequestHeader,
-    add: &Additions<'_>,
-) -> Result<RequestHeader, Box<pingora_error::Error>> {
+/// Writes the backend's head, from the request line to the empty line.
+pub(super) fn write_head(head: &RequestHeader, add: &Additions<'_>) -> Vec<u8> {
     let endpoint = add.admitted.endpoint();
-    let hints = Hints::read(&head, endpoint);
-    let host = host_of(&head);
-    let trusted = add.peer.is_some_and(|peer| add.trusted.trusts(peer));
+    let credentials = if endpoint.forward_credentials {
+        &[]
+    } else {
+        add.admitted.verified().credentials()
+    };
+    let mut wire = Vec::with_capacity(WIRE_CAPACITY);
+    wire.put_slice(head.method.as_str().as_bytes());
+    wire.put_u8(b' ');
+    put_target(&mut wire, head, endpoint, credentials);
+    wire.put_slice(b" HTTP/1.1\r\n");
 
-    strip_hop_by_hop(&mut head);
-    strip_reserved(&mut head, add.names, trusted);
-    let target = target(&head, endpoint, add.admitted.verified().credentials());
-    if !endpoint.forward_credentials {
-        strip_credentials(&mut head, add.admitted.verified().credentials());
-    }
-
-    head.set_raw_path(target.as_bytes())?;
-    head.set_version(Version::HTTP_11);
-    head.insert_header(
-        header::CONTENT_LENGTH,
-        HeaderValue::from(add.admitted.body().len()),
-    )?;
-    if let Some(value) = add.host.or(host.as_ref()) {
-        head.insert_header(header::HOST, value.clone())?;
-    }
-    add_forwarded(&mut head, add, host, trusted)?;
-    add_portal(&mut head, add, hints)?;
-    Ok(head)
+    let host = host_of(head);
+    put_field(
+        &mut wire,
+        b"Host",
+        add.host.map_or(&*host, HeaderValue::as_bytes),
+    );
+    let filter = Filter::new(head, add, credentials);
+    // The closure never fails, and so neither does this.
+    let _ = head.map(|name, value| {
+        let name = match &name {
+            HeaderNameVariant::Case(name) => name.as_slice(),
+            HeaderNameVariant::Titled(name) => name.as_bytes(),
+        };
+        if filter.passes(name) {
+            put_field(&mut wire, name, value.as_bytes());
+        }
+        Ok(())
+    });
+    put_number(&mut wire, b"Content-Length", add.admitted.body().len());
+    put_forwarded(&mut wire, head, add, &host);
+    put_portal(&mut wire, head, add);
+    wire.put_slice(b"\r\n");
+    wire
 }
 
-/// What the sender says about its delivery, unproven, read before anything is stripped.
-struct Hints {
-    delivery: Option<HeaderValue>,
+/// Which headers of the sender's are passed on.
+struct Filter<'a> {
+    names: &'a HeaderNames,
+    credentials: &'a [Source],
+    trusted: bool,
+    nominated: Vec<&'a [u8]>,
 }
 
-impl Hints {
-    fn read(head: &RequestHeader, endpoint: &Endpoint) -> Self {
-        let Auth::Proof(proof) = &endpoint.auth else {
-            return Self { delivery: None };
-        };
-        let auth_head = Head {
-            method: &head.method,
-            headers: &head.headers,
-            query: head.uri.query(),
-        };
+impl<'a> Filter<'a> {
+    fn new(head: &'a RequestHeader, add: &Additions<'a>, credentials: &'a [Source]) -> Self {
         Self {
-            delivery: proof
-                .scheme
-                .id()
-                .and_then(|source| Claim::hint(source, &auth_head))
-                .and_then(|id| HeaderValue::from_str(&id).ok()),
+            names: add.names,
+            credentials,
+            trusted: add.is_from_trusted(),
+            nominated: nominated(&head.headers),
         }
     }
-}
 
-/// The host that the sender spoke to; HTTP/2 has it in the target.
-fn host_of(head: &RequestHeader) -> Option<HeaderValue> {
-    match head.headers.get(header::HOST) {
-        Some(host) => Some(host.clone()),
-        None => HeaderValue::from_str(head.uri.authority()?.as_str()).ok(),
+    fn passes(&self, name: &[u8]) -> bool {
+        let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+        !(REPLACED
+            .iter()
+            .chain(&HOP_BY_HOP)
+            .any(|other| is(other.as_bytes()))
+            || self.nominated.iter().any(|other| is(other))
+            || self.names.is_reserved(name)
+            || speaks_for_a_proxy(name) && !(self.trusted && is_kept_from_proxies(name))
+            || self.credentials.iter().any(
+                |source| matches!(source, Source::Header(other) if is(other.as_str().as_bytes())),
+            ))
     }
 }
 
-/// Removes what is between the sender and the gate only (RFC 9110 §7.6.1).
-fn strip_hop_by_hop(head: &mut RequestHeader) {
-    let nominated: Vec<HeaderName> = head
-        .headers
+impl Additions<'_> {
+    fn is_from_trusted(&self) -> bool {
+        self.peer.is_some_and(|peer| self.trusted.trusts(peer))
+    }
+}
+
+/// The headers that are between two neighbours only because `Connection` says so (RFC 9110 §7.6.1).
+fn nominated(headers: &HeaderMap) -> Vec<&[u8]> {
+    headers
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .map(<[u8]>::trim_ascii)
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// The host that the sender spoke to; HTTP/2 has it in the target.
+fn host_of(head: &RequestHeader) -> std::borrow::Cow<'_, [u8]> {
+    let host = head.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let authority = || head.uri.authority().map(|it| it.as_str().as_bytes());
+    host.or_else(authority).unwrap_or_default().into()
+}
+
+/// Whether a header says what a proxy would say about its own peer, however it is spelt.
+fn speaks_for_a_proxy(name: &[u8]) -> bool {
+    let is_dash = |byte: u8| !byte.is_ascii_alphanumeric();
+    let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (*b == b'-' && is_dash(*a));
+    let begins_with =
+        |prefix: &[u8]| name.len() >= prefix.len() && name.iter().zip(prefix).all(same);
+    begins_with(b"x-forwarded-")
+        || (begins_with(b"x-real-ip") && name.len() == b"x-real-ip".len())
+        || name.eq_ignore_ascii_case(b"forwarded")
+}
+
+/// What a trusted proxy said and the gate does not say itself.
+fn is_kept_from_proxies(name: &[u8]) -> bool {
+    ![FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO]
+        .iter()
+        .any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
+}
+
+/// The path and query for the backend, without a token that has done its work.
+fn put_target(
+    wire: &mut Vec<u8>,
+    head: &RequestHeader,
+    endpoint: &Endpoint,
+    credentials: &[Source],
+) {
+    let path = head.uri.path();
+    let rewritten = endpoint
+        .path
+        .as_ref()
+        .and_then(|template| template.expand(|name| (name == "path").then_some(path)));
+    wire.put_slice(rewritten.as_deref().unwrap_or(path).as_bytes());
+    let Some(query) = head.uri.query() else {
+        return;
+    };
+    let spent = |name: &str| {
+        credentials
+            .iter()
+            .any(|source| matches!(source, Source::Query(known) if **known == *name))
+    };
+    let mut separator = b'?';
+    // The other parameters keep their bytes and their order.
+    for pair in query.split('&') {
+        let name = form_urlencoded::parse(pair.as_bytes()).next();
+        if !credentials.is_empty() && name.is_some_and(|(name, _)| spent(&name)) {
+            continue;
+        }
+        wire.put_u8(separator);
+        wire.put_slice(pair.as_bytes());
+        separator = b'&';
+    }
+}
+
+fn put_forwarded(wire: &mut Vec<u8>, head: &RequestHeader, add: &Additions<'_>, host: &[u8]) {
+    let trusted = add.is_from_trusted();
+    let said = |name: &str| head.headers.get(name).filter(|_| trusted);
+    if let Some(peer) = add.peer {
+        let mut chain = Vec::with_capacity(64);
+        let hops = head.headers.get_all(FORWARDED_FOR);
+        for hop in hops.iter().filter(|_| trusted) {
+            chain.put_slice(hop.as_bytes());
+            chain.put_slice(b", ");
+        }
+        chain.put_slice(peer.to_canonical().to_string().as_bytes());
+        put_field(wire, FORWARDED_FOR.as_bytes(), &chain);
+    }
+    let scheme: &[u8] = if add.over_tls { b"https" } else { b"http" };
+    let proto = said(FORWARDED_PROTO).map_or(scheme, HeaderValue::as_bytes);
+    put_field(wire, FORWARDED_PROTO.as_bytes(), proto);
+    let host = said(FORWARDED_HOST).map_or(host, HeaderValue::as_bytes);
+    put_field(wire, FORWARDED_HOST.as_bytes(), host);
+    let trace = traceparent(head.headers.get(TRACEPARENT));
+    put_field(wire, TRACEPARENT.as_bytes(), trace.as_bytes());
+}
+
+fn put_portal(wire: &mut Vec<u8>, head: &RequestHeader, add: &Additions<'_>) {
+    let names = add.names;
+    let endpoint = add.admitted.endpoint();
+    let mode = endpoint.auth.mode().map_or("none", Mode::word);
+    put_field(wire, REQUEST_ID.as_bytes(), add.request_id.as_bytes());
+    put_field(
+        wire,
+        &names.organisation,
+        endpoint.organisation.as_str().as_bytes(),
+    );
+    put_field(
+        wire,
+        &names.workspace,
+        endpoint.workspace.as_str().as_bytes(),
+    );
+    put_field(wire, &names.endpoint, endpoint.id.as_str().as_bytes());
+    put_field(wire, &names.target, endpoint.target.word().as_bytes());
+    put_field(wire, &names.mode, mode.as_bytes());
+    if let Some(installation) = &endpoint.installation {
+        put_field(wire, &names.installation, installation.as_str().as_bytes());
+    }
+    if let Some(event) = &endpoint.event_name {
+        put_field(wire, &names.event, event.as_str().as_bytes());
+    }
+    if let Some(version) = add.admitted.verified().version() {
+        put_number(wire, &names.secret_version, version);
+    }
+    if let Some(delivery) = delivery_id(head, endpoint) {
+        put_field(wire, &names.delivery, delivery.as_bytes());
+    }
+}
+
+/// The sender's id of the delivery. Nothing proves it unless the scheme signs it.
+fn delivery_id<'h>(
+    head: &'h RequestHeader,
+    endpoint: &Endpoint,
+) -> Option<std::borrow::Cow<'h, str>> {
+    let Auth::Proof(proof) = &endpoint.auth else {
+        return None;
+    };
+    let head = Head {
+        method: &head.method,
+        headers: &head.headers,
+        query: head.uri.query(),
+    };
+    Claim::hint(proof.scheme.id()?, &head)
+}
+
+fn put_field(wire: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    wire.put_slice(name);
+    wire.put_slice(b": ");
+    wire.put_slice(value);
+    wire.put_slice(b"\r\n");
+}
+
+fn put_number(wire: &mut Vec<u8>, name: &[u8], number: impl std::fmt::Display) {
+    put_field(wire, name, number.to_string().as_bytes());
+}
+
+/// Removes from the backend's answer what is between it and the gate only. The transfer coding stays:
+/// it says how Pingora has to frame the answer.
+pub(super) fn strip_hop_by_hop(head: &mut ResponseHeader) {
+    let nominated: Vec<HeaderName> = nominated(&head.headers)
+        .into_iter()
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
+        .filter(|name| name != header::TRANSFER_ENCODING && name != header::CONTENT_LENGTH)
         .collect();
     for name in &nominated {
         head.remove_header(name);
     }
-    for name in HOP_BY_HOP {
+    for name in ["connection", "keep-alive", "proxy-connection", "upgrade"] {
         head.remove_header(name);
     }
-}
-
-/// Removes every header that speaks for the gate, however it is spelt.
-fn strip_reserved(head: &mut RequestHeader, names: &HeaderNames, trusted: bool) {
-    let reserved: Vec<HeaderName> = head
-        .headers
-        .keys()
-        .filter(|name| names.is_reserved(name) || (!trusted && speaks_for_a_proxy(name)))
-        .cloned()
-        .collect();
-    for name in &reserved {
-        head.remove_header(name);
-    }
-}
-
-fn speaks_for_a_proxy(name: &HeaderName) -> bool {
-    // Underscores are spelt out too: some servers do not tell `X_Forwarded_For` from the real one.
-    let name = name.as_str().as_bytes();
-    let starts_with = |prefix: &[u8]| {
-        name.len() >= prefix.len()
-            && name
-                .iter()
-                .zip(prefix)
-                .all(|(a, b)| a == b || (!a.is_ascii_alphanumeric() && *b == b'-'))
-    };
-    starts_with(b"x-forwarded-")
-        || (starts_with(b"x-real-ip") && name.len() == b"x-real-ip".len())
-        || name == b"forwarded"
-}
-
-fn strip_credentials(head: &mut RequestHeader, credentials: &[Source]) {
-    for source in credentials {
-        if let Source::Header(name) = source {
-            head.remove_header(name);
-        }
-    }
-}
-
-/// The path and query for the backend.
-fn target(head: &RequestHeader, endpoint: &Endpoint, credentials: &[Source]) -> String {
-    let path = head.uri.path();
-    let mut target = endpoint
-        .path
-        .as_ref()
-        .and_then(|template| template.expand(|name| (name == "path").then_some(path)))
-        .unwrap_or_else(|| path.to_owned());
-    let Some(query) = head.uri.query() else {
-        return target;
-    };
-    let spent: Vec<&str> = credentials
-        .iter()
-        .filter_map(|source| match source {
-            Source::Query(name) if !endpoint.forward_credentials => Some(&**name),
-            _ => None,
-        })
-        .collect();
-    if spent.is_empty() {
-        target.push('?');
-        target.push_str(query);
-        return target;
-    }
-    // The other parameters keep their bytes and their order.
-    let mut separator = '?';
-    for pair in query.split('&') {
-        let is_spent = form_urlencoded::parse(pair.as_bytes())
-            .next()
-            .is_some_and(|(name, _)| spent.contains(&&*name));
-        if !is_spent {
-            target.push(separator);
-            target.push_str(pair);
-            separator = '&';
-        }
-    }
-    target
-}
-
-fn add_forwarded(
-    head: &mut RequestHeader,
-    add: &Additions<'_>,
-    host: Option<HeaderValue>,
-    trusted: bool,
-) -> Result<(), Box<pingora_error::Error>> {
-    if let Some(peer) = add.peer {
-        let peer = peer.to_canonical();
-        // Only a trusted proxy's own header is still there.
-        let hops: Vec<&[u8]> = head
-            .headers
-            .get_all(FORWARDED_FOR)
-            .iter()
-            .map(HeaderValue::as_bytes)
-            .collect();
-        let mut chain = hops.join(&b", "[..]);
-        if !chain.is_empty() {
-            chain.extend_from_slice(b", ");
-        }
-        chain.extend_from_slice(peer.to_string().as_bytes());
-        head.insert_header(FORWARDED_FOR, chain)?;
-    }
-    if !(trusted && head.headers.contains_key(FORWARDED_PROTO)) {
-        let proto = if add.over_tls { "https" } else { "http" };
-        head.insert_header(FORWARDED_PROTO, HeaderValue::from_static(proto))?;
-    }
-    if let Some(host) = host
-        && !(trusted && head.headers.contains_key(FORWARDED_HOST))
-    {
-        head.insert_header(FORWARDED_HOST, host)?;
-    }
-    let trace = traceparent(head.headers.get(TRACEPARENT));
-    head.insert_header(TRACEPARENT, trace)
-}
-
-fn add_portal(
-    head: &mut RequestHeader,
-    add: &Additions<'_>,
-    hints: Hints,
-) -> Result<(), Box<pingora_error::Error>> {
-    let names = add.names;
-    let endpoint = add.admitted.endpoint();
-    let mode = endpoint.auth.mode().map_or("none", Mode::word);
-    head.insert_header(
-        names.organisation.clone(),
-        endpoint.organisation.header_value(),
-    )?;
-    head.insert_header(names.workspace.clone(), endpoint.workspace.header_value())?;
-    head.insert_header(names.endpoint.clone(), endpoint.id_value.clone())?;
-    head.insert_header(names.target.clone(), endpoint.target.header_value())?;
-    head.insert_header(names.mode.clone(), HeaderValue::from_static(mode))?;
-    if let Some(installation) = &endpoint.installation {
-        head.insert_header(names.installation.clone(), installation.header_value())?;
-    }
-    if let Some(event) = &endpoint.event_name {
-        head.insert_header(names.event.clone(), event.header_value())?;
-    }
-    if let Some(version) = add.admitted.verified().version() {
-        head.insert_header(names.secret_version.clone(), HeaderValue::from(version))?;
-    }
-    if let Some(delivery) = hints.delivery {
-        head.insert_header(names.delivery.clone(), delivery)?;
-    }
-    head.insert_header(REQUEST_ID, add.request_id.clone())
 }
 
 /// The trace that this delivery belongs to: the sender's, with a span of ours, or a new one
@@ -278,6 +305,10 @@ const FORWARDED_FOR: &str = "X-Forwarded-For";
 const FORWARDED_HOST: &str = "X-Forwarded-Host";
 const FORWARDED_PROTO: &str = "X-Forwarded-Proto";
 const TRACEPARENT: &str = "traceparent";
+/// Written by the gate in every case.
+const REPLACED: [&str; 3] = ["host", "content-length", TRACEPARENT];
+/// Enough for the heads of providers, with what is added.
+const WIRE_CAPACITY: usize = 2048;
 const HOP_BY_HOP: [&str; 11] = [
     "connection",
     "expect",

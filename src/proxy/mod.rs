@@ -8,10 +8,9 @@
 //! ```
 //!
 //! How a delivery is forwarded is the business of `forward` alone: it takes a head and a body that were
-//! admitted, and gives the session back with what became of them. Today it is `pingora-proxy`.
+//! admitted and says what became of them.
 
 mod body;
-mod buffered;
 mod client;
 mod connection;
 mod delivery;

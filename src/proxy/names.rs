@@ -76,8 +76,8 @@ impl HeaderNames {
     ///
     /// Servers that turn header names into variables map every character but letters and digits to
     /// `_`, so `X_Portal-Org.Id` arrives there as `X-Portal-Org-Id` does. All spellings count as one.
-    pub fn is_reserved(&self, name: &HeaderName) -> bool {
-        let spelt = name.as_str().bytes().map(comparable_byte);
+    pub fn is_reserved(&self, name: &[u8]) -> bool {
+        let spelt = name.iter().copied().map(comparable_byte);
         let Reserved { namespace, names } = &self.reserved;
         (!namespace.is_empty()
             && spelt

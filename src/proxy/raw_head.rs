@@ -28,10 +28,7 @@ impl HeadScanner {
     /// more.
     pub fn scan(&mut self, bytes: &[u8], limits: HeadLimits) -> Result<Option<usize>, HeadFault> {
         let news = bytes.get(self.seen..).unwrap_or_default();
-        for (offset, byte) in news.iter().enumerate() {
-            if *byte != b'\n' {
-                continue;
-            }
+        for offset in memchr::memchr_iter(b'\n', news) {
             let end = self.seen + offset;
             let line = bytes.get(self.line..end).unwrap_or_default();
             match line.split_last() {
@@ -57,6 +54,9 @@ pub fn check(head: &[u8], limits: HeadLimits) -> Result<(), HeadFault> {
     let head = head
         .strip_suffix(b"\r\n\r\n")
         .ok_or(HeadFault::BareLineFeed)?;
+    if memchr::memchr_iter(b'\n', head).any(|lf| lf == 0 || head.get(lf - 1) != Some(&b'\r')) {
+        return Err(HeadFault::BareLineFeed);
+    }
     let mut lines = split_lines(head);
     let version = check_request_line(lines.next().unwrap_or_default())?;
     let mut seen = Seen::default();
@@ -140,17 +140,14 @@ struct Seen {
 
 impl Seen {
     fn line(&mut self, line: &[u8]) -> Result<(), HeadFault> {
-        let colon = line
-            .iter()
-            .position(|byte| *byte == b':')
-            .ok_or(HeadFault::HeaderLine)?;
+        let colon = memchr::memchr(b':', line).ok_or(HeadFault::HeaderLine)?;
         let (name, value) = line.split_at(colon);
         let value = value.get(1..).unwrap_or_default();
         // A folded line begins with white space, which no name may hold.
         let name_ok = !name.is_empty() && name.iter().all(|byte| is_token(*byte));
-        let value_ok = value
-            .iter()
-            .all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
+        // Every byte is counted: a loop without a way out is one that the compiler can widen.
+        let bad = |byte: &&u8| (**byte < b' ' && **byte != b'\t') || **byte == 0x7f;
+        let value_ok = value.iter().filter(bad).count() == 0;
         if !name_ok || !value_ok {
             return Err(HeadFault::HeaderLine);
         }
@@ -187,25 +184,23 @@ impl Seen {
     }
 }
 
-fn split_lines(mut head: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut done = false;
-    std::iter::from_fn(move || {
-        if done {
-            return None;
-        }
-        let end = head.windows(2).position(|pair| pair == b"\r\n");
-        let (line, rest) = match end {
-            Some(end) => (head.get(..end)?, head.get(end + 2..)?),
-            None => (head, &[][..]),
-        };
-        done = end.is_none();
-        head = rest;
-        Some(line)
+/// The lines of a head whose every LF has a CR before it.
+fn split_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', head).map(|lf| lf.saturating_sub(1));
+    ends.chain([head.len()]).map(move |end| {
+        let line = head.get(start..end).unwrap_or_default();
+        start = end + 2;
+        line
     })
 }
 
 /// A character of a token (RFC 9110 §5.6.2).
-const fn is_token(byte: u8) -> bool {
+fn is_token(byte: u8) -> bool {
+    TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
+}
+
+const fn is_token_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
@@ -225,6 +220,23 @@ const fn is_token(byte: u8) -> bool {
                 | b'~'
         )
 }
+
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::indexing_slicing,
+            reason = "the loop ends at the length of the table"
+        )]
+        {
+            table[byte] = is_token_char(byte as u8);
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// More digits than any length that fits into 63 bits.
 const MAX_LENGTH_DIGITS: usize = 18;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::HeaderValue;
 use pingora_core::protocols::tls::CaType;
-use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::utils::tls::CertKey;
 use tokio::sync::watch;
 use tracing::warn;
@@ -64,6 +64,7 @@ impl Upstream {
                     Arc::new(Address {
                         name: name.as_str().into(),
                         socket,
+                        peer: self.peer(socket),
                         failed_ms: AtomicU64::new(NEVER),
                     })
                 }));
@@ -105,28 +106,18 @@ impl Upstream {
         address.failed_ms.store(self.now_ms(), Ordering::Relaxed);
     }
 
-    /// The peer at an address.
-    pub(super) fn peer(&self, address: &Address) -> Box<HttpPeer> {
+    fn peer(&self, socket: SocketAddr) -> HttpPeer {
         let UpstreamSettings { timeouts, tls, .. } = &self.settings;
         // An empty server name would turn the verification of the certificate off; configuration
         // makes sure that there is one.
         let server_name = tls.as_ref().map(|tls| tls.server_name.clone());
-        let mut peer = HttpPeer::new(
-            address.socket,
-            tls.is_some(),
-            server_name.unwrap_or_default(),
-        );
+        let mut peer = HttpPeer::new(socket, tls.is_some(), server_name.unwrap_or_default());
         peer.client_cert_key = tls.as_ref().and_then(|tls| tls.client.clone());
         let options = &mut peer.options;
         options.ca = tls.as_ref().and_then(|tls| tls.ca.clone());
         options.connection_timeout = Some(timeouts.connect);
         options.total_connection_timeout = Some(timeouts.connect);
-        options.read_timeout = Some(timeouts.read);
-        options.write_timeout = Some(timeouts.write);
-        options.idle_timeout = Some(self.settings.idle_timeout);
-        // The head is complete: whatever had to be stripped from it has been.
-        options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
-        Box::new(peer)
+        peer
     }
 
     fn now_ms(&self) -> u64 {
@@ -138,10 +129,16 @@ impl Upstream {
 pub(super) struct Address {
     name: Box<str>,
     socket: SocketAddr,
+    peer: HttpPeer,
     failed_ms: AtomicU64,
 }
 
 impl Address {
+    /// How Pingora's connectors know it.
+    pub(super) fn peer(&self) -> &HttpPeer {
+        &self.peer
+    }
+
     fn failed_lately(&self, now_ms: u64) -> bool {
         let failed = self.failed_ms.load(Ordering::Relaxed);
         failed != NEVER && now_ms.saturating_sub(failed) < AVOIDED_FOR_MS
