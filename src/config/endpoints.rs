@@ -6,7 +6,8 @@ use std::path::Path;
 use toml_span::Span;
 
 use super::Mistakes;
-use super::table::{Document, Table};
+use super::document::Document;
+use super::table::Table;
 use super::units::{Size, Time};
 use crate::auth::Mode;
 use crate::directory::{AuthDefinition, Definition, LimitsDefinition, Surroundings, Target};

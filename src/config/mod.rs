@@ -2,9 +2,11 @@
 //!
 //! Every mistake is reported, all at once, each with its file, line, key and what would be right.
 
+mod document;
 mod endpoints;
 mod files;
 mod mistake;
+mod routes;
 mod sections;
 mod table;
 mod units;
@@ -16,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::document::Document;
 pub use self::endpoints::read_endpoints;
 pub use self::mistake::{Mistake, Mistakes};
-use self::table::Document;
 use crate::admin::AllowedHosts;
 use crate::directory::{PathTemplate, RouteTable};
 use crate::gate::GateSettings;

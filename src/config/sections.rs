@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use http::Uri;
 
-use super::table::{Document, Table};
-use super::units::{Size, Time};
+use super::document::Document;
+use super::routes;
+use super::table::Table;
+use super::units::{Time, size, time};
 use super::upstreams::{self, Upstreams};
 use super::{AdminConfig, Config, DirectoryConfig, LogConfig, PublicConfig, ServerConfig};
 use crate::admin::AllowedHosts;
-use crate::directory::{RouteDefinition, RouteTable, Wording};
 use crate::gate::GateSettings;
 use crate::proxy::raw_head::HeadLimits;
 use crate::proxy::{HeaderNames, NAMES, PublicSettings, TlsFiles, TrustedProxies};
@@ -46,7 +47,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
     let (key_file, keys) = secrets(root.table("secrets"), &folder);
     let directory = directory(root.table("directory"));
     let log = log(root.table("log"));
-    let routes = routes(&mut root);
+    let routes = routes::read(&mut root);
     let Upstreams {
         upstreams,
         paths: upstream_paths,
@@ -262,108 +263,6 @@ fn log(mut table: Table<'_, '_>) -> LogConfig {
         json,
         access: table.flag("access").unwrap_or(true),
     }
-}
-
-fn routes(root: &mut Table<'_, '_>) -> Option<RouteTable> {
-    let span = root.span_of("routes");
-    let own = root.tables("routes", |mut table| {
-        let name = table.required("name");
-        let pattern = table.required("pattern");
-        let endpoint = table.required("endpoint");
-        let wording_span = table.span_of("wording");
-        let wording = match table.parsed::<String>("wording").as_deref() {
-            None | Some("webhook") => Wording::Webhook,
-            Some("workflow") => Wording::Workflow,
-            Some(_) => {
-                let message = "expected `webhook` or `workflow`".to_owned();
-                table.wrong_at(wording_span, "wording", message);
-                Wording::Webhook
-            }
-        };
-        Some(RouteDefinition {
-            name: name?,
-            pattern: pattern?,
-            endpoint: endpoint?,
-            wording,
-        })
-    });
-    let definitions = match own {
-        None => default_routes(),
-        Some(own) => own.into_iter().collect::<Option<Vec<_>>>()?,
-    };
-    RouteTable::compile(&definitions)
-        .map_err(|mistakes| {
-            for (position, mistake) in mistakes {
-                root.wrong_at(span, &format!("routes[{position}]"), mistake.to_string());
-            }
-        })
-        .ok()
-}
-
-/// The routes of the contract.
-fn default_routes() -> Vec<RouteDefinition> {
-    const ROUTES: [(&str, &str, &str); 7] = [
-        (
-            "workflows",
-            "/webhooks/ai/workflows/{workflow}",
-            "workflows/{workflow}",
-        ),
-        (
-            "draft",
-            "/api/flows/{flow}/interfaces/draft/{interface}",
-            "flows/{flow}/draft/{interface}",
-        ),
-        (
-            "live",
-            "/api/flows/{flow}/interfaces/live/{interface}",
-            "flows/{flow}/live/{interface}",
-        ),
-        (
-            "installation",
-            "/api/flows/{flow}/installations/{installation}/interfaces/{interface}",
-            "installations/{installation}/{flow}/{interface}",
-        ),
-        (
-            "workspace_draft",
-            "/api/workspaces/{workspace}/flows/{flow}/interfaces/draft/{interface}",
-            "flows/{flow}/draft/{interface}",
-        ),
-        (
-            "workspace_live",
-            "/api/workspaces/{workspace}/flows/{flow}/interfaces/live/{interface}",
-            "flows/{flow}/live/{interface}",
-        ),
-        (
-            "workspace_installation",
-            "/api/workspaces/{workspace}/flows/{flow}/installations/{installation}/interfaces/{interface}",
-            "installations/{installation}/{flow}/{interface}",
-        ),
-    ];
-    ROUTES
-        .iter()
-        .map(|(name, pattern, endpoint)| RouteDefinition {
-            name: (*name).to_owned(),
-            pattern: (*pattern).to_owned(),
-            endpoint: (*endpoint).to_owned(),
-            wording: if *name == "workflows" {
-                Wording::Workflow
-            } else {
-                Wording::Webhook
-            },
-        })
-        .collect()
-}
-
-pub(super) fn time(table: &mut Table<'_, '_>, key: &'static str, seconds: u64) -> Duration {
-    table
-        .with_unit::<Time>(key, "10s")
-        .map_or(Duration::from_secs(seconds), |time| time.0)
-}
-
-fn size(table: &mut Table<'_, '_>, key: &'static str, default_bytes: u64) -> u64 {
-    table
-        .with_unit::<Size>(key, "50 MiB")
-        .map_or(default_bytes, |size| size.0)
 }
 
 fn to_usize(number: u64) -> usize {

@@ -4,73 +4,10 @@
 //! that are left are unknown ones, and each is a mistake.
 
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use toml_span::Span;
 use toml_span::value::{self, ValueInner};
-
-use super::mistake::{Mistake, Mistakes, place};
-
-/// A file that is being read.
-pub(super) struct Document<'t> {
-    path: PathBuf,
-    text: &'t str,
-    root: Option<value::Value<'t>>,
-    mistakes: Vec<(Span, String, String)>,
-}
-
-impl<'t> Document<'t> {
-    /// Parses the syntax. A file whose syntax is wrong has only that mistake.
-    pub(super) fn parse(path: &Path, text: &'t str) -> Result<Self, Mistakes> {
-        match toml_span::parse(text) {
-            Ok(root) => Ok(Self {
-                path: path.to_owned(),
-                text,
-                root: Some(root),
-                mistakes: Vec::new(),
-            }),
-            Err(error) => Err(Mistakes(vec![Mistake {
-                path: path.to_owned(),
-                at: Some(place(text, error.span.start)),
-                key: String::new(),
-                message: error.to_string(),
-            }])),
-        }
-    }
-
-    /// The folder that paths in the file are relative to.
-    pub(super) fn folder(&self) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).to_owned()
-    }
-
-    /// The table that is the file.
-    pub(super) fn root(&mut self) -> Table<'t, '_> {
-        let root = self
-            .root
-            .take()
-            .unwrap_or_else(|| value::Value::new(ValueInner::Table(value::Table::new())));
-        Table::open(root, String::new(), &mut self.mistakes)
-    }
-
-    /// What was read, if nothing was wrong.
-    pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Mistakes> {
-        match read {
-            Some(read) if self.mistakes.is_empty() => Ok(read),
-            _ => {
-                let mut mistakes = self.mistakes;
-                mistakes.sort_by_key(|(span, ..)| span.start);
-                let mistakes = mistakes.into_iter().map(|(span, key, message)| Mistake {
-                    path: self.path.clone(),
-                    at: Some(place(self.text, span.start)),
-                    key,
-                    message,
-                });
-                Err(Mistakes(mistakes.collect()))
-            }
-        }
-    }
-}
 
 /// A table that is being read.
 pub(super) struct Table<'t, 'm> {
@@ -82,7 +19,7 @@ pub(super) struct Table<'t, 'm> {
 }
 
 impl<'t, 'm> Table<'t, 'm> {
-    fn open(
+    pub(super) fn open(
         mut value: value::Value<'t>,
         path: String,
         mistakes: &'m mut Vec<(Span, String, String)>,

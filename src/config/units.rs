@@ -7,6 +7,22 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use jiff::SignedDuration;
 
+use super::table::Table;
+
+/// The time at `key`, or so many seconds.
+pub(super) fn time(table: &mut Table<'_, '_>, key: &'static str, seconds: u64) -> Duration {
+    table
+        .with_unit::<Time>(key, "10s")
+        .map_or(Duration::from_secs(seconds), |time| time.0)
+}
+
+/// The size at `key`, or so many bytes.
+pub(super) fn size(table: &mut Table<'_, '_>, key: &'static str, default_bytes: u64) -> u64 {
+    table
+        .with_unit::<Size>(key, "50 MiB")
+        .map_or(default_bytes, |size| size.0)
+}
+
 /// A time such as `10s`, `500ms` or `24h`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Time(pub(super) Duration);

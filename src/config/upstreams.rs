@@ -7,8 +7,8 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::files;
-use super::sections::time;
 use super::table::Table;
+use super::units::time;
 use crate::directory::PathTemplate;
 use crate::proxy::{UpstreamSettings, UpstreamTimeouts, UpstreamTls};
 

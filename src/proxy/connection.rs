@@ -126,7 +126,7 @@ async fn answer_bad_request(
     cause: &str,
 ) {
     let id = delivery.record_bad_head(origin, cause);
-    let stamp = Stamp::new(delivery, &id);
+    let stamp = Stamp::new(delivery.settings(), &id);
     session.set_keepalive(None);
     let refusal = Reason::BadRequest.into();
     let answering = respond::write(&mut session, &refusal, &stamp);

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Version, header};
 use pingora_core::protocols::http::ServerSession;
@@ -12,13 +10,15 @@ use pingora_http::RequestHeader;
 use uuid::Uuid;
 
 use super::body::SessionBody;
-use super::forward::{Forwarded, Forwarder, Parcel};
+use super::ended::Ended;
+use super::forward::{Forwarder, Parcel};
 use super::headers::{Additions, REQUEST_ID, write_head};
-use super::raw_head::{HeadLimits, check_target};
-use super::respond::{self, Stamp};
-use super::{HeaderNames, TrustedProxies, Upstream};
-use crate::clock::{Clock, Stopwatch, within};
-use crate::gate::{Admitted, Gate, Judgement, Reason, Refusal, Request, Timings};
+use super::raw_head::check_target;
+use super::record::outcome;
+use super::respond::Stamp;
+use super::{HeaderNames, PublicSettings, Upstream};
+use crate::clock::{Clock, Stopwatch};
+use crate::gate::{Admitted, Gate, Judgement, Reason, Request, Timings};
 use crate::telemetry::{Outcome, Telemetry, Verdict};
 
 /// What every delivery passes through.
@@ -37,27 +37,6 @@ pub struct Delivery {
     pub telemetry: Arc<Telemetry>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-}
-
-/// How senders are dealt with.
-#[derive(Clone, Debug)]
-pub struct PublicSettings {
-    /// How long a head may take to arrive, from its first byte, and a new connection to send one.
-    pub head_timeout: Duration,
-    /// How long a connection may be silent between two deliveries.
-    pub keep_alive: Duration,
-    /// How long a sender may take to take the next part of an answer.
-    pub send_timeout: Duration,
-    /// How large a head may be.
-    pub head_limits: HeadLimits,
-    /// How many connections may be open.
-    pub max_connections: usize,
-    /// The proxies that are believed.
-    pub trusted_proxies: TrustedProxies,
-    /// Whether answers carry `Portcullis-Reason`.
-    pub reason_header: bool,
-    /// Whether answers carry `X-Request-Id`.
-    pub request_id_header: bool,
 }
 
 /// The connection that a delivery came over.
@@ -84,7 +63,7 @@ impl Delivery {
         let client = origin
             .peer
             .map(|peer| self.settings.trusted_proxies.client(peer, &head.headers));
-        let stamp = Stamp::new(self, &request_id);
+        let stamp = Stamp::new(&self.settings, &request_id);
 
         let judgement = self.judge(&head, &mut session).await;
         let ended = match &judgement.verdict {
@@ -203,63 +182,6 @@ impl Delivery {
     }
 }
 
-/// How a delivery ended on the sender's side.
-struct Ended {
-    /// The session, if its connection may go on.
-    session: Option<Box<ServerSession>>,
-    status: Option<u16>,
-    failure: Option<Reason>,
-    backend: Option<Duration>,
-}
-
-impl Ended {
-    async fn refused(session: Box<ServerSession>, reason: Reason, stamp: &Stamp) -> Self {
-        let mut ended = Self::refused_with(session, &reason.into(), stamp).await;
-        ended.failure = Some(reason);
-        ended
-    }
-
-    async fn refused_with(
-        mut session: Box<ServerSession>,
-        refusal: &Refusal,
-        stamp: &Stamp,
-    ) -> Self {
-        let status = respond::write(&mut session, refusal, stamp).await;
-        let whole = status.is_some() && session.is_body_done();
-        if !whole {
-            linger(&mut session).await;
-        }
-        Self {
-            session: whole.then_some(session),
-            status: status.map(|status| status.as_u16()),
-            failure: None,
-            backend: None,
-        }
-    }
-
-    async fn forwarded(
-        mut session: Box<ServerSession>,
-        forwarded: &Forwarded,
-        stamp: &Stamp,
-    ) -> Self {
-        match forwarded.failure {
-            // Nothing has gone to the sender yet: it gets the answer of the contract.
-            Some(reason) if forwarded.status.is_none() => {
-                return Self::refused(session, reason, stamp).await;
-            }
-            // Half an answer must not look like a whole one.
-            Some(_) => session.shutdown().await,
-            None => {}
-        }
-        Self {
-            session: forwarded.failure.is_none().then_some(session),
-            status: forwarded.status,
-            failure: forwarded.failure,
-            backend: None,
-        }
-    }
-}
-
 /// Takes the sender's head out of the session, and leaves what Pingora still looks at: the method, the
 /// version, and whether the sender waits for `100 Continue`.
 fn take_head(session: &mut ServerSession) -> RequestHeader {
@@ -295,40 +217,6 @@ fn new_request_id() -> HeaderValue {
         .unwrap_or_else(|_| unreachable!("a UUID is visible ASCII"))
 }
 
-/// The part of the record that the gate and the backend know.
-fn outcome<'o>(judgement: &'o Judgement, ended: &Ended) -> Outcome<'o> {
-    let found = judgement.found.as_ref();
-    let endpoint = found.map(|found| &*found.endpoint);
-    let (admitted, refusal) = match &judgement.verdict {
-        Ok(admitted) => (Some(admitted), None),
-        Err(refusal) => (None, Some(refusal)),
-    };
-    let verdict = match (refusal, ended.failure) {
-        (Some(refusal), _) => Verdict::NotDelivered(refusal.reason),
-        // The backend has taken it; that its answer found nobody is the sender's affair.
-        (None, None | Some(Reason::SenderLeft)) => Verdict::Admitted,
-        (None, Some(reason)) => Verdict::NotDelivered(reason),
-    };
-    Outcome {
-        route: match found {
-            None => "none",
-            Some(found) => found.route.as_ref().map_or(ALIAS, |route| route.name()),
-        },
-        endpoint: endpoint.map(|endpoint| endpoint.id.as_str()),
-        organisation: endpoint.map(|endpoint| endpoint.organisation.as_str()),
-        mode: endpoint.and_then(|endpoint| endpoint.auth.mode()),
-        generation: admitted.and_then(|admitted| admitted.verified().generation()),
-        upstream: admitted.map(|admitted| &*admitted.endpoint().upstream),
-        verdict,
-        status: ended.status,
-        body_bytes: admitted.map(|admitted| admitted.body().len() as u64),
-        timings: judgement.timings,
-        backend: ended.backend,
-        cause: refusal.and_then(|refusal| refusal.cause.as_deref()),
-        ..Outcome::unknown(verdict)
-    }
-}
-
 /// The length that the head announces: its framing was checked before.
 fn announced_len(head: &RequestHeader, session: &mut ServerSession) -> Option<u64> {
     match head.headers.get(header::CONTENT_LENGTH) {
@@ -348,17 +236,4 @@ fn expectation(head: &RequestHeader) -> Result<bool, Reason> {
     }
 }
 
-/// Ends the sending side, and takes for a moment what the sender still sends: closing at once would
-/// reset the connection, and the sender would see that instead of the answer.
-async fn linger(session: &mut ServerSession) {
-    if session.is_http2() {
-        return;
-    }
-    session.shutdown().await;
-    let rest = async { while let Ok(Some(_)) = session.read_request_body().await {} };
-    within(LINGER, pin!(rest)).await;
-}
-
-const ALIAS: &str = "alias";
-const LINGER: Duration = Duration::from_secs(2);
 const MAX_REQUEST_ID_LEN: usize = 128;

@@ -21,7 +21,7 @@ use pingora_error::{Error, ErrorType};
 use pingora_http::ResponseHeader;
 use tokio::io::AsyncWriteExt;
 
-use super::headers::strip_hop_by_hop;
+use super::filter::strip_hop_by_hop;
 use super::respond::Stamp;
 use super::upstream::{Address, Upstream};
 use crate::clock::within;

@@ -8,10 +8,10 @@
 use std::net::IpAddr;
 
 use bytes::BufMut;
-use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue};
-use pingora_http::{HeaderNameVariant, RequestHeader, ResponseHeader};
+use http::{HeaderValue, header};
+use pingora_http::{HeaderNameVariant, RequestHeader};
 
+use super::filter::Filter;
 use super::{HeaderNames, TrustedProxies};
 use crate::auth::{Claim, Head, Mode, Source};
 use crate::directory::{Auth, Endpoint};
@@ -49,7 +49,7 @@ pub(super) fn write_head(head: &RequestHeader, add: &Additions<'_>) -> Vec<u8> {
         b"Host",
         add.host.map_or(&*host, HeaderValue::as_bytes),
     );
-    let filter = Filter::new(head, add, credentials);
+    let filter = Filter::new(head, add.names, add.is_from_trusted(), credentials);
     // The closure never fails, and so neither does this.
     let _ = head.map(|name, value| {
         let name = match &name {
@@ -68,54 +68,10 @@ pub(super) fn write_head(head: &RequestHeader, add: &Additions<'_>) -> Vec<u8> {
     wire
 }
 
-/// Which headers of the sender's are passed on.
-struct Filter<'a> {
-    names: &'a HeaderNames,
-    credentials: &'a [Source],
-    trusted: bool,
-    nominated: Vec<&'a [u8]>,
-}
-
-impl<'a> Filter<'a> {
-    fn new(head: &'a RequestHeader, add: &Additions<'a>, credentials: &'a [Source]) -> Self {
-        Self {
-            names: add.names,
-            credentials,
-            trusted: add.is_from_trusted(),
-            nominated: nominated(&head.headers),
-        }
-    }
-
-    fn passes(&self, name: &[u8]) -> bool {
-        let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
-        !(REPLACED
-            .iter()
-            .chain(&HOP_BY_HOP)
-            .any(|other| is(other.as_bytes()))
-            || self.nominated.iter().any(|other| is(other))
-            || self.names.is_reserved(name)
-            || speaks_for_a_proxy(name) && !(self.trusted && is_kept_from_proxies(name))
-            || self.credentials.iter().any(
-                |source| matches!(source, Source::Header(other) if is(other.as_str().as_bytes())),
-            ))
-    }
-}
-
 impl Additions<'_> {
     fn is_from_trusted(&self) -> bool {
         self.peer.is_some_and(|peer| self.trusted.trusts(peer))
     }
-}
-
-/// The headers that are between two neighbours only because `Connection` says so (RFC 9110 §7.6.1).
-fn nominated(headers: &HeaderMap) -> Vec<&[u8]> {
-    headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .filter(|name| !name.is_empty())
-        .collect()
 }
 
 /// The host that the sender spoke to; HTTP/2 has it in the target.
@@ -123,24 +79,6 @@ fn host_of(head: &RequestHeader) -> std::borrow::Cow<'_, [u8]> {
     let host = head.headers.get(header::HOST).map(HeaderValue::as_bytes);
     let authority = || head.uri.authority().map(|it| it.as_str().as_bytes());
     host.or_else(authority).unwrap_or_default().into()
-}
-
-/// Whether a header says what a proxy would say about its own peer, however it is spelt.
-fn speaks_for_a_proxy(name: &[u8]) -> bool {
-    let is_dash = |byte: u8| !byte.is_ascii_alphanumeric();
-    let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (*b == b'-' && is_dash(*a));
-    let begins_with =
-        |prefix: &[u8]| name.len() >= prefix.len() && name.iter().zip(prefix).all(same);
-    begins_with(b"x-forwarded-")
-        || (begins_with(b"x-real-ip") && name.len() == b"x-real-ip".len())
-        || name.eq_ignore_ascii_case(b"forwarded")
-}
-
-/// What a trusted proxy said and the gate does not say itself.
-fn is_kept_from_proxies(name: &[u8]) -> bool {
-    ![FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO]
-        .iter()
-        .any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
 }
 
 /// The path and query for the backend, without a token that has done its work.
@@ -258,22 +196,6 @@ fn put_number(wire: &mut Vec<u8>, name: &[u8], number: impl std::fmt::Display) {
     put_field(wire, name, number.to_string().as_bytes());
 }
 
-/// Removes from the backend's answer what is between it and the gate only. The transfer coding stays:
-/// it says how Pingora has to frame the answer.
-pub(super) fn strip_hop_by_hop(head: &mut ResponseHeader) {
-    let nominated: Vec<HeaderName> = nominated(&head.headers)
-        .into_iter()
-        .filter_map(|name| HeaderName::from_bytes(name).ok())
-        .filter(|name| name != header::TRANSFER_ENCODING && name != header::CONTENT_LENGTH)
-        .collect();
-    for name in &nominated {
-        head.remove_header(name);
-    }
-    for name in ["connection", "keep-alive", "proxy-connection", "upgrade"] {
-        head.remove_header(name);
-    }
-}
-
 /// The trace that this delivery belongs to: the sender's, with a span of ours, or a new one
 /// (W3C Trace Context §3.2). A new trace is marked as sampled, so that the backend may record it.
 fn traceparent(sent: Option<&HeaderValue>) -> String {
@@ -301,24 +223,9 @@ fn is_lower_hex(text: &str, len: usize) -> bool {
 }
 
 pub(super) const REQUEST_ID: &str = "X-Request-Id";
-const FORWARDED_FOR: &str = "X-Forwarded-For";
-const FORWARDED_HOST: &str = "X-Forwarded-Host";
-const FORWARDED_PROTO: &str = "X-Forwarded-Proto";
-const TRACEPARENT: &str = "traceparent";
-/// Written by the gate in every case.
-const REPLACED: [&str; 3] = ["host", "content-length", TRACEPARENT];
+pub(super) const FORWARDED_FOR: &str = "X-Forwarded-For";
+pub(super) const FORWARDED_HOST: &str = "X-Forwarded-Host";
+pub(super) const FORWARDED_PROTO: &str = "X-Forwarded-Proto";
+pub(super) const TRACEPARENT: &str = "traceparent";
 /// Enough for the heads of providers, with what is added.
 const WIRE_CAPACITY: usize = 2048;
-const HOP_BY_HOP: [&str; 11] = [
-    "connection",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];

@@ -5,7 +5,7 @@ use http::{HeaderValue, StatusCode, header};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 
-use super::delivery::Delivery;
+use super::PublicSettings;
 use super::headers::REQUEST_ID;
 use crate::directory::Wording;
 use crate::gate::{Reason, Refusal};
@@ -80,8 +80,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    pub(super) fn new(delivery: &Delivery, request_id: &HeaderValue) -> Self {
-        let settings = delivery.settings();
+    pub(super) fn new(settings: &PublicSettings, request_id: &HeaderValue) -> Self {
         Self {
             request_id: settings.request_id_header.then(|| request_id.clone()),
             reason: settings.reason_header,

@@ -3,19 +3,12 @@
 //! Labels take their values from closed lists and from the configuration, never from a sender: no
 //! request can make a new series.
 
-use std::sync::Arc;
-
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
+use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
-use super::Outcome;
-use crate::directory::DirectoryStats;
-use crate::gate::Budget;
-use crate::secrets::CacheStats;
+use super::{Outcome, Sources};
 
 /// All metrics of a process.
 pub struct Metrics {
@@ -139,108 +132,6 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
-    }
-}
-
-/// What other parts of the process count by themselves; read when somebody looks.
-pub struct Sources {
-    /// The memory for bodies.
-    pub budget: Arc<Budget>,
-    /// The keys.
-    pub keys: Arc<CacheStats>,
-    /// The endpoints.
-    pub directory: Arc<DirectoryStats>,
-    /// Lines of the access log that nobody took.
-    pub dropped_log_lines: Box<dyn Fn() -> u64 + Send + Sync>,
-}
-
-impl Sources {
-    fn families(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
-        let by = |name: &str, help: &str, label: &str, values: &[(&str, u64)]| {
-            let vec = IntCounterVec::new(Opts::new(name, help), &[label])?;
-            for (value, count) in values {
-                vec.with_label_values(&[value]).inc_by(*count);
-            }
-            Ok::<_, prometheus::Error>(vec.collect())
-        };
-        let one = |name: &str, help: &str, count: u64| {
-            let counter = IntCounter::new(name, help)?;
-            counter.inc_by(count);
-            Ok::<_, prometheus::Error>(counter.collect())
-        };
-        let gauge = |name: &str, help: &str, value: u64| {
-            let gauge = IntGauge::new(name, help)?;
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-            Ok::<_, prometheus::Error>(gauge.collect())
-        };
-        let build = prometheus::IntGaugeVec::new(
-            Opts::new("portcullis_build_info", "Always 1; the version is a label."),
-            &["version"],
-        )?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        Ok([
-            build.collect(),
-            gauge(
-                "portcullis_bodies_in_flight",
-                "Bodies that are held in memory.",
-                self.budget.bodies(),
-            )?,
-            gauge(
-                "portcullis_body_budget_used_bytes",
-                "Memory that is leased for bodies.",
-                self.budget.used(),
-            )?,
-            gauge(
-                "portcullis_body_budget_bytes",
-                "Memory that there is for bodies.",
-                self.budget.total(),
-            )?,
-            by(
-                "portcullis_secret_cache_requests_total",
-                "Look-ups of keys, by whether they were in memory.",
-                "result",
-                &[("hit", self.keys.hits()), ("miss", self.keys.misses())],
-            )?,
-            one(
-                "portcullis_key_service_calls_total",
-                "Secrets that the key service was asked to decrypt.",
-                self.keys.service_calls(),
-            )?,
-            one(
-                "portcullis_key_service_failures_total",
-                "Secrets that the key service did not decrypt.",
-                self.keys.service_failures(),
-            )?,
-            by(
-                "portcullis_endpoint_lookups_total",
-                "Look-ups of endpoints: in memory, read from the store, or known not to exist.",
-                "result",
-                &[
-                    ("hit", self.directory.hits()),
-                    ("miss", self.directory.misses()),
-                    ("absent", self.directory.absent()),
-                ],
-            )?,
-            one(
-                "portcullis_access_log_lines_dropped_total",
-                "Lines of the access log that nobody took in time.",
-                (self.dropped_log_lines)(),
-            )?,
-        ]
-        .into_iter()
-        .flatten()
-        .collect())
-    }
-}
-
-impl Collector for Sources {
-    fn desc(&self) -> Vec<&Desc> {
-        Vec::new()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        // The names are constants, so a failure here is one of this file, and tests read it all.
-        self.families().unwrap_or_default()
     }
 }
 

@@ -3,10 +3,12 @@
 mod log;
 mod metrics;
 mod outcome;
+mod sources;
 
 pub use self::log::{AccessLog, AccessLogGuard};
-pub use self::metrics::{Metrics, Sources};
+pub use self::metrics::Metrics;
 pub use self::outcome::{Outcome, Verdict};
+pub use self::sources::Sources;
 
 /// Where outcomes go.
 pub struct Telemetry {

@@ -2,6 +2,7 @@
 
 mod engine;
 mod sender;
+mod setup;
 mod story;
 
 use std::path::Path;
@@ -46,7 +47,7 @@ impl Demo {
         )?;
         let limit_bytes = config.gate.max_body_bytes;
         let custody = Custody::open(&config).await?;
-        let secrets = story::endpoints(&custody, &actor()).await?;
+        let secrets = setup::endpoints(&custody, &actor()).await?;
         let sockets = Sockets::bind(&config).map_err(|errors| {
             Failure::Other(errors.first().map(ToString::to_string).unwrap_or_default())
         })?;

@@ -1,0 +1,72 @@
+//! The two endpoints of the demonstration.
+
+use crate::app::Custody;
+use crate::audit::{Action, Actor, AuditEntry};
+use crate::auth::Mode;
+use crate::cli::failure::Failure;
+use crate::directory::{
+    AuthDefinition, Definition, EndpointChange, EndpointId, LimitsDefinition, Target,
+};
+use crate::secrets::{Secret, SecretRef};
+
+/// The values of the two secrets, in memory only as long as the demonstration needs them.
+pub(super) struct Secrets {
+    pub(super) github: Secret,
+    pub(super) bearer: Secret,
+}
+
+/// Makes the two endpoints.
+pub(super) async fn endpoints(custody: &Custody, actor: &Actor) -> Result<Secrets, Failure> {
+    Ok(Secrets {
+        github: endpoint(custody, actor, HMAC_ENDPOINT, Mode::Hmac).await?,
+        bearer: endpoint(custody, actor, SECRET_ENDPOINT, Mode::Secret).await?,
+    })
+}
+
+async fn endpoint(
+    custody: &Custody,
+    actor: &Actor,
+    id: &str,
+    mode: Mode,
+) -> Result<Secret, Failure> {
+    let other = |error: &dyn std::fmt::Display| Failure::Other(error.to_string());
+    let id: EndpointId = id.parse().map_err(|error| other(&error))?;
+    let secret = SecretRef::new(id.as_str(), "webhook").map_err(|error| other(&error))?;
+    let definition = Definition {
+        target: Target::of(&id),
+        organisation: "acme".parse().map_err(|error| other(&error))?,
+        workspace: "main".parse().map_err(|error| other(&error))?,
+        upstream: "default".to_owned(),
+        path: None,
+        auth: Some(AuthDefinition {
+            mode,
+            header: None,
+            secret: None,
+        }),
+        methods: Vec::new(),
+        aliases: Vec::new(),
+        event_name: None,
+        labels: std::collections::BTreeMap::new(),
+        limits: LimitsDefinition::default(),
+        forward_credentials: false,
+        enabled: true,
+        id: id.clone(),
+    };
+    let entry = AuditEntry {
+        at: custody.clock.now(),
+        actor: actor.clone(),
+        action: Action::EndpointCreated,
+        subject: id.to_string(),
+        detail: "demo".to_owned(),
+    };
+    let vault = custody.vault();
+    vault.create(&secret, actor).await?;
+    custody
+        .store
+        .change(vec![(EndpointChange::Put(Box::new(definition)), entry)])
+        .await?;
+    Ok(vault.reveal(&secret, actor).await?.value)
+}
+
+const HMAC_ENDPOINT: &str = "workflows/pr-bot";
+const SECRET_ENDPOINT: &str = "workflows/nightly";

@@ -1,0 +1,97 @@
+//! What can be chosen and changed about an endpoint.
+
+use clap::Args;
+
+use crate::auth::Mode;
+use crate::directory::{AuthDefinition, Definition, Name, PathTemplate};
+use crate::secrets::SecretRef;
+
+/// The options of `create` and `update`.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Fields {
+    /// How senders prove themselves: secret, hmac, bearer, api-key or none. A new endpoint has `secret`.
+    #[arg(long)]
+    mode: Option<Mode>,
+
+    /// The header of the token, for the mode api-key.
+    #[arg(long, requires = "mode")]
+    header: Option<String>,
+
+    /// The secret, as scope#slot; the endpoint's own slot `webhook` if it is not said.
+    #[arg(long, requires = "mode")]
+    secret: Option<SecretRef>,
+
+    /// The upstream that gets its deliveries.
+    #[arg(long)]
+    upstream: Option<String>,
+
+    /// The path at the upstream, such as /internal/{workflow}.
+    #[arg(long)]
+    path: Option<PathTemplate>,
+
+    /// A method that it takes; may be repeated.
+    #[arg(long = "method", value_name = "METHOD")]
+    methods: Vec<String>,
+
+    /// Another path that leads to it; may be repeated.
+    #[arg(long = "alias", value_name = "PATH")]
+    aliases: Vec<String>,
+
+    /// The name of the event that its deliveries stand for.
+    #[arg(long)]
+    event_name: Option<Name>,
+
+    /// Something to remember, as key=value; may be repeated.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
+
+    /// The largest body, such as 1MiB.
+    #[arg(long, value_name = "SIZE")]
+    max_body: Option<bytesize::ByteSize>,
+
+    /// Whether the backend gets the token that proved a delivery.
+    #[arg(long)]
+    forward_credentials: Option<bool>,
+}
+
+impl Fields {
+    /// Puts what was given into `definition`.
+    pub(super) fn apply(self, definition: &mut Definition) {
+        if let Some(mode) = self.mode {
+            definition.auth = Some(AuthDefinition {
+                mode,
+                header: self.header,
+                secret: self.secret,
+            });
+        }
+        if let Some(upstream) = self.upstream {
+            definition.upstream = upstream;
+        }
+        if self.path.is_some() {
+            definition.path = self.path;
+        }
+        if !self.methods.is_empty() {
+            definition.methods = self.methods;
+        }
+        if !self.aliases.is_empty() {
+            definition.aliases = self.aliases;
+        }
+        if self.event_name.is_some() {
+            definition.event_name = self.event_name;
+        }
+        definition.labels.extend(self.labels);
+        if let Some(size) = self.max_body {
+            definition.limits.max_body_bytes = Some(size.as_u64());
+        }
+        if let Some(forward) = self.forward_credentials {
+            definition.forward_credentials = forward;
+        }
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .filter(|(key, _)| !key.is_empty())
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or_else(|| "expected key=value".to_owned())
+}

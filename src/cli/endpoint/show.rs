@@ -1,0 +1,117 @@
+//! Endpoints, as people and scripts look at them.
+
+use serde::Serialize;
+
+use crate::auth::Mode;
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::session::Session;
+use crate::directory::{Definition, EndpointId};
+
+/// All endpoints whose id begins with `prefix`.
+pub(super) async fn list(session: &Session, prefix: &str, json: bool) -> Result<String, Failure> {
+    let stored = session.custody.store.definitions(prefix).await?;
+    if json {
+        let definitions: Vec<_> = stored.iter().map(|stored| &stored.definition).collect();
+        return output::json(&definitions);
+    }
+    let rows: Vec<[String; 6]> = stored
+        .iter()
+        .map(|stored| {
+            let it = &stored.definition;
+            let mode = it.auth.as_ref().map_or("missing", |auth| auth.mode.word());
+            [
+                it.id.to_string(),
+                it.organisation.to_string(),
+                it.workspace.to_string(),
+                mode.to_owned(),
+                if it.enabled { "enabled" } else { "disabled" }.to_owned(),
+                it.upstream.clone(),
+            ]
+        })
+        .collect();
+    Ok(output::table(
+        [
+            "id",
+            "organisation",
+            "workspace",
+            "auth",
+            "state",
+            "upstream",
+        ],
+        &rows,
+        |column, cell| (column == 3 && cell == "none").then_some(output::ALARM),
+    ))
+}
+
+/// One endpoint, with its public URL and whether its secret is bound.
+pub(super) async fn show(
+    session: &Session,
+    id: &EndpointId,
+    json: bool,
+) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        url: Option<String>,
+        secret: Option<String>,
+        secret_bound: Option<bool>,
+        #[serde(flatten)]
+        definition: &'a Definition,
+    }
+    let definition = session.definition(id).await?;
+    let auth = definition.auth.as_ref();
+    let secret = auth.and_then(|auth| auth.secret_of(id));
+    let secret_bound = match &secret {
+        None => None,
+        Some(secret) => Some(session.custody.vault().is_bound(secret).await?),
+    };
+    let url = session.url(&definition);
+    if json {
+        return output::json(&Shown {
+            url,
+            secret: secret.map(|secret| secret.to_string()),
+            secret_bound,
+            definition: &definition,
+        });
+    }
+    let alarm = output::ALARM;
+    let auth = match auth {
+        None => format!("{alarm}missing: every delivery is refused{alarm:#}"),
+        Some(auth) if auth.mode == Mode::None => {
+            format!("{alarm}none: everybody gets in{alarm:#}")
+        }
+        Some(auth) => auth.mode.to_string(),
+    };
+    let secret = match (&secret, secret_bound) {
+        (Some(secret), Some(true)) => format!("{secret} (bound)"),
+        (Some(secret), _) => {
+            format!("{secret} {alarm}(not bound: every delivery is refused){alarm:#}")
+        }
+        (None, _) => "-".to_owned(),
+    };
+    let mut lines = vec![
+        format!("endpoint      {id}"),
+        format!("url           {}", url.as_deref().unwrap_or("-")),
+        format!("organisation  {}", definition.organisation),
+        format!("workspace     {}", definition.workspace),
+        format!("target        {}", definition.target),
+        format!("auth          {auth}"),
+        format!("secret        {secret}"),
+        format!("upstream      {}", definition.upstream),
+        format!(
+            "state         {}",
+            if definition.enabled {
+                "enabled"
+            } else {
+                "disabled"
+            }
+        ),
+    ];
+    lines.extend(
+        definition
+            .aliases
+            .iter()
+            .map(|alias| format!("alias         {alias}")),
+    );
+    Ok(lines.join("\n"))
+}

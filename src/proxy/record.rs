@@ -1,0 +1,41 @@
+//! The record of a delivery, put together from what the gate and the backend know of it.
+
+use super::ended::Ended;
+use crate::gate::{Judgement, Reason};
+use crate::telemetry::{Outcome, Verdict};
+
+/// The part of the record that the gate and the backend know.
+pub(super) fn outcome<'o>(judgement: &'o Judgement, ended: &Ended) -> Outcome<'o> {
+    let found = judgement.found.as_ref();
+    let endpoint = found.map(|found| &*found.endpoint);
+    let (admitted, refusal) = match &judgement.verdict {
+        Ok(admitted) => (Some(admitted), None),
+        Err(refusal) => (None, Some(refusal)),
+    };
+    let verdict = match (refusal, ended.failure) {
+        (Some(refusal), _) => Verdict::NotDelivered(refusal.reason),
+        // The backend has taken it; that its answer found nobody is the sender's affair.
+        (None, None | Some(Reason::SenderLeft)) => Verdict::Admitted,
+        (None, Some(reason)) => Verdict::NotDelivered(reason),
+    };
+    Outcome {
+        route: match found {
+            None => "none",
+            Some(found) => found.route.as_ref().map_or(ALIAS, |route| route.name()),
+        },
+        endpoint: endpoint.map(|endpoint| endpoint.id.as_str()),
+        organisation: endpoint.map(|endpoint| endpoint.organisation.as_str()),
+        mode: endpoint.and_then(|endpoint| endpoint.auth.mode()),
+        generation: admitted.and_then(|admitted| admitted.verified().generation()),
+        upstream: admitted.map(|admitted| &*admitted.endpoint().upstream),
+        verdict,
+        status: ended.status,
+        body_bytes: admitted.map(|admitted| admitted.body().len() as u64),
+        timings: judgement.timings,
+        backend: ended.backend,
+        cause: refusal.and_then(|refusal| refusal.cause.as_deref()),
+        ..Outcome::unknown(verdict)
+    }
+}
+
+const ALIAS: &str = "alias";
