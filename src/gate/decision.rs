@@ -41,36 +41,34 @@ impl Gate {
 
     /// Judges one delivery.
     pub async fn judge(&self, request: &Request<'_>, body: &mut impl BodySource) -> Judgement {
-        let mut found = None;
-        let mut timings = Timings::default();
-        let verdict = self.admit(request, body, &mut found, &mut timings).await;
+        let mut notes = Notes {
+            found: None,
+            timings: Timings::default(),
+            body_received: body.announced_len() == Some(0),
+        };
+        let verdict = self.admit(request, body, &mut notes).await;
         Judgement {
-            found,
-            timings,
+            found: notes.found,
+            timings: notes.timings,
+            body_received: notes.body_received,
             verdict,
         }
     }
 
-    /// The straight line. `found` and `timings` are notes for the log; nothing here reads them.
+    /// The straight line. Nothing here reads the notes.
     async fn admit(
         &self,
         request: &Request<'_>,
         body: &mut impl BodySource,
-        found: &mut Option<Found>,
-        timings: &mut Timings,
+        notes: &mut Notes,
     ) -> Result<Admitted, Refusal> {
-        let endpoint = Arc::clone(
-            &found
-                .insert(self.directory.find(request.path).await?)
-                .endpoint,
-        );
+        let found = self.directory.find(request.path).await?;
+        let endpoint = Arc::clone(&notes.found.insert(found).endpoint);
         let claim = self.claim(&endpoint, request)?;
         let rules = self.rules(&endpoint, request);
         if let Some(announced) = body.announced_len().filter(|len| *len > rules.limit_bytes) {
-            let cause = format!("{announced} bytes were announced");
-            let cause = Some(cause);
             return Err(Refusal {
-                cause,
+                cause: Some(format!("{announced} bytes were announced")),
                 ..Refusal::too_large(rules.limit_bytes)
             });
         }
@@ -82,14 +80,15 @@ impl Gate {
             Begun::Streaming(verification) => Some(verification),
         };
         let body = receive(body, rules, &self.budget, streaming).await?;
-        timings.receive = Some(receiving.elapsed());
+        notes.body_received = true;
+        notes.timings.receive = Some(receiving.elapsed());
 
         let verifying = Stopwatch::start();
         let verified = match begun {
             Begun::Proven(verified) => Ok(verified),
             Begun::Streaming(verification) => verification.finish(body.bytes()),
         };
-        timings.verify = Some(verifying.elapsed());
+        notes.timings.verify = Some(verifying.elapsed());
         Ok(Admitted::new(endpoint, verified?, body))
     }
 
@@ -168,8 +167,17 @@ pub struct Judgement {
     pub found: Option<Found>,
     /// How long the parts took.
     pub timings: Timings,
+    /// Whether the body was read to its end, so that another request may follow it.
+    pub body_received: bool,
     /// The verdict.
     pub verdict: Result<Admitted, Refusal>,
+}
+
+/// What is written down on the way to a verdict.
+struct Notes {
+    found: Option<Found>,
+    timings: Timings,
+    body_received: bool,
 }
 
 /// How long the parts of a judgement took; `None` for a part that was not reached.

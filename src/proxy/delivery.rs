@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::body::SessionBody;
 use super::ended::Ended;
-use super::forward::{Forwarder, Parcel};
+use super::forward::{Forwarded, Forwarder, Parcel};
 use super::headers::{Additions, REQUEST_ID, write_head};
 use super::raw_head::check_target;
 use super::record::outcome;
@@ -67,7 +67,7 @@ impl Delivery {
 
         let judgement = self.judge(&head, &mut session).await;
         let ended = match &judgement.verdict {
-            Err(refusal) => Ended::refused_with(session, refusal, &stamp).await,
+            Err(refusal) => Ended::refused(session, refusal, judgement.body_received, &stamp).await,
             Ok(admitted) => {
                 let add = self.additions(admitted, &request_id, origin);
                 let parcel = Parcel {
@@ -89,7 +89,7 @@ impl Delivery {
             total: watch.elapsed(),
             ..outcome(&judgement, &ended)
         });
-        ended.session
+        ended.release().await
     }
 
     /// Records a request that never became a delivery because its head was refused, and gives its id.
@@ -140,11 +140,12 @@ impl Delivery {
         parcel: &Parcel<'_>,
         upstream: &str,
     ) -> Ended {
-        let Some(upstream) = self.upstreams.get(upstream) else {
-            return Ended::refused(session, Reason::UpstreamUnreachable, parcel.stamp).await;
-        };
         let watch = Stopwatch::start();
-        let forwarded = self.forwarder.forward(&mut session, parcel, upstream).await;
+        let forwarded = match self.upstreams.get(upstream) {
+            Some(upstream) => self.forwarder.forward(&mut session, parcel, upstream).await,
+            // The configuration has changed since the endpoint was made; `check` says so.
+            None => Forwarded::to_nowhere(),
+        };
         let mut ended = Ended::forwarded(session, &forwarded, parcel.stamp).await;
         ended.backend = Some(watch.elapsed());
         ended
@@ -207,6 +208,7 @@ fn refused(reason: Reason) -> Judgement {
     Judgement {
         found: None,
         timings: Timings::default(),
+        body_received: false,
         verdict: Err(reason.into()),
     }
 }

@@ -12,65 +12,88 @@ use crate::gate::{Reason, Refusal};
 
 /// How a delivery ended on the sender's side.
 pub(super) struct Ended {
-    /// The session, if its connection may go on.
-    pub(super) session: Option<Box<ServerSession>>,
+    session: Box<ServerSession>,
+    connection: Connection,
     pub(super) status: Option<u16>,
     /// Why the backend's answer did not come, or not whole.
     pub(super) failure: Option<Reason>,
     pub(super) backend: Option<Duration>,
 }
 
-impl Ended {
-    /// Answers a delivery for which the gate has no refusal of its own.
-    pub(super) async fn refused(
-        session: Box<ServerSession>,
-        reason: Reason,
-        stamp: &Stamp,
-    ) -> Self {
-        let mut ended = Self::refused_with(session, &reason.into(), stamp).await;
-        ended.failure = Some(reason);
-        ended
-    }
+/// What becomes of a connection.
+enum Connection {
+    /// It is of no use any more.
+    Close,
+    /// The sender may still be sending what nobody will read.
+    Linger,
+    /// Another delivery may follow.
+    Reuse,
+}
 
-    /// Answers a refusal.
-    pub(super) async fn refused_with(
+impl Ended {
+    /// Answers a refusal. `body_received` is whether the body was read to its end: only then is what
+    /// follows on the connection known to be another request.
+    pub(super) async fn refused(
         mut session: Box<ServerSession>,
         refusal: &Refusal,
+        body_received: bool,
         stamp: &Stamp,
     ) -> Self {
-        let status = respond::write(&mut session, refusal, stamp).await;
-        let whole = status.is_some() && session.is_body_done();
-        if !whole {
-            linger(&mut session).await;
+        if !body_received {
+            session.set_keepalive(None);
         }
+        let status = respond::write(&mut session, refusal, stamp).await;
         Self {
-            session: whole.then_some(session),
+            connection: match status {
+                Some(_) if body_received => Connection::Reuse,
+                Some(_) => Connection::Linger,
+                None => Connection::Close,
+            },
+            session,
             status: status.map(|status| status.as_u16()),
             failure: None,
             backend: None,
         }
     }
 
-    /// Ends what was forwarded.
+    /// Ends what was admitted and forwarded.
     pub(super) async fn forwarded(
         mut session: Box<ServerSession>,
         forwarded: &Forwarded,
         stamp: &Stamp,
     ) -> Self {
-        match forwarded.failure {
+        let connection = match forwarded.failure {
+            None => Connection::Reuse,
             // Nothing has gone to the sender yet: it gets the answer of the contract.
             Some(reason) if forwarded.status.is_none() => {
-                return Self::refused(session, reason, stamp).await;
+                let mut ended = Self::refused(session, &reason.into(), true, stamp).await;
+                ended.failure = Some(reason);
+                return ended;
             }
-            // Half an answer must not look like a whole one.
-            Some(_) => session.shutdown().await,
-            None => {}
-        }
+            Some(_) => {
+                // Half an answer must not look like a whole one.
+                session.shutdown().await;
+                Connection::Close
+            }
+        };
         Self {
-            session: forwarded.failure.is_none().then_some(session),
+            session,
+            connection,
             status: forwarded.status,
             failure: forwarded.failure,
             backend: None,
+        }
+    }
+
+    /// Lets go of the session, or gives it back if another delivery may follow on its connection.
+    pub(super) async fn release(mut self) -> Option<Box<ServerSession>> {
+        match self.connection {
+            Connection::Close => None,
+            Connection::Linger => {
+                linger(&mut self.session).await;
+                None
+            }
+            Connection::Reuse => Some(self.session),
         }
     }
 }

@@ -141,6 +141,16 @@ pub(super) struct Forwarded {
     reached: bool,
 }
 
+impl Forwarded {
+    /// There is no such upstream.
+    pub(super) fn to_nowhere() -> Self {
+        Self {
+            failure: Some(Reason::UpstreamUnreachable),
+            ..Self::default()
+        }
+    }
+}
+
 /// A write that did not come to its end.
 struct Stopped {
     /// The bytes that the connection had taken.

@@ -1,0 +1,335 @@
+//! What the backend sees: everything that the sender sent, nothing that only the gate may say, and what
+//! the gate knows.
+
+use crate::support::*;
+
+#[test]
+fn the_backend_learns_who_owns_the_delivery_and_how_it_was_proven() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .endpoint_with(
+            ID,
+            &["--mode", "hmac", "--event-name", "pull_request.opened"],
+        )
+        .start();
+    let request = genuine(&gate, b"{}")
+        .header("X-GitHub-Delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958")
+        .header("User-Agent", "GitHub-Hookshot/0f1e2d3")
+        .header("x-Custom-CASE", "Kept As It Is");
+    assert_eq!(send(gate.http(), &request).status, 202);
+
+    let received = backend.only();
+    for (name, value) in [
+        ("X-Portal-Org-Id", "acme"),
+        ("X-Portal-Workspace-Id", "main"),
+        ("X-Portal-Endpoint-Id", ID),
+        ("X-Portal-Target", "live"),
+        ("X-Portal-Auth-Mode", "hmac"),
+        ("X-Portal-Secret-Version", "1"),
+        ("X-Portal-Event-Name", "pull_request.opened"),
+        (
+            "X-Portal-Delivery-Id",
+            "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        ),
+        ("X-GitHub-Delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958"),
+        ("User-Agent", "GitHub-Hookshot/0f1e2d3"),
+        ("Host", "portal.example.com"),
+        ("Content-Length", "2"),
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("X-Forwarded-Proto", "http"),
+        ("X-Forwarded-Host", "portal.example.com"),
+    ] {
+        assert_eq!(received.header(name), value, "{name}");
+    }
+    assert!(
+        received
+            .head
+            .contains("\r\nx-Custom-CASE: Kept As It Is\r\n")
+    );
+    assert!(
+        received
+            .header("X-Hub-Signature-256")
+            .starts_with("sha256=")
+    );
+    let trace: Vec<&str> = received.header("traceparent").split('-').collect();
+    assert_eq!((trace[0], trace[1].len(), trace[2].len()), ("00", 32, 16));
+    assert_eq!(received.request_line(), format!("POST {PATH} HTTP/1.1"));
+}
+
+#[test]
+fn spoofed_headers_of_the_portal_never_reach_the_backend_however_they_are_spelt() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let request = genuine(&gate, b"{}")
+        .header("X-Portal-Org-Id", "evil")
+        .header("x-portal-org-id", "evil")
+        .header("X-PORTAL-ORG-ID", "evil")
+        .header("X_Portal_Org_Id", "evil")
+        .header("X-Portal_Org-Id", "evil")
+        .header("x.portal.org.id", "evil")
+        .header("X~Portal~Org~Id", "evil")
+        .header("X-Portal-Secret-Version", "evil")
+        .header("X-Portal-Anything", "evil")
+        .header("X-Portal-", "evil")
+        .header("X-Request-Id", "evil")
+        .header("X_Request_Id", "evil")
+        .header("Portcullis-Reason", "evil");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let received = backend.only();
+    assert!(!received.head.contains("evil"), "{}", received.head);
+    assert_eq!(received.header("X-Portal-Org-Id"), "acme");
+}
+
+#[test]
+fn a_sender_cannot_nominate_the_gates_headers_away() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let request = genuine(&gate, b"{}")
+        .header(
+            "Connection",
+            "X-Portal-Org-Id, X-Portal-Endpoint-Id, X-Forwarded-For, X-Request-Id, Host, \
+             Content-Length, traceparent, X-Private",
+        )
+        .header("Connection", "keep-alive, X-Also-Private")
+        .header("X-Private", "for the next hop only")
+        .header("X-Also-Private", "for the next hop only");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let received = backend.only();
+    for name in [
+        "X-Portal-Org-Id",
+        "X-Portal-Endpoint-Id",
+        "X-Forwarded-For",
+        "X-Request-Id",
+        "Host",
+        "Content-Length",
+        "traceparent",
+    ] {
+        received.header(name);
+    }
+    for name in ["Connection", "X-Private", "X-Also-Private"] {
+        assert!(received.headers(name).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn hop_by_hop_headers_end_at_the_gate_in_both_directions() {
+    let backend = Backend::answering(
+        b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: keep-alive, X-Inner\r\n\
+          Keep-Alive: timeout=5\r\nX-Inner: secret\r\nUpgrade: h2c\r\n\
+          Portcullis-Reason: spoofed\r\nX-Request-Id: spoofed\r\n\r\n",
+    );
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let hop_by_hop = [
+        ("Keep-Alive", "timeout=5"),
+        ("TE", "trailers"),
+        ("Trailer", "X-Checksum"),
+        ("Upgrade", "websocket"),
+        ("Proxy-Authorization", "Basic Zm9vOmJhcg=="),
+        ("Proxy-Connection", "keep-alive"),
+        ("HTTP2-Settings", "AAMAAABkAAQ"),
+    ];
+    let request = hop_by_hop
+        .iter()
+        .fold(genuine(&gate, b"{}"), |request, (name, value)| {
+            request.header(name, value)
+        });
+    let answer = send(gate.http(), &request);
+    assert_eq!(answer.status, 202);
+    let received = backend.only();
+    for (name, _) in hop_by_hop {
+        assert!(received.headers(name).is_empty(), "{name}");
+    }
+    for name in ["Keep-Alive", "X-Inner", "Upgrade"] {
+        assert_eq!(answer.try_header(name), None, "{name}");
+    }
+    assert_eq!(answer.reason(), "admitted");
+    assert!(!answer.head.contains("spoofed"));
+}
+
+#[test]
+fn the_token_that_proved_a_delivery_is_not_passed_on() {
+    for (mode, header) in [
+        ("secret", true),
+        ("secret", false),
+        ("bearer", true),
+        ("api-key", true),
+    ] {
+        let backend = Backend::accepting();
+        let gate = Gate::before(&backend).endpoint(mode).start();
+        let token = gate.secret(ID);
+        let request = match (mode, header) {
+            ("api-key", _) => Request::post(PATH).header("X-Api-Key", &token),
+            (_, true) => Request::post(PATH).header("Authorization", &format!("bearer  {token}")),
+            (_, false) => Request::post(&format!("{PATH}?a=1&token={token}&b=2&token={token}")),
+        };
+        assert_eq!(send(gate.http(), &request.body("{}")).status, 202, "{mode}");
+        let received = backend.only();
+        assert!(!received.head.contains(&token), "{mode}: {}", received.head);
+        assert!(received.headers("Authorization").is_empty());
+        assert!(received.headers("X-Api-Key").is_empty());
+        if !header {
+            let line = format!("POST {PATH}?a=1&b=2 HTTP/1.1");
+            assert_eq!(received.request_line(), line);
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_may_ask_for_its_credentials() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .endpoint_with(ID, &["--mode", "secret", "--forward-credentials", "true"])
+        .start();
+    let bearer = format!("Bearer {}", gate.secret(ID));
+    let request = Request::post(&format!("{PATH}?token={}", gate.secret(ID)))
+        .header("Authorization", &bearer)
+        .body("{}");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let received = backend.only();
+    assert_eq!(received.header("Authorization"), bearer);
+    assert!(received.request_line().contains("token="));
+}
+
+#[test]
+fn what_proved_nothing_is_not_the_gates_to_remove() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let signature = github_signature(&gate.secret(ID), b"{}");
+    let request = Request::post(&format!("{PATH}?token=abc&x"))
+        .header("X-Hub-Signature-256", &signature)
+        .header("Authorization", "Basic Zm9vOmJhcg==")
+        .header("Cookie", "a=b")
+        .body("{}");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let received = backend.only();
+    assert_eq!(received.header("Authorization"), "Basic Zm9vOmJhcg==");
+    assert_eq!(received.header("Cookie"), "a=b");
+    let line = format!("POST {PATH}?token=abc&x HTTP/1.1");
+    assert_eq!(received.request_line(), line);
+
+    // A token in the query proves it; another scheme in the header is none of the gate's business.
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("secret").start();
+    let request = Request::post(&format!("{PATH}?token={}", gate.secret(ID)))
+        .header("Authorization", "Basic Zm9vOmJhcg==")
+        .body("{}");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    assert_eq!(backend.only().header("Authorization"), "Basic Zm9vOmJhcg==");
+}
+
+#[test]
+fn a_stranger_cannot_speak_for_a_proxy() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let request = genuine(&gate, b"{}")
+        .header("X-Forwarded-For", "203.0.113.9")
+        .header("X_Forwarded_For", "203.0.113.9")
+        .header("X-Forwarded-Proto", "https")
+        .header("X-Forwarded-Host", "evil.example")
+        .header("X-Forwarded-Port", "444")
+        .header("X-Real-IP", "203.0.113.9")
+        .header("Forwarded", "for=203.0.113.9");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let received = backend.only();
+    assert_eq!(received.header("X-Forwarded-For"), "127.0.0.1");
+    assert_eq!(received.header("X-Forwarded-Proto"), "http");
+    assert_eq!(received.header("X-Forwarded-Host"), "portal.example.com");
+    for name in [
+        "X_Forwarded_For",
+        "X-Forwarded-Port",
+        "X-Real-IP",
+        "Forwarded",
+    ] {
+        assert!(received.headers(name).is_empty(), "{name}");
+    }
+    assert_eq!(gate.log(1)[0]["client"], "127.0.0.1");
+}
+
+#[test]
+fn a_trusted_proxy_is_believed_about_its_own_peer_and_no_further() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with(
+            "public",
+            "trusted_proxies = [\"127.0.0.0/8\", \"10.0.0.0/8\"]",
+        )
+        .endpoint("hmac")
+        .start();
+    let request = genuine(&gate, b"{}")
+        .header("X-Forwarded-For", "198.51.100.7, 203.0.113.9, 10.1.2.3")
+        .header("X-Forwarded-Proto", "https")
+        .header("X-Forwarded-Host", "hooks.example.com")
+        .header("X-Request-Id", "from-the-balancer");
+    let answer = send(gate.http(), &request);
+    assert_eq!(answer.status, 202);
+    let received = backend.only();
+    assert_eq!(
+        received.header("X-Forwarded-For"),
+        "198.51.100.7, 203.0.113.9, 10.1.2.3, 127.0.0.1"
+    );
+    assert_eq!(received.header("X-Forwarded-Proto"), "https");
+    assert_eq!(received.header("X-Forwarded-Host"), "hooks.example.com");
+    assert_eq!(received.header("X-Request-Id"), "from-the-balancer");
+    assert_eq!(answer.header("X-Request-Id"), "from-the-balancer");
+    assert_eq!(gate.log(1)[0]["client"], "203.0.113.9");
+}
+
+#[test]
+fn a_trace_is_continued_and_a_broken_one_begun_anew() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let good = format!("00-{trace}-b7ad6b7169203331-00");
+    for sent in [
+        good.as_str(),
+        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "nonsense",
+    ] {
+        let request = genuine(&gate, b"{}").header("traceparent", sent);
+        assert_eq!(send(gate.http(), &request).status, 202);
+        let received = backend.received().pop().unwrap();
+        let passed = received.header("traceparent");
+        assert_ne!(passed, sent);
+        assert_eq!(
+            passed.contains(trace),
+            sent == good,
+            "{sent} became {passed}"
+        );
+        assert!(passed.ends_with(if sent == good { "-00" } else { "-01" }));
+    }
+}
+
+#[test]
+fn the_names_of_the_portals_headers_are_configuration() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with("headers", "namespace = \"X-Gate-\"")
+        .with("headers.names", "organisation = \"Tenant\"")
+        .endpoint("hmac")
+        .start();
+    let request = genuine(&gate, b"{}")
+        .header("Tenant", "evil")
+        .header("tenant", "evil")
+        .header("X_Gate_Endpoint_Id", "evil")
+        .header("X-Portal-Org-Id", "just a header now");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let received = backend.only();
+    assert_eq!(received.header("Tenant"), "acme");
+    assert_eq!(received.header("X-Gate-Endpoint-Id"), ID);
+    assert_eq!(received.header("X-Portal-Org-Id"), "just a header now");
+    assert!(!received.head.contains("evil"));
+}
+
+#[test]
+fn the_upstream_may_ask_for_a_host_of_its_own() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with("upstreams.default", "host = \"engine.internal\"")
+        .endpoint("hmac")
+        .start();
+    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    let received = backend.only();
+    assert_eq!(received.header("Host"), "engine.internal");
+    assert_eq!(received.header("X-Forwarded-Host"), "portal.example.com");
+}

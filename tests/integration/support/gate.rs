@@ -1,0 +1,344 @@
+//! The program under test, as people run it: a process with a configuration of its own.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Backend, ID};
+
+/// A gate that is being set up or runs.
+pub(crate) struct Gate {
+    folder: tempfile::TempDir,
+    sections: BTreeMap<String, String>,
+    running: Option<Running>,
+}
+
+struct Running {
+    child: Child,
+    listening: Vec<(String, SocketAddr)>,
+    log: Arc<Mutex<Vec<String>>>,
+    diagnostics: Arc<Mutex<Vec<String>>>,
+}
+
+impl Gate {
+    /// A gate in front of `backend`, not started yet.
+    pub(crate) fn before(backend: &Backend) -> Self {
+        let this = Self {
+            folder: tempfile::tempdir().unwrap(),
+            sections: BTreeMap::new(),
+            running: None,
+        };
+        this.with("public", r#"http = "127.0.0.1:0""#)
+            .with("admin", r#"listen = "127.0.0.1:0""#)
+            .with(
+                "upstreams.default",
+                &format!("addresses = [\"{}\"]", backend.address()),
+            )
+    }
+
+    /// Adds lines to a section of the configuration.
+    pub(crate) fn with(mut self, section: &str, lines: &str) -> Self {
+        let text = self.sections.entry(section.to_owned()).or_default();
+        text.push_str(lines);
+        text.push('\n');
+        std::fs::write(self.config(), self.configuration()).unwrap();
+        self
+    }
+
+    /// Replaces a section of the configuration.
+    pub(crate) fn with_only(mut self, section: &str, lines: &str) -> Self {
+        self.sections.remove(section);
+        self.with(section, lines)
+    }
+
+    /// Creates the endpoint that most tests use.
+    pub(crate) fn endpoint(self, mode: &str) -> Self {
+        self.endpoint_with(ID, &["--mode", mode])
+    }
+
+    /// Creates an endpoint.
+    pub(crate) fn endpoint_with(self, id: &str, options: &[&str]) -> Self {
+        let mut words = vec!["endpoint", "create", id];
+        words.extend(["--organisation", "acme", "--workspace", "main"]);
+        words.extend(options);
+        self.run(&words).succeeded();
+        self
+    }
+
+    /// Applies a declaration.
+    pub(crate) fn apply(self, declaration: &str) -> Self {
+        let path = self.file("endpoints.toml", declaration);
+        self.run(&["apply", "-f", path.to_str().unwrap()])
+            .succeeded();
+        self
+    }
+
+    /// Starts to serve, and waits until it does.
+    pub(crate) fn start(mut self) -> Self {
+        self.restart();
+        self
+    }
+
+    /// Starts to serve, whatever became of the process before.
+    pub(crate) fn restart(&mut self) {
+        let mut child = self
+            .command(&["serve"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = lines_of(child.stdout.take().unwrap());
+        let diagnostics = lines_of(child.stderr.take().unwrap());
+        let until = Instant::now() + Duration::from_secs(20);
+        let listening = loop {
+            let said = diagnostics.lock().unwrap().clone();
+            let listening = addresses(&said);
+            if said
+                .iter()
+                .any(|line| line.contains("health and metrics at"))
+            {
+                break listening;
+            }
+            let ended = child.try_wait().unwrap();
+            assert!(
+                ended.is_none() && Instant::now() < until,
+                "the gate did not start: {ended:?}\n{}",
+                said.join("\n")
+            );
+            thread::sleep(Duration::from_millis(5));
+        };
+        self.running = Some(Running {
+            child,
+            listening,
+            log,
+            diagnostics,
+        });
+    }
+
+    /// Runs a command of the command line on this configuration.
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
+        self.run_with_input(words, b"")
+    }
+
+    pub(crate) fn run_with_input(&self, words: &[&str], input: &[u8]) -> Ran {
+        Ran::of(self.command(words), input)
+    }
+
+    /// The value of an endpoint's secret.
+    pub(crate) fn secret(&self, id: &str) -> String {
+        self.run(&["secret", "reveal", id]).succeeded()
+    }
+
+    /// The public listener for plain HTTP.
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.listener("deliveries at http://")
+    }
+
+    /// The public listener for TLS.
+    pub(crate) fn https(&self) -> SocketAddr {
+        self.listener("deliveries at https://")
+    }
+
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.listener("health and metrics at http://")
+    }
+
+    /// The lines of the access log so far; waits until there are `count`.
+    pub(crate) fn log(&self, count: usize) -> Vec<serde_json::Value> {
+        let running = self.running();
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let lines = running.log.lock().unwrap().clone();
+            if lines.len() >= count {
+                return lines
+                    .iter()
+                    .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+                    .collect();
+            }
+            assert!(Instant::now() < until, "{} of {count} lines", lines.len());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Everything that it has written: the access log and what it said about itself.
+    pub(crate) fn everything_written(&self) -> String {
+        let running = self.running();
+        let mut lines = running.log.lock().unwrap().clone();
+        lines.extend(running.diagnostics.lock().unwrap().clone());
+        lines.join("\n")
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.running().child.id()
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.process_id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the process to end, and gives its exit code.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        let child = &mut self.running.as_mut().expect("a running gate").child;
+        child.wait().unwrap().code()
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        let child = &mut self.running.as_mut().expect("a running gate").child;
+        child.try_wait().unwrap().is_none()
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("portcullis.toml")
+    }
+
+    /// Writes a file into the folder of the configuration.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("a running gate")
+    }
+
+    #[track_caller]
+    fn listener(&self, kind: &str) -> SocketAddr {
+        let listening = &self.running().listening;
+        listening
+            .iter()
+            .find(|(known, _)| known == kind)
+            .unwrap_or_else(|| panic!("no {kind} in {listening:?}"))
+            .1
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = portcullis();
+        command.arg("--config").arg(self.config()).args(words);
+        command
+    }
+
+    fn configuration(&self) -> String {
+        self.sections
+            .iter()
+            .map(|(name, lines)| format!("[{name}]\n{lines}\n"))
+            .collect()
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The program.
+pub(crate) fn portcullis() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.env_remove("PORTCULLIS_CONFIG").env("NO_COLOR", "1");
+    command
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    pub(crate) fn of(mut command: Command, input: &[u8]) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that does not read its input closes it.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        let output = child.wait_with_output().unwrap();
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// What it printed, if all went well.
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> String {
+        assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);
+        self.stdout.trim_end().to_owned()
+    }
+
+    /// What it complained about, if it ended with `code`.
+    #[track_caller]
+    pub(crate) fn failed_with(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
+        self.stderr
+    }
+}
+
+fn addresses(said: &[String]) -> Vec<(String, SocketAddr)> {
+    said.iter()
+        .filter_map(|line| line.split_once(": ").map(|(_, what)| what))
+        .filter_map(|what| {
+            let at = what.find("://")? + 3;
+            Some((what[..at].to_owned(), what[at..].parse().ok()?))
+        })
+        .collect()
+}
+
+fn lines_of(output: impl Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let shared = lines.clone();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines() {
+            let Ok(line) = line else { return };
+            shared.lock().unwrap().push(line);
+        }
+    });
+    lines
+}
+
+/// Changes the store behind the back of everybody, as a broken disk or a careless hand would.
+pub(crate) fn sqlite(gate: &Gate, statement: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        use sqlx::Connection as _;
+        let url = format!("sqlite://{}", gate.folder().join("portcullis.db").display());
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+    });
+}
