@@ -14,8 +14,14 @@ pub trait BodySource: Send {
     /// It is called once, and only for a delivery that the head does not decide.
     fn invite(&mut self) -> impl Future<Output = Result<(), BodyError>> + Send;
 
-    /// The next bytes; `None` after the last ones.
-    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, BodyError>> + Send;
+    /// Appends the next bytes to `into`, at most `room`, and says how many they were: none at the end.
+    ///
+    /// There is no room only when everything that was announced has come; then more is an error.
+    fn read(
+        &mut self,
+        into: &mut Vec<u8>,
+        room: usize,
+    ) -> impl Future<Output = Result<usize, BodyError>> + Send;
 }
 
 /// A body that did not arrive whole.
@@ -29,10 +35,6 @@ pub enum BodyError {
     /// The connection is gone.
     #[error("the sender went away")]
     SenderLeft,
-
-    /// Nothing came for too long.
-    #[error("the body stalled")]
-    Stalled,
 }
 
 /// A whole body: one contiguous run of bytes, exactly as they were sent.
@@ -44,9 +46,9 @@ pub struct Body {
 }
 
 impl Body {
-    pub(super) fn new(bytes: Bytes, lease: Lease) -> Self {
+    pub(super) fn new(bytes: Vec<u8>, lease: Lease) -> Self {
         Self {
-            bytes,
+            bytes: Bytes::from(bytes),
             _lease: lease,
         }
     }

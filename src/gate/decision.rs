@@ -173,6 +173,18 @@ pub struct Judgement {
     pub verdict: Result<Admitted, Refusal>,
 }
 
+impl Judgement {
+    /// The judgement on a request that is refused whatever it leads to.
+    pub fn refused(reason: Reason) -> Self {
+        Self {
+            found: None,
+            timings: Timings::default(),
+            body_received: false,
+            verdict: Err(reason.into()),
+        }
+    }
+}
+
 /// What is written down on the way to a verdict.
 struct Notes {
     found: Option<Found>,

@@ -1,10 +1,8 @@
-//! Receiving a body: once, within its limits, hashed as it arrives.
+//! Receiving a body: once, within its limits, into one piece of memory, hashed as it arrives.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-
-use bytes::Bytes;
 
 use super::{Body, BodyError, BodySource, Budget, Lease, OverBudget, Reason, Refusal};
 use crate::auth::Verification;
@@ -41,96 +39,50 @@ async fn gather(
     mut verification: Option<&mut Verification>,
 ) -> Result<Body, Refusal> {
     let mut buffer = Buffer {
-        announced: source.announced_len(),
-        limit_bytes,
+        // One byte more than the limit is enough to know that it is exceeded.
+        most: source.announced_len().unwrap_or(limit_bytes + 1),
+        bytes: Vec::new(),
         lease,
-        kept: Kept::One(Bytes::new()),
     };
-    while let Some(chunk) = source.next().await? {
-        let len = buffer.len() + chunk.len() as u64;
-        if len > limit_bytes {
+    loop {
+        let before = buffer.bytes.len();
+        let room = buffer.make_room()?;
+        if source.read(&mut buffer.bytes, room).await? == 0 {
+            return Ok(Body::new(buffer.bytes, buffer.lease));
+        }
+        if buffer.bytes.len() as u64 > limit_bytes {
             return Err(Refusal::too_large(limit_bytes));
         }
         if let Some(verification) = verification.as_deref_mut() {
-            verification.update(&chunk);
+            verification.update(buffer.bytes.get(before..).unwrap_or_default());
         }
-        buffer.push(chunk)?;
     }
-    Ok(buffer.finish())
 }
 
-/// A body in the making, in one piece.
+/// A body in the making.
 struct Buffer {
-    announced: Option<u64>,
-    limit_bytes: u64,
+    /// As long as it can become.
+    most: u64,
+    bytes: Vec<u8>,
     lease: Lease,
-    kept: Kept,
-}
-
-enum Kept {
-    /// The one chunk that has come, as it came: most bodies are never copied.
-    One(Bytes),
-    Many(Vec<u8>),
 }
 
 impl Buffer {
-    fn len(&self) -> u64 {
-        match &self.kept {
-            Kept::One(chunk) => chunk.len() as u64,
-            Kept::Many(bytes) => bytes.len() as u64,
-        }
-    }
-
-    fn push(&mut self, chunk: Bytes) -> Result<(), OverBudget> {
-        let len = self.len() + chunk.len() as u64;
-        let bytes = match &mut self.kept {
-            Kept::One(first) if first.is_empty() => {
-                self.lease.grow_to(len)?;
-                *first = chunk;
-                return Ok(());
-            }
-            Kept::One(first) => {
-                let capacity = capacity(len, 0, self.announced, self.limit_bytes);
-                self.lease.grow_to(capacity)?;
-                let mut bytes = Vec::new();
-                bytes.reserve_exact(to_usize(capacity));
-                bytes.extend_from_slice(first);
-                self.kept = Kept::Many(bytes);
-                return self.push(chunk);
-            }
-            Kept::Many(bytes) => bytes,
-        };
-        let old = bytes.capacity() as u64;
-        if len > old {
-            let new = capacity(len, old, self.announced, self.limit_bytes);
+    /// Makes room for more, and says for how much: for nothing if all of it has come.
+    fn make_room(&mut self) -> Result<usize, OverBudget> {
+        let len = self.bytes.len() as u64;
+        let old = self.bytes.capacity() as u64;
+        if len == old && len < self.most {
+            // Twice as much each time, so that every byte is moved a bounded number of times; but
+            // never all that was announced before it has come: a sender's word costs no memory.
+            let new = old.saturating_mul(2).max(FIRST_ALLOCATION).min(self.most);
             // For a moment there are both, the old piece and the new one.
             self.lease.grow_to(old + new)?;
-            bytes.reserve_exact(to_usize(new) - bytes.len());
+            self.bytes.reserve_exact(to_usize(new - len));
             self.lease.shrink_to(new);
         }
-        bytes.extend_from_slice(&chunk);
-        Ok(())
+        Ok(self.bytes.capacity() - self.bytes.len())
     }
-
-    fn finish(self) -> Body {
-        let bytes = match self.kept {
-            Kept::One(chunk) => chunk,
-            Kept::Many(bytes) => Bytes::from(bytes),
-        };
-        Body::new(bytes, self.lease)
-    }
-}
-
-/// How much to allocate for `len` bytes where `old` were allocated before.
-///
-/// Twice as much each time, so that every byte is moved a bounded number of times; but never more than
-/// was announced, and never all that was announced before it has come: a sender's word costs no memory.
-fn capacity(len: u64, old: u64, announced: Option<u64>, limit_bytes: u64) -> u64 {
-    let end = announced.filter(|end| *end >= len).unwrap_or(limit_bytes);
-    old.saturating_mul(2)
-        .max(FIRST_ALLOCATION)
-        .min(end)
-        .max(len)
 }
 
 fn to_usize(bytes: u64) -> usize {
@@ -142,7 +94,6 @@ impl From<BodyError> for Refusal {
         match error {
             BodyError::Malformed => Reason::BadRequest.into(),
             BodyError::SenderLeft => Reason::SenderLeft.into(),
-            BodyError::Stalled => Reason::BodyTimeout.into(),
         }
     }
 }

@@ -1,50 +1,153 @@
-//! The body of a Pingora session, as the gate reads it.
+//! Where bodies come from: the bytes of an HTTP/1 connection, or an HTTP/2 stream.
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
-use pingora_error::ErrorType;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::chunked::Chunked;
+use super::raw_head::Framing;
 use crate::gate::{BodyError, BodySource};
 
-/// A session whose head was read.
-pub(super) struct SessionBody<'s> {
-    pub(super) session: &'s mut ServerSession,
-    /// The announced length; HTTP checks have made sure that it is unambiguous.
-    pub(super) announced: Option<u64>,
-    /// Whether the sender waits for `100 Continue`.
-    pub(super) waits: bool,
+/// The body of an HTTP/1 request: read from its connection straight into the gate's buffer.
+pub(super) struct WireBody<'c> {
+    stream: &'c mut Stream,
+    /// What was read from the connection beyond the head. What is left of it when the body has ended
+    /// belongs to the next request.
+    ahead: &'c mut BytesMut,
+    rest: Rest,
+    announced: Option<u64>,
+    waits: bool,
 }
 
-impl BodySource for SessionBody<'_> {
+enum Rest {
+    Chunked(Chunked),
+    Length(u64),
+}
+
+impl<'c> WireBody<'c> {
+    /// The body that follows a head. `waits` is whether the sender waits for `100 Continue`.
+    pub(super) fn new(
+        stream: &'c mut Stream,
+        ahead: &'c mut BytesMut,
+        framing: Framing,
+        waits: bool,
+    ) -> Self {
+        let (rest, announced) = match framing {
+            Framing::Chunked => (Rest::Chunked(Chunked::new()), None),
+            Framing::Length(len) => (Rest::Length(len), Some(len)),
+        };
+        Self {
+            stream,
+            ahead,
+            rest,
+            announced,
+            waits,
+        }
+    }
+}
+
+impl BodySource for WireBody<'_> {
     fn announced_len(&self) -> Option<u64> {
         self.announced
     }
 
     async fn invite(&mut self) -> Result<(), BodyError> {
-        if !self.waits {
+        // Who has begun to send does not wait any more.
+        if !self.waits || !self.ahead.is_empty() {
             return Ok(());
         }
-        // Pingora never answers the expectation by itself. Writing the answer turns keep-alive off,
-        // as any response before the end of the request does.
-        let keepalive = self.session.get_keepalive();
-        self.session
-            .write_continue_response()
-            .await
-            .map_err(|_| BodyError::SenderLeft)?;
-        self.session.set_keepalive(keepalive);
+        let invitation = async {
+            self.stream.write_all(CONTINUE).await?;
+            self.stream.flush().await
+        };
+        invitation.await.map_err(|_| BodyError::SenderLeft)
+    }
+
+    async fn read(&mut self, into: &mut Vec<u8>, room: usize) -> Result<usize, BodyError> {
+        match &mut self.rest {
+            Rest::Length(left) => {
+                let most = usize::try_from(*left).unwrap_or(usize::MAX).min(room);
+                if most == 0 {
+                    return Ok(0);
+                }
+                let read = if self.ahead.is_empty() {
+                    let read = self.stream.read_buf(&mut into.limit(most)).await;
+                    read.ok()
+                        .filter(|read| *read > 0)
+                        .ok_or(BodyError::SenderLeft)?
+                } else {
+                    let len = most.min(self.ahead.len());
+                    into.extend_from_slice(self.ahead.get(..len).unwrap_or_default());
+                    self.ahead.advance(len);
+                    len
+                };
+                *left -= read as u64;
+                Ok(read)
+            }
+            Rest::Chunked(chunked) => loop {
+                let before = into.len();
+                let taken = chunked
+                    .decode(self.ahead, into, room)
+                    .map_err(|_| BodyError::Malformed)?;
+                self.ahead.advance(taken);
+                if into.len() > before || chunked.is_end() {
+                    return Ok(into.len() - before);
+                }
+                self.ahead.reserve(READ_AHEAD);
+                let read = self.stream.read_buf(self.ahead).await;
+                read.ok()
+                    .filter(|read| *read > 0)
+                    .ok_or(BodyError::SenderLeft)?;
+            },
+        }
+    }
+}
+
+/// The body of an HTTP/2 request.
+pub(super) struct H2Body<'s> {
+    session: &'s mut ServerSession,
+    announced: Option<u64>,
+    /// What did not fit into the room that there was.
+    ahead: Bytes,
+}
+
+impl<'s> H2Body<'s> {
+    pub(super) fn new(session: &'s mut ServerSession, announced: Option<u64>) -> Self {
+        Self {
+            session,
+            announced,
+            ahead: Bytes::new(),
+        }
+    }
+}
+
+impl BodySource for H2Body<'_> {
+    fn announced_len(&self) -> Option<u64> {
+        self.announced
+    }
+
+    async fn invite(&mut self) -> Result<(), BodyError> {
+        // HTTP/2 has no need of it, and the library no way to send it.
         Ok(())
     }
 
-    async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
-        self.session
-            .read_request_body()
-            .await
-            .map_err(|error| match error.etype() {
-                // The names that Pingora's chunked reader gives its own errors.
-                ErrorType::Custom("InvalidChunk" | "InvalidTrailerEnd")
-                | ErrorType::InvalidHTTPHeader => BodyError::Malformed,
-                ErrorType::ReadTimedout => BodyError::Stalled,
-                _ => BodyError::SenderLeft,
-            })
+    async fn read(&mut self, into: &mut Vec<u8>, room: usize) -> Result<usize, BodyError> {
+        while self.ahead.is_empty() {
+            match self.session.read_request_body().await {
+                Ok(Some(data)) => self.ahead = data,
+                Ok(None) => return Ok(0),
+                Err(_) => return Err(BodyError::SenderLeft),
+            }
+        }
+        if room == 0 {
+            return Err(BodyError::Malformed);
+        }
+        let part = self.ahead.split_to(room.min(self.ahead.len()));
+        into.extend_from_slice(&part);
+        Ok(part.len())
     }
 }
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+const READ_AHEAD: usize = 16 * 1024;

@@ -1,19 +1,23 @@
 //! One HTTP/1 connection: heads under a deadline, deliveries one after the other.
 //!
-//! Pingora reads a head without an overall deadline and repairs what it reads. So the head is read here
-//! first, judged as raw bytes, and given to Pingora as a prefix.
+//! Requests are read here, head and body, and not by Pingora: it has no deadline for a head, repairs
+//! what it reads, takes an empty chunk size for a zero, and copies every body twice. Answers are
+//! Pingora's again: once the body is in, the connection becomes a session that has no more to read.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use http::{Method, Version};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::body::WireBody;
 use super::delivery::{Delivery, Origin};
-use super::raw_head::{HeadFault, HeadScanner, check};
+use super::head::RequestHead;
+use super::raw_head::{Framing, HeadFault, HeadScanner, parse};
 use super::respond::{self, Stamp};
 use crate::clock::within;
 use crate::gate::Reason;
@@ -26,113 +30,147 @@ pub(super) async fn serve(
     shutdown: &ShutdownWatch,
 ) {
     let settings = delivery.settings();
+    let mut ahead = BytesMut::new();
     let mut patience = settings.head_timeout;
     loop {
-        let head = match read_head(delivery, &mut stream, patience, shutdown.clone()).await {
+        let head = match read_head(delivery, &mut stream, &mut ahead, patience, shutdown).await {
             Head::Complete(head) => head,
             Head::Nothing => return,
             Head::Faulty(fault) => return refuse(delivery, stream, origin, fault).await,
         };
-        let mut session = Box::new(ServerSession::new_http1(stream));
-        session.set_pipelined_prefix(head);
-        if !matches!(session.read_request().await, Ok(true)) {
-            // What Pingora's parser refuses although the raw bytes passed.
-            return answer_bad_request(delivery, session, origin, "not parsed").await;
+        let framing = head.framing.unwrap_or(Framing::Length(0));
+        let waits = head.waits();
+        let mut body = WireBody::new(&mut stream, &mut ahead, framing, waits == Ok(true));
+        let judged = delivery.judge(&head, waits.err(), &mut body, origin).await;
+
+        // Only where the body was read to its end is what follows known to be another request.
+        let reusable = judged.body_received();
+        let keep = reusable && head.keeps_connection() && !*shutdown.borrow();
+        let keep_alive = keep.then_some(settings.keep_alive);
+        let Some(mut session) = session(stream, &head.method, head.version, keep_alive).await
+        else {
+            return;
+        };
+        if !delivery.answer(&mut session, &head, judged, origin).await {
+            // Half an answer must not look like a whole one.
+            return session.shutdown().await;
         }
-        prepare(&mut session, settings.keep_alive, *shutdown.borrow());
-        let Some(session) = delivery.handle(session, origin).await else {
-            return;
-        };
-        let Ok(Some(reusable)) = session.finish().await else {
-            return;
-        };
-        // What was read beyond the end of the request is dropped with the connection by `finish`.
-        (stream, _) = reusable.into_parts();
+        // Whatever was told to the sender: the connection is needed to say goodbye.
+        session.set_keepalive(Some(1));
+        match session.finish().await {
+            Ok(Some(reused)) => (stream, _) = reused.into_parts(),
+            Ok(None) | Err(_) => return,
+        }
+        if !keep {
+            return linger(stream, !reusable).await;
+        }
         patience = settings.keep_alive;
     }
 }
 
 enum Head {
-    /// A head, and possibly the beginning of its body.
-    Complete(BytesMut),
+    Complete(Box<RequestHead>),
     Faulty(HeadFault),
     /// The sender said nothing, or nothing whole, or the process is about to end.
     Nothing,
 }
 
+/// Reads a head. What was read beyond it stays in `ahead`.
 async fn read_head(
     delivery: &Delivery,
     stream: &mut Stream,
+    ahead: &mut BytesMut,
     patience: Duration,
-    mut shutdown: ShutdownWatch,
+    shutdown: &ShutdownWatch,
 ) -> Head {
     let settings = delivery.settings();
-    let mut head = BytesMut::with_capacity(HEAD_CAPACITY);
-    // A connection without a request under way is closed as soon as the process is to end.
-    let first = async {
-        tokio::select! {
-            biased;
-            first = stream.read_buf(&mut head) => first.ok(),
-            _ = shutdown.wait_for(|shutting_down| *shutting_down) => None,
+    if ahead.is_empty() {
+        ahead.reserve(HEAD_CAPACITY);
+        let mut ending = shutdown.clone();
+        // A connection without a request under way is closed as soon as the process is to end.
+        let first = async {
+            tokio::select! {
+                biased;
+                first = stream.read_buf(ahead) => first.ok(),
+                _ = ending.wait_for(|ending| *ending) => None,
+            }
+        };
+        if !matches!(within(patience, pin!(first)).await.flatten(), Some(1..)) {
+            return Head::Nothing;
         }
-    };
-    if !matches!(within(patience, pin!(first)).await.flatten(), Some(1..)) {
-        return Head::Nothing;
     }
-    let rest = async {
+    let whole = async {
         let mut scanner = HeadScanner::default();
         loop {
-            match scanner.scan(&head, settings.head_limits) {
+            match scanner.scan(ahead, settings.head_limits) {
                 Err(fault) => return Some(Err(fault)),
                 Ok(Some(len)) => {
-                    let raw = head.get(..len).unwrap_or_default();
-                    return Some(check(raw, settings.head_limits));
+                    let head = ahead.split_to(len).freeze();
+                    return Some(parse(&head, settings.head_limits));
                 }
                 Ok(None) => {}
             }
-            if !matches!(stream.read_buf(&mut head).await, Ok(1..)) {
+            if !matches!(stream.read_buf(ahead).await, Ok(1..)) {
                 return None;
             }
         }
     };
-    match within(settings.head_timeout, pin!(rest)).await.flatten() {
-        Some(Ok(())) => Head::Complete(head),
+    match within(settings.head_timeout, pin!(whole)).await.flatten() {
+        Some(Ok(head)) => Head::Complete(Box::new(head)),
         Some(Err(fault)) => Head::Faulty(fault),
         None => Head::Nothing,
     }
 }
 
-fn prepare(session: &mut ServerSession, keep_alive: Duration, shutting_down: bool) {
-    // A sender that closes its sending side still wants its answer.
-    session.set_abort_on_close(false);
-    // The gate has one deadline for the whole body.
-    session.set_read_timeout(None);
-    session.set_ignore_info_resp(true);
-    // What Pingora has turned off (HTTP/1.0, `Connection: close`) stays off.
-    let wanted = session.get_keepalive().filter(|_| !shutting_down);
-    session.set_keepalive(wanted.map(|_| keep_alive.as_secs().max(1)));
-}
-
-async fn refuse(delivery: &Delivery, stream: Stream, origin: Origin, fault: HeadFault) {
-    let session = Box::new(ServerSession::new_http1(stream));
-    answer_bad_request(delivery, session, origin, &fault.to_string()).await;
+/// A session that has read a request without a body, and is to be answered.
+async fn session(
+    stream: Stream,
+    method: &Method,
+    version: Version,
+    keep_alive: Option<Duration>,
+) -> Option<ServerSession> {
+    let mut session = ServerSession::new_http1(stream);
+    let version = if version == Version::HTTP_10 {
+        '0'
+    } else {
+        '1'
+    };
+    let head = format!("{method} / HTTP/1.{version}\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    session.set_pipelined_prefix(BytesMut::from(head.as_bytes()));
+    // All of it is there: nothing is read from the connection.
+    session.read_request().await.ok().filter(|read| *read)?;
+    session.set_keepalive(keep_alive.map(|time| time.as_secs().max(1)));
+    Some(session)
 }
 
 /// Answers what is no request, and closes: not a byte after it is looked at.
-async fn answer_bad_request(
-    delivery: &Delivery,
-    mut session: Box<ServerSession>,
-    origin: Origin,
-    cause: &str,
-) {
-    let id = delivery.record_bad_head(origin, cause);
+async fn refuse(delivery: &Delivery, stream: Stream, origin: Origin, fault: HeadFault) {
+    let id = delivery.record_bad_head(origin, &fault.to_string());
     let stamp = Stamp::new(delivery.settings(), &id);
-    session.set_keepalive(None);
+    let Some(mut session) = session(stream, &Method::POST, Version::HTTP_11, None).await else {
+        return;
+    };
     let refusal = Reason::BadRequest.into();
     let answering = respond::write(&mut session, &refusal, &stamp);
     within(delivery.settings().send_timeout, pin!(answering)).await;
-    session.shutdown().await;
+    session.set_keepalive(Some(1));
+    if let Ok(Some(reused)) = session.finish().await {
+        linger(reused.into_parts().0, true).await;
+    }
+}
+
+/// Ends the sending side, and takes for a moment what the sender still sends: closing at once would
+/// reset the connection, and the sender would see that instead of the answer.
+async fn linger(mut stream: Stream, more_to_come: bool) {
+    if AsyncWriteExt::shutdown(&mut stream).await.is_err() || !more_to_come {
+        return;
+    }
+    let mut waste = vec![0; WASTE];
+    let rest = async { while matches!(stream.read(&mut waste).await, Ok(1..)) {} };
+    within(LINGER, pin!(rest)).await;
 }
 
 /// Most heads, and the bodies of most webhooks with them.
 const HEAD_CAPACITY: usize = 8 * 1024;
+const LINGER: Duration = Duration::from_secs(2);
+const WASTE: usize = 16 * 1024;

@@ -4,21 +4,20 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode, Version, header};
+use http::{HeaderValue, StatusCode, Version};
+use jiff::Timestamp;
 use pingora_core::protocols::http::ServerSession;
-use pingora_http::RequestHeader;
 use uuid::Uuid;
 
-use super::body::SessionBody;
 use super::ended::Ended;
 use super::forward::{Forwarded, Forwarder, Parcel};
+use super::head::RequestHead;
 use super::headers::{Additions, REQUEST_ID, write_head};
-use super::raw_head::check_target;
 use super::record::outcome;
 use super::respond::Stamp;
 use super::{HeaderNames, PublicSettings, Upstream};
 use crate::clock::{Clock, Stopwatch};
-use crate::gate::{Admitted, Gate, Judgement, Reason, Request, Timings};
+use crate::gate::{Admitted, BodySource, Gate, Judgement, Reason};
 use crate::telemetry::{Outcome, Telemetry, Verdict};
 
 /// What every delivery passes through.
@@ -46,50 +45,83 @@ pub(super) struct Origin {
     pub(super) over_tls: bool,
 }
 
-impl Delivery {
-    /// Handles the delivery whose head `session` has read.
-    ///
-    /// Gives the session back if another delivery may follow on its connection.
-    pub(super) async fn handle(
-        &self,
-        mut session: Box<ServerSession>,
-        origin: Origin,
-    ) -> Option<Box<ServerSession>> {
-        let watch = Stopwatch::start();
-        let at = self.clock.now();
-        session.set_write_timeout(Some(self.settings.send_timeout));
-        let head = take_head(&mut session);
-        let request_id = self.request_id(&head, origin);
-        let client = origin
-            .peer
-            .map(|peer| self.settings.trusted_proxies.client(peer, &head.headers));
-        let stamp = Stamp::new(&self.settings, &request_id);
+/// A delivery that was judged and waits for its answer.
+pub(super) struct Judged {
+    judgement: Judgement,
+    request_id: HeaderValue,
+    at: Timestamp,
+    watch: Stopwatch,
+}
 
-        let judgement = self.judge(&head, &mut session).await;
+impl Judged {
+    /// Whether the body was read to its end.
+    pub(super) fn body_received(&self) -> bool {
+        self.judgement.body_received
+    }
+}
+
+impl Delivery {
+    /// Judges the delivery whose head was read. `fault` is what is wrong with it in any case.
+    pub(super) async fn judge(
+        &self,
+        head: &RequestHead,
+        fault: Option<Reason>,
+        body: &mut impl BodySource,
+        origin: Origin,
+    ) -> Judged {
+        let (at, watch) = (self.clock.now(), Stopwatch::start());
+        Judged {
+            judgement: match fault {
+                Some(reason) => Judgement::refused(reason),
+                None => self.gate.judge(&head.request(), body).await,
+            },
+            request_id: self.request_id(head, origin),
+            at,
+            watch,
+        }
+    }
+
+    /// Answers it: forwards what was admitted, refuses the rest, and records what became of it.
+    ///
+    /// False if the answer did not get to the sender, or not whole.
+    pub(super) async fn answer(
+        &self,
+        session: &mut ServerSession,
+        head: &RequestHead,
+        judged: Judged,
+        origin: Origin,
+    ) -> bool {
+        let Judged {
+            judgement,
+            request_id,
+            at,
+            watch,
+        } = judged;
+        session.set_write_timeout(Some(self.settings.send_timeout));
+        let stamp = Stamp::new(&self.settings, &request_id);
         let ended = match &judgement.verdict {
-            Err(refusal) => Ended::refused(session, refusal, judgement.body_received, &stamp).await,
+            Err(refusal) => Ended::refused(session, refusal, &stamp).await,
             Ok(admitted) => {
-                let add = self.additions(admitted, &request_id, origin);
                 let parcel = Parcel {
-                    head: write_head(&head, &add),
+                    head: write_head(head, &self.additions(admitted, &request_id, origin)),
                     body: admitted.body().bytes(),
                     stamp: &stamp,
+                    old_sender: head.version == Version::HTTP_10,
                 };
-                self.forward(session, &parcel, &admitted.endpoint().upstream)
-                    .await
+                self.forward(session, &parcel, admitted).await
             }
         };
-
+        let trusted = &self.settings.trusted_proxies;
         self.telemetry.record(&Outcome {
             at,
             request_id: request_id.to_str().unwrap_or_default(),
-            client,
+            client: origin.peer.map(|peer| trusted.client(peer, &head.headers)),
             method: head.method.as_str(),
-            path: head.uri.path(),
+            path: head.path(),
             total: watch.elapsed(),
             ..outcome(&judgement, &ended)
         });
-        ended.release().await
+        ended.whole
     }
 
     /// Records a request that never became a delivery because its head was refused, and gives its id.
@@ -111,38 +143,15 @@ impl Delivery {
         &self.settings
     }
 
-    async fn judge(&self, head: &RequestHeader, session: &mut ServerSession) -> Judgement {
-        let request = Request {
-            method: &head.method,
-            path: head.uri.path(),
-            query: head.uri.query(),
-            headers: &head.headers,
-        };
-        let announced = announced_len(head, session);
-        let waits = match expectation(head) {
-            Ok(waits) => waits,
-            Err(reason) => return refused(reason),
-        };
-        if check_target(request.path.as_bytes()).is_err() {
-            return refused(Reason::BadRequest);
-        }
-        let mut body = SessionBody {
-            session,
-            announced,
-            waits,
-        };
-        self.gate.judge(&request, &mut body).await
-    }
-
     async fn forward(
         &self,
-        mut session: Box<ServerSession>,
+        session: &mut ServerSession,
         parcel: &Parcel<'_>,
-        upstream: &str,
+        admitted: &Admitted,
     ) -> Ended {
         let watch = Stopwatch::start();
-        let forwarded = match self.upstreams.get(upstream) {
-            Some(upstream) => self.forwarder.forward(&mut session, parcel, upstream).await,
+        let forwarded = match self.upstreams.get(&admitted.endpoint().upstream) {
+            Some(upstream) => self.forwarder.forward(session, parcel, upstream).await,
             // The configuration has changed since the endpoint was made; `check` says so.
             None => Forwarded::to_nowhere(),
         };
@@ -170,7 +179,7 @@ impl Delivery {
     }
 
     /// A new id, or the one that a trusted proxy gave.
-    fn request_id(&self, head: &RequestHeader, origin: Origin) -> HeaderValue {
+    fn request_id(&self, head: &RequestHead, origin: Origin) -> HeaderValue {
         let given = origin
             .peer
             .filter(|peer| self.settings.trusted_proxies.trusts(*peer))
@@ -183,59 +192,10 @@ impl Delivery {
     }
 }
 
-/// Takes the sender's head out of the session, and leaves what Pingora still looks at: the method, the
-/// version, and whether the sender waits for `100 Continue`.
-fn take_head(session: &mut ServerSession) -> RequestHeader {
-    // How the body is framed is read from the head when this is asked for the first time.
-    session.is_body_done();
-    let (method, version) = (
-        session.req_header().method.clone(),
-        session.req_header().version,
-    );
-    let expectation = session.req_header().headers.get(header::EXPECT).cloned();
-    let Ok(mut rest) = RequestHeader::build_no_case(method, b"/", None) else {
-        return session.req_header().clone();
-    };
-    rest.set_version(version);
-    if let Some(expectation) = expectation {
-        // One header in an empty map.
-        let _ = rest.insert_header(header::EXPECT, expectation);
-    }
-    std::mem::replace(session.req_header_mut(), rest)
-}
-
-fn refused(reason: Reason) -> Judgement {
-    Judgement {
-        found: None,
-        timings: Timings::default(),
-        body_received: false,
-        verdict: Err(reason.into()),
-    }
-}
-
 /// A UUID of version 7 (RFC 9562): ids sort by time.
 fn new_request_id() -> HeaderValue {
     HeaderValue::from_str(&Uuid::now_v7().to_string())
         .unwrap_or_else(|_| unreachable!("a UUID is visible ASCII"))
-}
-
-/// The length that the head announces: its framing was checked before.
-fn announced_len(head: &RequestHeader, session: &mut ServerSession) -> Option<u64> {
-    match head.headers.get(header::CONTENT_LENGTH) {
-        Some(value) => value.to_str().ok()?.parse().ok(),
-        None => session.is_body_empty().then_some(0),
-    }
-}
-
-/// Whether the sender waits for `100 Continue`. Any other expectation cannot be met
-/// (RFC 9110 §10.1.1).
-fn expectation(head: &RequestHeader) -> Result<bool, Reason> {
-    match head.headers.get(header::EXPECT) {
-        None => Ok(false),
-        Some(_) if head.version == Version::HTTP_10 => Ok(false),
-        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(true),
-        Some(_) => Err(Reason::ExpectationFailed),
-    }
 }
 
 const MAX_REQUEST_ID_LEN: usize = 128;

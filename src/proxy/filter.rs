@@ -2,9 +2,10 @@
 
 use http::HeaderMap;
 use http::header::{self, HeaderName};
-use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_http::ResponseHeader;
 
 use super::HeaderNames;
+use super::head::RequestHead;
 use super::headers::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, TRACEPARENT};
 use crate::auth::Source;
 
@@ -20,7 +21,7 @@ impl<'a> Filter<'a> {
     /// A filter for `head`. `trusted` is whether a trusted proxy has sent it; `credentials` is where
     /// the secret itself was sent.
     pub(super) fn new(
-        head: &'a RequestHeader,
+        head: &'a RequestHead,
         names: &'a HeaderNames,
         trusted: bool,
         credentials: &'a [Source],

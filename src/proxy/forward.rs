@@ -79,7 +79,7 @@ impl Forwarder {
             failed_to_send.unwrap_or_else(|| reason(&error))
         })?;
         done.status = Some(answer.status.as_u16());
-        pass_on(session, &mut backend, answer, parcel.stamp).await?;
+        pass_on(session, &mut backend, answer, parcel).await?;
         if sent.is_ok() {
             backend.respect_keepalive();
             if let Some(stream) = backend.reuse().await {
@@ -129,6 +129,8 @@ pub(super) struct Parcel<'a> {
     pub(super) body: &'a Bytes,
     /// What the answer is marked with.
     pub(super) stamp: &'a Stamp,
+    /// Whether the sender speaks HTTP/1.0, which knows no chunks.
+    pub(super) old_sender: bool,
 }
 
 /// What became of a delivery.
@@ -197,11 +199,10 @@ async fn pass_on(
     session: &mut ServerSession,
     backend: &mut HttpSession,
     mut head: Box<ResponseHeader>,
-    stamp: &Stamp,
+    parcel: &Parcel<'_>,
 ) -> Result<(), Reason> {
     let has_body = !backend.is_body_done();
-    let old = session.req_header().version == Version::HTTP_10;
-    prepare(&mut head, has_body, old, stamp).map_err(|error| reason(&error))?;
+    prepare(&mut head, has_body, parcel).map_err(|error| reason(&error))?;
     session
         .write_response_header(head)
         .await
@@ -220,19 +221,18 @@ async fn pass_on(
 fn prepare(
     head: &mut ResponseHeader,
     has_body: bool,
-    old: bool,
-    stamp: &Stamp,
+    parcel: &Parcel<'_>,
 ) -> pingora_error::Result<()> {
     strip_hop_by_hop(head);
     head.set_version(Version::HTTP_11);
-    if old {
-        // HTTP/1.0 knows no chunks: the end of the connection is the end of the answer.
+    if parcel.old_sender {
+        // The end of the connection is the end of the answer.
         head.remove_header(&header::TRANSFER_ENCODING);
     } else if has_body && !head.headers.contains_key(header::CONTENT_LENGTH) {
         let chunked = HeaderValue::from_static("chunked");
         head.insert_header(header::TRANSFER_ENCODING, chunked)?;
     }
-    stamp.put(head, "admitted")
+    parcel.stamp.put(head, "admitted")
 }
 
 fn reason(error: &Error) -> Reason {

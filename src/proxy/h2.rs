@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v2::server::{
     H2Accept, HttpSession, default_h2_options, handshake,
@@ -11,7 +12,11 @@ use pingora_core::protocols::{Digest, Stream};
 use pingora_core::server::ShutdownWatch;
 use tokio_util::task::TaskTracker;
 
+use super::body::H2Body;
 use super::delivery::{Delivery, Origin};
+use super::head::RequestHead;
+use super::respond::{self, Stamp};
+use crate::gate::Reason;
 
 /// Serves a connection until one side has had enough.
 pub(super) async fn serve(
@@ -56,12 +61,7 @@ pub(super) async fn serve(
             Ok(Some(H2Accept::Session(session))) => {
                 let delivery = Arc::clone(delivery);
                 streams.spawn(async move {
-                    let mut session = Box::new(ServerSession::new_http2(session));
-                    session.set_total_drain_timeout(Some(delivery.settings().send_timeout));
-                    if let Some(session) = delivery.handle(session, origin).await {
-                        // Nothing is left to be done if the sender has gone.
-                        let _ = session.finish().await;
-                    }
+                    one(&delivery, ServerSession::new_http2(session), origin).await;
                 });
             }
             // Pingora counts rejected requests only inside its own loop, which has no deadlines.
@@ -73,6 +73,37 @@ pub(super) async fn serve(
             }
             Ok(None) | Err(_) => return,
         }
+    }
+}
+
+/// Serves one request.
+async fn one(delivery: &Delivery, mut session: ServerSession, origin: Origin) {
+    let Some(head) = RequestHead::from_h2(session.req_header()) else {
+        let refusal = Reason::BadRequest.into();
+        let id = delivery.record_bad_head(origin, "a request target that is no path");
+        respond::write(
+            &mut session,
+            &refusal,
+            &Stamp::new(delivery.settings(), &id),
+        )
+        .await;
+        return;
+    };
+    // The library holds a sender to the length that it announces.
+    let announced = if session.is_body_empty() {
+        Some(0)
+    } else {
+        let length = head.headers.get(header::CONTENT_LENGTH);
+        length.and_then(|length| length.to_str().ok()?.parse().ok())
+    };
+    let fault = head.waits().err();
+    let mut body = H2Body::new(&mut session, announced);
+    let judged = delivery.judge(&head, fault, &mut body, origin).await;
+    if delivery.answer(&mut session, &head, judged, origin).await {
+        // Nothing is left to be done if the sender has gone.
+        let _ = session.finish().await;
+    } else {
+        session.shutdown().await;
     }
 }
 

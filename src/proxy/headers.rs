@@ -8,12 +8,12 @@
 use std::net::IpAddr;
 
 use bytes::BufMut;
-use http::{HeaderValue, header};
-use pingora_http::{HeaderNameVariant, RequestHeader};
+use http::HeaderValue;
 
 use super::filter::Filter;
+use super::head::RequestHead;
 use super::{HeaderNames, TrustedProxies};
-use crate::auth::{Claim, Head, Mode, Source};
+use crate::auth::{Claim, Mode, Source};
 use crate::directory::{Auth, Endpoint};
 use crate::gate::Admitted;
 
@@ -30,7 +30,7 @@ pub(super) struct Additions<'a> {
 }
 
 /// Writes the backend's head, from the request line to the empty line.
-pub(super) fn write_head(head: &RequestHeader, add: &Additions<'_>) -> Vec<u8> {
+pub(super) fn write_head(head: &RequestHead, add: &Additions<'_>) -> Vec<u8> {
     let endpoint = add.admitted.endpoint();
     let credentials = if endpoint.forward_credentials {
         &[]
@@ -43,26 +43,16 @@ pub(super) fn write_head(head: &RequestHeader, add: &Additions<'_>) -> Vec<u8> {
     put_target(&mut wire, head, endpoint, credentials);
     wire.put_slice(b" HTTP/1.1\r\n");
 
-    let host = host_of(head);
-    put_field(
-        &mut wire,
-        b"Host",
-        add.host.map_or(&*host, HeaderValue::as_bytes),
-    );
+    let host = add.host.map_or(head.host(), HeaderValue::as_bytes);
+    put_field(&mut wire, b"Host", host);
     let filter = Filter::new(head, add.names, add.is_from_trusted(), credentials);
-    // The closure never fails, and so neither does this.
-    let _ = head.map(|name, value| {
-        let name = match &name {
-            HeaderNameVariant::Case(name) => name.as_slice(),
-            HeaderNameVariant::Titled(name) => name.as_bytes(),
-        };
+    head.for_each_field(|name, value| {
         if filter.passes(name) {
-            put_field(&mut wire, name, value.as_bytes());
+            put_field(&mut wire, name, value);
         }
-        Ok(())
     });
     put_number(&mut wire, b"Content-Length", add.admitted.body().len());
-    put_forwarded(&mut wire, head, add, &host);
+    put_forwarded(&mut wire, head, add);
     put_portal(&mut wire, head, add);
     wire.put_slice(b"\r\n");
     wire
@@ -74,27 +64,15 @@ impl Additions<'_> {
     }
 }
 
-/// The host that the sender spoke to; HTTP/2 has it in the target.
-fn host_of(head: &RequestHeader) -> std::borrow::Cow<'_, [u8]> {
-    let host = head.headers.get(header::HOST).map(HeaderValue::as_bytes);
-    let authority = || head.uri.authority().map(|it| it.as_str().as_bytes());
-    host.or_else(authority).unwrap_or_default().into()
-}
-
 /// The path and query for the backend, without a token that has done its work.
-fn put_target(
-    wire: &mut Vec<u8>,
-    head: &RequestHeader,
-    endpoint: &Endpoint,
-    credentials: &[Source],
-) {
-    let path = head.uri.path();
+fn put_target(wire: &mut Vec<u8>, head: &RequestHead, endpoint: &Endpoint, credentials: &[Source]) {
+    let path = head.path();
     let rewritten = endpoint
         .path
         .as_ref()
         .and_then(|template| template.expand(|name| (name == "path").then_some(path)));
     wire.put_slice(rewritten.as_deref().unwrap_or(path).as_bytes());
-    let Some(query) = head.uri.query() else {
+    let Some(query) = head.query() else {
         return;
     };
     let spent = |name: &str| {
@@ -115,7 +93,7 @@ fn put_target(
     }
 }
 
-fn put_forwarded(wire: &mut Vec<u8>, head: &RequestHeader, add: &Additions<'_>, host: &[u8]) {
+fn put_forwarded(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
     let trusted = add.is_from_trusted();
     let said = |name: &str| head.headers.get(name).filter(|_| trusted);
     if let Some(peer) = add.peer {
@@ -131,13 +109,13 @@ fn put_forwarded(wire: &mut Vec<u8>, head: &RequestHeader, add: &Additions<'_>, 
     let scheme: &[u8] = if add.over_tls { b"https" } else { b"http" };
     let proto = said(FORWARDED_PROTO).map_or(scheme, HeaderValue::as_bytes);
     put_field(wire, FORWARDED_PROTO.as_bytes(), proto);
-    let host = said(FORWARDED_HOST).map_or(host, HeaderValue::as_bytes);
+    let host = said(FORWARDED_HOST).map_or(head.host(), HeaderValue::as_bytes);
     put_field(wire, FORWARDED_HOST.as_bytes(), host);
     let trace = traceparent(head.headers.get(TRACEPARENT));
     put_field(wire, TRACEPARENT.as_bytes(), trace.as_bytes());
 }
 
-fn put_portal(wire: &mut Vec<u8>, head: &RequestHeader, add: &Additions<'_>) {
+fn put_portal(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
     let names = add.names;
     let endpoint = add.admitted.endpoint();
     let mode = endpoint.auth.mode().map_or("none", Mode::word);
@@ -171,18 +149,13 @@ fn put_portal(wire: &mut Vec<u8>, head: &RequestHeader, add: &Additions<'_>) {
 
 /// The sender's id of the delivery. Nothing proves it unless the scheme signs it.
 fn delivery_id<'h>(
-    head: &'h RequestHeader,
+    head: &'h RequestHead,
     endpoint: &Endpoint,
 ) -> Option<std::borrow::Cow<'h, str>> {
     let Auth::Proof(proof) = &endpoint.auth else {
         return None;
     };
-    let head = Head {
-        method: &head.method,
-        headers: &head.headers,
-        query: head.uri.query(),
-    };
-    Claim::hint(proof.scheme.id()?, &head)
+    Claim::hint(proof.scheme.id()?, &head.auth_head())
 }
 
 fn put_field(wire: &mut Vec<u8>, name: &[u8], value: &[u8]) {

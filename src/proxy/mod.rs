@@ -11,6 +11,7 @@
 //! admitted and says what became of them.
 
 mod body;
+pub mod chunked;
 mod client;
 mod connection;
 mod delivery;
@@ -18,6 +19,7 @@ mod ended;
 mod filter;
 mod forward;
 mod h2;
+mod head;
 mod headers;
 mod listener;
 mod names;
@@ -30,6 +32,7 @@ mod upstream;
 pub use self::client::TrustedProxies;
 pub use self::delivery::Delivery;
 pub use self::forward::Forwarder;
+pub use self::head::RequestHead;
 pub use self::listener::{Bound, ListenError, PublicApp, TlsFiles, bind};
 pub use self::names::{HeaderNames, InvalidHeaderName, NAMES};
 pub use self::settings::PublicSettings;

@@ -1,9 +1,14 @@
-//! A request's head as it comes off the wire, judged before anything parses it.
+//! A request's head as it comes off the wire.
 //!
 //! Parsers are lenient, and two that are lenient in different ways can be played off against each
-//! other. So the bytes themselves must be what RFC 9112 asks of a sender, and everything that only a
-//! recipient may tolerate is refused: bare LF, folded lines, two lengths, a length beside a transfer
-//! coding, a target in absolute form. This is a pure function; a fuzz target feeds it.
+//! other. So the bytes must be what RFC 9112 asks of a sender, and everything that only a recipient may
+//! tolerate is refused: bare LF, folded lines, two lengths, a length beside a transfer coding, a target
+//! in absolute form. What passes means the same to everybody. Pure functions; a fuzz target feeds them.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+
+use super::head::RequestHead;
 
 /// How large a head may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,27 +51,45 @@ impl HeadScanner {
     }
 }
 
-/// Judges a whole head, from the request line to the empty line.
-pub fn check(head: &[u8], limits: HeadLimits) -> Result<(), HeadFault> {
+/// Parses a whole head, from the request line to the empty line.
+pub fn parse(head: &Bytes, limits: HeadLimits) -> Result<RequestHead, HeadFault> {
     if head.len() > limits.bytes {
         return Err(HeadFault::TooLarge);
     }
-    let head = head
+    let text = head
         .strip_suffix(b"\r\n\r\n")
         .ok_or(HeadFault::BareLineFeed)?;
-    if memchr::memchr_iter(b'\n', head).any(|lf| lf == 0 || head.get(lf - 1) != Some(&b'\r')) {
+    if memchr::memchr_iter(b'\n', text).any(|lf| lf == 0 || text.get(lf - 1) != Some(&b'\r')) {
         return Err(HeadFault::BareLineFeed);
     }
-    let mut lines = split_lines(head);
-    let version = check_request_line(lines.next().unwrap_or_default())?;
-    let mut seen = Seen::default();
+    let mut lines = split_lines(text);
+    let (method, target, version) = request_line(lines.next().unwrap_or_default())?;
+    let mut headers = HeaderMap::with_capacity(EXPECTED_HEADERS);
     for (count, line) in lines.enumerate() {
         if count >= limits.headers {
             return Err(HeadFault::TooLarge);
         }
-        seen.line(line)?;
+        let (name, value) = field(line)?;
+        headers.append(
+            HeaderName::from_bytes(name).map_err(|_| HeadFault::HeaderLine)?,
+            HeaderValue::from_maybe_shared(head.slice_ref(value))
+                .map_err(|_| HeadFault::HeaderLine)?,
+        );
     }
-    seen.check(version)
+    check_host(&headers, version)?;
+    let framing = framing(&headers, version)?;
+    RequestHead::from_wire(method, target, version, headers, framing, head.clone())
+        .ok_or(HeadFault::Target)
+}
+
+/// How the body of a request is delimited (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "HTTP/1.1 has no others")]
+pub enum Framing {
+    /// By chunks.
+    Chunked,
+    /// By its length.
+    Length(u64),
 }
 
 /// Judges the target of a request, in origin form: a path, and a query if there is one.
@@ -106,86 +129,80 @@ pub enum HeadFault {
     TooLarge,
 }
 
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Version {
-    Http10,
-    Http11,
-}
-
-fn check_request_line(line: &[u8]) -> Result<Version, HeadFault> {
+fn request_line(line: &[u8]) -> Result<(Method, &[u8], Version), HeadFault> {
     let mut parts = line.split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return Err(HeadFault::RequestLine);
     };
-    if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
-        return Err(HeadFault::RequestLine);
-    }
+    let method = Method::from_bytes(method).map_err(|_| HeadFault::RequestLine)?;
     let version = match version {
-        b"HTTP/1.1" => Version::Http11,
-        b"HTTP/1.0" => Version::Http10,
+        b"HTTP/1.1" => Version::HTTP_11,
+        b"HTTP/1.0" => Version::HTTP_10,
         _ => return Err(HeadFault::RequestLine),
     };
-    check_target(target).map(|()| version)
+    check_target(target)?;
+    Ok((method, target, version))
 }
 
-/// What the header lines say about framing and routing.
-#[derive(Default)]
-struct Seen {
-    hosts: usize,
-    lengths: usize,
-    codings: usize,
+/// The name and the value of a header line.
+pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8]), HeadFault> {
+    let colon = memchr::memchr(b':', line).ok_or(HeadFault::HeaderLine)?;
+    let (name, value) = line.split_at(colon);
+    let value = value.get(1..).unwrap_or_default();
+    // A folded line begins with white space, which no name may hold.
+    let name_ok = !name.is_empty() && name.iter().all(|byte| is_token(*byte));
+    // Every byte is counted: a loop without a way out is one that the compiler can widen.
+    let bad = |byte: &&u8| (**byte < b' ' && **byte != b'\t') || **byte == 0x7f;
+    if name_ok && value.iter().filter(bad).count() == 0 {
+        Ok((name, value.trim_ascii()))
+    } else {
+        Err(HeadFault::HeaderLine)
+    }
 }
 
-impl Seen {
-    fn line(&mut self, line: &[u8]) -> Result<(), HeadFault> {
-        let colon = memchr::memchr(b':', line).ok_or(HeadFault::HeaderLine)?;
-        let (name, value) = line.split_at(colon);
-        let value = value.get(1..).unwrap_or_default();
-        // A folded line begins with white space, which no name may hold.
-        let name_ok = !name.is_empty() && name.iter().all(|byte| is_token(*byte));
-        // Every byte is counted: a loop without a way out is one that the compiler can widen.
-        let bad = |byte: &&u8| (**byte < b' ' && **byte != b'\t') || **byte == 0x7f;
-        let value_ok = value.iter().filter(bad).count() == 0;
-        if !name_ok || !value_ok {
-            return Err(HeadFault::HeaderLine);
-        }
-        let value = value.trim_ascii();
-        if name.eq_ignore_ascii_case(b"host") {
-            self.hosts += 1;
-        } else if name.eq_ignore_ascii_case(b"content-length") {
-            self.lengths += 1;
-            let digits = (1..=MAX_LENGTH_DIGITS).contains(&value.len());
-            if !digits || !value.iter().all(u8::is_ascii_digit) {
-                return Err(HeadFault::Framing);
-            }
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            self.codings += 1;
-            // The one transfer coding that every recipient reads in the same way.
-            if !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(HeadFault::Framing);
-            }
-        }
-        Ok(())
+fn check_host(headers: &HeaderMap, version: Version) -> Result<(), HeadFault> {
+    match (headers.get_all(header::HOST).iter().count(), version) {
+        (1, _) | (0, Version::HTTP_10) => Ok(()),
+        _ => Err(HeadFault::Host),
     }
+}
 
-    fn check(&self, version: Version) -> Result<(), HeadFault> {
-        if self.lengths + self.codings > 1 {
-            return Err(HeadFault::Framing);
+fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, HeadFault> {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (
+        lengths.next(),
+        lengths.next(),
+        codings.next(),
+        codings.next(),
+    ) {
+        (None, _, None, _) => Ok(Framing::Length(0)),
+        (Some(length), None, None, _) => length_of(length.as_bytes())
+            .map_or(Err(HeadFault::Framing), |it| Ok(Framing::Length(it))),
+        // The one transfer coding that every recipient reads in the same way.
+        (None, _, Some(coding), None)
+            if version == Version::HTTP_11
+                && coding.as_bytes().eq_ignore_ascii_case(b"chunked") =>
+        {
+            Ok(Framing::Chunked)
         }
-        if version == Version::Http10 && self.codings > 0 {
-            return Err(HeadFault::Framing);
-        }
-        match (self.hosts, version) {
-            (1, _) | (0, Version::Http10) => Ok(()),
-            _ => Err(HeadFault::Host),
-        }
+        _ => Err(HeadFault::Framing),
     }
+}
+
+/// A length: digits, and nothing else.
+fn length_of(value: &[u8]) -> Option<u64> {
+    let digits = (1..=MAX_LENGTH_DIGITS).contains(&value.len());
+    if !digits || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// The lines of a head whose every LF has a CR before it.
-fn split_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn split_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
     let ends = memchr::memchr_iter(b'\n', head).map(|lf| lf.saturating_sub(1));
     ends.chain([head.len()]).map(move |end| {
@@ -238,5 +255,7 @@ static TOKEN: [bool; 256] = {
     table
 };
 
+/// More than most senders write.
+const EXPECTED_HEADERS: usize = 16;
 /// More digits than any length that fits into 63 bits.
 const MAX_LENGTH_DIGITS: usize = 18;

@@ -1,6 +1,11 @@
 //! Tests through real sockets: a gate in a process of its own, between senders and a backend.
 
-#![expect(clippy::pedantic, reason = "tests say what they mean in their own way")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly, and says what it means in its own way"
+)]
 
 mod framing;
 mod headers;

@@ -1,0 +1,146 @@
+//! The chunked transfer coding (RFC 9112 §7.1), taken apart as strictly as it is defined.
+//!
+//! A pure state machine, fed with whatever a socket gives; a fuzz target feeds it too. Extensions and
+//! trailers are read, within bounds, and dropped: nobody downstream may act on them.
+
+/// A chunked body in the reading.
+#[derive(Clone, Debug)]
+pub struct Chunked {
+    state: State,
+    /// The bytes of the chunk that are still to come.
+    left: u64,
+    /// The bytes of the line, or of all trailers, that have come.
+    seen: usize,
+}
+
+/// What is expected next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Size,
+    Extension,
+    SizeLf,
+    Data,
+    DataCr,
+    DataLf,
+    TrailerStart,
+    Trailer,
+    TrailerLf,
+    EndLf,
+    End,
+}
+
+impl Chunked {
+    /// The beginning of a body.
+    pub fn new() -> Self {
+        Self {
+            state: State::Size,
+            left: 0,
+            seen: 0,
+        }
+    }
+
+    /// Takes from `input`, appends at most `room` bytes of the body to `into`, and says how much of
+    /// `input` was taken. It stops at the end of the input, of the room, or of the body.
+    pub fn decode(
+        &mut self,
+        input: &[u8],
+        into: &mut Vec<u8>,
+        room: usize,
+    ) -> Result<usize, MalformedChunk> {
+        let mut taken = 0;
+        let mut room = room;
+        while let Some(rest) = input.get(taken..).filter(|rest| !rest.is_empty()) {
+            match self.state {
+                State::End => break,
+                State::Data => {
+                    let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+                    let len = rest.len().min(left).min(room);
+                    if len == 0 {
+                        break;
+                    }
+                    into.extend_from_slice(rest.get(..len).unwrap_or_default());
+                    taken += len;
+                    room -= len;
+                    self.left -= len as u64;
+                    if self.left == 0 {
+                        self.state = State::DataCr;
+                    }
+                }
+                _ => {
+                    let byte = rest.first().copied().unwrap_or_default();
+                    self.state = self.step(byte)?;
+                    taken += 1;
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Whether the last chunk and the trailers have come.
+    pub fn is_end(&self) -> bool {
+        self.state == State::End
+    }
+
+    /// One byte of what is not data.
+    fn step(&mut self, byte: u8) -> Result<State, MalformedChunk> {
+        self.seen += 1;
+        match (self.state, byte) {
+            (State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') if self.seen <= MAX_DIGITS => {
+                let digit = char::from(byte).to_digit(16).unwrap_or_default();
+                self.left = self.left * 16 + u64::from(digit);
+                Ok(State::Size)
+            }
+            // At least one digit stands before either of these.
+            (State::Size, b';') if self.seen > 1 => Ok(State::Extension),
+            (State::Size, b'\r') if self.seen > 1 => Ok(State::SizeLf),
+            (State::Extension, b'\r') => Ok(State::SizeLf),
+            (State::Extension, byte) if is_text(byte) && self.seen <= MAX_LINE => {
+                Ok(State::Extension)
+            }
+            (State::SizeLf, b'\n') => {
+                self.seen = 0;
+                Ok(if self.left == 0 {
+                    State::TrailerStart
+                } else {
+                    State::Data
+                })
+            }
+            (State::DataCr, b'\r') => Ok(State::DataLf),
+            (State::DataLf, b'\n') => {
+                self.seen = 0;
+                Ok(State::Size)
+            }
+            (State::TrailerStart, b'\r') => Ok(State::EndLf),
+            (State::Trailer, b'\r') => Ok(State::TrailerLf),
+            (State::TrailerStart | State::Trailer, byte)
+                if is_text(byte) && self.seen <= MAX_TRAILERS =>
+            {
+                Ok(State::Trailer)
+            }
+            (State::TrailerLf, b'\n') => Ok(State::TrailerStart),
+            (State::EndLf, b'\n') => Ok(State::End),
+            _ => Err(MalformedChunk),
+        }
+    }
+}
+
+impl Default for Chunked {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Bytes that are no chunked body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("malformed chunk")]
+pub struct MalformedChunk;
+
+/// What may stand in a line.
+const fn is_text(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// Sixteen would overflow 64 bits.
+const MAX_DIGITS: usize = 15;
+const MAX_LINE: usize = 256;
+const MAX_TRAILERS: usize = 8 * 1024;

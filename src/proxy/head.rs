@@ -1,0 +1,144 @@
+//! The head of a request, whichever version of HTTP it came by.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Version, header};
+use pingora_http::RequestHeader;
+
+use super::raw_head::{Framing, check_target, field, split_lines};
+use crate::auth::Head;
+use crate::gate::{Reason, Request};
+
+/// A head that is well-formed.
+#[derive(Clone, Debug)]
+pub struct RequestHead {
+    pub(super) method: Method,
+    pub(super) version: Version,
+    pub(super) headers: HeaderMap,
+    target: Box<str>,
+    path_len: usize,
+    /// How an HTTP/1 body is delimited; HTTP/2 delimits it by itself.
+    pub(super) framing: Option<Framing>,
+    /// The host that the sender spoke to.
+    host: Option<HeaderValue>,
+    /// The lines of an HTTP/1 head, in which names are spelt as the sender spelt them.
+    lines: Option<Bytes>,
+}
+
+impl RequestHead {
+    pub(super) fn from_wire(
+        method: Method,
+        target: &[u8],
+        version: Version,
+        headers: HeaderMap,
+        framing: Framing,
+        lines: Bytes,
+    ) -> Option<Self> {
+        let target = std::str::from_utf8(target).ok()?;
+        Some(Self {
+            host: headers.get(header::HOST).cloned(),
+            framing: Some(framing),
+            lines: Some(lines),
+            ..Self::new(method, target, version, headers)
+        })
+    }
+
+    /// The head of an HTTP/2 request, which Pingora has taken apart.
+    pub(super) fn from_h2(head: &RequestHeader) -> Option<Self> {
+        let target = head.uri.path_and_query()?.as_str();
+        check_target(target.as_bytes()).ok()?;
+        let authority = head.uri.authority();
+        let authority = authority.and_then(|it| HeaderValue::from_str(it.as_str()).ok());
+        Some(Self {
+            host: authority.or_else(|| head.headers.get(header::HOST).cloned()),
+            ..Self::new(
+                head.method.clone(),
+                target,
+                head.version,
+                head.headers.clone(),
+            )
+        })
+    }
+
+    /// The path, as it was sent.
+    pub fn path(&self) -> &str {
+        self.target.get(..self.path_len).unwrap_or_default()
+    }
+
+    /// What follows the first `?`, as it was sent.
+    pub fn query(&self) -> Option<&str> {
+        self.target.get(self.path_len + 1..)
+    }
+
+    /// The host that the sender spoke to.
+    pub(super) fn host(&self) -> &[u8] {
+        self.host
+            .as_ref()
+            .map(HeaderValue::as_bytes)
+            .unwrap_or_default()
+    }
+
+    /// Every header, its name as the sender spelt it.
+    pub(super) fn for_each_field(&self, mut each: impl FnMut(&[u8], &[u8])) {
+        let Some(lines) = &self.lines else {
+            for (name, value) in &self.headers {
+                each(name.as_str().as_bytes(), value.as_bytes());
+            }
+            return;
+        };
+        let text = lines.strip_suffix(b"\r\n\r\n").unwrap_or_default();
+        for line in split_lines(text).skip(1) {
+            if let Ok((name, value)) = field(line) {
+                each(name, value);
+            }
+        }
+    }
+
+    /// As the gate sees it.
+    pub fn request(&self) -> Request<'_> {
+        Request {
+            method: &self.method,
+            path: self.path(),
+            query: self.query(),
+            headers: &self.headers,
+        }
+    }
+
+    /// As proofs see it.
+    pub(super) fn auth_head(&self) -> Head<'_> {
+        self.request().head()
+    }
+
+    /// Whether the sender waits for `100 Continue`. Any other expectation cannot be met
+    /// (RFC 9110 §10.1.1); HTTP/1.0 knows none.
+    pub(super) fn waits(&self) -> Result<bool, Reason> {
+        match self.headers.get(header::EXPECT) {
+            None => Ok(false),
+            Some(_) if self.version == Version::HTTP_10 => Ok(false),
+            Some(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(true),
+            Some(_) => Err(Reason::ExpectationFailed),
+        }
+    }
+
+    /// Whether the sender lets another request follow on its connection (RFC 9112 §9.3).
+    pub(super) fn keeps_connection(&self) -> bool {
+        let closes = |value: &HeaderValue| {
+            let mut options = value.as_bytes().split(|byte| *byte == b',');
+            options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+        };
+        self.version == Version::HTTP_11
+            && !self.headers.get_all(header::CONNECTION).iter().any(closes)
+    }
+
+    fn new(method: Method, target: &str, version: Version, headers: HeaderMap) -> Self {
+        Self {
+            method,
+            version,
+            headers,
+            path_len: target.find('?').unwrap_or(target.len()),
+            target: target.into(),
+            framing: None,
+            host: None,
+            lines: None,
+        }
+    }
+}
