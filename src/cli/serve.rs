@@ -77,11 +77,8 @@ fn announce(server: &Server) {
 }
 
 fn start_log(config: &LogConfig) {
-    // A stranger who fails a TLS handshake is no event; Pingora logs each as an error.
-    let filter = format!(
-        "{},pingora_core=error,pingora_core::services::listening=off,pingora_proxy=error,sqlx=warn",
-        config.level
-    );
+    // What these say at other levels is about themselves.
+    let filter = format!("{},pingora_core=error,sqlx=warn", config.level);
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr);

@@ -4,7 +4,6 @@
 
 mod document;
 mod endpoints;
-mod files;
 mod mistake;
 mod routes;
 mod sections;

@@ -89,6 +89,7 @@ fn public(
 ) -> Option<PublicConfig> {
     let https_span = table.span_of("https");
     let https: Option<SocketAddr> = table.parsed("https");
+    let certificate_span = table.span_of("certificate");
     let certificate: Option<PathBuf> = table.parsed("certificate");
     let private_key: Option<PathBuf> = table.parsed("private_key");
     let offer_h2 = table.flag("http2").unwrap_or(false);
@@ -98,14 +99,17 @@ fn public(
     };
     let tls = match (https, certificate, private_key) {
         (None, None, None) => None,
-        (Some(address), Some(certificate), Some(private_key)) => Some((
-            address,
-            TlsFiles {
+        (Some(address), Some(certificate), Some(private_key)) => {
+            let files = TlsFiles {
                 certificate: folder.join(certificate),
                 private_key: folder.join(private_key),
                 http2: offer_h2,
-            },
-        )),
+            };
+            if let Err(error) = files.check() {
+                table.wrong_at(certificate_span, "certificate", error.to_string());
+            }
+            Some((address, files))
+        }
         _ => {
             let message = "`https`, `certificate` and `private_key` belong together".to_owned();
             table.wrong_at(https_span, "https", message);

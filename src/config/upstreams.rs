@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::files;
 use super::table::Table;
 use super::units::time;
 use crate::directory::PathTemplate;
-use crate::proxy::{UpstreamSettings, UpstreamTimeouts, UpstreamTls};
+use crate::proxy::{
+    UpstreamSettings, UpstreamTimeouts, UpstreamTls, authorities, client_certificate,
+};
 
 /// What the section says.
 pub(super) struct Upstreams {
@@ -114,20 +114,21 @@ fn tls(
         table.wrong_at(name_span, "server_name", message);
         return None;
     }
-    let ca = match ca.map(|path| files::authorities(&folder.join(path))) {
+    let ca = match ca.map(|path| authorities(&folder.join(path))) {
         None => None,
         Some(Ok(ca)) => Some(ca),
-        Some(Err(message)) => {
-            table.wrong_at(ca_span, "ca", message);
+        Some(Err(error)) => {
+            table.wrong_at(ca_span, "ca", error.to_string());
             return None;
         }
     };
     let client = match (certificate, key) {
         (None, None) => None,
         (Some(certificate), Some(key)) => {
-            match files::client_certificate(&folder.join(certificate), &folder.join(key)) {
-                Ok(client) => Some(Arc::new(client)),
-                Err(message) => {
+            match client_certificate(&folder.join(certificate), &folder.join(key)) {
+                Ok(client) => Some(client),
+                Err(error) => {
+                    let message = error.to_string();
                     table.wrong_at(certificate_span, "client_certificate", message);
                     return None;
                 }

@@ -1,39 +1,35 @@
 //! The public listeners: sockets that are bound first, so that every one that cannot be is reported at
-//! once, and the service that takes connections from them.
+//! once, and the services that take connections from them.
 
-use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
-use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pingora_core::apps::ServerApp;
-use pingora_core::listeners::tls::TlsSettings;
 use pingora_core::listeners::{L4BufferSettings, ListenerConfig};
 use pingora_core::protocols::{ALPN, Stream};
 use pingora_core::server::{Fds, ShutdownWatch};
 use pingora_core::services::Service as _;
 use pingora_core::services::listening::Service;
 use prometheus::IntGauge;
-use rustls::crypto::ring::sign::any_supported_type;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::delivery::{Delivery, Origin};
+use super::pem::PemError;
+use super::tls::{Handshake, TlsFiles};
 use super::{connection, h2};
+use crate::clock::within;
 
 /// A socket that is bound.
 pub struct Bound {
     socket: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsSettings>,
+    tls: Option<Handshake>,
 }
 
 impl Bound {
@@ -48,45 +44,9 @@ impl Bound {
     }
 }
 
-/// The files of a TLS listener.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TlsFiles {
-    /// The certificate and those that lead to its authority, PEM.
-    pub certificate: PathBuf,
-    /// Its private key, PEM.
-    pub private_key: PathBuf,
-    /// Whether HTTP/2 is offered (ALPN `h2`).
-    pub http2: bool,
-}
-
-impl TlsFiles {
-    /// Reads the files and makes sure that they belong together.
-    pub fn load(&self) -> Result<Arc<CertifiedKey>, ListenError> {
-        let chain: Vec<CertificateDer<'static>> =
-            CertificateDer::pem_slice_iter(&read(&self.certificate)?)
-                .collect::<Result<_, _>>()
-                .map_err(|error| ListenError::file(&self.certificate, &error))?;
-        if chain.is_empty() {
-            return Err(ListenError::file(
-                &self.certificate,
-                &"there is no certificate in it",
-            ));
-        }
-        let key = PrivateKeyDer::from_pem_slice(&read(&self.private_key)?)
-            .map_err(|error| ListenError::file(&self.private_key, &error))?;
-        let key = any_supported_type(&key)
-            .map_err(|error| ListenError::file(&self.private_key, &error))?;
-        let certified = CertifiedKey::new(chain, key);
-        certified
-            .keys_match()
-            .map_err(|error| ListenError::file(&self.private_key, &error))?;
-        Ok(Arc::new(certified))
-    }
-}
-
 /// Binds a socket.
 pub fn bind(address: SocketAddr, tls: Option<&TlsFiles>) -> Result<Bound, ListenError> {
-    let tls = tls.map(tls_settings).transpose()?;
+    let tls = tls.map(Handshake::new).transpose()?;
     let in_use = |error: std::io::Error| ListenError::Address {
         address,
         error: error.to_string(),
@@ -120,57 +80,101 @@ impl PublicApp {
 
     /// Serves on `sockets` until `shutdown` turns true, and then until no connection is left.
     pub async fn run(self, sockets: Vec<Bound>, shutdown: ShutdownWatch) {
-        let open = self.open.clone();
-        let mut service = Service::new("public".to_owned(), self);
-        let mut fds = Fds::new();
-        for Bound {
+        let app = Arc::new(self);
+        let accepting = TaskTracker::new();
+        for bound in sockets {
+            let (app, shutdown) = (Arc::clone(&app), shutdown.clone());
+            accepting.spawn(app.accept(bound, shutdown));
+        }
+        accepting.close();
+        accepting.wait().await;
+        // What was accepted a moment ago gets the time to be counted.
+        tokio::time::sleep(SETTLE).await;
+        app.open.close();
+        app.open.wait().await;
+    }
+
+    /// Takes connections from one socket.
+    async fn accept(self: Arc<Self>, bound: Bound, shutdown: ShutdownWatch) {
+        let Bound {
             socket,
             address,
             tls,
-        } in sockets
-        {
-            let name = address.to_string();
-            let mut config = ListenerConfig::tcp(name.clone())
-                .l4_buffer(L4BufferSettings::default().read(READ_BUFFER));
-            if let Some(settings) = tls {
-                config = config.tls(settings);
-            }
-            service.endpoints().add_listener(config);
-            // Pingora takes sockets over by the name of their address.
-            fds.add(name, socket.into_raw_fd());
-        }
+        } = bound;
+        let name = address.to_string();
+        let config = ListenerConfig::tcp(name.clone())
+            .l4_buffer(L4BufferSettings::default().read(READ_BUFFER));
+        // Pingora takes sockets over by the name of their address.
+        let mut fds = Fds::new();
+        fds.add(name, socket.into_raw_fd());
+        let mut service = Service::new("public".to_owned(), Listener { app: self, tls });
+        service.endpoints().add_listener(config);
         let fds = Arc::new(Mutex::new(fds));
         service.start_service(Some(fds), shutdown, 1).await;
-        // What was accepted a moment ago gets the time to be counted.
-        tokio::time::sleep(SETTLE).await;
-        open.close();
-        open.wait().await;
     }
-}
 
-#[async_trait]
-impl ServerApp for PublicApp {
-    async fn process_new(
-        self: &Arc<Self>,
-        stream: Stream,
-        shutdown: &ShutdownWatch,
-    ) -> Option<Stream> {
+    async fn serve(&self, stream: Stream, tls: Option<&Handshake>, shutdown: &ShutdownWatch) {
         let _counted = self.open.token();
         // More connections than are allowed are closed rather than kept waiting.
-        let _permit = self.connections.try_acquire().ok()?;
-        let _shown = Shown::new(self.delivery.telemetry.metrics().connections());
+        let Ok(_permit) = self.connections.try_acquire() else {
+            return;
+        };
+        let metrics = self.delivery.telemetry.metrics();
+        let _shown = Shown::new(metrics.connections());
         let origin = Origin {
             peer: stream
                 .get_socket_digest()
                 .and_then(|digest| Some(digest.peer_addr()?.as_inet()?.ip())),
-            over_tls: stream.get_ssl_digest().is_some(),
+            over_tls: tls.is_some(),
+        };
+        let stream = match tls {
+            None => stream,
+            Some(handshake) => {
+                let shaking_hands = until_shutdown(handshake.shake(stream), shutdown);
+                let patience = self.delivery.settings().head_timeout;
+                let Some(stream) = within(patience, pin!(shaking_hands)).await.flatten() else {
+                    return metrics.tls_handshake_failures().inc();
+                };
+                stream
+            }
         };
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             h2::serve(&self.delivery, stream, origin, shutdown).await;
         } else {
             connection::serve(&self.delivery, stream, origin, shutdown).await;
         }
+    }
+}
+
+/// The app behind one socket.
+struct Listener {
+    app: Arc<PublicApp>,
+    /// Shaken here and not by Pingora, which would give it a minute and count it nowhere.
+    tls: Option<Handshake>,
+}
+
+#[async_trait]
+impl ServerApp for Listener {
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
+        self.app.serve(stream, self.tls.as_ref(), shutdown).await;
         None
+    }
+}
+
+/// What `doing` gives, unless the process is to end first.
+async fn until_shutdown<T>(
+    doing: impl Future<Output = Option<T>>,
+    shutdown: &ShutdownWatch,
+) -> Option<T> {
+    let mut ending = shutdown.clone();
+    tokio::select! {
+        biased;
+        done = doing => done,
+        _ = ending.wait_for(|ending| *ending) => None,
     }
 }
 
@@ -203,54 +207,11 @@ pub enum ListenError {
         error: String,
     },
 
-    /// A file cannot be used.
-    #[error("{}: {error}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: String,
-    },
+    /// A file of the certificate cannot be used.
+    #[error(transparent)]
+    Pem(#[from] PemError),
 }
 
-impl ListenError {
-    fn file(path: &Path, error: &impl ToString) -> Self {
-        Self::File {
-            path: path.to_owned(),
-            error: error.to_string(),
-        }
-    }
-}
-
-/// The one certificate of a listener, whatever name the client asks for.
-#[derive(Debug)]
-struct OneCertificate(Arc<CertifiedKey>);
-
-impl ResolvesServerCert for OneCertificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0))
-    }
-}
-
-fn tls_settings(files: &TlsFiles) -> Result<TlsSettings, ListenError> {
-    let certificate = files.load()?;
-    // The paths are not used: with a resolver, Pingora reads no file, and so none can make it panic.
-    let mut settings = TlsSettings::intermediate("", "")
-        .map_err(|error| ListenError::file(&files.certificate, &error))?;
-    settings.set_cert_resolver(Arc::new(OneCertificate(certificate)));
-    settings.set_alpn(if files.http2 { ALPN::H2H1 } else { ALPN::H1 });
-    Ok(settings)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, ListenError> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_PEM_BYTES).read_to_end(&mut bytes))
-        .map_err(|error| ListenError::file(path, &error))?;
-    Ok(bytes)
-}
-
-const MAX_PEM_BYTES: u64 = 1024 * 1024;
 /// A quarter of Pingora's default: a connection that waits costs memory.
 const READ_BUFFER: usize = 16 * 1024;
 const SETTLE: Duration = Duration::from_millis(50);

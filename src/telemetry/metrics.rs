@@ -5,7 +5,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
 };
 
 use super::{Outcome, Sources};
@@ -21,6 +22,7 @@ pub struct Metrics {
     total: Histogram,
     body_bytes: Histogram,
     connections: IntGauge,
+    tls_handshake_failures: IntCounter,
 }
 
 impl Metrics {
@@ -82,6 +84,13 @@ impl Metrics {
                 &registry,
                 IntGauge::new("portcullis_connections", "Open connections of senders.")?,
             )?,
+            tls_handshake_failures: register(
+                &registry,
+                IntCounter::new(
+                    "portcullis_tls_handshake_failures_total",
+                    "Connections of senders whose TLS handshake failed, or took too long.",
+                )?,
+            )?,
             deliveries,
             backend_responses,
             body_bytes,
@@ -125,6 +134,11 @@ impl Metrics {
     /// The gauge of open connections.
     pub fn connections(&self) -> &IntGauge {
         &self.connections
+    }
+
+    /// The counter of TLS handshakes that came to nothing.
+    pub fn tls_handshake_failures(&self) -> &IntCounter {
+        &self.tls_handshake_failures
     }
 
     /// Everything, in the text format of Prometheus.

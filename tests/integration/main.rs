@@ -7,6 +7,7 @@
     reason = "a test may fail loudly, and says what it means in its own way"
 )]
 
+mod bodies;
 mod framing;
 mod headers;
 mod names;

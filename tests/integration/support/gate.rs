@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Backend, ID};
+use super::{Authority, Backend, ID};
 
 /// A gate that is being set up or runs.
 pub(crate) struct Gate {
@@ -54,6 +54,17 @@ impl Gate {
     pub(crate) fn with_only(mut self, section: &str, lines: &str) -> Self {
         self.sections.remove(section);
         self.with(section, lines)
+    }
+
+    /// Adds a TLS listener, whose certificate `authority` signs.
+    pub(crate) fn tls(self, authority: &Authority) -> Self {
+        let identity = authority.sign("portal.example.com");
+        self.file("portal.pem", identity.certificate);
+        self.file("portal-key.pem", identity.key);
+        self.with(
+            "public",
+            "https = \"127.0.0.1:0\"\ncertificate = \"portal.pem\"\nprivate_key = \"portal-key.pem\"",
+        )
     }
 
     /// Creates the endpoint that most tests use.

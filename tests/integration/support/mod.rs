@@ -3,11 +3,13 @@
 
 mod backend;
 mod gate;
+mod http2;
 mod sender;
 mod tls;
 
 pub(crate) use self::backend::{Backend, Received};
 pub(crate) use self::gate::{Gate, Ran, portcullis, sqlite};
+pub(crate) use self::http2::{Http2, Http2Answer, Pending};
 pub(crate) use self::sender::{Answer, Connection, Request, send};
 pub(crate) use self::tls::{Authority, Identity};
 
@@ -46,6 +48,17 @@ pub(crate) fn genuine(gate: &Gate, body: &[u8]) -> Request {
             &github_signature(&gate.secret(ID), body),
         )
         .body(body)
+}
+
+/// The head of a delivery over HTTP/2 that the endpoint of `gate` admits.
+pub(crate) fn http2_request(gate: &Gate, body: &[u8]) -> http::Request<()> {
+    http::Request::post(format!("https://portal.example.com{PATH}"))
+        .header(
+            "x-hub-signature-256",
+            github_signature(&gate.secret(ID), body),
+        )
+        .body(())
+        .unwrap()
 }
 
 /// The path of the endpoint that most tests use.

@@ -4,21 +4,39 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use rustls::{ClientConnection, StreamOwned};
+
+use super::tls;
+
 /// A connection to the gate.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn ReadWrite>,
+    socket: TcpStream,
     unread: Vec<u8>,
 }
 
+trait ReadWrite: Read + Write + Send {}
+impl<S: Read + Write + Send> ReadWrite for S {}
+
 impl Connection {
     pub(crate) fn to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
+        let socket = connect(address);
         Self {
-            stream,
+            stream: Box::new(socket.try_clone().unwrap()),
+            socket,
+            unread: Vec::new(),
+        }
+    }
+
+    /// The same over TLS, which trusts `authority` (PEM).
+    pub(crate) fn over_tls(address: SocketAddr, authority: &str) -> Self {
+        let socket = connect(address);
+        let name = "portal.example.com".try_into().unwrap();
+        let config = tls::client_config(authority, &[]);
+        let session = ClientConnection::new(config.into(), name).unwrap();
+        Self {
+            stream: Box::new(StreamOwned::new(session, socket.try_clone().unwrap())),
+            socket,
             unread: Vec::new(),
         }
     }
@@ -31,12 +49,12 @@ impl Connection {
 
     /// Ends the sending side.
     pub(crate) fn half_close(&mut self) -> &mut Self {
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.socket.shutdown(Shutdown::Write);
         self
     }
 
     pub(crate) fn read_timeout(&mut self, timeout: Duration) -> &mut Self {
-        self.stream.set_read_timeout(Some(timeout)).unwrap();
+        self.socket.set_read_timeout(Some(timeout)).unwrap();
         self
     }
 
@@ -142,6 +160,15 @@ impl Connection {
             Err(_) => false,
         }
     }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let socket = TcpStream::connect(address).unwrap();
+    socket.set_nodelay(true).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    socket
 }
 
 /// An answer of the gate's.

@@ -1,0 +1,89 @@
+//! Certificates and keys in PEM files, read and verified here: Pingora panics over bad ones.
+
+use std::fmt::Display;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pingora_core::protocols::tls::CaType;
+use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
+
+/// The authorities in a file, for the certificates of a backend.
+pub fn authorities(path: &Path) -> Result<Arc<CaType>, PemError> {
+    let authorities: Vec<WrappedX509> = certificates(path)?
+        .into_iter()
+        .map(|der| WrappedX509::new(der.to_vec(), parse_x509))
+        .collect();
+    Ok(authorities.into())
+}
+
+/// A certificate, those that lead to its authority, and its key, for a backend that asks for them.
+pub fn client_certificate(certificate: &Path, key: &Path) -> Result<Arc<CertKey>, PemError> {
+    // The same files as a listener's, and the same conditions.
+    let certified = certified_key(certificate, key)?;
+    let chain = certified.cert.iter().map(|der| der.to_vec()).collect();
+    let key = private_key(key)?.secret_der().to_vec();
+    Ok(Arc::new(CertKey::new(chain, key)))
+}
+
+/// A certificate, those that lead to its authority, and the key that belongs to it.
+pub(super) fn certified_key(certificate: &Path, key: &Path) -> Result<CertifiedKey, PemError> {
+    let chain = certificates(certificate)?;
+    let signer = any_supported_type(&private_key(key)?).map_err(|e| PemError::new(key, &e))?;
+    let certified = CertifiedKey::new(chain, signer);
+    certified
+        .keys_match()
+        .map_err(|_| PemError::new(key, &"does not belong to the certificate"))?;
+    Ok(certified)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
+    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&read(path)?)
+        .collect::<Result<_, _>>()
+        .map_err(|error| PemError::new(path, &error))?;
+    if certificates.is_empty() {
+        return Err(PemError::new(path, &"there is no certificate in it"));
+    }
+    for certificate in &certificates {
+        x509_parser::parse_x509_certificate(certificate).map_err(|e| PemError::new(path, &e))?;
+    }
+    Ok(certificates)
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
+    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| PemError::new(path, &error))
+}
+
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, PemError> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
+        .map_err(|error| PemError::new(path, &error))?;
+    Ok(bytes)
+}
+
+/// A file that cannot be used.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{}: {error}", path.display())]
+pub struct PemError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub error: String,
+}
+
+impl PemError {
+    fn new(path: &Path, error: &impl Display) -> Self {
+        Self {
+            path: path.to_owned(),
+            error: error.to_string(),
+        }
+    }
+}
+
+const MAX_BYTES: u64 = 1024 * 1024;
