@@ -53,8 +53,8 @@ impl BodySource for WireBody<'_> {
     }
 
     async fn invite(&mut self) -> Result<(), BodyError> {
-        // Who has begun to send does not wait any more.
-        if !self.waits || !self.ahead.is_empty() {
+        // Who has begun to send does not wait any more, nor who has nothing to send.
+        if !self.waits || !self.ahead.is_empty() || self.announced == Some(0) {
             return Ok(());
         }
         let invitation = async {

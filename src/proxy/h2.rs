@@ -35,6 +35,7 @@ pub(super) async fn serve(
     // From Pingora's bounds: without them a header list may grow without limit.
     let mut options = default_h2_options();
     options.max_concurrent_streams(MAX_STREAMS);
+    options.max_header_list_size(u32::try_from(settings.head_limits.bytes).unwrap_or(u32::MAX));
     let shaking_hands = handshake(stream, Some(options));
     let Ok(Ok(mut connection)) = tokio::time::timeout(settings.head_timeout, shaking_hands).await
     else {
@@ -78,16 +79,15 @@ pub(super) async fn serve(
 
 /// Serves one request.
 async fn one(delivery: &Delivery, mut session: ServerSession, origin: Origin) {
-    let Some(head) = RequestHead::from_h2(session.req_header()) else {
-        let refusal = Reason::BadRequest.into();
-        let id = delivery.record_bad_head(origin, "a request target that is no path");
-        respond::write(
-            &mut session,
-            &refusal,
-            &Stamp::new(delivery.settings(), &id),
-        )
-        .await;
-        return;
+    let settings = delivery.settings();
+    let head = match RequestHead::from_h2(session.req_header(), settings.head_limits) {
+        Ok(head) => head,
+        Err(fault) => {
+            let id = delivery.record_bad_head(origin, &fault.to_string());
+            let stamp = Stamp::new(settings, &id);
+            respond::write(&mut session, &Reason::BadRequest.into(), &stamp).await;
+            return;
+        }
     };
     // The library holds a sender to the length that it announces.
     let announced = if session.is_body_empty() {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Version, header};
 use pingora_http::RequestHeader;
 
-use super::raw_head::{Framing, check_target, field, split_lines};
+use super::raw_head::{Framing, HeadFault, HeadLimits, check_target, field, split_lines};
 use crate::auth::Head;
 use crate::gate::{Reason, Request};
 
@@ -43,12 +43,17 @@ impl RequestHead {
     }
 
     /// The head of an HTTP/2 request, which Pingora has taken apart.
-    pub(super) fn from_h2(head: &RequestHeader) -> Option<Self> {
-        let target = head.uri.path_and_query()?.as_str();
-        check_target(target.as_bytes()).ok()?;
+    pub(super) fn from_h2(head: &RequestHeader, limits: HeadLimits) -> Result<Self, HeadFault> {
+        let target = head.uri.path_and_query().ok_or(HeadFault::Target)?.as_str();
+        check_target(target.as_bytes())?;
+        let lines = head.headers.iter();
+        let len: usize = lines.map(|(n, v)| n.as_str().len() + v.len()).sum();
+        if head.headers.len() > limits.headers || target.len() + len > limits.bytes {
+            return Err(HeadFault::TooLarge);
+        }
         let authority = head.uri.authority();
         let authority = authority.and_then(|it| HeaderValue::from_str(it.as_str()).ok());
-        Some(Self {
+        Ok(Self {
             host: authority.or_else(|| head.headers.get(header::HOST).cloned()),
             ..Self::new(
                 head.method.clone(),

@@ -8,8 +8,11 @@
 )]
 
 mod bodies;
+mod deadlines;
+mod expectations;
 mod framing;
 mod headers;
+mod http2;
 mod names;
 mod statuses;
 mod support;

@@ -353,3 +353,55 @@ pub(crate) fn sqlite(gate: &Gate, statement: &str) {
         connection.close().await.unwrap();
     });
 }
+
+/// What the tests of the command line and of the configuration look at.
+impl Gate {
+    /// A configuration as somebody wrote it, right or wrong, alone in its folder.
+    pub(crate) fn configured(text: impl AsRef<[u8]>) -> Self {
+        let this = Self {
+            folder: tempfile::tempdir().unwrap(),
+            sections: BTreeMap::new(),
+            running: None,
+        };
+        this.file("portcullis.toml", text);
+        this
+    }
+
+    /// Tries to serve where that should fail; a server that stays up ends with 124.
+    pub(crate) fn serve_that_ends(&self) -> Ran {
+        let mut command = Command::new("timeout");
+        command
+            .args(["10", env!("CARGO_BIN_EXE_portcullis"), "--config"])
+            .arg(self.config())
+            .arg("serve")
+            .env_remove("PORTCULLIS_CONFIG")
+            .env("NO_COLOR", "1");
+        Ran::of(command, b"")
+    }
+
+    /// The names of the files in the folder.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.folder())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// What a scraper sees.
+    pub(crate) fn metrics(&self) -> String {
+        let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let answer = super::Connection::to(self.admin()).write(request).answer();
+        assert_eq!(answer.status, 200);
+        answer.text().to_owned()
+    }
+
+    /// One series of the metrics, by its name and labels; 0 as long as it is not there.
+    pub(crate) fn metric(&self, series: &str) -> u64 {
+        self.metrics()
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
+            .map_or(0, |value| value.parse().unwrap())
+    }
+}

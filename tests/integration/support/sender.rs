@@ -30,9 +30,14 @@ impl Connection {
 
     /// The same over TLS, which trusts `authority` (PEM).
     pub(crate) fn over_tls(address: SocketAddr, authority: &str) -> Self {
+        Self::over_tls_with(address, authority, &[])
+    }
+
+    /// The same, offering `protocols` by ALPN.
+    pub(crate) fn over_tls_with(address: SocketAddr, authority: &str, protocols: &[&[u8]]) -> Self {
         let socket = connect(address);
         let name = "portal.example.com".try_into().unwrap();
-        let config = tls::client_config(authority, &[]);
+        let config = tls::client_config(authority, protocols);
         let session = ClientConnection::new(config.into(), name).unwrap();
         Self {
             stream: Box::new(StreamOwned::new(session, socket.try_clone().unwrap())),
@@ -120,6 +125,34 @@ impl Connection {
     /// Whether the gate ends the connection, with nothing more to say.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.unread.is_empty() && !self.read_more()
+    }
+
+    /// Whether the connection has ended; what is still said is not looked at.
+    pub(crate) fn is_closed_after_noise(&mut self) -> bool {
+        self.unread.clear();
+        !self.read_more()
+    }
+
+    /// Whether the gate has ended the connection or said something, without waiting for it.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let mut byte = [0];
+        self.socket.set_nonblocking(true).unwrap();
+        let peeked = self.socket.peek(&mut byte);
+        self.socket.set_nonblocking(false).unwrap();
+        !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+
+    /// Whether the connection ends in the middle of an answer with a length.
+    pub(crate) fn ends_before_the_answer_is_whole(&mut self) -> bool {
+        let head = self.answer_without_body();
+        let len: usize = head.header("content-length").parse().unwrap();
+        let head_len = head.head.len() + 4;
+        while self.unread.len() < head_len + len {
+            if !self.read_more() {
+                return true;
+            }
+        }
+        false
     }
 
     fn read_chunks(&mut self) -> Vec<u8> {

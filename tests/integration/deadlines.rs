@@ -1,0 +1,188 @@
+//! Slow senders: everything that a sender may take its time with has a deadline of its own, and a byte
+//! now and then does not move it.
+
+use std::time::{Duration, Instant};
+
+use crate::support::*;
+
+/// A gate whose deadlines are short enough to wait for.
+fn impatient(backend: &Backend) -> Gate {
+    Gate::before(backend)
+        .with("public", "head_timeout = \"600ms\"\nkeep_alive = \"1s\"")
+        .with("bodies", "timeout = \"600ms\"")
+        .endpoint("hmac")
+}
+
+/// Writes byte after byte until the other side has had enough.
+fn drip(connection: &mut Connection, bytes: &[u8]) -> Duration {
+    let begun = Instant::now();
+    for byte in bytes {
+        if connection.has_ended() || begun.elapsed() > Duration::from_secs(10) {
+            break;
+        }
+        connection.write(&[*byte]);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    begun.elapsed()
+}
+
+#[test]
+fn a_head_that_drips_is_closed_at_its_deadline() {
+    let backend = Backend::accepting();
+    let gate = impatient(&backend).start();
+    let mut connection = Connection::to(gate.http());
+    let head = genuine(&gate, b"{}").bytes();
+    let took = drip(&mut connection, &head);
+    assert!(connection.is_closed());
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    backend.was_not_contacted();
+}
+
+#[test]
+fn silence_from_the_beginning_is_closed() {
+    let backend = Backend::accepting();
+    let gate = impatient(&backend).start();
+    assert!(Connection::to(gate.http()).is_closed());
+    backend.was_not_contacted();
+}
+
+#[test]
+fn silence_between_two_deliveries_is_closed() {
+    let backend = Backend::accepting();
+    let gate = impatient(&backend).start();
+    let mut connection = Connection::to(gate.http());
+    connection.write(&genuine(&gate, b"{}").bytes());
+    assert_eq!(connection.answer().status, 202);
+    assert!(connection.is_closed());
+}
+
+#[test]
+fn a_body_that_drips_is_408_at_its_deadline_however_it_is_framed() {
+    let backend = Backend::accepting();
+    let gate = impatient(&backend).start();
+    let body = noise(400);
+    let signature = github_signature(&gate.secret(ID), &body);
+    let chunked = Request::post(PATH)
+        .header("X-Hub-Signature-256", &signature)
+        .chunked(&body, 3);
+    for request in [genuine(&gate, &body), chunked] {
+        let mut connection = Connection::to(gate.http());
+        let head_len = request.head().len();
+        connection.write(&request.head());
+        let took = drip(&mut connection, &request.bytes()[head_len..]);
+        let answer = connection.answer();
+        assert_eq!(answer.status, 408, "{}", answer.head);
+        assert_eq!(answer.text(), r#"{"error":"Request timeout"}"#);
+        assert_eq!(answer.reason(), "body_timeout");
+        assert!(connection.is_closed());
+        assert!(took < Duration::from_secs(3), "{took:?}");
+    }
+    backend.was_not_contacted();
+}
+
+#[test]
+fn a_sender_that_was_asked_to_go_on_and_does_not_is_408() {
+    let backend = Backend::accepting();
+    let gate = impatient(&backend).start();
+    let request = genuine(&gate, b"{}").header("Expect", "100-continue");
+    let mut connection = Connection::to(gate.http());
+    connection.write(&request.head());
+    assert_eq!(connection.answer().status, 100);
+    assert_eq!(connection.answer().status, 408);
+    backend.was_not_contacted();
+}
+
+#[test]
+fn silence_in_place_of_a_tls_handshake_is_closed() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = impatient(&backend).tls(&authority).start();
+    let mut connection = Connection::to(gate.https());
+    assert!(connection.is_closed());
+    // The first bytes of a handshake, and no more.
+    let mut connection = Connection::to(gate.https());
+    connection.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
+    assert!(connection.is_closed());
+}
+
+#[test]
+fn silence_after_a_tls_handshake_is_closed() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = impatient(&backend).tls(&authority).start();
+    let mut connection = Connection::over_tls(gate.https(), authority.certificate());
+    connection.write(b"");
+    assert!(connection.is_closed());
+    backend.was_not_contacted();
+}
+
+#[test]
+fn a_sender_that_does_not_take_its_answer_is_left() {
+    static ANSWER: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+        let len = 64 * 1024 * 1024;
+        let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n").into_bytes();
+        answer.resize(answer.len() + len, b'x');
+        answer
+    });
+    let backend = Backend::answering(&ANSWER);
+    let gate = Gate::before(&backend)
+        .with("public", "send_timeout = \"300ms\"")
+        .endpoint("hmac")
+        .start();
+    let mut connection = Connection::to(gate.http());
+    connection.write(&genuine(&gate, b"{}").bytes());
+    // Nothing is read until the gate has given up.
+    let line = &gate.log(1)[0];
+    assert_eq!(line["reason"], "admitted");
+    assert!(connection.ends_before_the_answer_is_whole());
+}
+
+#[test]
+fn good_deliveries_are_served_beside_many_slow_ones() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with("public", "head_timeout = \"5s\"")
+        .endpoint("hmac")
+        .start();
+    let whole = genuine(&gate, b"{}").bytes();
+    let slow: Vec<Connection> = (0..300)
+        .map(|number| {
+            let mut connection = Connection::to(gate.http());
+            connection.write(&whole[..whole.len() - 1 - number % 100]);
+            connection
+        })
+        .collect();
+    for _ in 0..50 {
+        assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    }
+    drop(slow);
+    assert_eq!(backend.received().len(), 50);
+}
+
+#[test]
+fn connections_beyond_the_limit_are_closed_and_taken_again_when_there_is_room() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with("public", "max_connections = 4")
+        .endpoint("hmac")
+        .start();
+    let mut held: Vec<Connection> = (0..4)
+        .map(|_| {
+            let mut connection = Connection::to(gate.http());
+            connection.write(&genuine(&gate, b"{}").bytes());
+            assert_eq!(connection.answer().status, 202);
+            connection
+        })
+        .collect();
+    assert!(Connection::to(gate.http()).is_closed());
+    held.pop();
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        let mut connection = Connection::to(gate.http());
+        connection.write(&genuine(&gate, b"{}").bytes());
+        match connection.try_answer() {
+            Some(answer) => break assert_eq!(answer.status, 202),
+            None => assert!(Instant::now() < until, "there is no room again"),
+        }
+    }
+}
