@@ -7,6 +7,7 @@
     reason = "a test may fail loudly, and says what it means in its own way"
 )]
 
+mod admin;
 mod bodies;
 mod deadlines;
 mod expectations;
@@ -14,5 +15,8 @@ mod framing;
 mod headers;
 mod http2;
 mod names;
+mod records;
+mod shutdown;
 mod statuses;
 mod support;
+mod upstreams;

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::sha256;
+use rustls::{ServerConnection, StreamOwned};
+
+use super::{Authority, Identity, sha256, tls};
 
 /// A backend on a port of its own.
 pub(crate) struct Backend {
@@ -73,30 +75,58 @@ impl Backend {
     pub(crate) fn scripted(
         script: impl Fn(Option<&Received>, &mut TcpStream) -> bool + Send + Sync + 'static,
     ) -> Self {
-        let this = Self::listening();
+        Self::serving(move |received, number, mut stream| {
+            loop {
+                let request = read_request(&mut stream, number);
+                if let Some(request) = &request {
+                    received.lock().unwrap().push(request.clone());
+                }
+                if !script(request.as_ref(), &mut stream) || request.is_none() {
+                    return;
+                }
+            }
+        })
+    }
+
+    /// Accepts over TLS, and asks for a certificate of `clients` if there is one.
+    pub(crate) fn over_tls(identity: &Identity, clients: Option<&Authority>) -> Self {
+        let config = tls::server_config(identity, clients);
+        Self::serving(move |received, number, stream| {
+            let session = ServerConnection::new(config.clone()).unwrap();
+            let mut stream = StreamOwned::new(session, stream);
+            while let Some(request) = read_request(&mut stream, number) {
+                received.lock().unwrap().push(request);
+                if stream.write_all(ACCEPTED).is_err() {
+                    return;
+                }
+            }
+        })
+    }
+
+    /// Lets `talk` deal with connections as a whole.
+    pub(crate) fn raw(talk: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
+        Self::serving(move |_, _, stream| talk(stream))
+    }
+
+    fn serving(
+        serve: impl Fn(Arc<Mutex<Vec<Received>>>, usize, TcpStream) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let this = Self {
             address: listener.local_addr().unwrap(),
-            ..this
+            connections: Arc::default(),
+            received: Arc::default(),
         };
         let (connections, received) = (this.connections.clone(), this.received.clone());
-        let script = Arc::new(script);
+        let serve = Arc::new(serve);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let Ok(mut stream) = stream else { return };
+                let Ok(stream) = stream else { return };
                 let number = connections.fetch_add(1, Ordering::SeqCst);
-                let (received, script) = (received.clone(), script.clone());
+                let (received, serve) = (received.clone(), serve.clone());
                 thread::spawn(move || {
                     let _ = stream.set_nodelay(true);
-                    loop {
-                        let request = read_request(&mut stream, number);
-                        if let Some(request) = &request {
-                            received.lock().unwrap().push(request.clone());
-                        }
-                        if !script(request.as_ref(), &mut stream) || request.is_none() {
-                            return;
-                        }
-                    }
+                    serve(received, number, stream);
                 });
             }
         });
@@ -105,10 +135,6 @@ impl Backend {
 
     /// An address where nobody listens.
     pub(crate) fn refusing() -> Self {
-        Self::listening()
-    }
-
-    fn listening() -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         Self {
             address: free.local_addr().unwrap(),
@@ -167,7 +193,7 @@ pub(crate) const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\n\
     X-Engine: sample\r\n\r\n\
     {\"executionId\":\"exec_1\"}";
 
-fn read_request(stream: &mut TcpStream, connection: usize) -> Option<Received> {
+fn read_request(stream: &mut impl Read, connection: usize) -> Option<Received> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 64 * 1024];
     let head_len = loop {

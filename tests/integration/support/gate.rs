@@ -188,6 +188,15 @@ impl Gate {
         self.running().child.id()
     }
 
+    /// The memory that the process holds.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process_id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
+        kilobytes.parse::<u64>().unwrap() * 1024
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
@@ -403,5 +412,18 @@ impl Gate {
             .lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
             .map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until a series has a value.
+    pub(crate) fn wait_for_metric(&self, series: &str, value: u64) {
+        let until = Instant::now() + Duration::from_secs(10);
+        while self.metric(series) != value {
+            assert!(
+                Instant::now() < until,
+                "{series} is {}",
+                self.metric(series)
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }

@@ -7,7 +7,7 @@ mod http2;
 mod sender;
 mod tls;
 
-pub(crate) use self::backend::{Backend, Received};
+pub(crate) use self::backend::{ACCEPTED, Backend, Received};
 pub(crate) use self::gate::{Gate, Ran, portcullis, sqlite};
 pub(crate) use self::http2::{Http2, Http2Answer, Pending};
 pub(crate) use self::sender::{Answer, Connection, Request, send};
@@ -59,6 +59,11 @@ pub(crate) fn http2_request(gate: &Gate, body: &[u8]) -> http::Request<()> {
         )
         .body(())
         .unwrap()
+}
+
+/// A question to the admin listener.
+pub(crate) fn admin_get(path: &str) -> Request {
+    Request::new("GET", path).host("localhost")
 }
 
 /// The path of the endpoint that most tests use.

@@ -20,12 +20,17 @@ impl<S: Read + Write + Send> ReadWrite for S {}
 
 impl Connection {
     pub(crate) fn to(address: SocketAddr) -> Self {
-        let socket = connect(address);
-        Self {
+        Self::try_to(address).unwrap()
+    }
+
+    /// The same, or `None` if nobody listens any more.
+    pub(crate) fn try_to(address: SocketAddr) -> Option<Self> {
+        let socket = connect(address)?;
+        Some(Self {
             stream: Box::new(socket.try_clone().unwrap()),
             socket,
             unread: Vec::new(),
-        }
+        })
     }
 
     /// The same over TLS, which trusts `authority` (PEM).
@@ -35,7 +40,7 @@ impl Connection {
 
     /// The same, offering `protocols` by ALPN.
     pub(crate) fn over_tls_with(address: SocketAddr, authority: &str, protocols: &[&[u8]]) -> Self {
-        let socket = connect(address);
+        let socket = connect(address).unwrap();
         let name = "portal.example.com".try_into().unwrap();
         let config = tls::client_config(authority, protocols);
         let session = ClientConnection::new(config.into(), name).unwrap();
@@ -103,7 +108,25 @@ impl Connection {
         self.try_answer().expect("an answer before the end")
     }
 
-    /// The next answer, to a method whose answers have no body (HEAD) or where it does not matter.
+    /// The next answer to a request with `method`, minding those that never have a body.
+    #[track_caller]
+    pub(crate) fn answer_to(&mut self, method: &str) -> Answer {
+        let answer = self.answer_without_body();
+        let head_len = answer.head.len() + 4;
+        if method == "HEAD" || matches!(answer.status, 204 | 304) {
+            self.unread.drain(..head_len);
+            return answer;
+        }
+        self.answer()
+    }
+
+    /// Everything until the end of the connection.
+    pub(crate) fn everything(&mut self) -> Vec<u8> {
+        while self.read_more() {}
+        std::mem::take(&mut self.unread)
+    }
+
+    /// The head of the next answer, which stays to be read.
     #[track_caller]
     pub(crate) fn answer_without_body(&mut self) -> Answer {
         while !self.unread.windows(4).any(|window| window == b"\r\n\r\n") {
@@ -195,13 +218,13 @@ impl Connection {
     }
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
-    let socket = TcpStream::connect(address).unwrap();
+fn connect(address: SocketAddr) -> Option<TcpStream> {
+    let socket = TcpStream::connect(address).ok()?;
     socket.set_nodelay(true).unwrap();
     socket
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();
-    socket
+    Some(socket)
 }
 
 /// An answer of the gate's.
@@ -260,6 +283,12 @@ impl Request {
             body: Vec::new(),
             framed: false,
         }
+    }
+
+    /// Speaks to another host.
+    pub(crate) fn host(mut self, host: &str) -> Self {
+        self.line = self.line.replacen("portal.example.com", host, 1);
+        self
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {

@@ -1,12 +1,14 @@
 //! Certificates for tests, made on the spot.
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
 };
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// An authority that signs certificates.
 pub(crate) struct Authority {
@@ -53,6 +55,23 @@ impl Authority {
             key: key.serialize_pem(),
         }
     }
+}
+
+/// What a server needs that shows `identity`, and takes clients of an authority only.
+pub(crate) fn server_config(identity: &Identity, clients: Option<&Authority>) -> Arc<ServerConfig> {
+    let builder = match clients {
+        None => ServerConfig::builder().with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            let root = CertificateDer::from_pem_slice(authority.certificate().as_bytes());
+            roots.add(root.unwrap()).unwrap();
+            let verifier = WebPkiClientVerifier::builder(roots.into()).build();
+            ServerConfig::builder().with_client_cert_verifier(verifier.unwrap())
+        }
+    };
+    let chain = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
+    Arc::new(builder.with_single_cert(vec![chain], key).unwrap())
 }
 
 /// What a client needs that trusts `authority` (PEM) and offers `protocols` by ALPN.

@@ -1,0 +1,206 @@
+//! The end of a process: no delivery in flight is lost, and what cannot be finished is said so.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::*;
+
+/// A backend that takes this long for every delivery.
+fn slow_backend(time: Duration) -> Backend {
+    Backend::scripted(move |request, stream| {
+        if request.is_some() {
+            std::thread::sleep(time);
+        }
+        request.is_some() && stream.write_all(ACCEPTED).is_ok()
+    })
+}
+
+#[test]
+fn fifty_deliveries_in_flight_all_get_their_answers() {
+    let backend = slow_backend(Duration::from_millis(700));
+    let mut gate = Gate::before(&backend).endpoint("hmac").start();
+    let request = genuine(&gate, b"{}").bytes();
+    let mut senders: Vec<Connection> = (0..50).map(|_| Connection::to(gate.http())).collect();
+    for sender in &mut senders {
+        sender.write(&request);
+    }
+    backend.wait_for(50);
+    gate.signal("TERM");
+    for mut sender in senders {
+        assert_eq!(sender.answer().status, 202);
+        // It will serve no other, and says so by closing.
+        assert!(sender.is_closed());
+    }
+    assert_eq!(gate.wait(), Some(0));
+    assert_eq!(backend.received().len(), 50);
+    assert_eq!(gate.log(50).len(), 50, "every record was written");
+}
+
+#[test]
+fn a_body_that_is_half_sent_is_taken_to_its_end() {
+    let backend = Backend::accepting();
+    let mut gate = Gate::before(&backend).endpoint("hmac").start();
+    let body = noise(200_000);
+    let request = genuine(&gate, &body).bytes();
+    let (first, rest) = request.split_at(100_000);
+    let mut sender = Connection::to(gate.http());
+    sender.write(first);
+    gate.wait_for_metric("portcullis_bodies_in_flight", 1);
+    gate.signal("TERM");
+    wait_until_refusing(&gate);
+    sender.write(rest);
+    assert_eq!(sender.answer().status, 202);
+    assert_eq!(gate.wait(), Some(0));
+    assert_eq!(backend.only().body_sha256, sha256(&body));
+}
+
+#[test]
+fn connections_without_a_delivery_are_closed_at_once() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let mut gate = Gate::before(&backend)
+        .tls(&authority)
+        .with("public", "http2 = true")
+        .endpoint("hmac")
+        .start();
+    let mut silent = Connection::to(gate.http());
+    let mut used = Connection::to(gate.http());
+    used.write(&genuine(&gate, b"{}").bytes());
+    assert_eq!(used.answer().status, 202);
+    let http2 = Http2::connect(gate.https(), authority.certificate()).unwrap();
+    assert_eq!(
+        http2.deliver(http2_request(&gate, b"{}"), b"{}").status,
+        202
+    );
+    let mut shaking = Connection::to(gate.https());
+    gate.wait_for_metric("portcullis_connections", 4);
+    let begun = Instant::now();
+    gate.signal("TERM");
+    assert!(silent.is_closed());
+    assert!(used.is_closed());
+    assert!(shaking.is_closed());
+    assert_eq!(gate.wait(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn under_load_every_202_is_a_delivery_and_every_delivery_a_202() {
+    let backend = slow_backend(Duration::from_millis(5));
+    let mut gate = Gate::before(&backend).endpoint("hmac").start();
+    let request = genuine(&gate, b"{\"load\":true}").bytes();
+    let address = gate.http();
+    let ending = AtomicBool::new(false);
+    let accepted: usize = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut accepted = 0;
+                    while TcpStream::connect(address).is_ok() && !ending.load(Ordering::SeqCst) {
+                        let Some(mut connection) = Connection::try_to(address) else {
+                            break;
+                        };
+                        // Several over one connection, so that some wait while it is kept.
+                        for _ in 0..5 {
+                            match connection.write(&request).try_answer() {
+                                Some(answer) => {
+                                    assert_eq!(answer.status, 202);
+                                    accepted += 1;
+                                }
+                                None => break,
+                            }
+                        }
+                    }
+                    accepted
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(500));
+        gate.signal("TERM");
+        assert_eq!(gate.wait(), Some(0));
+        ending.store(true, Ordering::SeqCst);
+        senders
+            .into_iter()
+            .map(|sender| sender.join().unwrap())
+            .sum()
+    });
+    assert!(accepted > 100, "{accepted}");
+    assert_eq!(backend.received().len(), accepted);
+}
+
+#[test]
+fn who_takes_longer_than_the_grace_time_is_cut_off_and_the_exit_code_says_so() {
+    let backend = slow_backend(Duration::from_secs(8));
+    let mut gate = Gate::before(&backend)
+        .with("server", "shutdown_grace = \"500ms\"")
+        .endpoint("hmac")
+        .start();
+    let mut sender = Connection::to(gate.http());
+    sender.write(&genuine(&gate, b"{}").bytes());
+    backend.wait_for(1);
+    let begun = Instant::now();
+    gate.signal("TERM");
+    assert_eq!(gate.wait(), Some(1));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(sender.try_answer().is_none());
+}
+
+#[test]
+fn a_second_interrupt_does_not_wait() {
+    let backend = slow_backend(Duration::from_secs(8));
+    let mut gate = Gate::before(&backend).endpoint("hmac").start();
+    let mut sender = Connection::to(gate.http());
+    sender.write(&genuine(&gate, b"{}").bytes());
+    backend.wait_for(1);
+    gate.signal("INT");
+    wait_until_refusing(&gate);
+    assert!(gate.is_running());
+    gate.signal("INT");
+    assert_eq!(gate.wait(), Some(1));
+}
+
+#[test]
+fn it_is_not_ready_any_more_while_it_still_serves() {
+    let backend = slow_backend(Duration::from_millis(1500));
+    let mut gate = Gate::before(&backend).endpoint("hmac").start();
+    let mut sender = Connection::to(gate.http());
+    sender.write(&genuine(&gate, b"{}").bytes());
+    backend.wait_for(1);
+    assert_eq!(send(gate.admin(), &admin_get("/readyz")).status, 200);
+    gate.signal("TERM");
+    wait_until_refusing(&gate);
+    assert_eq!(send(gate.admin(), &admin_get("/readyz")).status, 503);
+    assert_eq!(send(gate.admin(), &admin_get("/healthz")).status, 200);
+    assert_eq!(sender.answer().status, 202);
+    assert_eq!(gate.wait(), Some(0));
+}
+
+#[test]
+fn after_a_kill_it_serves_again_with_everything_that_was_there() {
+    let backend = Backend::accepting();
+    let mut gate = Gate::before(&backend).endpoint("hmac").start();
+    let request = genuine(&gate, b"{}");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    gate.signal("KILL");
+    gate.wait();
+    gate.restart();
+    assert_eq!(send(gate.http(), &request).status, 202);
+}
+
+#[test]
+fn a_hang_up_changes_nothing() {
+    let backend = Backend::accepting();
+    let mut gate = Gate::before(&backend).endpoint("hmac").start();
+    gate.signal("HUP");
+    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    assert!(gate.is_running());
+}
+
+fn wait_until_refusing(gate: &Gate) {
+    let until = Instant::now() + Duration::from_secs(5);
+    while TcpStream::connect(gate.http()).is_ok() {
+        assert!(Instant::now() < until, "it still takes connections");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,208 @@
+//! Which connection a delivery takes, and that it takes one only.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use crate::support::*;
+
+fn addresses(backends: &[&Backend]) -> String {
+    let addresses: Vec<String> = backends
+        .iter()
+        .map(|backend| format!("\"{}\"", backend.address()))
+        .collect();
+    format!("addresses = [{}]", addresses.join(", "))
+}
+
+#[test]
+fn an_address_that_cannot_be_reached_is_passed_over_with_the_same_body() {
+    let (down, up) = (Backend::refusing(), Backend::accepting());
+    let gate = Gate::before(&down)
+        .with_only("upstreams.default", &addresses(&[&down, &up]))
+        .endpoint("hmac")
+        .start();
+    let body = noise(300_000);
+    for _ in 0..4 {
+        assert_eq!(send(gate.http(), &genuine(&gate, &body)).status, 202);
+    }
+    let received = up.received();
+    assert_eq!(received.len(), 4);
+    for request in received {
+        assert_eq!(request.body_sha256, sha256(&body));
+    }
+}
+
+#[test]
+fn several_addresses_take_turns() {
+    let (one, other) = (Backend::accepting(), Backend::accepting());
+    let gate = Gate::before(&one)
+        .with_only("upstreams.default", &addresses(&[&one, &other]))
+        .endpoint("hmac")
+        .start();
+    for _ in 0..10 {
+        assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    }
+    assert_eq!((one.received().len(), other.received().len()), (5, 5));
+}
+
+#[test]
+fn a_delivery_that_was_taken_and_not_answered_is_not_sent_again() {
+    let dropping = Backend::scripted(|_, _| false);
+    let other = Backend::accepting();
+    let gate = Gate::before(&dropping)
+        .with_only("upstreams.default", &addresses(&[&dropping, &other]))
+        .endpoint("hmac")
+        .start();
+    let answer = send(gate.http(), &genuine(&gate, b"{}"));
+    assert_eq!(
+        (answer.status, answer.reason()),
+        (502, "upstream_unreachable")
+    );
+    assert_eq!(dropping.received().len(), 1);
+    assert_eq!(other.connections(), 0);
+}
+
+#[test]
+fn connections_are_kept_and_used_again() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    for _ in 0..20 {
+        assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    }
+    assert_eq!(backend.connections(), 1);
+}
+
+#[test]
+fn a_kept_connection_that_the_backend_has_closed_costs_no_delivery() {
+    // It promises to keep the connection, and closes it.
+    let backend = Backend::scripted(|request, stream| {
+        if request.is_some() {
+            stream.write_all(ACCEPTED).unwrap();
+        }
+        false
+    });
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    for _ in 0..20 {
+        assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(backend.received().len(), 20);
+    assert_eq!(backend.connections(), 20);
+}
+
+#[test]
+fn a_backend_that_says_that_it_closes_is_believed() {
+    let backend = Backend::answering(
+        b"HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+    );
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    for _ in 0..3 {
+        let answer = send(gate.http(), &genuine(&gate, b"{}"));
+        assert_eq!(answer.status, 202);
+        // What it says to the gate is not meant for the sender.
+        assert_ne!(answer.try_header("Connection"), Some("close"));
+    }
+    assert_eq!(backend.connections(), 3);
+}
+
+#[test]
+fn a_connection_is_not_kept_longer_than_it_may_be_unused() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with("upstreams.default", "idle_timeout = \"200ms\"")
+        .endpoint("hmac")
+        .start();
+    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    std::thread::sleep(Duration::from_millis(600));
+    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    assert_eq!(backend.connections(), 2);
+}
+
+#[test]
+fn the_rest_of_an_answer_is_never_taken_for_the_next_one() {
+    // More bytes than the length says: another answer, as far as the connection goes.
+    let backend = Backend::answering(
+        b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong",
+    );
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    for _ in 0..5 {
+        let answer = send(gate.http(), &genuine(&gate, b"{}"));
+        assert_eq!((answer.status, answer.text()), (202, "{}"));
+    }
+}
+
+#[test]
+fn a_backend_that_does_not_read_is_504_when_the_time_to_write_is_over() {
+    let backend = Backend::raw(|_stream| std::thread::sleep(Duration::from_secs(5)));
+    let gate = Gate::before(&backend)
+        .with("upstreams.default", "write_timeout = \"300ms\"")
+        .endpoint("hmac")
+        .start();
+    let answer = send(gate.http(), &genuine(&gate, &noise(30 * 1024 * 1024)));
+    assert_eq!((answer.status, answer.reason()), (504, "upstream_timeout"));
+}
+
+#[test]
+fn a_sender_that_leaves_meanwhile_has_still_delivered_once() {
+    let backend = Backend::scripted(|request, stream| {
+        std::thread::sleep(Duration::from_millis(300));
+        request.is_some() && stream.write_all(ACCEPTED).is_ok()
+    });
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let mut connection = Connection::to(gate.http());
+    connection.write(&genuine(&gate, b"{}").bytes());
+    backend.wait_for(1);
+    drop(connection);
+    let line = &gate.log(1)[0];
+    assert_eq!(line["outcome"], "admitted");
+    assert_eq!(backend.received().len(), 1);
+}
+
+#[test]
+fn a_name_is_looked_up_and_a_name_that_is_not_there_is_502() {
+    let backend = Backend::accepting();
+    let port = backend.address().port();
+    let gate = Gate::before(&backend)
+        .with_only(
+            "upstreams.default",
+            &format!("addresses = [\"localhost:{port}\"]"),
+        )
+        .with("upstreams.nowhere", "addresses = [\"nowhere.invalid:80\"]")
+        .endpoint("hmac")
+        .endpoint_with(
+            "workflows/lost",
+            &["--mode", "secret", "--upstream", "nowhere"],
+        )
+        .start();
+    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    let token = gate.secret("workflows/lost");
+    let request = Request::post("/webhooks/ai/workflows/lost")
+        .header("Authorization", &format!("Bearer {token}"));
+    let answer = send(gate.http(), &request);
+    assert_eq!(
+        (answer.status, answer.reason()),
+        (502, "upstream_unreachable")
+    );
+}
+
+#[test]
+fn the_time_for_everything_is_kept_whatever_the_parts_take() {
+    // Every part in time, and never an end.
+    let backend = Backend::raw(|mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX-Slow: ");
+        while stream.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let gate = Gate::before(&backend)
+        .with(
+            "upstreams.default",
+            "total_timeout = \"600ms\"\nread_timeout = \"300ms\"",
+        )
+        .endpoint("hmac")
+        .start();
+    let begun = Instant::now();
+    let answer = send(gate.http(), &genuine(&gate, b"{}"));
+    assert_eq!((answer.status, answer.reason()), (504, "upstream_timeout"));
+    assert!(begun.elapsed() < Duration::from_secs(3));
+}
