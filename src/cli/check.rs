@@ -5,11 +5,10 @@ use std::path::Path;
 use clap::Args;
 
 use super::failure::Failure;
-use crate::app::Sockets;
+use crate::app::{Custody, Sockets};
 use crate::config::{Config, Mistake, Mistakes};
 use crate::directory::Surroundings;
-use crate::secrets::{KeyFileError, LocalKeyService};
-use crate::store::{SqliteStore, Store as _};
+use crate::store::Stored;
 
 /// What to leave out.
 #[derive(Args, Debug)]
@@ -35,17 +34,15 @@ impl Check {
                 }
             }
         }
-        match LocalKeyService::open(&config.key_file) {
-            // It is made on first use.
-            Ok(_) | Err(KeyFileError::Missing { .. }) => {}
-            Err(error) => wrong.push(error.to_string()),
-        }
-        let endpoints = endpoints(&config, &mut wrong).await;
+        let (stored, errors) = Custody::inspect(&config).await;
+        wrong.extend(errors.iter().map(ToString::to_string));
+        wrong.extend(wrong_endpoints(&config, &stored));
         if wrong.is_empty() {
             return Ok(format!(
-                "{}: in order; {} upstreams, {endpoints} endpoints",
+                "{}: in order; {} upstreams, {} endpoints",
                 path.display(),
-                config.upstreams.len()
+                config.upstreams.len(),
+                stored.len()
             ));
         }
         let mistakes = wrong.into_iter().map(|message| Mistake {
@@ -59,34 +56,18 @@ impl Check {
 }
 
 /// Looks at what is stored with the eyes of this configuration.
-async fn endpoints(config: &Config, wrong: &mut Vec<String>) -> usize {
-    if !config.store.exists() {
-        return 0;
-    }
-    let stored = match SqliteStore::open(&config.store).await {
-        Ok(store) => store
-            .definitions("")
-            .await
-            .map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    let stored = stored.unwrap_or_else(|error| {
-        wrong.push(error);
-        Vec::new()
-    });
+fn wrong_endpoints(config: &Config, stored: &[Stored]) -> Vec<String> {
     let upstreams = config.upstream_names();
     let surroundings = Surroundings {
         upstreams: &upstreams,
         routes: &config.routes,
         allow_unauthenticated: config.gate.allow_unauthenticated,
     };
-    for stored in &stored {
-        let mistakes = stored.definition.mistakes(&surroundings);
-        wrong.extend(
-            mistakes
-                .iter()
-                .map(|mistake| format!("endpoint `{}`: {mistake}", stored.definition.id)),
-        );
-    }
-    stored.len()
+    let mistakes = stored.iter().flat_map(|Stored { definition, .. }| {
+        let mistakes = definition.mistakes(&surroundings);
+        mistakes
+            .into_iter()
+            .map(|mistake| format!("endpoint `{}`: {mistake}", definition.id))
+    });
+    mistakes.collect()
 }

@@ -18,12 +18,15 @@ pub(super) enum Failure {
     Other(String),
     /// The store or the key service.
     Service(String),
+    /// The words of the command line.
+    Usage(String),
 }
 
 impl Failure {
     pub(super) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Other(_) => 1,
+            Self::Usage(_) => 2,
             Self::Mistakes(_) => 3,
             Self::NotFound(_) => 4,
             Self::Service(_) => 5,
@@ -35,7 +38,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mistakes(mistakes) => fmt::Display::fmt(mistakes, f),
-            Self::NotFound(text) | Self::Other(text) | Self::Service(text) => f.write_str(text),
+            Self::NotFound(text) | Self::Other(text) | Self::Service(text) | Self::Usage(text) => {
+                f.write_str(text)
+            }
         }
     }
 }
@@ -49,9 +54,10 @@ impl From<Mistakes> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::KeyFile(_) | StartError::Open(_) | StartError::Store(_) => {
-                Self::Service(error.to_string())
-            }
+            StartError::Folder { .. }
+            | StartError::KeyFile(_)
+            | StartError::Open(_)
+            | StartError::Store(_) => Self::Service(error.to_string()),
             _ => Self::Other(error.to_string()),
         }
     }

@@ -11,12 +11,13 @@ mod endpoint;
 mod failure;
 mod init;
 mod output;
+mod plan;
 mod secret;
 mod serve;
 mod session;
 mod sign;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -91,18 +92,25 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Demo(demo) => demo.run(),
         Command::Init(init) => brief(init.run()),
         Command::Check(check) => brief(check.run(&config)),
-        Command::Endpoint(command) => {
-            brief(async { command.run(&Session::open(&config).await?).await })
-        }
-        Command::Apply(apply) => brief(async { apply.run(&Session::open(&config).await?).await }),
-        Command::Secret(command) => {
-            brief(async { command.run(&Session::open(&config).await?).await })
-        }
-        Command::Sign(sign) => brief(async { sign.run(&Session::open(&config).await?).await }),
-        Command::Audit(command) => {
-            brief(async { command.run(&Session::open(&config).await?).await })
-        }
+        Command::Endpoint(command) => in_session(&config, async |it| command.run(it).await),
+        Command::Apply(apply) => in_session(&config, async |it| apply.run(it).await),
+        Command::Secret(command) => in_session(&config, async |it| command.run(it).await),
+        Command::Sign(sign) => in_session(&config, async |it| sign.run(it).await),
+        Command::Audit(command) => in_session(&config, async |it| command.run(it).await),
     }
+}
+
+/// Runs a command that works on what a configuration names, and closes it properly whatever happens.
+fn in_session(
+    config: &Path,
+    command: impl AsyncFnOnce(&Session) -> Result<String, Failure>,
+) -> Result<String, Failure> {
+    brief(async {
+        let session = Session::open(config).await?;
+        let result = command(&session).await;
+        session.custody.close().await;
+        result
+    })
 }
 
 /// Runs a command that does its work and ends, on one thread.

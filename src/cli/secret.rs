@@ -5,6 +5,7 @@ use std::io::Read;
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::output;
@@ -126,22 +127,29 @@ async fn reveal(session: &Session, secret: &str, json: bool) -> Result<String, F
 
 /// Reads standard input. A line end that a shell or an editor has put there is not the secret's.
 fn read_value() -> Result<Secret, Failure> {
-    let mut bytes = Vec::with_capacity(MAX_VALUE_LEN + 1);
+    let longest = MAX_VALUE_LEN + LINE_END_LEN;
+    // As long as it can get, so that it never moves and leaves a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(longest + 1));
     std::io::stdin()
-        .take(MAX_VALUE_LEN as u64 + 1)
+        .take(longest as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| Failure::Other(format!("standard input: {error}")))?;
-    if bytes.len() > MAX_VALUE_LEN {
-        return Err(Failure::Other(format!(
-            "a secret has at most {MAX_VALUE_LEN} bytes"
-        )));
-    }
     for end in [b'\n', b'\r'] {
         if bytes.last() == Some(&end) {
             bytes.pop();
         }
     }
-    Ok(Secret::new(bytes))
+    if bytes.len() > MAX_VALUE_LEN {
+        return Err(Failure::Other(format!(
+            "a secret has at most {MAX_VALUE_LEN} bytes"
+        )));
+    }
+    if std::str::from_utf8(&bytes).is_err() {
+        return Err(Failure::Other(
+            "a secret is text in UTF-8; encode other bytes as hex or base64".to_owned(),
+        ));
+    }
+    Ok(Secret::new(std::mem::take(&mut *bytes)))
 }
 
 fn overlap(text: &str) -> Result<SignedDuration, String> {
@@ -155,3 +163,4 @@ fn overlap(text: &str) -> Result<SignedDuration, String> {
 }
 
 const MAX_VALUE_LEN: usize = 4096;
+const LINE_END_LEN: usize = "\r\n".len();

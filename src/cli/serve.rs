@@ -1,5 +1,6 @@
 //! `portcullis serve`: the gate itself.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -55,6 +56,7 @@ async fn run(config: Config) -> Result<String, Failure> {
         whole = server.stop() => whole,
         _ = interrupt.recv() => false,
     };
+    custody.close().await;
     if whole {
         Ok(String::new())
     } else {
@@ -79,8 +81,12 @@ fn announce(server: &Server) {
 fn start_log(config: &LogConfig) {
     // What these say at other levels is about themselves.
     let filter = format!("{},pingora_core=error,sqlx=warn", config.level);
+    // Colours are for people: not in a file, and not where NO_COLOR says so (https://no-color.org).
+    let colours = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
+        .with_ansi(colours)
         .with_writer(std::io::stderr);
     // A second call, as in a test, keeps the first log.
     let _ = if config.json {

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::app::Custody;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::config::Config;
-use crate::directory::{Definition, EndpointId, Surroundings};
-use crate::secrets::SecretRef;
+use crate::directory::{Definition, EndpointId, InvalidName, Surroundings};
+use crate::secrets::{InvalidSecretRef, SecretRef};
 
 use super::failure::Failure;
 
@@ -75,13 +75,11 @@ impl Session {
         if text.contains('#') {
             return text
                 .parse()
-                .map_err(|error: crate::secrets::InvalidSecretRef| {
-                    Failure::Other(error.to_string())
-                });
+                .map_err(|error: InvalidSecretRef| Failure::Usage(error.to_string()));
         }
         let id: EndpointId = text
             .parse()
-            .map_err(|error: crate::directory::InvalidName| Failure::Other(error.to_string()))?;
+            .map_err(|error: InvalidName| Failure::Usage(error.to_string()))?;
         let definition = self.definition(&id).await?;
         definition
             .auth

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml_span::Span;
 use toml_span::value::{self, ValueInner};
 
-use super::mistake::{Mistake, Mistakes, place};
+use super::mistake::{Mistake, Mistakes, Places};
 use super::table::Table;
 
 /// A file that is being read.
@@ -28,7 +28,7 @@ impl<'t> Document<'t> {
             }),
             Err(error) => Err(Mistakes(vec![Mistake {
                 path: path.to_owned(),
-                at: Some(place(text, error.span.start)),
+                at: Some(Places::of(text).place(error.span.start)),
                 key: String::new(),
                 message: error.to_string(),
             }])),
@@ -56,9 +56,10 @@ impl<'t> Document<'t> {
             _ => {
                 let mut mistakes = self.mistakes;
                 mistakes.sort_by_key(|(span, ..)| span.start);
+                let mut places = Places::of(self.text);
                 let mistakes = mistakes.into_iter().map(|(span, key, message)| Mistake {
                     path: self.path.clone(),
-                    at: Some(place(self.text, span.start)),
+                    at: Some(places.place(span.start)),
                     key,
                     message,
                 });

@@ -10,7 +10,9 @@ use super::document::Document;
 use super::table::Table;
 use super::units::{Size, Time};
 use crate::auth::Mode;
-use crate::directory::{AuthDefinition, Definition, LimitsDefinition, Surroundings, Target};
+use crate::directory::{
+    AuthDefinition, Definition, EndpointId, LimitsDefinition, Surroundings, Target,
+};
 
 /// Reads every endpoint of `text` as if it stood at `path`.
 ///
@@ -33,10 +35,14 @@ fn read(
 ) -> Option<Vec<Definition>> {
     let mut ids = BTreeSet::new();
     let mut aliases = BTreeSet::new();
-    let definitions = root.tables("endpoints", |mut table| {
+    let by_id = |id: &str| id.parse::<EndpointId>().ok().map(|id| id.to_string());
+    let definitions = root.tables("endpoints", by_id, |mut table| {
         let spans = Spans::of(&table);
         let definition = one(&mut table, upstream)?;
         for mistake in definition.mistakes(surroundings) {
+            if mistake.key == "upstream" && definition.upstream.is_empty() {
+                continue; // It is missing, which was said.
+            }
             table.wrong_at(spans.of_key(mistake.key), mistake.key, mistake.message);
         }
         if !ids.insert(definition.id.clone()) {
@@ -61,7 +67,10 @@ fn read(
     }
 }
 
+/// Reads one endpoint. What is missing or wrong was reported, so that nothing will come of the whole
+/// file; something stands in for it here, so that it does not hide other mistakes.
 fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> {
+    let somebody = || "somebody".parse().ok();
     let id = table.required("id");
     let organisation = table.required("organisation");
     let workspace = table.required("workspace");
@@ -85,14 +94,11 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
     Some(Definition {
         target: target.unwrap_or_else(|| Target::of(&id)),
         id,
-        organisation: organisation?,
-        workspace: workspace?,
-        upstream: upstream?,
+        organisation: organisation.or_else(somebody)?,
+        workspace: workspace.or_else(somebody)?,
+        upstream: upstream.unwrap_or_default(),
         path,
-        auth: match auth {
-            None => None,
-            Some(read) => Some(read?),
-        },
+        auth: auth.flatten(),
         methods,
         aliases,
         event_name,

@@ -58,13 +58,30 @@ impl fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// The line and column of a byte of `text`.
-pub(super) fn place(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .map_or(0, |line| line.chars().count());
-    (line, column + 1)
+/// Lines and columns, both from 1, of ascending offsets, in one walk through the text.
+pub(super) struct Places<'t> {
+    text: &'t str,
+    line: usize,
+    line_start: usize,
+}
+
+impl<'t> Places<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        Self {
+            text,
+            line: 1,
+            line_start: 0,
+        }
+    }
+
+    /// The place of a byte that does not come before the last one that was asked for.
+    pub(super) fn place(&mut self, offset: usize) -> (usize, usize) {
+        let walked = self.text.get(self.line_start..offset).unwrap_or_default();
+        if let Some(end) = walked.rfind('\n') {
+            self.line += walked.matches('\n').count();
+            self.line_start += end + 1;
+        }
+        let before = self.text.get(self.line_start..offset).unwrap_or_default();
+        (self.line, before.chars().count() + 1)
+    }
 }

@@ -4,11 +4,14 @@
 
 mod document;
 mod endpoints;
+mod headers;
 mod mistake;
+mod public;
 mod routes;
 mod sections;
 mod table;
 mod units;
+mod upstream_tls;
 mod upstreams;
 
 use std::collections::BTreeMap;

@@ -5,8 +5,10 @@ use crate::directory::{RouteDefinition, RouteTable, Wording};
 
 /// Reads and compiles the routes.
 pub(super) fn read(root: &mut Table<'_, '_>) -> Option<RouteTable> {
-    let span = root.span_of("routes");
-    let own = root.tables("routes", |mut table| {
+    let mut spans = Vec::new();
+    let by_position = |_: &str| None;
+    let own = root.tables("routes", by_position, |mut table| {
+        spans.push(table.span());
         let name = table.required("name");
         let pattern = table.required("pattern");
         let endpoint = table.required("endpoint");
@@ -34,6 +36,7 @@ pub(super) fn read(root: &mut Table<'_, '_>) -> Option<RouteTable> {
     RouteTable::compile(&definitions)
         .map_err(|mistakes| {
             for (position, mistake) in mistakes {
+                let span = spans.get(position).copied().unwrap_or_default();
                 root.wrong_at(span, &format!("routes[{position}]"), mistake.to_string());
             }
         })

@@ -14,6 +14,7 @@ pub(super) struct Table<'t, 'm> {
     entries: value::Table<'t>,
     span: Span,
     path: String,
+    well_formed: bool,
     known: Vec<&'static str>,
     mistakes: &'m mut Vec<(Span, String, String)>,
 }
@@ -25,18 +26,19 @@ impl<'t, 'm> Table<'t, 'm> {
         mistakes: &'m mut Vec<(Span, String, String)>,
     ) -> Self {
         let span = value.span;
-        let entries = match value.take() {
-            ValueInner::Table(entries) => entries,
+        let (entries, well_formed) = match value.take() {
+            ValueInner::Table(entries) => (entries, true),
             other => {
                 let message = format!("expected a table, found {}", other.type_str());
                 mistakes.push((span, path.clone(), message));
-                value::Table::new()
+                (value::Table::new(), false)
             }
         };
         Self {
             entries,
             span,
             path,
+            well_formed,
             known: Vec::new(),
             mistakes,
         }
@@ -51,10 +53,12 @@ impl<'t, 'm> Table<'t, 'm> {
         Table::open(value, path, self.mistakes)
     }
 
-    /// Reads every table of the array at `key`, or `None` if it is not there.
+    /// Reads every table of the array at `key`, or `None` if it is not there. In messages an item is
+    /// called by what `name_of` gives for its `id`, or else by its position, from 0.
     pub(super) fn tables<T>(
         &mut self,
         key: &'static str,
+        name_of: impl Fn(&str) -> Option<String>,
         mut read: impl FnMut(Table<'t, '_>) -> T,
     ) -> Option<Vec<T>> {
         let mut value = self.take(key)?;
@@ -64,7 +68,11 @@ impl<'t, 'm> Table<'t, 'm> {
                 items
                     .into_iter()
                     .enumerate()
-                    .map(|(i, item)| read(Table::open(item, format!("{path}[{i}]"), self.mistakes)))
+                    .map(|(position, item)| {
+                        let id = item.pointer("/id").and_then(value::Value::as_str);
+                        let name = id.and_then(&name_of).unwrap_or(position.to_string());
+                        read(Table::open(item, format!("{path}[{name}]"), self.mistakes))
+                    })
                     .collect(),
             ),
             other => {
@@ -121,7 +129,7 @@ impl<'t, 'm> Table<'t, 'm> {
         self.parsed(key)
     }
 
-    /// Strings that stand for one `T` each.
+    /// Strings that stand for one `T` each; `None` if it is not there or if one of them is wrong.
     pub(super) fn list<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<Vec<T>> {
         let mut value = self.take(key)?;
         let items = match value.take() {
@@ -132,7 +140,8 @@ impl<'t, 'm> Table<'t, 'm> {
                 return None;
             }
         };
-        let mut list = Vec::with_capacity(items.len());
+        let many = items.len();
+        let mut list = Vec::with_capacity(many);
         for mut item in items {
             match item.take() {
                 ValueInner::String(text) => match text.parse() {
@@ -145,7 +154,7 @@ impl<'t, 'm> Table<'t, 'm> {
                 }
             }
         }
-        Some(list)
+        (list.len() == many).then_some(list)
     }
 
     /// `true` or `false`.
@@ -196,9 +205,19 @@ impl<'t, 'm> Table<'t, 'm> {
         None
     }
 
+    /// Whether this is a table at all; if not, that was reported.
+    pub(super) fn is_well_formed(&self) -> bool {
+        self.well_formed
+    }
+
     /// Whether `key` is there and was not read yet.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
+    }
+
+    /// Where the table stands.
+    pub(super) fn span(&self) -> Span {
+        self.span
     }
 
     /// Where `key` stands, or the table if it is not there.

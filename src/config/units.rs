@@ -1,10 +1,12 @@
-//! Quantities with their units.
+//! What strings stand for: quantities with their units, addresses, networks.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use super::table::Table;
@@ -28,15 +30,15 @@ pub(super) fn size(table: &mut Table<'_, '_>, key: &'static str, default_bytes: 
 pub(super) struct Time(pub(super) Duration);
 
 impl FromStr for Time {
-    type Err = NotAQuantity;
+    type Err = Expected;
 
-    fn from_str(text: &str) -> Result<Self, NotAQuantity> {
+    fn from_str(text: &str) -> Result<Self, Expected> {
         text.parse::<SignedDuration>()
             .ok()
             .and_then(|signed| Duration::try_from(signed).ok())
             .filter(|duration| !duration.is_zero())
             .map(Self)
-            .ok_or(NotAQuantity(
+            .ok_or(Expected(
                 "a time with its unit, such as \"10s\" or \"500ms\"",
             ))
     }
@@ -47,27 +49,63 @@ impl FromStr for Time {
 pub(super) struct Size(pub(super) u64);
 
 impl FromStr for Size {
-    type Err = NotAQuantity;
+    type Err = Expected;
 
-    fn from_str(text: &str) -> Result<Self, NotAQuantity> {
+    fn from_str(text: &str) -> Result<Self, Expected> {
         let has_unit = text.ends_with(|last: char| last.is_ascii_alphabetic());
         text.parse::<ByteSize>()
             .ok()
             .map(|size| size.as_u64())
             .filter(|bytes| has_unit && *bytes > 0)
             .map(Self)
-            .ok_or(NotAQuantity(
+            .ok_or(Expected(
                 "a size with its unit, such as \"50 MiB\" or \"512 KiB\"",
             ))
     }
 }
 
-/// Text that is no quantity.
+/// Where to listen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct NotAQuantity(&'static str);
+pub(super) struct Address(pub(super) SocketAddr);
 
-impl fmt::Display for NotAQuantity {
+impl FromStr for Address {
+    type Err = Expected;
+
+    fn from_str(text: &str) -> Result<Self, Expected> {
+        text.parse().map(Self).map_err(|_| {
+            Expected("an IP address and a port, such as \"127.0.0.1:8080\" or \"[::]:443\"")
+        })
+    }
+}
+
+/// Addresses that have their first bits in common.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Network(pub(super) IpNet);
+
+impl FromStr for Network {
+    type Err = Expected;
+
+    fn from_str(text: &str) -> Result<Self, Expected> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| Expected("a network, such as \"10.0.0.0/8\" or \"2001:db8::/32\""))
+    }
+}
+
+/// What would have been right.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Expected(pub(super) &'static str);
+
+impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "expected {}", self.0)
     }
 }
+
+/// A number that was bounded before.
+pub(super) fn to_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+pub(super) const KIB: u64 = 1024;
+pub(super) const MIB: u64 = 1024 * KIB;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Definition, EndpointId};
 use crate::audit::AuditEntry;
-use crate::secrets::{SecretRef, StoreError};
+use crate::secrets::{Installation, SecretRef, StoreError};
 
 /// Keeps endpoints, and says what changed.
 #[async_trait]
@@ -18,8 +18,13 @@ pub trait EndpointStore: Send + Sync {
     /// Up to `limit` ids and aliases that come after `after` in the order of the store.
     async fn names(&self, after: Option<&str>, limit: u32) -> Result<NamesPage, StoreError>;
 
-    /// Performs `changes` together: all of them or none, each with its audit entry.
-    async fn change(&self, changes: Vec<(EndpointChange, AuditEntry)>) -> Result<(), StoreError>;
+    /// Performs `changes`, each with its audit entry, and installs the secrets that they need: all of
+    /// it or nothing, so that an endpoint is never there without its secret, nor the other way round.
+    async fn change(
+        &self,
+        changes: Vec<(EndpointChange, AuditEntry)>,
+        secrets: Vec<Installation>,
+    ) -> Result<(), StoreError>;
 
     /// The number of the newest change.
     async fn newest_change(&self) -> Result<u64, StoreError>;

@@ -34,12 +34,12 @@ impl HeaderNames {
     pub fn new(
         namespace: &str,
         name_of: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, InvalidHeaderName> {
+    ) -> Result<Self, InvalidHeaderNames> {
         let full = |key: &'static str, default: &str| {
             let name = name_of(key).unwrap_or_else(|| format!("{namespace}{default}"));
             match HeaderName::try_from(name.as_str()) {
                 Ok(_) => Ok(Bytes::from(name)),
-                Err(_) => Err(InvalidHeaderName { key, name }),
+                Err(_) => Err(InvalidHeaderNames::NoName { key, name }),
             }
         };
         let mut names = NAMES.iter().map(|(key, default)| full(key, default));
@@ -63,10 +63,19 @@ impl HeaderNames {
                 names: Vec::new(),
             },
         };
-        this.reserved.names = this
+        let own: Vec<Vec<u8>> = this
             .all()
             .into_iter()
             .map(|name| comparable(name))
+            .collect();
+        for (position, name) in own.iter().enumerate() {
+            if own.iter().skip(position + 1).any(|other| other == name) {
+                let name = String::from_utf8_lossy(name).into_owned();
+                return Err(InvalidHeaderNames::Twice(name));
+            }
+        }
+        this.reserved.names = own
+            .into_iter()
             .chain(ALWAYS_RESERVED.iter().map(|name| name.as_bytes().to_vec()))
             .collect();
         Ok(this)
@@ -110,14 +119,22 @@ struct Reserved {
     names: Vec<Vec<u8>>,
 }
 
-/// A configured name that no header can have.
+/// Configured names that cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{name}` is no name of a header (for `{key}`)")]
-pub struct InvalidHeaderName {
-    /// The key of the configuration.
-    pub key: &'static str,
-    /// The name.
-    pub name: String,
+#[non_exhaustive]
+pub enum InvalidHeaderNames {
+    /// No header can have that name.
+    #[error("`{name}` is no name of a header (for `{key}`)")]
+    NoName {
+        /// The key of the configuration.
+        key: &'static str,
+        /// The name.
+        name: String,
+    },
+
+    /// One name for two things; the backend could not tell them apart.
+    #[error("`{0}` is there twice")]
+    Twice(String),
 }
 
 /// The keys of the names, in the order of the fields, with what follows the namespace by default.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pingora_core::protocols::tls::CaType;
 use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
 use rustls::crypto::ring::sign::any_supported_type;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
@@ -34,36 +34,43 @@ pub fn client_certificate(certificate: &Path, key: &Path) -> Result<Arc<CertKey>
 /// A certificate, those that lead to its authority, and the key that belongs to it.
 pub(super) fn certified_key(certificate: &Path, key: &Path) -> Result<CertifiedKey, PemError> {
     let chain = certificates(certificate)?;
-    let signer = any_supported_type(&private_key(key)?).map_err(|e| PemError::new(key, &e))?;
+    let wrong = |error: &dyn Display| PemPart::PrivateKey.wrong(key, &error);
+    let signer = any_supported_type(&private_key(key)?).map_err(|error| wrong(&error))?;
     let certified = CertifiedKey::new(chain, signer);
     certified
         .keys_match()
-        .map_err(|_| PemError::new(key, &"does not belong to the certificate"))?;
+        .map_err(|_| wrong(&"does not belong to the certificate"))?;
     Ok(certified)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
-    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&read(path)?)
+    let wrong = |error: &dyn Display| PemPart::Certificate.wrong(path, &error);
+    let bytes = read(path).map_err(|error| wrong(&error))?;
+    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&bytes)
         .collect::<Result<_, _>>()
-        .map_err(|error| PemError::new(path, &error))?;
+        .map_err(|error| wrong(&error))?;
     if certificates.is_empty() {
-        return Err(PemError::new(path, &"there is no certificate in it"));
+        return Err(wrong(&"there is no certificate in it"));
     }
     for certificate in &certificates {
-        x509_parser::parse_x509_certificate(certificate).map_err(|e| PemError::new(path, &e))?;
+        x509_parser::parse_x509_certificate(certificate).map_err(|error| wrong(&error))?;
     }
     Ok(certificates)
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
-    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| PemError::new(path, &error))
+    let wrong = |error: &dyn Display| PemPart::PrivateKey.wrong(path, &error);
+    let bytes = read(path).map_err(|error| wrong(&error))?;
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+        pem::Error::NoItemsFound => wrong(&"there is no private key in it"),
+        error => wrong(&error),
+    })
 }
 
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, PemError> {
+fn read(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
-        .map_err(|error| PemError::new(path, &error))?;
+    let file = std::fs::File::open(path)?;
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -73,14 +80,26 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, PemError> {
 pub struct PemError {
     /// The file.
     pub path: PathBuf,
+    /// What was to be read from it.
+    pub part: PemPart,
     /// What is wrong with it.
     pub error: String,
 }
 
-impl PemError {
-    fn new(path: &Path, error: &impl Display) -> Self {
-        Self {
+/// What a PEM file holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PemPart {
+    /// Certificates.
+    Certificate,
+    /// A private key.
+    PrivateKey,
+}
+
+impl PemPart {
+    fn wrong(self, path: &Path, error: &impl Display) -> PemError {
+        PemError {
             path: path.to_owned(),
+            part: self,
             error: error.to_string(),
         }
     }

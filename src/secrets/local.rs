@@ -199,7 +199,11 @@ pub enum KeyFileError {
     },
 
     /// There is none.
-    #[error("{}: there is no key file", path.display())]
+    #[error(
+        "{}: there is no key file, and the store holds secrets that only its key can open; bring it \
+         back from your copy",
+        path.display()
+    )]
     Missing {
         /// The file.
         path: PathBuf,

@@ -12,16 +12,11 @@ pub trait SecretStore: Send + Sync {
     /// All versions of `secret`, the newest first; none if it is not bound.
     async fn versions(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError>;
 
-    /// Adds a version as the current one and ends the others, in one step with its audit entry.
-    ///
-    /// The version before it stays valid until `new.previous_ends_at`; older ones end with it at the
-    /// latest. A version of that number that exists already is a [`StoreError::Conflict`].
-    async fn install(
-        &self,
-        secret: &SecretRef,
-        new: NewVersion,
-        audit: AuditEntry,
-    ) -> Result<(), StoreError>;
+    /// Whether there is any version of any secret.
+    async fn has_secrets(&self) -> Result<bool, StoreError>;
+
+    /// Performs an installation, all of it or nothing.
+    async fn install(&self, installation: Installation) -> Result<(), StoreError>;
 
     /// Writes down what changed nothing.
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError>;
@@ -40,10 +35,15 @@ pub struct SealedVersion {
     pub sealed: Sealed,
 }
 
-/// A version to be added.
+/// A version to be added as the current one, with its audit entry.
+///
+/// The version before it stays valid until `previous_ends_at`; older ones end with it at the latest. A
+/// version of that number that exists already is a [`StoreError::Conflict`].
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NewVersion {
-    /// Its number: one more than the newest.
+pub struct Installation {
+    /// The secret.
+    pub secret: SecretRef,
+    /// The number of the version: one more than the newest.
     pub version: u32,
     /// When it was made.
     pub created_at: Timestamp,
@@ -51,6 +51,8 @@ pub struct NewVersion {
     pub previous_ends_at: Timestamp,
     /// The ciphertext.
     pub sealed: Sealed,
+    /// What the audit log says about it.
+    pub audit: AuditEntry,
 }
 
 /// A store that did not do its work.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    EncryptionContext, KeyService, KeyServiceError, NewVersion, SealedVersion, Secret, SecretRef,
-    SecretStore, StoreError,
+    EncryptionContext, Installation, KeyService, KeyServiceError, Secret, SecretRef, SecretStore,
+    StoreError,
 };
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::clock::Clock;
@@ -38,27 +38,21 @@ impl Vault {
         Ok(versions.iter().any(|version| version.ends_at.is_none()))
     }
 
-    /// Generates the first version of `secret` and gives its number.
-    ///
-    /// A secret that is bound already is left as it is, and there is no number.
-    pub async fn create(
+    /// The first version of `secret`, generated and sealed, for whoever stores it together with what
+    /// needs it. A secret that is bound already is left as it is, and there is none.
+    pub async fn first_version(
         &self,
         secret: &SecretRef,
         actor: &Actor,
-    ) -> Result<Option<u32>, VaultError> {
+    ) -> Result<Option<Installation>, VaultError> {
         if self.is_bound(secret).await? {
             return Ok(None);
         }
         let value = Secret::generate().map_err(|_| KeyServiceError::Randomness)?;
-        self.install(
-            secret,
-            &value,
-            SignedDuration::ZERO,
-            Action::SecretCreated,
-            actor,
-        )
-        .await
-        .map(Some)
+        let overlap = SignedDuration::ZERO;
+        self.seal(secret, &value, overlap, Action::SecretCreated, actor)
+            .await
+            .map(Some)
     }
 
     /// Replaces `secret` by a generated value and gives its number.
@@ -122,26 +116,35 @@ impl Vault {
         action: Action,
         actor: &Actor,
     ) -> Result<u32, VaultError> {
+        let installation = self.seal(secret, value, overlap, action, actor).await?;
+        let version = installation.version;
+        self.store.install(installation).await?;
+        Ok(version)
+    }
+
+    async fn seal(
+        &self,
+        secret: &SecretRef,
+        value: &Secret,
+        overlap: SignedDuration,
+        action: Action,
+        actor: &Actor,
+    ) -> Result<Installation, VaultError> {
         let newest = self.store.versions(secret).await?;
-        let version = newest
-            .first()
-            .map_or(0, |newest: &SealedVersion| newest.version)
-            + 1;
+        let version = newest.first().map_or(0, |newest| newest.version) + 1;
         let sealed = self
             .service
             .encrypt(value, &EncryptionContext::new(secret, version))
             .await?;
         let now = self.clock.now();
-        let new = NewVersion {
+        Ok(Installation {
+            secret: secret.clone(),
             version,
             created_at: now,
             previous_ends_at: now.checked_add(overlap).unwrap_or(Timestamp::MAX),
             sealed,
-        };
-        self.store
-            .install(secret, new, self.entry(secret, action, version, actor))
-            .await?;
-        Ok(version)
+            audit: self.entry(secret, action, version, actor),
+        })
     }
 
     fn entry(&self, secret: &SecretRef, action: Action, version: u32, actor: &Actor) -> AuditEntry {

@@ -18,6 +18,9 @@ pub trait Store: EndpointStore + SecretStore {
     /// Whether it answers.
     async fn ping(&self) -> Result<(), StoreError>;
 
+    /// Ends every connection, so that nothing but the store itself is left on the disk.
+    async fn close(&self);
+
     /// The endpoints whose id begins with `prefix`, in the order of their ids.
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError>;
 

@@ -89,12 +89,7 @@ fn what_the_head_decides_is_answered_before_the_body() {
             10,
             401,
         ),
-        (
-            PATH,
-            vec![("X-Hub-Signature-256", ANY_SIGNATURE)],
-            big,
-            413,
-        ),
+        (PATH, vec![("X-Hub-Signature-256", ANY_SIGNATURE)], big, 413),
     ];
     for (path, headers, length, status) in cases {
         let mut request = Request::post(path)

@@ -9,6 +9,8 @@
 
 mod admin;
 mod bodies;
+mod commands;
+mod configuration;
 mod deadlines;
 mod expectations;
 mod framing;
@@ -16,6 +18,7 @@ mod headers;
 mod http2;
 mod names;
 mod records;
+mod rotation;
 mod shutdown;
 mod statuses;
 mod support;

@@ -121,7 +121,10 @@ fn every_delivery_is_counted_by_route_mode_outcome_and_reason() {
         ))
     };
     assert_eq!(count("hmac", "admitted", "admitted", "workflows"), 3);
-    assert_eq!(count("hmac", "refused", "signature_missing", "workflows"), 1);
+    assert_eq!(
+        count("hmac", "refused", "signature_missing", "workflows"),
+        1
+    );
     assert_eq!(count("secret", "refused", "token_missing", "workflows"), 1);
     assert_eq!(count("unknown", "refused", "not_configured", "none"), 1);
     for (name, times) in [

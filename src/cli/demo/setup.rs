@@ -60,10 +60,11 @@ async fn endpoint(
         detail: "demo".to_owned(),
     };
     let vault = custody.vault();
-    vault.create(&secret, actor).await?;
+    let first = vault.first_version(&secret, actor).await?;
+    let change = (EndpointChange::Put(Box::new(definition)), entry);
     custody
         .store
-        .change(vec![(EndpointChange::Put(Box::new(definition)), entry)])
+        .change(vec![change], first.into_iter().collect())
         .await?;
     Ok(vault.reveal(&secret, actor).await?.value)
 }

@@ -58,10 +58,13 @@ impl Fields {
     /// Puts what was given into `definition`.
     pub(super) fn apply(self, definition: &mut Definition) {
         if let Some(mode) = self.mode {
+            // What was chosen for the old mode stays, where the new one has a use for it.
+            let old = definition.auth.take();
+            let (header, secret) = old.map_or((None, None), |old| (old.header, old.secret));
             definition.auth = Some(AuthDefinition {
                 mode,
-                header: self.header,
-                secret: self.secret,
+                header: self.header.or(header.filter(|_| mode.takes_header())),
+                secret: self.secret.or(secret.filter(|_| mode != Mode::None)),
             });
         }
         if let Some(upstream) = self.upstream {
@@ -85,6 +88,36 @@ impl Fields {
         }
         if let Some(forward) = self.forward_credentials {
             definition.forward_credentials = forward;
+        }
+    }
+}
+
+/// What `update` can take back.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(in crate::cli) enum Field {
+    /// The path at the upstream: the one that was sent, again.
+    Path,
+    /// The methods: `POST` only, again.
+    Method,
+    /// All aliases.
+    Alias,
+    /// The name of the event.
+    EventName,
+    /// All labels.
+    Label,
+    /// The largest body: that of the server, again.
+    MaxBody,
+}
+
+impl Field {
+    pub(super) fn clear(self, definition: &mut Definition) {
+        match self {
+            Self::Path => definition.path = None,
+            Self::Method => definition.methods.clear(),
+            Self::Alias => definition.aliases.clear(),
+            Self::EventName => definition.event_name = None,
+            Self::Label => definition.labels.clear(),
+            Self::MaxBody => definition.limits.max_body_bytes = None,
         }
     }
 }

@@ -5,16 +5,14 @@ mod show;
 
 use clap::{Args, Subcommand};
 
-use self::fields::Fields;
+use self::fields::{Field, Fields};
 use self::show::{list, show};
 use super::failure::Failure;
+use super::plan::Plan;
 use super::session::Session;
-use crate::audit::Action;
 use crate::auth::Mode;
 use crate::config::{Mistake, Mistakes};
-use crate::directory::{
-    AuthDefinition, Definition, EndpointChange, EndpointId, LimitsDefinition, Name, Target,
-};
+use crate::directory::{AuthDefinition, Definition, EndpointId, LimitsDefinition, Name, Target};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum EndpointCommand {
@@ -44,23 +42,43 @@ pub(super) enum EndpointCommand {
         /// The endpoint.
         id: EndpointId,
 
+        /// Take back what was given for a field; may be repeated.
+        #[arg(long, value_name = "FIELD", value_enum)]
+        clear: Vec<Field>,
+
         #[command(flatten)]
         fields: Fields,
+
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Let it take deliveries again.
     Enable {
         /// The endpoint.
         id: EndpointId,
+
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Answer its senders as if it were not there.
     Disable {
         /// The endpoint.
         id: EndpointId,
+
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Delete it. Its secrets stay.
     Delete {
         /// The endpoint.
         id: EndpointId,
+
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -92,12 +110,23 @@ impl EndpointCommand {
             Self::Create(create) => create.run(session).await,
             Self::List { prefix, json } => list(session, &prefix, json).await,
             Self::Show { id, json } => show(session, &id, json).await,
-            Self::Update { id, fields } => {
-                update(session, &id, |definition| fields.apply(definition)).await
+            Self::Update {
+                id,
+                clear,
+                fields,
+                json,
+            } => {
+                let change = |definition: &mut Definition| {
+                    for field in clear {
+                        field.clear(definition);
+                    }
+                    fields.apply(definition);
+                };
+                update(session, &id, json, change).await
             }
-            Self::Enable { id } => update(session, &id, |it| it.enabled = true).await,
-            Self::Disable { id } => update(session, &id, |it| it.enabled = false).await,
-            Self::Delete { id } => delete(session, &id).await,
+            Self::Enable { id, json } => update(session, &id, json, |it| it.enabled = true).await,
+            Self::Disable { id, json } => update(session, &id, json, |it| it.enabled = false).await,
+            Self::Delete { id, json } => delete(session, id, json).await,
         }
     }
 }
@@ -132,60 +161,31 @@ impl Create {
         };
         self.fields.apply(&mut definition);
         accept(session, &definition)?;
-        ensure_secret(session, &definition).await?;
         let id = definition.id.clone();
-        let entry = session.audit(Action::EndpointCreated, &id, String::new());
-        store
-            .change(vec![(EndpointChange::Put(Box::new(definition)), entry)])
-            .await?;
+        let plan = Plan::to_put(session, vec![definition]).await?;
+        plan.perform(session).await?;
         show(session, &id, self.json).await
     }
-}
-
-/// Generates the secret of an endpoint that needs one and has none. Gives its name if it did.
-pub(super) async fn ensure_secret(
-    session: &Session,
-    definition: &Definition,
-) -> Result<Option<String>, Failure> {
-    let auth = definition.auth.as_ref();
-    let Some(secret) = auth.and_then(|auth| auth.secret_of(&definition.id)) else {
-        return Ok(None);
-    };
-    let created = session
-        .custody
-        .vault()
-        .create(&secret, &session.actor)
-        .await?;
-    Ok(created.map(|_| secret.to_string()))
 }
 
 async fn update(
     session: &Session,
     id: &EndpointId,
+    json: bool,
     change: impl FnOnce(&mut Definition),
 ) -> Result<String, Failure> {
-    let old = session.definition(id).await?;
-    let mut new = old.clone();
-    change(&mut new);
-    let changed = changed_keys(&old, &new)?;
-    if changed.is_empty() {
-        return Ok(format!("{id}: nothing to change"));
-    }
-    accept(session, &new)?;
-    ensure_secret(session, &new).await?;
-    let changed = changed.join(", ");
-    let entry = session.audit(Action::EndpointUpdated, id, changed.clone());
-    let change = (EndpointChange::Put(Box::new(new)), entry);
-    session.custody.store.change(vec![change]).await?;
-    Ok(format!("{id}: changed {changed}"))
+    let mut definition = session.definition(id).await?;
+    change(&mut definition);
+    accept(session, &definition)?;
+    let plan = Plan::to_put(session, vec![definition]).await?;
+    plan.perform(session).await?;
+    plan.shown(json)
 }
 
-async fn delete(session: &Session, id: &EndpointId) -> Result<String, Failure> {
-    session.definition(id).await?;
-    let entry = session.audit(Action::EndpointDeleted, id, String::new());
-    let change = (EndpointChange::Delete(id.clone()), entry);
-    session.custody.store.change(vec![change]).await?;
-    Ok(format!("{id}: deleted"))
+async fn delete(session: &Session, id: EndpointId, json: bool) -> Result<String, Failure> {
+    let plan = Plan::to_delete(session, id).await?;
+    plan.perform(session).await?;
+    plan.shown(json)
 }
 
 /// Refuses a definition that is wrong, with everything that is.
@@ -205,23 +205,4 @@ fn accept(session: &Session, definition: &Definition) -> Result<(), Failure> {
     } else {
         Err(Mistakes(mistakes).into())
     }
-}
-
-/// The keys in which two definitions differ.
-pub(super) fn changed_keys(old: &Definition, new: &Definition) -> Result<Vec<String>, Failure> {
-    let keys = |definition: &Definition| match serde_json::to_value(definition) {
-        Ok(serde_json::Value::Object(keys)) => Ok(keys),
-        Ok(_) => Err(Failure::Other("a definition is an object".to_owned())),
-        Err(error) => Err(Failure::Other(error.to_string())),
-    };
-    let (old, new) = (keys(old)?, keys(new)?);
-    let mut changed: Vec<String> = old
-        .keys()
-        .chain(new.keys())
-        .filter(|key| old.get(*key) != new.get(*key))
-        .cloned()
-        .collect();
-    changed.sort();
-    changed.dedup();
-    Ok(changed)
 }

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
 
-use super::{SqliteStore, audit, changes, rows};
+use super::{SqliteStore, audit, changes, rows, secrets};
 use crate::audit::AuditEntry;
 use crate::directory::{
     Change, Changes, Definition, EndpointChange, EndpointId, EndpointStore, NamesPage,
 };
-use crate::secrets::StoreError;
+use crate::secrets::{Installation, StoreError};
 use crate::store::Stored;
 
 #[async_trait]
@@ -53,8 +53,15 @@ impl EndpointStore for SqliteStore {
         })
     }
 
-    async fn change(&self, changes: Vec<(EndpointChange, AuditEntry)>) -> Result<(), StoreError> {
+    async fn change(
+        &self,
+        changes: Vec<(EndpointChange, AuditEntry)>,
+        secrets: Vec<Installation>,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
+        for secret in &secrets {
+            secrets::install(&mut transaction, secret).await?;
+        }
         // Aliases are given up by everybody before anybody takes one, so that they can be swapped.
         for (change, _) in &changes {
             let id = match change {

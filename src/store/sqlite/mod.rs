@@ -10,6 +10,9 @@ mod endpoints;
 mod rows;
 mod secrets;
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,9 +39,12 @@ impl SqliteStore {
             path: path.to_owned(),
             error: error.to_string(),
         };
+        make_private(path).map_err(|error| OpenError::Unusable {
+            path: path.to_owned(),
+            error: error.to_string(),
+        })?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             // A rotation that was reported must not be undone by a loss of power.
             .synchronous(SqliteSynchronous::Full)
@@ -66,6 +72,20 @@ impl SqliteStore {
     }
 }
 
+/// Makes an empty file that only its owner can read, if there is none. SQLite gives the files beside it
+/// the same permissions.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
@@ -73,6 +93,12 @@ impl Store for SqliteStore {
             .fetch_optional(&self.readers)
             .await?;
         Ok(())
+    }
+
+    async fn close(&self) {
+        // The last one to go puts what the log holds into the file; a reader may not.
+        self.readers.close().await;
+        self.writer.close().await;
     }
 
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError> {

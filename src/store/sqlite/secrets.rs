@@ -1,11 +1,12 @@
 //! Versions of secrets, encrypted.
 
 use async_trait::async_trait;
+use sqlx::{Sqlite, Transaction};
 
 use super::{SqliteStore, audit, changes, rows};
 use crate::audit::AuditEntry;
 use crate::directory::Change;
-use crate::secrets::{NewVersion, Sealed, SealedVersion, SecretRef, SecretStore, StoreError};
+use crate::secrets::{Installation, Sealed, SealedVersion, SecretRef, SecretStore, StoreError};
 
 #[async_trait]
 impl SecretStore for SqliteStore {
@@ -21,47 +22,17 @@ impl SecretStore for SqliteStore {
         versions.into_iter().map(version).collect()
     }
 
-    async fn install(
-        &self,
-        secret: &SecretRef,
-        new: NewVersion,
-        audit: AuditEntry,
-    ) -> Result<(), StoreError> {
+    async fn has_secrets(&self) -> Result<bool, StoreError> {
+        Ok(
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM secret_versions)")
+                .fetch_one(&self.readers)
+                .await?,
+        )
+    }
+
+    async fn install(&self, installation: Installation) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
-        // Of all the others only the version that was current may go on for a while.
-        sqlx::query(
-            "UPDATE secret_versions \
-             SET ends_ms = min(coalesce(ends_ms, ?3), CASE WHEN ends_ms IS NULL THEN ?3 ELSE ?4 END) \
-             WHERE scope = ?1 AND slot = ?2",
-        )
-        .bind(secret.scope())
-        .bind(secret.slot())
-        .bind(new.previous_ends_at.as_millisecond())
-        .bind(new.created_at.as_millisecond())
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query(
-            "INSERT INTO secret_versions \
-             (scope, slot, version, created_ms, ends_ms, service, key_id, ciphertext) \
-             VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6, ?7)",
-        )
-        .bind(secret.scope())
-        .bind(secret.slot())
-        .bind(new.version)
-        .bind(new.created_at.as_millisecond())
-        .bind(&new.sealed.service)
-        .bind(&new.sealed.key_id)
-        .bind(&new.sealed.ciphertext)
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| match error.as_database_error() {
-            Some(database) if database.is_unique_violation() => {
-                StoreError::Conflict(secret.to_string())
-            }
-            _ => error.into(),
-        })?;
-        audit::add(&mut transaction, &audit).await?;
-        changes::add(&mut transaction, &Change::Secret(secret.clone())).await?;
+        install(&mut transaction, &installation).await?;
         changes::trim(&mut transaction).await?;
         Ok(transaction.commit().await?)
     }
@@ -71,6 +42,47 @@ impl SecretStore for SqliteStore {
         audit::add(&mut transaction, &audit).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+/// Adds a version inside a transaction.
+pub(super) async fn install(
+    transaction: &mut Transaction<'_, Sqlite>,
+    new: &Installation,
+) -> Result<(), StoreError> {
+    // Of all the others only the version that was current may go on for a while.
+    sqlx::query(
+        "UPDATE secret_versions \
+         SET ends_ms = min(coalesce(ends_ms, ?3), CASE WHEN ends_ms IS NULL THEN ?3 ELSE ?4 END) \
+         WHERE scope = ?1 AND slot = ?2",
+    )
+    .bind(new.secret.scope())
+    .bind(new.secret.slot())
+    .bind(new.previous_ends_at.as_millisecond())
+    .bind(new.created_at.as_millisecond())
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query(
+        "INSERT INTO secret_versions \
+         (scope, slot, version, created_ms, ends_ms, service, key_id, ciphertext) \
+         VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6, ?7)",
+    )
+    .bind(new.secret.scope())
+    .bind(new.secret.slot())
+    .bind(new.version)
+    .bind(new.created_at.as_millisecond())
+    .bind(&new.sealed.service)
+    .bind(&new.sealed.key_id)
+    .bind(&new.sealed.ciphertext)
+    .execute(&mut **transaction)
+    .await
+    .map_err(|error| match error.as_database_error() {
+        Some(database) if database.is_unique_violation() => {
+            StoreError::Conflict(new.secret.to_string())
+        }
+        _ => error.into(),
+    })?;
+    audit::add(transaction, &new.audit).await?;
+    changes::add(transaction, &Change::Secret(new.secret.clone())).await
 }
 
 type Row = (i64, i64, Option<i64>, String, String, Vec<u8>);

@@ -25,8 +25,6 @@ pub(crate) struct Received {
     pub(crate) head: String,
     pub(crate) body_len: usize,
     pub(crate) body_sha256: [u8; 32],
-    /// Which connection it came over, from 0.
-    pub(crate) connection: usize,
 }
 
 impl Received {
@@ -75,9 +73,9 @@ impl Backend {
     pub(crate) fn scripted(
         script: impl Fn(Option<&Received>, &mut TcpStream) -> bool + Send + Sync + 'static,
     ) -> Self {
-        Self::serving(move |received, number, mut stream| {
+        Self::serving(move |received, mut stream| {
             loop {
-                let request = read_request(&mut stream, number);
+                let request = read_request(&mut stream);
                 if let Some(request) = &request {
                     received.lock().unwrap().push(request.clone());
                 }
@@ -91,10 +89,10 @@ impl Backend {
     /// Accepts over TLS, and asks for a certificate of `clients` if there is one.
     pub(crate) fn over_tls(identity: &Identity, clients: Option<&Authority>) -> Self {
         let config = tls::server_config(identity, clients);
-        Self::serving(move |received, number, stream| {
+        Self::serving(move |received, stream| {
             let session = ServerConnection::new(config.clone()).unwrap();
             let mut stream = StreamOwned::new(session, stream);
-            while let Some(request) = read_request(&mut stream, number) {
+            while let Some(request) = read_request(&mut stream) {
                 received.lock().unwrap().push(request);
                 if stream.write_all(ACCEPTED).is_err() {
                     return;
@@ -105,11 +103,11 @@ impl Backend {
 
     /// Lets `talk` deal with connections as a whole.
     pub(crate) fn raw(talk: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
-        Self::serving(move |_, _, stream| talk(stream))
+        Self::serving(move |_, stream| talk(stream))
     }
 
     fn serving(
-        serve: impl Fn(Arc<Mutex<Vec<Received>>>, usize, TcpStream) + Send + Sync + 'static,
+        serve: impl Fn(Arc<Mutex<Vec<Received>>>, TcpStream) + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let this = Self {
@@ -122,11 +120,11 @@ impl Backend {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
-                let number = connections.fetch_add(1, Ordering::SeqCst);
+                connections.fetch_add(1, Ordering::SeqCst);
                 let (received, serve) = (received.clone(), serve.clone());
                 thread::spawn(move || {
                     let _ = stream.set_nodelay(true);
-                    serve(received, number, stream);
+                    serve(received, stream);
                 });
             }
         });
@@ -193,7 +191,7 @@ pub(crate) const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\n\
     X-Engine: sample\r\n\r\n\
     {\"executionId\":\"exec_1\"}";
 
-fn read_request(stream: &mut impl Read, connection: usize) -> Option<Received> {
+fn read_request(stream: &mut impl Read) -> Option<Received> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 64 * 1024];
     let head_len = loop {
@@ -211,7 +209,6 @@ fn read_request(stream: &mut impl Read, connection: usize) -> Option<Received> {
         head,
         body_len: 0,
         body_sha256: [0; 32],
-        connection,
     };
     let len: usize = request.header("Content-Length").parse().unwrap();
     while body.len() < len {

@@ -7,9 +7,9 @@ mod http2;
 mod sender;
 mod tls;
 
-pub(crate) use self::backend::{ACCEPTED, Backend, Received};
+pub(crate) use self::backend::{ACCEPTED, Backend};
 pub(crate) use self::gate::{Gate, Ran, portcullis, sqlite};
-pub(crate) use self::http2::{Http2, Http2Answer, Pending};
+pub(crate) use self::http2::{Http2, Pending};
 pub(crate) use self::sender::{Answer, Connection, Request, send};
 pub(crate) use self::tls::{Authority, Identity};
 

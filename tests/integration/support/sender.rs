@@ -63,11 +63,6 @@ impl Connection {
         self
     }
 
-    pub(crate) fn read_timeout(&mut self, timeout: Duration) -> &mut Self {
-        self.socket.set_read_timeout(Some(timeout)).unwrap();
-        self
-    }
-
     /// The next answer, or `None` if the connection ends without one.
     pub(crate) fn try_answer(&mut self) -> Option<Answer> {
         let head_len = loop {

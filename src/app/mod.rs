@@ -1,7 +1,10 @@
-//! The composition root: the one file that knows every module, and wires them.
+//! The composition root: the one place that knows every module, and wires them.
+
+mod custody;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -11,49 +14,17 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
+pub use self::custody::Custody;
 use crate::admin::{Admin, Readiness};
-use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::directory::{Directory, DirectorySettings, Follower};
 use crate::gate::{Budget, Gate};
 use crate::proxy::{
     Bound, Delivery, Forwarder, ListenError, PublicApp, Upstream, UpstreamSettings, bind,
 };
-use crate::secrets::{KeyCache, KeyFileError, KeyService, LocalKeyService, StoreError, Vault};
-use crate::store::{OpenError, SqliteStore, Store};
+use crate::secrets::{KeyCache, KeyFileError, StoreError};
+use crate::store::OpenError;
 use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
-
-/// What both a server and the command line work on.
-pub struct Custody {
-    /// The store.
-    pub store: Arc<dyn Store>,
-    /// The key service.
-    pub key_service: Arc<dyn KeyService>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl Custody {
-    /// Opens the store and the key service. Whatever does not exist yet is made.
-    pub async fn open(config: &Config) -> Result<Self, StartError> {
-        let key_service = LocalKeyService::open_or_create(&config.key_file)?;
-        let store = SqliteStore::open(&config.store).await?;
-        Ok(Self {
-            store: Arc::new(store),
-            key_service: Arc::new(key_service),
-            clock: Arc::new(SystemClock),
-        })
-    }
-
-    /// The vault over them.
-    pub fn vault(&self) -> Vault {
-        Vault::new(
-            Arc::clone(&self.store) as _,
-            Arc::clone(&self.key_service),
-            Arc::clone(&self.clock),
-        )
-    }
-}
 
 /// The sockets of a server, bound.
 pub struct Sockets {
@@ -240,6 +211,15 @@ async fn upstreams(
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// There is no folder for a file that has to be made.
+    #[error("{}: its folder cannot be used: {error}", path.display())]
+    Folder {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        error: std::io::Error,
+    },
+
     /// The system refused something.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -1,0 +1,213 @@
+//! What is about to happen to endpoints: planned and shown first, then done in one step.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::output;
+use super::session::Session;
+use crate::audit::{Action, AuditEntry};
+use crate::directory::{Definition, EndpointChange, EndpointId};
+use crate::secrets::SecretRef;
+
+/// Steps that are taken together, or not at all.
+pub(super) struct Plan(Vec<Step>);
+
+/// What happens to one endpoint.
+#[derive(Debug, Serialize)]
+struct Step {
+    endpoint: EndpointId,
+    action: StepAction,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed: Vec<String>,
+    /// The secret that is generated because the endpoint needs one that is not bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_created: Option<SecretRef>,
+    #[serde(skip)]
+    change: EndpointChange,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum StepAction {
+    Create,
+    Delete,
+    Unchanged,
+    Update,
+}
+
+impl Plan {
+    /// What has to happen for the store to hold `definitions`, which are right in themselves.
+    pub(super) async fn to_put(
+        session: &Session,
+        definitions: Vec<Definition>,
+    ) -> Result<Self, Failure> {
+        refuse_taken_aliases(session, &definitions).await?;
+        let mut secrets = BTreeSet::new();
+        let mut steps = Vec::with_capacity(definitions.len());
+        for definition in definitions {
+            let mut step = put(session, definition).await?;
+            // Endpoints may share a secret, which is created once.
+            step.secret_created = step
+                .secret_created
+                .filter(|secret| secrets.insert(secret.to_string()));
+            steps.push(step);
+        }
+        Ok(Self(steps))
+    }
+
+    /// What has to happen for an endpoint to be gone.
+    pub(super) async fn to_delete(session: &Session, id: EndpointId) -> Result<Self, Failure> {
+        session.definition(&id).await?;
+        Ok(Self(vec![Step {
+            endpoint: id.clone(),
+            action: StepAction::Delete,
+            changed: Vec::new(),
+            secret_created: None,
+            change: EndpointChange::Delete(id),
+        }]))
+    }
+
+    /// Does it, all or nothing.
+    pub(super) async fn perform(&self, session: &Session) -> Result<(), Failure> {
+        let mut secrets = Vec::new();
+        for secret in self
+            .0
+            .iter()
+            .filter_map(|step| step.secret_created.as_ref())
+        {
+            let vault = session.custody.vault();
+            secrets.extend(vault.first_version(secret, &session.actor).await?);
+        }
+        let changes: Vec<_> = self
+            .0
+            .iter()
+            .filter_map(|step| Some((step.change.clone(), step.audit(session)?)))
+            .collect();
+        if !(changes.is_empty() && secrets.is_empty()) {
+            session.custody.store.change(changes, secrets).await?;
+        }
+        Ok(())
+    }
+
+    /// As a list of JSON objects.
+    pub(super) fn json(&self) -> Result<String, Failure> {
+        output::json(&self.0)
+    }
+
+    /// One line a step.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.0.iter().map(Step::line).collect()
+    }
+
+    /// Both, for a command about one endpoint.
+    pub(super) fn shown(&self, json: bool) -> Result<String, Failure> {
+        match self.0.as_slice() {
+            [only] if json => output::json(only),
+            _ if json => self.json(),
+            _ => Ok(self.lines().join("\n")),
+        }
+    }
+}
+
+impl Step {
+    fn line(&self) -> String {
+        let (sign, word) = match self.action {
+            StepAction::Create => ('+', "create"),
+            StepAction::Delete => ('-', "delete"),
+            StepAction::Unchanged => ('=', "unchanged"),
+            StepAction::Update => ('~', "update"),
+        };
+        let mut line = format!("{sign} {}: {word}", self.endpoint);
+        if !self.changed.is_empty() {
+            line.push_str(&format!(" ({})", self.changed.join(", ")));
+        }
+        if let Some(secret) = &self.secret_created {
+            line.push_str(&format!(", secret {secret} created"));
+        }
+        line
+    }
+
+    fn audit(&self, session: &Session) -> Option<AuditEntry> {
+        let action = match self.action {
+            StepAction::Create => Action::EndpointCreated,
+            StepAction::Delete => Action::EndpointDeleted,
+            StepAction::Unchanged => return None,
+            StepAction::Update => Action::EndpointUpdated,
+        };
+        Some(session.audit(action, &self.endpoint, self.changed.join(", ")))
+    }
+}
+
+async fn put(session: &Session, definition: Definition) -> Result<Step, Failure> {
+    let custody = &session.custody;
+    let old = custody.store.endpoint(definition.id.as_str()).await?;
+    let changed = match &old {
+        None => Vec::new(),
+        Some(old) => changed_keys(old, &definition)?,
+    };
+    let action = match (&old, changed.is_empty()) {
+        (None, _) => StepAction::Create,
+        (Some(_), true) => StepAction::Unchanged,
+        (Some(_), false) => StepAction::Update,
+    };
+    let auth = definition.auth.as_ref();
+    let mut secret_created = auth.and_then(|auth| auth.secret_of(&definition.id));
+    if let Some(secret) = &secret_created
+        && custody.vault().is_bound(secret).await?
+    {
+        secret_created = None;
+    }
+    Ok(Step {
+        endpoint: definition.id.clone(),
+        action,
+        changed,
+        secret_created,
+        change: EndpointChange::Put(Box::new(definition)),
+    })
+}
+
+/// An alias can be taken over only from an endpoint that gives it up in the same plan.
+async fn refuse_taken_aliases(
+    session: &Session,
+    definitions: &[Definition],
+) -> Result<(), Failure> {
+    let mut taken = Vec::new();
+    for definition in definitions {
+        for alias in &definition.aliases {
+            let Some(owner) = session.custody.store.alias(alias).await? else {
+                continue;
+            };
+            if !definitions.iter().any(|planned| planned.id == owner) {
+                let id = &definition.id;
+                taken.push(format!(
+                    "`{id}`: the alias `{alias}` belongs to the endpoint `{owner}`"
+                ));
+            }
+        }
+    }
+    if taken.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Other(taken.join("\n")))
+    }
+}
+
+/// The keys in which two definitions differ.
+fn changed_keys(old: &Definition, new: &Definition) -> Result<Vec<String>, Failure> {
+    let other = |error: &dyn Display| Failure::Other(error.to_string());
+    let keys = |definition: &Definition| match serde_json::to_value(definition) {
+        Ok(serde_json::Value::Object(keys)) => Ok(keys),
+        Ok(_) => Err(other(&"a definition is an object")),
+        Err(error) => Err(other(&error)),
+    };
+    let (old, new) = (keys(old)?, keys(new)?);
+    let changed: BTreeSet<&String> = old
+        .keys()
+        .chain(new.keys())
+        .filter(|key| old.get(*key) != new.get(*key))
+        .collect();
+    Ok(changed.into_iter().cloned().collect())
+}

@@ -1,0 +1,83 @@
+//! The names of headers: `[headers]`.
+
+use std::str::FromStr;
+
+use http::HeaderName;
+
+use super::table::Table;
+use super::units::Expected;
+use crate::proxy::{HeaderNames, NAMES};
+
+/// What the section says.
+pub(super) struct Headers {
+    /// Whether refusals say why, in a header.
+    pub(super) reason: bool,
+    /// Whether answers carry the id of the request.
+    pub(super) request_id: bool,
+    /// The portal's own names; `None` if they cannot be used, which was reported.
+    pub(super) names: Option<HeaderNames>,
+}
+
+pub(super) fn read(mut table: Table<'_, '_>) -> Headers {
+    Headers {
+        reason: table.flag("reason").unwrap_or(true),
+        request_id: table.flag("request_id").unwrap_or(true),
+        names: names(&mut table),
+    }
+}
+
+fn names(table: &mut Table<'_, '_>) -> Option<HeaderNames> {
+    let span = table.span_of("namespace");
+    let was_there = table.has("namespace");
+    let given = table.parsed::<String>("namespace");
+    let namespace = match given.as_deref() {
+        None if was_there => None,
+        None => Some("X-Portal-"),
+        Some("") => {
+            let message = "must not be empty: what it covers is kept from senders".to_owned();
+            table.wrong_at(span, "namespace", message);
+            None
+        }
+        Some(text) => match text.parse::<HeaderText>() {
+            Ok(_) => Some(text),
+            Err(error) => {
+                table.wrong_at(span, "namespace", error.to_string());
+                None
+            }
+        },
+    };
+    let span = table.span_of("names");
+    let mut inner = table.table("names");
+    let mut right = true;
+    let mut given: Vec<(&str, String)> = Vec::new();
+    for (key, _) in NAMES {
+        let was_there = inner.has(key);
+        match inner.parsed::<HeaderText>(key) {
+            Some(HeaderText(name)) => given.push((key, name)),
+            None => right &= !was_there,
+        }
+    }
+    drop(inner);
+    let own = |key: &str| given.iter().find(|(known, _)| *known == key);
+    let names = HeaderNames::new(namespace.filter(|_| right)?, |key| {
+        own(key).map(|(_, name)| name.clone())
+    });
+    names
+        .map_err(|error| table.wrong_at(span, "names", error.to_string()))
+        .ok()
+}
+
+/// The name of a header, or its beginning, as it was spelt.
+struct HeaderText(String);
+
+impl FromStr for HeaderText {
+    type Err = Expected;
+
+    fn from_str(text: &str) -> Result<Self, Expected> {
+        HeaderName::try_from(text)
+            .map(|_| Self(text.to_owned()))
+            .map_err(|_| {
+                Expected("the name of a header (RFC 9110 §5.1), such as \"X-Portal-Org-Id\"")
+            })
+    }
+}

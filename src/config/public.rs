@@ -1,0 +1,100 @@
+//! Where senders arrive: `[public]`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use http::Uri;
+
+use super::PublicConfig;
+use super::headers::Headers;
+use super::table::Table;
+use super::units::{Address, KIB, Network, size, time, to_usize};
+use crate::proxy::raw_head::HeadLimits;
+use crate::proxy::{PemPart, PublicSettings, TlsFiles, TrustedProxies};
+
+/// Reads the section. `None` if nobody could arrive, which was reported.
+pub(super) fn read(
+    mut table: Table<'_, '_>,
+    folder: &Path,
+    headers: &Headers,
+) -> Option<PublicConfig> {
+    let is_said = table.has("http") || table.has("https");
+    let tls = tls(&mut table, folder);
+    let http = match table.parsed("http") {
+        Some(Address(address)) => Some(address),
+        None if is_said => None,
+        None => Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
+    };
+    let url = public_url(&mut table).unwrap_or_else(|| match (&tls, http) {
+        (Some((address, _)), _) => format!("https://{address}"),
+        (None, Some(address)) => format!("http://{address}"),
+        (None, None) => String::new(),
+    });
+    let networks: Vec<Network> = table.list("trusted_proxies").unwrap_or_default();
+    let networks = networks.into_iter().map(|Network(network)| network);
+    let settings = PublicSettings {
+        head_timeout: time(&mut table, "head_timeout", 10),
+        keep_alive: time(&mut table, "keep_alive", 30),
+        send_timeout: time(&mut table, "send_timeout", 10),
+        head_limits: HeadLimits {
+            bytes: to_usize(size(&mut table, "max_head", 64 * KIB)),
+            headers: table.number("max_headers", 1, 200).map_or(100, to_usize),
+        },
+        max_connections: table
+            .number("max_connections", 1, 1_000_000)
+            .map_or(10_000, to_usize),
+        trusted_proxies: TrustedProxies::new(networks.collect()),
+        reason_header: headers.reason,
+        request_id_header: headers.request_id,
+    };
+    (http.is_some() || tls.is_some()).then_some(PublicConfig {
+        http,
+        https: tls,
+        url,
+        settings,
+    })
+}
+
+/// The TLS listener, if there is one.
+fn tls(table: &mut Table<'_, '_>, folder: &Path) -> Option<(SocketAddr, TlsFiles)> {
+    let given = ["https", "certificate", "private_key"].map(|key| table.has(key));
+    let [https_span, certificate_span, key_span] =
+        ["https", "certificate", "private_key"].map(|key| table.span_of(key));
+    let https = table.parsed("https");
+    let certificate: Option<PathBuf> = table.parsed("certificate");
+    let private_key: Option<PathBuf> = table.parsed("private_key");
+    let offer_h2 = table.flag("http2").unwrap_or(false);
+    if given.contains(&true) && given.contains(&false) {
+        let message = "`https`, `certificate` and `private_key` belong together".to_owned();
+        table.wrong_at(https_span, "https", message);
+        return None;
+    }
+    let files = TlsFiles {
+        certificate: folder.join(certificate?),
+        private_key: folder.join(private_key?),
+        http2: offer_h2,
+    };
+    if let Err(error) = files.check() {
+        let (span, key) = match error.part {
+            PemPart::Certificate => (certificate_span, "certificate"),
+            PemPart::PrivateKey => (key_span, "private_key"),
+        };
+        table.wrong_at(span, key, error.to_string());
+    }
+    let Address(address) = https?;
+    Some((address, files))
+}
+
+fn public_url(table: &mut Table<'_, '_>) -> Option<String> {
+    let span = table.span_of("url");
+    let uri: Uri = table.parsed("url")?;
+    let plain = matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.authority().is_some()
+        && uri.path() == "/"
+        && uri.query().is_none();
+    if !plain {
+        let message = "expected a scheme and a host, such as \"https://portal.example.com\"";
+        table.wrong_at(span, "url", message.to_owned());
+    }
+    Some(uri.to_string().trim_end_matches('/').to_owned())
+}

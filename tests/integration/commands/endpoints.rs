@@ -1,0 +1,383 @@
+//! `endpoint`: create, change, delete, and what is refused.
+
+use super::*;
+
+fn create(gate: &Gate, id: &str, options: &[&str]) -> Ran {
+    let mut words = vec![
+        "endpoint",
+        "create",
+        id,
+        "--organisation",
+        "acme",
+        "--workspace",
+        "main",
+    ];
+    words.extend(options);
+    gate.run(&words)
+}
+
+#[test]
+fn a_new_endpoint_asks_for_its_own_secret_and_says_where_senders_go() {
+    let gate =
+        Gate::before(&Backend::refusing()).with("public", "url = \"https://portal.example.com\"");
+    let told = create(&gate, ID, &[]).succeeded();
+    assert!(
+        told.contains(&format!("https://portal.example.com{PATH}")),
+        "{told}"
+    );
+    assert!(told.contains("workflows/pr-bot#webhook (bound)"), "{told}");
+    let secret = gate.secret(ID);
+    // 256 bits.
+    assert_eq!(secret.len(), 43);
+    assert!(!told.contains(&secret));
+
+    create(&gate, "workflows/other", &[]).succeeded();
+    assert_ne!(gate.secret("workflows/other"), secret);
+}
+
+#[test]
+fn every_kind_of_endpoint_has_its_public_url() {
+    let gate = Gate::before(&Backend::refusing()).with("public", "url = \"https://p.example\"");
+    for (id, target, path) in [
+        ("workflows/w", "live", "/webhooks/ai/workflows/w"),
+        (
+            "flows/orders/draft/hook",
+            "draft",
+            "/api/flows/orders/interfaces/draft/hook",
+        ),
+        (
+            "flows/orders/live/hook",
+            "live",
+            "/api/flows/orders/interfaces/live/hook",
+        ),
+        (
+            "installations/i1/orders/hook",
+            "installation",
+            "/api/flows/orders/installations/i1/interfaces/hook",
+        ),
+    ] {
+        create(&gate, id, &[]).succeeded();
+        let shown = json(&gate, &["endpoint", "show", id]);
+        assert_eq!(shown["url"], format!("https://p.example{path}"));
+        assert_eq!(shown["target"], target);
+    }
+    create(&gate, "legacy/orders", &["--alias", "/hooks/orders"]).succeeded();
+    let shown = json(&gate, &["endpoint", "show", "legacy/orders"]);
+    assert_eq!(shown["url"], "https://p.example/hooks/orders");
+}
+
+#[test]
+fn what_is_wrong_with_an_endpoint_is_told_all_at_once_and_nothing_is_kept() {
+    let gate = Gate::before(&Backend::refusing());
+    for (id, options, complaints) in [
+        (
+            ID,
+            &["--upstream", "nope"][..],
+            &["upstream: no upstream `nope` is configured; there is `default`"][..],
+        ),
+        (
+            ID,
+            &["--mode", "none"],
+            &[
+                "auth: mode `none` lets everybody in",
+                "allow_unauthenticated = true",
+            ],
+        ),
+        (
+            ID,
+            &["--mode", "hmac", "--header", "X-Key"],
+            &["auth: mode `hmac` has its own header"],
+        ),
+        (
+            ID,
+            &["--mode", "api-key", "--header", "X Key"],
+            &["auth: `X Key` is no name of a header"],
+        ),
+        (
+            ID,
+            &["--mode", "hmac", "--method", "PUT"],
+            &["methods: mode `hmac` proves a body"],
+        ),
+        (ID, &["--method", "post"], &["methods: `post` is none of"]),
+        (
+            ID,
+            &["--alias", "hooks"],
+            &["aliases: `hooks`: an alias is a path"],
+        ),
+        (ID, &["--alias", "/a/../b"], &["aliases: `/a/../b`"]),
+        (ID, &["--alias", PATH], &["a route has that path already"]),
+        (ID, &["--path", "/x/{nope}"], &["path: no route gives"]),
+        (
+            "unknown/shape",
+            &[],
+            &["id: no route leads to `unknown/shape`"],
+        ),
+        (
+            "unknown/shape",
+            &[
+                "--upstream",
+                "nope",
+                "--mode",
+                "none",
+                "--method",
+                "BREW",
+                "--alias",
+                "x",
+            ],
+            &["upstream: ", "auth: ", "methods: `BREW`", "aliases: `x`"],
+        ),
+    ] {
+        let told = create(&gate, id, options).failed_with(3);
+        assert!(told.contains(id), "{told}");
+        for complaint in complaints {
+            assert!(told.contains(complaint), "{complaint} is not in\n{told}");
+        }
+    }
+    assert_eq!(json(&gate, &["endpoint", "list"]), serde_json::json!([]));
+    assert_eq!(audited(&gate), []);
+}
+
+#[test]
+fn words_that_cannot_be_are_wrong_on_the_command_line() {
+    let gate = Gate::before(&Backend::refusing());
+    for id in [
+        "", "/", "a//b", "a/", "../x", "a/.b", "a b", "a/%2e", "a#b", "ä",
+    ] {
+        create(&gate, id, &[]).failed_with(2);
+    }
+    for options in [
+        &["--mode", "basic"][..],
+        &["--organisation", "other"],
+        &["--max-body", "much"],
+        &["--path", "no-slash"],
+        &["--secret", "no-slot", "--mode", "hmac"],
+        &["--forward-credentials", "perhaps"],
+        &["--label", "=x"],
+    ] {
+        create(&gate, ID, options).failed_with(2);
+    }
+    let no_owner = ["endpoint", "create", ID];
+    assert!(
+        gate.run(&no_owner)
+            .failed_with(2)
+            .contains("--organisation")
+    );
+    for owner in ["", "a b", "a\nb", "ä"] {
+        let words = [
+            &no_owner[..],
+            &["--workspace", "main", "--organisation", owner],
+        ]
+        .concat();
+        gate.run(&words).failed_with(2);
+    }
+}
+
+#[test]
+fn an_endpoint_is_created_once() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let secret = gate.secret(ID);
+    let told = create(&gate, ID, &["--mode", "bearer"]).failed_with(1);
+    assert!(told.contains("`workflows/pr-bot` exists"), "{told}");
+    assert_eq!(
+        json(&gate, &["endpoint", "show", ID])["auth"]["mode"],
+        "hmac"
+    );
+    assert_eq!(gate.secret(ID), secret);
+}
+
+#[test]
+fn an_alias_that_another_endpoint_has_is_refused_and_nothing_is_kept() {
+    let gate = Gate::before(&Backend::refusing()).endpoint_with(ID, &["--alias", "/hooks/orders"]);
+    let before = audited(&gate);
+    let told = create(&gate, "workflows/other", &["--alias", "/hooks/orders"]);
+    assert_ne!(told.code, Some(0));
+    assert!(told.stderr.contains("/hooks/orders"), "{told:?}");
+    gate.run(&["endpoint", "show", "workflows/other"])
+        .failed_with(4);
+    assert_eq!(audited(&gate), before, "not even a secret");
+}
+
+#[test]
+fn update_changes_what_is_given_and_leaves_the_rest() {
+    let gate = Gate::before(&Backend::refusing())
+        .with("upstreams.other", "addresses = [\"127.0.0.1:1\"]")
+        .endpoint_with(
+            ID,
+            &[
+                "--mode",
+                "api-key",
+                "--header",
+                "X-Key",
+                "--secret",
+                "shared#token",
+                "--label",
+                "team=pay",
+                "--alias",
+                "/hooks/a",
+                "--upstream",
+                "default",
+            ],
+        );
+    let show = || json(&gate, &["endpoint", "show", ID]);
+    let mut expected = show();
+    let steps = [
+        (
+            &["--label", "env=prod"][..],
+            "/labels/env",
+            serde_json::json!("prod"),
+        ),
+        (
+            &["--upstream", "other"],
+            "/upstream",
+            serde_json::json!("other"),
+        ),
+        (
+            &["--event-name", "ping"],
+            "/event_name",
+            serde_json::json!("ping"),
+        ),
+        (
+            &["--max-body", "1MiB"],
+            "/limits/max_body_bytes",
+            serde_json::json!(1_048_576),
+        ),
+    ];
+    for (options, pointer, value) in steps {
+        let words = [&["endpoint", "update", ID][..], options].concat();
+        let told = gate.run(&words).succeeded();
+        let key = pointer.split('/').nth(1).unwrap();
+        assert_eq!(told.trim_end(), format!("~ {ID}: update ({key})"));
+        let shown = show();
+        assert_eq!(shown.pointer(pointer), Some(&value));
+        let parent = pointer.split('/').nth(1).unwrap().to_owned();
+        expected[&parent] = shown[&parent].clone();
+        assert_eq!(shown, expected);
+    }
+    let told = gate
+        .run(&["endpoint", "update", ID, "--upstream", "other"])
+        .succeeded();
+    assert_eq!(told.trim_end(), format!("= {ID}: unchanged"));
+    assert_eq!(
+        audited(&gate).len(),
+        2 + 4,
+        "what changes nothing is no change"
+    );
+}
+
+#[test]
+fn another_mode_keeps_the_secret_that_was_chosen() {
+    let gate = Gate::before(&Backend::refusing())
+        .endpoint_with(ID, &["--mode", "bearer", "--secret", "shared#token"]);
+    gate.run(&["endpoint", "update", ID, "--mode", "hmac"])
+        .succeeded();
+    let shown = json(&gate, &["endpoint", "show", ID]);
+    assert_eq!(shown["auth"]["mode"], "hmac");
+    assert_eq!(shown["secret"], "shared#token");
+}
+
+#[test]
+fn a_header_that_another_mode_has_no_use_for_is_dropped() {
+    let gate = Gate::before(&Backend::refusing())
+        .endpoint_with(ID, &["--mode", "api-key", "--header", "X-Shop-Key"]);
+    let auth = || json(&gate, &["endpoint", "show", ID])["auth"].clone();
+    assert_eq!(auth()["header"], "X-Shop-Key");
+    gate.run(&["endpoint", "update", ID, "--mode", "hmac"])
+        .succeeded();
+    assert_eq!(auth(), serde_json::json!({"mode": "hmac"}));
+}
+
+#[test]
+fn what_was_given_for_a_field_can_be_taken_back() {
+    let gate = Gate::before(&Backend::refusing()).endpoint_with(ID, &[]);
+    let bare = json(&gate, &["endpoint", "show", ID]);
+    gate.run(&[
+        "endpoint",
+        "update",
+        ID,
+        "--label",
+        "a=b",
+        "--alias",
+        "/hooks/a",
+        "--method",
+        "PUT",
+        "--path",
+        "/in",
+        "--event-name",
+        "ping",
+        "--max-body",
+        "1MiB",
+    ])
+    .succeeded();
+    assert_ne!(json(&gate, &["endpoint", "show", ID]), bare);
+    let fields = ["label", "alias", "method", "path", "event-name", "max-body"];
+    for field in fields {
+        let told = json(&gate, &["endpoint", "update", ID, "--clear", field]);
+        assert_eq!(told["action"], "update", "{field}");
+    }
+    assert_eq!(json(&gate, &["endpoint", "show", ID]), bare);
+    // To take the old ones back and to give new ones is one step.
+    gate.run(&["endpoint", "update", ID, "--label", "a=b"])
+        .succeeded();
+    gate.run(&[
+        "endpoint", "update", ID, "--clear", "label", "--label", "c=d",
+    ])
+    .succeeded();
+    let labels = json(&gate, &["endpoint", "show", ID])["labels"].clone();
+    assert_eq!(labels, serde_json::json!({"c": "d"}));
+}
+
+#[test]
+fn every_change_can_be_told_to_a_script() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    for (verb, action) in [
+        ("disable", "update"),
+        ("disable", "unchanged"),
+        ("enable", "update"),
+        ("delete", "delete"),
+    ] {
+        let told = json(&gate, &["endpoint", verb, ID]);
+        assert_eq!(told["endpoint"], ID);
+        assert_eq!(told["action"], action, "{verb}");
+    }
+}
+
+#[test]
+fn an_update_that_is_wrong_changes_nothing() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("bearer");
+    let before = (json(&gate, &["endpoint", "show", ID]), audited(&gate));
+    for options in [
+        &["--mode", "none"][..],
+        &["--upstream", "nope", "--label", "a=b"],
+        &["--mode", "hmac", "--method", "GET"],
+        &["--alias", "nonsense"],
+    ] {
+        let words = [&["endpoint", "update", ID][..], options].concat();
+        gate.run(&words).failed_with(3);
+    }
+    assert_eq!(
+        (json(&gate, &["endpoint", "show", ID]), audited(&gate)),
+        before
+    );
+}
+
+#[test]
+fn disable_enable_and_delete_do_what_they_say() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let enabled = || json(&gate, &["endpoint", "show", ID])["enabled"].clone();
+    gate.run(&["endpoint", "disable", ID]).succeeded();
+    assert_eq!(enabled(), false);
+    assert!(
+        gate.run(&["endpoint", "list"])
+            .succeeded()
+            .contains("disabled")
+    );
+    gate.run(&["endpoint", "enable", ID]).succeeded();
+    assert_eq!(enabled(), true);
+    gate.run(&["endpoint", "delete", ID]).succeeded();
+    assert_eq!(json(&gate, &["endpoint", "list"]), serde_json::json!([]));
+    gate.run(&["endpoint", "delete", ID]).failed_with(4);
+    // Its name, and its aliases, are free again.
+    create(&gate, ID, &["--alias", "/hooks/a"]).succeeded();
+    gate.run(&["endpoint", "delete", ID]).succeeded();
+    create(&gate, "workflows/heir", &["--alias", "/hooks/a"]).succeeded();
+}

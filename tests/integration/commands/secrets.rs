@@ -1,0 +1,261 @@
+//! `secret` and `sign`: values come from standard input, are shown when asked for, and nowhere else.
+
+use super::*;
+use crate::rotation::within_a_second;
+
+/// A gate that senders reach at the URL that it prints.
+fn reachable(gate: Gate) -> Gate {
+    let gate = gate.start();
+    let url = format!("url = \"http://{}\"", gate.http());
+    gate.with("public", &url)
+}
+
+#[test]
+fn a_set_secret_is_what_came_in_without_the_line_end_that_a_shell_adds() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let longest = "x".repeat(4096);
+    for (input, value) in [
+        ("whsec_abc", "whsec_abc"),
+        ("whsec_abc\n", "whsec_abc"),
+        ("whsec_abc\r\n", "whsec_abc"),
+        ("  spaces stay  \n", "  spaces stay  "),
+        ("two\nlines\n", "two\nlines"),
+        ("schlüssel\n", "schlüssel"),
+        (&longest, &longest),
+    ] {
+        gate.run_with_input(&["secret", "set", ID], input.as_bytes())
+            .succeeded();
+        let revealed = json(&gate, &["secret", "reveal", ID]);
+        assert_eq!(revealed["value"], value, "{input:?}");
+    }
+}
+
+#[test]
+fn the_longest_secret_may_have_a_line_end_too() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let longest = "x".repeat(4096);
+    let input = format!("{longest}\n");
+    gate.run_with_input(&["secret", "set", ID], input.as_bytes())
+        .succeeded();
+    assert_eq!(gate.secret(ID), longest);
+}
+
+#[test]
+fn a_secret_that_is_no_text_is_refused_and_the_old_one_stays() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let secret = gate.secret(ID);
+    let told = gate
+        .run_with_input(&["secret", "set", ID], b"\xff\xfe\x00")
+        .failed_with(1);
+    assert!(told.contains("hex or base64"), "{told}");
+    assert_eq!(gate.secret(ID), secret);
+}
+
+#[test]
+fn a_secret_that_is_empty_or_too_long_is_refused_and_the_old_one_stays() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let secret = gate.secret(ID);
+    let before = audited(&gate);
+    let endless = "endless-secret".repeat(400);
+    for input in ["", "\n", "\r\n", &endless] {
+        let told = gate
+            .run_with_input(&["secret", "set", ID], input.as_bytes())
+            .failed_with(1);
+        assert!(!told.contains("endless-secret"), "{told}");
+        assert!(
+            told.contains(if input.len() > 2 {
+                "at most 4096 bytes"
+            } else {
+                "empty"
+            }),
+            "{told}"
+        );
+    }
+    assert_eq!(audited(&gate), before);
+    assert_eq!(gate.secret(ID), secret);
+}
+
+#[test]
+fn a_secret_is_found_by_its_own_name_too_and_may_exist_before_its_endpoint() {
+    let gate = Gate::before(&Backend::refusing());
+    gate.run_with_input(
+        &["secret", "set", "flows/orders/live#signing"],
+        b"issued elsewhere",
+    )
+    .succeeded();
+    let gate = gate.endpoint_with(
+        ID,
+        &["--mode", "bearer", "--secret", "flows/orders/live#signing"],
+    );
+    assert_eq!(gate.secret(ID), "issued elsewhere");
+    assert_eq!(gate.secret("flows/orders/live#signing"), "issued elsewhere");
+    let created = (
+        "secret_created".to_owned(),
+        "flows/orders/live#signing".to_owned(),
+    );
+    assert!(!audited(&gate).contains(&created), "it was there");
+}
+
+#[test]
+fn rotate_makes_a_new_value_and_shows_neither() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let old = gate.secret(ID);
+    for (options, says) in [
+        (&[][..], "the old value ends now"),
+        (&["--overlap", "24h"], "the old value stays valid for 24h"),
+    ] {
+        let words = [&["secret", "rotate", ID][..], options].concat();
+        let told = gate.run(&words).succeeded();
+        assert!(told.contains(says), "{told}");
+        let new = gate.secret(ID);
+        assert_ne!(new, old);
+        assert!(!told.contains(&new) && !told.contains(&old));
+        // What it says to do next shows it.
+        let next = told
+            .lines()
+            .find_map(|line| line.strip_prefix("to see it: "))
+            .unwrap();
+        let command = format!("PORTCULLIS_CONFIG='{}' {next}", gate.config().display());
+        assert_eq!(shell(&command, b"").succeeded(), new);
+    }
+}
+
+#[test]
+fn the_printed_command_is_admitted_in_every_mode() {
+    for (mode, options) in [
+        ("secret", &[][..]),
+        ("hmac", &[]),
+        ("bearer", &["--method", "PUT"]),
+        ("api-key", &["--header", "X-Shop-Key"]),
+        ("none", &[]),
+    ] {
+        let backend = Backend::accepting();
+        let options = [&["--mode", mode][..], options].concat();
+        let gate = Gate::before(&backend)
+            .with("auth", "allow_unauthenticated = true")
+            .endpoint_with(ID, &options);
+        let gate = reachable(gate);
+        let command = gate.run(&["sign", ID]).succeeded();
+        let answer = shell(&command, b"").succeeded();
+        assert!(
+            answer.starts_with("HTTP/1.1 202 "),
+            "{mode}: {command}\n{answer}"
+        );
+        assert_eq!(backend.only().body_sha256, sha256(br#"{"hello":"world"}"#));
+        assert_eq!(backend.only().header("Content-Type"), "application/json");
+    }
+}
+
+#[test]
+fn a_command_is_right_whatever_the_secret_the_body_and_the_names_hold() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .endpoint("bearer")
+        .endpoint_with("workflows/h", &["--mode", "hmac"]);
+    let gate = reachable(gate);
+    let nasty = r#"it's-"$HOME"-`id`-\n-!!-*-;&|<>#-%41"#;
+    for id in [ID, "workflows/h"] {
+        gate.run_with_input(&["secret", "set", id], nasty.as_bytes())
+            .succeeded();
+    }
+    let bodies = [b"".to_vec(), b"{\"a\": 1}\r\n\n".to_vec(), noise(70_000)];
+    for (number, body) in bodies.iter().enumerate() {
+        let file = gate.file("a body's $file.bin", body);
+        let file = file.to_str().unwrap();
+        for id in [ID, "workflows/h"] {
+            let header = "X-Note: it's \"quoted\" $HOME";
+            let words = ["sign", id, "--body", file, "--header", header];
+            let command = gate.run(&words).succeeded();
+            within_a_second(|| {
+                shell(&command, b"")
+                    .succeeded()
+                    .starts_with("HTTP/1.1 202 ")
+            });
+            let received = backend.received().pop().unwrap();
+            assert_eq!(received.body_sha256, sha256(body), "{id} {number}");
+            assert_eq!(received.header("X-Note"), "it's \"quoted\" $HOME");
+        }
+    }
+    // The body from standard input, twice: to be signed, and to be sent.
+    let command = gate
+        .run_with_input(&["sign", "workflows/h", "--body", "-"], b"piped")
+        .succeeded();
+    assert!(
+        shell(&command, b"piped")
+            .succeeded()
+            .starts_with("HTTP/1.1 202 ")
+    );
+    assert!(
+        shell(&command, b"pried")
+            .succeeded()
+            .starts_with("HTTP/1.1 401 ")
+    );
+}
+
+#[test]
+fn only_the_headers_can_be_had_for_other_tools() {
+    let gate = Gate::before(&Backend::refusing())
+        .with("auth", "allow_unauthenticated = true")
+        .endpoint("hmac")
+        .endpoint_with("workflows/token", &[])
+        .endpoint_with(
+            "workflows/key",
+            &["--mode", "api-key", "--header", "X-Shop-Key"],
+        )
+        .endpoint_with("workflows/open", &["--mode", "none"]);
+    let body = gate.file("body.json", "{}\n");
+    let headers = |id: &str| {
+        let words = [
+            "sign",
+            id,
+            "--headers-only",
+            "--body",
+            body.to_str().unwrap(),
+        ];
+        let told = gate.run(&words).succeeded();
+        assert!(told.lines().count() <= 1, "{told}");
+        told.split_once(": ")
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+    };
+    let header = |name: &str, value: String| Some((name.to_owned(), value));
+    assert_eq!(
+        headers(ID),
+        header(
+            "x-hub-signature-256",
+            github_signature(&gate.secret(ID), b"{}\n")
+        )
+    );
+    assert_eq!(
+        headers("workflows/token"),
+        header(
+            "authorization",
+            format!("Bearer {}", gate.secret("workflows/token"))
+        )
+    );
+    assert_eq!(
+        headers("workflows/key"),
+        header("x-shop-key", gate.secret("workflows/key"))
+    );
+    assert_eq!(headers("workflows/open"), None);
+}
+
+#[test]
+fn what_cannot_be_signed_is_said() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac").apply(
+        "[[endpoints]]\nid = \"workflows/closed\"\norganisation = \"o\"\nworkspace = \"w\"\n",
+    );
+    let told = gate.run(&["sign", "workflows/closed"]).failed_with(1);
+    assert!(told.contains("has no `auth`"), "{told}");
+    let told = gate
+        .run(&["sign", ID, "--body", "/nowhere/body"])
+        .failed_with(1);
+    assert!(told.contains("/nowhere/body"), "{told}");
+    gate.run(&["secret", "reveal", "workflows/closed"])
+        .failed_with(4);
+    sqlite(&gate, "DELETE FROM secret_versions");
+    let told = gate.run(&["sign", ID]).failed_with(4);
+    assert!(
+        told.contains("no secret is bound to workflows/pr-bot#webhook"),
+        "{told}"
+    );
+}

@@ -1,0 +1,292 @@
+//! What is changed from outside is in force within a second, in a gate that goes on running.
+
+mod custody;
+mod flood;
+mod silence;
+
+use std::time::{Duration, Instant};
+
+use crate::support::*;
+
+/// Waits until `holds`, and no longer than the contract gives: one second from now.
+#[track_caller]
+pub(crate) fn within_a_second(mut holds: impl FnMut() -> bool) {
+    let since = Instant::now();
+    loop {
+        let held = holds();
+        let after = since.elapsed();
+        assert!(
+            after < Duration::from_secs(1),
+            "not in force after {after:?}"
+        );
+        if held {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The status of a delivery that is signed with `secret`.
+fn signed_with(gate: &Gate, secret: &str) -> u16 {
+    let request = Request::post(PATH)
+        .header("X-Hub-Signature-256", &github_signature(secret, b"{}"))
+        .body("{}");
+    send(gate.http(), &request).status
+}
+
+/// The status of a delivery to a path, without a proof.
+fn unproven(gate: &Gate, path: &str) -> u16 {
+    send(gate.http(), &Request::post(path).body("{}")).status
+}
+
+/// The status of a delivery to a path, with a bearer token.
+fn with_token(gate: &Gate, path: &str, token: &str) -> u16 {
+    let request = Request::post(path).header("Authorization", &format!("Bearer {token}"));
+    send(gate.http(), &request.body("{}")).status
+}
+
+#[test]
+fn a_rotated_secret_is_in_force_within_a_second_and_the_old_one_is_not() {
+    // As often as it looks by default, and as seldom as it may.
+    for follow_every in ["200ms", "400ms"] {
+        let backend = Backend::accepting();
+        let gate = Gate::before(&backend)
+            .with("directory", &format!("follow_every = \"{follow_every}\""))
+            .endpoint("hmac")
+            .start();
+        let process = gate.process_id();
+        let mut old = gate.secret(ID);
+        assert_eq!(signed_with(&gate, &old), 202);
+        for _ in 0..3 {
+            gate.run(&["secret", "rotate", ID]).succeeded();
+            let rotated = Instant::now();
+            let mut last_admitted = None;
+            while rotated.elapsed() < Duration::from_secs(1) && signed_with(&gate, &old) == 202 {
+                last_admitted = Some(rotated.elapsed());
+            }
+            assert_eq!(signed_with(&gate, &old), 401, "{last_admitted:?}");
+            assert!(
+                rotated.elapsed() < Duration::from_secs(1),
+                "{last_admitted:?}"
+            );
+            let new = gate.secret(ID);
+            assert_eq!(signed_with(&gate, &new), 202);
+            assert_eq!(signed_with(&gate, &old), 401);
+            old = new;
+        }
+        assert_eq!(gate.process_id(), process);
+    }
+}
+
+#[test]
+fn no_delivery_that_is_under_way_brings_an_old_secret_back() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let old = gate.secret(ID);
+    // When the last delivery was sent that the old secret still proved.
+    let hammer = || {
+        let begun = Instant::now();
+        let mut last_admitted = begun;
+        while begun.elapsed() < Duration::from_secs(3) {
+            let sent = Instant::now();
+            if signed_with(&gate, &old) == 202 {
+                last_admitted = sent;
+            }
+        }
+        last_admitted
+    };
+    std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..3).map(|_| scope.spawn(hammer)).collect();
+        std::thread::sleep(Duration::from_millis(300));
+        gate.run(&["secret", "rotate", ID]).succeeded();
+        let rotated = Instant::now();
+        for sender in senders {
+            let after = sender.join().unwrap().saturating_duration_since(rotated);
+            assert!(after < Duration::from_secs(1), "{after:?}");
+        }
+        assert!(
+            rotated.elapsed() > Duration::from_millis(1500),
+            "there was time to come back"
+        );
+    });
+    assert_eq!(signed_with(&gate, &old), 401);
+    assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
+}
+
+#[test]
+fn during_an_overlap_both_are_admitted_and_the_log_tells_them_apart() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let old = gate.secret(ID);
+    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+        .succeeded();
+    let new = gate.secret(ID);
+    within_a_second(|| signed_with(&gate, &new) == 202);
+    for (secret, generation, version) in [(&old, "previous", "1"), (&new, "current", "2")] {
+        let so_far = gate.log(1).len();
+        assert_eq!(signed_with(&gate, secret), 202);
+        let line = gate.log(so_far + 1).pop().unwrap();
+        assert_eq!(line["secret"], generation);
+        let received = backend.received().pop().unwrap();
+        assert_eq!(received.header("X-Portal-Secret-Version"), version);
+    }
+    assert_eq!(signed_with(&gate, "neither"), 401);
+}
+
+#[test]
+fn an_overlap_ends_when_it_was_said_to() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let old = gate.secret(ID);
+    let before = Instant::now();
+    gate.run(&["secret", "rotate", ID, "--overlap", "2s"])
+        .succeeded();
+    let after = Instant::now();
+    let mut ended = None;
+    while ended.is_none() {
+        assert!(before.elapsed() < Duration::from_secs(4));
+        let sent = Instant::now();
+        if signed_with(&gate, &old) == 401 {
+            ended = Some(sent);
+        }
+    }
+    // Nobody has to be told: at the moment itself, not at the next look at the store.
+    assert!(before.elapsed() >= Duration::from_secs(2), "too early");
+    assert!(
+        ended.unwrap() <= after + Duration::from_millis(2100),
+        "{:?}",
+        after.elapsed()
+    );
+    assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
+}
+
+#[test]
+fn a_rotation_without_an_overlap_ends_the_overlap_before_it() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let first = gate.secret(ID);
+    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+        .succeeded();
+    let second = gate.secret(ID);
+    within_a_second(|| signed_with(&gate, &second) == 202);
+    assert_eq!(signed_with(&gate, &first), 202);
+    gate.run(&["secret", "rotate", ID]).succeeded();
+    within_a_second(|| signed_with(&gate, &first) == 401 && signed_with(&gate, &second) == 401);
+    assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
+}
+
+#[test]
+fn two_rotations_with_overlaps_leave_two_values_and_not_three() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let first = gate.secret(ID);
+    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+        .succeeded();
+    let second = gate.secret(ID);
+    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+        .succeeded();
+    let third = gate.secret(ID);
+    within_a_second(|| signed_with(&gate, &third) == 202);
+    assert_eq!(signed_with(&gate, &second), 202);
+    assert_eq!(signed_with(&gate, &first), 401);
+}
+
+#[test]
+fn a_secret_that_was_set_is_in_force_within_a_second() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let old = gate.secret(ID);
+    assert_eq!(signed_with(&gate, &old), 202);
+    gate.run_with_input(&["secret", "set", ID], b"issued by GitHub\n")
+        .succeeded();
+    within_a_second(|| signed_with(&gate, "issued by GitHub") == 202);
+    assert_eq!(signed_with(&gate, &old), 401);
+    assert_eq!(signed_with(&gate, "issued by GitHub\n"), 401);
+}
+
+#[test]
+fn an_endpoint_is_there_changed_and_gone_within_a_second() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).start();
+    let alias = "/hooks/orders";
+    assert_eq!([unproven(&gate, PATH), unproven(&gate, alias)], [404, 404]);
+
+    let gate = gate.endpoint_with(ID, &["--mode", "bearer", "--alias", alias]);
+    within_a_second(|| [unproven(&gate, PATH), unproven(&gate, alias)] == [401, 401]);
+    let token = gate.secret(ID);
+    assert_eq!(
+        [
+            with_token(&gate, PATH, &token),
+            with_token(&gate, alias, &token)
+        ],
+        [202, 202]
+    );
+
+    gate.run(&[
+        "endpoint",
+        "update",
+        ID,
+        "--mode",
+        "hmac",
+        "--alias",
+        "/hooks/other",
+    ])
+    .succeeded();
+    within_a_second(|| signed_with(&gate, &token) == 202 && unproven(&gate, alias) == 404);
+    within_a_second(|| unproven(&gate, "/hooks/other") == 401);
+    assert_eq!(with_token(&gate, PATH, &token), 401);
+
+    gate.run(&["endpoint", "disable", ID]).succeeded();
+    within_a_second(|| signed_with(&gate, &token) == 404 && unproven(&gate, "/hooks/other") == 404);
+    gate.run(&["endpoint", "enable", ID]).succeeded();
+    within_a_second(|| signed_with(&gate, &token) == 202);
+
+    gate.run(&["endpoint", "delete", ID]).succeeded();
+    within_a_second(|| signed_with(&gate, &token) == 404);
+    let so_far = backend.received().len();
+    assert_eq!(signed_with(&gate, &token), 404);
+    assert_eq!(backend.received().len(), so_far);
+}
+
+#[test]
+fn a_declaration_is_in_force_within_a_second_all_of_it() {
+    const COUNT: usize = 50;
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).start();
+    let declaration: String = (0..COUNT)
+        .map(|number| {
+            format!(
+                "[[endpoints]]\nid = \"workflows/w{number}\"\norganisation = \"o\"\n\
+                 workspace = \"w\"\nauth = {{ mode = \"bearer\" }}\n"
+            )
+        })
+        .collect();
+    let path = |number: usize| format!("/webhooks/ai/workflows/w{number}");
+    assert_eq!(unproven(&gate, &path(COUNT - 1)), 404);
+    let gate = gate.apply(&declaration);
+    within_a_second(|| (0..COUNT).all(|number| unproven(&gate, &path(number)) == 401));
+    // The last one was not known to be missing longer than the first.
+    let token = gate.secret(&format!("workflows/w{}", COUNT - 1));
+    assert_eq!(with_token(&gate, &path(COUNT - 1), &token), 202);
+}
+
+#[test]
+fn every_process_over_the_same_store_follows() {
+    let backend = Backend::accepting();
+    let first = Gate::before(&backend).endpoint("hmac").start();
+    let folder = first.folder().display();
+    let second = Gate::before(&backend)
+        .with("store", &format!("path = \"{folder}/portcullis.db\""))
+        .with(
+            "secrets",
+            &format!("key_file = \"{folder}/portcullis.key\""),
+        )
+        .start();
+    let old = first.secret(ID);
+    let both = |secret: &str| [signed_with(&first, secret), signed_with(&second, secret)];
+    assert_eq!(both(&old), [202, 202]);
+    // The one that changes it is neither of them.
+    second.run(&["secret", "rotate", ID]).succeeded();
+    within_a_second(|| both(&old) == [401, 401]);
+    assert_eq!(both(&first.secret(ID)), [202, 202]);
+}
