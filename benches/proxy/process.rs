@@ -31,15 +31,24 @@ impl Proxy {
 
     /// Its resident memory.
     pub(crate) fn resident_kb(&self) -> u64 {
-        self.proc("status")
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|value| value.split_whitespace().next()?.parse().ok())
-            .unwrap_or(0)
+        self.status("VmRSS:")
+    }
+
+    /// The most that it ever was.
+    pub(crate) fn peak_kb(&self) -> u64 {
+        self.status("VmHWM:")
     }
 
     pub(crate) fn secret(&self) -> &str {
         &self.secret
+    }
+
+    fn status(&self, field: &str) -> u64 {
+        self.proc("status")
+            .lines()
+            .find_map(|line| line.strip_prefix(field))
+            .and_then(|value| value.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0)
     }
 
     fn proc(&self, file: &str) -> String {

@@ -1,0 +1,143 @@
+//! What hostile senders cost: memory at the cap, memory of half-sent uploads, and how soon the verdict
+//! stands when the last byte has come.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::process::{self, Proxy};
+use super::request;
+
+/// Measures and prints all of it.
+pub(crate) fn measure() {
+    let backend = process::backend();
+    half_sent(&backend);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let portcullis = process::portcullis(folder.path(), backend.address);
+    last_byte(&portcullis);
+    at_the_cap(&portcullis);
+}
+
+/// 1,000 uploads of 8 KB that stop in the middle.
+fn half_sent(backend: &Proxy) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    println!("{HALF_SENT} uploads of 8 KB that stop in the middle, KB of resident memory each");
+    let mut each = Vec::new();
+    for (name, proxy) in [
+        ("bare", process::bare(backend.address)),
+        (
+            "portcullis",
+            process::portcullis(folder.path(), backend.address),
+        ),
+    ] {
+        let request = request(FORGED, 8 * 1024);
+        let half = request.split_at(request.len() - 4 * 1024).0;
+        // The first connections pay for what all share.
+        drop(uploads(proxy.address, half, 50));
+        std::thread::sleep(SETTLE);
+        let before = proxy.resident_kb();
+        let open = uploads(proxy.address, half, HALF_SENT);
+        std::thread::sleep(SETTLE);
+        let kb = to_float(proxy.resident_kb().saturating_sub(before)) / to_float(HALF_SENT);
+        println!("{name:>12} {kb:>8.1}");
+        each.push(kb);
+        drop(open);
+    }
+    if let [bare, portcullis] = each.as_slice() {
+        println!("{:>12} {:>8.2}", "ratio", portcullis / bare);
+    }
+}
+
+/// From the last byte of 50 MB to the refusal, beside the time that hashing at the end would take.
+fn last_byte(portcullis: &Proxy) {
+    let forged = request(FORGED, AT_THE_CAP);
+    let times = (0..ROUNDS).map(|_| {
+        let mut sender = TcpStream::connect(portcullis.address).expect("a connection");
+        sender.set_nodelay(true).expect("a socket option");
+        let (most, last) = forged.split_at(forged.len() - 1);
+        sender.write_all(most).expect("the body to be taken");
+        // Until everything before it has been read and hashed.
+        std::thread::sleep(Duration::from_millis(300));
+        let begun = Instant::now();
+        sender.write_all(last).expect("the last byte to be taken");
+        assert!(answer(&mut sender).starts_with("HTTP/1.1 401"));
+        begun.elapsed().as_secs_f64() * 1e3
+    });
+    let ours = super::median(times.collect());
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"key");
+    let times = (0..ROUNDS).map(|_| {
+        let begun = Instant::now();
+        std::hint::black_box(ring::hmac::sign(&key, &forged));
+        begun.elapsed().as_secs_f64() * 1e3
+    });
+    let at_the_end = super::median(times.collect());
+    println!("50 MB, from the last byte to 401, in ms");
+    println!("{:>12} {at_the_end:>8.2}", "hash at end");
+    println!("{:>12} {ours:>8.2}", "portcullis");
+    println!("{:>12} {:>8.3}", "ratio", ours / at_the_end);
+}
+
+/// 64 uploads of 50 MB at once that stop before their last byte.
+fn at_the_cap(portcullis: &Proxy) {
+    let forged = request(FORGED, AT_THE_CAP);
+    let idle = portcullis.resident_kb();
+    let (most, last) = forged.split_at(forged.len() - 1);
+    let statuses: Vec<String> = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..SENDERS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut sender = TcpStream::connect(portcullis.address).expect("a connection");
+                    // A gate without memory for it refuses in the middle.
+                    let _ = sender.write_all(most);
+                    std::thread::sleep(SETTLE);
+                    let _ = sender.write_all(last);
+                    answer(&mut sender).chars().skip(9).take(3).collect()
+                })
+            })
+            .collect();
+        let finish = |sender: std::thread::ScopedJoinHandle<'_, String>| sender.join();
+        senders
+            .into_iter()
+            .filter_map(|it| finish(it).ok())
+            .collect()
+    });
+    let count = |status: &str| statuses.iter().filter(|it| *it == status).count();
+    println!("{SENDERS} forged uploads of 50 MB at once, budget 1 GiB, MB of resident memory");
+    println!("{:>12} {:>8}", "idle", idle / 1024);
+    println!("{:>12} {:>8}", "peak", portcullis.peak_kb() / 1024);
+    std::thread::sleep(LATER);
+    println!(
+        "{:>12} {:>8}",
+        "10 s later",
+        portcullis.resident_kb() / 1024
+    );
+    println!("answers: {} × 401, {} × 503", count("401"), count("503"));
+}
+
+fn uploads(address: SocketAddr, bytes: &[u8], count: u32) -> Vec<TcpStream> {
+    (0..count)
+        .map(|_| {
+            let mut sender = TcpStream::connect(address).expect("a connection");
+            sender.write_all(bytes).expect("the bytes to be taken");
+            sender
+        })
+        .collect()
+}
+
+fn answer(sender: &mut TcpStream) -> String {
+    let mut buffer = [0; 64];
+    let read = sender.read(&mut buffer).unwrap_or(0);
+    String::from_utf8_lossy(buffer.get(..read).unwrap_or_default()).into_owned()
+}
+
+fn to_float(number: impl TryInto<u32>) -> f64 {
+    f64::from(number.try_into().unwrap_or(u32::MAX))
+}
+
+const AT_THE_CAP: usize = 50 * 1024 * 1024;
+const FORGED: &str = "a secret that is not the endpoint's";
+const HALF_SENT: u32 = 1000;
+const LATER: Duration = Duration::from_secs(10);
+const ROUNDS: usize = 7;
+const SENDERS: usize = 64;
+const SETTLE: Duration = Duration::from_secs(2);

@@ -1,0 +1,106 @@
+//! Memory: what all senders together can make the gate hold, and that it comes back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::*;
+
+const MIB: u64 = 1024 * 1024;
+
+fn forged(size: usize) -> Vec<u8> {
+    let body = noise(size);
+    let signature = github_signature("another secret", &body);
+    let request = Request::post(PATH).header("X-Hub-Signature-256", &signature);
+    request.body(body).bytes()
+}
+
+/// Sends as much of a request as the gate takes before its last byte, or before it refuses.
+fn stalled(gate: &Gate, request: &[u8]) -> Connection {
+    let mut connection = Connection::to(gate.http());
+    connection.write(&request[..request.len() - 1]);
+    connection
+}
+
+#[test]
+fn forged_uploads_that_stall_stay_inside_the_budget_and_leave_room_for_good_ones() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with("bodies", "budget = \"256 MiB\"")
+        .endpoint("hmac")
+        .start();
+    let idle = gate.resident_bytes();
+    let request = forged(49 * 1024 * 1024);
+    let stalled: Vec<Connection> = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..64)
+            .map(|_| scope.spawn(|| stalled(&gate, &request)))
+            .collect();
+        let senders = senders.into_iter().map(|sender| sender.join().unwrap());
+        senders.collect()
+    });
+    assert!(gate.metric("portcullis_bodies_in_flight") >= 2);
+    assert!(gate.metric("portcullis_body_budget_used_bytes") <= 256 * MIB);
+    let held = gate.resident_bytes();
+    assert!(held <= 256 * MIB + 64 * MIB, "{} MiB", held / MIB);
+    for _ in 0..50 {
+        assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    }
+
+    drop(stalled);
+    gate.wait_for_metric("portcullis_bodies_in_flight", 0);
+    gate.wait_for_metric("portcullis_body_budget_used_bytes", 0);
+    let until = Instant::now() + Duration::from_secs(20);
+    while gate.resident_bytes() > idle + 64 * MIB {
+        assert!(Instant::now() < until, "{}", gate.resident_bytes() / MIB);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let large = noise(50 * 1024 * 1024);
+    assert_eq!(send(gate.http(), &genuine(&gate, &large)).status, 202);
+}
+
+#[test]
+fn uploads_that_break_off_reach_no_backend_and_give_everything_back() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    for size in [2, 1000, 70_000, 3_000_000] {
+        let request = forged(size);
+        for _ in 0..10 {
+            drop(stalled(&gate, &request));
+        }
+    }
+    gate.wait_for_metric("portcullis_bodies_in_flight", 0);
+    assert_eq!(gate.metric("portcullis_body_budget_used_bytes"), 0);
+    backend.was_not_contacted();
+}
+
+#[test]
+fn a_flood_of_forged_deliveries_does_not_grow_memory() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let over = AtomicBool::new(false);
+    let request = forged(64 * 1024);
+    let flood = |rounds: usize| {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..rounds {
+                        let mut connection = Connection::to(gate.http());
+                        if connection.write(&request).answer().status != 401 {
+                            over.store(true, Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+    };
+    flood(50);
+    let before = gate.resident_bytes();
+    flood(200);
+    let after = gate.resident_bytes();
+    assert!(!over.load(Ordering::Relaxed), "an answer that is no 401");
+    assert!(
+        after <= before + 16 * MIB,
+        "{} MiB more",
+        (after - before) / MIB
+    );
+    backend.was_not_contacted();
+}
