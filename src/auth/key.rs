@@ -86,7 +86,7 @@ impl Code {
     /// The code of everything that was taken.
     ///
     /// It is a valid signature: whoever asks for it either compares it with
-    /// [`matches_any`](Self::matches_any) or signs.
+    /// `matches_any` or signs.
     pub fn sign(self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(match self {
             Self::HmacSha1(mac) => mac.finalize().into_bytes().to_vec(),

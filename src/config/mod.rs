@@ -13,6 +13,7 @@ mod table;
 mod units;
 mod upstream_tls;
 mod upstreams;
+mod values;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,10 +1,10 @@
-//! An endpoint as people write it down, and everything that can be wrong with it.
+//! An endpoint as people write it down.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointId, Name, PathTemplate, RouteTable, Target};
+use super::{EndpointId, Name, PathTemplate, Target};
 use crate::auth::Mode;
 use crate::secrets::SecretRef;
 
@@ -49,122 +49,6 @@ pub struct Definition {
     /// Whether it takes deliveries.
     #[serde(default = "yes")]
     pub enabled: bool,
-}
-
-impl Definition {
-    /// Everything that is wrong with it in its surroundings.
-    pub fn mistakes(&self, surroundings: &Surroundings<'_>) -> Vec<Mistake> {
-        let mut mistakes = Vec::new();
-        let mut wrong = |key, message| mistakes.push(Mistake { key, message });
-        if !surroundings
-            .upstreams
-            .iter()
-            .any(|known| known == &self.upstream)
-        {
-            let known = surroundings.upstreams.join("`, `");
-            wrong(
-                "upstream",
-                format!(
-                    "no upstream `{}` is configured; there is `{known}`",
-                    self.upstream
-                ),
-            );
-        }
-        let by_id = Target::of(&self.id);
-        if self.target != by_id {
-            wrong(
-                "target",
-                format!(
-                    "`{}` is of the target `{by_id}`, not `{}`",
-                    self.id, self.target
-                ),
-            );
-        }
-        self.auth_mistakes(surroundings, &mut wrong);
-        for alias in &self.aliases {
-            if let Some(why) = alias_mistake(alias, surroundings.routes) {
-                wrong("aliases", format!("`{alias}`: {why}"));
-            }
-        }
-        if surroundings.routes.path_of(&self.id).is_none() && self.aliases.is_empty() {
-            wrong(
-                "id",
-                format!("no route leads to `{}`, and it has no alias", self.id),
-            );
-        }
-        let unknown = self
-            .path
-            .iter()
-            .flat_map(PathTemplate::parameters)
-            .find(|name| {
-                !matches!(*name, "endpoint" | "path")
-                    && surroundings.routes.parameter(&self.id, name).is_none()
-            });
-        if let Some(name) = unknown {
-            wrong(
-                "path",
-                format!("no route gives `{}` a `{{{name}}}`", self.id),
-            );
-        }
-        for method in &self.methods {
-            if !METHODS.contains(&method.as_str()) {
-                let known = METHODS.join("`, `");
-                wrong("methods", format!("`{method}` is none of `{known}`"));
-            }
-        }
-        if self.limits.max_body_bytes == Some(0) || self.limits.max_multipart_bytes == Some(0) {
-            wrong(
-                "limits",
-                "a limit of no bytes would refuse every body".to_owned(),
-            );
-        }
-        mistakes
-    }
-
-    fn auth_mistakes(
-        &self,
-        surroundings: &Surroundings<'_>,
-        wrong: &mut impl FnMut(&'static str, String),
-    ) {
-        let Some(auth) = &self.auth else { return };
-        if auth.mode == Mode::None && !surroundings.allow_unauthenticated {
-            wrong(
-                "auth",
-                "mode `none` lets everybody in; the server's configuration must say \
-                 `allow_unauthenticated = true` first"
-                    .to_owned(),
-            );
-        }
-        if auth.mode == Mode::None && auth.secret.is_some() {
-            wrong("auth", "mode `none` has no secret".to_owned());
-        }
-        if let Some(header) = &auth.header {
-            if !auth.mode.takes_header() {
-                wrong(
-                    "auth",
-                    format!(
-                        "mode `{}` has its own header; only `api-key` takes one",
-                        auth.mode
-                    ),
-                );
-            } else if header.parse::<http::HeaderName>().is_err() {
-                wrong("auth", format!("`{header}` is no name of a header"));
-            }
-        }
-        let signed = auth
-            .mode
-            .scheme(None)
-            .is_some_and(|scheme| scheme.covers_body());
-        if signed && self.methods.iter().any(|method| method != "POST") {
-            wrong(
-                "methods",
-                format!(
-                    "mode `{}` proves a body, so it takes `POST` only",
-                    auth.mode
-                ),
-            );
-        }
-    }
 }
 
 /// How senders prove themselves, as it is written down.
@@ -214,44 +98,8 @@ impl LimitsDefinition {
     }
 }
 
-/// What a definition has to fit into.
-#[derive(Clone, Copy, Debug)]
-pub struct Surroundings<'a> {
-    /// The names of the upstreams.
-    pub upstreams: &'a [String],
-    /// The routes.
-    pub routes: &'a RouteTable,
-    /// Whether endpoints may ask for no proof.
-    pub allow_unauthenticated: bool,
-}
-
-/// Something wrong with a definition.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{key}: {message}")]
-pub struct Mistake {
-    /// The key that it is about.
-    pub key: &'static str,
-    /// What is wrong, and what would be right.
-    pub message: String,
-}
-
-fn alias_mistake(alias: &str, routes: &RouteTable) -> Option<&'static str> {
-    let plain = alias.strip_prefix('/').is_some_and(|path| {
-        path.len() <= MAX_ALIAS_LEN && path.split('/').all(super::name::is_segment)
-    });
-    if !plain {
-        Some("an alias is a path of plain names, such as `/hooks/orders`")
-    } else if routes.resolve(alias).is_some() {
-        Some("a route has that path already")
-    } else {
-        None
-    }
-}
-
 const fn yes() -> bool {
     true
 }
 
 const DEFAULT_SLOT: &str = "webhook";
-const MAX_ALIAS_LEN: usize = 512;
-const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -6,7 +6,7 @@ use pingora_http::ResponseHeader;
 
 use super::HeaderNames;
 use super::head::RequestHead;
-use super::headers::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, TRACEPARENT};
+use super::names::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, TRACEPARENT};
 use crate::auth::Source;
 
 /// Which headers of the sender's are passed on.

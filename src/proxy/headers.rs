@@ -12,6 +12,7 @@ use http::HeaderValue;
 
 use super::filter::Filter;
 use super::head::RequestHead;
+use super::names::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, TRACEPARENT};
 use super::{HeaderNames, TrustedProxies};
 use crate::auth::{Claim, Mode, Source};
 use crate::directory::{Auth, Endpoint};
@@ -195,10 +196,5 @@ fn is_lower_hex(text: &str, len: usize) -> bool {
     text.len() == len && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-pub(super) const REQUEST_ID: &str = "X-Request-Id";
-pub(super) const FORWARDED_FOR: &str = "X-Forwarded-For";
-pub(super) const FORWARDED_HOST: &str = "X-Forwarded-Host";
-pub(super) const FORWARDED_PROTO: &str = "X-Forwarded-Proto";
-pub(super) const TRACEPARENT: &str = "traceparent";
 /// Enough for the heads of providers, with what is added.
 const WIRE_CAPACITY: usize = 2048;

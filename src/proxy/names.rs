@@ -1,4 +1,4 @@
-//! The portal's own header names: what the gate adds, and what no sender may bring.
+//! The names of the headers that the gate adds, and which of them no sender may bring.
 
 use bytes::Bytes;
 use http::HeaderName;
@@ -149,6 +149,12 @@ pub const NAMES: [(&str, &str); 9] = [
     ("secret_version", "Secret-Version"),
     ("delivery", "Delivery-Id"),
 ];
+
+pub(super) const FORWARDED_FOR: &str = "X-Forwarded-For";
+pub(super) const FORWARDED_HOST: &str = "X-Forwarded-Host";
+pub(super) const FORWARDED_PROTO: &str = "X-Forwarded-Proto";
+pub(super) const REQUEST_ID: &str = "X-Request-Id";
+pub(super) const TRACEPARENT: &str = "traceparent";
 
 /// Replaced whoever sends them; what a trusted proxy says about the sender is handled apart.
 const ALWAYS_RESERVED: [&str; 2] = ["x-request-id", "portcullis-reason"];

@@ -6,7 +6,7 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 
 use super::PublicSettings;
-use super::headers::REQUEST_ID;
+use super::names::REQUEST_ID;
 use crate::directory::Wording;
 use crate::gate::{Reason, Refusal};
 

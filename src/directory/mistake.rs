@@ -1,0 +1,137 @@
+//! Everything that can be wrong with an endpoint that people wrote down.
+
+use super::{Definition, PathTemplate, RouteTable, Target};
+use crate::auth::Mode;
+
+/// What a definition has to fit into.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// The names of the upstreams.
+    pub upstreams: &'a [String],
+    /// The routes.
+    pub routes: &'a RouteTable,
+    /// Whether endpoints may ask for no proof.
+    pub allow_unauthenticated: bool,
+}
+
+/// Something wrong with a definition.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{key}: {message}")]
+pub struct Mistake {
+    /// The key that it is about.
+    pub key: &'static str,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl Definition {
+    /// Everything that is wrong with it in its surroundings.
+    pub fn mistakes(&self, surroundings: &Surroundings<'_>) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        let mut wrong = |key, message| mistakes.push(Mistake { key, message });
+        self.wrong_names(surroundings, &mut wrong);
+        self.wrong_auth(surroundings, &mut wrong);
+        self.wrong_path(surroundings, &mut wrong);
+        for method in &self.methods {
+            if !METHODS.contains(&method.as_str()) {
+                let known = METHODS.join("`, `");
+                wrong("methods", format!("`{method}` is none of `{known}`"));
+            }
+        }
+        if self.limits.max_body_bytes == Some(0) || self.limits.max_multipart_bytes == Some(0) {
+            let message = "a limit of no bytes would refuse every body";
+            wrong("limits", message.to_owned());
+        }
+        mistakes
+    }
+
+    /// What it is called, and what it points to.
+    fn wrong_names(
+        &self,
+        surroundings: &Surroundings<'_>,
+        wrong: &mut impl FnMut(&'static str, String),
+    ) {
+        let Self { id, upstream, .. } = self;
+        if !surroundings.upstreams.contains(upstream) {
+            let known = surroundings.upstreams.join("`, `");
+            let message = format!("no upstream `{upstream}` is configured; there is `{known}`");
+            wrong("upstream", message);
+        }
+        let by_id = Target::of(id);
+        if self.target != by_id {
+            let message = format!("`{id}` is of the target `{by_id}`, not `{}`", self.target);
+            wrong("target", message);
+        }
+        for alias in &self.aliases {
+            if let Some(why) = alias_mistake(alias, surroundings.routes) {
+                wrong("aliases", format!("`{alias}`: {why}"));
+            }
+        }
+        if surroundings.routes.path_of(id).is_none() && self.aliases.is_empty() {
+            let message = format!("no route leads to `{id}`, and it has no alias");
+            wrong("id", message);
+        }
+    }
+
+    fn wrong_auth(
+        &self,
+        surroundings: &Surroundings<'_>,
+        wrong: &mut impl FnMut(&'static str, String),
+    ) {
+        let Some(auth) = &self.auth else { return };
+        let mode = auth.mode;
+        if mode == Mode::None && !surroundings.allow_unauthenticated {
+            let message = "mode `none` lets everybody in; the server's configuration must say \
+                           `allow_unauthenticated = true` first";
+            wrong("auth", message.to_owned());
+        }
+        if mode == Mode::None && auth.secret.is_some() {
+            wrong("auth", "mode `none` has no secret".to_owned());
+        }
+        if let Some(header) = &auth.header {
+            if !mode.takes_header() {
+                let message = format!("mode `{mode}` has its own header; only `api-key` takes one");
+                wrong("auth", message);
+            } else if header.parse::<http::HeaderName>().is_err() {
+                wrong("auth", format!("`{header}` is no name of a header"));
+            }
+        }
+        let signed = mode.scheme(None).is_some_and(|it| it.covers_body());
+        if signed && self.methods.iter().any(|method| method != "POST") {
+            let message = format!("mode `{mode}` proves a body, so it takes `POST` only");
+            wrong("methods", message);
+        }
+    }
+
+    /// The path at the upstream.
+    fn wrong_path(
+        &self,
+        surroundings: &Surroundings<'_>,
+        wrong: &mut impl FnMut(&'static str, String),
+    ) {
+        let id = &self.id;
+        let is_known = |name: &str| {
+            matches!(name, "endpoint" | "path") || surroundings.routes.parameter(id, name).is_some()
+        };
+        let mut names = self.path.iter().flat_map(PathTemplate::parameters);
+        if let Some(name) = names.find(|name| !is_known(name)) {
+            wrong("path", format!("no route gives `{id}` a `{{{name}}}`"));
+        }
+    }
+}
+
+fn alias_mistake(alias: &str, routes: &RouteTable) -> Option<&'static str> {
+    let plain = alias.strip_prefix('/').is_some_and(|path| {
+        path.len() <= MAX_ALIAS_LEN && path.split('/').all(super::name::is_segment)
+    });
+    if !plain {
+        Some("an alias is a path of plain names, such as `/hooks/orders`")
+    } else if routes.resolve(alias).is_some() {
+        Some("a route has that path already")
+    } else {
+        None
+    }
+}
+
+const MAX_ALIAS_LEN: usize = 512;
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
