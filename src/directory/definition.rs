@@ -51,6 +51,29 @@ pub struct Definition {
     pub enabled: bool,
 }
 
+impl Definition {
+    /// An enabled endpoint that says nothing of its own, and refuses every delivery until it has
+    /// `auth`.
+    pub fn new(id: EndpointId, organisation: Name, workspace: Name, upstream: String) -> Self {
+        Self {
+            target: Target::of(&id),
+            id,
+            organisation,
+            workspace,
+            upstream,
+            path: None,
+            auth: None,
+            methods: Vec::new(),
+            aliases: Vec::new(),
+            event_name: None,
+            labels: BTreeMap::new(),
+            limits: LimitsDefinition::default(),
+            forward_credentials: false,
+            enabled: true,
+        }
+    }
+}
+
 /// How senders prove themselves, as it is written down.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +89,15 @@ pub struct AuthDefinition {
 }
 
 impl AuthDefinition {
+    /// A mode, and nothing that could be chosen with it.
+    pub const fn of(mode: Mode) -> Self {
+        Self {
+            mode,
+            header: None,
+            secret: None,
+        }
+    }
+
     /// The secret that deliveries to `endpoint` are judged by, if the mode has one.
     pub fn secret_of(&self, endpoint: &EndpointId) -> Option<SecretRef> {
         if self.mode == Mode::None {

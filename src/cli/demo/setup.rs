@@ -4,9 +4,7 @@ use crate::app::Custody;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::auth::Mode;
 use crate::cli::failure::Failure;
-use crate::directory::{
-    AuthDefinition, Definition, EndpointChange, EndpointId, LimitsDefinition, Target,
-};
+use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, Name};
 use crate::secrets::{Secret, SecretRef};
 
 /// The values of the two secrets, in memory only as long as the demonstration needs them.
@@ -32,26 +30,10 @@ async fn endpoint(
     let other = |error: &dyn std::fmt::Display| Failure::Other(error.to_string());
     let id: EndpointId = id.parse().map_err(|error| other(&error))?;
     let secret = SecretRef::new(id.as_str(), "webhook").map_err(|error| other(&error))?;
-    let definition = Definition {
-        target: Target::of(&id),
-        organisation: "acme".parse().map_err(|error| other(&error))?,
-        workspace: "main".parse().map_err(|error| other(&error))?,
-        upstream: "default".to_owned(),
-        path: None,
-        auth: Some(AuthDefinition {
-            mode,
-            header: None,
-            secret: None,
-        }),
-        methods: Vec::new(),
-        aliases: Vec::new(),
-        event_name: None,
-        labels: std::collections::BTreeMap::new(),
-        limits: LimitsDefinition::default(),
-        forward_credentials: false,
-        enabled: true,
-        id: id.clone(),
-    };
+    let name = |text: &str| text.parse::<Name>().map_err(|error| other(&error));
+    let upstream = "default".to_owned();
+    let mut definition = Definition::new(id.clone(), name("acme")?, name("main")?, upstream);
+    definition.auth = Some(AuthDefinition::of(mode));
     let entry = AuditEntry {
         at: custody.clock.now(),
         actor: actor.clone(),

@@ -12,7 +12,7 @@ use super::plan::Plan;
 use super::session::Session;
 use crate::auth::Mode;
 use crate::config::{Mistake, Mistakes};
-use crate::directory::{AuthDefinition, Definition, EndpointId, LimitsDefinition, Name, Target};
+use crate::directory::{AuthDefinition, Definition, EndpointId, Name};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum EndpointCommand {
@@ -139,26 +139,8 @@ impl Create {
             return Err(Failure::Other(text));
         }
         let upstream = session.default_upstream().unwrap_or_default().to_owned();
-        let mut definition = Definition {
-            target: Target::of(&self.id),
-            id: self.id,
-            organisation: self.organisation,
-            workspace: self.workspace,
-            upstream,
-            path: None,
-            auth: Some(AuthDefinition {
-                mode: Mode::Secret,
-                header: None,
-                secret: None,
-            }),
-            methods: Vec::new(),
-            aliases: Vec::new(),
-            event_name: None,
-            labels: std::collections::BTreeMap::new(),
-            limits: LimitsDefinition::default(),
-            forward_credentials: false,
-            enabled: true,
-        };
+        let mut definition = Definition::new(self.id, self.organisation, self.workspace, upstream);
+        definition.auth = Some(AuthDefinition::of(Mode::Secret));
         self.fields.apply(&mut definition);
         accept(session, &definition)?;
         let id = definition.id.clone();
