@@ -1,0 +1,43 @@
+# What people type. `make` alone lists it.
+
+# Where scripts/prepare puts Rust, if it was not there.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+# How long each fuzz target runs, in seconds.
+FUZZ_SECONDS ?= 60
+
+.PHONY: help demo test lint bench fuzz ci
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+demo: ## Show the gate at work: real deliveries, and what became of each
+	@scripts/prepare
+	@cargo run --locked --quiet -- demo --exit
+
+test: ## Run every test
+	@scripts/prepare test
+	@cargo test --locked --quiet --doc
+	@cargo nextest run --locked
+
+lint: ## Look at formatting, lints and documentation
+	@scripts/prepare
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
+
+bench: ## Measure: hashing, look-up, the gate alone, the proxy beside a bare Pingora
+	@scripts/prepare
+	cargo bench --locked
+
+fuzz: ## Run every fuzz target for FUZZ_SECONDS (60) each
+	@scripts/prepare fuzz
+	@set -e; for target in $$(cargo +nightly fuzz list); do \
+		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		mkdir -p fuzz/corpus/$$target; \
+		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target \
+			-- -max_total_time=$(FUZZ_SECONDS); \
+	done
+
+ci: ## Run everything that has to hold before a merge
+	@.ci/run
