@@ -51,6 +51,8 @@ pub enum Action {
     EndpointUpdated,
     /// A secret was generated for the first time.
     SecretCreated,
+    /// A secret was ended, and nothing took its place.
+    SecretRetired,
     /// A secret was shown, or used to sign by hand.
     SecretRevealed,
     /// A secret was replaced by a generated one.
@@ -67,6 +69,7 @@ impl Action {
             Self::EndpointDeleted => "endpoint_deleted",
             Self::EndpointUpdated => "endpoint_updated",
             Self::SecretCreated => "secret_created",
+            Self::SecretRetired => "secret_retired",
             Self::SecretRevealed => "secret_revealed",
             Self::SecretRotated => "secret_rotated",
             Self::SecretSet => "secret_set",

@@ -7,7 +7,7 @@ use super::StartError;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::secrets::{KeyFileError, KeyService, LocalKeyService, SecretStore as _, Vault};
-use crate::store::{SqliteStore, Store, Stored};
+use crate::store::{Contents, SqliteStore, Store, Stored};
 
 /// What both a server and the command line work on.
 pub struct Custody {
@@ -38,8 +38,8 @@ impl Custody {
         })
     }
 
-    /// Looks for everything that would keep [`open`](Self::open) from its work, makes nothing, and gives
-    /// the endpoints that are stored.
+    /// Looks for everything that would keep [`open`](Self::open) from its work, makes and changes
+    /// nothing, and gives the endpoints that are stored.
     pub async fn inspect(config: &Config) -> (Vec<Stored>, Vec<StartError>) {
         let mut wrong = Vec::new();
         let key = key(config).unwrap_or_else(|error| {
@@ -50,11 +50,19 @@ impl Custody {
         wrong.extend(folders.into_iter().filter_map(Result::err));
         // The store is looked at even if the key is wrong: every mistake at once.
         let keyless = key.is_none() && wrong.is_empty();
-        let stored = stored(config, keyless).await.unwrap_or_else(|error| {
-            wrong.push(error);
-            Vec::new()
+        if !config.store.exists() {
+            return (Vec::new(), wrong);
+        }
+        let contents = SqliteStore::inspect(&config.store).await;
+        let contents = contents.unwrap_or_else(|error| {
+            wrong.push(error.into());
+            Contents::default()
         });
-        (stored, wrong)
+        if keyless && contents.has_secrets {
+            let missing = LocalKeyService::open(&config.key_file);
+            wrong.extend(missing.err().map(StartError::from));
+        }
+        (contents.endpoints, wrong)
     }
 
     /// The vault over them.
@@ -70,20 +78,6 @@ impl Custody {
     pub async fn close(&self) {
         self.store.close().await;
     }
-}
-
-async fn stored(config: &Config, keyless: bool) -> Result<Vec<Stored>, StartError> {
-    if !config.store.exists() {
-        return Ok(Vec::new());
-    }
-    let store = SqliteStore::open(&config.store).await?;
-    let has_secrets = store.has_secrets().await;
-    let stored = store.definitions("").await;
-    store.close().await;
-    if keyless && has_secrets? {
-        LocalKeyService::open(&config.key_file)?;
-    }
-    Ok(stored?)
 }
 
 /// The key, if it was made already.

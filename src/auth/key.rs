@@ -21,9 +21,10 @@ pub struct Key(Prepared);
 impl Key {
     /// Prepares `secret` for `algorithm`.
     ///
-    /// An empty secret gives no key: it would prove nothing and must never admit.
+    /// An empty secret gives no key: it would prove nothing and must never admit. Nor does one of
+    /// zero bytes only: HMAC fills a short key up with zeros (RFC 2104 §2), so it is the empty one.
     pub fn prepare(algorithm: Algorithm, secret: &[u8]) -> Result<Self, EmptyKey> {
-        if secret.is_empty() {
+        if secret.iter().all(|byte| *byte == 0) {
             return Err(EmptyKey);
         }
         Ok(Self(match algorithm {

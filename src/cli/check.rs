@@ -7,7 +7,6 @@ use clap::Args;
 use super::failure::Failure;
 use crate::app::{Custody, Sockets};
 use crate::config::{Config, Mistake, Mistakes};
-use crate::directory::Surroundings;
 use crate::store::Stored;
 
 /// What to leave out.
@@ -58,11 +57,7 @@ impl Check {
 /// Looks at what is stored with the eyes of this configuration.
 fn wrong_endpoints(config: &Config, stored: &[Stored]) -> Vec<String> {
     let upstreams = config.upstream_names();
-    let surroundings = Surroundings {
-        upstreams: &upstreams,
-        routes: &config.routes,
-        allow_unauthenticated: config.gate.allow_unauthenticated,
-    };
+    let surroundings = config.surroundings(&upstreams);
     let mistakes = stored.iter().flat_map(|Stored { definition, .. }| {
         let mistakes = definition.mistakes(&surroundings);
         mistakes

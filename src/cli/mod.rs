@@ -72,6 +72,7 @@ enum Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    keep_memory_private();
     let cli = Cli::parse();
     match run(cli) {
         Ok(text) => {
@@ -120,6 +121,16 @@ fn brief(command: impl Future<Output = Result<String, Failure>>) -> Result<Strin
         .build()
         .map_err(|error| Failure::Other(error.to_string()))?
         .block_on(command)
+}
+
+/// Keeps what is in memory, secrets among it, out of core dumps and from other processes of the user.
+fn keep_memory_private() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // Without it the program works as well, and is as exposed as any other one.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
 }
 
 const EXIT_CODES: &str = "\

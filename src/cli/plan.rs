@@ -10,7 +10,7 @@ use super::output;
 use super::session::Session;
 use crate::audit::{Action, AuditEntry};
 use crate::directory::{Definition, EndpointChange, EndpointId};
-use crate::secrets::SecretRef;
+use crate::secrets::{SecretChange, SecretRef};
 
 /// Steps that are taken together, or not at all.
 pub(super) struct Plan(Vec<Step>);
@@ -25,6 +25,9 @@ struct Step {
     /// The secret that is generated because the endpoint needs one that is not bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_created: Option<SecretRef>,
+    /// The endpoint's own secret, which ends with it: whoever gets its id next must not inherit it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_retired: Option<SecretRef>,
     #[serde(skip)]
     change: EndpointChange,
 }
@@ -60,26 +63,34 @@ impl Plan {
 
     /// What has to happen for an endpoint to be gone.
     pub(super) async fn to_delete(session: &Session, id: EndpointId) -> Result<Self, Failure> {
-        session.definition(&id).await?;
+        let definition = session.definition(&id).await?;
+        let own = secret_of(&definition).filter(|secret| secret.scope() == id.as_str());
+        let secret_retired = match own {
+            Some(secret) if !is_shared(session, &secret, &id).await? => Some(secret),
+            _ => None,
+        };
         Ok(Self(vec![Step {
             endpoint: id.clone(),
             action: StepAction::Delete,
             changed: Vec::new(),
             secret_created: None,
+            secret_retired,
             change: EndpointChange::Delete(id),
         }]))
     }
 
     /// Does it, all or nothing.
     pub(super) async fn perform(&self, session: &Session) -> Result<(), Failure> {
+        let vault = session.custody.vault();
         let mut secrets = Vec::new();
-        for secret in self
-            .0
-            .iter()
-            .filter_map(|step| step.secret_created.as_ref())
-        {
-            let vault = session.custody.vault();
-            secrets.extend(vault.first_version(secret, &session.actor).await?);
+        for step in &self.0 {
+            if let Some(secret) = &step.secret_created {
+                let first = vault.first_version(secret, &session.actor).await?;
+                secrets.extend(first.map(SecretChange::Install));
+            }
+            if let Some(secret) = &step.secret_retired {
+                secrets.push(SecretChange::Retire(vault.end_of(secret, &session.actor)));
+            }
         }
         let changes: Vec<_> = self
             .0
@@ -127,6 +138,9 @@ impl Step {
         if let Some(secret) = &self.secret_created {
             line.push_str(&format!(", secret {secret} created"));
         }
+        if let Some(secret) = &self.secret_retired {
+            line.push_str(&format!(", secret {secret} retired"));
+        }
         line
     }
 
@@ -153,8 +167,7 @@ async fn put(session: &Session, definition: Definition) -> Result<Step, Failure>
         (Some(_), true) => StepAction::Unchanged,
         (Some(_), false) => StepAction::Update,
     };
-    let auth = definition.auth.as_ref();
-    let mut secret_created = auth.and_then(|auth| auth.secret_of(&definition.id));
+    let mut secret_created = secret_of(&definition);
     if let Some(secret) = &secret_created
         && custody.vault().is_bound(secret).await?
     {
@@ -165,8 +178,26 @@ async fn put(session: &Session, definition: Definition) -> Result<Step, Failure>
         action,
         changed,
         secret_created,
+        secret_retired: None,
         change: EndpointChange::Put(Box::new(definition)),
     })
+}
+
+fn secret_of(definition: &Definition) -> Option<SecretRef> {
+    let auth = definition.auth.as_ref()?;
+    auth.secret_of(&definition.id)
+}
+
+/// Whether another endpoint than `id` is judged by `secret`.
+async fn is_shared(
+    session: &Session,
+    secret: &SecretRef,
+    id: &EndpointId,
+) -> Result<bool, Failure> {
+    let all = session.custody.store.definitions("").await?;
+    let others = all.iter().map(|stored| &stored.definition);
+    let mut others = others.filter(|definition| definition.id != *id);
+    Ok(others.any(|definition| secret_of(definition).as_ref() == Some(secret)))
 }
 
 /// An alias can be taken over only from an endpoint that gives it up in the same plan.

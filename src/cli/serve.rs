@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
@@ -16,7 +17,9 @@ use crate::telemetry::AccessLog;
 pub(super) fn serve(path: &Path) -> Result<String, Failure> {
     let config = Config::load(path)?;
     start_log(&config.log);
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, files) {
         warn!(%error, "the limit of open files stays as it is");
     }
     tokio::runtime::Builder::new_multi_thread()

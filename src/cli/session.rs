@@ -33,11 +33,7 @@ impl Session {
 
     /// What definitions have to fit into.
     pub(super) fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings {
-            upstreams: &self.upstream_names,
-            routes: &self.config.routes,
-            allow_unauthenticated: self.config.gate.allow_unauthenticated,
-        }
+        self.config.surroundings(&self.upstream_names)
     }
 
     /// The upstream of endpoints that name none: the only one, or the one called `default`.

@@ -6,7 +6,7 @@ use http::HeaderName;
 
 use super::table::Table;
 use super::units::Expected;
-use crate::proxy::{HeaderNames, NAMES};
+use crate::proxy::{HeaderNames, NAMES, belongs_to_http};
 
 /// What the section says.
 pub(super) struct Headers {
@@ -74,10 +74,14 @@ impl FromStr for HeaderText {
     type Err = Expected;
 
     fn from_str(text: &str) -> Result<Self, Expected> {
-        HeaderName::try_from(text)
-            .map(|_| Self(text.to_owned()))
-            .map_err(|_| {
-                Expected("the name of a header (RFC 9110 §5.1), such as \"X-Portal-Org-Id\"")
-            })
+        match HeaderName::try_from(text) {
+            Err(_) => Err(Expected(
+                "the name of a header (RFC 9110 §5.1), such as \"X-Portal-Org-Id\"",
+            )),
+            Ok(_) if belongs_to_http(text.as_bytes()) => Err(Expected(
+                "a name without a meaning of its own in HTTP, such as \"X-Portal-Org-Id\"",
+            )),
+            Ok(_) => Ok(Self(text.to_owned())),
+        }
     }
 }

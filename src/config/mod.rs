@@ -25,7 +25,7 @@ use self::document::Document;
 pub use self::endpoints::read_endpoints;
 pub use self::mistake::{Mistake, Mistakes};
 use crate::admin::AllowedHosts;
-use crate::directory::{PathTemplate, RouteTable};
+use crate::directory::{PathTemplate, RouteTable, Surroundings};
 use crate::gate::GateSettings;
 use crate::proxy::{HeaderNames, PublicSettings, TlsFiles, UpstreamSettings};
 use crate::secrets::CacheSettings;
@@ -75,6 +75,18 @@ impl Config {
         let mut document = Document::parse(path, text)?;
         let config = sections::read(&mut document);
         document.finish(config)
+    }
+
+    /// What definitions of endpoints have to fit into; `upstreams` are the names of its upstreams.
+    pub fn surroundings<'a>(&'a self, upstreams: &'a [String]) -> Surroundings<'a> {
+        Surroundings {
+            upstreams,
+            routes: &self.routes,
+            upstream_paths: &self.upstream_paths,
+            allow_unauthenticated: self.gate.allow_unauthenticated,
+            // While a body grows there are two pieces of it for a moment.
+            largest_body_bytes: self.body_budget_bytes / 2,
+        }
     }
 
     /// The names of the upstreams.

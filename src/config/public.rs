@@ -9,8 +9,7 @@ use super::PublicConfig;
 use super::headers::Headers;
 use super::table::Table;
 use super::units::{Address, KIB, Network, size, time, to_usize};
-use crate::proxy::raw_head::HeadLimits;
-use crate::proxy::{PemPart, PublicSettings, TlsFiles, TrustedProxies};
+use crate::proxy::{HeadLimits, PemPart, PublicSettings, TlsFiles, TrustedProxies};
 
 /// Reads the section. `None` if nobody could arrive, which was reported.
 pub(super) fn read(

@@ -42,7 +42,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
     let Upstreams {
         upstreams,
         paths: upstream_paths,
-    } = upstreams::read(&mut root, &folder);
+    } = upstreams::read(&mut root, &folder, routes.as_ref());
     Some(Config {
         server,
         public: public?,

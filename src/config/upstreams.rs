@@ -9,7 +9,7 @@ use http::uri::Authority;
 use super::table::Table;
 use super::units::time;
 use super::upstream_tls::tls;
-use crate::directory::PathTemplate;
+use crate::directory::{PathTemplate, RouteTable};
 use crate::proxy::{UpstreamSettings, UpstreamTimeouts};
 
 /// What the section says.
@@ -19,13 +19,26 @@ pub(super) struct Upstreams {
 }
 
 /// Reads every upstream. Without one there is nowhere to go, which is a mistake.
-pub(super) fn read(root: &mut Table<'_, '_>, folder: &Path) -> Upstreams {
+pub(super) fn read(
+    root: &mut Table<'_, '_>,
+    folder: &Path,
+    routes: Option<&RouteTable>,
+) -> Upstreams {
     let span = root.span_of("upstreams");
     let mut paths = BTreeMap::new();
     let table = root.table("upstreams");
     let is_table = table.is_well_formed();
     let read: Vec<Option<UpstreamSettings>> = table.each(|name, mut table| {
-        if let Some(path) = table.parsed("path") {
+        let span = table.span_of("path");
+        if let Some(path) = table.parsed::<PathTemplate>("path") {
+            let is_known = |name: &str| {
+                matches!(name, "endpoint" | "path")
+                    || routes.is_none_or(|routes| routes.has_parameter(name))
+            };
+            if let Some(name) = path.parameters().find(|name| !is_known(name)) {
+                let message = format!("no route has a parameter `{{{name}}}`");
+                table.wrong_at(span, "path", message);
+            }
             paths.insert(name.to_owned(), path);
         }
         one(name, &mut table, folder)

@@ -66,7 +66,7 @@ impl Endpoint {
             workspace: definition.workspace.clone(),
             target: definition.target,
             upstream: definition.upstream.as_str().into(),
-            path: upstream_path(definition, directory),
+            path: upstream_path(definition, directory)?,
             event_name: definition.event_name.clone(),
             forward_credentials: definition.forward_credentials,
             enabled: definition.enabled,
@@ -140,15 +140,20 @@ pub struct Limits {
     pub body_timeout: Option<Duration>,
 }
 
-fn upstream_path(definition: &Definition, directory: &Directory) -> Option<PathTemplate> {
-    let template = definition
-        .path
-        .as_ref()
-        .or_else(|| directory.upstream_paths.get(&definition.upstream))?;
-    Some(template.bind(|name| match name {
-        "endpoint" => Some(definition.id.as_str()),
-        _ => directory.routes.parameter(&definition.id, name),
-    }))
+/// The outer option is whether every parameter is known, the inner one whether there is a template.
+#[expect(clippy::option_option, reason = "the two are different questions")]
+fn upstream_path(definition: &Definition, directory: &Directory) -> Option<Option<PathTemplate>> {
+    let own = definition.path.as_ref();
+    let template = own.or_else(|| directory.upstream_paths.get(&definition.upstream));
+    let bound = template.map(|template| {
+        template.bind(|name| match name {
+            "endpoint" => Some(definition.id.as_str()),
+            _ => directory.routes.parameter(&definition.id, name),
+        })
+    });
+    // What cannot be rewritten as it was asked is not forwarded under another path.
+    let is_whole = |template: &PathTemplate| template.parameters().all(|name| name == "path");
+    bound.as_ref().is_none_or(is_whole).then_some(bound)
 }
 
 fn installation_of(id: &EndpointId, target: Target) -> Option<Name> {

@@ -57,11 +57,19 @@ impl Follower {
         while !*shutdown.borrow() {
             tokio::select! {
                 _ = rounds.tick() => {}
-                _ = shutdown.changed() => continue,
+                changed = shutdown.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
             }
             let in_step = match self.round().await {
                 Ok(()) => true,
                 Err(error) => {
+                    if error == StoreError::Replaced {
+                        // Nothing that is known is about the store that is there now.
+                        self.keys.forget_all();
+                        self.directory.forget_cached();
+                    }
                     if self.in_step.load(Ordering::Relaxed) {
                         warn!(%error, "changes of the store cannot be followed");
                     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use moka::future::Cache;
 use tokio::sync::Semaphore;
 
+use super::mistake::MAX_ALIAS_LEN;
 use super::presence::Presence;
 use super::{Endpoint, EndpointId, EndpointStore, PathTemplate, Route, RouteTable, Wording};
 use crate::secrets::StoreError;
@@ -95,9 +96,14 @@ impl Directory {
     /// Forgets everything and learns anew which names exist.
     pub(super) async fn forget_all(&self) -> Result<(), StoreError> {
         self.load().await?;
+        self.forget_cached();
+        Ok(())
+    }
+
+    /// Forgets everything but which names exist.
+    pub(super) fn forget_cached(&self) {
         self.endpoints.invalidate_all();
         self.aliases.invalidate_all();
-        Ok(())
     }
 
     async fn find_alias(&self, path: &str) -> Result<Found, LookupError> {
@@ -146,7 +152,8 @@ impl Directory {
     }
 
     async fn alias(&self, path: &str) -> Result<Option<EndpointId>, LookupError> {
-        if !self.presence.may_contain(path) {
+        // What cannot be an alias is no key of a cache either, however long a sender makes it.
+        if path.len() > MAX_ALIAS_LEN || !self.presence.may_contain(path) {
             self.stats.absent.fetch_add(1, Ordering::Relaxed);
             return Ok(None);
         }

@@ -1,5 +1,7 @@
 //! Everything that can be wrong with an endpoint that people wrote down.
 
+use std::collections::BTreeMap;
+
 use super::{Definition, PathTemplate, RouteTable, Target};
 use crate::auth::Mode;
 
@@ -10,8 +12,12 @@ pub struct Surroundings<'a> {
     pub upstreams: &'a [String],
     /// The routes.
     pub routes: &'a RouteTable,
+    /// The paths that upstreams ask for, by their names.
+    pub upstream_paths: &'a BTreeMap<String, PathTemplate>,
     /// Whether endpoints may ask for no proof.
     pub allow_unauthenticated: bool,
+    /// The largest body that there can be memory for.
+    pub largest_body_bytes: u64,
 }
 
 /// Something wrong with a definition.
@@ -38,9 +44,15 @@ impl Definition {
                 wrong("methods", format!("`{method}` is none of `{known}`"));
             }
         }
-        if self.limits.max_body_bytes == Some(0) || self.limits.max_multipart_bytes == Some(0) {
-            let message = "a limit of no bytes would refuse every body";
-            wrong("limits", message.to_owned());
+        let limits = [self.limits.max_body_bytes, self.limits.max_multipart_bytes];
+        let largest = surroundings.largest_body_bytes;
+        if limits
+            .iter()
+            .flatten()
+            .any(|limit| *limit == 0 || *limit > largest)
+        {
+            let message = format!("a limit is from 1 to {largest} bytes, half of `bodies.budget`");
+            wrong("limits", message);
         }
         mistakes
     }
@@ -113,16 +125,23 @@ impl Definition {
         let is_known = |name: &str| {
             matches!(name, "endpoint" | "path") || surroundings.routes.parameter(id, name).is_some()
         };
-        let mut names = self.path.iter().flat_map(PathTemplate::parameters);
+        let of_upstream = || surroundings.upstream_paths.get(&self.upstream);
+        let path = self.path.as_ref().or_else(of_upstream);
+        let mut names = path.into_iter().flat_map(PathTemplate::parameters);
         if let Some(name) = names.find(|name| !is_known(name)) {
-            wrong("path", format!("no route gives `{id}` a `{{{name}}}`"));
+            let whose = match self.path {
+                Some(_) => String::new(),
+                None => format!(", which the path of the upstream `{}` needs", self.upstream),
+            };
+            let message = format!("no route gives `{id}` a `{{{name}}}`{whose}");
+            wrong("path", message);
         }
     }
 }
 
 fn alias_mistake(alias: &str, routes: &RouteTable) -> Option<&'static str> {
     let plain = alias.strip_prefix('/').is_some_and(|path| {
-        path.len() <= MAX_ALIAS_LEN && path.split('/').all(super::name::is_segment)
+        alias.len() <= MAX_ALIAS_LEN && path.split('/').all(super::name::is_segment)
     });
     if !plain {
         Some("an alias is a path of plain names, such as `/hooks/orders`")
@@ -133,5 +152,6 @@ fn alias_mistake(alias: &str, routes: &RouteTable) -> Option<&'static str> {
     }
 }
 
-const MAX_ALIAS_LEN: usize = 512;
+/// In bytes, with the slash that it begins with.
+pub(super) const MAX_ALIAS_LEN: usize = 512;
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -15,14 +15,14 @@ use crate::secrets::StoreError;
 
 /// The names that exist.
 pub(super) struct Presence {
-    filter: ArcSwap<Sized>,
+    filter: ArcSwap<Filter>,
 }
 
 impl Presence {
     /// A filter that knows no name.
     pub(super) fn new() -> Self {
         Self {
-            filter: ArcSwap::from_pointee(Sized::with_capacity(0)),
+            filter: ArcSwap::from_pointee(Filter::with_capacity(0)),
         }
     }
 
@@ -48,7 +48,7 @@ impl Presence {
                 break;
             }
         }
-        let filter = Sized::with_capacity(names.len());
+        let filter = Filter::with_capacity(names.len());
         for name in &names {
             filter.add(name);
         }
@@ -58,13 +58,13 @@ impl Presence {
 }
 
 /// A filter and how many names it was made for.
-struct Sized {
+struct Filter {
     bits: AtomicBloomFilter,
     names: AtomicUsize,
     capacity: usize,
 }
 
-impl Sized {
+impl Filter {
     /// A filter for `names` names and as many again, before wrong guesses become frequent.
     fn with_capacity(names: usize) -> Self {
         let capacity = names.saturating_mul(2).max(MIN_CAPACITY);

@@ -67,6 +67,12 @@ impl RouteTable {
             .and_then(|(_, values)| value_of(&values, name))
     }
 
+    /// Whether any route has a parameter of this name.
+    pub fn has_parameter(&self, name: &str) -> bool {
+        let mut patterns = self.routes.iter().map(|route| &route.pattern);
+        patterns.any(|pattern| pattern.parameters().any(|known| known == name))
+    }
+
     fn add(&mut self, definition: &RouteDefinition) -> Result<(), InvalidRoute> {
         let route = Arc::new(Route::compile(definition)?);
         self.router

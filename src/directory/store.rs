@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Definition, EndpointId};
 use crate::audit::AuditEntry;
-use crate::secrets::{Installation, SecretRef, StoreError};
+use crate::secrets::{SecretChange, SecretRef, StoreError};
 
 /// Keeps endpoints, and says what changed.
 #[async_trait]
@@ -18,12 +18,12 @@ pub trait EndpointStore: Send + Sync {
     /// Up to `limit` ids and aliases that come after `after` in the order of the store.
     async fn names(&self, after: Option<&str>, limit: u32) -> Result<NamesPage, StoreError>;
 
-    /// Performs `changes`, each with its audit entry, and installs the secrets that they need: all of
-    /// it or nothing, so that an endpoint is never there without its secret, nor the other way round.
+    /// Performs `changes`, each with its audit entry, and those of the secrets that go with them: all
+    /// of it or nothing, so that an endpoint is never there without its secret, nor the other way round.
     async fn change(
         &self,
         changes: Vec<(EndpointChange, AuditEntry)>,
-        secrets: Vec<Installation>,
+        secrets: Vec<SecretChange>,
     ) -> Result<(), StoreError>;
 
     /// The number of the newest change.
@@ -46,7 +46,7 @@ pub struct NamesPage {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum EndpointChange {
-    /// It is deleted. Its secrets stay.
+    /// It is deleted.
     Delete(EndpointId),
     /// It is created, or replaced.
     Put(Box<Definition>),

@@ -40,7 +40,9 @@ async fn gather(
 ) -> Result<Body, Refusal> {
     let mut buffer = Buffer {
         // One byte more than the limit is enough to know that it is exceeded.
-        most: source.announced_len().unwrap_or(limit_bytes + 1),
+        most: source
+            .announced_len()
+            .unwrap_or(limit_bytes.saturating_add(1)),
         bytes: Vec::new(),
         lease,
     };
@@ -77,7 +79,7 @@ impl Buffer {
             // never all that was announced before it has come: a sender's word costs no memory.
             let new = old.saturating_mul(2).max(FIRST_ALLOCATION).min(self.most);
             // For a moment there are both, the old piece and the new one.
-            self.lease.grow_to(old + new)?;
+            self.lease.grow_to(old.saturating_add(new))?;
             self.bytes.reserve_exact(to_usize(new - len));
             self.lease.shrink_to(new);
         }

@@ -27,12 +27,13 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Whether the body is `multipart/*`.
+    /// Whether the body is `multipart/*`, in the eyes of whoever looks at any of its types.
     pub fn is_multipart(&self) -> bool {
-        self.headers
-            .get(http::header::CONTENT_TYPE)
-            .and_then(|value| value.as_bytes().split_at_checked(MULTIPART.len()))
-            .is_some_and(|(start, _)| start.eq_ignore_ascii_case(MULTIPART))
+        let types = self.headers.get_all(http::header::CONTENT_TYPE);
+        types.iter().any(|value| {
+            let start = value.as_bytes().get(..MULTIPART.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(MULTIPART))
+        })
     }
 }
 

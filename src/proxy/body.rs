@@ -67,9 +67,12 @@ impl BodySource for WireBody<'_> {
     async fn read(&mut self, into: &mut Vec<u8>, room: usize) -> Result<usize, BodyError> {
         match &mut self.rest {
             Rest::Length(left) => {
+                if *left == 0 {
+                    return Ok(0);
+                }
                 let most = usize::try_from(*left).unwrap_or(usize::MAX).min(room);
                 if most == 0 {
-                    return Ok(0);
+                    return Err(BodyError::Malformed);
                 }
                 let read = if self.ahead.is_empty() {
                     let read = self.stream.read_buf(&mut into.limit(most)).await;
@@ -93,6 +96,10 @@ impl BodySource for WireBody<'_> {
                 self.ahead.advance(taken);
                 if into.len() > before || chunked.is_end() {
                     return Ok(into.len() - before);
+                }
+                if room == 0 {
+                    // Nothing would ever be taken out of what is read ahead.
+                    return Err(BodyError::Malformed);
                 }
                 self.ahead.reserve(READ_AHEAD);
                 let read = self.stream.read_buf(self.ahead).await;

@@ -3,6 +3,8 @@
 //! A pure state machine, fed with whatever a socket gives; a fuzz target feeds it too. Extensions and
 //! trailers are read, within bounds, and dropped: nobody downstream may act on them.
 
+use super::token::is_token;
+
 /// A chunked body in the reading.
 #[derive(Clone, Debug)]
 pub struct Chunked {
@@ -23,7 +25,8 @@ enum State {
     DataCr,
     DataLf,
     TrailerStart,
-    Trailer,
+    TrailerName,
+    TrailerValue,
     TrailerLf,
     EndLf,
     End,
@@ -111,11 +114,16 @@ impl Chunked {
                 Ok(State::Size)
             }
             (State::TrailerStart, b'\r') => Ok(State::EndLf),
-            (State::Trailer, b'\r') => Ok(State::TrailerLf),
-            (State::TrailerStart | State::Trailer, byte)
-                if is_text(byte) && self.seen <= MAX_TRAILERS =>
+            // A folded line begins with white space, which no name may hold.
+            (State::TrailerStart | State::TrailerName, byte)
+                if is_token(byte) && self.seen <= MAX_TRAILERS =>
             {
-                Ok(State::Trailer)
+                Ok(State::TrailerName)
+            }
+            (State::TrailerName, b':') => Ok(State::TrailerValue),
+            (State::TrailerValue, b'\r') => Ok(State::TrailerLf),
+            (State::TrailerValue, byte) if is_text(byte) && self.seen <= MAX_TRAILERS => {
+                Ok(State::TrailerValue)
             }
             (State::TrailerLf, b'\n') => Ok(State::TrailerStart),
             (State::EndLf, b'\n') => Ok(State::End),

@@ -17,7 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::body::WireBody;
 use super::delivery::{Delivery, Origin};
 use super::head::RequestHead;
-use super::raw_head::{Framing, HeadFault, HeadScanner, parse};
+use super::head_scanner::HeadScanner;
+use super::raw_head::{Framing, HeadFault};
 use super::respond::{self, Stamp};
 use crate::clock::within;
 use crate::gate::Reason;
@@ -52,14 +53,12 @@ pub(super) async fn serve(
             return;
         };
         if !delivery.answer(&mut session, &head, judged, origin).await {
-            // Half an answer must not look like a whole one.
-            return session.shutdown().await;
+            // Half an answer must not look like a whole one. And who did not take it is not waited for.
+            return;
         }
-        // Whatever was told to the sender: the connection is needed to say goodbye.
-        session.set_keepalive(Some(1));
-        match session.finish().await {
-            Ok(Some(reused)) => (stream, _) = reused.into_parts(),
-            Ok(None) | Err(_) => return,
+        match finish(session, settings.send_timeout).await {
+            Some(reused) => stream = reused,
+            None => return,
         }
         if !keep {
             return linger(stream, !reusable).await;
@@ -106,7 +105,7 @@ async fn read_head(
                 Err(fault) => return Some(Err(fault)),
                 Ok(Some(len)) => {
                     let head = ahead.split_to(len).freeze();
-                    return Some(parse(&head, settings.head_limits));
+                    return Some(RequestHead::parse(&head, settings.head_limits));
                 }
                 Ok(None) => {}
             }
@@ -151,23 +150,34 @@ async fn refuse(delivery: &Delivery, stream: Stream, origin: Origin, fault: Head
         return;
     };
     let refusal = Reason::BadRequest.into();
+    let patience = delivery.settings().send_timeout;
     let answering = respond::write(&mut session, &refusal, &stamp);
-    within(delivery.settings().send_timeout, pin!(answering)).await;
-    session.set_keepalive(Some(1));
-    if let Ok(Some(reused)) = session.finish().await {
-        linger(reused.into_parts().0, true).await;
+    if within(patience, pin!(answering)).await.flatten().is_some()
+        && let Some(stream) = finish(session, patience).await
+    {
+        linger(stream, true).await;
     }
+}
+
+/// Sends what is left of an answer, and gives the connection back.
+async fn finish(mut session: ServerSession, patience: Duration) -> Option<Stream> {
+    // Whatever was told to the sender: the connection is needed to say goodbye.
+    session.set_keepalive(Some(1));
+    let finished = within(patience, pin!(session.finish())).await?;
+    Some(finished.ok()??.into_parts().0)
 }
 
 /// Ends the sending side, and takes for a moment what the sender still sends: closing at once would
 /// reset the connection, and the sender would see that instead of the answer.
 async fn linger(mut stream: Stream, more_to_come: bool) {
-    if AsyncWriteExt::shutdown(&mut stream).await.is_err() || !more_to_come {
-        return;
-    }
-    let mut waste = vec![0; WASTE];
-    let rest = async { while matches!(stream.read(&mut waste).await, Ok(1..)) {} };
-    within(LINGER, pin!(rest)).await;
+    let goodbye = async {
+        if AsyncWriteExt::shutdown(&mut stream).await.is_err() || !more_to_come {
+            return;
+        }
+        let mut waste = vec![0; WASTE];
+        while matches!(stream.read(&mut waste).await, Ok(1..)) {}
+    };
+    within(LINGER, pin!(goodbye)).await;
 }
 
 /// Most heads, and the bodies of most webhooks with them.

@@ -16,6 +16,8 @@ pub(super) struct Ended {
     /// Why the backend's answer did not come, or not whole.
     pub(super) failure: Option<Reason>,
     pub(super) backend: Option<Duration>,
+    /// The backend's own status.
+    pub(super) backend_status: Option<u16>,
 }
 
 impl Ended {
@@ -31,6 +33,7 @@ impl Ended {
             status: status.map(|status| status.as_u16()),
             failure: None,
             backend: None,
+            backend_status: None,
         }
     }
 
@@ -51,6 +54,7 @@ impl Ended {
                 status: forwarded.status,
                 failure,
                 backend: None,
+                backend_status: forwarded.status,
             },
         }
     }

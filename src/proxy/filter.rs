@@ -6,7 +6,7 @@ use pingora_http::ResponseHeader;
 
 use super::HeaderNames;
 use super::head::RequestHead;
-use super::names::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, TRACEPARENT};
+use super::names::{begins_like, reads_like};
 use crate::auth::Source;
 
 /// Which headers of the sender's are passed on.
@@ -14,6 +14,8 @@ pub(super) struct Filter<'a> {
     names: &'a HeaderNames,
     credentials: &'a [Source],
     trusted: bool,
+    /// Whether the sender's trace goes on; without it, what it says about the trace is about nothing.
+    continues_trace: bool,
     nominated: Vec<&'a [u8]>,
 }
 
@@ -24,12 +26,14 @@ impl<'a> Filter<'a> {
         head: &'a RequestHead,
         names: &'a HeaderNames,
         trusted: bool,
+        continues_trace: bool,
         credentials: &'a [Source],
     ) -> Self {
         Self {
             names,
             credentials,
             trusted,
+            continues_trace,
             nominated: nominated(&head.headers),
         }
     }
@@ -37,31 +41,44 @@ impl<'a> Filter<'a> {
     /// Whether a header of this name is the sender's to send.
     pub(super) fn passes(&self, name: &[u8]) -> bool {
         let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
-        !(REPLACED
-            .iter()
-            .chain(&HOP_BY_HOP)
-            .any(|other| is(other.as_bytes()))
+        !(is_replaced(name)
+            || is_hop_by_hop(name)
             || self.nominated.iter().any(|other| is(other))
             || self.names.is_reserved(name)
-            || speaks_for_a_proxy(name) && !(self.trusted && is_kept_from_proxies(name))
+            || !self.continues_trace && is(b"tracestate")
+            || speaks_for_a_proxy(name) && !(self.trusted && is_spelt_plainly(name))
             || self.credentials.iter().any(
                 |source| matches!(source, Source::Header(other) if is(other.as_str().as_bytes())),
             ))
     }
 }
 
-/// Removes from the backend's answer what is between it and the gate only. The transfer coding stays:
-/// it says how Pingora has to frame the answer.
+/// Whether a name has a meaning in HTTP that the portal's own headers must not take over.
+pub fn belongs_to_http(name: &[u8]) -> bool {
+    is_replaced(name)
+        || is_hop_by_hop(name)
+        || speaks_for_a_proxy(name)
+        || begins_like(name, b"content-")
+        || reads_like(name, b"authorization")
+        || reads_like(name, b"x-request-id")
+}
+
+/// Removes from the backend's answer what is between it and the gate only.
 pub(super) fn strip_hop_by_hop(head: &mut ResponseHeader) {
     let nominated: Vec<HeaderName> = nominated(&head.headers)
         .into_iter()
         .filter_map(|name| HeaderName::from_bytes(name).ok())
-        .filter(|name| name != header::TRANSFER_ENCODING && name != header::CONTENT_LENGTH)
         .collect();
     for name in &nominated {
         head.remove_header(name);
     }
-    for name in ["connection", "keep-alive", "proxy-connection", "upgrade"] {
+    for name in [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "trailer",
+        "upgrade",
+    ] {
         head.remove_header(name);
     }
 }
@@ -77,36 +94,48 @@ fn nominated(headers: &HeaderMap) -> Vec<&[u8]> {
         .collect()
 }
 
-/// Whether a header says what a proxy would say about its own peer, however it is spelt.
+/// Whether the gate writes a header of this name itself, whoever sends one.
+fn is_replaced(name: &[u8]) -> bool {
+    REPLACED.iter().any(|other| reads_like(name, other))
+}
+
+fn is_hop_by_hop(name: &[u8]) -> bool {
+    HOP_BY_HOP.iter().any(|other| reads_like(name, other))
+}
+
+/// Whether a header says what a proxy would say about its own peer.
 fn speaks_for_a_proxy(name: &[u8]) -> bool {
-    let is_dash = |byte: u8| !byte.is_ascii_alphanumeric();
-    let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (*b == b'-' && is_dash(*a));
-    let begins_with =
-        |prefix: &[u8]| name.len() >= prefix.len() && name.iter().zip(prefix).all(same);
-    begins_with(b"x-forwarded-")
-        || (begins_with(b"x-real-ip") && name.len() == b"x-real-ip".len())
-        || name.eq_ignore_ascii_case(b"forwarded")
+    begins_like(name, b"x-forwarded-")
+        || reads_like(name, b"x-real-ip")
+        || reads_like(name, b"forwarded")
 }
 
-/// What a trusted proxy said and the gate does not say itself.
-fn is_kept_from_proxies(name: &[u8]) -> bool {
-    ![FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO]
-        .iter()
-        .any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
+/// Whether a name is spelt as a proxy spells it. A proxy passes on what it does not know, and its own
+/// sender may have spelt a name so that only the backend reads it as the proxy's.
+fn is_spelt_plainly(name: &[u8]) -> bool {
+    name.iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
-/// Written by the gate in every case.
-const REPLACED: [&str; 3] = ["host", "content-length", TRACEPARENT];
-const HOP_BY_HOP: [&str; 11] = [
-    "connection",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+/// In the form in which names are compared.
+const REPLACED: [&[u8]; 6] = [
+    b"host",
+    b"content-length",
+    b"traceparent",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-proto",
+];
+const HOP_BY_HOP: [&[u8]; 11] = [
+    b"connection",
+    b"expect",
+    b"http2-settings",
+    b"keep-alive",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
 ];

@@ -11,17 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::{HeaderValue, StatusCode, Version, header};
 use pingora_core::connectors::{ConnectorOptions, TransportConnector};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v1::client::HttpSession;
 use pingora_core::upstreams::peer::Peer;
-use pingora_error::{Error, ErrorType};
-use pingora_http::ResponseHeader;
 use tokio::io::AsyncWriteExt;
 
-use super::filter::strip_hop_by_hop;
+use super::answer;
 use super::respond::Stamp;
 use super::upstream::{Address, Upstream};
 use crate::clock::within;
@@ -66,26 +63,30 @@ impl Forwarder {
         upstream: &Upstream,
         done: &mut Forwarded,
     ) -> Result<(), Reason> {
-        let (stream, address, sent) = self.send(parcel, upstream).await?;
-        done.reached = true;
+        let (stream, address, sent) = self.send(parcel, upstream, &mut done.reached).await?;
         let mut backend = HttpSession::new(stream);
         backend.read_timeout = Some(match sent {
             Ok(()) => upstream.settings().timeouts.read,
             // It may have answered before it stopped to take the body.
             Err(_) => EARLY_ANSWER,
         });
-        let answer = read_answer(&mut backend).await.map_err(|error| {
+        let head = answer::read_head(&mut backend).await.map_err(|error| {
             let failed_to_send = sent.as_ref().err().copied();
-            failed_to_send.unwrap_or_else(|| reason(&error))
+            failed_to_send.unwrap_or_else(|| answer::reason(&error))
         })?;
-        done.status = Some(answer.status.as_u16());
-        pass_on(session, &mut backend, answer, parcel).await?;
+        let status = head.status.as_u16();
+        let answer = answer::prepare(&mut backend, head, parcel.stamp, parcel.old_sender).await?;
+        done.status = Some(status);
+        answer::pass_on(session, &mut backend, answer).await?;
         if sent.is_ok() {
+            let own = upstream.settings().idle_timeout;
+            let Some(idle) = answer::keep_for(&backend, own) else {
+                return Ok(());
+            };
             backend.respect_keepalive();
             if let Some(stream) = backend.reuse().await {
-                let idle = Some(upstream.settings().idle_timeout);
                 let pool = address.peer().reuse_hash();
-                self.connector.release_stream(stream, pool, idle);
+                self.connector.release_stream(stream, pool, Some(idle));
             }
         }
         Ok(())
@@ -98,6 +99,7 @@ impl Forwarder {
         &self,
         parcel: &Parcel<'_>,
         upstream: &Upstream,
+        reached: &mut bool,
     ) -> Result<(Stream, Arc<Address>, Result<(), Reason>), Reason> {
         let timeout = upstream.settings().timeouts.write;
         for address in upstream.order() {
@@ -106,16 +108,20 @@ impl Forwarder {
                 upstream.failed(&address);
                 continue;
             };
+            // Who has taken the connection and not the delivery is slow, and not out of reach.
+            *reached = true;
             match write(&mut stream, parcel, timeout).await {
                 // A kept connection that the backend has closed: the socket has taken nothing.
                 Err(Stopped { sent: 0, .. }) if reused && !peer.is_tls() => {}
                 Err(stopped) => return Ok((stream, address, Err(stopped.reason))),
                 Ok(()) => return Ok((stream, address, Ok(()))),
             }
+            *reached = false;
             let Ok(mut stream) = self.connector.new_stream(peer).await else {
                 upstream.failed(&address);
                 continue;
             };
+            *reached = true;
             let sent = write(&mut stream, parcel, timeout).await;
             return Ok((stream, address, sent.map_err(|stopped| stopped.reason)));
         }
@@ -140,6 +146,7 @@ pub(super) struct Forwarded {
     pub(super) status: Option<u16>,
     /// Why there is no answer, or no whole one.
     pub(super) failure: Option<Reason>,
+    /// Whether there was a connection to it.
     reached: bool,
 }
 
@@ -180,69 +187,5 @@ async fn write(stream: &mut Stream, parcel: &Parcel<'_>, timeout: Duration) -> R
     }
 }
 
-/// The head of the final answer. What comes before it is between the backend and the gate.
-async fn read_answer(backend: &mut HttpSession) -> Result<Box<ResponseHeader>, Box<Error>> {
-    for _ in 0..MAX_INFORMATIONAL {
-        backend.read_response().await?;
-        match backend.resp_header() {
-            Some(head) if !head.status.is_informational() => return Ok(Box::new(head.clone())),
-            // Nobody asked for another protocol.
-            Some(head) if head.status == StatusCode::SWITCHING_PROTOCOLS => break,
-            _ => {}
-        }
-    }
-    Err(Error::new_up(ErrorType::InvalidHTTPHeader))
-}
-
-/// Passes the answer on, part by part.
-async fn pass_on(
-    session: &mut ServerSession,
-    backend: &mut HttpSession,
-    mut head: Box<ResponseHeader>,
-    parcel: &Parcel<'_>,
-) -> Result<(), Reason> {
-    let has_body = !backend.is_body_done();
-    prepare(&mut head, has_body, parcel).map_err(|error| reason(&error))?;
-    session
-        .write_response_header(head)
-        .await
-        .map_err(|_| Reason::SenderLeft)?;
-    while let Some(part) = backend.read_body_ref().await.map_err(|e| reason(&e))? {
-        let part = Bytes::copy_from_slice(part);
-        session
-            .write_response_body(part, false)
-            .await
-            .map_err(|_| Reason::SenderLeft)?;
-    }
-    session.finish_body().await.map_err(|_| Reason::SenderLeft)
-}
-
-/// Makes the backend's head one for the sender: its framing is the gate's, and so are two headers.
-fn prepare(
-    head: &mut ResponseHeader,
-    has_body: bool,
-    parcel: &Parcel<'_>,
-) -> pingora_error::Result<()> {
-    strip_hop_by_hop(head);
-    head.set_version(Version::HTTP_11);
-    if parcel.old_sender {
-        // The end of the connection is the end of the answer.
-        head.remove_header(&header::TRANSFER_ENCODING);
-    } else if has_body && !head.headers.contains_key(header::CONTENT_LENGTH) {
-        let chunked = HeaderValue::from_static("chunked");
-        head.insert_header(header::TRANSFER_ENCODING, chunked)?;
-    }
-    parcel.stamp.put(head, "admitted")
-}
-
-fn reason(error: &Error) -> Reason {
-    match error.etype() {
-        ErrorType::ReadTimedout | ErrorType::WriteTimedout => Reason::UpstreamTimeout,
-        _ => Reason::UpstreamUnreachable,
-    }
-}
-
 /// How long a backend that stopped to take the body may take to say why.
 const EARLY_ANSWER: Duration = Duration::from_millis(250);
-/// No backend has more to say before its answer.
-const MAX_INFORMATIONAL: usize = 8;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use h2::server::Connection;
 use http::header;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v2::server::{
@@ -43,10 +45,40 @@ pub(super) async fn serve(
     };
 
     let streams = TaskTracker::new();
+    accept(
+        delivery,
+        &mut connection,
+        &digest,
+        origin,
+        shutdown,
+        &streams,
+    )
+    .await;
+    drop(connection);
+    // A delivery that was admitted goes on without its sender, and this connection counts until then.
+    streams.close();
+    streams.wait().await;
+}
+
+/// Takes streams until one side has had enough.
+async fn accept(
+    delivery: &Arc<Delivery>,
+    connection: &mut Connection<Stream, Bytes>,
+    digest: &Arc<Digest>,
+    origin: Origin,
+    shutdown: &ShutdownWatch,
+    streams: &TaskTracker,
+) {
     let mut ending = shutdown.clone();
     let mut saying_goodbye = false;
     let mut rejected = 0;
     loop {
+        // Nobody has to acknowledge a goodbye.
+        let patience = if saying_goodbye {
+            GOODBYE
+        } else {
+            delivery.settings().keep_alive
+        };
         let accepted = tokio::select! {
             biased;
             _ = ending.wait_for(|ending| *ending), if !saying_goodbye => {
@@ -54,9 +86,9 @@ pub(super) async fn serve(
                 connection.graceful_shutdown();
                 continue;
             }
-            accepted = HttpSession::from_h2_conn(&mut connection, Arc::clone(&digest)) => accepted,
-            () = tokio::time::sleep(settings.keep_alive), if streams.is_empty() => return,
-            () = idle_again(&streams), if !streams.is_empty() => continue,
+            accepted = HttpSession::from_h2_conn(connection, Arc::clone(digest)) => accepted,
+            () = tokio::time::sleep(patience), if streams.is_empty() => return,
+            () = idle_again(streams), if !streams.is_empty() => continue,
         };
         match accepted {
             Ok(Some(H2Accept::Session(session))) => {
@@ -85,6 +117,7 @@ async fn one(delivery: &Delivery, mut session: ServerSession, origin: Origin) {
         Err(fault) => {
             let id = delivery.record_bad_head(origin, &fault.to_string());
             let stamp = Stamp::new(settings, &id);
+            session.set_write_timeout(Some(settings.send_timeout));
             respond::write(&mut session, &Reason::BadRequest.into(), &stamp).await;
             return;
         }
@@ -114,6 +147,7 @@ async fn idle_again(streams: &TaskTracker) {
     }
 }
 
+const GOODBYE: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const MAX_REJECTED: u32 = 32;
 const MAX_STREAMS: u32 = 100;

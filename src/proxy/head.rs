@@ -1,10 +1,13 @@
 //! The head of a request, whichever version of HTTP it came by.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use pingora_http::RequestHeader;
 
-use super::raw_head::{Framing, HeadFault, HeadLimits, check_target, field, split_lines};
+use super::raw_head::{
+    Framing, HeadFault, HeadLimits, check_target, field, framing, host, is_host, lines_of,
+    request_line,
+};
 use crate::auth::Head;
 use crate::gate::{Reason, Request};
 
@@ -25,19 +28,29 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
-    pub(super) fn from_wire(
-        method: Method,
-        target: &[u8],
-        version: Version,
-        headers: HeaderMap,
-        framing: Framing,
-        lines: Bytes,
-    ) -> Option<Self> {
-        let target = std::str::from_utf8(target).ok()?;
-        Some(Self {
-            host: headers.get(header::HOST).cloned(),
-            framing: Some(framing),
-            lines: Some(lines),
+    /// Parses a whole HTTP/1 head, from the request line to the empty line.
+    pub fn parse(head: &Bytes, limits: HeadLimits) -> Result<Self, HeadFault> {
+        if head.len() > limits.bytes {
+            return Err(HeadFault::TooLarge);
+        }
+        let mut lines = lines_of(head)?;
+        let (method, target, version) = request_line(lines.next().unwrap_or_default())?;
+        let mut headers = HeaderMap::with_capacity(EXPECTED_HEADERS);
+        for (count, line) in lines.enumerate() {
+            if count >= limits.headers {
+                return Err(HeadFault::TooLarge);
+            }
+            let (name, value) = field(line)?;
+            headers.append(
+                HeaderName::from_bytes(name).map_err(|_| HeadFault::HeaderLine)?,
+                HeaderValue::from_maybe_shared(head.slice_ref(value))
+                    .map_err(|_| HeadFault::HeaderLine)?,
+            );
+        }
+        Ok(Self {
+            host: host(&headers, version)?.cloned(),
+            framing: Some(framing(&headers, version)?),
+            lines: Some(head.clone()),
             ..Self::new(method, target, version, headers)
         })
     }
@@ -53,8 +66,12 @@ impl RequestHead {
         }
         let authority = head.uri.authority();
         let authority = authority.and_then(|it| HeaderValue::from_str(it.as_str()).ok());
+        let host = authority.or_else(|| head.headers.get(header::HOST).cloned());
         Ok(Self {
-            host: authority.or_else(|| head.headers.get(header::HOST).cloned()),
+            host: Some(
+                host.filter(|it| is_host(it.as_bytes()))
+                    .ok_or(HeadFault::Host)?,
+            ),
             ..Self::new(
                 head.method.clone(),
                 target,
@@ -84,17 +101,33 @@ impl RequestHead {
 
     /// Every header, its name as the sender spelt it.
     pub(super) fn for_each_field(&self, mut each: impl FnMut(&[u8], &[u8])) {
-        let Some(lines) = &self.lines else {
-            for (name, value) in &self.headers {
-                each(name.as_str().as_bytes(), value.as_bytes());
-            }
-            return;
+        let Some(head) = &self.lines else {
+            return self.for_each_h2_field(each);
         };
-        let text = lines.strip_suffix(b"\r\n\r\n").unwrap_or_default();
-        for line in split_lines(text).skip(1) {
+        for line in lines_of(head).into_iter().flatten().skip(1) {
             if let Ok((name, value)) = field(line) {
                 each(name, value);
             }
+        }
+    }
+
+    fn for_each_h2_field(&self, mut each: impl FnMut(&[u8], &[u8])) {
+        for (name, value) in self
+            .headers
+            .iter()
+            .filter(|(name, _)| *name != header::COOKIE)
+        {
+            each(name.as_str().as_bytes(), value.as_bytes());
+        }
+        // HTTP/2 may split cookies; HTTP/1.1 wants them in one line again (RFC 9113 §8.2.3).
+        let cookies: Vec<&[u8]> = self
+            .headers
+            .get_all(header::COOKIE)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        if !cookies.is_empty() {
+            each(b"cookie", &cookies.join(&b"; "[..]));
         }
     }
 
@@ -116,12 +149,22 @@ impl RequestHead {
     /// Whether the sender waits for `100 Continue`. Any other expectation cannot be met
     /// (RFC 9110 §10.1.1); HTTP/1.0 knows none.
     pub(super) fn waits(&self) -> Result<bool, Reason> {
-        match self.headers.get(header::EXPECT) {
-            None => Ok(false),
-            Some(_) if self.version == Version::HTTP_10 => Ok(false),
-            Some(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(true),
-            Some(_) => Err(Reason::ExpectationFailed),
+        if self.version == Version::HTTP_10 {
+            return Ok(false);
         }
+        let mut waits = false;
+        for value in self.headers.get_all(header::EXPECT) {
+            for expectation in value.as_bytes().split(|byte| *byte == b',') {
+                if !expectation
+                    .trim_ascii()
+                    .eq_ignore_ascii_case(b"100-continue")
+                {
+                    return Err(Reason::ExpectationFailed);
+                }
+                waits = true;
+            }
+        }
+        Ok(waits)
     }
 
     /// Whether the sender lets another request follow on its connection (RFC 9112 §9.3).
@@ -147,3 +190,6 @@ impl RequestHead {
         }
     }
 }
+
+/// More than most senders write.
+const EXPECTED_HEADERS: usize = 16;

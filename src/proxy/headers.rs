@@ -46,7 +46,9 @@ pub(super) fn write_head(head: &RequestHead, add: &Additions<'_>) -> Vec<u8> {
 
     let host = add.host.map_or(head.host(), HeaderValue::as_bytes);
     put_field(&mut wire, b"Host", host);
-    let filter = Filter::new(head, add.names, add.is_from_trusted(), credentials);
+    let trace = trace_of(head);
+    let trusted = add.is_from_trusted();
+    let filter = Filter::new(head, add.names, trusted, trace.is_some(), credentials);
     head.for_each_field(|name, value| {
         if filter.passes(name) {
             put_field(&mut wire, name, value);
@@ -54,6 +56,8 @@ pub(super) fn write_head(head: &RequestHead, add: &Additions<'_>) -> Vec<u8> {
     });
     put_number(&mut wire, b"Content-Length", add.admitted.body().len());
     put_forwarded(&mut wire, head, add);
+    let trace = trace.unwrap_or_else(new_trace);
+    put_field(&mut wire, TRACEPARENT.as_bytes(), trace.as_bytes());
     put_portal(&mut wire, head, add);
     wire.put_slice(b"\r\n");
     wire
@@ -110,10 +114,11 @@ fn put_forwarded(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
     let scheme: &[u8] = if add.over_tls { b"https" } else { b"http" };
     let proto = said(FORWARDED_PROTO).map_or(scheme, HeaderValue::as_bytes);
     put_field(wire, FORWARDED_PROTO.as_bytes(), proto);
+    // HTTP/1.0 may come without a host.
     let host = said(FORWARDED_HOST).map_or(head.host(), HeaderValue::as_bytes);
-    put_field(wire, FORWARDED_HOST.as_bytes(), host);
-    let trace = traceparent(head.headers.get(TRACEPARENT));
-    put_field(wire, TRACEPARENT.as_bytes(), trace.as_bytes());
+    if !host.is_empty() {
+        put_field(wire, FORWARDED_HOST.as_bytes(), host);
+    }
 }
 
 fn put_portal(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
@@ -170,22 +175,32 @@ fn put_number(wire: &mut Vec<u8>, name: &[u8], number: impl std::fmt::Display) {
     put_field(wire, name, number.to_string().as_bytes());
 }
 
-/// The trace that this delivery belongs to: the sender's, with a span of ours, or a new one
-/// (W3C Trace Context §3.2). A new trace is marked as sampled, so that the backend may record it.
-fn traceparent(sent: Option<&HeaderValue>) -> String {
-    let span = uuid::Uuid::new_v4().simple().to_string();
-    let span = span.get(..16).unwrap_or_default();
-    let sent = sent
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    match sent.split('-').collect::<Vec<_>>().as_slice() {
+/// The sender's trace, with a span of ours (W3C Trace Context §3.2); `None` if it has none that is
+/// valid, or more than one.
+fn trace_of(head: &RequestHead) -> Option<String> {
+    let mut sent = head.headers.get_all(TRACEPARENT).iter();
+    let (only, None) = (sent.next()?.to_str().ok()?, sent.next()) else {
+        return None;
+    };
+    match only.split('-').collect::<Vec<_>>().as_slice() {
         ["00", trace, parent, flags]
             if is_id(trace, 32) && is_id(parent, 16) && is_lower_hex(flags, 2) =>
         {
-            format!("00-{trace}-{span}-{flags}")
+            Some(format!("00-{trace}-{}-{flags}", new_span()))
         }
-        _ => format!("00-{}-{span}-01", uuid::Uuid::new_v4().simple()),
+        _ => None,
     }
+}
+
+/// A trace that begins here, marked as sampled, so that the backend may record it.
+fn new_trace() -> String {
+    format!("00-{}-{}-01", uuid::Uuid::new_v4().simple(), new_span())
+}
+
+fn new_span() -> String {
+    let mut span = uuid::Uuid::new_v4().simple().to_string();
+    span.truncate(16);
+    span
 }
 
 fn is_id(text: &str, len: usize) -> bool {

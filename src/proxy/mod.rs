@@ -10,6 +10,7 @@
 //! How a delivery is forwarded is the business of `forward` alone: it takes a head and a body that were
 //! admitted and says what became of them.
 
+mod answer;
 mod body;
 pub mod chunked;
 mod client;
@@ -20,24 +21,29 @@ mod filter;
 mod forward;
 mod h2;
 mod head;
+mod head_scanner;
 mod headers;
 mod listener;
 mod names;
 mod pem;
-pub mod raw_head;
+mod raw_head;
 mod record;
 mod respond;
 mod settings;
 mod tls;
+mod token;
 mod upstream;
 
 pub use self::client::TrustedProxies;
 pub use self::delivery::Delivery;
+pub use self::filter::belongs_to_http;
 pub use self::forward::Forwarder;
 pub use self::head::RequestHead;
+pub use self::head_scanner::HeadScanner;
 pub use self::listener::{Bound, ListenError, PublicApp, bind};
 pub use self::names::{HeaderNames, InvalidHeaderNames, NAMES};
 pub use self::pem::{PemError, PemPart, authorities, client_certificate};
+pub use self::raw_head::{Framing, HeadFault, HeadLimits};
 pub use self::settings::PublicSettings;
 pub use self::tls::TlsFiles;
 pub use self::upstream::{Upstream, UpstreamSettings, UpstreamTimeouts, UpstreamTls};

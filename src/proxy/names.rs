@@ -82,20 +82,10 @@ impl HeaderNames {
     }
 
     /// Whether a header of this name could be taken for one of the portal's own.
-    ///
-    /// Servers that turn header names into variables map every character but letters and digits to
-    /// `_`, so `X_Portal-Org.Id` arrives there as `X-Portal-Org-Id` does. All spellings count as one.
     pub fn is_reserved(&self, name: &[u8]) -> bool {
-        let spelt = name.iter().copied().map(comparable_byte);
         let Reserved { namespace, names } = &self.reserved;
-        (!namespace.is_empty()
-            && spelt
-                .clone()
-                .take(namespace.len())
-                .eq(namespace.iter().copied()))
-            || names
-                .iter()
-                .any(|name| spelt.clone().eq(name.iter().copied()))
+        (!namespace.is_empty() && begins_like(name, namespace))
+            || names.iter().any(|own| reads_like(name, own))
     }
 
     fn all(&self) -> [&Bytes; 9] {
@@ -156,8 +146,26 @@ pub(super) const FORWARDED_PROTO: &str = "X-Forwarded-Proto";
 pub(super) const REQUEST_ID: &str = "X-Request-Id";
 pub(super) const TRACEPARENT: &str = "traceparent";
 
-/// Replaced whoever sends them; what a trusted proxy says about the sender is handled apart.
+/// Beside the portal's own names: what answers carry.
 const ALWAYS_RESERVED: [&str; 2] = ["x-request-id", "portcullis-reason"];
+
+/// Whether two names can be the same to whoever reads them; `known` is in its comparable form.
+///
+/// Servers that turn header names into variables map every character but letters and digits to `_`, so
+/// `X_Portal-Org.Id` arrives there as `X-Portal-Org-Id` does. All spellings count as one.
+pub(super) fn reads_like(name: &[u8], known: &[u8]) -> bool {
+    name.len() == known.len() && begins_like(name, known)
+}
+
+/// Whether a name begins with what can be the same as `known`.
+pub(super) fn begins_like(name: &[u8], known: &[u8]) -> bool {
+    name.get(..known.len()).is_some_and(|start| {
+        start
+            .iter()
+            .zip(known)
+            .all(|(a, b)| comparable_byte(*a) == *b)
+    })
+}
 
 fn comparable(name: &[u8]) -> Vec<u8> {
     name.iter().copied().map(comparable_byte).collect()

@@ -5,10 +5,11 @@
 //! tolerate is refused: bare LF, folded lines, two lengths, a length beside a transfer coding, a target
 //! in absolute form. What passes means the same to everybody. Pure functions; a fuzz target feeds them.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+use std::net::Ipv6Addr;
 
-use super::head::RequestHead;
+use http::{HeaderMap, HeaderValue, Method, Version, header};
+
+use super::token::is_token;
 
 /// How large a head may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,69 +18,6 @@ pub struct HeadLimits {
     pub bytes: usize,
     /// The number of header lines.
     pub headers: usize,
-}
-
-/// Looks for the end of a head in what has come so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct HeadScanner {
-    /// Everything before this was looked at.
-    seen: usize,
-    /// Where the last line began.
-    line: usize,
-}
-
-impl HeadScanner {
-    /// The length of the head, if all of it is in `bytes`, which must be what the last call saw and
-    /// more.
-    pub fn scan(&mut self, bytes: &[u8], limits: HeadLimits) -> Result<Option<usize>, HeadFault> {
-        let news = bytes.get(self.seen..).unwrap_or_default();
-        for offset in memchr::memchr_iter(b'\n', news) {
-            let end = self.seen + offset;
-            let line = bytes.get(self.line..end).unwrap_or_default();
-            match line.split_last() {
-                Some((b'\r', [])) if self.line == 0 => return Err(HeadFault::RequestLine),
-                Some((b'\r', [])) => return Ok(Some(end + 1)),
-                Some((b'\r', _)) => self.line = end + 1,
-                _ => return Err(HeadFault::BareLineFeed),
-            }
-        }
-        self.seen = bytes.len();
-        if self.seen > limits.bytes {
-            return Err(HeadFault::TooLarge);
-        }
-        Ok(None)
-    }
-}
-
-/// Parses a whole head, from the request line to the empty line.
-pub fn parse(head: &Bytes, limits: HeadLimits) -> Result<RequestHead, HeadFault> {
-    if head.len() > limits.bytes {
-        return Err(HeadFault::TooLarge);
-    }
-    let text = head
-        .strip_suffix(b"\r\n\r\n")
-        .ok_or(HeadFault::BareLineFeed)?;
-    if memchr::memchr_iter(b'\n', text).any(|lf| lf == 0 || text.get(lf - 1) != Some(&b'\r')) {
-        return Err(HeadFault::BareLineFeed);
-    }
-    let mut lines = split_lines(text);
-    let (method, target, version) = request_line(lines.next().unwrap_or_default())?;
-    let mut headers = HeaderMap::with_capacity(EXPECTED_HEADERS);
-    for (count, line) in lines.enumerate() {
-        if count >= limits.headers {
-            return Err(HeadFault::TooLarge);
-        }
-        let (name, value) = field(line)?;
-        headers.append(
-            HeaderName::from_bytes(name).map_err(|_| HeadFault::HeaderLine)?,
-            HeaderValue::from_maybe_shared(head.slice_ref(value))
-                .map_err(|_| HeadFault::HeaderLine)?,
-        );
-    }
-    check_host(&headers, version)?;
-    let framing = framing(&headers, version)?;
-    RequestHead::from_wire(method, target, version, headers, framing, head.clone())
-        .ok_or(HeadFault::Target)
 }
 
 /// How the body of a request is delimited (RFC 9112 §6.3).
@@ -93,7 +31,7 @@ pub enum Framing {
 }
 
 /// Judges the target of a request, in origin form: a path, and a query if there is one.
-pub fn check_target(target: &[u8]) -> Result<(), HeadFault> {
+pub(super) fn check_target(target: &[u8]) -> Result<(), HeadFault> {
     let visible = target.iter().all(u8::is_ascii_graphic);
     if target.first() == Some(&b'/') && visible && !target.contains(&b'#') {
         Ok(())
@@ -115,8 +53,8 @@ pub enum HeadFault {
     /// A header line that is none: folded, a space before the colon, a control character.
     #[error("a malformed header line")]
     HeaderLine,
-    /// No `Host`, or more than one (RFC 9112 §3.2).
-    #[error("not exactly one Host")]
+    /// No `Host`, more than one, or one that is none (RFC 9112 §3.2).
+    #[error("not exactly one valid Host")]
     Host,
     /// A first line that is none (RFC 9112 §3).
     #[error("a malformed request line")]
@@ -129,7 +67,7 @@ pub enum HeadFault {
     TooLarge,
 }
 
-fn request_line(line: &[u8]) -> Result<(Method, &[u8], Version), HeadFault> {
+pub(super) fn request_line(line: &[u8]) -> Result<(Method, &str, Version), HeadFault> {
     let mut parts = line.split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -143,6 +81,7 @@ fn request_line(line: &[u8]) -> Result<(Method, &[u8], Version), HeadFault> {
         _ => return Err(HeadFault::RequestLine),
     };
     check_target(target)?;
+    let target = std::str::from_utf8(target).map_err(|_| HeadFault::Target)?;
     Ok((method, target, version))
 }
 
@@ -162,14 +101,49 @@ pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8]), HeadFault> {
     }
 }
 
-fn check_host(headers: &HeaderMap, version: Version) -> Result<(), HeadFault> {
-    match (headers.get_all(header::HOST).iter().count(), version) {
-        (1, _) | (0, Version::HTTP_10) => Ok(()),
+/// The one host that the sender speaks to; HTTP/1.0 may do without.
+pub(super) fn host(
+    headers: &HeaderMap,
+    version: Version,
+) -> Result<Option<&HeaderValue>, HeadFault> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version == Version::HTTP_10 => Ok(None),
+        (Some(host), None) if is_host(host.as_bytes()) => Ok(Some(host)),
         _ => Err(HeadFault::Host),
     }
 }
 
-fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, HeadFault> {
+/// Whether this is a host and maybe a port (RFC 9110 §7.2, RFC 3986 §3.2.2).
+pub(super) fn is_host(value: &[u8]) -> bool {
+    let port_at = match value.first() {
+        Some(b'[') => memchr::memchr(b']', value).map_or(0, |end| end + 1),
+        _ => memchr::memchr(b':', value).unwrap_or(value.len()),
+    };
+    let (host, port) = value.split_at_checked(port_at).unwrap_or_default();
+    let host_ok = match host {
+        [b'[', address @ .., b']'] => {
+            let text = std::str::from_utf8(address).unwrap_or_default();
+            text.parse::<Ipv6Addr>().is_ok()
+        }
+        name => {
+            let of_name =
+                |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
+            !name.is_empty() && name.iter().all(of_name)
+        }
+    };
+    let port_ok = match port {
+        [] | [b':'] => true,
+        [b':', digits @ ..] => {
+            let text = std::str::from_utf8(digits).unwrap_or_default();
+            digits.iter().all(u8::is_ascii_digit) && text.parse::<u16>().is_ok()
+        }
+        _ => false,
+    };
+    host_ok && port_ok
+}
+
+pub(super) fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, HeadFault> {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     match (
@@ -193,7 +167,7 @@ fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, HeadFault> 
 }
 
 /// A length: digits, and nothing else.
-fn length_of(value: &[u8]) -> Option<u64> {
+pub(super) fn length_of(value: &[u8]) -> Option<u64> {
     let digits = (1..=MAX_LENGTH_DIGITS).contains(&value.len());
     if !digits || !value.iter().all(u8::is_ascii_digit) {
         return None;
@@ -201,61 +175,22 @@ fn length_of(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// The lines of a head whose every LF has a CR before it.
-pub(super) fn split_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The lines of a whole head, without the empty one that ends it. Each must end in CR LF.
+pub(super) fn lines_of(head: &[u8]) -> Result<impl Iterator<Item = &[u8]>, HeadFault> {
+    let text = head
+        .strip_suffix(b"\r\n\r\n")
+        .ok_or(HeadFault::BareLineFeed)?;
+    if memchr::memchr_iter(b'\n', text).any(|lf| lf == 0 || text.get(lf - 1) != Some(&b'\r')) {
+        return Err(HeadFault::BareLineFeed);
+    }
     let mut start = 0;
-    let ends = memchr::memchr_iter(b'\n', head).map(|lf| lf.saturating_sub(1));
-    ends.chain([head.len()]).map(move |end| {
-        let line = head.get(start..end).unwrap_or_default();
+    let ends = memchr::memchr_iter(b'\n', text).map(|lf| lf.saturating_sub(1));
+    Ok(ends.chain([text.len()]).map(move |end| {
+        let line = text.get(start..end).unwrap_or_default();
         start = end + 2;
         line
-    })
+    }))
 }
 
-/// A character of a token (RFC 9110 §5.6.2).
-fn is_token(byte: u8) -> bool {
-    TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
-}
-
-const fn is_token_char(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
-}
-
-static TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::indexing_slicing,
-            reason = "the loop ends at the length of the table"
-        )]
-        {
-            table[byte] = is_token_char(byte as u8);
-        }
-        byte += 1;
-    }
-    table
-};
-
-/// More than most senders write.
-const EXPECTED_HEADERS: usize = 16;
 /// More digits than any length that fits into 63 bits.
 const MAX_LENGTH_DIGITS: usize = 18;

@@ -28,6 +28,7 @@ pub(super) fn outcome<'o>(judgement: &'o Judgement, ended: &Ended) -> Outcome<'o
         mode: endpoint.and_then(|endpoint| endpoint.auth.mode()),
         generation: admitted.and_then(|admitted| admitted.verified().generation()),
         upstream: admitted.map(|admitted| &*admitted.endpoint().upstream),
+        backend_status: ended.backend_status,
         verdict,
         status: ended.status,
         body_bytes: admitted.map(|admitted| admitted.body().len() as u64),

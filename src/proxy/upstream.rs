@@ -18,6 +18,9 @@ use crate::clock::Stopwatch;
 /// A named backend.
 pub struct Upstream {
     settings: UpstreamSettings,
+    /// Its own number: a connection that was opened for one upstream, on its terms of TLS, is never
+    /// used for another one.
+    number: u64,
     addresses: ArcSwap<Vec<Arc<Address>>>,
     turn: AtomicUsize,
     age: Stopwatch,
@@ -26,8 +29,10 @@ pub struct Upstream {
 impl Upstream {
     /// An upstream without addresses: see [`resolve`](Self::resolve).
     pub fn new(settings: UpstreamSettings) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             settings,
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             addresses: ArcSwap::default(),
             turn: AtomicUsize::new(0),
             age: Stopwatch::start(),
@@ -82,7 +87,7 @@ impl Upstream {
         while !*shutdown.borrow() {
             tokio::select! {
                 () = tokio::time::sleep(RESOLVE_EVERY) => self.resolve().await,
-                _ = shutdown.changed() => {}
+                changed = shutdown.changed() => if changed.is_err() { return },
             }
         }
     }
@@ -112,6 +117,7 @@ impl Upstream {
         // makes sure that there is one.
         let server_name = tls.as_ref().map(|tls| tls.server_name.clone());
         let mut peer = HttpPeer::new(socket, tls.is_some(), server_name.unwrap_or_default());
+        peer.group_key = self.number;
         peer.client_cert_key = tls.as_ref().and_then(|tls| tls.client.clone());
         let options = &mut peer.options;
         options.ca = tls.as_ref().and_then(|tls| tls.ca.clone());

@@ -22,6 +22,27 @@ pub trait SecretStore: Send + Sync {
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError>;
 }
 
+/// A change of a secret, with its audit entry.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SecretChange {
+    /// A version is added.
+    Install(Installation),
+    /// Every version ends, and none takes their place.
+    Retire(Retirement),
+}
+
+/// The end of a secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Retirement {
+    /// The secret.
+    pub secret: SecretRef,
+    /// When its versions end, at the latest.
+    pub at: Timestamp,
+    /// What the audit log says about it.
+    pub audit: AuditEntry,
+}
+
 /// A version of a secret as it is stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SealedVersion {
@@ -66,6 +87,10 @@ pub enum StoreError {
     /// A row that does not say what it should.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),
+
+    /// Under the path of the store there is another one now.
+    #[error("the store was replaced while it was open; restart, so that the new one is used")]
+    Replaced,
 
     /// Something can have one owner only, and has another one.
     #[error("{0} belongs to another endpoint already")]

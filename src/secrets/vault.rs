@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    EncryptionContext, Installation, KeyService, KeyServiceError, Secret, SecretRef, SecretStore,
-    StoreError,
+    EncryptionContext, Installation, KeyService, KeyServiceError, Retirement, Secret, SecretRef,
+    SecretStore, StoreError,
 };
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::clock::Clock;
@@ -55,6 +55,22 @@ impl Vault {
             .map(Some)
     }
 
+    /// The end of `secret`, for whoever stores it together with what ends with it.
+    pub fn end_of(&self, secret: &SecretRef, actor: &Actor) -> Retirement {
+        let now = self.clock.now();
+        Retirement {
+            secret: secret.clone(),
+            at: now,
+            audit: AuditEntry {
+                at: now,
+                actor: actor.clone(),
+                action: Action::SecretRetired,
+                subject: secret.to_string(),
+                detail: String::new(),
+            },
+        }
+    }
+
     /// Replaces `secret` by a generated value and gives its number.
     ///
     /// The old value stays valid for `overlap`: not at all, if that is zero.
@@ -80,7 +96,8 @@ impl Vault {
         overlap: SignedDuration,
         actor: &Actor,
     ) -> Result<u32, VaultError> {
-        if value.expose().is_empty() {
+        // HMAC takes zero bytes for nothing at all.
+        if value.expose().iter().all(|byte| *byte == 0) {
             return Err(VaultError::Empty);
         }
         self.install(secret, value, overlap, Action::SecretSet, actor)

@@ -8,7 +8,7 @@ mod sqlite;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use self::sqlite::{OpenError, SqliteStore};
+pub use self::sqlite::{Contents, OpenError, SqliteStore};
 use crate::directory::{Definition, EndpointStore};
 use crate::secrets::{SecretStore, StoreError};
 

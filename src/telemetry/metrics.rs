@@ -109,7 +109,7 @@ impl Metrics {
         self.deliveries
             .with_label_values(&[outcome.route, mode, kind, reason])
             .inc();
-        if let (Some(upstream), Some(status)) = (outcome.upstream, outcome.status) {
+        if let (Some(upstream), Some(status)) = (outcome.upstream, outcome.backend_status) {
             self.backend_responses
                 .with_label_values(&[upstream, class(status)])
                 .inc();

@@ -27,8 +27,10 @@ pub struct Outcome<'a> {
     pub mode: Option<Mode>,
     /// Which of its secrets proved the delivery.
     pub generation: Option<Generation>,
-    /// The name of the upstream, if it was contacted.
+    /// The name of the upstream that it was for, if it was admitted.
     pub upstream: Option<&'a str>,
+    /// The status that the backend answered with.
+    pub backend_status: Option<u16>,
     /// The address of the sender.
     pub client: Option<IpAddr>,
     /// The method.
@@ -63,6 +65,7 @@ impl Outcome<'_> {
             mode: None,
             generation: None,
             upstream: None,
+            backend_status: None,
             client: None,
             method: "",
             path: "",

@@ -186,3 +186,41 @@ fn connections_beyond_the_limit_are_closed_and_taken_again_when_there_is_room() 
         }
     }
 }
+
+/// Asks without end, and never looks at an answer.
+fn deaf(address: std::net::SocketAddr) -> std::net::TcpStream {
+    use std::io::Write;
+
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let mut sender: std::net::TcpStream = socket.into();
+    let timeout = Some(Duration::from_millis(500));
+    sender.set_write_timeout(timeout).unwrap();
+    let ask = b"POST /webhooks/ai/workflows/nope HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
+    let asks = ask.repeat(1000);
+    // Until the gate does not listen any more, because nobody listens to it.
+    for _ in 0..200 {
+        if sender.write_all(&asks).is_err() {
+            break;
+        }
+    }
+    sender
+}
+
+#[test]
+fn a_sender_that_does_not_read_is_left_and_keeps_nobody_out() {
+    let backend = Backend::accepting();
+    let mut gate = impatient(&backend)
+        .with("public", "send_timeout = \"600ms\"\nmax_connections = 3")
+        .start();
+    let deaf: Vec<_> = (0..3).map(|_| deaf(gate.http())).collect();
+    gate.wait_for_metric("portcullis_connections", 0);
+    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    // And it delays the end of nothing.
+    let begun = Instant::now();
+    gate.signal("TERM");
+    assert_eq!(gate.wait(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    drop(deaf);
+}

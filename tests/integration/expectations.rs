@@ -118,6 +118,10 @@ fn any_other_expectation_is_417() {
         assert_eq!(answer.status, 417, "{expectation}");
         assert_eq!(answer.reason(), "expectation_failed");
     }
+    let several = genuine(&gate, b"{}")
+        .header("Expect", "100-continue")
+        .header("Expect", "200-ok");
+    assert_eq!(send(gate.http(), &several).status, 417);
     backend.was_not_contacted();
 }
 

@@ -379,3 +379,78 @@ fn a_sender_that_closes_its_side_still_gets_its_answer() {
         .half_close();
     assert_eq!(connection.answer().status, 202);
 }
+
+#[test]
+fn a_host_that_is_none_is_refused() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let deliver = |host: &[u8]| {
+        let text = String::from_utf8(genuine(&gate, b"{}").bytes()).unwrap();
+        let (before, after) = text.split_once("Host: ").unwrap();
+        let (_, after) = after.split_once("\r\n").unwrap();
+        let bytes = [
+            before.as_bytes(),
+            b"Host: ",
+            host,
+            b"\r\n",
+            after.as_bytes(),
+        ]
+        .concat();
+        Connection::to(gate.http()).write(&bytes).answer().status
+    };
+    for host in [
+        &b"a b"[..],
+        b"a/b",
+        b"user@b",
+        b"a, b",
+        b"\xff",
+        b"a:99999999",
+        b"a:b",
+        b"",
+        b"[::1",
+        b"[x]",
+        b"a:1:2",
+        b"a\\b",
+        b"<a>",
+    ] {
+        assert_eq!(deliver(host), 400, "{}", host.escape_ascii());
+    }
+    backend.was_not_contacted();
+    for host in [
+        &b"portal.example.com"[..],
+        b"portal.example.com:8443",
+        b"127.0.0.1:80",
+        b"[::1]:443",
+        b"[::1]",
+        b"a_b:",
+    ] {
+        assert_eq!(deliver(host), 202, "{}", host.escape_ascii());
+    }
+}
+
+#[test]
+fn a_trailer_that_is_no_header_is_refused() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let signature = github_signature(&gate.secret(ID), b"{}");
+    let head = Request::post(PATH)
+        .header("X-Hub-Signature-256", &signature)
+        .header("Transfer-Encoding", "chunked")
+        .framed()
+        .head();
+    for (trailers, status) in [
+        ("", 202),
+        ("X-A: b\r\n", 202),
+        ("X-A:\r\nX-B: c\r\n", 202),
+        ("GET / HTTP/1.1\r\n", 400),
+        ("X-A: b\r\n folded\r\n", 400),
+        ("X-A\r\n", 400),
+        (": b\r\n", 400),
+        ("X-A : b\r\n", 400),
+    ] {
+        let mut bytes = head.clone();
+        bytes.extend_from_slice(format!("2\r\n{{}}\r\n0\r\n{trailers}\r\n").as_bytes());
+        let answer = Connection::to(gate.http()).write(&bytes).answer();
+        assert_eq!(answer.status, status, "{trailers:?}");
+    }
+}

@@ -333,3 +333,61 @@ fn the_upstream_may_ask_for_a_host_of_its_own() {
     assert_eq!(received.header("Host"), "engine.internal");
     assert_eq!(received.header("X-Forwarded-Host"), "portal.example.com");
 }
+
+#[test]
+fn what_a_trusted_proxy_passes_on_under_another_spelling_is_not_its_own_word() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with("public", "trusted_proxies = [\"127.0.0.0/8\"]")
+        .endpoint("hmac")
+        .start();
+    let request = genuine(&gate, b"{}")
+        .header("X-Forwarded-For", "203.0.113.9")
+        .header("X_Forwarded_For", "6.6.6.6")
+        .header("X-Forwarded_Proto", "https")
+        .header("X_Forwarded-Port", "666")
+        .header("X-Forwarded-Port", "443")
+        .header("X_Real_IP", "6.6.6.6");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let received = backend.only();
+    assert_eq!(received.header("X-Forwarded-For"), "203.0.113.9, 127.0.0.1");
+    assert_eq!(received.header("X-Forwarded-Port"), "443");
+    let head = received.head.to_lowercase();
+    assert!(!head.contains("6.6.6.6") && !head.contains("666"), "{head}");
+    assert_eq!(head.matches("proto").count(), 1, "{head}");
+}
+
+#[test]
+fn framing_headers_in_another_spelling_stay_outside() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let request = genuine(&gate, b"{}")
+        .header("Content_Length", "9")
+        .header("Transfer_Encoding", "chunked")
+        .header("Host_", "kept");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let head = backend.only().head.to_lowercase();
+    assert!(!head.contains("content_length") && !head.contains("transfer_"));
+    assert!(head.contains("host_: kept"), "only whole names count");
+}
+
+#[test]
+fn what_is_said_about_a_trace_goes_with_the_trace() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (parents, kept) in [
+        (&[trace][..], true),
+        (&["broken"], false),
+        (&[trace, trace], false),
+    ] {
+        let mut request = genuine(&gate, b"{}").header("tracestate", "vendor=1");
+        for parent in parents {
+            request = request.header("traceparent", parent);
+        }
+        assert_eq!(send(gate.http(), &request).status, 202);
+        let received = backend.received().pop().unwrap();
+        assert_eq!(received.headers("tracestate").len(), usize::from(kept));
+        assert_eq!(received.headers("traceparent").len(), 1);
+    }
+}

@@ -311,3 +311,18 @@ fn a_sender_that_opens_no_window_for_its_answer_is_left() {
     assert_eq!(gate.metric("portcullis_bodies_in_flight"), 0);
     drop(stalled);
 }
+
+#[test]
+fn cookies_that_were_split_are_one_line_again() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = gate_with_http2(&backend, &authority).start();
+    let connection = connect(&gate, &authority);
+    let mut request = http2_request(&gate, b"{}");
+    for cookie in ["a=1", "b=2", "c=3"] {
+        let value = cookie.parse().unwrap();
+        request.headers_mut().append("cookie", value);
+    }
+    assert_eq!(connection.deliver(request, b"{}").status, 202);
+    assert_eq!(backend.only().headers("Cookie"), ["a=1; b=2; c=3"]);
+}

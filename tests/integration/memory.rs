@@ -21,6 +21,15 @@ fn stalled(gate: &Gate, request: &[u8]) -> Connection {
     connection
 }
 
+/// Waits until the process holds at most that much.
+fn wait_for_memory(gate: &Gate, most: u64) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while gate.resident_bytes() > most {
+        assert!(Instant::now() < until, "{}", gate.resident_bytes() / MIB);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn forged_uploads_that_stall_stay_inside_the_budget_and_leave_room_for_good_ones() {
     let backend = Backend::accepting();
@@ -39,8 +48,8 @@ fn forged_uploads_that_stall_stay_inside_the_budget_and_leave_room_for_good_ones
     });
     assert!(gate.metric("portcullis_bodies_in_flight") >= 2);
     assert!(gate.metric("portcullis_body_budget_used_bytes") <= 256 * MIB);
-    let held = gate.resident_bytes();
-    assert!(held <= 256 * MIB + 64 * MIB, "{} MiB", held / MIB);
+    // Pieces that a growing body has left behind go back to the system within a second or so.
+    wait_for_memory(&gate, 256 * MIB + 64 * MIB);
     for _ in 0..50 {
         assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
     }
@@ -48,11 +57,7 @@ fn forged_uploads_that_stall_stay_inside_the_budget_and_leave_room_for_good_ones
     drop(stalled);
     gate.wait_for_metric("portcullis_bodies_in_flight", 0);
     gate.wait_for_metric("portcullis_body_budget_used_bytes", 0);
-    let until = Instant::now() + Duration::from_secs(20);
-    while gate.resident_bytes() > idle + 64 * MIB {
-        assert!(Instant::now() < until, "{}", gate.resident_bytes() / MIB);
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_for_memory(&gate, idle + 64 * MIB);
     let large = noise(50 * 1024 * 1024);
     assert_eq!(send(gate.http(), &genuine(&gate, &large)).status, 202);
 }

@@ -160,8 +160,8 @@ fn the_routes_can_be_replaced() {
         send(gate.http(), &request).status
     };
     assert_eq!(deliver("/hooks/payments/stripe"), 202);
-    assert_eq!(deliver("/webhooks/ai/workflows/pr-bot"), 404);
     assert_eq!(gate.log(1)[0]["route"], "hooks");
+    assert_eq!(deliver("/webhooks/ai/workflows/pr-bot"), 404);
 }
 
 #[test]

@@ -34,8 +34,11 @@ fn an_admitted_delivery_leaves_one_line_that_says_everything() {
 fn a_refused_delivery_leaves_one_line_that_says_why() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac").start();
+    // A record is written when the answer has gone, so the next delivery waits for it.
     send(gate.http(), &Request::post(PATH).body("{}"));
+    gate.log(1);
     send(gate.http(), &Request::post("/webhooks/ai/workflows/nope"));
+    gate.log(2);
     Connection::to(gate.http())
         .write(b"nonsense\r\n\r\n")
         .answer();

@@ -204,3 +204,48 @@ fn wait_until_refusing(gate: &Gate) {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+#[test]
+fn a_delivery_outlives_the_http2_connection_that_brought_it() {
+    let authority = Authority::new();
+    let backend = slow_backend(Duration::from_millis(1500));
+    let mut gate = Gate::before(&backend)
+        .tls(&authority)
+        .with("public", "http2 = true")
+        .endpoint("hmac")
+        .start();
+    let connection = Http2::connect(gate.https(), authority.certificate()).unwrap();
+    let mut stream = connection.begin(http2_request(&gate, b"{}"), true);
+    connection.send(&mut stream, b"{}", true);
+    backend.wait_for(1);
+    drop((stream, connection));
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(gate.metric("portcullis_connections"), 1, "it still counts");
+    gate.signal("TERM");
+    assert_eq!(gate.wait(), Some(0));
+    let line = gate.log(1).pop().unwrap();
+    assert_eq!(line["outcome"], "admitted", "{line}");
+}
+
+#[test]
+fn an_idle_http2_connection_does_not_delay_the_end() {
+    let authority = Authority::new();
+    let mut gate = Gate::before(&Backend::accepting())
+        .tls(&authority)
+        .with("public", "http2 = true\nkeep_alive = \"30s\"")
+        .endpoint("hmac")
+        .start();
+    // It shakes hands, and never acknowledges a goodbye.
+    let mut idle = Connection::over_tls_with(gate.https(), authority.certificate(), &[b"h2"]);
+    idle.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    gate.wait_for_metric("portcullis_connections", 1);
+    std::thread::sleep(Duration::from_millis(200));
+    let begun = Instant::now();
+    gate.signal("TERM");
+    assert_eq!(gate.wait(), Some(0));
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+}

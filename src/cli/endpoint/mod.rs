@@ -71,7 +71,7 @@ pub(super) enum EndpointCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Delete it. Its secrets stay.
+    /// Delete it, and end its own secret unless another endpoint is judged by it.
     Delete {
         /// The endpoint.
         id: EndpointId,

@@ -9,7 +9,7 @@ use crate::audit::AuditEntry;
 use crate::directory::{
     Change, Changes, Definition, EndpointChange, EndpointId, EndpointStore, NamesPage,
 };
-use crate::secrets::{Installation, StoreError};
+use crate::secrets::{SecretChange, StoreError};
 use crate::store::Stored;
 
 #[async_trait]
@@ -17,7 +17,7 @@ impl EndpointStore for SqliteStore {
     async fn endpoint(&self, id: &str) -> Result<Option<Definition>, StoreError> {
         sqlx::query_scalar("SELECT definition FROM endpoints WHERE id = ?1")
             .bind(id)
-            .fetch_optional(&self.readers)
+            .fetch_optional(self.readers()?)
             .await?
             .map(|text: String| parse(&text))
             .transpose()
@@ -26,7 +26,7 @@ impl EndpointStore for SqliteStore {
     async fn alias(&self, path: &str) -> Result<Option<EndpointId>, StoreError> {
         sqlx::query_scalar("SELECT endpoint FROM aliases WHERE path = ?1")
             .bind(path)
-            .fetch_optional(&self.readers)
+            .fetch_optional(self.readers()?)
             .await?
             .map(|id: String| {
                 id.parse()
@@ -44,7 +44,7 @@ impl EndpointStore for SqliteStore {
         )
         .bind(after.unwrap_or_default())
         .bind(limit)
-        .fetch_all(&self.readers)
+        .fetch_all(self.readers()?)
         .await?;
         let full = u32::try_from(names.len()).is_ok_and(|len| len == limit);
         Ok(NamesPage {
@@ -56,11 +56,11 @@ impl EndpointStore for SqliteStore {
     async fn change(
         &self,
         changes: Vec<(EndpointChange, AuditEntry)>,
-        secrets: Vec<Installation>,
+        secrets: Vec<SecretChange>,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.writer()?.begin().await?;
         for secret in &secrets {
-            secrets::install(&mut transaction, secret).await?;
+            secrets::change(&mut transaction, secret).await?;
         }
         // Aliases are given up by everybody before anybody takes one, so that they can be swapped.
         for (change, _) in &changes {
@@ -83,11 +83,12 @@ impl EndpointStore for SqliteStore {
     }
 
     async fn newest_change(&self) -> Result<u64, StoreError> {
-        changes::newest(&self.readers).await
+        changes::newest(self.readers()?).await
     }
 
     async fn changes_since(&self, number: u64) -> Result<Changes, StoreError> {
-        changes::since(&self.readers, number).await
+        self.identity.verify().await?;
+        changes::since(self.readers()?, number).await
     }
 }
 

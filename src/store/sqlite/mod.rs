@@ -7,6 +7,8 @@
 mod audit;
 mod changes;
 mod endpoints;
+mod identity;
+mod inspect;
 mod rows;
 mod secrets;
 
@@ -14,6 +16,7 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +25,8 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use self::identity::Identity;
+pub use self::inspect::Contents;
 use super::{AuditLine, Store, Stored};
 use crate::secrets::StoreError;
 
@@ -30,6 +35,7 @@ use crate::secrets::StoreError;
 pub struct SqliteStore {
     readers: SqlitePool,
     writer: SqlitePool,
+    identity: Arc<Identity>,
 }
 
 impl SqliteStore {
@@ -39,10 +45,7 @@ impl SqliteStore {
             path: path.to_owned(),
             error: error.to_string(),
         };
-        make_private(path).map_err(|error| OpenError::Unusable {
-            path: path.to_owned(),
-            error: error.to_string(),
-        })?;
+        make_private(path).map_err(|error| unusable(error.into()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -68,7 +71,20 @@ impl SqliteStore {
             },
         })?;
         let readers = pool(READERS).await.map_err(unusable)?;
-        Ok(Self { readers, writer })
+        let identity = Identity::of(path).map_err(|error| unusable(error.into()))?;
+        Ok(Self {
+            readers,
+            writer,
+            identity: Arc::new(identity),
+        })
+    }
+
+    fn readers(&self) -> Result<&SqlitePool, StoreError> {
+        self.identity.known().map(|()| &self.readers)
+    }
+
+    fn writer(&self) -> Result<&SqlitePool, StoreError> {
+        self.identity.known().map(|()| &self.writer)
     }
 }
 
@@ -90,23 +106,28 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 impl Store for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1 FROM changes LIMIT 1")
-            .fetch_optional(&self.readers)
+            .fetch_optional(self.readers()?)
             .await?;
         Ok(())
     }
 
     async fn close(&self) {
         // The last one to go puts what the log holds into the file; a reader may not.
+        if self.identity.verify().await.is_err() {
+            // SQLite would remove the log that now belongs to the store that has taken the path.
+            std::mem::forget(self.clone());
+            return;
+        }
         self.readers.close().await;
         self.writer.close().await;
     }
 
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError> {
-        endpoints::definitions(&self.readers, prefix).await
+        endpoints::definitions(self.readers()?, prefix).await
     }
 
     async fn audit(&self, limit: u32) -> Result<Vec<AuditLine>, StoreError> {
-        audit::newest(&self.readers, limit).await
+        audit::newest(self.readers()?, limit).await
     }
 }
 

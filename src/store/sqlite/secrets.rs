@@ -1,12 +1,16 @@
 //! Versions of secrets, encrypted.
 
 use async_trait::async_trait;
+use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
 
 use super::{SqliteStore, audit, changes, rows};
 use crate::audit::AuditEntry;
 use crate::directory::Change;
-use crate::secrets::{Installation, Sealed, SealedVersion, SecretRef, SecretStore, StoreError};
+use crate::secrets::{
+    Installation, Retirement, Sealed, SealedVersion, SecretChange, SecretRef, SecretStore,
+    StoreError,
+};
 
 #[async_trait]
 impl SecretStore for SqliteStore {
@@ -17,35 +21,73 @@ impl SecretStore for SqliteStore {
         )
         .bind(secret.scope())
         .bind(secret.slot())
-        .fetch_all(&self.readers)
+        .fetch_all(self.readers()?)
         .await?;
         versions.into_iter().map(version).collect()
     }
 
     async fn has_secrets(&self) -> Result<bool, StoreError> {
-        Ok(
-            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM secret_versions)")
-                .fetch_one(&self.readers)
-                .await?,
-        )
+        any(self.readers()?).await
     }
 
     async fn install(&self, installation: Installation) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin().await?;
-        install(&mut transaction, &installation).await?;
+        let mut transaction = self.writer()?.begin().await?;
+        change(&mut transaction, &SecretChange::Install(installation)).await?;
         changes::trim(&mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.writer()?.begin().await?;
         audit::add(&mut transaction, &audit).await?;
         Ok(transaction.commit().await?)
     }
 }
 
-/// Adds a version inside a transaction.
-pub(super) async fn install(
+pub(super) async fn any(pool: &SqlitePool) -> Result<bool, StoreError> {
+    Ok(
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM secret_versions)")
+            .fetch_one(pool)
+            .await?,
+    )
+}
+
+/// Changes a secret inside a transaction.
+pub(super) async fn change(
+    transaction: &mut Transaction<'_, Sqlite>,
+    change: &SecretChange,
+) -> Result<(), StoreError> {
+    let (secret, entry) = match change {
+        SecretChange::Install(new) => {
+            install(transaction, new).await?;
+            (&new.secret, &new.audit)
+        }
+        SecretChange::Retire(end) => {
+            retire(transaction, end).await?;
+            (&end.secret, &end.audit)
+        }
+    };
+    audit::add(transaction, entry).await?;
+    changes::add(transaction, &Change::Secret(secret.clone())).await
+}
+
+async fn retire(
+    transaction: &mut Transaction<'_, Sqlite>,
+    end: &Retirement,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE secret_versions SET ends_ms = min(coalesce(ends_ms, ?3), ?3) \
+         WHERE scope = ?1 AND slot = ?2",
+    )
+    .bind(end.secret.scope())
+    .bind(end.secret.slot())
+    .bind(end.at.as_millisecond())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn install(
     transaction: &mut Transaction<'_, Sqlite>,
     new: &Installation,
 ) -> Result<(), StoreError> {
@@ -81,8 +123,7 @@ pub(super) async fn install(
         }
         _ => error.into(),
     })?;
-    audit::add(transaction, &new.audit).await?;
-    changes::add(transaction, &Change::Secret(new.secret.clone())).await
+    Ok(())
 }
 
 type Row = (i64, i64, Option<i64>, String, String, Vec<u8>);

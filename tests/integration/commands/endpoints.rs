@@ -381,3 +381,58 @@ fn disable_enable_and_delete_do_what_they_say() {
     gate.run(&["endpoint", "delete", ID]).succeeded();
     create(&gate, "workflows/heir", &["--alias", "/hooks/a"]).succeeded();
 }
+
+#[test]
+fn a_new_owner_of_an_id_does_not_inherit_the_secret() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let old = gate.secret(ID);
+    let told = gate.run(&["endpoint", "delete", ID]).succeeded();
+    assert_eq!(told, format!("- {ID}: delete, secret {ID}#webhook retired"));
+    gate.run(&["secret", "reveal", &format!("{ID}#webhook")])
+        .failed_with(4);
+    create(&gate, ID, &["--mode", "hmac"]).succeeded();
+    assert_ne!(gate.secret(ID), old);
+}
+
+#[test]
+fn a_secret_that_another_endpoint_is_judged_by_outlives_its_owner() {
+    let gate = Gate::before(&Backend::refusing())
+        .endpoint("hmac")
+        .endpoint_with(
+            "workflows/other",
+            &["--mode", "hmac", "--secret", &format!("{ID}#webhook")],
+        );
+    let secret = gate.secret(ID);
+    let told = gate.run(&["endpoint", "delete", ID]).succeeded();
+    assert_eq!(told, format!("- {ID}: delete"));
+    assert_eq!(gate.secret("workflows/other"), secret);
+}
+
+#[test]
+fn a_limit_that_there_can_be_no_memory_for_is_refused() {
+    let gate = Gate::before(&Backend::refusing())
+        .with("bodies", "max = \"1 MiB\"\nbudget = \"64 MiB\"")
+        .endpoint("hmac");
+    gate.run(&["endpoint", "update", ID, "--max-body", "32MiB"])
+        .succeeded();
+    for size in ["33MiB", "18446744073709551615B"] {
+        let told = gate
+            .run(&["endpoint", "update", ID, "--max-body", size])
+            .failed_with(3);
+        assert!(told.contains("half of `bodies.budget`"), "{told}");
+    }
+}
+
+#[test]
+fn a_path_that_cannot_be_rewritten_as_the_upstream_asks_is_a_mistake() {
+    let gate = Gate::before(&Backend::refusing())
+        .with("upstreams.default", "path = \"/internal/{workflow}\"")
+        .endpoint("hmac");
+    let told = create(&gate, "flows/a/live/b", &[]);
+    let told = told.failed_with(3);
+    assert!(
+        told.contains("{workflow}") && told.contains("`default`"),
+        "{told}"
+    );
+    create(&gate, "flows/a/live/b", &["--path", "/in/{flow}"]).succeeded();
+}

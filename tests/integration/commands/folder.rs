@@ -295,3 +295,12 @@ fn the_demonstration_can_be_repeated_by_hand_until_it_is_ended() {
     shell(&format!("kill -INT {}", child.id()), b"").succeeded();
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn check_changes_nothing_not_even_an_empty_store() {
+    let gate = Gate::before(&Backend::refusing());
+    let store = gate.file("portcullis.db", "");
+    gate.run(&["check", "--running"]).succeeded();
+    assert_eq!(store.metadata().unwrap().len(), 0);
+    assert_eq!(gate.files(), ["portcullis.db", "portcullis.toml"]);
+}

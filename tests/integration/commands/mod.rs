@@ -194,6 +194,7 @@ fn every_change_is_audited_with_who_when_and_what_and_never_a_value() {
         ("secret_revealed", &secret, "version 2"),
         ("secret_set", &secret, "version 3"),
         ("secret_revealed", &secret, "version 3"),
+        ("secret_retired", &secret, ""),
         ("endpoint_deleted", ID, ""),
     ];
     let listed = json(&gate, &["audit", "list"]);

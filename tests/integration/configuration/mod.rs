@@ -155,6 +155,12 @@ addresses = ["h:1"]"#,
         ),
         (
             "upstreams.b",
+            r#"path = "/in/{nosuch}"
+addresses = ["h:1"]"#,
+            "no route has a parameter `{nosuch}`",
+        ),
+        (
+            "upstreams.b",
             r#"host = "a b"
 addresses = ["h:1"]"#,
             r#"such as "engine.internal""#,
@@ -338,6 +344,12 @@ fn a_name_of_a_header_that_is_none_is_told_where_it_stands() {
         ("headers", r#"namespace = "X Portal""#),
         ("headers.names", r#"organisation = "a b""#),
         ("headers.names", r#"workspace = """#),
+        ("headers.names", r#"target = "Content-Length""#),
+        ("headers.names", r#"event = "transfer_encoding""#),
+        ("headers.names", r#"mode = "Host""#),
+        ("headers.names", r#"delivery = "X-Forwarded-For""#),
+        ("headers.names", r#"endpoint = "X-Request-Id""#),
+        ("headers", r#"namespace = "Content-""#),
     ] {
         let complaint = only(&format!("{UPSTREAM}[{section}]\n{entry}\n"));
         let key = format!("{section}.{}", entry.split(' ').next().unwrap());

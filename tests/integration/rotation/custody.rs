@@ -263,3 +263,30 @@ fn the_audit_log_cannot_be_rewritten_through_the_store() {
     }
     assert_eq!(gate.run(&["audit", "list"]).succeeded(), before);
 }
+
+#[test]
+fn a_store_that_is_replaced_under_a_running_gate_admits_nobody_and_says_so() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac");
+    let secret = gate.secret(ID);
+    let mut gate = gate.start();
+    assert_eq!(signed_with(&gate, &secret), 202);
+    let store = gate.folder().join("portcullis.db");
+    let copy = gate.folder().join("copy.db");
+    sqlite(&gate, &format!("VACUUM INTO '{}'", copy.display()));
+    std::fs::rename(&store, gate.folder().join("old.db")).unwrap();
+    for log in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(gate.folder().join(format!("portcullis.db{log}")));
+    }
+    std::fs::rename(&copy, &store).unwrap();
+    gate.run(&["secret", "rotate", ID]).succeeded();
+    // What was revoked in the new one must not be admitted out of the old one.
+    within_a_second(|| signed_with(&gate, &secret) == 503);
+    let ready = send(gate.admin(), &admin_get("/readyz"));
+    assert_eq!(ready.status, 503);
+    assert!(ready.text().contains("replaced"), "{}", ready.text());
+    // After a restart the new one counts.
+    gate.restart();
+    assert_eq!(signed_with(&gate, &secret), 401);
+    assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
+}

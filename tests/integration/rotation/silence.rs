@@ -163,3 +163,37 @@ fn a_rotated_and_a_set_secret_leave_no_trace_in_the_store() {
     let key = key.split_whitespace().last().unwrap().to_owned();
     assert!(!holds(&store, &key) && !gate.everything_written().contains(&key));
 }
+
+#[test]
+fn a_process_that_dies_leaves_no_core_with_secrets_in_it() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let gate = Gate::before(&Backend::accepting()).endpoint("hmac");
+    let command = format!(
+        "cd '{}' && ulimit -c unlimited && exec '{}' serve 2>&1",
+        gate.folder().display(),
+        env!("CARGO_BIN_EXE_portcullis")
+    );
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("health and metrics") {
+        line.clear();
+        assert_ne!(
+            std::io::BufRead::read_line(&mut said, &mut line).unwrap(),
+            0
+        );
+    }
+    let id = child.id().to_string();
+    let abort = std::process::Command::new("kill")
+        .args(["-ABRT", &id])
+        .status();
+    assert!(abort.unwrap().success());
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(6));
+    assert!(!status.core_dumped());
+}

@@ -204,3 +204,72 @@ fn an_answer_that_stops_is_cut_off_when_its_time_is_over() {
     assert!(connection.ends_before_the_answer_is_whole());
     assert_eq!(gate.log(1)[0]["reason"], "upstream_timeout");
 }
+
+#[test]
+fn the_framing_of_an_answer_is_the_gates_own() {
+    let one_length = |head: &str| head.to_lowercase().matches("content-length").count();
+    for (bytes, status, body) in [
+        (&b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"[..], 204, ""),
+        (b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", 204, ""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, ""),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+            200,
+            "abc",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nConnection: Content-Length, Transfer-Encoding\r\nContent-Length: 3\r\n\r\nabc",
+            200,
+            "abc",
+        ),
+    ] {
+        let (gate, _backend) = before_one_that_says(bytes);
+        let mut connection = Connection::to(gate.http());
+        connection.write(&genuine(&gate, b"{}").bytes());
+        let answer = connection.answer_to("POST");
+        assert_eq!((answer.status, answer.text()), (status, body));
+        assert_eq!(answer.try_header("Transfer-Encoding"), None);
+        let lengths = one_length(&answer.head);
+        assert_eq!(lengths, usize::from(status == 200), "{}", answer.head);
+        // What follows on the same connection is the next answer, and nothing else.
+        connection.write(b"POST /nope HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(connection.answer().status, 404);
+    }
+}
+
+#[test]
+fn an_answer_whose_end_two_readers_could_see_differently_is_502() {
+    for bytes in [
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"[..],
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3, 3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nabc",
+    ] {
+        let (gate, _backend) = before_one_that_says(bytes);
+        let answer = send(gate.http(), &genuine(&gate, b"{}"));
+        assert_eq!(answer.status, 502, "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn half_an_answer_does_not_look_whole_to_a_sender_that_knows_no_chunks_either() {
+    let (gate, _backend) =
+        before_one_that_says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    let old = String::from_utf8(genuine(&gate, b"{}").bytes()).unwrap();
+    let old = old.replacen("/1.1", "/1.0", 1);
+    let answer = Connection::to(gate.http()).write(old.as_bytes()).answer();
+    assert_eq!(answer.status, 502);
+
+    let (gate, _backend) = before_one_that_says(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    );
+    let answer = Connection::to(gate.http()).write(old.as_bytes()).answer();
+    // Another gate, another secret.
+    assert_eq!(answer.status, 401);
+    let old = String::from_utf8(genuine(&gate, b"{}").bytes()).unwrap();
+    let old = old.replacen("/1.1", "/1.0", 1);
+    let answer = Connection::to(gate.http()).write(old.as_bytes()).answer();
+    assert_eq!((answer.status, answer.header("Content-Length")), (200, "3"));
+}

@@ -206,3 +206,45 @@ fn the_time_for_everything_is_kept_whatever_the_parts_take() {
     assert_eq!((answer.status, answer.reason()), (504, "upstream_timeout"));
     assert!(begun.elapsed() < Duration::from_secs(3));
 }
+
+#[test]
+fn a_backend_that_does_not_read_is_504_when_the_time_for_everything_is_over() {
+    let backend = Backend::raw(|_stream| std::thread::sleep(Duration::from_secs(5)));
+    let gate = Gate::before(&backend)
+        .with("upstreams.default", "total_timeout = \"700ms\"")
+        .endpoint("hmac")
+        .start();
+    let answer = send(gate.http(), &genuine(&gate, &noise(30 * 1024 * 1024)));
+    assert_eq!((answer.status, answer.reason()), (504, "upstream_timeout"));
+}
+
+#[test]
+fn a_connection_is_given_up_before_the_backend_closes_it() {
+    for (says, connections) in [
+        ("timeout=1", 2),
+        ("timeout=60, max=100", 1),
+        ("nonsense", 1),
+    ] {
+        let answer =
+            format!("HTTP/1.1 202 Accepted\r\nKeep-Alive: {says}\r\nContent-Length: 2\r\n\r\n{{}}");
+        let backend = Backend::answering(answer.leak().as_bytes());
+        let gate = Gate::before(&backend).endpoint("hmac").start();
+        for _ in 0..2 {
+            assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+        }
+        assert_eq!(backend.connections(), connections, "{says}");
+    }
+}
+
+#[test]
+fn what_the_gate_says_itself_is_no_answer_of_the_backend() {
+    let backend = Backend::refusing();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 502);
+    gate.log(1);
+    let metrics = gate.metrics();
+    assert!(
+        !metrics.contains("portcullis_backend_responses_total{"),
+        "{metrics}"
+    );
+}

@@ -101,3 +101,29 @@ fn plain_words_to_a_backend_that_wants_tls_deliver_nothing() {
     assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 502);
     assert!(plain.received().is_empty());
 }
+
+#[test]
+fn a_connection_of_one_upstream_is_never_used_for_another() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let backend = Backend::over_tls(&authority.sign("engine.internal"), None);
+    let gate = gate_over_tls(&backend, &authority, NAME);
+    gate.file("other.pem", other.certificate());
+    let address = backend.address();
+    let gate = gate
+        .with(
+            "upstreams.strict",
+            &format!("addresses = [\"{address}\"]\ntls = true\nca = \"other.pem\"\n{NAME}"),
+        )
+        .endpoint_with(
+            "workflows/strict",
+            &["--mode", "secret", "--upstream", "strict"],
+        )
+        .start();
+    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    let token = gate.secret("workflows/strict");
+    let strict = Request::post("/webhooks/ai/workflows/strict")
+        .header("Authorization", &format!("Bearer {token}"));
+    // The same address and name; but its own authority has not signed this certificate.
+    assert_eq!(send(gate.http(), &strict).status, 502);
+    assert_eq!(backend.received().len(), 1);
+}

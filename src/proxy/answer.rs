@@ -1,0 +1,178 @@
+//! A backend's answer on its way to the sender: its framing is written anew, its bytes are not touched.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, Version, header};
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v1::client::HttpSession;
+use pingora_error::{Error, ErrorType};
+use pingora_http::ResponseHeader;
+
+use super::filter::strip_hop_by_hop;
+use super::raw_head::length_of;
+use super::respond::Stamp;
+use crate::gate::Reason;
+
+/// The head of the final answer. What comes before it is between the backend and the gate.
+pub(super) async fn read_head(
+    backend: &mut HttpSession,
+) -> Result<Box<ResponseHeader>, Box<Error>> {
+    for _ in 0..MAX_INFORMATIONAL {
+        backend.read_response().await?;
+        match backend.resp_header() {
+            Some(head) if !head.status.is_informational() => return Ok(Box::new(head.clone())),
+            // Nobody asked for another protocol.
+            Some(head) if head.status == StatusCode::SWITCHING_PROTOCOLS => break,
+            _ => {}
+        }
+    }
+    Err(Error::new_up(ErrorType::InvalidHTTPHeader))
+}
+
+/// How long the connection may be kept: shorter than the backend keeps it, if it says so. A delivery
+/// that meets its closing would be lost between the two.
+pub(super) fn keep_for(backend: &HttpSession, own: Duration) -> Option<Duration> {
+    let said = backend.resp_header()?.headers.get("keep-alive");
+    let seconds = said.and_then(|value| {
+        let parameters = value.to_str().ok()?.split(',');
+        let mut timeouts = parameters.filter_map(|it| it.trim().strip_prefix("timeout="));
+        timeouts.next()?.trim().parse().ok()
+    });
+    match seconds.map(Duration::from_secs) {
+        None => Some(own),
+        Some(theirs) => theirs
+            .checked_sub(CLOSING_MARGIN)
+            .filter(|left| !left.is_zero())
+            .map(|left| left.min(own)),
+    }
+}
+
+/// An answer that can be passed on.
+pub(super) struct Ready {
+    head: Box<ResponseHeader>,
+    /// The body, if it had to be read to its end first.
+    whole: Option<Vec<u8>>,
+}
+
+/// Makes the backend's answer one for the sender: its framing is the gate's, and so are two headers.
+/// `old_sender` is one that speaks HTTP/1.0.
+pub(super) async fn prepare(
+    backend: &mut HttpSession,
+    mut head: Box<ResponseHeader>,
+    stamp: &Stamp,
+    old_sender: bool,
+) -> Result<Ready, Reason> {
+    let length = answer_length(&head).ok_or(Reason::UpstreamUnreachable)?;
+    let whole = match length {
+        // HTTP/1.0 knows no chunks, and cannot tell a broken answer from a whole one without a length.
+        AnswerLength::Unknown if old_sender => Some(gather(backend).await?),
+        _ => None,
+    };
+    let length = match &whole {
+        Some(whole) => AnswerLength::Known(whole.len() as u64),
+        None => length,
+    };
+    write_framing(&mut head, length).map_err(|error| reason(&error))?;
+    stamp
+        .put(&mut head, "admitted")
+        .map_err(|error| reason(&error))?;
+    Ok(Ready { head, whole })
+}
+
+/// Passes the answer on, part by part.
+pub(super) async fn pass_on(
+    session: &mut ServerSession,
+    backend: &mut HttpSession,
+    answer: Ready,
+) -> Result<(), Reason> {
+    let sent = session.write_response_header(answer.head).await;
+    sent.map_err(|_| Reason::SenderLeft)?;
+    if let Some(whole) = answer.whole {
+        let sent = session.write_response_body(whole.into(), false).await;
+        sent.map_err(|_| Reason::SenderLeft)?;
+    }
+    while let Some(part) = backend.read_body_ref().await.map_err(|e| reason(&e))? {
+        let part = Bytes::copy_from_slice(part);
+        let sent = session.write_response_body(part, false).await;
+        sent.map_err(|_| Reason::SenderLeft)?;
+    }
+    session.finish_body().await.map_err(|_| Reason::SenderLeft)
+}
+
+/// Where an answer ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum AnswerLength {
+    /// At its head.
+    None,
+    /// After so many bytes.
+    Known(u64),
+    /// Where its chunks say so, or where the connection ends.
+    Unknown,
+}
+
+/// Where the answer ends; `None` if two readers could disagree (RFC 9112 §6.3).
+fn answer_length(head: &ResponseHeader) -> Option<AnswerLength> {
+    if matches!(
+        head.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    ) {
+        return Some(AnswerLength::None);
+    }
+    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
+    let mut lengths = head.headers.get_all(header::CONTENT_LENGTH).iter();
+    match (codings.next(), codings.next(), lengths.next()) {
+        (None, _, None) => Some(AnswerLength::Unknown),
+        (None, _, Some(first)) if lengths.all(|other| other == first) => {
+            length_of(first.as_bytes()).map(AnswerLength::Known)
+        }
+        (Some(only), None, None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            Some(AnswerLength::Unknown)
+        }
+        _ => None,
+    }
+}
+
+/// Everything that a backend answers, as far as it fits.
+async fn gather(backend: &mut HttpSession) -> Result<Vec<u8>, Reason> {
+    let mut whole = Vec::new();
+    while let Some(part) = backend.read_body_ref().await.map_err(|e| reason(&e))? {
+        if whole.len() + part.len() > MAX_GATHERED {
+            return Err(Reason::UpstreamUnreachable);
+        }
+        whole.extend_from_slice(part);
+    }
+    Ok(whole)
+}
+
+fn write_framing(head: &mut ResponseHeader, length: AnswerLength) -> pingora_error::Result<()> {
+    strip_hop_by_hop(head);
+    head.set_version(Version::HTTP_11);
+    head.remove_header(&header::TRANSFER_ENCODING);
+    head.remove_header(&header::CONTENT_LENGTH);
+    match length {
+        AnswerLength::None => Ok(()),
+        AnswerLength::Known(len) => {
+            head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(len))
+        }
+        AnswerLength::Unknown => head.insert_header(
+            header::TRANSFER_ENCODING,
+            HeaderValue::from_static("chunked"),
+        ),
+    }
+}
+
+/// What a failure to read is called.
+pub(super) fn reason(error: &Error) -> Reason {
+    match error.etype() {
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => Reason::UpstreamTimeout,
+        _ => Reason::UpstreamUnreachable,
+    }
+}
+
+/// The least time by which the gate gives a kept connection up before the backend does.
+const CLOSING_MARGIN: Duration = Duration::from_secs(1);
+/// More than any backend has to say to a webhook.
+const MAX_GATHERED: usize = 1024 * 1024;
+/// No backend has more to say before its answer.
+const MAX_INFORMATIONAL: usize = 8;

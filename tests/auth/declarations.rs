@@ -1,0 +1,195 @@
+//! The language in which schemes are written down.
+
+use portcullis::auth::{Algorithm, Mode, Preset, Scheme};
+use toml_span::{DeserError, Deserialize, Error, ErrorKind};
+
+use crate::delivery::{self, Delivery};
+
+#[test]
+fn every_file_of_a_preset_is_a_preset_and_builds() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/auth/presets");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    let known: Vec<&str> = Preset::all().iter().map(|preset| preset.name).collect();
+    assert_eq!(known, names);
+    for name in names {
+        let text = std::fs::read_to_string(format!("{folder}/{name}.toml")).unwrap();
+        assert_eq!(
+            declared(&text),
+            Preset::named(&name).unwrap().scheme,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn every_preset_admits_what_it_signs() {
+    for preset in Preset::all() {
+        let delivery = Delivery::proven(&preset.scheme, b"secret", "body");
+        assert!(
+            delivery.judged_by(&preset.scheme, b"secret").is_ok(),
+            "{}",
+            preset.name
+        );
+        assert!(
+            delivery.judged_by(&preset.scheme, b"other").is_err(),
+            "{}",
+            preset.name
+        );
+    }
+}
+
+#[test]
+fn every_mode_is_found_by_its_word_and_names_its_preset() {
+    for (mode, word, preset) in [
+        (Mode::ApiKey, "api-key", Some("api-key")),
+        (Mode::Bearer, "bearer", Some("bearer")),
+        (Mode::Hmac, "hmac", Some("github")),
+        (Mode::None, "none", None),
+        (Mode::Secret, "secret", Some("secret")),
+    ] {
+        assert_eq!(word.parse(), Ok(mode));
+        assert_eq!(mode.scheme(None), preset.map(delivery::preset), "{mode}");
+    }
+    for word in ["", "None", "hmac ", "hmac-sha256"] {
+        assert!(word.parse::<Mode>().is_err(), "{word:?}");
+    }
+}
+
+#[test]
+fn only_an_api_keys_header_can_be_replaced() {
+    let header = "X-Other".parse().unwrap();
+    for mode in Mode::ALL {
+        let replaced = mode.scheme(Some(&header)) != mode.scheme(None);
+        assert_eq!(replaced, mode == Mode::ApiKey, "{mode}");
+    }
+}
+
+#[test]
+fn an_algorithm_is_found_by_its_name_only() {
+    for algorithm in Algorithm::ALL {
+        assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
+        assert_eq!(Algorithm::from_name(&algorithm.name().to_uppercase()), None);
+    }
+}
+
+#[test]
+fn an_unknown_key_is_a_mistake_that_names_it() {
+    let rule = |more: &str| {
+        format!("algorithm = \"token\"\nsignatures = [{{ from = \"query:t\" }}, {more}]")
+    };
+    for (text, key) in [
+        (format!("{LEAST}\ntolerance = 300"), "tolerance"),
+        (format!("{LEAST}\nAlgorithm = \"token\""), "Algorithm"),
+        (rule("{ from = \"query:u\", enc = \"hex\" }"), "enc"),
+        (rule("{ from = \"query:u\", From = \"query:v\" }"), "From"),
+    ] {
+        let named: Vec<String> = errors(&text)
+            .into_iter()
+            .filter_map(|error| match error.kind {
+                ErrorKind::UnexpectedKeys { keys, .. } => Some(keys),
+                _ => None,
+            })
+            .flatten()
+            .map(|(key, span)| {
+                assert_eq!(&text[span.start..span.end], key, "the place of the key");
+                key
+            })
+            .collect();
+        assert_eq!(named, [key], "{text}");
+    }
+}
+
+#[test]
+fn every_mistake_is_named() {
+    for (text, word) in [
+        ("signatures = [{ from = \"query:t\" }]", "algorithm"),
+        ("algorithm = \"token\"", "signatures"),
+        (
+            "algorithm = \"token\"\nsignatures = []",
+            "at least one signature",
+        ),
+        (
+            "algorithm = \"md5\"\nsignatures = [{ from = \"query:t\" }]",
+            "md5",
+        ),
+        ("algorithm = \"token\"\nsignatures = [{ }]", "from"),
+        (
+            "algorithm = \"token\"\nsignatures = [{ from = \"cookie:t\" }]",
+            "header:NAME",
+        ),
+        (
+            "algorithm = \"token\"\nsignatures = [{ from = \"query:\" }]",
+            "query:NAME",
+        ),
+        (
+            "algorithm = \"token\"\nsignatures = [{ from = \"header:a b\" }]",
+            "header:NAME",
+        ),
+        (
+            "algorithm = \"token\"\nsignatures = [{ from = \"query:t\", tag = \"v1\" }]",
+            "come together",
+        ),
+        (
+            "algorithm = \"token\"\nsignatures = [{ from = \"query:t\", separator = \"=\" }]",
+            "come together",
+        ),
+        (
+            "algorithm = \"token\"\nsignatures = [{ from = \"query:t\", encoding = \"base32\" }]",
+            "base32",
+        ),
+        (
+            &format!("{LEAST}\nsigned = \"fixed\""),
+            "must contain `{body}`",
+        ),
+        (&format!("{LEAST}\nsigned = \"{{ts}}.{{body}}\""), "{ts}"),
+        (&format!("{LEAST}\nsigned = \"{{body}}{{body}}\""), "once"),
+        (&format!("{LEAST}\nsigned = \"{{body}}}}\""), "token at `}`"),
+        (&format!("{LEAST}\nid = \"X-Id\""), "header:NAME"),
+        (&format!("{LEAST}\nevent = \"X-Event\""), "header:NAME"),
+        ("algorithm = ", "expected"),
+    ] {
+        let mistakes = mistakes(text);
+        assert!(mistakes.contains(word), "{text}\n{mistakes}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let text = "algorithm = \"md5\"\nsigned = \"fixed\"\nid = \"X-Id\"\ncolour = \"red\"\nsignatures = [{ from = \"query:t\" }]";
+    let mistakes = mistakes(text);
+    for word in ["md5", "{body}", "header:NAME", "colour"] {
+        assert!(mistakes.contains(word), "{word} is not in\n{mistakes}");
+    }
+}
+
+/// The scheme that `text` declares.
+pub(crate) fn declared(text: &str) -> Scheme {
+    read(text).unwrap_or_else(|error| panic!("{text}\n{error}"))
+}
+
+/// What is wrong with `text`, in words, each with the value that was found.
+fn mistakes(text: &str) -> String {
+    let errors = errors(text).into_iter();
+    let texts: Vec<String> = errors
+        .map(|error| format!("{error} {:?}", error.kind))
+        .collect();
+    texts.join("\n")
+}
+
+fn errors(text: &str) -> Vec<Error> {
+    match read(text) {
+        Ok(scheme) => panic!("{text}\n{scheme:?}"),
+        Err(error) => error.errors,
+    }
+}
+
+fn read(text: &str) -> Result<Scheme, DeserError> {
+    Scheme::deserialize(&mut toml_span::parse(text)?)
+}
+
+const LEAST: &str = "algorithm = \"hmac-sha256\"\nsignatures = [{ from = \"header:X-Signature\" }]";

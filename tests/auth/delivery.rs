@@ -1,0 +1,119 @@
+//! A delivery as `auth` sees it, and its way to a verdict.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jiff::Timestamp;
+use portcullis::auth::{
+    Begun, Claim, Head, Key, KeyRing, NumberedKey, Preset, ProofError, Scheme, Source,
+    Verification, Verified,
+};
+
+/// A request that somebody sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Delivery {
+    headers: HeaderMap,
+    query: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Delivery {
+    pub(crate) fn of(body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            body: body.into(),
+            ..Self::default()
+        }
+    }
+
+    /// What a sender that knows `secret` sends.
+    pub(crate) fn proven(scheme: &Scheme, secret: &[u8], body: impl Into<Vec<u8>>) -> Self {
+        let delivery = Self::of(body);
+        let (place, proof) = scheme.prove(secret, &delivery.body).unwrap().unwrap();
+        match place {
+            Source::Header(name) => delivery.header(name.as_str(), &proof),
+            other => panic!("nothing is sent in {other}"),
+        }
+    }
+
+    /// Adds a header.
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.append(
+            name.parse::<HeaderName>().unwrap(),
+            HeaderValue::from_bytes(value.as_ref()).unwrap(),
+        );
+        self
+    }
+
+    pub(crate) fn query(mut self, query: &str) -> Self {
+        self.query = Some(query.to_owned());
+        self
+    }
+
+    pub(crate) fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The verdict on it, by the one key that `secret` makes.
+    pub(crate) fn judged_by(&self, scheme: &Scheme, secret: &[u8]) -> Result<Verified, ProofError> {
+        self.judged(scheme, ring(scheme, secret), &[self.body.len()])
+    }
+
+    /// The verdict if the body comes in pieces of these sizes, and the rest at once.
+    pub(crate) fn judged(
+        &self,
+        scheme: &Scheme,
+        keys: KeyRing,
+        pieces: &[usize],
+    ) -> Result<Verified, ProofError> {
+        match self.begun(scheme, keys)? {
+            Begun::Proven(verified) => Ok(verified),
+            Begun::Streaming(mut verification) => {
+                let mut rest = self.body.as_slice();
+                for size in pieces {
+                    let (piece, after) = rest.split_at((*size).min(rest.len()));
+                    verification.update(piece);
+                    rest = after;
+                }
+                verification.update(rest);
+                verification.finish(&self.body)
+            }
+        }
+    }
+
+    /// What the head alone gives.
+    pub(crate) fn begun(&self, scheme: &Scheme, keys: KeyRing) -> Result<Begun, ProofError> {
+        let scheme = Arc::new(scheme.clone());
+        let claim = Claim::read(&scheme, &self.head())?;
+        Verification::begin(&scheme, claim, Arc::new(keys), NOW)
+    }
+
+    pub(crate) fn head(&self) -> Head<'_> {
+        Head {
+            method: &Method::POST,
+            headers: &self.headers,
+            query: self.query.as_deref(),
+        }
+    }
+}
+
+pub(crate) fn preset(name: &str) -> Scheme {
+    Preset::named(name).unwrap().scheme.clone()
+}
+
+/// The one key that `secret` makes, as version 1.
+pub(crate) fn ring(scheme: &Scheme, secret: &[u8]) -> KeyRing {
+    KeyRing {
+        current: key(scheme, secret, 1),
+        previous: None,
+    }
+}
+
+pub(crate) fn key(scheme: &Scheme, secret: &[u8], version: u32) -> NumberedKey {
+    NumberedKey {
+        key: Arc::new(Key::prepare(scheme.algorithm(), secret).unwrap()),
+        version,
+    }
+}
+
+pub(crate) const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);

@@ -1,0 +1,21 @@
+//! `auth` from the outside: bytes in, verdict out.
+//!
+//! Published vectors show that it agrees with the world, Wycheproof that it refuses what others have
+//! let through, and properties that there is no third kind of input.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly, and says what it means in its own way"
+)]
+
+mod declarations;
+mod delivery;
+mod hints;
+mod inputs;
+mod rotation;
+mod signatures;
+mod tokens;
+mod vectors;
+mod wycheproof;

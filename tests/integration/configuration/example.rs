@@ -1,0 +1,186 @@
+//! conf/portcullis.toml, which shows people every key: nothing is missing in it, nothing is made up, and
+//! every default is the true one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use portcullis::config::{Config, Mistakes};
+
+use crate::support::*;
+
+/// What stands before a default, and before an example of a key without one. Prose has a space there.
+const DEFAULT: &str = "#";
+const EXAMPLE: &str = "##";
+const FILE: &str = include_str!("../../../conf/portcullis.toml");
+
+/// The file with the lines behind `marks` in force.
+fn with(marks: &[&str]) -> String {
+    let in_force = |line: &str| {
+        let bare = line.trim_start_matches('#');
+        let mark = &line[..line.len() - bare.len()];
+        let is_prose = bare.is_empty() || bare.starts_with(' ');
+        if marks.contains(&mark) && !is_prose {
+            bare.to_owned()
+        } else {
+            line.to_owned()
+        }
+    };
+    FILE.lines().map(in_force).collect::<Vec<_>>().join("\n")
+}
+
+fn read(text: &str) -> Result<Config, Mistakes> {
+    Config::parse(Path::new("conf/portcullis.toml"), text)
+}
+
+/// Everything that a configuration says.
+fn told(config: &Config) -> Vec<String> {
+    let routes = config.routes.routes();
+    let mut told = vec![
+        format!("{:?}", config.server),
+        format!("{:?}", config.public),
+        format!("{:?}", config.admin),
+        format!("{:?}", config.gate),
+        format!("{:?}", config.body_budget_bytes),
+        format!("{:?}", config.names),
+        format!("{:?}", config.store),
+        format!("{:?}", config.key_file),
+        format!("{:?}", config.keys),
+        format!("{:?}", config.directory),
+        format!("{:?}", config.upstream_paths),
+        format!("{:?}", config.log),
+    ];
+    told.extend(routes.iter().map(|route| format!("{route:?}")));
+    told.extend(config.upstreams.iter().map(|upstream| {
+        format!(
+            "{} {:?} tls {} {:?} {:?} {:?}",
+            upstream.name,
+            upstream.addresses,
+            upstream.tls.is_some(),
+            upstream.timeouts,
+            upstream.idle_timeout,
+            upstream.host
+        )
+    }));
+    told
+}
+
+#[test]
+fn the_example_and_the_smallest_one_say_the_same() {
+    let smallest = read(include_str!("../../../conf/minimal.toml")).unwrap();
+    assert_eq!(told(&read(FILE).unwrap()), told(&smallest));
+
+    let gate = Gate::configured(FILE);
+    let checked = gate.run(&["check", "--running"]).succeeded();
+    assert!(checked.contains("in order"), "{checked}");
+    assert_eq!(gate.files(), ["portcullis.toml"]);
+}
+
+#[test]
+fn every_default_in_the_example_is_the_true_one() {
+    let defaults = with(&[DEFAULT]);
+    assert_ne!(defaults, FILE);
+    assert_eq!(told(&read(&defaults).unwrap()), told(&read(FILE).unwrap()));
+}
+
+#[test]
+fn every_key_of_the_example_is_known_and_every_value_is_right() {
+    let gate = Gate::configured("");
+    let authority = Authority::new();
+    let portal = authority.sign("portal.example.com");
+    let own = authority.sign("gate.internal");
+    for (name, content) in [
+        ("portal.pem", portal.certificate.as_str()),
+        ("portal-key.pem", &portal.key),
+        ("orders-ca.pem", authority.certificate()),
+        ("gate.pem", &own.certificate),
+        ("gate-key.pem", &own.key),
+    ] {
+        gate.file(name, content);
+    }
+    let config = Config::parse(&gate.config(), &with(&[DEFAULT, EXAMPLE]));
+    let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let orders = config.upstreams.iter().find(|it| &*it.name == "orders");
+    let tls = orders.unwrap().tls.as_ref().unwrap();
+    assert_eq!(tls.server_name, "orders.internal");
+    assert!(tls.ca.is_some() && tls.client.is_some());
+}
+
+#[test]
+fn every_key_that_is_known_is_in_the_example() {
+    let whole = with(&[DEFAULT, EXAMPLE]);
+    let mut shown = keys_by_table(&whole);
+    for (table, known) in known_keys(&whole) {
+        let shown = shown.remove(&table).unwrap_or_default();
+        assert_eq!(shown, known, "the keys of `{table}`");
+    }
+    assert!(shown.is_empty(), "nothing was said about {shown:?}");
+}
+
+/// The keys of every table of `text`, tables in tables among them; of an array, all together.
+fn keys_by_table(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut tables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut table = String::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            table = name.trim_matches(['[', ']']).to_owned();
+            let (outer, name) = table.rsplit_once('.').unwrap_or(("", &table));
+            // The names of upstreams are their owners'.
+            if outer != "upstreams" {
+                let outer = tables.entry(outer.to_owned()).or_default();
+                outer.insert(name.to_owned());
+            } else {
+                tables
+                    .entry(String::new())
+                    .or_default()
+                    .insert(outer.into());
+            }
+        } else if let Some((key, _)) = line.split_once(" = ")
+            && !line.starts_with('#')
+        {
+            tables.entry(table.clone()).or_default().insert(key.into());
+        }
+    }
+    // Every upstream has the same keys.
+    let (upstreams, mut tables): (BTreeMap<_, _>, BTreeMap<_, _>) = tables
+        .into_iter()
+        .partition(|(table, _)| table.starts_with("upstreams."));
+    tables.insert(
+        UPSTREAM.to_owned(),
+        upstreams.into_values().flatten().collect(),
+    );
+    tables
+}
+
+/// The keys of every table of `text` that the program knows: what it says where one is unknown.
+fn known_keys(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut probed = format!("{PROBE} = 1\n");
+    for line in text.lines() {
+        probed.push_str(line);
+        probed.push('\n');
+        if line.starts_with('[') {
+            probed.push_str(&format!("{PROBE} = 1\n"));
+        }
+    }
+    let mistakes = read(&probed).err().expect("unknown keys");
+    let mut tables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for mistake in mistakes.0 {
+        let Some(table) = mistake.key.strip_suffix(PROBE) else {
+            // The files of the examples are not there.
+            assert!(!mistake.message.contains("unknown key"), "{mistake}");
+            continue;
+        };
+        let table = table.trim_end_matches('.');
+        let table = if table.starts_with("upstreams.") {
+            UPSTREAM
+        } else {
+            table.split('[').next().unwrap()
+        };
+        let known = mistake.message.split('`').skip(1).step_by(2);
+        let known = known.filter(|word| *word != PROBE).map(str::to_owned);
+        tables.entry(table.to_owned()).or_default().extend(known);
+    }
+    tables
+}
+
+const PROBE: &str = "probe";
+const UPSTREAM: &str = "upstreams.*";

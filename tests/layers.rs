@@ -1,0 +1,166 @@
+//! Imports run one way, held to the code: who may import whom, who may name which crate, who may read
+//! the time.
+//!
+//! What is read are tokens, so comments and strings do not count, and bodies of macros do.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly, and says what it means in its own way"
+)]
+
+#[path = "layers/rules.rs"]
+mod rules;
+#[path = "layers/source.rs"]
+mod source;
+
+use std::collections::BTreeSet;
+
+use self::rules::{LAYERS, below, violations};
+use self::source::{Source, crate_sources};
+
+#[test]
+fn every_module_imports_only_what_stands_below_it() {
+    let found: Vec<String> = crate_sources().iter().flat_map(violations).collect();
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn every_module_of_the_crate_has_its_row_in_the_table() {
+    let modules: BTreeSet<String> = crate_sources()
+        .into_iter()
+        .filter_map(|source| source.module.into_iter().next())
+        .collect();
+    let rows: BTreeSet<String> = LAYERS.iter().map(|(row, _)| (*row).to_owned()).collect();
+    assert_eq!(modules, rows);
+}
+
+#[test]
+fn what_stands_below_a_module_has_its_row_above_so_there_is_no_circle() {
+    for (position, (module, _)) in LAYERS.iter().enumerate() {
+        for imported in below(module) {
+            let earlier = LAYERS[..position].iter().any(|(row, _)| *row == imported);
+            assert!(earlier, "`{imported}` has no row above `{module}`");
+        }
+    }
+}
+
+#[test]
+fn an_import_against_the_rule_is_reported_with_its_place_and_the_reason() {
+    let found = planted(
+        "src/gate/planted.rs",
+        "//! Story.\n\nuse crate::proxy::Forwarder;\n",
+    );
+    assert_eq!(found.len(), 1, "{found:?}");
+    let (place, why) = found[0].split_once(": ").unwrap();
+    assert_eq!(place, "src/gate/planted.rs:3");
+    assert!(why.starts_with("`gate` imports `crate::proxy`"), "{why}");
+    assert!(
+        why.ends_with("only clock, audit, auth, secrets, directory"),
+        "{why}"
+    );
+}
+
+#[test]
+fn an_import_is_found_however_it_is_written() {
+    for line in [
+        "use crate::{auth::Verified, proxy as glue};",
+        "use crate::{auth::{Key, KeyRing}, directory::Endpoint, proxy::{self}};",
+        "use super::super::proxy;",
+        "use super::super::{clock, proxy::Upstream};",
+        "mod inner { use super::super::super::proxy::Upstream; }",
+        "fn f() -> Option<crate::proxy::Upstream> { None }",
+        "fn f() { g(&mut crate /* here */ :: proxy::bind) }",
+        "fn f() { info!(at = ?crate::proxy::bind()); }",
+        "macro_rules! m { () => { $crate::proxy::bind } }",
+        "use crate::*;",
+        "use crate::{self as everything};",
+        "use crate as everything;",
+        "use super::super as everything;",
+        "use super::super::*;",
+    ] {
+        let found = planted("src/gate/planted.rs", line);
+        assert_eq!(found.len(), 1, "{line}: {found:?}");
+    }
+}
+
+#[test]
+fn comments_strings_and_the_own_module_are_no_imports() {
+    let text = r##"
+        //! `use crate::proxy::Forwarder;`
+        /* use crate::proxy; /* nested */ use crate::cli; */
+        /// See [`crate::proxy::Forwarder`].
+        pub(crate) const A: &str = "crate::proxy::Forwarder // pingora_core";
+        const B: &str = r#"use crate::"proxy";"#;
+        const C: char = '"'; // use crate::proxy;
+        use super::body::Body as Bytes;
+        use crate::gate::Reason;
+        pub(in crate::gate) fn f<'a>(proxy: &'a str, clock: impl Fn() -> u8) {}
+    "##;
+    assert_eq!(planted("src/gate/planted.rs", text), [""; 0]);
+}
+
+#[test]
+fn crates_are_named_by_their_owners_only() {
+    for (path, line, allowed) in [
+        (
+            "src/proxy/planted.rs",
+            "use pingora_core::protocols::Stream;",
+            true,
+        ),
+        (
+            "src/admin/planted.rs",
+            "use pingora_core::protocols::Stream;",
+            false,
+        ),
+        (
+            "src/app.rs",
+            "fn f(e: Box<::pingora_error::Error>) {}",
+            false,
+        ),
+        ("src/store/planted.rs", "use sqlx::Sqlite;", true),
+        (
+            "src/directory/planted.rs",
+            "async fn f() { sqlx::query(\"\"); }",
+            false,
+        ),
+    ] {
+        assert_eq!(planted(path, line).is_empty(), allowed, "{path}: {line}");
+    }
+}
+
+#[test]
+fn the_time_is_read_by_the_clock_only() {
+    for line in [
+        "fn f() { let now = Instant::now(); }",
+        "fn f() { std::time::SystemTime::now(); }",
+        "fn f() { jiff::Timestamp::now(); }",
+        "const F: fn() -> Instant = Instant::now;",
+    ] {
+        assert_eq!(planted("src/auth/planted.rs", line).len(), 1, "{line}");
+        assert_eq!(planted("src/proxy/planted.rs", line).len(), 1, "{line}");
+        assert_eq!(planted("src/clock.rs", line).len(), 0, "{line}");
+    }
+}
+
+#[test]
+fn what_is_pure_touches_nothing_outside() {
+    for line in [
+        "use std::fs::File;",
+        "use std::{fmt, io::Read};",
+        "fn f() { tracing::info!(1); }",
+        "use tokio::net::TcpStream;",
+        "fn f() { println!(); }",
+        "async fn f() {}",
+        "fn f() { g().await }",
+    ] {
+        let found = planted("src/auth/planted.rs", line);
+        assert_eq!(found.len(), 1, "{line}: {found:?}");
+        assert_eq!(planted("src/cli/planted.rs", line).len(), 0, "{line}");
+    }
+}
+
+fn planted(path: &str, text: &str) -> Vec<String> {
+    violations(&Source::read(path, text))
+}
