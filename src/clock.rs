@@ -1,15 +1,13 @@
 //! The only place that reads a clock.
 //!
 //! Everything that depends on the time takes it as an argument; whoever has to ask for it holds a
-//! [`Clock`]. Tests hold a [`FixedClock`] and move it by hand. How long something took, which no
-//! decision depends on, is measured with a [`Stopwatch`].
+//! [`Clock`]. How long something took, which no decision depends on, is measured with a [`Stopwatch`].
 
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync {
@@ -24,31 +22,6 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
-    }
-}
-
-/// A clock that stands still until it is told to move.
-#[derive(Debug)]
-pub struct FixedClock(Mutex<Timestamp>);
-
-impl FixedClock {
-    /// A clock that shows `at`.
-    pub const fn new(at: Timestamp) -> Self {
-        Self(Mutex::new(at))
-    }
-
-    /// Moves the clock by `by`, which may be negative.
-    ///
-    /// A move past the range of a timestamp leaves the clock where it is.
-    pub fn advance(&self, by: SignedDuration) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *now = now.checked_add(by).unwrap_or(*now);
-    }
-}
-
-impl Clock for FixedClock {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
