@@ -38,10 +38,10 @@ impl Check {
         wrong.extend(wrong_endpoints(&config, &stored));
         if wrong.is_empty() {
             return Ok(format!(
-                "{}: in order; {} upstreams, {} endpoints",
+                "{}: in order; {}, {}",
                 path.display(),
-                config.upstreams.len(),
-                stored.len()
+                count(config.upstreams.len(), "upstream"),
+                count(stored.len(), "endpoint")
             ));
         }
         let mistakes = wrong.into_iter().map(|message| Mistake {
@@ -65,4 +65,9 @@ fn wrong_endpoints(config: &Config, stored: &[Stored]) -> Vec<String> {
             .map(|mistake| format!("endpoint `{}`: {mistake}", definition.id))
     });
     mistakes.collect()
+}
+
+fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }

@@ -45,12 +45,14 @@ impl Gate {
             found: None,
             timings: Timings::default(),
             body_received: body.announced_len() == Some(0),
+            body_bytes: None,
         };
         let verdict = self.admit(request, body, &mut notes).await;
         Judgement {
             found: notes.found,
             timings: notes.timings,
             body_received: notes.body_received,
+            body_bytes: notes.body_bytes,
             verdict,
         }
     }
@@ -81,6 +83,7 @@ impl Gate {
         };
         let body = receive(body, rules, &self.budget, streaming).await?;
         notes.body_received = true;
+        notes.body_bytes = Some(body.len() as u64);
         notes.timings.receive = Some(receiving.elapsed());
 
         let verifying = Stopwatch::start();
@@ -169,6 +172,8 @@ pub struct Judgement {
     pub timings: Timings,
     /// Whether the body was read to its end, so that another request may follow it.
     pub body_received: bool,
+    /// The length of the body, if it was received.
+    pub body_bytes: Option<u64>,
     /// The verdict.
     pub verdict: Result<Admitted, Refusal>,
 }
@@ -180,6 +185,7 @@ impl Judgement {
             found: None,
             timings: Timings::default(),
             body_received: false,
+            body_bytes: None,
             verdict: Err(reason.into()),
         }
     }
@@ -190,6 +196,7 @@ struct Notes {
     found: Option<Found>,
     timings: Timings,
     body_received: bool,
+    body_bytes: Option<u64>,
 }
 
 /// How long the parts of a judgement took; `None` for a part that was not reached.

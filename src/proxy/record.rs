@@ -31,7 +31,7 @@ pub(super) fn outcome<'o>(judgement: &'o Judgement, ended: &Ended) -> Outcome<'o
         backend_status: ended.backend_status,
         verdict,
         status: ended.status,
-        body_bytes: admitted.map(|admitted| admitted.body().len() as u64),
+        body_bytes: judgement.body_bytes,
         timings: judgement.timings,
         backend: ended.backend,
         cause: refusal.and_then(|refusal| refusal.cause.as_deref()),

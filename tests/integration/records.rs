@@ -210,3 +210,17 @@ fn series(gate: &Gate) -> usize {
         .filter(|line| line.starts_with("portcullis_") && !line.contains("_bucket{"))
         .count()
 }
+
+#[test]
+fn the_length_of_a_body_is_told_of_a_forged_one_too() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let forged = Request::post(PATH)
+        .header("X-Hub-Signature-256", &github_signature("another", b"{}"))
+        .body("12345");
+    send(gate.http(), &forged);
+    let line = gate.log(1).pop().unwrap();
+    assert_eq!(line["reason"], "signature_mismatch");
+    assert_eq!(line["body_bytes"], 5);
+    assert!(line["receive_us"].is_u64() && line["verify_us"].is_u64());
+}

@@ -5,12 +5,11 @@ mod sender;
 mod setup;
 mod story;
 
-use std::path::Path;
-
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::engine::Engine;
-use self::story::{Scene, Told};
+use self::story::Told;
 use super::failure::Failure;
 use super::output;
 use super::session::actor;
@@ -39,6 +38,8 @@ impl Demo {
     }
 
     async fn play(self) -> Result<String, Failure> {
+        // From the beginning: whatever ends it, the folder goes away.
+        let mut terminate = signal(SignalKind::terminate()).map_err(other)?;
         let folder = tempfile::tempdir().map_err(other)?;
         let engine = Engine::start().await.map_err(other)?;
         let config = Config::parse(
@@ -66,14 +67,24 @@ impl Demo {
             told.push(scene.tell(gate, &engine).await);
         }
         let kept = told.iter().all(Told::as_promised);
-        output::print(&report(&told, &story, gate, &body_file));
-
-        if !self.exit {
+        if self.exit {
+            output::print(&table(&told));
+        } else {
+            let by_hand: Vec<String> = story
+                .iter()
+                .filter_map(|scene| scene.curl(gate, &body_file))
+                .collect();
             output::print(&format!(
-                "\nThe gate stays up at http://{gate} (health and metrics: http://{}). Ctrl-C ends it.",
+                "The same by hand:\n\n{}\n\n{}\n\n\
+                 The gate stays up at http://{gate} (health and metrics: http://{}). Ctrl-C ends it.",
+                by_hand.join("\n\n"),
+                table(&told),
                 server.admin
             ));
-            tokio::signal::ctrl_c().await.map_err(other)?;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                interrupted = tokio::signal::ctrl_c() => interrupted.map_err(other)?,
+            }
         }
         server.stop().await;
         if kept {
@@ -95,9 +106,9 @@ fn configuration(port: u16, engine: &Engine) -> String {
     )
 }
 
-fn report(told: &[Told], story: &[Scene], gate: std::net::SocketAddr, body_file: &Path) -> String {
+fn table(told: &[Told]) -> String {
     let rows: Vec<[String; 5]> = told.iter().map(Told::row).collect();
-    let table = output::table(
+    output::table(
         ["", "delivery", "answer", "reason", "the backend saw"],
         &rows,
         |column, cell| match (column, cell) {
@@ -105,12 +116,7 @@ fn report(told: &[Told], story: &[Scene], gate: std::net::SocketAddr, body_file:
             (0, _) => Some(output::ALARM),
             _ => None,
         },
-    );
-    let commands: Vec<String> = story
-        .iter()
-        .filter_map(|scene| scene.curl(gate, body_file))
-        .collect();
-    format!("{table}\n\nThe same by hand:\n\n{}", commands.join("\n\n"))
+    )
 }
 
 fn other(error: impl std::fmt::Display) -> Failure {

@@ -163,7 +163,7 @@ fn an_init_that_fails_leaves_nothing_behind() {
 fn check_looks_at_ports_at_the_key_and_at_what_is_stored() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac").start();
     let told = gate.run(&["check"]).succeeded();
-    assert!(told.contains("1 upstreams, 1 endpoints"), "{told}");
+    assert!(told.contains("1 upstream, 1 endpoint"), "{told}");
 
     let addresses = [gate.http(), gate.admin()];
     let gate = gate
@@ -258,8 +258,10 @@ fn the_demonstration_ends_well_and_leaves_nothing() {
 
 #[test]
 fn the_demonstration_can_be_repeated_by_hand_until_it_is_ended() {
+    let temporary = tempfile::tempdir().unwrap();
     let mut child = portcullis()
         .arg("demo")
+        .env("TMPDIR", temporary.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -292,8 +294,9 @@ fn the_demonstration_can_be_repeated_by_hand_until_it_is_ended() {
     }
     assert!(repeated >= 5, "{by_hand}");
 
-    shell(&format!("kill -INT {}", child.id()), b"").succeeded();
+    shell(&format!("kill -TERM {}", child.id()), b"").succeeded();
     assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(files(temporary.path()), [""; 0]);
 }
 
 #[test]
