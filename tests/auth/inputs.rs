@@ -24,8 +24,10 @@ pub(crate) fn schemes() -> impl Strategy<Value = Scheme> {
     ])
 }
 
+/// Secrets that make a key: zero bytes only do not.
 pub(crate) fn secrets() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 1..200)
+        .prop_filter("not zero bytes only", |it| it.iter().any(|byte| *byte != 0))
 }
 
 pub(crate) fn bodies() -> impl Strategy<Value = Vec<u8>> {
