@@ -21,10 +21,9 @@ pub struct Key(Prepared);
 impl Key {
     /// Prepares `secret` for `algorithm`.
     ///
-    /// An empty secret gives no key: it would prove nothing and must never admit. Nor does one of
-    /// zero bytes only: HMAC fills a short key up with zeros (RFC 2104 §2), so it is the empty one.
+    /// A secret that [`proves_nothing`] gives no key: it must never admit.
     pub fn prepare(algorithm: Algorithm, secret: &[u8]) -> Result<Self, EmptyKey> {
-        if secret.iter().all(|byte| *byte == 0) {
+        if proves_nothing(secret) {
             return Err(EmptyKey);
         }
         Ok(Self(match algorithm {
@@ -54,6 +53,12 @@ impl Key {
         });
         !digests.is_empty() && bool::from(all)
     }
+}
+
+/// Whether anybody could sign for `secret`: it is empty, or of zero bytes only, which HMAC takes for the
+/// same, because it fills a short key up with them (RFC 2104 §2).
+pub fn proves_nothing(secret: &[u8]) -> bool {
+    secret.iter().all(|byte| *byte == 0)
 }
 
 /// An empty secret.

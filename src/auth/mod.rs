@@ -32,7 +32,7 @@ pub use self::claim::Claim;
 pub use self::encoding::Encoding;
 pub use self::error::ProofError;
 pub use self::head::Head;
-pub use self::key::{Code, EmptyKey, Key, KeyRing, NumberedKey};
+pub use self::key::{Code, EmptyKey, Key, KeyRing, NumberedKey, proves_nothing};
 pub use self::mode::{Mode, UnknownMode};
 pub use self::preset::Preset;
 pub use self::scheme::{Algorithm, Scheme, SignatureRule, Tagged};

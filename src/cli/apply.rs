@@ -38,7 +38,7 @@ impl Apply {
             session.default_upstream(),
             &session.surroundings(),
         )?;
-        let plan = Plan::to_put(session, declared).await?;
+        let mut plan = Plan::to_put(session, declared).await?;
         if !self.dry_run {
             plan.perform(session).await?;
         }

@@ -10,7 +10,7 @@ use super::output;
 use super::session::Session;
 use crate::audit::{Action, AuditEntry};
 use crate::directory::{Definition, EndpointChange, EndpointId};
-use crate::secrets::{SecretChange, SecretRef};
+use crate::secrets::SecretRef;
 
 /// Steps that are taken together, or not at all.
 pub(super) struct Plan(Vec<Step>);
@@ -25,9 +25,9 @@ struct Step {
     /// The secret that is generated because the endpoint needs one that is not bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_created: Option<SecretRef>,
-    /// The endpoint's own secret, which ends with it: whoever gets its id next must not inherit it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret_retired: Option<SecretRef>,
+    /// The secrets that have ended with the endpoint.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    secrets_retired: Vec<SecretRef>,
     #[serde(skip)]
     change: EndpointChange,
 }
@@ -63,42 +63,39 @@ impl Plan {
 
     /// What has to happen for an endpoint to be gone.
     pub(super) async fn to_delete(session: &Session, id: EndpointId) -> Result<Self, Failure> {
-        let definition = session.definition(&id).await?;
-        let own = secret_of(&definition).filter(|secret| secret.scope() == id.as_str());
-        let secret_retired = match own {
-            Some(secret) if !is_shared(session, &secret, &id).await? => Some(secret),
-            _ => None,
-        };
+        session.definition(&id).await?;
         Ok(Self(vec![Step {
             endpoint: id.clone(),
             action: StepAction::Delete,
             changed: Vec::new(),
             secret_created: None,
-            secret_retired,
+            secrets_retired: Vec::new(),
             change: EndpointChange::Delete(id),
         }]))
     }
 
     /// Does it, all or nothing.
-    pub(super) async fn perform(&self, session: &Session) -> Result<(), Failure> {
+    pub(super) async fn perform(&mut self, session: &Session) -> Result<(), Failure> {
         let vault = session.custody.vault();
         let mut secrets = Vec::new();
-        for step in &self.0 {
-            if let Some(secret) = &step.secret_created {
-                let first = vault.first_version(secret, &session.actor).await?;
-                secrets.extend(first.map(SecretChange::Install));
-            }
-            if let Some(secret) = &step.secret_retired {
-                secrets.push(SecretChange::Retire(vault.end_of(secret, &session.actor)));
-            }
+        for secret in self
+            .0
+            .iter()
+            .filter_map(|step| step.secret_created.as_ref())
+        {
+            secrets.extend(vault.first_version(secret, &session.actor).await?);
         }
         let changes: Vec<_> = self
             .0
             .iter()
             .filter_map(|step| Some((step.change.clone(), step.audit(session)?)))
             .collect();
-        if !(changes.is_empty() && secrets.is_empty()) {
-            session.custody.store.change(changes, secrets).await?;
+        if changes.is_empty() && secrets.is_empty() {
+            return Ok(());
+        }
+        let retired = session.custody.store.change(changes, secrets).await?;
+        if let Some(last) = self.0.last_mut() {
+            last.secrets_retired = retired;
         }
         Ok(())
     }
@@ -138,7 +135,7 @@ impl Step {
         if let Some(secret) = &self.secret_created {
             line.push_str(&format!(", secret {secret} created"));
         }
-        if let Some(secret) = &self.secret_retired {
+        for secret in &self.secrets_retired {
             line.push_str(&format!(", secret {secret} retired"));
         }
         line
@@ -167,7 +164,10 @@ async fn put(session: &Session, definition: Definition) -> Result<Step, Failure>
         (Some(_), true) => StepAction::Unchanged,
         (Some(_), false) => StepAction::Update,
     };
-    let mut secret_created = secret_of(&definition);
+    let mut secret_created = definition.secret();
+    if old.is_none() {
+        refuse_used_secret(session, &definition).await?;
+    }
     if let Some(secret) = &secret_created
         && custody.vault().is_bound(secret).await?
     {
@@ -178,26 +178,25 @@ async fn put(session: &Session, definition: Definition) -> Result<Step, Failure>
         action,
         changed,
         secret_created,
-        secret_retired: None,
+        secrets_retired: Vec::new(),
         change: EndpointChange::Put(Box::new(definition)),
     })
 }
 
-fn secret_of(definition: &Definition) -> Option<SecretRef> {
-    let auth = definition.auth.as_ref()?;
-    auth.secret_of(&definition.id)
-}
-
-/// Whether another endpoint than `id` is judged by `secret`.
-async fn is_shared(
-    session: &Session,
-    secret: &SecretRef,
-    id: &EndpointId,
-) -> Result<bool, Failure> {
-    let all = session.custody.store.definitions("").await?;
-    let others = all.iter().map(|stored| &stored.definition);
-    let mut others = others.filter(|definition| definition.id != *id);
-    Ok(others.any(|definition| secret_of(definition).as_ref() == Some(secret)))
+/// The own secret of a new endpoint must be nobody else's. To share one is possible, and is said.
+async fn refuse_used_secret(session: &Session, new: &Definition) -> Result<(), Failure> {
+    let is_chosen = new.auth.as_ref().is_some_and(|auth| auth.secret.is_some());
+    let Some(secret) = new.secret().filter(|_| !is_chosen) else {
+        return Ok(());
+    };
+    match session.custody.store.judged_by(&secret).await? {
+        None => Ok(()),
+        Some(user) => Err(Failure::Other(format!(
+            "`{}`: its own secret `{secret}` is in use by the endpoint `{user}`; choose another one, or \
+             say that it is shared (`--secret {secret}`, or `secret = \"{secret}\"`)",
+            new.id
+        ))),
+    }
 }
 
 /// An alias can be taken over only from an endpoint that gives it up in the same plan.

@@ -6,7 +6,7 @@ use http::HeaderName;
 
 use super::table::Table;
 use super::units::Expected;
-use crate::proxy::{HeaderNames, NAMES, belongs_to_http};
+use crate::proxy::{HeaderNames, NAMES, belongs_to_others, covers_others};
 
 /// What the section says.
 pub(super) struct Headers {
@@ -38,13 +38,20 @@ fn names(table: &mut Table<'_, '_>) -> Option<HeaderNames> {
             table.wrong_at(span, "namespace", message);
             None
         }
-        Some(text) => match text.parse::<HeaderText>() {
-            Ok(_) => Some(text),
-            Err(error) => {
-                table.wrong_at(span, "namespace", error.to_string());
+        Some(text) if text.ends_with('-') && HeaderName::try_from(text).is_ok() => {
+            if covers_others(text.as_bytes()) {
+                let message = "covers headers that are not the portal's, which would be withheld";
+                table.wrong_at(span, "namespace", message.to_owned());
                 None
+            } else {
+                Some(text)
             }
-        },
+        }
+        Some(_) => {
+            let message = "expected the beginning of a name and a `-`, such as \"X-Portal-\"";
+            table.wrong_at(span, "namespace", message.to_owned());
+            None
+        }
     };
     let span = table.span_of("names");
     let mut inner = table.table("names");
@@ -78,8 +85,8 @@ impl FromStr for HeaderText {
             Err(_) => Err(Expected(
                 "the name of a header (RFC 9110 §5.1), such as \"X-Portal-Org-Id\"",
             )),
-            Ok(_) if belongs_to_http(text.as_bytes()) => Err(Expected(
-                "a name without a meaning of its own in HTTP, such as \"X-Portal-Org-Id\"",
+            Ok(_) if belongs_to_others(text.as_bytes()) => Err(Expected(
+                "a name without a meaning of its own, such as \"X-Portal-Org-Id\"",
             )),
             Ok(_) => Ok(Self(text.to_owned())),
         }

@@ -26,7 +26,7 @@ pub use self::endpoints::read_endpoints;
 pub use self::mistake::{Mistake, Mistakes};
 use crate::admin::AllowedHosts;
 use crate::directory::{PathTemplate, RouteTable, Surroundings};
-use crate::gate::GateSettings;
+use crate::gate::{Budget, GateSettings};
 use crate::proxy::{HeaderNames, PublicSettings, TlsFiles, UpstreamSettings};
 use crate::secrets::CacheSettings;
 
@@ -84,8 +84,7 @@ impl Config {
             routes: &self.routes,
             upstream_paths: &self.upstream_paths,
             allow_unauthenticated: self.gate.allow_unauthenticated,
-            // While a body grows there are two pieces of it for a moment.
-            largest_body_bytes: self.body_budget_bytes / 2,
+            largest_body_bytes: Budget::largest_body(self.body_budget_bytes),
         }
     }
 

@@ -14,7 +14,7 @@ use super::upstreams::{self, Upstreams};
 use super::{AdminConfig, Config, DirectoryConfig, LogConfig, ServerConfig};
 use super::{headers, public, routes};
 use crate::admin::AllowedHosts;
-use crate::gate::GateSettings;
+use crate::gate::{Budget, GateSettings};
 use crate::secrets::CacheSettings;
 
 /// Reads a whole configuration. What could not be read is reported by the document.
@@ -93,10 +93,9 @@ fn bodies(mut table: Table<'_, '_>, allow_unauthenticated: bool) -> (GateSetting
     };
     let budget_span = table.span_of("budget");
     let budget = size(&mut table, "budget", 1024 * MIB);
-    // While a body grows there are two pieces of it for a moment, and an eighth is for small ones.
-    if max_is_right && budget < settings.max_body_bytes.saturating_mul(2) {
-        let message = "must be at least twice the largest body, `bodies.max`".to_owned();
-        table.wrong_at(budget_span, "budget", message);
+    if max_is_right && Budget::largest_body(budget) < settings.max_body_bytes {
+        let message = "must be more than twice the largest body, `bodies.max`: 16/7 of it at least";
+        table.wrong_at(budget_span, "budget", message.to_owned());
     }
     (settings, budget)
 }

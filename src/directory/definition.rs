@@ -72,6 +72,11 @@ impl Definition {
             enabled: true,
         }
     }
+
+    /// The secret that its deliveries are judged by, if there is one.
+    pub fn secret(&self) -> Option<SecretRef> {
+        self.auth.as_ref()?.secret_of(&self.id)
+    }
 }
 
 /// How senders prove themselves, as it is written down.

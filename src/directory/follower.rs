@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{Change, Directory, EndpointStore};
+use super::{Change, Directory, EndpointStore, Position};
 use crate::secrets::{KeyCache, StoreError};
 
 /// Keeps a directory and a key cache in step with the store.
@@ -16,7 +16,7 @@ pub struct Follower {
     store: Arc<dyn EndpointStore>,
     directory: Arc<Directory>,
     keys: Arc<KeyCache>,
-    seen: u64,
+    seen: Position,
     /// What was forgotten in the last round. It is forgotten once more in the next one, because a
     /// read that began before the change may have put the old value back in between.
     again: Stale,
@@ -63,12 +63,16 @@ impl Follower {
                 },
             }
             let in_step = match self.round().await {
-                Ok(()) => true,
+                Ok(()) => {
+                    self.directory.lose_store(false);
+                    true
+                }
                 Err(error) => {
-                    if error == StoreError::Replaced {
-                        // Nothing that is known is about the store that is there now.
+                    // Nothing that is known is about the store that is there now.
+                    let lost = error == StoreError::Replaced;
+                    self.directory.lose_store(lost);
+                    if lost {
                         self.keys.forget_all();
-                        self.directory.forget_cached();
                     }
                     if self.in_step.load(Ordering::Relaxed) {
                         warn!(%error, "changes of the store cannot be followed");

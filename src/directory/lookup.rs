@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use moka::future::Cache;
 use tokio::sync::Semaphore;
@@ -21,6 +21,7 @@ pub struct Directory {
     endpoints: Cache<EndpointId, Option<Arc<Endpoint>>>,
     aliases: Cache<String, Option<EndpointId>>,
     store_reads: Semaphore,
+    lost: AtomicBool,
     stats: Arc<DirectoryStats>,
 }
 
@@ -39,6 +40,7 @@ impl Directory {
             endpoints: Cache::new(settings.capacity),
             aliases: Cache::new(settings.capacity),
             store_reads: Semaphore::new(settings.store_reads),
+            lost: AtomicBool::new(false),
             stats: Arc::default(),
         }
     }
@@ -50,6 +52,9 @@ impl Directory {
 
     /// Finds the endpoint of a path.
     pub async fn find(&self, path: &str) -> Result<Found, LookupError> {
+        if self.lost.load(Ordering::Relaxed) {
+            return Err(StoreError::Replaced.into());
+        }
         let Some(resolved) = self.routes.resolve(path) else {
             return self.find_alias(path).await;
         };
@@ -100,8 +105,15 @@ impl Directory {
         Ok(())
     }
 
-    /// Forgets everything but which names exist.
-    pub(super) fn forget_cached(&self) {
+    /// Whether nobody knows which endpoints there are. What is cached is forgotten.
+    pub(super) fn lose_store(&self, lost: bool) {
+        self.lost.store(lost, Ordering::Relaxed);
+        if lost {
+            self.forget_cached();
+        }
+    }
+
+    fn forget_cached(&self) {
         self.endpoints.invalidate_all();
         self.aliases.invalidate_all();
     }
@@ -144,7 +156,7 @@ impl Directory {
                     None => Ok(None),
                     Some(definition) => Endpoint::compile(&definition, self)
                         .map(|endpoint| Some(Arc::new(endpoint)))
-                        .ok_or_else(|| StoreError::Corrupt(format!("endpoint {id}"))),
+                        .ok_or_else(|| StoreError::Unfit(id.to_string())),
                 }
             })
             .await

@@ -51,7 +51,8 @@ impl Definition {
             .flatten()
             .any(|limit| *limit == 0 || *limit > largest)
         {
-            let message = format!("a limit is from 1 to {largest} bytes, half of `bodies.budget`");
+            let message =
+                format!("a limit is from 1 to {largest} bytes, what `bodies.budget` has room for");
             wrong("limits", message);
         }
         mistakes

@@ -28,5 +28,5 @@ pub use self::mistake::{Mistake, Surroundings};
 pub use self::name::{EndpointId, InvalidName, Name};
 pub use self::path::{InvalidPathTemplate, PathTemplate};
 pub use self::route::{InvalidRoute, Resolved, Route, RouteDefinition, RouteTable, Wording};
-pub use self::store::{Change, Changes, EndpointChange, EndpointStore, NamesPage};
+pub use self::store::{Change, Changes, EndpointChange, EndpointStore, NamesPage, Position};
 pub use self::target::Target;

@@ -67,10 +67,10 @@ impl RouteTable {
             .and_then(|(_, values)| value_of(&values, name))
     }
 
-    /// Whether any route has a parameter of this name.
+    /// Whether the id of any endpoint can say something for a parameter of this name.
     pub fn has_parameter(&self, name: &str) -> bool {
-        let mut patterns = self.routes.iter().map(|route| &route.pattern);
-        patterns.any(|pattern| pattern.parameters().any(|known| known == name))
+        let mut ids = self.routes.iter().map(|route| &route.endpoint);
+        ids.any(|id| id.parameters().any(|known| known == name))
     }
 
     fn add(&mut self, definition: &RouteDefinition) -> Result<(), InvalidRoute> {

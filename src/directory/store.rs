@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Definition, EndpointId};
 use crate::audit::AuditEntry;
-use crate::secrets::{SecretChange, SecretRef, StoreError};
+use crate::secrets::{Installation, SecretRef, StoreError};
 
 /// Keeps endpoints, and says what changed.
 #[async_trait]
@@ -18,19 +18,25 @@ pub trait EndpointStore: Send + Sync {
     /// Up to `limit` ids and aliases that come after `after` in the order of the store.
     async fn names(&self, after: Option<&str>, limit: u32) -> Result<NamesPage, StoreError>;
 
-    /// Performs `changes`, each with its audit entry, and those of the secrets that go with them: all
-    /// of it or nothing, so that an endpoint is never there without its secret, nor the other way round.
+    /// Performs `changes`, each with its audit entry, and installs the secrets that they need: all of
+    /// it or nothing, so that an endpoint is never there without its secret, nor the other way round.
+    ///
+    /// A secret that an endpoint had or was judged by ends with it, unless another endpoint is judged
+    /// by it: whoever gets the id next must not inherit it. What has ended is given back.
     async fn change(
         &self,
         changes: Vec<(EndpointChange, AuditEntry)>,
-        secrets: Vec<SecretChange>,
-    ) -> Result<(), StoreError>;
+        secrets: Vec<Installation>,
+    ) -> Result<Vec<SecretRef>, StoreError>;
 
-    /// The number of the newest change.
-    async fn newest_change(&self) -> Result<u64, StoreError>;
+    /// An endpoint that is judged by `secret`, if there is one.
+    async fn judged_by(&self, secret: &SecretRef) -> Result<Option<EndpointId>, StoreError>;
 
-    /// What changed after the change of that number.
-    async fn changes_since(&self, number: u64) -> Result<Changes, StoreError>;
+    /// The newest change.
+    async fn newest_change(&self) -> Result<Position, StoreError>;
+
+    /// What changed after `seen`.
+    async fn changes_since(&self, seen: Position) -> Result<Changes, StoreError>;
 }
 
 /// A part of all names.
@@ -55,10 +61,19 @@ pub enum EndpointChange {
 /// What happened since somebody last asked.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Changes {
-    /// The number of the newest change.
-    pub newest: u64,
-    /// The changes; `None` if so many happened that they are not kept any more.
+    /// The newest change.
+    pub newest: Position,
+    /// The changes; `None` if it is not known which, and everything may be different.
     pub changes: Option<Vec<Change>>,
+}
+
+/// A place in the history of a store.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Position {
+    /// The number of the change; 0 before the first.
+    pub number: u64,
+    /// What tells it from a change of the same number in another history.
+    pub mark: i64,
 }
 
 /// Something that is not as it was.

@@ -34,6 +34,12 @@ impl Budget {
         }
     }
 
+    /// The largest body that a budget of `total` bytes has room for, if nobody else needs any of it.
+    pub const fn largest_body(total: u64) -> u64 {
+        // While a body grows there are two pieces of it for a moment.
+        large_bodies(total) / 2
+    }
+
     /// All bytes there are to lease.
     pub fn total(&self) -> u64 {
         self.total
@@ -71,7 +77,7 @@ impl Lease {
     pub fn grow_to(&mut self, bytes: u64) -> Result<(), OverBudget> {
         let extra = bytes.saturating_sub(self.held);
         let ceiling = if bytes > SMALL_BODY {
-            self.budget.total - self.budget.total / KEPT_FOR_SMALL_BODIES
+            large_bodies(self.budget.total)
         } else {
             self.budget.total
         };
@@ -93,6 +99,11 @@ impl Drop for Lease {
         self.shrink_to(0);
         self.budget.bodies.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// What is not kept for small bodies.
+const fn large_bodies(total: u64) -> u64 {
+    total - total / KEPT_FOR_SMALL_BODIES
 }
 
 /// There is no memory left for this body.

@@ -1,5 +1,6 @@
 //! A backend's answer on its way to the sender: its framing is written anew, its bytes are not touched.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use pingora_http::ResponseHeader;
 use super::filter::strip_hop_by_hop;
 use super::raw_head::length_of;
 use super::respond::Stamp;
+use crate::clock::{Stopwatch, within};
 use crate::gate::Reason;
 
 /// The head of the final answer. What comes before it is between the backend and the gate.
@@ -51,8 +53,8 @@ pub(super) fn keep_for(backend: &HttpSession, own: Duration) -> Option<Duration>
 /// An answer that can be passed on.
 pub(super) struct Ready {
     head: Box<ResponseHeader>,
-    /// The body, if it had to be read to its end first.
-    whole: Option<Vec<u8>>,
+    /// What was read of the body already.
+    begun: Vec<u8>,
 }
 
 /// Makes the backend's answer one for the sender: its framing is the gate's, and so are two headers.
@@ -63,37 +65,54 @@ pub(super) async fn prepare(
     stamp: &Stamp,
     old_sender: bool,
 ) -> Result<Ready, Reason> {
-    let length = answer_length(&head).ok_or(Reason::UpstreamUnreachable)?;
-    let whole = match length {
-        // HTTP/1.0 knows no chunks, and cannot tell a broken answer from a whole one without a length.
-        AnswerLength::Unknown if old_sender => Some(gather(backend).await?),
-        _ => None,
-    };
-    let length = match &whole {
-        Some(whole) => AnswerLength::Known(whole.len() as u64),
-        None => length,
-    };
+    let mut length = answer_length(&head).ok_or(Reason::UpstreamUnreachable)?;
+    if has_two_lengths(&head, &backend.get_headers_raw_bytes()) {
+        return Err(Reason::UpstreamUnreachable);
+    }
+    let mut begun = Vec::new();
+    if length == AnswerLength::Unknown && old_sender {
+        // HTTP/1.0 knows no chunks, and without a length a broken answer looks like a whole one. One
+        // that is too long to be read first ends where the connection does.
+        length = if gather(backend, &mut begun).await? {
+            AnswerLength::Known(begun.len() as u64)
+        } else {
+            AnswerLength::UntilClose
+        };
+    }
     write_framing(&mut head, length).map_err(|error| reason(&error))?;
     stamp
         .put(&mut head, "admitted")
         .map_err(|error| reason(&error))?;
-    Ok(Ready { head, whole })
+    Ok(Ready { head, begun })
 }
 
-/// Passes the answer on, part by part.
+/// Passes the answer on, part by part. The backend may be waited for until `patience` is used up; how
+/// long the sender takes is its own affair, and bounded by the session.
 pub(super) async fn pass_on(
     session: &mut ServerSession,
     backend: &mut HttpSession,
     answer: Ready,
+    mut patience: Duration,
 ) -> Result<(), Reason> {
     let sent = session.write_response_header(answer.head).await;
     sent.map_err(|_| Reason::SenderLeft)?;
-    if let Some(whole) = answer.whole {
-        let sent = session.write_response_body(whole.into(), false).await;
+    if !answer.begun.is_empty() {
+        let sent = session
+            .write_response_body(answer.begun.into(), false)
+            .await;
         sent.map_err(|_| Reason::SenderLeft)?;
     }
-    while let Some(part) = backend.read_body_ref().await.map_err(|e| reason(&e))? {
-        let part = Bytes::copy_from_slice(part);
+    loop {
+        let waiting = Stopwatch::start();
+        let read = within(patience, pin!(backend.read_body_ref())).await;
+        let part = match read
+            .ok_or(Reason::UpstreamTimeout)?
+            .map_err(|e| reason(&e))?
+        {
+            Some(part) => Bytes::copy_from_slice(part),
+            None => break,
+        };
+        patience = patience.saturating_sub(waiting.elapsed());
         let sent = session.write_response_body(part, false).await;
         sent.map_err(|_| Reason::SenderLeft)?;
     }
@@ -109,6 +128,8 @@ enum AnswerLength {
     Known(u64),
     /// Where its chunks say so, or where the connection ends.
     Unknown,
+    /// Where the connection ends.
+    UntilClose,
 }
 
 /// Where the answer ends; `None` if two readers could disagree (RFC 9112 §6.3).
@@ -133,16 +154,24 @@ fn answer_length(head: &ResponseHeader) -> Option<AnswerLength> {
     }
 }
 
-/// Everything that a backend answers, as far as it fits.
-async fn gather(backend: &mut HttpSession) -> Result<Vec<u8>, Reason> {
-    let mut whole = Vec::new();
-    while let Some(part) = backend.read_body_ref().await.map_err(|e| reason(&e))? {
-        if whole.len() + part.len() > MAX_GATHERED {
-            return Err(Reason::UpstreamUnreachable);
+/// Whether a length stood beside a transfer coding. Pingora drops it before anybody sees the head.
+fn has_two_lengths(head: &ResponseHeader, raw: &[u8]) -> bool {
+    head.headers.contains_key(header::TRANSFER_ENCODING)
+        && raw.split(|byte| *byte == b'\n').any(|line| {
+            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+            name.trim_ascii().eq_ignore_ascii_case(b"content-length")
+        })
+}
+
+/// Reads a body as far as it fits. True if that was all of it.
+async fn gather(backend: &mut HttpSession, into: &mut Vec<u8>) -> Result<bool, Reason> {
+    while into.len() < MAX_GATHERED {
+        match backend.read_body_ref().await.map_err(|e| reason(&e))? {
+            Some(part) => into.extend_from_slice(part),
+            None => return Ok(true),
         }
-        whole.extend_from_slice(part);
     }
-    Ok(whole)
+    Ok(false)
 }
 
 fn write_framing(head: &mut ResponseHeader, length: AnswerLength) -> pingora_error::Result<()> {
@@ -151,7 +180,7 @@ fn write_framing(head: &mut ResponseHeader, length: AnswerLength) -> pingora_err
     head.remove_header(&header::TRANSFER_ENCODING);
     head.remove_header(&header::CONTENT_LENGTH);
     match length {
-        AnswerLength::None => Ok(()),
+        AnswerLength::None | AnswerLength::UntilClose => Ok(()),
         AnswerLength::Known(len) => {
             head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(len))
         }

@@ -45,8 +45,9 @@ impl Ended {
     ) -> Self {
         match forwarded.failure {
             // Nothing has gone to the sender yet: it gets the answer of the contract.
-            Some(reason) if forwarded.status.is_none() => Self {
+            Some(reason) if !forwarded.answered => Self {
                 failure: Some(reason),
+                backend_status: forwarded.status,
                 ..Self::refused(session, &reason.into(), stamp).await
             },
             failure => Self {

@@ -6,7 +6,7 @@ use pingora_http::ResponseHeader;
 
 use super::HeaderNames;
 use super::head::RequestHead;
-use super::names::{begins_like, reads_like};
+use super::names::{ALWAYS_RESERVED, begins_like, reads_like};
 use crate::auth::Source;
 
 /// Which headers of the sender's are passed on.
@@ -40,7 +40,7 @@ impl<'a> Filter<'a> {
 
     /// Whether a header of this name is the sender's to send.
     pub(super) fn passes(&self, name: &[u8]) -> bool {
-        let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+        let is = |other: &[u8]| reads_like(name, other);
         !(is_replaced(name)
             || is_hop_by_hop(name)
             || self.nominated.iter().any(|other| is(other))
@@ -53,14 +53,28 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// Whether a name has a meaning in HTTP that the portal's own headers must not take over.
-pub fn belongs_to_http(name: &[u8]) -> bool {
+/// Whether a name has a meaning of its own, in HTTP or to those who prove deliveries, that the portal's
+/// own headers must not take over.
+pub fn belongs_to_others(name: &[u8]) -> bool {
     is_replaced(name)
         || is_hop_by_hop(name)
         || speaks_for_a_proxy(name)
-        || begins_like(name, b"content-")
-        || reads_like(name, b"authorization")
-        || reads_like(name, b"x-request-id")
+        || ALWAYS_RESERVED
+            .iter()
+            .any(|own| reads_like(name, own.as_bytes()))
+        || OF_OTHERS.iter().any(|other| reads_like(name, other))
+}
+
+/// Whether a namespace would cover names that belong to others.
+pub fn covers_others(namespace: &[u8]) -> bool {
+    let covered = |name: &&[u8]| begins_like(name, namespace);
+    let reserved = ALWAYS_RESERVED.iter().map(|name| name.as_bytes());
+    let mut all = REPLACED
+        .into_iter()
+        .chain(HOP_BY_HOP)
+        .chain(OF_OTHERS)
+        .chain(reserved);
+    all.any(|name| covered(&name))
 }
 
 /// Removes from the backend's answer what is between it and the gate only.
@@ -138,4 +152,38 @@ const HOP_BY_HOP: [&[u8]; 11] = [
     b"trailer",
     b"transfer-encoding",
     b"upgrade",
+];
+/// What senders, providers and proxies say (RFC 9110 and others).
+const OF_OTHERS: [&[u8]; 31] = [
+    b"accept",
+    b"accept-encoding",
+    b"accept-language",
+    b"authorization",
+    b"cache-control",
+    b"content-disposition",
+    b"content-encoding",
+    b"content-language",
+    b"content-location",
+    b"content-range",
+    b"content-type",
+    b"cookie",
+    b"date",
+    b"forwarded",
+    b"from",
+    b"if-match",
+    b"origin",
+    b"pragma",
+    b"range",
+    b"referer",
+    b"sec-fetch-site",
+    b"signature",
+    b"tracestate",
+    b"user-agent",
+    b"via",
+    b"x-api-key",
+    b"x-github-delivery",
+    b"x-github-event",
+    b"x-hub-signature",
+    b"x-hub-signature-256",
+    b"x-real-ip",
 ];

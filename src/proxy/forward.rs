@@ -21,7 +21,7 @@ use tokio::io::AsyncWriteExt;
 use super::answer;
 use super::respond::Stamp;
 use super::upstream::{Address, Upstream};
-use crate::clock::within;
+use crate::clock::{Stopwatch, within};
 use crate::gate::Reason;
 
 /// Forwards deliveries through one pool of connections.
@@ -45,24 +45,37 @@ impl Forwarder {
         upstream: &Upstream,
     ) -> Forwarded {
         let mut done = Forwarded::default();
-        let way = self.there_and_back(session, parcel, upstream, &mut done);
-        let result = within(upstream.settings().timeouts.total, pin!(way)).await;
-        done.failure = match result {
-            Some(result) => result.err(),
-            // A backend that was never reached is not one that is slow.
-            None if done.reached => Some(Reason::UpstreamTimeout),
-            None => Some(Reason::UpstreamUnreachable),
+        let total = upstream.settings().timeouts.total;
+        let watch = Stopwatch::start();
+        let asked = {
+            let asking = self.ask(parcel, upstream, &mut done);
+            within(total, pin!(asking)).await
         };
+        let asked = match asked {
+            Some(asked) => asked,
+            // A backend that was never reached is not one that is slow.
+            None if done.reached => Err(Reason::UpstreamTimeout),
+            None => Err(Reason::UpstreamUnreachable),
+        };
+        let passed = match asked {
+            Err(reason) => Err(reason),
+            Ok(asked) => {
+                done.answered = true;
+                let patience = total.saturating_sub(watch.elapsed());
+                self.pass_on(session, asked, upstream, patience).await
+            }
+        };
+        done.failure = passed.err();
         done
     }
 
-    async fn there_and_back(
+    /// Sends the parcel, and waits for the head of the answer.
+    async fn ask(
         &self,
-        session: &mut ServerSession,
         parcel: &Parcel<'_>,
         upstream: &Upstream,
         done: &mut Forwarded,
-    ) -> Result<(), Reason> {
+    ) -> Result<Asked, Reason> {
         let (stream, address, sent) = self.send(parcel, upstream, &mut done.reached).await?;
         let mut backend = HttpSession::new(stream);
         backend.read_timeout = Some(match sent {
@@ -74,15 +87,33 @@ impl Forwarder {
             let failed_to_send = sent.as_ref().err().copied();
             failed_to_send.unwrap_or_else(|| answer::reason(&error))
         })?;
-        let status = head.status.as_u16();
-        let answer = answer::prepare(&mut backend, head, parcel.stamp, parcel.old_sender).await?;
-        done.status = Some(status);
-        answer::pass_on(session, &mut backend, answer).await?;
-        if sent.is_ok() {
-            let own = upstream.settings().idle_timeout;
-            let Some(idle) = answer::keep_for(&backend, own) else {
-                return Ok(());
-            };
+        done.status = Some(head.status.as_u16());
+        let (stamp, old_sender) = (parcel.stamp, parcel.old_sender);
+        Ok(Asked {
+            answer: answer::prepare(&mut backend, head, stamp, old_sender).await?,
+            backend,
+            address,
+            reusable: sent.is_ok(),
+        })
+    }
+
+    /// Passes the answer on, and keeps the connection if it is good for another delivery.
+    async fn pass_on(
+        &self,
+        session: &mut ServerSession,
+        asked: Asked,
+        upstream: &Upstream,
+        patience: Duration,
+    ) -> Result<(), Reason> {
+        let Asked {
+            answer,
+            mut backend,
+            address,
+            reusable,
+        } = asked;
+        answer::pass_on(session, &mut backend, answer, patience).await?;
+        let own = upstream.settings().idle_timeout;
+        if let Some(idle) = answer::keep_for(&backend, own).filter(|_| reusable) {
             backend.respect_keepalive();
             if let Some(stream) = backend.reuse().await {
                 let pool = address.peer().reuse_hash();
@@ -139,6 +170,15 @@ pub(super) struct Parcel<'a> {
     pub(super) old_sender: bool,
 }
 
+/// A delivery that the backend has begun to answer.
+struct Asked {
+    answer: answer::Ready,
+    backend: HttpSession,
+    address: Arc<Address>,
+    /// Whether the whole delivery was sent, so that another one may follow it.
+    reusable: bool,
+}
+
 /// What became of a delivery.
 #[derive(Debug, Default)]
 pub(super) struct Forwarded {
@@ -148,6 +188,8 @@ pub(super) struct Forwarded {
     pub(super) failure: Option<Reason>,
     /// Whether there was a connection to it.
     reached: bool,
+    /// Whether its answer was good enough to be passed on.
+    pub(super) answered: bool,
 }
 
 impl Forwarded {

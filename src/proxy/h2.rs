@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::body::H2Body;
 use super::delivery::{Delivery, Origin};
 use super::head::RequestHead;
+use super::raw_head::length_of;
 use super::respond::{self, Stamp};
 use crate::gate::Reason;
 
@@ -60,7 +61,7 @@ pub(super) async fn serve(
     streams.wait().await;
 }
 
-/// Takes streams until one side has had enough.
+/// Takes streams until one side has had enough, or the process is to end.
 async fn accept(
     delivery: &Arc<Delivery>,
     connection: &mut Connection<Stream, Bytes>,
@@ -70,24 +71,13 @@ async fn accept(
     streams: &TaskTracker,
 ) {
     let mut ending = shutdown.clone();
-    let mut saying_goodbye = false;
     let mut rejected = 0;
     loop {
-        // Nobody has to acknowledge a goodbye.
-        let patience = if saying_goodbye {
-            GOODBYE
-        } else {
-            delivery.settings().keep_alive
-        };
         let accepted = tokio::select! {
             biased;
-            _ = ending.wait_for(|ending| *ending), if !saying_goodbye => {
-                saying_goodbye = true;
-                connection.graceful_shutdown();
-                continue;
-            }
+            () = async { drop(ending.wait_for(|ending| *ending).await) } => break,
             accepted = HttpSession::from_h2_conn(connection, Arc::clone(digest)) => accepted,
-            () = tokio::time::sleep(patience), if streams.is_empty() => return,
+            () = tokio::time::sleep(delivery.settings().keep_alive), if streams.is_empty() => return,
             () = idle_again(streams), if !streams.is_empty() => continue,
         };
         match accepted {
@@ -106,6 +96,36 @@ async fn accept(
             }
             Ok(None) | Err(_) => return,
         }
+    }
+    say_goodbye(connection, digest, streams).await;
+}
+
+/// Lets the streams end that were begun. Others are refused, which tells their senders that nothing
+/// was done (RFC 9113 §8.7); nobody has to acknowledge the goodbye.
+async fn say_goodbye(
+    connection: &mut Connection<Stream, Bytes>,
+    digest: &Arc<Digest>,
+    streams: &TaskTracker,
+) {
+    connection.graceful_shutdown();
+    streams.close();
+    // What the streams have left behind needs a moment to be sent.
+    let ended = async {
+        streams.wait().await;
+        tokio::time::sleep(GOODBYE).await;
+    };
+    let refusing = async {
+        while let Ok(Some(accepted)) =
+            HttpSession::from_h2_conn(connection, Arc::clone(digest)).await
+        {
+            if let H2Accept::Session(mut session) = accepted {
+                session.shutdown_with_reason(h2::Reason::REFUSED_STREAM);
+            }
+        }
+    };
+    tokio::select! {
+        () = ended => {}
+        () = refusing => {}
     }
 }
 
@@ -127,7 +147,7 @@ async fn one(delivery: &Delivery, mut session: ServerSession, origin: Origin) {
         Some(0)
     } else {
         let length = head.headers.get(header::CONTENT_LENGTH);
-        length.and_then(|length| length.to_str().ok()?.parse().ok())
+        length.and_then(|length| length_of(length.as_bytes()))
     };
     let fault = head.waits().err();
     let mut body = H2Body::new(&mut session, announced);
@@ -147,7 +167,7 @@ async fn idle_again(streams: &TaskTracker) {
     }
 }
 
-const GOODBYE: Duration = Duration::from_secs(1);
+const GOODBYE: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const MAX_REJECTED: u32 = 32;
 const MAX_STREAMS: u32 = 100;

@@ -64,6 +64,9 @@ impl RequestHead {
         if head.headers.len() > limits.headers || target.len() + len > limits.bytes {
             return Err(HeadFault::TooLarge);
         }
+        if head.headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
+            return Err(HeadFault::Framing);
+        }
         let authority = head.uri.authority();
         let authority = authority.and_then(|it| HeaderValue::from_str(it.as_str()).ok());
         let host = authority.or_else(|| head.headers.get(header::HOST).cloned());

@@ -36,7 +36,7 @@ mod upstream;
 
 pub use self::client::TrustedProxies;
 pub use self::delivery::Delivery;
-pub use self::filter::belongs_to_http;
+pub use self::filter::{belongs_to_others, covers_others};
 pub use self::forward::Forwarder;
 pub use self::head::RequestHead;
 pub use self::head_scanner::HeadScanner;

@@ -147,9 +147,9 @@ pub(super) const REQUEST_ID: &str = "X-Request-Id";
 pub(super) const TRACEPARENT: &str = "traceparent";
 
 /// Beside the portal's own names: what answers carry.
-const ALWAYS_RESERVED: [&str; 2] = ["x-request-id", "portcullis-reason"];
+pub(super) const ALWAYS_RESERVED: [&str; 2] = ["x-request-id", "portcullis-reason"];
 
-/// Whether two names can be the same to whoever reads them; `known` is in its comparable form.
+/// Whether two names can be the same to whoever reads them.
 ///
 /// Servers that turn header names into variables map every character but letters and digits to `_`, so
 /// `X_Portal-Org.Id` arrives there as `X-Portal-Org-Id` does. All spellings count as one.
@@ -163,7 +163,7 @@ pub(super) fn begins_like(name: &[u8], known: &[u8]) -> bool {
         start
             .iter()
             .zip(known)
-            .all(|(a, b)| comparable_byte(*a) == *b)
+            .all(|(a, b)| comparable_byte(*a) == comparable_byte(*b))
     })
 }
 

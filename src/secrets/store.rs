@@ -22,27 +22,6 @@ pub trait SecretStore: Send + Sync {
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError>;
 }
 
-/// A change of a secret, with its audit entry.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum SecretChange {
-    /// A version is added.
-    Install(Installation),
-    /// Every version ends, and none takes their place.
-    Retire(Retirement),
-}
-
-/// The end of a secret.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Retirement {
-    /// The secret.
-    pub secret: SecretRef,
-    /// When its versions end, at the latest.
-    pub at: Timestamp,
-    /// What the audit log says about it.
-    pub audit: AuditEntry,
-}
-
 /// A version of a secret as it is stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SealedVersion {
@@ -95,6 +74,10 @@ pub enum StoreError {
     /// Something can have one owner only, and has another one.
     #[error("{0} belongs to another endpoint already")]
     Taken(String),
+
+    /// An endpoint that this configuration cannot serve; `portcullis check` says why.
+    #[error("the endpoint {0} does not fit this configuration; `portcullis check` says why")]
+    Unfit(String),
 
     /// The store does not answer, or refuses.
     #[error("the store cannot be used: {0}")]

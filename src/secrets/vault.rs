@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    EncryptionContext, Installation, KeyService, KeyServiceError, Retirement, Secret, SecretRef,
-    SecretStore, StoreError,
+    EncryptionContext, Installation, KeyService, KeyServiceError, Secret, SecretRef, SecretStore,
+    StoreError,
 };
 use crate::audit::{Action, Actor, AuditEntry};
+use crate::auth::proves_nothing;
 use crate::clock::Clock;
 
 /// Creates, sets, rotates and reveals secrets.
@@ -55,22 +56,6 @@ impl Vault {
             .map(Some)
     }
 
-    /// The end of `secret`, for whoever stores it together with what ends with it.
-    pub fn end_of(&self, secret: &SecretRef, actor: &Actor) -> Retirement {
-        let now = self.clock.now();
-        Retirement {
-            secret: secret.clone(),
-            at: now,
-            audit: AuditEntry {
-                at: now,
-                actor: actor.clone(),
-                action: Action::SecretRetired,
-                subject: secret.to_string(),
-                detail: String::new(),
-            },
-        }
-    }
-
     /// Replaces `secret` by a generated value and gives its number.
     ///
     /// The old value stays valid for `overlap`: not at all, if that is zero.
@@ -96,8 +81,7 @@ impl Vault {
         overlap: SignedDuration,
         actor: &Actor,
     ) -> Result<u32, VaultError> {
-        // HMAC takes zero bytes for nothing at all.
-        if value.expose().iter().all(|byte| *byte == 0) {
+        if proves_nothing(value.expose()) {
             return Err(VaultError::Empty);
         }
         self.install(secret, value, overlap, Action::SecretSet, actor)
@@ -190,7 +174,7 @@ pub struct Revealed {
 #[non_exhaustive]
 pub enum VaultError {
     /// An empty value was given.
-    #[error("an empty secret proves nothing and is never accepted")]
+    #[error("a secret that is empty, or of zero bytes only, proves nothing and is never accepted")]
     Empty,
 
     /// The key service failed.

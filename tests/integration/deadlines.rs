@@ -224,3 +224,28 @@ fn a_sender_that_does_not_read_is_left_and_keeps_nobody_out() {
     assert!(begun.elapsed() < Duration::from_secs(5));
     drop(deaf);
 }
+
+#[test]
+fn a_sender_that_does_not_take_its_answer_is_to_blame_for_it_and_not_the_backend() {
+    static ANSWER: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+        let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n".to_vec();
+        answer.resize(answer.len() + 67_108_864, b'x');
+        answer
+    });
+    let backend = Backend::answering(&ANSWER);
+    let gate = Gate::before(&backend)
+        .with("public", "send_timeout = \"1500ms\"")
+        .with(
+            "upstreams.default",
+            "total_timeout = \"1s\"\nconnect_timeout = \"1s\"",
+        )
+        .endpoint("hmac")
+        .start();
+    let mut sender = Connection::to(gate.http());
+    sender.write(&genuine(&gate, b"{}").bytes());
+    let line = gate.log(1).pop().unwrap();
+    assert_eq!(line["reason"], "admitted", "{line}");
+    assert_eq!(line["status"], 200);
+    gate.wait_for_metric("portcullis_connections", 0);
+    drop(sender);
+}

@@ -391,3 +391,17 @@ fn what_is_said_about_a_trace_goes_with_the_trace() {
         assert_eq!(received.headers("traceparent").len(), 1);
     }
 }
+
+#[test]
+fn a_token_stays_outside_in_every_spelling_of_its_header() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("api-key").start();
+    let token = gate.secret(ID);
+    let request = Request::post(PATH)
+        .header("X-Api-Key", &token)
+        .header("X_Api_Key", &token)
+        .body("{}");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let head = backend.only().head;
+    assert!(!head.contains(&token), "{head}");
+}

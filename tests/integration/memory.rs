@@ -109,3 +109,29 @@ fn a_flood_of_forged_deliveries_does_not_grow_memory() {
     );
     backend.was_not_contacted();
 }
+
+#[test]
+fn the_largest_body_that_the_configuration_allows_finds_room_on_an_idle_gate() {
+    let gate = |budget: &str| {
+        Gate::before(&Backend::accepting())
+            .with("bodies", &format!("max = \"7 MiB\"\nbudget = \"{budget}\""))
+            .endpoint("hmac")
+    };
+    // 16/7 of the largest body, and not a byte less.
+    let gate = gate("16 MiB").start();
+    let body = noise(7 * 1024 * 1024);
+    let chunked = Request::post(PATH)
+        .header(
+            "X-Hub-Signature-256",
+            &github_signature(&gate.secret(ID), &body),
+        )
+        .chunked(&body, 70_001);
+    for request in [genuine(&gate, &body), chunked] {
+        assert_eq!(send(gate.http(), &request).status, 202);
+    }
+    let too_small = Gate::configured(
+        "[upstreams.a]\naddresses = [\"h:1\"]\n[bodies]\nmax = \"7 MiB\"\nbudget = \"16777213B\"\n",
+    );
+    let told = too_small.run(&["check", "--running"]).failed_with(3);
+    assert!(told.contains("16/7"), "{told}");
+}

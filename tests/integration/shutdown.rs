@@ -249,3 +249,33 @@ fn an_idle_http2_connection_does_not_delay_the_end() {
         begun.elapsed()
     );
 }
+
+#[test]
+fn an_http2_sender_that_goes_on_and_on_is_refused_and_delays_nothing() {
+    let authority = Authority::new();
+    let backend = slow_backend(Duration::from_millis(600));
+    let mut gate = Gate::before(&backend)
+        .tls(&authority)
+        .with("public", "http2 = true")
+        .endpoint("hmac")
+        .start();
+    let connection = Http2::connect(gate.https(), authority.certificate()).unwrap();
+    let request = http2_request(&gate, b"{}");
+    let mut first = connection.begin(request.clone(), true);
+    connection.send(&mut first, b"{}", true);
+    backend.wait_for(1);
+    let begun = Instant::now();
+    gate.signal("TERM");
+    std::thread::sleep(Duration::from_millis(200));
+    // It may be told in either of two ways that nothing was done.
+    let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut second = connection.begin(request, true);
+        connection.send(&mut second, b"{}", true);
+        connection.answer(second).map(|answer| answer.status)
+    }));
+    assert!(!matches!(refused, Ok(Ok(_))), "{refused:?}");
+    assert_eq!(connection.answer(first).unwrap().status, 202);
+    assert_eq!(gate.wait(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert_eq!(backend.received().len(), 1);
+}

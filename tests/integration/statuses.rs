@@ -604,7 +604,7 @@ fn a_secret_that_cannot_be_decrypted_is_503_and_never_401() {
 fn no_memory_left_for_bodies_is_503() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend)
-        .with("bodies", "max = \"2 MiB\"\nbudget = \"4 MiB\"")
+        .with("bodies", "max = \"2 MiB\"\nbudget = \"5 MiB\"")
         .endpoint("hmac")
         .start();
     let body = noise(2 * 1024 * 1024);

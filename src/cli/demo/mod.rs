@@ -34,12 +34,30 @@ impl Demo {
             .enable_all()
             .build()
             .map_err(other)?
-            .block_on(self.play())
+            .block_on(async {
+                // From the beginning: whatever ends it, the folder goes away.
+                let mut ends = [
+                    signal(SignalKind::hangup()).map_err(other)?,
+                    signal(SignalKind::interrupt()).map_err(other)?,
+                    signal(SignalKind::terminate()).map_err(other)?,
+                ];
+                let [hang_up, interrupt, terminate] = &mut ends;
+                let exit = self.exit;
+                tokio::select! {
+                    played = self.play() => return played,
+                    _ = hang_up.recv() => {}
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                if exit {
+                    Err(Failure::Other("ended before the last delivery".to_owned()))
+                } else {
+                    Ok(String::new())
+                }
+            })
     }
 
     async fn play(self) -> Result<String, Failure> {
-        // From the beginning: whatever ends it, the folder goes away.
-        let mut terminate = signal(SignalKind::terminate()).map_err(other)?;
         let folder = tempfile::tempdir().map_err(other)?;
         let engine = Engine::start().await.map_err(other)?;
         let config = Config::parse(
@@ -81,10 +99,7 @@ impl Demo {
                 table(&told),
                 server.admin
             ));
-            tokio::select! {
-                _ = terminate.recv() => {}
-                interrupted = tokio::signal::ctrl_c() => interrupted.map_err(other)?,
-            }
+            std::future::pending::<()>().await;
         }
         server.stop().await;
         if kept {

@@ -5,7 +5,7 @@ use crate::audit::{Action, Actor, AuditEntry};
 use crate::auth::Mode;
 use crate::cli::failure::Failure;
 use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, Name};
-use crate::secrets::{Secret, SecretChange, SecretRef};
+use crate::secrets::{Secret, SecretRef};
 
 /// The values of the two secrets, in memory only as long as the demonstration needs them.
 pub(super) struct Secrets {
@@ -46,10 +46,7 @@ async fn endpoint(
     let change = (EndpointChange::Put(Box::new(definition)), entry);
     custody
         .store
-        .change(
-            vec![change],
-            first.map(SecretChange::Install).into_iter().collect(),
-        )
+        .change(vec![change], first.into_iter().collect())
         .await?;
     Ok(vault.reveal(&secret, actor).await?.value)
 }

@@ -71,7 +71,7 @@ pub(super) enum EndpointCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Delete it, and end its own secret unless another endpoint is judged by it.
+    /// Delete it, and end the secrets that no other endpoint is judged by.
     Delete {
         /// The endpoint.
         id: EndpointId,
@@ -144,7 +144,7 @@ impl Create {
         self.fields.apply(&mut definition);
         accept(session, &definition)?;
         let id = definition.id.clone();
-        let plan = Plan::to_put(session, vec![definition]).await?;
+        let mut plan = Plan::to_put(session, vec![definition]).await?;
         plan.perform(session).await?;
         show(session, &id, self.json).await
     }
@@ -159,13 +159,13 @@ async fn update(
     let mut definition = session.definition(id).await?;
     change(&mut definition);
     accept(session, &definition)?;
-    let plan = Plan::to_put(session, vec![definition]).await?;
+    let mut plan = Plan::to_put(session, vec![definition]).await?;
     plan.perform(session).await?;
     plan.shown(json)
 }
 
 async fn delete(session: &Session, id: EndpointId, json: bool) -> Result<String, Failure> {
-    let plan = Plan::to_delete(session, id).await?;
+    let mut plan = Plan::to_delete(session, id).await?;
     plan.perform(session).await?;
     plan.shown(json)
 }

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
 
 use super::rows;
-use crate::directory::{Change, Changes};
+use crate::directory::{Change, Changes, Position};
 use crate::secrets::StoreError;
 
 pub(super) async fn add(
@@ -33,39 +33,55 @@ pub(super) async fn trim(transaction: &mut Transaction<'_, Sqlite>) -> Result<()
     Ok(())
 }
 
-pub(super) async fn newest(pool: &SqlitePool) -> Result<u64, StoreError> {
-    let newest: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM changes")
-        .fetch_one(pool)
-        .await?;
-    rows::number(newest.unwrap_or(0))
+pub(super) async fn newest(pool: &SqlitePool) -> Result<Position, StoreError> {
+    let newest: Option<(i64, i64)> =
+        sqlx::query_as("SELECT number, mark FROM changes ORDER BY number DESC LIMIT 1")
+            .fetch_optional(pool)
+            .await?;
+    match newest {
+        None => Ok(Position::default()),
+        Some((number, mark)) => Ok(Position {
+            number: rows::number(number)?,
+            mark,
+        }),
+    }
 }
 
-pub(super) async fn since(pool: &SqlitePool, number: u64) -> Result<Changes, StoreError> {
+pub(super) async fn since(pool: &SqlitePool, seen: Position) -> Result<Changes, StoreError> {
     let newest = newest(pool).await?;
-    if newest == number {
+    if newest == seen {
         return Ok(Changes {
             newest,
             changes: Some(Vec::new()),
         });
     }
-    // Older than what is kept, or from the future: the store was put back from a backup.
-    let kept = u64::try_from(KEPT).unwrap_or(u64::MAX);
-    if newest < number || newest - number >= kept {
-        return Ok(Changes {
-            newest,
-            changes: None,
-        });
-    }
-    let rows: Vec<(i64, String, String)> =
-        sqlx::query_as("SELECT number, kind, name FROM changes WHERE number > ?1 ORDER BY number")
-            .bind(i64::try_from(number).unwrap_or(i64::MAX))
-            .fetch_all(pool)
-            .await?;
-    let newest = match rows.last() {
-        Some((number, ..)) => rows::number(*number)?,
+    let everything = Changes {
+        newest,
+        changes: None,
+    };
+    let number = i64::try_from(seen.number).unwrap_or(i64::MAX);
+    let rows: Vec<(i64, i64, String, String)> = sqlx::query_as(
+        "SELECT number, mark, kind, name FROM changes WHERE number >= ?1 ORDER BY number",
+    )
+    .bind(number)
+    .fetch_all(pool)
+    .await?;
+    let news = match rows.split_first() {
+        // Nothing was seen, and nothing was dropped since.
+        None | Some(((1, ..), _)) if seen.number == 0 => rows.as_slice(),
+        Some(((first, mark, ..), news)) if (*first, *mark) == (number, seen.mark) => news,
+        // What was seen last is not there: it is too long ago, or the store has another history, as
+        // one that was put back from a backup.
+        _ => return Ok(everything),
+    };
+    let newest = match news.last() {
+        Some((number, mark, ..)) => Position {
+            number: rows::number(*number)?,
+            mark: *mark,
+        },
         None => newest,
     };
-    let changes = rows.into_iter().map(|(_, kind, name)| parse(&kind, name));
+    let changes = news.iter().map(|(_, _, kind, name)| parse(kind, name));
     Ok(Changes {
         newest,
         // A change of an unknown kind was written by a newer version: forget everything.
@@ -73,9 +89,9 @@ pub(super) async fn since(pool: &SqlitePool, number: u64) -> Result<Changes, Sto
     })
 }
 
-fn parse(kind: &str, name: String) -> Option<Change> {
+fn parse(kind: &str, name: &str) -> Option<Change> {
     match kind {
-        ALIAS => Some(Change::Alias(name)),
+        ALIAS => Some(Change::Alias(name.to_owned())),
         ENDPOINT => name.parse().ok().map(Change::Endpoint),
         SECRET => name.parse().ok().map(Change::Secret),
         _ => None,

@@ -7,9 +7,9 @@ use sqlx::{Sqlite, Transaction};
 use super::{SqliteStore, audit, changes, rows, secrets};
 use crate::audit::AuditEntry;
 use crate::directory::{
-    Change, Changes, Definition, EndpointChange, EndpointId, EndpointStore, NamesPage,
+    Change, Changes, Definition, EndpointChange, EndpointId, EndpointStore, NamesPage, Position,
 };
-use crate::secrets::{SecretChange, StoreError};
+use crate::secrets::{Installation, SecretRef, StoreError};
 use crate::store::Stored;
 
 #[async_trait]
@@ -56,11 +56,11 @@ impl EndpointStore for SqliteStore {
     async fn change(
         &self,
         changes: Vec<(EndpointChange, AuditEntry)>,
-        secrets: Vec<SecretChange>,
-    ) -> Result<(), StoreError> {
+        secrets: Vec<Installation>,
+    ) -> Result<Vec<SecretRef>, StoreError> {
         let mut transaction = self.writer()?.begin().await?;
         for secret in &secrets {
-            secrets::change(&mut transaction, secret).await?;
+            secrets::install(&mut transaction, secret).await?;
         }
         // Aliases are given up by everybody before anybody takes one, so that they can be swapped.
         for (change, _) in &changes {
@@ -71,24 +71,41 @@ impl EndpointStore for SqliteStore {
             give_up_aliases(&mut transaction, id).await?;
             changes::add(&mut transaction, &Change::Endpoint(id.clone())).await?;
         }
+        let mut retired = Vec::new();
         for (change, entry) in &changes {
             match change {
-                EndpointChange::Delete(id) => delete(&mut transaction, id).await?,
+                EndpointChange::Delete(id) => {
+                    retired.extend(delete(&mut transaction, id, entry).await?);
+                }
                 EndpointChange::Put(definition) => put(&mut transaction, definition, entry).await?,
             }
             audit::add(&mut transaction, entry).await?;
         }
         changes::trim(&mut transaction).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        Ok(retired)
     }
 
-    async fn newest_change(&self) -> Result<u64, StoreError> {
+    async fn judged_by(&self, secret: &SecretRef) -> Result<Option<EndpointId>, StoreError> {
+        let id: Option<String> =
+            sqlx::query_scalar("SELECT id FROM endpoints WHERE secret = ?1 LIMIT 1")
+                .bind(secret.to_string())
+                .fetch_optional(self.readers()?)
+                .await?;
+        id.map(|id| {
+            id.parse()
+                .map_err(|_| StoreError::Corrupt(format!("the id {id}")))
+        })
+        .transpose()
+    }
+
+    async fn newest_change(&self) -> Result<Position, StoreError> {
         changes::newest(self.readers()?).await
     }
 
-    async fn changes_since(&self, number: u64) -> Result<Changes, StoreError> {
+    async fn changes_since(&self, seen: Position) -> Result<Changes, StoreError> {
         self.identity.verify().await?;
-        changes::since(self.readers()?, number).await
+        changes::since(self.readers()?, seen).await
     }
 }
 
@@ -129,15 +146,32 @@ async fn give_up_aliases(
     Ok(())
 }
 
+/// Deletes an endpoint, and ends the secrets that nobody needs any more. Gives those.
 async fn delete(
     transaction: &mut Transaction<'_, Sqlite>,
     id: &EndpointId,
-) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM endpoints WHERE id = ?1")
-        .bind(id.as_str())
-        .execute(&mut **transaction)
-        .await?;
-    Ok(())
+    entry: &AuditEntry,
+) -> Result<Vec<SecretRef>, StoreError> {
+    let judged_by: Option<Option<String>> =
+        sqlx::query_scalar("DELETE FROM endpoints WHERE id = ?1 RETURNING secret")
+            .bind(id.as_str())
+            .fetch_optional(&mut **transaction)
+            .await?;
+    let own: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT scope || '#' || slot FROM secret_versions WHERE scope = ?1",
+    )
+    .bind(id.as_str())
+    .fetch_all(&mut **transaction)
+    .await?;
+    let mut retired = Vec::new();
+    for text in judged_by.flatten().into_iter().chain(own) {
+        let unreadable = |_| StoreError::Corrupt(format!("the secret {text}"));
+        let secret: SecretRef = text.parse().map_err(unreadable)?;
+        if secrets::retire_unused(transaction, &secret, entry).await? {
+            retired.push(secret);
+        }
+    }
+    Ok(retired)
 }
 
 async fn put(
@@ -148,16 +182,18 @@ async fn put(
     let text = serde_json::to_string(definition)
         .map_err(|error| StoreError::Corrupt(format!("{}: {error}", definition.id)))?;
     sqlx::query(
-        "INSERT INTO endpoints (id, organisation, workspace, definition, created_ms, updated_ms) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5) \
+        "INSERT INTO endpoints \
+         (id, organisation, workspace, definition, created_ms, updated_ms, secret) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6) \
          ON CONFLICT (id) DO UPDATE SET organisation = ?2, workspace = ?3, definition = ?4, \
-         updated_ms = ?5",
+         updated_ms = ?5, secret = ?6",
     )
     .bind(definition.id.as_str())
     .bind(definition.organisation.as_str())
     .bind(definition.workspace.as_str())
     .bind(text)
     .bind(entry.at.as_millisecond())
+    .bind(definition.secret().map(|secret| secret.to_string()))
     .execute(&mut **transaction)
     .await?;
     for path in &definition.aliases {

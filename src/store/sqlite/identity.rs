@@ -1,7 +1,8 @@
 //! Whether the path of a store still leads to the file that was opened.
 //!
-//! A backup that is put back under a running server is another file under the same name. The server
-//! would go on reading the old one, and admit secrets that were revoked in the new one.
+//! A file that is moved to the name of a store while a server has it open is another store. The server
+//! would go on reading the old one, and admit secrets that were revoked in the new one. (A backup that
+//! is written into the same file is found by the marks of the changes.)
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -35,13 +36,12 @@ impl Identity {
         let found = tokio::fs::metadata(&self.path).await.map_err(|error| {
             StoreError::Unavailable(format!("{}: {error}", self.path.display()))
         })?;
-        if (found.dev(), found.ino()) != (self.device, self.inode) {
-            self.replaced.store(true, Ordering::Relaxed);
-        }
+        let replaced = (found.dev(), found.ino()) != (self.device, self.inode);
+        self.replaced.store(replaced, Ordering::Relaxed);
         self.known()
     }
 
-    /// What the last look has found: once replaced, a store is not used any more.
+    /// What the last look has found. A store that was replaced is not used until it is back.
     pub(super) fn known(&self) -> Result<(), StoreError> {
         if self.replaced.load(Ordering::Relaxed) {
             Err(StoreError::Replaced)

@@ -1,5 +1,6 @@
 //! Looking at a store without touching it: no file is made, no schema is brought up to date.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
@@ -26,9 +27,13 @@ impl SqliteStore {
             path: path.to_owned(),
             error: error.to_string(),
         };
+        // Where nothing waits in the log, the file alone is the store, and SQLite need make no others.
+        let log = path.with_file_name(log_name(path));
+        let at_rest = log.metadata().map_or(true, |log| log.len() == 0);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .read_only(true)
+            .immutable(at_rest)
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
@@ -43,6 +48,9 @@ impl SqliteStore {
                 version,
             }),
             version if version == known => contents(&pool).await.map_err(|error| unusable(&error)),
+            None if !is_empty(&pool).await.map_err(|error| unusable(&error))? => {
+                Err(unusable(&"it is a database of something else"))
+            }
             _ => Ok(Contents::default()),
         };
         pool.close().await;
@@ -55,6 +63,18 @@ async fn contents(pool: &SqlitePool) -> Result<Contents, StoreError> {
         endpoints: endpoints::definitions(pool, "").await?,
         has_secrets: secrets::any(pool).await?,
     })
+}
+
+fn log_name(path: &Path) -> OsString {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push("-wal");
+    name
+}
+
+async fn is_empty(pool: &SqlitePool) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)")
+        .fetch_one(pool)
+        .await
 }
 
 /// The newest migration that was made.

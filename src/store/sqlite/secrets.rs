@@ -5,12 +5,9 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
 
 use super::{SqliteStore, audit, changes, rows};
-use crate::audit::AuditEntry;
+use crate::audit::{Action, AuditEntry};
 use crate::directory::Change;
-use crate::secrets::{
-    Installation, Retirement, Sealed, SealedVersion, SecretChange, SecretRef, SecretStore,
-    StoreError,
-};
+use crate::secrets::{Installation, Sealed, SealedVersion, SecretRef, SecretStore, StoreError};
 
 #[async_trait]
 impl SecretStore for SqliteStore {
@@ -32,7 +29,7 @@ impl SecretStore for SqliteStore {
 
     async fn install(&self, installation: Installation) -> Result<(), StoreError> {
         let mut transaction = self.writer()?.begin().await?;
-        change(&mut transaction, &SecretChange::Install(installation)).await?;
+        install(&mut transaction, &installation).await?;
         changes::trim(&mut transaction).await?;
         Ok(transaction.commit().await?)
     }
@@ -52,42 +49,8 @@ pub(super) async fn any(pool: &SqlitePool) -> Result<bool, StoreError> {
     )
 }
 
-/// Changes a secret inside a transaction.
-pub(super) async fn change(
-    transaction: &mut Transaction<'_, Sqlite>,
-    change: &SecretChange,
-) -> Result<(), StoreError> {
-    let (secret, entry) = match change {
-        SecretChange::Install(new) => {
-            install(transaction, new).await?;
-            (&new.secret, &new.audit)
-        }
-        SecretChange::Retire(end) => {
-            retire(transaction, end).await?;
-            (&end.secret, &end.audit)
-        }
-    };
-    audit::add(transaction, entry).await?;
-    changes::add(transaction, &Change::Secret(secret.clone())).await
-}
-
-async fn retire(
-    transaction: &mut Transaction<'_, Sqlite>,
-    end: &Retirement,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE secret_versions SET ends_ms = min(coalesce(ends_ms, ?3), ?3) \
-         WHERE scope = ?1 AND slot = ?2",
-    )
-    .bind(end.secret.scope())
-    .bind(end.secret.slot())
-    .bind(end.at.as_millisecond())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
-async fn install(
+/// Adds a version inside a transaction.
+pub(super) async fn install(
     transaction: &mut Transaction<'_, Sqlite>,
     new: &Installation,
 ) -> Result<(), StoreError> {
@@ -123,7 +86,40 @@ async fn install(
         }
         _ => error.into(),
     })?;
-    Ok(())
+    audit::add(transaction, &new.audit).await?;
+    changes::add(transaction, &Change::Secret(new.secret.clone())).await
+}
+
+/// Ends `secret` inside a transaction, if it is bound and no endpoint is judged by it any more.
+pub(super) async fn retire_unused(
+    transaction: &mut Transaction<'_, Sqlite>,
+    secret: &SecretRef,
+    because: &AuditEntry,
+) -> Result<bool, StoreError> {
+    let now = because.at.as_millisecond();
+    let ended = sqlx::query(
+        "UPDATE secret_versions SET ends_ms = ?3 \
+         WHERE scope = ?1 AND slot = ?2 AND (ends_ms IS NULL OR ends_ms > ?3) \
+         AND NOT EXISTS (SELECT 1 FROM endpoints WHERE secret = ?4)",
+    )
+    .bind(secret.scope())
+    .bind(secret.slot())
+    .bind(now)
+    .bind(secret.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    if ended.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let entry = AuditEntry {
+        action: Action::SecretRetired,
+        subject: secret.to_string(),
+        detail: String::new(),
+        ..because.clone()
+    };
+    audit::add(transaction, &entry).await?;
+    changes::add(transaction, &Change::Secret(secret.clone())).await?;
+    Ok(true)
 }
 
 type Row = (i64, i64, Option<i64>, String, String, Vec<u8>);

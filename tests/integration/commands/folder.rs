@@ -307,3 +307,18 @@ fn check_changes_nothing_not_even_an_empty_store() {
     assert_eq!(store.metadata().unwrap().len(), 0);
     assert_eq!(gate.files(), ["portcullis.db", "portcullis.toml"]);
 }
+
+#[test]
+fn check_leaves_no_files_beside_a_store_and_knows_one_that_is_none() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let files = gate.files();
+    let told = gate.run(&["check", "--running"]).succeeded();
+    assert!(told.contains("1 endpoint"), "{told}");
+    assert_eq!(gate.files(), files);
+
+    let gate = Gate::before(&Backend::refusing());
+    gate.file("portcullis.db", "");
+    sqlite(&gate, "CREATE TABLE cats (name TEXT)");
+    let told = gate.run(&["check", "--running"]).failed_with(3);
+    assert!(told.contains("a database of something else"), "{told}");
+}

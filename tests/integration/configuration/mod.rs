@@ -129,7 +129,7 @@ fn every_mistake_has_its_line_its_key_and_what_would_be_right() {
         (
             "bodies",
             r#"budget = "99 MiB""#,
-            "at least twice the largest body",
+            "more than twice the largest body",
         ),
         ("store", "path = true", "expected a string, found boolean"),
         (
@@ -158,6 +158,12 @@ addresses = ["h:1"]"#,
             r#"path = "/in/{nosuch}"
 addresses = ["h:1"]"#,
             "no route has a parameter `{nosuch}`",
+        ),
+        (
+            "upstreams.b",
+            r#"path = "/in/{workspace}"
+addresses = ["h:1"]"#,
+            "no route has a parameter `{workspace}`",
         ),
         (
             "upstreams.b",
@@ -349,7 +355,13 @@ fn a_name_of_a_header_that_is_none_is_told_where_it_stands() {
         ("headers.names", r#"mode = "Host""#),
         ("headers.names", r#"delivery = "X-Forwarded-For""#),
         ("headers.names", r#"endpoint = "X-Request-Id""#),
+        ("headers.names", r#"event = "Cookie""#),
+        ("headers.names", r#"event = "x_hub_signature_256""#),
+        ("headers.names", r#"event = "Portcullis-Reason""#),
         ("headers", r#"namespace = "Content-""#),
+        ("headers", r#"namespace = "Content""#),
+        ("headers", r#"namespace = "X-""#),
+        ("headers", r#"namespace = "C""#),
     ] {
         let complaint = only(&format!("{UPSTREAM}[{section}]\n{entry}\n"));
         let key = format!("{section}.{}", entry.split(' ').next().unwrap());

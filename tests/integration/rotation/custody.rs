@@ -285,8 +285,49 @@ fn a_store_that_is_replaced_under_a_running_gate_admits_nobody_and_says_so() {
     let ready = send(gate.admin(), &admin_get("/readyz"));
     assert_eq!(ready.status, 503);
     assert!(ready.text().contains("replaced"), "{}", ready.text());
+    // An endpoint that only the new one may have is not said to be missing.
+    let other = Request::post("/webhooks/ai/workflows/nope");
+    assert_eq!(send(gate.http(), &other).status, 503);
     // After a restart the new one counts.
     gate.restart();
     assert_eq!(signed_with(&gate, &secret), 401);
     assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
+}
+
+#[test]
+fn a_backup_that_is_written_into_the_same_file_counts_within_a_second() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac");
+    let first = gate.secret(ID);
+    // The backup has a rotation of its own, and as many changes as the gate has seen, and more.
+    let (store, backup) = (
+        gate.folder().join("portcullis.db"),
+        gate.folder().join("backup.db"),
+    );
+    let original = gate.folder().join("original.db");
+    std::fs::copy(&store, &original).unwrap();
+    gate.run(&["secret", "rotate", ID]).succeeded();
+    let second = gate.secret(ID);
+    gate.run(&["endpoint", "update", ID, "--label", "a=b"])
+        .succeeded();
+    gate.run(&["endpoint", "update", ID, "--label", "a=c"])
+        .succeeded();
+    std::fs::copy(&store, &backup).unwrap();
+    std::fs::copy(&original, &store).unwrap();
+    let gate = gate.start();
+    gate.run(&["endpoint", "update", ID, "--label", "other=history"])
+        .succeeded();
+    assert_eq!(signed_with(&gate, &first), 202);
+
+    sqlite(
+        &gate,
+        &format!(
+            "ATTACH '{}' AS backup; \
+         DELETE FROM secret_versions; INSERT INTO secret_versions SELECT * FROM backup.secret_versions; \
+         DELETE FROM changes; INSERT INTO changes SELECT * FROM backup.changes;",
+            backup.display()
+        ),
+    );
+    within_a_second(|| signed_with(&gate, &first) == 401);
+    assert_eq!(signed_with(&gate, &second), 202);
 }

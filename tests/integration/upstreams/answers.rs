@@ -244,6 +244,8 @@ fn an_answer_whose_end_two_readers_could_see_differently_is_502() {
         b"HTTP/1.1 200 OK\r\nContent-Length: 3, 3\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nabc",
     ] {
@@ -272,4 +274,30 @@ fn half_an_answer_does_not_look_whole_to_a_sender_that_knows_no_chunks_either() 
     let old = old.replacen("/1.1", "/1.0", 1);
     let answer = Connection::to(gate.http()).write(old.as_bytes()).answer();
     assert_eq!((answer.status, answer.header("Content-Length")), (200, "3"));
+}
+
+#[test]
+fn a_long_answer_reaches_a_sender_that_knows_no_chunks_too() {
+    static ANSWER: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+        let mut answer = b"HTTP/1.1 202 Accepted\r\nConnection: close\r\n\r\n".to_vec();
+        answer.resize(answer.len() + 3_000_000, b'x');
+        answer
+    });
+    let backend = Backend::scripted(|request, stream| {
+        if request.is_some() {
+            let _ = stream.write_all(&ANSWER);
+        }
+        false
+    });
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let old = String::from_utf8(genuine(&gate, b"{}").bytes()).unwrap();
+    let old = old.replacen("/1.1", "/1.0", 1);
+    let mut sender = Connection::to(gate.http());
+    let everything = sender.write(old.as_bytes()).everything();
+    assert!(everything.starts_with(b"HTTP/1.1 202 Accepted\r\n"));
+    let end = everything
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap();
+    assert_eq!(everything.len() - end - 4, 3_000_000);
 }

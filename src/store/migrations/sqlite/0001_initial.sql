@@ -4,9 +4,11 @@ CREATE TABLE endpoints (
     organisation TEXT NOT NULL,
     workspace    TEXT NOT NULL,
     definition   TEXT NOT NULL,
+    secret       TEXT, -- what deliveries are judged by, as scope#slot
     created_ms   INTEGER NOT NULL,
     updated_ms   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX endpoints_by_secret ON endpoints (secret);
 
 CREATE TABLE aliases (
     path     TEXT NOT NULL PRIMARY KEY,
@@ -42,9 +44,11 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
--- What changed, for the caches of other processes.
+-- What changed, for the caches of other processes. The mark tells two histories apart that have the
+-- same numbers: one of them comes from a backup.
 CREATE TABLE changes (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
+    mark   INTEGER NOT NULL DEFAULT (random()),
     kind   TEXT NOT NULL,
     name   TEXT NOT NULL
 ) STRICT;
