@@ -19,7 +19,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use http::Method;
 use jiff::SignedDuration;
 use portcullis::audit::{Action, Actor, AuditEntry};
-use portcullis::auth::Mode;
+use portcullis::auth::{Mode, Scheme};
 use portcullis::directory::EndpointChange;
 use portcullis::gate::{BodyError, BodySource, Budget, Gate, Request};
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
@@ -52,7 +52,7 @@ fn main() {
 fn admitted(criterion: &mut Criterion, runtime: &Runtime, gate: &Gate) {
     let mut group = criterion.benchmark_group("admitted");
     for mode in MODES {
-        let scheme = mode.scheme(None).expect("a mode with a proof");
+        let scheme = scheme_of(mode);
         for (name, size) in SIZES {
             let delivery = Delivery::proven(&scheme, size);
             let sent = Sent::to(mode.word(), &delivery);
@@ -68,7 +68,7 @@ fn admitted(criterion: &mut Criterion, runtime: &Runtime, gate: &Gate) {
 /// None of these reads a body.
 fn refused(criterion: &mut Criterion, runtime: &Runtime, gate: &Gate) {
     let mut group = criterion.benchmark_group("refused");
-    let scheme = Mode::Bearer.scheme(None).expect("a mode with a proof");
+    let scheme = scheme_of(Mode::Bearer);
     let bearer = Delivery::proven(&scheme, 8 * 1024);
     let mut forged = Delivery::proven(&scheme, 8 * 1024);
     let value = "Bearer not-the-token".parse().expect("a value");
@@ -194,3 +194,8 @@ fn entry(house: &House, subject: &str) -> AuditEntry {
 }
 
 const MODES: [Mode; 4] = [Mode::Hmac, Mode::Secret, Mode::Bearer, Mode::ApiKey];
+
+fn scheme_of(mode: Mode) -> Scheme {
+    let scheme = mode.scheme(None, None).expect("a scheme");
+    scheme.expect("a mode with a proof")
+}

@@ -1,7 +1,7 @@
 //! Genuine deliveries, made once and sent as often as a benchmark likes.
 
 use http::{HeaderMap, HeaderValue};
-use portcullis::auth::{Scheme, Source};
+use portcullis::auth::{Place, Scheme};
 
 /// The sizes that are measured, with the names that people know them by.
 pub(crate) const SIZES: [(&str, usize); 6] = [
@@ -40,7 +40,7 @@ impl Delivery {
             headers.insert(name, HeaderValue::from_static(value));
         }
         let proof = scheme.prove(SECRET, &body).expect("a secret");
-        let Some((Source::Header(name), proof)) = proof else {
+        let Some((Place::Header(name), proof)) = proof else {
             panic!("a proof in a header");
         };
         headers.insert(name, proof.parse().expect("a value"));

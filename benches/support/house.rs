@@ -50,11 +50,7 @@ pub(crate) fn definition(name: &str, mode: Mode) -> Definition {
     let organisation = "acme".parse().expect("a name");
     let workspace = "main".parse().expect("a name");
     Definition {
-        auth: Some(AuthDefinition {
-            mode,
-            header: None,
-            secret: None,
-        }),
+        auth: Some(AuthDefinition::of(mode)),
         labels: [("team".to_owned(), "payments".to_owned())].into(),
         ..Definition::new(id, organisation, workspace, "default".to_owned())
     }

@@ -11,35 +11,40 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use portcullis::auth::{
-    Begun, Claim, Head, Key, KeyRing, NumberedKey, Preset, ProofError, Verification,
+    Begun, Claim, Head, Key, KeyRing, Mode, NumberedKey, Preset, ProofError, Scheme, Verification,
 };
 use ring::hmac;
 
 const SECRET: &[u8] = b"It's a Secret to Everybody";
 
 fuzz_target!(|data: &[u8]| {
-    let Some((preset, query, headers, body)) = take_apart(data) else {
+    let Some((name, query, headers, body)) = take_apart(data) else {
         return;
     };
+    let Some(scheme) = scheme(name) else { return };
     let head = Head {
         method: &Method::POST,
         headers: &headers,
         query,
     };
-    let admitted = verify(preset, &head, body).is_ok();
-    assert_eq!(
-        admitted,
-        is_genuine(preset.name, &head, body),
-        "{}: {head:?}",
-        preset.name
-    );
+    let admitted = verify(scheme, &head, body).is_ok();
+    assert_eq!(admitted, is_genuine(name, &head, body), "{name}: {head:?}");
 });
 
-type Input<'i> = (&'static Preset, Option<&'i str>, HeaderMap, &'i [u8]);
+/// The scheme of those names that the second implementation below knows.
+fn scheme(name: &str) -> Option<Scheme> {
+    match name {
+        "github" | "github-sha1" => Preset::named(name).map(|preset| preset.scheme.clone()),
+        "api-key" | "bearer" | "secret" => name.parse::<Mode>().ok()?.scheme(None, None).ok()?,
+        _ => None,
+    }
+}
+
+type Input<'i> = (&'i str, Option<&'i str>, HeaderMap, &'i [u8]);
 
 fn take_apart(input: &[u8]) -> Option<Input<'_>> {
     let (name, rest) = cut(input)?;
-    let preset = Preset::named(std::str::from_utf8(name).ok()?)?;
+    let name = std::str::from_utf8(name).ok()?;
     let (query, mut rest) = cut(rest)?;
     let query = std::str::from_utf8(query).ok()?;
     let mut headers = HeaderMap::new();
@@ -56,7 +61,7 @@ fn take_apart(input: &[u8]) -> Option<Input<'_>> {
         );
     }
     let query = (!query.is_empty()).then_some(query);
-    Some((preset, query, headers, rest))
+    Some((name, query, headers, rest))
 }
 
 fn cut(text: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -64,8 +69,8 @@ fn cut(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&text[..end], &text[end + 1..]))
 }
 
-fn verify(preset: &Preset, head: &Head<'_>, body: &[u8]) -> Result<(), ProofError> {
-    let scheme = Arc::new(preset.scheme.clone());
+fn verify(scheme: Scheme, head: &Head<'_>, body: &[u8]) -> Result<(), ProofError> {
+    let scheme = Arc::new(scheme);
     let key = Key::prepare(scheme.algorithm(), SECRET).expect("a secret");
     let keys = KeyRing {
         current: NumberedKey {

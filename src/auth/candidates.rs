@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use super::scheme::{SignatureRule, Tagged};
-use super::source::Reading;
-use super::{Head, ProofError};
+use super::{Head, Place, ProofError, Reading};
 
 /// The signatures that a head offers, decoded, all of the algorithm's length.
 pub(super) struct Signatures {
@@ -15,7 +14,8 @@ pub(super) struct Signatures {
 impl Signatures {
     /// Reads what every rule finds.
     ///
-    /// A value that is there but in another form is malformed only if no rule found a good one.
+    /// A value that is there but in another form is malformed only if no rule found a good one, and a
+    /// part that cannot be decoded is passed over. More than a handful are nobody's honest delivery.
     pub(super) fn read(
         rules: &[SignatureRule],
         width: usize,
@@ -25,20 +25,31 @@ impl Signatures {
             width,
             bytes: Vec::new(),
         };
-        let mut present = false;
+        let (mut present, mut ambiguous, mut offered) = (false, false, 0_usize);
         for rule in rules {
-            match rule.from.read(head) {
-                Reading::Absent => continue,
-                Reading::Ambiguous => return Err(ProofError::SignatureMalformed),
-                Reading::Value(value) => {
-                    if let Some(text) = rule.untag(&value) {
+            rule.from.read_each(head, |reading| {
+                let value = match reading {
+                    Reading::Absent => return,
+                    Reading::Ambiguous => {
+                        ambiguous = true;
+                        return;
+                    }
+                    Reading::Value(value) => value,
+                };
+                present = true;
+                for part in rule.parts(&value) {
+                    offered += 1;
+                    if offered > MAX_CANDIDATES {
+                        return;
+                    }
+                    if let Some(text) = rule.untag(part) {
                         rule.encoding.decode(text, width, &mut found.bytes);
                     }
                 }
-            }
-            present = true;
+            });
         }
         match (found.bytes.is_empty(), present) {
+            _ if ambiguous || offered > MAX_CANDIDATES => Err(ProofError::SignatureMalformed),
             (false, _) => Ok(found),
             (true, true) => Err(ProofError::SignatureMalformed),
             (true, false) => Err(ProofError::SignatureMissing),
@@ -50,9 +61,9 @@ impl Signatures {
     }
 }
 
-/// The tokens that a head offers, with the rules that found them.
+/// The tokens that a head offers, with the places where they were.
 pub(super) struct Tokens<'a> {
-    pub(super) found: Vec<(&'a SignatureRule, Cow<'a, [u8]>)>,
+    pub(super) found: Vec<(&'a Place, Cow<'a, [u8]>)>,
 }
 
 impl<'a> Tokens<'a> {
@@ -60,15 +71,15 @@ impl<'a> Tokens<'a> {
     pub(super) fn read(rules: &'a [SignatureRule], head: &Head<'a>) -> Result<Self, ProofError> {
         let mut found = Vec::new();
         for rule in rules {
-            match rule.from.read(head) {
-                Reading::Absent => {}
-                Reading::Ambiguous => return Err(ProofError::TokenMismatch),
-                Reading::Value(value) => {
+            match rule.from.found(head) {
+                None | Some((_, Reading::Absent)) => {}
+                Some((_, Reading::Ambiguous)) => return Err(ProofError::TokenMismatch),
+                Some((place, Reading::Value(value))) => {
                     let token = match &value {
                         Cow::Borrowed(value) => rule.untag(value).map(Cow::Borrowed),
                         Cow::Owned(value) => rule.untag(value).map(|text| Cow::Owned(text.into())),
                     };
-                    found.extend(token.filter(|t| !t.is_empty()).map(|t| (rule, t)));
+                    found.extend(token.filter(|t| !t.is_empty()).map(|t| (place, t)));
                 }
             }
         }
@@ -80,6 +91,20 @@ impl<'a> Tokens<'a> {
 }
 
 impl SignatureRule {
+    /// The proofs that one value holds.
+    fn parts<'v>(&self, value: &'v [u8]) -> impl Iterator<Item = &'v [u8]> {
+        let split = self.split;
+        value
+            .split(move |byte| Some(*byte) == split)
+            .map(move |part| {
+                if split.is_some() {
+                    part.trim_ascii()
+                } else {
+                    part
+                }
+            })
+    }
+
     /// What stands after the tag; `None` if the value does not begin with it.
     fn untag<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
         let Some(Tagged { separator, tag }) = &self.tagged else {
@@ -99,3 +124,6 @@ impl SignatureRule {
         }
     }
 }
+
+/// More than any provider sends, however many of its keys are in use.
+const MAX_CANDIDATES: usize = 64;

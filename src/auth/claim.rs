@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 
 use super::candidates::{Signatures, Tokens};
-use super::source::Reading;
-use super::{Head, ProofError, Scheme, Source};
+use super::{Head, Place, ProofError, Reading, Scheme, Source};
 
 /// The unproven claim of a head.
 ///
@@ -19,7 +18,7 @@ pub struct Claim {
 impl Claim {
     /// Reads the claim that `scheme` looks for.
     pub fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
-        let offer = match scheme.algorithm.digest_len() {
+        let offer = match scheme.algorithm().digest_len() {
             Some(width) => Offer::Signatures(Signatures::read(&scheme.signatures, width, head)?),
             None => Offer::tokens(&Tokens::read(&scheme.signatures, head)?),
         };
@@ -52,7 +51,7 @@ pub(super) enum Offer {
         /// The SHA-256 of each token: of equal length, so that comparing them tells nothing about
         /// the length of the real one.
         digests: Vec<[u8; 32]>,
-        sources: Vec<Source>,
+        places: Vec<Place>,
     },
 }
 
@@ -64,10 +63,10 @@ impl Offer {
                 .iter()
                 .map(|(_, token)| Sha256::digest(token).into())
                 .collect(),
-            sources: tokens
+            places: tokens
                 .found
                 .iter()
-                .map(|(rule, _)| rule.from.clone())
+                .map(|(place, _)| (*place).clone())
                 .collect(),
         }
     }

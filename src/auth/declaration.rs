@@ -10,7 +10,7 @@ use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span};
 
 use super::scheme::Tagged;
-use super::{Algorithm, Encoding, Scheme, SignatureRule, Source};
+use super::{Algorithm, Encoding, KeyEncoding, KeyForm, Scheme, SignatureRule, Source};
 
 impl<'de> Deserialize<'de> for Scheme {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
@@ -20,6 +20,7 @@ impl<'de> Deserialize<'de> for Scheme {
         let signed = table
             .optional_s::<String>("signed")
             .unwrap_or_else(|| toml_span::Spanned::new("{body}".to_owned()));
+        let key = table.optional::<KeyText>("key").unwrap_or_default();
         let id = table.optional_s::<String>("id");
         let event = table.optional_s::<String>("event");
 
@@ -40,7 +41,11 @@ impl<'de> Deserialize<'de> for Scheme {
         match (algorithm, signatures, signed) {
             (Some(algorithm), Some(signatures), Some(signed)) if !signatures.is_empty() => {
                 Ok(Self {
-                    algorithm,
+                    key: KeyForm {
+                        algorithm,
+                        strip: key.strip,
+                        encoding: key.encoding,
+                    },
                     signatures,
                     signed,
                     id,
@@ -52,15 +57,51 @@ impl<'de> Deserialize<'de> for Scheme {
     }
 }
 
+/// What a declaration says about the text of the secret.
+#[derive(Default)]
+struct KeyText {
+    strip: Option<Box<str>>,
+    encoding: KeyEncoding,
+}
+
+impl<'de> Deserialize<'de> for KeyText {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let strip = table.optional::<String>("strip").map(Into::into);
+        let encoding = table.optional_s::<String>("encoding").and_then(|name| {
+            let found = KeyEncoding::from_name(&name.value);
+            if found.is_none() {
+                let error = unexpected(KEY_ENCODINGS, name.value, name.span);
+                table.errors.push(error);
+            }
+            found
+        });
+        table.finalize(None)?;
+        Ok(Self {
+            strip,
+            encoding: encoding.unwrap_or_default(),
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for SignatureRule {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
         let from = table.required_s::<String>("from").ok();
         let separator = table.optional_s::<String>("separator");
         let tag = table.optional::<String>("tag");
+        let split = table.optional_s::<String>("split");
         let encoding = table.optional_s::<String>("encoding");
 
         let from = parsed::<Source>(&mut table.errors, from);
+        let split = split.and_then(|split| {
+            if let [one] = split.value.as_bytes() {
+                return Some(*one);
+            }
+            let error = custom("`split` is one ASCII character", split.span);
+            table.errors.push(error);
+            None
+        });
         let tagged = match (separator, tag) {
             (None, None) => None,
             (Some(separator), Some(tag)) => {
@@ -76,19 +117,19 @@ impl<'de> Deserialize<'de> for SignatureRule {
                 None
             }
         };
-        let encoding = match encoding {
-            None => Encoding::default(),
-            Some(name) if name.value == "hex" => Encoding::Hex,
-            Some(name) => {
-                table
-                    .errors
-                    .push(unexpected(&["hex"], name.value, name.span));
-                Encoding::default()
+        let encoding = encoding.and_then(|name| {
+            let found = Encoding::from_name(&name.value);
+            if found.is_none() {
+                let error = unexpected(ENCODINGS, name.value, name.span);
+                table.errors.push(error);
             }
-        };
+            found
+        });
+        let encoding = encoding.unwrap_or_default();
         table.finalize(None)?;
         from.map(|from| Self {
             from,
+            split,
             tagged,
             encoding,
         })
@@ -116,4 +157,6 @@ fn custom(text: impl Into<std::borrow::Cow<'static, str>>, span: Span) -> Error 
     (ErrorKind::Custom(text.into()), span).into()
 }
 
-const ALGORITHMS: &[&str] = &["hmac-sha1", "hmac-sha256", "token"];
+const ALGORITHMS: &[&str] = &["hmac-sha1", "hmac-sha256", "hmac-sha512", "token"];
+const KEY_ENCODINGS: &[&str] = &["base64", "hex", "utf8"];
+const ENCODINGS: &[&str] = &["base64", "base64url", "hex"];

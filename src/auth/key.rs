@@ -6,7 +6,7 @@ use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
@@ -22,13 +22,14 @@ impl Key {
     /// Prepares `secret` for `algorithm`.
     ///
     /// A secret that [`proves_nothing`] gives no key: it must never admit.
-    pub fn prepare(algorithm: Algorithm, secret: &[u8]) -> Result<Self, EmptyKey> {
+    pub fn prepare(algorithm: Algorithm, secret: &[u8]) -> Result<Self, UnusableSecret> {
         if proves_nothing(secret) {
-            return Err(EmptyKey);
+            return Err(UnusableSecret::Empty);
         }
         Ok(Self(match algorithm {
             Algorithm::HmacSha1 => Prepared::HmacSha1(Box::new(hmac_key(secret))),
             Algorithm::HmacSha256 => Prepared::HmacSha256(Box::new(hmac_key(secret))),
+            Algorithm::HmacSha512 => Prepared::HmacSha512(Box::new(hmac_key(secret))),
             Algorithm::Token => Prepared::Token(Zeroizing::new(Sha256::digest(secret).into())),
         }))
     }
@@ -38,6 +39,7 @@ impl Key {
         match &self.0 {
             Prepared::HmacSha1(key) => Some(Code::HmacSha1((**key).clone())),
             Prepared::HmacSha256(key) => Some(Code::HmacSha256((**key).clone())),
+            Prepared::HmacSha512(key) => Some(Code::HmacSha512(key.clone())),
             Prepared::Token(_) => None,
         }
     }
@@ -61,14 +63,23 @@ pub fn proves_nothing(secret: &[u8]) -> bool {
     secret.iter().all(|byte| *byte == 0)
 }
 
-/// An empty secret.
+/// A secret that makes no key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("an empty secret proves nothing")]
-pub struct EmptyKey;
+#[non_exhaustive]
+pub enum UnusableSecret {
+    /// There is nothing in it.
+    #[error("an empty secret proves nothing")]
+    Empty,
+
+    /// It is not written down as the scheme expects.
+    #[error("the secret is not in the encoding that the scheme expects")]
+    Undecodable,
+}
 
 enum Prepared {
     HmacSha1(Box<Hmac<Sha1>>),
     HmacSha256(Box<Hmac<Sha256>>),
+    HmacSha512(Box<Hmac<Sha512>>),
     Token(Zeroizing<[u8; 32]>),
 }
 
@@ -78,6 +89,8 @@ pub enum Code {
     HmacSha1(Hmac<Sha1>),
     #[doc(hidden)]
     HmacSha256(Hmac<Sha256>),
+    #[doc(hidden)]
+    HmacSha512(Box<Hmac<Sha512>>),
 }
 
 impl Code {
@@ -86,6 +99,7 @@ impl Code {
         match self {
             Self::HmacSha1(mac) => mac.update(bytes),
             Self::HmacSha256(mac) => mac.update(bytes),
+            Self::HmacSha512(mac) => mac.update(bytes),
         }
     }
 
@@ -97,6 +111,7 @@ impl Code {
         Zeroizing::new(match self {
             Self::HmacSha1(mac) => mac.finalize().into_bytes().to_vec(),
             Self::HmacSha256(mac) => mac.finalize().into_bytes().to_vec(),
+            Self::HmacSha512(mac) => mac.finalize().into_bytes().to_vec(),
         })
     }
 
@@ -105,6 +120,7 @@ impl Code {
         match self {
             Self::HmacSha1(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
             Self::HmacSha256(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
+            Self::HmacSha512(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
         }
     }
 }

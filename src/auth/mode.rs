@@ -9,7 +9,7 @@ use std::str::FromStr;
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
-use super::{Preset, Scheme, Source};
+use super::{Place, Preset, Scheme, preset};
 
 /// How an endpoint asks senders to prove themselves.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -24,15 +24,18 @@ pub enum Mode {
     Hmac,
     /// No proof at all.
     None,
+    /// As a provider signs, by the name of its preset.
+    Provider,
     /// A token, in `Authorization: Bearer` or in `?token=`.
     Secret,
 }
 
 impl Mode {
     /// Every mode, in the order in which they are explained to people.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Secret,
         Self::Hmac,
+        Self::Provider,
         Self::Bearer,
         Self::ApiKey,
         Self::None,
@@ -45,37 +48,50 @@ impl Mode {
             Self::Bearer => "bearer",
             Self::Hmac => "hmac",
             Self::None => "none",
+            Self::Provider => "provider",
             Self::Secret => "secret",
         }
     }
 
     /// The scheme; `None` for the mode without a proof.
     ///
-    /// `header` replaces the one of the preset where the mode has a choice.
-    pub fn scheme(self, header: Option<&HeaderName>) -> Option<Scheme> {
-        let preset = match self {
-            Self::ApiKey => "api-key",
-            Self::Bearer => "bearer",
-            Self::Hmac => "github",
-            Self::None => return None,
-            Self::Secret => "secret",
+    /// `header` replaces the one of the preset where the mode has a choice; `preset` is the provider's.
+    pub fn scheme(
+        self,
+        header: Option<&HeaderName>,
+        preset: Option<&str>,
+    ) -> Result<Option<Scheme>, UnknownPreset> {
+        let generic = |name| preset::generic(name).ok_or(UnknownPreset);
+        let provider = |name| {
+            Preset::named(name)
+                .map(|it| &it.scheme)
+                .ok_or(UnknownPreset)
         };
-        // A missing preset must not read as "no proof"; a test builds the scheme of every mode.
-        let mut scheme = Preset::named(preset)
-            .unwrap_or_else(|| unreachable!("no preset {preset}"))
-            .scheme
-            .clone();
+        // What is not found must never read as "no proof".
+        let mut scheme = match self {
+            Self::ApiKey => generic("api-key")?.clone(),
+            Self::Bearer => generic("bearer")?.clone(),
+            Self::Hmac => provider("github")?.clone(),
+            Self::None => return Ok(None),
+            Self::Provider => provider(preset.ok_or(UnknownPreset)?)?.clone(),
+            Self::Secret => generic("secret")?.clone(),
+        };
         if let (true, Some(header), Some(rule)) =
             (self.takes_header(), header, scheme.signatures.first_mut())
         {
-            rule.from = Source::Header(header.clone());
+            rule.from = Place::Header(header.clone()).into();
         }
-        Some(scheme)
+        Ok(Some(scheme))
     }
 
     /// Whether `auth` may name a header with this mode.
     pub const fn takes_header(self) -> bool {
         matches!(self, Self::ApiKey)
+    }
+
+    /// Whether `auth` names a preset with this mode.
+    pub const fn takes_preset(self) -> bool {
+        matches!(self, Self::Provider)
     }
 }
 
@@ -98,5 +114,10 @@ impl FromStr for Mode {
 
 /// Text that is no mode.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the modes are `secret`, `hmac`, `bearer`, `api-key` and `none`")]
+#[error("the modes are `secret`, `hmac`, `provider`, `bearer`, `api-key` and `none`")]
 pub struct UnknownMode;
+
+/// A preset that there is not, or that was not named.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("there is no such preset; `portcullis presets list` shows them all")]
+pub struct UnknownPreset;

@@ -1,11 +1,11 @@
 //! A scheme: the description of a proof, compiled once when an endpoint is loaded.
 
-use super::{Encoding, Source, Template};
+use super::{Encoding, KeyForm, Source, Template};
 
 /// How senders of an endpoint prove themselves.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Scheme {
-    pub(super) algorithm: Algorithm,
+    pub(super) key: KeyForm,
     pub(super) signatures: Vec<SignatureRule>,
     pub(super) signed: Template,
     pub(super) id: Option<Source>,
@@ -15,7 +15,12 @@ pub struct Scheme {
 impl Scheme {
     /// The algorithm. It is the endpoint's choice, never the sender's.
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.key.algorithm
+    }
+
+    /// How the secret becomes a key.
+    pub fn key(&self) -> &KeyForm {
+        &self.key
     }
 
     /// Where proofs are looked for.
@@ -40,7 +45,7 @@ impl Scheme {
 
     /// Whether the proof covers the body, so that only its last byte can settle it.
     pub fn covers_body(&self) -> bool {
-        self.algorithm.digest_len().is_some()
+        self.key.algorithm.digest_len().is_some()
     }
 }
 
@@ -52,6 +57,8 @@ pub enum Algorithm {
     HmacSha1,
     /// HMAC with SHA-256 (RFC 2104, FIPS 180-4).
     HmacSha256,
+    /// HMAC with SHA-512 (RFC 2104, FIPS 180-4).
+    HmacSha512,
     /// The secret itself, compared in constant time.
     Token,
 }
@@ -62,6 +69,7 @@ impl Algorithm {
         match self {
             Self::HmacSha1 => Some(20),
             Self::HmacSha256 => Some(32),
+            Self::HmacSha512 => Some(64),
             Self::Token => None,
         }
     }
@@ -71,6 +79,7 @@ impl Algorithm {
         match self {
             Self::HmacSha1 => "hmac-sha1",
             Self::HmacSha256 => "hmac-sha256",
+            Self::HmacSha512 => "hmac-sha512",
             Self::Token => "token",
         }
     }
@@ -81,17 +90,25 @@ impl Algorithm {
     }
 
     /// Every algorithm.
-    pub const ALL: [Self; 3] = [Self::HmacSha1, Self::HmacSha256, Self::Token];
+    pub const ALL: [Self; 4] = [
+        Self::HmacSha1,
+        Self::HmacSha256,
+        Self::HmacSha512,
+        Self::Token,
+    ];
 }
 
 /// One place where a proof can be, and the form it has there.
 ///
-/// The value is cut once at `separator`; it counts if what stands before equals `tag`. So
-/// `sha256=…` is separator `=` and tag `sha256`, and `Bearer …` is a space and `Bearer`.
+/// The value is cut into parts at `split`, and each part once at `separator`; it counts if what stands
+/// before equals `tag`. So `sha256=…` is separator `=` and tag `sha256`, `Bearer …` is a space and
+/// `Bearer`, and `v1=…,v1=…` is split at the comma.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SignatureRule {
     /// The place.
     pub from: Source,
+    /// What separates several proofs in one value; white space around them does not count.
+    pub split: Option<u8>,
     /// The form, or `None` if the whole value is the proof.
     pub tagged: Option<Tagged>,
     /// The text encoding of a signature.

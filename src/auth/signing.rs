@@ -2,15 +2,20 @@
 //!
 //! People need it to try an endpoint by hand, tests and benchmarks to send what is genuine.
 
-use super::{EmptyKey, Key, Scheme, Source};
+use super::{Place, Scheme, UnusableSecret};
 
 impl Scheme {
     /// What a sender that knows `secret` adds to its request: a value, and where it goes.
     ///
     /// Where the scheme accepts several places, the first one is used.
-    pub fn prove(&self, secret: &[u8], body: &[u8]) -> Result<Option<(Source, String)>, EmptyKey> {
-        let key = Key::prepare(self.algorithm, secret)?;
-        let Some(rule) = self.signatures.first() else {
+    pub fn prove(
+        &self,
+        secret: &[u8],
+        body: &[u8],
+    ) -> Result<Option<(Place, String)>, UnusableSecret> {
+        let key = self.key.prepare(secret)?;
+        let rule = self.signatures.first();
+        let Some((rule, place)) = rule.and_then(|rule| Some((rule, rule.from.preferred()?))) else {
             return Ok(None);
         };
         let proof = match key.begin() {
@@ -26,6 +31,6 @@ impl Scheme {
             None => proof,
             Some(tagged) => format!("{}{}{proof}", tagged.tag, tagged.separator),
         };
-        Ok(Some((rule.from.clone(), value)))
+        Ok(Some((place.clone(), value)))
     }
 }

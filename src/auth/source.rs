@@ -1,60 +1,88 @@
-//! Where a value sits in a request's head: `header:NAME` or `query:NAME`.
+//! Where a scheme looks for a value.
+//!
+//! ```text
+//! header:NAME       a header
+//! headers:PREFIX*   numbered headers, PREFIX1, PREFIX2 and so on, up to the first that is not there
+//! query:NAME        a parameter of the query string
+//! A|B               the first of several headers or parameters that is there
+//! ```
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use http::HeaderName;
 
-use super::Head;
+use super::{Head, Place, Reading};
 
-/// One place of the head.
+/// One or several places of the head.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Source {
-    /// A header, by its name in any case.
-    Header(HeaderName),
-    /// A parameter of the query string, by its exact name
-    /// (`application/x-www-form-urlencoded`, WHATWG URL §5).
-    Query(Box<str>),
+pub struct Source {
+    places: Box<[Place]>,
+    /// Whether every place counts, as far as they are there, and not only the first that is.
+    numbered: bool,
 }
 
 impl Source {
-    /// Reads the value.
-    ///
-    /// A place that is filled twice with different values is [`Reading::Ambiguous`]: a gate that
-    /// picks one of them can be made to disagree with the backend.
+    /// The value at the first place that is there.
     pub fn read<'a>(&self, head: &Head<'a>) -> Reading<'a> {
-        match self {
-            Self::Header(name) => Reading::only(
-                head.headers
-                    .get_all(name)
-                    .iter()
-                    .map(|value| Cow::Borrowed(value.as_bytes())),
-            ),
-            Self::Query(name) => Reading::only(
-                form_urlencoded::parse(head.query.unwrap_or_default().as_bytes())
-                    .filter(|(key, _)| key == &**name)
-                    .map(|(_, value)| match value {
-                        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-                    }),
-            ),
+        self.found(head)
+            .map_or(Reading::Absent, |(_, reading)| reading)
+    }
+
+    /// The same, with its place.
+    pub(super) fn found<'s, 'a>(&'s self, head: &Head<'a>) -> Option<(&'s Place, Reading<'a>)> {
+        let readings = self.places.iter().map(|place| (place, place.read(head)));
+        let mut there = readings.filter(|(_, reading)| *reading != Reading::Absent);
+        there.next()
+    }
+
+    /// Every value that there is: more than one only of numbered headers.
+    pub(super) fn read_each<'a>(&self, head: &Head<'a>, each: impl FnMut(Reading<'a>)) {
+        if self.numbered {
+            let readings = self.places.iter().map(|place| place.read(head));
+            readings
+                .take_while(|reading| *reading != Reading::Absent)
+                .for_each(each);
+        } else {
+            self.found(head)
+                .into_iter()
+                .map(|(_, reading)| reading)
+                .for_each(each);
         }
+    }
+
+    /// Where a sender puts the value: the first place that is looked at.
+    pub fn preferred(&self) -> Option<&Place> {
+        self.places.first()
     }
 
     /// Whether this is the header that carries HTTP authentication.
     pub fn is_authorization(&self) -> bool {
-        matches!(self, Self::Header(name) if name == http::header::AUTHORIZATION)
+        matches!(&*self.places, [Place::Header(name)] if name == http::header::AUTHORIZATION)
+    }
+}
+
+impl From<Place> for Source {
+    fn from(place: Place) -> Self {
+        Self {
+            places: Box::new([place]),
+            numbered: false,
+        }
     }
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header(name) => write!(f, "header:{name}"),
-            Self::Query(name) => write!(f, "query:{name}"),
+        if let (true, Some(Place::Header(first))) = (self.numbered, self.places.first()) {
+            let prefix = first.as_str().strip_suffix('1').unwrap_or_default();
+            return write!(f, "headers:{prefix}*");
         }
+        let mut separator = "";
+        self.places.iter().try_for_each(|place| {
+            write!(f, "{separator}{place}")?;
+            separator = "|";
+            Ok(())
+        })
     }
 }
 
@@ -62,41 +90,42 @@ impl FromStr for Source {
     type Err = UnknownSource;
 
     fn from_str(text: &str) -> Result<Self, UnknownSource> {
-        match text.split_once(':') {
-            Some(("header", name)) => HeaderName::from_str(name)
-                .map(Self::Header)
-                .map_err(|_| UnknownSource),
-            Some(("query", name)) if !name.is_empty() => Ok(Self::Query(name.into())),
-            _ => Err(UnknownSource),
+        if let Some(pattern) = text.strip_prefix("headers:") {
+            let prefix = pattern.strip_suffix('*').ok_or(UnknownSource)?;
+            let numbers = 1..=MAX_NUMBER;
+            let places = numbers.map(|number| header(&format!("{prefix}{number}")));
+            return Ok(Self {
+                places: places.collect::<Result<_, _>>()?,
+                numbered: true,
+            });
         }
+        Ok(Self {
+            places: text.split('|').map(place).collect::<Result<_, _>>()?,
+            numbered: false,
+        })
     }
+}
+
+fn place(text: &str) -> Result<Place, UnknownSource> {
+    match text.split_once(':') {
+        Some(("header", name)) => header(name),
+        Some(("query", name)) if !name.is_empty() => Ok(Place::Query(name.into())),
+        _ => Err(UnknownSource),
+    }
+}
+
+fn header(name: &str) -> Result<Place, UnknownSource> {
+    HeaderName::from_str(name)
+        .map(Place::Header)
+        .map_err(|_| UnknownSource)
 }
 
 /// Text that names no source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a source is written `header:NAME` or `query:NAME`")]
+#[error(
+    "a source is written `header:NAME`, `headers:PREFIX*` or `query:NAME`; several are separated by `|`"
+)]
 pub struct UnknownSource;
 
-/// What a source held.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Reading<'a> {
-    /// Nothing.
-    Absent,
-    /// Several values that differ.
-    Ambiguous,
-    /// One value.
-    Value(Cow<'a, [u8]>),
-}
-
-impl<'a> Reading<'a> {
-    fn only(mut values: impl Iterator<Item = Cow<'a, [u8]>>) -> Self {
-        let Some(first) = values.next() else {
-            return Self::Absent;
-        };
-        if values.all(|other| other == first) {
-            Self::Value(first)
-        } else {
-            Self::Ambiguous
-        }
-    }
-}
+/// As many as `DocuSign` numbers.
+const MAX_NUMBER: u8 = 100;

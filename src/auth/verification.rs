@@ -37,9 +37,9 @@ impl Verification {
         now: Timestamp,
     ) -> Result<Begun, ProofError> {
         match claim.offer {
-            Offer::Tokens { digests, sources } => judge_tokens(&digests, &keys, now)
+            Offer::Tokens { digests, places } => judge_tokens(&digests, &keys, now)
                 .map(|(key, generation)| {
-                    Begun::Proven(Verified::by_key(key.version, generation, sources))
+                    Begun::Proven(Verified::by_key(key.version, generation, places))
                 })
                 .ok_or(ProofError::TokenMismatch),
             Offer::Signatures(signatures) => {

@@ -1,6 +1,6 @@
 //! The proof itself, as a type.
 
-use super::Source;
+use super::Place;
 
 /// A proof that succeeded.
 ///
@@ -10,11 +10,11 @@ use super::Source;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Verified {
     version: Option<(u32, Generation)>,
-    credentials: Vec<Source>,
+    credentials: Vec<Place>,
 }
 
 impl Verified {
-    pub(super) fn by_key(version: u32, generation: Generation, credentials: Vec<Source>) -> Self {
+    pub(super) fn by_key(version: u32, generation: Generation, credentials: Vec<Place>) -> Self {
         Self {
             version: Some((version, generation)),
             credentials,
@@ -39,7 +39,7 @@ impl Verified {
     }
 
     /// Where the secret itself was sent: what must not be passed on.
-    pub fn credentials(&self) -> &[Source] {
+    pub fn credentials(&self) -> &[Place] {
         &self.credentials
     }
 }

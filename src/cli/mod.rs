@@ -12,6 +12,7 @@ mod failure;
 mod init;
 mod output;
 mod plan;
+mod presets;
 mod secret;
 mod serve;
 mod session;
@@ -57,9 +58,12 @@ enum Command {
     Demo(demo::Demo),
     /// Create, change and look at endpoints.
     #[command(subcommand)]
-    Endpoint(endpoint::EndpointCommand),
+    Endpoint(Box<endpoint::EndpointCommand>),
     /// Make the store hold the endpoints that a file declares.
     Apply(apply::Apply),
+    /// Show how providers sign.
+    #[command(subcommand)]
+    Presets(presets::PresetsCommand),
     /// Reveal, rotate and set secrets.
     #[command(subcommand)]
     Secret(secret::SecretCommand),
@@ -91,6 +95,7 @@ fn run(cli: Cli) -> Result<String, Failure> {
     match cli.command {
         Command::Serve => serve::serve(&config),
         Command::Demo(demo) => demo.run(),
+        Command::Presets(command) => command.run(),
         Command::Init(init) => brief(init.run()),
         Command::Check(check) => brief(check.run(&config)),
         Command::Endpoint(command) => in_session(&config, async |it| command.run(it).await),

@@ -8,7 +8,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::output::shell_word;
 use super::session::Session;
-use crate::auth::Source;
+use crate::auth::Place;
 use crate::directory::{Definition, EndpointId};
 
 /// What to sign, and how to show it.
@@ -37,7 +37,7 @@ impl Sign {
         let proof = self.proof(session, &definition, &body).await?;
         if self.headers_only {
             return Ok(match proof {
-                Some((Source::Header(name), value)) => format!("{name}: {value}"),
+                Some((Place::Header(name), value)) => format!("{name}: {value}"),
                 Some((source, _)) => {
                     return Err(Failure::Other(format!(
                         "the proof is no header but {source}"
@@ -52,10 +52,10 @@ impl Sign {
         let method = definition.methods.first().map_or("POST", String::as_str);
         let mut words = vec!["curl -sS -i".to_owned(), format!("-X {method}")];
         match proof {
-            Some((Source::Header(name), value)) => {
+            Some((Place::Header(name), value)) => {
                 words.push(format!("-H {}", shell_word(&format!("{name}: {value}"))));
             }
-            Some((Source::Query(name), value)) => {
+            Some((Place::Query(name), value)) => {
                 let pair = form_urlencoded::Serializer::new(String::new())
                     .append_pair(&name, &value)
                     .finish();
@@ -96,14 +96,14 @@ impl Sign {
         session: &Session,
         definition: &Definition,
         body: &[u8],
-    ) -> Result<Option<(Source, String)>, Failure> {
+    ) -> Result<Option<(Place, String)>, Failure> {
         let id = &definition.id;
         let auth = definition.auth.as_ref().ok_or_else(|| {
             Failure::Other(format!("`{id}` has no `auth`: every delivery is refused"))
         })?;
-        let header = auth.header.as_deref().and_then(|name| name.parse().ok());
-        let (Some(scheme), Some(secret)) = (auth.mode.scheme(header.as_ref()), auth.secret_of(id))
-        else {
+        let scheme = auth.scheme();
+        let scheme = scheme.map_err(|error| Failure::Other(error.to_string()))?;
+        let (Some(scheme), Some(secret)) = (scheme, auth.secret_of(id)) else {
             return Ok(None);
         };
         let revealed = session

@@ -112,10 +112,12 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
 fn auth(mut table: Table<'_, '_>) -> Option<AuthDefinition> {
     let mode = table.required::<Mode>("mode");
     let header = table.parsed("header");
+    let preset = table.parsed("preset");
     let secret = table.parsed("secret");
     Some(AuthDefinition {
         mode: mode?,
         header,
+        preset,
         secret,
     })
 }

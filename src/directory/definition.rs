@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{EndpointId, Name, PathTemplate, Target};
-use crate::auth::Mode;
+use crate::auth::{Mode, Scheme, UnknownPreset};
 use crate::secrets::SecretRef;
 
 /// The declared form of an endpoint: what a file or a command says, and what the store keeps.
@@ -88,6 +88,9 @@ pub struct AuthDefinition {
     /// The header of the token, for modes that let it be chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
+    /// The provider's preset, for the mode that takes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
     /// The secret; the slot `webhook` of the endpoint itself if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretRef>,
@@ -99,8 +102,15 @@ impl AuthDefinition {
         Self {
             mode,
             header: None,
+            preset: None,
             secret: None,
         }
+    }
+
+    /// How deliveries are proven; `None` if they are not.
+    pub fn scheme(&self) -> Result<Option<Scheme>, UnknownPreset> {
+        let header = self.header.as_deref().and_then(|name| name.parse().ok());
+        self.mode.scheme(header.as_ref(), self.preset.as_deref())
     }
 
     /// The secret that deliveries to `endpoint` are judged by, if the mode has one.

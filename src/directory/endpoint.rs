@@ -100,18 +100,21 @@ impl Auth {
         let Some(auth) = &definition.auth else {
             return Some(Self::Missing);
         };
-        let header = match &auth.header {
-            Some(name) => Some(name.parse::<HeaderName>().ok()?),
-            None => None,
-        };
-        let Some(scheme) = auth.mode.scheme(header.as_ref()) else {
+        if auth
+            .header
+            .as_ref()
+            .is_some_and(|name| name.parse::<HeaderName>().is_err())
+        {
+            return None;
+        }
+        let Some(scheme) = auth.scheme().ok()? else {
             return Some(Self::Unauthenticated);
         };
         Some(Self::Proof(Proof {
             mode: auth.mode,
             key: KeyAddress {
                 secret: auth.secret_of(&definition.id)?,
-                algorithm: scheme.algorithm(),
+                form: scheme.key().clone(),
             },
             scheme: Arc::new(scheme),
         }))

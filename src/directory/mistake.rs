@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Definition, PathTemplate, RouteTable, Target};
-use crate::auth::Mode;
+use crate::auth::{Mode, Preset};
 
 /// What a definition has to fit into.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,23 @@ impl Definition {
                 wrong("auth", format!("`{header}` is no name of a header"));
             }
         }
-        let signed = mode.scheme(None).is_some_and(|it| it.covers_body());
+        match (&auth.preset, mode.takes_preset()) {
+            (Some(_), false) => {
+                let message = format!("mode `{mode}` takes no preset; `provider` does");
+                wrong("auth", message);
+            }
+            (None, true) => {
+                let message =
+                    "mode `provider` needs a `preset`; `portcullis presets list` shows them";
+                wrong("auth", message.to_owned());
+            }
+            (Some(name), true) if Preset::named(name).is_none() => {
+                let message = format!("no preset `{name}`; `portcullis presets list` shows them");
+                wrong("auth", message);
+            }
+            _ => {}
+        }
+        let signed = matches!(auth.scheme(), Ok(Some(scheme)) if scheme.covers_body());
         if signed && self.methods.iter().any(|method| method != "POST") {
             let message = format!("mode `{mode}` proves a body, so it takes `POST` only");
             wrong("methods", message);

@@ -140,6 +140,8 @@ impl From<KeyError> for Refusal {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Unbound => Reason::SecretUnbound.into(),
+            // As good as none; the log says why.
+            KeyError::Unusable(error) => Self::with_cause(Reason::SecretUnbound, error),
             KeyError::Service(error) => Self::with_cause(Reason::SecretsUnavailable, error),
             KeyError::Store(error) => Self::with_cause(Reason::StoreUnavailable, error),
         }

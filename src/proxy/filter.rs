@@ -7,12 +7,12 @@ use pingora_http::ResponseHeader;
 use super::HeaderNames;
 use super::head::RequestHead;
 use super::names::{ALWAYS_RESERVED, begins_like, reads_like};
-use crate::auth::Source;
+use crate::auth::Place;
 
 /// Which headers of the sender's are passed on.
 pub(super) struct Filter<'a> {
     names: &'a HeaderNames,
-    credentials: &'a [Source],
+    credentials: &'a [Place],
     trusted: bool,
     /// Whether the sender's trace goes on; without it, what it says about the trace is about nothing.
     continues_trace: bool,
@@ -27,7 +27,7 @@ impl<'a> Filter<'a> {
         names: &'a HeaderNames,
         trusted: bool,
         continues_trace: bool,
-        credentials: &'a [Source],
+        credentials: &'a [Place],
     ) -> Self {
         Self {
             names,
@@ -48,7 +48,7 @@ impl<'a> Filter<'a> {
             || !self.continues_trace && is(b"tracestate")
             || speaks_for_a_proxy(name) && !(self.trusted && is_spelt_plainly(name))
             || self.credentials.iter().any(
-                |source| matches!(source, Source::Header(other) if is(other.as_str().as_bytes())),
+                |source| matches!(source, Place::Header(other) if is(other.as_str().as_bytes())),
             ))
     }
 }

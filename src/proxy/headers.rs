@@ -14,7 +14,7 @@ use super::filter::Filter;
 use super::head::RequestHead;
 use super::names::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, TRACEPARENT};
 use super::{HeaderNames, TrustedProxies};
-use crate::auth::{Claim, Mode, Source};
+use crate::auth::{Claim, Mode, Place};
 use crate::directory::{Auth, Endpoint};
 use crate::gate::Admitted;
 
@@ -70,7 +70,7 @@ impl Additions<'_> {
 }
 
 /// The path and query for the backend, without a token that has done its work.
-fn put_target(wire: &mut Vec<u8>, head: &RequestHead, endpoint: &Endpoint, credentials: &[Source]) {
+fn put_target(wire: &mut Vec<u8>, head: &RequestHead, endpoint: &Endpoint, credentials: &[Place]) {
     let path = head.path();
     let rewritten = endpoint
         .path
@@ -83,7 +83,7 @@ fn put_target(wire: &mut Vec<u8>, head: &RequestHead, endpoint: &Endpoint, crede
     let spent = |name: &str| {
         credentials
             .iter()
-            .any(|source| matches!(source, Source::Query(known) if **known == *name))
+            .any(|source| matches!(source, Place::Query(known) if **known == *name))
     };
     let mut separator = b'?';
     // The other parameters keep their bytes and their order.

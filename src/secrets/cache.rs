@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
+use super::open::OpenSecret;
 use super::{
-    EncryptionContext, KeyService, KeyServiceError, SealedVersion, SecretRef, SecretStore,
+    EncryptionContext, KeyService, KeyServiceError, SealedVersion, Secret, SecretRef, SecretStore,
     StoreError,
 };
-use crate::auth::{Algorithm, Key, KeyRing, NumberedKey};
+use crate::auth::{KeyForm, KeyRing, UnusableSecret};
 use crate::clock::Clock;
 
 /// The keys that deliveries are judged by.
 pub struct KeyCache {
-    cache: Cache<KeyAddress, Entry>,
+    cache: Cache<SecretRef, Entry>,
     store: Arc<dyn SecretStore>,
     service: Arc<dyn KeyService>,
     clock: Arc<dyn Clock>,
@@ -45,33 +46,27 @@ impl KeyCache {
         }
     }
 
-    /// The keys of a secret, prepared for an algorithm.
+    /// The keys of a secret, prepared for what they are used for.
     pub async fn keys(&self, address: &KeyAddress) -> Result<Arc<KeyRing>, KeyError> {
-        let entry = if let Some(entry) = self.cache.get(address).await {
+        let entry = if let Some(entry) = self.cache.get(&address.secret).await {
             self.stats.hits.fetch_add(1, Ordering::Relaxed);
             entry
         } else {
             self.stats.misses.fetch_add(1, Ordering::Relaxed);
             self.cache
-                .try_get_with_by_ref(address, self.load(address))
+                .try_get_with_by_ref(&address.secret, self.load(&address.secret))
                 .await
                 .map_err(|error: Arc<KeyError>| (*error).clone())?
         };
         match entry {
-            Entry::Bound(keys) => Ok(keys),
+            Entry::Bound(secret) => secret.keys(&address.form),
             Entry::Unbound => Err(KeyError::Unbound),
         }
     }
 
     /// Forgets what is known about `secret`: the next delivery reads it anew.
     pub async fn forget(&self, secret: &SecretRef) {
-        for algorithm in Algorithm::ALL {
-            let address = KeyAddress {
-                secret: secret.clone(),
-                algorithm,
-            };
-            self.cache.invalidate(&address).await;
-        }
+        self.cache.invalidate(secret).await;
     }
 
     /// Forgets everything.
@@ -84,8 +79,8 @@ impl KeyCache {
         &self.stats
     }
 
-    async fn load(&self, address: &KeyAddress) -> Result<Entry, KeyError> {
-        let versions = self.store.versions(&address.secret).await?;
+    async fn load(&self, secret: &SecretRef) -> Result<Entry, KeyError> {
+        let versions = self.store.versions(secret).await?;
         let Some(current) = versions.iter().find(|version| version.ends_at.is_none()) else {
             return Ok(Entry::Unbound);
         };
@@ -95,34 +90,29 @@ impl KeyCache {
             Some(until) if now < until => Some((version, until)),
             _ => None,
         });
-        let current = self.decrypt(address, current).await?;
+        let current = self.decrypt(secret, current).await?;
         let previous = match previous {
-            Some((version, until)) => Some((self.decrypt(address, version).await?, until)),
+            Some((version, until)) => Some((self.decrypt(secret, version).await?, until)),
             None => None,
         };
-        Ok(Entry::Bound(Arc::new(KeyRing { current, previous })))
+        Ok(Entry::Bound(Arc::new(OpenSecret::new(current, previous))))
     }
 
     async fn decrypt(
         &self,
-        address: &KeyAddress,
+        secret: &SecretRef,
         version: &SealedVersion,
-    ) -> Result<NumberedKey, KeyError> {
-        let context = EncryptionContext::new(&address.secret, version.version);
+    ) -> Result<(u32, Secret), KeyError> {
+        let context = EncryptionContext::new(secret, version.version);
         self.stats.service_calls.fetch_add(1, Ordering::Relaxed);
-        let secret = self
+        let value = self
             .service
             .decrypt(&version.sealed, &context)
             .await
             .inspect_err(|_| {
                 self.stats.service_failures.fetch_add(1, Ordering::Relaxed);
             })?;
-        let key =
-            Key::prepare(address.algorithm, secret.expose()).map_err(|_| KeyError::Unbound)?;
-        Ok(NumberedKey {
-            key: Arc::new(key),
-            version: version.version,
-        })
+        Ok((version.version, value))
     }
 }
 
@@ -131,8 +121,8 @@ impl KeyCache {
 pub struct KeyAddress {
     /// The secret.
     pub secret: SecretRef,
-    /// The algorithm that its key is prepared for.
-    pub algorithm: Algorithm,
+    /// What its key is prepared for.
+    pub form: KeyForm,
 }
 
 /// The bounds of a [`KeyCache`].
@@ -190,10 +180,14 @@ pub enum KeyError {
     /// The secret has no value.
     #[error("no secret is bound")]
     Unbound,
+
+    /// The secret has a value that makes no key for the scheme.
+    #[error(transparent)]
+    Unusable(#[from] UnusableSecret),
 }
 
 #[derive(Clone)]
 enum Entry {
-    Bound(Arc<KeyRing>),
+    Bound(Arc<OpenSecret>),
     Unbound,
 }

@@ -11,6 +11,7 @@
 mod cache;
 mod context;
 mod local;
+mod open;
 mod reference;
 mod secret;
 mod service;

@@ -1,13 +1,13 @@
 //! The language in which schemes are written down.
 
-use portcullis::auth::{Algorithm, Mode, Preset, Scheme};
+use portcullis::auth::{Algorithm, Evidence, Mode, Preset, Scheme, UnknownPreset};
 use toml_span::{DeserError, Deserialize, Error, ErrorKind};
 
 use crate::delivery::{self, Delivery};
 
 #[test]
-fn every_file_of_a_preset_is_a_preset_and_builds() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/auth/presets");
+fn every_file_of_a_provider_is_a_preset_and_says_what_it_rests_on() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/auth/presets/providers");
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -16,55 +16,62 @@ fn every_file_of_a_preset_is_a_preset_and_builds() {
     names.sort();
     let known: Vec<&str> = Preset::all().iter().map(|preset| preset.name).collect();
     assert_eq!(known, names);
-    for name in names {
-        let text = std::fs::read_to_string(format!("{folder}/{name}.toml")).unwrap();
-        assert_eq!(
-            declared(&text),
-            Preset::named(&name).unwrap().scheme,
-            "{name}"
-        );
+    for preset in Preset::all() {
+        let text = std::fs::read_to_string(format!("{folder}/{}.toml", preset.name)).unwrap();
+        assert_eq!(preset.declaration, text);
+        assert!(preset.source.starts_with("https://"), "{}", preset.source);
+        assert!(!preset.title.is_empty());
+        let has_vector = preset.evidence == Evidence::Vector;
+        assert_eq!(preset.vector.is_some(), has_vector, "{}", preset.name);
     }
 }
 
 #[test]
 fn every_preset_admits_what_it_signs() {
+    // A secret that every encoding of a key can read.
+    let (secret, other) = (b"00112233445566778899aabb", b"ff112233445566778899aabb");
     for preset in Preset::all() {
-        let delivery = Delivery::proven(&preset.scheme, b"secret", "body");
-        assert!(
-            delivery.judged_by(&preset.scheme, b"secret").is_ok(),
-            "{}",
-            preset.name
-        );
-        assert!(
-            delivery.judged_by(&preset.scheme, b"other").is_err(),
-            "{}",
-            preset.name
-        );
+        let delivery = Delivery::proven(&preset.scheme, secret, "body");
+        let name = preset.name;
+        assert!(delivery.judged_by(&preset.scheme, secret).is_ok(), "{name}");
+        assert!(delivery.judged_by(&preset.scheme, other).is_err(), "{name}");
     }
 }
 
 #[test]
-fn every_mode_is_found_by_its_word_and_names_its_preset() {
-    for (mode, word, preset) in [
-        (Mode::ApiKey, "api-key", Some("api-key")),
-        (Mode::Bearer, "bearer", Some("bearer")),
-        (Mode::Hmac, "hmac", Some("github")),
-        (Mode::None, "none", None),
-        (Mode::Secret, "secret", Some("secret")),
-    ] {
-        assert_eq!(word.parse(), Ok(mode));
-        assert_eq!(mode.scheme(None), preset.map(delivery::preset), "{mode}");
+fn every_mode_is_found_by_its_word() {
+    for mode in Mode::ALL {
+        assert_eq!(mode.word().parse(), Ok(mode));
     }
     for word in ["", "None", "hmac ", "hmac-sha256"] {
         assert!(word.parse::<Mode>().is_err(), "{word:?}");
     }
+    assert_eq!(
+        Mode::Hmac.scheme(None, None),
+        Ok(Some(delivery::preset("github")))
+    );
+    assert_eq!(Mode::None.scheme(None, None), Ok(None));
+}
+
+#[test]
+fn a_preset_that_is_not_there_is_never_taken_for_no_proof() {
+    for name in [None, Some(""), Some("nope"), Some("GitHub"), Some("bearer")] {
+        assert_eq!(
+            Mode::Provider.scheme(None, name),
+            Err(UnknownPreset),
+            "{name:?}"
+        );
+    }
+    let chosen = Mode::Provider.scheme(None, Some("notion"));
+    assert_eq!(chosen, Ok(Some(delivery::preset("notion"))));
 }
 
 #[test]
 fn only_an_api_keys_header_can_be_replaced() {
     let header = "X-Other".parse().unwrap();
     for mode in Mode::ALL {
-        let replaced = mode.scheme(Some(&header)) != mode.scheme(None);
+        let preset = mode.takes_preset().then_some("github");
+        let replaced = mode.scheme(Some(&header), preset) != mode.scheme(None, preset);
         assert_eq!(replaced, mode == Mode::ApiKey, "{mode}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use portcullis::auth::{
-    Begun, Claim, Head, Key, KeyRing, NumberedKey, Preset, ProofError, Scheme, Source,
+    Begun, Claim, Head, KeyRing, Mode, NumberedKey, Place, Preset, ProofError, Scheme,
     Verification, Verified,
 };
 
@@ -30,7 +30,7 @@ impl Delivery {
         let delivery = Self::of(body);
         let (place, proof) = scheme.prove(secret, &delivery.body).unwrap().unwrap();
         match place {
-            Source::Header(name) => delivery.header(name.as_str(), &proof),
+            Place::Header(name) => delivery.header(name.as_str(), &proof),
             other => panic!("nothing is sent in {other}"),
         }
     }
@@ -97,8 +97,15 @@ impl Delivery {
     }
 }
 
+/// The scheme of a provider's preset, or of a mode that is no provider's.
 pub(crate) fn preset(name: &str) -> Scheme {
-    Preset::named(name).unwrap().scheme.clone()
+    match Preset::named(name) {
+        Some(preset) => preset.scheme.clone(),
+        None => {
+            let mode: Mode = name.parse().unwrap();
+            mode.scheme(None, None).unwrap().unwrap()
+        }
+    }
 }
 
 /// The one key that `secret` makes, as version 1.
@@ -111,7 +118,7 @@ pub(crate) fn ring(scheme: &Scheme, secret: &[u8]) -> KeyRing {
 
 pub(crate) fn key(scheme: &Scheme, secret: &[u8], version: u32) -> NumberedKey {
     NumberedKey {
-        key: Arc::new(Key::prepare(scheme.algorithm(), secret).unwrap()),
+        key: Arc::new(scheme.key().prepare(secret).unwrap()),
         version,
     }
 }

@@ -14,6 +14,8 @@ mod declarations;
 mod delivery;
 mod hints;
 mod inputs;
+mod lists;
+mod published;
 mod rotation;
 mod signatures;
 mod tokens;

@@ -1,6 +1,6 @@
 //! What holds for every token.
 
-use portcullis::auth::{Begun, Mode, ProofError, Scheme, Source};
+use portcullis::auth::{Begun, Mode, Place, ProofError, Scheme};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -153,7 +153,7 @@ fn a_verdict_names_every_place_where_the_secret_was_sent() {
     let places: Vec<String> = verified
         .credentials()
         .iter()
-        .map(Source::to_string)
+        .map(Place::to_string)
         .collect();
     assert_eq!(places, ["header:authorization", "query:token"]);
     let signed = Delivery::proven(&preset("github"), b"right", "body");
@@ -164,7 +164,7 @@ fn a_verdict_names_every_place_where_the_secret_was_sent() {
 #[test]
 fn an_api_key_is_looked_for_in_the_header_that_was_chosen_and_in_no_other() {
     let header = "X-Gitlab-Token".parse().unwrap();
-    let scheme = Mode::ApiKey.scheme(Some(&header)).unwrap();
+    let scheme = Mode::ApiKey.scheme(Some(&header), None).unwrap().unwrap();
     assert!(
         Delivery::default()
             .header("x-gitlab-token", "k")

@@ -18,6 +18,7 @@ mod headers;
 mod http2;
 mod memory;
 mod names;
+mod providers;
 mod readme;
 mod records;
 mod rotation;

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::engine::{Engine, Received};
 use super::sender;
 use super::setup::Secrets;
-use crate::auth::{EmptyKey, Preset};
+use crate::auth::{Preset, UnusableSecret};
 use crate::cli::output::shell_word;
 use crate::secrets::Secret;
 
@@ -29,7 +29,7 @@ pub(super) struct Scene {
 }
 
 /// The whole story.
-pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, EmptyKey> {
+pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, UnusableSecret> {
     let body = Bytes::from_static(PULL_REQUEST.as_bytes());
     let genuine = signature(&secrets.github, PULL_REQUEST)?;
     let forged = signature(&Secret::new(b"a guess".to_vec()), PULL_REQUEST)?;
@@ -230,7 +230,7 @@ impl Told {
     }
 }
 
-fn signature(secret: &Secret, body: &str) -> Result<String, EmptyKey> {
+fn signature(secret: &Secret, body: &str) -> Result<String, UnusableSecret> {
     let proof = match Preset::named("github") {
         Some(preset) => preset.scheme.prove(secret.expose(), body.as_bytes())?,
         None => None,

@@ -9,13 +9,18 @@ use crate::secrets::SecretRef;
 /// The options of `create` and `update`.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Fields {
-    /// How senders prove themselves: secret, hmac, bearer, api-key or none. A new endpoint has `secret`.
+    /// How senders prove themselves: secret, hmac, provider, bearer, api-key or none. A new endpoint has
+    /// `secret`.
     #[arg(long)]
     mode: Option<Mode>,
 
     /// The header of the token, for the mode api-key.
     #[arg(long, requires = "mode")]
     header: Option<String>,
+
+    /// The provider's preset, for the mode provider: see `portcullis presets list`.
+    #[arg(long, requires = "mode")]
+    preset: Option<String>,
 
     /// The secret, as scope#slot; the endpoint's own slot `webhook` if it is not said.
     #[arg(long, requires = "mode")]
@@ -60,10 +65,13 @@ impl Fields {
         if let Some(mode) = self.mode {
             // What was chosen for the old mode stays, where the new one has a use for it.
             let old = definition.auth.take();
-            let (header, secret) = old.map_or((None, None), |old| (old.header, old.secret));
+            let (header, preset, secret) = old.map_or((None, None, None), |old| {
+                (old.header, old.preset, old.secret)
+            });
             definition.auth = Some(AuthDefinition {
                 mode,
                 header: self.header.or(header.filter(|_| mode.takes_header())),
+                preset: self.preset.or(preset.filter(|_| mode.takes_preset())),
                 secret: self.secret.or(secret.filter(|_| mode != Mode::None)),
             });
         }

@@ -1,0 +1,80 @@
+//! How the text of a secret becomes a key.
+
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, Engine};
+use zeroize::Zeroizing;
+
+use super::{Algorithm, Key, UnusableSecret};
+
+/// What a key is prepared for, and from which form of the secret.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct KeyForm {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// What stands before the key in the text, if it is there.
+    pub strip: Option<Box<str>>,
+    /// How the key is written down.
+    pub encoding: KeyEncoding,
+}
+
+impl KeyForm {
+    /// The text itself, for an algorithm.
+    pub const fn plain(algorithm: Algorithm) -> Self {
+        Self {
+            algorithm,
+            strip: None,
+            encoding: KeyEncoding::Utf8,
+        }
+    }
+
+    /// Prepares `secret`.
+    pub fn prepare(&self, secret: &[u8]) -> Result<Key, UnusableSecret> {
+        let prefix = self.strip.as_deref().unwrap_or_default().as_bytes();
+        let text = secret.strip_prefix(prefix).unwrap_or(secret);
+        let decoded = match self.encoding {
+            KeyEncoding::Utf8 => return Key::prepare(self.algorithm, text),
+            KeyEncoding::Base64 => KEY_BASE64.decode(text).ok(),
+            KeyEncoding::Hex => hex::decode(text).ok(),
+        };
+        let decoded = Zeroizing::new(decoded.ok_or(UnusableSecret::Undecodable)?);
+        Key::prepare(self.algorithm, &decoded)
+    }
+}
+
+/// How a key is written down.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum KeyEncoding {
+    /// Base 64 (RFC 4648 §4), with or without padding.
+    Base64,
+    /// Base 16 (RFC 4648 §8), in either case.
+    Hex,
+    /// As it is.
+    #[default]
+    Utf8,
+}
+
+impl KeyEncoding {
+    /// Every encoding.
+    pub const ALL: [Self; 3] = [Self::Base64, Self::Hex, Self::Utf8];
+
+    /// The name in the scheme language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Base64 => "base64",
+            Self::Hex => "hex",
+            Self::Utf8 => "utf8",
+        }
+    }
+
+    /// The encoding of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == name)
+    }
+}
+
+const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);

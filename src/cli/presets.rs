@@ -1,0 +1,69 @@
+//! `portcullis presets`: how providers sign, as far as this version knows.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::output;
+use crate::auth::Preset;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PresetsCommand {
+    /// List the presets, and what each rests on.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the declaration of one.
+    Show {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    title: &'a str,
+    evidence: &'a str,
+    vector: Option<&'a str>,
+    source: &'a str,
+}
+
+impl PresetsCommand {
+    pub(super) fn run(self) -> Result<String, Failure> {
+        match self {
+            Self::List { json } => list(json),
+            Self::Show { name } => Preset::named(&name)
+                .map(|preset| preset.declaration.to_owned())
+                .ok_or_else(|| Failure::NotFound(format!("there is no preset `{name}`"))),
+        }
+    }
+}
+
+fn list(json: bool) -> Result<String, Failure> {
+    if json {
+        let row = |preset: &'static Preset| Row {
+            name: preset.name,
+            title: &preset.title,
+            evidence: preset.evidence.word(),
+            vector: preset.vector.as_deref(),
+            source: &preset.source,
+        };
+        return output::json(&Preset::all().iter().map(row).collect::<Vec<_>>());
+    }
+    let rows: Vec<[String; 4]> = Preset::all()
+        .iter()
+        .map(|preset| {
+            [
+                preset.name.to_owned(),
+                preset.title.clone(),
+                preset.evidence.word().to_owned(),
+                preset.source.clone(),
+            ]
+        })
+        .collect();
+    let table = output::table(["name", "for", "evidence", "source"], &rows, |_, _| None);
+    Ok(format!("{table}\n\n{} presets", rows.len()))
+}

@@ -1,0 +1,139 @@
+//! Endpoints that are proven as a provider signs, by the name of its preset.
+
+use crate::support::*;
+
+fn gate(preset: &str, backend: &Backend) -> Gate {
+    let options = ["--mode", "provider", "--preset", preset];
+    Gate::before(backend).endpoint_with(ID, &options)
+}
+
+#[test]
+fn a_providers_delivery_is_admitted_and_a_tampered_one_is_not() {
+    // https://developers.notion.com/reference/webhooks has no secret in common with this one: the form
+    // is the provider's, the key is ours.
+    let backend = Backend::accepting();
+    let gate = gate("notion", &backend);
+    let secret = "secret_from_the_provider";
+    gate.run_with_input(&["secret", "set", ID], secret.as_bytes())
+        .succeeded();
+    let gate = gate.start();
+    let signature = github_signature(secret, b"{}");
+    let request = |body: &str| {
+        Request::post(PATH)
+            .header("X-Notion-Signature", &signature)
+            .body(body)
+    };
+    assert_eq!(send(gate.http(), &request("{}")).status, 202);
+    let refused = send(gate.http(), &request("{ }"));
+    assert_eq!(
+        (refused.status, refused.reason()),
+        (401, "signature_mismatch")
+    );
+    let received = backend.only();
+    assert_eq!(received.header("X-Portal-Auth-Mode"), "provider");
+    assert_eq!(received.header("X-Notion-Signature"), signature);
+}
+
+#[test]
+fn sign_makes_what_every_provider_would_send() {
+    let listed = Gate::before(&Backend::refusing()).run(&["presets", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed.succeeded()).unwrap();
+    let names: Vec<&str> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    assert!(names.len() >= 13, "{names:?}");
+    for name in names {
+        let gate = gate(name, &Backend::accepting());
+        // Both as it is and in any encoding of a key.
+        gate.run_with_input(&["secret", "set", ID], b"00112233445566778899aabbccddeeff")
+            .succeeded();
+        let gate = gate.start();
+        let proof = gate
+            .run_with_input(&["sign", ID, "--headers-only", "--body", "-"], b"{}")
+            .succeeded();
+        let (header, value) = proof.split_once(": ").unwrap();
+        let request = Request::post(PATH).header(header, value).body("{}");
+        assert_eq!(send(gate.http(), &request).status, 202, "{name}: {proof}");
+    }
+}
+
+#[test]
+fn a_preset_is_shown_as_it_stands_in_the_source() {
+    let gate = Gate::before(&Backend::refusing());
+    let told = gate.run(&["presets", "show", "pagerduty"]).succeeded();
+    assert_eq!(
+        told,
+        include_str!("../../src/auth/presets/providers/pagerduty.toml").trim_end()
+    );
+    gate.run(&["presets", "show", "nope"]).failed_with(4);
+    let told = gate.run(&["presets", "list"]).succeeded();
+    assert!(
+        told.contains("pagerduty") && told.contains(" presets"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_preset_that_cannot_be_is_refused_with_the_way_to_find_one() {
+    let gate = Gate::before(&Backend::refusing());
+    let owner = ["--organisation", "acme", "--workspace", "main"];
+    let create = |options: &[&str]| {
+        let words = [&["endpoint", "create", ID][..], &owner, options].concat();
+        gate.run(&words).failed_with(3)
+    };
+    for options in [
+        &["--mode", "provider"][..],
+        &["--mode", "provider", "--preset", "nope"],
+        &["--mode", "provider", "--preset", "bearer"],
+    ] {
+        let told = create(options);
+        assert!(told.contains("presets list"), "{options:?}: {told}");
+    }
+    let told = create(&["--mode", "hmac", "--preset", "notion"]);
+    assert!(told.contains("takes no preset"), "{told}");
+    let told = create(&[
+        "--mode", "provider", "--preset", "notion", "--method", "PUT",
+    ]);
+    assert!(told.contains("`POST` only"), "{told}");
+}
+
+#[test]
+fn a_secret_in_the_wrong_encoding_admits_nobody_and_the_log_says_why() {
+    let gate = gate("adyen-platform", &Backend::refusing());
+    gate.run_with_input(&["secret", "set", ID], b"this is no hex")
+        .succeeded();
+    let gate = gate.start();
+    let request = Request::post(PATH)
+        .header(
+            "HmacSignature",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        )
+        .body("{}");
+    let answer = send(gate.http(), &request);
+    assert_eq!((answer.status, answer.reason()), (401, "secret_unbound"));
+    let cause = gate.log(1)[0]["cause"].as_str().unwrap().to_owned();
+    assert!(cause.contains("encoding"), "{cause}");
+}
+
+#[test]
+fn a_declaration_names_a_preset_too_and_another_mode_drops_it() {
+    let gate = Gate::before(&Backend::refusing()).apply(
+        "[[endpoints]]\nid = \"workflows/pr-bot\"\norganisation = \"o\"\nworkspace = \"w\"\n\
+         auth = { mode = \"provider\", preset = \"circleci\" }\n",
+    );
+    let auth = || {
+        let shown = gate.run(&["endpoint", "show", ID, "--json"]).succeeded();
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        shown["auth"].clone()
+    };
+    assert_eq!(
+        auth(),
+        serde_json::json!({"mode": "provider", "preset": "circleci"})
+    );
+    gate.run(&["endpoint", "update", ID, "--mode", "hmac"])
+        .succeeded();
+    assert_eq!(auth(), serde_json::json!({"mode": "hmac"}));
+}
