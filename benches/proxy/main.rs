@@ -21,7 +21,8 @@ mod process;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use portcullis::auth::Preset;
+use jiff::Timestamp;
+use portcullis::auth::{Message, Preset};
 
 use self::process::Proxy;
 
@@ -100,10 +101,13 @@ fn request(secret: &str, size: usize) -> Vec<u8> {
         .map(|i| b'a' + u8::try_from(i % 26).unwrap_or(0))
         .collect();
     let scheme = &Preset::named("github").expect("a preset").scheme;
-    let (_, signature) = scheme
-        .prove(secret.as_bytes(), &body)
-        .expect("a secret")
-        .expect("a signature");
+    let message = Message {
+        body: &body,
+        at: Timestamp::UNIX_EPOCH, // GitHub signs no time.
+        id: "",
+    };
+    let proof = scheme.prove(secret.as_bytes(), message);
+    let (_, signature) = proof.expect("a secret").remove(0);
     let mut request = format!(
         "POST /webhooks/ai/workflows/bench HTTP/1.1\r\n\
          Host: portal.example.com\r\n\

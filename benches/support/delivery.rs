@@ -1,7 +1,7 @@
 //! Genuine deliveries, made once and sent as often as a benchmark likes.
 
 use http::{HeaderMap, HeaderValue};
-use portcullis::auth::{Place, Scheme};
+use portcullis::auth::{Message, Place, Scheme};
 
 /// The sizes that are measured, with the names that people know them by.
 pub(crate) const SIZES: [(&str, usize); 6] = [
@@ -39,11 +39,17 @@ impl Delivery {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        let proof = scheme.prove(SECRET, &body).expect("a secret");
-        let Some((Place::Header(name), proof)) = proof else {
-            panic!("a proof in a header");
+        let message = Message {
+            body: &body,
+            at: jiff::Timestamp::now(),
+            id: "msg_1",
         };
-        headers.insert(name, proof.parse().expect("a value"));
+        for (place, value) in scheme.prove(SECRET, message).expect("a secret") {
+            let Place::Header(name) = place else {
+                panic!("a proof in a header");
+            };
+            headers.insert(name, value.parse().expect("a value"));
+        }
         Self { headers, body }
     }
 }

@@ -61,6 +61,32 @@ impl Signatures {
     }
 }
 
+/// What stands under `tag` in the values of the signatures. It has to be there exactly once.
+pub(super) fn tagged<'a>(
+    rules: &[SignatureRule],
+    tag: &str,
+    head: &Head<'a>,
+) -> Result<Cow<'a, [u8]>, ProofError> {
+    let mut found = None;
+    for rule in rules {
+        let mut twice = false;
+        rule.from.read_each(head, |reading| {
+            let Reading::Value(value) = reading else {
+                return;
+            };
+            for part in rule.parts(&value) {
+                if let Some(text) = rule.after(tag, part) {
+                    twice |= found.replace(text.to_vec()).is_some();
+                }
+            }
+        });
+        if twice {
+            return Err(ProofError::SignatureMalformed);
+        }
+    }
+    found.map(Cow::Owned).ok_or(ProofError::SignatureMalformed)
+}
+
 /// The tokens that a head offers, with the places where they were.
 pub(super) struct Tokens<'a> {
     pub(super) found: Vec<(&'a Place, Cow<'a, [u8]>)>,
@@ -107,10 +133,16 @@ impl SignatureRule {
 
     /// What stands after the tag; `None` if the value does not begin with it.
     fn untag<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
-        let Some(Tagged { separator, tag }) = &self.tagged else {
-            return Some(value);
-        };
+        match &self.tagged {
+            None => Some(value),
+            Some(Tagged { tag, .. }) => self.after(tag, value),
+        }
+    }
+
+    /// What stands after `tag` and the separator.
+    fn after<'v>(&self, tag: &str, value: &'v [u8]) -> Option<&'v [u8]> {
         let mut separator_utf8 = [0; 4];
+        let separator = self.tagged.as_ref()?.separator;
         let separator = separator.encode_utf8(&mut separator_utf8).as_bytes();
         let (word, rest) = value.split_at_checked(tag.len())?;
         let rest = rest.strip_prefix(separator)?;

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::candidates::{Signatures, Tokens};
-use super::{Head, Place, ProofError, Reading, Scheme, Source};
+use super::candidates::{Signatures, Tokens, tagged};
+use super::template::{Around, Token};
+use super::{Head, Place, ProofError, Reading, Scheme, Source, TimestampSource};
 
 /// The unproven claim of a head.
 ///
@@ -19,7 +21,10 @@ impl Claim {
     /// Reads the claim that `scheme` looks for.
     pub fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
         let offer = match scheme.algorithm().digest_len() {
-            Some(width) => Offer::Signatures(Signatures::read(&scheme.signatures, width, head)?),
+            Some(width) => {
+                let signatures = Signatures::read(&scheme.signatures, width, head)?;
+                Offer::Signatures(signatures, Signed::read(scheme, head)?)
+            }
             None => Offer::tokens(&Tokens::read(&scheme.signatures, head)?),
         };
         Ok(Self { offer })
@@ -44,9 +49,52 @@ impl Claim {
     }
 }
 
+/// What a signature is said to cover beside the body.
+pub(super) struct Signed {
+    pub(super) around: Around,
+    /// When, if the scheme has a time.
+    pub(super) at: Option<Timestamp>,
+}
+
+impl Signed {
+    fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
+        let time = match &scheme.timestamp {
+            None => None,
+            Some(rule) => {
+                let text = match &rule.from {
+                    TimestampSource::Source(source) => value_of(source, head)?,
+                    TimestampSource::Tag(tag) => tagged(&scheme.signatures, tag, head)?,
+                };
+                let at = rule.read(&text).ok_or(ProofError::SignatureMalformed)?;
+                Some((text, at))
+            }
+        };
+        let around = scheme.signed.fill(|token| match token {
+            Token::Source(source) => value_of(source, head),
+            // The text as it was sent: that is what was signed.
+            Token::Timestamp => {
+                let text = time.as_ref().map(|(text, _)| text.clone());
+                text.ok_or(ProofError::SignatureMissing)
+            }
+        })?;
+        Ok(Self {
+            around,
+            at: time.map(|(_, at)| at),
+        })
+    }
+}
+
+fn value_of<'a>(source: &Source, head: &Head<'a>) -> Result<Cow<'a, [u8]>, ProofError> {
+    match source.read(head) {
+        Reading::Absent => Err(ProofError::SignatureMissing),
+        Reading::Ambiguous => Err(ProofError::SignatureMalformed),
+        Reading::Value(value) => Ok(value),
+    }
+}
+
 /// What the head offers as proof.
 pub(super) enum Offer {
-    Signatures(Signatures),
+    Signatures(Signatures, Signed),
     Tokens {
         /// The SHA-256 of each token: of equal length, so that comparing them tells nothing about
         /// the length of the real one.

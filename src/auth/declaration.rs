@@ -5,12 +5,16 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use jiff::SignedDuration;
 use toml_span::de_helpers::TableHelper;
 use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span};
 
 use super::scheme::Tagged;
-use super::{Algorithm, Encoding, KeyEncoding, KeyForm, Scheme, SignatureRule, Source};
+use super::{
+    Algorithm, Encoding, KeyEncoding, KeyForm, Scheme, SignatureRule, Source, Template,
+    TimestampRule, TimestampSource, TimestampUnit,
+};
 
 impl<'de> Deserialize<'de> for Scheme {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
@@ -21,6 +25,7 @@ impl<'de> Deserialize<'de> for Scheme {
             .optional_s::<String>("signed")
             .unwrap_or_else(|| toml_span::Spanned::new("{body}".to_owned()));
         let key = table.optional::<KeyText>("key").unwrap_or_default();
+        let timestamp = table.optional::<TimestampRule>("timestamp");
         let id = table.optional_s::<String>("id");
         let event = table.optional_s::<String>("event");
 
@@ -36,6 +41,12 @@ impl<'de> Deserialize<'de> for Scheme {
         let signed = parsed(&mut table.errors, Some(signed));
         let id = parsed(&mut table.errors, id);
         let event = parsed(&mut table.errors, event);
+        if let Some(signed) = &signed
+            && Template::has_timestamp(signed) != timestamp.is_some()
+        {
+            let error = custom("`{ts}` and `timestamp` come together", value.span);
+            table.errors.push(error);
+        }
         table.finalize(None)?;
 
         match (algorithm, signatures, signed) {
@@ -47,6 +58,7 @@ impl<'de> Deserialize<'de> for Scheme {
                         encoding: key.encoding,
                     },
                     signatures,
+                    timestamp,
                     signed,
                     id,
                     event,
@@ -81,6 +93,36 @@ impl<'de> Deserialize<'de> for KeyText {
             strip,
             encoding: encoding.unwrap_or_default(),
         })
+    }
+}
+
+impl<'de> Deserialize<'de> for TimestampRule {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let from = table.required_s::<String>("from").ok();
+        let unit = table.optional_s::<String>("unit").and_then(|name| {
+            let found = TimestampUnit::from_name(&name.value);
+            if found.is_none() {
+                let error = unexpected(UNITS, name.value, name.span);
+                table.errors.push(error);
+            }
+            found
+        });
+        let tolerance = table.optional_s::<String>("tolerance");
+        let future = table.optional_s::<String>("future");
+        let from = from.and_then(|from| match from.value.strip_prefix("signature:") {
+            Some(tag) => Some(TimestampSource::Tag(tag.into())),
+            None => parsed(&mut table.errors, Some(from)).map(TimestampSource::Source),
+        });
+        let past: Option<SignedDuration> = parsed(&mut table.errors, tolerance);
+        let future = parsed(&mut table.errors, future).or(past);
+        table.finalize(None)?;
+        from.map(|from| Self {
+            from,
+            unit: unit.unwrap_or_default(),
+            window: past.zip(future),
+        })
+        .ok_or_else(|| custom("a timestamp needs a source", value.span).into())
     }
 }
 
@@ -158,5 +200,6 @@ fn custom(text: impl Into<std::borrow::Cow<'static, str>>, span: Span) -> Error 
 }
 
 const ALGORITHMS: &[&str] = &["hmac-sha1", "hmac-sha256", "hmac-sha512", "token"];
+const UNITS: &[&str] = &["ms", "rfc3339", "s"];
 const KEY_ENCODINGS: &[&str] = &["base64", "hex", "utf8"];
 const ENCODINGS: &[&str] = &["base64", "base64url", "hex"];

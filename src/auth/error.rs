@@ -17,6 +17,14 @@ pub enum ProofError {
     #[error("the signature does not match")]
     SignatureMismatch,
 
+    /// A genuine signature whose time lies too far ahead.
+    #[error("the delivery was signed too far in the future")]
+    TimestampFuture,
+
+    /// A genuine signature that is too old.
+    #[error("the delivery was signed too long ago")]
+    TimestampStale,
+
     /// A token that is not the endpoint's.
     #[error("the token does not match")]
     TokenMismatch,
@@ -28,10 +36,12 @@ pub enum ProofError {
 
 impl ProofError {
     /// Every value, in the order of the words.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::SignatureMalformed,
         Self::SignatureMissing,
         Self::SignatureMismatch,
+        Self::TimestampFuture,
+        Self::TimestampStale,
         Self::TokenMismatch,
         Self::TokenMissing,
     ];
@@ -42,6 +52,8 @@ impl ProofError {
             Self::SignatureMalformed => "signature_malformed",
             Self::SignatureMissing => "signature_missing",
             Self::SignatureMismatch => "signature_mismatch",
+            Self::TimestampFuture => "timestamp_future",
+            Self::TimestampStale => "timestamp_stale",
             Self::TokenMismatch => "token_mismatch",
             Self::TokenMissing => "token_missing",
         }

@@ -27,6 +27,7 @@ mod scheme;
 mod signing;
 mod source;
 mod template;
+mod timestamp;
 mod verification;
 mod verified;
 
@@ -40,7 +41,9 @@ pub use self::mode::{Mode, UnknownMode, UnknownPreset};
 pub use self::place::{Place, Reading};
 pub use self::preset::{Evidence, Preset};
 pub use self::scheme::{Algorithm, Scheme, SignatureRule, Tagged};
+pub use self::signing::Message;
 pub use self::source::{Source, UnknownSource};
 pub use self::template::{Template, TemplateError};
+pub use self::timestamp::{TimestampRule, TimestampSource, TimestampUnit};
 pub use self::verification::{Begun, Verification};
 pub use self::verified::{Generation, Verified};

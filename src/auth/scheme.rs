@@ -1,12 +1,13 @@
 //! A scheme: the description of a proof, compiled once when an endpoint is loaded.
 
-use super::{Encoding, KeyForm, Source, Template};
+use super::{Encoding, KeyForm, Source, Template, TimestampRule};
 
 /// How senders of an endpoint prove themselves.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Scheme {
     pub(super) key: KeyForm,
     pub(super) signatures: Vec<SignatureRule>,
+    pub(super) timestamp: Option<TimestampRule>,
     pub(super) signed: Template,
     pub(super) id: Option<Source>,
     pub(super) event: Option<Source>,
@@ -31,6 +32,11 @@ impl Scheme {
     /// What is signed.
     pub fn signed(&self) -> &Template {
         &self.signed
+    }
+
+    /// Where the time of the signature is, if it has one.
+    pub fn timestamp(&self) -> Option<&TimestampRule> {
+        self.timestamp.as_ref()
     }
 
     /// Where the sender's id of the delivery is.

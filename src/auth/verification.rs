@@ -5,11 +5,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::candidates::Signatures;
-use super::claim::Offer;
+use super::claim::{Offer, Signed};
 use super::key::{Code, KeyRing, NumberedKey};
 use super::{Claim, Generation, ProofError, Scheme, Verified};
 
 /// What a claim and the keys give before the body.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a delivery, on its way; a box would cost an allocation"
+)]
 pub enum Begun {
     /// The head alone was the proof.
     Proven(Verified),
@@ -21,6 +25,7 @@ pub enum Begun {
 pub struct Verification {
     scheme: Arc<Scheme>,
     signatures: Signatures,
+    signed: Signed,
     keys: Arc<KeyRing>,
     now: Timestamp,
     code: Code,
@@ -42,16 +47,17 @@ impl Verification {
                     Begun::Proven(Verified::by_key(key.version, generation, places))
                 })
                 .ok_or(ProofError::TokenMismatch),
-            Offer::Signatures(signatures) => {
+            Offer::Signatures(signatures, signed) => {
                 let mut code = keys
                     .current
                     .key
                     .begin()
                     .ok_or(ProofError::SignatureMismatch)?;
-                code.update(scheme.signed.before_body());
+                code.update(&signed.around.before_body);
                 Ok(Begun::Streaming(Self {
                     scheme: Arc::clone(scheme),
                     signatures,
+                    signed,
                     keys,
                     now,
                     code,
@@ -78,9 +84,11 @@ impl Verification {
     /// the body as it is kept: the rare sender inside an overlap pays for a second hash, and the
     /// others do not.
     pub fn finish(mut self, body: &[u8]) -> Result<Verified, ProofError> {
-        self.code.update(self.scheme.signed.after_body());
+        self.code.update(&self.signed.around.after_body);
         if self.code.matches_any(self.signatures.iter()) {
             let version = self.keys.current.version;
+            // After the signature: whoever cannot sign is not told what the clock says.
+            in_time(&self.scheme, &self.signed, self.now)?;
             return Ok(Verified::by_key(version, Generation::Current, Vec::new()));
         }
         let previous = self
@@ -88,18 +96,25 @@ impl Verification {
             .previous_at(self.now)
             .ok_or(ProofError::SignatureMismatch)?;
         let mut code = previous.key.begin().ok_or(ProofError::SignatureMismatch)?;
-        code.update(self.scheme.signed.before_body());
+        code.update(&self.signed.around.before_body);
         code.update(body);
-        code.update(self.scheme.signed.after_body());
-        if code.matches_any(self.signatures.iter()) {
-            Ok(Verified::by_key(
-                previous.version,
-                Generation::Previous,
-                Vec::new(),
-            ))
-        } else {
-            Err(ProofError::SignatureMismatch)
+        code.update(&self.signed.around.after_body);
+        if !code.matches_any(self.signatures.iter()) {
+            return Err(ProofError::SignatureMismatch);
         }
+        in_time(&self.scheme, &self.signed, self.now)?;
+        Ok(Verified::by_key(
+            previous.version,
+            Generation::Previous,
+            Vec::new(),
+        ))
+    }
+}
+
+fn in_time(scheme: &Scheme, signed: &Signed, now: Timestamp) -> Result<(), ProofError> {
+    match (&scheme.timestamp, signed.at) {
+        (Some(rule), Some(at)) => rule.judge(at, now),
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::output::shell_word;
 use super::session::Session;
-use crate::auth::Place;
+use crate::auth::{Message, Place};
 use crate::directory::{Definition, EndpointId};
 
 /// What to sign, and how to show it.
@@ -36,32 +36,35 @@ impl Sign {
         let (body, data) = self.body()?;
         let proof = self.proof(session, &definition, &body).await?;
         if self.headers_only {
-            return Ok(match proof {
-                Some((Place::Header(name), value)) => format!("{name}: {value}"),
-                Some((source, _)) => {
-                    return Err(Failure::Other(format!(
-                        "the proof is no header but {source}"
-                    )));
-                }
-                None => String::new(),
-            });
+            let lines: Result<Vec<String>, Failure> = proof
+                .into_iter()
+                .map(|(place, value)| match place {
+                    Place::Header(name) => Ok(format!("{name}: {value}")),
+                    Place::Query(_) => {
+                        let text = format!("the proof is no header but {place}");
+                        Err(Failure::Other(text))
+                    }
+                })
+                .collect();
+            return Ok(lines?.join("\n"));
         }
         let mut url = session
             .url(&definition)
             .ok_or_else(|| Failure::Other(format!("no route leads to `{}`", definition.id)))?;
         let method = definition.methods.first().map_or("POST", String::as_str);
         let mut words = vec!["curl -sS -i".to_owned(), format!("-X {method}")];
-        match proof {
-            Some((Place::Header(name), value)) => {
-                words.push(format!("-H {}", shell_word(&format!("{name}: {value}"))));
+        for (place, value) in proof {
+            match place {
+                Place::Header(name) => {
+                    words.push(format!("-H {}", shell_word(&format!("{name}: {value}"))));
+                }
+                Place::Query(name) => {
+                    let pair = form_urlencoded::Serializer::new(String::new())
+                        .append_pair(&name, &value)
+                        .finish();
+                    url = format!("{url}?{pair}");
+                }
             }
-            Some((Place::Query(name), value)) => {
-                let pair = form_urlencoded::Serializer::new(String::new())
-                    .append_pair(&name, &value)
-                    .finish();
-                url = format!("{url}?{pair}");
-            }
-            None => {}
         }
         words.push("-H 'Content-Type: application/json'".to_owned());
         words.extend(
@@ -96,7 +99,7 @@ impl Sign {
         session: &Session,
         definition: &Definition,
         body: &[u8],
-    ) -> Result<Option<(Place, String)>, Failure> {
+    ) -> Result<Vec<(Place, String)>, Failure> {
         let id = &definition.id;
         let auth = definition.auth.as_ref().ok_or_else(|| {
             Failure::Other(format!("`{id}` has no `auth`: every delivery is refused"))
@@ -104,15 +107,20 @@ impl Sign {
         let scheme = auth.scheme();
         let scheme = scheme.map_err(|error| Failure::Other(error.to_string()))?;
         let (Some(scheme), Some(secret)) = (scheme, auth.secret_of(id)) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let revealed = session
             .custody
             .vault()
             .reveal(&secret, &session.actor)
             .await?;
+        let message = Message {
+            body,
+            at: session.custody.clock.now(),
+            id: &format!("msg_{}", uuid::Uuid::now_v7().simple()),
+        };
         scheme
-            .prove(revealed.value.expose(), body)
+            .prove(revealed.value.expose(), message)
             .map_err(|error| Failure::Other(error.to_string()))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use portcullis::auth::{
-    Begun, Claim, Head, KeyRing, Mode, NumberedKey, Place, Preset, ProofError, Scheme,
+    Begun, Claim, Head, KeyRing, Message, Mode, NumberedKey, Place, Preset, ProofError, Scheme,
     Verification, Verified,
 };
 
@@ -27,12 +27,15 @@ impl Delivery {
 
     /// What a sender that knows `secret` sends.
     pub(crate) fn proven(scheme: &Scheme, secret: &[u8], body: impl Into<Vec<u8>>) -> Self {
-        let delivery = Self::of(body);
-        let (place, proof) = scheme.prove(secret, &delivery.body).unwrap().unwrap();
-        match place {
-            Place::Header(name) => delivery.header(name.as_str(), &proof),
-            other => panic!("nothing is sent in {other}"),
+        let mut delivery = Self::of(body);
+        let body = delivery.body.clone();
+        for (place, value) in scheme.prove(secret, message(&body)).unwrap() {
+            delivery = match place {
+                Place::Header(name) => delivery.header(name.as_str(), &value),
+                other => panic!("nothing is sent in {other}"),
+            };
         }
+        delivery
     }
 
     /// Adds a header.
@@ -66,7 +69,18 @@ impl Delivery {
         keys: KeyRing,
         pieces: &[usize],
     ) -> Result<Verified, ProofError> {
-        match self.begun(scheme, keys)? {
+        self.judged_at(scheme, keys, pieces, NOW)
+    }
+
+    /// The same at another time.
+    pub(crate) fn judged_at(
+        &self,
+        scheme: &Scheme,
+        keys: KeyRing,
+        pieces: &[usize],
+        now: Timestamp,
+    ) -> Result<Verified, ProofError> {
+        match self.begun_at(scheme, keys, now)? {
             Begun::Proven(verified) => Ok(verified),
             Begun::Streaming(mut verification) => {
                 let mut rest = self.body.as_slice();
@@ -83,9 +97,22 @@ impl Delivery {
 
     /// What the head alone gives.
     pub(crate) fn begun(&self, scheme: &Scheme, keys: KeyRing) -> Result<Begun, ProofError> {
+        self.begun_at(scheme, keys, NOW)
+    }
+
+    fn begun_at(
+        &self,
+        scheme: &Scheme,
+        keys: KeyRing,
+        now: Timestamp,
+    ) -> Result<Begun, ProofError> {
         let scheme = Arc::new(scheme.clone());
         let claim = Claim::read(&scheme, &self.head())?;
-        Verification::begin(&scheme, claim, Arc::new(keys), NOW)
+        Verification::begin(&scheme, claim, Arc::new(keys), now)
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
     }
 
     pub(crate) fn head(&self) -> Head<'_> {
@@ -105,6 +132,15 @@ pub(crate) fn preset(name: &str) -> Scheme {
             let mode: Mode = name.parse().unwrap();
             mode.scheme(None, None).unwrap().unwrap()
         }
+    }
+}
+
+/// What is signed with `body`.
+pub(crate) fn message(body: &[u8]) -> Message<'_> {
+    Message {
+        body,
+        at: NOW,
+        id: "msg_1",
     }
 }
 

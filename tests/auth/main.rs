@@ -18,6 +18,7 @@ mod lists;
 mod published;
 mod rotation;
 mod signatures;
+mod timestamps;
 mod tokens;
 mod vectors;
 mod wycheproof;

@@ -2,10 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use portcullis::auth::{Preset, ProofError};
 use serde_json::Value;
 
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, NOW, ring};
 
 #[test]
 fn every_published_delivery_of_a_preset_comes_out_as_published() {
@@ -22,18 +23,26 @@ fn every_published_delivery_of_a_preset_comes_out_as_published() {
             delivery = delivery.header(name, value.as_str().unwrap());
         }
         let secret = vector["secret"].as_str().unwrap().as_bytes();
-        let verdict = delivery.judged_by(&preset.scheme, secret).map(drop);
+        let now = vector["time"]
+            .as_i64()
+            .map_or(NOW, |time| Timestamp::from_second(time).unwrap());
+        let (scheme, keys) = (&preset.scheme, ring(&preset.scheme, secret));
+        let verdict = delivery.judged_at(scheme, keys, &[7, 0, 1], now).map(drop);
         let expected = match vector["reason"].as_str() {
             None => Ok(()),
             Some("missing") => Err(ProofError::SignatureMissing),
             Some("malformed") => Err(ProofError::SignatureMalformed),
             Some("mismatch") => Err(ProofError::SignatureMismatch),
+            Some("timestamp") if vector["id"].as_str().unwrap().ends_with("future") => {
+                Err(ProofError::TimestampFuture)
+            }
+            Some("timestamp") => Err(ProofError::TimestampStale),
             Some(other) => panic!("no verdict for {other}"),
         };
         assert_eq!(verdict, expected, "{}", vector["id"]);
         judged.push(provider);
     }
-    assert_eq!(judged.len(), 41);
+    assert_eq!(judged.len(), 72);
     for preset in Preset::all()
         .iter()
         .filter(|preset| preset.vector.is_some())

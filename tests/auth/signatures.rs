@@ -1,12 +1,12 @@
 //! What holds for every signature, key and body.
 
-use portcullis::auth::{Begun, Key, ProofError};
+use portcullis::auth::{Begun, Key, Place, ProofError, Scheme};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use ring::hmac;
 
-use crate::delivery::{Delivery, preset, ring};
+use crate::delivery::{Delivery, message, preset, ring};
 use crate::inputs::{around_the_body, bodies, edits, flipped, header_values, schemes, secrets};
 
 proptest! {
@@ -68,7 +68,7 @@ proptest! {
     ) {
         for (name, header, tag) in GITHUB {
             let scheme = preset(name);
-            let (_, value) = scheme.prove(&secret, &body).unwrap().unwrap();
+            let (_, value) = proof_of(&scheme, &secret, &body);
             let code = hex::decode(value.strip_prefix(tag).unwrap()).unwrap();
             let forged = format!("{tag}{}", hex::encode(flipped(&code, at, bit)));
             let verdict = Delivery::of(body.clone()).header(header, forged).judged_by(&scheme, &secret);
@@ -82,7 +82,7 @@ proptest! {
     ) {
         for (name, header, tag) in GITHUB {
             let scheme = preset(name);
-            let (_, genuine) = scheme.prove(&secret, &body).unwrap().unwrap();
+            let (_, genuine) = proof_of(&scheme, &secret, &body);
             for text in [edit.of(genuine.as_bytes()), other.clone()] {
                 prop_assume!(!is_same_code(&text, &genuine, tag));
                 let delivery = Delivery::of(body.clone()).header(header, &text);
@@ -97,7 +97,7 @@ proptest! {
     ) {
         for (name, header, tag) in GITHUB {
             let scheme = preset(name);
-            let (_, value) = scheme.prove(&secret, &body).unwrap().unwrap();
+            let (_, value) = proof_of(&scheme, &secret, &body);
             let digits = value.strip_prefix(tag).unwrap();
             prop_assume!(len != digits.len());
             let digits: String = digits.chars().cycle().take(len).collect();
@@ -113,7 +113,7 @@ proptest! {
     ) {
         for (name, header, tag) in GITHUB {
             let scheme = preset(name);
-            let (_, mut value) = scheme.prove(&secret, &body).unwrap().unwrap();
+            let (_, mut value) = proof_of(&scheme, &secret, &body);
             let at = tag.len() + at.index(value.len() - tag.len());
             value.replace_range(at..=at, &other);
             let verdict = Delivery::of(body.clone()).header(header, value).judged_by(&scheme, &secret);
@@ -127,7 +127,7 @@ proptest! {
     ) {
         for (name, header, tag) in GITHUB {
             let scheme = preset(name);
-            let (_, value) = scheme.prove(&secret, &body).unwrap().unwrap();
+            let (_, value) = proof_of(&scheme, &secret, &body);
             let digits = value.strip_prefix(tag).unwrap().chars().zip(&upper);
             let digits: String = digits
                 .map(|(digit, upper)| if *upper { digit.to_ascii_uppercase() } else { digit })
@@ -187,7 +187,7 @@ fn an_empty_secret_makes_no_key_and_signs_nothing() {
     ] {
         for secret in [&b""[..], b"\0", &[0; 64]] {
             assert!(Key::prepare(scheme.algorithm(), secret).is_err());
-            assert!(scheme.prove(secret, b"body").is_err());
+            assert!(scheme.prove(secret, message(b"body")).is_err());
         }
     }
 }
@@ -197,7 +197,7 @@ fn two_signatures_that_differ_are_refused_even_if_one_is_right() {
     for (name, header, tag) in GITHUB {
         let scheme = preset(name);
         let genuine = Delivery::proven(&scheme, b"secret", "body");
-        let (_, value) = scheme.prove(b"secret", b"body").unwrap().unwrap();
+        let (_, value) = proof_of(&scheme, b"secret", b"body");
         assert!(
             genuine
                 .clone()
@@ -220,4 +220,11 @@ const GITHUB: [(&str, &str, &str); 2] = [
 /// Whether `text` is `genuine`, but for the case of its digits.
 fn is_same_code(text: &[u8], genuine: &str, tag: &str) -> bool {
     text.starts_with(tag.as_bytes()) && text.eq_ignore_ascii_case(genuine.as_bytes())
+}
+
+/// The one header that proves `body`.
+fn proof_of(scheme: &Scheme, secret: &[u8], body: &[u8]) -> (Place, String) {
+    let mut added = scheme.prove(secret, message(body)).unwrap();
+    assert_eq!(added.len(), 1);
+    added.remove(0)
 }

@@ -1,5 +1,6 @@
 //! The deliveries of the demonstration, and what is promised of each.
 
+use jiff::Timestamp;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::engine::{Engine, Received};
 use super::sender;
 use super::setup::Secrets;
-use crate::auth::{Preset, UnusableSecret};
+use crate::auth::{Message, Preset, UnusableSecret};
 use crate::cli::output::shell_word;
 use crate::secrets::Secret;
 
@@ -231,11 +232,20 @@ impl Told {
 }
 
 fn signature(secret: &Secret, body: &str) -> Result<String, UnusableSecret> {
-    let proof = match Preset::named("github") {
-        Some(preset) => preset.scheme.prove(secret.expose(), body.as_bytes())?,
-        None => None,
+    let message = Message {
+        body: body.as_bytes(),
+        at: Timestamp::UNIX_EPOCH, // GitHub signs no time.
+        id: DELIVERY,
     };
-    Ok(proof.map(|(_, value)| value).unwrap_or_default())
+    let proof = match Preset::named("github") {
+        Some(preset) => preset.scheme.prove(secret.expose(), message)?,
+        None => Vec::new(),
+    };
+    Ok(proof
+        .into_iter()
+        .next()
+        .map(|(_, value)| value)
+        .unwrap_or_default())
 }
 
 const DELIVERY: &str = "72d3162e-cc78-11e3-81ab-4c9367dc0958";

@@ -1,0 +1,103 @@
+//! When a delivery was signed, as its sender says and signs.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{ProofError, Source};
+
+/// Where a scheme has its time, and how old it may be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TimestampRule {
+    /// The place.
+    pub from: TimestampSource,
+    /// How it is written down.
+    pub unit: TimestampUnit,
+    /// How far from now it may lie, in the past and in the future; `None` if that does not matter.
+    pub window: Option<(SignedDuration, SignedDuration)>,
+}
+
+/// Where the time of a signature is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "beside the signature or in it")]
+pub enum TimestampSource {
+    /// In a place of its own.
+    Source(Source),
+    /// In the signature's value, under a tag of its own: `t` in `t=…,v1=…`.
+    Tag(Box<str>),
+}
+
+/// How a time is written down.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TimestampUnit {
+    /// Milliseconds since 1970.
+    Milliseconds,
+    /// RFC 3339.
+    Rfc3339,
+    /// Seconds since 1970.
+    #[default]
+    Seconds,
+}
+
+impl TimestampRule {
+    /// The time that `text` stands for. Numbers are digits and nothing else.
+    pub(super) fn read(&self, text: &[u8]) -> Option<Timestamp> {
+        let text = std::str::from_utf8(text).ok()?;
+        let number = || {
+            let digits = (1..=MAX_DIGITS).contains(&text.len());
+            let plain = digits && text.bytes().all(|byte| byte.is_ascii_digit());
+            plain.then(|| text.parse().ok()).flatten()
+        };
+        match self.unit {
+            TimestampUnit::Milliseconds => Timestamp::from_millisecond(number()?).ok(),
+            TimestampUnit::Rfc3339 => text.parse().ok(),
+            TimestampUnit::Seconds => Timestamp::from_second(number()?).ok(),
+        }
+    }
+
+    /// The text for `at`.
+    pub(super) fn write(&self, at: Timestamp) -> String {
+        match self.unit {
+            TimestampUnit::Milliseconds => at.as_millisecond().to_string(),
+            TimestampUnit::Rfc3339 => at.to_string(),
+            TimestampUnit::Seconds => at.as_second().to_string(),
+        }
+    }
+
+    /// Whether what was signed at `signed` may be taken `now`. Both limits count as inside, and are
+    /// exact to the second.
+    pub(super) fn judge(&self, signed: Timestamp, now: Timestamp) -> Result<(), ProofError> {
+        let Some((past, future)) = self.window else {
+            return Ok(());
+        };
+        let age = SignedDuration::from_secs(now.as_second().saturating_sub(signed.as_second()));
+        if age > past {
+            Err(ProofError::TimestampStale)
+        } else if -age > future {
+            Err(ProofError::TimestampFuture)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl TimestampUnit {
+    /// Every unit.
+    pub const ALL: [Self; 3] = [Self::Milliseconds, Self::Rfc3339, Self::Seconds];
+
+    /// The name in the scheme language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Milliseconds => "ms",
+            Self::Rfc3339 => "rfc3339",
+            Self::Seconds => "s",
+        }
+    }
+
+    /// The unit of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|unit| unit.name() == name)
+    }
+}
+
+/// Enough for milliseconds until long after anybody cares.
+const MAX_DIGITS: usize = 16;
