@@ -97,6 +97,7 @@ impl Gate {
 
     /// Starts to serve, whatever became of the process before.
     pub(crate) fn restart(&mut self) {
+        self.kill();
         let mut child = self
             .command(&["serve"])
             .stdout(Stdio::piped())
