@@ -172,7 +172,7 @@ async fn gate(house: &House) -> Gate {
         Arc::clone(&custody.clock),
     );
     Gate::new(
-        house.config.gate,
+        house.config.gate.clone(),
         house.directory(house.config.directory.cache_capacity).await,
         Arc::new(keys),
         Budget::new(house.config.body_budget_bytes),
@@ -196,6 +196,6 @@ fn entry(house: &House, subject: &str) -> AuditEntry {
 const MODES: [Mode; 4] = [Mode::Hmac, Mode::Secret, Mode::Bearer, Mode::ApiKey];
 
 fn scheme_of(mode: Mode) -> Scheme {
-    let scheme = mode.scheme(None, None).expect("a scheme");
+    let scheme = portcullis::directory::AuthDefinition::of(mode).compiled().expect("a scheme");
     scheme.expect("a mode with a proof")
 }

@@ -39,7 +39,7 @@ fn main() {
         .nresamples(2000)
         .configure_from_args();
     for mode in MODES {
-        let scheme = mode.scheme(None, None).expect("a scheme");
+        let scheme = portcullis::directory::AuthDefinition::of(mode).compiled().expect("a scheme");
         let scheme = scheme.expect("a mode with a proof");
         measure(&mut criterion, mode.word(), &Arc::new(scheme));
     }

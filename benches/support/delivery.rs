@@ -40,6 +40,8 @@ impl Delivery {
             headers.insert(name, HeaderValue::from_static(value));
         }
         let message = Message {
+            method: &http::Method::POST,
+            url: None,
             body: &body,
             at: jiff::Timestamp::now(),
             id: "msg_1",

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use super::scheme::{SignatureRule, Tagged};
-use super::{Head, Place, ProofError, Reading};
+use super::{Algorithm, Place, ProofError, Reading, Received};
 
-/// The signatures that a head offers, decoded, all of the algorithm's length.
+/// The signatures that a request offers, decoded, all of a length that the algorithm can make.
 pub(super) struct Signatures {
-    width: usize,
+    /// Each one behind its length: one allocation for all of them.
     bytes: Vec<u8>,
 }
 
@@ -18,19 +18,20 @@ impl Signatures {
     /// part that cannot be decoded is passed over. More than a handful are nobody's honest delivery.
     pub(super) fn read(
         rules: &[SignatureRule],
-        width: usize,
-        head: &Head<'_>,
+        algorithm: Algorithm,
+        received: &Received<'_>,
     ) -> Result<Self, ProofError> {
-        let mut found = Self {
-            width,
-            bytes: Vec::new(),
+        let Some(lengths) = algorithm.signature_len() else {
+            return Err(ProofError::SignatureMalformed);
         };
+        let most = algorithm.max_candidates();
+        let mut bytes = Vec::new();
         let (mut present, mut ambiguous, mut offered) = (false, false, 0_usize);
         for rule in rules {
-            rule.from.read_each(head, |reading| {
+            rule.from.read_each(received, |reading| {
                 let value = match reading {
                     Reading::Absent => return,
-                    Reading::Ambiguous => {
+                    Reading::Ambiguous | Reading::Unreadable => {
                         ambiguous = true;
                         return;
                     }
@@ -39,25 +40,45 @@ impl Signatures {
                 present = true;
                 for part in rule.parts(&value) {
                     offered += 1;
-                    if offered > MAX_CANDIDATES {
+                    if offered > most {
                         return;
                     }
                     if let Some(text) = rule.untag(part) {
-                        rule.encoding.decode(text, width, &mut found.bytes);
+                        push(&mut bytes, |into| {
+                            rule.encoding.decode(text, &lengths, into)
+                        });
                     }
                 }
             });
         }
-        match (found.bytes.is_empty(), present) {
-            _ if ambiguous || offered > MAX_CANDIDATES => Err(ProofError::SignatureMalformed),
-            (false, _) => Ok(found),
+        match (bytes.is_empty(), present) {
+            _ if ambiguous || offered > most => Err(ProofError::SignatureMalformed),
+            (false, _) => Ok(Self { bytes }),
             (true, true) => Err(ProofError::SignatureMalformed),
             (true, false) => Err(ProofError::SignatureMissing),
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.bytes.chunks_exact(self.width)
+        let mut rest = self.bytes.as_slice();
+        std::iter::from_fn(move || {
+            let (len, after) = rest.split_first_chunk()?;
+            let (signature, after) = after.split_at_checked(u16::from_ne_bytes(*len).into())?;
+            rest = after;
+            Some(signature)
+        })
+    }
+}
+
+/// Appends what `decode` appends, behind its length; nothing if it gives `false`.
+fn push(bytes: &mut Vec<u8>, decode: impl FnOnce(&mut Vec<u8>) -> bool) {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[0; 2]);
+    let decoded = decode(bytes);
+    let len = u16::try_from(bytes.len() - start - 2);
+    match (decoded, len, bytes.get_mut(start..start + 2)) {
+        (true, Ok(len), Some(prefix)) => prefix.copy_from_slice(&len.to_ne_bytes()),
+        _ => bytes.truncate(start),
     }
 }
 
@@ -65,12 +86,12 @@ impl Signatures {
 pub(super) fn tagged<'a>(
     rules: &[SignatureRule],
     tag: &str,
-    head: &Head<'a>,
+    received: &Received<'a>,
 ) -> Result<Cow<'a, [u8]>, ProofError> {
     let mut found = None;
     for rule in rules {
         let mut twice = false;
-        rule.from.read_each(head, |reading| {
+        rule.from.read_each(received, |reading| {
             let Reading::Value(value) = reading else {
                 return;
             };
@@ -94,12 +115,17 @@ pub(super) struct Tokens<'a> {
 
 impl<'a> Tokens<'a> {
     /// Reads what every rule finds. An empty token is none.
-    pub(super) fn read(rules: &'a [SignatureRule], head: &Head<'a>) -> Result<Self, ProofError> {
+    pub(super) fn read(
+        rules: &'a [SignatureRule],
+        received: &Received<'a>,
+    ) -> Result<Self, ProofError> {
         let mut found = Vec::new();
         for rule in rules {
-            match rule.from.found(head) {
+            match rule.from.found(received) {
                 None | Some((_, Reading::Absent)) => {}
-                Some((_, Reading::Ambiguous)) => return Err(ProofError::TokenMismatch),
+                Some((_, Reading::Ambiguous | Reading::Unreadable)) => {
+                    return Err(ProofError::TokenMismatch);
+                }
                 Some((place, Reading::Value(value))) => {
                     let token = match &value {
                         Cow::Borrowed(value) => rule.untag(value).map(Cow::Borrowed),
@@ -135,7 +161,16 @@ impl SignatureRule {
     fn untag<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
         match &self.tagged {
             None => Some(value),
-            Some(Tagged { tag, .. }) => self.after(tag, value),
+            Some(Tagged { tag: Some(tag), .. }) => self.after(tag, value),
+            Some(Tagged {
+                tag: None,
+                separator,
+            }) => {
+                let mut utf8 = [0; 4];
+                let separator = separator.encode_utf8(&mut utf8).as_bytes();
+                let at = memchr::memmem::find(value, separator)?;
+                value.get(at + separator.len()..)
+            }
         }
     }
 
@@ -156,6 +191,3 @@ impl SignatureRule {
         }
     }
 }
-
-/// More than any provider sends, however many of its keys are in use.
-const MAX_CANDIDATES: usize = 64;

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::candidates::{Signatures, Tokens, tagged};
-use super::template::{Around, Token};
-use super::{Head, Place, ProofError, Reading, Scheme, Source, TimestampSource};
+use super::candidates::{Signatures, Tokens};
+use super::signed::Signed;
+use super::{
+    Algorithm, Encoding, Head, Place, ProofError, Reading, Received, Scheme, SignatureRule, Source,
+};
 
 /// The unproven claim of a head.
 ///
@@ -20,12 +21,20 @@ pub struct Claim {
 impl Claim {
     /// Reads the claim that `scheme` looks for.
     pub fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
-        let offer = match scheme.algorithm().digest_len() {
-            Some(width) => {
-                let signatures = Signatures::read(&scheme.signatures, width, head)?;
-                Offer::Signatures(signatures, Signed::read(scheme, head)?)
+        scheme.check_required(head)?;
+        let received = Received::from(*head);
+        let offer = if !scheme.covers_body() {
+            let tokens = Tokens::read(&scheme.signatures, &received)?;
+            Offer::tokens(scheme.algorithm(), &tokens)?
+        } else if scheme.waits_for_body() {
+            let in_head = |rule: &SignatureRule| !rule.from.is_in_body();
+            if scheme.signatures.iter().all(in_head) {
+                // It is read again with the body; who sends none need not send the body.
+                Signatures::read(&scheme.signatures, scheme.algorithm(), &received)?;
             }
-            None => Offer::tokens(&Tokens::read(&scheme.signatures, head)?),
+            Offer::InBody
+        } else {
+            Offer::Signatures(Signed::claimed(scheme, &received)?)
         };
         Ok(Self { offer })
     }
@@ -34,8 +43,8 @@ impl Claim {
     ///
     /// Ids and event names that providers send beside the signature are read with this. Nothing
     /// proves them unless the scheme signs them.
-    pub fn hint<'a>(source: &Source, head: &Head<'a>) -> Option<Cow<'a, str>> {
-        let Reading::Value(value) = source.read(head) else {
+    pub fn hint<'a>(source: &Source, received: &Received<'a>) -> Option<Cow<'a, str>> {
+        let Reading::Value(value) = source.read(received) else {
             return None;
         };
         let text = match value {
@@ -49,52 +58,11 @@ impl Claim {
     }
 }
 
-/// What a signature is said to cover beside the body.
-pub(super) struct Signed {
-    pub(super) around: Around,
-    /// When, if the scheme has a time.
-    pub(super) at: Option<Timestamp>,
-}
-
-impl Signed {
-    fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
-        let time = match &scheme.timestamp {
-            None => None,
-            Some(rule) => {
-                let text = match &rule.from {
-                    TimestampSource::Source(source) => value_of(source, head)?,
-                    TimestampSource::Tag(tag) => tagged(&scheme.signatures, tag, head)?,
-                };
-                let at = rule.read(&text).ok_or(ProofError::SignatureMalformed)?;
-                Some((text, at))
-            }
-        };
-        let around = scheme.signed.fill(|token| match token {
-            Token::Source(source) => value_of(source, head),
-            // The text as it was sent: that is what was signed.
-            Token::Timestamp => {
-                let text = time.as_ref().map(|(text, _)| text.clone());
-                text.ok_or(ProofError::SignatureMissing)
-            }
-        })?;
-        Ok(Self {
-            around,
-            at: time.map(|(_, at)| at),
-        })
-    }
-}
-
-fn value_of<'a>(source: &Source, head: &Head<'a>) -> Result<Cow<'a, [u8]>, ProofError> {
-    match source.read(head) {
-        Reading::Absent => Err(ProofError::SignatureMissing),
-        Reading::Ambiguous => Err(ProofError::SignatureMalformed),
-        Reading::Value(value) => Ok(value),
-    }
-}
-
 /// What the head offers as proof.
 pub(super) enum Offer {
-    Signatures(Signatures, Signed),
+    /// It is in the body, or needs it.
+    InBody,
+    Signatures((Signatures, Signed)),
     Tokens {
         /// The SHA-256 of each token: of equal length, so that comparing them tells nothing about
         /// the length of the real one.
@@ -104,19 +72,23 @@ pub(super) enum Offer {
 }
 
 impl Offer {
-    fn tokens(tokens: &Tokens<'_>) -> Self {
-        Self::Tokens {
-            digests: tokens
-                .found
-                .iter()
-                .map(|(_, token)| Sha256::digest(token).into())
-                .collect(),
+    fn tokens(algorithm: Algorithm, tokens: &Tokens<'_>) -> Result<Self, ProofError> {
+        let digest = |(_, token): &(&Place, Cow<'_, [u8]>)| match algorithm {
+            Algorithm::Basic => {
+                let pair = Encoding::Base64.decode_any(token);
+                pair.map(|pair| Sha256::digest(&*pair).into())
+            }
+            _ => Some(Sha256::digest(token).into()),
+        };
+        let digests = tokens.found.iter().map(digest).collect::<Option<_>>();
+        Ok(Self::Tokens {
+            digests: digests.ok_or(ProofError::TokenMismatch)?,
             places: tokens
                 .found
                 .iter()
                 .map(|(place, _)| (*place).clone())
                 .collect(),
-        }
+        })
     }
 }
 

@@ -5,6 +5,14 @@
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
+    /// The body is not the one whose digest was sent and signed.
+    #[error("the digest that was sent is not that of the body")]
+    BodyDigestMismatch,
+
+    /// A header that says how the delivery was signed says something else than the scheme.
+    #[error("a header names another version or algorithm than the scheme")]
+    HeaderUnexpected,
+
     /// A signature is there, but in no form that the scheme knows.
     #[error("the signature has another form than the scheme expects")]
     SignatureMalformed,
@@ -36,7 +44,9 @@ pub enum ProofError {
 
 impl ProofError {
     /// Every value, in the order of the words.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
+        Self::BodyDigestMismatch,
+        Self::HeaderUnexpected,
         Self::SignatureMalformed,
         Self::SignatureMissing,
         Self::SignatureMismatch,
@@ -49,6 +59,8 @@ impl ProofError {
     /// The word of the contract.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::BodyDigestMismatch => "body_digest_mismatch",
+            Self::HeaderUnexpected => "header_unexpected",
             Self::SignatureMalformed => "signature_malformed",
             Self::SignatureMissing => "signature_missing",
             Self::SignatureMismatch => "signature_mismatch",

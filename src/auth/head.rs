@@ -1,4 +1,4 @@
-//! The part of a request that a proof may look at before the body.
+//! The parts of a request that a proof may look at.
 
 use http::{HeaderMap, Method};
 
@@ -11,4 +11,22 @@ pub struct Head<'a> {
     pub headers: &'a HeaderMap,
     /// What follows the first `?` of the request target, undecoded.
     pub query: Option<&'a str>,
+    /// The public URL that the sender was told to deliver to, with the query as it was sent. Only
+    /// schemes that cover the URL look at it.
+    pub url: Option<&'a str>,
+}
+
+/// A request as far as it has arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// The head.
+    pub head: Head<'a>,
+    /// The body, once all of it is there.
+    pub body: Option<&'a [u8]>,
+}
+
+impl<'a> From<Head<'a>> for Received<'a> {
+    fn from(head: Head<'a>) -> Self {
+        Self { head, body: None }
+    }
 }

@@ -11,10 +11,12 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::Algorithm;
+use super::public_key::PublicKey;
+use super::template::Around;
 
 /// A key in the state in which it is used.
 ///
-/// An HMAC key has its padded blocks hashed already; a token is kept as its SHA-256. The secret
+/// A MAC's key has its first blocks hashed already; a token is kept as its SHA-256. The secret
 /// itself is not in here, cannot be printed, and what is in here is zeroed when it is dropped.
 pub struct Key(Prepared);
 
@@ -30,7 +32,13 @@ impl Key {
             Algorithm::HmacSha1 => Prepared::HmacSha1(Box::new(hmac_key(secret))),
             Algorithm::HmacSha256 => Prepared::HmacSha256(Box::new(hmac_key(secret))),
             Algorithm::HmacSha512 => Prepared::HmacSha512(Box::new(hmac_key(secret))),
-            Algorithm::Token => Prepared::Token(Zeroizing::new(Sha256::digest(secret).into())),
+            Algorithm::Sha256 => Prepared::Sha256(Box::new(Sha256::new_with_prefix(secret))),
+            Algorithm::EcdsaP256 | Algorithm::Ed25519 | Algorithm::RsaSha256 => {
+                Prepared::Public(PublicKey::read(algorithm, secret)?)
+            }
+            Algorithm::Basic | Algorithm::Token => {
+                Prepared::Token(Zeroizing::new(Sha256::digest(secret).into()))
+            }
         }))
     }
 
@@ -40,8 +48,30 @@ impl Key {
             Prepared::HmacSha1(key) => Some(Code::HmacSha1((**key).clone())),
             Prepared::HmacSha256(key) => Some(Code::HmacSha256((**key).clone())),
             Prepared::HmacSha512(key) => Some(Code::HmacSha512(key.clone())),
-            Prepared::Token(_) => None,
+            Prepared::Sha256(key) => Some(Code::Sha256((**key).clone())),
+            Prepared::Public(_) | Prepared::Token(_) => None,
         }
+    }
+
+    /// Whether one of `signatures` proves the message.
+    pub(super) fn proves<'s>(
+        &self,
+        around: &Around,
+        body: &[u8],
+        signatures: impl Iterator<Item = &'s [u8]>,
+    ) -> bool {
+        if let Prepared::Public(key) = &self.0 {
+            return key.verifies(around, body, signatures);
+        }
+        let Some(mut code) = self.begin() else {
+            return false;
+        };
+        code.update(&around.before_body);
+        if let Some(after) = &around.after_body {
+            code.update(body);
+            code.update(after);
+        }
+        code.matches_any(signatures)
     }
 
     /// Whether all `digests` are the SHA-256 of this token, in a time that does not depend on
@@ -80,6 +110,8 @@ enum Prepared {
     HmacSha1(Box<Hmac<Sha1>>),
     HmacSha256(Box<Hmac<Sha256>>),
     HmacSha512(Box<Hmac<Sha512>>),
+    Public(PublicKey),
+    Sha256(Box<Sha256>),
     Token(Zeroizing<[u8; 32]>),
 }
 
@@ -91,6 +123,8 @@ pub enum Code {
     HmacSha256(Hmac<Sha256>),
     #[doc(hidden)]
     HmacSha512(Box<Hmac<Sha512>>),
+    #[doc(hidden)]
+    Sha256(Sha256),
 }
 
 impl Code {
@@ -100,6 +134,7 @@ impl Code {
             Self::HmacSha1(mac) => mac.update(bytes),
             Self::HmacSha256(mac) => mac.update(bytes),
             Self::HmacSha512(mac) => mac.update(bytes),
+            Self::Sha256(digest) => Digest::update(digest, bytes),
         }
     }
 
@@ -112,6 +147,7 @@ impl Code {
             Self::HmacSha1(mac) => mac.finalize().into_bytes().to_vec(),
             Self::HmacSha256(mac) => mac.finalize().into_bytes().to_vec(),
             Self::HmacSha512(mac) => mac.finalize().into_bytes().to_vec(),
+            Self::Sha256(digest) => digest.finalize().to_vec(),
         })
     }
 
@@ -121,6 +157,7 @@ impl Code {
             Self::HmacSha1(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
             Self::HmacSha256(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
             Self::HmacSha512(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
+            Self::Sha256(digest) => any_equal(&digest.finalize(), candidates),
         }
     }
 }

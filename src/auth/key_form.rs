@@ -3,8 +3,11 @@
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, Engine};
+use sha1::{Digest, Sha1};
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+use super::public_key::PublicKey;
 use super::{Algorithm, Key, UnusableSecret};
 
 /// What a key is prepared for, and from which form of the secret.
@@ -32,10 +35,22 @@ impl KeyForm {
     pub fn prepare(&self, secret: &[u8]) -> Result<Key, UnusableSecret> {
         let prefix = self.strip.as_deref().unwrap_or_default().as_bytes();
         let text = secret.strip_prefix(prefix).unwrap_or(secret);
+        // What is empty has no encoding: its SHA-1 would be a key that everybody knows.
+        if text.is_empty() {
+            return Err(UnusableSecret::Empty);
+        }
         let decoded = match self.encoding {
+            // Public keys are passed on in PEM files, whatever the provider's page shows.
+            _ if self.algorithm.is_public_key() && text.starts_with(PEM) => {
+                PublicKey::from_pem(text)
+            }
             KeyEncoding::Utf8 => return Key::prepare(self.algorithm, text),
             KeyEncoding::Base64 => KEY_BASE64.decode(text).ok(),
             KeyEncoding::Hex => hex::decode(text).ok(),
+            KeyEncoding::Nfkd => std::str::from_utf8(text)
+                .ok()
+                .map(|text| text.nfkd().collect::<String>().into_bytes()),
+            KeyEncoding::Sha1 => Some(Sha1::digest(text).to_vec()),
         };
         let decoded = Zeroizing::new(decoded.ok_or(UnusableSecret::Undecodable)?);
         Key::prepare(self.algorithm, &decoded)
@@ -50,6 +65,10 @@ pub enum KeyEncoding {
     Base64,
     /// Base 16 (RFC 4648 §8), in either case.
     Hex,
+    /// The text in Unicode's normalisation form KD (`EasyPost`).
+    Nfkd,
+    /// The key is the SHA-1 of the text (Braintree).
+    Sha1,
     /// As it is.
     #[default]
     Utf8,
@@ -57,13 +76,15 @@ pub enum KeyEncoding {
 
 impl KeyEncoding {
     /// Every encoding.
-    pub const ALL: [Self; 3] = [Self::Base64, Self::Hex, Self::Utf8];
+    pub const ALL: [Self; 5] = [Self::Base64, Self::Hex, Self::Nfkd, Self::Sha1, Self::Utf8];
 
     /// The name in the scheme language.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Base64 => "base64",
             Self::Hex => "hex",
+            Self::Nfkd => "nfkd",
+            Self::Sha1 => "sha1",
             Self::Utf8 => "utf8",
         }
     }
@@ -74,6 +95,7 @@ impl KeyEncoding {
     }
 }
 
+const PEM: &[u8] = b"-----BEGIN";
 const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),

@@ -12,38 +12,55 @@
 //!
 //! A scheme whose proof is a token is settled by the head alone: it never waits for a body.
 
+mod algorithm;
 mod candidates;
 mod claim;
 mod declaration;
 mod encoding;
 mod error;
+mod form;
 mod head;
+mod json;
 mod key;
 mod key_form;
 mod mode;
 mod place;
 mod preset;
+mod public_key;
 mod scheme;
+mod signed;
 mod signing;
 mod source;
 mod template;
 mod timestamp;
+mod token;
+mod url;
 mod verification;
 mod verified;
+mod words;
 
+pub use self::algorithm::Algorithm;
 pub use self::claim::Claim;
 pub use self::encoding::Encoding;
 pub use self::error::ProofError;
-pub use self::head::Head;
+pub use self::head::{Head, Received};
+pub use self::json::{NotAPointer, Pointer};
 pub use self::key::{Code, Key, KeyRing, NumberedKey, UnusableSecret, proves_nothing};
 pub use self::key_form::{KeyEncoding, KeyForm};
-pub use self::mode::{Mode, UnknownMode, UnknownPreset};
+pub use self::mode::{Mode, NoScheme, Said, UnknownMode};
 pub use self::place::{Place, Reading};
 pub use self::preset::{Evidence, Preset};
-pub use self::scheme::{Algorithm, Scheme, SignatureRule, Tagged};
-pub use self::signing::Message;
+pub use self::scheme::{Scheme, SignatureRule, Tagged};
+pub use self::signed::DigestRule;
+pub use self::signing::{Message, Unsignable};
 pub use self::source::{Source, UnknownSource};
-pub use self::template::{Template, TemplateError};
+pub use self::template::{Covers, Template, UnknownToken};
 pub use self::timestamp::{TimestampRule, TimestampSource, TimestampUnit};
+pub use self::url::UrlRule;
 pub use self::verification::{Begun, Verification};
 pub use self::verified::{Generation, Verified};
+pub use self::words::{SchemeWords, WrongWord};
+
+/// How large a body may be whose fields are looked at. Whatever is larger is verified as it is, but
+/// nothing is taken out of it.
+pub const MAX_PARSED_BODY_BYTES: usize = 1024 * 1024;

@@ -1,15 +1,16 @@
 //! The modes of `auth`: short names for schemes that people choose by hand.
 //!
-//! A mode is no second way of verifying. Each one names a preset, and `bearer` and `api-key` are
-//! presets whose header can be replaced.
+//! A mode is no second way of verifying. Each one names a preset, whose header can be replaced in some,
+//! or is described by the endpoint itself.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
-use super::{Place, Preset, Scheme, preset};
+use super::{Place, Preset, Scheme, SchemeWords, WrongWord, preset};
 
 /// How an endpoint asks senders to prove themselves.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -22,20 +23,26 @@ pub enum Mode {
     Bearer,
     /// GitHub's `X-Hub-Signature-256`.
     Hmac,
+    /// HMAC-SHA256 in a header of the endpoint's choice, in the form that the header is known for.
+    HmacSha256,
     /// No proof at all.
     None,
     /// As a provider signs, by the name of its preset.
     Provider,
     /// A token, in `Authorization: Bearer` or in `?token=`.
     Secret,
+    /// A signature that the endpoint describes in its own words.
+    Signature,
 }
 
 impl Mode {
     /// Every mode, in the order in which they are explained to people.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Secret,
         Self::Hmac,
+        Self::HmacSha256,
         Self::Provider,
+        Self::Signature,
         Self::Bearer,
         Self::ApiKey,
         Self::None,
@@ -47,46 +54,66 @@ impl Mode {
             Self::ApiKey => "api-key",
             Self::Bearer => "bearer",
             Self::Hmac => "hmac",
+            Self::HmacSha256 => "hmac-sha256",
             Self::None => "none",
             Self::Provider => "provider",
             Self::Secret => "secret",
+            Self::Signature => "signature",
         }
     }
 
     /// The scheme; `None` for the mode without a proof.
-    ///
-    /// `header` replaces the one of the preset where the mode has a choice; `preset` is the provider's.
-    pub fn scheme(
-        self,
-        header: Option<&HeaderName>,
-        preset: Option<&str>,
-    ) -> Result<Option<Scheme>, UnknownPreset> {
-        let generic = |name| preset::generic(name).ok_or(UnknownPreset);
+    pub fn scheme(self, said: &Said<'_>) -> Result<Option<Scheme>, NoScheme> {
+        // What is not found must never read as "no proof".
+        let generic = |name| preset::generic(name).ok_or(NoScheme::UnknownPreset);
         let provider = |name| {
             Preset::named(name)
                 .map(|it| &it.scheme)
-                .ok_or(UnknownPreset)
+                .ok_or(NoScheme::UnknownPreset)
         };
-        // What is not found must never read as "no proof".
-        let mut scheme = match self {
-            Self::ApiKey => generic("api-key")?.clone(),
-            Self::Bearer => generic("bearer")?.clone(),
-            Self::Hmac => provider("github")?.clone(),
+        let mut base = match self {
+            Self::ApiKey => Some(generic("api-key")?.clone()),
+            Self::Bearer => Some(generic("bearer")?.clone()),
+            Self::Hmac => Some(provider("github")?.clone()),
+            Self::HmacSha256 => {
+                let header = said.header.ok_or(NoScheme::HeaderMissing)?;
+                let known = KNOWN_HEADERS.iter().find(|(name, _)| header == name);
+                Some(match known {
+                    Some((_, preset)) => provider(preset)?.clone(),
+                    None => generic("hmac-sha256")?.clone(),
+                })
+            }
             Self::None => return Ok(None),
-            Self::Provider => provider(preset.ok_or(UnknownPreset)?)?.clone(),
-            Self::Secret => generic("secret")?.clone(),
+            Self::Provider => {
+                let name = said.preset.ok_or(NoScheme::UnknownPreset)?;
+                Some(provider(name)?.clone())
+            }
+            Self::Secret => Some(generic("secret")?.clone()),
+            Self::Signature => None,
         };
-        if let (true, Some(header), Some(rule)) =
-            (self.takes_header(), header, scheme.signatures.first_mut())
-        {
-            rule.from = Place::Header(header.clone()).into();
+        if let (true, Some(header), Some(scheme)) = (self.takes_header(), said.header, &mut base) {
+            for rule in &mut scheme.signatures {
+                rule.from = Place::Header(header.clone()).into();
+            }
         }
+        let mut scheme = match base {
+            Some(scheme) if said.words.is_empty() => scheme,
+            base => said.words.scheme(base).map_err(NoScheme::Words)?,
+        };
+        scheme
+            .set(said.settings)
+            .map_err(NoScheme::SettingMissing)?;
         Ok(Some(scheme))
+    }
+
+    /// Whether `auth` may say something about the scheme with this mode.
+    pub const fn takes_words(self) -> bool {
+        matches!(self, Self::Provider | Self::Signature)
     }
 
     /// Whether `auth` may name a header with this mode.
     pub const fn takes_header(self) -> bool {
-        matches!(self, Self::ApiKey)
+        matches!(self, Self::ApiKey | Self::HmacSha256)
     }
 
     /// Whether `auth` names a preset with this mode.
@@ -114,10 +141,47 @@ impl FromStr for Mode {
 
 /// Text that is no mode.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the modes are `secret`, `hmac`, `provider`, `bearer`, `api-key` and `none`")]
+#[error(
+    "the modes are `secret`, `hmac`, `hmac-sha256`, `provider`, `signature`, `bearer`, `api-key` and `none`"
+)]
 pub struct UnknownMode;
 
-/// A preset that there is not, or that was not named.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there is no such preset; `portcullis presets list` shows them all")]
-pub struct UnknownPreset;
+/// What `auth` says beside its mode.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'s> {
+    /// The header, for modes that take one.
+    pub header: Option<&'s HeaderName>,
+    /// The provider's preset.
+    pub preset: Option<&'s str>,
+    /// What is said about the scheme.
+    pub words: &'s SchemeWords,
+    /// What the preset asks of the endpoint.
+    pub settings: &'s BTreeMap<String, String>,
+}
+
+/// Why there is no scheme.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoScheme {
+    /// The mode needs a header.
+    #[error("mode `hmac-sha256` needs the `header` of the signature, such as \"Stripe-Signature\"")]
+    HeaderMissing,
+
+    /// The preset asks for something that was not said.
+    #[error("the preset needs the setting `{0}`")]
+    SettingMissing(Box<str>),
+
+    /// There is no such preset, or none was named.
+    #[error("there is no such preset; `portcullis presets list` shows them all")]
+    UnknownPreset,
+
+    /// What was said about the scheme cannot be.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Words(Vec<WrongWord>),
+}
+
+/// Headers that have a form of their own under `hmac-sha256`, by the preset that has it.
+const KNOWN_HEADERS: &[(&str, &str)] = &[
+    ("stripe-signature", "stripe"),
+    ("x-hub-signature-256", "github"),
+];

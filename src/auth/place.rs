@@ -1,18 +1,23 @@
-//! One place of a request's head: a header or a parameter of the query string.
+//! One place of a request: a header, a parameter of the query string, or a field of the body.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use http::HeaderName;
 
-use super::Head;
+use super::json::Pointer;
+use super::{Received, form};
 
 /// Where one value is read, and written.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a head has no other places")]
+#[expect(clippy::exhaustive_enums, reason = "a request has no other places")]
 pub enum Place {
+    /// A field of a form in the body, by its exact name.
+    Form(Box<str>),
     /// A header, by its name in any case.
     Header(HeaderName),
+    /// A value of a JSON body.
+    Json(Pointer),
     /// A parameter of the query string, by its exact name
     /// (`application/x-www-form-urlencoded`, WHATWG URL §5).
     Query(Box<str>),
@@ -23,14 +28,18 @@ impl Place {
     ///
     /// A place that is filled twice with different values is [`Reading::Ambiguous`]: a gate that
     /// picks one of them can be made to disagree with the backend.
-    pub fn read<'a>(&self, head: &Head<'a>) -> Reading<'a> {
+    pub fn read<'a>(&self, received: &Received<'a>) -> Reading<'a> {
+        let in_body =
+            |read: &dyn Fn(&'a [u8]) -> Reading<'a>| received.body.map_or(Reading::Absent, read);
         match self {
+            Self::Form(name) => in_body(&|body| form::field(name, body)),
             Self::Header(name) => {
-                let values = head.headers.get_all(name).iter();
+                let values = received.head.headers.get_all(name).iter();
                 Reading::only(values.map(|value| Cow::Borrowed(value.as_bytes())))
             }
+            Self::Json(pointer) => in_body(&|body| pointer.read(body)),
             Self::Query(name) => Reading::only(
-                form_urlencoded::parse(head.query.unwrap_or_default().as_bytes())
+                form_urlencoded::parse(received.head.query.unwrap_or_default().as_bytes())
                     .filter(|(key, _)| key == &**name)
                     .map(|(_, value)| match value {
                         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
@@ -39,12 +48,19 @@ impl Place {
             ),
         }
     }
+
+    /// Whether it can be read only when the body is there.
+    pub const fn is_in_body(&self) -> bool {
+        matches!(self, Self::Form(_) | Self::Json(_))
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Form(name) => write!(f, "form:{name}"),
             Self::Header(name) => write!(f, "header:{name}"),
+            Self::Json(pointer) => write!(f, "json:{pointer}"),
             Self::Query(name) => write!(f, "query:{name}"),
         }
     }
@@ -57,6 +73,8 @@ pub enum Reading<'a> {
     Absent,
     /// Several values that differ.
     Ambiguous,
+    /// A body that is not of the expected type, or is too large to be taken apart.
+    Unreadable,
     /// One value.
     Value(Cow<'a, [u8]>),
 }

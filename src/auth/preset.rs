@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use jiff::SignedDuration;
 use toml_span::de_helpers::TableHelper;
 use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize};
@@ -19,8 +20,14 @@ pub struct Preset {
     pub source: String,
     /// What the preset rests on.
     pub evidence: Evidence,
-    /// Where the published vector stands, if there is one.
-    pub vector: Option<String>,
+    /// Where that stands, if it is not the page itself.
+    pub evidence_at: Option<String>,
+    /// How long the provider waits for an answer, if it says so.
+    pub sender_timeout: Option<SignedDuration>,
+    /// Whether a refusal has to have an empty body, or the provider takes the endpoint for broken.
+    pub refuses_empty: bool,
+    /// What an operator has to know.
+    pub notes: Option<String>,
     /// The scheme.
     pub scheme: Scheme,
     /// The declaration, as it stands in the source.
@@ -43,16 +50,41 @@ impl Preset {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Evidence {
-    /// The provider has published a delivery with its signature, and a test verifies it.
+    /// Several independent catalogues of signatures agree; nobody here has seen a delivery.
+    Catalogues,
+    /// The provider's own library or program, read or run.
+    Sdk,
+    /// The provider's own page states the rule.
+    Source,
+    /// Nobody has confirmed it: try it against a live delivery first.
+    Unconfirmed,
+    /// Somebody has published a delivery with its signature, and a test verifies it.
     Vector,
 }
 
 impl Evidence {
+    /// Every kind, the strongest first.
+    pub const ALL: [Self; 5] = [
+        Self::Vector,
+        Self::Sdk,
+        Self::Source,
+        Self::Catalogues,
+        Self::Unconfirmed,
+    ];
+
     /// The word in lists.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Catalogues => "catalogues",
+            Self::Sdk => "sdk",
+            Self::Source => "source",
+            Self::Unconfirmed => "unconfirmed",
             Self::Vector => "vector",
         }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -66,7 +98,10 @@ struct Declared {
     title: String,
     source: String,
     evidence: Evidence,
-    vector: Option<String>,
+    evidence_at: Option<String>,
+    sender_timeout: Option<SignedDuration>,
+    refuses_empty: bool,
+    notes: Option<String>,
     scheme: Scheme,
 }
 
@@ -75,18 +110,30 @@ impl<'de> Deserialize<'de> for Declared {
         let mut table = TableHelper::new(value)?;
         let title = table.required("title")?;
         let source = table.required("source")?;
-        let evidence = match table.required_s::<String>("evidence")?.value.as_str() {
-            "vector" => Evidence::Vector,
-            other => unreachable!("no evidence `{other}`"),
+        let evidence: String = table.required("evidence")?;
+        let evidence = Evidence::from_word(&evidence)
+            .unwrap_or_else(|| unreachable!("no evidence `{evidence}`"));
+        let evidence_at = table.optional("evidence_at");
+        let sender_timeout = table.optional::<String>("sender_timeout").map(|text| {
+            text.parse()
+                .unwrap_or_else(|error| unreachable!("no duration `{text}`: {error}"))
+        });
+        let refuses_empty = match table.optional::<String>("refusal").as_deref() {
+            None => false,
+            Some("empty") => true,
+            Some(other) => unreachable!("no refusal `{other}`"),
         };
-        let vector = table.optional("vector");
+        let notes = table.optional("notes");
         let scheme = table.required("scheme")?;
         table.finalize(None)?;
         Ok(Self {
             title,
             source,
             evidence,
-            vector,
+            evidence_at,
+            sender_timeout,
+            refuses_empty,
+            notes,
             scheme,
         })
     }
@@ -108,7 +155,10 @@ static PROVIDERS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
             title: declared.title,
             source: declared.source,
             evidence: declared.evidence,
-            vector: declared.vector,
+            evidence_at: declared.evidence_at,
+            sender_timeout: declared.sender_timeout,
+            refuses_empty: declared.refuses_empty,
+            notes: declared.notes,
             scheme: declared.scheme,
             declaration: text,
         }
@@ -124,6 +174,7 @@ static GENERIC: LazyLock<Vec<(&str, Scheme)>> = LazyLock::new(|| {
 const GENERIC_FILES: &[(&str, &str)] = &[
     ("api-key", include_str!("presets/api-key.toml")),
     ("bearer", include_str!("presets/bearer.toml")),
+    ("hmac-sha256", include_str!("presets/hmac-sha256.toml")),
     ("secret", include_str!("presets/secret.toml")),
 ];
 
@@ -134,24 +185,91 @@ macro_rules! providers {
 }
 
 const PROVIDER_FILES: &[(&str, &str)] = providers![
+    "adyen-payments",
     "adyen-platform",
+    "airtable",
+    "asana",
+    "auth0",
     "bitbucket",
+    "box",
+    "braintree",
+    "brex",
+    "buildkite",
+    "buildkite-token",
+    "calcom",
+    "calendly",
     "circleci",
+    "clerk",
+    "cloudflare-notifications",
+    "cloudflare-stream",
+    "coinbase-cdp",
     "coinbase-commerce",
+    "customerio",
+    "discord",
+    "docusign",
+    "dropbox",
+    "easypost",
+    "forgejo",
+    "front",
+    "gitea",
+    "gitea-form",
     "github",
     "github-sha1",
+    "gitlab",
+    "gitlab-token",
     "gocardless",
+    "heroku",
+    "hubspot-v1",
+    "hubspot-v2",
+    "hubspot-v3",
+    "intercom",
     "jira",
+    "klaviyo",
+    "launchdarkly",
+    "lemonsqueezy",
     "line",
+    "linear",
+    "linkedin",
+    "mailgun",
+    "mailgun-form",
+    "meta",
+    "ms-teams",
     "mux",
     "notion",
+    "okta",
     "onfido",
     "openai",
     "paddle",
     "pagerduty",
+    "paypal-pinned",
+    "paystack",
+    "plivo-v2",
+    "polar",
+    "postmark",
     "razorpay",
+    "resend",
+    "revenuecat",
     "sanity",
+    "sendgrid",
+    "sentry",
+    "shopify",
     "slack",
+    "square",
     "standard-webhooks",
+    "standard-webhooks-v1a",
+    "stripe",
     "svix",
+    "telegram",
+    "telnyx",
+    "trello",
+    "twilio",
+    "twilio-sha256",
+    "twitch",
+    "typeform",
+    "vercel",
+    "workos",
+    "x",
+    "xero",
+    "zendesk",
+    "zoom",
 ];

@@ -1,6 +1,14 @@
 //! A scheme: the description of a proof, compiled once when an endpoint is loaded.
 
-use super::{Encoding, KeyForm, Source, Template, TimestampRule};
+use std::collections::BTreeMap;
+
+use http::{HeaderName, HeaderValue};
+
+use super::signed::DigestRule;
+use super::url::UrlRule;
+use super::{
+    Algorithm, Covers, Encoding, Head, KeyForm, ProofError, Source, Template, TimestampRule,
+};
 
 /// How senders of an endpoint prove themselves.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -8,7 +16,12 @@ pub struct Scheme {
     pub(super) key: KeyForm,
     pub(super) signatures: Vec<SignatureRule>,
     pub(super) timestamp: Option<TimestampRule>,
-    pub(super) signed: Template,
+    /// What may be signed: one of them is.
+    pub(super) signed: Vec<Template>,
+    pub(super) url: UrlRule,
+    pub(super) digest: Option<DigestRule>,
+    /// Headers that have to have one exact value: versions and algorithms that senders name.
+    pub(super) required: Vec<(HeaderName, HeaderValue)>,
     pub(super) id: Option<Source>,
     pub(super) event: Option<Source>,
 }
@@ -29,9 +42,32 @@ impl Scheme {
         &self.signatures
     }
 
-    /// What is signed.
-    pub fn signed(&self) -> &Template {
+    /// What is signed: one of these.
+    pub fn signed(&self) -> &[Template] {
         &self.signed
+    }
+
+    /// How much of a delivery the proof covers.
+    pub fn covers(&self) -> Covers {
+        let templates = self.signed.iter().map(Template::covers);
+        let least = templates.min().filter(|_| self.covers_body());
+        least.unwrap_or(Covers::Head)
+    }
+
+    /// Whether the public URL is signed.
+    pub fn covers_url(&self) -> bool {
+        let digested = self.digest.iter().map(|digest| &digest.signed);
+        self.signed.iter().chain(digested).any(Template::has_url)
+    }
+
+    /// Whether the sender's id of the delivery is proven by the signature, and not a mere hint.
+    pub fn id_is_signed(&self) -> bool {
+        let Some(id) = &self.id else { return false };
+        let in_signed_body = id.is_in_body() && self.covers() == Covers::Body;
+        let mut templates = self.signed.iter();
+        in_signed_body
+            || (!self.signed.is_empty()
+                && templates.all(|template| template.sources().any(|source| source == id)))
     }
 
     /// Where the time of the signature is, if it has one.
@@ -49,59 +85,81 @@ impl Scheme {
         self.event.as_ref()
     }
 
-    /// Whether the proof covers the body, so that only its last byte can settle it.
+    /// Whether the proof is a signature, which only the last byte of the body can settle.
     pub fn covers_body(&self) -> bool {
-        self.key.algorithm.digest_len().is_some()
+        self.key.algorithm.signature_len().is_some()
     }
-}
 
-/// What makes the proof.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Algorithm {
-    /// HMAC with SHA-1 (RFC 2104): legacy senders only.
-    HmacSha1,
-    /// HMAC with SHA-256 (RFC 2104, FIPS 180-4).
-    HmacSha256,
-    /// HMAC with SHA-512 (RFC 2104, FIPS 180-4).
-    HmacSha512,
-    /// The secret itself, compared in constant time.
-    Token,
-}
+    /// Whether nothing can be verified before the whole body is there: the signature, or what it
+    /// covers, is taken out of it.
+    pub fn waits_for_body(&self) -> bool {
+        let digest = self.digest.is_some();
+        let mut rules = self.signatures.iter();
+        let templates = &self.signed;
+        digest
+            || rules.any(|rule| rule.from.is_in_body())
+            || templates.iter().any(Template::waits_for_body)
+            || (templates.iter().any(Template::has_timestamp)
+                && self
+                    .timestamp
+                    .as_ref()
+                    .is_some_and(TimestampRule::is_in_body))
+    }
 
-impl Algorithm {
-    /// The length of a signature in bytes; `None` where there is no signature.
-    pub const fn digest_len(self) -> Option<usize> {
-        match self {
-            Self::HmacSha1 => Some(20),
-            Self::HmacSha256 => Some(32),
-            Self::HmacSha512 => Some(64),
-            Self::Token => None,
+    /// Whether a body has to be copied to be verified: public-key algorithms take a message in one
+    /// piece, with what is signed around it.
+    pub fn copies_body(&self) -> bool {
+        self.key.algorithm.is_public_key()
+    }
+
+    /// What does not fit together, if anything. `least` is how much a signature has to cover; all of
+    /// the body if nothing is said.
+    pub(super) fn inconsistency(&self, least: Option<Covers>) -> Option<&'static str> {
+        let keyed = self.key.algorithm == Algorithm::Sha256;
+        let has_time = self.signed.iter().any(Template::has_timestamp);
+        let time_in_body = self
+            .timestamp
+            .as_ref()
+            .is_some_and(TimestampRule::is_in_body);
+        if has_time != self.timestamp.is_some() && !time_in_body {
+            Some("`{ts}` and a timestamp come together")
+        } else if self.signed.iter().any(|one| one.is_keyed() != keyed) {
+            Some("`{secret}` and the algorithm `sha256` come together")
+        } else if self.covers_body() && self.covers() < least.unwrap_or(Covers::Body) {
+            Some(
+                "a signature must cover the body: what is signed must contain `{body}` or `{form}`; \
+                 a preset that covers less says so, with `covers = \"fields\"` or `\"head\"`",
+            )
+        } else {
+            None
         }
     }
 
-    /// The name in the scheme language.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HmacSha1 => "hmac-sha1",
-            Self::HmacSha256 => "hmac-sha256",
-            Self::HmacSha512 => "hmac-sha512",
-            Self::Token => "token",
+    /// The names of what an endpoint has to say about itself with this scheme.
+    pub fn settings(&self) -> impl Iterator<Item = &str> {
+        self.signed.iter().flat_map(Template::settings)
+    }
+
+    /// Puts in what the endpoint says; the first name that it says nothing about is the error.
+    pub fn set(&mut self, settings: &BTreeMap<String, String>) -> Result<(), Box<str>> {
+        let setting = |name: &str| settings.get(name).map(|text| text.as_bytes().into());
+        self.signed
+            .iter_mut()
+            .try_for_each(|template| template.set(setting))
+    }
+
+    pub(super) fn check_required(&self, head: &Head<'_>) -> Result<(), ProofError> {
+        let mut required = self.required.iter();
+        let is_so = |(name, wanted): &(HeaderName, HeaderValue)| {
+            let mut values = head.headers.get_all(name).iter().peekable();
+            values.peek().is_some() && values.all(|value| value == wanted)
+        };
+        if required.all(is_so) {
+            Ok(())
+        } else {
+            Err(ProofError::HeaderUnexpected)
         }
     }
-
-    /// The algorithm of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|alg| alg.name() == name)
-    }
-
-    /// Every algorithm.
-    pub const ALL: [Self; 4] = [
-        Self::HmacSha1,
-        Self::HmacSha256,
-        Self::HmacSha512,
-        Self::Token,
-    ];
 }
 
 /// One place where a proof can be, and the form it has there.
@@ -126,6 +184,6 @@ pub struct SignatureRule {
 pub struct Tagged {
     /// What ends the word.
     pub separator: char,
-    /// The word.
-    pub tag: Box<str>,
+    /// The word; `None` if any will do.
+    pub tag: Option<Box<str>>,
 }

@@ -3,17 +3,25 @@
 //! People need it to try an endpoint by hand, tests and benchmarks to send what is genuine.
 
 use std::borrow::Cow;
-use std::convert::Infallible;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
 
 use super::scheme::SignatureRule;
-use super::template::Token;
-use super::{Place, Scheme, TimestampSource, UnusableSecret};
+use super::signed::{Time, fill};
+use super::{
+    Algorithm, Head, Place, ProofError, Received, Scheme, TimestampSource, UnusableSecret,
+};
 
 /// What a sender signs.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'m> {
+    /// The method.
+    pub method: &'m Method,
+    /// The public URL, for schemes that cover it.
+    pub url: Option<&'m str>,
     /// The body.
     pub body: &'m [u8],
     /// The time.
@@ -30,40 +38,27 @@ impl Scheme {
         &self,
         secret: &[u8],
         message: Message<'_>,
-    ) -> Result<Vec<(Place, String)>, UnusableSecret> {
+    ) -> Result<Vec<(Place, String)>, Unsignable> {
         let key = self.key.prepare(secret)?;
-        let Some(rule) = self.signatures.first() else {
-            return Ok(Vec::new());
-        };
-        let mut added: Vec<(Place, String)> = Vec::new();
+        let rule = self.signatures.first().ok_or(Unsignable::InBody)?;
+        let mut added = self.added(message);
         let time = self.timestamp.as_ref();
         let time = time.map(|rule| (rule, rule.write(message.at)));
-        let proof = match key.begin() {
-            None => String::from_utf8_lossy(secret).into_owned(),
-            Some(mut code) => {
-                let filled = self.signed.fill(|token| {
-                    let value = match token {
-                        Token::Timestamp => time.as_ref().map_or("", |(_, text)| text),
-                        Token::Source(source) => {
-                            let place = source.preferred().cloned();
-                            added.extend(place.map(|place| (place, message.id.to_owned())));
-                            message.id
-                        }
-                    };
-                    Ok::<_, Infallible>(Cow::Owned(value.as_bytes().to_vec()))
-                });
-                let around = filled.unwrap_or_else(|never| match never {});
-                code.update(&around.before_body);
-                code.update(message.body);
-                code.update(&around.after_body);
+        let proof = match (key.begin(), self.algorithm()) {
+            (Some(mut code), _) => {
+                self.feed(&mut code, message, &added)?;
                 rule.encoding.encode(&code.sign())
             }
+            (None, Algorithm::Basic) => STANDARD.encode(secret),
+            (None, Algorithm::Token) => String::from_utf8_lossy(secret).into_owned(),
+            (None, _) => return Err(Unsignable::PrivateKey),
         };
         let mut value = rule.tag(&proof);
         if let Some((time, text)) = time {
             match &time.from {
                 TimestampSource::Source(source) => {
-                    added.extend(source.preferred().map(|place| (place.clone(), text)));
+                    let place = source.preferred().filter(|place| !place.is_in_body());
+                    added.extend(place.map(|place| (place.clone(), text)));
                 }
                 TimestampSource::Tag(tag) => {
                     let (separator, split) = rule.separators();
@@ -71,8 +66,62 @@ impl Scheme {
                 }
             }
         }
-        added.extend(rule.from.preferred().map(|place| (place.clone(), value)));
+        let place = rule.from.preferred().filter(|place| !place.is_in_body());
+        added.push((place.ok_or(Unsignable::InBody)?.clone(), value));
         Ok(added)
+    }
+
+    /// What goes into the head beside the time and the signature.
+    fn added(&self, message: Message<'_>) -> Vec<(Place, String)> {
+        let required = self.required.iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (Place::Header(name.clone()), value)
+        });
+        let template = self.signed.first();
+        let signed = template.into_iter().flat_map(super::Template::sources);
+        let signed = signed.filter(|source| !source.is_in_body());
+        let places = signed.filter_map(|source| source.preferred().cloned());
+        required
+            .chain(places.map(|place| (place, message.id.to_owned())))
+            .collect()
+    }
+
+    fn feed(
+        &self,
+        code: &mut super::Code,
+        message: Message<'_>,
+        added: &[(Place, String)],
+    ) -> Result<(), Unsignable> {
+        let template = self.signed.first().ok_or(Unsignable::InBody)?;
+        let mut headers = HeaderMap::new();
+        for (place, value) in added {
+            if let (Place::Header(name), Ok(value)) = (place, HeaderValue::from_str(value)) {
+                headers.insert(name, value);
+            }
+        }
+        let received = Received {
+            head: Head {
+                method: message.method,
+                headers: &headers,
+                query: None,
+                url: message.url,
+            },
+            body: Some(message.body),
+        };
+        let text = self.timestamp.as_ref().map(|rule| rule.write(message.at));
+        let time = text.map(|text| Time {
+            text: Cow::Owned(text.into_bytes()),
+            at: message.at,
+        });
+        let url = message.url;
+        let url = url.and_then(|url| self.url.spellings(url).into_iter().next());
+        let around = fill(template, url.as_deref(), time.as_ref(), &received)?;
+        code.update(&around.before_body);
+        if let Some(after) = &around.after_body {
+            code.update(message.body);
+            code.update(after);
+        }
+        Ok(())
     }
 }
 
@@ -80,7 +129,10 @@ impl SignatureRule {
     fn tag(&self, proof: &str) -> String {
         match &self.tagged {
             None => proof.to_owned(),
-            Some(tagged) => format!("{}{}{proof}", tagged.tag, tagged.separator),
+            Some(tagged) => {
+                let tag = tagged.tag.as_deref().unwrap_or_default();
+                format!("{tag}{}{proof}", tagged.separator)
+            }
         }
     }
 
@@ -88,4 +140,25 @@ impl SignatureRule {
         let separator = self.tagged.as_ref().map_or('=', |tagged| tagged.separator);
         (separator, self.split.map_or(',', char::from))
     }
+}
+
+/// Why no proof can be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsignable {
+    /// The proof is a part of the body.
+    #[error("this scheme's signature is a part of the body")]
+    InBody,
+
+    /// The body has not got what is signed.
+    #[error("the body or the URL does not have what this scheme signs: {0}")]
+    Incomplete(#[from] ProofError),
+
+    /// Only the provider can sign.
+    #[error("only the owner of the private key can sign for this scheme")]
+    PrivateKey,
+
+    /// The secret makes no key.
+    #[error(transparent)]
+    Secret(#[from] UnusableSecret),
 }

@@ -4,7 +4,9 @@
 //! header:NAME       a header
 //! headers:PREFIX*   numbered headers, PREFIX1, PREFIX2 and so on, up to the first that is not there
 //! query:NAME        a parameter of the query string
-//! A|B               the first of several headers or parameters that is there
+//! form:NAME         a field of a form in the body
+//! json:/PATH        a value of a JSON body, by its JSON Pointer (RFC 6901)
+//! A|B               the first of several that is there
 //! ```
 
 use std::fmt;
@@ -12,9 +14,9 @@ use std::str::FromStr;
 
 use http::HeaderName;
 
-use super::{Head, Place, Reading};
+use super::{Place, Reading, Received};
 
-/// One or several places of the head.
+/// One or several places of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Source {
     places: Box<[Place]>,
@@ -24,27 +26,31 @@ pub struct Source {
 
 impl Source {
     /// The value at the first place that is there.
-    pub fn read<'a>(&self, head: &Head<'a>) -> Reading<'a> {
-        self.found(head)
+    pub fn read<'a>(&self, received: &Received<'a>) -> Reading<'a> {
+        self.found(received)
             .map_or(Reading::Absent, |(_, reading)| reading)
     }
 
     /// The same, with its place.
-    pub(super) fn found<'s, 'a>(&'s self, head: &Head<'a>) -> Option<(&'s Place, Reading<'a>)> {
-        let readings = self.places.iter().map(|place| (place, place.read(head)));
+    pub(super) fn found<'s, 'a>(
+        &'s self,
+        received: &Received<'a>,
+    ) -> Option<(&'s Place, Reading<'a>)> {
+        let readings = self.places.iter();
+        let readings = readings.map(|place| (place, place.read(received)));
         let mut there = readings.filter(|(_, reading)| *reading != Reading::Absent);
         there.next()
     }
 
     /// Every value that there is: more than one only of numbered headers.
-    pub(super) fn read_each<'a>(&self, head: &Head<'a>, each: impl FnMut(Reading<'a>)) {
+    pub(super) fn read_each<'a>(&self, received: &Received<'a>, each: impl FnMut(Reading<'a>)) {
         if self.numbered {
-            let readings = self.places.iter().map(|place| place.read(head));
+            let readings = self.places.iter().map(|place| place.read(received));
             readings
                 .take_while(|reading| *reading != Reading::Absent)
                 .for_each(each);
         } else {
-            self.found(head)
+            self.found(received)
                 .into_iter()
                 .map(|(_, reading)| reading)
                 .for_each(each);
@@ -59,6 +65,11 @@ impl Source {
     /// Whether this is the header that carries HTTP authentication.
     pub fn is_authorization(&self) -> bool {
         matches!(&*self.places, [Place::Header(name)] if name == http::header::AUTHORIZATION)
+    }
+
+    /// Whether it can be read only when the body is there.
+    pub fn is_in_body(&self) -> bool {
+        self.places.iter().any(Place::is_in_body)
     }
 }
 
@@ -108,7 +119,9 @@ impl FromStr for Source {
 
 fn place(text: &str) -> Result<Place, UnknownSource> {
     match text.split_once(':') {
+        Some(("form", name)) if !name.is_empty() => Ok(Place::Form(name.into())),
         Some(("header", name)) => header(name),
+        Some(("json", pointer)) => pointer.parse().map(Place::Json).map_err(|_| UnknownSource),
         Some(("query", name)) if !name.is_empty() => Ok(Place::Query(name.into())),
         _ => Err(UnknownSource),
     }
@@ -123,7 +136,8 @@ fn header(name: &str) -> Result<Place, UnknownSource> {
 /// Text that names no source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "a source is written `header:NAME`, `headers:PREFIX*` or `query:NAME`; several are separated by `|`"
+    "a source is written `header:NAME`, `headers:PREFIX*`, `query:NAME`, `form:NAME` or \
+     `json:/POINTER`; several are separated by `|`"
 )]
 pub struct UnknownSource;
 

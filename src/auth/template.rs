@@ -1,26 +1,31 @@
-//! What a signature covers: text, values of the head and the body.
+//! What a signature covers: text, values of the request and the body.
 //!
 //! A template is cut at the body once, when the scheme is loaded. What stands before the body goes
 //! into the hash before its first byte arrives, what stands after it at the end, so the body itself
-//! can be hashed as it comes in.
+//! can be hashed as it comes in. Only a template with values out of the body has to wait for it.
 
 use std::borrow::Cow;
 use std::str::FromStr;
 
 use super::Source;
+use super::token::Token;
 
-/// A compiled template with exactly one `{body}`.
+/// A compiled template with at most one `{body}`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Template {
+    /// Whether `{secret}` stands first.
+    keyed: bool,
     before_body: Box<[Part]>,
-    after_body: Box<[Part]>,
+    /// `None` if the body is not in it.
+    after_body: Option<Box<[Part]>>,
 }
 
 /// The bytes that are signed around a body.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Around {
     pub(super) before_body: Vec<u8>,
-    pub(super) after_body: Vec<u8>,
+    /// `None` if the body is not signed as it is.
+    pub(super) after_body: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,13 +34,34 @@ enum Part {
     Token(Token),
 }
 
-/// What a delivery fills in.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Token {
-    /// A value of the head.
-    Source(Source),
-    /// The time, as it was sent.
-    Timestamp,
+/// How much of a delivery a signature proves.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[expect(clippy::exhaustive_enums, reason = "there is nothing in between")]
+pub enum Covers {
+    /// Nothing of the body.
+    Head,
+    /// Some fields of the body, or its CRC-32: whoever has seen one delivery can make others.
+    Fields,
+    /// All of the body.
+    Body,
+}
+
+impl Covers {
+    /// The word in lists.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Fields => "fields",
+            Self::Body => "body",
+        }
+    }
+
+    /// The one of that word.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Head, Self::Fields, Self::Body]
+            .into_iter()
+            .find(|covers| covers.word() == word)
+    }
 }
 
 impl Template {
@@ -56,34 +82,107 @@ impl Template {
         };
         Ok(Around {
             before_body: side(&self.before_body)?,
-            after_body: side(&self.after_body)?,
+            after_body: self.after_body.as_deref().map(side).transpose()?,
         })
+    }
+
+    /// Puts in what the endpoint says; the first name that it says nothing about is the error.
+    pub(super) fn set(
+        &mut self,
+        setting: impl Fn(&str) -> Option<Box<[u8]>>,
+    ) -> Result<(), Box<str>> {
+        let after = self.after_body.iter_mut().flatten();
+        for part in self.before_body.iter_mut().chain(after) {
+            if let Part::Token(Token::Setting(name)) = part {
+                *part = Part::Literal(setting(name).ok_or_else(|| name.clone())?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of what the endpoint has to say.
+    pub fn settings(&self) -> impl Iterator<Item = &str> {
+        self.tokens().filter_map(|token| match token {
+            Token::Setting(name) => Some(&**name),
+            _ => None,
+        })
+    }
+
+    /// How much of a delivery it covers.
+    pub fn covers(&self) -> Covers {
+        if self.after_body.is_some() || self.tokens().any(|token| *token == Token::Form) {
+            Covers::Body
+        } else if self.waits_for_body() {
+            Covers::Fields
+        } else {
+            Covers::Head
+        }
+    }
+
+    /// Whether the whole body has to be there before it can be filled in.
+    pub(super) fn waits_for_body(&self) -> bool {
+        self.tokens().any(Token::is_in_body)
     }
 
     /// Whether it covers the time.
     pub(super) fn has_timestamp(&self) -> bool {
-        let mut parts = self.before_body.iter().chain(&self.after_body);
-        parts.any(|part| *part == Part::Token(Token::Timestamp))
+        self.tokens().any(|token| *token == Token::Timestamp)
+    }
+
+    /// Whether it covers the public URL.
+    pub(super) fn has_url(&self) -> bool {
+        self.tokens().any(|token| *token == Token::Url)
+    }
+
+    /// The values of the request that it covers.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.tokens().filter_map(|token| match token {
+            Token::Source { source, .. } => Some(source),
+            _ => None,
+        })
+    }
+
+    /// Whether the secret is a part of it.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.keyed
+    }
+
+    fn tokens(&self) -> impl Iterator<Item = &Token> {
+        let after = self.after_body.iter().flatten();
+        self.before_body
+            .iter()
+            .chain(after)
+            .filter_map(|part| match part {
+                Part::Literal(_) => None,
+                Part::Token(token) => Some(token),
+            })
     }
 }
 
 impl FromStr for Template {
-    type Err = TemplateError;
+    type Err = UnknownToken;
 
-    fn from_str(text: &str) -> Result<Self, TemplateError> {
-        let (before, after) = text.split_once(BODY).ok_or(TemplateError::WithoutBody)?;
+    fn from_str(text: &str) -> Result<Self, UnknownToken> {
+        let (keyed, text) = match text.strip_prefix(SECRET) {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (before, after) = match text.split_once(BODY) {
+            Some((before, after)) => (before, Some(after)),
+            None => (text, None),
+        };
         Ok(Self {
+            keyed,
             before_body: parts(before)?,
-            after_body: parts(after)?,
+            after_body: after.map(parts).transpose()?,
         })
     }
 }
 
-fn parts(text: &str) -> Result<Box<[Part]>, TemplateError> {
+fn parts(text: &str) -> Result<Box<[Part]>, UnknownToken> {
     let mut parts = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let unknown = |rest: &str| TemplateError::UnknownToken(rest.to_owned());
         let (literal, token) = match rest.find(['{', '}']) {
             None => (rest, None),
             Some(at) => {
@@ -94,33 +193,26 @@ fn parts(text: &str) -> Result<Box<[Part]>, TemplateError> {
         if !literal.is_empty() {
             parts.push(Part::Literal(literal.as_bytes().into()));
         }
-        let Some(token) = token else { break };
-        let inner = token
+        let Some(from_brace) = token else { break };
+        let inner = from_brace
             .strip_prefix('{')
             .and_then(|text| text.split_once('}'));
-        let (name, after) = inner.ok_or_else(|| unknown(token))?;
-        parts.push(Part::Token(match name {
-            "ts" => Token::Timestamp,
-            name => Token::Source(name.parse().map_err(|_| unknown(token))?),
-        }));
+        let known = inner.and_then(|(name, after)| Some((Token::named(name)?, after)));
+        let (token, after) = known.ok_or_else(|| UnknownToken(from_brace.to_owned()))?;
+        parts.push(Part::Token(token));
         rest = after;
     }
     Ok(parts.into())
 }
 
-/// A template that cannot be compiled.
+/// A token that the language does not have, from its brace on.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TemplateError {
-    /// A token that the language does not have, from its brace on.
-    #[error(
-        "unknown token at `{0}`: there is `{{body}}`, once, `{{ts}}`, and sources such as `{{header:NAME}}`"
-    )]
-    UnknownToken(String),
-
-    /// A signature that would not cover the body.
-    #[error("a signed message must contain `{{body}}`")]
-    WithoutBody,
-}
+#[error(
+    "unknown token at `{0}`: there is `{{body}}`, once, `{{ts}}`, `{{url}}`, `{{method}}`, `{{form}}`, \
+     `{{crc32:body}}`, `{{secret}}` at the very beginning, `{{config:NAME}}`, and sources such as \
+     `{{header:NAME}}`, with a `?` behind them if they may be missing"
+)]
+pub struct UnknownToken(String);
 
 const BODY: &str = "{body}";
+const SECRET: &str = "{secret}";

@@ -1,5 +1,6 @@
 //! When a delivery was signed, as its sender says and signs.
 
+use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ProofError, Source};
@@ -29,6 +30,8 @@ pub enum TimestampSource {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TimestampUnit {
+    /// The date of HTTP (RFC 9110 §5.6.7).
+    HttpDate,
     /// Milliseconds since 1970.
     Milliseconds,
     /// RFC 3339.
@@ -48,6 +51,11 @@ impl TimestampRule {
             plain.then(|| text.parse().ok()).flatten()
         };
         match self.unit {
+            TimestampUnit::HttpDate => {
+                let time = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+                // The library reads every date of a mail; HTTP has one spelling for each.
+                (self.write(time) == text).then_some(time)
+            }
             TimestampUnit::Milliseconds => Timestamp::from_millisecond(number()?).ok(),
             TimestampUnit::Rfc3339 => text.parse().ok(),
             TimestampUnit::Seconds => Timestamp::from_second(number()?).ok(),
@@ -57,10 +65,16 @@ impl TimestampRule {
     /// The text for `at`.
     pub(super) fn write(&self, at: Timestamp) -> String {
         match self.unit {
+            TimestampUnit::HttpDate => at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
             TimestampUnit::Milliseconds => at.as_millisecond().to_string(),
             TimestampUnit::Rfc3339 => at.to_string(),
             TimestampUnit::Seconds => at.as_second().to_string(),
         }
+    }
+
+    /// Whether it stands in the body.
+    pub(super) fn is_in_body(&self) -> bool {
+        matches!(&self.from, TimestampSource::Source(source) if source.is_in_body())
     }
 
     /// Whether what was signed at `signed` may be taken `now`. Both limits count as inside, and are
@@ -82,11 +96,17 @@ impl TimestampRule {
 
 impl TimestampUnit {
     /// Every unit.
-    pub const ALL: [Self; 3] = [Self::Milliseconds, Self::Rfc3339, Self::Seconds];
+    pub const ALL: [Self; 4] = [
+        Self::HttpDate,
+        Self::Milliseconds,
+        Self::Rfc3339,
+        Self::Seconds,
+    ];
 
     /// The name in the scheme language.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::HttpDate => "http-date",
             Self::Milliseconds => "ms",
             Self::Rfc3339 => "rfc3339",
             Self::Seconds => "s",

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::candidates::Signatures;
-use super::claim::{Offer, Signed};
+use super::claim::Offer;
 use super::key::{Code, KeyRing, NumberedKey};
-use super::{Claim, Generation, ProofError, Scheme, Verified};
+use super::signed::{Signed, time_of};
+use super::{Claim, Generation, Head, ProofError, Received, Scheme, Verified};
 
 /// What a claim and the keys give before the body.
 #[expect(
@@ -24,11 +25,12 @@ pub enum Begun {
 /// A proof in progress over the bytes of a body.
 pub struct Verification {
     scheme: Arc<Scheme>,
-    signatures: Signatures,
-    signed: Signed,
+    /// `None` if the body has to be there first.
+    claimed: Option<(Signatures, Signed)>,
     keys: Arc<KeyRing>,
     now: Timestamp,
-    code: Code,
+    /// The first message, as far as it has arrived; `None` if nothing can be hashed on the way.
+    code: Option<Code>,
 }
 
 impl Verification {
@@ -41,29 +43,32 @@ impl Verification {
         keys: Arc<KeyRing>,
         now: Timestamp,
     ) -> Result<Begun, ProofError> {
-        match claim.offer {
-            Offer::Tokens { digests, places } => judge_tokens(&digests, &keys, now)
-                .map(|(key, generation)| {
-                    Begun::Proven(Verified::by_key(key.version, generation, places))
-                })
-                .ok_or(ProofError::TokenMismatch),
-            Offer::Signatures(signatures, signed) => {
-                let mut code = keys
-                    .current
-                    .key
-                    .begin()
-                    .ok_or(ProofError::SignatureMismatch)?;
-                code.update(&signed.around.before_body);
-                Ok(Begun::Streaming(Self {
-                    scheme: Arc::clone(scheme),
-                    signatures,
-                    signed,
-                    keys,
-                    now,
-                    code,
-                }))
+        let claimed = match claim.offer {
+            Offer::Tokens { digests, places } => {
+                return judge_tokens(&digests, &keys, now)
+                    .map(|(key, generation)| {
+                        Begun::Proven(Verified::by_key(key.version, generation, places))
+                    })
+                    .ok_or(ProofError::TokenMismatch);
             }
-        }
+            Offer::InBody => None,
+            Offer::Signatures(claimed) => Some(claimed),
+        };
+        let code = claimed
+            .as_ref()
+            .filter(|(_, signed)| signed.first.after_body.is_some())
+            .and_then(|(_, signed)| {
+                let mut code = keys.current.key.begin()?;
+                code.update(&signed.first.before_body);
+                Some(code)
+            });
+        Ok(Begun::Streaming(Self {
+            scheme: Arc::clone(scheme),
+            claimed,
+            keys,
+            now,
+            code,
+        }))
     }
 
     /// An endpoint that asks for no proof gets one without any.
@@ -75,46 +80,61 @@ impl Verification {
 
     /// Takes the next bytes of the body.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.code.update(bytes);
+        if let Some(code) = &mut self.code {
+            code.update(bytes);
+        }
     }
 
     /// The verdict, once the last byte of `body` was taken.
     ///
-    /// The current key was fed as the body arrived. A previous key is tried only if that fails, over
-    /// the body as it is kept: the rare sender inside an overlap pays for a second hash, and the
-    /// others do not.
-    pub fn finish(mut self, body: &[u8]) -> Result<Verified, ProofError> {
-        self.code.update(&self.signed.around.after_body);
-        if self.code.matches_any(self.signatures.iter()) {
-            let version = self.keys.current.version;
-            // After the signature: whoever cannot sign is not told what the clock says.
-            in_time(&self.scheme, &self.signed, self.now)?;
-            return Ok(Verified::by_key(version, Generation::Current, Vec::new()));
+    /// The current key was fed as the body arrived. Other messages and a previous key are tried only
+    /// if that fails, over the body as it is kept: the rare sender inside an overlap pays for a second
+    /// hash, and the others do not.
+    pub fn finish(mut self, head: &Head<'_>, body: &[u8]) -> Result<Verified, ProofError> {
+        let received = Received {
+            head: *head,
+            body: Some(body),
+        };
+        let (signatures, signed) = match self.claimed.take() {
+            Some(claimed) => claimed,
+            None => Signed::claimed(&self.scheme, &received)?,
+        };
+        let (version, generation) = self.proven_by(&signatures, &signed, body)?;
+        // After the signature: whoever cannot sign is not told what the clock says.
+        if let Some(rule) = &self.scheme.timestamp {
+            let at = match signed.at {
+                Some(at) => Some(at),
+                None => time_of(&self.scheme, &received)?,
+            };
+            rule.judge(at.ok_or(ProofError::SignatureMissing)?, self.now)?;
         }
-        let previous = self
-            .keys
-            .previous_at(self.now)
-            .ok_or(ProofError::SignatureMismatch)?;
-        let mut code = previous.key.begin().ok_or(ProofError::SignatureMismatch)?;
-        code.update(&self.signed.around.before_body);
-        code.update(body);
-        code.update(&self.signed.around.after_body);
-        if !code.matches_any(self.signatures.iter()) {
-            return Err(ProofError::SignatureMismatch);
-        }
-        in_time(&self.scheme, &self.signed, self.now)?;
-        Ok(Verified::by_key(
-            previous.version,
-            Generation::Previous,
-            Vec::new(),
-        ))
+        Ok(Verified::by_key(version, generation, Vec::new()))
     }
-}
 
-fn in_time(scheme: &Scheme, signed: &Signed, now: Timestamp) -> Result<(), ProofError> {
-    match (&scheme.timestamp, signed.at) {
-        (Some(rule), Some(at)) => rule.judge(at, now),
-        _ => Ok(()),
+    fn proven_by(
+        &mut self,
+        signatures: &Signatures,
+        signed: &Signed,
+        body: &[u8],
+    ) -> Result<(u32, Generation), ProofError> {
+        let mut untried = signed.all();
+        if let (Some(mut code), Some(after)) = (self.code.take(), &signed.first.after_body) {
+            code.update(after);
+            if code.matches_any(signatures.iter()) {
+                return Ok((self.keys.current.version, Generation::Current));
+            }
+            untried.next();
+        }
+        let proves = |key: &NumberedKey, around| key.key.proves(around, body, signatures.iter());
+        let current = &self.keys.current;
+        if untried.any(|around| proves(current, around)) {
+            return Ok((current.version, Generation::Current));
+        }
+        self.keys
+            .previous_at(self.now)
+            .filter(|previous| signed.all().any(|around| proves(previous, around)))
+            .map(|previous| (previous.version, Generation::Previous))
+            .ok_or(ProofError::SignatureMismatch)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::output;
-use crate::auth::Preset;
+use crate::auth::{Evidence, Preset};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PresetsCommand {
@@ -27,8 +27,12 @@ struct Row<'a> {
     name: &'a str,
     title: &'a str,
     evidence: &'a str,
-    vector: Option<&'a str>,
+    evidence_at: Option<&'a str>,
     source: &'a str,
+    algorithm: &'a str,
+    covers: &'a str,
+    sender_timeout_seconds: Option<i64>,
+    notes: Option<&'a str>,
 }
 
 impl PresetsCommand {
@@ -48,22 +52,46 @@ fn list(json: bool) -> Result<String, Failure> {
             name: preset.name,
             title: &preset.title,
             evidence: preset.evidence.word(),
-            vector: preset.vector.as_deref(),
+            evidence_at: preset.evidence_at.as_deref(),
             source: &preset.source,
+            algorithm: preset.scheme.algorithm().name(),
+            covers: preset.scheme.covers().word(),
+            sender_timeout_seconds: preset.sender_timeout.map(|timeout| timeout.as_secs()),
+            notes: preset.notes.as_deref(),
         };
         return output::json(&Preset::all().iter().map(row).collect::<Vec<_>>());
     }
-    let rows: Vec<[String; 4]> = Preset::all()
+    let rows: Vec<[String; 6]> = Preset::all()
         .iter()
         .map(|preset| {
             [
                 preset.name.to_owned(),
                 preset.title.clone(),
                 preset.evidence.word().to_owned(),
+                preset.scheme.algorithm().name().to_owned(),
+                preset.scheme.covers().word().to_owned(),
                 preset.source.clone(),
             ]
         })
         .collect();
-    let table = output::table(["name", "for", "evidence", "source"], &rows, |_, _| None);
-    Ok(format!("{table}\n\n{} presets", rows.len()))
+    let table = output::table(
+        ["name", "for", "evidence", "algorithm", "covers", "source"],
+        &rows,
+        |_, _| None,
+    );
+    let counts: Vec<String> = Evidence::ALL
+        .into_iter()
+        .map(|kind| {
+            let count = Preset::all()
+                .iter()
+                .filter(|it| it.evidence == kind)
+                .count();
+            format!("{count} {}", kind.word())
+        })
+        .collect();
+    Ok(format!(
+        "{table}\n\n{} presets: {}",
+        rows.len(),
+        counts.join(", ")
+    ))
 }

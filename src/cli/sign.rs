@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
+use http::Method;
 
 use super::failure::Failure;
 use super::output::shell_word;
@@ -40,7 +41,7 @@ impl Sign {
                 .into_iter()
                 .map(|(place, value)| match place {
                     Place::Header(name) => Ok(format!("{name}: {value}")),
-                    Place::Query(_) => {
+                    place => {
                         let text = format!("the proof is no header but {place}");
                         Err(Failure::Other(text))
                     }
@@ -64,6 +65,7 @@ impl Sign {
                         .finish();
                     url = format!("{url}?{pair}");
                 }
+                Place::Form(_) | Place::Json(_) => {}
             }
         }
         words.push("-H 'Content-Type: application/json'".to_owned());
@@ -104,7 +106,7 @@ impl Sign {
         let auth = definition.auth.as_ref().ok_or_else(|| {
             Failure::Other(format!("`{id}` has no `auth`: every delivery is refused"))
         })?;
-        let scheme = auth.scheme();
+        let scheme = auth.compiled();
         let scheme = scheme.map_err(|error| Failure::Other(error.to_string()))?;
         let (Some(scheme), Some(secret)) = (scheme, auth.secret_of(id)) else {
             return Ok(Vec::new());
@@ -114,7 +116,10 @@ impl Sign {
             .vault()
             .reveal(&secret, &session.actor)
             .await?;
+        let url = session.url(definition);
         let message = Message {
+            method: &Method::POST,
+            url: auth.public_url.as_deref().or(url.as_deref()),
             body,
             at: session.custody.clock.now(),
             id: &format!("msg_{}", uuid::Uuid::now_v7().simple()),

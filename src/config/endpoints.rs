@@ -9,7 +9,7 @@ use super::Mistakes;
 use super::document::Document;
 use super::table::Table;
 use super::units::{Size, Time};
-use crate::auth::Mode;
+use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
     AuthDefinition, Definition, EndpointId, LimitsDefinition, Surroundings, Target,
 };
@@ -110,14 +110,26 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
 }
 
 fn auth(mut table: Table<'_, '_>) -> Option<AuthDefinition> {
+    table.take_dashes();
     let mode = table.required::<Mode>("mode");
     let header = table.parsed("header");
     let preset = table.parsed("preset");
+    let mut scheme = SchemeWords::default();
+    for key in SchemeWords::keys() {
+        if let Some(text) = table.parsed::<String>(key) {
+            scheme.say(key, text);
+        }
+    }
+    let settings = table.table("settings").strings().into_iter().collect();
+    let public_url = table.parsed("public_url");
     let secret = table.parsed("secret");
     Some(AuthDefinition {
         mode: mode?,
         header,
         preset,
+        scheme,
+        settings,
+        public_url,
         secret,
     })
 }
@@ -141,7 +153,12 @@ struct Spans(Vec<(&'static str, Span)>);
 
 impl Spans {
     fn of(table: &Table<'_, '_>) -> Self {
-        Self(KEYS.iter().map(|key| (*key, table.span_of(key))).collect())
+        let keys = KEYS.iter().chain(SchemeWords::KEYS);
+        let span = |key: &&'static str| match key.split_once('.') {
+            Some((outer, inner)) => (*key, table.span_within(outer, inner)),
+            None => (*key, table.span_of(key)),
+        };
+        Self(keys.map(span).collect())
     }
 
     fn of_key(&self, key: &str) -> Span {
@@ -154,6 +171,17 @@ impl Spans {
 }
 
 /// The keys that [`Definition::mistakes`] speaks about.
-const KEYS: [&str; 8] = [
-    "id", "upstream", "target", "auth", "aliases", "path", "methods", "limits",
+const KEYS: [&str; 12] = [
+    "id",
+    "upstream",
+    "target",
+    "auth",
+    "auth.header",
+    "auth.preset",
+    "auth.public_url",
+    "auth.settings",
+    "aliases",
+    "path",
+    "methods",
+    "limits",
 ];

@@ -29,7 +29,8 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         .table("auth")
         .flag("allow_unauthenticated")
         .unwrap_or(false);
-    let (gate, body_budget_bytes) = bodies(root.table("bodies"), allow_unauthenticated);
+    let public_url = public.as_ref().map_or("", |public| public.url.as_str());
+    let (gate, body_budget_bytes) = bodies(root.table("bodies"), allow_unauthenticated, public_url);
     let store = folder.join(
         root.table("store")
             .parsed::<PathBuf>("path")
@@ -81,11 +82,16 @@ fn admin(mut table: Table<'_, '_>) -> AdminConfig {
     }
 }
 
-fn bodies(mut table: Table<'_, '_>, allow_unauthenticated: bool) -> (GateSettings, u64) {
+fn bodies(
+    mut table: Table<'_, '_>,
+    allow_unauthenticated: bool,
+    public_url: &str,
+) -> (GateSettings, u64) {
     let max_was_there = table.has("max");
     let max = table.with_unit::<Size>("max", "50 MiB");
     let max_is_right = max.is_some() || !max_was_there;
     let settings = GateSettings {
+        public_url: public_url.into(),
         max_body_bytes: max.map_or(50 * MIB, |Size(bytes)| bytes),
         max_multipart_bytes: size(&mut table, "max_multipart_signed", 5 * MIB),
         body_timeout: time(&mut table, "timeout", 30),

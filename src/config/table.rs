@@ -112,6 +112,22 @@ impl<'t, 'm> Table<'t, 'm> {
         self.well_formed
     }
 
+    /// Reads `a-key` as `a_key` from here on: what people have written for other systems says it so.
+    pub(super) fn take_dashes(&mut self) {
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        for (mut key, value) in entries {
+            if key.name.contains('-') {
+                key.name = key.name.replace('-', "_").into();
+            }
+            if self.entries.contains_key(&key) {
+                let message = "is there twice, with `-` and with `_`".to_owned();
+                let path = self.path_of(&key.name);
+                self.mistakes.push((key.span, path, message));
+            }
+            self.entries.insert(key, value);
+        }
+    }
+
     /// Whether `key` is there and was not read yet.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
@@ -125,6 +141,18 @@ impl<'t, 'm> Table<'t, 'm> {
     /// Where `key` stands, or the table if it is not there.
     pub(super) fn span_of(&self, key: &str) -> Span {
         self.entries.get(key).map_or(self.span, |value| value.span)
+    }
+
+    /// Where `inner` stands in the table at `outer`, or where that stands.
+    pub(super) fn span_within(&self, outer: &str, inner: &str) -> Span {
+        let table = self.entries.get(outer);
+        let found = table.and_then(|value| {
+            let table = value.as_table()?;
+            table
+                .get(inner)
+                .or_else(|| table.get(inner.replace('_', "-").as_str()))
+        });
+        found.map_or_else(|| self.span_of(outer), |value| value.span)
     }
 
     /// Reports what is wrong with `key`, at a place that [`span_of`](Self::span_of) gave.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{EndpointId, Name, PathTemplate, Target};
-use crate::auth::{Mode, Scheme, UnknownPreset};
+use crate::auth::{Mode, NoScheme, Said, Scheme, SchemeWords};
 use crate::secrets::SecretRef;
 
 /// The declared form of an endpoint: what a file or a command says, and what the store keeps.
@@ -91,6 +91,16 @@ pub struct AuthDefinition {
     /// The provider's preset, for the mode that takes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
+    /// What is said about the scheme, for the modes `signature` and `provider`.
+    #[serde(default, skip_serializing_if = "SchemeWords::is_empty")]
+    pub scheme: SchemeWords,
+    /// What the preset asks of the endpoint.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+    /// The URL that the sender delivers to and signs, without its query, if it is not the portal's
+    /// own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
     /// The secret; the slot `webhook` of the endpoint itself if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretRef>,
@@ -98,19 +108,27 @@ pub struct AuthDefinition {
 
 impl AuthDefinition {
     /// A mode, and nothing that could be chosen with it.
-    pub const fn of(mode: Mode) -> Self {
+    pub fn of(mode: Mode) -> Self {
         Self {
             mode,
             header: None,
             preset: None,
+            scheme: SchemeWords::default(),
+            settings: BTreeMap::new(),
+            public_url: None,
             secret: None,
         }
     }
 
     /// How deliveries are proven; `None` if they are not.
-    pub fn scheme(&self) -> Result<Option<Scheme>, UnknownPreset> {
+    pub fn compiled(&self) -> Result<Option<Scheme>, NoScheme> {
         let header = self.header.as_deref().and_then(|name| name.parse().ok());
-        self.mode.scheme(header.as_ref(), self.preset.as_deref())
+        self.mode.scheme(&Said {
+            header: header.as_ref(),
+            preset: self.preset.as_deref(),
+            words: &self.scheme,
+            settings: &self.settings,
+        })
     }
 
     /// The secret that deliveries to `endpoint` are judged by, if the mode has one.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 
 use super::{Definition, Directory, EndpointId, Name, PathTemplate, Target};
-use crate::auth::{Mode, Scheme};
+use crate::auth::{Mode, Preset, Scheme};
 use crate::secrets::KeyAddress;
 
 /// One webhook.
@@ -107,11 +107,17 @@ impl Auth {
         {
             return None;
         }
-        let Some(scheme) = auth.scheme().ok()? else {
+        let Some(scheme) = auth.compiled().ok()? else {
             return Some(Self::Unauthenticated);
         };
         Some(Self::Proof(Proof {
             mode: auth.mode,
+            refuses_empty: auth
+                .preset
+                .as_deref()
+                .and_then(Preset::named)
+                .is_some_and(|preset| preset.refuses_empty),
+            public_url: auth.public_url.as_deref().map(Into::into),
             key: KeyAddress {
                 secret: auth.secret_of(&definition.id)?,
                 form: scheme.key().clone(),
@@ -126,6 +132,10 @@ impl Auth {
 pub struct Proof {
     /// The mode that it was chosen by.
     pub mode: Mode,
+    /// Whether the sender needs refusals without a body.
+    pub refuses_empty: bool,
+    /// The URL that the sender was told to deliver to, if it is not the portal's own.
+    pub public_url: Option<Box<str>>,
     /// How it is made.
     pub scheme: Arc<Scheme>,
     /// What it is made with.

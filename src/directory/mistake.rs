@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Definition, PathTemplate, RouteTable, Target};
-use crate::auth::{Mode, Preset};
+use crate::auth::{Mode, NoScheme};
 
 /// What a definition has to fit into.
 #[derive(Clone, Copy, Debug)]
@@ -103,29 +103,54 @@ impl Definition {
         }
         if let Some(header) = &auth.header {
             if !mode.takes_header() {
-                let message = format!("mode `{mode}` has its own header; only `api-key` takes one");
-                wrong("auth", message);
+                let message = format!(
+                    "mode `{mode}` has its own header; `api-key` and `hmac-sha256` take one"
+                );
+                wrong("auth.header", message);
             } else if header.parse::<http::HeaderName>().is_err() {
-                wrong("auth", format!("`{header}` is no name of a header"));
+                wrong("auth.header", format!("`{header}` is no name of a header"));
             }
         }
-        match (&auth.preset, mode.takes_preset()) {
-            (Some(_), false) => {
-                let message = format!("mode `{mode}` takes no preset; `provider` does");
-                wrong("auth", message);
+        if auth.preset.is_some() && !mode.takes_preset() {
+            let message = format!("mode `{mode}` takes no preset; `provider` does");
+            wrong("auth.preset", message);
+        }
+        if !auth.scheme.is_empty() && !mode.takes_words() {
+            let message =
+                format!("mode `{mode}` is what it is; `signature` and `provider` take more");
+            wrong("auth", message);
+        }
+        if let Some(url) = auth.public_url.as_deref().filter(|url| !is_public_url(url)) {
+            let message = format!("`{url}` is no URL such as \"https://example.com/hook\"");
+            wrong("auth.public_url", message);
+        }
+        let compiled = auth.compiled();
+        match (&auth.preset, &compiled) {
+            _ if !mode.takes_preset() && !auth.settings.is_empty() => {
+                let message = format!("mode `{mode}` takes no settings");
+                wrong("auth.settings", message);
             }
-            (None, true) => {
+            (None, _) if mode.takes_preset() => {
                 let message =
                     "mode `provider` needs a `preset`; `portcullis presets list` shows them";
                 wrong("auth", message.to_owned());
             }
-            (Some(name), true) if Preset::named(name).is_none() => {
+            (Some(name), Err(NoScheme::UnknownPreset)) => {
                 let message = format!("no preset `{name}`; `portcullis presets list` shows them");
-                wrong("auth", message);
+                wrong("auth.preset", message);
             }
-            _ => {}
+            (_, Err(NoScheme::Words(words))) => {
+                for word in words {
+                    wrong(word.place(), word.message.clone());
+                }
+            }
+            (_, Err(error @ NoScheme::SettingMissing(_))) => {
+                wrong("auth.settings", error.to_string());
+            }
+            (_, Err(error)) => wrong("auth", error.to_string()),
+            (_, Ok(_)) => {}
         }
-        let signed = matches!(auth.scheme(), Ok(Some(scheme)) if scheme.covers_body());
+        let signed = matches!(compiled, Ok(Some(scheme)) if scheme.covers_body());
         if signed && self.methods.iter().any(|method| method != "POST") {
             let message = format!("mode `{mode}` proves a body, so it takes `POST` only");
             wrong("methods", message);
@@ -154,6 +179,15 @@ impl Definition {
             wrong("path", message);
         }
     }
+}
+
+/// Whether it is one without a query: that comes from the request.
+fn is_public_url(url: &str) -> bool {
+    url.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some()
+            && uri.query().is_none()
+    })
 }
 
 fn alias_mistake(alias: &str, routes: &RouteTable) -> Option<&'static str> {

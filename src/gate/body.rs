@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Lease;
+use super::{Lease, OverBudget};
 
 /// Where the bytes of a body come from.
 pub trait BodySource: Send {
@@ -42,15 +42,22 @@ pub enum BodyError {
 pub struct Body {
     bytes: Bytes,
     /// Held as long as the bytes are.
-    _lease: Lease,
+    lease: Lease,
 }
 
 impl Body {
     pub(super) fn new(bytes: Vec<u8>, lease: Lease) -> Self {
         Self {
             bytes: Bytes::from(bytes),
-            _lease: lease,
+            lease,
         }
+    }
+
+    /// Room for a second piece of the same length.
+    pub(super) fn room_for_copy(&self) -> Result<Lease, OverBudget> {
+        let mut lease = self.lease.another();
+        lease.grow_to(self.bytes.len() as u64)?;
+        Ok(lease)
     }
 
     /// The bytes.

@@ -73,6 +73,11 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// A lease of nothing in the same budget.
+    pub(super) fn another(&self) -> Self {
+        self.budget.lease()
+    }
+
     /// Takes what is missing to `bytes`, or nothing if that is not to be had.
     pub fn grow_to(&mut self, bytes: u64) -> Result<(), OverBudget> {
         let extra = bytes.saturating_sub(self.held);

@@ -7,7 +7,7 @@ use http::Method;
 
 use super::receive::{BodyRules, receive};
 use super::{Admitted, BodySource, Budget, Reason, Refusal, Request};
-use crate::auth::{Begun, Claim, Verification};
+use crate::auth::{Begun, Claim, Head, MAX_PARSED_BODY_BYTES, Verification};
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::{Auth, Directory, Endpoint, Found, Proof};
 use crate::secrets::KeyCache;
@@ -47,7 +47,11 @@ impl Gate {
             body_received: body.announced_len() == Some(0),
             body_bytes: None,
         };
-        let verdict = self.admit(request, body, &mut notes).await;
+        let mut verdict = self.admit(request, body, &mut notes).await;
+        if let (Err(refusal), Some(found)) = (&mut verdict, &notes.found) {
+            let auth = &found.endpoint.auth;
+            refusal.without_body = matches!(auth, Auth::Proof(proof) if proof.refuses_empty);
+        }
         Judgement {
             found: notes.found,
             timings: notes.timings,
@@ -66,7 +70,9 @@ impl Gate {
     ) -> Result<Admitted, Refusal> {
         let found = self.directory.find(request.path).await?;
         let endpoint = Arc::clone(&notes.found.insert(found).endpoint);
-        let claim = self.claim(&endpoint, request)?;
+        let url = self.public_url(&endpoint, request);
+        let head = request.head(url.as_deref());
+        let claim = self.claim(&endpoint, request, &head)?;
         let rules = self.rules(&endpoint, request);
         if let Some(announced) = body.announced_len().filter(|len| *len > rules.limit_bytes) {
             return Err(Refusal {
@@ -86,11 +92,14 @@ impl Gate {
         notes.body_bytes = Some(body.len() as u64);
         notes.timings.receive = Some(receiving.elapsed());
 
+        let copies = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.copies_body());
+        let copy = copies.then(|| body.room_for_copy()).transpose()?;
         let verifying = Stopwatch::start();
         let verified = match begun {
             Begun::Proven(verified) => Ok(verified),
-            Begun::Streaming(verification) => verification.finish(body.bytes()),
+            Begun::Streaming(verification) => verification.finish(&head, body.bytes()),
         };
+        drop(copy);
         notes.timings.verify = Some(verifying.elapsed());
         Ok(Admitted::new(endpoint, verified?, body))
     }
@@ -100,6 +109,7 @@ impl Gate {
         &self,
         endpoint: &'e Arc<Endpoint>,
         request: &Request<'_>,
+        head: &Head<'_>,
     ) -> Result<Option<(&'e Proof, Claim)>, Refusal> {
         let proof = match &endpoint.auth {
             Auth::Missing => return Err(Reason::AuthMissing.into()),
@@ -120,8 +130,29 @@ impl Gate {
             });
         }
         proof
-            .map(|proof| Ok((proof, Claim::read(&proof.scheme, &request.head())?)))
+            .map(|proof| Ok((proof, Claim::read(&proof.scheme, head)?)))
             .transpose()
+    }
+
+    /// The URL that the sender was told to deliver to, if the endpoint's scheme covers it.
+    ///
+    /// Behind its path stands the query as it was sent: providers sign the parameters that they add.
+    fn public_url(&self, endpoint: &Endpoint, request: &Request<'_>) -> Option<String> {
+        let Auth::Proof(proof) = &endpoint.auth else {
+            return None;
+        };
+        if !proof.scheme.covers_url() {
+            return None;
+        }
+        let mut url = match &proof.public_url {
+            Some(url) => url.to_string(),
+            None => format!("{}{}", self.settings.public_url, request.path),
+        };
+        if let Some(query) = request.query {
+            url.push('?');
+            url.push_str(query);
+        }
+        Some(url)
     }
 
     fn rules(&self, endpoint: &Endpoint, request: &Request<'_>) -> BodyRules {
@@ -132,6 +163,10 @@ impl Gate {
         if signed && request.is_multipart() {
             let multipart = own.max_multipart_bytes.unwrap_or(all.max_multipart_bytes);
             limit_bytes = limit_bytes.min(multipart);
+        }
+        let parsed = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.waits_for_body());
+        if parsed {
+            limit_bytes = limit_bytes.min(MAX_PARSED_BODY_BYTES as u64);
         }
         BodyRules {
             limit_bytes,
@@ -151,8 +186,10 @@ impl Gate {
 }
 
 /// What a [`Gate`] goes by.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GateSettings {
+    /// What public URLs begin with: a scheme and a host.
+    pub public_url: Box<str>,
     /// The largest body.
     pub max_body_bytes: u64,
     /// The largest `multipart/*` body under a signed mode.

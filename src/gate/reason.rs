@@ -87,6 +87,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// The endpoint whose methods the answer lists.
     pub allow: Option<Arc<Endpoint>>,
+    /// Whether the answer has no body: some senders take an endpoint that sends one for broken.
+    pub without_body: bool,
     /// The limit, in bytes, that was exceeded.
     pub limit_bytes: Option<u64>,
     /// What an operator should know. It is logged and never sent.
@@ -115,6 +117,7 @@ impl From<Reason> for Refusal {
         Self {
             reason,
             allow: None,
+            without_body: false,
             limit_bytes: None,
             cause: None,
         }

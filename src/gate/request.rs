@@ -19,11 +19,14 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// The part that proofs look at.
-    pub fn head(&self) -> Head<'a> {
+    ///
+    /// `url` is the public URL, if the endpoint's scheme covers it.
+    pub fn head(&self, url: Option<&'a str>) -> Head<'a> {
         Head {
             method: self.method,
             headers: self.headers,
             query: self.query,
+            url,
         }
     }
 

@@ -8,7 +8,7 @@ use super::raw_head::{
     Framing, HeadFault, HeadLimits, check_target, field, framing, host, is_host, lines_of,
     request_line,
 };
-use crate::auth::Head;
+use crate::auth::Received;
 use crate::gate::{Reason, Request};
 
 /// A head that is well-formed.
@@ -144,9 +144,12 @@ impl RequestHead {
         }
     }
 
-    /// As proofs see it.
-    pub(super) fn auth_head(&self) -> Head<'_> {
-        self.request().head()
+    /// As proofs see it, with the body behind it.
+    pub(super) fn received<'a>(&'a self, body: &'a [u8]) -> Received<'a> {
+        Received {
+            head: self.request().head(None),
+            body: Some(body),
+        }
     }
 
     /// Whether the sender waits for `100 Continue`. Any other expectation cannot be met

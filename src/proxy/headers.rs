@@ -148,7 +148,7 @@ fn put_portal(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
     if let Some(version) = add.admitted.verified().version() {
         put_number(wire, &names.secret_version, version);
     }
-    if let Some(delivery) = delivery_id(head, endpoint) {
+    if let Some(delivery) = delivery_id(head, add.admitted) {
         put_field(wire, &names.delivery, delivery.as_bytes());
     }
 }
@@ -156,12 +156,13 @@ fn put_portal(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
 /// The sender's id of the delivery. Nothing proves it unless the scheme signs it.
 fn delivery_id<'h>(
     head: &'h RequestHead,
-    endpoint: &Endpoint,
+    admitted: &'h Admitted,
 ) -> Option<std::borrow::Cow<'h, str>> {
-    let Auth::Proof(proof) = &endpoint.auth else {
+    let Auth::Proof(proof) = &admitted.endpoint().auth else {
         return None;
     };
-    Claim::hint(proof.scheme.id()?, &head.auth_head())
+    let received = head.received(admitted.body().bytes());
+    Claim::hint(proof.scheme.id()?, &received)
 }
 
 fn put_field(wire: &mut Vec<u8>, name: &[u8], value: &[u8]) {

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use portcullis::auth::{
-    Begun, Claim, Head, KeyRing, Message, Mode, NumberedKey, Place, Preset, ProofError, Scheme,
-    Verification, Verified,
+    Begun, Claim, Head, KeyRing, Message, Mode, NumberedKey, Place, Preset, ProofError, Received,
+    Scheme, Verification, Verified,
 };
+use portcullis::directory::AuthDefinition;
 
 /// A request that somebody sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delivery {
+    method: Method,
+    url: Option<String>,
     headers: HeaderMap,
     query: Option<String>,
     body: Vec<u8>,
@@ -20,6 +23,7 @@ pub(crate) struct Delivery {
 impl Delivery {
     pub(crate) fn of(body: impl Into<Vec<u8>>) -> Self {
         Self {
+            method: Method::POST,
             body: body.into(),
             ..Self::default()
         }
@@ -27,15 +31,31 @@ impl Delivery {
 
     /// What a sender that knows `secret` sends.
     pub(crate) fn proven(scheme: &Scheme, secret: &[u8], body: impl Into<Vec<u8>>) -> Self {
-        let mut delivery = Self::of(body);
-        let body = delivery.body.clone();
-        for (place, value) in scheme.prove(secret, message(&body)).unwrap() {
-            delivery = match place {
+        let delivery = Self::of(body);
+        let added = scheme.prove(secret, message(&delivery.body)).unwrap();
+        delivery.with(added)
+    }
+
+    /// With what a sender adds.
+    pub(crate) fn with(self, added: Vec<(Place, String)>) -> Self {
+        added
+            .into_iter()
+            .fold(self, |delivery, (place, value)| match place {
                 Place::Header(name) => delivery.header(name.as_str(), &value),
                 other => panic!("nothing is sent in {other}"),
-            };
-        }
-        delivery
+            })
+    }
+
+    /// Every header that it has.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// With one header in place of what it had.
+    pub(crate) fn replacing(mut self, name: &HeaderName, value: &[u8]) -> Self {
+        let value = HeaderValue::from_bytes(value).unwrap();
+        self.headers.insert(name, value);
+        self
     }
 
     /// Adds a header.
@@ -49,6 +69,18 @@ impl Delivery {
 
     pub(crate) fn query(mut self, query: &str) -> Self {
         self.query = Some(query.to_owned());
+        self
+    }
+
+    /// Says which URL it was sent to, with its query.
+    pub(crate) fn to(mut self, url: &str) -> Self {
+        self.query = url.split_once('?').map(|(_, query)| query.to_owned());
+        self.url = Some(url.to_owned());
+        self
+    }
+
+    pub(crate) fn by(mut self, method: &str) -> Self {
+        self.method = method.parse().unwrap();
         self
     }
 
@@ -90,7 +122,7 @@ impl Delivery {
                     rest = after;
                 }
                 verification.update(rest);
-                verification.finish(&self.body)
+                verification.finish(&self.head(), &self.body)
             }
         }
     }
@@ -115,11 +147,19 @@ impl Delivery {
         &self.body
     }
 
+    pub(crate) fn received(&self) -> Received<'_> {
+        Received {
+            head: self.head(),
+            body: Some(&self.body),
+        }
+    }
+
     pub(crate) fn head(&self) -> Head<'_> {
         Head {
-            method: &Method::POST,
+            method: &self.method,
             headers: &self.headers,
             query: self.query.as_deref(),
+            url: Some(self.url.as_deref().unwrap_or(URL)),
         }
     }
 }
@@ -130,7 +170,7 @@ pub(crate) fn preset(name: &str) -> Scheme {
         Some(preset) => preset.scheme.clone(),
         None => {
             let mode: Mode = name.parse().unwrap();
-            mode.scheme(None, None).unwrap().unwrap()
+            AuthDefinition::of(mode).compiled().unwrap().unwrap()
         }
     }
 }
@@ -138,6 +178,8 @@ pub(crate) fn preset(name: &str) -> Scheme {
 /// What is signed with `body`.
 pub(crate) fn message(body: &[u8]) -> Message<'_> {
     Message {
+        method: &Method::POST,
+        url: Some(URL),
         body,
         at: NOW,
         id: "msg_1",
@@ -159,4 +201,5 @@ pub(crate) fn key(scheme: &Scheme, secret: &[u8], version: u32) -> NumberedKey {
     }
 }
 
+pub(crate) const URL: &str = "https://portal.example.com/hooks/orders?from=a+b";
 pub(crate) const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);

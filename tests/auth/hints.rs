@@ -27,7 +27,7 @@ fn github_tells_the_id_and_the_event_of_a_delivery() {
     for name in ["github", "github-sha1"] {
         let scheme = preset(name);
         let told = |source: Option<&Source>| {
-            Claim::hint(source.unwrap(), &delivery.head()).map(|hint| hint.into_owned())
+            Claim::hint(source.unwrap(), &delivery.head().into()).map(|hint| hint.into_owned())
         };
         let id = told(scheme.id());
         assert_eq!(id.as_deref(), Some("72d3162e-cc78-11e3-81ab-4c9367dc0958"));
@@ -50,5 +50,5 @@ fn two_hints_that_differ_are_none_and_two_that_agree_are_one() {
 
 fn hint(delivery: &Delivery, source: &str) -> Option<String> {
     let source: Source = source.parse().unwrap();
-    Claim::hint(&source, &delivery.head()).map(|hint| hint.into_owned())
+    Claim::hint(&source, &delivery.head().into()).map(|hint| hint.into_owned())
 }

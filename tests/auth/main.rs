@@ -10,15 +10,18 @@
     reason = "a test may fail loudly, and says what it means in its own way"
 )]
 
+mod bodies;
 mod declarations;
 mod delivery;
 mod hints;
 mod inputs;
 mod lists;
+mod providers;
 mod published;
 mod rotation;
 mod signatures;
 mod timestamps;
 mod tokens;
 mod vectors;
+mod words;
 mod wycheproof;

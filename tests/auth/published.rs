@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use portcullis::auth::{Preset, ProofError};
+use portcullis::auth::{Evidence, Preset, ProofError};
 use serde_json::Value;
 
 use crate::delivery::{Delivery, NOW, ring};
@@ -18,7 +18,10 @@ fn every_published_delivery_of_a_preset_comes_out_as_published() {
             continue;
         };
         let body = STANDARD.decode(vector["body_base64"].as_str().unwrap());
-        let mut delivery = Delivery::of(body.unwrap());
+        let mut delivery = Delivery::of(body.unwrap()).by(vector["method"].as_str().unwrap());
+        if let Some(url) = vector["url"].as_str() {
+            delivery = delivery.to(url);
+        }
         for (name, value) in vector["headers"].as_object().unwrap() {
             delivery = delivery.header(name, value.as_str().unwrap());
         }
@@ -36,16 +39,19 @@ fn every_published_delivery_of_a_preset_comes_out_as_published() {
             Some("timestamp") if vector["id"].as_str().unwrap().ends_with("future") => {
                 Err(ProofError::TimestampFuture)
             }
+            Some("constraint") => Err(ProofError::HeaderUnexpected),
+            Some("body-digest") => Err(ProofError::BodyDigestMismatch),
             Some("timestamp") => Err(ProofError::TimestampStale),
             Some(other) => panic!("no verdict for {other}"),
         };
         assert_eq!(verdict, expected, "{}", vector["id"]);
         judged.push(provider);
     }
-    assert_eq!(judged.len(), 72);
+    // The other two are HTTP Message Signatures (RFC 9421).
+    assert_eq!(judged.len(), 125);
     for preset in Preset::all()
         .iter()
-        .filter(|preset| preset.vector.is_some())
+        .filter(|preset| preset.evidence == Evidence::Vector)
     {
         assert!(judged.contains(&preset.name), "{} has none", preset.name);
     }

@@ -1,12 +1,9 @@
 //! The time of a signature: signed with the body, and not too far from now.
 
 use jiff::{SignedDuration, Timestamp};
-use portcullis::auth::{Preset, ProofError};
-use proptest::prelude::*;
-use proptest::sample::Index;
+use portcullis::auth::ProofError;
 
 use crate::delivery::{Delivery, NOW, preset, ring};
-use crate::inputs::flipped;
 
 const SECRET: &[u8] = b"00112233445566778899aabbccddeeff";
 
@@ -102,38 +99,5 @@ fn a_time_that_is_there_twice_is_ambiguous() {
     ] {
         let delivery = Delivery::of("body").header("Mux-Signature", &value);
         assert_eq!(verdict("mux", &delivery, NOW), expected, "{value}");
-    }
-}
-
-proptest! {
-    #[test]
-    fn whatever_is_changed_by_one_bit_is_refused_by_every_preset(
-        which: Index, body in proptest::collection::vec(any::<u8>(), 1..300), at: Index, bit in 0..8u32,
-    ) {
-        let preset = &Preset::all()[which.index(Preset::all().len())];
-        let genuine = Delivery::proven(&preset.scheme, SECRET, body.clone());
-        let keys = || ring(&preset.scheme, SECRET);
-        prop_assert!(genuine.judged_at(&preset.scheme, keys(), &[], NOW).is_ok());
-        // Of the body, or of any value that was signed with it.
-        let other = flipped(&body, at, bit);
-        let tampered = Delivery::proven(&preset.scheme, SECRET, body).with_body(other);
-        prop_assert!(tampered.judged_at(&preset.scheme, keys(), &[], NOW).is_err());
-        for name in genuine.head().headers.keys() {
-            let mut changed = Delivery::of(genuine.body());
-            for (key, value) in genuine.head().headers {
-                let value = value.as_bytes();
-                let value = if key == name { flipped(value, at, bit) } else { value.to_vec() };
-                if http::HeaderValue::from_bytes(&value).is_err() {
-                    return Ok(());
-                }
-                changed = changed.header(key.as_str(), value);
-            }
-            let got = changed.judged_at(&preset.scheme, keys(), &[], NOW);
-            // Hex has two spellings: the case of a letter is no change.
-            let same = genuine.head().headers[name].as_bytes().eq_ignore_ascii_case(
-                changed.head().headers[name].as_bytes(),
-            );
-            prop_assert!(got.is_err() || same, "{}: {name}", preset.name);
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! What holds for every token.
 
 use portcullis::auth::{Begun, Mode, Place, ProofError, Scheme};
+use portcullis::directory::AuthDefinition;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -163,8 +164,12 @@ fn a_verdict_names_every_place_where_the_secret_was_sent() {
 
 #[test]
 fn an_api_key_is_looked_for_in_the_header_that_was_chosen_and_in_no_other() {
-    let header = "X-Gitlab-Token".parse().unwrap();
-    let scheme = Mode::ApiKey.scheme(Some(&header), None).unwrap().unwrap();
+    let header = "X-Gitlab-Token";
+    let scheme = AuthDefinition {
+        header: Some(header.to_string()),
+        ..AuthDefinition::of(Mode::ApiKey)
+    };
+    let scheme = scheme.compiled().unwrap().unwrap();
     assert!(
         Delivery::default()
             .header("x-gitlab-token", "k")

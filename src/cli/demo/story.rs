@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use axum::body::Bytes;
+use http::Method;
 use sha2::{Digest, Sha256};
 
 use super::engine::{Engine, Received};
 use super::sender;
 use super::setup::Secrets;
-use crate::auth::{Message, Preset, UnusableSecret};
+use crate::auth::{Message, Preset, Unsignable};
 use crate::cli::output::shell_word;
 use crate::secrets::Secret;
 
@@ -30,7 +31,7 @@ pub(super) struct Scene {
 }
 
 /// The whole story.
-pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, UnusableSecret> {
+pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, Unsignable> {
     let body = Bytes::from_static(PULL_REQUEST.as_bytes());
     let genuine = signature(&secrets.github, PULL_REQUEST)?;
     let forged = signature(&Secret::new(b"a guess".to_vec()), PULL_REQUEST)?;
@@ -231,8 +232,10 @@ impl Told {
     }
 }
 
-fn signature(secret: &Secret, body: &str) -> Result<String, UnusableSecret> {
+fn signature(secret: &Secret, body: &str) -> Result<String, Unsignable> {
     let message = Message {
+        method: &Method::POST,
+        url: None,
         body: body.as_bytes(),
         at: Timestamp::UNIX_EPOCH, // GitHub signs no time.
         id: DELIVERY,

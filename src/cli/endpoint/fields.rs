@@ -2,19 +2,20 @@
 
 use clap::Args;
 
-use crate::auth::Mode;
+use crate::auth::{Mode, SchemeWords};
 use crate::directory::{AuthDefinition, Definition, Name, PathTemplate};
 use crate::secrets::SecretRef;
 
 /// The options of `create` and `update`.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Fields {
-    /// How senders prove themselves: secret, hmac, provider, bearer, api-key or none. A new endpoint has
+    /// How senders prove themselves: secret, hmac, hmac-sha256, provider, signature, bearer,
+    /// api-key or none. A new endpoint has
     /// `secret`.
     #[arg(long)]
     mode: Option<Mode>,
 
-    /// The header of the token, for the mode api-key.
+    /// The header of the token, for the modes api-key and hmac-sha256.
     #[arg(long, requires = "mode")]
     header: Option<String>,
 
@@ -25,6 +26,19 @@ pub(in crate::cli) struct Fields {
     /// The secret, as scope#slot; the endpoint's own slot `webhook` if it is not said.
     #[arg(long, requires = "mode")]
     secret: Option<SecretRef>,
+
+    /// A word about the scheme, such as signature-header=X-Signature, for the modes signature and
+    /// provider; may be repeated.
+    #[arg(long = "scheme", value_name = "KEY=VALUE", value_parser = word)]
+    scheme: Vec<(&'static str, String)>,
+
+    /// What the preset asks of the endpoint; may be repeated.
+    #[arg(long = "setting", value_name = "KEY=VALUE", value_parser = label)]
+    settings: Vec<(String, String)>,
+
+    /// The URL that the sender delivers to and signs, without its query, if it is not the portal's own.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
 
     /// The upstream that gets its deliveries.
     #[arg(long)]
@@ -65,15 +79,29 @@ impl Fields {
         if let Some(mode) = self.mode {
             // What was chosen for the old mode stays, where the new one has a use for it.
             let old = definition.auth.take();
-            let (header, preset, secret) = old.map_or((None, None, None), |old| {
-                (old.header, old.preset, old.secret)
-            });
+            let old = old.unwrap_or(AuthDefinition::of(mode));
             definition.auth = Some(AuthDefinition {
                 mode,
-                header: self.header.or(header.filter(|_| mode.takes_header())),
-                preset: self.preset.or(preset.filter(|_| mode.takes_preset())),
-                secret: self.secret.or(secret.filter(|_| mode != Mode::None)),
+                header: self.header.or(old.header.filter(|_| mode.takes_header())),
+                preset: self.preset.or(old.preset.filter(|_| mode.takes_preset())),
+                scheme: Some(old.scheme)
+                    .filter(|_| mode.takes_words())
+                    .unwrap_or_default(),
+                settings: Some(old.settings)
+                    .filter(|_| mode.takes_preset())
+                    .unwrap_or_default(),
+                public_url: old.public_url.filter(|_| mode != Mode::None),
+                secret: self.secret.or(old.secret.filter(|_| mode != Mode::None)),
             });
+        }
+        if let (Some(auth), Some(url)) = (&mut definition.auth, self.public_url) {
+            auth.public_url = Some(url);
+        }
+        if let Some(auth) = &mut definition.auth {
+            for (key, value) in self.scheme {
+                auth.scheme.say(key, value);
+            }
+            auth.settings.extend(self.settings);
         }
         if let Some(upstream) = self.upstream {
             definition.upstream = upstream;
@@ -128,6 +156,15 @@ impl Field {
             Self::MaxBody => definition.limits.max_body_bytes = None,
         }
     }
+}
+
+fn word(text: &str) -> Result<(&'static str, String), String> {
+    let (name, value) = label(text)?;
+    let key = SchemeWords::key(&name).ok_or_else(|| {
+        let known: Vec<&str> = SchemeWords::keys().collect();
+        format!("no key `{name}`; there is `{}`", known.join("`, `"))
+    })?;
+    Ok((key, value))
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

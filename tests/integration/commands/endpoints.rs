@@ -86,7 +86,7 @@ fn what_is_wrong_with_an_endpoint_is_told_all_at_once_and_nothing_is_kept() {
         (
             ID,
             &["--mode", "hmac", "--header", "X-Key"],
-            &["auth: mode `hmac` has its own header"],
+            &["auth.header: mode `hmac` has its own header"],
         ),
         (
             ID,

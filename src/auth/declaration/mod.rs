@@ -1,0 +1,93 @@
+//! From a declaration (a preset's file, or an endpoint's own words) to a compiled scheme.
+//!
+//! Every mistake of a declaration is reported, each with its place in the text.
+
+mod rules;
+mod words;
+
+use toml_span::de_helpers::TableHelper;
+use toml_span::value::Value;
+use toml_span::{DeserError, Deserialize, ErrorKind};
+
+use self::rules::{KeyText, RequiredHeader};
+use self::words::{ALGORITHMS, COVERS, custom, named, parsed};
+use super::{
+    Algorithm, Covers, DigestRule, KeyForm, Scheme, SignatureRule, Template, TimestampRule, UrlRule,
+};
+
+impl<'de> Deserialize<'de> for Scheme {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let algorithm = named(&mut table, "algorithm", Algorithm::from_name, ALGORITHMS);
+        let signatures = table.required::<Vec<SignatureRule>>("signatures").ok();
+        let signed = match table.optional::<OneOrSeveral>("signed") {
+            Some(OneOrSeveral(texts)) => texts,
+            None => vec![toml_span::Spanned::new("{body}".to_owned())],
+        };
+        let key = table.optional::<KeyText>("key").unwrap_or_default();
+        let timestamp = table.optional::<TimestampRule>("timestamp");
+        let url = table.optional::<UrlRule>("url").unwrap_or_default();
+        let digest = table.optional::<DigestRule>("digest");
+        let covers = named(&mut table, "covers", Covers::from_word, COVERS);
+        let required = table.optional::<Vec<RequiredHeader>>("required");
+        let id = table.optional_s::<String>("id");
+        let event = table.optional_s::<String>("event");
+
+        let signed: Vec<Template> = signed
+            .into_iter()
+            .filter_map(|text| parsed(&mut table.errors, Some(text)))
+            .collect();
+        let id = parsed(&mut table.errors, id);
+        let event = parsed(&mut table.errors, event);
+        if algorithm.is_none() && table.errors.is_empty() {
+            let missing = (ErrorKind::MissingField("algorithm"), value.span);
+            table.errors.push(missing.into());
+        }
+        let has_signature = signatures.as_ref().is_none_or(|rules| !rules.is_empty());
+        if !has_signature {
+            let error = custom("a scheme needs at least one signature", value.span);
+            table.errors.push(error);
+        }
+        let scheme = Self {
+            key: KeyForm {
+                // What is missing was reported; the rest can still be looked at.
+                algorithm: algorithm.unwrap_or(Algorithm::HmacSha256),
+                strip: key.strip,
+                encoding: key.encoding,
+            },
+            signatures: signatures.unwrap_or_default(),
+            timestamp,
+            signed,
+            url,
+            digest,
+            required: required
+                .into_iter()
+                .flatten()
+                .map(|it| (it.header, it.value))
+                .collect(),
+            id,
+            event,
+        };
+        if let Some(wrong) = scheme.inconsistency(covers) {
+            table.errors.push(custom(wrong, value.span));
+        }
+        table.finalize(None)?;
+        Ok(scheme)
+    }
+}
+
+/// A text, or a list of texts.
+struct OneOrSeveral(Vec<toml_span::Spanned<String>>);
+
+impl<'de> Deserialize<'de> for OneOrSeveral {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        if value.as_str().is_some() {
+            return Ok(Self(vec![toml_span::Spanned::deserialize(value)?]));
+        }
+        let texts = Vec::<toml_span::Spanned<String>>::deserialize(value)?;
+        if texts.is_empty() {
+            return Err(custom("at least one message is signed", value.span).into());
+        }
+        Ok(Self(texts))
+    }
+}

@@ -1,0 +1,158 @@
+//! The tables inside a scheme's declaration.
+
+use http::{HeaderName, HeaderValue};
+use jiff::SignedDuration;
+use toml_span::de_helpers::TableHelper;
+use toml_span::value::Value;
+use toml_span::{DeserError, Deserialize};
+
+use super::words::{ENCODINGS, KEY_ENCODINGS, UNITS, custom, named, parsed};
+use crate::auth::scheme::Tagged;
+use crate::auth::{
+    DigestRule, Encoding, KeyEncoding, SignatureRule, Source, TimestampRule, TimestampSource,
+    TimestampUnit, UrlRule,
+};
+
+/// A header with the one value that it may have.
+pub(super) struct RequiredHeader {
+    pub(super) header: HeaderName,
+    pub(super) value: HeaderValue,
+}
+
+impl<'de> Deserialize<'de> for RequiredHeader {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let header = table.required_s::<String>("header").ok();
+        let text = table.required_s::<String>("value").ok();
+        let header = parsed(&mut table.errors, header);
+        let text = parsed(&mut table.errors, text);
+        table.finalize(None)?;
+        header
+            .zip(text)
+            .map(|(header, value)| Self { header, value })
+            .ok_or_else(|| {
+                custom("a required header needs `header` and `value`", value.span).into()
+            })
+    }
+}
+
+impl<'de> Deserialize<'de> for UrlRule {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let rule = Self {
+            any_port: table.optional("any_port").unwrap_or_default(),
+            any_apostrophe: table.optional("any_apostrophe").unwrap_or_default(),
+            without_query: table.optional("without_query").unwrap_or_default(),
+            decoded: table.optional("decoded").unwrap_or_default(),
+        };
+        table.finalize(None)?;
+        Ok(rule)
+    }
+}
+
+impl<'de> Deserialize<'de> for DigestRule {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let from = table.required_s::<String>("from").ok();
+        let signed = table.required_s::<String>("signed").ok();
+        let from = parsed(&mut table.errors, from);
+        let signed = parsed(&mut table.errors, signed);
+        table.finalize(None)?;
+        from.zip(signed)
+            .map(|(from, signed)| Self { from, signed })
+            .ok_or_else(|| custom("a digest needs `from` and `signed`", value.span).into())
+    }
+}
+
+/// What a declaration says about the text of the secret.
+#[derive(Default)]
+pub(super) struct KeyText {
+    pub(super) strip: Option<Box<str>>,
+    pub(super) encoding: KeyEncoding,
+}
+
+impl<'de> Deserialize<'de> for KeyText {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let strip = table.optional::<String>("strip").map(Into::into);
+        let encoding = named(
+            &mut table,
+            "encoding",
+            KeyEncoding::from_name,
+            KEY_ENCODINGS,
+        );
+        table.finalize(None)?;
+        Ok(Self {
+            strip,
+            encoding: encoding.unwrap_or_default(),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for TimestampRule {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let from = table.required_s::<String>("from").ok();
+        let unit = named(&mut table, "unit", TimestampUnit::from_name, UNITS);
+        let tolerance = table.optional_s::<String>("tolerance");
+        let future = table.optional_s::<String>("future");
+        let from = from.and_then(|from| match from.value.strip_prefix("signature:") {
+            Some(tag) => Some(TimestampSource::Tag(tag.into())),
+            None => parsed(&mut table.errors, Some(from)).map(TimestampSource::Source),
+        });
+        let past: Option<SignedDuration> = parsed(&mut table.errors, tolerance);
+        let future = parsed(&mut table.errors, future).or(past);
+        table.finalize(None)?;
+        from.map(|from| Self {
+            from,
+            unit: unit.unwrap_or_default(),
+            window: past.zip(future),
+        })
+        .ok_or_else(|| custom("a timestamp needs a source", value.span).into())
+    }
+}
+
+impl<'de> Deserialize<'de> for SignatureRule {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let from = table.required_s::<String>("from").ok();
+        let separator = table.optional_s::<String>("separator");
+        let tag = table.optional::<String>("tag");
+        let split = table.optional_s::<String>("split");
+        let encoding = named(&mut table, "encoding", Encoding::from_name, ENCODINGS);
+
+        let from = parsed::<Source>(&mut table.errors, from);
+        let split = split.and_then(|split| {
+            if let [one] = split.value.as_bytes() {
+                return Some(*one);
+            }
+            let error = custom("`split` is one ASCII character", split.span);
+            table.errors.push(error);
+            None
+        });
+        let tagged = match (separator, tag) {
+            (None, None) => None,
+            // Without a tag any word may stand before the separator.
+            (Some(separator), tag) => {
+                let one = parsed::<char>(&mut table.errors, Some(separator));
+                one.map(|separator| Tagged {
+                    separator,
+                    tag: tag.map(Into::into),
+                })
+            }
+            (None, Some(_)) => {
+                let error = custom("a `tag` needs a `separator`", value.span);
+                table.errors.push(error);
+                None
+            }
+        };
+        table.finalize(None)?;
+        from.map(|from| Self {
+            from,
+            split,
+            tagged,
+            encoding: encoding.unwrap_or_default(),
+        })
+        .ok_or_else(|| custom("a signature needs a source", value.span).into())
+    }
+}

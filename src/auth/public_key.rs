@@ -1,0 +1,73 @@
+//! Public keys, through ring: ECDSA on P-256, Ed25519 and RSA.
+
+use ring::signature::{
+    ECDSA_P256_SHA256_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
+};
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::pki_types::pem::PemObject;
+use x509_parser::prelude::FromDer;
+use x509_parser::x509::SubjectPublicKeyInfo;
+
+use super::template::Around;
+use super::{Algorithm, UnusableSecret};
+
+/// A key that verifies and cannot sign.
+pub(super) struct PublicKey(UnparsedPublicKey<Vec<u8>>);
+
+impl PublicKey {
+    /// Reads a `SubjectPublicKeyInfo` (RFC 5280 §4.1), or the bare key of Ed25519.
+    pub(super) fn read(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, UnusableSecret> {
+        let bare = algorithm == Algorithm::Ed25519 && bytes.len() == ED25519_KEY_LEN;
+        let key = if bare {
+            bytes.to_vec()
+        } else {
+            let (_, info) =
+                SubjectPublicKeyInfo::from_der(bytes).map_err(|_| UnusableSecret::Undecodable)?;
+            info.subject_public_key.data.to_vec()
+        };
+        let fits = match algorithm {
+            Algorithm::Ed25519 => key.len() == ED25519_KEY_LEN,
+            // The uncompressed form, the only one that ring takes (SEC 1 §2.3.3).
+            Algorithm::EcdsaP256 => key.len() == P256_POINT_LEN && key.first() == Some(&4),
+            _ => key.len() >= RSA_2048_LEN,
+        };
+        let verifier: &'static dyn ring::signature::VerificationAlgorithm = match algorithm {
+            Algorithm::Ed25519 => &ED25519,
+            Algorithm::EcdsaP256 => &ECDSA_P256_SHA256_ASN1,
+            _ => &RSA_PKCS1_2048_8192_SHA256,
+        };
+        fits.then(|| Self(UnparsedPublicKey::new(verifier, key)))
+            .ok_or(UnusableSecret::Undecodable)
+    }
+
+    /// The DER in a PEM file (RFC 7468 §13), if `text` is one.
+    pub(super) fn from_pem(text: &[u8]) -> Option<Vec<u8>> {
+        let info = SubjectPublicKeyInfoDer::from_pem_slice(text).ok()?;
+        Some(info.as_ref().to_vec())
+    }
+
+    /// Whether one of `signatures` was made over the message by the owner of the key.
+    pub(super) fn verifies<'s>(
+        &self,
+        around: &Around,
+        body: &[u8],
+        mut signatures: impl Iterator<Item = &'s [u8]>,
+    ) -> bool {
+        // ring takes a message in one piece.
+        let message;
+        let message = match around.after_body.as_deref() {
+            None => around.before_body.as_slice(),
+            Some([]) if around.before_body.is_empty() => body,
+            Some(after) => {
+                message = [around.before_body.as_slice(), body, after].concat();
+                &message
+            }
+        };
+        signatures.any(|signature| self.0.verify(message, signature).is_ok())
+    }
+}
+
+const ED25519_KEY_LEN: usize = 32;
+const P256_POINT_LEN: usize = 65;
+/// A modulus of 2048 bits alone.
+const RSA_2048_LEN: usize = 256;

@@ -1,0 +1,59 @@
+//! The parts of a template that a delivery fills in.
+
+use super::Source;
+
+/// What a delivery fills in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Token {
+    /// The CRC-32 of the body, as a decimal number.
+    Crc32,
+    /// Every field of a form.
+    Form,
+    /// The method.
+    Method,
+    /// What the endpoint says under this name.
+    Setting(Box<str>),
+    /// A value of the request.
+    Source {
+        source: Source,
+        /// Whether it may be missing, and is empty then.
+        optional: bool,
+    },
+    /// The time, as it was sent.
+    Timestamp,
+    /// The public URL.
+    Url,
+}
+
+impl Token {
+    /// The token that is written `{name}`.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "crc32:body" => Self::Crc32,
+            "form" => Self::Form,
+            "method" => Self::Method,
+            "ts" => Self::Timestamp,
+            "url" => Self::Url,
+            _ => match name.strip_prefix("config:") {
+                Some(setting) if !setting.is_empty() => Self::Setting(setting.into()),
+                _ => {
+                    let (source, optional) = match name.strip_suffix('?') {
+                        Some(source) => (source, true),
+                        None => (name, false),
+                    };
+                    let source = source.parse().ok()?;
+                    Self::Source { source, optional }
+                }
+            },
+        })
+    }
+
+    /// Whether the body has to be there for it.
+    pub(super) fn is_in_body(&self) -> bool {
+        match self {
+            Self::Crc32 | Self::Form => true,
+            Self::Source { source, .. } => source.is_in_body(),
+            Self::Method | Self::Setting(_) | Self::Timestamp | Self::Url => false,
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! What every provider sends: for each preset a delivery that is genuine, and what is left of it when
+//! somebody changes it.
+
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::SignedDuration;
+use portcullis::auth::{Algorithm, Covers, Encoding, Preset, ProofError, Scheme, Unsignable};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use ring::rand::SystemRandom;
+use ring::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+    RsaKeyPair,
+};
+use ring::{digest, hmac};
+
+use crate::delivery::{Delivery, NOW, ring};
+use crate::inputs::flipped;
+
+/// A secret that every encoding of a key can read.
+const SECRET: &str = "00112233445566778899aabbccddeeff";
+const OTHER: &str = "ff112233445566778899aabbccddeeff";
+
+/// What a provider sent, and the text of the secret that it is judged by.
+struct Genuine {
+    preset: &'static Preset,
+    scheme: Scheme,
+    secret: String,
+    delivery: Delivery,
+}
+
+impl Genuine {
+    /// A delivery with `noise` in the part of the body that is signed.
+    fn of(preset: &'static Preset, noise: &[u8]) -> Self {
+        let mut scheme = preset.scheme.clone();
+        let setting = ("webhook_id".to_owned(), "WH-1".to_owned());
+        scheme.set(&[setting].into()).unwrap();
+        let body = body_of(preset.name, noise);
+        let (secret, delivery) = match scheme.algorithm() {
+            it if it.is_public_key() => by_private_key(preset.name, &scheme, body),
+            _ => (SECRET.to_owned(), by_shared_key(&scheme, body)),
+        };
+        Self {
+            preset,
+            scheme,
+            secret,
+            delivery,
+        }
+    }
+
+    fn verdict(&self, delivery: &Delivery) -> Result<(), ProofError> {
+        let keys = ring(&self.scheme, self.secret.as_bytes());
+        delivery.judged_at(&self.scheme, keys, &[3], NOW).map(drop)
+    }
+}
+
+/// A body of the type that the provider sends.
+fn body_of(name: &str, noise: &[u8]) -> Vec<u8> {
+    let text = hex::encode(noise);
+    let mac = |algorithm, key: &[u8], message: String| {
+        hmac::sign(&hmac::Key::new(algorithm, key), message.as_bytes())
+    };
+    match name {
+        "linear" => format!(r#"{{"webhookTimestamp":{}000,"data":"{text}"}}"#, NOW.as_second()),
+        "twilio" | "twilio-sha256" => format!("Body={text}&From=%2B14158675310&To=a&To=b"),
+        "gitea-form" => format!("payload=%7B%22data%22%3A%22{text}%22%7D"),
+        "mailgun" => {
+            let at = NOW.as_second();
+            let code = mac(hmac::HMAC_SHA256, SECRET.as_bytes(), format!("{at}{text}"));
+            format!(
+                r#"{{"signature":{{"timestamp":"{at}","token":"{text}","signature":"{}"}},"event-data":{{"event":"opened"}}}}"#,
+                hex::encode(code)
+            )
+        }
+        "mailgun-form" => {
+            let at = NOW.as_second();
+            let code = mac(hmac::HMAC_SHA256, SECRET.as_bytes(), format!("{at}{text}"));
+            format!("token={text}&timestamp={at}&signature={}", hex::encode(code))
+        }
+        "adyen-payments" => {
+            let key = hex::decode(SECRET).unwrap();
+            let message = format!("{text}::::1130:EUR:AUTHORISATION:true");
+            let code = STANDARD.encode(mac(hmac::HMAC_SHA256, &key, message));
+            format!(
+                r#"{{"notificationItems":[{{"NotificationRequestItem":{{"pspReference":"{text}","amount":{{"value":1130,"currency":"EUR"}},"eventCode":"AUTHORISATION","success":"true","additionalData":{{"hmacSignature":"{code}"}}}}}}]}}"#
+            )
+        }
+        "braintree" => {
+            let key = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, SECRET.as_bytes());
+            let code = mac(
+                hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+                key.as_ref(),
+                format!("{text}\n"),
+            );
+            format!("bt_signature=public%7C{}&bt_payload={text}%0A", hex::encode(code))
+        }
+        _ => return noise.to_vec(),
+    }
+    .into_bytes()
+}
+
+fn by_shared_key(scheme: &Scheme, body: Vec<u8>) -> Delivery {
+    let message = crate::delivery::message(&body);
+    match scheme.prove(SECRET.as_bytes(), message) {
+        Ok(added) => Delivery::of(body).with(added),
+        Err(Unsignable::InBody) => Delivery::of(body),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// Signs as the provider would; gives the text of the public key too.
+fn by_private_key(name: &str, scheme: &Scheme, body: Vec<u8>) -> (String, Delivery) {
+    let at = NOW.as_second().to_string();
+    let added: Vec<(&str, String)> = match name {
+        "paypal-pinned" => vec![
+            ("PAYPAL-TRANSMISSION-ID", "t-1".to_owned()),
+            ("PAYPAL-TRANSMISSION-TIME", NOW.to_string()),
+            ("PAYPAL-AUTH-ALGO", "SHA256withRSA".to_owned()),
+        ],
+        "standard-webhooks-v1a" => vec![
+            ("webhook-id", "msg_1".to_owned()),
+            ("webhook-timestamp", at.clone()),
+        ],
+        "discord" => vec![("X-Signature-Timestamp", at.clone())],
+        "telnyx" => vec![("telnyx-timestamp", at.clone())],
+        "sendgrid" => vec![("X-Twilio-Email-Event-Webhook-Timestamp", at.clone())],
+        other => panic!("nobody knows what {other} signs"),
+    };
+    let before = match name {
+        "paypal-pinned" => {
+            format!("t-1|{NOW}|WH-1|{}", crc32fast::hash(&body))
+        }
+        "standard-webhooks-v1a" => format!("msg_1.{at}."),
+        "telnyx" => format!("{at}|"),
+        _ => at,
+    };
+    let signed = match name {
+        "paypal-pinned" => before.into_bytes(),
+        _ => [before.as_bytes(), &body].concat(),
+    };
+    let (public, signature) = signed_with(scheme.algorithm(), &signed);
+    let rule = &scheme.signatures()[0];
+    let (prefix, key) = match name {
+        "standard-webhooks-v1a" => ("v1a,", format!("whpk_{}", STANDARD.encode(public))),
+        "discord" => ("", hex::encode(public)),
+        _ => ("", STANDARD.encode(public)),
+    };
+    let place = rule.from.preferred().unwrap().to_string();
+    let value = format!("{prefix}{}", rule.encoding.encode(&signature));
+    let delivery = Delivery::of(body).header(place.strip_prefix("header:").unwrap(), value);
+    let delivery = added.into_iter().fold(delivery, |delivery, (name, value)| {
+        delivery.header(name, value)
+    });
+    (key, delivery)
+}
+
+/// The public key as providers hand it out, and the signature.
+fn signed_with(algorithm: Algorithm, message: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let random = SystemRandom::new();
+    match algorithm {
+        Algorithm::Ed25519 => {
+            let key = Ed25519KeyPair::from_pkcs8(&ED25519).unwrap();
+            (
+                key.public_key().as_ref().to_vec(),
+                key.sign(message).as_ref().to_vec(),
+            )
+        }
+        Algorithm::EcdsaP256 => {
+            let kind = &ECDSA_P256_SHA256_ASN1_SIGNING;
+            let key = EcdsaKeyPair::from_pkcs8(kind, &P256, &random).unwrap();
+            // SubjectPublicKeyInfo of P-256 (RFC 5480 §2), up to the point.
+            let info = hex::decode("3059301306072a8648ce3d020106082a8648ce3d030107034200").unwrap();
+            let public = [&info, key.public_key().as_ref()].concat();
+            (
+                public,
+                key.sign(&random, message).unwrap().as_ref().to_vec(),
+            )
+        }
+        Algorithm::RsaSha256 => {
+            let key = RsaKeyPair::from_pkcs8(include_bytes!("keys/rsa-2048.pk8.der")).unwrap();
+            let mut signature = vec![0; key.public().modulus_len()];
+            key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
+                .unwrap();
+            // The same of RSA (RFC 3279 §2.3.1), for 2048 bits.
+            let info = hex::decode("30820122300d06092a864886f70d01010105000382010f00").unwrap();
+            ([&info, key.public_key().as_ref()].concat(), signature)
+        }
+        other => panic!("{other:?} has no private key"),
+    }
+}
+
+static ED25519: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let random = SystemRandom::new();
+    Ed25519KeyPair::generate_pkcs8(&random)
+        .unwrap()
+        .as_ref()
+        .to_vec()
+});
+static P256: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let kind = &ECDSA_P256_SHA256_ASN1_SIGNING;
+    let random = SystemRandom::new();
+    EcdsaKeyPair::generate_pkcs8(kind, &random)
+        .unwrap()
+        .as_ref()
+        .to_vec()
+});
+
+#[test]
+fn every_preset_admits_what_its_provider_sends_and_nothing_signed_with_another_key() {
+    for preset in Preset::all() {
+        let genuine = Genuine::of(preset, b"body");
+        assert_eq!(
+            genuine.verdict(&genuine.delivery),
+            Ok(()),
+            "{}",
+            preset.name
+        );
+        if !genuine.scheme.algorithm().is_public_key() {
+            let keys = ring(&genuine.scheme, OTHER.as_bytes());
+            let verdict = genuine.delivery.judged_at(&genuine.scheme, keys, &[], NOW);
+            assert!(verdict.is_err(), "{}", preset.name);
+        }
+    }
+}
+
+#[test]
+fn what_a_preset_covers_is_what_it_says() {
+    let weak: Vec<(&str, &str)> = Preset::all()
+        .iter()
+        .filter(|preset| preset.scheme.covers_body() && preset.scheme.covers() != Covers::Body)
+        .map(|preset| (preset.name, preset.scheme.covers().word()))
+        .collect();
+    let expected = [
+        ("adyen-payments", "fields"),
+        ("braintree", "fields"),
+        ("gitea-form", "fields"),
+        ("mailgun", "fields"),
+        ("mailgun-form", "fields"),
+        ("paypal-pinned", "fields"),
+        ("plivo-v2", "head"),
+    ];
+    assert_eq!(weak, expected);
+}
+
+#[test]
+fn every_window_of_a_preset_is_kept_on_both_sides() {
+    for preset in Preset::all() {
+        let Some((past, future)) = preset.scheme.timestamp().and_then(|rule| rule.window) else {
+            continue;
+        };
+        let genuine = Genuine::of(preset, b"body");
+        let at = |now| {
+            let keys = ring(&genuine.scheme, genuine.secret.as_bytes());
+            genuine
+                .delivery
+                .judged_at(&genuine.scheme, keys, &[], now)
+                .map(drop)
+        };
+        let second = SignedDuration::from_secs(1);
+        let name = preset.name;
+        assert_eq!(at(NOW + past), Ok(()), "{name}");
+        assert_eq!(
+            at(NOW + past + second),
+            Err(ProofError::TimestampStale),
+            "{name}"
+        );
+        assert_eq!(at(NOW - future), Ok(()), "{name}");
+        assert_eq!(
+            at(NOW - future - second),
+            Err(ProofError::TimestampFuture),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_public_key_is_read_from_a_pem_file_too() {
+    let genuine = Genuine::of(Preset::named("sendgrid").unwrap(), b"[{}]\r\n");
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        genuine.secret
+    );
+    let keys = ring(&genuine.scheme, pem.as_bytes());
+    assert!(genuine.delivery.judged(&genuine.scheme, keys, &[]).is_ok());
+    for wrong in [
+        "",
+        "AAAA",
+        "-----BEGIN PUBLIC KEY-----",
+        "MFkwEwYHKoZIzj0CAQ==",
+    ] {
+        assert!(
+            genuine.scheme.key().prepare(wrong.as_bytes()).is_err(),
+            "{wrong}"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_changed_by_one_bit_is_refused_by_every_preset(
+        which: Index, noise in proptest::collection::vec(any::<u8>(), 1..300), at: Index, bit in 0..8u32,
+    ) {
+        let preset = &Preset::all()[which.index(Preset::all().len())];
+        let genuine = Genuine::of(preset, &noise);
+        prop_assert_eq!(genuine.verdict(&genuine.delivery), Ok(()));
+        if genuine.scheme.covers() == Covers::Body {
+            let body = genuine.delivery.body();
+            let tampered = genuine.delivery.clone().with_body(flipped(body, at, bit));
+            let same = preset.name.starts_with("twilio") && same_form(body, tampered.body());
+            prop_assert!(genuine.verdict(&tampered).is_err() || same, "{}: body", preset.name);
+        }
+        for name in genuine.delivery.headers().keys() {
+            let old = genuine.delivery.headers()[name].as_bytes();
+            let new = flipped(old, at, bit);
+            if http::HeaderValue::from_bytes(&new).is_err() {
+                continue;
+            }
+            let tampered = genuine.delivery.clone().replacing(name, &new);
+            // Hex has two spellings, and so has the name of an authentication scheme.
+            let rule = &genuine.preset.scheme.signatures()[0];
+            let same = (rule.encoding == Encoding::Hex || rule.from.is_authorization())
+                && old.eq_ignore_ascii_case(&new);
+            prop_assert!(genuine.verdict(&tampered).is_err() || same, "{}: {name}", preset.name);
+        }
+    }
+}
+
+/// `%2b` is `%2B`: one form has several spellings, and Twilio signs what it means.
+fn same_form(one: &[u8], other: &[u8]) -> bool {
+    form_urlencoded::parse(one).eq(form_urlencoded::parse(other))
+}
