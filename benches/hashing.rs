@@ -91,6 +91,7 @@ fn verify(scheme: &Arc<Scheme>, keys: &Arc<KeyRing>, delivery: &Delivery) -> Opt
         method: &Method::POST,
         headers: &delivery.headers,
         query: None,
+        url: None,
     };
     let claim = Claim::read(scheme, &head).ok()?;
     let begun = Verification::begin(scheme, claim, Arc::clone(keys), Timestamp::UNIX_EPOCH);
@@ -100,7 +101,7 @@ fn verify(scheme: &Arc<Scheme>, keys: &Arc<KeyRing>, delivery: &Delivery) -> Opt
             for piece in delivery.body.chunks(PIECE) {
                 verification.update(piece);
             }
-            verification.finish(&delivery.body).ok()
+            verification.finish(&head, &delivery.body).ok()
         }
     }
 }

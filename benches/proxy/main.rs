@@ -102,6 +102,8 @@ fn request(secret: &str, size: usize) -> Vec<u8> {
         .collect();
     let scheme = &Preset::named("github").expect("a preset").scheme;
     let message = Message {
+        method: &http::Method::POST,
+        url: None,
         body: &body,
         at: Timestamp::UNIX_EPOCH, // GitHub signs no time.
         id: "",

@@ -30,12 +30,12 @@ fuzz_target!(|wire: &[u8]| {
     check_request(&request);
     check_meaning(&wire, &head);
     for preset in Preset::all() {
-        let _ = Claim::read(&preset.scheme, &request.head());
+        let _ = Claim::read(&preset.scheme, &request.head(None));
         for source in [preset.scheme.id(), preset.scheme.event()]
             .into_iter()
             .flatten()
         {
-            if let Some(hint) = Claim::hint(source, &request.head()) {
+            if let Some(hint) = Claim::hint(source, &request.head(None).into()) {
                 assert!(
                     hint.bytes().all(|byte| byte.is_ascii_graphic()),
                     "{hint:?} goes into a header"

@@ -13,6 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use portcullis::auth::{
     Begun, Claim, Head, Key, KeyRing, Mode, NumberedKey, Preset, ProofError, Scheme, Verification,
 };
+use portcullis::directory::AuthDefinition;
 use ring::hmac;
 
 const SECRET: &[u8] = b"It's a Secret to Everybody";
@@ -26,6 +27,7 @@ fuzz_target!(|data: &[u8]| {
         method: &Method::POST,
         headers: &headers,
         query,
+        url: None,
     };
     let admitted = verify(scheme, &head, body).is_ok();
     assert_eq!(admitted, is_genuine(name, &head, body), "{name}: {head:?}");
@@ -35,7 +37,7 @@ fuzz_target!(|data: &[u8]| {
 fn scheme(name: &str) -> Option<Scheme> {
     match name {
         "github" | "github-sha1" => Preset::named(name).map(|preset| preset.scheme.clone()),
-        "api-key" | "bearer" | "secret" => name.parse::<Mode>().ok()?.scheme(None, None).ok()?,
+        "api-key" | "bearer" | "secret" => AuthDefinition::of(name.parse::<Mode>().ok()?).compiled().ok()?,
         _ => None,
     }
 }
@@ -86,7 +88,7 @@ fn verify(scheme: Scheme, head: &Head<'_>, body: &[u8]) -> Result<(), ProofError
             let (first, second) = body.split_at(body.len() / 3);
             verification.update(first);
             verification.update(second);
-            verification.finish(body)?;
+            verification.finish(head, body)?;
         }
     }
     Ok(())

@@ -14,9 +14,9 @@ use crate::gate::{Reason, Refusal};
 ///
 /// There is no default: a new reason does not compile until somebody has decided what its senders see.
 pub(super) fn answer(refusal: &Refusal) -> (StatusCode, Bytes) {
-    let error = |status, text: &'static str| match refusal.without_body {
-        true => (status, Bytes::new()),
-        false => (status, Bytes::from_static(text.as_bytes())),
+    let error = |status, text: &'static str| {
+        let text = if refusal.without_body { "" } else { text };
+        (status, Bytes::from_static(text.as_bytes()))
     };
     match refusal.reason {
         Reason::BadRequest | Reason::SenderLeft => error(StatusCode::BAD_REQUEST, ""),

@@ -91,7 +91,7 @@ fn what_is_wrong_with_an_endpoint_is_told_all_at_once_and_nothing_is_kept() {
         (
             ID,
             &["--mode", "api-key", "--header", "X Key"],
-            &["auth: `X Key` is no name of a header"],
+            &["auth.header: `X Key` is no name of a header"],
         ),
         (
             ID,

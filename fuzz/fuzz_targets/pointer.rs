@@ -1,0 +1,66 @@
+//! One value of a JSON body, against a parser that builds the whole tree.
+#![no_main]
+
+use http::{HeaderMap, Method};
+use libfuzzer_sys::fuzz_target;
+use portcullis::auth::{Head, Pointer, Reading, Received, Source};
+use serde_json::Value;
+
+fuzz_target!(|input: (&str, &[u8])| {
+    let (pointer, body) = input;
+    check_form(pointer, body);
+    let Ok(pointer) = pointer.parse::<Pointer>() else {
+        return;
+    };
+    let found = pointer.read(body);
+    // Too deep for a tree is nothing to compare with.
+    let Ok(tree) = serde_json::from_slice::<Value>(body) else {
+        return;
+    };
+    let expected = tree.pointer(&pointer.to_string());
+    match (&found, expected) {
+        (Reading::Value(text), Some(Value::String(expected))) => {
+            assert_eq!(&**text, expected.as_bytes());
+        }
+        (Reading::Value(text), Some(number @ (Value::Number(_) | Value::Bool(_)))) => {
+            let again: Value = serde_json::from_slice(text).expect("a scalar");
+            assert_eq!(again, *number);
+        }
+        (Reading::Absent, None | Some(Value::Null)) => {}
+        // A name that stands twice, an object, an array.
+        (Reading::Unreadable, _) => {}
+        (found, expected) => panic!("{found:?} is not {expected:?}"),
+    }
+});
+
+/// A field of a form is what another reader finds, if it finds it once.
+fn check_form(name: &str, body: &[u8]) {
+    let Ok(source) = format!("form:{name}").parse::<Source>() else {
+        return;
+    };
+    if name.contains('|') {
+        return;
+    }
+    let headers = HeaderMap::new();
+    let received = Received {
+        head: Head {
+            method: &Method::POST,
+            headers: &headers,
+            query: None,
+            url: None,
+        },
+        body: Some(body),
+    };
+    let values: Vec<_> = form_urlencoded::parse(body)
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| value)
+        .collect();
+    match (source.read(&received), values.as_slice()) {
+        (Reading::Value(found), [first, rest @ ..]) => {
+            assert_eq!(&*found, first.as_bytes());
+            assert!(rest.iter().all(|other| other == first));
+        }
+        (Reading::Absent, []) | (Reading::Ambiguous | Reading::Unreadable, _) => {}
+        (found, values) => panic!("{found:?} is not {values:?}"),
+    }
+}
