@@ -1,0 +1,190 @@
+//! The files of the presets, read once.
+
+use std::sync::LazyLock;
+
+use jiff::SignedDuration;
+use toml_span::de_helpers::TableHelper;
+use toml_span::value::Value;
+use toml_span::{DeserError, Deserialize};
+
+use super::{Evidence, Preset, Scheme};
+
+struct Declared {
+    title: String,
+    source: String,
+    evidence: Evidence,
+    evidence_at: Option<String>,
+    sender_timeout: Option<SignedDuration>,
+    refuses_empty: bool,
+    notes: Option<String>,
+    scheme: Scheme,
+}
+
+impl<'de> Deserialize<'de> for Declared {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let title = table.required("title")?;
+        let source = table.required("source")?;
+        let evidence: String = table.required("evidence")?;
+        let evidence = Evidence::from_word(&evidence)
+            .unwrap_or_else(|| unreachable!("no evidence `{evidence}`"));
+        let evidence_at = table.optional("evidence_at");
+        let sender_timeout = table.optional::<String>("sender_timeout").map(|text| {
+            text.parse()
+                .unwrap_or_else(|error| unreachable!("no duration `{text}`: {error}"))
+        });
+        let refuses_empty = match table.optional::<String>("refusal").as_deref() {
+            None => false,
+            Some("empty") => true,
+            Some(other) => unreachable!("no refusal `{other}`"),
+        };
+        let notes = table.optional("notes");
+        let scheme = table.required("scheme")?;
+        table.finalize(None)?;
+        Ok(Self {
+            title,
+            source,
+            evidence,
+            evidence_at,
+            sender_timeout,
+            refuses_empty,
+            notes,
+            scheme,
+        })
+    }
+}
+
+// The files are part of the source, and a test reads every one of them.
+fn read<T: for<'de> Deserialize<'de>>(name: &str, text: &str) -> T {
+    toml_span::parse(text)
+        .map_err(DeserError::from)
+        .and_then(|mut value| T::deserialize(&mut value))
+        .unwrap_or_else(|error| unreachable!("preset {name}: {error}"))
+}
+
+pub(super) static PROVIDERS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
+    let preset = |(name, text): &(&'static str, &'static str)| {
+        let declared: Declared = read(name, text);
+        Preset {
+            name,
+            title: declared.title,
+            source: declared.source,
+            evidence: declared.evidence,
+            evidence_at: declared.evidence_at,
+            sender_timeout: declared.sender_timeout,
+            refuses_empty: declared.refuses_empty,
+            notes: declared.notes,
+            scheme: declared.scheme,
+            declaration: text,
+        }
+    };
+    PROVIDER_FILES.iter().map(preset).collect()
+});
+
+pub(super) static GENERIC: LazyLock<Vec<(&str, Scheme)>> = LazyLock::new(|| {
+    let scheme = |(name, text): &(&'static str, &'static str)| (*name, read(name, text));
+    GENERIC_FILES.iter().map(scheme).collect()
+});
+
+const GENERIC_FILES: &[(&str, &str)] = &[
+    ("api-key", include_str!("presets/api-key.toml")),
+    ("bearer", include_str!("presets/bearer.toml")),
+    ("hmac-sha256", include_str!("presets/hmac-sha256.toml")),
+    ("secret", include_str!("presets/secret.toml")),
+];
+
+macro_rules! providers {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("presets/providers/", $name, ".toml")))),*]
+    };
+}
+
+const PROVIDER_FILES: &[(&str, &str)] = providers![
+    "adyen-payments",
+    "adyen-platform",
+    "airtable",
+    "asana",
+    "auth0",
+    "bitbucket",
+    "box",
+    "braintree",
+    "brex",
+    "buildkite",
+    "buildkite-token",
+    "calcom",
+    "calendly",
+    "circleci",
+    "clerk",
+    "cloudflare-notifications",
+    "cloudflare-stream",
+    "coinbase-cdp",
+    "coinbase-commerce",
+    "customerio",
+    "discord",
+    "docusign",
+    "dropbox",
+    "easypost",
+    "forgejo",
+    "front",
+    "gitea",
+    "gitea-form",
+    "github",
+    "github-sha1",
+    "gitlab",
+    "gitlab-token",
+    "gocardless",
+    "heroku",
+    "hubspot-v1",
+    "hubspot-v2",
+    "hubspot-v3",
+    "intercom",
+    "jira",
+    "klaviyo",
+    "launchdarkly",
+    "lemonsqueezy",
+    "line",
+    "linear",
+    "linkedin",
+    "mailgun",
+    "mailgun-form",
+    "meta",
+    "ms-teams",
+    "mux",
+    "notion",
+    "okta",
+    "onfido",
+    "openai",
+    "paddle",
+    "pagerduty",
+    "paypal-pinned",
+    "paystack",
+    "plivo-v2",
+    "polar",
+    "postmark",
+    "razorpay",
+    "resend",
+    "revenuecat",
+    "sanity",
+    "sendgrid",
+    "sentry",
+    "shopify",
+    "slack",
+    "square",
+    "standard-webhooks",
+    "standard-webhooks-v1a",
+    "stripe",
+    "svix",
+    "telegram",
+    "telnyx",
+    "trello",
+    "twilio",
+    "twilio-sha256",
+    "twitch",
+    "typeform",
+    "vercel",
+    "workos",
+    "x",
+    "xero",
+    "zendesk",
+    "zoom",
+];
