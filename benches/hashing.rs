@@ -24,8 +24,8 @@ use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use http::Method;
 use jiff::Timestamp;
 use portcullis::auth::{
-    Algorithm, Begun, Claim, Head, Key, KeyRing, Mode, NumberedKey, Preset, Scheme, Verification,
-    Verified,
+    Algorithm, Begun, Claim, Head, Key, KeyRing, Mode, NumberedKey, Place, Preset, Scheme,
+    Verification, Verified,
 };
 use ring::hmac;
 
@@ -39,24 +39,52 @@ fn main() {
         .nresamples(2000)
         .configure_from_args();
     for mode in MODES {
-        let scheme = portcullis::directory::AuthDefinition::of(mode).compiled().expect("a scheme");
+        let scheme = portcullis::directory::AuthDefinition::of(mode)
+            .compiled()
+            .expect("a scheme");
         let scheme = scheme.expect("a mode with a proof");
         measure(&mut criterion, mode.word(), &Arc::new(scheme));
     }
-    let legacy = Preset::named("github-sha1").expect("a preset");
-    measure(
-        &mut criterion,
-        legacy.name,
-        &Arc::new(legacy.scheme.clone()),
-    );
+    for name in PRESETS {
+        let preset = Preset::named(name).expect("a preset");
+        measure(&mut criterion, name, &Arc::new(preset.scheme.clone()));
+    }
+    let pagerduty = Preset::named("pagerduty").expect("a preset");
+    let scheme = Arc::new(pagerduty.scheme.clone());
+    measure_with(&mut criterion, "64 candidates", &scheme, |delivery| {
+        behind_wrong_ones(&pagerduty.scheme, delivery)
+    });
     criterion.final_summary();
 }
 
+/// The delivery with as many signatures as are looked at at all, the right one last.
+fn behind_wrong_ones(scheme: &Scheme, mut delivery: Delivery) -> Delivery {
+    for rule in scheme.signatures() {
+        let Some(Place::Header(name)) = rule.from.preferred() else {
+            panic!("a proof in a header");
+        };
+        let value = delivery.headers.get_mut(name).expect("a signature");
+        let wrong = format!("v1={},", "00".repeat(32)).repeat(63);
+        let right = value.to_str().expect("text");
+        *value = format!("{wrong}{right}").parse().expect("a value");
+    }
+    delivery
+}
+
 fn measure(criterion: &mut Criterion, mode: &str, scheme: &Arc<Scheme>) {
+    measure_with(criterion, mode, scheme, |delivery| delivery);
+}
+
+fn measure_with(
+    criterion: &mut Criterion,
+    mode: &str,
+    scheme: &Arc<Scheme>,
+    change: impl Fn(Delivery) -> Delivery,
+) {
     let keys = Arc::new(keys(scheme));
     let mut group = criterion.benchmark_group(mode);
     for (name, size) in SIZES {
-        let delivery = Delivery::proven(scheme, size);
+        let delivery = change(Delivery::proven(scheme, size));
         if scheme.covers_body() {
             let bytes = u64::try_from(size).expect("a size");
             group.throughput(Throughput::Bytes(bytes));
@@ -133,5 +161,7 @@ fn keys(scheme: &Scheme) -> KeyRing {
     }
 }
 
+/// Schemes that sign the body alone, a time with it, and the body with SHA-1.
+const PRESETS: [&str; 4] = ["pagerduty", "slack", "stripe", "github-sha1"];
 /// What people choose.
 const MODES: [Mode; 4] = [Mode::Hmac, Mode::Secret, Mode::Bearer, Mode::ApiKey];

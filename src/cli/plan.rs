@@ -164,7 +164,9 @@ async fn put(session: &Session, definition: Definition) -> Result<Step, Failure>
         (Some(_), true) => StepAction::Unchanged,
         (Some(_), false) => StepAction::Update,
     };
-    let mut secret_created = definition.secret();
+    let mut secret_created = definition
+        .secret()
+        .filter(|_| definition.can_generate_secret());
     if old.is_none() {
         refuse_used_secret(session, &definition).await?;
     }

@@ -73,6 +73,13 @@ impl Definition {
         }
     }
 
+    /// Whether any text will do for its secret: a public key is the provider's, and nobody can make
+    /// one up.
+    pub fn can_generate_secret(&self) -> bool {
+        let compiled = self.auth.as_ref().map(AuthDefinition::compiled);
+        !matches!(compiled, Some(Ok(Some(scheme))) if scheme.algorithm().is_public_key())
+    }
+
     /// The secret that its deliveries are judged by, if there is one.
     pub fn secret(&self) -> Option<SecretRef> {
         self.auth.as_ref()?.secret_of(&self.id)

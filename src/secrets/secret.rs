@@ -1,7 +1,5 @@
 //! The value of a secret in memory.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 /// Secret bytes.
@@ -16,12 +14,13 @@ impl Secret {
         Self(Zeroizing::new(bytes))
     }
 
-    /// A new secret: 256 bits of the system's randomness, written as 43 characters that need no
-    /// escaping in a header, a URL or a shell (base64url without padding, RFC 4648 §5).
+    /// A new secret: 256 bits of the system's randomness, written as 64 characters that need no
+    /// escaping in a header, a URL or a shell (base 16, RFC 4648 §8). A scheme whose keys are written
+    /// in base 64 can read them too.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *bytes)?;
-        Ok(Self::new(URL_SAFE_NO_PAD.encode(*bytes).into_bytes()))
+        Ok(Self::new(hex::encode(*bytes).into_bytes()))
     }
 
     /// The bytes themselves. Every use is a place to look at in a review.

@@ -101,6 +101,151 @@ fn sign_makes_what_every_provider_would_send() {
 }
 
 #[test]
+fn a_provider_with_a_public_key_gets_no_secret_until_its_key_is_set() {
+    let backend = Backend::accepting();
+    let gate = gate("sendgrid", &backend);
+    gate.run(&["secret", "reveal", ID]).failed_with(4);
+    // https://github.com/sendgrid/sendgrid-python/blob/main/test/unit/test_eventwebhook.py
+    let key = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3\
+               GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==";
+    gate.run_with_input(&["secret", "set", ID], key.as_bytes())
+        .succeeded();
+    let gate = gate.start();
+    let request = Request::post(PATH)
+        .header(
+            "X-Twilio-Email-Event-Webhook-Signature",
+            "MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=",
+        )
+        .header("X-Twilio-Email-Event-Webhook-Timestamp", "1600112502")
+        .body(
+            "[{\"email\":\"hello@world.com\",\"event\":\"dropped\",\"reason\":\"Bounced Address\",\
+             \"sg_event_id\":\"ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA\",\
+             \"sg_message_id\":\"LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0\",\
+             \"smtp-id\":\"<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>\",\
+             \"timestamp\":1600112492}]\r\n",
+        );
+    // Genuine, and from 2020.
+    let answer = send(gate.http(), &request);
+    assert_eq!((answer.status, answer.reason()), (401, "timestamp_stale"));
+    backend.was_not_contacted();
+}
+
+#[test]
+fn a_refusal_has_no_body_where_the_sender_needs_that() {
+    let gate = gate("xero", &Backend::refusing()).start();
+    let zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let request = Request::post(PATH).header("x-xero-signature", zeros);
+    let answer = send(gate.http(), &request.body("{}"));
+    assert_eq!((answer.status, answer.text()), (401, ""));
+    assert_eq!(answer.reason(), "signature_mismatch");
+}
+
+#[test]
+fn the_public_url_is_the_portals_own_unless_the_endpoint_says_another() {
+    let backend = Backend::accepting();
+    let gate = gate("square", &backend).with("public", "url = \"https://portal.example.com\"");
+    gate.run_with_input(&["secret", "set", ID], b"asdf1234")
+        .succeeded();
+    let gate = gate.start();
+    let signed = |url: &str| {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"asdf1234");
+        let code = ring::hmac::sign(&key, format!("{url}{{}}").as_bytes());
+        let code = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, code);
+        Request::post(&format!("{PATH}?from=a+b"))
+            .header("x-square-hmacsha256-signature", &code)
+            .body("{}")
+    };
+    let own = signed(&format!("https://portal.example.com{PATH}?from=a+b"));
+    let other = signed("https://old.example.com/square?from=a+b");
+    assert_eq!(send(gate.http(), &own).status, 202);
+    assert_eq!(send(gate.http(), &other).status, 401);
+    gate.run(&[
+        "endpoint",
+        "update",
+        ID,
+        "--public-url",
+        "https://old.example.com/square",
+    ])
+    .succeeded();
+    // What is changed is in force within a second.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(send(gate.http(), &other).status, 202);
+    assert_eq!(send(gate.http(), &own).status, 401);
+    gate.run(&["endpoint", "update", ID, "--public-url", "old.example.com"])
+        .failed_with(3);
+}
+
+#[test]
+fn a_scheme_in_an_endpoints_own_words_is_judged_by_them() {
+    let backend = Backend::accepting();
+    // In both spellings: flows write `signature-header`.
+    let gate = Gate::before(&backend)
+        .apply(
+            "[[endpoints]]\nid = \"workflows/pr-bot\"\norganisation = \"o\"\nworkspace = \"w\"\n\
+             [endpoints.auth]\nmode = \"signature\"\nalgorithm = \"hmac-sha256\"\n\
+             signature-header = \"X-Signature\"\nsigned_message = \"payload\"\n\
+             signature-format = \"hex\"\nsignature-prefix = \"sha256=\"\n",
+        )
+        .start();
+    let secret = gate.secret(ID);
+    let signature = github_signature(&secret, b"{}");
+    let request = |body: &str| {
+        let request = Request::post(PATH).header("X-Signature", &signature);
+        send(gate.http(), &request.body(body))
+    };
+    assert_eq!(request("{}").status, 202);
+    assert_eq!(request("{ }").reason(), "signature_mismatch");
+    assert_eq!(backend.only().header("X-Portal-Auth-Mode"), "signature");
+}
+
+#[test]
+fn a_header_that_is_known_for_its_form_is_read_in_it() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .endpoint_with(
+            ID,
+            &["--mode", "hmac-sha256", "--header", "Stripe-Signature"],
+        )
+        .start();
+    let secret = gate.secret(ID);
+    let at = jiff::Timestamp::now().as_second();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
+    let signed = |at: i64| {
+        let code = ring::hmac::sign(&key, format!("{at}.{{}}").as_bytes());
+        let value = format!("t={at},v0=00,v1={}", hex::encode(code));
+        let request = Request::post(PATH).header("Stripe-Signature", &value);
+        send(gate.http(), &request.body("{}"))
+    };
+    assert_eq!(signed(at).status, 202);
+    assert_eq!(signed(at - 400).reason(), "timestamp_stale");
+}
+
+#[test]
+fn every_mistake_in_an_endpoints_words_is_told_with_its_place() {
+    let gate = Gate::before(&Backend::refusing());
+    let file = gate.file(
+        "endpoints.toml",
+        "[[endpoints]]\nid = \"workflows/pr-bot\"\norganisation = \"o\"\nworkspace = \"w\"\n\
+         [endpoints.auth]\nmode = \"signature\"\nalgorithm = \"md5\"\n\
+         signature-header = \"X Y\"\nsigned_message = \"{when}\"\ncolour = \"red\"\n",
+    );
+    let told = gate
+        .run(&["apply", "-f", file.to_str().unwrap()])
+        .failed_with(3);
+    for (place, word) in [
+        (":7:", "hmac-sha256"),
+        (":8:", "X Y"),
+        (":9:", "{ts}"),
+        (":10:", "colour"),
+    ] {
+        let found = told
+            .lines()
+            .any(|line| line.contains(place) && line.contains(word));
+        assert!(found, "{place} {word} is not in\n{told}");
+    }
+}
+
+#[test]
 fn a_preset_is_shown_as_it_stands_in_the_source() {
     let gate = Gate::before(&Backend::refusing());
     let told = gate.run(&["presets", "show", "pagerduty"]).succeeded();

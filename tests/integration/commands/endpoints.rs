@@ -28,7 +28,7 @@ fn a_new_endpoint_asks_for_its_own_secret_and_says_where_senders_go() {
     assert!(told.contains("workflows/pr-bot#webhook (bound)"), "{told}");
     let secret = gate.secret(ID);
     // 256 bits.
-    assert_eq!(secret.len(), 43);
+    assert_eq!(secret.len(), 64);
     assert!(!told.contains(&secret));
 
     create(&gate, "workflows/other", &[]).succeeded();

@@ -102,7 +102,7 @@ fn a_key_that_is_lost_is_never_made_anew_for_a_store_that_needs_it() {
     assert!(!key.exists());
     // With its key back, all is well.
     std::fs::rename(&kept, &key).unwrap();
-    assert_eq!(gate.secret(ID).len(), 43);
+    assert_eq!(gate.secret(ID).len(), 64);
 }
 
 #[test]
