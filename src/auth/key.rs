@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256, Sha512};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-use super::Algorithm;
+use super::{Algorithm, Fingerprint};
 
 /// A key in the state in which it is used.
 ///
@@ -105,8 +105,7 @@ impl Code {
 
     /// The code of everything that was taken.
     ///
-    /// It is a valid signature: whoever asks for it either compares it with
-    /// `matches_any` or signs.
+    /// It is a valid signature: whoever asks for it signs.
     pub fn sign(self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(match self {
             Self::HmacSha1(mac) => mac.finalize().into_bytes().to_vec(),
@@ -115,12 +114,17 @@ impl Code {
         })
     }
 
-    /// Whether one of `candidates` is the code. Every candidate is compared, in constant time.
-    pub(super) fn matches_any<'c>(self, candidates: impl Iterator<Item = &'c [u8]>) -> bool {
+    /// Whether one of `candidates` is the code, and its fingerprint. Every candidate is compared, in
+    /// constant time.
+    pub(super) fn compare<'c>(
+        self,
+        candidates: impl Iterator<Item = &'c [u8]>,
+    ) -> (bool, Fingerprint) {
+        let judge = |code: &[u8]| (any_equal(code, candidates), Fingerprint::of(code));
         match self {
-            Self::HmacSha1(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
-            Self::HmacSha256(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
-            Self::HmacSha512(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
+            Self::HmacSha1(mac) => judge(&mac.finalize().into_bytes()),
+            Self::HmacSha256(mac) => judge(&mac.finalize().into_bytes()),
+            Self::HmacSha512(mac) => judge(&mac.finalize().into_bytes()),
         }
     }
 }

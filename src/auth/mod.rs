@@ -46,4 +46,4 @@ pub use self::source::{Source, UnknownSource};
 pub use self::template::{Template, TemplateError};
 pub use self::timestamp::{TimestampRule, TimestampSource, TimestampUnit};
 pub use self::verification::{Begun, Verification};
-pub use self::verified::{Generation, Verified};
+pub use self::verified::{Fingerprint, Generation, Signature, Verified};

@@ -44,6 +44,12 @@ impl Scheme {
         self.id.as_ref()
     }
 
+    /// Whether the signature covers the id, so that nobody but the sender can have chosen it.
+    pub fn signs_id(&self) -> bool {
+        let id = self.id.as_ref();
+        self.covers_body() && id.is_some_and(|id| self.signed.has_source(id))
+    }
+
     /// Where the name of the event is.
     pub fn event(&self) -> Option<&Source> {
         self.event.as_ref()

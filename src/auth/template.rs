@@ -60,6 +60,12 @@ impl Template {
         })
     }
 
+    /// Whether it covers the value at `source`.
+    pub(super) fn has_source(&self, source: &Source) -> bool {
+        let mut parts = self.before_body.iter().chain(&self.after_body);
+        parts.any(|part| matches!(part, Part::Token(Token::Source(it)) if it == source))
+    }
+
     /// Whether it covers the time.
     pub(super) fn has_timestamp(&self) -> bool {
         let mut parts = self.before_body.iter().chain(&self.after_body);

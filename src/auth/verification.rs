@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::candidates::Signatures;
 use super::claim::{Offer, Signed};
 use super::key::{Code, KeyRing, NumberedKey};
-use super::{Claim, Generation, ProofError, Scheme, Verified};
+use super::{Claim, Generation, ProofError, Scheme, Signature, Verified};
 
 /// What a claim and the keys give before the body.
 #[expect(
@@ -44,7 +44,7 @@ impl Verification {
         match claim.offer {
             Offer::Tokens { digests, places } => judge_tokens(&digests, &keys, now)
                 .map(|(key, generation)| {
-                    Begun::Proven(Verified::by_key(key.version, generation, places))
+                    Begun::Proven(Verified::by_token(key.version, generation, places))
                 })
                 .ok_or(ProofError::TokenMismatch),
             Offer::Signatures(signatures, signed) => {
@@ -85,11 +85,17 @@ impl Verification {
     /// others do not.
     pub fn finish(mut self, body: &[u8]) -> Result<Verified, ProofError> {
         self.code.update(&self.signed.around.after_body);
-        if self.code.matches_any(self.signatures.iter()) {
+        let (matches, fingerprint) = self.code.compare(self.signatures.iter());
+        let mut signature = Signature {
+            by_current: fingerprint,
+            by_previous: None,
+            valid_until: valid_until(&self.scheme, &self.signed),
+        };
+        if matches {
             let version = self.keys.current.version;
             // After the signature: whoever cannot sign is not told what the clock says.
             in_time(&self.scheme, &self.signed, self.now)?;
-            return Ok(Verified::by_key(version, Generation::Current, Vec::new()));
+            return Ok(Verified::by_signature(version, signature));
         }
         let previous = self
             .keys
@@ -99,15 +105,13 @@ impl Verification {
         code.update(&self.signed.around.before_body);
         code.update(body);
         code.update(&self.signed.around.after_body);
-        if !code.matches_any(self.signatures.iter()) {
+        let (matches, fingerprint) = code.compare(self.signatures.iter());
+        if !matches {
             return Err(ProofError::SignatureMismatch);
         }
         in_time(&self.scheme, &self.signed, self.now)?;
-        Ok(Verified::by_key(
-            previous.version,
-            Generation::Previous,
-            Vec::new(),
-        ))
+        signature.by_previous = Some(fingerprint);
+        Ok(Verified::by_signature(previous.version, signature))
     }
 }
 
@@ -116,6 +120,10 @@ fn in_time(scheme: &Scheme, signed: &Signed, now: Timestamp) -> Result<(), Proof
         (Some(rule), Some(at)) => rule.judge(at, now),
         _ => Ok(()),
     }
+}
+
+fn valid_until(scheme: &Scheme, signed: &Signed) -> Option<Timestamp> {
+    scheme.timestamp.as_ref()?.valid_until(signed.at?)
 }
 
 fn judge_tokens<'k>(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Definition, PathTemplate, RouteTable, Target};
+use super::{AuthDefinition, Definition, PathTemplate, RouteTable, Target};
 use crate::auth::{Mode, Preset};
 
 /// What a definition has to fit into.
@@ -38,6 +38,7 @@ impl Definition {
         self.wrong_names(surroundings, &mut wrong);
         self.wrong_auth(surroundings, &mut wrong);
         self.wrong_path(surroundings, &mut wrong);
+        self.wrong_replay(&mut wrong);
         for method in &self.methods {
             if !METHODS.contains(&method.as_str()) {
                 let known = METHODS.join("`, `");
@@ -153,6 +154,14 @@ impl Definition {
             let message = format!("no route gives `{id}` a `{{{name}}}`{whose}");
             wrong("path", message);
         }
+    }
+}
+
+/// How senders prove themselves, as people call it.
+pub(super) fn named(auth: &AuthDefinition) -> String {
+    match &auth.preset {
+        Some(preset) if auth.mode.takes_preset() => format!("the preset `{preset}`"),
+        _ => format!("mode `{}`", auth.mode),
     }
 }
 

@@ -8,6 +8,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use crate::directory::DirectoryStats;
 use crate::gate::Budget;
+use crate::ledger::InProcess;
 use crate::secrets::CacheStats;
 
 /// The parts.
@@ -18,6 +19,8 @@ pub struct Sources {
     pub keys: Arc<CacheStats>,
     /// The endpoints.
     pub directory: Arc<DirectoryStats>,
+    /// The deliveries that are remembered.
+    pub ledger: Arc<InProcess>,
     /// Lines of the access log that nobody took.
     pub dropped_log_lines: Box<dyn Fn() -> u64 + Send + Sync>,
 }
@@ -41,6 +44,7 @@ impl Sources {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
             Ok::<_, prometheus::Error>(gauge.collect())
         };
+        let ledger = self.ledger.stats();
         let build = IntGaugeVec::new(
             Opts::new("portcullis_build_info", "Always 1; the version is a label."),
             &["version"],
@@ -88,6 +92,41 @@ impl Sources {
                     ("miss", self.directory.misses()),
                     ("absent", self.directory.absent()),
                 ],
+            )?,
+            gauge(
+                "portcullis_ledger_entries",
+                "Deliveries that are remembered, and those that nobody has cleared away yet.",
+                ledger.entries(),
+            )?,
+            gauge(
+                "portcullis_ledger_capacity",
+                "Entries that there is room for.",
+                self.ledger.capacity() as u64,
+            )?,
+            by(
+                "portcullis_ledger_claims_total",
+                "Deliveries that the ledger was asked for, by what it knew.",
+                "result",
+                &[
+                    ("claimed", ledger.claimed()),
+                    ("accepted", ledger.accepted()),
+                    ("in_flight", ledger.in_flight()),
+                    ("full", ledger.full()),
+                ],
+            )?,
+            by(
+                "portcullis_ledger_settlements_total",
+                "Claims that ended, by whether the backend had accepted the delivery.",
+                "result",
+                &[
+                    ("committed", ledger.committed()),
+                    ("released", ledger.released()),
+                ],
+            )?,
+            one(
+                "portcullis_ledger_forgotten_total",
+                "Entries that were forgotten before their time, to make room.",
+                ledger.forgotten(),
             )?,
             one(
                 "portcullis_access_log_lines_dropped_total",
