@@ -12,7 +12,8 @@ use super::table::Table;
 use super::units::{Size, Time};
 use crate::auth::Mode;
 use crate::directory::{
-    AuthDefinition, Definition, EndpointId, LimitsDefinition, ReplayDefinition, Surroundings, Target,
+    AuthDefinition, Definition, EndpointId, LimitsDefinition, ReplayDefinition, Surroundings,
+    Target,
 };
 
 /// Reads every endpoint of `text` as if it stood at `path`.

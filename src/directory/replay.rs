@@ -161,19 +161,25 @@ impl Definition {
             return; // There is no such preset, which was said.
         };
         let Some(scheme) = scheme else {
-            wrong(format!("{whose} proves nothing, so nothing can be told apart by it"));
+            wrong(format!(
+                "{whose} proves nothing, so nothing can be told apart by it"
+            ));
             return;
         };
         if key == ReplayKey::Id && scheme.id().is_none() {
             wrong(format!("{whose} has no id, so `key` cannot be `id`"));
         }
         if key == ReplayKey::Signature && !scheme.covers_body() {
-            wrong(format!("{whose} has no signature, so `key` cannot be `signature`"));
+            wrong(format!(
+                "{whose} has no signature, so `key` cannot be `signature`"
+            ));
         }
         let looks_at_ids = matches!(key, ReplayKey::Auto | ReplayKey::Id);
         if duplicates != Duplicates::default() && !looks_at_ids {
             let key = key.word();
-            wrong(format!("`duplicates` is about ids, which `key = \"{key}\"` does not look at"));
+            wrong(format!(
+                "`duplicates` is about ids, which `key = \"{key}\"` does not look at"
+            ));
         } else if duplicates != Duplicates::default() && scheme.id().is_none() {
             wrong(format!("{whose} has no id, so `duplicates` says nothing"));
         }

@@ -49,7 +49,10 @@ pub struct Entry {
 
 /// How long something accepted is remembered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "either it must be kept or it may go")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "either it must be kept or it may go"
+)]
 pub enum Keep {
     /// Until the window of the signature has ended, and never less: forgotten before, it would be
     /// admitted again.

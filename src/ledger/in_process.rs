@@ -16,9 +16,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::shard::{self, NoRoom, Shard, State};
-use super::{
-    Entries, Keep, Key, Ledger, LedgerStats, Standing, Taken, Token, Unavailable,
-};
+use super::{Entries, Keep, Key, Ledger, LedgerStats, Standing, Taken, Token, Unavailable};
 use crate::clock::Clock;
 
 /// The most memory that an entry takes. An entry of a ledger that is not full takes less: memory that
@@ -77,9 +75,13 @@ impl InProcess {
         let after = shard.len() as u64;
         // In the lock, so that it is never less than nothing.
         if after >= before {
-            self.stats.entries.fetch_add(after - before, Ordering::Relaxed);
+            self.stats
+                .entries
+                .fetch_add(after - before, Ordering::Relaxed);
         } else {
-            self.stats.entries.fetch_sub(before - after, Ordering::Relaxed);
+            self.stats
+                .entries
+                .fetch_sub(before - after, Ordering::Relaxed);
         }
         Some(result)
     }

@@ -44,7 +44,10 @@ impl State {
 
     /// Claimed under `number`. Numbers come round again after 2³² claims, long after the first of them
     /// has ended.
-    #[expect(clippy::cast_possible_truncation, reason = "a remainder of less than 2³²")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a remainder of less than 2³²"
+    )]
     pub(super) const fn claimed(number: u64) -> Self {
         Self((number % (u32::MAX - 1) as u64) as u32)
     }
@@ -134,7 +137,11 @@ impl Shard {
     }
 
     fn find(&self, key: &Key) -> Option<usize> {
-        let is_it = |at: &u32| self.slots.get(*at as usize).is_some_and(|it| it.key == *key);
+        let is_it = |at: &u32| {
+            self.slots
+                .get(*at as usize)
+                .is_some_and(|it| it.key == *key)
+        };
         let found = self.index.find(self.hasher.hash_one(key), is_it);
         found.map(|at| *at as usize)
     }
@@ -147,7 +154,11 @@ impl Shard {
         let was_accepted = now < slot.until && slot.state.standing() == Standing::Accepted;
         // Accepted twice, after a lease that was too short: the longer memory counts.
         if was_accepted && slot.until > until {
-            slot.state = if slot.state == State::FIRM { slot.state } else { state };
+            slot.state = if slot.state == State::FIRM {
+                slot.state
+            } else {
+                state
+            };
         } else {
             (slot.state, slot.until) = (state, until);
         }
@@ -182,7 +193,11 @@ impl Shard {
             if now < self.nothing_ends_before {
                 return;
             }
-            self.hand = if self.hand < self.slots.len() { self.hand } else { 0 };
+            self.hand = if self.hand < self.slots.len() {
+                self.hand
+            } else {
+                0
+            };
             match self.slots.get(self.hand) {
                 None => return,
                 Some(slot) if slot.until <= now => self.remove(self.hand),
@@ -191,50 +206,55 @@ impl Shard {
         }
     }
 
-    /// Makes room for one more: by what has expired, or else by what may be forgotten, of which some are
-    /// looked at and the one goes that would have ended first. Gives how many went before their time.
+    /// Makes room for one more: by what has expired, or else by what may be forgotten. Gives how many went
+    /// before their time.
     fn make_room(&mut self, now: u32) -> Result<u64, NoRoom> {
-        let len = self.slots.len();
-        if len < self.capacity {
+        if self.slots.len() < self.capacity {
             return Ok(0);
         }
         if self.soft == 0 && now < self.nothing_ends_before {
             return Err(NoRoom);
         }
-        let (mut first, mut looked_at, mut earliest) = (None, 0, u32::MAX);
-        for step in 0..len {
-            let at = (self.hand + step) % len;
-            let Some(slot) = self.slots.get(at) else {
-                break;
-            };
-            if slot.until <= now {
-                self.remove(at);
-                return Ok(0);
-            }
-            earliest = earliest.min(slot.until);
-            if slot.state == State::SOFT {
-                if first.is_none_or(|(_, until)| slot.until < until) {
-                    first = Some((at, slot.until));
-                }
-                looked_at += 1;
-                if looked_at == SAMPLE {
-                    break;
-                }
-            }
-        }
-        let Some((at, _)) = first else {
+        let at = self.oldest_of_some(now).or_else(|| self.first_to_go(now));
+        let Some(at) = at else {
             // All of them were looked at.
-            self.nothing_ends_before = earliest;
+            let ends = self.slots.iter().map(|slot| slot.until);
+            self.nothing_ends_before = ends.min().unwrap_or(u32::MAX);
             return Err(NoRoom);
         };
-        self.hand = (at + 1) % len;
+        let expired = self.slots.get(at).is_some_and(|slot| slot.until <= now);
+        self.hand = at + 1;
         self.remove(at);
-        Ok(1)
+        Ok(u64::from(!expired))
+    }
+
+    /// Of a few that may go, the one that ends first, or has ended. They are taken from everywhere, because
+    /// neighbours have come at the same time.
+    fn oldest_of_some(&self, now: u32) -> Option<usize> {
+        let len = self.slots.len();
+        let apart = len.div_ceil(SAMPLE).max(1);
+        let some = (0..SAMPLE).map(|step| (self.hand + step * apart) % len.max(1));
+        let some = some.filter_map(|at| Some((at, self.slots.get(at)?)));
+        let may_go = some.filter(|(_, slot)| slot.may_go(now));
+        may_go.min_by_key(|(_, slot)| slot.until).map(|(at, _)| at)
+    }
+
+    fn first_to_go(&self, now: u32) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.may_go(now))
+    }
+}
+
+impl Slot {
+    /// Whether it has expired, or may be forgotten before.
+    fn may_go(&self, now: u32) -> bool {
+        self.until <= now || self.state == State::SOFT
     }
 }
 
 fn hash_of(hasher: &RandomState, slots: &[Slot], at: u32) -> u64 {
-    slots.get(at as usize).map_or(0, |slot| hasher.hash_one(slot.key))
+    slots
+        .get(at as usize)
+        .map_or(0, |slot| hasher.hash_one(slot.key))
 }
 
 /// How many slots are looked at for each that is put in.

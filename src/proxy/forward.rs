@@ -208,7 +208,8 @@ impl Forwarded {
     /// Whether the backend has said that it took the delivery. What becomes of the rest of its answer does
     /// not matter.
     fn accepted(&self) -> bool {
-        self.status.is_some_and(|status| (200..300).contains(&status))
+        self.status
+            .is_some_and(|status| (200..300).contains(&status))
     }
 
     /// There is no such upstream.

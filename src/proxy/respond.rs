@@ -46,10 +46,7 @@ pub(super) fn answer(refusal: &Refusal) -> (StatusCode, Bytes) {
         // All is well for the sender: what it sent was accepted before.
         Reason::Duplicate => error(StatusCode::OK, r#"{"status":"duplicate"}"#),
         Reason::Replay => error(StatusCode::CONFLICT, r#"{"error":"Replay detected"}"#),
-        Reason::InFlight => error(
-            StatusCode::CONFLICT,
-            r#"{"error":"Delivery in progress"}"#,
-        ),
+        Reason::InFlight => error(StatusCode::CONFLICT, r#"{"error":"Delivery in progress"}"#),
         Reason::LedgerUnavailable
         | Reason::Overloaded
         | Reason::SecretsUnavailable
