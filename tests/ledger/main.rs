@@ -12,6 +12,10 @@
 
 mod concurrency;
 mod expiry;
+mod gate;
+#[path = "../../benches/support/house.rs"]
+#[expect(dead_code, reason = "it is shared with the benchmarks")]
+mod house;
 mod keys;
 mod model;
 mod room;

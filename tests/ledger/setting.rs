@@ -40,6 +40,10 @@ impl Setting {
         self.hand.0.fetch_add(milliseconds, Ordering::SeqCst);
     }
 
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.hand.clone()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.hand.now()
     }
