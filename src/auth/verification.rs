@@ -10,10 +10,6 @@ use super::key::{Code, KeyRing, NumberedKey};
 use super::{Claim, Generation, ProofError, Scheme, Signature, Verified};
 
 /// What a claim and the keys give before the body.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one a delivery, on its way; a box would cost an allocation"
-)]
 pub enum Begun {
     /// The head alone was the proof.
     Proven(Verified),

@@ -227,4 +227,4 @@ fn log(mut table: Table<'_, '_>) -> LogConfig {
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 const CLAIM_MARGIN: Duration = Duration::from_secs(30);
 const MAX_FOLLOW_EVERY: Duration = Duration::from_millis(400);
-const MAX_REMEMBER: Duration = Duration::from_secs(30 * 24 * 3600);
+const MAX_REMEMBER: Duration = Duration::from_hours(30 * 24);

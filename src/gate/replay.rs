@@ -143,4 +143,4 @@ fn later(from: Timestamp, by: Duration) -> Timestamp {
 }
 
 /// For clocks that are set, and threads that wait.
-const MARGIN: Duration = Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_mins(1);

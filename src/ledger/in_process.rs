@@ -124,17 +124,17 @@ impl Ledger for InProcess {
             // One after the other, each in its own shard: nobody waits for two locks. Who is in between
             // sees this delivery in flight, which it is.
             match self.claim_one(entry.key, State::claimed(token.0), until, now) {
-                Ok(()) => continue,
-                Err(NotClaimed::Taken(taken)) => {
+                Ok(()) => {}
+                Err(NotClaimed::Taken(known)) => {
                     self.forget(entries, token);
                     count(
-                        match taken.standing {
+                        match known.standing {
                             Standing::Accepted => &self.stats.accepted,
                             Standing::InFlight => &self.stats.in_flight,
                         },
                         1,
                     );
-                    return Ok(Err(taken));
+                    return Ok(Err(known));
                 }
                 Err(NotClaimed::Full) => {
                     self.forget(entries, token);

@@ -104,14 +104,14 @@ impl Delivery {
         let ended = match &mut judgement.verdict {
             Err(refusal) => Ended::refused(session, refusal, &stamp).await,
             Ok(admitted) => {
-                let held = admitted.take_held();
+                let unsettled = admitted.take_held();
                 let parcel = Parcel {
                     head: write_head(head, &self.additions(admitted, &request_id, origin)),
                     body: admitted.body().bytes(),
                     stamp: &stamp,
                     old_sender: head.version == Version::HTTP_10,
                 };
-                self.forward(session, &parcel, held, admitted).await
+                self.forward(session, &parcel, unsettled, admitted).await
             }
         };
         let trusted = &self.settings.trusted_proxies;

@@ -27,24 +27,6 @@ pub struct Sources {
 
 impl Sources {
     fn families(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
-        let by = |name: &str, help: &str, label: &str, values: &[(&str, u64)]| {
-            let vec = IntCounterVec::new(Opts::new(name, help), &[label])?;
-            for (value, count) in values {
-                vec.with_label_values(&[value]).inc_by(*count);
-            }
-            Ok::<_, prometheus::Error>(vec.collect())
-        };
-        let one = |name: &str, help: &str, count: u64| {
-            let counter = IntCounter::new(name, help)?;
-            counter.inc_by(count);
-            Ok::<_, prometheus::Error>(counter.collect())
-        };
-        let gauge = |name: &str, help: &str, value: u64| {
-            let gauge = IntGauge::new(name, help)?;
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-            Ok::<_, prometheus::Error>(gauge.collect())
-        };
-        let ledger = self.ledger.stats();
         let build = IntGaugeVec::new(
             Opts::new("portcullis_build_info", "Always 1; the version is a label."),
             &["version"],
@@ -52,6 +34,7 @@ impl Sources {
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok([
             build.collect(),
+            self.ledger()?,
             gauge(
                 "portcullis_bodies_in_flight",
                 "Bodies that are held in memory.",
@@ -93,6 +76,20 @@ impl Sources {
                     ("absent", self.directory.absent()),
                 ],
             )?,
+            one(
+                "portcullis_access_log_lines_dropped_total",
+                "Lines of the access log that nobody took in time.",
+                (self.dropped_log_lines)(),
+            )?,
+        ]
+        .into_iter()
+        .flatten()
+        .collect())
+    }
+
+    fn ledger(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
+        let ledger = self.ledger.stats();
+        Ok([
             gauge(
                 "portcullis_ledger_entries",
                 "Deliveries that are remembered, and those that nobody has cleared away yet.",
@@ -128,16 +125,37 @@ impl Sources {
                 "Entries that were forgotten before their time, to make room.",
                 ledger.forgotten(),
             )?,
-            one(
-                "portcullis_access_log_lines_dropped_total",
-                "Lines of the access log that nobody took in time.",
-                (self.dropped_log_lines)(),
-            )?,
         ]
         .into_iter()
         .flatten()
         .collect())
     }
+}
+
+/// Counts, each under a value of one label.
+fn by(
+    name: &str,
+    help: &str,
+    label: &str,
+    values: &[(&str, u64)],
+) -> Result<Vec<MetricFamily>, prometheus::Error> {
+    let vec = IntCounterVec::new(Opts::new(name, help), &[label])?;
+    for (value, count) in values {
+        vec.with_label_values(&[value]).inc_by(*count);
+    }
+    Ok(vec.collect())
+}
+
+fn one(name: &str, help: &str, count: u64) -> Result<Vec<MetricFamily>, prometheus::Error> {
+    let counter = IntCounter::new(name, help)?;
+    counter.inc_by(count);
+    Ok(counter.collect())
+}
+
+fn gauge(name: &str, help: &str, value: u64) -> Result<Vec<MetricFamily>, prometheus::Error> {
+    let gauge = IntGauge::new(name, help)?;
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+    Ok(gauge.collect())
 }
 
 impl Collector for Sources {
