@@ -12,6 +12,7 @@
 
 mod declarations;
 mod delivery;
+mod fingerprints;
 mod hints;
 mod inputs;
 mod lists;
