@@ -20,8 +20,14 @@ pub(crate) const LAYERS: [(&str, &str); 15] = [
     ("store", "clock audit auth secrets directory"),
     ("ledger", "clock"),
     ("gate", "clock audit auth secrets directory ledger"),
-    ("telemetry", "clock audit auth secrets directory ledger gate"),
-    ("proxy", "clock audit auth secrets directory ledger gate telemetry"),
+    (
+        "telemetry",
+        "clock audit auth secrets directory ledger gate",
+    ),
+    (
+        "proxy",
+        "clock audit auth secrets directory ledger gate telemetry",
+    ),
     (
         "admin",
         "clock audit auth secrets directory ledger gate telemetry store",
