@@ -22,6 +22,7 @@ use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::{Mode, Scheme};
 use portcullis::directory::EndpointChange;
 use portcullis::gate::{BodyError, BodySource, Budget, Gate, Request};
+use portcullis::ledger::InProcess;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
 use tokio::runtime::Runtime;
 
@@ -175,6 +176,10 @@ async fn gate(house: &House) -> Gate {
         house.config.gate.clone(),
         house.directory(house.config.directory.cache_capacity).await,
         Arc::new(keys),
+        Arc::new(InProcess::new(
+            house.config.ledger_capacity,
+            Arc::clone(&custody.clock),
+        )),
         Budget::new(house.config.body_budget_bytes),
         Arc::clone(&custody.clock),
     )

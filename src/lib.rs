@@ -7,7 +7,8 @@
 //! ```text
 //! socket → head (deadline) → route → endpoint → claim (unproven; refused here costs no body)
 //!        → keys (cache → key service) → body read once, hashed as it arrives → verified
-//!        → Admitted → headers → backend → outcome (one record: a log line and metrics)
+//!        → ledger (new, a replay, or in flight?) → Admitted → headers → backend → ledger (accepted or not)
+//!        → outcome (one record: a log line and metrics)
 //! ```
 //!
 //! No step looks back, none decides twice. [`auth::Verified`] can be made only by the verification that
@@ -16,7 +17,7 @@
 //! Imports run one way, and a test (`tests/layers.rs`) keeps it so:
 //!
 //! ```text
-//! auth ← secrets ← directory ← gate ← telemetry ← proxy, admin ← app ← cli ← main
+//! auth ← secrets ← directory ← ledger ← gate ← telemetry ← proxy, admin ← app ← cli ← main
 //! ```
 //!
 //! `store` implements the traits of `secrets` and `directory`; only `cli` and `app` know `config`;
@@ -31,6 +32,7 @@ pub mod clock;
 pub mod config;
 pub mod directory;
 pub mod gate;
+pub mod ledger;
 pub mod proxy;
 pub mod secrets;
 pub mod store;

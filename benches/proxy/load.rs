@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Sends `count` requests. Any answer but 202 ends the benchmark.
+/// Sends `count` requests, each with an id of its own. Any answer but 202 ends the benchmark.
 pub(crate) fn run(address: SocketAddr, request: &[u8], count: usize) {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -29,12 +29,19 @@ async fn connection(address: SocketAddr, request: Arc<[u8]>, left: Arc<AtomicUsi
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     stream.set_nodelay(true).expect("a socket option");
     let mut answer = Vec::with_capacity(4096);
+    let mut request = request.to_vec();
+    let id = request.windows(ID.len()).position(|part| part == ID);
+    let id = id.map(|at| at..at + ID.len());
     let take = || {
         left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(1)
         })
     };
     while take().is_ok() {
+        if let Some(part) = id.clone().and_then(|id| request.get_mut(id)) {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            part.copy_from_slice(format!("{number:012x}").as_bytes());
+        }
         stream
             .write_all(&request)
             .await
@@ -57,3 +64,6 @@ fn is_whole(answer: &[u8]) -> bool {
 }
 
 const CONNECTIONS: usize = 64;
+/// The part of the delivery's id that is replaced: the same id again would be a duplicate.
+const ID: &[u8] = b"4c9367dc0958";
+static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -19,6 +19,7 @@ use crate::admin::{Admin, Readiness};
 use crate::config::Config;
 use crate::directory::{Directory, DirectorySettings, Follower};
 use crate::gate::{Budget, Gate};
+use crate::ledger::InProcess;
 use crate::proxy::{
     Bound, Delivery, Forwarder, ListenError, PublicApp, Upstream, UpstreamSettings, bind,
 };
@@ -174,17 +175,26 @@ async fn deliveries(
     tokio::spawn(follower.run(ending.clone()));
 
     let budget = Budget::new(config.body_budget_bytes);
+    let ledger = Arc::new(InProcess::new(config.ledger_capacity, Arc::clone(clock)));
     let dropped = log.clone();
     let metrics = Metrics::new(Sources {
         budget: Arc::clone(&budget),
         keys: Arc::clone(keys.stats()),
         directory: Arc::clone(directory.stats()),
+        ledger: Arc::clone(&ledger),
         dropped_log_lines: Box::new(move || dropped.as_ref().map_or(0, AccessLog::dropped)),
     })?;
     let delivery = Delivery {
         settings: config.public.settings,
         names: config.names,
-        gate: Gate::new(config.gate, directory, keys, budget, Arc::clone(clock)),
+        gate: Gate::new(
+            config.gate,
+            directory,
+            keys,
+            ledger,
+            budget,
+            Arc::clone(clock),
+        ),
         forwarder: Forwarder::new(config.server.upstream_pool_size),
         upstreams: upstreams(config.upstreams, ending).await,
         telemetry: Arc::new(Telemetry::new(metrics, log)),

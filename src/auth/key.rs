@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256, Sha512};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-use super::Algorithm;
 use super::public_key::PublicKey;
 use super::template::Around;
+use super::{Algorithm, Fingerprint};
 
 /// A key in the state in which it is used.
 ///
@@ -53,25 +53,26 @@ impl Key {
         }
     }
 
-    /// Whether one of `signatures` proves the message.
-    pub(super) fn proves<'s>(
+    /// Whether one of `signatures` proves the message, and its fingerprint; `None` for a token.
+    pub(super) fn compare<'s>(
         &self,
         around: &Around,
         body: &[u8],
         signatures: impl Iterator<Item = &'s [u8]>,
-    ) -> bool {
+    ) -> Option<(bool, Fingerprint)> {
         if let Prepared::Public(key) = &self.0 {
-            return key.verifies(around, body, signatures);
+            let message = around.message(body);
+            let verifies = key.verifies(&message, signatures);
+            // Of the message: an ECDSA signature can be respelt by anybody who has one.
+            return Some((verifies, Fingerprint::of(&message)));
         }
-        let Some(mut code) = self.begin() else {
-            return false;
-        };
+        let mut code = self.begin()?;
         code.update(&around.before_body);
         if let Some(after) = &around.after_body {
             code.update(body);
             code.update(after);
         }
-        code.matches_any(signatures)
+        Some(code.compare(signatures))
     }
 
     /// Whether all `digests` are the SHA-256 of this token, in a time that does not depend on
@@ -140,8 +141,7 @@ impl Code {
 
     /// The code of everything that was taken.
     ///
-    /// It is a valid signature: whoever asks for it either compares it with
-    /// `matches_any` or signs.
+    /// It is a valid signature: whoever asks for it signs.
     pub fn sign(self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(match self {
             Self::HmacSha1(mac) => mac.finalize().into_bytes().to_vec(),
@@ -151,13 +151,18 @@ impl Code {
         })
     }
 
-    /// Whether one of `candidates` is the code. Every candidate is compared, in constant time.
-    pub(super) fn matches_any<'c>(self, candidates: impl Iterator<Item = &'c [u8]>) -> bool {
+    /// Whether one of `candidates` is the code, and its fingerprint. Every candidate is compared, in
+    /// constant time.
+    pub(super) fn compare<'c>(
+        self,
+        candidates: impl Iterator<Item = &'c [u8]>,
+    ) -> (bool, Fingerprint) {
+        let judge = |code: &[u8]| (any_equal(code, candidates), Fingerprint::of(code));
         match self {
-            Self::HmacSha1(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
-            Self::HmacSha256(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
-            Self::HmacSha512(mac) => any_equal(&mac.finalize().into_bytes(), candidates),
-            Self::Sha256(digest) => any_equal(&digest.finalize(), candidates),
+            Self::HmacSha1(mac) => judge(&mac.finalize().into_bytes()),
+            Self::HmacSha256(mac) => judge(&mac.finalize().into_bytes()),
+            Self::HmacSha512(mac) => judge(&mac.finalize().into_bytes()),
+            Self::Sha256(digest) => judge(&digest.finalize()),
         }
     }
 }

@@ -63,7 +63,7 @@ pub use self::template::{Covers, Template, UnknownToken};
 pub use self::timestamp::{TimestampRule, TimestampSource, TimestampUnit};
 pub use self::url::UrlRule;
 pub use self::verification::{Begun, Verification};
-pub use self::verified::{Generation, Verified};
+pub use self::verified::{Fingerprint, Generation, Signature, Verified};
 pub use self::words::{SchemeWords, WrongWord};
 
 /// How large a body may be whose fields are looked at. Whatever is larger is verified as it is, but

@@ -8,7 +8,6 @@ use rustls::pki_types::pem::PemObject;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::template::Around;
 use super::{Algorithm, UnusableSecret};
 
 /// A key that verifies and cannot sign.
@@ -46,23 +45,12 @@ impl PublicKey {
         Some(info.as_ref().to_vec())
     }
 
-    /// Whether one of `signatures` was made over the message by the owner of the key.
+    /// Whether one of `signatures` was made over `message` by the owner of the key.
     pub(super) fn verifies<'s>(
         &self,
-        around: &Around,
-        body: &[u8],
+        message: &[u8],
         mut signatures: impl Iterator<Item = &'s [u8]>,
     ) -> bool {
-        // ring takes a message in one piece.
-        let message;
-        let message = match around.after_body.as_deref() {
-            None => around.before_body.as_slice(),
-            Some([]) if around.before_body.is_empty() => body,
-            Some(after) => {
-                message = [around.before_body.as_slice(), body, after].concat();
-                &message
-            }
-        };
         signatures.any(|signature| self.0.verify(message, signature).is_ok())
     }
 }

@@ -28,6 +28,17 @@ pub(super) struct Around {
     pub(super) after_body: Option<Vec<u8>>,
 }
 
+impl Around {
+    /// Everything in one piece. It is a copy of the body, unless nothing stands around it.
+    pub(super) fn message<'m>(&'m self, body: &'m [u8]) -> Cow<'m, [u8]> {
+        match self.after_body.as_deref() {
+            None => Cow::Borrowed(&self.before_body),
+            Some([]) if self.before_body.is_empty() => Cow::Borrowed(body),
+            Some(after) => Cow::Owned([&self.before_body, body, after].concat()),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Part {
     Literal(Box<[u8]>),

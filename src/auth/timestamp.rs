@@ -92,6 +92,13 @@ impl TimestampRule {
             Ok(())
         }
     }
+
+    /// From when on [`judge`](Self::judge) finds what was signed at `signed` stale; `None` if never.
+    pub(super) fn valid_until(&self, signed: Timestamp) -> Option<Timestamp> {
+        let (past, _) = self.window?;
+        let last = signed.as_second().saturating_add(past.as_secs());
+        Some(Timestamp::from_second(last.saturating_add(1)).unwrap_or(Timestamp::MAX))
+    }
 }
 
 impl TimestampUnit {

@@ -8,13 +8,10 @@ use super::candidates::Signatures;
 use super::claim::Offer;
 use super::key::{Code, KeyRing, NumberedKey};
 use super::signed::{Signed, time_of};
-use super::{Claim, Generation, Head, ProofError, Received, Scheme, Verified};
+use super::template::Around;
+use super::{Claim, Generation, Head, ProofError, Received, Scheme, Signature, Verified};
 
 /// What a claim and the keys give before the body.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one a delivery, on its way; a box would cost an allocation"
-)]
 pub enum Begun {
     /// The head alone was the proof.
     Proven(Verified),
@@ -47,7 +44,7 @@ impl Verification {
             Offer::Tokens { digests, places } => {
                 return judge_tokens(&digests, &keys, now)
                     .map(|(key, generation)| {
-                        Begun::Proven(Verified::by_key(key.version, generation, places))
+                        Begun::Proven(Verified::by_token(key.version, generation, places))
                     })
                     .ok_or(ProofError::TokenMismatch);
             }
@@ -99,42 +96,60 @@ impl Verification {
             Some(claimed) => claimed,
             None => Signed::claimed(&self.scheme, &received)?,
         };
-        let (version, generation) = self.proven_by(&signatures, &signed, body)?;
+        let mut signature = self.signature(&signatures, &signed, body)?;
         // After the signature: whoever cannot sign is not told what the clock says.
         if let Some(rule) = &self.scheme.timestamp {
             let at = match signed.at {
                 Some(at) => Some(at),
                 None => time_of(&self.scheme, &received)?,
             };
-            rule.judge(at.ok_or(ProofError::SignatureMissing)?, self.now)?;
+            let at = at.ok_or(ProofError::SignatureMissing)?;
+            rule.judge(at, self.now)?;
+            signature.valid_until = rule.valid_until(at);
         }
-        Ok(Verified::by_key(version, generation, Vec::new()))
+        let version = match (signature.generation, &self.keys.previous) {
+            (Generation::Previous, Some((previous, _))) => previous.version,
+            _ => self.keys.current.version,
+        };
+        Ok(Verified::by_signature(version, signature))
     }
 
-    fn proven_by(
+    fn signature(
         &mut self,
         signatures: &Signatures,
         signed: &Signed,
         body: &[u8],
-    ) -> Result<(u32, Generation), ProofError> {
+    ) -> Result<Signature, ProofError> {
         let mut untried = signed.all();
+        let mut streamed = None;
         if let (Some(mut code), Some(after)) = (self.code.take(), &signed.first.after_body) {
             code.update(after);
-            if code.matches_any(signatures.iter()) {
-                return Ok((self.keys.current.version, Generation::Current));
+            let (matches, fingerprint) = code.compare(signatures.iter());
+            if matches {
+                return Ok(Signature::by_current_key(fingerprint));
             }
+            streamed = Some(fingerprint);
             untried.next();
         }
-        let proves = |key: &NumberedKey, around| key.key.proves(around, body, signatures.iter());
+        let compare = |key: &NumberedKey, around: &Around| {
+            let (matches, fingerprint) = key.key.compare(around, body, signatures.iter())?;
+            matches.then_some(fingerprint)
+        };
         let current = &self.keys.current;
-        if untried.any(|around| proves(current, around)) {
-            return Ok((current.version, Generation::Current));
+        if let Some(fingerprint) = untried.find_map(|around| compare(current, around)) {
+            return Ok(Signature::by_current_key(fingerprint));
         }
-        self.keys
-            .previous_at(self.now)
-            .filter(|previous| signed.all().any(|around| proves(previous, around)))
-            .map(|previous| (previous.version, Generation::Previous))
-            .ok_or(ProofError::SignatureMismatch)
+        let previous = self.keys.previous_at(self.now);
+        let previous = previous.ok_or(ProofError::SignatureMismatch)?;
+        let mut found = signed.all().enumerate().filter_map(|(at, around)| {
+            let by_previous = compare(previous, around)?;
+            let by_current = match streamed.filter(|_| at == 0) {
+                Some(known) => known,
+                None => current.key.compare(around, body, std::iter::empty())?.1,
+            };
+            Some(Signature::by_previous_key(by_current, by_previous))
+        });
+        found.next().ok_or(ProofError::SignatureMismatch)
     }
 }
 

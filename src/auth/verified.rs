@@ -1,5 +1,8 @@
 //! The proof itself, as a type.
 
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
 use super::Place;
 
 /// A proof that succeeded.
@@ -11,13 +14,23 @@ use super::Place;
 pub struct Verified {
     version: Option<(u32, Generation)>,
     credentials: Vec<Place>,
+    signature: Option<Signature>,
 }
 
 impl Verified {
-    pub(super) fn by_key(version: u32, generation: Generation, credentials: Vec<Place>) -> Self {
+    pub(super) fn by_token(version: u32, generation: Generation, places: Vec<Place>) -> Self {
         Self {
             version: Some((version, generation)),
-            credentials,
+            credentials: places,
+            signature: None,
+        }
+    }
+
+    pub(super) fn by_signature(version: u32, signature: Signature) -> Self {
+        Self {
+            version: Some((version, signature.generation)),
+            credentials: Vec::new(),
+            signature: Some(signature),
         }
     }
 
@@ -25,6 +38,7 @@ impl Verified {
         Self {
             version: None,
             credentials: Vec::new(),
+            signature: None,
         }
     }
 
@@ -41,6 +55,77 @@ impl Verified {
     /// Where the secret itself was sent: what must not be passed on.
     pub fn credentials(&self) -> &[Place] {
         &self.credentials
+    }
+
+    /// What was signed; `None` if the proof was no signature.
+    pub fn signature(&self) -> Option<&Signature> {
+        self.signature.as_ref()
+    }
+}
+
+/// A signature that proved a delivery, so that the same one can be told again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Signature {
+    pub(super) generation: Generation,
+    pub(super) by_current: Fingerprint,
+    pub(super) by_previous: Option<Fingerprint>,
+    pub(super) valid_until: Option<Timestamp>,
+}
+
+impl Signature {
+    pub(super) const fn by_current_key(by_current: Fingerprint) -> Self {
+        Self {
+            generation: Generation::Current,
+            by_current,
+            by_previous: None,
+            valid_until: None,
+        }
+    }
+
+    pub(super) fn by_previous_key(by_current: Fingerprint, by_previous: Fingerprint) -> Self {
+        Self {
+            generation: Generation::Previous,
+            by_current,
+            // Public keys leave no mark on what was signed.
+            by_previous: Some(by_previous).filter(|it| *it != by_current),
+            valid_until: None,
+        }
+    }
+
+    /// The fingerprint of what was signed, under the current key. It is there whichever key proved the
+    /// delivery, and is the same however the signature was spelt and whatever stood beside it.
+    pub fn by_current(&self) -> &Fingerprint {
+        &self.by_current
+    }
+
+    /// The same under the previous key, if that proved it: during a rotation a sender may sign with both,
+    /// and before it the previous key was the current one.
+    pub fn by_previous(&self) -> Option<&Fingerprint> {
+        self.by_previous.as_ref()
+    }
+
+    /// When the window of its time has ended, so that it proves nothing any more; `None` if it has none.
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        self.valid_until
+    }
+}
+
+/// Tells what was signed from everything else, and cannot be turned back into a signature.
+///
+/// It is the SHA-256 of the code that was computed, not of what the sender wrote: nothing that is left
+/// to the sender (the case of hex, more candidates in a list) makes another one. A scheme whose
+/// signatures can be respelt by others, as those of ECDSA, has to take the digest of the message.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    pub(super) fn of(code: &[u8]) -> Self {
+        Self(Sha256::digest(code).into())
+    }
+
+    /// The bytes.
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 

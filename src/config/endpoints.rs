@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use toml_span::Span;
 
@@ -11,7 +12,8 @@ use super::table::Table;
 use super::units::{Size, Time};
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
-    AuthDefinition, Definition, EndpointId, LimitsDefinition, Surroundings, Target,
+    AuthDefinition, Definition, EndpointId, LimitsDefinition, ReplayDefinition, Surroundings,
+    Target,
 };
 
 /// Reads every endpoint of `text` as if it stood at `path`.
@@ -88,6 +90,7 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
     let event_name = table.parsed("event_name");
     let labels: BTreeMap<String, String> = table.table("labels").strings().into_iter().collect();
     let limits = limits(table.table("limits"));
+    let replay = replay(table.table("replay"));
     let forward_credentials = table.flag("forward_credentials").unwrap_or(false);
     let enabled = table.flag("enabled").unwrap_or(true);
     let id = id?;
@@ -104,6 +107,7 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
         event_name,
         labels,
         limits,
+        replay,
         forward_credentials,
         enabled,
     })
@@ -144,8 +148,22 @@ fn limits(mut table: Table<'_, '_>) -> LimitsDefinition {
             .map(|size| size.0),
         body_timeout_ms: table
             .with_unit::<Time>("body_timeout", "10s")
-            .map(|time| u64::try_from(time.0.as_millis()).unwrap_or(u64::MAX)),
+            .map(|time| milliseconds(time.0)),
     }
+}
+
+fn replay(mut table: Table<'_, '_>) -> ReplayDefinition {
+    ReplayDefinition {
+        duplicates: table.parsed("duplicates").unwrap_or_default(),
+        key: table.parsed("key").unwrap_or_default(),
+        remember_ms: table
+            .with_unit::<Time>("remember", "24h")
+            .map(|time| milliseconds(time.0)),
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Where the keys of a declaration stand, kept for what is found wrong later.
@@ -171,7 +189,7 @@ impl Spans {
 }
 
 /// The keys that [`Definition::mistakes`] speaks about.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "id",
     "upstream",
     "target",
@@ -184,4 +202,5 @@ const KEYS: [&str; 12] = [
     "path",
     "methods",
     "limits",
+    "replay",
 ];

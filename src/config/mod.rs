@@ -40,6 +40,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// The limits of deliveries.
     pub gate: GateSettings,
+    /// How many deliveries are remembered.
+    pub ledger_capacity: usize,
     /// The memory for bodies, in bytes.
     pub body_budget_bytes: u64,
     /// The names of the portal's headers.

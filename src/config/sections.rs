@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use toml_span::Span;
+
 use super::document::Document;
 use super::table::Table;
 use super::units::{Address, MIB, Size, Time, size, time, to_usize};
@@ -15,6 +17,7 @@ use super::{AdminConfig, Config, DirectoryConfig, LogConfig, ServerConfig};
 use super::{headers, public, routes};
 use crate::admin::AllowedHosts;
 use crate::gate::{Budget, GateSettings};
+use crate::proxy::UpstreamSettings;
 use crate::secrets::CacheSettings;
 
 /// Reads a whole configuration. What could not be read is reported by the document.
@@ -29,8 +32,8 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         .table("auth")
         .flag("allow_unauthenticated")
         .unwrap_or(false);
-    let public_url = public.as_ref().map_or("", |public| public.url.as_str());
-    let (gate, body_budget_bytes) = bodies(root.table("bodies"), allow_unauthenticated, public_url);
+    let (bodies, body_budget_bytes) = bodies(root.table("bodies"));
+    let ledger = ledger(root.table("ledger"));
     let store = folder.join(
         root.table("store")
             .parsed::<PathBuf>("path")
@@ -44,11 +47,22 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         upstreams,
         paths: upstream_paths,
     } = upstreams::read(&mut root, &folder, routes.as_ref());
+    let claim_timeout = claim_timeout(&mut root, &ledger, &upstreams);
+    let gate = GateSettings {
+        public_url: public.as_ref().map_or("", |public| &public.url).into(),
+        max_body_bytes: bodies.max_bytes,
+        max_multipart_bytes: bodies.max_multipart_bytes,
+        body_timeout: bodies.timeout,
+        allow_unauthenticated,
+        remember: ledger.remember,
+        claim_timeout,
+    };
     Some(Config {
         server,
         public: public?,
         admin,
         gate,
+        ledger_capacity: ledger.capacity,
         body_budget_bytes,
         names: headers.names?,
         store,
@@ -82,28 +96,76 @@ fn admin(mut table: Table<'_, '_>) -> AdminConfig {
     }
 }
 
-fn bodies(
-    mut table: Table<'_, '_>,
-    allow_unauthenticated: bool,
-    public_url: &str,
-) -> (GateSettings, u64) {
+/// What is said about bodies, beside the memory for them.
+struct Bodies {
+    max_bytes: u64,
+    max_multipart_bytes: u64,
+    timeout: Duration,
+}
+
+fn bodies(mut table: Table<'_, '_>) -> (Bodies, u64) {
     let max_was_there = table.has("max");
     let max = table.with_unit::<Size>("max", "50 MiB");
     let max_is_right = max.is_some() || !max_was_there;
-    let settings = GateSettings {
-        public_url: public_url.into(),
-        max_body_bytes: max.map_or(50 * MIB, |Size(bytes)| bytes),
+    let bodies = Bodies {
+        max_bytes: max.map_or(50 * MIB, |Size(bytes)| bytes),
         max_multipart_bytes: size(&mut table, "max_multipart_signed", 5 * MIB),
-        body_timeout: time(&mut table, "timeout", 30),
-        allow_unauthenticated,
+        timeout: time(&mut table, "timeout", 30),
     };
     let budget_span = table.span_of("budget");
     let budget = size(&mut table, "budget", 1024 * MIB);
-    if max_is_right && Budget::largest_body(budget) < settings.max_body_bytes {
+    if max_is_right && Budget::largest_body(budget) < bodies.max_bytes {
         let message = "must be more than twice the largest body, `bodies.max`: 16/7 of it at least";
         table.wrong_at(budget_span, "budget", message.to_owned());
     }
-    (settings, budget)
+    (bodies, budget)
+}
+
+/// What is said about the memory of deliveries.
+struct LedgerText {
+    capacity: usize,
+    remember: Duration,
+    claim_timeout: Option<(Duration, Span)>,
+}
+
+fn ledger(mut table: Table<'_, '_>) -> LedgerText {
+    let span = table.span_of("remember");
+    let remember = time(&mut table, "remember", 24 * 3600);
+    if !(Duration::from_secs(1)..=MAX_REMEMBER).contains(&remember) {
+        let message = "is from \"1s\" to \"720h\"".to_owned();
+        table.wrong_at(span, "remember", message);
+    }
+    let span = table.span_of("claim_timeout");
+    let claim_timeout = table.with_unit::<Time>("claim_timeout", "60s");
+    LedgerText {
+        capacity: table
+            .number("capacity", 1000, 100_000_000)
+            .map_or(1_000_000, to_usize),
+        remember,
+        claim_timeout: claim_timeout.map(|time| (time.0, span)),
+    }
+}
+
+/// A claim must not end while the backend is still being asked: its delivery could be sent again.
+fn claim_timeout(
+    root: &mut Table<'_, '_>,
+    ledger: &LedgerText,
+    upstreams: &[UpstreamSettings],
+) -> Duration {
+    let totals = upstreams.iter().map(|upstream| upstream.timeouts.total);
+    let longest = totals.max().unwrap_or_default();
+    match ledger.claim_timeout {
+        None => longest.saturating_add(CLAIM_MARGIN),
+        Some((claim, span)) => {
+            if claim <= longest {
+                let message = format!(
+                    "must be longer than every `total_timeout` of an upstream; the longest is {longest:?}"
+                );
+                root.wrong_at(span, "ledger.claim_timeout", message);
+            }
+            claim
+        }
+    }
 }
 
 fn secrets(mut table: Table<'_, '_>, folder: &Path) -> (PathBuf, CacheSettings) {
@@ -164,4 +226,6 @@ fn log(mut table: Table<'_, '_>) -> LogConfig {
 }
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+const CLAIM_MARGIN: Duration = Duration::from_secs(30);
 const MAX_FOLLOW_EVERY: Duration = Duration::from_millis(400);
+const MAX_REMEMBER: Duration = Duration::from_hours(30 * 24);

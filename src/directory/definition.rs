@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointId, Name, PathTemplate, Target};
+use super::{EndpointId, Name, PathTemplate, ReplayDefinition, Target};
 use crate::auth::{Mode, NoScheme, Said, Scheme, SchemeWords};
 use crate::secrets::SecretRef;
 
@@ -43,6 +43,9 @@ pub struct Definition {
     /// Its own limits, where they differ from the server's.
     #[serde(default, skip_serializing_if = "LimitsDefinition::is_default")]
     pub limits: LimitsDefinition,
+    /// How replays and duplicates are told, where that differs from the usual.
+    #[serde(default, skip_serializing_if = "ReplayDefinition::is_default")]
+    pub replay: ReplayDefinition,
     /// Whether the backend gets the token that proved a delivery.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forward_credentials: bool,
@@ -68,6 +71,7 @@ impl Definition {
             event_name: None,
             labels: BTreeMap::new(),
             limits: LimitsDefinition::default(),
+            replay: ReplayDefinition::default(),
             forward_credentials: false,
             enabled: true,
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 
-use super::{Definition, Directory, EndpointId, Name, PathTemplate, Target};
+use super::{Definition, Directory, EndpointId, Name, PathTemplate, ReplayRule, Target};
 use crate::auth::{Mode, Preset, Scheme};
 use crate::secrets::KeyAddress;
 
@@ -34,6 +34,8 @@ pub struct Endpoint {
     pub event_name: Option<Name>,
     /// Its own limits.
     pub limits: Limits,
+    /// How replays and duplicates are told.
+    pub replay: ReplayRule,
     /// Whether the backend gets the token that proved a delivery.
     pub forward_credentials: bool,
     /// Whether it takes deliveries.
@@ -48,9 +50,15 @@ impl Endpoint {
             .iter()
             .map(|method| method.parse().ok())
             .collect::<Option<_>>()?;
+        let auth = Auth::compile(definition)?;
+        let scheme = match &auth {
+            Auth::Proof(proof) => Some(&*proof.scheme),
+            Auth::Missing | Auth::Unauthenticated => None,
+        };
         Some(Self {
+            replay: ReplayRule::of(&definition.replay, scheme),
             installation: installation_of(&definition.id, definition.target),
-            auth: Auth::compile(definition)?,
+            auth,
             methods: if methods.is_empty() {
                 vec![Method::POST]
             } else {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Definition, PathTemplate, RouteTable, Target};
+use super::{AuthDefinition, Definition, PathTemplate, RouteTable, Target};
 use crate::auth::{Mode, NoScheme};
 
 /// What a definition has to fit into.
@@ -38,6 +38,7 @@ impl Definition {
         self.wrong_names(surroundings, &mut wrong);
         self.wrong_auth(surroundings, &mut wrong);
         self.wrong_path(surroundings, &mut wrong);
+        self.wrong_replay(&mut wrong);
         for method in &self.methods {
             if !METHODS.contains(&method.as_str()) {
                 let known = METHODS.join("`, `");
@@ -188,6 +189,14 @@ fn is_public_url(url: &str) -> bool {
             && uri.authority().is_some()
             && uri.query().is_none()
     })
+}
+
+/// How senders prove themselves, as people call it.
+pub(super) fn named(auth: &AuthDefinition) -> String {
+    match &auth.preset {
+        Some(preset) if auth.mode.takes_preset() => format!("the preset `{preset}`"),
+        _ => format!("mode `{}`", auth.mode),
+    }
 }
 
 fn alias_mistake(alias: &str, routes: &RouteTable) -> Option<&'static str> {

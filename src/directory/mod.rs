@@ -16,6 +16,7 @@ mod mistake;
 mod name;
 mod path;
 mod presence;
+mod replay;
 mod route;
 mod store;
 mod target;
@@ -27,6 +28,9 @@ pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, Look
 pub use self::mistake::{Mistake, Surroundings};
 pub use self::name::{EndpointId, InvalidName, Name};
 pub use self::path::{InvalidPathTemplate, PathTemplate};
+pub use self::replay::{
+    Duplicates, ReplayDefinition, ReplayKey, ReplayRule, UnknownDuplicates, UnknownReplayKey,
+};
 pub use self::route::{InvalidRoute, Resolved, Route, RouteDefinition, RouteTable, Wording};
 pub use self::store::{Change, Changes, EndpointChange, EndpointStore, NamesPage, Position};
 pub use self::target::Target;

@@ -6,10 +6,12 @@ use std::time::Duration;
 use http::Method;
 
 use super::receive::{BodyRules, receive};
+use super::replay::{Proven, Times};
 use super::{Admitted, BodySource, Budget, Reason, Refusal, Request};
 use crate::auth::{Begun, Claim, Head, MAX_PARSED_BODY_BYTES, Verification};
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::{Auth, Directory, Endpoint, Found, Proof};
+use crate::ledger::Ledger;
 use crate::secrets::KeyCache;
 
 /// Judges deliveries.
@@ -17,16 +19,18 @@ pub struct Gate {
     settings: GateSettings,
     directory: Arc<Directory>,
     keys: Arc<KeyCache>,
+    ledger: Arc<dyn Ledger>,
     budget: Arc<Budget>,
     clock: Arc<dyn Clock>,
 }
 
 impl Gate {
-    /// A gate over a directory and its keys.
+    /// A gate over a directory, its keys, and a memory of what was delivered.
     pub fn new(
         settings: GateSettings,
         directory: Arc<Directory>,
         keys: Arc<KeyCache>,
+        ledger: Arc<dyn Ledger>,
         budget: Arc<Budget>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -34,6 +38,7 @@ impl Gate {
             settings,
             directory,
             keys,
+            ledger,
             budget,
             clock,
         }
@@ -101,7 +106,16 @@ impl Gate {
         };
         drop(copy);
         notes.timings.verify = Some(verifying.elapsed());
-        Ok(Admitted::new(endpoint, verified?, body))
+        let verified = verified?;
+
+        let proven = Proven {
+            endpoint: &endpoint,
+            head: &head,
+            verified: &verified,
+            body: &body,
+        };
+        let held = proven.claim(&self.ledger, &self.times(&endpoint)).await?;
+        Ok(Admitted::new(endpoint, verified, body, held))
     }
 
     /// What the head claims, if the endpoint takes such a request at all.
@@ -174,6 +188,16 @@ impl Gate {
         }
     }
 
+    fn times(&self, endpoint: &Endpoint) -> Times {
+        let all = &self.settings;
+        Times {
+            now: self.clock.now(),
+            remember: endpoint.replay.remember.unwrap_or(all.remember),
+            body_timeout: endpoint.limits.body_timeout.unwrap_or(all.body_timeout),
+            lease: all.claim_timeout,
+        }
+    }
+
     /// The claim meets the keys. A token is settled here, before the body.
     async fn begin(&self, claim: Option<(&Proof, Claim)>) -> Result<Begun, Refusal> {
         let Some((proof, claim)) = claim else {
@@ -198,6 +222,10 @@ pub struct GateSettings {
     pub body_timeout: Duration,
     /// Whether endpoints may ask for no proof.
     pub allow_unauthenticated: bool,
+    /// How long an accepted delivery is remembered, unless its signature has a window.
+    pub remember: Duration,
+    /// How long a claim in the ledger lasts that nobody settles.
+    pub claim_timeout: Duration,
 }
 
 /// A verdict, and what was learnt on the way to it.

@@ -1,7 +1,7 @@
 //! The decision: may this delivery go to the backend?
 //!
 //! ```text
-//! path → endpoint → method → claim → announced size → keys → body, hashed as it arrives → proof
+//! path → endpoint → method → claim → announced size → keys → body, hashed as it arrives → proof → ledger
 //! ```
 //!
 //! [`Gate::judge`] tells the story in that order and returns at the first refusal. It knows nothing of
@@ -14,6 +14,7 @@ mod budget;
 mod decision;
 mod reason;
 mod receive;
+mod replay;
 mod request;
 
 pub use self::admitted::Admitted;
@@ -21,4 +22,5 @@ pub use self::body::{Body, BodyError, BodySource};
 pub use self::budget::{Budget, Lease, OverBudget};
 pub use self::decision::{Gate, GateSettings, Judgement, Timings};
 pub use self::reason::{Reason, Refusal};
+pub use self::replay::event_id;
 pub use self::request::Request;

@@ -24,8 +24,14 @@ pub enum Reason {
     BodyTimeout,
     /// The body is larger than it may be.
     BodyTooLarge,
+    /// The event was accepted before, and its sender is told so.
+    Duplicate,
     /// An expectation other than `100-continue`.
     ExpectationFailed,
+    /// The same delivery is with the backend now.
+    InFlight,
+    /// The ledger could not say whether the delivery is new.
+    LedgerUnavailable,
     /// The endpoint does not take this method.
     MethodNotAllowed,
     /// The endpoint's proof covers a body, so only `POST` can be proven.
@@ -36,6 +42,8 @@ pub enum Reason {
     Overloaded,
     /// The proof failed.
     Proof(ProofError),
+    /// The same delivery was accepted before.
+    Replay,
     /// The endpoint's secret has no value.
     SecretUnbound,
     /// The keys could not be had.
@@ -58,12 +66,16 @@ impl Reason {
             Self::BadRequest => "bad_request",
             Self::BodyTimeout => "body_timeout",
             Self::BodyTooLarge => "body_too_large",
+            Self::Duplicate => "duplicate",
             Self::ExpectationFailed => "expectation_failed",
+            Self::InFlight => "in_flight",
+            Self::LedgerUnavailable => "ledger_unavailable",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::MethodNotSigned => "method_not_signed",
             Self::NotConfigured(_) => "not_configured",
             Self::Overloaded => "overloaded",
             Self::Proof(error) => error.word(),
+            Self::Replay => "replay",
             Self::SecretUnbound => "secret_unbound",
             Self::SecretsUnavailable => "secrets_unavailable",
             Self::SenderLeft => "sender_left",
@@ -104,7 +116,7 @@ impl Refusal {
         }
     }
 
-    fn with_cause(reason: Reason, cause: impl std::fmt::Display) -> Self {
+    pub(super) fn with_cause(reason: Reason, cause: impl std::fmt::Display) -> Self {
         Self {
             cause: Some(cause.to_string()),
             ..reason.into()

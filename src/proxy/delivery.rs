@@ -19,6 +19,7 @@ use super::respond::Stamp;
 use super::{HeaderNames, PublicSettings, Upstream};
 use crate::clock::{Clock, Stopwatch};
 use crate::gate::{Admitted, BodySource, Gate, Judgement, Reason};
+use crate::ledger::Held;
 use crate::telemetry::{Outcome, Telemetry, Verdict};
 
 /// What every delivery passes through.
@@ -93,23 +94,24 @@ impl Delivery {
         origin: Origin,
     ) -> bool {
         let Judged {
-            judgement,
+            mut judgement,
             request_id,
             at,
             watch,
         } = judged;
         session.set_write_timeout(Some(self.settings.send_timeout));
         let stamp = Stamp::new(&self.settings, &request_id);
-        let ended = match &judgement.verdict {
+        let ended = match &mut judgement.verdict {
             Err(refusal) => Ended::refused(session, refusal, &stamp).await,
             Ok(admitted) => {
+                let unsettled = admitted.take_held();
                 let parcel = Parcel {
                     head: write_head(head, &self.additions(admitted, &request_id, origin)),
                     body: admitted.body().bytes(),
                     stamp: &stamp,
                     old_sender: head.version == Version::HTTP_10,
                 };
-                self.forward(session, &parcel, admitted).await
+                self.forward(session, &parcel, unsettled, admitted).await
             }
         };
         let trusted = &self.settings.trusted_proxies;
@@ -148,11 +150,15 @@ impl Delivery {
         &self,
         session: &mut ServerSession,
         parcel: &Parcel<'_>,
+        held: Option<Held>,
         admitted: &Admitted,
     ) -> Ended {
         let watch = Stopwatch::start();
         let forwarded = match self.upstreams.get(&admitted.endpoint().upstream) {
-            Some(upstream) => self.forwarder.forward(session, parcel, upstream).await,
+            Some(upstream) => {
+                let forwarding = self.forwarder.forward(session, parcel, held, upstream);
+                forwarding.await
+            }
             // The configuration has changed since the endpoint was made; `check` says so.
             None => Forwarded::to_nowhere(),
         };

@@ -4,7 +4,9 @@
 //! the head and the body in one write. It takes bytes and an upstream, and says what became of them.
 //!
 //! A delivery is sent once. Another connection or address is tried only while not one byte of it has
-//! been taken by a socket; after that, whatever goes wrong is the sender's to repeat.
+//! been taken by a socket; after that, whatever goes wrong is the sender's to repeat. So that it can, a
+//! delivery whose answer was lost is released in the ledger as one that was refused is: the backend may
+//! get it twice, and never not at all.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,12 +19,14 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v1::client::HttpSession;
 use pingora_core::upstreams::peer::Peer;
 use tokio::io::AsyncWriteExt;
+use tracing::warn;
 
 use super::answer;
 use super::respond::Stamp;
 use super::upstream::{Address, Upstream};
 use crate::clock::{Stopwatch, within};
 use crate::gate::Reason;
+use crate::ledger::Held;
 
 /// Forwards deliveries through one pool of connections.
 pub struct Forwarder {
@@ -37,11 +41,13 @@ impl Forwarder {
         }
     }
 
-    /// Sends `parcel` to `upstream`, and its answer to the sender.
+    /// Sends `parcel` to `upstream`, settles its claim by what the backend says, and sends its answer to
+    /// the sender.
     pub(super) async fn forward(
         &self,
         session: &mut ServerSession,
         parcel: &Parcel<'_>,
+        held: Option<Held>,
         upstream: &Upstream,
     ) -> Forwarded {
         let mut done = Forwarded::default();
@@ -57,6 +63,12 @@ impl Forwarder {
             None if done.reached => Err(Reason::UpstreamTimeout),
             None => Err(Reason::UpstreamUnreachable),
         };
+        // Before the sender hears of it: it may send the same again at once, or be gone.
+        if let Some(held) = held
+            && let Err(error) = held.settle(done.accepted()).await
+        {
+            warn!(%error, "the ledger does not know what became of a delivery");
+        }
         let passed = match asked {
             Err(reason) => Err(reason),
             Ok(asked) => {
@@ -193,6 +205,13 @@ pub(super) struct Forwarded {
 }
 
 impl Forwarded {
+    /// Whether the backend has said that it took the delivery. What becomes of the rest of its answer does
+    /// not matter.
+    fn accepted(&self) -> bool {
+        self.status
+            .is_some_and(|status| (200..300).contains(&status))
+    }
+
     /// There is no such upstream.
     pub(super) fn to_nowhere() -> Self {
         Self {

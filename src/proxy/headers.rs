@@ -5,6 +5,7 @@
 //! either copied as it was spelt or left out, and the gate's own come last, exactly once. Nothing that
 //! a sender writes can remove or follow them.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use bytes::BufMut;
@@ -14,9 +15,9 @@ use super::filter::Filter;
 use super::head::RequestHead;
 use super::names::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, TRACEPARENT};
 use super::{HeaderNames, TrustedProxies};
-use crate::auth::{Claim, Mode, Place};
+use crate::auth::{Mode, Place};
 use crate::directory::{Auth, Endpoint};
-use crate::gate::Admitted;
+use crate::gate::{Admitted, event_id};
 
 /// What goes into a head beside the sender's own words.
 pub(super) struct Additions<'a> {
@@ -153,16 +154,12 @@ fn put_portal(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
     }
 }
 
-/// The sender's id of the delivery. Nothing proves it unless the scheme signs it.
-fn delivery_id<'h>(
-    head: &'h RequestHead,
-    admitted: &'h Admitted,
-) -> Option<std::borrow::Cow<'h, str>> {
+/// The sender's id of the delivery.
+fn delivery_id<'h>(head: &'h RequestHead, admitted: &'h Admitted) -> Option<Cow<'h, str>> {
     let Auth::Proof(proof) = &admitted.endpoint().auth else {
         return None;
     };
-    let received = head.received(admitted.body().bytes());
-    Claim::hint(proof.scheme.id()?, &received)
+    event_id(&proof.scheme, &head.received(admitted.body().bytes()))
 }
 
 fn put_field(wire: &mut Vec<u8>, name: &[u8], value: &[u8]) {

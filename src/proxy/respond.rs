@@ -46,7 +46,14 @@ pub(super) fn answer(refusal: &Refusal) -> (StatusCode, Bytes) {
             (StatusCode::PAYLOAD_TOO_LARGE, Bytes::from(body))
         }
         Reason::ExpectationFailed => error(StatusCode::EXPECTATION_FAILED, ""),
-        Reason::Overloaded | Reason::SecretsUnavailable | Reason::StoreUnavailable => error(
+        // All is well for the sender: what it sent was accepted before.
+        Reason::Duplicate => error(StatusCode::OK, r#"{"status":"duplicate"}"#),
+        Reason::Replay => error(StatusCode::CONFLICT, r#"{"error":"Replay detected"}"#),
+        Reason::InFlight => error(StatusCode::CONFLICT, r#"{"error":"Delivery in progress"}"#),
+        Reason::LedgerUnavailable
+        | Reason::Overloaded
+        | Reason::SecretsUnavailable
+        | Reason::StoreUnavailable => error(
             StatusCode::SERVICE_UNAVAILABLE,
             r#"{"error":"Temporarily unavailable"}"#,
         ),
@@ -122,8 +129,8 @@ fn head(
     }
     head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(len))?;
     head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        head.insert_header(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))?;
+    if let Some(seconds) = retry_after_seconds(refusal.reason, status) {
+        head.insert_header(header::RETRY_AFTER, HeaderValue::from(seconds))?;
     }
     if let Some(endpoint) = &refusal.allow {
         let methods: Vec<&str> = endpoint.methods.iter().map(http::Method::as_str).collect();
@@ -133,6 +140,15 @@ fn head(
     Ok(head)
 }
 
+/// When the same request has a chance to be answered otherwise.
+fn retry_after_seconds(reason: Reason, status: StatusCode) -> Option<u16> {
+    match (reason, status) {
+        // The backend usually has the answer by then.
+        (Reason::InFlight, _) => Some(1),
+        // Long enough for a restart, short enough for a sender that waits.
+        (_, StatusCode::SERVICE_UNAVAILABLE) => Some(5),
+        _ => None,
+    }
+}
+
 const REASON: &str = "Portcullis-Reason";
-/// Long enough for a restart, short enough for a sender that waits.
-const RETRY_AFTER_SECONDS: u16 = 5;

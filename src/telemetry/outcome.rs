@@ -107,7 +107,8 @@ impl Verdict {
         match self {
             Self::Admitted => "admitted",
             Self::NotDelivered(reason) => match reason {
-                Reason::Overloaded
+                Reason::LedgerUnavailable
+                | Reason::Overloaded
                 | Reason::SecretsUnavailable
                 | Reason::StoreUnavailable
                 | Reason::UpstreamTimeout
@@ -116,11 +117,14 @@ impl Verdict {
                 | Reason::BadRequest
                 | Reason::BodyTimeout
                 | Reason::BodyTooLarge
+                | Reason::Duplicate
                 | Reason::ExpectationFailed
+                | Reason::InFlight
                 | Reason::MethodNotAllowed
                 | Reason::MethodNotSigned
                 | Reason::NotConfigured(_)
                 | Reason::Proof(_)
+                | Reason::Replay
                 | Reason::SecretUnbound
                 | Reason::SenderLeft => "refused",
             },

@@ -8,6 +8,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use crate::directory::DirectoryStats;
 use crate::gate::Budget;
+use crate::ledger::InProcess;
 use crate::secrets::CacheStats;
 
 /// The parts.
@@ -18,29 +19,14 @@ pub struct Sources {
     pub keys: Arc<CacheStats>,
     /// The endpoints.
     pub directory: Arc<DirectoryStats>,
+    /// The deliveries that are remembered.
+    pub ledger: Arc<InProcess>,
     /// Lines of the access log that nobody took.
     pub dropped_log_lines: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl Sources {
     fn families(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
-        let by = |name: &str, help: &str, label: &str, values: &[(&str, u64)]| {
-            let vec = IntCounterVec::new(Opts::new(name, help), &[label])?;
-            for (value, count) in values {
-                vec.with_label_values(&[value]).inc_by(*count);
-            }
-            Ok::<_, prometheus::Error>(vec.collect())
-        };
-        let one = |name: &str, help: &str, count: u64| {
-            let counter = IntCounter::new(name, help)?;
-            counter.inc_by(count);
-            Ok::<_, prometheus::Error>(counter.collect())
-        };
-        let gauge = |name: &str, help: &str, value: u64| {
-            let gauge = IntGauge::new(name, help)?;
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-            Ok::<_, prometheus::Error>(gauge.collect())
-        };
         let build = IntGaugeVec::new(
             Opts::new("portcullis_build_info", "Always 1; the version is a label."),
             &["version"],
@@ -48,6 +34,7 @@ impl Sources {
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok([
             build.collect(),
+            self.ledger()?,
             gauge(
                 "portcullis_bodies_in_flight",
                 "Bodies that are held in memory.",
@@ -99,6 +86,76 @@ impl Sources {
         .flatten()
         .collect())
     }
+
+    fn ledger(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
+        let ledger = self.ledger.stats();
+        Ok([
+            gauge(
+                "portcullis_ledger_entries",
+                "Deliveries that are remembered, and those that nobody has cleared away yet.",
+                ledger.entries(),
+            )?,
+            gauge(
+                "portcullis_ledger_capacity",
+                "Entries that there is room for.",
+                self.ledger.capacity() as u64,
+            )?,
+            by(
+                "portcullis_ledger_claims_total",
+                "Deliveries that the ledger was asked for, by what it knew.",
+                "result",
+                &[
+                    ("claimed", ledger.claimed()),
+                    ("accepted", ledger.accepted()),
+                    ("in_flight", ledger.in_flight()),
+                    ("full", ledger.full()),
+                ],
+            )?,
+            by(
+                "portcullis_ledger_settlements_total",
+                "Claims that ended, by whether the backend had accepted the delivery.",
+                "result",
+                &[
+                    ("committed", ledger.committed()),
+                    ("released", ledger.released()),
+                ],
+            )?,
+            one(
+                "portcullis_ledger_forgotten_total",
+                "Entries that were forgotten before their time, to make room.",
+                ledger.forgotten(),
+            )?,
+        ]
+        .into_iter()
+        .flatten()
+        .collect())
+    }
+}
+
+/// Counts, each under a value of one label.
+fn by(
+    name: &str,
+    help: &str,
+    label: &str,
+    values: &[(&str, u64)],
+) -> Result<Vec<MetricFamily>, prometheus::Error> {
+    let vec = IntCounterVec::new(Opts::new(name, help), &[label])?;
+    for (value, count) in values {
+        vec.with_label_values(&[value]).inc_by(*count);
+    }
+    Ok(vec.collect())
+}
+
+fn one(name: &str, help: &str, count: u64) -> Result<Vec<MetricFamily>, prometheus::Error> {
+    let counter = IntCounter::new(name, help)?;
+    counter.inc_by(count);
+    Ok(counter.collect())
+}
+
+fn gauge(name: &str, help: &str, value: u64) -> Result<Vec<MetricFamily>, prometheus::Error> {
+    let gauge = IntGauge::new(name, help)?;
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+    Ok(gauge.collect())
 }
 
 impl Collector for Sources {

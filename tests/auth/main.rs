@@ -13,6 +13,7 @@
 mod bodies;
 mod declarations;
 mod delivery;
+mod fingerprints;
 mod hints;
 mod inputs;
 mod lists;

@@ -21,6 +21,7 @@ mod names;
 mod providers;
 mod readme;
 mod records;
+mod replays;
 mod rotation;
 mod shutdown;
 mod statuses;

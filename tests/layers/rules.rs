@@ -5,37 +5,44 @@ use crate::source::{Named, Source};
 /// Who may import whom: a module, and those below it. No module is there for one that stands above it.
 ///
 /// ```text
-/// auth ← secrets ← directory ← gate ← telemetry ← proxy, admin ← app ← cli ← main
+/// auth ← secrets ← directory ← ledger ← gate ← telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
 /// `store` stands beside the line: it implements the traits of `secrets` and `directory`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`.
-pub(crate) const LAYERS: [(&str, &str); 14] = [
+pub(crate) const LAYERS: [(&str, &str); 15] = [
     ("clock", ""),
     ("audit", ""),
     ("auth", ""),
     ("secrets", "clock audit auth"),
     ("directory", "clock audit auth secrets"),
     ("store", "clock audit auth secrets directory"),
-    ("gate", "clock audit auth secrets directory"),
-    ("telemetry", "clock audit auth secrets directory gate"),
-    ("proxy", "clock audit auth secrets directory gate telemetry"),
+    ("ledger", "clock"),
+    ("gate", "clock audit auth secrets directory ledger"),
+    (
+        "telemetry",
+        "clock audit auth secrets directory ledger gate",
+    ),
+    (
+        "proxy",
+        "clock audit auth secrets directory ledger gate telemetry",
+    ),
     (
         "admin",
-        "clock audit auth secrets directory gate telemetry store",
+        "clock audit auth secrets directory ledger gate telemetry store",
     ),
     (
         "config",
-        "clock audit auth secrets directory gate telemetry proxy admin",
+        "clock audit auth secrets directory ledger gate telemetry proxy admin",
     ),
     (
         "app",
-        "clock audit auth secrets directory gate telemetry proxy admin store config",
+        "clock audit auth secrets directory ledger gate telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock audit auth secrets directory gate telemetry proxy admin store config app",
+        "clock audit auth secrets directory ledger gate telemetry proxy admin store config app",
     ),
     ("main", "cli"),
 ];

@@ -56,7 +56,7 @@ pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, 
         vec![
             ("X-Hub-Signature-256", value.to_owned()),
             ("X-GitHub-Event", "pull_request".to_owned()),
-            ("X-GitHub-Delivery", DELIVERY.to_owned()),
+            (DELIVERY_ID, DELIVERY.to_owned()),
         ]
     };
     let token = |value: String| vec![("Authorization", value)];
@@ -81,6 +81,13 @@ pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, 
             github(&genuine),
             202,
             "admitted",
+        ),
+        scene(
+            "the same once more",
+            HMAC_PATH,
+            github(&genuine),
+            200,
+            "duplicate",
         ),
         Scene {
             body: Bytes::from(tampered),
@@ -167,7 +174,9 @@ impl Scene {
                 "# {} → {} {}\ncurl -sS -i",
                 self.name, self.status, self.reason
             );
-            for (name, value) in &self.headers {
+            // With its id, what the backend takes once would be a duplicate by hand.
+            let once = |name: &str| self.status == 202 && name == DELIVERY_ID;
+            for (name, value) in self.headers.iter().filter(|(name, _)| !once(name)) {
                 command.push_str(&format!(
                     " \\\n  -H {}",
                     shell_word(&format!("{name}: {value}"))
@@ -251,6 +260,7 @@ fn signature(secret: &Secret, body: &str) -> Result<String, Unsignable> {
         .unwrap_or_default())
 }
 
+const DELIVERY_ID: &str = "X-GitHub-Delivery";
 const DELIVERY: &str = "72d3162e-cc78-11e3-81ab-4c9367dc0958";
 const HMAC_PATH: &str = "/webhooks/ai/workflows/pr-bot";
 const SECRET_PATH: &str = "/webhooks/ai/workflows/nightly";

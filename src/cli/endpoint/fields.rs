@@ -1,9 +1,12 @@
 //! What can be chosen and changed about an endpoint.
 
 use clap::Args;
+use jiff::SignedDuration;
 
 use crate::auth::{Mode, SchemeWords};
-use crate::directory::{AuthDefinition, Definition, Name, PathTemplate};
+use crate::directory::{
+    AuthDefinition, Definition, Duplicates, Name, PathTemplate, ReplayDefinition, ReplayKey,
+};
 use crate::secrets::SecretRef;
 
 /// The options of `create` and `update`.
@@ -68,6 +71,19 @@ pub(in crate::cli) struct Fields {
     #[arg(long, value_name = "SIZE")]
     max_body: Option<bytesize::ByteSize>,
 
+    /// What becomes of an event that was accepted before: acknowledge, reject or forward. A new endpoint
+    /// has `acknowledge`.
+    #[arg(long, value_name = "WHAT")]
+    duplicates: Option<Duplicates>,
+
+    /// What deliveries are told by: auto, id, signature or none. A new endpoint has `auto`.
+    #[arg(long, value_name = "KEY")]
+    replay_key: Option<ReplayKey>,
+
+    /// How long an accepted delivery is remembered, such as 48h.
+    #[arg(long, value_name = "TIME", value_parser = remembered)]
+    remember: Option<u64>,
+
     /// Whether the backend gets the token that proved a delivery.
     #[arg(long)]
     forward_credentials: Option<bool>,
@@ -122,6 +138,12 @@ impl Fields {
         if let Some(size) = self.max_body {
             definition.limits.max_body_bytes = Some(size.as_u64());
         }
+        let replay = &mut definition.replay;
+        *replay = ReplayDefinition {
+            duplicates: self.duplicates.unwrap_or(replay.duplicates),
+            key: self.replay_key.unwrap_or(replay.key),
+            remember_ms: self.remember.or(replay.remember_ms),
+        };
         if let Some(forward) = self.forward_credentials {
             definition.forward_credentials = forward;
         }
@@ -143,6 +165,8 @@ pub(in crate::cli) enum Field {
     Label,
     /// The largest body: that of the server, again.
     MaxBody,
+    /// Everything about replays and duplicates: the usual, again.
+    Replay,
 }
 
 impl Field {
@@ -154,6 +178,7 @@ impl Field {
             Self::EventName => definition.event_name = None,
             Self::Label => definition.labels.clear(),
             Self::MaxBody => definition.limits.max_body_bytes = None,
+            Self::Replay => definition.replay = ReplayDefinition::default(),
         }
     }
 }
@@ -165,6 +190,14 @@ fn word(text: &str) -> Result<(&'static str, String), String> {
         format!("no key `{name}`; there is `{}`", known.join("`, `"))
     })?;
     Ok((key, value))
+}
+
+/// In milliseconds; the bounds are the definition's.
+fn remembered(text: &str) -> Result<u64, String> {
+    text.parse::<SignedDuration>()
+        .ok()
+        .and_then(|time| u64::try_from(time.as_millis()).ok())
+        .ok_or_else(|| "expected a time with its unit, such as 48h".to_owned())
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -1,12 +1,15 @@
 //! Endpoints, as people and scripts look at them.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::auth::Mode;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
-use crate::directory::{Definition, EndpointId};
+use crate::directory::{Definition, Duplicates, EndpointId, ReplayRule};
 
 /// All endpoints whose id begins with `prefix`.
 pub(super) async fn list(session: &Session, prefix: &str, json: bool) -> Result<String, Failure> {
@@ -97,6 +100,7 @@ pub(super) async fn show(
         format!("target        {}", definition.target),
         format!("auth          {auth}"),
         format!("secret        {secret}"),
+        format!("replays       {}", replays(session, &definition)),
         format!("upstream      {}", definition.upstream),
         format!(
             "state         {}",
@@ -114,4 +118,42 @@ pub(super) async fn show(
             .map(|alias| format!("alias         {alias}")),
     );
     Ok(lines.join("\n"))
+}
+
+/// What becomes of deliveries that were accepted before.
+fn replays(session: &Session, definition: &Definition) -> String {
+    let auth = definition.auth.as_ref();
+    let Some(scheme) = auth.and_then(|auth| auth.compiled().ok().flatten()) else {
+        return "not told".to_owned();
+    };
+    let rule = ReplayRule::of(&definition.replay, Some(&scheme));
+    let remember = shown(rule.remember.unwrap_or(session.config.gate.remember));
+    let window = scheme.timestamp().and_then(|time| time.window);
+    let signature = rule.signature.then(|| match window {
+        Some(_) => "the same signature is refused inside its window".to_owned(),
+        None => format!("the same signature is refused for {remember}"),
+    });
+    let id = rule.id.map(|duplicates| {
+        let id = if scheme.id_is_signed() {
+            "signed id"
+        } else {
+            "id"
+        };
+        let done = match duplicates {
+            Duplicates::Acknowledge => "acknowledged",
+            Duplicates::Forward => "forwarded",
+            Duplicates::Reject => "refused",
+        };
+        format!("the same {id} is {done} for {remember}")
+    });
+    let told: Vec<String> = signature.into_iter().chain(id).collect();
+    if told.is_empty() {
+        "not told".to_owned()
+    } else {
+        told.join("; ")
+    }
+}
+
+fn shown(time: Duration) -> String {
+    SignedDuration::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:#}"))
 }

@@ -240,6 +240,11 @@ fn the_demonstration_ends_well_and_leaves_nothing() {
             r#"401 {"error":"Unauthorized"}"#,
             "signature_mismatch",
         ),
+        (
+            "the same once more",
+            r#"200 {"status":"duplicate"}"#,
+            "duplicate",
+        ),
         ("a bearer token", r#"202 {"executionId":"exec_"#, "admitted"),
         (
             "a body one byte over the cap",

@@ -40,6 +40,7 @@ fn told(config: &Config) -> Vec<String> {
         format!("{:?}", config.public),
         format!("{:?}", config.admin),
         format!("{:?}", config.gate),
+        format!("{:?}", config.ledger_capacity),
         format!("{:?}", config.body_budget_bytes),
         format!("{:?}", config.names),
         format!("{:?}", config.store),

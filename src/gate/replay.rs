@@ -1,0 +1,148 @@
+//! Was this delivered before? What a delivery is remembered by, and what becomes of one that is known.
+//!
+//! Only what was proven counts. The fingerprint of a signature is made of the code that was computed,
+//! not of what the sender wrote. An id that the signature covers is the sender's word. An id beside the
+//! signature is anybody's who holds one genuine delivery, so it counts only together with what was
+//! signed: then nobody can use up the id of a delivery that is still to come.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{Body, Reason, Refusal};
+use crate::auth::{Claim, Fingerprint, Head, Received, Scheme, Verified};
+use crate::directory::{Auth, Duplicates, Endpoint};
+use crate::ledger::{Entries, Entry, Held, Keep, Key, Kind, Ledger, Standing, Taken, Unavailable};
+
+/// The sender's own id of a delivery. Nothing proves it, unless the scheme signs it.
+pub fn event_id<'a>(scheme: &Scheme, received: &Received<'a>) -> Option<Cow<'a, str>> {
+    Claim::hint(scheme.id()?, received)
+}
+
+/// A delivery that was proven, on its way into the ledger.
+pub(super) struct Proven<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) head: &'a Head<'a>,
+    pub(super) verified: &'a Verified,
+    pub(super) body: &'a Body,
+}
+
+/// How long things are remembered.
+pub(super) struct Times {
+    pub(super) now: Timestamp,
+    /// What the endpoint or the server says.
+    pub(super) remember: Duration,
+    /// How long a body may take. The window of a signature is judged before its body, so the same
+    /// signature can arrive here so much later than its window ends.
+    pub(super) body_timeout: Duration,
+    /// How long a claim lasts that nobody settles.
+    pub(super) lease: Duration,
+}
+
+impl Proven<'_> {
+    /// Claims it: it is new, or refused. `None` if nothing is to be remembered of it.
+    pub(super) async fn claim(
+        &self,
+        ledger: &Arc<dyn Ledger>,
+        times: &Times,
+    ) -> Result<Option<Held>, Refusal> {
+        let id = self.id_entry(times);
+        let [first, second] = self.signature_entries(times);
+        // The signature counts first: the very same delivery is a replay, whatever id it has.
+        let entries = Entries::from([first, second, id]);
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        match Held::claim(ledger, entries, times.lease).await? {
+            Ok(held) => Ok(Some(held)),
+            Err(taken) => Err(self.known(taken, id)),
+        }
+    }
+
+    fn signature_entries(&self, times: &Times) -> [Option<Entry>; 2] {
+        let Some(signature) = self.verified.signature() else {
+            return [None; 2];
+        };
+        if !self.endpoint.replay.signature {
+            return [None; 2];
+        }
+        let keep = match signature.valid_until() {
+            Some(until) => Keep::Firmly(later(until, times.body_timeout + MARGIN)),
+            None => Keep::AsLongAsThereIsRoom(later(times.now, times.remember)),
+        };
+        let entry = |it: &Fingerprint| Entry {
+            key: Key::of(self.endpoint.id.as_str(), Kind::Signature, &[it.bytes()]),
+            keep,
+        };
+        [
+            Some(entry(signature.by_current())),
+            signature.by_previous().map(entry),
+        ]
+    }
+
+    fn id_entry(&self, times: &Times) -> Option<Entry> {
+        self.endpoint.replay.id?;
+        let Auth::Proof(proof) = &self.endpoint.auth else {
+            return None;
+        };
+        let scheme = &*proof.scheme;
+        let received = Received {
+            head: *self.head,
+            body: Some(self.body.bytes()),
+        };
+        let id = event_id(scheme, &received)?;
+        let endpoint = self.endpoint.id.as_str();
+        let key = if scheme.id_is_signed() {
+            Key::of(endpoint, Kind::SignedId, &[id.as_bytes()])
+        } else {
+            let content = self.content(scheme);
+            Key::of(endpoint, Kind::HintedId, &[id.as_bytes(), &content])
+        };
+        Some(Entry {
+            key,
+            keep: Keep::AsLongAsThereIsRoom(later(times.now, times.remember)),
+        })
+    }
+
+    /// What stays the same when the same event is sent again: what was signed, or the body alone where
+    /// a time is signed with it.
+    fn content(&self, scheme: &Scheme) -> [u8; 32] {
+        match self.verified.signature() {
+            Some(signature) if scheme.timestamp().is_none() => *signature.by_current().bytes(),
+            _ => Sha256::digest(self.body.bytes()).into(),
+        }
+    }
+
+    /// What becomes of a delivery that somebody has claimed before.
+    fn known(&self, taken: Taken, id: Option<Entry>) -> Refusal {
+        let by_id = id.is_some_and(|id| id.key == taken.key);
+        match (taken.standing, by_id, self.endpoint.replay.id) {
+            (Standing::InFlight, ..) => Reason::InFlight.into(),
+            (Standing::Accepted, true, Some(Duplicates::Acknowledge)) => Reason::Duplicate.into(),
+            (Standing::Accepted, true, _) => Refusal {
+                cause: Some("an event with this id was accepted before".to_owned()),
+                ..Reason::Replay.into()
+            },
+            (Standing::Accepted, false, _) => Refusal {
+                cause: Some("this signature was accepted before".to_owned()),
+                ..Reason::Replay.into()
+            },
+        }
+    }
+}
+
+impl From<Unavailable> for Refusal {
+    fn from(error: Unavailable) -> Self {
+        Self::with_cause(Reason::LedgerUnavailable, error)
+    }
+}
+
+fn later(from: Timestamp, by: Duration) -> Timestamp {
+    from.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// For clocks that are set, and threads that wait.
+const MARGIN: Duration = Duration::from_mins(1);

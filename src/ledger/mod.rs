@@ -1,0 +1,26 @@
+//! What was already delivered: the memory that tells a replay from a retry.
+//!
+//! ```text
+//! claim ─→ the backend is asked ─┬─ it accepted ─→ commit: the same again is a replay or a duplicate
+//!                                └─ it did not  ─→ release: the same again is a retry, and gets through
+//! ```
+//!
+//! Two phases, because a memory that is written before the backend has accepted turns an honest retry
+//! away, and one that is written only afterwards lets two copies in that arrive together. Between the
+//! phases the delivery is *in flight*. A claim that nobody settles ends with its lease.
+//!
+//! What is remembered is a [`Key`], a digest: never an id, a signature or a body. The [`Ledger`] is a
+//! trait: [`InProcess`] serves one machine, and a fleet will share one.
+
+mod contract;
+mod held;
+mod in_process;
+mod key;
+mod shard;
+mod stats;
+
+pub use self::contract::{Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable};
+pub use self::held::Held;
+pub use self::in_process::{BYTES_PER_ENTRY, InProcess};
+pub use self::key::{Key, Kind};
+pub use self::stats::LedgerStats;

@@ -1,0 +1,107 @@
+//! What a verified delivery can be told by when it comes again.
+
+use jiff::{SignedDuration, Timestamp};
+use portcullis::auth::{
+    Covers, Fingerprint, Generation, KeyRing, Mode, Preset, ProofError, Scheme, Signature,
+};
+use proptest::prelude::*;
+
+use crate::delivery::{Delivery, NOW, key, preset, ring};
+
+const SECRET: &[u8] = b"00112233445566778899aabbccddeeff";
+const OTHER: &[u8] = b"ffeeddccbbaa99887766554433221100";
+
+fn signature(scheme: &Scheme, secret: &[u8], body: &str) -> Signature {
+    let delivery = Delivery::proven(scheme, secret, body);
+    let verified = delivery.judged_by(scheme, secret).unwrap();
+    *verified.signature().unwrap()
+}
+
+#[test]
+fn it_tells_bodies_and_secrets_apart_and_nothing_else() {
+    // Those that sign the body as it is, with a key that we have; the others are of other bodies.
+    let plain = Preset::all().iter().filter(|preset| {
+        let scheme = &preset.scheme;
+        let shared = scheme.covers_body() && !scheme.algorithm().is_public_key();
+        shared && scheme.covers() == Covers::Body && !scheme.waits_for_body()
+    });
+    for preset in plain.filter(|preset| preset.name != "linear") {
+        let of = |secret, body| *signature(&preset.scheme, secret, body).by_current();
+        assert_eq!(of(SECRET, "a"), of(SECRET, "a"), "{}", preset.name);
+        assert_ne!(of(SECRET, "a"), of(SECRET, "b"), "{}", preset.name);
+        assert_ne!(of(SECRET, "a"), of(OTHER, "a"), "{}", preset.name);
+    }
+}
+
+#[test]
+fn it_is_under_the_current_key_whichever_key_proved_the_delivery() {
+    for name in ["github", "slack", "standard-webhooks"] {
+        let scheme = preset(name);
+        let rotated = || KeyRing {
+            current: key(&scheme, OTHER, 2),
+            previous: Some((key(&scheme, SECRET, 1), Timestamp::MAX)),
+        };
+        let judged = |secret| {
+            let delivery = Delivery::proven(&scheme, secret, "a");
+            delivery.judged(&scheme, rotated(), &[]).unwrap()
+        };
+        let (old, new) = (judged(SECRET), judged(OTHER));
+        assert_eq!(old.generation(), Some(Generation::Previous), "{name}");
+        assert_eq!(new.generation(), Some(Generation::Current), "{name}");
+        let before = *signature(&scheme, SECRET, "a").by_current();
+        let (old, new) = (old.signature().unwrap(), new.signature().unwrap());
+        assert_eq!(old.by_current(), new.by_current(), "{name}");
+        assert_eq!(old.by_previous(), Some(&before), "{name}");
+        assert_eq!(new.by_previous(), None::<&Fingerprint>, "{name}");
+    }
+}
+
+#[test]
+fn a_token_has_none() {
+    for mode in [Mode::Secret, Mode::Bearer, Mode::ApiKey] {
+        let scheme = portcullis::directory::AuthDefinition::of(mode)
+            .compiled()
+            .unwrap()
+            .unwrap();
+        let delivery = Delivery::proven(&scheme, SECRET, "a");
+        let verified = delivery
+            .judged(&scheme, ring(&scheme, SECRET), &[])
+            .unwrap();
+        assert_eq!(verified.signature(), None, "{mode}");
+    }
+}
+
+#[test]
+fn what_is_signed_with_the_body_is_known() {
+    for (name, signs_id) in [
+        ("standard-webhooks", true),
+        ("svix", true),
+        ("openai", true),
+        ("github", false),
+        ("sanity", false),
+        ("linear", false),
+        ("slack", true),
+        ("stripe", true),
+        ("secret", false),
+    ] {
+        assert_eq!(preset(name).id_is_signed(), signs_id, "{name}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn it_is_valid_until_the_first_moment_that_finds_it_stale(milliseconds in -400_000..400_000i64) {
+        for name in ["slack", "standard-webhooks", "mux", "paddle"] {
+            let scheme = preset(name);
+            let delivery = Delivery::proven(&scheme, SECRET, "a");
+            let until = signature(&scheme, SECRET, "a").valid_until().unwrap();
+            let now = NOW + SignedDuration::from_millis(milliseconds);
+            let verdict = delivery.judged_at(&scheme, ring(&scheme, SECRET), &[], now);
+            let is_stale = verdict.err() == Some(ProofError::TimestampStale);
+            prop_assert_eq!(is_stale, now >= until, "{} {}", name, now);
+        }
+        for name in ["github", "sanity"] {
+            prop_assert_eq!(signature(&preset(name), SECRET, "a").valid_until(), None);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Everything ends.
+
+use jiff::{SignedDuration, Timestamp};
+use portcullis::ledger::{Entry, Keep, Standing};
+
+use crate::setting::*;
+
+#[test]
+fn an_entry_counts_until_its_time_and_not_a_second_longer() {
+    let it = Setting::with_room_for(1000);
+    it.accept(it.firm("signature"));
+    it.accept(it.soft("id"));
+    for (waited, signature, id) in [
+        (WINDOW - SignedDuration::from_millis(1), true, true),
+        (SignedDuration::from_millis(1), false, true),
+        (HOUR - WINDOW - SignedDuration::from_millis(1), false, true),
+        (SignedDuration::from_millis(1), false, false),
+    ] {
+        it.wait(waited);
+        for (entries, expected) in [(it.firm("signature"), signature), (it.soft("id"), id)] {
+            let accepted = it.standing(entries) == Some(Standing::Accepted);
+            assert_eq!(accepted, expected, "{}", it.now());
+        }
+    }
+}
+
+#[test]
+fn a_part_of_a_second_is_rounded_in_favour_of_the_memory() {
+    let it = Setting::with_room_for(1000);
+    let until = it.now() + SignedDuration::from_millis(1500);
+    it.accept(one(Entry {
+        key: key("a"),
+        keep: Keep::Firmly(until),
+    }));
+    it.wait(SignedDuration::from_millis(1999));
+    assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));
+    it.wait(SignedDuration::from_millis(1));
+    assert_eq!(it.standing(it.soft("a")), None);
+}
+
+#[test]
+fn what_has_expired_is_cleared_away_by_what_comes() {
+    let it = Setting::with_room_for(100_000);
+    for number in 0..10_000 {
+        it.accept(it.firm(&number.to_string()));
+    }
+    it.wait(WINDOW);
+    for number in 0..10_000 {
+        it.accept(it.soft(&format!("new {number}")));
+    }
+    // Two are looked at for each that comes, in every shard.
+    let entries = it.stats().entries();
+    assert!((10_000..12_000).contains(&entries), "{entries} entries");
+    assert_eq!(it.stats().forgotten(), 0);
+}
+
+#[test]
+fn times_that_cannot_be_are_no_trouble() {
+    let it = Setting::with_room_for(1000);
+    for (name, until) in [("never", Timestamp::MAX), ("long ago", Timestamp::MIN)] {
+        it.accept(one(Entry {
+            key: key(name),
+            keep: Keep::Firmly(until),
+        }));
+    }
+    it.wait(SignedDuration::from_hours(24 * 365));
+    assert_eq!(it.standing(it.soft("never")), Some(Standing::Accepted));
+    assert_eq!(it.standing(it.soft("long ago")), None);
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_the_memory_longer() {
+    let it = Setting::with_room_for(1000);
+    it.accept(it.firm("a"));
+    it.wait(-HOUR);
+    assert_eq!(it.standing(it.firm("a")), Some(Standing::Accepted));
+    it.wait(HOUR + WINDOW);
+    assert_eq!(it.standing(it.firm("a")), None);
+}

@@ -1,0 +1,261 @@
+//! The gate with a clock that the tests move: what it remembers, and for how long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{HeaderMap, Method};
+use jiff::{SignedDuration, Timestamp};
+use portcullis::audit::{Action, Actor, AuditEntry};
+use portcullis::auth::{Message, Mode, Place, Preset};
+use portcullis::directory::{AuthDefinition, Definition, EndpointChange, ReplayDefinition};
+use portcullis::gate::{Admitted, BodyError, BodySource, Budget, Gate, Request};
+use portcullis::ledger::{Entries, Ledger, Taken, Token, Unavailable};
+use portcullis::secrets::{KeyCache, Secret, SecretRef};
+
+use crate::house::House;
+use crate::setting::*;
+
+/// A gate with one endpoint, and the hand on its clock.
+struct AtTheGate {
+    gate: Gate,
+    preset: &'static Preset,
+    it: Setting,
+    _house: House,
+}
+
+impl AtTheGate {
+    async fn with(preset: &str, replay: ReplayDefinition) -> Self {
+        let it = Setting::with_room_for(1000);
+        let ledger = it.ledger.clone();
+        Self::before(ledger, it, preset, replay).await
+    }
+
+    async fn before(
+        ledger: Arc<dyn Ledger>,
+        it: Setting,
+        preset: &str,
+        replay: ReplayDefinition,
+    ) -> Self {
+        let house = House::open().await;
+        let id = "workflows/pr-bot".parse().unwrap();
+        let name = || "somebody".parse().unwrap();
+        let definition = Definition {
+            auth: Some(AuthDefinition {
+                preset: Some(preset.to_owned()),
+                ..AuthDefinition::of(Mode::Provider)
+            }),
+            replay,
+            ..Definition::new(id, name(), name(), "default".to_owned())
+        };
+        let entry = AuditEntry {
+            at: it.now(),
+            actor: Actor {
+                name: "test".to_owned(),
+                origin: "test".to_owned(),
+            },
+            action: Action::EndpointCreated,
+            subject: String::new(),
+            detail: String::new(),
+        };
+        let (custody, config) = (&house.custody, &house.config);
+        let secret = SecretRef::new("workflows/pr-bot", "webhook").unwrap();
+        let value = Secret::new(SECRET.to_vec());
+        let vault = custody.vault();
+        let set = vault.set(&secret, &value, SignedDuration::ZERO, &entry.actor);
+        set.await.unwrap();
+        let change = (EndpointChange::Put(Box::new(definition)), entry);
+        custody
+            .store
+            .change(vec![change], Vec::new())
+            .await
+            .unwrap();
+        let keys = KeyCache::new(
+            config.keys,
+            custody.store.clone() as _,
+            custody.key_service.clone(),
+            it.clock(),
+        );
+        let gate = Gate::new(
+            config.gate.clone(),
+            house.directory(100).await,
+            Arc::new(keys),
+            ledger,
+            Budget::new(config.body_budget_bytes),
+            it.clock(),
+        );
+        Self {
+            gate,
+            preset: Preset::named(preset).unwrap(),
+            it,
+            _house: house,
+        }
+    }
+
+    /// What becomes of a delivery that was signed at `at`, and whose body takes `slow` to arrive: the word of
+    /// the reason, or `admitted`.
+    async fn judge(&self, at: Timestamp, slow: SignedDuration) -> Result<Admitted, &'static str> {
+        let message = Message {
+            method: &http::Method::POST,
+            url: None,
+            body: BODY,
+            at,
+            id: "evt_1",
+        };
+        let mut headers = HeaderMap::new();
+        for (place, value) in self.preset.scheme.prove(SECRET, message).unwrap() {
+            let Place::Header(name) = place else {
+                panic!("{place}");
+            };
+            headers.insert(name, value.parse().unwrap());
+        }
+        let request = Request {
+            method: &Method::POST,
+            path: "/webhooks/ai/workflows/pr-bot",
+            query: None,
+            headers: &headers,
+        };
+        let mut body = Slow {
+            it: &self.it,
+            takes: slow,
+            rest: BODY,
+        };
+        let judgement = self.gate.judge(&request, &mut body).await;
+        judgement.verdict.map_err(|refusal| refusal.reason.word())
+    }
+
+    /// The same, for one that the backend accepts if it gets it.
+    async fn deliver(&self, at: Timestamp) -> &'static str {
+        match self.judge(at, SignedDuration::ZERO).await {
+            Ok(mut admitted) => {
+                let held = admitted.take_held().unwrap();
+                held.settle(true).await.unwrap();
+                "admitted"
+            }
+            Err(reason) => reason,
+        }
+    }
+}
+
+/// A body that takes its time.
+struct Slow<'a> {
+    it: &'a Setting,
+    takes: SignedDuration,
+    rest: &'static [u8],
+}
+
+impl BodySource for Slow<'_> {
+    fn announced_len(&self) -> Option<u64> {
+        Some(self.rest.len() as u64)
+    }
+
+    async fn invite(&mut self) -> Result<(), BodyError> {
+        Ok(())
+    }
+
+    async fn read(&mut self, into: &mut Vec<u8>, _room: usize) -> Result<usize, BodyError> {
+        self.it.wait(std::mem::take(&mut self.takes));
+        let part = std::mem::take(&mut self.rest);
+        into.extend_from_slice(part);
+        Ok(part.len())
+    }
+}
+
+#[tokio::test]
+async fn a_replay_is_one_until_its_window_has_ended_and_stale_from_then_on() {
+    for signed in [-300, -10, 0, 10, 300] {
+        let here = AtTheGate::with("slack", ReplayDefinition::default()).await;
+        let signed = here.it.now() + SignedDuration::from_secs(signed);
+        assert_eq!(here.deliver(signed).await, "admitted");
+        let last = signed + SignedDuration::from_secs(300);
+        while here.it.now() <= last {
+            assert_eq!(here.deliver(signed).await, "replay", "{}", here.it.now());
+            here.it.wait(SignedDuration::from_secs(5));
+        }
+        assert_eq!(here.deliver(signed).await, "timestamp_stale");
+    }
+}
+
+#[tokio::test]
+async fn a_replay_whose_body_comes_slowly_does_not_outlive_the_memory() {
+    let here = AtTheGate::with("slack", ReplayDefinition::default()).await;
+    let signed = here.it.now();
+    assert_eq!(here.deliver(signed).await, "admitted");
+    // Its window is open when its head is judged, and long over when its body has come.
+    here.it.wait(SignedDuration::from_secs(300));
+    let slow = here.judge(signed, SignedDuration::from_secs(29)).await;
+    assert_eq!(slow.err(), Some("replay"));
+}
+
+#[tokio::test]
+async fn an_event_is_remembered_for_a_day_or_as_long_as_the_endpoint_says() {
+    for (remember_ms, hours) in [
+        (None, 24),
+        (Some(2 * 3_600_000), 2),
+        (Some(720 * 3_600_000), 720),
+    ] {
+        let replay = ReplayDefinition {
+            remember_ms,
+            ..ReplayDefinition::default()
+        };
+        let here = AtTheGate::with("standard-webhooks", replay).await;
+        assert_eq!(here.deliver(here.it.now()).await, "admitted");
+        here.it
+            .wait(SignedDuration::from_hours(hours) - SignedDuration::from_secs(1));
+        assert_eq!(here.deliver(here.it.now()).await, "duplicate");
+        here.it.wait(SignedDuration::from_secs(1));
+        assert_eq!(here.deliver(here.it.now()).await, "admitted");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_broken_off_is_as_good_as_none() {
+    let here = AtTheGate::with("standard-webhooks", ReplayDefinition::default()).await;
+    let signed = here.it.now();
+    let admitted = here.judge(signed, SignedDuration::ZERO).await.unwrap();
+    assert_eq!(here.deliver(signed).await, "in_flight");
+    drop(admitted);
+    assert_eq!(here.deliver(signed).await, "admitted");
+    assert_eq!(here.deliver(signed).await, "replay");
+}
+
+#[tokio::test]
+async fn a_claim_that_nobody_settles_ends_some_time_after_every_backend_has_to_answer() {
+    let here = AtTheGate::with("slack", ReplayDefinition::default()).await;
+    let signed = here.it.now();
+    std::mem::forget(here.judge(signed, SignedDuration::ZERO).await.unwrap());
+    // 8 s are the backend's.
+    here.it.wait(SignedDuration::from_secs(37));
+    assert_eq!(here.deliver(signed).await, "in_flight");
+    here.it.wait(SignedDuration::from_secs(1));
+    assert_eq!(here.deliver(signed).await, "admitted");
+}
+
+/// A ledger that is out of reach.
+struct Gone;
+
+#[async_trait]
+impl Ledger for Gone {
+    async fn claim(&self, _: &Entries, _: Duration) -> Result<Result<Token, Taken>, Unavailable> {
+        Err(Unavailable::Full)
+    }
+
+    async fn commit(&self, _: &Entries, _: Token) -> Result<(), Unavailable> {
+        unreachable!("nothing was claimed")
+    }
+
+    async fn release(&self, _: &Entries, _: Token) -> Result<(), Unavailable> {
+        unreachable!("nothing was claimed")
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_say_admits_nothing() {
+    let it = Setting::with_room_for(1000);
+    let here = AtTheGate::before(Arc::new(Gone), it, "slack", ReplayDefinition::default()).await;
+    assert_eq!(here.deliver(here.it.now()).await, "ledger_unavailable");
+}
+
+const BODY: &[u8] = b"{}";
+/// Both as it is and in base64, as some of the presets want it.
+const SECRET: &[u8] = b"c2VjcmV0IG9mIHNvbWUgbGVuZ3Ro";

@@ -1,0 +1,23 @@
+//! The ledger from the outside, with a clock that the tests move.
+//!
+//! A model shows that it never knows more or less than it should, and many tasks at once that of
+//! several copies exactly one is new.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly, and says what it means in its own way"
+)]
+
+mod concurrency;
+mod expiry;
+mod gate;
+#[path = "../../benches/support/house.rs"]
+#[expect(dead_code, reason = "it is shared with the benchmarks")]
+mod house;
+mod keys;
+mod model;
+mod room;
+mod setting;
+mod settling;

@@ -1,0 +1,157 @@
+//! The ledger beside a model that is too simple to be wrong.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+use portcullis::ledger::{Entries, Entry, Held, Keep, Standing};
+use proptest::prelude::*;
+
+use crate::setting::*;
+
+/// What somebody does.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Claims one name, or two.
+    Claim(u8, Option<u8>),
+    /// Settles the oldest claim but so many.
+    Settle(usize, Ending),
+    Wait(i64),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Commit,
+    Release,
+    Drop,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let ending = prop_oneof![
+        Just(Ending::Commit),
+        Just(Ending::Release),
+        Just(Ending::Drop)
+    ];
+    prop_oneof![
+        5 => (0..12u8, prop::option::of(0..12u8)).prop_map(|(a, b)| Step::Claim(a, b)),
+        4 => (0..4usize, ending).prop_map(|(which, ending)| Step::Settle(which, ending)),
+        2 => (1..40_000i64).prop_map(Step::Wait),
+        1 => (1..5_000_000i64).prop_map(Step::Wait),
+    ]
+}
+
+/// A name that is known, and until when.
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    Claimed(usize, Timestamp),
+    Accepted(Timestamp),
+}
+
+#[derive(Default)]
+struct Model {
+    known: HashMap<u8, Known>,
+}
+
+impl Model {
+    fn standing(&self, name: u8, now: Timestamp) -> Option<Standing> {
+        match *self.known.get(&name)? {
+            Known::Claimed(_, until) => (now < until).then_some(Standing::InFlight),
+            Known::Accepted(until) => (now < until).then_some(Standing::Accepted),
+        }
+    }
+
+    fn claim(&mut self, names: &[u8], who: usize, now: Timestamp) -> Result<(), Standing> {
+        if let Some(standing) = names.iter().find_map(|name| self.standing(*name, now)) {
+            return Err(standing);
+        }
+        let until = now + SignedDuration::try_from(LEASE).unwrap();
+        let claims = names.iter().map(|name| (*name, Known::Claimed(who, until)));
+        self.known.extend(claims);
+        Ok(())
+    }
+
+    fn commit(&mut self, names: &[u8], claimed_at: Timestamp, now: Timestamp) {
+        for name in names {
+            let until = claimed_at + keep(*name);
+            let before = match self.known.get(name) {
+                Some(Known::Accepted(before)) if now < *before => *before,
+                _ => until,
+            };
+            self.known.insert(*name, Known::Accepted(until.max(before)));
+        }
+    }
+
+    fn release(&mut self, names: &[u8], who: usize) {
+        for name in names {
+            if matches!(self.known.get(name), Some(Known::Claimed(it, _)) if *it == who) {
+                self.known.remove(name);
+            }
+        }
+    }
+}
+
+/// Some are kept firmly and some not; there is room for all.
+fn keep(name: u8) -> SignedDuration {
+    SignedDuration::from_secs(60 * i64::from(name + 1))
+}
+
+fn entries(names: &[u8], now: Timestamp) -> Entries {
+    let mut entries = names.iter().map(|name| Entry {
+        key: key(&name.to_string()),
+        keep: match name % 2 {
+            0 => Keep::Firmly(now + keep(*name)),
+            _ => Keep::AsLongAsThereIsRoom(now + keep(*name)),
+        },
+    });
+    Entries::from([entries.next(), entries.next(), None])
+}
+
+struct Claim {
+    held: Held,
+    who: usize,
+    names: Vec<u8>,
+    at: Timestamp,
+}
+
+proptest! {
+    #[test]
+    fn it_answers_as_the_model_does(steps in prop::collection::vec(step(), 1..120)) {
+        let it = Setting::with_room_for(1000);
+        let mut model = Model::default();
+        let mut claims: Vec<Claim> = Vec::new();
+        for (who, step) in steps.into_iter().enumerate() {
+            let now = it.now();
+            match step {
+                Step::Claim(first, second) => {
+                    let mut names = vec![first];
+                    names.extend(second.filter(|second| *second != first));
+                    let expected = model.claim(&names, who, now);
+                    let got = it.claim(entries(&names, now));
+                    prop_assert_eq!(got.as_ref().map(drop).map_err(|it| *it), expected);
+                    claims.extend(got.ok().map(|held| Claim { held, who, names, at: now }));
+                }
+                Step::Settle(which, ending) => {
+                    if which >= claims.len() {
+                        continue;
+                    }
+                    let claim = claims.remove(which);
+                    match ending {
+                        Ending::Commit => model.commit(&claim.names, claim.at, now),
+                        Ending::Release | Ending::Drop => model.release(&claim.names, claim.who),
+                    }
+                    match ending {
+                        Ending::Commit => done(claim.held.settle(true)).unwrap(),
+                        Ending::Release => done(claim.held.settle(false)).unwrap(),
+                        Ending::Drop => drop(claim.held),
+                    }
+                }
+                // In whole seconds: to that the ledger is exact.
+                Step::Wait(milliseconds) => it.wait(SignedDuration::from_secs(milliseconds / 1000)),
+            }
+            for name in 0..12 {
+                let got = it.standing(entries(&[name], it.now()));
+                prop_assert_eq!(got, model.standing(name, it.now()), "{}", name);
+            }
+        }
+        prop_assert_eq!(it.stats().forgotten(), 0);
+    }
+}

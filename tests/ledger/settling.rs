@@ -1,0 +1,117 @@
+//! Claims and what becomes of them.
+
+use jiff::SignedDuration;
+use portcullis::ledger::Standing;
+
+use crate::setting::*;
+
+#[test]
+fn what_is_claimed_is_in_flight_and_what_is_committed_is_accepted() {
+    let it = Setting::with_room_for(1000);
+    let held = it.claim(it.soft("a")).unwrap();
+    assert_eq!(it.standing(it.soft("a")), Some(Standing::InFlight));
+    assert_eq!(it.standing(it.soft("b")), None);
+    done(held.settle(true)).unwrap();
+    assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));
+}
+
+#[test]
+fn what_is_released_is_new_again() {
+    let it = Setting::with_room_for(1000);
+    let held = it.claim(it.soft("a")).unwrap();
+    done(held.settle(false)).unwrap();
+    assert_eq!(it.standing(it.soft("a")), None);
+    assert_eq!(it.stats().entries(), 0);
+}
+
+#[test]
+fn a_claim_that_is_dropped_is_released() {
+    let it = Setting::with_room_for(1000);
+    let held = it
+        .claim(two(&it.firm("signature"), &it.soft("id")))
+        .unwrap();
+    assert_eq!(it.stats().entries(), 2);
+    drop(held);
+    assert_eq!(it.stats().entries(), 0);
+    it.accept(it.soft("id"));
+}
+
+#[test]
+fn a_claim_that_nobody_settles_ends_with_its_lease() {
+    let it = Setting::with_room_for(1000);
+    // As a process that has crashed, and is not there to let go.
+    std::mem::forget(it.claim(it.soft("a")).unwrap());
+    it.wait(SignedDuration::from_secs(29));
+    assert_eq!(it.standing(it.soft("a")), Some(Standing::InFlight));
+    it.wait(SignedDuration::from_secs(1));
+    assert_eq!(it.standing(it.soft("a")), None);
+}
+
+#[test]
+fn who_comes_back_after_its_lease_takes_nothing_from_the_next() {
+    let it = Setting::with_room_for(1000);
+    let slow = it.claim(it.soft("a")).unwrap();
+    it.wait(SignedDuration::from_secs(30));
+    let next = it.claim(it.soft("a")).unwrap();
+    done(slow.settle(false)).unwrap();
+    assert_eq!(it.standing(it.soft("a")), Some(Standing::InFlight));
+    done(next.settle(true)).unwrap();
+    assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));
+}
+
+#[test]
+fn accepted_is_accepted_even_after_the_lease() {
+    let it = Setting::with_room_for(1000);
+    let slow = it.claim(it.soft("a")).unwrap();
+    it.wait(SignedDuration::from_secs(30));
+    let next = it.claim(it.soft("a")).unwrap();
+    done(slow.settle(true)).unwrap();
+    // The backend has it. That it refuses the second one does not undo that.
+    done(next.settle(false)).unwrap();
+    assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));
+}
+
+#[test]
+fn of_several_entries_all_are_claimed_or_none() {
+    let it = Setting::with_room_for(1000);
+    it.accept(it.soft("id"));
+    for order in [
+        two(&it.firm("signature"), &it.soft("id")),
+        two(&it.soft("id"), &it.firm("signature")),
+    ] {
+        assert_eq!(it.standing(order), Some(Standing::Accepted));
+        assert_eq!(it.standing(it.firm("signature")), None);
+    }
+    assert_eq!(it.stats().entries(), 1);
+}
+
+#[test]
+fn the_first_entry_that_is_known_decides() {
+    let it = Setting::with_room_for(1000);
+    it.accept(it.soft("accepted"));
+    let _held = it.claim(it.soft("in flight")).unwrap();
+    let both = two(&it.soft("in flight"), &it.soft("accepted"));
+    assert_eq!(it.standing(both), Some(Standing::InFlight));
+    let both = two(&it.soft("accepted"), &it.soft("in flight"));
+    assert_eq!(it.standing(both), Some(Standing::Accepted));
+}
+
+#[test]
+fn what_happened_is_counted() {
+    let it = Setting::with_room_for(1000);
+    it.accept(it.soft("a"));
+    assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));
+    let held = it.claim(it.soft("b")).unwrap();
+    assert_eq!(it.standing(it.soft("b")), Some(Standing::InFlight));
+    drop(held);
+    let stats = it.stats();
+    let counted = [
+        stats.claimed(),
+        stats.accepted(),
+        stats.in_flight(),
+        stats.full(),
+    ];
+    assert_eq!(counted, [2, 1, 1, 0]);
+    assert_eq!((stats.committed(), stats.released()), (1, 1));
+    assert_eq!((stats.entries(), stats.forgotten()), (1, 0));
+}
