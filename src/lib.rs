@@ -16,7 +16,7 @@
 //! Imports run one way, and a test (`tests/layers.rs`) keeps it so:
 //!
 //! ```text
-//! auth ← secrets ← directory ← gate ← telemetry ← proxy, admin ← app ← cli ← main
+//! auth ← handshake, secrets ← directory ← gate ← telemetry ← proxy, admin ← app ← cli ← main
 //! ```
 //!
 //! `store` implements the traits of `secrets` and `directory`; only `cli` and `app` know `config`;
@@ -31,6 +31,7 @@ pub mod clock;
 pub mod config;
 pub mod directory;
 pub mod gate;
+pub mod handshake;
 pub mod proxy;
 pub mod secrets;
 pub mod store;

@@ -25,6 +25,9 @@ struct Step {
     /// The secret that is generated because the endpoint needs one that is not bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_created: Option<SecretRef>,
+    /// The token that is generated for the provider to send in its handshake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify_token_created: Option<SecretRef>,
     /// The secrets that have ended with the endpoint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     secrets_retired: Vec<SecretRef>,
@@ -53,9 +56,9 @@ impl Plan {
         for definition in definitions {
             let mut step = put(session, definition).await?;
             // Endpoints may share a secret, which is created once.
-            step.secret_created = step
-                .secret_created
-                .filter(|secret| secrets.insert(secret.to_string()));
+            for created in [&mut step.secret_created, &mut step.verify_token_created] {
+                created.take_if(|secret| !secrets.insert(secret.to_string()));
+            }
             steps.push(step);
         }
         Ok(Self(steps))
@@ -69,6 +72,7 @@ impl Plan {
             action: StepAction::Delete,
             changed: Vec::new(),
             secret_created: None,
+            verify_token_created: None,
             secrets_retired: Vec::new(),
             change: EndpointChange::Delete(id),
         }]))
@@ -81,7 +85,8 @@ impl Plan {
         for secret in self
             .0
             .iter()
-            .filter_map(|step| step.secret_created.as_ref())
+            .flat_map(|step| [&step.secret_created, &step.verify_token_created])
+            .flatten()
         {
             secrets.extend(vault.first_version(secret, &session.actor).await?);
         }
@@ -135,6 +140,9 @@ impl Step {
         if let Some(secret) = &self.secret_created {
             line.push_str(&format!(", secret {secret} created"));
         }
+        if let Some(token) = &self.verify_token_created {
+            line.push_str(&format!(", verify token {token} created"));
+        }
         for secret in &self.secrets_retired {
             line.push_str(&format!(", secret {secret} retired"));
         }
@@ -152,9 +160,18 @@ impl Step {
     }
 }
 
-async fn put(session: &Session, definition: Definition) -> Result<Step, Failure> {
+async fn put(session: &Session, mut definition: Definition) -> Result<Step, Failure> {
     let custody = &session.custody;
     let old = custody.store.endpoint(definition.id.as_str()).await?;
+    // What is expected of one handshake is not expected of another, nor ended by a declaration.
+    let old_window = old
+        .as_ref()
+        .filter(|old| old.handshake == definition.handshake);
+    let old_window = old_window.and_then(|old| old.handshake_expected_until);
+    definition.handshake_expected_until = match &definition.handshake {
+        None => None,
+        Some(_) => definition.handshake_expected_until.or(old_window),
+    };
     let changed = match &old {
         None => Vec::new(),
         Some(old) => changed_keys(old, &definition)?,
@@ -164,23 +181,46 @@ async fn put(session: &Session, definition: Definition) -> Result<Step, Failure>
         (Some(_), true) => StepAction::Unchanged,
         (Some(_), false) => StepAction::Update,
     };
-    let mut secret_created = definition.secret();
     if old.is_none() {
         refuse_used_secret(session, &definition).await?;
     }
-    if let Some(secret) = &secret_created
-        && custody.vault().is_bound(secret).await?
-    {
-        secret_created = None;
-    }
+    refuse_used_verify_token(session, &definition).await?;
+    let secret_created = unbound(session, definition.generated_secret()).await?;
+    let verify_token_created = unbound(session, definition.verify_token()).await?;
     Ok(Step {
         endpoint: definition.id.clone(),
         action,
         changed,
         secret_created,
+        verify_token_created,
         secrets_retired: Vec::new(),
         change: EndpointChange::Put(Box::new(definition)),
     })
+}
+
+async fn unbound(
+    session: &Session,
+    secret: Option<SecretRef>,
+) -> Result<Option<SecretRef>, Failure> {
+    match secret {
+        Some(secret) if session.custody.vault().is_bound(&secret).await? => Ok(None),
+        secret => Ok(secret),
+    }
+}
+
+/// A verify token is sent in the open, so no deliveries may be proven with it.
+async fn refuse_used_verify_token(session: &Session, new: &Definition) -> Result<(), Failure> {
+    let Some(token) = new.verify_token() else {
+        return Ok(());
+    };
+    match session.custody.store.judged_by(&token).await? {
+        None => Ok(()),
+        Some(user) => Err(Failure::Other(format!(
+            "`{}`: its verify token `{token}` is what deliveries to `{user}` are proven with, and would \
+             be sent in the open",
+            new.id
+        ))),
+    }
 }
 
 /// The own secret of a new endpoint must be nobody else's. To share one is possible, and is said.

@@ -83,6 +83,7 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
     };
     let path = table.parsed("path");
     let auth = table.has("auth").then(|| auth(table.table("auth")));
+    let handshake = table.parsed("handshake");
     let methods = table.list("methods").unwrap_or_default();
     let aliases = table.list("aliases").unwrap_or_default();
     let event_name = table.parsed("event_name");
@@ -99,6 +100,8 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
         upstream: upstream.unwrap_or_default(),
         path,
         auth: auth.flatten(),
+        handshake,
+        handshake_expected_until: None,
         methods,
         aliases,
         event_name,
@@ -154,6 +157,14 @@ impl Spans {
 }
 
 /// The keys that [`Definition::mistakes`] speaks about.
-const KEYS: [&str; 8] = [
-    "id", "upstream", "target", "auth", "aliases", "path", "methods", "limits",
+const KEYS: [&str; 9] = [
+    "id",
+    "upstream",
+    "target",
+    "auth",
+    "handshake",
+    "aliases",
+    "path",
+    "methods",
+    "limits",
 ];

@@ -21,7 +21,7 @@ mod store;
 mod target;
 
 pub use self::definition::{AuthDefinition, Definition, LimitsDefinition};
-pub use self::endpoint::{Auth, Endpoint, Limits, Proof};
+pub use self::endpoint::{Auth, Endpoint, Greeting, Limits, Proof};
 pub use self::follower::Follower;
 pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, LookupError};
 pub use self::mistake::{Mistake, Surroundings};

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use http::Method;
 
+use super::greeter::Greeter;
 use super::receive::{BodyRules, receive};
 use super::{Admitted, BodySource, Budget, Reason, Refusal, Request};
 use crate::auth::{Begun, Claim, Verification};
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::{Auth, Directory, Endpoint, Found, Proof};
+use crate::handshake::{Answer, MAX_BODY_BYTES};
 use crate::secrets::KeyCache;
 
 /// Judges deliveries.
@@ -63,10 +65,28 @@ impl Gate {
         request: &Request<'_>,
         body: &mut impl BodySource,
         notes: &mut Notes,
-    ) -> Result<Admitted, Refusal> {
+    ) -> Result<Passed, Refusal> {
         let found = self.directory.find(request.path).await?;
         let endpoint = Arc::clone(&notes.found.insert(found).endpoint);
-        let claim = self.claim(&endpoint, request)?;
+        let greeter = endpoint.greeting.as_deref().map(|greeting| Greeter {
+            greeting,
+            endpoint: &endpoint,
+            head: request.head(),
+            keys: &self.keys,
+            now: self.clock.now(),
+        });
+        if let Some(greeter) = &greeter
+            && let Some(answer) = greeter.by_head().await?
+        {
+            return Ok(Passed::Answered(answer));
+        }
+        let claim = match (self.claim(&endpoint, request), &greeter) {
+            (Err(refusal), Some(greeter)) if greeter.may_ask_by_body(body.announced_len()) => {
+                let rules = self.rules(&endpoint, request);
+                return self.unproven(greeter, rules, body, notes, refusal).await;
+            }
+            (claim, _) => claim?,
+        };
         let rules = self.rules(&endpoint, request);
         if let Some(announced) = body.announced_len().filter(|len| *len > rules.limit_bytes) {
             return Err(Refusal {
@@ -92,7 +112,36 @@ impl Gate {
             Begun::Streaming(verification) => verification.finish(body.bytes()),
         };
         notes.timings.verify = Some(verifying.elapsed());
-        Ok(Admitted::new(endpoint, verified?, body))
+        let verified = verified?;
+        if let Some(greeter) = &greeter
+            && let Some(answer) = greeter.when_proven(&verified, body.bytes()).await?
+        {
+            return Ok(Passed::Answered(answer));
+        }
+        Ok(Passed::Admitted(Admitted::new(endpoint, verified, body)))
+    }
+
+    /// A handshake that nobody signs and only its body tells. Everything else stays refused.
+    async fn unproven(
+        &self,
+        greeter: &Greeter<'_>,
+        rules: BodyRules,
+        body: &mut impl BodySource,
+        notes: &mut Notes,
+        refusal: Refusal,
+    ) -> Result<Passed, Refusal> {
+        let rules = BodyRules {
+            limit_bytes: rules.limit_bytes.min(MAX_BODY_BYTES),
+            ..rules
+        };
+        let body = match receive(body, rules, &self.budget, None).await {
+            Err(too_large) if too_large.reason == Reason::BodyTooLarge => return Err(refusal),
+            received => received?,
+        };
+        notes.body_received = true;
+        notes.body_bytes = Some(body.len() as u64);
+        let answer = greeter.by_body(body.bytes());
+        answer.map(Passed::Answered).ok_or(refusal)
     }
 
     /// What the head claims, if the endpoint takes such a request at all.
@@ -175,7 +224,17 @@ pub struct Judgement {
     /// The length of the body, if it was received.
     pub body_bytes: Option<u64>,
     /// The verdict.
-    pub verdict: Result<Admitted, Refusal>,
+    pub verdict: Result<Passed, Refusal>,
+}
+
+/// What came of a request that was not refused.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever answers has to know both")]
+pub enum Passed {
+    /// It is a delivery for the backend.
+    Admitted(Admitted),
+    /// It is a handshake, with the answer that it gets. It goes no further.
+    Answered(Answer),
 }
 
 impl Judgement {

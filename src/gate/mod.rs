@@ -2,16 +2,18 @@
 //!
 //! ```text
 //! path → endpoint → method → claim → announced size → keys → body, hashed as it arrives → proof
+//!      ↘ handshake, of the head                                                    handshake ↙
 //! ```
 //!
 //! [`Gate::judge`] tells the story in that order and returns at the first refusal. It knows nothing of
 //! Pingora: a request's head comes in as a [`Request`], its body as a [`BodySource`], and the answer
-//! is an [`Admitted`] or a [`Refusal`].
+//! is an [`Admitted`], the answer to a handshake, or a [`Refusal`].
 
 mod admitted;
 mod body;
 mod budget;
 mod decision;
+mod greeter;
 mod reason;
 mod receive;
 mod request;
@@ -19,6 +21,6 @@ mod request;
 pub use self::admitted::Admitted;
 pub use self::body::{Body, BodyError, BodySource};
 pub use self::budget::{Budget, Lease, OverBudget};
-pub use self::decision::{Gate, GateSettings, Judgement, Timings};
+pub use self::decision::{Gate, GateSettings, Judgement, Passed, Timings};
 pub use self::reason::{Reason, Refusal};
 pub use self::request::Request;

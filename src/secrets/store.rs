@@ -18,6 +18,10 @@ pub trait SecretStore: Send + Sync {
     /// Performs an installation, all of it or nothing.
     async fn install(&self, installation: Installation) -> Result<(), StoreError>;
 
+    /// Performs an installation if no version of the secret counts and an endpoint is judged by it. If
+    /// not, it is a [`StoreError::Conflict`]: whoever gets the secret next must not inherit a stranger's.
+    async fn install_first(&self, installation: Installation) -> Result<(), StoreError>;
+
     /// Writes down what changed nothing.
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError>;
 }

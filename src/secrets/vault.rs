@@ -88,6 +88,29 @@ impl Vault {
             .await
     }
 
+    /// Binds `secret` to a value that its provider has sent, and gives the number of the version.
+    ///
+    /// One that is bound already stays as it is, whoever else tries at the same time.
+    pub async fn bind(
+        &self,
+        secret: &SecretRef,
+        value: &Secret,
+        actor: &Actor,
+    ) -> Result<u32, VaultError> {
+        if proves_nothing(value.expose()) {
+            return Err(VaultError::Empty);
+        }
+        let overlap = SignedDuration::ZERO;
+        let new = self
+            .seal(secret, value, overlap, Action::SecretBound, actor)
+            .await?;
+        let version = new.version;
+        match self.store.install_first(new).await {
+            Err(StoreError::Conflict(_)) => Err(VaultError::Bound(secret.clone())),
+            installed => installed.map(|()| version).map_err(VaultError::from),
+        }
+    }
+
     /// Decrypts the current value. It is audited before it is shown.
     pub async fn reveal(&self, secret: &SecretRef, actor: &Actor) -> Result<Revealed, VaultError> {
         let current = self
@@ -173,6 +196,10 @@ pub struct Revealed {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
+    /// The secret has a value, which has to stay.
+    #[error("{0} is bound already")]
+    Bound(SecretRef),
+
     /// An empty value was given.
     #[error("a secret that is empty, or of zero bytes only, proves nothing and is never accepted")]
     Empty,

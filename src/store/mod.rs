@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::sqlite::{Contents, OpenError, SqliteStore};
+use crate::audit::Action;
 use crate::directory::{Definition, EndpointStore};
 use crate::secrets::{SecretStore, StoreError};
 
@@ -23,6 +24,9 @@ pub trait Store: EndpointStore + SecretStore {
 
     /// The endpoints whose id begins with `prefix`, in the order of their ids.
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError>;
+
+    /// The newest line of the audit log that says that `action` was done to `subject`.
+    async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError>;
 
     /// The newest lines of the audit log, the newest first.
     async fn audit(&self, limit: u32) -> Result<Vec<AuditLine>, StoreError>;

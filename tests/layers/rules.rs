@@ -5,37 +5,44 @@ use crate::source::{Named, Source};
 /// Who may import whom: a module, and those below it. No module is there for one that stands above it.
 ///
 /// ```text
-/// auth ← secrets ← directory ← gate ← telemetry ← proxy, admin ← app ← cli ← main
+/// auth ← handshake, secrets ← directory ← gate ← telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
 /// `store` stands beside the line: it implements the traits of `secrets` and `directory`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`.
-pub(crate) const LAYERS: [(&str, &str); 14] = [
+pub(crate) const LAYERS: [(&str, &str); 15] = [
     ("clock", ""),
     ("audit", ""),
     ("auth", ""),
+    ("handshake", "auth"),
     ("secrets", "clock audit auth"),
-    ("directory", "clock audit auth secrets"),
-    ("store", "clock audit auth secrets directory"),
-    ("gate", "clock audit auth secrets directory"),
-    ("telemetry", "clock audit auth secrets directory gate"),
-    ("proxy", "clock audit auth secrets directory gate telemetry"),
+    ("directory", "clock audit auth handshake secrets"),
+    ("store", "clock audit auth handshake secrets directory"),
+    ("gate", "clock audit auth handshake secrets directory"),
+    (
+        "telemetry",
+        "clock audit auth handshake secrets directory gate",
+    ),
+    (
+        "proxy",
+        "clock audit auth handshake secrets directory gate telemetry",
+    ),
     (
         "admin",
-        "clock audit auth secrets directory gate telemetry store",
+        "clock audit auth handshake secrets directory gate telemetry store",
     ),
     (
         "config",
-        "clock audit auth secrets directory gate telemetry proxy admin",
+        "clock audit auth handshake secrets directory gate telemetry proxy admin",
     ),
     (
         "app",
-        "clock audit auth secrets directory gate telemetry proxy admin store config",
+        "clock audit auth handshake secrets directory gate telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock audit auth secrets directory gate telemetry proxy admin store config app",
+        "clock audit auth handshake secrets directory gate telemetry proxy admin store config app",
     ),
     ("main", "cli"),
 ];
@@ -63,8 +70,8 @@ const OWNED_CRATES: [(&str, &str, &str); 2] = [
 /// Types whose `now` reads a clock.
 const CLOCKS: [&str; 4] = ["Instant", "SystemTime", "Timestamp", "Zoned"];
 
-/// The module whose answers depend on its arguments alone, and what it must not name.
-const PURE: &str = "auth";
+/// The modules whose answers depend on their arguments alone, and what they must not name.
+const PURE: [&str; 2] = ["auth", "handshake"];
 const IMPURE: [&[&str]; 18] = [
     &["async"],
     &["await"],
@@ -149,7 +156,7 @@ fn name_fault(module: &str, named: &Named) -> Option<String> {
             .take(outside.len())
             .eq(outside.iter().copied())
     });
-    if impure && module == PURE {
+    if impure && PURE.contains(&module) {
         return Some(format!(
             "`{module}` names `{path}`, but is pure: what it says depends on its arguments alone"
         ));

@@ -26,6 +26,10 @@ pub(in crate::cli) struct Fields {
     #[arg(long, requires = "mode")]
     secret: Option<SecretRef>,
 
+    /// The provider's handshake that is answered at the edge: see `portcullis handshakes list`.
+    #[arg(long)]
+    handshake: Option<String>,
+
     /// The upstream that gets its deliveries.
     #[arg(long)]
     upstream: Option<String>,
@@ -75,6 +79,9 @@ impl Fields {
                 secret: self.secret.or(secret.filter(|_| mode != Mode::None)),
             });
         }
+        if self.handshake.is_some() {
+            definition.handshake = self.handshake;
+        }
         if let Some(upstream) = self.upstream {
             definition.upstream = upstream;
         }
@@ -103,6 +110,8 @@ impl Fields {
 /// What `update` can take back.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(in crate::cli) enum Field {
+    /// The handshake: none is answered any more.
+    Handshake,
     /// The path at the upstream: the one that was sent, again.
     Path,
     /// The methods: `POST` only, again.
@@ -120,6 +129,7 @@ pub(in crate::cli) enum Field {
 impl Field {
     pub(super) fn clear(self, definition: &mut Definition) {
         match self {
+            Self::Handshake => definition.handshake = None,
             Self::Path => definition.path = None,
             Self::Method => definition.methods.clear(),
             Self::Alias => definition.aliases.clear(),

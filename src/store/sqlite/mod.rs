@@ -28,6 +28,7 @@ use sqlx::sqlite::{
 use self::identity::Identity;
 pub use self::inspect::Contents;
 use super::{AuditLine, Store, Stored};
+use crate::audit::Action;
 use crate::secrets::StoreError;
 
 /// A store in a file.
@@ -124,6 +125,10 @@ impl Store for SqliteStore {
 
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError> {
         endpoints::definitions(self.readers()?, prefix).await
+    }
+
+    async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError> {
+        audit::last(self.readers()?, action, subject).await
     }
 
     async fn audit(&self, limit: u32) -> Result<Vec<AuditLine>, StoreError> {

@@ -34,6 +34,28 @@ impl SecretStore for SqliteStore {
         Ok(transaction.commit().await?)
     }
 
+    async fn install_first(&self, installation: Installation) -> Result<(), StoreError> {
+        // What is looked at may not change until it is done.
+        let mut transaction = self.writer()?.begin_with("BEGIN IMMEDIATE").await?;
+        let secret = &installation.secret;
+        let free: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM endpoints WHERE secret = ?3) \
+             AND NOT EXISTS (SELECT 1 FROM secret_versions \
+             WHERE scope = ?1 AND slot = ?2 AND ends_ms IS NULL)",
+        )
+        .bind(secret.scope())
+        .bind(secret.slot())
+        .bind(secret.to_string())
+        .fetch_one(&mut *transaction)
+        .await?;
+        if !free {
+            return Err(StoreError::Conflict(secret.to_string()));
+        }
+        install(&mut transaction, &installation).await?;
+        changes::trim(&mut transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError> {
         let mut transaction = self.writer()?.begin().await?;
         audit::add(&mut transaction, &audit).await?;
