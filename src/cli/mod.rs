@@ -17,6 +17,7 @@ mod presets;
 mod secret;
 mod serve;
 mod session;
+mod sharing;
 mod sign;
 
 use std::path::{Path, PathBuf};

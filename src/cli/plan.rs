@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::output;
 use super::session::Session;
+use super::sharing;
 use crate::audit::{Action, AuditEntry};
 use crate::directory::{Definition, EndpointChange, EndpointId};
 use crate::secrets::SecretRef;
@@ -51,6 +52,7 @@ impl Plan {
         definitions: Vec<Definition>,
     ) -> Result<Self, Failure> {
         refuse_taken_aliases(session, &definitions).await?;
+        sharing::refuse(session, &definitions).await?;
         let mut secrets = BTreeSet::new();
         let mut steps = Vec::with_capacity(definitions.len());
         for definition in definitions {
@@ -182,9 +184,8 @@ async fn put(session: &Session, mut definition: Definition) -> Result<Step, Fail
         (Some(_), false) => StepAction::Update,
     };
     if old.is_none() {
-        refuse_used_secret(session, &definition).await?;
+        sharing::refuse_used_secret(session, &definition).await?;
     }
-    refuse_used_verify_token(session, &definition).await?;
     let secret_created = unbound(session, definition.generated_secret()).await?;
     let verify_token_created = unbound(session, definition.verify_token()).await?;
     Ok(Step {
@@ -205,37 +206,6 @@ async fn unbound(
     match secret {
         Some(secret) if session.custody.vault().is_bound(&secret).await? => Ok(None),
         secret => Ok(secret),
-    }
-}
-
-/// A verify token is sent in the open, so no deliveries may be proven with it.
-async fn refuse_used_verify_token(session: &Session, new: &Definition) -> Result<(), Failure> {
-    let Some(token) = new.verify_token() else {
-        return Ok(());
-    };
-    match session.custody.store.judged_by(&token).await? {
-        None => Ok(()),
-        Some(user) => Err(Failure::Other(format!(
-            "`{}`: its verify token `{token}` is what deliveries to `{user}` are proven with, and would \
-             be sent in the open",
-            new.id
-        ))),
-    }
-}
-
-/// The own secret of a new endpoint must be nobody else's. To share one is possible, and is said.
-async fn refuse_used_secret(session: &Session, new: &Definition) -> Result<(), Failure> {
-    let is_chosen = new.auth.as_ref().is_some_and(|auth| auth.secret.is_some());
-    let Some(secret) = new.secret().filter(|_| !is_chosen) else {
-        return Ok(());
-    };
-    match session.custody.store.judged_by(&secret).await? {
-        None => Ok(()),
-        Some(user) => Err(Failure::Other(format!(
-            "`{}`: its own secret `{secret}` is in use by the endpoint `{user}`; choose another one, or \
-             say that it is shared (`--secret {secret}`, or `secret = \"{secret}\"`)",
-            new.id
-        ))),
     }
 }
 

@@ -78,6 +78,11 @@ impl Handshake {
             .any(|value| value.form.could_contain(body))
     }
 
+    /// Whether it signs what it is asked to.
+    pub fn signs(&self) -> bool {
+        self.rules.iter().any(|rule| rule.respond.signs())
+    }
+
     /// Whether the endpoint has a token of its own that the provider sends.
     pub fn has_verify_token(&self) -> bool {
         self.rules.iter().any(|rule| rule.verify_token.is_some())

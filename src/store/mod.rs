@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 pub use self::sqlite::{Contents, OpenError, SqliteStore};
 use crate::audit::Action;
-use crate::directory::{Definition, EndpointStore};
-use crate::secrets::{SecretStore, StoreError};
+use crate::directory::{Definition, EndpointId, EndpointStore};
+use crate::secrets::{SecretRef, SecretStore, StoreError};
 
 /// A whole store.
 #[async_trait]
@@ -24,6 +24,15 @@ pub trait Store: EndpointStore + SecretStore {
 
     /// The endpoints whose id begins with `prefix`, in the order of their ids.
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError>;
+
+    /// Up to `limit` endpoints that are judged by `secret` and have another handshake than this one,
+    /// each with its handshake.
+    async fn sharing(
+        &self,
+        secret: &SecretRef,
+        handshake: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(EndpointId, Option<String>)>, StoreError>;
 
     /// The newest line of the audit log that says that `action` was done to `subject`.
     async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError>;

@@ -131,6 +131,29 @@ pub(super) async fn definitions(
         .collect()
 }
 
+pub(super) async fn sharing(
+    pool: &SqlitePool,
+    secret: &SecretRef,
+    handshake: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(EndpointId, Option<String>)>, StoreError> {
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT id, definition ->> 'handshake' AS handshake FROM endpoints \
+         WHERE secret = ?1 AND handshake IS NOT ?2 LIMIT ?3",
+    )
+    .bind(secret.to_string())
+    .bind(handshake)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|(id, handshake)| match id.parse() {
+            Ok(id) => Ok((id, handshake)),
+            Err(_) => Err(StoreError::Corrupt(format!("the id {id}"))),
+        })
+        .collect()
+}
+
 async fn give_up_aliases(
     transaction: &mut Transaction<'_, Sqlite>,
     id: &EndpointId,

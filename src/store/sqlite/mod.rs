@@ -29,7 +29,8 @@ use self::identity::Identity;
 pub use self::inspect::Contents;
 use super::{AuditLine, Store, Stored};
 use crate::audit::Action;
-use crate::secrets::StoreError;
+use crate::directory::EndpointId;
+use crate::secrets::{SecretRef, StoreError};
 
 /// A store in a file.
 #[derive(Clone, Debug)]
@@ -125,6 +126,15 @@ impl Store for SqliteStore {
 
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError> {
         endpoints::definitions(self.readers()?, prefix).await
+    }
+
+    async fn sharing(
+        &self,
+        secret: &SecretRef,
+        handshake: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(EndpointId, Option<String>)>, StoreError> {
+        endpoints::sharing(self.readers()?, secret, handshake, limit).await
     }
 
     async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError> {
