@@ -1,16 +1,28 @@
 //! Which endpoints may have a secret together.
 
+use std::collections::BTreeMap;
+
 use super::failure::Failure;
 use super::session::Session;
-use crate::directory::{Definition, EndpointId};
+use crate::directory::{Definition, EndpointId, HANDSHAKE_SLOT};
 use crate::handshake::Handshake;
+use crate::secrets::SecretRef;
 
 /// Refuses what planned endpoints must not share with others, stored or planned.
 pub(super) async fn refuse(session: &Session, planned: &[Definition]) -> Result<(), Failure> {
+    let mut planned_by_secret = Planned::new();
+    for definition in planned {
+        if let Some(secret) = definition.secret() {
+            planned_by_secret
+                .entry(secret)
+                .or_default()
+                .push(definition);
+        }
+    }
     let mut wrong = Vec::new();
     for definition in planned {
-        wrong.extend(used_verify_token(session, planned, definition).await?);
-        wrong.extend(signed_elsewhere(session, planned, definition).await?);
+        wrong.extend(used_verify_token(session, &planned_by_secret, definition).await?);
+        wrong.extend(signed_elsewhere(session, &planned_by_secret, definition).await?);
     }
     if wrong.is_empty() {
         Ok(())
@@ -18,6 +30,9 @@ pub(super) async fn refuse(session: &Session, planned: &[Definition]) -> Result<
         Err(Failure::Other(wrong.join("\n")))
     }
 }
+
+/// What is planned, by the secret that judges it.
+type Planned<'d> = BTreeMap<SecretRef, Vec<&'d Definition>>;
 
 /// The own secret of a new endpoint must be nobody else's. To share one is possible, and is said.
 pub(super) async fn refuse_used_secret(session: &Session, new: &Definition) -> Result<(), Failure> {
@@ -38,58 +53,69 @@ pub(super) async fn refuse_used_secret(session: &Session, new: &Definition) -> R
 /// A verify token is sent in the open, so no deliveries may be proven with it.
 async fn used_verify_token(
     session: &Session,
-    planned: &[Definition],
+    planned: &Planned<'_>,
     definition: &Definition,
 ) -> Result<Option<String>, Failure> {
-    let told = |id: &EndpointId, token, user: &EndpointId| {
-        format!(
-            "`{id}`: its verify token `{token}` is what deliveries to `{user}` are proven with, and \
-             would be sent in the open"
-        )
-    };
-    if let Some(token) = definition.verify_token() {
-        let stored = session.custody.store.judged_by(&token).await?;
-        let planned = planned
-            .iter()
-            .filter(|it| it.secret().as_ref() == Some(&token));
-        let user = planned.map(|it| it.id.clone()).next().or(stored);
-        return Ok(user.map(|user| told(&definition.id, token, &user)));
-    }
-    // The other way round: the chosen secret is a stored endpoint's verify token.
-    let Some(secret) = definition.secret() else {
+    let store = &session.custody.store;
+    let (owner, token, user) = if let Some(token) = definition.verify_token() {
+        let user = planned.get(&token).and_then(|users| users.first());
+        let user = match user {
+            Some(user) => Some(user.id.clone()),
+            None => store.judged_by(&token).await?,
+        };
+        (Some(definition.id.clone()), token, user)
+    } else if let Some(secret) = definition
+        .secret()
+        .filter(|secret| secret.slot() == HANDSHAKE_SLOT)
+    {
+        // The other way round: it is the verify token of an endpoint that is stored.
+        let owner = store.endpoint(secret.scope()).await?;
+        let owner = owner.filter(|owner| owner.verify_token().as_ref() == Some(&secret));
+        let user = Some(definition.id.clone());
+        (owner.map(|owner| owner.id), secret, user)
+    } else {
         return Ok(None);
     };
-    let owner = session.custody.store.endpoint(secret.scope()).await?;
-    let owner = owner.filter(|owner| owner.verify_token().as_ref() == Some(&secret));
-    Ok(owner.map(|owner| told(&owner.id, secret, &definition.id)))
+    Ok(owner.zip(user).map(|(owner, user)| {
+        format!(
+            "`{owner}`: its verify token `{token}` is what deliveries to `{user}` are proven with, and \
+             would be sent in the open"
+        )
+    }))
 }
 
 /// Where a handshake signs what strangers choose, only endpoints that know of it may be judged by the
 /// same secret: the others would admit what was signed.
 async fn signed_elsewhere(
     session: &Session,
-    planned: &[Definition],
+    planned: &Planned<'_>,
     definition: &Definition,
 ) -> Result<Option<String>, Failure> {
     let Some(secret) = definition.secret() else {
         return Ok(None);
     };
+    let sharers = planned.get(&secret).map_or(&[][..], Vec::as_slice);
     let own = definition.handshake.as_deref();
-    let own_signs = own.is_some_and(signs);
-    let clashes = |other: Option<&str>| other != own && (own_signs || other.is_some_and(signs));
-    let stored = session
-        .custody
-        .store
-        .sharing(&secret, own, planned.len() + 1);
-    let stored = stored.await?.into_iter().filter(|(id, handshake)| {
-        clashes(handshake.as_deref()) && !planned.iter().any(|planned| planned.id == *id)
-    });
-    let planned = planned
-        .iter()
-        .filter(|other| other.secret().as_ref() == Some(&secret))
-        .filter(|other| clashes(other.handshake.as_deref()))
-        .map(|other| other.id.clone());
-    let other = planned.chain(stored.map(|(id, _)| id)).next();
+    let clashes =
+        |other: Option<&str>| other != own && [own, other].into_iter().flatten().any(signs);
+    let mut others = sharers.iter();
+    let other = others.find(|other| clashes(other.handshake.as_deref()));
+    let other = if let Some(other) = other {
+        Some(other.id.clone())
+    } else {
+        let signing = Handshake::all().iter().filter(|it| it.signs());
+        let signing: Vec<&str> = signing.map(|it| it.name).collect();
+        let (handshakes, among) = match own.filter(|own| signs(own)) {
+            Some(own) => (vec![own], false),
+            None => (signing, true),
+        };
+        // What is planned as well was looked at; one more than that is somebody else.
+        let limit = sharers.len() + 1;
+        let store = &session.custody.store;
+        let stored = store.sharing(&secret, &handshakes, among, limit).await?;
+        let is_planned = |id: &EndpointId| sharers.iter().any(|sharer| sharer.id == *id);
+        stored.into_iter().find(|id| !is_planned(id))
+    };
     Ok(other.map(|other| {
         format!(
             "`{}`: the secret `{secret}` also judges `{other}`, and one of the two has a handshake that \

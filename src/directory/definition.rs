@@ -174,4 +174,5 @@ const fn yes() -> bool {
 }
 
 const DEFAULT_SLOT: &str = "webhook";
-const HANDSHAKE_SLOT: &str = "handshake";
+/// The slot of an endpoint's verify token.
+pub const HANDSHAKE_SLOT: &str = "handshake";

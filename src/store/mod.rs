@@ -25,14 +25,15 @@ pub trait Store: EndpointStore + SecretStore {
     /// The endpoints whose id begins with `prefix`, in the order of their ids.
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError>;
 
-    /// Up to `limit` endpoints that are judged by `secret` and have another handshake than this one,
-    /// each with its handshake.
+    /// Up to `limit` endpoints that are judged by `secret`, and whose handshake is one of `handshakes`,
+    /// or none of them, as `among` says.
     async fn sharing(
         &self,
         secret: &SecretRef,
-        handshake: Option<&str>,
+        handshakes: &[&str],
+        among: bool,
         limit: usize,
-    ) -> Result<Vec<(EndpointId, Option<String>)>, StoreError>;
+    ) -> Result<Vec<EndpointId>, StoreError>;
 
     /// The newest line of the audit log that says that `action` was done to `subject`.
     async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError>;

@@ -134,23 +134,26 @@ pub(super) async fn definitions(
 pub(super) async fn sharing(
     pool: &SqlitePool,
     secret: &SecretRef,
-    handshake: Option<&str>,
+    handshakes: &[&str],
+    among: bool,
     limit: usize,
-) -> Result<Vec<(EndpointId, Option<String>)>, StoreError> {
-    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
-        "SELECT id, definition ->> 'handshake' AS handshake FROM endpoints \
-         WHERE secret = ?1 AND handshake IS NOT ?2 LIMIT ?3",
+) -> Result<Vec<EndpointId>, StoreError> {
+    let handshakes = serde_json::to_string(handshakes)
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT id FROM endpoints WHERE secret = ?1 \
+         AND (coalesce(definition ->> 'handshake', '') IN (SELECT value FROM json_each(?2))) = ?3 \
+         LIMIT ?4",
     )
     .bind(secret.to_string())
-    .bind(handshake)
+    .bind(handshakes)
+    .bind(among)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|(id, handshake)| match id.parse() {
-            Ok(id) => Ok((id, handshake)),
-            Err(_) => Err(StoreError::Corrupt(format!("the id {id}"))),
-        })
+    let unreadable = |id: &str| StoreError::Corrupt(format!("the id {id}"));
+    ids.into_iter()
+        .map(|id| id.parse().map_err(|_| unreadable(&id)))
         .collect()
 }
 

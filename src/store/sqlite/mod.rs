@@ -131,10 +131,11 @@ impl Store for SqliteStore {
     async fn sharing(
         &self,
         secret: &SecretRef,
-        handshake: Option<&str>,
+        handshakes: &[&str],
+        among: bool,
         limit: usize,
-    ) -> Result<Vec<(EndpointId, Option<String>)>, StoreError> {
-        endpoints::sharing(self.readers()?, secret, handshake, limit).await
+    ) -> Result<Vec<EndpointId>, StoreError> {
+        endpoints::sharing(self.readers()?, secret, handshakes, among, limit).await
     }
 
     async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError> {
