@@ -7,6 +7,7 @@
 //! ```text
 //! socket → head (deadline) → route → endpoint → claim (unproven; refused here costs no body)
 //!        → keys (cache → key service) → body read once, hashed as it arrives → verified
+//!        → a handshake? then its answer, and no further
 //!        → Admitted → headers → backend → outcome (one record: a log line and metrics)
 //! ```
 //!

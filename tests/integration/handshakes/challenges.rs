@@ -405,3 +405,25 @@ fn a_connection_goes_on_after_a_handshake() {
     assert_eq!(connection.write(&signed("{}").bytes()).answer().status, 202);
     backend.only();
 }
+
+#[test]
+fn over_http2_it_is_the_same() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .tls(&authority)
+        .with("public", "http2 = true")
+        .endpoint_with(ID, &["--mode", "hmac", "--handshake", "discord"])
+        .start();
+    let connection = Http2::connect(gate.https(), authority.certificate()).unwrap();
+    for (body, status, said) in [
+        (&br#"{"type":1}"#[..], 200, r#"{"type":1}"#),
+        (br#"{"type":0}"#, 204, ""),
+    ] {
+        let answer = connection.deliver(http2_request(&gate, body), body);
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.headers["portcullis-reason"], "handshake");
+        assert_eq!(answer.body, said.as_bytes());
+    }
+    backend.was_not_contacted();
+}
