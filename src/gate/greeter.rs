@@ -7,7 +7,7 @@ use crate::audit::Actor;
 use crate::auth::{Head, ProofError, Verified};
 use crate::directory::{Auth, Endpoint, Greeting, Proof};
 use crate::handshake::{Answer, Asked, MAX_BODY_BYTES, Need};
-use crate::secrets::{KeyCache, KeyError, Secret, VaultError};
+use crate::secrets::{KeyCache, KeyError, Secret, VaultError, Window};
 
 /// Answers for an endpoint that has a handshake.
 pub(super) struct Greeter<'a> {
@@ -110,21 +110,25 @@ impl Greeter<'_> {
             cause: Some(format!("a handshake of {name}, but {why}")),
             ..Reason::SecretUnbound.into()
         };
-        let expected = |until: Timestamp| self.now < until;
-        if !self.greeting.expected_until.is_some_and(expected) {
+        let until = self.greeting.expected_until;
+        let Some(until) = until.filter(|until| self.now < *until) else {
             let command = format!("portcullis endpoint expect-handshake {}", self.endpoint.id);
             return Err(unexpected(&format!("none is expected now: `{command}`")));
-        }
+        };
+        let window = Window {
+            endpoint: self.endpoint.id.to_string(),
+            until,
+        };
         let actor = Actor {
             name: name.to_owned(),
             origin: format!("handshake@{}", self.endpoint.id),
         };
         let value = Secret::new(value.to_vec());
-        match self.keys.bind(secret, &value, &actor).await {
+        match self.keys.bind(secret, &value, &window, &actor).await {
             Ok(_) => Ok(asked.answer(None)),
-            Err(VaultError::Bound(_) | VaultError::Empty | VaultError::Unbound(_)) => {
-                Err(unexpected("another one was first"))
-            }
+            Err(VaultError::Bound(_) | VaultError::Empty | VaultError::Unbound(_)) => Err(
+                unexpected("another one was first, or the window was closed"),
+            ),
             Err(VaultError::Service(error)) => Err(KeyError::Service(error).into()),
             Err(VaultError::Store(error)) => Err(KeyError::Store(error).into()),
         }

@@ -94,6 +94,10 @@ impl Handshake {
     }
 
     /// Whether it goes together with how the endpoint's deliveries are proven.
+    ///
+    /// What signs for strangers goes only with signatures over messages that hold the body as it is, so
+    /// that [`could_sign`](Self::could_sign) can tell by the body. A signature over anything else, such as
+    /// a JWS over its own text, could be one that was given away.
     pub fn fits(&self, scheme: Option<&Scheme>) -> Result<(), Unfit> {
         let signed = scheme.filter(|scheme| scheme.covers_body());
         let asks = |asks: fn(&Rule) -> bool| self.rules.iter().any(asks);

@@ -12,7 +12,7 @@ use moka::future::Cache;
 use super::open::OpenSecret;
 use super::{
     EncryptionContext, KeyService, KeyServiceError, SealedVersion, Secret, SecretRef, SecretStore,
-    StoreError, Vault, VaultError,
+    StoreError, Vault, VaultError, Window,
 };
 use crate::audit::Actor;
 use crate::auth::{KeyForm, KeyRing, UnusableSecret};
@@ -70,11 +70,12 @@ impl KeyCache {
         &self,
         secret: &SecretRef,
         value: &Secret,
+        window: &Window,
         actor: &Actor,
     ) -> Result<u32, VaultError> {
         let (store, service) = (Arc::clone(&self.store), Arc::clone(&self.service));
         let vault = Vault::new(store, service, Arc::clone(&self.clock));
-        let version = vault.bind(secret, value, actor).await?;
+        let version = vault.bind(secret, value, window, actor).await?;
         // The provider's first delivery does not wait for the follower.
         self.forget(secret).await;
         Ok(version)

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     EncryptionContext, Installation, KeyService, KeyServiceError, Secret, SecretRef, SecretStore,
-    StoreError,
+    StoreError, Window,
 };
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::auth::proves_nothing;
@@ -88,13 +88,14 @@ impl Vault {
             .await
     }
 
-    /// Binds `secret` to a value that its provider has sent, and gives the number of the version.
+    /// Binds `secret` to a value that came in `window`, and gives the number of the version.
     ///
     /// One that is bound already stays as it is, whoever else tries at the same time.
     pub async fn bind(
         &self,
         secret: &SecretRef,
         value: &Secret,
+        window: &Window,
         actor: &Actor,
     ) -> Result<u32, VaultError> {
         if proves_nothing(value.expose()) {
@@ -105,7 +106,7 @@ impl Vault {
             .seal(secret, value, overlap, Action::SecretBound, actor)
             .await?;
         let version = new.version;
-        match self.store.install_first(new).await {
+        match self.store.install_first(new, window).await {
             Err(StoreError::Conflict(_)) => Err(VaultError::Bound(secret.clone())),
             installed => installed.map(|()| version).map_err(VaultError::from),
         }
@@ -196,8 +197,8 @@ pub struct Revealed {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
-    /// The secret has a value, which has to stay.
-    #[error("{0} is bound already")]
+    /// The secret has a value, which has to stay, or no window is open.
+    #[error("{0} is bound already, or may not be bound any more")]
     Bound(SecretRef),
 
     /// An empty value was given.

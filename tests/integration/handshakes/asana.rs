@@ -203,6 +203,46 @@ fn a_window_does_not_outlive_the_handshake_or_the_endpoint() {
 }
 
 #[test]
+fn whoever_gets_the_id_next_does_not_get_a_secret_that_came_after_the_end() {
+    let backend = Backend::accepting();
+    // The gate learns so late that it still knows the endpoint when it is gone.
+    let gate = fresh(&backend).with("directory", "follow_every = \"400ms\"");
+    gate.run(&["endpoint", "expect-handshake", ID]).succeeded();
+    let gate = gate.start();
+    for _ in 0..5 {
+        is_refused(&gate, &shakes("too-short"), 401, "signature_missing");
+        gate.run(&["endpoint", "delete", ID]).succeeded();
+        let late = send(gate.http(), &shakes(BROUGHT));
+        assert!(matches!(late.status, 401 | 404), "{}", late.status);
+        let options = [
+            "--organisation",
+            "acme",
+            "--workspace",
+            "main",
+            "--mode",
+            "hmac",
+        ];
+        gate.run(
+            &[
+                &["endpoint", "create", ID][..],
+                &options,
+                &["--handshake", "asana"],
+            ]
+            .concat(),
+        )
+        .succeeded();
+        // The window was its predecessor's, whatever the gate still believes.
+        let late = send(gate.http(), &shakes(BROUGHT));
+        assert!(matches!(late.status, 401 | 404), "{}", late.status);
+        gate.run(&["secret", "reveal", ID]).failed_with(4);
+        gate.run(&["endpoint", "expect-handshake", ID]).succeeded();
+        in_force();
+        in_force();
+    }
+    backend.was_not_contacted();
+}
+
+#[test]
 fn a_window_is_opened_only_where_a_handshake_brings_a_secret() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let expect =
