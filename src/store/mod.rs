@@ -64,7 +64,7 @@ pub struct AuditLine {
     pub actor: String,
     /// Through what and from where.
     pub origin: String,
-    /// What was done; see [`Action`](crate::audit::Action).
+    /// What was done; see [`Action`].
     pub action: String,
     /// What it was done to.
     pub subject: String,
