@@ -49,6 +49,8 @@ pub enum Action {
     EndpointDeleted,
     /// An endpoint was changed.
     EndpointUpdated,
+    /// A secret was taken over from a provider's handshake.
+    SecretBound,
     /// A secret was generated for the first time.
     SecretCreated,
     /// A secret was ended, and nothing took its place.
@@ -68,6 +70,7 @@ impl Action {
             Self::EndpointCreated => "endpoint_created",
             Self::EndpointDeleted => "endpoint_deleted",
             Self::EndpointUpdated => "endpoint_updated",
+            Self::SecretBound => "secret_bound",
             Self::SecretCreated => "secret_created",
             Self::SecretRetired => "secret_retired",
             Self::SecretRevealed => "secret_revealed",

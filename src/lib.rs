@@ -7,6 +7,7 @@
 //! ```text
 //! socket → head (deadline) → route → endpoint → claim (unproven; refused here costs no body)
 //!        → keys (cache → key service) → body read once, hashed as it arrives → verified
+//!        → a handshake? then its answer, and no further
 //!        → ledger (new, a replay, or in flight?) → Admitted → headers → backend → ledger (accepted or not)
 //!        → outcome (one record: a log line and metrics)
 //! ```
@@ -17,7 +18,7 @@
 //! Imports run one way, and a test (`tests/layers.rs`) keeps it so:
 //!
 //! ```text
-//! auth ← secrets ← directory ← ledger ← gate ← telemetry ← proxy, admin ← app ← cli ← main
+//! auth ← handshake, secrets ← directory ← ledger ← gate ← telemetry ← proxy, admin ← app ← cli ← main
 //! ```
 //!
 //! `store` implements the traits of `secrets` and `directory`; only `cli` and `app` know `config`;
@@ -32,6 +33,7 @@ pub mod clock;
 pub mod config;
 pub mod directory;
 pub mod gate;
+pub mod handshake;
 pub mod ledger;
 pub mod proxy;
 pub mod secrets;

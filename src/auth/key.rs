@@ -177,6 +177,23 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
+    /// Whether one of the keys that are valid `now` is this token. It takes as long for every token of
+    /// a length.
+    pub fn has_token(&self, token: &[u8], now: Timestamp) -> bool {
+        let digest = [Sha256::digest(token).into()];
+        let previous = self.previous_at(now);
+        let keys = [Some(&self.current), previous].into_iter().flatten();
+        keys.fold(false, |any, key| any | key.key.matches_tokens(&digest))
+    }
+
+    /// The key of that version, if it is one of these; the current one for any other.
+    pub fn of_version(&self, version: Option<u32>) -> &NumberedKey {
+        match &self.previous {
+            Some((previous, _)) if Some(previous.version) == version => previous,
+            _ => &self.current,
+        }
+    }
+
     /// The previous key, if it still counts at `now`.
     pub(super) fn previous_at(&self, now: Timestamp) -> Option<&NumberedKey> {
         self.previous

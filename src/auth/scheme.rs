@@ -54,6 +54,12 @@ impl Scheme {
         least.unwrap_or(Covers::Head)
     }
 
+    /// Whether every message that is signed holds the body as it is.
+    pub fn signs_raw_body(&self) -> bool {
+        let templates = &self.signed;
+        self.covers_body() && self.digest.is_none() && templates.iter().all(Template::has_body)
+    }
+
     /// Whether the public URL is signed.
     pub fn covers_url(&self) -> bool {
         let digested = self.digest.iter().map(|digest| &digest.signed);

@@ -135,6 +135,11 @@ impl Template {
         self.tokens().any(Token::is_in_body)
     }
 
+    /// Whether the body is in it as it is.
+    pub(super) fn has_body(&self) -> bool {
+        self.after_body.is_some()
+    }
+
     /// Whether it covers the time.
     pub(super) fn has_timestamp(&self) -> bool {
         self.tokens().any(|token| *token == Token::Timestamp)

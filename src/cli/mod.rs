@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod endpoint;
 mod failure;
+mod handshakes;
 mod init;
 mod output;
 mod plan;
@@ -16,6 +17,7 @@ mod presets;
 mod secret;
 mod serve;
 mod session;
+mod sharing;
 mod sign;
 
 use std::path::{Path, PathBuf};
@@ -64,6 +66,9 @@ enum Command {
     /// Show how providers sign.
     #[command(subcommand)]
     Presets(presets::PresetsCommand),
+    /// Show what providers ask before they deliver, and what they get to hear.
+    #[command(subcommand)]
+    Handshakes(handshakes::HandshakesCommand),
     /// Reveal, rotate and set secrets.
     #[command(subcommand)]
     Secret(secret::SecretCommand),
@@ -96,6 +101,7 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Serve => serve::serve(&config),
         Command::Demo(demo) => demo.run(),
         Command::Presets(command) => command.run(),
+        Command::Handshakes(command) => command.run(),
         Command::Init(init) => brief(init.run()),
         Command::Check(check) => brief(check.run(&config)),
         Command::Endpoint(command) => in_session(&config, async |it| command.run(it).await),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::output;
 use super::session::Session;
+use super::sharing;
 use crate::audit::{Action, AuditEntry};
 use crate::directory::{Definition, EndpointChange, EndpointId};
 use crate::secrets::SecretRef;
@@ -25,6 +26,9 @@ struct Step {
     /// The secret that is generated because the endpoint needs one that is not bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_created: Option<SecretRef>,
+    /// The token that is generated for the provider to send in its handshake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify_token_created: Option<SecretRef>,
     /// The secrets that have ended with the endpoint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     secrets_retired: Vec<SecretRef>,
@@ -48,14 +52,15 @@ impl Plan {
         definitions: Vec<Definition>,
     ) -> Result<Self, Failure> {
         refuse_taken_aliases(session, &definitions).await?;
+        sharing::refuse(session, &definitions).await?;
         let mut secrets = BTreeSet::new();
         let mut steps = Vec::with_capacity(definitions.len());
         for definition in definitions {
             let mut step = put(session, definition).await?;
             // Endpoints may share a secret, which is created once.
-            step.secret_created = step
-                .secret_created
-                .filter(|secret| secrets.insert(secret.to_string()));
+            for created in [&mut step.secret_created, &mut step.verify_token_created] {
+                created.take_if(|secret| !secrets.insert(secret.to_string()));
+            }
             steps.push(step);
         }
         Ok(Self(steps))
@@ -69,6 +74,7 @@ impl Plan {
             action: StepAction::Delete,
             changed: Vec::new(),
             secret_created: None,
+            verify_token_created: None,
             secrets_retired: Vec::new(),
             change: EndpointChange::Delete(id),
         }]))
@@ -81,7 +87,8 @@ impl Plan {
         for secret in self
             .0
             .iter()
-            .filter_map(|step| step.secret_created.as_ref())
+            .flat_map(|step| [&step.secret_created, &step.verify_token_created])
+            .flatten()
         {
             secrets.extend(vault.first_version(secret, &session.actor).await?);
         }
@@ -135,6 +142,9 @@ impl Step {
         if let Some(secret) = &self.secret_created {
             line.push_str(&format!(", secret {secret} created"));
         }
+        if let Some(token) = &self.verify_token_created {
+            line.push_str(&format!(", verify token {token} created"));
+        }
         for secret in &self.secrets_retired {
             line.push_str(&format!(", secret {secret} retired"));
         }
@@ -152,9 +162,18 @@ impl Step {
     }
 }
 
-async fn put(session: &Session, definition: Definition) -> Result<Step, Failure> {
+async fn put(session: &Session, mut definition: Definition) -> Result<Step, Failure> {
     let custody = &session.custody;
     let old = custody.store.endpoint(definition.id.as_str()).await?;
+    // What is expected of one handshake is not expected of another, nor ended by a declaration.
+    let old_window = old
+        .as_ref()
+        .filter(|old| old.handshake == definition.handshake);
+    let old_window = old_window.and_then(|old| old.handshake_expected_until);
+    definition.handshake_expected_until = match &definition.handshake {
+        None => None,
+        Some(_) => definition.handshake_expected_until.or(old_window),
+    };
     let changed = match &old {
         None => Vec::new(),
         Some(old) => changed_keys(old, &definition)?,
@@ -164,40 +183,29 @@ async fn put(session: &Session, definition: Definition) -> Result<Step, Failure>
         (Some(_), true) => StepAction::Unchanged,
         (Some(_), false) => StepAction::Update,
     };
-    let mut secret_created = definition
-        .secret()
-        .filter(|_| definition.can_generate_secret());
     if old.is_none() {
-        refuse_used_secret(session, &definition).await?;
+        sharing::refuse_used_secret(session, &definition).await?;
     }
-    if let Some(secret) = &secret_created
-        && custody.vault().is_bound(secret).await?
-    {
-        secret_created = None;
-    }
+    let secret_created = unbound(session, definition.generated_secret()).await?;
+    let verify_token_created = unbound(session, definition.verify_token()).await?;
     Ok(Step {
         endpoint: definition.id.clone(),
         action,
         changed,
         secret_created,
+        verify_token_created,
         secrets_retired: Vec::new(),
         change: EndpointChange::Put(Box::new(definition)),
     })
 }
 
-/// The own secret of a new endpoint must be nobody else's. To share one is possible, and is said.
-async fn refuse_used_secret(session: &Session, new: &Definition) -> Result<(), Failure> {
-    let is_chosen = new.auth.as_ref().is_some_and(|auth| auth.secret.is_some());
-    let Some(secret) = new.secret().filter(|_| !is_chosen) else {
-        return Ok(());
-    };
-    match session.custody.store.judged_by(&secret).await? {
-        None => Ok(()),
-        Some(user) => Err(Failure::Other(format!(
-            "`{}`: its own secret `{secret}` is in use by the endpoint `{user}`; choose another one, or \
-             say that it is shared (`--secret {secret}`, or `secret = \"{secret}\"`)",
-            new.id
-        ))),
+async fn unbound(
+    session: &Session,
+    secret: Option<SecretRef>,
+) -> Result<Option<SecretRef>, Failure> {
+    match secret {
+        Some(secret) if session.custody.vault().is_bound(&secret).await? => Ok(None),
+        secret => Ok(secret),
     }
 }
 

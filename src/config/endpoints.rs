@@ -85,6 +85,7 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
     };
     let path = table.parsed("path");
     let auth = table.has("auth").then(|| auth(table.table("auth")));
+    let handshake = table.parsed("handshake");
     let methods = table.list("methods").unwrap_or_default();
     let aliases = table.list("aliases").unwrap_or_default();
     let event_name = table.parsed("event_name");
@@ -102,6 +103,8 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
         upstream: upstream.unwrap_or_default(),
         path,
         auth: auth.flatten(),
+        handshake,
+        handshake_expected_until: None,
         methods,
         aliases,
         event_name,
@@ -189,7 +192,7 @@ impl Spans {
 }
 
 /// The keys that [`Definition::mistakes`] speaks about.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "id",
     "upstream",
     "target",
@@ -198,6 +201,7 @@ const KEYS: [&str; 13] = [
     "auth.preset",
     "auth.public_url",
     "auth.settings",
+    "handshake",
     "aliases",
     "path",
     "methods",

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{EndpointId, Name, PathTemplate, ReplayDefinition, Target};
 use crate::auth::{Mode, NoScheme, Said, Scheme, SchemeWords};
+use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
 
 /// The declared form of an endpoint: what a file or a command says, and what the store keeps.
@@ -28,6 +30,12 @@ pub struct Definition {
     /// How senders prove themselves. Without it every delivery is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<AuthDefinition>,
+    /// The handshake that is answered at the edge, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handshake: Option<String>,
+    /// Until when a handshake may bind its secret. It is no part of a declaration: a command sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handshake_expected_until: Option<Timestamp>,
     /// The methods that it takes; `POST` if nothing is said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
@@ -66,6 +74,8 @@ impl Definition {
             upstream,
             path: None,
             auth: None,
+            handshake: None,
+            handshake_expected_until: None,
             methods: Vec::new(),
             aliases: Vec::new(),
             event_name: None,
@@ -79,7 +89,7 @@ impl Definition {
 
     /// Whether any text will do for its secret: a public key is the provider's, and nobody can make
     /// one up.
-    pub fn can_generate_secret(&self) -> bool {
+    fn can_generate_secret(&self) -> bool {
         let compiled = self.auth.as_ref().map(AuthDefinition::compiled);
         !matches!(compiled, Some(Ok(Some(scheme))) if scheme.algorithm().is_public_key())
     }
@@ -87,6 +97,21 @@ impl Definition {
     /// The secret that its deliveries are judged by, if there is one.
     pub fn secret(&self) -> Option<SecretRef> {
         self.auth.as_ref()?.secret_of(&self.id)
+    }
+
+    /// The token that the provider sends in its handshake, if there is one.
+    pub fn verify_token(&self) -> Option<SecretRef> {
+        let handshake = Handshake::named(self.handshake.as_deref()?)?;
+        let has_one = handshake.has_verify_token();
+        has_one.then(|| SecretRef::new(self.id.as_str(), HANDSHAKE_SLOT).ok())?
+    }
+
+    /// The secret that is generated for it if there is none yet: not one that a handshake brings.
+    pub fn generated_secret(&self) -> Option<SecretRef> {
+        let handshake = self.handshake.as_deref().and_then(Handshake::named);
+        let brought = handshake.is_some_and(Handshake::binds_secret);
+        self.secret()
+            .filter(|_| !brought && self.can_generate_secret())
     }
 }
 
@@ -179,3 +204,5 @@ const fn yes() -> bool {
 }
 
 const DEFAULT_SLOT: &str = "webhook";
+/// The slot of an endpoint's verify token.
+pub const HANDSHAKE_SLOT: &str = "handshake";

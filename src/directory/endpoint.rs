@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, Method};
+use jiff::Timestamp;
 
 use super::{Definition, Directory, EndpointId, Name, PathTemplate, ReplayRule, Target};
-use crate::auth::{Mode, Preset, Scheme};
+use crate::auth::{Algorithm, KeyForm, Mode, Preset, Scheme};
+use crate::handshake::Handshake;
 use crate::secrets::KeyAddress;
 
 /// One webhook.
@@ -28,6 +30,8 @@ pub struct Endpoint {
     pub path: Option<PathTemplate>,
     /// How senders prove themselves.
     pub auth: Auth,
+    /// The handshake that is answered for it.
+    pub greeting: Option<Box<Greeting>>,
     /// The methods that it takes.
     pub methods: Vec<Method>,
     /// The name of its event.
@@ -58,6 +62,10 @@ impl Endpoint {
         Some(Self {
             replay: ReplayRule::of(&definition.replay, scheme),
             installation: installation_of(&definition.id, definition.target),
+            greeting: match &definition.handshake {
+                None => None,
+                Some(name) => Some(Box::new(Greeting::compile(name, definition, &auth)?)),
+            },
             auth,
             methods: if methods.is_empty() {
                 vec![Method::POST]
@@ -148,6 +156,37 @@ pub struct Proof {
     pub scheme: Arc<Scheme>,
     /// What it is made with.
     pub key: KeyAddress,
+}
+
+/// The handshake of an endpoint.
+#[derive(Clone, Debug)]
+pub struct Greeting {
+    /// What is asked and answered.
+    pub handshake: &'static Handshake,
+    /// The token that the provider has to send, where it sends one.
+    pub verify_token: Option<KeyAddress>,
+    /// Until when it may bind the endpoint's secret.
+    pub expected_until: Option<Timestamp>,
+}
+
+impl Greeting {
+    fn compile(name: &str, definition: &Definition, auth: &Auth) -> Option<Self> {
+        let handshake = Handshake::named(name)?;
+        let scheme = match auth {
+            Auth::Proof(proof) => Some(&*proof.scheme),
+            Auth::Missing | Auth::Unauthenticated => None,
+        };
+        handshake.fits(scheme).ok()?;
+        let verify_token = definition.verify_token();
+        Some(Self {
+            handshake,
+            verify_token: verify_token.map(|secret| KeyAddress {
+                secret,
+                form: KeyForm::plain(Algorithm::Token),
+            }),
+            expected_until: definition.handshake_expected_until,
+        })
+    }
 }
 
 /// Limits of one endpoint; what is not set is the server's.

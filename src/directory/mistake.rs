@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{AuthDefinition, Definition, PathTemplate, RouteTable, Target};
 use crate::auth::{Mode, NoScheme};
+use crate::handshake::Handshake;
 
 /// What a definition has to fit into.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +38,7 @@ impl Definition {
         let mut wrong = |key, message| mistakes.push(Mistake { key, message });
         self.wrong_names(surroundings, &mut wrong);
         self.wrong_auth(surroundings, &mut wrong);
+        self.wrong_handshake(&mut wrong);
         self.wrong_path(surroundings, &mut wrong);
         self.wrong_replay(&mut wrong);
         for method in &self.methods {
@@ -155,6 +157,32 @@ impl Definition {
         if signed && self.methods.iter().any(|method| method != "POST") {
             let message = format!("mode `{mode}` proves a body, so it takes `POST` only");
             wrong("methods", message);
+        }
+    }
+
+    fn wrong_handshake(&self, wrong: &mut impl FnMut(&'static str, String)) {
+        let Some(name) = &self.handshake else { return };
+        let Some(handshake) = Handshake::named(name) else {
+            let known = Handshake::all().iter().map(|handshake| handshake.name);
+            let known = known.collect::<Vec<_>>().join("`, `");
+            return wrong("handshake", format!("`{name}` is none of `{known}`"));
+        };
+        // A preset that there is not was reported as what it is.
+        let scheme = self
+            .auth
+            .as_ref()
+            .map_or(Ok(None), AuthDefinition::compiled);
+        if let Ok(scheme) = scheme
+            && let Err(why) = handshake.fits(scheme.as_ref())
+        {
+            wrong("handshake", format!("`{name}`: {why}"));
+        }
+        if self.verify_token().is_some() && self.verify_token() == self.secret() {
+            let message = format!(
+                "the verify token of `{name}` is sent to the endpoint in the open; what deliveries \
+                 are proven with has to be another secret"
+            );
+            wrong("handshake", message);
         }
     }
 

@@ -21,8 +21,8 @@ mod route;
 mod store;
 mod target;
 
-pub use self::definition::{AuthDefinition, Definition, LimitsDefinition};
-pub use self::endpoint::{Auth, Endpoint, Limits, Proof};
+pub use self::definition::{AuthDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition};
+pub use self::endpoint::{Auth, Endpoint, Greeting, Limits, Proof};
 pub use self::follower::Follower;
 pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, LookupError};
 pub use self::mistake::{Mistake, Surroundings};

@@ -1,16 +1,21 @@
 //! The decision itself, from top to bottom.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::Method;
 
+use super::greeter::Greeter;
+use super::judgement::Notes;
 use super::receive::{BodyRules, receive};
 use super::replay::{Proven, Times};
-use super::{Admitted, BodySource, Budget, Reason, Refusal, Request};
+use super::{
+    Admitted, BodySource, Budget, GateSettings, Judgement, Passed, Reason, Refusal, Request,
+    Timings,
+};
 use crate::auth::{Begun, Claim, Head, MAX_PARSED_BODY_BYTES, Verification};
 use crate::clock::{Clock, Stopwatch};
-use crate::directory::{Auth, Directory, Endpoint, Found, Proof};
+use crate::directory::{Auth, Directory, Endpoint, Proof};
+use crate::handshake::MAX_BODY_BYTES;
 use crate::ledger::Ledger;
 use crate::secrets::KeyCache;
 
@@ -72,12 +77,30 @@ impl Gate {
         request: &Request<'_>,
         body: &mut impl BodySource,
         notes: &mut Notes,
-    ) -> Result<Admitted, Refusal> {
+    ) -> Result<Passed, Refusal> {
         let found = self.directory.find(request.path).await?;
         let endpoint = Arc::clone(&notes.found.insert(found).endpoint);
         let url = self.public_url(&endpoint, request);
         let head = request.head(url.as_deref());
-        let claim = self.claim(&endpoint, request, &head)?;
+        let greeter = endpoint.greeting.as_deref().map(|greeting| Greeter {
+            greeting,
+            endpoint: &endpoint,
+            head,
+            keys: &self.keys,
+            now: self.clock.now(),
+        });
+        if let Some(greeter) = &greeter
+            && let Some(answer) = greeter.by_head().await?
+        {
+            return Ok(Passed::Answered(answer));
+        }
+        let claim = match (self.claim(&endpoint, request, &head), &greeter) {
+            (Err(refusal), Some(greeter)) if greeter.may_ask_by_body(body.announced_len()) => {
+                let rules = self.rules(&endpoint, request);
+                return self.unproven(greeter, rules, body, notes, refusal).await;
+            }
+            (claim, _) => claim?,
+        };
         let rules = self.rules(&endpoint, request);
         if let Some(announced) = body.announced_len().filter(|len| *len > rules.limit_bytes) {
             return Err(Refusal {
@@ -107,15 +130,43 @@ impl Gate {
         drop(copy);
         notes.timings.verify = Some(verifying.elapsed());
         let verified = verified?;
-
+        if let Some(greeter) = &greeter
+            && let Some(answer) = greeter.when_proven(&verified, body.bytes()).await?
+        {
+            return Ok(Passed::Answered(answer));
+        }
         let proven = Proven {
             endpoint: &endpoint,
             head: &head,
             verified: &verified,
             body: &body,
         };
-        let held = proven.claim(&self.ledger, &self.times(&endpoint)).await?;
-        Ok(Admitted::new(endpoint, verified, body, held))
+        let claimed = proven.claim(&self.ledger, &self.times(&endpoint)).await?;
+        let admitted = Admitted::new(endpoint, verified, body, claimed);
+        Ok(Passed::Admitted(admitted))
+    }
+
+    /// A handshake that nobody signs and only its body tells. Everything else stays refused.
+    async fn unproven(
+        &self,
+        greeter: &Greeter<'_>,
+        rules: BodyRules,
+        body: &mut impl BodySource,
+        notes: &mut Notes,
+        refusal: Refusal,
+    ) -> Result<Passed, Refusal> {
+        let rules = BodyRules {
+            limit_bytes: rules.limit_bytes.min(MAX_BODY_BYTES),
+            ..rules
+        };
+        let body = match receive(body, rules, &self.budget, None).await {
+            Err(too_large) if too_large.reason == Reason::BodyTooLarge => return Err(refusal),
+            received => received?,
+        };
+        notes.body_received = true;
+        notes.body_bytes = Some(body.len() as u64);
+        let answer = greeter.by_body(body.bytes());
+        answer.map(Passed::Answered).ok_or(refusal)
     }
 
     /// What the head claims, if the endpoint takes such a request at all.
@@ -207,68 +258,4 @@ impl Gate {
         let now = self.clock.now();
         Ok(Verification::begin(&proof.scheme, claim, keys, now)?)
     }
-}
-
-/// What a [`Gate`] goes by.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct GateSettings {
-    /// What public URLs begin with: a scheme and a host.
-    pub public_url: Box<str>,
-    /// The largest body.
-    pub max_body_bytes: u64,
-    /// The largest `multipart/*` body under a signed mode.
-    pub max_multipart_bytes: u64,
-    /// How long a body may take to arrive.
-    pub body_timeout: Duration,
-    /// Whether endpoints may ask for no proof.
-    pub allow_unauthenticated: bool,
-    /// How long an accepted delivery is remembered, unless its signature has a window.
-    pub remember: Duration,
-    /// How long a claim in the ledger lasts that nobody settles.
-    pub claim_timeout: Duration,
-}
-
-/// A verdict, and what was learnt on the way to it.
-#[derive(Debug)]
-pub struct Judgement {
-    /// The endpoint, if one was found.
-    pub found: Option<Found>,
-    /// How long the parts took.
-    pub timings: Timings,
-    /// Whether the body was read to its end, so that another request may follow it.
-    pub body_received: bool,
-    /// The length of the body, if it was received.
-    pub body_bytes: Option<u64>,
-    /// The verdict.
-    pub verdict: Result<Admitted, Refusal>,
-}
-
-impl Judgement {
-    /// The judgement on a request that is refused whatever it leads to.
-    pub fn refused(reason: Reason) -> Self {
-        Self {
-            found: None,
-            timings: Timings::default(),
-            body_received: false,
-            body_bytes: None,
-            verdict: Err(reason.into()),
-        }
-    }
-}
-
-/// What is written down on the way to a verdict.
-struct Notes {
-    found: Option<Found>,
-    timings: Timings,
-    body_received: bool,
-    body_bytes: Option<u64>,
-}
-
-/// How long the parts of a judgement took; `None` for a part that was not reached.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Timings {
-    /// From the end of the head to the last byte of the body.
-    pub receive: Option<Duration>,
-    /// From the last byte to the verdict.
-    pub verify: Option<Duration>,
 }

@@ -2,16 +2,19 @@
 //!
 //! ```text
 //! path → endpoint → method → claim → announced size → keys → body, hashed as it arrives → proof → ledger
+//!      ↘ handshake, of the head                                                   handshake ↙
 //! ```
 //!
 //! [`Gate::judge`] tells the story in that order and returns at the first refusal. It knows nothing of
 //! Pingora: a request's head comes in as a [`Request`], its body as a [`BodySource`], and the answer
-//! is an [`Admitted`] or a [`Refusal`].
+//! is an [`Admitted`], the answer to a handshake, or a [`Refusal`].
 
 mod admitted;
 mod body;
 mod budget;
 mod decision;
+mod greeter;
+mod judgement;
 mod reason;
 mod receive;
 mod replay;
@@ -20,7 +23,8 @@ mod request;
 pub use self::admitted::Admitted;
 pub use self::body::{Body, BodyError, BodySource};
 pub use self::budget::{Budget, Lease, OverBudget};
-pub use self::decision::{Gate, GateSettings, Judgement, Timings};
+pub use self::decision::Gate;
+pub use self::judgement::{GateSettings, Judgement, Passed, Timings};
 pub use self::reason::{Reason, Refusal};
 pub use self::replay::event_id;
 pub use self::request::Request;

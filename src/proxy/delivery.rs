@@ -18,7 +18,7 @@ use super::record::outcome;
 use super::respond::Stamp;
 use super::{HeaderNames, PublicSettings, Upstream};
 use crate::clock::{Clock, Stopwatch};
-use crate::gate::{Admitted, BodySource, Gate, Judgement, Reason};
+use crate::gate::{Admitted, BodySource, Gate, Judgement, Passed, Reason};
 use crate::ledger::Held;
 use crate::telemetry::{Outcome, Telemetry, Verdict};
 
@@ -83,7 +83,8 @@ impl Delivery {
         }
     }
 
-    /// Answers it: forwards what was admitted, refuses the rest, and records what became of it.
+    /// Answers it: forwards what was admitted, answers handshakes, refuses the rest, and records what
+    /// became of it.
     ///
     /// False if the answer did not get to the sender, or not whole.
     pub(super) async fn answer(
@@ -103,7 +104,8 @@ impl Delivery {
         let stamp = Stamp::new(&self.settings, &request_id);
         let ended = match &mut judgement.verdict {
             Err(refusal) => Ended::refused(session, refusal, &stamp).await,
-            Ok(admitted) => {
+            Ok(Passed::Answered(answer)) => Ended::handshaken(session, answer, &stamp).await,
+            Ok(Passed::Admitted(admitted)) => {
                 let unsettled = admitted.take_held();
                 let parcel = Parcel {
                     head: write_head(head, &self.additions(admitted, &request_id, origin)),

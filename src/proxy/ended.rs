@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use pingora_core::protocols::http::ServerSession;
 
 use super::forward::Forwarded;
 use super::respond::{self, Stamp};
 use crate::gate::{Reason, Refusal};
+use crate::handshake::Answer;
 
 /// How a delivery ended on the sender's side.
 pub(super) struct Ended {
@@ -27,7 +29,20 @@ impl Ended {
         refusal: &Refusal,
         stamp: &Stamp,
     ) -> Self {
-        let status = respond::write(session, refusal, stamp).await;
+        Self::here(respond::write(session, refusal, stamp).await)
+    }
+
+    /// Answers a handshake.
+    pub(super) async fn handshaken(
+        session: &mut ServerSession,
+        answer: &Answer,
+        stamp: &Stamp,
+    ) -> Self {
+        Self::here(respond::write_handshake(session, answer, stamp).await)
+    }
+
+    /// The end of what went no further than to the gate.
+    fn here(status: Option<StatusCode>) -> Self {
         Self {
             whole: status.is_some(),
             status: status.map(|status| status.as_u16()),

@@ -1,7 +1,7 @@
 //! The record of a delivery, put together from what the gate and the backend know of it.
 
 use super::ended::Ended;
-use crate::gate::{Judgement, Reason};
+use crate::gate::{Judgement, Passed, Reason};
 use crate::telemetry::{Outcome, Verdict};
 
 /// The part of the record that the gate and the backend know.
@@ -9,14 +9,16 @@ pub(super) fn outcome<'o>(judgement: &'o Judgement, ended: &Ended) -> Outcome<'o
     let found = judgement.found.as_ref();
     let endpoint = found.map(|found| &*found.endpoint);
     let (admitted, refusal) = match &judgement.verdict {
-        Ok(admitted) => (Some(admitted), None),
+        Ok(Passed::Admitted(admitted)) => (Some(admitted), None),
+        Ok(Passed::Answered(_)) => (None, None),
         Err(refusal) => (None, Some(refusal)),
     };
-    let verdict = match (refusal, ended.failure) {
-        (Some(refusal), _) => Verdict::NotDelivered(refusal.reason),
+    let verdict = match (&judgement.verdict, ended.failure) {
+        (Err(refusal), _) => Verdict::NotDelivered(refusal.reason),
+        (Ok(Passed::Answered(_)), _) => Verdict::Handshake,
         // The backend has taken it; that its answer found nobody is the sender's affair.
-        (None, None | Some(Reason::SenderLeft)) => Verdict::Admitted,
-        (None, Some(reason)) => Verdict::NotDelivered(reason),
+        (Ok(_), None | Some(Reason::SenderLeft)) => Verdict::Admitted,
+        (Ok(_), Some(reason)) => Verdict::NotDelivered(reason),
     };
     Outcome {
         route: match found {

@@ -9,6 +9,8 @@ use super::PublicSettings;
 use super::names::REQUEST_ID;
 use crate::directory::Wording;
 use crate::gate::{Reason, Refusal};
+use crate::handshake::Answer;
+use crate::telemetry::Verdict;
 
 /// The status and the body of every reason.
 ///
@@ -73,13 +75,28 @@ pub(super) async fn write(
 ) -> Option<StatusCode> {
     let (status, body) = answer(refusal);
     let head = head(refusal, status, body.len(), stamp).ok()?;
+    send(session, head, body).await?;
+    Some(status)
+}
+
+/// Writes the answer to a handshake, likewise.
+pub(super) async fn write_handshake(
+    session: &mut ServerSession,
+    answer: &Answer,
+    stamp: &Stamp,
+) -> Option<StatusCode> {
+    let head = handshake_head(answer, stamp).ok()?;
+    send(session, head, answer.body.clone()).await?;
+    Some(answer.status)
+}
+
+async fn send(session: &mut ServerSession, head: ResponseHeader, body: Bytes) -> Option<()> {
     session.write_response_header(Box::new(head)).await.ok()?;
     if body.is_empty() {
-        session.finish_body().await.ok()?;
+        session.finish_body().await.ok()
     } else {
-        session.write_response_body(body, true).await.ok()?;
+        session.write_response_body(body, true).await.ok()
     }
-    Some(status)
 }
 
 /// The two headers that every answer carries, unless they are switched off.
@@ -149,6 +166,27 @@ fn retry_after_seconds(reason: Reason, status: StatusCode) -> Option<u16> {
         (_, StatusCode::SERVICE_UNAVAILABLE) => Some(5),
         _ => None,
     }
+}
+
+fn handshake_head(answer: &Answer, stamp: &Stamp) -> pingora_error::Result<ResponseHeader> {
+    let mut head = ResponseHeader::build(answer.status, Some(8))?;
+    for (name, value) in &answer.headers {
+        head.insert_header(name.clone(), value.clone())?;
+    }
+    if let Some(content_type) = answer.content_type {
+        head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static(content_type))?;
+    }
+    // RFC 9110 §8.6: a 204 has no length.
+    if answer.status != StatusCode::NO_CONTENT {
+        let len = HeaderValue::from(answer.body.len());
+        head.insert_header(header::CONTENT_LENGTH, len)?;
+    }
+    head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
+    // What a stranger has sent comes back: nobody may take it for a page.
+    let nosniff = HeaderValue::from_static("nosniff");
+    head.insert_header(header::X_CONTENT_TYPE_OPTIONS, nosniff)?;
+    stamp.put(&mut head, Verdict::Handshake.reason())?;
+    Ok(head)
 }
 
 const REASON: &str = "Portcullis-Reason";

@@ -12,8 +12,9 @@ use moka::future::Cache;
 use super::open::OpenSecret;
 use super::{
     EncryptionContext, KeyService, KeyServiceError, SealedVersion, Secret, SecretRef, SecretStore,
-    StoreError,
+    StoreError, Vault, VaultError, Window,
 };
+use crate::audit::Actor;
 use crate::auth::{KeyForm, KeyRing, UnusableSecret};
 use crate::clock::Clock;
 
@@ -62,6 +63,22 @@ impl KeyCache {
             Entry::Bound(secret) => secret.keys(&address.form),
             Entry::Unbound => Err(KeyError::Unbound),
         }
+    }
+
+    /// Binds a secret that has no value yet to what its provider has sent: see [`Vault::bind`].
+    pub async fn bind(
+        &self,
+        secret: &SecretRef,
+        value: &Secret,
+        window: &Window,
+        actor: &Actor,
+    ) -> Result<u32, VaultError> {
+        let (store, service) = (Arc::clone(&self.store), Arc::clone(&self.service));
+        let vault = Vault::new(store, service, Arc::clone(&self.clock));
+        let version = vault.bind(secret, value, window, actor).await?;
+        // The provider's first delivery does not wait for the follower.
+        self.forget(secret).await;
+        Ok(version)
     }
 
     /// Forgets what is known about `secret`: the next delivery reads it anew.

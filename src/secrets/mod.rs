@@ -24,5 +24,5 @@ pub use self::local::{KeyFileError, LocalKeyService};
 pub use self::reference::{InvalidSecretRef, SecretRef};
 pub use self::secret::Secret;
 pub use self::service::{KeyService, KeyServiceError, Sealed};
-pub use self::store::{Installation, SealedVersion, SecretStore, StoreError};
+pub use self::store::{Installation, SealedVersion, SecretStore, StoreError, Window};
 pub use self::vault::{Revealed, Vault, VaultError};

@@ -18,6 +18,14 @@ pub trait SecretStore: Send + Sync {
     /// Performs an installation, all of it or nothing.
     async fn install(&self, installation: Installation) -> Result<(), StoreError>;
 
+    /// Performs an installation if no version of the secret counts, and `window` is still open at an
+    /// endpoint that is judged by it. If not, it is a [`StoreError::Conflict`].
+    async fn install_first(
+        &self,
+        installation: Installation,
+        window: &Window,
+    ) -> Result<(), StoreError>;
+
     /// Writes down what changed nothing.
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError>;
 }
@@ -53,6 +61,18 @@ pub struct Installation {
     pub sealed: Sealed,
     /// What the audit log says about it.
     pub audit: AuditEntry,
+}
+
+/// A time in which an endpoint takes its secret from a stranger.
+///
+/// Whoever installs the secret may have learnt of it a moment ago: what counts is what the store says
+/// then, or an endpoint that was made anew would begin with a secret that its former window let in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Window {
+    /// The id of the endpoint.
+    pub endpoint: String,
+    /// When it ends.
+    pub until: Timestamp,
 }
 
 /// A store that did not do its work.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     EncryptionContext, Installation, KeyService, KeyServiceError, Secret, SecretRef, SecretStore,
-    StoreError,
+    StoreError, Window,
 };
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::auth::proves_nothing;
@@ -86,6 +86,30 @@ impl Vault {
         }
         self.install(secret, value, overlap, Action::SecretSet, actor)
             .await
+    }
+
+    /// Binds `secret` to a value that came in `window`, and gives the number of the version.
+    ///
+    /// One that is bound already stays as it is, whoever else tries at the same time.
+    pub async fn bind(
+        &self,
+        secret: &SecretRef,
+        value: &Secret,
+        window: &Window,
+        actor: &Actor,
+    ) -> Result<u32, VaultError> {
+        if proves_nothing(value.expose()) {
+            return Err(VaultError::Empty);
+        }
+        let overlap = SignedDuration::ZERO;
+        let new = self
+            .seal(secret, value, overlap, Action::SecretBound, actor)
+            .await?;
+        let version = new.version;
+        match self.store.install_first(new, window).await {
+            Err(StoreError::Conflict(_)) => Err(VaultError::Bound(secret.clone())),
+            installed => installed.map(|()| version).map_err(VaultError::from),
+        }
     }
 
     /// Decrypts the current value. It is audited before it is shown.
@@ -173,6 +197,10 @@ pub struct Revealed {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
+    /// The secret has a value, which has to stay, or no window is open.
+    #[error("{0} is bound already, or may not be bound any more")]
+    Bound(SecretRef),
+
     /// An empty value was given.
     #[error("a secret that is empty, or of zero bytes only, proves nothing and is never accepted")]
     Empty,

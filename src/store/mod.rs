@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::sqlite::{Contents, OpenError, SqliteStore};
-use crate::directory::{Definition, EndpointStore};
-use crate::secrets::{SecretStore, StoreError};
+use crate::audit::Action;
+use crate::directory::{Definition, EndpointId, EndpointStore};
+use crate::secrets::{SecretRef, SecretStore, StoreError};
 
 /// A whole store.
 #[async_trait]
@@ -23,6 +24,19 @@ pub trait Store: EndpointStore + SecretStore {
 
     /// The endpoints whose id begins with `prefix`, in the order of their ids.
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError>;
+
+    /// Up to `limit` endpoints that are judged by `secret`, and whose handshake is one of `handshakes`,
+    /// or none of them, as `among` says.
+    async fn sharing(
+        &self,
+        secret: &SecretRef,
+        handshakes: &[&str],
+        among: bool,
+        limit: usize,
+    ) -> Result<Vec<EndpointId>, StoreError>;
+
+    /// The newest line of the audit log that says that `action` was done to `subject`.
+    async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError>;
 
     /// The newest lines of the audit log, the newest first.
     async fn audit(&self, limit: u32) -> Result<Vec<AuditLine>, StoreError>;
@@ -50,7 +64,7 @@ pub struct AuditLine {
     pub actor: String,
     /// Through what and from where.
     pub origin: String,
-    /// What was done; see [`Action`](crate::audit::Action).
+    /// What was done; see [`Action`].
     pub action: String,
     /// What it was done to.
     pub subject: String,

@@ -38,7 +38,7 @@ impl Metrics {
             IntCounterVec::new(
                 Opts::new(
                     "portcullis_deliveries_total",
-                    "Deliveries, by route, mode of the endpoint, outcome (admitted, refused, failed) and reason.",
+                    "Deliveries, by route, mode of the endpoint, outcome (admitted, handshake, refused, failed) and reason.",
                 ),
                 &["route", "mode", "outcome", "reason"],
             )?,

@@ -85,10 +85,12 @@ impl Outcome<'_> {
 
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "there is no third way")]
+#[expect(clippy::exhaustive_enums, reason = "there is no other way")]
 pub enum Verdict {
     /// It went to the backend, which answered.
     Admitted,
+    /// It was a handshake, and was answered at the edge.
+    Handshake,
     /// It did not, or the backend did not answer.
     NotDelivered(Reason),
 }
@@ -98,14 +100,17 @@ impl Verdict {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
+            Self::Handshake => HANDSHAKE,
             Self::NotDelivered(reason) => reason.word(),
         }
     }
 
-    /// Whose doing it was: `admitted`, `refused` (the sender's) or `failed` (ours or the backend's).
+    /// Whose doing it was: `admitted`, `handshake`, `refused` (the sender's) or `failed` (ours or the
+    /// backend's).
     pub const fn outcome(self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
+            Self::Handshake => HANDSHAKE,
             Self::NotDelivered(reason) => match reason {
                 Reason::LedgerUnavailable
                 | Reason::Overloaded
@@ -131,3 +136,5 @@ impl Verdict {
         }
     }
 }
+
+const HANDSHAKE: &str = "handshake";

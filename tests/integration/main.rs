@@ -14,6 +14,7 @@ mod configuration;
 mod deadlines;
 mod expectations;
 mod framing;
+mod handshakes;
 mod headers;
 mod http2;
 mod memory;

@@ -5,44 +5,45 @@ use crate::source::{Named, Source};
 /// Who may import whom: a module, and those below it. No module is there for one that stands above it.
 ///
 /// ```text
-/// auth ← secrets ← directory ← ledger ← gate ← telemetry ← proxy, admin ← app ← cli ← main
+/// auth ← handshake, secrets ← directory ← ledger ← gate ← telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
 /// `store` stands beside the line: it implements the traits of `secrets` and `directory`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`.
-pub(crate) const LAYERS: [(&str, &str); 15] = [
+pub(crate) const LAYERS: [(&str, &str); 16] = [
     ("clock", ""),
     ("audit", ""),
     ("auth", ""),
+    ("handshake", "auth"),
     ("secrets", "clock audit auth"),
-    ("directory", "clock audit auth secrets"),
-    ("store", "clock audit auth secrets directory"),
+    ("directory", "clock audit auth handshake secrets"),
+    ("store", "clock audit auth handshake secrets directory"),
     ("ledger", "clock"),
-    ("gate", "clock audit auth secrets directory ledger"),
+    ("gate", "clock audit auth handshake secrets directory ledger"),
     (
         "telemetry",
-        "clock audit auth secrets directory ledger gate",
+        "clock audit auth handshake secrets directory ledger gate",
     ),
     (
         "proxy",
-        "clock audit auth secrets directory ledger gate telemetry",
+        "clock audit auth handshake secrets directory ledger gate telemetry",
     ),
     (
         "admin",
-        "clock audit auth secrets directory ledger gate telemetry store",
+        "clock audit auth handshake secrets directory ledger gate telemetry store",
     ),
     (
         "config",
-        "clock audit auth secrets directory ledger gate telemetry proxy admin",
+        "clock audit auth handshake secrets directory ledger gate telemetry proxy admin",
     ),
     (
         "app",
-        "clock audit auth secrets directory ledger gate telemetry proxy admin store config",
+        "clock audit auth handshake secrets directory ledger gate telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock audit auth secrets directory ledger gate telemetry proxy admin store config app",
+        "clock audit auth handshake secrets directory ledger gate telemetry proxy admin store config app",
     ),
     ("main", "cli"),
 ];
@@ -70,8 +71,8 @@ const OWNED_CRATES: [(&str, &str, &str); 2] = [
 /// Types whose `now` reads a clock.
 const CLOCKS: [&str; 4] = ["Instant", "SystemTime", "Timestamp", "Zoned"];
 
-/// The module whose answers depend on its arguments alone, and what it must not name.
-const PURE: &str = "auth";
+/// The modules whose answers depend on their arguments alone, and what they must not name.
+const PURE: [&str; 2] = ["auth", "handshake"];
 const IMPURE: [&[&str]; 18] = [
     &["async"],
     &["await"],
@@ -156,7 +157,7 @@ fn name_fault(module: &str, named: &Named) -> Option<String> {
             .take(outside.len())
             .eq(outside.iter().copied())
     });
-    if impure && module == PURE {
+    if impure && PURE.contains(&module) {
         return Some(format!(
             "`{module}` names `{path}`, but is pure: what it says depends on its arguments alone"
         ));

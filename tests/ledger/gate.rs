@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::{Message, Mode, Place, Preset};
 use portcullis::directory::{AuthDefinition, Definition, EndpointChange, ReplayDefinition};
-use portcullis::gate::{Admitted, BodyError, BodySource, Budget, Gate, Request};
+use portcullis::gate::{Admitted, BodyError, BodySource, Budget, Gate, Passed, Request};
 use portcullis::ledger::{Entries, Ledger, Taken, Token, Unavailable};
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
 
@@ -121,7 +121,11 @@ impl AtTheGate {
             rest: BODY,
         };
         let judgement = self.gate.judge(&request, &mut body).await;
-        judgement.verdict.map_err(|refusal| refusal.reason.word())
+        match judgement.verdict {
+            Ok(Passed::Admitted(admitted)) => Ok(admitted),
+            Ok(Passed::Answered(_)) => Err("handshake"),
+            Err(refusal) => Err(refusal.reason.word()),
+        }
     }
 
     /// The same, for one that the backend accepts if it gets it.

@@ -39,10 +39,7 @@ pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, 
     let over = usize::try_from(limit_bytes)
         .unwrap_or(usize::MAX)
         .saturating_add(1);
-    let bearer = format!(
-        "Bearer {}",
-        String::from_utf8_lossy(secrets.bearer.expose())
-    );
+    let bearer = String::from_utf8_lossy(secrets.bearer.expose());
     let scene = |name, path, headers, status, reason| Scene {
         name,
         path,
@@ -110,7 +107,7 @@ pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, 
         scene(
             "a bearer token",
             SECRET_PATH,
-            token(bearer),
+            token(format!("Bearer {bearer}")),
             202,
             "admitted",
         ),

@@ -42,6 +42,9 @@ pub(in crate::cli) struct Fields {
     /// The URL that the sender delivers to and signs, without its query, if it is not the portal's own.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// The provider's handshake that is answered at the edge: see `portcullis handshakes list`.
+    #[arg(long)]
+    handshake: Option<String>,
 
     /// The upstream that gets its deliveries.
     #[arg(long)]
@@ -119,6 +122,9 @@ impl Fields {
             }
             auth.settings.extend(self.settings);
         }
+        if self.handshake.is_some() {
+            definition.handshake = self.handshake;
+        }
         if let Some(upstream) = self.upstream {
             definition.upstream = upstream;
         }
@@ -153,6 +159,8 @@ impl Fields {
 /// What `update` can take back.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(in crate::cli) enum Field {
+    /// The handshake: none is answered any more.
+    Handshake,
     /// The path at the upstream: the one that was sent, again.
     Path,
     /// The methods: `POST` only, again.
@@ -172,6 +180,7 @@ pub(in crate::cli) enum Field {
 impl Field {
     pub(super) fn clear(self, definition: &mut Definition) {
         match self {
+            Self::Handshake => definition.handshake = None,
             Self::Path => definition.path = None,
             Self::Method => definition.methods.clear(),
             Self::Alias => definition.aliases.clear(),

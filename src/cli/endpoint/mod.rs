@@ -1,10 +1,12 @@
 //! `portcullis endpoint`: create, change and look at endpoints.
 
+mod expect;
 mod fields;
 mod show;
 
 use clap::{Args, Subcommand};
 
+use self::expect::Expect;
 use self::fields::{Field, Fields};
 use self::show::{list, show};
 use super::failure::Failure;
@@ -53,6 +55,11 @@ pub(super) enum EndpointCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Let the provider's handshake bring the endpoint's secret, for a while.
+    ///
+    /// Whoever comes first in that time decides what the secret is: make it short, and look at
+    /// `endpoint show` afterwards. A secret that is bound is never replaced.
+    ExpectHandshake(Expect),
     /// Let it take deliveries again.
     Enable {
         /// The endpoint.
@@ -124,6 +131,7 @@ impl EndpointCommand {
                 };
                 update(session, &id, json, change).await
             }
+            Self::ExpectHandshake(expect) => expect.run(session).await,
             Self::Enable { id, json } => update(session, &id, json, |it| it.enabled = true).await,
             Self::Disable { id, json } => update(session, &id, json, |it| it.enabled = false).await,
             Self::Delete { id, json } => delete(session, id, json).await,

@@ -131,6 +131,32 @@ pub(super) async fn definitions(
         .collect()
 }
 
+pub(super) async fn sharing(
+    pool: &SqlitePool,
+    secret: &SecretRef,
+    handshakes: &[&str],
+    among: bool,
+    limit: usize,
+) -> Result<Vec<EndpointId>, StoreError> {
+    let handshakes = serde_json::to_string(handshakes)
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT id FROM endpoints WHERE secret = ?1 \
+         AND (coalesce(definition ->> 'handshake', '') IN (SELECT value FROM json_each(?2))) = ?3 \
+         LIMIT ?4",
+    )
+    .bind(secret.to_string())
+    .bind(handshakes)
+    .bind(among)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(pool)
+    .await?;
+    let unreadable = |id: &str| StoreError::Corrupt(format!("the id {id}"));
+    ids.into_iter()
+        .map(|id| id.parse().map_err(|_| unreadable(&id)))
+        .collect()
+}
+
 async fn give_up_aliases(
     transaction: &mut Transaction<'_, Sqlite>,
     id: &EndpointId,

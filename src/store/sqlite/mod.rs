@@ -28,7 +28,9 @@ use sqlx::sqlite::{
 use self::identity::Identity;
 pub use self::inspect::Contents;
 use super::{AuditLine, Store, Stored};
-use crate::secrets::StoreError;
+use crate::audit::Action;
+use crate::directory::EndpointId;
+use crate::secrets::{SecretRef, StoreError};
 
 /// A store in a file.
 #[derive(Clone, Debug)]
@@ -124,6 +126,20 @@ impl Store for SqliteStore {
 
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError> {
         endpoints::definitions(self.readers()?, prefix).await
+    }
+
+    async fn sharing(
+        &self,
+        secret: &SecretRef,
+        handshakes: &[&str],
+        among: bool,
+        limit: usize,
+    ) -> Result<Vec<EndpointId>, StoreError> {
+        endpoints::sharing(self.readers()?, secret, handshakes, among, limit).await
+    }
+
+    async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError> {
+        audit::last(self.readers()?, action, subject).await
     }
 
     async fn audit(&self, limit: u32) -> Result<Vec<AuditLine>, StoreError> {

@@ -7,7 +7,9 @@ use sqlx::{Sqlite, Transaction};
 use super::{SqliteStore, audit, changes, rows};
 use crate::audit::{Action, AuditEntry};
 use crate::directory::Change;
-use crate::secrets::{Installation, Sealed, SealedVersion, SecretRef, SecretStore, StoreError};
+use crate::secrets::{
+    Installation, Sealed, SealedVersion, SecretRef, SecretStore, StoreError, Window,
+};
 
 #[async_trait]
 impl SecretStore for SqliteStore {
@@ -29,6 +31,35 @@ impl SecretStore for SqliteStore {
 
     async fn install(&self, installation: Installation) -> Result<(), StoreError> {
         let mut transaction = self.writer()?.begin().await?;
+        install(&mut transaction, &installation).await?;
+        changes::trim(&mut transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn install_first(
+        &self,
+        installation: Installation,
+        window: &Window,
+    ) -> Result<(), StoreError> {
+        // What is looked at may not change until it is done.
+        let mut transaction = self.writer()?.begin_with("BEGIN IMMEDIATE").await?;
+        let secret = &installation.secret;
+        let free: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM endpoints WHERE id = ?4 AND secret = ?3 \
+             AND definition ->> 'handshake_expected_until' = ?5) \
+             AND NOT EXISTS (SELECT 1 FROM secret_versions \
+             WHERE scope = ?1 AND slot = ?2 AND ends_ms IS NULL)",
+        )
+        .bind(secret.scope())
+        .bind(secret.slot())
+        .bind(secret.to_string())
+        .bind(&window.endpoint)
+        .bind(window.until.to_string())
+        .fetch_one(&mut *transaction)
+        .await?;
+        if !free {
+            return Err(StoreError::Conflict(secret.to_string()));
+        }
         install(&mut transaction, &installation).await?;
         changes::trim(&mut transaction).await?;
         Ok(transaction.commit().await?)

@@ -1,0 +1,57 @@
+//! `portcullis handshakes`: what providers ask before they deliver, as far as this version knows.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::output;
+use crate::handshake::Handshake;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HandshakesCommand {
+    /// List the handshakes.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the declaration of one.
+    Show {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    title: &'a str,
+    source: &'a str,
+}
+
+impl HandshakesCommand {
+    pub(super) fn run(self) -> Result<String, Failure> {
+        match self {
+            Self::List { json } => list(json),
+            Self::Show { name } => Handshake::named(&name)
+                .map(|handshake| handshake.declaration.to_owned())
+                .ok_or_else(|| Failure::NotFound(format!("there is no handshake `{name}`"))),
+        }
+    }
+}
+
+fn list(json: bool) -> Result<String, Failure> {
+    if json {
+        let row = |handshake: &'static Handshake| Row {
+            name: handshake.name,
+            title: &handshake.title,
+            source: &handshake.source,
+        };
+        return output::json(&Handshake::all().iter().map(row).collect::<Vec<_>>());
+    }
+    let rows: Vec<[String; 3]> = Handshake::all()
+        .iter()
+        .map(|it| [it.name.to_owned(), it.title.clone(), it.source.clone()])
+        .collect();
+    Ok(output::table(["name", "for", "source"], &rows, |_, _| None))
+}

@@ -1,0 +1,143 @@
+//! Handshakes of an endpoint: what a provider asks before it delivers, answered here and not passed on.
+
+use jiff::Timestamp;
+
+use super::{Reason, Refusal};
+use crate::audit::Actor;
+use crate::auth::{Head, ProofError, Verified};
+use crate::directory::{Auth, Endpoint, Greeting, Proof};
+use crate::handshake::{Answer, Asked, MAX_BODY_BYTES, Need};
+use crate::secrets::{KeyCache, KeyError, Secret, VaultError, Window};
+
+/// Answers for an endpoint that has a handshake.
+pub(super) struct Greeter<'a> {
+    pub(super) greeting: &'a Greeting,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) head: Head<'a>,
+    pub(super) keys: &'a KeyCache,
+    pub(super) now: Timestamp,
+}
+
+impl Greeter<'_> {
+    /// The answer to what the head alone asks, if it does.
+    pub(super) async fn by_head(&self) -> Result<Option<Answer>, Refusal> {
+        match self.greeting.handshake.asked_by_head(&self.head) {
+            Some(asked) => self.answer(&asked, None).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a body of such a length could ask something though nothing proves it.
+    pub(super) fn may_ask_by_body(&self, announced_len: Option<u64>) -> bool {
+        announced_len.is_none_or(|len| len <= MAX_BODY_BYTES)
+            && self.greeting.handshake.may_ask_by_body(&self.head)
+    }
+
+    /// The answer to what an unproven body asks.
+    pub(super) fn by_body(&self, body: &[u8]) -> Option<Answer> {
+        let asked = self.greeting.handshake.asked_by_body(&self.head, body)?;
+        match asked.need() {
+            Need::Nothing => asked.answer(None),
+            Need::Binding(_) | Need::Key | Need::VerifyToken(_) => None,
+        }
+    }
+
+    /// The answer to what a proven delivery asks; `None` if it is one for the backend.
+    pub(super) async fn when_proven(
+        &self,
+        verified: &Verified,
+        body: &[u8],
+    ) -> Result<Option<Answer>, Refusal> {
+        let handshake = self.greeting.handshake;
+        if handshake.could_sign(body) {
+            return Err(Refusal {
+                cause: Some("such a body could be a challenge that was signed here".to_owned()),
+                ..ProofError::SignatureMismatch.into()
+            });
+        }
+        match handshake.asked_when_proven(&self.head, body) {
+            Some(asked) => self.answer(&asked, verified.version()).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The answer, made with the key of `version` if it needs one, or with the current one.
+    async fn answer(
+        &self,
+        asked: &Asked<'_>,
+        version: Option<u32>,
+    ) -> Result<Option<Answer>, Refusal> {
+        match asked.need() {
+            Need::Nothing => Ok(asked.answer(None)),
+            Need::Key => {
+                let Some(proof) = self.proof() else {
+                    return Ok(None);
+                };
+                let keys = self.keys.keys(&proof.key).await?;
+                Ok(asked.answer(Some(&keys.of_version(version).key)))
+            }
+            Need::VerifyToken(token) => {
+                let Some(address) = &self.greeting.verify_token else {
+                    return Ok(None);
+                };
+                let keys = self.keys.keys(address).await?;
+                if keys.has_token(token, self.now) {
+                    Ok(asked.answer(None))
+                } else {
+                    Err(Refusal {
+                        cause: Some(format!("not the verify token {}", address.secret)),
+                        ..ProofError::TokenMismatch.into()
+                    })
+                }
+            }
+            Need::Binding(value) => self.bind(value, asked).await,
+        }
+    }
+
+    /// Takes the provider's secret over, if the endpoint has none and its operator is expecting it.
+    async fn bind(&self, value: &[u8], asked: &Asked<'_>) -> Result<Option<Answer>, Refusal> {
+        let Some(proof) = self.proof() else {
+            return Ok(None);
+        };
+        let (secret, name) = (&proof.key.secret, self.greeting.handshake.name);
+        match self.keys.keys(&proof.key).await {
+            Err(KeyError::Unbound) => {}
+            // It goes on as any delivery: whoever has the secret can sign.
+            Ok(_) | Err(KeyError::Unusable(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        let unexpected = |why: &str| Refusal {
+            cause: Some(format!("a handshake of {name}, but {why}")),
+            ..Reason::SecretUnbound.into()
+        };
+        let until = self.greeting.expected_until;
+        let Some(until) = until.filter(|until| self.now < *until) else {
+            let command = format!("portcullis endpoint expect-handshake {}", self.endpoint.id);
+            return Err(unexpected(&format!("none is expected now: `{command}`")));
+        };
+        let window = Window {
+            endpoint: self.endpoint.id.to_string(),
+            until,
+        };
+        let actor = Actor {
+            name: name.to_owned(),
+            origin: format!("handshake@{}", self.endpoint.id),
+        };
+        let value = Secret::new(value.to_vec());
+        match self.keys.bind(secret, &value, &window, &actor).await {
+            Ok(_) => Ok(asked.answer(None)),
+            Err(VaultError::Bound(_) | VaultError::Empty | VaultError::Unbound(_)) => Err(
+                unexpected("another one was first, or the window was closed"),
+            ),
+            Err(VaultError::Service(error)) => Err(KeyError::Service(error).into()),
+            Err(VaultError::Store(error)) => Err(KeyError::Store(error).into()),
+        }
+    }
+
+    fn proof(&self) -> Option<&Proof> {
+        match &self.endpoint.auth {
+            Auth::Proof(proof) => Some(proof),
+            Auth::Missing | Auth::Unauthenticated => None,
+        }
+    }
+}

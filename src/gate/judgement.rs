@@ -1,0 +1,85 @@
+//! What the gate goes by, and what it says.
+
+use std::time::Duration;
+
+use super::{Admitted, Reason, Refusal};
+use crate::directory::Found;
+use crate::handshake::Answer;
+
+/// What a [`Gate`] goes by.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct GateSettings {
+    /// What public URLs begin with: a scheme and a host.
+    pub public_url: Box<str>,
+    /// The largest body.
+    pub max_body_bytes: u64,
+    /// The largest `multipart/*` body under a signed mode.
+    pub max_multipart_bytes: u64,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// Whether endpoints may ask for no proof.
+    pub allow_unauthenticated: bool,
+    /// How long an accepted delivery is remembered, unless its signature has a window.
+    pub remember: Duration,
+    /// How long a claim in the ledger lasts that nobody settles.
+    pub claim_timeout: Duration,
+}
+
+/// A verdict, and what was learnt on the way to it.
+#[derive(Debug)]
+pub struct Judgement {
+    /// The endpoint, if one was found.
+    pub found: Option<Found>,
+    /// How long the parts took.
+    pub timings: Timings,
+    /// Whether the body was read to its end, so that another request may follow it.
+    pub body_received: bool,
+    /// The length of the body, if it was received.
+    pub body_bytes: Option<u64>,
+    /// The verdict.
+    pub verdict: Result<Passed, Refusal>,
+}
+
+/// What came of a request that was not refused.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever answers has to know both")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a delivery, on its way; a box would cost an allocation"
+)]
+pub enum Passed {
+    /// It is a delivery for the backend.
+    Admitted(Admitted),
+    /// It is a handshake, with the answer that it gets. It goes no further.
+    Answered(Answer),
+}
+
+impl Judgement {
+    /// The judgement on a request that is refused whatever it leads to.
+    pub fn refused(reason: Reason) -> Self {
+        Self {
+            found: None,
+            timings: Timings::default(),
+            body_received: false,
+            body_bytes: None,
+            verdict: Err(reason.into()),
+        }
+    }
+}
+
+/// What is written down on the way to a verdict.
+pub(super) struct Notes {
+    pub(super) found: Option<Found>,
+    pub(super) timings: Timings,
+    pub(super) body_received: bool,
+    pub(super) body_bytes: Option<u64>,
+}
+
+/// How long the parts of a judgement took; `None` for a part that was not reached.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Timings {
+    /// From the end of the head to the last byte of the body.
+    pub receive: Option<Duration>,
+    /// From the last byte to the verdict.
+    pub verify: Option<Duration>,
+}

@@ -1,0 +1,276 @@
+//! From a declaration to compiled rules. Every mistake has its place in the text.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use http::{HeaderName, Method, StatusCode};
+use toml_span::de_helpers::TableHelper;
+use toml_span::value::{Key, Value, ValueInner};
+use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span, Spanned};
+
+use super::answer::{Content, Member, Part, Respond, Text};
+use super::rule::{Expected, Rule, ValueRule, When};
+use super::{Form, Pointer};
+use crate::auth::{Encoding, Place};
+
+/// A file.
+pub(super) struct Declared {
+    pub(super) title: String,
+    pub(super) source: String,
+    pub(super) rules: Vec<Rule>,
+}
+
+impl Declared {
+    pub(super) fn read(text: &str) -> Result<Self, DeserError> {
+        toml_span::parse(text)
+            .map_err(DeserError::from)
+            .and_then(|mut value| Self::deserialize(&mut value))
+    }
+}
+
+impl<'de> Deserialize<'de> for Declared {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let title = table.required("title");
+        let source = table.required("source");
+        let rules = table.required("rules");
+        table.finalize(None)?;
+        Ok(Self {
+            title: title?,
+            source: source?,
+            rules: rules?,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Rule {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let span = value.span;
+        let mut table = TableHelper::new(value)?;
+        let signed = table.optional("signed").unwrap_or(false);
+        let verify_token = table.optional_s::<String>("verify_token");
+        let verify_token = parsed(&mut table.errors, verify_token);
+        let binds_secret = table.optional("binds_secret").unwrap_or(false);
+        let when = table.required::<When>("when");
+        let value = table.optional::<ValueRule>("value");
+        let respond = table.required::<Respond>("respond");
+        table.finalize(None)?;
+        let rule = Self {
+            signed,
+            verify_token,
+            binds_secret,
+            when: when?,
+            value,
+            respond: respond?,
+        };
+        if rule.respond.echoes() && rule.value.is_none() {
+            return Err(custom("an answer with a value in it needs a `value`", span).into());
+        }
+        let uses = [
+            rule.verify_token.is_some(),
+            rule.binds_secret,
+            rule.respond.signs(),
+        ];
+        if uses.into_iter().filter(|used| *used).count() > 1 {
+            let text = "only one of `verify_token`, `binds_secret` and a MAC in the answer";
+            return Err(custom(text, span).into());
+        }
+        if rule.binds_secret && (rule.reads_body() || rule.value.is_none()) {
+            let text = "a secret is bound from a value of the head";
+            return Err(custom(text, span).into());
+        }
+        Ok(rule)
+    }
+}
+
+impl<'de> Deserialize<'de> for When {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let method = table.required_s::<String>("method")?;
+        let method = parsed::<Method>(&mut table.errors, Some(method));
+        let mut head = Vec::new();
+        for (name, value) in members(&mut table, "header") {
+            match (HeaderName::from_str(&name.value), &value.value) {
+                (Ok(header), Expected::Text(text)) => {
+                    head.push((Place::Header(header), text.clone()));
+                }
+                _ => table
+                    .errors
+                    .push(custom("expected a header and its text", name.span)),
+            }
+        }
+        for (name, value) in members(&mut table, "query") {
+            match value.value {
+                Expected::Text(text) => head.push((Place::Query(name.value.into()), text)),
+                Expected::Number(_) => table.errors.push(custom("expected a text", value.span)),
+            }
+        }
+        let mut json = Vec::new();
+        for (name, value) in members(&mut table, "json") {
+            let pointer = parsed::<Pointer>(&mut table.errors, Some(name));
+            json.extend(pointer.map(|pointer| (pointer, value.value)));
+        }
+        let absent = table.optional::<Vec<Spanned<String>>>("absent");
+        let absent = absent
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|text| parsed(&mut table.errors, Some(text)))
+            .collect();
+        let alone = table.optional("alone").unwrap_or(false);
+        table.finalize(None)?;
+        Ok(Self {
+            method: method.unwrap_or_default(),
+            head,
+            json,
+            absent,
+            alone,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for ValueRule {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let span = value.span;
+        let mut table = TableHelper::new(value)?;
+        let from = table.required_s::<String>("from").ok();
+        let from = parsed(&mut table.errors, from);
+        let form = table.required_s::<String>("form").ok().and_then(|name| {
+            let found = Form::from_name(&name.value);
+            if found.is_none() {
+                let names = Form::ALL.map(Form::name).join("`, `");
+                let error = custom(format!("expected one of `{names}`"), name.span);
+                table.errors.push(error);
+            }
+            found
+        });
+        table.finalize(None)?;
+        match (from, form) {
+            (Some(from), Some(form)) => Ok(Self { from, form }),
+            _ => Err(custom("a value needs `from` and `form`", span).into()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Respond {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let span = value.span;
+        let mut table = TableHelper::new(value)?;
+        let status = table.optional::<u16>("status").unwrap_or(200);
+        let status = StatusCode::from_u16(status)
+            .ok()
+            .filter(StatusCode::is_success);
+        let plain = table.optional_s::<String>("text");
+        let plain = parsed(&mut table.errors, plain);
+        let mut headers = Vec::new();
+        for (name, value) in members(&mut table, "headers") {
+            let name = parsed(&mut table.errors, Some(name));
+            if let (Some(name), Some(Member::Text(text))) = (name, member(&mut table.errors, value))
+            {
+                headers.push((name, text));
+            }
+        }
+        let mut json = Vec::new();
+        for (name, value) in members(&mut table, "json") {
+            json.extend(member(&mut table.errors, value).map(|it| (name.value.into(), it)));
+        }
+        table.finalize(None)?;
+        let body = match (plain, json.is_empty()) {
+            (Some(text), true) => Content::Plain(text),
+            (None, false) => Content::Json(json),
+            (None, true) => Content::Nothing,
+            (Some(_), false) => return Err(custom("either `text` or `json`", span).into()),
+        };
+        Ok(Self {
+            status: status.ok_or_else(|| custom("expected a status from 200 to 299", span))?,
+            headers,
+            body,
+        })
+    }
+}
+
+impl FromStr for Text {
+    type Err = UnknownToken;
+
+    fn from_str(text: &str) -> Result<Self, UnknownToken> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((literal, token)) = rest.split_once('{') {
+            parts.push(Part::Literal(literal.into()));
+            let (token, after) = token.split_once('}').ok_or(UnknownToken)?;
+            parts.push(match token {
+                "value" => Part::Value,
+                "hmac-sha256:base64:value" => Part::Mac(Encoding::Base64),
+                "hmac-sha256:hex:value" => Part::Mac(Encoding::Hex),
+                _ => return Err(UnknownToken),
+            });
+            rest = after;
+        }
+        parts.push(Part::Literal(rest.into()));
+        parts.retain(|part| *part != Part::Literal("".into()));
+        Ok(Self(parts.into()))
+    }
+}
+
+/// Text with a token in it that there is not.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("there is `{{value}}`, `{{hmac-sha256:base64:value}}` and `{{hmac-sha256:hex:value}}`")]
+pub(super) struct UnknownToken;
+
+fn member(errors: &mut Vec<Error>, value: Spanned<Expected>) -> Option<Member> {
+    match value.value {
+        Expected::Number(number) => Some(Member::Number(number)),
+        Expected::Text(text) => {
+            let text = Spanned::with_span(text.into_string(), value.span);
+            parsed(errors, Some(text)).map(Member::Text)
+        }
+    }
+}
+
+/// The members of the table at `key`, in the order in which they stand there.
+fn members(
+    table: &mut TableHelper<'_>,
+    key: &'static str,
+) -> Vec<(Spanned<String>, Spanned<Expected>)> {
+    let Some((_, mut value)) = table.take(key) else {
+        return Vec::new();
+    };
+    let ValueInner::Table(entries) = value.take() else {
+        table.errors.push(custom("expected a table", value.span));
+        return Vec::new();
+    };
+    let mut entries: Vec<(Key<'_>, Value<'_>)> = entries.into_iter().collect();
+    entries.sort_by_key(|(key, _)| key.span.start);
+    let mut members = Vec::new();
+    for (key, mut value) in entries {
+        let expected = match value.take() {
+            ValueInner::String(text) => Expected::Text(text.into()),
+            ValueInner::Integer(number) => Expected::Number(number),
+            _ => {
+                let error = custom("expected a text or a whole number", value.span);
+                table.errors.push(error);
+                continue;
+            }
+        };
+        members.push((
+            Spanned::with_span(key.name.into_owned(), key.span),
+            Spanned::with_span(expected, value.span),
+        ));
+    }
+    members
+}
+
+fn parsed<T: FromStr<Err: Display>>(
+    errors: &mut Vec<Error>,
+    text: Option<Spanned<String>>,
+) -> Option<T> {
+    let text = text?;
+    text.value
+        .parse()
+        .map_err(|error: T::Err| errors.push(custom(error.to_string(), text.span)))
+        .ok()
+}
+
+fn custom(text: impl Into<Cow<'static, str>>, span: Span) -> Error {
+    (ErrorKind::Custom(text.into()), span).into()
+}

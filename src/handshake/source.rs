@@ -1,0 +1,63 @@
+//! Where a value is read: a place of the head, or a field of the body.
+//!
+//! ```text
+//! header:NAME      a header
+//! query:NAME       a parameter of the query string
+//! json:/POINTER    a field of a JSON body
+//! ```
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use super::{Field, Pointer, field};
+use crate::auth::{Head, Place, Reading};
+
+/// A place of a request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Source {
+    Head(Place),
+    Body(Pointer),
+}
+
+impl Source {
+    /// The value, if it is there once.
+    pub(super) fn read<'a>(
+        &self,
+        head: &Head<'a>,
+        body: &'a [u8],
+        alone: bool,
+    ) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Self::Head(place) => match place.read(&(*head).into()) {
+                Reading::Value(value) => Some(value),
+                _ => None,
+            },
+            Self::Body(pointer) => match field(body, pointer, alone) {
+                Field::Text(Cow::Borrowed(text)) => Some(Cow::Borrowed(text.as_bytes())),
+                Field::Text(Cow::Owned(text)) => Some(Cow::Owned(text.into_bytes())),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl FromStr for Source {
+    type Err = UnknownSource;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSource> {
+        match text.split_once(':') {
+            Some(("header", name)) => name
+                .parse()
+                .map(|name| Self::Head(Place::Header(name)))
+                .map_err(|_| UnknownSource),
+            Some(("query", name)) if !name.is_empty() => Ok(Self::Head(Place::Query(name.into()))),
+            Some(("json", pointer)) => pointer.parse().map(Self::Body).map_err(|_| UnknownSource),
+            _ => Err(UnknownSource),
+        }
+    }
+}
+
+/// Text that names no source.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a source is written `header:NAME`, `query:NAME` or `json:/POINTER`")]
+pub(super) struct UnknownSource;

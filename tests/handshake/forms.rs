@@ -1,0 +1,73 @@
+//! What a value may be, and why a body with other characters in it is never one.
+
+use portcullis::handshake::Form;
+use proptest::prelude::*;
+
+#[test]
+fn a_form_has_its_characters_and_its_length() {
+    let words = "Validation: Testing client application reachability";
+    let cases: [(Form, &str, bool); 22] = [
+        (Form::Token, "a", true),
+        (Form::Token, "AZaz09_+/=.-", true),
+        (Form::Token, "", false),
+        (Form::Token, "a b", false),
+        (Form::Token, "a\n", false),
+        (Form::Token, "{}", false),
+        (Form::Token, "a:b", false),
+        (Form::Token, "a\"b", false),
+        (Form::Token, "\u{e9}", false),
+        (Form::Secret, "a23456789012345", false),
+        (Form::Secret, "a234567890123456", true),
+        (Form::Secret, "a23456789012345 ", false),
+        (Form::Uuid, "890e4665-4dfe-4ab1-b689-ed553bceeed0", true),
+        (Form::Uuid, "890E4665-4DFE-4AB1-B689-ED553BCEEED0", true),
+        (Form::Uuid, "890e4665-4dfe-4ab1-b689-ed553bceeed", false),
+        (Form::Uuid, "890e46654-dfe-4ab1-b689-ed553bceeed0", false),
+        (Form::Uuid, "------------------------------------", false),
+        (Form::Uuid, "890e4665-4dfe-4ab1-b689-ed553bceeedg", false),
+        (Form::Words, words, true),
+        (Form::Words, "<b>", false),
+        (Form::Words, "a\r\nb", false),
+        (Form::Words, "", false),
+    ];
+    for (form, text, accepted) in cases {
+        assert_eq!(form.accepts(text.as_bytes()), accepted, "{form:?} {text:?}");
+    }
+    for (form, longest) in [(Form::Token, 256), (Form::Secret, 256), (Form::Words, 1024)] {
+        assert!(form.accepts(&vec![b'a'; longest]));
+        assert!(!form.accepts(&vec![b'a'; longest + 1]));
+    }
+}
+
+#[test]
+fn no_form_has_a_character_of_markup_or_of_a_header() {
+    for form in Form::ALL {
+        for byte in b"<>&\"'`\\\r\n\0{}[]()%\x7f\x80\xff" {
+            assert!(!form.could_contain(&[*byte]), "{form:?} {byte}");
+        }
+        assert_eq!(Form::from_name(form.name()), Some(form));
+    }
+}
+
+proptest! {
+    /// The whole argument why nothing that was signed for a stranger is a delivery: if a message that
+    /// has the body somewhere in it is a value, then the body could be a part of a value.
+    #[test]
+    fn every_part_of_a_value_could_be_one(
+        value in prop_oneof![
+            "[A-Za-z0-9_+/=.-]{1,256}",
+            "[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+            "[A-Za-z :,;]{1,300}",
+            "\\PC{0,40}",
+        ],
+        cuts in (0_usize..400, 0_usize..400),
+    ) {
+        let bytes = value.as_bytes();
+        let (from, to) = (cuts.0.min(cuts.1).min(bytes.len()), cuts.0.max(cuts.1).min(bytes.len()));
+        for form in Form::ALL {
+            if form.accepts(bytes) {
+                prop_assert!(form.could_contain(&bytes[from..to]), "{:?}", form);
+            }
+        }
+    }
+}
