@@ -20,7 +20,8 @@
 //! ```
 //!
 //! `store` implements the traits of `secrets` and `directory`; only `cli` and `app` know `config`;
-//! `clock` and `audit` stand below everything.
+//! `clock` and `audit` stand below everything; `explain`, which people ask and no delivery
+//! passes, stands above `proxy` and below `cli`.
 
 pub mod admin;
 pub mod app;
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod directory;
+pub mod explain;
 pub mod gate;
 pub mod proxy;
 pub mod secrets;

@@ -28,6 +28,7 @@ mod signing;
 mod source;
 mod template;
 mod timestamp;
+mod variation;
 mod verification;
 mod verified;
 

@@ -7,7 +7,7 @@ use http::Method;
 
 use super::receive::{BodyRules, receive};
 use super::{Admitted, BodySource, Budget, Reason, Refusal, Request};
-use crate::auth::{Begun, Claim, Verification};
+use crate::auth::{Begun, Claim, Scheme, Verification};
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::{Auth, Directory, Endpoint, Found, Proof};
 use crate::secrets::KeyCache;
@@ -109,33 +109,21 @@ impl Gate {
             Auth::Unauthenticated => None,
             Auth::Proof(proof) => Some(proof),
         };
-        let signed = proof.is_some_and(|proof| proof.scheme.covers_body());
-        if signed && request.method != Method::POST {
-            return Err(Reason::MethodNotSigned.into());
-        }
-        if !endpoint.methods.contains(request.method) {
-            return Err(Refusal {
-                allow: Some(Arc::clone(endpoint)),
-                ..Reason::MethodNotAllowed.into()
-            });
-        }
+        let scheme = proof.map(|proof| &*proof.scheme);
+        judge_method(request.method, scheme, &endpoint.methods).map_err(|reason| Refusal {
+            allow: (reason == Reason::MethodNotAllowed).then(|| Arc::clone(endpoint)),
+            ..reason.into()
+        })?;
         proof
             .map(|proof| Ok((proof, Claim::read(&proof.scheme, &request.head())?)))
             .transpose()
     }
 
     fn rules(&self, endpoint: &Endpoint, request: &Request<'_>) -> BodyRules {
-        let own = &endpoint.limits;
-        let all = &self.settings;
-        let mut limit_bytes = own.max_body_bytes.unwrap_or(all.max_body_bytes);
-        let signed = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.covers_body());
-        if signed && request.is_multipart() {
-            let multipart = own.max_multipart_bytes.unwrap_or(all.max_multipart_bytes);
-            limit_bytes = limit_bytes.min(multipart);
-        }
+        let own = endpoint.limits.body_timeout;
         BodyRules {
-            limit_bytes,
-            timeout: own.body_timeout.unwrap_or(all.body_timeout),
+            limit_bytes: self.settings.limit_bytes(endpoint, request),
+            timeout: own.unwrap_or(self.settings.body_timeout),
         }
     }
 
@@ -161,6 +149,35 @@ pub struct GateSettings {
     pub body_timeout: Duration,
     /// Whether endpoints may ask for no proof.
     pub allow_unauthenticated: bool,
+}
+
+impl GateSettings {
+    /// How large the body of `request` may be.
+    pub fn limit_bytes(&self, endpoint: &Endpoint, request: &Request<'_>) -> u64 {
+        let own = &endpoint.limits;
+        let limit_bytes = own.max_body_bytes.unwrap_or(self.max_body_bytes);
+        let signed = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.covers_body());
+        if signed && request.is_multipart() {
+            let multipart = own.max_multipart_bytes.unwrap_or(self.max_multipart_bytes);
+            return limit_bytes.min(multipart);
+        }
+        limit_bytes
+    }
+}
+
+/// Whether a request of this method can be proven and is taken.
+pub fn judge_method(
+    method: &Method,
+    scheme: Option<&Scheme>,
+    methods: &[Method],
+) -> Result<(), Reason> {
+    if scheme.is_some_and(Scheme::covers_body) && method != Method::POST {
+        return Err(Reason::MethodNotSigned);
+    }
+    if !methods.contains(method) {
+        return Err(Reason::MethodNotAllowed);
+    }
+    Ok(())
 }
 
 /// A verdict, and what was learnt on the way to it.

@@ -19,6 +19,6 @@ mod request;
 pub use self::admitted::Admitted;
 pub use self::body::{Body, BodyError, BodySource};
 pub use self::budget::{Budget, Lease, OverBudget};
-pub use self::decision::{Gate, GateSettings, Judgement, Timings};
+pub use self::decision::{Gate, GateSettings, Judgement, Timings, judge_method};
 pub use self::reason::{Reason, Refusal};
 pub use self::request::Request;
