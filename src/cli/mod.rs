@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod demo;
 mod endpoint;
+mod explain;
 mod failure;
 mod init;
 mod output;
@@ -22,9 +23,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use jiff::Timestamp;
 
 use self::failure::Failure;
 use self::session::Session;
+use crate::auth::{Mode, Scheme};
 
 /// A gate in front of a private backend: proves every webhook delivery over its exact bytes before one
 /// packet goes inside.
@@ -69,6 +72,7 @@ enum Command {
     Secret(secret::SecretCommand),
     /// Print a correctly signed request for an endpoint.
     Sign(sign::Sign),
+    Explain(Box<explain::Explain>),
     /// Look at who did what.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -96,6 +100,7 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Serve => serve::serve(&config),
         Command::Demo(demo) => demo.run(),
         Command::Presets(command) => command.run(),
+        Command::Explain(explain) => explain.run(&config),
         Command::Init(init) => brief(init.run()),
         Command::Check(check) => brief(check.run(&config)),
         Command::Endpoint(command) => in_session(&config, async |it| command.run(it).await),
@@ -126,6 +131,28 @@ fn brief(command: impl Future<Output = Result<String, Failure>>) -> Result<Strin
         .build()
         .map_err(|error| Failure::Other(error.to_string()))?
         .block_on(command)
+}
+
+/// A scheme by the name of a preset, or of a mode that needs nothing but a secret.
+fn preset(name: &str) -> Result<Scheme, Failure> {
+    let mode = name.parse().ok().filter(|mode: &Mode| !mode.takes_preset());
+    let scheme = match mode {
+        Some(mode) => mode.scheme(None, None),
+        None => Mode::Provider.scheme(None, Some(name)),
+    };
+    let unknown = || Failure::NotFound(format!("there is no preset `{name}`"));
+    scheme.ok().flatten().ok_or_else(unknown)
+}
+
+/// A time, as RFC 3339 or in seconds since 1970.
+fn at(text: &str) -> Result<Timestamp, String> {
+    let number = text
+        .parse()
+        .ok()
+        .and_then(|it| Timestamp::from_second(it).ok());
+    number.or_else(|| text.parse().ok()).ok_or_else(|| {
+        "expected a time such as 2026-11-22T10:00:00Z, or seconds since 1970".to_owned()
+    })
 }
 
 /// Keeps what is in memory, secrets among it, out of core dumps and from other processes of the user.

@@ -424,7 +424,8 @@ const LONG: &[(&str, Effect)] = &[
 /// Where the shell goes on with something else.
 const ENDS: &[&[u8]] = &[b"|", b"||", b"&&", b"&", b";", b">", b">>", b"<", b"2>&1"];
 
-const DATA_STRIPS: &str = "curl leaves line ends out of `--data @file`: what it sends is not what is in the file";
+const DATA_STRIPS: &str =
+    "curl leaves line ends out of `--data @file`: what it sends is not what is in the file";
 
 /// A pasted command with its body in it. Larger bodies come from a file.
 const MAX_COMMAND_BYTES: usize = 8 << 20;

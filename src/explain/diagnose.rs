@@ -115,7 +115,13 @@ impl Report {
         });
     }
 
-    fn suspect(&mut self, name: &'static str, says: String, sender: Option<String>, operator: Option<String>) {
+    fn suspect(
+        &mut self,
+        name: &'static str,
+        says: String,
+        sender: Option<String>,
+        operator: Option<String>,
+    ) {
         self.diagnosis.causes.push(Cause {
             names: vec![name],
             proven: false,
@@ -161,8 +167,14 @@ impl Report {
                 };
                 self.refused(Step::Method, reason, says.clone());
                 let first = question.methods.first().unwrap_or(&Method::POST);
-                let sender = format!("send it as {first}; a redirect on the way turns a POST into a GET");
-                self.suspect("method", format!("the method is {says}"), Some(sender), None);
+                let sender =
+                    format!("send it as {first}; a redirect on the way turns a POST into a GET");
+                self.suspect(
+                    "method",
+                    format!("the method is {says}"),
+                    Some(sender),
+                    None,
+                );
             }
         }
     }
@@ -173,7 +185,8 @@ impl Report {
             Some(limit) if len > limit => {
                 let says = format!("{len} bytes, and {limit} are taken");
                 self.refused(Step::Size, Reason::BodyTooLarge, says.clone());
-                let operator = "a larger limit: `endpoint update … --max-body`, `bodies.max`".to_owned();
+                let operator =
+                    "a larger limit: `endpoint update … --max-body`, `bodies.max`".to_owned();
                 self.suspect("body-too-large", says, None, Some(operator));
             }
             _ => self.passed(Step::Size, format!("{len} bytes")),
@@ -190,10 +203,19 @@ impl Report {
         };
         let now = question.at;
         self.diagnosis.signed_at = signed_at(&scheme, &question.delivery.head());
-        let age = self.diagnosis.signed_at.map(|signed| now.as_second() - signed.as_second());
+        let age = self
+            .diagnosis
+            .signed_at
+            .map(|signed| now.as_second() - signed.as_second());
         self.diagnosis.age_seconds = age;
         let judged = question.secrets.as_ref().map(|secrets| {
-            judge(&scheme, secrets, &question.delivery.head(), &question.delivery.body, now)
+            judge(
+                &scheme,
+                secrets,
+                &question.delivery.head(),
+                &question.delivery.body,
+                now,
+            )
         });
         let (Some(judged), Some(secrets)) = (judged, &question.secrets) else {
             let says = "no secret is bound to the endpoint".to_owned();
@@ -282,15 +304,21 @@ impl Report {
             if let (Some(Generation::Previous), Some(secrets)) = (by, &question.secrets)
                 && let Some((_, until)) = &secrets.previous
             {
-                let text = format!("the previous secret proved it; it stops to count at {until:.0}");
+                let text =
+                    format!("the previous secret proved it; it stops to count at {until:.0}");
                 self.diagnosis.notes.push(text);
             }
         }
-        let Some(rule) = scheme.timestamp() else { return };
+        let Some(rule) = scheme.timestamp() else {
+            return;
+        };
         let window = rule.window.map_or_else(String::new, |(past, future)| {
             format!("; {past:#} in the past and {future:#} in the future are taken")
         });
-        let age = self.diagnosis.age_seconds.map_or_else(String::new, said_age);
+        let age = self
+            .diagnosis
+            .age_seconds
+            .map_or_else(String::new, said_age);
         match refusal {
             Some((Step::Timestamp, reason)) => {
                 self.refused(Step::Timestamp, reason, format!("{age}{window}"));
@@ -306,7 +334,11 @@ impl Report {
             return false;
         }
         let all = |part: fn(&super::mistakes::Mistake) -> Option<&'static str>| {
-            let texts: Vec<&str> = found.mistakes.iter().filter_map(|(it, _)| part(it)).collect();
+            let texts: Vec<&str> = found
+                .mistakes
+                .iter()
+                .filter_map(|(it, _)| part(it))
+                .collect();
             (!texts.is_empty()).then(|| texts.join("; "))
         };
         let says = found.mistakes.iter();
@@ -314,7 +346,11 @@ impl Report {
             .map(|(mistake, detail)| format!("{}: {detail}", mistake.says))
             .collect();
         let cause = Cause {
-            names: found.mistakes.iter().map(|(mistake, _)| mistake.name).collect(),
+            names: found
+                .mistakes
+                .iter()
+                .map(|(mistake, _)| mistake.name)
+                .collect(),
             proven: true,
             says: says.join("; and "),
             sender: all(|mistake| mistake.sender),
@@ -327,9 +363,9 @@ impl Report {
 
 const fn step_of(error: ProofError) -> Step {
     match error {
-        ProofError::SignatureMissing | ProofError::SignatureMalformed | ProofError::TokenMissing => {
-            Step::Header
-        }
+        ProofError::SignatureMissing
+        | ProofError::SignatureMalformed
+        | ProofError::TokenMissing => Step::Header,
         ProofError::TimestampFuture | ProofError::TimestampStale => Step::Timestamp,
         ProofError::SignatureMismatch | ProofError::TokenMismatch => Step::Signature,
     }

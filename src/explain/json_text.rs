@@ -59,7 +59,10 @@ impl<'t> JsonText<'t> {
     /// Reads `bytes`, if they are one JSON text of a sane size and depth.
     pub(super) fn read(bytes: &'t [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
-        if bytes.len() > MAX_LEN || !bytes.trim_ascii_start().starts_with(b"{") && !bytes.trim_ascii_start().starts_with(b"[") {
+        if bytes.len() > MAX_LEN
+            || !bytes.trim_ascii_start().starts_with(b"{")
+                && !bytes.trim_ascii_start().starts_with(b"[")
+        {
             return None;
         }
         // The grammar is serde_json's business; what follows may take it for granted.
@@ -127,7 +130,10 @@ impl<'t> Reader<'t> {
     /// The next byte that is no white space.
     fn peek(&mut self) -> Option<u8> {
         let rest = self.text.as_bytes().get(self.at..)?;
-        self.at += rest.iter().take_while(|it| it.is_ascii_whitespace()).count();
+        self.at += rest
+            .iter()
+            .take_while(|it| it.is_ascii_whitespace())
+            .count();
         self.text.as_bytes().get(self.at).copied()
     }
 

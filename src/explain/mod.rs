@@ -58,7 +58,9 @@ impl Form {
         if start.starts_with(b"{") {
             Self::Har
         } else if start.starts_with(b"curl")
-            && start.get(4).is_none_or(|byte| !byte.is_ascii_alphanumeric())
+            && start
+                .get(4)
+                .is_none_or(|byte| !byte.is_ascii_alphanumeric())
         {
             Self::Curl
         } else {

@@ -80,7 +80,8 @@ impl Search {
                 for second in TABLE.iter().skip(number + 1) {
                     let _ = (second.variants)(&once, &mut |second_detail, twice| {
                         if self.explains(&twice)? {
-                            found = Some((first_detail.to_owned(), second, second_detail.to_owned()));
+                            found =
+                                Some((first_detail.to_owned(), second, second_detail.to_owned()));
                             return ControlFlow::Break(());
                         }
                         ControlFlow::Continue(())

@@ -27,14 +27,15 @@ fn without_ansi_c(text: &[u8]) -> Option<Vec<u8>> {
             (None, b'\'' | b'"') => inside = Some(byte),
             (Some(quote), _) if byte == quote => inside = None,
             (None | Some(b'"'), b'\\') => {
-                plain.push(byte);
                 let (&escaped, after) = rest.split_first()?;
                 rest = after;
-                // A line that goes on, in a file with the line ends of Windows.
-                if escaped == b'\r' && rest.first() == Some(&b'\n') {
-                    continue;
+                // A line that goes on is one line before words are looked for (POSIX §2.2.1), also in a
+                // file with the line ends of Windows.
+                match (escaped, rest.first()) {
+                    (b'\n', _) => {}
+                    (b'\r', Some(b'\n')) => rest = rest.get(1..).unwrap_or_default(),
+                    _ => plain.extend([byte, escaped]),
                 }
-                plain.push(escaped);
                 continue;
             }
             _ => {}

@@ -7,7 +7,9 @@ use super::diagnose::{JudgedAt, Question, said_age};
 use super::diagnosis::Cause;
 use super::judge::Failed;
 use super::mistakes::headers_of;
-use crate::auth::{Preset, ProofError, Scheme, SignatureRule, TimestampSource, TimestampUnit, UnusableSecret};
+use crate::auth::{
+    Preset, ProofError, Scheme, SignatureRule, TimestampSource, TimestampUnit, UnusableSecret,
+};
 
 /// All that apply, the most likely first. There is at least one.
 pub(super) fn all(
@@ -61,14 +63,19 @@ fn wrong_time(case: &Case<'_>) -> Option<Cause> {
         return Some(cause(
             "judged-late",
             format!("the signature is right, and the delivery was {said} the present"),
-            Some("if it was refused when it was sent: set the clock, or send at once after signing"),
+            Some(
+                "if it was refused when it was sent: set the clock, or send at once after signing",
+            ),
             Some("if it was captured back then: judge it at its own time, with --at"),
         ));
     }
     let hours = (age.saturating_abs() + 120) / 1800;
     let near_zone = (age.saturating_abs() - hours * 1800).abs() <= 120 && hours > 0 && hours <= 28;
     let (name, how) = if near_zone {
-        ("clock-skew", "; a whole number of (half) hours: a local time was taken for UTC")
+        (
+            "clock-skew",
+            "; a whole number of (half) hours: a local time was taken for UTC",
+        )
     } else {
         ("clock-skew", "")
     };
@@ -100,7 +107,8 @@ fn secret_in_another_form(case: &Case<'_>) -> Option<Cause> {
 fn body_not_captured(case: &Case<'_>) -> Option<Cause> {
     let relevant = !case.question.delivery.has_body && is_mismatch(case);
     relevant.then(|| {
-        let says = "the capture has no body, or not all of it: a signature over it cannot be judged";
+        let says =
+            "the capture has no body, or not all of it: a signature over it cannot be judged";
         let operator = Some("capture the delivery with its exact bytes");
         cause("body-not-captured", says.to_owned(), None, operator)
     })
@@ -196,7 +204,9 @@ fn header_missing(case: &Case<'_>) -> Option<Cause> {
         return Some(cause(
             "header-missing",
             format!("there is no proof; expected: {expected}"),
-            Some("fill in the secret where the webhook is configured, so that deliveries are signed"),
+            Some(
+                "fill in the secret where the webhook is configured, so that deliveries are signed",
+            ),
             Some("look whether something in front of the gate takes headers away"),
         ));
     }
@@ -230,7 +240,10 @@ fn header_malformed(case: &Case<'_>) -> Option<Cause> {
     }
     Some(cause(
         "header-malformed",
-        format!("the signature has another form than expected: {}", expectation(&case.base.scheme)),
+        format!(
+            "the signature has another form than expected: {}",
+            expectation(&case.base.scheme)
+        ),
         Some("write the header as documented: its word, its encoding, its whole length"),
         Some("if the capture was copied from a page, it may be shortened"),
     ))
@@ -241,7 +254,8 @@ fn characters_lost(case: &Case<'_>) -> Option<Cause> {
     (is_mismatch(case) && lost.is_some()).then(|| {
         cause(
             "characters-lost",
-            "the body has U+FFFD in it: it was decoded as text on the way, and bytes were lost".to_owned(),
+            "the body has U+FFFD in it: it was decoded as text on the way, and bytes were lost"
+                .to_owned(),
             Some("treat the body as bytes"),
             Some("capture the exact bytes, not what a page shows"),
         )
@@ -280,7 +294,10 @@ impl Case<'_> {
 /// The proof that a scheme expects, for people.
 pub(super) fn expectation(scheme: &Scheme) -> String {
     let rules = scheme.signatures().iter().map(|rule| {
-        let word = rule.tagged.as_ref().map(|it| format!("{}{}", it.tag, it.separator));
+        let word = rule
+            .tagged
+            .as_ref()
+            .map(|it| format!("{}{}", it.tag, it.separator));
         let proof = match scheme.algorithm().digest_len() {
             Some(len) => format!("<{len} bytes in {}>", rule.encoding.name()),
             None => "<token>".to_owned(),
@@ -294,12 +311,7 @@ fn is_mismatch(case: &Case<'_>) -> bool {
     case.failed == Failed::Proof(ProofError::SignatureMismatch)
 }
 
-fn cause(
-    name: &'static str,
-    says: String,
-    sender: Option<&str>,
-    operator: Option<&str>,
-) -> Cause {
+fn cause(name: &'static str, says: String, sender: Option<&str>, operator: Option<&str>) -> Cause {
     Cause {
         names: vec![name],
         proven: false,

@@ -13,6 +13,7 @@ mod commands;
 mod configuration;
 mod deadlines;
 mod expectations;
+mod explain;
 mod framing;
 mod headers;
 mod http2;

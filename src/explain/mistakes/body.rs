@@ -116,7 +116,10 @@ pub(super) fn something_else(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()>
         ("{}", "`{}`, an empty object, was"),
         ("null", "`null` was"),
         ("undefined", "`undefined` was"),
-        ("[object Object]", "`[object Object]` was: an object turned into text"),
+        (
+            "[object Object]",
+            "`[object Object]` was: an object turned into text",
+        ),
     ] {
         if base.body != text {
             try_it(detail, base.with_body(text))?;

@@ -15,11 +15,18 @@ pub(super) fn variants(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
         let wrapped = form_urlencoded::Serializer::new(String::new())
             .append_pair("payload", &String::from_utf8_lossy(body))
             .finish();
-        return try_it("it was signed as the form field `payload`", base.with_body(wrapped));
+        return try_it(
+            "it was signed as the form field `payload`",
+            base.with_body(wrapped),
+        );
     }
     let pairs: Vec<_> = form_urlencoded::parse(body).take(MAX_FIELDS).collect();
     for (name, value) in pairs.iter().take(MAX_FIELDS_TRIED) {
-        let shown: String = name.chars().filter(|c| c.is_ascii_graphic()).take(32).collect();
+        let shown: String = name
+            .chars()
+            .filter(|c| c.is_ascii_graphic())
+            .take(32)
+            .collect();
         let detail = format!("the decoded content of the field `{shown}` was signed");
         try_it(&detail, base.with_body(value.clone().into_owned()))?;
     }
@@ -34,8 +41,14 @@ pub(super) fn variants(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
         }
     }
     let decoded = percent_decoded(body);
-    try_it("the decoded form was signed", base.with_body(percent_decoded(&with_percent)))?;
-    try_it("the form was signed decoded, with its `+`", base.with_body(decoded))?;
+    try_it(
+        "the decoded form was signed",
+        base.with_body(percent_decoded(&with_percent)),
+    )?;
+    try_it(
+        "the form was signed decoded, with its `+`",
+        base.with_body(decoded),
+    )?;
     let again = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(&pairs)
         .finish();
@@ -45,7 +58,10 @@ pub(super) fn variants(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let sorted = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(&sorted)
         .finish();
-    try_it("it was signed with its fields sorted", base.with_body(sorted))
+    try_it(
+        "it was signed with its fields sorted",
+        base.with_body(sorted),
+    )
 }
 
 fn looks_like_a_form(base: &Attempt) -> bool {

@@ -13,14 +13,22 @@ use crate::explain::attempt::Attempt;
 
 pub(super) fn quotes(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     each_value(base, try_it, |value, _| {
-        let quote = [b'"', b'\''].into_iter().find(|it| value.first() == Some(it))?;
-        value.strip_prefix(&[quote])?.strip_suffix(&[quote]).map(<[u8]>::to_vec)
+        let quote = [b'"', b'\'']
+            .into_iter()
+            .find(|it| value.first() == Some(it))?;
+        value
+            .strip_prefix(&[quote])?
+            .strip_suffix(&[quote])
+            .map(<[u8]>::to_vec)
     })
 }
 
 pub(super) fn whitespace(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     each_value(base, try_it, |value, _| {
-        let kept = value.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
+        let kept = value
+            .iter()
+            .copied()
+            .filter(|byte| !byte.is_ascii_whitespace());
         Some(kept.collect())
     })
 }
@@ -42,7 +50,10 @@ pub(super) fn padding(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
 
 pub(super) fn encoded_twice(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     each_value(base, try_it, |value, _| {
-        let once = STANDARD.decode(value).ok().or_else(|| hex::decode(value).ok())?;
+        let once = STANDARD
+            .decode(value)
+            .ok()
+            .or_else(|| hex::decode(value).ok())?;
         once.iter().all(u8::is_ascii_graphic).then_some(once)
     })
 }

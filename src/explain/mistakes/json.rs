@@ -20,7 +20,8 @@ pub(super) fn rewritten(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
                     sorted,
                 };
                 let again = text.write(style);
-                if again.as_bytes() != base.body {
+                // White space around it is another mistake.
+                if again.as_bytes() != base.body.trim_ascii() {
                     let detail = format!("it was signed {spaces}{escapes}{keys}");
                     try_it(&detail, base.with_body(again))?;
                 }
@@ -53,12 +54,18 @@ pub(super) fn closed(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let mut whole = base.body.to_vec();
     whole.extend(in_text.then_some(b'"'));
     whole.extend(open.iter().rev());
-    try_it("the closing characters of its JSON are missing", base.with_body(whole))
+    try_it(
+        "the closing characters of its JSON are missing",
+        base.with_body(whole),
+    )
 }
 
 const SPACINGS: [(Spacing, &str); 5] = [
     (Spacing::None, "minified"),
-    (Spacing::Python, "with spaces after `,` and `:`, as Python writes"),
+    (
+        Spacing::Python,
+        "with spaces after `,` and `:`, as Python writes",
+    ),
     (Spacing::Lines(2), "indented by 2 spaces"),
     (Spacing::Lines(4), "indented by 4 spaces"),
     (Spacing::Tabs, "indented by tabs"),
@@ -68,9 +75,15 @@ const STRINGS: [(Strings, &str); 6] = [
     (Strings::Same, ""),
     (Strings::Plain, ", without needless escapes"),
     (Strings::Ascii, ", with escapes for all that is not ASCII"),
-    (Strings::AsciiSlash, ", with `/` and all that is not ASCII escaped, as PHP writes"),
+    (
+        Strings::AsciiSlash,
+        ", with `/` and all that is not ASCII escaped, as PHP writes",
+    ),
     (Strings::Slash, ", with `/` escaped"),
-    (Strings::Html, ", with `<`, `>` and `&` escaped, as Go writes"),
+    (
+        Strings::Html,
+        ", with `<`, `>` and `&` escaped, as Go writes",
+    ),
 ];
 
 /// More than that is no end that was cut off.

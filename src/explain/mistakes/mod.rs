@@ -78,20 +78,26 @@ pub(super) static TABLE: &[Mistake] = &[
         name: "body-truncated",
         says: "the end of the body is missing",
         sender: Some("send the whole body, and a Content-Length that fits"),
-        operator: Some("look for a limit of body sizes in front of the gate, or at a cut-off capture"),
+        operator: Some(
+            "look for a limit of body sizes in front of the gate, or at a cut-off capture",
+        ),
         variants: json::closed,
     },
     Mistake {
         name: "body-line-ends",
         says: "line ends were changed after the body was signed",
         sender: Some("open the body as bytes, not as text, when signing and when sending"),
-        operator: Some("if the capture was saved by hand: an editor may have changed its line ends"),
+        operator: Some(
+            "if the capture was saved by hand: an editor may have changed its line ends",
+        ),
         variants: body::line_ends,
     },
     Mistake {
         name: "body-final-newline",
         says: "a line end at the end of the body was signed and not sent, or sent and not signed",
-        sender: Some("sign exactly the bytes that are sent; `echo` adds a line end, `printf %s` does not"),
+        sender: Some(
+            "sign exactly the bytes that are sent; `echo` adds a line end, `printf %s` does not",
+        ),
         operator: Some("if the capture was saved by hand: an editor may have added it"),
         variants: body::final_newline,
     },
@@ -128,7 +134,9 @@ pub(super) static TABLE: &[Mistake] = &[
     Mistake {
         name: "header-whitespace",
         says: "the header's value has white space in it: it was folded, or copied over several lines",
-        sender: Some("send the value on one line and without spaces; some base64 encoders break lines"),
+        sender: Some(
+            "send the value on one line and without spaces; some base64 encoders break lines",
+        ),
         operator: None,
         variants: head::whitespace,
     },
@@ -164,7 +172,9 @@ pub(super) static TABLE: &[Mistake] = &[
         name: "other-preset",
         says: "the delivery is signed as another preset describes",
         sender: None,
-        operator: Some("give the endpoint this preset: `endpoint update … --mode provider --preset …`"),
+        operator: Some(
+            "give the endpoint this preset: `endpoint update … --mode provider --preset …`",
+        ),
         variants: scheme::other_presets,
     },
     Mistake {

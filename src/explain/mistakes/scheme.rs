@@ -42,7 +42,10 @@ pub(super) fn other_headers(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> 
     for name in names.take(MAX_HEADERS_TRIED) {
         let place = Place::Header(name.clone());
         let detail = format!("it is in {name}");
-        try_it(&detail, base.with_scheme(base.scheme.with_place(place.into())))?;
+        try_it(
+            &detail,
+            base.with_scheme(base.scheme.with_place(place.into())),
+        )?;
     }
     ControlFlow::Continue(())
 }
@@ -66,7 +69,10 @@ pub(super) fn other_prefix(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
                 };
                 if rule.tagged.as_ref() != Some(&tagged) {
                     let other = scheme.with_tag(Some(&tagged));
-                    try_it(&format!("it is `{word}{separator}`"), base.with_scheme(other))?;
+                    try_it(
+                        &format!("it is `{word}{separator}`"),
+                        base.with_scheme(other),
+                    )?;
                 }
             }
         }
@@ -78,13 +84,20 @@ pub(super) fn other_algorithm(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()
     if !base.scheme.covers_body() {
         return ControlFlow::Continue(());
     }
-    [Algorithm::HmacSha1, Algorithm::HmacSha256, Algorithm::HmacSha512]
-        .into_iter()
-        .filter(|algorithm| *algorithm != base.scheme.algorithm())
-        .try_for_each(|algorithm| {
-            let other = base.scheme.with_algorithm(algorithm);
-            try_it(&format!("it is {}", algorithm.name()), base.with_scheme(other))
-        })
+    [
+        Algorithm::HmacSha1,
+        Algorithm::HmacSha256,
+        Algorithm::HmacSha512,
+    ]
+    .into_iter()
+    .filter(|algorithm| *algorithm != base.scheme.algorithm())
+    .try_for_each(|algorithm| {
+        let other = base.scheme.with_algorithm(algorithm);
+        try_it(
+            &format!("it is {}", algorithm.name()),
+            base.with_scheme(other),
+        )
+    })
 }
 
 pub(super) fn other_encoding(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
@@ -96,7 +109,10 @@ pub(super) fn other_encoding(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()>
         if other == *base.scheme {
             return ControlFlow::Continue(());
         }
-        try_it(&format!("it is {}", encoding.name()), base.with_scheme(other))
+        try_it(
+            &format!("it is {}", encoding.name()),
+            base.with_scheme(other),
+        )
     })
 }
 

@@ -24,7 +24,10 @@ pub(super) fn key_encoding(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
                 KeyEncoding::Base64 => "it was decoded from base64",
                 KeyEncoding::Hex => "it was decoded from hex",
             };
-            try_it(detail, base.with_scheme(base.scheme.with_key(strip, encoding)))?;
+            try_it(
+                detail,
+                base.with_scheme(base.scheme.with_key(strip, encoding)),
+            )?;
         }
     }
     if strip.is_some() {
@@ -63,8 +66,14 @@ pub(super) fn newline(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
         try_it(detail, base.with_secret(trimmed.to_vec()))?;
     }
     for (end, detail) in [
-        (&b"\n"[..], "the sender's has one at its end, this one has none"),
-        (b"\r\n", "the sender's has CRLF at its end, this one has not"),
+        (
+            &b"\n"[..],
+            "the sender's has one at its end, this one has none",
+        ),
+        (
+            b"\r\n",
+            "the sender's has CRLF at its end, this one has not",
+        ),
     ] {
         try_it(detail, base.with_secret([secret, end].concat()))?;
     }
@@ -105,7 +114,10 @@ pub(super) fn whitespace(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
 pub(super) fn prefix(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let secret = base.secret.expose();
     for separator in [b'_', b'-', b' ', b'='] {
-        let at = secret.iter().take(MAX_PREFIX).position(|byte| *byte == separator);
+        let at = secret
+            .iter()
+            .take(MAX_PREFIX)
+            .position(|byte| *byte == separator);
         if let Some(rest) = at.and_then(|at| secret.get(at + 1..)) {
             let detail = "the sender's has none, this one has";
             try_it(detail, base.with_secret(rest.to_vec()))?;
@@ -114,7 +126,10 @@ pub(super) fn prefix(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     for prefix in PREFIXES {
         if !secret.starts_with(prefix.as_bytes()) {
             let detail = format!("the sender's begins with `{prefix}`, this one does not");
-            try_it(&detail, base.with_secret([prefix.as_bytes(), secret].concat()))?;
+            try_it(
+                &detail,
+                base.with_secret([prefix.as_bytes(), secret].concat()),
+            )?;
         }
     }
     ControlFlow::Continue(())
