@@ -55,7 +55,7 @@ impl Scheme {
 
     /// The same with its first proof in another place, and no other proofs.
     #[must_use]
-    pub fn with_place(&self, from: Source) -> Self {
+    pub fn with_place(&self, from: &Source) -> Self {
         let mut other = self.clone();
         other.signatures.truncate(1);
         for rule in &mut other.signatures {

@@ -34,7 +34,7 @@ pub fn parse(
             curl.remarks.push(text.to_owned());
             break;
         }
-        curl.take(word, &mut words, load)?;
+        curl.take(&word, &mut words, load)?;
     }
     curl.finish()
 }
@@ -59,7 +59,7 @@ type Load<'l> = &'l mut dyn FnMut(&str) -> Result<Vec<u8>, String>;
 impl Curl {
     fn take(
         &mut self,
-        word: Vec<u8>,
+        word: &[u8],
         words: &mut dyn Iterator<Item = Vec<u8>>,
         load: Load<'_>,
     ) -> Result<(), CaptureError> {
@@ -75,7 +75,7 @@ impl Curl {
             return self.apply(*option, value, load);
         }
         let Some(letters) = word.strip_prefix(b"-").filter(|it| !it.is_empty()) else {
-            return self.take_url(&word);
+            return self.take_url(word);
         };
         let mut rest = letters;
         while let Some((&letter, after)) = rest.split_first() {

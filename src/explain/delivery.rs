@@ -143,7 +143,7 @@ fn path_and_query(target: &str) -> Result<(String, Option<String>), CaptureError
     let wrong = || CaptureError::Target(shortened(target));
     let target = target.split('#').next().unwrap_or_default();
     let origin = match target.split_once("://") {
-        Some((scheme, rest)) if matches!(scheme, "http" | "https") => {
+        Some(("http" | "https", rest)) => {
             let start = rest.find(['/', '?']).unwrap_or(rest.len());
             let (authority, origin) = rest.split_at_checked(start).ok_or_else(wrong)?;
             if authority.is_empty() {

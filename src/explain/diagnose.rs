@@ -62,7 +62,7 @@ pub enum JudgedAt {
 }
 
 /// Answers.
-pub fn diagnose(question: Question) -> Diagnosis {
+pub fn diagnose(question: &Question) -> Diagnosis {
     let mut report = Report {
         diagnosis: Diagnosis {
             admitted: false,
@@ -78,8 +78,8 @@ pub fn diagnose(question: Question) -> Diagnosis {
             tried_all: true,
         },
     };
-    report.path(&question);
-    report.method(&question);
+    report.path(question);
+    report.method(question);
     report.proof(question);
     report.diagnosis.admitted = report.diagnosis.refused_by.is_none();
     report.diagnosis
@@ -193,7 +193,7 @@ impl Report {
         }
     }
 
-    fn proof(&mut self, question: Question) {
+    fn proof(&mut self, question: &Question) {
         let Some(scheme) = question.scheme.clone() else {
             let says = "the endpoint has no `auth`, or one that asks for no proof".to_owned();
             self.refused(Step::Header, Reason::AuthMissing, says.clone());
@@ -228,7 +228,7 @@ impl Report {
             Ok(_) => None,
             Err(failed) => Some(*failed),
         };
-        self.proof_steps(&question, &scheme, judged.as_ref().ok(), proof);
+        self.proof_steps(question, &scheme, judged.as_ref().ok(), proof);
         let Some(failed) = proof else { return };
         let goal = match failed {
             Failed::Proof(ProofError::TimestampStale | ProofError::TimestampFuture) => Goal::InTime,
@@ -251,9 +251,9 @@ impl Report {
         let found = search(&base, now, goal);
         self.diagnosis.tried = found.tried;
         self.diagnosis.tried_all = found.tried_all;
-        let explained = self.explained(found);
+        let explained = self.explained(&found);
         if !explained {
-            let suspicions = suspicions::all(&question, &base, failed, self.diagnosis.age_seconds);
+            let suspicions = suspicions::all(question, &base, failed, self.diagnosis.age_seconds);
             self.diagnosis.causes.extend(suspicions);
         }
     }
@@ -329,7 +329,7 @@ impl Report {
     }
 
     /// Whether the search found an explanation, which becomes a cause.
-    fn explained(&mut self, found: Found) -> bool {
+    fn explained(&mut self, found: &Found) -> bool {
         if found.mistakes.is_empty() {
             return false;
         }

@@ -69,7 +69,7 @@ impl Explain {
         let value = Arc::new(super::secret::read_value()?);
         let now = SystemClock.now();
         let (at, judged_at) = self.time(&delivery, now);
-        let diagnosis = diagnose(Question {
+        let diagnosis = diagnose(&Question {
             methods: vec![delivery.method.clone(), Method::POST],
             delivery,
             scheme: Some(Arc::new(scheme)),
@@ -129,7 +129,7 @@ impl Explain {
                 .map_err(|error| Failure::Other(error.to_string()))?,
         };
         let (at, judged_at) = self.time(&delivery, session.custody.clock.now());
-        let diagnosis = diagnose(Question {
+        let diagnosis = diagnose(&Question {
             delivery,
             scheme: scheme.map(Arc::new),
             secrets: secrets(session, &definition).await?,

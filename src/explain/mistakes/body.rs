@@ -98,16 +98,12 @@ pub(super) fn charset(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
 }
 
 pub(super) fn byte_order_mark(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
-    match base.body.strip_prefix(BYTE_ORDER_MARK) {
-        Some(without) => {
-            let body = base.body.slice_ref(without);
-            try_it("it was sent and not signed", base.with_body(body))
-        }
-        None => {
-            let body = [BYTE_ORDER_MARK, &base.body].concat();
-            try_it("it was signed and not sent", base.with_body(body))
-        }
+    if let Some(without) = base.body.strip_prefix(BYTE_ORDER_MARK) {
+        let body = base.body.slice_ref(without);
+        return try_it("it was sent and not signed", base.with_body(body));
     }
+    let body = [BYTE_ORDER_MARK, &base.body].concat();
+    try_it("it was signed and not sent", base.with_body(body))
 }
 
 pub(super) fn something_else(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {

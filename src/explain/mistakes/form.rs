@@ -24,7 +24,7 @@ pub(super) fn variants(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     for (name, value) in pairs.iter().take(MAX_FIELDS_TRIED) {
         let shown: String = name
             .chars()
-            .filter(|c| c.is_ascii_graphic())
+            .filter(char::is_ascii_graphic)
             .take(32)
             .collect();
         let detail = format!("the decoded content of the field `{shown}` was signed");

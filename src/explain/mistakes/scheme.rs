@@ -44,7 +44,7 @@ pub(super) fn other_headers(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> 
         let detail = format!("it is in {name}");
         try_it(
             &detail,
-            base.with_scheme(base.scheme.with_place(place.into())),
+            base.with_scheme(base.scheme.with_place(&place.into())),
         )?;
     }
     ControlFlow::Continue(())

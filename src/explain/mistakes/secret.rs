@@ -83,11 +83,11 @@ pub(super) fn newline(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
 pub(super) fn quotes(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let secret = base.secret.expose();
     for quote in [b'"', b'\'', b'`'] {
-        let bare = secret.strip_prefix(&[quote]);
-        let bare = bare.and_then(|rest| rest.strip_suffix(&[quote]));
-        if let Some(bare) = bare {
+        let inside = secret.strip_prefix(&[quote]);
+        let inside = inside.and_then(|rest| rest.strip_suffix(&[quote]));
+        if let Some(inside) = inside {
             let detail = "this one has them around it, the sender's has not";
-            try_it(detail, base.with_secret(bare.to_vec()))?;
+            try_it(detail, base.with_secret(inside.to_vec()))?;
         }
         let quoted = [&[quote], secret, &[quote]].concat();
         let detail = "the sender's has them around it, this one has not";
