@@ -11,13 +11,16 @@ mod endpoint;
 mod explain;
 mod failure;
 mod init;
+mod outgoing;
 mod output;
 mod plan;
 mod presets;
 mod secret;
+mod send;
 mod serve;
 mod session;
 mod sign;
+mod wrong;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -70,8 +73,9 @@ enum Command {
     /// Reveal, rotate and set secrets.
     #[command(subcommand)]
     Secret(secret::SecretCommand),
-    /// Print a correctly signed request for an endpoint.
-    Sign(sign::Sign),
+    /// Print a correctly signed request for an endpoint or a preset.
+    Sign(Box<sign::Sign>),
+    Send(Box<send::Send>),
     Explain(Box<explain::Explain>),
     /// Look at who did what.
     #[command(subcommand)]
@@ -101,12 +105,13 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Demo(demo) => demo.run(),
         Command::Presets(command) => command.run(),
         Command::Explain(explain) => explain.run(&config),
+        Command::Sign(sign) => sign.run(&config),
+        Command::Send(send) => send.run(&config),
         Command::Init(init) => brief(init.run()),
         Command::Check(check) => brief(check.run(&config)),
         Command::Endpoint(command) => in_session(&config, async |it| command.run(it).await),
         Command::Apply(apply) => in_session(&config, async |it| apply.run(it).await),
         Command::Secret(command) => in_session(&config, async |it| command.run(it).await),
-        Command::Sign(sign) => in_session(&config, async |it| sign.run(it).await),
         Command::Audit(command) => in_session(&config, async |it| command.run(it).await),
     }
 }

@@ -11,6 +11,7 @@ use http::Method;
 use jiff::Timestamp;
 
 use self::input::Input;
+pub(super) use self::input::load;
 use super::failure::Failure;
 use super::session::Session;
 use super::{at, brief, in_session, output, preset};
