@@ -10,8 +10,9 @@ use crate::source::{Named, Source};
 ///
 /// `store` stands beside the line: it implements the traits of `secrets` and `directory`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
-/// types, so it may know those who own them; only the two that start a process know `config`.
-pub(crate) const LAYERS: [(&str, &str); 14] = [
+/// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
+/// asked by people and passed by no delivery: only `cli` knows it.
+pub(crate) const LAYERS: [(&str, &str); 15] = [
     ("clock", ""),
     ("audit", ""),
     ("auth", ""),
@@ -25,6 +26,7 @@ pub(crate) const LAYERS: [(&str, &str); 14] = [
         "admin",
         "clock audit auth secrets directory gate telemetry store",
     ),
+    ("explain", "auth secrets directory gate proxy"),
     (
         "config",
         "clock audit auth secrets directory gate telemetry proxy admin",
@@ -35,7 +37,7 @@ pub(crate) const LAYERS: [(&str, &str); 14] = [
     ),
     (
         "cli",
-        "clock audit auth secrets directory gate telemetry proxy admin store config app",
+        "clock audit auth secrets directory gate telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];

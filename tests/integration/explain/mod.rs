@@ -13,6 +13,30 @@ use sha2::{Sha256, Sha512};
 
 use crate::support::*;
 
+#[test]
+fn the_readme_has_every_cause_and_every_field() {
+    let readme = include_str!("../../../README.md");
+    let (_, part) = readme.split_once("\n## Explaining a refusal\n").unwrap();
+    let part = part.split("\n## ").next().unwrap();
+    let words: Vec<&str> = part.split('`').skip(1).step_by(2).collect();
+    for name in portcullis::explain::mistake_names() {
+        assert!(words.contains(&name), "{name}");
+    }
+    for name in include_str!("../../../src/explain/suspicions.rs")
+        .split("cause(\n")
+        .skip(1)
+        .filter_map(|text| text.trim_start().strip_prefix('"')?.split('"').next())
+    {
+        assert!(words.contains(&name), "{name}");
+    }
+    let said = Desk::new().explain("github", b"s3cret", &http(&[], b"{}"), &[]);
+    for fields in [&said, &said["steps"][0], &said["causes"][0]] {
+        for field in fields.as_object().unwrap().keys() {
+            assert!(words.contains(&field.as_str()), "{field}");
+        }
+    }
+}
+
 /// A folder with captures, and the program.
 struct Desk {
     folder: tempfile::TempDir,
