@@ -16,7 +16,7 @@
 //! Imports run one way, and a test (`tests/layers.rs`) keeps it so:
 //!
 //! ```text
-//! auth ← secrets ← directory ← gate ← telemetry ← proxy, admin ← app ← cli ← main
+//! auth ← secrets ← directory ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 //! ```
 //!
 //! `store` implements the traits of `secrets` and `directory`; only `cli` and `app` know `config`;
@@ -27,6 +27,7 @@ pub mod admin;
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod capture;
 pub mod cli;
 pub mod clock;
 pub mod config;

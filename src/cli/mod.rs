@@ -5,6 +5,7 @@
 
 mod apply;
 mod audit;
+mod capture;
 mod check;
 mod demo;
 mod endpoint;
@@ -76,6 +77,9 @@ enum Command {
     /// Print a correctly signed request for an endpoint or a preset.
     Sign(Box<sign::Sign>),
     Send(Box<send::Send>),
+    /// Look at refused deliveries that the gate has kept.
+    #[command(subcommand)]
+    Capture(capture::CaptureCommand),
     Explain(Box<explain::Explain>),
     /// Look at who did what.
     #[command(subcommand)]
@@ -112,6 +116,7 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Endpoint(command) => in_session(&config, async |it| command.run(it).await),
         Command::Apply(apply) => in_session(&config, async |it| apply.run(it).await),
         Command::Secret(command) => in_session(&config, async |it| command.run(it).await),
+        Command::Capture(command) => in_session(&config, async |it| command.run(it).await),
         Command::Audit(command) => in_session(&config, async |it| command.run(it).await),
     }
 }

@@ -11,7 +11,8 @@ use super::table::Table;
 use super::units::{Size, Time};
 use crate::auth::Mode;
 use crate::directory::{
-    AuthDefinition, Definition, EndpointId, LimitsDefinition, Surroundings, Target,
+    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition, Surroundings,
+    Target,
 };
 
 /// Reads every endpoint of `text` as if it stood at `path`.
@@ -88,6 +89,9 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
     let event_name = table.parsed("event_name");
     let labels: BTreeMap<String, String> = table.table("labels").strings().into_iter().collect();
     let limits = limits(table.table("limits"));
+    let capture = table
+        .has("capture")
+        .then(|| capture(table.table("capture")));
     let forward_credentials = table.flag("forward_credentials").unwrap_or(false);
     let enabled = table.flag("enabled").unwrap_or(true);
     let id = id?;
@@ -104,6 +108,7 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
         event_name,
         labels,
         limits,
+        capture,
         forward_credentials,
         enabled,
     })
@@ -136,6 +141,16 @@ fn limits(mut table: Table<'_, '_>) -> LimitsDefinition {
     }
 }
 
+fn capture(mut table: Table<'_, '_>) -> CaptureDefinition {
+    let last = table.number("last", 1, 100).unwrap_or(10);
+    let kept_for = table.with_unit::<Time>("for", "1h");
+    let seconds = kept_for.map_or(3600, |time| time.0.as_secs());
+    CaptureDefinition {
+        last: u16::try_from(last).unwrap_or(u16::MAX),
+        for_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+    }
+}
+
 /// Where the keys of a declaration stand, kept for what is found wrong later.
 struct Spans(Vec<(&'static str, Span)>);
 
@@ -154,6 +169,6 @@ impl Spans {
 }
 
 /// The keys that [`Definition::mistakes`] speaks about.
-const KEYS: [&str; 8] = [
-    "id", "upstream", "target", "auth", "aliases", "path", "methods", "limits",
+const KEYS: [&str; 9] = [
+    "id", "upstream", "target", "auth", "aliases", "path", "methods", "limits", "capture",
 ];

@@ -43,6 +43,9 @@ pub struct Definition {
     /// Its own limits, where they differ from the server's.
     #[serde(default, skip_serializing_if = "LimitsDefinition::is_default")]
     pub limits: LimitsDefinition,
+    /// How many refused deliveries are kept, and for how long; none if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureDefinition>,
     /// Whether the backend gets the token that proved a delivery.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forward_credentials: bool,
@@ -68,6 +71,7 @@ impl Definition {
             event_name: None,
             labels: BTreeMap::new(),
             limits: LimitsDefinition::default(),
+            capture: None,
             forward_credentials: false,
             enabled: true,
         }
@@ -143,6 +147,16 @@ impl LimitsDefinition {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Which refused deliveries of an endpoint are kept.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaptureDefinition {
+    /// The last so many.
+    pub last: u16,
+    /// How long each is kept.
+    pub for_seconds: u32,
 }
 
 const fn yes() -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 
-use super::{Definition, Directory, EndpointId, Name, PathTemplate, Target};
+use super::{CaptureDefinition, Definition, Directory, EndpointId, Name, PathTemplate, Target};
 use crate::auth::{Mode, Scheme};
 use crate::secrets::KeyAddress;
 
@@ -34,6 +34,8 @@ pub struct Endpoint {
     pub event_name: Option<Name>,
     /// Its own limits.
     pub limits: Limits,
+    /// Whether refused deliveries are kept.
+    pub capture: Option<CaptureDefinition>,
     /// Whether the backend gets the token that proved a delivery.
     pub forward_credentials: bool,
     /// Whether it takes deliveries.
@@ -68,6 +70,7 @@ impl Endpoint {
             upstream: definition.upstream.as_str().into(),
             path: upstream_path(definition, directory)?,
             event_name: definition.event_name.clone(),
+            capture: definition.capture,
             forward_credentials: definition.forward_credentials,
             enabled: definition.enabled,
         })

@@ -20,7 +20,7 @@ mod route;
 mod store;
 mod target;
 
-pub use self::definition::{AuthDefinition, Definition, LimitsDefinition};
+pub use self::definition::{AuthDefinition, CaptureDefinition, Definition, LimitsDefinition};
 pub use self::endpoint::{Auth, Endpoint, Limits, Proof};
 pub use self::follower::Follower;
 pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, LookupError};

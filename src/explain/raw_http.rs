@@ -8,6 +8,7 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
 use super::BYTE_ORDER_MARK;
 use super::delivery::{CaptureError, Delivery, MAX_CAPTURE_BYTES};
+use crate::capture::marks;
 use crate::proxy::chunked::Chunked;
 
 /// Reads a file of raw HTTP.
@@ -120,6 +121,10 @@ impl Head {
         let target = self.target.as_deref().unwrap_or("/");
         let mut delivery = Delivery::new(method, target, &self.headers, Vec::new())?;
         delivery.remarks = self.remarks;
+        if marked(&mut delivery) {
+            delivery.body = body.to_vec().into();
+            return Ok(delivery);
+        }
         let chunked = delivery.headers.get(TRANSFER_ENCODING);
         let chunked = chunked.is_some_and(|value| value.as_bytes().ends_with(b"chunked"));
         delivery.body = match chunked.then(|| dechunked(body)).flatten() {
@@ -132,6 +137,33 @@ impl Head {
         };
         Ok(delivery)
     }
+}
+
+/// Whether the gate itself has captured it. What it says about that is taken out of the headers.
+fn marked(delivery: &mut Delivery) -> bool {
+    let mut take = |name: &str| {
+        let value = delivery.headers.remove(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    let at = take(marks::AT).and_then(|at| at.parse().ok());
+    let (body, redacted) = (take(marks::BODY), take(marks::REDACTED));
+    delivery.taken_at = at;
+    delivery.has_body = body.is_none();
+    if let Some(body) = body {
+        let text = match body.as_str() {
+            "none" => {
+                "the delivery was refused before its body was read: there is none in the capture"
+            }
+            _ => "the body is longer than a capture: only its beginning was kept",
+        };
+        delivery.remarks.push(text.to_owned());
+    }
+    if let Some(redacted) = redacted {
+        delivery.remarks.push(format!(
+            "taken out when it was captured: {redacted}; a token cannot be judged without its value"
+        ));
+    }
+    at.is_some()
 }
 
 /// The body without what an editor has put behind it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Method;
 
 use super::receive::{BodyRules, receive};
-use super::{Admitted, BodySource, Budget, Reason, Refusal, Request};
+use super::{Admitted, Body, BodySource, Budget, Reason, Refusal, Request};
 use crate::auth::{Begun, Claim, Scheme, Verification};
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::{Auth, Directory, Endpoint, Found, Proof};
@@ -46,6 +46,7 @@ impl Gate {
             timings: Timings::default(),
             body_received: body.announced_len() == Some(0),
             body_bytes: None,
+            refused_body: None,
         };
         let verdict = self.admit(request, body, &mut notes).await;
         Judgement {
@@ -53,6 +54,7 @@ impl Gate {
             timings: notes.timings,
             body_received: notes.body_received,
             body_bytes: notes.body_bytes,
+            refused_body: notes.refused_body,
             verdict,
         }
     }
@@ -92,7 +94,13 @@ impl Gate {
             Begun::Streaming(verification) => verification.finish(body.bytes()),
         };
         notes.timings.verify = Some(verifying.elapsed());
-        Ok(Admitted::new(endpoint, verified?, body))
+        match verified {
+            Ok(verified) => Ok(Admitted::new(endpoint, verified, body)),
+            Err(error) => {
+                notes.refused_body = endpoint.capture.map(|_| body);
+                Err(error.into())
+            }
+        }
     }
 
     /// What the head claims, if the endpoint takes such a request at all.
@@ -191,6 +199,8 @@ pub struct Judgement {
     pub body_received: bool,
     /// The length of the body, if it was received.
     pub body_bytes: Option<u64>,
+    /// The body of a refused delivery whose endpoint keeps those.
+    pub refused_body: Option<Body>,
     /// The verdict.
     pub verdict: Result<Admitted, Refusal>,
 }
@@ -203,6 +213,7 @@ impl Judgement {
             timings: Timings::default(),
             body_received: false,
             body_bytes: None,
+            refused_body: None,
             verdict: Err(reason.into()),
         }
     }
@@ -214,6 +225,7 @@ struct Notes {
     timings: Timings,
     body_received: bool,
     body_bytes: Option<u64>,
+    refused_body: Option<Body>,
 }
 
 /// How long the parts of a judgement took; `None` for a part that was not reached.

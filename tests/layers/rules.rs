@@ -5,39 +5,43 @@ use crate::source::{Named, Source};
 /// Who may import whom: a module, and those below it. No module is there for one that stands above it.
 ///
 /// ```text
-/// auth ← secrets ← directory ← gate ← telemetry ← proxy, admin ← app ← cli ← main
+/// auth ← secrets ← directory ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
-/// `store` stands beside the line: it implements the traits of `secrets` and `directory`, so nothing on
+/// `store` stands beside the line: it implements the traits of `secrets`, `directory` and `capture`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it.
-pub(crate) const LAYERS: [(&str, &str); 15] = [
+pub(crate) const LAYERS: [(&str, &str); 16] = [
     ("clock", ""),
     ("audit", ""),
     ("auth", ""),
     ("secrets", "clock audit auth"),
     ("directory", "clock audit auth secrets"),
-    ("store", "clock audit auth secrets directory"),
     ("gate", "clock audit auth secrets directory"),
+    ("capture", "clock auth secrets directory gate"),
+    ("store", "clock audit auth secrets directory gate capture"),
     ("telemetry", "clock audit auth secrets directory gate"),
-    ("proxy", "clock audit auth secrets directory gate telemetry"),
+    (
+        "proxy",
+        "clock audit auth secrets directory gate capture telemetry",
+    ),
     (
         "admin",
-        "clock audit auth secrets directory gate telemetry store",
+        "clock audit auth secrets directory gate capture telemetry store",
     ),
-    ("explain", "auth secrets directory gate proxy"),
+    ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
         "clock audit auth secrets directory gate telemetry proxy admin",
     ),
     (
         "app",
-        "clock audit auth secrets directory gate telemetry proxy admin store config",
+        "clock audit auth secrets directory gate capture telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock audit auth secrets directory gate telemetry proxy admin store explain config app",
+        "clock audit auth secrets directory gate capture telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];

@@ -1,9 +1,10 @@
 //! What can be chosen and changed about an endpoint.
 
 use clap::Args;
+use jiff::SignedDuration;
 
 use crate::auth::Mode;
-use crate::directory::{AuthDefinition, Definition, Name, PathTemplate};
+use crate::directory::{AuthDefinition, CaptureDefinition, Definition, Name, PathTemplate};
 use crate::secrets::SecretRef;
 
 /// The options of `create` and `update`.
@@ -54,6 +55,10 @@ pub(in crate::cli) struct Fields {
     #[arg(long, value_name = "SIZE")]
     max_body: Option<bytesize::ByteSize>,
 
+    /// Keep the last refused deliveries for `explain`, and for how long: 10/1h.
+    #[arg(long, value_name = "LAST/TIME", value_parser = capture)]
+    capture: Option<CaptureDefinition>,
+
     /// Whether the backend gets the token that proved a delivery.
     #[arg(long)]
     forward_credentials: Option<bool>,
@@ -94,6 +99,9 @@ impl Fields {
         if let Some(size) = self.max_body {
             definition.limits.max_body_bytes = Some(size.as_u64());
         }
+        if self.capture.is_some() {
+            definition.capture = self.capture;
+        }
         if let Some(forward) = self.forward_credentials {
             definition.forward_credentials = forward;
         }
@@ -115,6 +123,8 @@ pub(in crate::cli) enum Field {
     Label,
     /// The largest body: that of the server, again.
     MaxBody,
+    /// The keeping of refused deliveries: none are kept any more.
+    Capture,
 }
 
 impl Field {
@@ -125,8 +135,20 @@ impl Field {
             Self::Alias => definition.aliases.clear(),
             Self::EventName => definition.event_name = None,
             Self::Label => definition.labels.clear(),
+            Self::Capture => definition.capture = None,
             Self::MaxBody => definition.limits.max_body_bytes = None,
         }
+    }
+}
+
+fn capture(text: &str) -> Result<CaptureDefinition, String> {
+    let (last, time) = text.split_once('/').unwrap_or((text, "1h"));
+    let last = last.parse().ok();
+    let time: Option<SignedDuration> = time.parse().ok();
+    let seconds = time.and_then(|time| u32::try_from(time.as_secs()).ok());
+    match (last, seconds) {
+        (Some(last), Some(for_seconds)) => Ok(CaptureDefinition { last, for_seconds }),
+        _ => Err("expected a number and a time, such as 10/1h".to_owned()),
     }
 }
 

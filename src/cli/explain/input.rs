@@ -15,7 +15,7 @@ use crate::explain::{
 #[derive(Args, Debug)]
 pub(super) struct Input {
     /// The capture: raw HTTP, a curl command or a HAR file; `-` for standard input.
-    #[arg(value_name = "FILE", required_unless_present_any = ["body", "headers", "url"])]
+    #[arg(value_name = "FILE", required_unless_present_any = ["body", "headers", "url", "kept"])]
     capture: Option<PathBuf>,
 
     /// The form of the capture, if its first characters do not tell.

@@ -19,7 +19,9 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::directory::{
     Definition, Directory, DirectorySettings, Endpoint, EndpointId, LookupError,
 };
-use crate::explain::{Delivery, Diagnosis, JudgedAt, Leads, Question, Secrets, Version, diagnose};
+use crate::explain::{
+    Delivery, Diagnosis, JudgedAt, Leads, Question, Secrets, Version, diagnose, parse_raw_http,
+};
 
 /// Say why a captured delivery is refused, and what to change.
 ///
@@ -31,6 +33,10 @@ use crate::explain::{Delivery, Diagnosis, JudgedAt, Leads, Question, Secrets, Ve
 pub(super) struct Explain {
     #[command(flatten)]
     input: Input,
+
+    /// A refused delivery that the gate has kept, by the id of its request: see `portcullis capture list`.
+    #[arg(long = "capture", value_name = "ID", conflicts_with_all = ["capture", "preset"])]
+    kept: Option<String>,
 
     /// The endpoint to judge it by; the one that its path leads to, if nothing is said.
     #[arg(long, value_name = "ID")]
@@ -88,7 +94,13 @@ impl Explain {
     }
 
     async fn by_endpoint(&self, session: &Session) -> Result<String, Failure> {
-        let delivery = self.input.read()?;
+        let delivery = match &self.kept {
+            None => self.input.read()?,
+            Some(id) => {
+                let (_, http) = super::capture::find(session, id).await?;
+                parse_raw_http(&http).map_err(|error| Failure::Other(error.to_string()))?
+            }
+        };
         let directory = directory(session).await?;
         let found = match directory.find(&delivery.path).await {
             Ok(found) => Some(found.endpoint),
