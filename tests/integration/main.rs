@@ -9,6 +9,7 @@
 
 mod admin;
 mod bodies;
+mod captures;
 mod commands;
 mod configuration;
 mod deadlines;
