@@ -31,6 +31,7 @@ fuzz_target!(|capture: &[u8]| {
     let value = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_vec();
     let diagnosis = diagnose(&Question {
         delivery,
+        is_open: false,
         scheme: Some(Arc::new(preset.scheme.clone())),
         secrets: Some(Secrets {
             current: Version {

@@ -125,4 +125,4 @@ const fn is_about_the_proof(reason: Reason) -> bool {
 /// At most so many wait: 128 KiB each.
 const QUEUE: usize = 32;
 const WRITE_EVERY: Duration = Duration::from_secs(1);
-const FORGET_EVERY: Duration = Duration::from_secs(60);
+const FORGET_EVERY: Duration = Duration::from_mins(1);

@@ -47,7 +47,10 @@ impl Redaction {
             if !self.hides("query", &name, QUERY_WORDS) {
                 return pair.to_owned();
             }
-            hidden.push(format!("query:{written}"));
+            hidden.push(format!(
+                "query:{}",
+                written.chars().take(MAX_NAMED).collect::<String>()
+            ));
             format!("{written}={REDACTED}")
         });
         pairs.collect::<Vec<_>>().join("&")
@@ -66,6 +69,9 @@ impl Redaction {
 fn places(source: &Source) -> Vec<String> {
     source.to_string().split('|').map(str::to_owned).collect()
 }
+
+/// So much of a name is told.
+const MAX_NAMED: usize = 64;
 
 /// What stands in place of a credential.
 pub(super) const REDACTED: &str = "redacted";

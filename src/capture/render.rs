@@ -21,6 +21,8 @@ pub(super) fn render(refused: &Refused<'_>) -> Vec<u8> {
     if let Some(query) = query {
         http.extend_from_slice(format!("?{query}").as_bytes());
     }
+    // What was taken out may be shorter than what stands there now.
+    http.truncate(MAX_HEAD_BYTES);
     http.extend_from_slice(b" HTTP/1.1\r\n");
     for (name, value) in request.headers {
         let name = name.as_str();

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! This module is pure: captures come in as bytes, the time as an argument. It verifies nothing itself:
-//! [`judge`](self::judge) asks `auth`. What it says holds no secret, no part of one, and no signature.
+//! `judge.rs` asks `auth`. What it says holds no secret, no part of one, and no signature.
 //!
-//! A usual mistake is a row of the table in [`mistakes`]; that is the one place to add another.
+//! A usual mistake is a row of the table in `mistakes/mod.rs`; that is the one place to add another.
 
 mod attempt;
 mod curl;

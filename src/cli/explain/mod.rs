@@ -79,6 +79,7 @@ impl Explain {
         let diagnosis = diagnose(&Question {
             methods: vec![delivery.method.clone(), Method::POST],
             delivery,
+            is_open: false,
             scheme: Some(Arc::new(scheme)),
             secrets: Some(Secrets {
                 current: Version { number: 1, value },
@@ -144,6 +145,9 @@ impl Explain {
         let (at, judged_at) = self.time(&delivery, session.custody.clock.now());
         let diagnosis = diagnose(&Question {
             delivery,
+            is_open: scheme.is_none()
+                && definition.auth.is_some()
+                && session.config.gate.allow_unauthenticated,
             scheme: scheme.map(Arc::new),
             secrets: secrets(session, &definition).await?,
             methods,

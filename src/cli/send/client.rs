@@ -147,24 +147,18 @@ impl Client {
 
 fn connector(ca: Option<&Path>) -> Result<TlsConnector, Failure> {
     let mut roots = RootCertStore::empty();
-    match ca {
-        Some(path) => {
-            let wrong = |error: &dyn std::fmt::Display| {
-                Failure::Other(format!("{}: {error}", path.display()))
-            };
-            let certificates =
-                CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| wrong(&error))?;
-                roots.add(certificate).map_err(|error| wrong(&error))?;
-            }
+    if let Some(path) = ca {
+        let wrong =
+            |error: &dyn std::fmt::Display| Failure::Other(format!("{}: {error}", path.display()));
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))?;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| wrong(&error))?;
+            roots.add(certificate).map_err(|error| wrong(&error))?;
         }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(
-                found.map_err(|error| Failure::Other(error.to_string()))?,
-            );
-        }
+    } else {
+        let found = rustls_native_certs::load_native_certs();
+        let found = found.map_err(|error| Failure::Other(error.to_string()))?;
+        roots.add_parsable_certificates(found);
     }
     if roots.is_empty() {
         let text = "no authority is trusted: there are no certificates; name them with --ca";

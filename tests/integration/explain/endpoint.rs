@@ -136,6 +136,20 @@ fn what_is_wrong_with_the_endpoint_itself_is_told() {
 }
 
 #[test]
+fn an_endpoint_without_a_proof_is_explained_as_the_server_treats_it() {
+    let gate = Gate::before(&Backend::refusing())
+        .with("auth", "allow_unauthenticated = true")
+        .endpoint("none");
+    let capture = format!("POST {PATH} HTTP/1.1\r\n\r\n{{}}");
+    let said = explained(&gate, capture.as_bytes(), &[]);
+    assert_eq!(said["admitted"], true, "{said:#}");
+    let gate = gate.with_only("auth", "allow_unauthenticated = false");
+    let said = explained(&gate, capture.as_bytes(), &[]);
+    assert_eq!(said["reason"], "auth_missing", "{said:#}");
+    assert_eq!(names(&said), ["auth-missing"]);
+}
+
+#[test]
 fn explain_says_what_the_gate_says_of_the_same_deliveries() {
     let gate = Gate::before(&Backend::accepting()).endpoint("hmac").start();
     let secret = gate.secret(ID);
