@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
+use super::curl_options::{Effect, LONG, SHORT};
 use super::delivery::{CaptureError, Delivery, MAX_CAPTURE_BYTES};
 use super::{BYTE_ORDER_MARK, shell};
 
@@ -301,125 +302,6 @@ fn unknown(option: &str) -> CaptureError {
 fn valueless(option: &str) -> CaptureError {
     CaptureError::Curl(format!("the option `{option}` needs a value"))
 }
-
-/// What an option does to the request.
-#[derive(Clone, Copy)]
-enum Effect {
-    Agent,
-    Binary,
-    Cookie,
-    Data,
-    Encoded,
-    /// Nothing.
-    Flag,
-    Form,
-    Get,
-    Head,
-    Header,
-    Json,
-    Raw,
-    Referer,
-    Request,
-    Upload,
-    Url,
-    User,
-    /// Nothing, and it has a value.
-    Value,
-}
-
-impl Effect {
-    fn takes_value(self) -> bool {
-        !matches!(self, Self::Flag | Self::Get | Self::Head)
-    }
-}
-
-const SHORT: &[(u8, Effect)] = &[
-    (b'#', Effect::Flag),
-    (b'4', Effect::Flag),
-    (b'6', Effect::Flag),
-    (b'A', Effect::Agent),
-    (b'D', Effect::Value),
-    (b'F', Effect::Form),
-    (b'G', Effect::Get),
-    (b'H', Effect::Header),
-    (b'I', Effect::Head),
-    (b'L', Effect::Flag),
-    (b'N', Effect::Flag),
-    (b'O', Effect::Flag),
-    (b'S', Effect::Flag),
-    (b'T', Effect::Upload),
-    (b'X', Effect::Request),
-    (b'b', Effect::Cookie),
-    (b'c', Effect::Value),
-    (b'd', Effect::Data),
-    (b'e', Effect::Referer),
-    (b'f', Effect::Flag),
-    (b'g', Effect::Flag),
-    (b'i', Effect::Flag),
-    (b'k', Effect::Flag),
-    (b'm', Effect::Value),
-    (b'o', Effect::Value),
-    (b's', Effect::Flag),
-    (b'u', Effect::User),
-    (b'v', Effect::Flag),
-    (b'w', Effect::Value),
-    (b'x', Effect::Value),
-];
-
-const LONG: &[(&str, Effect)] = &[
-    ("cacert", Effect::Value),
-    ("cert", Effect::Value),
-    ("compressed", Effect::Flag),
-    ("connect-timeout", Effect::Value),
-    ("connect-to", Effect::Value),
-    ("cookie", Effect::Cookie),
-    ("cookie-jar", Effect::Value),
-    ("data", Effect::Data),
-    ("data-ascii", Effect::Data),
-    ("data-binary", Effect::Binary),
-    ("data-raw", Effect::Raw),
-    ("data-urlencode", Effect::Encoded),
-    ("dump-header", Effect::Value),
-    ("fail", Effect::Flag),
-    ("fail-with-body", Effect::Flag),
-    ("form", Effect::Form),
-    ("form-string", Effect::Form),
-    ("get", Effect::Get),
-    ("globoff", Effect::Flag),
-    ("head", Effect::Head),
-    ("header", Effect::Header),
-    ("http1.0", Effect::Flag),
-    ("http1.1", Effect::Flag),
-    ("http2", Effect::Flag),
-    ("http2-prior-knowledge", Effect::Flag),
-    ("include", Effect::Flag),
-    ("insecure", Effect::Flag),
-    ("ipv4", Effect::Flag),
-    ("ipv6", Effect::Flag),
-    ("json", Effect::Json),
-    ("key", Effect::Value),
-    ("location", Effect::Flag),
-    ("max-time", Effect::Value),
-    ("no-buffer", Effect::Flag),
-    ("no-progress-meter", Effect::Flag),
-    ("output", Effect::Value),
-    ("path-as-is", Effect::Flag),
-    ("progress-bar", Effect::Flag),
-    ("proxy", Effect::Value),
-    ("referer", Effect::Referer),
-    ("request", Effect::Request),
-    ("resolve", Effect::Value),
-    ("retry", Effect::Value),
-    ("retry-delay", Effect::Value),
-    ("show-error", Effect::Flag),
-    ("silent", Effect::Flag),
-    ("upload-file", Effect::Upload),
-    ("url", Effect::Url),
-    ("user", Effect::User),
-    ("user-agent", Effect::Agent),
-    ("verbose", Effect::Flag),
-    ("write-out", Effect::Value),
-];
 
 /// Where the shell goes on with something else.
 const ENDS: &[&[u8]] = &[b"|", b"||", b"&&", b"&", b";", b">", b">>", b"<", b"2>&1"];

@@ -3,65 +3,17 @@
 use std::sync::Arc;
 
 use http::Method;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::attempt::{Attempt, Known};
-use super::delivery::Delivery;
 use super::diagnosis::{Cause, Diagnosis, Outcome, Step, StepReport};
-use super::judge::{Failed, Secrets, judge, signed_at};
+use super::judge::{Failed, judge, signed_at};
+use super::question::{Leads, Question};
 use super::search::{Found, Goal, search};
 use super::suspicions;
 use crate::auth::{Generation, ProofError, Scheme, UnusableSecret, Verified};
 use crate::directory::Wording;
 use crate::gate::{Reason, judge_method};
-
-/// What is asked.
-pub struct Question {
-    /// The delivery.
-    pub delivery: Delivery,
-    /// How it has to prove itself; none if the endpoint says nothing about it.
-    pub scheme: Option<Arc<Scheme>>,
-    /// Whether everybody gets in: the endpoint asks for no proof, and the server agrees.
-    pub is_open: bool,
-    /// The secrets; none if none is bound.
-    pub secrets: Option<Secrets>,
-    /// The methods that are taken.
-    pub methods: Vec<Method>,
-    /// How large the body may be.
-    pub limit_bytes: Option<u64>,
-    /// Where its path leads.
-    pub leads: Leads,
-    /// The time of the judgement.
-    pub at: Timestamp,
-    /// Why that time.
-    pub judged_at: JudgedAt,
-}
-
-/// Where the path of a delivery leads.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Leads {
-    /// To another endpoint, by its id.
-    Elsewhere(String),
-    /// To the endpoint that is asked about.
-    Here(String),
-    /// Nobody asked: there is a preset and no endpoint.
-    NotAsked,
-    /// To nothing. The right path is given, if there is one.
-    Nowhere(Option<String>),
-}
-
-/// Which time a delivery is judged at.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum JudgedAt {
-    /// The one that the capture names.
-    Captured,
-    /// One that somebody gave.
-    Given,
-    /// The present.
-    Now,
-}
 
 /// Answers.
 pub fn diagnose(question: &Question) -> Diagnosis {

@@ -14,6 +14,7 @@
 
 mod attempt;
 mod curl;
+mod curl_options;
 mod delivery;
 mod diagnose;
 mod diagnosis;
@@ -21,6 +22,7 @@ mod har;
 mod json_text;
 mod judge;
 mod mistakes;
+mod question;
 mod raw_http;
 mod search;
 mod shell;
@@ -28,11 +30,12 @@ mod suspicions;
 
 pub use self::curl::parse as parse_curl;
 pub use self::delivery::{CaptureError, Delivery, MAX_CAPTURE_BYTES};
-pub use self::diagnose::{JudgedAt, Leads, Question, diagnose};
+pub use self::diagnose::diagnose;
 pub use self::diagnosis::{Cause, Diagnosis, Outcome, Step, StepReport};
 pub use self::har::parse as parse_har;
 pub use self::judge::{Secrets, Version};
 pub use self::mistakes::names as mistake_names;
+pub use self::question::{JudgedAt, Leads, Question};
 pub use self::raw_http::parse as parse_raw_http;
 
 /// The form of a capture, as far as its first characters tell.

@@ -3,10 +3,11 @@
 use http::header::CONTENT_ENCODING;
 
 use super::attempt::Attempt;
-use super::diagnose::{JudgedAt, Question, said_age};
+use super::diagnose::said_age;
 use super::diagnosis::Cause;
 use super::judge::Failed;
 use super::mistakes::headers_of;
+use super::question::{JudgedAt, Question};
 use crate::auth::{
     Preset, ProofError, Scheme, SignatureRule, TimestampSource, TimestampUnit, UnusableSecret,
 };
