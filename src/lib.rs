@@ -18,20 +18,23 @@
 //! Imports run one way, and a test (`tests/layers.rs`) keeps it so:
 //!
 //! ```text
-//! auth ← handshake, secrets ← directory ← ledger ← gate ← telemetry ← proxy, admin ← app ← cli ← main
+//! auth ← handshake, secrets ← directory ← ledger ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 //! ```
 //!
 //! `store` implements the traits of `secrets` and `directory`; only `cli` and `app` know `config`;
-//! `clock` and `audit` stand below everything.
+//! `clock` and `audit` stand below everything; `explain`, which people ask and no delivery
+//! passes, stands above `proxy` and below `cli`.
 
 pub mod admin;
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod capture;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod directory;
+pub mod explain;
 pub mod gate;
 pub mod handshake;
 pub mod ledger;

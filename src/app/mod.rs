@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 pub use self::custody::Custody;
 use crate::admin::{Admin, Readiness};
+use crate::capture::Captures;
 use crate::config::Config;
 use crate::directory::{Directory, DirectorySettings, Follower};
 use crate::gate::{Budget, Gate};
@@ -184,6 +185,8 @@ async fn deliveries(
         ledger: Arc::clone(&ledger),
         dropped_log_lines: Box::new(move || dropped.as_ref().map_or(0, AccessLog::dropped)),
     })?;
+    let (captures, keeper) = Captures::new(Arc::clone(&custody.store) as _, Arc::clone(clock));
+    tokio::spawn(keeper.run(ending.clone()));
     let delivery = Delivery {
         settings: config.public.settings,
         names: config.names,
@@ -198,6 +201,7 @@ async fn deliveries(
         forwarder: Forwarder::new(config.server.upstream_pool_size),
         upstreams: upstreams(config.upstreams, ending).await,
         telemetry: Arc::new(Telemetry::new(metrics, log)),
+        captures,
         clock: Arc::clone(clock),
     };
     Ok((Arc::new(delivery), in_step))

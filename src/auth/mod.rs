@@ -39,6 +39,7 @@ mod template;
 mod timestamp;
 mod token;
 mod url;
+mod variation;
 mod verification;
 mod verified;
 mod words;

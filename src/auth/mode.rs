@@ -106,6 +106,16 @@ impl Mode {
         Ok(Some(scheme))
     }
 
+    /// The scheme if nothing is said beside the mode and, with `provider`, the preset.
+    pub fn plain_scheme(self, preset: Option<&str>) -> Result<Option<Scheme>, NoScheme> {
+        self.scheme(&Said {
+            header: None,
+            preset,
+            words: &SchemeWords::default(),
+            settings: &BTreeMap::new(),
+        })
+    }
+
     /// Whether `auth` may say something about the scheme with this mode.
     pub const fn takes_words(self) -> bool {
         matches!(self, Self::Provider | Self::Signature)

@@ -185,6 +185,13 @@ pub struct SignatureRule {
     pub encoding: Encoding,
 }
 
+impl std::fmt::Display for Tagged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tag = self.tag.as_deref().unwrap_or_default();
+        write!(f, "{tag}{}", self.separator)
+    }
+}
+
 /// A value that begins with a word.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tagged {

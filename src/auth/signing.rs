@@ -129,10 +129,7 @@ impl SignatureRule {
     fn tag(&self, proof: &str) -> String {
         match &self.tagged {
             None => proof.to_owned(),
-            Some(tagged) => {
-                let tag = tagged.tag.as_deref().unwrap_or_default();
-                format!("{tag}{}{proof}", tagged.separator)
-            }
+            Some(tagged) => format!("{tagged}{proof}"),
         }
     }
 

@@ -5,28 +5,35 @@
 
 mod apply;
 mod audit;
+mod capture;
 mod check;
 mod demo;
 mod endpoint;
+mod explain;
 mod failure;
 mod handshakes;
 mod init;
+mod outgoing;
 mod output;
 mod plan;
 mod presets;
 mod secret;
+mod send;
 mod serve;
 mod session;
 mod sharing;
 mod sign;
+mod wrong;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use jiff::Timestamp;
 
 use self::failure::Failure;
 use self::session::Session;
+use crate::auth::{Mode, Scheme};
 
 /// A gate in front of a private backend: proves every webhook delivery over its exact bytes before one
 /// packet goes inside.
@@ -72,8 +79,13 @@ enum Command {
     /// Reveal, rotate and set secrets.
     #[command(subcommand)]
     Secret(secret::SecretCommand),
-    /// Print a correctly signed request for an endpoint.
-    Sign(sign::Sign),
+    /// Print a correctly signed request for an endpoint or a preset.
+    Sign(Box<sign::Sign>),
+    Send(Box<send::Send>),
+    /// Look at refused deliveries that the gate has kept.
+    #[command(subcommand)]
+    Capture(capture::CaptureCommand),
+    Explain(Box<explain::Explain>),
     /// Look at who did what.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -102,12 +114,15 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Demo(demo) => demo.run(),
         Command::Presets(command) => command.run(),
         Command::Handshakes(command) => command.run(),
+        Command::Explain(explain) => explain.run(&config),
+        Command::Sign(sign) => sign.run(&config),
+        Command::Send(send) => send.run(&config),
         Command::Init(init) => brief(init.run()),
         Command::Check(check) => brief(check.run(&config)),
         Command::Endpoint(command) => in_session(&config, async |it| command.run(it).await),
         Command::Apply(apply) => in_session(&config, async |it| apply.run(it).await),
         Command::Secret(command) => in_session(&config, async |it| command.run(it).await),
-        Command::Sign(sign) => in_session(&config, async |it| sign.run(it).await),
+        Command::Capture(command) => in_session(&config, async |it| command.run(it).await),
         Command::Audit(command) => in_session(&config, async |it| command.run(it).await),
     }
 }
@@ -132,6 +147,28 @@ fn brief(command: impl Future<Output = Result<String, Failure>>) -> Result<Strin
         .build()
         .map_err(|error| Failure::Other(error.to_string()))?
         .block_on(command)
+}
+
+/// A scheme by the name of a preset, or of a mode that needs nothing but a secret.
+fn preset(name: &str) -> Result<Scheme, Failure> {
+    let mode = name.parse().ok().filter(|mode: &Mode| !mode.takes_preset());
+    let scheme = match mode {
+        Some(mode) => mode.plain_scheme(None),
+        None => Mode::Provider.plain_scheme(Some(name)),
+    };
+    let unknown = || Failure::NotFound(format!("there is no preset `{name}`"));
+    scheme.ok().flatten().ok_or_else(unknown)
+}
+
+/// A time, as RFC 3339 or in seconds since 1970.
+fn at(text: &str) -> Result<Timestamp, String> {
+    let number = text
+        .parse()
+        .ok()
+        .and_then(|it| Timestamp::from_second(it).ok());
+    number.or_else(|| text.parse().ok()).ok_or_else(|| {
+        "expected a time such as 2026-11-22T10:00:00Z, or seconds since 1970".to_owned()
+    })
 }
 
 /// Keeps what is in memory, secrets among it, out of core dumps and from other processes of the user.

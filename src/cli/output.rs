@@ -19,6 +19,12 @@ pub(super) fn print(text: &str) {
     }
 }
 
+/// Writes bytes to standard output, exactly.
+pub(super) fn print_bytes(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
+}
+
 /// Writes a failure to standard error.
 pub(super) fn print_error(failure: &Failure) {
     let (style, reset) = (ALARM.render(), ALARM.render_reset());

@@ -126,7 +126,7 @@ async fn reveal(session: &Session, secret: &str, json: bool) -> Result<String, F
 }
 
 /// Reads standard input. A line end that a shell or an editor has put there is not the secret's.
-fn read_value() -> Result<Secret, Failure> {
+pub(super) fn read_value() -> Result<Secret, Failure> {
     let longest = MAX_VALUE_LEN + LINE_END_LEN;
     // As long as it can get, so that it never moves and leaves a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(longest + 1));

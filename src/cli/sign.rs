@@ -1,30 +1,21 @@
-//! `portcullis sign`: a correctly signed request, ready to be sent.
+//! `portcullis sign`: a correctly signed request, ready to be sent; or a wrong one, on request.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::Args;
-use http::Method;
 
 use super::failure::Failure;
+use super::outgoing::{Outgoing, Signer, with_parameter};
 use super::output::shell_word;
-use super::session::Session;
-use crate::auth::{Message, Place};
-use crate::directory::{Definition, EndpointId};
+use super::{brief, in_session};
+use crate::auth::Place;
+use crate::clock::{Clock as _, SystemClock};
 
 /// What to sign, and how to show it.
 #[derive(Args, Debug)]
 pub(super) struct Sign {
-    /// The endpoint.
-    endpoint: EndpointId,
-
-    /// The body: a file, or `-` for standard input.
-    #[arg(long, value_name = "FILE")]
-    body: Option<PathBuf>,
-
-    /// Another header for the request, such as 'X-GitHub-Event: ping'.
-    #[arg(long = "header", value_name = "HEADER")]
-    headers: Vec<String>,
+    #[command(flatten)]
+    outgoing: Outgoing,
 
     /// Print the headers of the proof only.
     #[arg(long)]
@@ -32,10 +23,22 @@ pub(super) struct Sign {
 }
 
 impl Sign {
-    pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
-        let definition = session.definition(&self.endpoint).await?;
-        let (body, data) = self.body()?;
-        let proof = self.proof(session, &definition, &body).await?;
+    pub(super) fn run(self, config: &Path) -> Result<String, Failure> {
+        if self.outgoing.preset.is_some() {
+            return brief(async {
+                match self.outgoing.by_preset()? {
+                    Some(signer) => self.shown(&signer),
+                    None => Ok(String::new()),
+                }
+            });
+        }
+        in_session(config, async |session| {
+            self.shown(&self.outgoing.by_endpoint(session).await?)
+        })
+    }
+
+    fn shown(&self, signer: &Signer) -> Result<String, Failure> {
+        let proof = signer.sign(SystemClock.now())?;
         if self.headers_only {
             let lines: Result<Vec<String>, Failure> = proof
                 .into_iter()
@@ -49,85 +52,38 @@ impl Sign {
                 .collect();
             return Ok(lines?.join("\n"));
         }
-        let mut url = session
-            .url(&definition)
-            .ok_or_else(|| Failure::Other(format!("no route leads to `{}`", definition.id)))?;
-        let method = definition.methods.first().map_or("POST", String::as_str);
-        let mut words = vec!["curl -sS -i".to_owned(), format!("-X {method}")];
+        let mut url = match (&signer.url, &self.outgoing.endpoint) {
+            (Some(url), _) => url.clone(),
+            (None, Some(id)) => {
+                return Err(Failure::Other(format!("no route leads to `{id}`")));
+            }
+            (None, None) => DEFAULT_URL.to_owned(),
+        };
+        let mut words = vec!["curl -sS -i".to_owned(), format!("-X {}", signer.method)];
         for (place, value) in proof {
             match place {
                 Place::Header(name) => {
                     words.push(format!("-H {}", shell_word(&format!("{name}: {value}"))));
                 }
-                Place::Query(name) => {
-                    let pair = form_urlencoded::Serializer::new(String::new())
-                        .append_pair(&name, &value)
-                        .finish();
-                    url = format!("{url}?{pair}");
-                }
+                Place::Query(name) => url = with_parameter(&url, &name, &value),
                 Place::Form(_) | Place::Json(_) => {}
             }
         }
         words.push("-H 'Content-Type: application/json'".to_owned());
         words.extend(
-            self.headers
+            self.outgoing
+                .headers
                 .iter()
                 .map(|header| format!("-H {}", shell_word(header))),
         );
-        words.push(format!("--data-binary {}", shell_word(&data)));
+        words.push(format!(
+            "--data-binary {}",
+            shell_word(&self.outgoing.data())
+        ));
         words.push(shell_word(&url));
         Ok(words.join(" \\\n  "))
     }
-
-    /// The body, and how curl is told to send it.
-    fn body(&self) -> Result<(Vec<u8>, String), Failure> {
-        let Some(path) = &self.body else {
-            return Ok((SAMPLE.as_bytes().to_vec(), SAMPLE.to_owned()));
-        };
-        let unreadable = |error| Failure::Other(format!("{}: {error}", path.display()));
-        let mut body = Vec::new();
-        if path.as_os_str() == "-" {
-            std::io::stdin()
-                .read_to_end(&mut body)
-                .map_err(unreadable)?;
-        } else {
-            body = std::fs::read(path).map_err(unreadable)?;
-        }
-        Ok((body, format!("@{}", path.display())))
-    }
-
-    async fn proof(
-        &self,
-        session: &Session,
-        definition: &Definition,
-        body: &[u8],
-    ) -> Result<Vec<(Place, String)>, Failure> {
-        let id = &definition.id;
-        let auth = definition.auth.as_ref().ok_or_else(|| {
-            Failure::Other(format!("`{id}` has no `auth`: every delivery is refused"))
-        })?;
-        let scheme = auth.compiled();
-        let scheme = scheme.map_err(|error| Failure::Other(error.to_string()))?;
-        let (Some(scheme), Some(secret)) = (scheme, auth.secret_of(id)) else {
-            return Ok(Vec::new());
-        };
-        let revealed = session
-            .custody
-            .vault()
-            .reveal(&secret, &session.actor)
-            .await?;
-        let url = session.url(definition);
-        let message = Message {
-            method: &Method::POST,
-            url: auth.public_url.as_deref().or(url.as_deref()),
-            body,
-            at: session.custody.clock.now(),
-            id: &format!("msg_{}", uuid::Uuid::now_v7().simple()),
-        };
-        scheme
-            .prove(revealed.value.expose(), message)
-            .map_err(|error| Failure::Other(error.to_string()))
-    }
 }
 
-const SAMPLE: &str = r#"{"hello":"world"}"#;
+/// Where a gate listens if its configuration says nothing.
+const DEFAULT_URL: &str = "http://127.0.0.1:8080/";

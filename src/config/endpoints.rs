@@ -12,8 +12,8 @@ use super::table::Table;
 use super::units::{Size, Time};
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
-    AuthDefinition, Definition, EndpointId, LimitsDefinition, ReplayDefinition, Surroundings,
-    Target,
+    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition, ReplayDefinition,
+    Surroundings, Target,
 };
 
 /// Reads every endpoint of `text` as if it stood at `path`.
@@ -92,6 +92,9 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
     let labels: BTreeMap<String, String> = table.table("labels").strings().into_iter().collect();
     let limits = limits(table.table("limits"));
     let replay = replay(table.table("replay"));
+    let capture = table
+        .has("capture")
+        .then(|| capture(table.table("capture")));
     let forward_credentials = table.flag("forward_credentials").unwrap_or(false);
     let enabled = table.flag("enabled").unwrap_or(true);
     let id = id?;
@@ -111,6 +114,7 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
         labels,
         limits,
         replay,
+        capture,
         forward_credentials,
         enabled,
     })
@@ -169,6 +173,16 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+fn capture(mut table: Table<'_, '_>) -> CaptureDefinition {
+    let last = table.number("last", 1, 100).unwrap_or(10);
+    let kept_for = table.with_unit::<Time>("for", "1h");
+    let seconds = kept_for.map_or(3600, |time| time.0.as_secs());
+    CaptureDefinition {
+        last: u16::try_from(last).unwrap_or(u16::MAX),
+        for_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+    }
+}
+
 /// Where the keys of a declaration stand, kept for what is found wrong later.
 struct Spans(Vec<(&'static str, Span)>);
 
@@ -192,7 +206,7 @@ impl Spans {
 }
 
 /// The keys that [`Definition::mistakes`] speaks about.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "id",
     "upstream",
     "target",
@@ -207,4 +221,5 @@ const KEYS: [&str; 14] = [
     "methods",
     "limits",
     "replay",
+    "capture",
 ];

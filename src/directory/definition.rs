@@ -54,6 +54,9 @@ pub struct Definition {
     /// How replays and duplicates are told, where that differs from the usual.
     #[serde(default, skip_serializing_if = "ReplayDefinition::is_default")]
     pub replay: ReplayDefinition,
+    /// How many refused deliveries are kept, and for how long; none if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureDefinition>,
     /// Whether the backend gets the token that proved a delivery.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forward_credentials: bool,
@@ -82,6 +85,7 @@ impl Definition {
             labels: BTreeMap::new(),
             limits: LimitsDefinition::default(),
             replay: ReplayDefinition::default(),
+            capture: None,
             forward_credentials: false,
             enabled: true,
         }
@@ -197,6 +201,16 @@ impl LimitsDefinition {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Which refused deliveries of an endpoint are kept.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaptureDefinition {
+    /// The last so many.
+    pub last: u16,
+    /// How long each is kept.
+    pub for_seconds: u32,
 }
 
 const fn yes() -> bool {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 use jiff::Timestamp;
 
-use super::{Definition, Directory, EndpointId, Name, PathTemplate, ReplayRule, Target};
+use super::{
+    CaptureDefinition, Definition, Directory, EndpointId, Name, PathTemplate, ReplayRule, Target,
+};
 use crate::auth::{Algorithm, KeyForm, Mode, Preset, Scheme};
 use crate::handshake::Handshake;
 use crate::secrets::KeyAddress;
@@ -40,6 +42,8 @@ pub struct Endpoint {
     pub limits: Limits,
     /// How replays and duplicates are told.
     pub replay: ReplayRule,
+    /// Whether refused deliveries are kept.
+    pub capture: Option<CaptureDefinition>,
     /// Whether the backend gets the token that proved a delivery.
     pub forward_credentials: bool,
     /// Whether it takes deliveries.
@@ -84,6 +88,7 @@ impl Endpoint {
             upstream: definition.upstream.as_str().into(),
             path: upstream_path(definition, directory)?,
             event_name: definition.event_name.clone(),
+            capture: definition.capture,
             forward_credentials: definition.forward_credentials,
             enabled: definition.enabled,
         })

@@ -47,6 +47,12 @@ impl Definition {
                 wrong("methods", format!("`{method}` is none of `{known}`"));
             }
         }
+        if let Some(capture) = self.capture
+            && !(LAST.contains(&capture.last) && FOR_SECONDS.contains(&capture.for_seconds))
+        {
+            let message = "`last` is from 1 to 100, `for` from one second to 7 days";
+            wrong("capture", message.to_owned());
+        }
         let limits = [self.limits.max_body_bytes, self.limits.max_multipart_bytes];
         let largest = surroundings.largest_body_bytes;
         if limits
@@ -242,4 +248,6 @@ fn alias_mistake(alias: &str, routes: &RouteTable) -> Option<&'static str> {
 
 /// In bytes, with the slash that it begins with.
 pub(super) const MAX_ALIAS_LEN: usize = 512;
+const LAST: std::ops::RangeInclusive<u16> = 1..=100;
+const FOR_SECONDS: std::ops::RangeInclusive<u32> = 1..=7 * 86_400;
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];

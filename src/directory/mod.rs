@@ -21,7 +21,9 @@ mod route;
 mod store;
 mod target;
 
-pub use self::definition::{AuthDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition};
+pub use self::definition::{
+    AuthDefinition, CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition,
+};
 pub use self::endpoint::{Auth, Endpoint, Greeting, Limits, Proof};
 pub use self::follower::Follower;
 pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, LookupError};

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use http::Method;
-
 use super::greeter::Greeter;
 use super::judgement::Notes;
 use super::receive::{BodyRules, receive};
 use super::replay::{Proven, Times};
 use super::{
     Admitted, BodySource, Budget, GateSettings, Judgement, Passed, Reason, Refusal, Request,
-    Timings,
+    Timings, judge_method,
 };
-use crate::auth::{Begun, Claim, Head, MAX_PARSED_BODY_BYTES, Verification};
+use crate::auth::{Begun, Claim, Head, Verification};
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::{Auth, Directory, Endpoint, Proof};
 use crate::handshake::MAX_BODY_BYTES;
@@ -56,6 +54,7 @@ impl Gate {
             timings: Timings::default(),
             body_received: body.announced_len() == Some(0),
             body_bytes: None,
+            refused_body: None,
         };
         let mut verdict = self.admit(request, body, &mut notes).await;
         if let (Err(refusal), Some(found)) = (&mut verdict, &notes.found) {
@@ -67,6 +66,7 @@ impl Gate {
             timings: notes.timings,
             body_received: notes.body_received,
             body_bytes: notes.body_bytes,
+            refused_body: notes.refused_body,
             verdict,
         }
     }
@@ -80,7 +80,7 @@ impl Gate {
     ) -> Result<Passed, Refusal> {
         let found = self.directory.find(request.path).await?;
         let endpoint = Arc::clone(&notes.found.insert(found).endpoint);
-        let url = self.public_url(&endpoint, request);
+        let url = self.settings.public_url(&endpoint, request);
         let head = request.head(url.as_deref());
         let greeter = endpoint.greeting.as_deref().map(|greeting| Greeter {
             greeting,
@@ -129,7 +129,13 @@ impl Gate {
         };
         drop(copy);
         notes.timings.verify = Some(verifying.elapsed());
-        let verified = verified?;
+        let verified = match verified {
+            Ok(verified) => verified,
+            Err(error) => {
+                notes.refused_body = endpoint.capture.map(|_| body);
+                return Err(error.into());
+            }
+        };
         if let Some(greeter) = &greeter
             && let Some(answer) = greeter.when_proven(&verified, body.bytes()).await?
         {
@@ -184,58 +190,21 @@ impl Gate {
             Auth::Unauthenticated => None,
             Auth::Proof(proof) => Some(proof),
         };
-        let signed = proof.is_some_and(|proof| proof.scheme.covers_body());
-        if signed && request.method != Method::POST {
-            return Err(Reason::MethodNotSigned.into());
-        }
-        if !endpoint.methods.contains(request.method) {
-            return Err(Refusal {
-                allow: Some(Arc::clone(endpoint)),
-                ..Reason::MethodNotAllowed.into()
-            });
-        }
+        let scheme = proof.map(|proof| &*proof.scheme);
+        judge_method(request.method, scheme, &endpoint.methods).map_err(|reason| Refusal {
+            allow: (reason == Reason::MethodNotAllowed).then(|| Arc::clone(endpoint)),
+            ..reason.into()
+        })?;
         proof
             .map(|proof| Ok((proof, Claim::read(&proof.scheme, head)?)))
             .transpose()
     }
 
-    /// The URL that the sender was told to deliver to, if the endpoint's scheme covers it.
-    ///
-    /// Behind its path stands the query as it was sent: providers sign the parameters that they add.
-    fn public_url(&self, endpoint: &Endpoint, request: &Request<'_>) -> Option<String> {
-        let Auth::Proof(proof) = &endpoint.auth else {
-            return None;
-        };
-        if !proof.scheme.covers_url() {
-            return None;
-        }
-        let mut url = match &proof.public_url {
-            Some(url) => url.to_string(),
-            None => format!("{}{}", self.settings.public_url, request.path),
-        };
-        if let Some(query) = request.query {
-            url.push('?');
-            url.push_str(query);
-        }
-        Some(url)
-    }
-
     fn rules(&self, endpoint: &Endpoint, request: &Request<'_>) -> BodyRules {
-        let own = &endpoint.limits;
-        let all = &self.settings;
-        let mut limit_bytes = own.max_body_bytes.unwrap_or(all.max_body_bytes);
-        let signed = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.covers_body());
-        if signed && request.is_multipart() {
-            let multipart = own.max_multipart_bytes.unwrap_or(all.max_multipart_bytes);
-            limit_bytes = limit_bytes.min(multipart);
-        }
-        let parsed = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.waits_for_body());
-        if parsed {
-            limit_bytes = limit_bytes.min(MAX_PARSED_BODY_BYTES as u64);
-        }
+        let own = endpoint.limits.body_timeout;
         BodyRules {
-            limit_bytes,
-            timeout: own.body_timeout.unwrap_or(all.body_timeout),
+            limit_bytes: self.settings.limit_bytes(endpoint, request),
+            timeout: own.unwrap_or(self.settings.body_timeout),
         }
     }
 

@@ -1,29 +1,10 @@
-//! What the gate goes by, and what it says.
+//! What the gate says.
 
 use std::time::Duration;
 
-use super::{Admitted, Reason, Refusal};
+use super::{Admitted, Body, Reason, Refusal};
 use crate::directory::Found;
 use crate::handshake::Answer;
-
-/// What a [`Gate`] goes by.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct GateSettings {
-    /// What public URLs begin with: a scheme and a host.
-    pub public_url: Box<str>,
-    /// The largest body.
-    pub max_body_bytes: u64,
-    /// The largest `multipart/*` body under a signed mode.
-    pub max_multipart_bytes: u64,
-    /// How long a body may take to arrive.
-    pub body_timeout: Duration,
-    /// Whether endpoints may ask for no proof.
-    pub allow_unauthenticated: bool,
-    /// How long an accepted delivery is remembered, unless its signature has a window.
-    pub remember: Duration,
-    /// How long a claim in the ledger lasts that nobody settles.
-    pub claim_timeout: Duration,
-}
 
 /// A verdict, and what was learnt on the way to it.
 #[derive(Debug)]
@@ -36,6 +17,8 @@ pub struct Judgement {
     pub body_received: bool,
     /// The length of the body, if it was received.
     pub body_bytes: Option<u64>,
+    /// The body of a refused delivery whose endpoint keeps those.
+    pub refused_body: Option<Body>,
     /// The verdict.
     pub verdict: Result<Passed, Refusal>,
 }
@@ -62,6 +45,7 @@ impl Judgement {
             timings: Timings::default(),
             body_received: false,
             body_bytes: None,
+            refused_body: None,
             verdict: Err(reason.into()),
         }
     }
@@ -73,6 +57,7 @@ pub(super) struct Notes {
     pub(super) timings: Timings,
     pub(super) body_received: bool,
     pub(super) body_bytes: Option<u64>,
+    pub(super) refused_body: Option<Body>,
 }
 
 /// How long the parts of a judgement took; `None` for a part that was not reached.

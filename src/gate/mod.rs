@@ -19,12 +19,14 @@ mod reason;
 mod receive;
 mod replay;
 mod request;
+mod settings;
 
 pub use self::admitted::Admitted;
 pub use self::body::{Body, BodyError, BodySource};
 pub use self::budget::{Budget, Lease, OverBudget};
 pub use self::decision::Gate;
-pub use self::judgement::{GateSettings, Judgement, Passed, Timings};
+pub use self::judgement::{Judgement, Passed, Timings};
 pub use self::reason::{Reason, Refusal};
 pub use self::replay::event_id;
 pub use self::request::Request;
+pub use self::settings::{GateSettings, judge_method};

@@ -17,6 +17,7 @@ use super::names::REQUEST_ID;
 use super::record::outcome;
 use super::respond::Stamp;
 use super::{HeaderNames, PublicSettings, Upstream};
+use crate::capture::{Captures, Refused};
 use crate::clock::{Clock, Stopwatch};
 use crate::gate::{Admitted, BodySource, Gate, Judgement, Passed, Reason};
 use crate::ledger::Held;
@@ -36,6 +37,8 @@ pub struct Delivery {
     pub upstreams: BTreeMap<Box<str>, Arc<Upstream>>,
     /// Where the records go.
     pub telemetry: Arc<Telemetry>,
+    /// Where refused deliveries are kept.
+    pub captures: Captures,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -72,7 +75,7 @@ impl Delivery {
         origin: Origin,
     ) -> Judged {
         let (at, watch) = (self.clock.now(), Stopwatch::start());
-        Judged {
+        let mut judged = Judged {
             judgement: match fault {
                 Some(reason) => Judgement::refused(reason),
                 None => self.gate.judge(&head.request(), body).await,
@@ -80,6 +83,26 @@ impl Delivery {
             request_id: self.request_id(head, origin),
             at,
             watch,
+        };
+        self.capture(head, &mut judged);
+        judged
+    }
+
+    /// Keeps a refused delivery for whoever has to explain it, if its endpoint asks for that.
+    fn capture(&self, head: &RequestHead, judged: &mut Judged) {
+        let judgement = &mut judged.judgement;
+        let body = judgement.refused_body.take();
+        if let (Err(refusal), Some(found)) = (&judgement.verdict, &judgement.found)
+            && found.endpoint.capture.is_some()
+        {
+            self.captures.offer(&Refused {
+                endpoint: &found.endpoint,
+                request: &head.request(),
+                body: body.as_ref().map(|body| &**body.bytes()),
+                request_id: judged.request_id.to_str().unwrap_or_default(),
+                at: judged.at,
+                reason: refusal.reason,
+            });
         }
     }
 

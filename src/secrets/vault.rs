@@ -129,8 +129,38 @@ impl Vault {
         Ok(Revealed {
             version: current.version,
             created_at: current.created_at,
+            ends_at: None,
             value,
         })
+    }
+
+    /// Decrypts the newest versions, those that have ended too. Each is audited before it is given away.
+    pub async fn reveal_all(
+        &self,
+        secret: &SecretRef,
+        actor: &Actor,
+    ) -> Result<Vec<Revealed>, VaultError> {
+        let mut revealed = Vec::new();
+        for version in self
+            .store
+            .versions(secret)
+            .await?
+            .into_iter()
+            .take(MAX_REVEALED)
+        {
+            let context = EncryptionContext::new(secret, version.version);
+            let value = self.service.decrypt(&version.sealed, &context).await?;
+            self.store
+                .record(self.entry(secret, Action::SecretRevealed, version.version, actor))
+                .await?;
+            revealed.push(Revealed {
+                version: version.version,
+                created_at: version.created_at,
+                ends_at: version.ends_at,
+                value,
+            });
+        }
+        Ok(revealed)
     }
 
     async fn install(
@@ -189,6 +219,8 @@ pub struct Revealed {
     pub version: u32,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it ends or ended; `None` for the current one.
+    pub ends_at: Option<Timestamp>,
     /// The value.
     pub value: Secret,
 }
@@ -217,3 +249,6 @@ pub enum VaultError {
     #[error("no secret is bound to {0}")]
     Unbound(SecretRef),
 }
+
+/// Older versions than that are nobody's secret any more.
+const MAX_REVEALED: usize = 5;

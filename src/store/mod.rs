@@ -1,4 +1,4 @@
-//! What is kept: endpoints, encrypted secrets, the audit log.
+//! What is kept: endpoints, encrypted secrets, the audit log, refused deliveries.
 //!
 //! The traits that deliveries need belong to `secrets` and `directory`; this module implements them,
 //! today on SQLite. What only people need is in [`Store`].
@@ -10,12 +10,13 @@ use jiff::Timestamp;
 
 pub use self::sqlite::{Contents, OpenError, SqliteStore};
 use crate::audit::Action;
+use crate::capture::CaptureStore;
 use crate::directory::{Definition, EndpointId, EndpointStore};
 use crate::secrets::{SecretRef, SecretStore, StoreError};
 
 /// A whole store.
 #[async_trait]
-pub trait Store: EndpointStore + SecretStore {
+pub trait Store: CaptureStore + EndpointStore + SecretStore {
     /// Whether it answers.
     async fn ping(&self) -> Result<(), StoreError>;
 

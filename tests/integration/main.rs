@@ -9,10 +9,12 @@
 
 mod admin;
 mod bodies;
+mod captures;
 mod commands;
 mod configuration;
 mod deadlines;
 mod expectations;
+mod explain;
 mod framing;
 mod handshakes;
 mod headers;

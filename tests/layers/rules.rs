@@ -5,45 +5,51 @@ use crate::source::{Named, Source};
 /// Who may import whom: a module, and those below it. No module is there for one that stands above it.
 ///
 /// ```text
-/// auth ← handshake, secrets ← directory ← ledger ← gate ← telemetry ← proxy, admin ← app ← cli ← main
+/// auth ← handshake, secrets ← directory ← ledger ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
-/// `store` stands beside the line: it implements the traits of `secrets` and `directory`, so nothing on
+/// `store` stands beside the line: it implements the traits of `secrets`, `directory` and `capture`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
-/// types, so it may know those who own them; only the two that start a process know `config`.
-pub(crate) const LAYERS: [(&str, &str); 16] = [
+/// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
+/// asked by people and passed by no delivery: only `cli` knows it.
+pub(crate) const LAYERS: [(&str, &str); 18] = [
     ("clock", ""),
     ("audit", ""),
     ("auth", ""),
     ("handshake", "auth"),
     ("secrets", "clock audit auth"),
     ("directory", "clock audit auth handshake secrets"),
-    ("store", "clock audit auth handshake secrets directory"),
     ("ledger", "clock"),
     ("gate", "clock audit auth handshake secrets directory ledger"),
+    ("capture", "clock auth secrets directory gate"),
+    (
+        "store",
+        "clock audit auth handshake secrets directory gate capture",
+    ),
     (
         "telemetry",
         "clock audit auth handshake secrets directory ledger gate",
     ),
     (
         "proxy",
-        "clock audit auth handshake secrets directory ledger gate telemetry",
+        "clock audit auth handshake secrets directory ledger gate capture telemetry",
     ),
     (
         "admin",
-        "clock audit auth handshake secrets directory ledger gate telemetry store",
+        "clock audit auth handshake secrets directory ledger gate capture telemetry store",
     ),
+    ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
         "clock audit auth handshake secrets directory ledger gate telemetry proxy admin",
     ),
     (
         "app",
-        "clock audit auth handshake secrets directory ledger gate telemetry proxy admin store config",
+        "clock audit auth handshake secrets directory ledger gate capture telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock audit auth handshake secrets directory ledger gate telemetry proxy admin store config app",
+        "clock audit auth handshake secrets directory ledger gate capture telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];

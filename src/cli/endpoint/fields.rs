@@ -5,7 +5,8 @@ use jiff::SignedDuration;
 
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
-    AuthDefinition, Definition, Duplicates, Name, PathTemplate, ReplayDefinition, ReplayKey,
+    AuthDefinition, CaptureDefinition, Definition, Duplicates, Name, PathTemplate,
+    ReplayDefinition, ReplayKey,
 };
 use crate::secrets::SecretRef;
 
@@ -87,6 +88,10 @@ pub(in crate::cli) struct Fields {
     #[arg(long, value_name = "TIME", value_parser = remembered)]
     remember: Option<u64>,
 
+    /// Keep the last refused deliveries for `explain`, and for how long: 10/1h.
+    #[arg(long, value_name = "LAST/TIME", value_parser = capture)]
+    capture: Option<CaptureDefinition>,
+
     /// Whether the backend gets the token that proved a delivery.
     #[arg(long)]
     forward_credentials: Option<bool>,
@@ -150,6 +155,9 @@ impl Fields {
             key: self.replay_key.unwrap_or(replay.key),
             remember_ms: self.remember.or(replay.remember_ms),
         };
+        if self.capture.is_some() {
+            definition.capture = self.capture;
+        }
         if let Some(forward) = self.forward_credentials {
             definition.forward_credentials = forward;
         }
@@ -175,6 +183,8 @@ pub(in crate::cli) enum Field {
     MaxBody,
     /// Everything about replays and duplicates: the usual, again.
     Replay,
+    /// The keeping of refused deliveries: none are kept any more.
+    Capture,
 }
 
 impl Field {
@@ -186,6 +196,7 @@ impl Field {
             Self::Alias => definition.aliases.clear(),
             Self::EventName => definition.event_name = None,
             Self::Label => definition.labels.clear(),
+            Self::Capture => definition.capture = None,
             Self::MaxBody => definition.limits.max_body_bytes = None,
             Self::Replay => definition.replay = ReplayDefinition::default(),
         }
@@ -207,6 +218,17 @@ fn remembered(text: &str) -> Result<u64, String> {
         .ok()
         .and_then(|time| u64::try_from(time.as_millis()).ok())
         .ok_or_else(|| "expected a time with its unit, such as 48h".to_owned())
+}
+
+fn capture(text: &str) -> Result<CaptureDefinition, String> {
+    let (last, time) = text.split_once('/').unwrap_or((text, "1h"));
+    let last = last.parse().ok();
+    let time: Option<SignedDuration> = time.parse().ok();
+    let seconds = time.and_then(|time| u32::try_from(time.as_secs()).ok());
+    match (last, seconds) {
+        (Some(last), Some(for_seconds)) => Ok(CaptureDefinition { last, for_seconds }),
+        _ => Err("expected a number and a time, such as 10/1h".to_owned()),
+    }
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -119,6 +119,13 @@ pub(super) async fn show(
         ),
     ];
     lines.extend(handshake.lines(&definition));
+    if let Some(capture) = definition.capture {
+        let time = jiff::SignedDuration::from_secs(i64::from(capture.for_seconds));
+        lines.push(format!(
+            "capture       the last {} for {time:#}",
+            capture.last
+        ));
+    }
     lines.extend(
         definition
             .aliases

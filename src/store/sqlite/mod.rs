@@ -5,6 +5,7 @@
 //! the log of changes.
 
 mod audit;
+mod captures;
 mod changes;
 mod endpoints;
 mod identity;

@@ -4,6 +4,7 @@ mod apply;
 mod endpoints;
 mod folder;
 mod secrets;
+mod sending;
 mod shown;
 
 use std::process::{Command, Stdio};

@@ -1,0 +1,89 @@
+//! `portcullis capture`: refused deliveries that the gate has kept.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::output;
+use super::session::Session;
+use crate::capture::Kept;
+use crate::directory::EndpointId;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CaptureCommand {
+    /// List those of an endpoint, the newest first.
+    List {
+        /// The endpoint.
+        endpoint: EndpointId,
+
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print one as raw HTTP, as `explain` takes it.
+    Show {
+        /// The id of the request, as in the list and in the log.
+        id: String,
+    },
+}
+
+impl CaptureCommand {
+    pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
+        match self {
+            Self::List { endpoint, json } => list(session, &endpoint, json).await,
+            Self::Show { id } => {
+                let (_, http) = find(session, &id).await?;
+                output::print_bytes(&http);
+                Ok(String::new())
+            }
+        }
+    }
+}
+
+/// The capture of a request that has to be there.
+pub(super) async fn find(session: &Session, id: &str) -> Result<(Kept, Vec<u8>), Failure> {
+    let now = session.custody.clock.now();
+    let found = session.custody.store.kept_one(id, now).await?;
+    found.ok_or_else(|| {
+        let shown: String = id.chars().filter(|c| !c.is_control()).take(128).collect();
+        Failure::NotFound(format!("no refused delivery with the id `{shown}` is kept"))
+    })
+}
+
+async fn list(session: &Session, endpoint: &EndpointId, json: bool) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        id: &'a str,
+        at: jiff::Timestamp,
+        ends_at: jiff::Timestamp,
+        reason: &'a str,
+        bytes: u64,
+    }
+    session.definition(endpoint).await?;
+    let now = session.custody.clock.now();
+    let kept = session.custody.store.kept(endpoint.as_str(), now).await?;
+    if json {
+        let shown = kept.iter().map(|one| Shown {
+            id: &one.request_id,
+            at: one.at,
+            ends_at: one.ends_at,
+            reason: &one.reason,
+            bytes: one.bytes,
+        });
+        return output::json(&shown.collect::<Vec<_>>());
+    }
+    let rows: Vec<[String; 5]> = kept
+        .iter()
+        .map(|one| {
+            [
+                one.request_id.clone(),
+                format!("{:.0}", one.at),
+                format!("{:.0}", one.ends_at),
+                one.reason.clone(),
+                one.bytes.to_string(),
+            ]
+        })
+        .collect();
+    let titles = ["id", "at", "kept until", "reason", "bytes"];
+    Ok(output::table(titles, &rows, |_, _| None))
+}

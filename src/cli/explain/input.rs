@@ -1,0 +1,177 @@
+//! What was captured, from a file, from standard input or from flags.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::failure::Failure;
+use crate::explain::{
+    CaptureError, Delivery, Form, MAX_CAPTURE_BYTES, parse_curl, parse_har, parse_raw_http,
+};
+
+/// Where the delivery comes from.
+#[derive(Args, Debug)]
+pub(super) struct Input {
+    /// The capture: raw HTTP, a curl command or a HAR file; `-` for standard input.
+    #[arg(value_name = "FILE", required_unless_present_any = ["body", "headers", "url", "kept"])]
+    capture: Option<PathBuf>,
+
+    /// The form of the capture, if its first characters do not tell.
+    #[arg(long, value_enum, requires = "capture")]
+    format: Option<Format>,
+
+    /// The entry of a HAR file, from 1.
+    #[arg(long, value_name = "N", requires = "capture")]
+    entry: Option<usize>,
+
+    /// The method; POST if there is no capture.
+    #[arg(long)]
+    method: Option<String>,
+
+    /// The URL or the path.
+    #[arg(long)]
+    url: Option<String>,
+
+    /// A header, such as 'X-GitHub-Event: ping'; may be repeated. It replaces those of the capture that
+    /// have its name.
+    #[arg(long = "header", value_name = "HEADER")]
+    headers: Vec<String>,
+
+    /// A file with the exact bytes of the body, or `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Curl,
+    Har,
+    Http,
+}
+
+impl Input {
+    pub(super) fn takes_standard_input(&self) -> bool {
+        let files = [&self.capture, &self.body];
+        files
+            .into_iter()
+            .flatten()
+            .any(|path| is_standard_input(path))
+    }
+
+    pub(super) fn read(&self) -> Result<Delivery, Failure> {
+        let both =
+            [&self.capture, &self.body].map(|it| it.as_deref().is_some_and(is_standard_input));
+        if both == [true, true] {
+            let text = "the capture and the body cannot both come from standard input";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        let (mut delivery, place) = match &self.capture {
+            None => {
+                let headers: [(&str, &str); 0] = [];
+                let empty = Delivery::new("POST", "/", &headers, Vec::new());
+                (empty.map_err(other)?, None)
+            }
+            Some(path) => (self.parse(path)?, Some(path)),
+        };
+        if self.method.is_some() || self.url.is_some() || !self.headers.is_empty() {
+            delivery = self
+                .with_flags(&delivery)
+                .map_err(|error| wrong(place, &error))?;
+        }
+        if let Some(path) = &self.body {
+            delivery.body = load(path).map_err(other)?.into();
+            delivery.has_body = true;
+        }
+        Ok(delivery)
+    }
+
+    fn parse(&self, path: &Path) -> Result<Delivery, Failure> {
+        let capture = load(path).map_err(other)?;
+        let form = match self.format {
+            None => Form::of(&capture),
+            Some(Format::Curl) => Form::Curl,
+            Some(Format::Har) => Form::Har,
+            Some(Format::Http) => Form::Http,
+        };
+        if self.entry.is_some() && form != Form::Har {
+            return Err(Failure::Usage("--entry is for HAR files".to_owned()));
+        }
+        let read = match form {
+            Form::Curl => parse_curl(&capture, &mut |name| load(Path::new(name))),
+            Form::Har => parse_har(&capture, self.entry),
+            _ => parse_raw_http(&capture),
+        };
+        read.map_err(|error| wrong(Some(&path.to_path_buf()), &error))
+    }
+
+    fn with_flags(&self, captured: &Delivery) -> Result<Delivery, CaptureError> {
+        let mut given = Vec::new();
+        for (number, header) in self.headers.iter().enumerate() {
+            let (name, value) = header
+                .split_once(':')
+                .ok_or(CaptureError::HeaderLine(number + 1))?;
+            given.push((name.trim().to_owned(), value.as_bytes().to_vec()));
+        }
+        let kept = captured.headers.iter().filter(|(name, _)| {
+            !given
+                .iter()
+                .any(|(it, _)| it.eq_ignore_ascii_case(name.as_str()))
+        });
+        let mut headers: Vec<(String, Vec<u8>)> = kept
+            .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+            .collect();
+        headers.append(&mut given);
+        let method = self.method.as_deref().unwrap_or(captured.method.as_str());
+        let target = match (&self.url, &captured.query) {
+            (Some(url), _) => url.clone(),
+            (None, None) => captured.path.clone(),
+            (None, Some(query)) => format!("{}?{query}", captured.path),
+        };
+        let mut delivery = Delivery::new(method, &target, &headers, captured.body.clone())?;
+        delivery.url = delivery.url.take().or_else(|| captured.url.clone());
+        delivery.has_body = captured.has_body;
+        delivery.taken_at = captured.taken_at;
+        delivery.other_bodies.clone_from(&captured.other_bodies);
+        delivery.remarks.clone_from(&captured.remarks);
+        Ok(delivery)
+    }
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Reads a file, or standard input, within bounds.
+pub(in crate::cli) fn load(path: &Path) -> Result<Vec<u8>, String> {
+    let source: Result<Box<dyn Read>, std::io::Error> = if is_standard_input(path) {
+        Ok(Box::new(std::io::stdin()))
+    } else {
+        File::open(path).map(|file| Box::new(file) as _)
+    };
+    let mut bytes = Vec::new();
+    let read = source.and_then(|source| {
+        let most = MAX_CAPTURE_BYTES as u64 + 1;
+        source.take(most).read_to_end(&mut bytes)
+    });
+    match read {
+        Err(error) => Err(format!("{}: {error}", path.display())),
+        Ok(_) if bytes.len() > MAX_CAPTURE_BYTES => Err(format!(
+            "{}: it is larger than {MAX_CAPTURE_BYTES} bytes",
+            path.display()
+        )),
+        Ok(_) => Ok(bytes),
+    }
+}
+
+fn other(error: impl std::fmt::Display) -> Failure {
+    Failure::Other(error.to_string())
+}
+
+fn wrong(place: Option<&PathBuf>, error: &CaptureError) -> Failure {
+    other(match place {
+        None => error.to_string(),
+        Some(path) => format!("{}: {error}", path.display()),
+    })
+}

@@ -1,0 +1,253 @@
+//! `portcullis explain`: why a captured delivery is refused, and what to change.
+
+mod input;
+mod print;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::{ArgGroup, Args};
+use http::Method;
+use jiff::Timestamp;
+
+use self::input::Input;
+pub(super) use self::input::load;
+use super::failure::Failure;
+use super::session::Session;
+use super::{at, brief, in_session, output, preset};
+use crate::clock::{Clock as _, SystemClock};
+use crate::directory::{
+    Definition, Directory, DirectorySettings, Endpoint, EndpointId, LookupError,
+};
+use crate::explain::{
+    Delivery, Diagnosis, JudgedAt, Leads, Question, Secrets, Version, diagnose, parse_raw_http,
+};
+
+/// Say why a captured delivery is refused, and what to change.
+///
+/// The capture is a file of raw HTTP, a curl command or a HAR file; or flags say what was sent. It is judged
+/// by an endpoint: the one that is named or the one that its path leads to. Or by a preset, with the secret
+/// on standard input.
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("judge").args(["endpoint", "preset"])))]
+pub(super) struct Explain {
+    #[command(flatten)]
+    input: Input,
+
+    /// A refused delivery that the gate has kept, by the id of its request: see `portcullis capture list`.
+    #[arg(long = "capture", value_name = "ID", conflicts_with_all = ["capture", "preset"])]
+    kept: Option<String>,
+
+    /// The endpoint to judge it by; the one that its path leads to, if nothing is said.
+    #[arg(long, value_name = "ID")]
+    endpoint: Option<EndpointId>,
+
+    /// The preset to judge it by (or the mode secret, hmac, bearer or api-key); the secret comes from
+    /// standard input.
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+
+    /// The time to judge it at, as RFC 3339 or in seconds since 1970; if nothing is said, the time in the
+    /// capture or the present.
+    #[arg(long, value_name = "TIME", value_parser = at)]
+    at: Option<Timestamp>,
+
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explain {
+    pub(super) fn run(self, config: &Path) -> Result<String, Failure> {
+        if let Some(name) = self.preset.clone() {
+            return brief(async { self.by_preset(&name) });
+        }
+        in_session(config, async |session| self.by_endpoint(session).await)
+    }
+
+    fn by_preset(self, name: &str) -> Result<String, Failure> {
+        let scheme = preset(name)?;
+        if self.input.takes_standard_input() {
+            return Err(Failure::Usage(
+                "the secret comes from standard input, so the capture cannot".to_owned(),
+            ));
+        }
+        let mut delivery = self.input.read()?;
+        delivery.url = delivery.guessed_url();
+        let value = Arc::new(super::secret::read_value()?);
+        let now = SystemClock.now();
+        let (at, judged_at) = self.time(&delivery, now);
+        let diagnosis = diagnose(&Question {
+            methods: vec![delivery.method.clone(), Method::POST],
+            delivery,
+            is_open: false,
+            scheme: Some(Arc::new(scheme)),
+            secrets: Some(Secrets {
+                current: Version { number: 1, value },
+                previous: None,
+                ended: Vec::new(),
+            }),
+            limit_bytes: None,
+            leads: Leads::NotAsked,
+            at,
+            judged_at,
+        });
+        self.answer(&format!("preset {name}"), judged_at, &diagnosis)
+    }
+
+    async fn by_endpoint(&self, session: &Session) -> Result<String, Failure> {
+        let delivery = match &self.kept {
+            None => self.input.read()?,
+            Some(id) => {
+                let (_, http) = super::capture::find(session, id).await?;
+                parse_raw_http(&http).map_err(|error| Failure::Other(error.to_string()))?
+            }
+        };
+        let directory = directory(session).await?;
+        let found = match directory.find(&delivery.path).await {
+            Ok(found) => Some(found.endpoint),
+            Err(LookupError::NotConfigured(_)) => None,
+            Err(LookupError::Store(error)) => return Err(error.into()),
+        };
+        let id = match (&self.endpoint, &found) {
+            (Some(id), _) => id.clone(),
+            (None, Some(endpoint)) => endpoint.id.clone(),
+            (None, None) => {
+                return Err(Failure::NotFound(format!(
+                    "{} leads to no endpoint that takes deliveries; name one with --endpoint, or a preset \
+                     with --preset",
+                    delivery.path
+                )));
+            }
+        };
+        let definition = session.definition(&id).await?;
+        let leads = match &found {
+            Some(endpoint) if endpoint.id == id => Leads::Here(id.to_string()),
+            Some(endpoint) => Leads::Elsewhere(endpoint.id.to_string()),
+            None => Leads::Nowhere(session.url(&definition)),
+        };
+        let endpoint = compiled(session, &directory, &definition, found).await;
+        let methods = match &endpoint {
+            Some(endpoint) => endpoint.methods.clone(),
+            None => vec![Method::POST],
+        };
+        let gate = &session.config.gate;
+        let limit_bytes = endpoint.as_ref();
+        let limit_bytes =
+            limit_bytes.map(|endpoint| gate.limit_bytes(endpoint, &delivery.request()));
+        let mut delivery = delivery;
+        delivery.url =
+            endpoint.and_then(|endpoint| gate.public_url(&endpoint, &delivery.request()));
+        let scheme = match &definition.auth {
+            None => None,
+            Some(auth) => auth
+                .compiled()
+                .map_err(|error| Failure::Other(error.to_string()))?,
+        };
+        let (at, judged_at) = self.time(&delivery, session.custody.clock.now());
+        let diagnosis = diagnose(&Question {
+            delivery,
+            is_open: scheme.is_none()
+                && definition.auth.is_some()
+                && session.config.gate.allow_unauthenticated,
+            scheme: scheme.map(Arc::new),
+            secrets: secrets(session, &definition).await?,
+            methods,
+            limit_bytes,
+            leads,
+            at,
+            judged_at,
+        });
+        self.answer(&format!("endpoint {id}"), judged_at, &diagnosis)
+    }
+
+    fn time(&self, delivery: &Delivery, now: Timestamp) -> (Timestamp, JudgedAt) {
+        match (self.at, delivery.taken_at) {
+            (Some(at), _) => (at, JudgedAt::Given),
+            (None, Some(at)) => (at, JudgedAt::Captured),
+            (None, None) => (now, JudgedAt::Now),
+        }
+    }
+
+    /// The explanation goes to standard output in any case; a delivery that is refused is a failure too,
+    /// so that scripts can ask.
+    fn answer(
+        &self,
+        by: &str,
+        judged_at: JudgedAt,
+        diagnosis: &Diagnosis,
+    ) -> Result<String, Failure> {
+        let text = if self.json {
+            output::json(&print::Json {
+                judged_by: by,
+                diagnosis,
+            })?
+        } else {
+            print::text(by, judged_at, diagnosis)
+        };
+        if diagnosis.admitted {
+            return Ok(text);
+        }
+        output::print(&text);
+        Err(Failure::Other(format!("refused: {}", diagnosis.reason)))
+    }
+}
+
+/// The directory as the gate has it, over the same store.
+async fn directory(session: &Session) -> Result<Directory, Failure> {
+    let directory = Directory::new(
+        DirectorySettings {
+            capacity: 16,
+            store_reads: 1,
+            upstream_paths: session.config.upstream_paths.clone(),
+        },
+        Arc::clone(&session.config.routes),
+        Arc::clone(&session.custody.store) as _,
+    );
+    directory.load().await?;
+    Ok(directory)
+}
+
+/// The endpoint as deliveries have it, if deliveries can have it at all.
+async fn compiled(
+    session: &Session,
+    directory: &Directory,
+    definition: &Definition,
+    found: Option<Arc<Endpoint>>,
+) -> Option<Arc<Endpoint>> {
+    if let Some(endpoint) = found.filter(|endpoint| endpoint.id == definition.id) {
+        return Some(endpoint);
+    }
+    let route = session.config.routes.path_of(&definition.id);
+    let path = route.or_else(|| definition.aliases.first().cloned())?;
+    let found = directory.find(&path).await.ok()?;
+    Some(found.endpoint).filter(|endpoint| endpoint.id == definition.id)
+}
+
+/// Every version of the endpoint's secret. Reading them is audited, as revealing is.
+async fn secrets(session: &Session, definition: &Definition) -> Result<Option<Secrets>, Failure> {
+    let Some(secret) = definition.secret() else {
+        return Ok(None);
+    };
+    let vault = session.custody.vault();
+    let now = session.custody.clock.now();
+    let mut current = None;
+    let mut previous = None;
+    let mut ended = Vec::new();
+    for revealed in vault.reveal_all(&secret, &session.actor).await? {
+        let version = Version {
+            number: revealed.version,
+            value: Arc::new(revealed.value),
+        };
+        match revealed.ends_at {
+            None => current = Some(version),
+            Some(until) if until > now && previous.is_none() => previous = Some((version, until)),
+            Some(_) => ended.push(version),
+        }
+    }
+    Ok(current.map(|current| Secrets {
+        current,
+        previous,
+        ended,
+    }))
+}

@@ -1,0 +1,146 @@
+//! `portcullis send`: signs deliveries and posts them, as their sender would.
+
+mod client;
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Args;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
+
+use self::client::{Answer, Client};
+use super::failure::Failure;
+use super::outgoing::{Outgoing, Signer, with_parameter};
+use super::{brief, in_session, output};
+use crate::auth::Place;
+use crate::clock::{Clock as _, SystemClock};
+
+/// Sign deliveries and post them: to the endpoint's public URL, or to any other.
+///
+/// Each is signed anew, with a time and an id of its own, unless `--at` and `--id` fix them.
+#[derive(Args, Debug)]
+pub(super) struct Send {
+    #[command(flatten)]
+    outgoing: Outgoing,
+
+    /// How many, one after the other.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    times: u16,
+
+    /// How long to wait for each answer, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+
+    /// The certificates of the authorities to trust, PEM; those of the system if it is not said.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<std::path::PathBuf>,
+
+    /// As JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Send {
+    pub(super) fn run(self, config: &Path) -> Result<String, Failure> {
+        if self.outgoing.preset.is_some() {
+            return brief(async {
+                match self.outgoing.by_preset()? {
+                    Some(signer) => self.send(&signer).await,
+                    None => Ok(String::new()),
+                }
+            });
+        }
+        in_session(config, async |session| {
+            let signer = self.outgoing.by_endpoint(session).await?;
+            self.send(&signer).await
+        })
+    }
+
+    async fn send(&self, signer: &Signer) -> Result<String, Failure> {
+        let url = signer
+            .url
+            .as_ref()
+            .ok_or_else(|| Failure::Usage("say where it goes, with --url".to_owned()))?;
+        let client = Client::to(url, self.ca.as_deref(), Duration::from_secs(self.timeout))?;
+        let body = Bytes::from(signer.body.clone());
+        for _ in 0..self.times {
+            let request = self.request(signer, url, body.clone())?;
+            let answer = client.send(request).await.map_err(Failure::Other)?;
+            output::print(&self.shown(&answer)?);
+        }
+        Ok(String::new())
+    }
+
+    fn request(
+        &self,
+        signer: &Signer,
+        url: &str,
+        body: Bytes,
+    ) -> Result<http::Request<Bytes>, Failure> {
+        let mut url = url.to_owned();
+        let mut proof = Vec::new();
+        for (place, value) in signer.sign(SystemClock.now())? {
+            match place {
+                Place::Header(name) => proof.push((name, value)),
+                Place::Query(name) => url = with_parameter(&url, &name, &value),
+                Place::Form(_) | Place::Json(_) => {}
+            }
+        }
+        let wrong = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
+        let mut request = http::Request::builder()
+            .method(signer.method.clone())
+            .uri(&url)
+            .body(body)
+            .map_err(|error| wrong(&error))?;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // Those that were asked for replace ours, except the proof: that can be wrong with --wrong.
+        for (name, value) in self.outgoing.more_headers()?.into_iter().chain(proof) {
+            let value = HeaderValue::from_bytes(value.as_bytes());
+            headers.insert(name, value.map_err(|error| wrong(&error))?);
+        }
+        Ok(request)
+    }
+
+    fn shown(&self, answer: &Answer) -> Result<String, Failure> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            status: u16,
+            reason: Option<&'a str>,
+            request_id: Option<&'a str>,
+            duration_us: u128,
+            body: &'a str,
+        }
+        if self.json {
+            let shown = Shown {
+                status: answer.status.as_u16(),
+                reason: answer.reason.as_deref(),
+                request_id: answer.request_id.as_deref(),
+                duration_us: answer.took.as_micros(),
+                body: &answer.body,
+            };
+            return serde_json::to_string(&shown)
+                .map_err(|error| Failure::Other(error.to_string()));
+        }
+        // What a stranger answers must not reach the terminal as commands.
+        let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+        let body: String = answer
+            .body
+            .trim_end()
+            .chars()
+            .take(MAX_SHOWN)
+            .map(plain)
+            .collect();
+        Ok(format!(
+            "{}  {}  {:.1} ms  {body}",
+            answer.status.as_u16(),
+            answer.reason.as_deref().unwrap_or("-"),
+            answer.took.as_secs_f64() * 1000.0,
+        ))
+    }
+}
+
+const MAX_SHOWN: usize = 2000;

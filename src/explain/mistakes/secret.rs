@@ -1,0 +1,164 @@
+//! Secrets that are not the same text on both sides, or not made into a key in the same way.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::Try;
+use super::form::percent_decoded;
+use crate::auth::KeyEncoding;
+use crate::explain::attempt::Attempt;
+
+pub(super) fn key_encoding(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
+    if !base.scheme.covers_body() {
+        return ControlFlow::Continue(());
+    }
+    let form = base.scheme.key();
+    let strip = form.strip.as_deref();
+    // The usual ones first: one text can be the same key in several of them.
+    for encoding in [
+        KeyEncoding::Utf8,
+        KeyEncoding::Base64,
+        KeyEncoding::Hex,
+        KeyEncoding::Sha1,
+        KeyEncoding::Nfkd,
+    ] {
+        if encoding != form.encoding {
+            let detail = match encoding {
+                KeyEncoding::Utf8 => "its text was taken as the key, without decoding it",
+                KeyEncoding::Base64 => "it was decoded from base64",
+                KeyEncoding::Hex => "it was decoded from hex",
+                KeyEncoding::Nfkd => "its text was normalised (NFKD)",
+                KeyEncoding::Sha1 => "the SHA-1 of its text was taken as the key",
+            };
+            try_it(
+                detail,
+                base.with_scheme(base.scheme.with_key(strip, encoding)),
+            )?;
+        }
+    }
+    if strip.is_some() {
+        let whole = base.scheme.with_key(None, KeyEncoding::Utf8);
+        let detail = "its whole text, with the prefix, was taken as the key";
+        try_it(detail, base.with_scheme(whole))?;
+    }
+    let text = base.secret.expose();
+    let text = strip.map_or(text, |it| text.strip_prefix(it.as_bytes()).unwrap_or(text));
+    let unpadded = text.strip_suffix(b"=").unwrap_or(text);
+    let unpadded = unpadded.strip_suffix(b"=").unwrap_or(unpadded);
+    if let Ok(key) = URL_SAFE_NO_PAD.decode(unpadded) {
+        let scheme = base.scheme.with_key(None, KeyEncoding::Utf8);
+        let detail = "it was decoded from base64url";
+        try_it(detail, base.with_scheme(scheme).with_secret(key))?;
+    }
+    ControlFlow::Continue(())
+}
+
+pub(super) fn ended(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
+    base.known.ended.iter().try_for_each(|(version, secret)| {
+        let attempt = Attempt {
+            secret: Arc::clone(secret),
+            ..base.clone()
+        };
+        try_it(&format!("it is version {version}"), attempt)
+    })
+}
+
+pub(super) fn newline(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
+    let secret = base.secret.expose();
+    let trimmed = secret.strip_suffix(b"\n").unwrap_or(secret);
+    let trimmed = trimmed.strip_suffix(b"\r").unwrap_or(trimmed);
+    if trimmed.len() != secret.len() {
+        let detail = "the sender's has none at its end, this one has";
+        try_it(detail, base.with_secret(trimmed.to_vec()))?;
+    }
+    for (end, detail) in [
+        (
+            &b"\n"[..],
+            "the sender's has one at its end, this one has none",
+        ),
+        (
+            b"\r\n",
+            "the sender's has CRLF at its end, this one has not",
+        ),
+    ] {
+        try_it(detail, base.with_secret([secret, end].concat()))?;
+    }
+    ControlFlow::Continue(())
+}
+
+pub(super) fn quotes(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
+    let secret = base.secret.expose();
+    for quote in [b'"', b'\'', b'`'] {
+        let inside = secret.strip_prefix(&[quote]);
+        let inside = inside.and_then(|rest| rest.strip_suffix(&[quote]));
+        if let Some(inside) = inside {
+            let detail = "this one has them around it, the sender's has not";
+            try_it(detail, base.with_secret(inside.to_vec()))?;
+        }
+        let quoted = [&[quote], secret, &[quote]].concat();
+        let detail = "the sender's has them around it, this one has not";
+        try_it(detail, base.with_secret(quoted))?;
+    }
+    ControlFlow::Continue(())
+}
+
+pub(super) fn whitespace(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
+    let secret = base.secret.expose();
+    let trimmed = secret.trim_ascii();
+    if trimmed.len() != secret.len() {
+        let detail = "this one has it around it, the sender's has not";
+        try_it(detail, base.with_secret(trimmed.to_vec()))?;
+    }
+    for (before, after) in [(" ", ""), ("", " "), ("", "\t")] {
+        let spaced = [before.as_bytes(), secret, after.as_bytes()].concat();
+        let detail = "the sender's has it around it, this one has not";
+        try_it(detail, base.with_secret(spaced))?;
+    }
+    ControlFlow::Continue(())
+}
+
+pub(super) fn prefix(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
+    let secret = base.secret.expose();
+    for separator in [b'_', b'-', b' ', b'='] {
+        let at = secret
+            .iter()
+            .take(MAX_PREFIX)
+            .position(|byte| *byte == separator);
+        if let Some(rest) = at.and_then(|at| secret.get(at + 1..)) {
+            let detail = "the sender's has none, this one has";
+            try_it(detail, base.with_secret(rest.to_vec()))?;
+        }
+    }
+    for prefix in PREFIXES {
+        if !secret.starts_with(prefix.as_bytes()) {
+            let detail = format!("the sender's begins with `{prefix}`, this one does not");
+            try_it(
+                &detail,
+                base.with_secret([prefix.as_bytes(), secret].concat()),
+            )?;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+pub(super) fn percent_encoded(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
+    let secret = base.secret.expose();
+    let decoded = percent_decoded(secret);
+    if decoded != secret {
+        let detail = "this one is, the sender's is not";
+        try_it(detail, base.with_secret(decoded))?;
+    }
+    let encoded: String = form_urlencoded::byte_serialize(secret).collect();
+    if encoded.as_bytes() != secret {
+        let detail = "the sender's is, this one is not";
+        try_it(detail, base.with_secret(encoded.into_bytes()))?;
+    }
+    ControlFlow::Continue(())
+}
+
+/// What providers put before their secrets, and people before theirs.
+const PREFIXES: &[&str] = &["whsec_", "Bearer ", "sha256=", "pdl_ntfset_"];
+const MAX_PREFIX: usize = 16;

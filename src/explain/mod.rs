@@ -1,0 +1,76 @@
+//! Why a delivery was refused: the question that people bring with a captured delivery.
+//!
+//! ```text
+//! capture (raw HTTP, a curl command, a HAR file, flags) → Delivery
+//!   → the steps of the gate, by the gate's own code → which one refuses
+//!   → the usual mistakes, one by one and then in pairs → the one that makes the proof hold
+//!   → Diagnosis: verdict, cause, what to change
+//! ```
+//!
+//! This module is pure: captures come in as bytes, the time as an argument. It verifies nothing itself:
+//! `judge.rs` asks `auth`. What it says holds no secret, no part of one, and no signature.
+//!
+//! A usual mistake is a row of the table in `mistakes/mod.rs`; that is the one place to add another.
+
+mod attempt;
+mod curl;
+mod curl_options;
+mod delivery;
+mod diagnose;
+mod diagnosis;
+mod har;
+mod json_text;
+mod judge;
+mod mistakes;
+mod question;
+mod raw_http;
+mod search;
+mod shell;
+mod suspicions;
+
+pub use self::curl::parse as parse_curl;
+pub use self::delivery::{CaptureError, Delivery, MAX_CAPTURE_BYTES};
+pub use self::diagnose::diagnose;
+pub use self::diagnosis::{Cause, Diagnosis, Outcome, Step, StepReport};
+pub use self::har::parse as parse_har;
+pub use self::judge::{Secrets, Version};
+pub use self::mistakes::names as mistake_names;
+pub use self::question::{JudgedAt, Leads, Question};
+pub use self::raw_http::parse as parse_raw_http;
+
+/// The form of a capture, as far as its first characters tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Form {
+    /// A curl command.
+    Curl,
+    /// A HAR file.
+    Har,
+    /// Raw HTTP.
+    Http,
+}
+
+impl Form {
+    /// The form of `capture`.
+    pub fn of(capture: &[u8]) -> Self {
+        let start = capture.strip_prefix(BYTE_ORDER_MARK).unwrap_or(capture);
+        let start = start.trim_ascii_start();
+        let start = start
+            .strip_prefix(b"$")
+            .map_or(start, <[u8]>::trim_ascii_start);
+        if start.starts_with(b"{") {
+            Self::Har
+        } else if start.starts_with(b"curl")
+            && start
+                .get(4)
+                .is_none_or(|byte| !byte.is_ascii_alphanumeric())
+        {
+            Self::Curl
+        } else {
+            Self::Http
+        }
+    }
+}
+
+/// U+FEFF in UTF-8, which editors on Windows put before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

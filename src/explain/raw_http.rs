@@ -1,0 +1,200 @@
+//! A file of raw HTTP: a request line, headers, an empty line, the exact bytes of the body.
+//!
+//! It is what people save, not what comes off a wire: line ends may have lost their carriage return, and
+//! the request line may be missing where a provider's page shows headers only. The gate itself is
+//! stricter; what it would not take is remarked upon.
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+
+use super::BYTE_ORDER_MARK;
+use super::delivery::{CaptureError, Delivery, MAX_CAPTURE_BYTES};
+use crate::capture::marks;
+use crate::proxy::chunked::Chunked;
+
+/// Reads a file of raw HTTP.
+pub fn parse(capture: &[u8]) -> Result<Delivery, CaptureError> {
+    if capture.len() > MAX_CAPTURE_BYTES {
+        return Err(CaptureError::TooLarge);
+    }
+    let capture = capture.strip_prefix(BYTE_ORDER_MARK).unwrap_or(capture);
+    if capture.trim_ascii().is_empty() {
+        return Err(CaptureError::Empty);
+    }
+    let mut lines = Lines {
+        rest: capture,
+        number: 0,
+    };
+    let mut head = Head::default();
+    let mut first = lines.next().unwrap_or_default();
+    while first.trim_ascii().is_empty() {
+        first = lines.next().unwrap_or_default();
+    }
+    if !head.take_request_line(first)? {
+        head.take_header(first, lines.number)?;
+    }
+    while let Some(line) = lines.next().filter(|line| !line.is_empty()) {
+        head.take_header(line, lines.number)?;
+    }
+    head.finish(lines.rest)
+}
+
+/// The lines of a head, and what follows them.
+struct Lines<'c> {
+    rest: &'c [u8],
+    number: usize,
+}
+
+impl<'c> Lines<'c> {
+    fn next(&mut self) -> Option<&'c [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        self.number += 1;
+        let end = memchr::memchr(b'\n', self.rest).unwrap_or(self.rest.len());
+        let (line, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest.get(1..).unwrap_or_default();
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+}
+
+#[derive(Default)]
+struct Head {
+    method: Option<String>,
+    target: Option<String>,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+    remarks: Vec<String>,
+}
+
+impl Head {
+    /// Takes `POST /path HTTP/1.1`, if that is what `line` is.
+    fn take_request_line(&mut self, line: &[u8]) -> Result<bool, CaptureError> {
+        let mut words = line.split(|byte| *byte == b' ');
+        let method = words.next().unwrap_or_default();
+        let is_method = !method.is_empty() && method.iter().all(u8::is_ascii_uppercase);
+        let (true, Some(target)) = (is_method, words.next()) else {
+            return Ok(false);
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let version = words.next();
+        if version.is_some_and(|it| !it.starts_with(b"HTTP/")) || words.next().is_some() {
+            return Err(CaptureError::Target(text(target)));
+        }
+        self.method = Some(text(method));
+        self.target = Some(text(target));
+        Ok(true)
+    }
+
+    fn take_header(&mut self, line: &[u8], number: usize) -> Result<(), CaptureError> {
+        if line.starts_with(b" ") || line.starts_with(b"\t") {
+            let Some((name, value)) = self.headers.last_mut() else {
+                return Err(CaptureError::HeaderLine(number));
+            };
+            self.remarks.push(format!(
+                "the header {} goes on in another line, which the gate answers with 400 (RFC 9112 §5.2); \
+                 it is read as one",
+                String::from_utf8_lossy(name)
+            ));
+            value.push(b' ');
+            value.extend_from_slice(line.trim_ascii());
+            return Ok(());
+        }
+        let colon = memchr::memchr(b':', line).filter(|at| *at > 0);
+        let parts = colon.and_then(|at| line.split_at_checked(at));
+        let (name, value) = parts.ok_or(CaptureError::HeaderLine(number))?;
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        // As GitHub's page of recent deliveries shows them.
+        match name {
+            b"Request URL" => self.target = Some(String::from_utf8_lossy(value).into_owned()),
+            b"Request method" => self.method = Some(String::from_utf8_lossy(value).into_owned()),
+            _ if self.headers.len() > MAX_LINES => return Err(CaptureError::TooManyHeaders),
+            _ => self.headers.push((name.to_vec(), value.to_vec())),
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, body: &[u8]) -> Result<Delivery, CaptureError> {
+        if self.method.is_none() {
+            let text = "the capture has no request line: it is taken for a POST";
+            self.remarks.push(text.to_owned());
+        }
+        let method = self.method.as_deref().unwrap_or("POST");
+        let target = self.target.as_deref().unwrap_or("/");
+        let mut delivery = Delivery::new(method, target, &self.headers, Vec::new())?;
+        delivery.remarks = self.remarks;
+        if marked(&mut delivery) {
+            delivery.body = body.to_vec().into();
+            return Ok(delivery);
+        }
+        let chunked = delivery.headers.get(TRANSFER_ENCODING);
+        let chunked = chunked.is_some_and(|value| value.as_bytes().ends_with(b"chunked"));
+        delivery.body = match chunked.then(|| dechunked(body)).flatten() {
+            Some(whole) => {
+                let text = "the body was captured in chunks, which were put together";
+                delivery.remarks.push(text.to_owned());
+                whole.into()
+            }
+            None => cut(&mut delivery, body).to_vec().into(),
+        };
+        Ok(delivery)
+    }
+}
+
+/// Whether the gate itself has captured it. What it says about that is taken out of the headers.
+fn marked(delivery: &mut Delivery) -> bool {
+    let mut take = |name: &str| {
+        let value = delivery.headers.remove(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    let at = take(marks::AT).and_then(|at| at.parse().ok());
+    let (body, redacted) = (take(marks::BODY), take(marks::REDACTED));
+    delivery.taken_at = at;
+    delivery.has_body = body.is_none();
+    if let Some(body) = body {
+        let text = match body.as_str() {
+            "none" => {
+                "the delivery was refused before its body was read: there is none in the capture"
+            }
+            _ => "the body is longer than a capture: only its beginning was kept",
+        };
+        delivery.remarks.push(text.to_owned());
+    }
+    if let Some(redacted) = redacted {
+        delivery.remarks.push(format!(
+            "taken out when it was captured: {redacted}; a token cannot be judged without its value"
+        ));
+    }
+    at.is_some()
+}
+
+/// The body without what an editor has put behind it.
+fn cut<'b>(delivery: &mut Delivery, body: &'b [u8]) -> &'b [u8] {
+    let announced = delivery.announced_len();
+    let announced = announced.and_then(|len| usize::try_from(len).ok());
+    let Some(body_and_rest) = announced.and_then(|len| body.split_at_checked(len)) else {
+        return body;
+    };
+    let (body, rest) = body_and_rest;
+    if !rest.is_empty() {
+        delivery.remarks.push(format!(
+            "{CONTENT_LENGTH} says {} bytes and {} follow in the capture: the rest is left out",
+            body.len(),
+            body.len() + rest.len()
+        ));
+    }
+    body
+}
+
+/// What is in the chunks, if `body` is nothing else.
+fn dechunked(body: &[u8]) -> Option<Vec<u8>> {
+    let mut decoder = Chunked::new();
+    let mut whole = Vec::new();
+    let mut rest = body;
+    while !decoder.is_end() && !rest.is_empty() {
+        let taken = decoder.decode(rest, &mut whole, body.len()).ok()?;
+        rest = rest.get(taken..).filter(|_| taken > 0)?;
+    }
+    decoder.is_end().then_some(whole)
+}
+
+/// So many lines are looked at before their number is found to be too large.
+const MAX_LINES: usize = 1024;

@@ -1,0 +1,123 @@
+//! The words of a shell command.
+//!
+//! The crate `shlex` splits them as POSIX says. Browsers and bash write `$'…'` beside that (ANSI-C quoting,
+//! the Bash manual §3.1.2.4), which is turned into plain quotes first.
+
+use shlex::bytes::Shlex;
+
+/// Splits the first command in `text`; `None` if a quote is not closed.
+pub(super) fn words(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let plain = without_ansi_c(text)?;
+    let mut split = Shlex::new(&plain);
+    let words: Vec<Vec<u8>> = split.by_ref().collect();
+    (!split.had_error).then_some(words)
+}
+
+fn without_ansi_c(text: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    let mut inside = None;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match (inside, byte) {
+            (None, b'$') if rest.first() == Some(&b'\'') => {
+                rest = ansi_c(rest.get(1..)?, &mut plain)?;
+                continue;
+            }
+            (None, b'\'' | b'"') => inside = Some(byte),
+            (Some(quote), _) if byte == quote => inside = None,
+            (None | Some(b'"'), b'\\') => {
+                let (&escaped, after) = rest.split_first()?;
+                rest = after;
+                // A line that goes on is one line before words are looked for (POSIX §2.2.1), also in a
+                // file with the line ends of Windows.
+                match (escaped, rest.first()) {
+                    (b'\n', _) => {}
+                    (b'\r', Some(b'\n')) => rest = rest.get(1..).unwrap_or_default(),
+                    _ => plain.extend([byte, escaped]),
+                }
+                continue;
+            }
+            _ => {}
+        }
+        plain.push(byte);
+    }
+    Some(plain)
+}
+
+/// Writes what stands up to the closing quote as a plain quoted word, and gives what follows it.
+fn ansi_c<'t>(text: &'t [u8], plain: &mut Vec<u8>) -> Option<&'t [u8]> {
+    let mut rest = text;
+    let mut bytes = Vec::new();
+    loop {
+        let (&byte, after) = rest.split_first()?;
+        rest = after;
+        match byte {
+            b'\'' => break,
+            b'\\' => rest = escape(rest, &mut bytes)?,
+            _ => bytes.push(byte),
+        }
+    }
+    plain.push(b'\'');
+    for byte in bytes {
+        match byte {
+            b'\'' => plain.extend_from_slice(b"'\\''"),
+            _ => plain.push(byte),
+        }
+    }
+    plain.push(b'\'');
+    Some(rest)
+}
+
+fn escape<'t>(text: &'t [u8], into: &mut Vec<u8>) -> Option<&'t [u8]> {
+    let (&kind, rest) = text.split_first()?;
+    let number = |rest: &'t [u8], most: usize, radix: u32| {
+        let digits = rest.iter().take(most);
+        let len = digits
+            .take_while(|byte| char::from(**byte).is_digit(radix))
+            .count();
+        let (digits, rest) = rest.split_at_checked(len)?;
+        let number = u32::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()?;
+        Some((number, rest))
+    };
+    let one = match kind {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'a' => 7,
+        b'b' => 8,
+        b'e' | b'E' => 27,
+        b'f' => 12,
+        b'v' => 11,
+        b'u' | b'U' => {
+            let most = if kind == b'u' { 4 } else { 8 };
+            let (unit, mut rest) = number(rest, most, 16)?;
+            // Chrome writes what JavaScript has: a pair of UTF-16 units for one character.
+            let low = rest
+                .strip_prefix(b"\\u")
+                .filter(|_| (0xd800..0xdc00).contains(&unit));
+            let low = low.and_then(|rest| number(rest, 4, 16));
+            let mut code = unit;
+            if let Some((low, after)) = low.filter(|(low, _)| (0xdc00..0xe000).contains(low)) {
+                code = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+                rest = after;
+            }
+            let character = char::from_u32(code)?;
+            into.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            return Some(rest);
+        }
+        b'x' => {
+            let (byte, rest) = number(rest, 2, 16)?;
+            into.push(u8::try_from(byte).ok()?);
+            return Some(rest);
+        }
+        b'0'..=b'7' => {
+            let (byte, rest) = number(text, 3, 8)?;
+            into.push(u8::try_from(byte & 0xff).ok()?);
+            return Some(rest);
+        }
+        other => other,
+    };
+    into.push(one);
+    Some(rest)
+}

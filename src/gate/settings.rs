@@ -1,0 +1,84 @@
+//! What the gate goes by, and what follows from it for a request before anything is proven.
+
+use std::time::Duration;
+
+use http::Method;
+
+use super::{Reason, Request};
+use crate::auth::{MAX_PARSED_BODY_BYTES, Scheme};
+use crate::directory::{Auth, Endpoint};
+
+/// What a [`Gate`] goes by.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct GateSettings {
+    /// What public URLs begin with: a scheme and a host.
+    pub public_url: Box<str>,
+    /// The largest body.
+    pub max_body_bytes: u64,
+    /// The largest `multipart/*` body under a signed mode.
+    pub max_multipart_bytes: u64,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// Whether endpoints may ask for no proof.
+    pub allow_unauthenticated: bool,
+    /// How long an accepted delivery is remembered, unless its signature has a window.
+    pub remember: Duration,
+    /// How long a claim in the ledger lasts that nobody settles.
+    pub claim_timeout: Duration,
+}
+
+impl GateSettings {
+    /// How large the body of `request` may be.
+    pub fn limit_bytes(&self, endpoint: &Endpoint, request: &Request<'_>) -> u64 {
+        let own = &endpoint.limits;
+        let mut limit_bytes = own.max_body_bytes.unwrap_or(self.max_body_bytes);
+        let Auth::Proof(proof) = &endpoint.auth else {
+            return limit_bytes;
+        };
+        if proof.scheme.covers_body() && request.is_multipart() {
+            let multipart = own.max_multipart_bytes.unwrap_or(self.max_multipart_bytes);
+            limit_bytes = limit_bytes.min(multipart);
+        }
+        // What has to be taken apart before it is proven is bounded more closely.
+        if proof.scheme.waits_for_body() {
+            limit_bytes = limit_bytes.min(MAX_PARSED_BODY_BYTES as u64);
+        }
+        limit_bytes
+    }
+
+    /// The URL that the sender was told to deliver to, if the endpoint's scheme covers it.
+    ///
+    /// Behind its path stands the query as it was sent: providers sign the parameters that they add.
+    pub fn public_url(&self, endpoint: &Endpoint, request: &Request<'_>) -> Option<String> {
+        let Auth::Proof(proof) = &endpoint.auth else {
+            return None;
+        };
+        if !proof.scheme.covers_url() {
+            return None;
+        }
+        let mut url = match &proof.public_url {
+            Some(url) => url.to_string(),
+            None => format!("{}{}", self.public_url, request.path),
+        };
+        if let Some(query) = request.query {
+            url.push('?');
+            url.push_str(query);
+        }
+        Some(url)
+    }
+}
+
+/// Whether a request of this method can be proven and is taken.
+pub fn judge_method(
+    method: &Method,
+    scheme: Option<&Scheme>,
+    methods: &[Method],
+) -> Result<(), Reason> {
+    if scheme.is_some_and(Scheme::covers_body) && method != Method::POST {
+        return Err(Reason::MethodNotSigned);
+    }
+    if !methods.contains(method) {
+        return Err(Reason::MethodNotAllowed);
+    }
+    Ok(())
+}
