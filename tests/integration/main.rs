@@ -22,6 +22,7 @@ mod providers;
 mod readme;
 mod records;
 mod rotation;
+mod senders;
 mod shutdown;
 mod statuses;
 mod support;
