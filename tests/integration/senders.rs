@@ -47,6 +47,7 @@ macro_rules! senders {
 senders! {
     adyen_payments: Python "adyen-payments" as "adyen-payments" with HEX [];
     adyen_platform: Python "adyen-platform" as "adyen-platform" with HEX [];
+    box_v2: Python "box" as "box" with TEXT [Time];
     braintree: Python "braintree" as "braintree" with TEXT [];
     coinbase_commerce: Python "coinbase-commerce" as "coinbase-commerce" with TEXT [];
     hubspot_v1: Python "hubspot-v1" as "hubspot-v1" with TEXT [];
