@@ -6,7 +6,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # How long each fuzz target runs, in seconds.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test lint bench fuzz ci
+.PHONY: help demo test sdks lint bench fuzz ci
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -19,6 +19,15 @@ test: ## Run every test
 	@scripts/prepare test
 	@cargo test --locked --quiet --doc
 	@cargo nextest run --locked
+
+sdks: ## Show what became of the deliveries that the providers' own SDKs signed
+	@scripts/prepare test
+	@cargo nextest run --locked --test integration senders:: --no-capture --no-fail-fast \
+		>target/sdk/shown 2>target/sdk/said; \
+	status=$$?; \
+	printf '%-25s %-8s %-7s %-17s %-18s %s\n' SDK VERSION IN SENDER DELIVERY ANSWER; \
+	sed -n 's/^| //p' target/sdk/shown; tail -n 3 target/sdk/said; \
+	exit $$status
 
 lint: ## Look at formatting, lints and documentation
 	@scripts/prepare

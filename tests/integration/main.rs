@@ -26,6 +26,7 @@ mod readme;
 mod records;
 mod replays;
 mod rotation;
+mod senders;
 mod shutdown;
 mod statuses;
 mod support;
