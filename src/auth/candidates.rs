@@ -158,7 +158,7 @@ impl SignatureRule {
     }
 
     /// What stands after the tag; `None` if the value does not begin with it.
-    fn untag<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
+    pub(super) fn untag<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
         match &self.tagged {
             None => Some(value),
             Some(Tagged { tag: Some(tag), .. }) => self.after(tag, value),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 
 use super::candidates::{Signatures, Tokens};
+use super::envelope::{Envelope, Sealed};
 use super::signed::Signed;
 use super::{
     Algorithm, Encoding, Head, Place, ProofError, Reading, Received, Scheme, SignatureRule, Source,
@@ -26,6 +27,8 @@ impl Claim {
         let offer = if !scheme.covers_body() {
             let tokens = Tokens::read(&scheme.signatures, &received)?;
             Offer::tokens(scheme.algorithm(), &tokens)?
+        } else if let (Some(envelope), false) = (&scheme.envelope, scheme.waits_for_body()) {
+            Offer::Sealed(Envelope::read(envelope, scheme, &received)?)
         } else if scheme.waits_for_body() {
             let in_head = |rule: &SignatureRule| !rule.from.is_in_body();
             if scheme.signatures.iter().all(in_head) {
@@ -62,6 +65,8 @@ impl Claim {
 pub(super) enum Offer {
     /// It is in the body, or needs it.
     InBody,
+    /// Each with what it says it is made over.
+    Sealed(Vec<Sealed>),
     Signatures((Signatures, Signed)),
     Tokens {
         /// The SHA-256 of each token: of equal length, so that comparing them tells nothing about

@@ -7,7 +7,8 @@ use http::{HeaderName, HeaderValue};
 use super::signed::DigestRule;
 use super::url::UrlRule;
 use super::{
-    Algorithm, Covers, Encoding, Head, KeyForm, ProofError, Source, Template, TimestampRule,
+    Algorithm, Covers, Encoding, Envelope, Head, KeyForm, ProofError, Source, Template,
+    TimestampRule,
 };
 
 /// How senders of an endpoint prove themselves.
@@ -15,6 +16,8 @@ use super::{
 pub struct Scheme {
     pub(super) key: KeyForm,
     pub(super) signatures: Vec<SignatureRule>,
+    /// How a proof is wrapped that says itself what is signed; `signed` is empty then.
+    pub(super) envelope: Option<Envelope>,
     pub(super) timestamp: Option<TimestampRule>,
     /// What may be signed: one of them is.
     pub(super) signed: Vec<Template>,
@@ -49,6 +52,9 @@ impl Scheme {
 
     /// How much of a delivery the proof covers.
     pub fn covers(&self) -> Covers {
+        if let Some(envelope) = &self.envelope {
+            return envelope.covers(self);
+        }
         let templates = self.signed.iter().map(Template::covers);
         let least = templates.min().filter(|_| self.covers_body());
         least.unwrap_or(Covers::Head)
@@ -57,7 +63,8 @@ impl Scheme {
     /// Whether the public URL is signed.
     pub fn covers_url(&self) -> bool {
         let digested = self.digest.iter().map(|digest| &digest.signed);
-        self.signed.iter().chain(digested).any(Template::has_url)
+        let mut templates = self.signed.iter().chain(digested);
+        templates.any(Template::has_url) || self.envelope.as_ref().is_some_and(Envelope::covers_url)
     }
 
     /// Whether the sender's id of the delivery is proven by the signature, and not a mere hint.
@@ -107,9 +114,9 @@ impl Scheme {
     }
 
     /// Whether a body has to be copied to be verified: public-key algorithms take a message in one
-    /// piece, with what is signed around it.
+    /// piece, with what is signed around it. An envelope covers it by its digest.
     pub fn copies_body(&self) -> bool {
-        self.key.algorithm.is_public_key()
+        self.key.algorithm.is_public_key() && self.envelope.is_none()
     }
 
     /// What does not fit together, if anything. `least` is how much a signature has to cover; all of
@@ -121,11 +128,19 @@ impl Scheme {
             .timestamp
             .as_ref()
             .is_some_and(TimestampRule::is_in_body);
-        if has_time != self.timestamp.is_some() && !time_in_body {
-            Some("`{ts}` and a timestamp come together")
+        if let Some(envelope) = &self.envelope {
+            if !self.signed.is_empty() || self.digest.is_some() {
+                return Some("such a proof says itself what is signed");
+            }
+            if let Some(wrong) = envelope.inconsistency(self) {
+                return Some(wrong);
+            }
+        } else if has_time != self.timestamp.is_some() && !time_in_body {
+            return Some("`{ts}` and a timestamp come together");
         } else if self.signed.iter().any(|one| one.is_keyed() != keyed) {
-            Some("`{secret}` and the algorithm `sha256` come together")
-        } else if self.covers_body() && self.covers() < least.unwrap_or(Covers::Body) {
+            return Some("`{secret}` and the algorithm `sha256` come together");
+        }
+        if self.covers_body() && self.covers() < least.unwrap_or(Covers::Body) {
             Some(
                 "a signature must cover the body: what is signed must contain `{body}` or `{form}`; \
                  a preset that covers less says so, with `covers = \"fields\"` or `\"head\"`",
@@ -137,7 +152,9 @@ impl Scheme {
 
     /// The names of what an endpoint has to say about itself with this scheme.
     pub fn settings(&self) -> impl Iterator<Item = &str> {
-        self.signed.iter().flat_map(Template::settings)
+        let templates = self.signed.iter().flat_map(Template::settings);
+        let envelope = self.envelope.iter().flat_map(Envelope::settings);
+        templates.chain(envelope)
     }
 
     /// Puts in what the endpoint says; the first name that it says nothing about is the error.
@@ -145,7 +162,10 @@ impl Scheme {
         let setting = |name: &str| settings.get(name).map(|text| text.as_bytes().into());
         self.signed
             .iter_mut()
-            .try_for_each(|template| template.set(setting))
+            .try_for_each(|template| template.set(setting))?;
+        self.envelope
+            .iter_mut()
+            .try_for_each(|envelope| envelope.set(setting))
     }
 
     pub(super) fn check_required(&self, head: &Head<'_>) -> Result<(), ProofError> {

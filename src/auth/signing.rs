@@ -40,6 +40,9 @@ impl Scheme {
         message: Message<'_>,
     ) -> Result<Vec<(Place, String)>, Unsignable> {
         let key = self.key.prepare(secret)?;
+        if let Some(envelope) = &self.envelope {
+            return envelope.prove(self, &key, message);
+        }
         let rule = self.signatures.first().ok_or(Unsignable::InBody)?;
         let mut added = self.added(message);
         let time = self.timestamp.as_ref();
@@ -126,7 +129,7 @@ impl Scheme {
 }
 
 impl SignatureRule {
-    fn tag(&self, proof: &str) -> String {
+    pub(super) fn tag(&self, proof: &str) -> String {
         match &self.tagged {
             None => proof.to_owned(),
             Some(tagged) => {

@@ -119,6 +119,11 @@ impl Template {
         }
     }
 
+    /// Whether nothing but the head and settings is in it.
+    pub(super) fn is_of_head(&self) -> bool {
+        self.covers() == Covers::Head && !self.keyed && !self.has_timestamp()
+    }
+
     /// Whether the whole body has to be there before it can be filled in.
     pub(super) fn waits_for_body(&self) -> bool {
         self.tokens().any(Token::is_in_body)

@@ -41,8 +41,9 @@ impl Token {
                         Some(source) => (source, true),
                         None => (name, false),
                     };
-                    let source = source.parse().ok()?;
-                    Self::Source { source, optional }
+                    let source: Source = source.parse().ok()?;
+                    // The body has a token of its own, which is not copied.
+                    (!source.may_be_whole_body()).then_some(Self::Source { source, optional })?
                 }
             },
         })

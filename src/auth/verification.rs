@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::candidates::Signatures;
 use super::claim::Offer;
+use super::envelope::Unopened;
 use super::key::{Code, KeyRing, NumberedKey};
 use super::signed::{Signed, time_of};
 use super::{Claim, Generation, Head, ProofError, Received, Scheme, Verified};
@@ -27,6 +28,8 @@ pub struct Verification {
     scheme: Arc<Scheme>,
     /// `None` if the body has to be there first.
     claimed: Option<(Signatures, Signed)>,
+    /// What says itself what it covers, if the scheme is of that kind and the head has it.
+    unopened: Option<Box<Unopened>>,
     keys: Arc<KeyRing>,
     now: Timestamp,
     /// The first message, as far as it has arrived; `None` if nothing can be hashed on the way.
@@ -43,6 +46,7 @@ impl Verification {
         keys: Arc<KeyRing>,
         now: Timestamp,
     ) -> Result<Begun, ProofError> {
+        let mut unopened = None;
         let claimed = match claim.offer {
             Offer::Tokens { digests, places } => {
                 return judge_tokens(&digests, &keys, now)
@@ -52,6 +56,10 @@ impl Verification {
                     .ok_or(ProofError::TokenMismatch);
             }
             Offer::InBody => None,
+            Offer::Sealed(sealed) => {
+                unopened = Some(Box::new(Unopened::begin(sealed)));
+                None
+            }
             Offer::Signatures(claimed) => Some(claimed),
         };
         let code = claimed
@@ -65,6 +73,7 @@ impl Verification {
         Ok(Begun::Streaming(Self {
             scheme: Arc::clone(scheme),
             claimed,
+            unopened,
             keys,
             now,
             code,
@@ -83,6 +92,9 @@ impl Verification {
         if let Some(code) = &mut self.code {
             code.update(bytes);
         }
+        if let Some(unopened) = &mut self.unopened {
+            unopened.update(bytes);
+        }
     }
 
     /// The verdict, once the last byte of `body` was taken.
@@ -95,6 +107,17 @@ impl Verification {
             head: *head,
             body: Some(body),
         };
+        if let Some(envelope) = &self.scheme.envelope {
+            let unopened = if let Some(unopened) = self.unopened.take() {
+                *unopened
+            } else {
+                let mut unopened = Unopened::begin(envelope.read(&self.scheme, &received)?);
+                unopened.update(body);
+                unopened
+            };
+            let (version, generation) = unopened.open(&self.scheme, body, &self.keys, self.now)?;
+            return Ok(Verified::by_key(version, generation, Vec::new()));
+        }
         let (signatures, signed) = match self.claimed.take() {
             Some(claimed) => claimed,
             None => Signed::claimed(&self.scheme, &received)?,

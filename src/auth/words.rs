@@ -279,6 +279,7 @@ impl Scheme {
         Self {
             key: KeyForm::plain(Algorithm::HmacSha256),
             signatures: Vec::new(),
+            envelope: None,
             timestamp: None,
             signed: "{body}".parse().into_iter().collect(),
             url: UrlRule::default(),

@@ -65,7 +65,7 @@ impl Sign {
                         .finish();
                     url = format!("{url}?{pair}");
                 }
-                Place::Form(_) | Place::Json(_) => {}
+                Place::Body | Place::Form(_) | Place::Json(_) => {}
             }
         }
         words.push("-H 'Content-Type: application/json'".to_owned());

@@ -15,6 +15,7 @@ mod declarations;
 mod delivery;
 mod hints;
 mod inputs;
+mod jws;
 mod lists;
 mod providers;
 mod published;

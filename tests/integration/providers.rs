@@ -48,6 +48,12 @@ fn sign_makes_what_every_provider_would_send() {
     let gate = names.iter().fold(Gate::before(&backend), |gate, name| {
         let options = ["--mode", "provider", "--preset", name];
         let setting: &[&str] = match *name {
+            "jira-connect" => &[
+                "--public-url",
+                "https://app.example/base/hook",
+                "--setting",
+                "base_url=https://app.example/base",
+            ],
             "paypal-pinned" => &["--setting", "webhook_id=WH-1"],
             _ => &[],
         };
@@ -92,9 +98,11 @@ fn sign_makes_what_every_provider_would_send() {
         "mailgun",
         "mailgun-form",
         "paypal-pinned",
+        "plaid",
         "sendgrid",
         "standard-webhooks-v1a",
         "telnyx",
+        "wix",
     ];
     assert_eq!(unsigned, cannot);
     assert_eq!(backend.received().len(), names.len() - cannot.len());

@@ -2,6 +2,7 @@
 //!
 //! Every mistake of a declaration is reported, each with its place in the text.
 
+mod envelopes;
 mod rules;
 mod words;
 
@@ -12,7 +13,8 @@ use toml_span::{DeserError, Deserialize, ErrorKind};
 use self::rules::{KeyText, RequiredHeader};
 use self::words::{ALGORITHMS, COVERS, custom, named, parsed};
 use super::{
-    Algorithm, Covers, DigestRule, KeyForm, Scheme, SignatureRule, Template, TimestampRule, UrlRule,
+    Algorithm, Covers, DigestRule, Envelope, Jws, KeyForm, Scheme, SignatureRule, Template,
+    TimestampRule, UrlRule,
 };
 
 impl<'de> Deserialize<'de> for Scheme {
@@ -20,8 +22,11 @@ impl<'de> Deserialize<'de> for Scheme {
         let mut table = TableHelper::new(value)?;
         let algorithm = named(&mut table, "algorithm", Algorithm::from_name, ALGORITHMS);
         let signatures = table.required::<Vec<SignatureRule>>("signatures").ok();
+        let envelope = table.optional::<Jws>("jws").map(Envelope::Jws);
         let signed = match table.optional::<OneOrSeveral>("signed") {
             Some(OneOrSeveral(texts)) => texts,
+            // What is wrapped says itself what is signed.
+            None if envelope.is_some() => Vec::new(),
             None => vec![toml_span::Spanned::new("{body}".to_owned())],
         };
         let key = table.optional::<KeyText>("key").unwrap_or_default();
@@ -56,6 +61,7 @@ impl<'de> Deserialize<'de> for Scheme {
                 encoding: key.encoding,
             },
             signatures: signatures.unwrap_or_default(),
+            envelope,
             timestamp,
             signed,
             url,

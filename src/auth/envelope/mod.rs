@@ -1,0 +1,194 @@
+//! Proofs that say themselves what they cover: a signed token, an HTTP message signature.
+//!
+//! Elsewhere a signature stands beside what it covers, and the scheme says what that is. Here the sender
+//! writes down what it signs, with terms: until when it holds, which digest the body has. The
+//! signature is judged first; what it says counts only then.
+
+mod body_digest;
+mod claims;
+mod compact;
+mod jws;
+mod jws_signing;
+mod query_hash;
+
+use jiff::{SignedDuration, Timestamp};
+
+use self::body_digest::BodyDigests;
+pub(super) use self::body_digest::DigestAlgorithm;
+pub use self::jws::{BodyClaim, Jws};
+pub use self::query_hash::QueryHash;
+use super::key::{Key, KeyRing};
+use super::signing::{Message, Unsignable};
+use super::template::Around;
+use super::{Covers, Generation, Place, ProofError, Received, Scheme, Template};
+
+/// How a proof is wrapped.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Envelope {
+    /// A JSON Web Signature (RFC 7515) in its compact form.
+    Jws(Jws),
+}
+
+impl Envelope {
+    /// Every signature that is offered, with what it is said to cover.
+    pub(super) fn read(
+        &self,
+        scheme: &Scheme,
+        received: &Received<'_>,
+    ) -> Result<Vec<Sealed>, ProofError> {
+        match self {
+            Self::Jws(jws) => Ok(vec![jws.read(scheme, received)?]),
+        }
+    }
+
+    /// How much of a delivery it proves.
+    pub(super) fn covers(&self, scheme: &Scheme) -> Covers {
+        match self {
+            Self::Jws(jws) => jws.covers(scheme),
+        }
+    }
+
+    /// Whether it cannot be verified without the public URL.
+    pub(super) fn covers_url(&self) -> bool {
+        match self {
+            Self::Jws(jws) => jws.query_hash.is_some() || jws.templates().any(Template::has_url),
+        }
+    }
+
+    /// What the endpoint has to say about itself.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &str> {
+        let Self::Jws(jws) = self;
+        jws.templates().flat_map(Template::settings)
+    }
+
+    /// Puts in what the endpoint says.
+    pub(super) fn set(
+        &mut self,
+        setting: impl Fn(&str) -> Option<Box<[u8]>>,
+    ) -> Result<(), Box<str>> {
+        let Self::Jws(jws) = self;
+        jws.templates_mut()
+            .try_for_each(|template| template.set(&setting))
+    }
+
+    /// What does not fit together with the rest of the scheme, if anything.
+    pub(super) fn inconsistency(&self, scheme: &Scheme) -> Option<&'static str> {
+        match self {
+            Self::Jws(_) => Jws::inconsistency(scheme),
+        }
+    }
+
+    /// What a sender adds to its request.
+    pub(super) fn prove(
+        &self,
+        scheme: &Scheme,
+        key: &Key,
+        message: Message<'_>,
+    ) -> Result<Vec<(Place, String)>, Unsignable> {
+        match self {
+            Self::Jws(jws) => jws.prove(scheme, key, message),
+        }
+    }
+}
+
+/// A signature with the message that it is made over, and its terms.
+pub(super) struct Sealed {
+    pub(super) signature: Vec<u8>,
+    pub(super) message: Around,
+    pub(super) terms: Terms,
+}
+
+/// What the sender says beside the message.
+#[derive(Default)]
+pub(super) struct Terms {
+    /// When it was signed, if the scheme has a window.
+    pub(super) at: Option<Timestamp>,
+    /// From when on it holds.
+    pub(super) not_before: Option<Timestamp>,
+    /// From when on it does not hold any more.
+    pub(super) expires: Option<Timestamp>,
+    /// How far the sender's clock may be off where it says until when.
+    pub(super) leeway: SignedDuration,
+    /// The digests of the body, as they were sent.
+    pub(super) digests: Vec<(DigestAlgorithm, Vec<u8>)>,
+    /// Whether whatever else it says is about this endpoint and this request.
+    pub(super) agrees: bool,
+}
+
+impl Terms {
+    fn judge(
+        &self,
+        scheme: &Scheme,
+        digests: &BodyDigests,
+        now: Timestamp,
+    ) -> Result<(), ProofError> {
+        if !self.agrees {
+            return Err(ProofError::SignatureMismatch);
+        }
+        if let (Some(rule), Some(at)) = (&scheme.timestamp, self.at) {
+            rule.judge(at, now)?;
+        }
+        let since = |time: Timestamp| now.duration_since(time);
+        if self.expires.is_some_and(|end| since(end) >= self.leeway) {
+            return Err(ProofError::TimestampStale);
+        }
+        if self.not_before.is_some_and(|at| -since(at) > self.leeway) {
+            return Err(ProofError::TimestampFuture);
+        }
+        if digests.are(&self.digests) {
+            Ok(())
+        } else {
+            Err(ProofError::BodyDigestMismatch)
+        }
+    }
+}
+
+/// What was offered, while the body arrives.
+pub(super) struct Unopened {
+    sealed: Vec<Sealed>,
+    digests: BodyDigests,
+}
+
+impl Unopened {
+    pub(super) fn begin(sealed: Vec<Sealed>) -> Self {
+        let wanted = sealed.iter().flat_map(|one| &one.terms.digests);
+        Self {
+            digests: BodyDigests::begin(wanted.map(|(algorithm, _)| *algorithm)),
+            sealed,
+        }
+    }
+
+    /// Takes the next bytes of the body.
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.digests.update(bytes);
+    }
+
+    /// The version of the key that made one of the signatures whose terms hold.
+    ///
+    /// Who has made none is told nothing about terms.
+    pub(super) fn open(
+        mut self,
+        scheme: &Scheme,
+        body: &[u8],
+        keys: &KeyRing,
+        now: Timestamp,
+    ) -> Result<(u32, Generation), ProofError> {
+        self.digests.finish();
+        let current = Some((&keys.current, Generation::Current));
+        let previous = keys.previous_at(now).map(|key| (key, Generation::Previous));
+        let mut refused = ProofError::SignatureMismatch;
+        for (key, generation) in current.into_iter().chain(previous) {
+            for sealed in &self.sealed {
+                let signature = std::iter::once(&*sealed.signature);
+                if key.key.proves(&sealed.message, body, signature) {
+                    match sealed.terms.judge(scheme, &self.digests, now) {
+                        Ok(()) => return Ok((key.version, generation)),
+                        Err(error) => refused = error,
+                    }
+                }
+            }
+        }
+        Err(refused)
+    }
+}
