@@ -43,7 +43,7 @@ mod words;
 pub use self::algorithm::Algorithm;
 pub use self::claim::Claim;
 pub use self::encoding::Encoding;
-pub use self::envelope::{BodyClaim, Envelope, Jws, QueryHash};
+pub use self::envelope::{BodyClaim, Envelope, Jws, MessageSignature, QueryHash};
 pub use self::error::ProofError;
 pub use self::head::{Head, Received};
 pub use self::json::{NotAPointer, Pointer};

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use super::signed::DigestRule;
 use super::url::UrlRule;
 use super::{
-    Algorithm, Covers, Encoding, Envelope, Head, KeyForm, ProofError, Source, Template,
+    Algorithm, Covers, Encoding, Envelope, Head, KeyForm, Place, ProofError, Source, Template,
     TimestampRule,
 };
 
@@ -197,6 +197,18 @@ pub struct SignatureRule {
     pub tagged: Option<Tagged>,
     /// The text encoding of a signature.
     pub encoding: Encoding,
+}
+
+impl SignatureRule {
+    /// Where an HTTP message signature is, for whoever asks; it is read as what it is.
+    pub(super) fn of_message() -> Self {
+        Self {
+            from: Place::Header(HeaderName::from_static("signature")).into(),
+            split: None,
+            tagged: None,
+            encoding: Encoding::Base64,
+        }
+    }
 }
 
 /// A value that begins with a word.

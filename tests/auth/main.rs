@@ -17,6 +17,7 @@ mod hints;
 mod inputs;
 mod jws;
 mod lists;
+mod message_signatures;
 mod providers;
 mod published;
 mod rotation;

@@ -43,6 +43,7 @@ impl Genuine {
             _ if crate::jws::claims(preset.name, b"").is_some() => {
                 by_token(preset.name, &scheme, body)
             }
+            _ if preset.name.starts_with("rfc9421") => by_message(&scheme, body),
             it if it.is_public_key() => by_private_key(preset.name, &scheme, body),
             _ => (SECRET.to_owned(), by_shared_key(&scheme, body)),
         };
@@ -112,6 +113,24 @@ fn by_shared_key(scheme: &Scheme, body: Vec<u8>) -> Delivery {
         Err(Unsignable::InBody) => Delivery::of(body),
         Err(other) => panic!("{other}"),
     }
+}
+
+/// A signature of the request (RFC 9421) over more than its body.
+fn by_message(scheme: &Scheme, body: Vec<u8>) -> (String, Delivery) {
+    let algorithm = scheme.algorithm();
+    let mut secret = SECRET.to_owned();
+    let delivery = crate::message_signatures::signed(&body, algorithm, |message| match algorithm {
+        Algorithm::HmacSha256 => {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+            hmac::sign(&key, message).as_ref().to_vec()
+        }
+        _ => {
+            let (public, signature) = signed_with(algorithm, message);
+            secret = STANDARD.encode(public);
+            signature
+        }
+    });
+    (secret, delivery)
 }
 
 /// What a provider sends that puts its proof into a token.

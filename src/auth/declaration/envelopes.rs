@@ -8,7 +8,7 @@ use toml_span::value::{Value, ValueInner};
 use toml_span::{DeserError, Deserialize, Spanned};
 
 use super::words::{ENCODINGS, custom, named, parsed};
-use crate::auth::{BodyClaim, Encoding, Jws, QueryHash, Template};
+use crate::auth::{BodyClaim, Encoding, Jws, MessageSignature, QueryHash, Template};
 
 impl<'de> Deserialize<'de> for Jws {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
@@ -44,6 +44,21 @@ impl<'de> Deserialize<'de> for QueryHash {
         let both = claim.map(Into::into).zip(base);
         both.map(|(claim, base)| Self { claim, base })
             .ok_or_else(|| custom("a query hash needs `claim` and `base`", value.span).into())
+    }
+}
+
+impl<'de> Deserialize<'de> for MessageSignature {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let components = table.required::<Vec<String>>("components")?;
+        let label = table.optional::<String>("label");
+        let tag = table.optional::<String>("tag");
+        table.finalize(None)?;
+        Ok(Self {
+            components: components.into_iter().map(Into::into).collect(),
+            label: label.map(Into::into),
+            tag: tag.map(Into::into),
+        })
     }
 }
 

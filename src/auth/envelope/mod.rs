@@ -7,8 +7,12 @@
 mod body_digest;
 mod claims;
 mod compact;
+mod components;
+mod fields;
 mod jws;
 mod jws_signing;
+mod message_signature;
+mod message_signing;
 mod query_hash;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::body_digest::BodyDigests;
 pub(super) use self::body_digest::DigestAlgorithm;
 pub use self::jws::{BodyClaim, Jws};
+pub use self::message_signature::MessageSignature;
 pub use self::query_hash::QueryHash;
 use super::key::{Key, KeyRing};
 use super::signing::{Message, Unsignable};
@@ -28,6 +33,8 @@ use super::{Covers, Generation, Place, ProofError, Received, Scheme, Template};
 pub enum Envelope {
     /// A JSON Web Signature (RFC 7515) in its compact form.
     Jws(Jws),
+    /// An HTTP message signature (RFC 9421).
+    Message(MessageSignature),
 }
 
 impl Envelope {
@@ -39,6 +46,7 @@ impl Envelope {
     ) -> Result<Vec<Sealed>, ProofError> {
         match self {
             Self::Jws(jws) => Ok(vec![jws.read(scheme, received)?]),
+            Self::Message(message) => message.read(scheme, received),
         }
     }
 
@@ -46,6 +54,7 @@ impl Envelope {
     pub(super) fn covers(&self, scheme: &Scheme) -> Covers {
         match self {
             Self::Jws(jws) => jws.covers(scheme),
+            Self::Message(message) => message.covers(),
         }
     }
 
@@ -53,13 +62,19 @@ impl Envelope {
     pub(super) fn covers_url(&self) -> bool {
         match self {
             Self::Jws(jws) => jws.query_hash.is_some() || jws.templates().any(Template::has_url),
+            // The sender chooses what it covers.
+            Self::Message(_) => true,
         }
     }
 
     /// What the endpoint has to say about itself.
     pub(super) fn settings(&self) -> impl Iterator<Item = &str> {
-        let Self::Jws(jws) = self;
-        jws.templates().flat_map(Template::settings)
+        let jws = match self {
+            Self::Jws(jws) => Some(jws),
+            Self::Message(_) => None,
+        };
+        let templates = jws.into_iter().flat_map(Jws::templates);
+        templates.flat_map(Template::settings)
     }
 
     /// Puts in what the endpoint says.
@@ -67,15 +82,19 @@ impl Envelope {
         &mut self,
         setting: impl Fn(&str) -> Option<Box<[u8]>>,
     ) -> Result<(), Box<str>> {
-        let Self::Jws(jws) = self;
-        jws.templates_mut()
-            .try_for_each(|template| template.set(&setting))
+        match self {
+            Self::Jws(jws) => jws
+                .templates_mut()
+                .try_for_each(|template| template.set(&setting)),
+            Self::Message(_) => Ok(()),
+        }
     }
 
     /// What does not fit together with the rest of the scheme, if anything.
     pub(super) fn inconsistency(&self, scheme: &Scheme) -> Option<&'static str> {
         match self {
             Self::Jws(_) => Jws::inconsistency(scheme),
+            Self::Message(_) => MessageSignature::inconsistency(scheme),
         }
     }
 
@@ -88,6 +107,7 @@ impl Envelope {
     ) -> Result<Vec<(Place, String)>, Unsignable> {
         match self {
             Self::Jws(jws) => jws.prove(scheme, key, message),
+            Self::Message(rule) => rule.prove(scheme, key, message),
         }
     }
 }
