@@ -9,6 +9,7 @@ use super::envelope::{Envelope, Sealed};
 use super::signed::Signed;
 use super::{
     Algorithm, Encoding, Head, Place, ProofError, Reading, Received, Scheme, SignatureRule, Source,
+    groups,
 };
 
 /// The unproven claim of a head.
@@ -29,6 +30,8 @@ impl Claim {
             Offer::tokens(scheme.algorithm(), &tokens)?
         } else if let (Some(envelope), false) = (&scheme.envelope, scheme.waits_for_body()) {
             Offer::Sealed(Envelope::read(envelope, scheme, &received)?)
+        } else if let Some(groups) = groups::read(scheme, head) {
+            Offer::Sealed(groups?)
         } else if scheme.waits_for_body() {
             let in_head = |rule: &SignatureRule| !rule.from.is_in_body();
             if scheme.signatures.iter().all(in_head) {

@@ -14,12 +14,14 @@
 
 mod algorithm;
 mod candidates;
+mod canonical;
 mod claim;
 mod declaration;
 mod encoding;
 mod envelope;
 mod error;
 mod form;
+mod groups;
 mod head;
 mod json;
 mod key;

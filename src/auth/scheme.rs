@@ -191,6 +191,8 @@ impl Scheme {
 pub struct SignatureRule {
     /// The place.
     pub from: Source,
+    /// What separates several values in one, each with a time of its own.
+    pub groups: Option<u8>,
     /// What separates several proofs in one value; white space around them does not count.
     pub split: Option<u8>,
     /// The form, or `None` if the whole value is the proof.
@@ -204,6 +206,7 @@ impl SignatureRule {
     pub(super) fn of_message() -> Self {
         Self {
             from: Place::Header(HeaderName::from_static("signature")).into(),
+            groups: None,
             split: None,
             tagged: None,
             encoding: Encoding::Base64,

@@ -107,14 +107,16 @@ impl Verification {
             head: *head,
             body: Some(body),
         };
-        if let Some(envelope) = &self.scheme.envelope {
-            let unopened = if let Some(unopened) = self.unopened.take() {
-                *unopened
-            } else {
+        let unopened = match (self.unopened.take(), &self.scheme.envelope) {
+            (Some(unopened), _) => Some(*unopened),
+            (None, Some(envelope)) => {
                 let mut unopened = Unopened::begin(envelope.read(&self.scheme, &received)?);
                 unopened.update(body);
-                unopened
-            };
+                Some(unopened)
+            }
+            (None, None) => None,
+        };
+        if let Some(unopened) = unopened {
             let (version, generation) = unopened.open(&self.scheme, body, &self.keys, self.now)?;
             return Ok(Verified::by_key(version, generation, Vec::new()));
         }

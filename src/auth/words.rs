@@ -162,6 +162,7 @@ impl Said<'_> {
                 Some(rule) => rule.from = from,
                 None => rules.push(SignatureRule {
                     from,
+                    groups: None,
                     split: None,
                     tagged: None,
                     encoding: Encoding::default(),

@@ -11,6 +11,7 @@
 )]
 
 mod bodies;
+mod canonical;
 mod declarations;
 mod delivery;
 mod hints;

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use super::claims::Claims;
 use super::compact::{check_header, decoded, names, parts, token};
 use super::{DigestAlgorithm, QueryHash, Sealed, Terms, query_hash};
+use crate::auth::candidates::Signatures;
 use crate::auth::signed::fill;
 use crate::auth::template::Around;
 use crate::auth::{Covers, Encoding, ProofError, Received, Scheme, Template, TimestampSource};
@@ -54,7 +55,7 @@ impl Jws {
         let terms = self.terms(scheme, received, &decoded(payload)?)?;
         let signed = head.len() + 1 + payload.len();
         Ok(Sealed {
-            signature,
+            signatures: Signatures::one(&signature),
             message: Around {
                 before_body: token.get(..signed).unwrap_or_default().to_vec(),
                 after_body: None,

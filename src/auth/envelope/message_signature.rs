@@ -12,6 +12,7 @@ use super::fields::{
     CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT, bytes, combined, content_digests, dictionary, text,
 };
 use super::{Sealed, Terms, components};
+use crate::auth::candidates::Signatures;
 use crate::auth::template::Around;
 use crate::auth::{Algorithm, Covers, Head, ProofError, Received, Scheme, TimestampSource};
 
@@ -98,7 +99,7 @@ impl MessageSignature {
             return Err(malformed);
         }
         Ok(Sealed {
-            signature: signature.to_vec(),
+            signatures: Signatures::one(signature),
             message: Around {
                 before_body: base(input, head)?,
                 after_body: None,

@@ -22,6 +22,7 @@ pub(super) use self::body_digest::DigestAlgorithm;
 pub use self::jws::{BodyClaim, Jws};
 pub use self::message_signature::MessageSignature;
 pub use self::query_hash::QueryHash;
+use super::candidates::Signatures;
 use super::key::{Key, KeyRing};
 use super::signing::{Message, Unsignable};
 use super::template::Around;
@@ -112,9 +113,9 @@ impl Envelope {
     }
 }
 
-/// A signature with the message that it is made over, and its terms.
+/// Signatures with the message that they are made over, and its terms.
 pub(super) struct Sealed {
-    pub(super) signature: Vec<u8>,
+    pub(super) signatures: Signatures,
     pub(super) message: Around,
     pub(super) terms: Terms,
 }
@@ -200,8 +201,8 @@ impl Unopened {
         let mut refused = ProofError::SignatureMismatch;
         for (key, generation) in current.into_iter().chain(previous) {
             for sealed in &self.sealed {
-                let signature = std::iter::once(&*sealed.signature);
-                if key.key.proves(&sealed.message, body, signature) {
+                let signatures = sealed.signatures.iter();
+                if key.key.proves(&sealed.message, body, signatures) {
                     match sealed.terms.judge(scheme, &self.digests, now) {
                         Ok(()) => return Ok((key.version, generation)),
                         Err(error) => refused = error,
