@@ -25,9 +25,10 @@ impl Claim {
     pub fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
         scheme.check_required(head)?;
         let received = Received::from(*head);
-        let offer = if !scheme.covers_body() {
-            let tokens = Tokens::read(&scheme.signatures, &received)?;
-            Offer::tokens(scheme.algorithm(), &tokens)?
+        let offer = if !scheme.covers_body() && scheme.waits_for_body() {
+            Offer::InBody
+        } else if !scheme.covers_body() {
+            Offer::Tokens(OfferedTokens::read(scheme, &received)?)
         } else if let (Some(envelope), false) = (&scheme.envelope, scheme.waits_for_body()) {
             Offer::Sealed(Envelope::read(envelope, scheme, &received)?)
         } else if let Some(groups) = groups::read(scheme, head) {
@@ -71,17 +72,21 @@ pub(super) enum Offer {
     /// Each with what it says it is made over.
     Sealed(Vec<Sealed>),
     Signatures((Signatures, Signed)),
-    Tokens {
-        /// The SHA-256 of each token: of equal length, so that comparing them tells nothing about
-        /// the length of the real one.
-        digests: Vec<[u8; 32]>,
-        places: Vec<Place>,
-    },
+    Tokens(OfferedTokens),
 }
 
-impl Offer {
-    fn tokens(algorithm: Algorithm, tokens: &Tokens<'_>) -> Result<Self, ProofError> {
-        let digest = |(_, token): &(&Place, Cow<'_, [u8]>)| match algorithm {
+/// Tokens, and where they were.
+pub(super) struct OfferedTokens {
+    /// The SHA-256 of each token: of equal length, so that comparing them tells nothing about
+    /// the length of the real one.
+    pub(super) digests: Vec<[u8; 32]>,
+    pub(super) places: Vec<Place>,
+}
+
+impl OfferedTokens {
+    pub(super) fn read(scheme: &Scheme, received: &Received<'_>) -> Result<Self, ProofError> {
+        let tokens = Tokens::read(&scheme.signatures, received)?;
+        let digest = |(_, token): &(&Place, Cow<'_, [u8]>)| match scheme.algorithm() {
             Algorithm::Basic => {
                 let pair = Encoding::Base64.decode_any(token);
                 pair.map(|pair| Sha256::digest(&*pair).into())
@@ -89,7 +94,7 @@ impl Offer {
             _ => Some(Sha256::digest(token).into()),
         };
         let digests = tokens.found.iter().map(digest).collect::<Option<_>>();
-        Ok(Self::Tokens {
+        Ok(Self {
             digests: digests.ok_or(ProofError::TokenMismatch)?,
             places: tokens
                 .found

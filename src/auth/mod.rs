@@ -10,7 +10,7 @@
 //! Verified      the proof. Only a verification that succeeded can make one
 //! ```
 //!
-//! A scheme whose proof is a token is settled by the head alone: it never waits for a body.
+//! A scheme whose proof is a token is settled by the head alone, unless the token is in the body.
 
 mod algorithm;
 mod candidates;

@@ -238,6 +238,7 @@ const PROVIDER_FILES: &[(&str, &str)] = providers![
     "mailgun-form",
     "meta",
     "monday",
+    "ms-graph",
     "ms-teams",
     "mux",
     "netlify",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::candidates::Signatures;
-use super::claim::Offer;
+use super::claim::{Offer, OfferedTokens};
 use super::envelope::Unopened;
 use super::key::{Code, KeyRing, NumberedKey};
 use super::signed::{Signed, time_of};
@@ -39,7 +39,7 @@ pub struct Verification {
 impl Verification {
     /// Judges `claim` by the keys that are valid `now`.
     ///
-    /// A token is settled here: right or refused, in either case without the body.
+    /// A token in the head is settled here: right or refused, in either case without the body.
     pub fn begin(
         scheme: &Arc<Scheme>,
         claim: Claim,
@@ -48,13 +48,7 @@ impl Verification {
     ) -> Result<Begun, ProofError> {
         let mut unopened = None;
         let claimed = match claim.offer {
-            Offer::Tokens { digests, places } => {
-                return judge_tokens(&digests, &keys, now)
-                    .map(|(key, generation)| {
-                        Begun::Proven(Verified::by_key(key.version, generation, places))
-                    })
-                    .ok_or(ProofError::TokenMismatch);
-            }
+            Offer::Tokens(tokens) => return judge_tokens(tokens, &keys, now).map(Begun::Proven),
             Offer::InBody => None,
             Offer::Sealed(sealed) => {
                 unopened = Some(Box::new(Unopened::begin(sealed)));
@@ -107,6 +101,10 @@ impl Verification {
             head: *head,
             body: Some(body),
         };
+        if !self.scheme.covers_body() {
+            let tokens = OfferedTokens::read(&self.scheme, &received)?;
+            return judge_tokens(tokens, &self.keys, self.now);
+        }
         let unopened = match (self.unopened.take(), &self.scheme.envelope) {
             (Some(unopened), _) => Some(*unopened),
             (None, Some(envelope)) => {
@@ -163,15 +161,18 @@ impl Verification {
     }
 }
 
-fn judge_tokens<'k>(
-    digests: &[[u8; 32]],
-    keys: &'k KeyRing,
+fn judge_tokens(
+    tokens: OfferedTokens,
+    keys: &KeyRing,
     now: Timestamp,
-) -> Option<(&'k NumberedKey, Generation)> {
-    if keys.current.key.matches_tokens(digests) {
-        return Some((&keys.current, Generation::Current));
-    }
-    keys.previous_at(now)
-        .filter(|previous| previous.key.matches_tokens(digests))
-        .map(|previous| (previous, Generation::Previous))
+) -> Result<Verified, ProofError> {
+    let is = |key: &NumberedKey| key.key.matches_tokens(&tokens.digests);
+    let (version, generation) = if is(&keys.current) {
+        (keys.current.version, Generation::Current)
+    } else {
+        let previous = keys.previous_at(now).filter(|previous| is(previous));
+        let previous = previous.ok_or(ProofError::TokenMismatch)?;
+        (previous.version, Generation::Previous)
+    };
+    Ok(Verified::by_key(version, generation, tokens.places))
 }

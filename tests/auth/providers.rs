@@ -70,6 +70,9 @@ fn body_of(name: &str, noise: &[u8]) -> Vec<u8> {
     match name {
         "linear" => format!(r#"{{"webhookTimestamp":{}000,"data":"{text}"}}"#, NOW.as_second()),
         "plivo-v3" | "twilio" | "twilio-sha256" => format!("Body={text}&From=%2B14158675310&To=a&To=b"),
+        "ms-graph" => format!(
+            r#"{{"value":[{{"resource":"{text}","clientState":"{SECRET}"}},{{"clientState":"{SECRET}"}}]}}"#
+        ),
         "gitea-form" => format!("payload=%7B%22data%22%3A%22{text}%22%7D"),
         "mailgun" => {
             let at = NOW.as_second();

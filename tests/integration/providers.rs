@@ -97,6 +97,7 @@ fn sign_makes_what_every_provider_would_send() {
         "discord",
         "mailgun",
         "mailgun-form",
+        "ms-graph",
         "paypal-pinned",
         "plaid",
         "rfc9421-ecdsa",
