@@ -25,15 +25,16 @@ impl Claim {
     pub fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
         scheme.check_required(head)?;
         let received = Received::from(*head);
-        let offer = if !scheme.covers_body() && scheme.waits_for_body() {
+        let (signs, waits) = (scheme.covers_body(), scheme.waits_for_body());
+        let offer = if !signs && waits {
             Offer::InBody
-        } else if !scheme.covers_body() {
+        } else if !signs {
             Offer::Tokens(OfferedTokens::read(scheme, &received)?)
-        } else if let (Some(envelope), false) = (&scheme.envelope, scheme.waits_for_body()) {
+        } else if let (Some(envelope), false) = (&scheme.envelope, waits) {
             Offer::Sealed(Envelope::read(envelope, scheme, &received)?)
         } else if let Some(groups) = groups::read(scheme, head) {
             Offer::Sealed(groups?)
-        } else if scheme.waits_for_body() {
+        } else if waits {
             let in_head = |rule: &SignatureRule| !rule.from.is_in_body();
             if scheme.signatures.iter().all(in_head) {
                 // It is read again with the body; who sends none need not send the body.

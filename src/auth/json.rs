@@ -61,8 +61,8 @@ enum Found<'de> {
 
 impl Found<'_> {
     /// What both are, as far as they are written the same.
-    fn and_the_same(self, other: Self) -> Self {
-        match (&self, &other) {
+    fn and_the_same(self, other: &Self) -> Self {
+        match (&self, other) {
             (Self::Nothing, Self::Nothing) => self,
             (Self::Scalar(one), Self::Scalar(two)) if one.get() == two.get() => self,
             _ => Self::Twice,
@@ -115,7 +115,7 @@ impl<'de> Visitor<'de> for Step<'_> {
             while let Some(found) = seq.next_element_seed(Step(rest))? {
                 all = Some(match all {
                     None => found,
-                    Some(before) => before.and_the_same(found),
+                    Some(before) => before.and_the_same(&found),
                 });
             }
             return Ok(all.unwrap_or(Found::Nothing));

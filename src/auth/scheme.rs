@@ -140,6 +140,10 @@ impl Scheme {
         } else if self.signed.iter().any(|one| one.is_keyed() != keyed) {
             return Some("`{secret}` and the algorithm `sha256` come together");
         }
+        let grouped = self.signatures.iter().any(|rule| rule.groups.is_some());
+        if grouped && (self.envelope.is_some() || self.waits_for_body()) {
+            return Some("with `groups` nothing can be signed that stands in the body's fields");
+        }
         if self.covers_body() && self.covers() < least.unwrap_or(Covers::Body) {
             Some(
                 "a signature must cover the body: what is signed must contain `{body}` or `{form}`; \

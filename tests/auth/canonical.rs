@@ -269,6 +269,10 @@ fn these_words_are_checked_like_any_other() {
             "a source is written",
         ),
         (
+            of("signatures = [{ from = \"header:S\", groups = \" \" }]\nsigned = \"{form}\""),
+            "with `groups`",
+        ),
+        (
             of("signatures = [{ from = \"header:S\" }]\nsigned = \"{contentful:none}{body}\""),
             "{contentful:path}",
         ),

@@ -24,9 +24,8 @@ pub(super) fn headers(headers: &HeaderMap) -> Option<Vec<u8>> {
     let names = list.split(|byte| *byte == b',');
     let mut names = names.map(name).collect::<Option<Vec<HeaderName>>>()?;
     names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-    let named = |wanted: &HeaderName| names.contains(wanted);
     let twice = names.windows(2).any(|pair| pair.first() == pair.last());
-    if twice || !named(&LIST) || !named(&TIMESTAMP) {
+    if twice || !names.contains(&LIST) || !names.contains(&TIMESTAMP) {
         return None;
     }
     let sorted: Vec<&str> = names.iter().map(HeaderName::as_str).collect();

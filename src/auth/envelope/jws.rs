@@ -117,22 +117,8 @@ impl Jws {
         let Some(rule) = &self.query_hash else {
             return Ok(true);
         };
-        let expected = self.hash_of(rule, scheme, received)?;
+        let expected = hash_of(rule, scheme, received)?;
         Ok(expected.is_some_and(|hash| claims.says(&rule.claim, hash.as_bytes())))
-    }
-
-    pub(super) fn hash_of(
-        &self,
-        rule: &QueryHash,
-        scheme: &Scheme,
-        received: &Received<'_>,
-    ) -> Result<Option<String>, ProofError> {
-        let base = filled(&rule.base, scheme, received)?;
-        let base = String::from_utf8_lossy(&base);
-        let head = received.head;
-        Ok(head
-            .url
-            .and_then(|url| query_hash::hash(head.method, url, &base)))
     }
 
     pub(super) fn covers(&self, scheme: &Scheme) -> Covers {
@@ -170,6 +156,20 @@ impl Jws {
             None
         }
     }
+}
+
+/// The hash that a request has to claim.
+pub(super) fn hash_of(
+    rule: &QueryHash,
+    scheme: &Scheme,
+    received: &Received<'_>,
+) -> Result<Option<String>, ProofError> {
+    let base = filled(&rule.base, scheme, received)?;
+    let base = String::from_utf8_lossy(&base);
+    let head = received.head;
+    Ok(head
+        .url
+        .and_then(|url| query_hash::hash(head.method, url, &base)))
 }
 
 pub(super) fn filled(

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::Jws;
 use super::compact::names;
-use super::jws::filled;
+use super::jws::{filled, hash_of};
 use crate::auth::key::Key;
 use crate::auth::signing::{Message, Unsignable};
 use crate::auth::{Head, Place, Received, Scheme};
@@ -45,7 +45,7 @@ impl Jws {
             claims.insert(body.name.to_string(), digest.into());
         }
         if let Some(rule) = &self.query_hash {
-            let hash = self.hash_of(rule, scheme, &received)?;
+            let hash = hash_of(rule, scheme, &received)?;
             claims.insert(rule.claim.to_string(), hash.into());
         }
         let header = serde_json::json!({ "alg": names(scheme.algorithm()).first(), "typ": "JWT" });
