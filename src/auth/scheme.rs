@@ -73,8 +73,7 @@ impl Scheme {
         let in_signed_body = id.is_in_body() && self.covers() == Covers::Body;
         let mut templates = self.signed.iter();
         in_signed_body
-            || (!self.signed.is_empty()
-                && templates.all(|template| template.sources().any(|source| source == id)))
+            || (!self.signed.is_empty() && templates.all(|template| template.covers_source(id)))
     }
 
     /// Where the time of the signature is, if it has one.

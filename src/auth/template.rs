@@ -148,6 +148,12 @@ impl Template {
         })
     }
 
+    /// Whether it covers the value at `source`.
+    pub(super) fn covers_source(&self, source: &Source) -> bool {
+        self.sources().any(|known| known == source)
+            || self.canonicals().any(|form| form.covers(source))
+    }
+
     /// What providers' own forms of a request need in the head.
     pub(super) fn canonicals(&self) -> impl Iterator<Item = Canonical> {
         self.tokens().filter_map(|token| match token {

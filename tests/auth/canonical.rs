@@ -257,6 +257,16 @@ fn each_group_of_a_rotation_is_judged_by_its_own_time() {
 }
 
 #[test]
+fn an_id_is_proven_where_what_is_signed_has_it() {
+    for name in ["fusionauth", "livekit", "persona", "plivo-v3"] {
+        assert!(preset(name).id_is_signed(), "{name}");
+    }
+    for name in ["monday", "netlify", "recurly"] {
+        assert!(!preset(name).id_is_signed(), "{name}");
+    }
+}
+
+#[test]
 fn these_words_are_checked_like_any_other() {
     let of = |more: &str| format!("algorithm = \"hmac-sha256\"\n{more}");
     for (text, word) in [

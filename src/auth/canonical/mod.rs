@@ -5,7 +5,7 @@ mod plivo;
 
 use http::HeaderName;
 
-use super::Received;
+use super::{Place, Received, Source};
 
 /// A form that has a name in templates.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,6 +44,14 @@ impl Canonical {
             Self::ContentfulHeaders => Some((contentful::LIST, contentful::least_list())),
             Self::ContentfulPath => None,
             Self::PlivoV3 => Some((plivo::NONCE, id.to_owned())),
+        }
+    }
+
+    /// Whether the value at `source` is a part of it.
+    pub(super) fn covers(self, source: &Source) -> bool {
+        match self {
+            Self::ContentfulHeaders | Self::ContentfulPath => false,
+            Self::PlivoV3 => *source == Place::Header(plivo::NONCE).into(),
         }
     }
 
