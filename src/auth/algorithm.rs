@@ -10,6 +10,8 @@ pub enum Algorithm {
     Basic,
     /// ECDSA on P-256 with SHA-256 (FIPS 186-5), the signature in DER.
     EcdsaP256,
+    /// The same, the signature as two integers of a fixed length (RFC 7518 §3.4).
+    EcdsaP256Fixed,
     /// Ed25519 (RFC 8032).
     Ed25519,
     /// HMAC with SHA-1 (RFC 2104): legacy senders only.
@@ -28,9 +30,10 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm, in the order of the names.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Basic,
         Self::EcdsaP256,
+        Self::EcdsaP256Fixed,
         Self::Ed25519,
         Self::HmacSha1,
         Self::HmacSha256,
@@ -45,6 +48,7 @@ impl Algorithm {
         match self {
             Self::Basic => "basic",
             Self::EcdsaP256 => "ecdsa-p256-sha256",
+            Self::EcdsaP256Fixed => "ecdsa-p256-sha256-fixed",
             Self::Ed25519 => "ed25519",
             Self::HmacSha1 => "hmac-sha1",
             Self::HmacSha256 => "hmac-sha256",
@@ -66,7 +70,7 @@ impl Algorithm {
             Self::Basic | Self::Token => None,
             Self::HmacSha1 => Some(20..=20),
             Self::HmacSha256 | Self::Sha256 => Some(32..=32),
-            Self::HmacSha512 | Self::Ed25519 => Some(64..=64),
+            Self::HmacSha512 | Self::EcdsaP256Fixed | Self::Ed25519 => Some(64..=64),
             // Two integers of at most 33 bytes, with their headers and that of the sequence.
             Self::EcdsaP256 => Some(8..=72),
             Self::RsaSha256 => Some(256..=1024),
@@ -75,7 +79,10 @@ impl Algorithm {
 
     /// Whether it verifies with a public key, so that nobody who can verify can sign.
     pub const fn is_public_key(self) -> bool {
-        matches!(self, Self::EcdsaP256 | Self::Ed25519 | Self::RsaSha256)
+        matches!(
+            self,
+            Self::EcdsaP256 | Self::EcdsaP256Fixed | Self::Ed25519 | Self::RsaSha256
+        )
     }
 
     /// How many signatures one delivery may offer.

@@ -59,6 +59,16 @@ impl Signatures {
         }
     }
 
+    /// One that was decoded elsewhere.
+    pub(super) fn one(signature: &[u8]) -> Self {
+        let mut bytes = Vec::new();
+        push(&mut bytes, |into| {
+            into.extend_from_slice(signature);
+            true
+        });
+        Self { bytes }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.bytes.as_slice();
         std::iter::from_fn(move || {
@@ -106,6 +116,19 @@ pub(super) fn tagged<'a>(
         }
     }
     found.map(Cow::Owned).ok_or(ProofError::SignatureMalformed)
+}
+
+/// The first part of the one value of the signatures.
+pub(super) fn first<'a>(
+    rules: &[SignatureRule],
+    received: &Received<'a>,
+) -> Result<Cow<'a, [u8]>, ProofError> {
+    let found = rules.first().map(|rule| (rule, rule.from.read(received)));
+    let Some((rule, Reading::Value(value))) = found else {
+        return Err(ProofError::SignatureMalformed);
+    };
+    let part = rule.parts(&value).next().unwrap_or_default();
+    Ok(Cow::Owned(part.to_vec()))
 }
 
 /// The tokens that a head offers, with the places where they were.
@@ -158,7 +181,7 @@ impl SignatureRule {
     }
 
     /// What stands after the tag; `None` if the value does not begin with it.
-    fn untag<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
+    pub(super) fn untag<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
         match &self.tagged {
             None => Some(value),
             Some(Tagged { tag: Some(tag), .. }) => self.after(tag, value),

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 
 use super::candidates::{Signatures, Tokens};
+use super::envelope::{Envelope, Sealed};
 use super::signed::Signed;
 use super::{
     Algorithm, Encoding, Head, Place, ProofError, Reading, Received, Scheme, SignatureRule, Source,
+    groups,
 };
 
 /// The unproven claim of a head.
@@ -23,10 +25,16 @@ impl Claim {
     pub fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
         scheme.check_required(head)?;
         let received = Received::from(*head);
-        let offer = if !scheme.covers_body() {
-            let tokens = Tokens::read(&scheme.signatures, &received)?;
-            Offer::tokens(scheme.algorithm(), &tokens)?
-        } else if scheme.waits_for_body() {
+        let (signs, waits) = (scheme.covers_body(), scheme.waits_for_body());
+        let offer = if !signs && waits {
+            Offer::InBody
+        } else if !signs {
+            Offer::Tokens(OfferedTokens::read(scheme, &received)?)
+        } else if let (Some(envelope), false) = (&scheme.envelope, waits) {
+            Offer::Sealed(Envelope::read(envelope, scheme, &received)?)
+        } else if let Some(groups) = groups::read(scheme, head) {
+            Offer::Sealed(groups?)
+        } else if waits {
             let in_head = |rule: &SignatureRule| !rule.from.is_in_body();
             if scheme.signatures.iter().all(in_head) {
                 // It is read again with the body; who sends none need not send the body.
@@ -62,18 +70,24 @@ impl Claim {
 pub(super) enum Offer {
     /// It is in the body, or needs it.
     InBody,
+    /// Each with what it says it is made over.
+    Sealed(Vec<Sealed>),
     Signatures((Signatures, Signed)),
-    Tokens {
-        /// The SHA-256 of each token: of equal length, so that comparing them tells nothing about
-        /// the length of the real one.
-        digests: Vec<[u8; 32]>,
-        places: Vec<Place>,
-    },
+    Tokens(OfferedTokens),
 }
 
-impl Offer {
-    fn tokens(algorithm: Algorithm, tokens: &Tokens<'_>) -> Result<Self, ProofError> {
-        let digest = |(_, token): &(&Place, Cow<'_, [u8]>)| match algorithm {
+/// Tokens, and where they were.
+pub(super) struct OfferedTokens {
+    /// The SHA-256 of each token: of equal length, so that comparing them tells nothing about
+    /// the length of the real one.
+    pub(super) digests: Vec<[u8; 32]>,
+    pub(super) places: Vec<Place>,
+}
+
+impl OfferedTokens {
+    pub(super) fn read(scheme: &Scheme, received: &Received<'_>) -> Result<Self, ProofError> {
+        let tokens = Tokens::read(&scheme.signatures, received)?;
+        let digest = |(_, token): &(&Place, Cow<'_, [u8]>)| match scheme.algorithm() {
             Algorithm::Basic => {
                 let pair = Encoding::Base64.decode_any(token);
                 pair.map(|pair| Sha256::digest(&*pair).into())
@@ -81,7 +95,7 @@ impl Offer {
             _ => Some(Sha256::digest(token).into()),
         };
         let digests = tokens.found.iter().map(digest).collect::<Option<_>>();
-        Ok(Self::Tokens {
+        Ok(Self {
             digests: digests.ok_or(ProofError::TokenMismatch)?,
             places: tokens
                 .found

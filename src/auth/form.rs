@@ -46,7 +46,8 @@ pub(super) fn sorted(body: &[u8]) -> Option<Vec<u8>> {
     Some(text)
 }
 
-fn fields(body: &[u8]) -> Option<form_urlencoded::Parse<'_>> {
+/// Every field, if there are no more than anybody sends.
+pub(super) fn fields(body: &[u8]) -> Option<form_urlencoded::Parse<'_>> {
     let few = memchr::memchr_iter(b'&', body).count() < MAX_FIELDS;
     (few && body.len() <= MAX_PARSED_BODY_BYTES).then(|| form_urlencoded::parse(body))
 }

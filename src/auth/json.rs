@@ -4,6 +4,9 @@
 //! body comes from anybody, so its size is bounded, the depth is the pointer's, and a name that
 //! stands twice in one object makes the value ambiguous: parsers disagree about which one counts
 //! (RFC 8259 §4).
+//!
+//! One addition: `*` stands for every element of an array. The value has to be in all of them, and the
+//! same in all of them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -56,6 +59,17 @@ enum Found<'de> {
     Twice,
 }
 
+impl Found<'_> {
+    /// What both are, as far as they are written the same.
+    fn and_the_same(self, other: &Self) -> Self {
+        match (&self, other) {
+            (Self::Nothing, Self::Nothing) => self,
+            (Self::Scalar(one), Self::Scalar(two)) if one.get() == two.get() => self,
+            _ => Self::Twice,
+        }
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for Step<'_> {
     type Value = Found<'de>;
 
@@ -96,6 +110,16 @@ impl<'de> Visitor<'de> for Step<'_> {
         let Some((name, rest)) = self.0.split_first() else {
             return Ok(Found::Nothing);
         };
+        if **name == *"*" {
+            let mut all: Option<Found<'de>> = None;
+            while let Some(found) = seq.next_element_seed(Step(rest))? {
+                all = Some(match all {
+                    None => found,
+                    Some(before) => before.and_the_same(&found),
+                });
+            }
+            return Ok(all.unwrap_or(Found::Nothing));
+        }
         // RFC 6901 §4: digits without a leading zero.
         let wanted = (**name == *"0" || !name.starts_with('0'))
             .then(|| name.parse::<usize>().ok())

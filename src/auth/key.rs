@@ -33,9 +33,10 @@ impl Key {
             Algorithm::HmacSha256 => Prepared::HmacSha256(Box::new(hmac_key(secret))),
             Algorithm::HmacSha512 => Prepared::HmacSha512(Box::new(hmac_key(secret))),
             Algorithm::Sha256 => Prepared::Sha256(Box::new(Sha256::new_with_prefix(secret))),
-            Algorithm::EcdsaP256 | Algorithm::Ed25519 | Algorithm::RsaSha256 => {
-                Prepared::Public(PublicKey::read(algorithm, secret)?)
-            }
+            Algorithm::EcdsaP256
+            | Algorithm::EcdsaP256Fixed
+            | Algorithm::Ed25519
+            | Algorithm::RsaSha256 => Prepared::Public(PublicKey::read(algorithm, secret)?),
             Algorithm::Basic | Algorithm::Token => {
                 Prepared::Token(Zeroizing::new(Sha256::digest(secret).into()))
             }

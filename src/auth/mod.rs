@@ -10,17 +10,20 @@
 //! Verified      the proof. Only a verification that succeeded can make one
 //! ```
 //!
-//! A scheme whose proof is a token is settled by the head alone: it never waits for a body.
+//! A scheme whose proof is a token is settled by the head alone, unless the token is in the body.
 
 mod algorithm;
 mod candidates;
+mod canonical;
 mod catalogue;
 mod claim;
 mod declaration;
 mod encoding;
+mod envelope;
 mod error;
 mod evidence;
 mod form;
+mod groups;
 mod head;
 mod json;
 mod key;
@@ -47,6 +50,7 @@ mod words;
 pub use self::algorithm::Algorithm;
 pub use self::claim::Claim;
 pub use self::encoding::Encoding;
+pub use self::envelope::{BodyClaim, Envelope, Jws, MessageSignature, QueryHash};
 pub use self::error::ProofError;
 pub use self::evidence::Evidence;
 pub use self::head::{Head, Received};

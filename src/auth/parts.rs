@@ -46,6 +46,7 @@ impl Words<'_> {
                 Some(rule) => rule.from = from,
                 None => rules.push(SignatureRule {
                     from,
+                    groups: None,
                     split: None,
                     tagged: None,
                     encoding: Encoding::default(),
@@ -163,6 +164,7 @@ impl Scheme {
         Self {
             key: KeyForm::plain(Algorithm::HmacSha256),
             signatures: Vec::new(),
+            envelope: None,
             timestamp: None,
             signed: "{body}".parse().into_iter().collect(),
             url: UrlRule::default(),

@@ -12,6 +12,8 @@ use super::{Received, form};
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a request has no other places")]
 pub enum Place {
+    /// The whole body, without the line end that may close it.
+    Body,
     /// A field of a form in the body, by its exact name.
     Form(Box<str>),
     /// A header, by its name in any case.
@@ -32,6 +34,11 @@ impl Place {
         let in_body =
             |read: &dyn Fn(&'a [u8]) -> Reading<'a>| received.body.map_or(Reading::Absent, read);
         match self {
+            Self::Body => in_body(&|body| {
+                let text = body.strip_suffix(b"\n").unwrap_or(body);
+                let text = text.strip_suffix(b"\r").unwrap_or(text);
+                Reading::Value(Cow::Borrowed(text))
+            }),
             Self::Form(name) => in_body(&|body| form::field(name, body)),
             Self::Header(name) => {
                 let values = received.head.headers.get_all(name).iter();
@@ -51,13 +58,14 @@ impl Place {
 
     /// Whether it can be read only when the body is there.
     pub const fn is_in_body(&self) -> bool {
-        matches!(self, Self::Form(_) | Self::Json(_))
+        matches!(self, Self::Body | Self::Form(_) | Self::Json(_))
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Body => f.write_str("body"),
             Self::Form(name) => write!(f, "form:{name}"),
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Json(pointer) => write!(f, "json:{pointer}"),

@@ -1,7 +1,8 @@
 //! Public keys, through ring: ECDSA on P-256, Ed25519 and RSA.
 
 use ring::signature::{
-    ECDSA_P256_SHA256_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
+    UnparsedPublicKey,
 };
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
@@ -27,12 +28,15 @@ impl PublicKey {
         let fits = match algorithm {
             Algorithm::Ed25519 => key.len() == ED25519_KEY_LEN,
             // The uncompressed form, the only one that ring takes (SEC 1 §2.3.3).
-            Algorithm::EcdsaP256 => key.len() == P256_POINT_LEN && key.first() == Some(&4),
+            Algorithm::EcdsaP256 | Algorithm::EcdsaP256Fixed => {
+                key.len() == P256_POINT_LEN && key.first() == Some(&4)
+            }
             _ => key.len() >= RSA_2048_LEN,
         };
         let verifier: &'static dyn ring::signature::VerificationAlgorithm = match algorithm {
             Algorithm::Ed25519 => &ED25519,
             Algorithm::EcdsaP256 => &ECDSA_P256_SHA256_ASN1,
+            Algorithm::EcdsaP256Fixed => &ECDSA_P256_SHA256_FIXED,
             _ => &RSA_PKCS1_2048_8192_SHA256,
         };
         fits.then(|| Self(UnparsedPublicKey::new(verifier, key)))

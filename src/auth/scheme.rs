@@ -7,7 +7,8 @@ use http::{HeaderName, HeaderValue};
 use super::signed::DigestRule;
 use super::url::UrlRule;
 use super::{
-    Algorithm, Covers, Encoding, Head, KeyForm, ProofError, Source, Template, TimestampRule,
+    Algorithm, Covers, Encoding, Envelope, Head, KeyForm, Place, ProofError, Source, Template,
+    TimestampRule,
 };
 
 /// How senders of an endpoint prove themselves.
@@ -15,6 +16,8 @@ use super::{
 pub struct Scheme {
     pub(super) key: KeyForm,
     pub(super) signatures: Vec<SignatureRule>,
+    /// How a proof is wrapped that says itself what is signed; `signed` is empty then.
+    pub(super) envelope: Option<Envelope>,
     pub(super) timestamp: Option<TimestampRule>,
     /// What may be signed: one of them is.
     pub(super) signed: Vec<Template>,
@@ -49,6 +52,9 @@ impl Scheme {
 
     /// How much of a delivery the proof covers.
     pub fn covers(&self) -> Covers {
+        if let Some(envelope) = &self.envelope {
+            return envelope.covers(self);
+        }
         let templates = self.signed.iter().map(Template::covers);
         let least = templates.min().filter(|_| self.covers_body());
         least.unwrap_or(Covers::Head)
@@ -57,13 +63,15 @@ impl Scheme {
     /// Whether every message that is signed holds the body as it is.
     pub fn signs_raw_body(&self) -> bool {
         let templates = &self.signed;
-        self.covers_body() && self.digest.is_none() && templates.iter().all(Template::has_body)
+        let plain = self.envelope.is_none() && self.digest.is_none();
+        self.covers_body() && plain && templates.iter().all(Template::has_body)
     }
 
     /// Whether the public URL is signed.
     pub fn covers_url(&self) -> bool {
         let digested = self.digest.iter().map(|digest| &digest.signed);
-        self.signed.iter().chain(digested).any(Template::has_url)
+        let mut templates = self.signed.iter().chain(digested);
+        templates.any(Template::has_url) || self.envelope.as_ref().is_some_and(Envelope::covers_url)
     }
 
     /// Whether the sender's id of the delivery is proven by the signature, and not a mere hint.
@@ -72,8 +80,7 @@ impl Scheme {
         let in_signed_body = id.is_in_body() && self.covers() == Covers::Body;
         let mut templates = self.signed.iter();
         in_signed_body
-            || (!self.signed.is_empty()
-                && templates.all(|template| template.sources().any(|source| source == id)))
+            || (!self.signed.is_empty() && templates.all(|template| template.covers_source(id)))
     }
 
     /// Where the time of the signature is, if it has one.
@@ -113,9 +120,9 @@ impl Scheme {
     }
 
     /// Whether a body has to be copied to be verified: public-key algorithms take a message in one
-    /// piece, with what is signed around it.
+    /// piece, with what is signed around it. An envelope covers it by its digest.
     pub fn copies_body(&self) -> bool {
-        self.key.algorithm.is_public_key()
+        self.key.algorithm.is_public_key() && self.envelope.is_none()
     }
 
     /// What does not fit together, if anything. `least` is how much a signature has to cover; all of
@@ -127,11 +134,23 @@ impl Scheme {
             .timestamp
             .as_ref()
             .is_some_and(TimestampRule::is_in_body);
-        if has_time != self.timestamp.is_some() && !time_in_body {
-            Some("`{ts}` and a timestamp come together")
+        if let Some(envelope) = &self.envelope {
+            if !self.signed.is_empty() || self.digest.is_some() {
+                return Some("such a proof says itself what is signed");
+            }
+            if let Some(wrong) = envelope.inconsistency(self) {
+                return Some(wrong);
+            }
+        } else if has_time != self.timestamp.is_some() && !time_in_body {
+            return Some("`{ts}` and a timestamp come together");
         } else if self.signed.iter().any(|one| one.is_keyed() != keyed) {
-            Some("`{secret}` and the algorithm `sha256` come together")
-        } else if self.covers_body() && self.covers() < least.unwrap_or(Covers::Body) {
+            return Some("`{secret}` and the algorithm `sha256` come together");
+        }
+        let grouped = self.signatures.iter().any(|rule| rule.groups.is_some());
+        if grouped && (self.envelope.is_some() || self.waits_for_body()) {
+            return Some("with `groups` nothing can be signed that stands in the body's fields");
+        }
+        if self.covers_body() && self.covers() < least.unwrap_or(Covers::Body) {
             Some(
                 "a signature must cover the body: what is signed must contain `{body}` or `{form}`; \
                  a preset that covers less says so, with `covers = \"fields\"` or `\"head\"`",
@@ -143,7 +162,9 @@ impl Scheme {
 
     /// The names of what an endpoint has to say about itself with this scheme.
     pub fn settings(&self) -> impl Iterator<Item = &str> {
-        self.signed.iter().flat_map(Template::settings)
+        let templates = self.signed.iter().flat_map(Template::settings);
+        let envelope = self.envelope.iter().flat_map(Envelope::settings);
+        templates.chain(envelope)
     }
 
     /// Puts in what the endpoint says; the first name that it says nothing about is the error.
@@ -151,7 +172,10 @@ impl Scheme {
         let setting = |name: &str| settings.get(name).map(|text| text.as_bytes().into());
         self.signed
             .iter_mut()
-            .try_for_each(|template| template.set(setting))
+            .try_for_each(|template| template.set(setting))?;
+        self.envelope
+            .iter_mut()
+            .try_for_each(|envelope| envelope.set(setting))
     }
 
     pub(super) fn check_required(&self, head: &Head<'_>) -> Result<(), ProofError> {
@@ -177,6 +201,8 @@ impl Scheme {
 pub struct SignatureRule {
     /// The place.
     pub from: Source,
+    /// What separates several values in one, each with a time of its own.
+    pub groups: Option<u8>,
     /// What separates several proofs in one value; white space around them does not count.
     pub split: Option<u8>,
     /// The form, or `None` if the whole value is the proof.
@@ -189,6 +215,19 @@ impl std::fmt::Display for Tagged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let tag = self.tag.as_deref().unwrap_or_default();
         write!(f, "{tag}{}", self.separator)
+    }
+}
+
+impl SignatureRule {
+    /// Where an HTTP message signature is, for whoever asks; it is read as what it is.
+    pub(super) fn of_message() -> Self {
+        Self {
+            from: Place::Header(HeaderName::from_static("signature")).into(),
+            groups: None,
+            split: None,
+            tagged: None,
+            encoding: Encoding::Base64,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::candidates::{Signatures, tagged};
+use super::candidates::{Signatures, first, tagged};
 use super::template::Around;
 use super::token::Token;
 use super::{ProofError, Reading, Received, Scheme, Source, Template, TimestampSource, form};
@@ -75,6 +75,7 @@ impl<'a> Time<'a> {
         }
         let text = match &rule.from {
             TimestampSource::Source(source) => value_of(source, received)?,
+            TimestampSource::First => first(&scheme.signatures, received)?,
             TimestampSource::Tag(tag) => tagged(&scheme.signatures, tag, received)?,
         };
         let at = rule.read(&text).ok_or(ProofError::SignatureMalformed)?;
@@ -113,6 +114,10 @@ pub(super) fn fill<'v>(
     received: &Received<'v>,
 ) -> Result<Around, ProofError> {
     template.fill(|token| match token {
+        Token::Canonical(canonical) => {
+            let text = canonical.text(received, url);
+            text.map(Cow::Owned).ok_or(ProofError::SignatureMalformed)
+        }
         Token::Crc32 => {
             let body = received.body.ok_or(ProofError::SignatureMalformed)?;
             Ok(Cow::Owned(crc32fast::hash(body).to_string().into_bytes()))

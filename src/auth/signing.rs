@@ -40,10 +40,19 @@ impl Scheme {
         message: Message<'_>,
     ) -> Result<Vec<(Place, String)>, Unsignable> {
         let key = self.key.prepare(secret)?;
+        if let Some(envelope) = &self.envelope {
+            return envelope.prove(self, &key, message);
+        }
         let rule = self.signatures.first().ok_or(Unsignable::InBody)?;
         let mut added = self.added(message);
         let time = self.timestamp.as_ref();
         let time = time.map(|rule| (rule, rule.write(message.at)));
+        if let Some((rule, text)) = &time
+            && let TimestampSource::Source(source) = &rule.from
+        {
+            let place = source.preferred().filter(|place| !place.is_in_body());
+            added.extend(place.map(|place| (place.clone(), text.clone())));
+        }
         let proof = match (key.begin(), self.algorithm()) {
             (Some(mut code), _) => {
                 self.feed(&mut code, message, &added)?;
@@ -56,9 +65,10 @@ impl Scheme {
         let mut value = rule.tag(&proof);
         if let Some((time, text)) = time {
             match &time.from {
-                TimestampSource::Source(source) => {
-                    let place = source.preferred().filter(|place| !place.is_in_body());
-                    added.extend(place.map(|place| (place.clone(), text)));
+                TimestampSource::Source(_) => {}
+                TimestampSource::First => {
+                    let (_, split) = rule.separators();
+                    value = format!("{text}{split}{value}");
                 }
                 TimestampSource::Tag(tag) => {
                     let (separator, split) = rule.separators();
@@ -81,7 +91,11 @@ impl Scheme {
         let signed = template.into_iter().flat_map(super::Template::sources);
         let signed = signed.filter(|source| !source.is_in_body());
         let places = signed.filter_map(|source| source.preferred().cloned());
+        let canonical = template.into_iter().flat_map(super::Template::canonicals);
+        let canonical = canonical.filter_map(|form| form.added(message.id));
+        let canonical = canonical.map(|(name, value)| (Place::Header(name), value));
         required
+            .chain(canonical)
             .chain(places.map(|place| (place, message.id.to_owned())))
             .collect()
     }
@@ -126,7 +140,7 @@ impl Scheme {
 }
 
 impl SignatureRule {
-    fn tag(&self, proof: &str) -> String {
+    pub(super) fn tag(&self, proof: &str) -> String {
         match &self.tagged {
             None => proof.to_owned(),
             Some(tagged) => format!("{tagged}{proof}"),

@@ -6,6 +6,7 @@
 //! query:NAME        a parameter of the query string
 //! form:NAME         a field of a form in the body
 //! json:/PATH        a value of a JSON body, by its JSON Pointer (RFC 6901)
+//! body              the whole body, without the line end that may close it
 //! A|B               the first of several that is there
 //! ```
 
@@ -67,6 +68,16 @@ impl Source {
         matches!(&*self.places, [Place::Header(name)] if name == http::header::AUTHORIZATION)
     }
 
+    /// Whether the body itself is one of the places.
+    pub(super) fn may_be_whole_body(&self) -> bool {
+        self.places.contains(&Place::Body)
+    }
+
+    /// Whether this is the body itself.
+    pub(super) fn is_whole_body(&self) -> bool {
+        matches!(&*self.places, [Place::Body])
+    }
+
     /// Whether it can be read only when the body is there.
     pub fn is_in_body(&self) -> bool {
         self.places.iter().any(Place::is_in_body)
@@ -119,6 +130,7 @@ impl FromStr for Source {
 
 fn place(text: &str) -> Result<Place, UnknownSource> {
     match text.split_once(':') {
+        None if text == "body" => Ok(Place::Body),
         Some(("form", name)) if !name.is_empty() => Ok(Place::Form(name.into())),
         Some(("header", name)) => header(name),
         Some(("json", pointer)) => pointer.parse().map(Place::Json).map_err(|_| UnknownSource),
@@ -136,8 +148,8 @@ fn header(name: &str) -> Result<Place, UnknownSource> {
 /// Text that names no source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "a source is written `header:NAME`, `headers:PREFIX*`, `query:NAME`, `form:NAME` or \
-     `json:/POINTER`; several are separated by `|`"
+    "a source is written `header:NAME`, `headers:PREFIX*`, `query:NAME`, `form:NAME`, \
+     `json:/POINTER` or `body`; several are separated by `|`"
 )]
 pub struct UnknownSource;
 

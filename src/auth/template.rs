@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use super::Source;
+use super::canonical::Canonical;
 use super::token::Token;
 
 /// A compiled template with at most one `{body}`.
@@ -121,13 +122,18 @@ impl Template {
 
     /// How much of a delivery it covers.
     pub fn covers(&self) -> Covers {
-        if self.after_body.is_some() || self.tokens().any(|token| *token == Token::Form) {
+        if self.after_body.is_some() || self.tokens().any(Token::has_form) {
             Covers::Body
         } else if self.waits_for_body() {
             Covers::Fields
         } else {
             Covers::Head
         }
+    }
+
+    /// Whether nothing but the head and settings is in it.
+    pub(super) fn is_of_head(&self) -> bool {
+        self.covers() == Covers::Head && !self.keyed && !self.has_timestamp()
     }
 
     /// Whether the whole body has to be there before it can be filled in.
@@ -142,18 +148,32 @@ impl Template {
 
     /// Whether it covers the time.
     pub(super) fn has_timestamp(&self) -> bool {
-        self.tokens().any(|token| *token == Token::Timestamp)
+        self.tokens().any(Token::has_timestamp)
     }
 
     /// Whether it covers the public URL.
     pub(super) fn has_url(&self) -> bool {
-        self.tokens().any(|token| *token == Token::Url)
+        self.tokens().any(Token::has_url)
     }
 
     /// The values of the request that it covers.
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
         self.tokens().filter_map(|token| match token {
             Token::Source { source, .. } => Some(source),
+            _ => None,
+        })
+    }
+
+    /// Whether it covers the value at `source`.
+    pub(super) fn covers_source(&self, source: &Source) -> bool {
+        self.sources().any(|known| known == source)
+            || self.canonicals().any(|form| form.covers(source))
+    }
+
+    /// What providers' own forms of a request need in the head.
+    pub(super) fn canonicals(&self) -> impl Iterator<Item = Canonical> {
+        self.tokens().filter_map(|token| match token {
+            Token::Canonical(canonical) => Some(*canonical),
             _ => None,
         })
     }
@@ -225,7 +245,8 @@ fn parts(text: &str) -> Result<Box<[Part]>, UnknownToken> {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "unknown token at `{0}`: there is `{{body}}`, once, `{{ts}}`, `{{url}}`, `{{method}}`, `{{form}}`, \
-     `{{crc32:body}}`, `{{secret}}` at the very beginning, `{{config:NAME}}`, and sources such as \
+     `{{crc32:body}}`, `{{secret}}` at the very beginning, `{{config:NAME}}`, \
+     `{{contentful:path}}`, `{{contentful:headers}}`, `{{plivo-v3}}`, and sources such as \
      `{{header:NAME}}`, with a `?` behind them if they may be missing"
 )]
 pub struct UnknownToken(String);

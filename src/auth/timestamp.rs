@@ -20,6 +20,8 @@ pub struct TimestampRule {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "beside the signature or in it")]
 pub enum TimestampSource {
+    /// In front of the signatures, where they are a list: `…` in `…,signature`.
+    First,
     /// In a place of its own.
     Source(Source),
     /// In the signature's value, under a tag of its own: `t` in `t=…,v1=…`.

@@ -1,10 +1,13 @@
 //! The parts of a template that a delivery fills in.
 
 use super::Source;
+use super::canonical::Canonical;
 
 /// What a delivery fills in.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Token {
+    /// A form of the request that one provider signs.
+    Canonical(Canonical),
     /// The CRC-32 of the body, as a decimal number.
     Crc32,
     /// Every field of a form.
@@ -34,6 +37,7 @@ impl Token {
             "method" => Self::Method,
             "ts" => Self::Timestamp,
             "url" => Self::Url,
+            _ if Canonical::named(name).is_some() => Self::Canonical(Canonical::named(name)?),
             _ => match name.strip_prefix("config:") {
                 Some(setting) if !setting.is_empty() => Self::Setting(setting.into()),
                 _ => {
@@ -41,8 +45,9 @@ impl Token {
                         Some(source) => (source, true),
                         None => (name, false),
                     };
-                    let source = source.parse().ok()?;
-                    Self::Source { source, optional }
+                    let source: Source = source.parse().ok()?;
+                    // The body has a token of its own, which is not copied.
+                    (!source.may_be_whole_body()).then_some(Self::Source { source, optional })?
                 }
             },
         })
@@ -51,9 +56,34 @@ impl Token {
     /// Whether the body has to be there for it.
     pub(super) fn is_in_body(&self) -> bool {
         match self {
+            Self::Canonical(canonical) => canonical.has_form(),
             Self::Crc32 | Self::Form => true,
             Self::Source { source, .. } => source.is_in_body(),
             Self::Method | Self::Setting(_) | Self::Timestamp | Self::Url => false,
+        }
+    }
+
+    /// Whether all of a form is in it.
+    pub(super) fn has_form(&self) -> bool {
+        match self {
+            Self::Canonical(canonical) => canonical.has_form(),
+            token => *token == Self::Form,
+        }
+    }
+
+    /// Whether the time is in it.
+    pub(super) fn has_timestamp(&self) -> bool {
+        match self {
+            Self::Canonical(canonical) => canonical.has_timestamp(),
+            token => *token == Self::Timestamp,
+        }
+    }
+
+    /// Whether the URL is in it.
+    pub(super) fn has_url(&self) -> bool {
+        match self {
+            Self::Canonical(canonical) => canonical.has_url(),
+            token => *token == Self::Url,
         }
     }
 }

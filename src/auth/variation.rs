@@ -89,7 +89,8 @@ impl Claim {
     pub fn signed_at(&self) -> Option<Timestamp> {
         match &self.offer {
             Offer::Signatures((_, signed)) => signed.at,
-            Offer::InBody | Offer::Tokens { .. } => None,
+            Offer::Sealed(sealed) => sealed.first()?.terms.at,
+            Offer::InBody | Offer::Tokens(_) => None,
         }
     }
 }

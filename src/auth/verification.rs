@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::candidates::Signatures;
-use super::claim::Offer;
+use super::claim::{Offer, OfferedTokens};
+use super::envelope::Unopened;
 use super::key::{Code, KeyRing, NumberedKey};
 use super::signed::{Signed, time_of};
 use super::template::Around;
@@ -24,6 +25,8 @@ pub struct Verification {
     scheme: Arc<Scheme>,
     /// `None` if the body has to be there first.
     claimed: Option<(Signatures, Signed)>,
+    /// What says itself what it covers, if the scheme is of that kind and the head has it.
+    unopened: Option<Box<Unopened>>,
     keys: Arc<KeyRing>,
     now: Timestamp,
     /// The first message, as far as it has arrived; `None` if nothing can be hashed on the way.
@@ -33,22 +36,21 @@ pub struct Verification {
 impl Verification {
     /// Judges `claim` by the keys that are valid `now`.
     ///
-    /// A token is settled here: right or refused, in either case without the body.
+    /// A token in the head is settled here: right or refused, in either case without the body.
     pub fn begin(
         scheme: &Arc<Scheme>,
         claim: Claim,
         keys: Arc<KeyRing>,
         now: Timestamp,
     ) -> Result<Begun, ProofError> {
+        let mut unopened = None;
         let claimed = match claim.offer {
-            Offer::Tokens { digests, places } => {
-                return judge_tokens(&digests, &keys, now)
-                    .map(|(key, generation)| {
-                        Begun::Proven(Verified::by_token(key.version, generation, places))
-                    })
-                    .ok_or(ProofError::TokenMismatch);
-            }
+            Offer::Tokens(tokens) => return judge_tokens(tokens, &keys, now).map(Begun::Proven),
             Offer::InBody => None,
+            Offer::Sealed(sealed) => {
+                unopened = Some(Box::new(Unopened::begin(sealed)));
+                None
+            }
             Offer::Signatures(claimed) => Some(claimed),
         };
         let code = claimed
@@ -62,6 +64,7 @@ impl Verification {
         Ok(Begun::Streaming(Self {
             scheme: Arc::clone(scheme),
             claimed,
+            unopened,
             keys,
             now,
             code,
@@ -80,6 +83,9 @@ impl Verification {
         if let Some(code) = &mut self.code {
             code.update(bytes);
         }
+        if let Some(unopened) = &mut self.unopened {
+            unopened.update(bytes);
+        }
     }
 
     /// The verdict, once the last byte of `body` was taken.
@@ -92,6 +98,23 @@ impl Verification {
             head: *head,
             body: Some(body),
         };
+        if !self.scheme.covers_body() {
+            let tokens = OfferedTokens::read(&self.scheme, &received)?;
+            return judge_tokens(tokens, &self.keys, self.now);
+        }
+        let unopened = match (self.unopened.take(), &self.scheme.envelope) {
+            (Some(unopened), _) => Some(*unopened),
+            (None, Some(envelope)) => {
+                let mut unopened = Unopened::begin(envelope.read(&self.scheme, &received)?);
+                unopened.update(body);
+                Some(unopened)
+            }
+            (None, None) => None,
+        };
+        if let Some(unopened) = unopened {
+            let signature = unopened.open(&self.scheme, body, &self.keys, self.now)?;
+            return Ok(self.verified(signature));
+        }
         let (signatures, signed) = match self.claimed.take() {
             Some(claimed) => claimed,
             None => Signed::claimed(&self.scheme, &received)?,
@@ -107,11 +130,15 @@ impl Verification {
             rule.judge(at, self.now)?;
             signature.valid_until = rule.valid_until(at);
         }
-        let version = match (signature.generation, &self.keys.previous) {
+        Ok(self.verified(signature))
+    }
+
+    fn verified(&self, signature: Signature) -> Verified {
+        let version = match (signature.generation(), &self.keys.previous) {
             (Generation::Previous, Some((previous, _))) => previous.version,
             _ => self.keys.current.version,
         };
-        Ok(Verified::by_signature(version, signature))
+        Verified::by_signature(version, signature)
     }
 
     fn signature(
@@ -153,15 +180,18 @@ impl Verification {
     }
 }
 
-fn judge_tokens<'k>(
-    digests: &[[u8; 32]],
-    keys: &'k KeyRing,
+fn judge_tokens(
+    tokens: OfferedTokens,
+    keys: &KeyRing,
     now: Timestamp,
-) -> Option<(&'k NumberedKey, Generation)> {
-    if keys.current.key.matches_tokens(digests) {
-        return Some((&keys.current, Generation::Current));
-    }
-    keys.previous_at(now)
-        .filter(|previous| previous.key.matches_tokens(digests))
-        .map(|previous| (previous, Generation::Previous))
+) -> Result<Verified, ProofError> {
+    let is = |key: &NumberedKey| key.key.matches_tokens(&tokens.digests);
+    let (version, generation) = if is(&keys.current) {
+        (keys.current.version, Generation::Current)
+    } else {
+        let previous = keys.previous_at(now).filter(|previous| is(previous));
+        let previous = previous.ok_or(ProofError::TokenMismatch)?;
+        (previous.version, Generation::Previous)
+    };
+    Ok(Verified::by_token(version, generation, tokens.places))
 }

@@ -28,7 +28,7 @@ impl Verified {
 
     pub(super) fn by_signature(version: u32, signature: Signature) -> Self {
         Self {
-            version: Some((version, signature.generation)),
+            version: Some((version, signature.generation())),
             credentials: Vec::new(),
             signature: Some(signature),
         }
@@ -66,9 +66,9 @@ impl Verified {
 /// A signature that proved a delivery, so that the same one can be told again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Signature {
-    pub(super) generation: Generation,
-    pub(super) by_current: Fingerprint,
-    pub(super) by_previous: Option<Fingerprint>,
+    generation: Generation,
+    by_current: Fingerprint,
+    by_previous: Option<Fingerprint>,
     pub(super) valid_until: Option<Timestamp>,
 }
 
@@ -90,6 +90,10 @@ impl Signature {
             by_previous: Some(by_previous).filter(|it| *it != by_current),
             valid_until: None,
         }
+    }
+
+    pub(super) const fn generation(&self) -> Generation {
+        self.generation
     }
 
     /// The fingerprint of what was signed, under the current key. It is there whichever key proved the

@@ -66,7 +66,7 @@ impl Sign {
                     words.push(format!("-H {}", shell_word(&format!("{name}: {value}"))));
                 }
                 Place::Query(name) => url = with_parameter(&url, &name, &value),
-                Place::Form(_) | Place::Json(_) => {}
+                Place::Body | Place::Form(_) | Place::Json(_) => {}
             }
         }
         words.push("-H 'Content-Type: application/json'".to_owned());

@@ -199,3 +199,83 @@ proptest! {
         prop_assert_eq!(at("json:/a/1", &body), Some(number.to_string()));
     }
 }
+
+#[test]
+fn a_token_in_a_body_has_to_be_in_every_element_and_right_in_all() {
+    let scheme = preset("ms-graph");
+    assert!(!scheme.covers_body() && scheme.waits_for_body());
+    let judged = |items: &str| {
+        let body = format!(r#"{{"value":[{items}],"other":[{{"clientState":"x"}}]}}"#);
+        Delivery::of(body).judged_by(&scheme, b"secret").map(drop)
+    };
+    let good = r#"{"id":"1","clientState":"secret"}"#;
+    let (mismatch, missing) = (
+        Err(ProofError::TokenMismatch),
+        Err(ProofError::TokenMissing),
+    );
+    assert_eq!(judged(good), Ok(()));
+    assert_eq!(judged(&[good; 300].join(",")), Ok(()));
+    for (other, expected) in [
+        (r#"{"clientState":"Secret"}"#, mismatch),
+        (r#"{"clientState":""}"#, mismatch),
+        (r#"{"clientState":null}"#, mismatch),
+        (r#"{"clientState":["secret"]}"#, mismatch),
+        (
+            r#"{"clientState":"secret","clientState":"secret"}"#,
+            mismatch,
+        ),
+        (r#"{"id":"2"}"#, mismatch),
+        ("[]", mismatch),
+        ("7", mismatch),
+    ] {
+        assert_eq!(judged(&format!("{good},{other}")), expected, "{other}");
+        assert_eq!(judged(&format!("{other},{good}")), expected, "{other}");
+    }
+    for nothing in [
+        "",
+        "{}",
+        r#"{},{}"#,
+        r#"{"clientState":null}"#,
+        r#"{"clientState":""}"#,
+        "7,null",
+    ] {
+        assert_eq!(judged(nothing), missing, "{nothing}");
+    }
+    assert_eq!(
+        judged(r#"{"clientState":"wrong"},{"clientState":"wrong"}"#),
+        mismatch
+    );
+    for body in [
+        "",
+        "{",
+        "[]",
+        r#"{"value":{}}"#,
+        r#"{"value":"secret"}"#,
+        "value=secret",
+    ] {
+        let verdict = Delivery::of(body).judged_by(&scheme, b"secret");
+        assert!(
+            matches!(
+                verdict,
+                Err(ProofError::TokenMissing | ProofError::TokenMismatch)
+            ),
+            "{body}"
+        );
+    }
+    let large = format!("{good},\"{}\"", "x".repeat(MAX_PARSED_BODY_BYTES));
+    assert_eq!(judged(&large), mismatch);
+}
+
+#[test]
+fn a_star_is_every_element_of_an_array_and_a_name_like_any_other_in_an_object() {
+    for (document, value) in [
+        (r#"[{"a":1},{"a":1}]"#, Some("1")),
+        (r#"[{"a":1},{"a":1.0}]"#, None),
+        (r#"[{"a":1},{}]"#, None),
+        (r#"{"*":{"a":2}}"#, Some("2")),
+        ("[]", None),
+        ("7", None),
+    ] {
+        assert_eq!(at("json:/*/a", document).as_deref(), value, "{document}");
+    }
+}

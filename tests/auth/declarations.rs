@@ -182,7 +182,7 @@ pub(crate) fn declared(text: &str) -> Scheme {
 }
 
 /// What is wrong with `text`, in words, each with the value that was found.
-fn mistakes(text: &str) -> String {
+pub(crate) fn mistakes(text: &str) -> String {
     let errors = errors(text).into_iter();
     let texts: Vec<String> = errors
         .map(|error| format!("{error} {:?}", error.kind))

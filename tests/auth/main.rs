@@ -11,12 +11,15 @@
 )]
 
 mod bodies;
+mod canonical;
 mod declarations;
 mod delivery;
 mod fingerprints;
 mod hints;
 mod inputs;
+mod jws;
 mod lists;
+mod message_signatures;
 mod providers;
 mod published;
 mod rotation;

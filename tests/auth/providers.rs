@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use ring::rand::SystemRandom;
 use ring::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
-    RsaKeyPair,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use ring::{digest, hmac};
 
@@ -35,10 +35,15 @@ impl Genuine {
     /// A delivery with `noise` in the part of the body that is signed.
     fn of(preset: &'static Preset, noise: &[u8]) -> Self {
         let mut scheme = preset.scheme.clone();
-        let setting = ("webhook_id".to_owned(), "WH-1".to_owned());
-        scheme.set(&[setting].into()).unwrap();
+        let settings = [("webhook_id", "WH-1"), ("base_url", crate::jws::BASE_URL)];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        scheme.set(&settings.into()).unwrap();
         let body = body_of(preset.name, noise);
         let (secret, delivery) = match scheme.algorithm() {
+            _ if crate::jws::claims(preset.name, b"").is_some() => {
+                by_token(preset.name, &scheme, body)
+            }
+            _ if preset.name.starts_with("rfc9421") => by_message(&scheme, body),
             it if it.is_public_key() => by_private_key(preset.name, &scheme, body),
             _ => (SECRET.to_owned(), by_shared_key(&scheme, body)),
         };
@@ -64,7 +69,10 @@ fn body_of(name: &str, noise: &[u8]) -> Vec<u8> {
     };
     match name {
         "linear" => format!(r#"{{"webhookTimestamp":{}000,"data":"{text}"}}"#, NOW.as_second()),
-        "twilio" | "twilio-sha256" => format!("Body={text}&From=%2B14158675310&To=a&To=b"),
+        "plivo-v3" | "twilio" | "twilio-sha256" => format!("Body={text}&From=%2B14158675310&To=a&To=b"),
+        "ms-graph" => format!(
+            r#"{{"value":[{{"resource":"{text}","clientState":"{SECRET}"}},{{"clientState":"{SECRET}"}}]}}"#
+        ),
         "gitea-form" => format!("payload=%7B%22data%22%3A%22{text}%22%7D"),
         "mailgun" => {
             let at = NOW.as_second();
@@ -108,6 +116,62 @@ fn by_shared_key(scheme: &Scheme, body: Vec<u8>) -> Delivery {
         Err(Unsignable::InBody) => Delivery::of(body),
         Err(other) => panic!("{other}"),
     }
+}
+
+/// A signature of the request (RFC 9421) over more than its body.
+fn by_message(scheme: &Scheme, body: Vec<u8>) -> (String, Delivery) {
+    let algorithm = scheme.algorithm();
+    let mut secret = SECRET.to_owned();
+    let delivery = crate::message_signatures::signed(&body, algorithm, |message| match algorithm {
+        Algorithm::HmacSha256 => {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+            hmac::sign(&key, message).as_ref().to_vec()
+        }
+        _ => {
+            let (public, signature) = signed_with(algorithm, message);
+            secret = STANDARD.encode(public);
+            signature
+        }
+    });
+    (secret, delivery)
+}
+
+/// What a provider sends that puts its proof into a token.
+fn by_token(name: &str, scheme: &Scheme, body: Vec<u8>) -> (String, Delivery) {
+    let claims = crate::jws::claims(name, &body).unwrap();
+    let (alg, algorithm) = match name {
+        "plaid" => ("ES256", Algorithm::EcdsaP256Fixed),
+        "wix" => ("RS256", Algorithm::RsaSha256),
+        _ => ("HS256", Algorithm::HmacSha256),
+    };
+    let header = serde_json::json!({ "alg": alg, "typ": "JWT", "kid": "k-1" });
+    let mut secret = SECRET.to_owned();
+    let token = crate::jws::token(&header, &claims, |message| match algorithm {
+        Algorithm::HmacSha256 => {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+            hmac::sign(&key, message).as_ref().to_vec()
+        }
+        _ => {
+            let (public, signature) = signed_with(algorithm, message);
+            secret = STANDARD.encode(public);
+            signature
+        }
+    });
+    if name == "wix" {
+        secret = format!("-----BEGIN PUBLIC KEY-----\n{secret}\n-----END PUBLIC KEY-----\n");
+        return (secret, Delivery::of(token));
+    }
+    let place = scheme.signatures()[0].from.preferred().unwrap().to_string();
+    let prefix = match name {
+        "vonage" => "Bearer ",
+        "jira-connect" => "JWT ",
+        _ => "",
+    };
+    let value = format!("{prefix}{token}");
+    (
+        secret,
+        Delivery::of(body).header(place.strip_prefix("header:").unwrap(), value),
+    )
 }
 
 /// Signs as the provider would; gives the text of the public key too.
@@ -157,7 +221,7 @@ fn by_private_key(name: &str, scheme: &Scheme, body: Vec<u8>) -> (String, Delive
 }
 
 /// The public key as providers hand it out, and the signature.
-fn signed_with(algorithm: Algorithm, message: &[u8]) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn signed_with(algorithm: Algorithm, message: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let random = SystemRandom::new();
     match algorithm {
         Algorithm::Ed25519 => {
@@ -167,8 +231,11 @@ fn signed_with(algorithm: Algorithm, message: &[u8]) -> (Vec<u8>, Vec<u8>) {
                 key.sign(message).as_ref().to_vec(),
             )
         }
-        Algorithm::EcdsaP256 => {
-            let kind = &ECDSA_P256_SHA256_ASN1_SIGNING;
+        Algorithm::EcdsaP256 | Algorithm::EcdsaP256Fixed => {
+            let kind = match algorithm {
+                Algorithm::EcdsaP256 => &ECDSA_P256_SHA256_ASN1_SIGNING,
+                _ => &ECDSA_P256_SHA256_FIXED_SIGNING,
+            };
             let key = EcdsaKeyPair::from_pkcs8(kind, &P256, &random).unwrap();
             // SubjectPublicKeyInfo of P-256 (RFC 5480 §2), up to the point.
             let info = hex::decode("3059301306072a8648ce3d020106082a8648ce3d030107034200").unwrap();
@@ -236,8 +303,10 @@ fn what_a_preset_covers_is_what_it_says() {
         ("adyen-payments", "fields"),
         ("braintree", "fields"),
         ("gitea-form", "fields"),
+        ("jira-connect", "head"),
         ("mailgun", "fields"),
         ("mailgun-form", "fields"),
+        ("monday", "head"),
         ("paypal-pinned", "fields"),
         ("plivo-v2", "head"),
     ];
@@ -308,7 +377,8 @@ proptest! {
         if genuine.scheme.covers() == Covers::Body {
             let body = genuine.delivery.body();
             let tampered = genuine.delivery.clone().with_body(flipped(body, at, bit));
-            let same = preset.name.starts_with("twilio") && same_form(body, tampered.body());
+            let of_form = preset.name == "plivo-v3" || preset.name.starts_with("twilio");
+            let same = of_form && same_form(body, tampered.body());
             prop_assert!(genuine.verdict(&tampered).is_err() || same, "{}: body", preset.name);
         }
         for name in genuine.delivery.headers().keys() {
@@ -318,16 +388,21 @@ proptest! {
                 continue;
             }
             let tampered = genuine.delivery.clone().replacing(name, &new);
-            // Hex has two spellings, and so has the name of an authentication scheme.
+            // Hex has two spellings, and so has the name of an authentication scheme. A token has one.
             let rule = &genuine.preset.scheme.signatures()[0];
-            let same = (rule.encoding == Encoding::Hex || rule.from.is_authorization())
-                && old.eq_ignore_ascii_case(&new);
+            let named = |value: &[u8]| value.iter().position(|byte| *byte == b' ').map_or(0, |end| end + 1);
+            let same_name = rule.from.is_authorization()
+                && old.eq_ignore_ascii_case(&new)
+                && old[named(old)..] == new[named(old)..];
+            let is_token = crate::jws::claims(preset.name, b"").is_some();
+            let same = same_name
+                || rule.encoding == Encoding::Hex && !is_token && old.eq_ignore_ascii_case(&new);
             prop_assert!(genuine.verdict(&tampered).is_err() || same, "{}: {name}", preset.name);
         }
     }
 }
 
-/// `%2b` is `%2B`: one form has several spellings, and Twilio signs what it means.
+/// `%2b` is `%2B`: one form has several spellings, and Twilio and Plivo sign what it means.
 fn same_form(one: &[u8], other: &[u8]) -> bool {
     form_urlencoded::parse(one).eq(form_urlencoded::parse(other))
 }

@@ -35,6 +35,50 @@ fn a_providers_delivery_is_admitted_and_a_tampered_one_is_not() {
 }
 
 #[test]
+fn a_signed_digest_and_a_token_in_the_body_are_compared_with_the_whole_body() {
+    let (secret, backend) = ("secret_from_the_provider", Backend::accepting());
+    let netlify = gate("netlify", &backend);
+    netlify
+        .run_with_input(&["secret", "set", ID], secret.as_bytes())
+        .succeeded();
+    let netlify = netlify.start();
+    let proof = netlify
+        .run_with_input(&["sign", ID, "--headers-only", "--body", "-"], b"{}")
+        .succeeded();
+    let (name, token) = proof.trim_end().split_once(": ").unwrap();
+    let judged = |body: &str| {
+        let answer = send(
+            netlify.http(),
+            &Request::post(PATH).header(name, token).body(body),
+        );
+        (answer.status, answer.reason().to_owned())
+    };
+    assert_eq!(judged("{}").0, 202);
+    assert_eq!(judged("{ }"), (401, "body_digest_mismatch".into()));
+    assert_eq!(backend.received().len(), 1);
+
+    let graph = gate("ms-graph", &backend);
+    graph
+        .run_with_input(&["secret", "set", ID], secret.as_bytes())
+        .succeeded();
+    let graph = graph.start();
+    let judged = |states: [&str; 2]| {
+        let items = states.map(|state| format!(r#"{{"clientState":"{state}"}}"#));
+        let body = format!(r#"{{"value":[{}]}}"#, items.join(","));
+        let answer = send(graph.http(), &Request::post(PATH).body(&body));
+        (answer.status, answer.reason().to_owned())
+    };
+    assert_eq!(judged([secret, secret]).0, 202);
+    assert_eq!(judged([secret, "guess"]), (401, "token_mismatch".into()));
+    let nothing = send(graph.http(), &Request::post(PATH).body("{}"));
+    assert_eq!(
+        (nothing.status, nothing.reason().to_owned()),
+        (401, "token_missing".into())
+    );
+    assert_eq!(backend.received().len(), 2);
+}
+
+#[test]
 fn sign_makes_what_every_provider_would_send() {
     let listed = Gate::before(&Backend::refusing()).run(&["presets", "list", "--json"]);
     let listed: serde_json::Value = serde_json::from_str(&listed.succeeded()).unwrap();
@@ -48,6 +92,12 @@ fn sign_makes_what_every_provider_would_send() {
     let gate = names.iter().fold(Gate::before(&backend), |gate, name| {
         let options = ["--mode", "provider", "--preset", name];
         let setting: &[&str] = match *name {
+            "jira-connect" => &[
+                "--public-url",
+                "https://app.example/base/hook",
+                "--setting",
+                "base_url=https://app.example/base",
+            ],
             "paypal-pinned" => &["--setting", "webhook_id=WH-1"],
             _ => &[],
         };
@@ -91,10 +141,16 @@ fn sign_makes_what_every_provider_would_send() {
         "discord",
         "mailgun",
         "mailgun-form",
+        "ms-graph",
         "paypal-pinned",
+        "plaid",
+        "rfc9421-ecdsa",
+        "rfc9421-ed25519",
+        "rfc9421-rsa",
         "sendgrid",
         "standard-webhooks-v1a",
         "telnyx",
+        "wix",
     ];
     assert_eq!(unsigned, cannot);
     assert_eq!(backend.received().len(), names.len() - cannot.len());

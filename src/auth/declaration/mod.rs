@@ -2,6 +2,7 @@
 //!
 //! Every mistake of a declaration is reported, each with its place in the text.
 
+mod envelopes;
 mod rules;
 mod words;
 
@@ -12,16 +13,27 @@ use toml_span::{DeserError, Deserialize, ErrorKind};
 use self::rules::{KeyText, RequiredHeader};
 use self::words::{ALGORITHMS, COVERS, custom, named, parsed};
 use super::{
-    Algorithm, Covers, DigestRule, KeyForm, Scheme, SignatureRule, Template, TimestampRule, UrlRule,
+    Algorithm, Covers, DigestRule, Envelope, Jws, KeyForm, MessageSignature, Scheme, SignatureRule,
+    Template, TimestampRule, UrlRule,
 };
 
 impl<'de> Deserialize<'de> for Scheme {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
         let algorithm = named(&mut table, "algorithm", Algorithm::from_name, ALGORITHMS);
-        let signatures = table.required::<Vec<SignatureRule>>("signatures").ok();
+        let jws = table.optional::<Jws>("jws").map(Envelope::Jws);
+        let message = table.optional::<MessageSignature>("message_signature");
+        // It has two headers of its own.
+        let signatures = match &message {
+            Some(_) => Some(vec![SignatureRule::of_message()]),
+            None => table.required::<Vec<SignatureRule>>("signatures").ok(),
+        };
+        let both = jws.is_some() && message.is_some();
+        let envelope = jws.or(message.map(Envelope::Message));
         let signed = match table.optional::<OneOrSeveral>("signed") {
             Some(OneOrSeveral(texts)) => texts,
+            // What is wrapped says itself what is signed.
+            None if envelope.is_some() => Vec::new(),
             None => vec![toml_span::Spanned::new("{body}".to_owned())],
         };
         let key = table.optional::<KeyText>("key").unwrap_or_default();
@@ -56,6 +68,7 @@ impl<'de> Deserialize<'de> for Scheme {
                 encoding: key.encoding,
             },
             signatures: signatures.unwrap_or_default(),
+            envelope,
             timestamp,
             signed,
             url,
@@ -68,6 +81,10 @@ impl<'de> Deserialize<'de> for Scheme {
             id,
             event,
         };
+        if both {
+            let error = custom("a proof is a JWS or a message signature", value.span);
+            table.errors.push(error);
+        }
         if let Some(wrong) = scheme.inconsistency(covers) {
             table.errors.push(custom(wrong, value.span));
         }

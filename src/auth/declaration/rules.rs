@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue};
 use jiff::SignedDuration;
 use toml_span::de_helpers::TableHelper;
 use toml_span::value::Value;
-use toml_span::{DeserError, Deserialize};
+use toml_span::{DeserError, Deserialize, Spanned};
 
 use super::words::{ENCODINGS, KEY_ENCODINGS, UNITS, custom, named, parsed};
 use crate::auth::scheme::Tagged;
@@ -97,6 +97,7 @@ impl<'de> Deserialize<'de> for TimestampRule {
         let tolerance = table.optional_s::<String>("tolerance");
         let future = table.optional_s::<String>("future");
         let from = from.and_then(|from| match from.value.strip_prefix("signature:") {
+            None if from.value == "signature[0]" => Some(TimestampSource::First),
             Some(tag) => Some(TimestampSource::Tag(tag.into())),
             None => parsed(&mut table.errors, Some(from)).map(TimestampSource::Source),
         });
@@ -119,17 +120,20 @@ impl<'de> Deserialize<'de> for SignatureRule {
         let separator = table.optional_s::<String>("separator");
         let tag = table.optional::<String>("tag");
         let split = table.optional_s::<String>("split");
+        let groups = table.optional_s::<String>("groups");
         let encoding = named(&mut table, "encoding", Encoding::from_name, ENCODINGS);
 
         let from = parsed::<Source>(&mut table.errors, from);
-        let split = split.and_then(|split| {
-            if let [one] = split.value.as_bytes() {
+        let mut character = |text: Option<Spanned<String>>| {
+            let text = text?;
+            if let [one] = text.value.as_bytes() {
                 return Some(*one);
             }
-            let error = custom("`split` is one ASCII character", split.span);
+            let error = custom("`split` and `groups` are one ASCII character", text.span);
             table.errors.push(error);
             None
-        });
+        };
+        let (split, groups) = (character(split), character(groups));
         let tagged = match (separator, tag) {
             (None, None) => None,
             // Without a tag any word may stand before the separator.
@@ -149,6 +153,7 @@ impl<'de> Deserialize<'de> for SignatureRule {
         table.finalize(None)?;
         from.map(|from| Self {
             from,
+            groups,
             split,
             tagged,
             encoding: encoding.unwrap_or_default(),

@@ -48,6 +48,7 @@ pub(super) fn custom(text: impl Into<std::borrow::Cow<'static, str>>, span: Span
 pub(super) const ALGORITHMS: &[&str] = &[
     "basic",
     "ecdsa-p256-sha256",
+    "ecdsa-p256-sha256-fixed",
     "ed25519",
     "hmac-sha1",
     "hmac-sha256",

@@ -86,7 +86,7 @@ impl Send {
             match place {
                 Place::Header(name) => proof.push((name, value)),
                 Place::Query(name) => url = with_parameter(&url, &name, &value),
-                Place::Form(_) | Place::Json(_) => {}
+                Place::Body | Place::Form(_) | Place::Json(_) => {}
             }
         }
         let wrong = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());

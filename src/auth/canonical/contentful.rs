@@ -1,0 +1,95 @@
+//! What Contentful signs around the body.
+//!
+//! <https://github.com/contentful/node-apps-toolkit/tree/main/src/requests>
+
+use http::{HeaderMap, HeaderName};
+
+/// The list of the headers that are signed.
+pub(super) const LIST: HeaderName = HeaderName::from_static("x-contentful-signed-headers");
+const TIMESTAMP: HeaderName = HeaderName::from_static("x-contentful-timestamp");
+
+/// The least that is listed.
+pub(super) fn least_list() -> String {
+    format!("{LIST},{TIMESTAMP}")
+}
+
+/// Every listed header in the order of the names, as `name:value` joined by `;`.
+///
+/// The list and the time have to be in the list, and whatever is listed has to be there, once.
+pub(super) fn headers(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let list = only(headers, &LIST)?;
+    if memchr::memchr_iter(b',', list).count() >= MAX_HEADERS {
+        return None;
+    }
+    let names = list.split(|byte| *byte == b',');
+    let mut names = names.map(name).collect::<Option<Vec<HeaderName>>>()?;
+    names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    let twice = names.windows(2).any(|pair| pair.first() == pair.last());
+    if twice || !names.contains(&LIST) || !names.contains(&TIMESTAMP) {
+        return None;
+    }
+    let sorted: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
+    let sorted = sorted.join(",");
+    let mut text = Vec::new();
+    for name in &names {
+        if !text.is_empty() {
+            text.push(b';');
+        }
+        text.extend_from_slice(name.as_str().as_bytes());
+        text.push(b':');
+        text.extend_from_slice(if *name == LIST {
+            sorted.as_bytes()
+        } else {
+            only(headers, name)?
+        });
+    }
+    Some(text)
+}
+
+/// A name as it is listed: in lower case, so that the list has one spelling.
+fn name(text: &[u8]) -> Option<HeaderName> {
+    let name = HeaderName::from_bytes(text).ok()?;
+    (name.as_str().as_bytes() == text).then_some(name)
+}
+
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.as_bytes().trim_ascii();
+    values.next().is_none().then_some(value)
+}
+
+/// The path and the query, the way that JavaScript's `encodeURI` and Node's `querystring.escape` make
+/// them: what was encoded is encoded again.
+///
+/// The library leaves out what follows a second `?`; it would be passed on unsigned, so it is refused.
+pub(super) fn path(url: &str) -> Option<Vec<u8>> {
+    let (_, below) = url.split_once("://")?;
+    let at = below.find(['/', '?'])?;
+    let target = below.get(at..)?;
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    if !path.starts_with('/') || query.contains('?') {
+        return None;
+    }
+    let mut text = encoded(path, b"-_.!~*'();,/?:@&=+$#");
+    if !query.is_empty() {
+        text.push('?');
+        let query = encoded(query, b"-_.!~*'()");
+        text.push_str(&query.replace('%', "%25"));
+    }
+    Some(text.into_bytes())
+}
+
+fn encoded(text: &str, as_it_is: &[u8]) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || as_it_is.contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+/// More than any request has.
+const MAX_HEADERS: usize = 100;

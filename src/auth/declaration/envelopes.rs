@@ -1,0 +1,98 @@
+//! The tables of proofs that say themselves what they cover.
+
+use std::str::FromStr;
+
+use jiff::SignedDuration;
+use toml_span::de_helpers::TableHelper;
+use toml_span::value::{Value, ValueInner};
+use toml_span::{DeserError, Deserialize, Spanned};
+
+use super::words::{ENCODINGS, custom, named, parsed};
+use crate::auth::{BodyClaim, Encoding, Jws, MessageSignature, QueryHash, Template};
+
+impl<'de> Deserialize<'de> for Jws {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let body = table.optional::<String>("body_claim");
+        let encoding = named(&mut table, "body_encoding", Encoding::from_name, ENCODINGS);
+        let claims = table.optional::<Expected>("claims");
+        let present = table.optional::<Vec<String>>("present");
+        let query_hash = table.optional::<QueryHash>("query_hash");
+        let leeway = table.optional_s::<String>("leeway");
+        let leeway = parsed(&mut table.errors, leeway);
+        table.finalize(None)?;
+        Ok(Self {
+            body: body.map(|name| BodyClaim {
+                name: name.into(),
+                encoding: encoding.unwrap_or_default(),
+            }),
+            claims: claims.map_or_else(Vec::new, |claims| claims.0),
+            present: present.into_iter().flatten().map(Into::into).collect(),
+            query_hash,
+            leeway: leeway.unwrap_or(DEFAULT_LEEWAY),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for QueryHash {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let claim = table.required::<String>("claim").ok();
+        let base = table.required_s::<String>("base").ok();
+        let base = parsed(&mut table.errors, base);
+        table.finalize(None)?;
+        let both = claim.map(Into::into).zip(base);
+        both.map(|(claim, base)| Self { claim, base })
+            .ok_or_else(|| custom("a query hash needs `claim` and `base`", value.span).into())
+    }
+}
+
+impl<'de> Deserialize<'de> for MessageSignature {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let components = table.required::<Vec<String>>("components")?;
+        let label = table.optional::<String>("label");
+        let tag = table.optional::<String>("tag");
+        table.finalize(None)?;
+        Ok(Self {
+            components: components.into_iter().map(Into::into).collect(),
+            label: label.map(Into::into),
+            tag: tag.map(Into::into),
+        })
+    }
+}
+
+/// Names with what has to stand there.
+struct Expected(Vec<(Box<str>, Template)>);
+
+impl<'de> Deserialize<'de> for Expected {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let ValueInner::Table(table) = value.take() else {
+            return Err(custom("claims are a table of names and texts", value.span).into());
+        };
+        let mut expected = Vec::new();
+        let mut errors = Vec::new();
+        for (name, mut value) in table {
+            match Spanned::<String>::deserialize(&mut value) {
+                Ok(text) => match Template::from_str(&text.value) {
+                    Ok(template) if template.is_of_head() => {
+                        expected.push((name.name.into(), template));
+                    }
+                    Ok(_) => errors.push(custom(OF_HEAD, text.span)),
+                    Err(error) => errors.push(custom(error.to_string(), text.span)),
+                },
+                Err(error) => errors.extend(error.errors),
+            }
+        }
+        if errors.is_empty() {
+            Ok(Self(expected))
+        } else {
+            Err(DeserError { errors })
+        }
+    }
+}
+
+const OF_HEAD: &str =
+    "a claim is compared with text, settings, the URL and values of the head only";
+/// What libraries usually allow (RFC 7519 §4.1.4: no more than a few minutes).
+const DEFAULT_LEEWAY: SignedDuration = SignedDuration::from_mins(1);

@@ -1,0 +1,90 @@
+//! The compact form of a JWS (RFC 7515 §7.1): where the token is, its three parts, and its header.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::claims::Claims;
+use crate::auth::{Algorithm, MAX_PARSED_BODY_BYTES, ProofError, Reading, Received, Scheme};
+
+/// The one token that is offered.
+pub(super) fn token<'a>(
+    scheme: &Scheme,
+    received: &Received<'a>,
+) -> Result<Cow<'a, [u8]>, ProofError> {
+    let mut found: Option<Cow<'a, [u8]>> = None;
+    let mut present = false;
+    for rule in &scheme.signatures {
+        let value = match rule.from.read(received) {
+            Reading::Absent => continue,
+            Reading::Ambiguous | Reading::Unreadable => return Err(ProofError::SignatureMalformed),
+            Reading::Value(value) => value,
+        };
+        present = true;
+        let token = match value {
+            Cow::Borrowed(value) => rule.untag(value).map(Cow::Borrowed),
+            Cow::Owned(value) => rule.untag(&value).map(|text| Cow::Owned(text.to_vec())),
+        };
+        if let (Some(first), Some(token)) = (&found, &token)
+            && first != token
+        {
+            return Err(ProofError::SignatureMalformed);
+        }
+        found = token.or(found);
+    }
+    let missing = if present {
+        ProofError::SignatureMalformed
+    } else {
+        ProofError::SignatureMissing
+    };
+    let token = found.ok_or(missing)?;
+    (token.len() <= MAX_PARSED_BODY_BYTES)
+        .then_some(token)
+        .ok_or(ProofError::SignatureMalformed)
+}
+
+/// Header, payload and signature.
+pub(super) fn parts(token: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let mut parts = token.split(|byte| *byte == b'.');
+    let three = (parts.next()?, parts.next()?, parts.next()?);
+    (parts.next().is_none() && three.0.len() <= MAX_HEADER_LEN).then_some(three)
+}
+
+/// Without padding, and canonical: one token has one spelling (RFC 7515 §2, RFC 4648 §3.5).
+pub(super) fn decoded(part: &[u8]) -> Result<Vec<u8>, ProofError> {
+    let decoded = URL_SAFE_NO_PAD.decode(part);
+    decoded.map_err(|_| ProofError::SignatureMalformed)
+}
+
+pub(super) fn check_header(header: &[u8], algorithm: Algorithm) -> Result<(), ProofError> {
+    let header = Claims::read(header).ok_or(ProofError::SignatureMalformed)?;
+    let name = header.text("alg").ok_or(ProofError::SignatureMalformed)?;
+    if !names(algorithm).contains(&&*name) {
+        return Err(ProofError::HeaderUnexpected);
+    }
+    // Extensions that must be understood (RFC 7515 §4.1.11): none of them is.
+    if header.has("crit") {
+        return Err(ProofError::SignatureMalformed);
+    }
+    Ok(())
+}
+
+/// What an algorithm is called in a header (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2).
+pub(super) const fn names(algorithm: Algorithm) -> &'static [&'static str] {
+    match algorithm {
+        Algorithm::EcdsaP256Fixed => &["ES256"],
+        Algorithm::Ed25519 => &["EdDSA", "Ed25519"],
+        Algorithm::HmacSha256 => &["HS256"],
+        Algorithm::HmacSha512 => &["HS512"],
+        Algorithm::RsaSha256 => &["RS256"],
+        Algorithm::Basic
+        | Algorithm::EcdsaP256
+        | Algorithm::HmacSha1
+        | Algorithm::Sha256
+        | Algorithm::Token => &[],
+    }
+}
+
+/// Room for a chain of certificates, which some libraries put into a header; nobody looks at it.
+const MAX_HEADER_LEN: usize = 16 * 1024;

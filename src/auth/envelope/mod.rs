@@ -1,0 +1,252 @@
+//! Proofs that say themselves what they cover: a signed token, an HTTP message signature.
+//!
+//! Elsewhere a signature stands beside what it covers, and the scheme says what that is. Here the sender
+//! writes down what it signs, with terms: until when it holds, which digest the body has. The
+//! signature is judged first; what it says counts only then.
+
+mod body_digest;
+mod claims;
+mod compact;
+mod components;
+mod fields;
+mod jws;
+mod jws_signing;
+mod message_signature;
+mod message_signing;
+mod query_hash;
+
+use jiff::{SignedDuration, Timestamp};
+
+use self::body_digest::BodyDigests;
+pub(super) use self::body_digest::DigestAlgorithm;
+pub use self::jws::{BodyClaim, Jws};
+pub use self::message_signature::MessageSignature;
+pub use self::query_hash::QueryHash;
+use super::candidates::Signatures;
+use super::key::{Key, KeyRing};
+use super::signing::{Message, Unsignable};
+use super::template::Around;
+use super::{Covers, Place, ProofError, Received, Scheme, Signature, Template};
+
+/// How a proof is wrapped.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Envelope {
+    /// A JSON Web Signature (RFC 7515) in its compact form.
+    Jws(Jws),
+    /// An HTTP message signature (RFC 9421).
+    Message(MessageSignature),
+}
+
+impl Envelope {
+    /// Every signature that is offered, with what it is said to cover.
+    pub(super) fn read(
+        &self,
+        scheme: &Scheme,
+        received: &Received<'_>,
+    ) -> Result<Vec<Sealed>, ProofError> {
+        match self {
+            Self::Jws(jws) => Ok(vec![jws.read(scheme, received)?]),
+            Self::Message(message) => message.read(scheme, received),
+        }
+    }
+
+    /// How much of a delivery it proves.
+    pub(super) fn covers(&self, scheme: &Scheme) -> Covers {
+        match self {
+            Self::Jws(jws) => jws.covers(scheme),
+            Self::Message(message) => message.covers(),
+        }
+    }
+
+    /// Whether it cannot be verified without the public URL.
+    pub(super) fn covers_url(&self) -> bool {
+        match self {
+            Self::Jws(jws) => jws.query_hash.is_some() || jws.templates().any(Template::has_url),
+            // The sender chooses what it covers.
+            Self::Message(_) => true,
+        }
+    }
+
+    /// What the endpoint has to say about itself.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &str> {
+        let jws = match self {
+            Self::Jws(jws) => Some(jws),
+            Self::Message(_) => None,
+        };
+        let templates = jws.into_iter().flat_map(Jws::templates);
+        templates.flat_map(Template::settings)
+    }
+
+    /// Puts in what the endpoint says.
+    pub(super) fn set(
+        &mut self,
+        setting: impl Fn(&str) -> Option<Box<[u8]>>,
+    ) -> Result<(), Box<str>> {
+        match self {
+            Self::Jws(jws) => jws
+                .templates_mut()
+                .try_for_each(|template| template.set(&setting)),
+            Self::Message(_) => Ok(()),
+        }
+    }
+
+    /// What does not fit together with the rest of the scheme, if anything.
+    pub(super) fn inconsistency(&self, scheme: &Scheme) -> Option<&'static str> {
+        match self {
+            Self::Jws(_) => Jws::inconsistency(scheme),
+            Self::Message(_) => MessageSignature::inconsistency(scheme),
+        }
+    }
+
+    /// What a sender adds to its request.
+    pub(super) fn prove(
+        &self,
+        scheme: &Scheme,
+        key: &Key,
+        message: Message<'_>,
+    ) -> Result<Vec<(Place, String)>, Unsignable> {
+        match self {
+            Self::Jws(jws) => jws.prove(scheme, key, message),
+            Self::Message(rule) => rule.prove(scheme, key, message),
+        }
+    }
+}
+
+/// Signatures with the message that they are made over, and its terms.
+pub(super) struct Sealed {
+    pub(super) signatures: Signatures,
+    pub(super) message: Around,
+    pub(super) terms: Terms,
+}
+
+/// What the sender says beside the message.
+#[derive(Default)]
+pub(super) struct Terms {
+    /// When it was signed, if the scheme has a window.
+    pub(super) at: Option<Timestamp>,
+    /// From when on it holds.
+    pub(super) not_before: Option<Timestamp>,
+    /// From when on it does not hold any more.
+    pub(super) expires: Option<Timestamp>,
+    /// How far the sender's clock may be off where it says until when.
+    pub(super) leeway: SignedDuration,
+    /// The digests of the body, as they were sent.
+    pub(super) digests: Vec<(DigestAlgorithm, Vec<u8>)>,
+    /// Whether whatever else it says is about this endpoint and this request.
+    pub(super) agrees: bool,
+}
+
+impl Terms {
+    /// From when on it is refused for its time.
+    fn valid_until(&self, scheme: &Scheme) -> Option<Timestamp> {
+        let window = scheme.timestamp.as_ref().zip(self.at);
+        let window = window.and_then(|(rule, at)| rule.valid_until(at));
+        let end = self
+            .expires
+            .map(|end| end.saturating_add(self.leeway).unwrap_or(Timestamp::MAX));
+        match (window, end) {
+            (Some(window), Some(end)) => Some(window.min(end)),
+            (window, end) => window.or(end),
+        }
+    }
+
+    fn judge(
+        &self,
+        scheme: &Scheme,
+        digests: &BodyDigests,
+        now: Timestamp,
+    ) -> Result<(), ProofError> {
+        if !self.agrees {
+            return Err(ProofError::SignatureMismatch);
+        }
+        if let (Some(rule), Some(at)) = (&scheme.timestamp, self.at) {
+            rule.judge(at, now)?;
+        }
+        let since = |time: Timestamp| now.duration_since(time);
+        if self.expires.is_some_and(|end| since(end) >= self.leeway) {
+            return Err(ProofError::TimestampStale);
+        }
+        if self.not_before.is_some_and(|at| -since(at) > self.leeway) {
+            return Err(ProofError::TimestampFuture);
+        }
+        if digests.are(&self.digests) {
+            Ok(())
+        } else {
+            Err(ProofError::BodyDigestMismatch)
+        }
+    }
+}
+
+/// What was offered, while the body arrives.
+pub(super) struct Unopened {
+    sealed: Vec<Sealed>,
+    digests: BodyDigests,
+}
+
+impl Unopened {
+    pub(super) fn begin(sealed: Vec<Sealed>) -> Self {
+        let wanted = sealed.iter().flat_map(|one| &one.terms.digests);
+        Self {
+            digests: BodyDigests::begin(wanted.map(|(algorithm, _)| *algorithm)),
+            sealed,
+        }
+    }
+
+    /// Takes the next bytes of the body.
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.digests.update(bytes);
+    }
+
+    /// The first of the signatures that a key has made and whose terms hold.
+    ///
+    /// Who has made none is told nothing about terms.
+    pub(super) fn open(
+        mut self,
+        scheme: &Scheme,
+        body: &[u8],
+        keys: &KeyRing,
+        now: Timestamp,
+    ) -> Result<Signature, ProofError> {
+        self.digests.finish();
+        let mut refused = ProofError::SignatureMismatch;
+        let mut opened = |sealed: &Sealed, signature: Option<Signature>| {
+            let mut signature = signature?;
+            match sealed.terms.judge(scheme, &self.digests, now) {
+                Ok(()) => {
+                    signature.valid_until = sealed.terms.valid_until(scheme);
+                    Some(signature)
+                }
+                Err(error) => {
+                    refused = error;
+                    None
+                }
+            }
+        };
+        let compare = |key: &Key, sealed: &Sealed| {
+            let signatures = sealed.signatures.iter();
+            let (matches, fingerprint) = key.compare(&sealed.message, body, signatures)?;
+            matches.then_some(fingerprint)
+        };
+        let current = &keys.current.key;
+        for sealed in &self.sealed {
+            let made = compare(current, sealed).map(Signature::by_current_key);
+            if let Some(signature) = opened(sealed, made) {
+                return Ok(signature);
+            }
+        }
+        for sealed in &self.sealed {
+            let previous = keys.previous_at(now);
+            let made = previous.and_then(|previous| {
+                let by_previous = compare(&previous.key, sealed)?;
+                let none = std::iter::empty();
+                let (_, by_current) = current.compare(&sealed.message, body, none)?;
+                Some(Signature::by_previous_key(by_current, by_previous))
+            });
+            if let Some(signature) = opened(sealed, made) {
+                return Ok(signature);
+            }
+        }
+        Err(refused)
+    }
+}
