@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((&choice, capture)) = data.split_first() else {
         return;
     };
-    let number = (choice > 0).then_some(usize::from(choice - 1));
+    let number = choice.checked_sub(1).map(usize::from);
     let Ok(delivery) = parse_har(capture, number) else {
         return;
     };
