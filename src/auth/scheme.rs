@@ -67,6 +67,11 @@ impl Scheme {
         self.covers_body() && plain && templates.iter().all(Template::has_body)
     }
 
+    /// Whether a proof says itself what it covers.
+    pub fn has_envelope(&self) -> bool {
+        self.envelope.is_some()
+    }
+
     /// Whether the public URL is signed.
     pub fn covers_url(&self) -> bool {
         let digested = self.digest.iter().map(|digest| &digest.signed);

@@ -33,7 +33,7 @@ use jiff::Timestamp;
 
 use self::failure::Failure;
 use self::session::Session;
-use crate::auth::{Mode, Scheme};
+use crate::auth::{Mode, NoScheme, Scheme};
 
 /// A gate in front of a private backend: proves every webhook delivery over its exact bytes before one
 /// packet goes inside.
@@ -156,8 +156,15 @@ fn preset(name: &str) -> Result<Scheme, Failure> {
         Some(mode) => mode.plain_scheme(None),
         None => Mode::Provider.plain_scheme(Some(name)),
     };
-    let unknown = || Failure::NotFound(format!("there is no preset `{name}`"));
-    scheme.ok().flatten().ok_or_else(unknown)
+    match scheme {
+        Ok(Some(scheme)) => Ok(scheme),
+        Ok(None) | Err(NoScheme::UnknownPreset) => {
+            Err(Failure::NotFound(format!("there is no preset `{name}`")))
+        }
+        Err(error) => Err(Failure::Other(format!(
+            "{error}; only an endpoint can say that (`--setting`)"
+        ))),
+    }
 }
 
 /// A time, as RFC 3339 or in seconds since 1970.

@@ -19,9 +19,10 @@ fn an_event_that_was_accepted_is_acknowledged_without_the_backend() {
     );
     assert_eq!(backend.received().len(), 2);
     let lines = gate.log(4);
-    assert_eq!(lines[1]["reason"], "duplicate");
-    assert_eq!(lines[1]["status"], 200);
-    assert_eq!(lines[1]["cause"], serde_json::Value::Null);
+    let mut duplicates = lines.iter().filter(|line| line["reason"] == "duplicate");
+    let line = duplicates.next().unwrap();
+    assert_eq!(line["status"], 200);
+    assert_eq!(line["cause"], serde_json::Value::Null);
 }
 
 #[test]
@@ -34,8 +35,11 @@ fn an_endpoint_can_refuse_events_that_were_accepted() {
     );
     is_replay(&send(gate.http(), &standard("evt_1", now(), "{}")));
     backend.only();
+    // The first is logged when its answer has gone, which can be after the second.
+    let lines = gate.log(2);
+    let refused = lines.iter().find(|line| line["reason"] == "replay");
     assert_eq!(
-        gate.log(2)[1]["cause"],
+        refused.unwrap()["cause"],
         "an event with this id was accepted before"
     );
 }
