@@ -52,6 +52,24 @@ fn what_signs_or_rests_on_a_signature_needs_one() {
 }
 
 #[test]
+fn what_signs_for_strangers_goes_only_with_signatures_over_the_body_as_it_is() {
+    // The text of a token, a field of a form and two fields of JSON can all be what somebody asks for.
+    for preset in ["netlify", "twilio-sha256", "mailgun", "rfc9421", "livekit"] {
+        let scheme = &Preset::named(preset).unwrap().scheme;
+        for name in ["x", "linkedin", "zoom"] {
+            let handshake = Handshake::named(name).unwrap();
+            let fits = handshake.fits(Some(scheme));
+            assert_eq!(fits, Err(Unfit::OtherAlgorithm), "{name} {preset}");
+        }
+    }
+    for (name, preset) in [("x", "x"), ("linkedin", "linkedin"), ("zoom", "zoom")] {
+        let scheme = &Preset::named(preset).unwrap().scheme;
+        let handshake = Handshake::named(name).unwrap();
+        assert_eq!(handshake.fits(Some(scheme)), Ok(()), "{name}");
+    }
+}
+
+#[test]
 fn an_answer_that_needs_a_key_is_none_without_it() {
     let (headers, x) = (HeaderMap::new(), Handshake::named("x").unwrap());
     let head = Head {

@@ -3,6 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
 use super::*;
 
 /// <https://docs.slack.dev/reference/events/url_verification/>
@@ -335,7 +337,43 @@ fn monday_hears_what_it_said() {
     }
 }
 
-/// Discord signs with Ed25519, and this branch has no such scheme yet; the rules do not mind.
+#[test]
+fn discord_hears_its_pong_to_what_it_has_signed_with_its_own_key() {
+    let random = ring::rand::SystemRandom::new();
+    let key = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+    let key = Ed25519KeyPair::from_pkcs8(key.as_ref()).unwrap();
+    let backend = Backend::accepting();
+    let options = ["--mode", "provider", "--preset", "discord"];
+    let gate = Gate::before(&backend)
+        .endpoint_with(ID, &[&options[..], &["--handshake", "discord"]].concat());
+    let public = hex::encode(key.public_key());
+    gate.run_with_input(&["secret", "set", ID], public.as_bytes())
+        .succeeded();
+    let gate = gate.start();
+    let now = jiff::Timestamp::now().as_second();
+    let signed = |sent: &str, body: &str| {
+        let signature = key.sign(format!("{now}{body}").as_bytes());
+        Request::post(PATH)
+            .header("X-Signature-Ed25519", &hex::encode(signature))
+            .header("X-Signature-Timestamp", &now.to_string())
+            .body(sent)
+    };
+    let ping = r#"{"type":1}"#;
+    hears(
+        &gate,
+        &signed(ping, ping),
+        "application/json",
+        r#"{"type":1}"#,
+    );
+    // Discord tries wrong signatures on purpose, and takes an endpoint away that answers them.
+    let probe = signed(ping, r#"{"type":2}"#);
+    is_refused(&gate, &probe, 401, "signature_mismatch");
+    backend.was_not_contacted();
+    let command = r#"{"type":2,"id":"9"}"#;
+    assert_eq!(send(gate.http(), &signed(command, command)).status, 202);
+}
+
+/// The rules do not depend on how it is signed.
 #[test]
 fn discord_hears_its_pong_and_its_events_go_on() {
     let backend = Backend::accepting();

@@ -45,6 +45,28 @@ fn after_any_answer_of_the_backend_but_2xx() {
 }
 
 #[test]
+fn as_stripe_sends_it() {
+    let backend = answering_in_turn(&[FAILED, ACCEPTED]);
+    let gate = with_preset(Gate::before(&backend), ID, "stripe", &[]).start();
+    let event = r#"{"id":"evt_1","type":"charge.succeeded"}"#;
+    let signed = |at: Timestamp| {
+        let time = at.as_second();
+        let signature = hex::encode(hmac(SECRET, &format!("{time}.{event}")));
+        Request::post(PATH)
+            .header("Stripe-Signature", &format!("t={time},v1={signature}"))
+            .body(event)
+    };
+    let first = signed(ago(10));
+    // The backend fails, and the honest retry gets through, in the very same bytes too.
+    assert_eq!(send(gate.http(), &first).status, 500);
+    assert_eq!(send(gate.http(), &first).status, 202);
+    // Whoever caught it and sends it again is refused; Stripe, who signs each attempt anew, is told.
+    is_replay(&send(gate.http(), &first));
+    is_duplicate(&send(gate.http(), &signed(now())));
+    assert_eq!(backend.received().len(), 2);
+}
+
+#[test]
 fn after_the_backend_has_closed_without_an_answer() {
     // Whether it has taken the delivery nobody knows: it gets it twice rather than not at all.
     passes_the_second_time(&answering_in_turn(&[b"", ACCEPTED]), 502);
