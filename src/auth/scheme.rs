@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::{HeaderName, HeaderValue};
 
-use super::signed::DigestRule;
+use super::digest::DigestRule;
 use super::url::UrlRule;
 use super::{
     Algorithm, Covers, Encoding, Envelope, Head, KeyForm, Place, ProofError, Source, Template,

@@ -3,13 +3,11 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use super::candidates::{Signatures, first, tagged};
 use super::template::Around;
 use super::token::Token;
-use super::{ProofError, Reading, Received, Scheme, Source, Template, TimestampSource, form};
+use super::{ProofError, Reading, Received, Scheme, Template, TimestampSource, form};
 
 /// Everything that the signature covers, filled in.
 pub(super) struct Signed {
@@ -74,7 +72,7 @@ impl<'a> Time<'a> {
             return Ok(None);
         }
         let text = match &rule.from {
-            TimestampSource::Source(source) => value_of(source, received)?,
+            TimestampSource::Source(source) => source.required(received)?,
             TimestampSource::First => first(&scheme.signatures, received)?,
             TimestampSource::Tag(tag) => tagged(&scheme.signatures, tag, received)?,
         };
@@ -129,7 +127,7 @@ pub(super) fn fill<'v>(
         Token::Method => Ok(Cow::Borrowed(received.head.method.as_str().as_bytes())),
         // An endpoint that does not say what it has to say is not compiled.
         Token::Setting(_) => Err(ProofError::SignatureMalformed),
-        Token::Source { source, optional } => match value_of(source, received) {
+        Token::Source { source, optional } => match source.required(received) {
             Err(ProofError::SignatureMissing) if *optional => Ok(Cow::Borrowed(b"")),
             reading => reading,
         },
@@ -143,36 +141,4 @@ pub(super) fn fill<'v>(
             url.ok_or(ProofError::SignatureMalformed)
         }
     })
-}
-
-fn value_of<'a>(source: &Source, received: &Received<'a>) -> Result<Cow<'a, [u8]>, ProofError> {
-    match source.read(received) {
-        Reading::Absent => Err(ProofError::SignatureMissing),
-        Reading::Ambiguous | Reading::Unreadable => Err(ProofError::SignatureMalformed),
-        Reading::Value(value) => Ok(value),
-    }
-}
-
-/// A digest of the body that is sent beside it, and is signed in its place.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct DigestRule {
-    /// Where the SHA-256 of the body is, in hexadecimal; the rule counts if it is there.
-    pub from: Source,
-    /// What is signed then.
-    pub signed: Template,
-}
-
-impl DigestRule {
-    fn check(&self, received: &Received<'_>) -> Result<(), ProofError> {
-        let body = received.body.ok_or(ProofError::SignatureMalformed)?;
-        let text = value_of(&self.from, received)?;
-        let mut sent = [0; 32];
-        hex::decode_to_slice(&*text, &mut sent).map_err(|_| ProofError::SignatureMalformed)?;
-        let actual: [u8; 32] = Sha256::digest(body).into();
-        if bool::from(actual.ct_eq(&sent)) {
-            Ok(())
-        } else {
-            Err(ProofError::BodyDigestMismatch)
-        }
-    }
 }

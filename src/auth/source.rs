@@ -10,12 +10,13 @@
 //! A|B               the first of several that is there
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use http::HeaderName;
 
-use super::{Place, Reading, Received};
+use super::{Place, ProofError, Reading, Received};
 
 /// One or several places of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,6 +31,18 @@ impl Source {
     pub fn read<'a>(&self, received: &Received<'a>) -> Reading<'a> {
         self.found(received)
             .map_or(Reading::Absent, |(_, reading)| reading)
+    }
+
+    /// The value, which has to be there: without it nothing can be proven.
+    pub(super) fn required<'a>(
+        &self,
+        received: &Received<'a>,
+    ) -> Result<Cow<'a, [u8]>, ProofError> {
+        match self.read(received) {
+            Reading::Absent => Err(ProofError::SignatureMissing),
+            Reading::Ambiguous | Reading::Unreadable => Err(ProofError::SignatureMalformed),
+            Reading::Value(value) => Ok(value),
+        }
     }
 
     /// The same, with its place.

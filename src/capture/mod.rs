@@ -11,12 +11,14 @@
 
 mod queue;
 mod redact;
+mod refused;
 mod render;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use self::queue::{Captures, Keeper, Refused};
+pub use self::queue::{Captures, Keeper};
+pub use self::refused::Refused;
 use crate::directory::EndpointId;
 use crate::secrets::StoreError;
 

@@ -3,34 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
 use super::render::render;
-use super::{CaptureStore, Captured};
+use super::{CaptureStore, Captured, Refused};
 use crate::clock::Clock;
-use crate::directory::Endpoint;
-use crate::gate::{Reason, Request};
+use crate::gate::Reason;
 
 /// Where refused deliveries are offered.
 pub struct Captures(mpsc::Sender<Captured>);
-
-/// A delivery that was refused.
-pub struct Refused<'d> {
-    /// The endpoint that it was sent to.
-    pub endpoint: &'d Endpoint,
-    /// Its head.
-    pub request: &'d Request<'d>,
-    /// Its body, if that was read.
-    pub body: Option<&'d [u8]>,
-    /// The id of the request.
-    pub request_id: &'d str,
-    /// When it arrived.
-    pub at: Timestamp,
-    /// Why it was refused.
-    pub reason: Reason,
-}
 
 /// The task that writes.
 pub struct Keeper {

@@ -1,8 +1,7 @@
 //! A refused delivery as raw HTTP: what `explain` reads.
 
-use super::marks;
-use super::queue::Refused;
 use super::redact::{REDACTED, Redaction};
+use super::{Refused, marks};
 use crate::directory::Auth;
 
 /// Writes a delivery down, without its credentials and within bounds.
