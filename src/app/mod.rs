@@ -1,6 +1,7 @@
 //! The composition root: the one place that knows every module, and wires them.
 
 mod custody;
+mod sockets;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,53 +16,17 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 pub use self::custody::Custody;
+pub use self::sockets::Sockets;
 use crate::admin::{Admin, Readiness};
 use crate::capture::Captures;
 use crate::config::Config;
 use crate::directory::{Directory, DirectorySettings, Follower};
 use crate::gate::{Budget, Gate};
 use crate::ledger::InProcess;
-use crate::proxy::{
-    Bound, Delivery, Forwarder, ListenError, PublicApp, Upstream, UpstreamSettings, bind,
-};
+use crate::proxy::{Delivery, Forwarder, PublicApp, Upstream, UpstreamSettings};
 use crate::secrets::{KeyCache, KeyFileError, StoreError};
 use crate::store::OpenError;
 use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
-
-/// The sockets of a server, bound.
-pub struct Sockets {
-    public: Vec<Bound>,
-    admin: std::net::TcpListener,
-}
-
-impl Sockets {
-    /// Binds all of them, or says which cannot be.
-    pub fn bind(config: &Config) -> Result<Self, Vec<ListenError>> {
-        let mut public = Vec::new();
-        let mut errors = Vec::new();
-        let plain = config.public.http.map(|address| (address, None));
-        let tls = config.public.https.as_ref();
-        let tls = tls.map(|(address, files)| (*address, Some(files)));
-        for (address, tls) in plain.into_iter().chain(tls) {
-            match bind(address, tls) {
-                Ok(bound) => public.push(bound),
-                Err(error) => errors.push(error),
-            }
-        }
-        let address = config.admin.listen;
-        let admin = std::net::TcpListener::bind(address)
-            .and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
-        match admin {
-            Ok(admin) if errors.is_empty() => Ok(Self { public, admin }),
-            Ok(_) => Err(errors),
-            Err(error) => {
-                let error = error.to_string();
-                errors.push(ListenError::Address { address, error });
-                Err(errors)
-            }
-        }
-    }
-}
 
 /// A server that runs.
 pub struct Server {

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use super::Source;
 use super::canonical::Canonical;
-use super::token::Token;
+use super::token::{Token, UnknownToken};
 
 /// A compiled template with at most one `{body}`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -240,16 +240,6 @@ fn parts(text: &str) -> Result<Box<[Part]>, UnknownToken> {
     }
     Ok(parts.into())
 }
-
-/// A token that the language does not have, from its brace on.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "unknown token at `{0}`: there is `{{body}}`, once, `{{ts}}`, `{{url}}`, `{{method}}`, `{{form}}`, \
-     `{{crc32:body}}`, `{{secret}}` at the very beginning, `{{config:NAME}}`, \
-     `{{contentful:path}}`, `{{contentful:headers}}`, `{{plivo-v3}}`, and sources such as \
-     `{{header:NAME}}`, with a `?` behind them if they may be missing"
-)]
-pub struct UnknownToken(String);
 
 const BODY: &str = "{body}";
 const SECRET: &str = "{secret}";

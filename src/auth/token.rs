@@ -87,3 +87,13 @@ impl Token {
         }
     }
 }
+
+/// A token that the language does not have, from its brace on.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "unknown token at `{0}`: there is `{{body}}`, once, `{{ts}}`, `{{url}}`, `{{method}}`, `{{form}}`, \
+     `{{crc32:body}}`, `{{secret}}` at the very beginning, `{{config:NAME}}`, \
+     `{{contentful:path}}`, `{{contentful:headers}}`, `{{plivo-v3}}`, and sources such as \
+     `{{header:NAME}}`, with a `?` behind them if they may be missing"
+)]
+pub struct UnknownToken(pub(super) String);

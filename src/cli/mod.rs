@@ -23,6 +23,7 @@ mod serve;
 mod session;
 mod sharing;
 mod sign;
+mod step;
 mod wrong;
 
 use std::path::{Path, PathBuf};

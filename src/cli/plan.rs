@@ -3,47 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use serde::Serialize;
-
 use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use super::sharing;
-use crate::audit::{Action, AuditEntry};
+use super::step::{Step, StepAction};
 use crate::directory::{Definition, EndpointChange, EndpointId};
 use crate::secrets::SecretRef;
 
 /// Steps that are taken together, or not at all.
 pub(super) struct Plan(Vec<Step>);
-
-/// What happens to one endpoint.
-#[derive(Debug, Serialize)]
-struct Step {
-    endpoint: EndpointId,
-    action: StepAction,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    changed: Vec<String>,
-    /// The secret that is generated because the endpoint needs one that is not bound.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret_created: Option<SecretRef>,
-    /// The token that is generated for the provider to send in its handshake.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verify_token_created: Option<SecretRef>,
-    /// The secrets that have ended with the endpoint.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    secrets_retired: Vec<SecretRef>,
-    #[serde(skip)]
-    change: EndpointChange,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum StepAction {
-    Create,
-    Delete,
-    Unchanged,
-    Update,
-}
 
 impl Plan {
     /// What has to happen for the store to hold `definitions`, which are right in themselves.
@@ -124,41 +93,6 @@ impl Plan {
             _ if json => self.json(),
             _ => Ok(self.lines().join("\n")),
         }
-    }
-}
-
-impl Step {
-    fn line(&self) -> String {
-        let (sign, word) = match self.action {
-            StepAction::Create => ('+', "create"),
-            StepAction::Delete => ('-', "delete"),
-            StepAction::Unchanged => ('=', "unchanged"),
-            StepAction::Update => ('~', "update"),
-        };
-        let mut line = format!("{sign} {}: {word}", self.endpoint);
-        if !self.changed.is_empty() {
-            line.push_str(&format!(" ({})", self.changed.join(", ")));
-        }
-        if let Some(secret) = &self.secret_created {
-            line.push_str(&format!(", secret {secret} created"));
-        }
-        if let Some(token) = &self.verify_token_created {
-            line.push_str(&format!(", verify token {token} created"));
-        }
-        for secret in &self.secrets_retired {
-            line.push_str(&format!(", secret {secret} retired"));
-        }
-        line
-    }
-
-    fn audit(&self, session: &Session) -> Option<AuditEntry> {
-        let action = match self.action {
-            StepAction::Create => Action::EndpointCreated,
-            StepAction::Delete => Action::EndpointDeleted,
-            StepAction::Unchanged => return None,
-            StepAction::Update => Action::EndpointUpdated,
-        };
-        Some(session.audit(action, &self.endpoint, self.changed.join(", ")))
     }
 }
 

@@ -20,6 +20,7 @@ mod replay;
 mod route;
 mod store;
 mod target;
+mod wrong_auth;
 
 pub use self::definition::{
     AuthDefinition, CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Definition;
-use super::mistake::named;
+use super::wrong_auth::named;
 use crate::auth::Scheme;
 
 /// What an endpoint says about replays, as it is written down.

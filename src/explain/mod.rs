@@ -10,23 +10,28 @@
 //! This module is pure: captures come in as bytes, the time as an argument. It verifies nothing itself:
 //! `judge.rs` asks `auth`. What it says holds no secret, no part of one, and no signature.
 //!
-//! A usual mistake is a row of the table in `mistakes/mod.rs`; that is the one place to add another.
+//! A usual mistake is a row of the table in `mistakes/table.rs`; that is the one place to add another.
 
 mod attempt;
 mod curl;
 mod curl_options;
+mod curl_request;
 mod delivery;
 mod diagnose;
 mod diagnosis;
 mod har;
+mod json_style;
 mod json_text;
 mod judge;
 mod mistakes;
 mod question;
 mod raw_http;
+mod report;
 mod search;
 mod shell;
+mod steps;
 mod suspicions;
+mod wording;
 
 pub use self::curl::parse as parse_curl;
 pub use self::delivery::{CaptureError, Delivery, MAX_CAPTURE_BYTES};

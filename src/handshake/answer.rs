@@ -1,6 +1,7 @@
 //! An answer, and what it is made of.
 
 use std::fmt;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -148,3 +149,31 @@ impl Text {
         Some(filled)
     }
 }
+
+impl FromStr for Text {
+    type Err = UnknownToken;
+
+    fn from_str(text: &str) -> Result<Self, UnknownToken> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((literal, token)) = rest.split_once('{') {
+            parts.push(Part::Literal(literal.into()));
+            let (token, after) = token.split_once('}').ok_or(UnknownToken)?;
+            parts.push(match token {
+                "value" => Part::Value,
+                "hmac-sha256:base64:value" => Part::Mac(Encoding::Base64),
+                "hmac-sha256:hex:value" => Part::Mac(Encoding::Hex),
+                _ => return Err(UnknownToken),
+            });
+            rest = after;
+        }
+        parts.push(Part::Literal(rest.into()));
+        parts.retain(|part| *part != Part::Literal("".into()));
+        Ok(Self(parts.into()))
+    }
+}
+
+/// Text with a token in it that there is not.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("there is `{{value}}`, `{{hmac-sha256:base64:value}}` and `{{hmac-sha256:hex:value}}`")]
+pub(super) struct UnknownToken;

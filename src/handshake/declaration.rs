@@ -1,18 +1,17 @@
 //! From a declaration to compiled rules. Every mistake has its place in the text.
 
-use std::borrow::Cow;
-use std::fmt::Display;
 use std::str::FromStr;
 
 use http::{HeaderName, Method, StatusCode};
 use toml_span::de_helpers::TableHelper;
-use toml_span::value::{Key, Value, ValueInner};
-use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span, Spanned};
+use toml_span::value::Value;
+use toml_span::{DeserError, Deserialize, Error, Spanned};
 
-use super::answer::{Content, Member, Part, Respond, Text};
+use super::answer::{Content, Member, Respond};
 use super::rule::{Expected, Rule, ValueRule, When};
+use super::words::{custom, members, parsed};
 use super::{Form, Pointer};
-use crate::auth::{Encoding, Place};
+use crate::auth::Place;
 
 /// A file.
 pub(super) struct Declared {
@@ -189,34 +188,6 @@ impl<'de> Deserialize<'de> for Respond {
     }
 }
 
-impl FromStr for Text {
-    type Err = UnknownToken;
-
-    fn from_str(text: &str) -> Result<Self, UnknownToken> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((literal, token)) = rest.split_once('{') {
-            parts.push(Part::Literal(literal.into()));
-            let (token, after) = token.split_once('}').ok_or(UnknownToken)?;
-            parts.push(match token {
-                "value" => Part::Value,
-                "hmac-sha256:base64:value" => Part::Mac(Encoding::Base64),
-                "hmac-sha256:hex:value" => Part::Mac(Encoding::Hex),
-                _ => return Err(UnknownToken),
-            });
-            rest = after;
-        }
-        parts.push(Part::Literal(rest.into()));
-        parts.retain(|part| *part != Part::Literal("".into()));
-        Ok(Self(parts.into()))
-    }
-}
-
-/// Text with a token in it that there is not.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there is `{{value}}`, `{{hmac-sha256:base64:value}}` and `{{hmac-sha256:hex:value}}`")]
-pub(super) struct UnknownToken;
-
 fn member(errors: &mut Vec<Error>, value: Spanned<Expected>) -> Option<Member> {
     match value.value {
         Expected::Number(number) => Some(Member::Number(number)),
@@ -225,52 +196,4 @@ fn member(errors: &mut Vec<Error>, value: Spanned<Expected>) -> Option<Member> {
             parsed(errors, Some(text)).map(Member::Text)
         }
     }
-}
-
-/// The members of the table at `key`, in the order in which they stand there.
-fn members(
-    table: &mut TableHelper<'_>,
-    key: &'static str,
-) -> Vec<(Spanned<String>, Spanned<Expected>)> {
-    let Some((_, mut value)) = table.take(key) else {
-        return Vec::new();
-    };
-    let ValueInner::Table(entries) = value.take() else {
-        table.errors.push(custom("expected a table", value.span));
-        return Vec::new();
-    };
-    let mut entries: Vec<(Key<'_>, Value<'_>)> = entries.into_iter().collect();
-    entries.sort_by_key(|(key, _)| key.span.start);
-    let mut members = Vec::new();
-    for (key, mut value) in entries {
-        let expected = match value.take() {
-            ValueInner::String(text) => Expected::Text(text.into()),
-            ValueInner::Integer(number) => Expected::Number(number),
-            _ => {
-                let error = custom("expected a text or a whole number", value.span);
-                table.errors.push(error);
-                continue;
-            }
-        };
-        members.push((
-            Spanned::with_span(key.name.into_owned(), key.span),
-            Spanned::with_span(expected, value.span),
-        ));
-    }
-    members
-}
-
-fn parsed<T: FromStr<Err: Display>>(
-    errors: &mut Vec<Error>,
-    text: Option<Spanned<String>>,
-) -> Option<T> {
-    let text = text?;
-    text.value
-        .parse()
-        .map_err(|error: T::Err| errors.push(custom(error.to_string(), text.span)))
-        .ok()
-}
-
-fn custom(text: impl Into<Cow<'static, str>>, span: Span) -> Error {
-    (ErrorKind::Custom(text.into()), span).into()
 }

@@ -22,6 +22,7 @@ mod json;
 mod preset;
 mod rule;
 mod source;
+mod words;
 
 pub use self::answer::Answer;
 pub use self::asked::{Asked, Need};

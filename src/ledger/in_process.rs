@@ -15,7 +15,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
-use super::shard::{self, NoRoom, Shard, State};
+use super::shard::{self, NoRoom, Shard};
+use super::slot::State;
 use super::{Entries, Keep, Key, Ledger, LedgerStats, Standing, Taken, Token, Unavailable};
 use crate::clock::Clock;
 

@@ -17,6 +17,7 @@ mod held;
 mod in_process;
 mod key;
 mod shard;
+mod slot;
 mod stats;
 
 pub use self::contract::{Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable};

@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
+use super::slot::{Slot, State};
 use super::{Key, Standing};
 
 /// A part of the memory.
@@ -23,41 +24,6 @@ pub(super) struct Shard {
     hand: usize,
     /// Nothing ends before this second.
     nothing_ends_before: u32,
-}
-
-/// Times are in whole seconds since 1970: enough until 2106.
-struct Slot {
-    key: Key,
-    until: u32,
-    state: State,
-}
-
-/// The number of a claim, or one of two numbers that no claim has.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) struct State(u32);
-
-impl State {
-    /// Accepted, and kept until its time.
-    pub(super) const FIRM: Self = Self(u32::MAX);
-    /// Accepted, and kept as long as there is room.
-    pub(super) const SOFT: Self = Self(u32::MAX - 1);
-
-    /// Claimed under `number`. Numbers come round again after 2³² claims, long after the first of them
-    /// has ended.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a remainder of less than 2³²"
-    )]
-    pub(super) const fn claimed(number: u64) -> Self {
-        Self((number % (u32::MAX - 1) as u64) as u32)
-    }
-
-    const fn standing(self) -> Standing {
-        match self {
-            Self::FIRM | Self::SOFT => Standing::Accepted,
-            Self(_) => Standing::InFlight,
-        }
-    }
 }
 
 /// There is no room, and nothing that may be forgotten.
@@ -241,13 +207,6 @@ impl Shard {
 
     fn first_to_go(&self, now: u32) -> Option<usize> {
         self.slots.iter().position(|slot| slot.may_go(now))
-    }
-}
-
-impl Slot {
-    /// Whether it has expired, or may be forgotten before.
-    fn may_go(&self, now: u32) -> bool {
-        self.until <= now || self.state == State::SOFT
     }
 }
 

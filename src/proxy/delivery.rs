@@ -10,10 +10,11 @@ use pingora_core::protocols::http::ServerSession;
 use uuid::Uuid;
 
 use super::ended::Ended;
-use super::forward::{Forwarded, Forwarder, Parcel};
+use super::forward::{Forwarded, Forwarder};
 use super::head::RequestHead;
 use super::headers::{Additions, write_head};
 use super::names::REQUEST_ID;
+use super::parcel::Parcel;
 use super::record::outcome;
 use super::respond::Stamp;
 use super::{HeaderNames, PublicSettings, Upstream};

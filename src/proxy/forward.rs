@@ -12,17 +12,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
 use pingora_core::connectors::{ConnectorOptions, TransportConnector};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v1::client::HttpSession;
 use pingora_core::upstreams::peer::Peer;
-use tokio::io::AsyncWriteExt;
 use tracing::warn;
 
 use super::answer;
-use super::respond::Stamp;
+use super::parcel::{Parcel, Stopped, write};
 use super::upstream::{Address, Upstream};
 use crate::clock::{Stopwatch, within};
 use crate::gate::Reason;
@@ -172,16 +170,6 @@ impl Forwarder {
     }
 }
 
-/// What is sent: the head as it goes on the wire, and the body as it came.
-pub(super) struct Parcel<'a> {
-    pub(super) head: Vec<u8>,
-    pub(super) body: &'a Bytes,
-    /// What the answer is marked with.
-    pub(super) stamp: &'a Stamp,
-    /// Whether the sender speaks HTTP/1.0, which knows no chunks.
-    pub(super) old_sender: bool,
-}
-
 /// A delivery that the backend has begun to answer.
 struct Asked {
     answer: answer::Ready,
@@ -218,33 +206,6 @@ impl Forwarded {
             failure: Some(Reason::UpstreamUnreachable),
             ..Self::default()
         }
-    }
-}
-
-/// A write that did not come to its end.
-struct Stopped {
-    /// The bytes that the connection had taken.
-    sent: usize,
-    reason: Reason,
-}
-
-/// Writes head and body, together if the socket takes them. The time-out is for each part of it.
-async fn write(stream: &mut Stream, parcel: &Parcel<'_>, timeout: Duration) -> Result<(), Stopped> {
-    let mut parts = parcel.head.as_slice().chain(parcel.body.as_ref());
-    let whole = parts.remaining();
-    let stopped = |sent, reason| Stopped { sent, reason };
-    while parts.has_remaining() {
-        let sent = whole - parts.remaining();
-        match within(timeout, pin!(stream.write_buf(&mut parts))).await {
-            Some(Ok(1..)) => {}
-            Some(_) => return Err(stopped(sent, Reason::UpstreamUnreachable)),
-            None => return Err(stopped(sent, Reason::UpstreamTimeout)),
-        }
-    }
-    match within(timeout, pin!(stream.flush())).await {
-        Some(Ok(())) => Ok(()),
-        Some(Err(_)) => Err(stopped(whole, Reason::UpstreamUnreachable)),
-        None => Err(stopped(whole, Reason::UpstreamTimeout)),
     }
 }
 

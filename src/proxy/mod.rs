@@ -25,6 +25,7 @@ mod head_scanner;
 mod headers;
 mod listener;
 mod names;
+mod parcel;
 mod pem;
 mod raw_head;
 mod record;

@@ -14,14 +14,16 @@ mod jws_signing;
 mod message_signature;
 mod message_signing;
 mod query_hash;
+mod terms;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use self::body_digest::BodyDigests;
 pub(super) use self::body_digest::DigestAlgorithm;
 pub use self::jws::{BodyClaim, Jws};
 pub use self::message_signature::MessageSignature;
 pub use self::query_hash::QueryHash;
+pub(super) use self::terms::Terms;
 use super::candidates::Signatures;
 use super::key::{Key, KeyRing};
 use super::signing::{Message, Unsignable};
@@ -118,64 +120,6 @@ pub(super) struct Sealed {
     pub(super) signatures: Signatures,
     pub(super) message: Around,
     pub(super) terms: Terms,
-}
-
-/// What the sender says beside the message.
-#[derive(Default)]
-pub(super) struct Terms {
-    /// When it was signed, if the scheme has a window.
-    pub(super) at: Option<Timestamp>,
-    /// From when on it holds.
-    pub(super) not_before: Option<Timestamp>,
-    /// From when on it does not hold any more.
-    pub(super) expires: Option<Timestamp>,
-    /// How far the sender's clock may be off where it says until when.
-    pub(super) leeway: SignedDuration,
-    /// The digests of the body, as they were sent.
-    pub(super) digests: Vec<(DigestAlgorithm, Vec<u8>)>,
-    /// Whether whatever else it says is about this endpoint and this request.
-    pub(super) agrees: bool,
-}
-
-impl Terms {
-    /// From when on it is refused for its time.
-    fn valid_until(&self, scheme: &Scheme) -> Option<Timestamp> {
-        let window = scheme.timestamp.as_ref().zip(self.at);
-        let window = window.and_then(|(rule, at)| rule.valid_until(at));
-        let end = self
-            .expires
-            .map(|end| end.saturating_add(self.leeway).unwrap_or(Timestamp::MAX));
-        match (window, end) {
-            (Some(window), Some(end)) => Some(window.min(end)),
-            (window, end) => window.or(end),
-        }
-    }
-
-    fn judge(
-        &self,
-        scheme: &Scheme,
-        digests: &BodyDigests,
-        now: Timestamp,
-    ) -> Result<(), ProofError> {
-        if !self.agrees {
-            return Err(ProofError::SignatureMismatch);
-        }
-        if let (Some(rule), Some(at)) = (&scheme.timestamp, self.at) {
-            rule.judge(at, now)?;
-        }
-        let since = |time: Timestamp| now.duration_since(time);
-        if self.expires.is_some_and(|end| since(end) >= self.leeway) {
-            return Err(ProofError::TimestampStale);
-        }
-        if self.not_before.is_some_and(|at| -since(at) > self.leeway) {
-            return Err(ProofError::TimestampFuture);
-        }
-        if digests.are(&self.digests) {
-            Ok(())
-        } else {
-            Err(ProofError::BodyDigestMismatch)
-        }
-    }
 }
 
 /// What was offered, while the body arrives.

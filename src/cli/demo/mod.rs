@@ -4,12 +4,13 @@ mod engine;
 mod sender;
 mod setup;
 mod story;
+mod told;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::engine::Engine;
-use self::story::Told;
+use self::told::Told;
 use super::failure::Failure;
 use super::output;
 use super::session::actor;

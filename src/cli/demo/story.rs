@@ -8,9 +8,10 @@ use axum::body::Bytes;
 use http::Method;
 use sha2::{Digest, Sha256};
 
-use super::engine::{Engine, Received};
+use super::engine::Engine;
 use super::sender;
 use super::setup::Secrets;
+use super::told::Told;
 use crate::auth::{Message, Preset, Unsignable};
 use crate::cli::output::shell_word;
 use crate::secrets::Secret;
@@ -190,51 +191,6 @@ impl Scene {
 
     fn matches(&self, answer: &sender::Answer) -> bool {
         answer.status == self.status && answer.reason == self.reason
-    }
-}
-
-/// What came of a delivery.
-pub(super) struct Told {
-    name: &'static str,
-    as_promised: bool,
-    answer: Result<sender::Answer, String>,
-    seen: Vec<Received>,
-}
-
-impl Told {
-    pub(super) fn as_promised(&self) -> bool {
-        self.as_promised
-    }
-
-    pub(super) fn row(&self) -> [String; 5] {
-        let mark = if self.as_promised {
-            "ok"
-        } else {
-            "NOT AS PROMISED"
-        };
-        let (answer, reason) = match &self.answer {
-            Ok(answer) => (
-                format!("{} {}", answer.status, answer.body),
-                answer.reason.clone(),
-            ),
-            Err(error) => (error.clone(), "-".to_owned()),
-        };
-        let seen: Vec<String> = self
-            .seen
-            .iter()
-            .map(|it| {
-                format!(
-                    "{} bytes at {} for {} ({})",
-                    it.len, it.path, it.endpoint, it.organisation
-                )
-            })
-            .collect();
-        let seen = if seen.is_empty() {
-            "nothing".to_owned()
-        } else {
-            seen.join("; ")
-        };
-        [mark.to_owned(), self.name.to_owned(), answer, reason, seen]
     }
 }
 

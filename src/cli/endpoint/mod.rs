@@ -2,6 +2,7 @@
 
 mod expect;
 mod fields;
+mod shaken;
 mod show;
 
 use clap::{Args, Subcommand};

@@ -2,6 +2,7 @@
 
 mod input;
 mod print;
+mod stored;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,13 +13,12 @@ use jiff::Timestamp;
 
 use self::input::Input;
 pub(super) use self::input::load;
+use self::stored::{compiled, directory, secrets};
 use super::failure::Failure;
 use super::session::Session;
 use super::{at, brief, in_session, output, preset};
 use crate::clock::{Clock as _, SystemClock};
-use crate::directory::{
-    Definition, Directory, DirectorySettings, Endpoint, EndpointId, LookupError,
-};
+use crate::directory::{EndpointId, LookupError};
 use crate::explain::{
     Delivery, Diagnosis, JudgedAt, Leads, Question, Secrets, Version, diagnose, parse_raw_http,
 };
@@ -191,63 +191,4 @@ impl Explain {
         output::print(&text);
         Err(Failure::Other(format!("refused: {}", diagnosis.reason)))
     }
-}
-
-/// The directory as the gate has it, over the same store.
-async fn directory(session: &Session) -> Result<Directory, Failure> {
-    let directory = Directory::new(
-        DirectorySettings {
-            capacity: 16,
-            store_reads: 1,
-            upstream_paths: session.config.upstream_paths.clone(),
-        },
-        Arc::clone(&session.config.routes),
-        Arc::clone(&session.custody.store) as _,
-    );
-    directory.load().await?;
-    Ok(directory)
-}
-
-/// The endpoint as deliveries have it, if deliveries can have it at all.
-async fn compiled(
-    session: &Session,
-    directory: &Directory,
-    definition: &Definition,
-    found: Option<Arc<Endpoint>>,
-) -> Option<Arc<Endpoint>> {
-    if let Some(endpoint) = found.filter(|endpoint| endpoint.id == definition.id) {
-        return Some(endpoint);
-    }
-    let route = session.config.routes.path_of(&definition.id);
-    let path = route.or_else(|| definition.aliases.first().cloned())?;
-    let found = directory.find(&path).await.ok()?;
-    Some(found.endpoint).filter(|endpoint| endpoint.id == definition.id)
-}
-
-/// Every version of the endpoint's secret. Reading them is audited, as revealing is.
-async fn secrets(session: &Session, definition: &Definition) -> Result<Option<Secrets>, Failure> {
-    let Some(secret) = definition.secret() else {
-        return Ok(None);
-    };
-    let vault = session.custody.vault();
-    let now = session.custody.clock.now();
-    let mut current = None;
-    let mut previous = None;
-    let mut ended = Vec::new();
-    for revealed in vault.reveal_all(&secret, &session.actor).await? {
-        let version = Version {
-            number: revealed.version,
-            value: Arc::new(revealed.value),
-        };
-        match revealed.ends_at {
-            None => current = Some(version),
-            Some(until) if until > now && previous.is_none() => previous = Some((version, until)),
-            Some(_) => ended.push(version),
-        }
-    }
-    Ok(current.map(|current| Secrets {
-        current,
-        previous,
-        ended,
-    }))
 }

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use super::Try;
 use crate::explain::attempt::Attempt;
-use crate::explain::json_text::{JsonText, Spacing, Strings, Style};
+use crate::explain::json_style::{Spacing, Strings, Style};
+use crate::explain::json_text::JsonText;
 
 pub(super) fn rewritten(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let Some(text) = JsonText::read(&base.body) else {

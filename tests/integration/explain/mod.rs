@@ -22,12 +22,18 @@ fn the_readme_has_every_cause_and_every_field() {
     for name in portcullis::explain::mistake_names() {
         assert!(words.contains(&name), "{name}");
     }
-    for name in include_str!("../../../src/explain/suspicions.rs")
-        .split("cause(\n")
-        .skip(1)
-        .filter_map(|text| text.trim_start().strip_prefix('"')?.split('"').next())
-    {
-        assert!(words.contains(&name), "{name}");
+    for source in [
+        include_str!("../../../src/explain/suspicions/body.rs"),
+        include_str!("../../../src/explain/suspicions/head.rs"),
+        include_str!("../../../src/explain/suspicions/mod.rs"),
+    ] {
+        for name in source
+            .split("cause(\n")
+            .skip(1)
+            .filter_map(|text| text.trim_start().strip_prefix('"')?.split('"').next())
+        {
+            assert!(words.contains(&name), "{name}");
+        }
     }
     let said = Desk::new().explain("github", b"s3cret", &http(&[], b"{}"), &[]);
     for fields in [&said, &said["steps"][0], &said["causes"][0]] {

@@ -1,9 +1,12 @@
 //! What people do with secrets. Everything here is audited; nothing here is on a delivery's way.
 
+mod reveal;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::reveal::Revealed;
 use super::{
     EncryptionContext, Installation, KeyService, KeyServiceError, Secret, SecretRef, SecretStore,
     StoreError, Window,
@@ -112,57 +115,6 @@ impl Vault {
         }
     }
 
-    /// Decrypts the current value. It is audited before it is shown.
-    pub async fn reveal(&self, secret: &SecretRef, actor: &Actor) -> Result<Revealed, VaultError> {
-        let current = self
-            .store
-            .versions(secret)
-            .await?
-            .into_iter()
-            .find(|version| version.ends_at.is_none())
-            .ok_or_else(|| VaultError::Unbound(secret.clone()))?;
-        let context = EncryptionContext::new(secret, current.version);
-        let value = self.service.decrypt(&current.sealed, &context).await?;
-        self.store
-            .record(self.entry(secret, Action::SecretRevealed, current.version, actor))
-            .await?;
-        Ok(Revealed {
-            version: current.version,
-            created_at: current.created_at,
-            ends_at: None,
-            value,
-        })
-    }
-
-    /// Decrypts the newest versions, those that have ended too. Each is audited before it is given away.
-    pub async fn reveal_all(
-        &self,
-        secret: &SecretRef,
-        actor: &Actor,
-    ) -> Result<Vec<Revealed>, VaultError> {
-        let mut revealed = Vec::new();
-        for version in self
-            .store
-            .versions(secret)
-            .await?
-            .into_iter()
-            .take(MAX_REVEALED)
-        {
-            let context = EncryptionContext::new(secret, version.version);
-            let value = self.service.decrypt(&version.sealed, &context).await?;
-            self.store
-                .record(self.entry(secret, Action::SecretRevealed, version.version, actor))
-                .await?;
-            revealed.push(Revealed {
-                version: version.version,
-                created_at: version.created_at,
-                ends_at: version.ends_at,
-                value,
-            });
-        }
-        Ok(revealed)
-    }
-
     async fn install(
         &self,
         secret: &SecretRef,
@@ -213,18 +165,6 @@ impl Vault {
     }
 }
 
-/// A secret that was asked for.
-pub struct Revealed {
-    /// The number of the version.
-    pub version: u32,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it ends or ended; `None` for the current one.
-    pub ends_at: Option<Timestamp>,
-    /// The value.
-    pub value: Secret,
-}
-
 /// Something that could not be done with a secret.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -249,6 +189,3 @@ pub enum VaultError {
     #[error("no secret is bound to {0}")]
     Unbound(SecretRef),
 }
-
-/// Older versions than that are nobody's secret any more.
-const MAX_REVEALED: usize = 5;

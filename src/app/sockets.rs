@@ -1,0 +1,41 @@
+//! The sockets of a server, bound before anything else is started.
+
+use std::net::TcpListener;
+
+use crate::config::Config;
+use crate::proxy::{Bound, ListenError, bind};
+
+/// The sockets of a server, bound.
+pub struct Sockets {
+    pub(super) public: Vec<Bound>,
+    pub(super) admin: TcpListener,
+}
+
+impl Sockets {
+    /// Binds all of them, or says which cannot be.
+    pub fn bind(config: &Config) -> Result<Self, Vec<ListenError>> {
+        let mut public = Vec::new();
+        let mut errors = Vec::new();
+        let plain = config.public.http.map(|address| (address, None));
+        let tls = config.public.https.as_ref();
+        let tls = tls.map(|(address, files)| (*address, Some(files)));
+        for (address, tls) in plain.into_iter().chain(tls) {
+            match bind(address, tls) {
+                Ok(bound) => public.push(bound),
+                Err(error) => errors.push(error),
+            }
+        }
+        let address = config.admin.listen;
+        let admin = TcpListener::bind(address)
+            .and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+        match admin {
+            Ok(admin) if errors.is_empty() => Ok(Self { public, admin }),
+            Ok(_) => Err(errors),
+            Err(error) => {
+                let error = error.to_string();
+                errors.push(ListenError::Address { address, error });
+                Err(errors)
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The steps of the gate, one by one, and what each says.
+
+use http::Method;
+
+use super::diagnosis::Step;
+use super::judge::Failed;
+use super::question::{Leads, Question};
+use super::report::Report;
+use super::wording::{expectation, said_age};
+use crate::auth::{Generation, ProofError, Scheme, UnusableSecret, Verified};
+use crate::directory::Wording;
+use crate::gate::{Reason, judge_method};
+
+impl Report {
+    pub(super) fn path(&mut self, question: &Question) {
+        let path = &question.delivery.path;
+        match &question.leads {
+            Leads::NotAsked => self.not_reached(Step::Path, "nobody asked: there is no endpoint"),
+            Leads::Here(id) => self.passed(Step::Path, format!("{path} leads to {id}")),
+            Leads::Elsewhere(id) => {
+                let reason = Reason::NotConfigured(Wording::Webhook);
+                let says = format!("{path} leads to another endpoint, {id}");
+                self.refused(Step::Path, reason, says.clone());
+                let operator = format!("judge it by that one: --endpoint {id}");
+                self.suspect("path", says, None, Some(operator));
+            }
+            Leads::Nowhere(right) => {
+                let reason = Reason::NotConfigured(Wording::Webhook);
+                let says = format!("{path} leads to no endpoint that takes deliveries");
+                self.refused(Step::Path, reason, says.clone());
+                let sender = right.as_ref().map(|right| format!("send to {right}"));
+                let operator = "look at the id, at the workspace in the path, and whether the endpoint \
+                                is enabled: `portcullis endpoint show`";
+                self.suspect("path", says, sender, Some(operator.to_owned()));
+            }
+        }
+    }
+
+    pub(super) fn method(&mut self, question: &Question) {
+        let method = &question.delivery.method;
+        let scheme = question.scheme.as_deref();
+        match judge_method(method, scheme, &question.methods) {
+            Ok(()) => self.passed(Step::Method, method.as_str()),
+            Err(reason) => {
+                let says = match reason {
+                    Reason::MethodNotSigned => format!("{method}, and only a POST can be signed"),
+                    _ => format!("{method}, which the endpoint does not take"),
+                };
+                self.refused(Step::Method, reason, says.clone());
+                let first = question.methods.first().unwrap_or(&Method::POST);
+                let sender =
+                    format!("send it as {first}; a redirect on the way turns a POST into a GET");
+                self.suspect(
+                    "method",
+                    format!("the method is {says}"),
+                    Some(sender),
+                    None,
+                );
+            }
+        }
+    }
+
+    pub(super) fn size(&mut self, question: &Question) {
+        let len = question.delivery.body.len() as u64;
+        match question.limit_bytes {
+            Some(limit) if len > limit => {
+                let says = format!("{len} bytes, and {limit} are taken");
+                self.refused(Step::Size, Reason::BodyTooLarge, says.clone());
+                let operator =
+                    "a larger limit: `endpoint update … --max-body`, `bodies.max`".to_owned();
+                self.suspect("body-too-large", says, None, Some(operator));
+            }
+            _ => self.passed(Step::Size, format!("{len} bytes")),
+        }
+    }
+
+    /// The steps of a proof, as far as the verification got.
+    pub(super) fn proof_steps(
+        &mut self,
+        question: &Question,
+        scheme: &Scheme,
+        verified: Option<&Verified>,
+        failed: Option<Failed>,
+    ) {
+        let refusal = failed.map(|failed| match failed {
+            Failed::Secret(_) => (Step::Signature, Reason::SecretUnbound),
+            Failed::Proof(error) => (step_of(error), Reason::Proof(error)),
+        });
+        let expected = expectation(scheme);
+        match refusal {
+            Some((Step::Header, reason)) => {
+                let says = match reason {
+                    Reason::Proof(ProofError::SignatureMalformed) => {
+                        format!("there is something, but not as expected: {expected}")
+                    }
+                    _ => format!("nothing is there; expected: {expected}"),
+                };
+                self.refused(Step::Header, reason, says);
+            }
+            _ => self.passed(Step::Header, expected),
+        }
+        self.size(question);
+        let stands = |step| refusal.is_some_and(|(refused, _)| refused == step);
+        if stands(Step::Header) {
+            self.not_reached(Step::Signature, "there is nothing to compare");
+        } else if let (true, Some((_, reason))) = (stands(Step::Signature), refusal) {
+            let says = match failed {
+                Some(Failed::Secret(error)) => unusable(error),
+                _ if scheme.covers_body() => "it is not the one of this body and this secret",
+                _ => "it is not the endpoint's",
+            };
+            self.refused(Step::Signature, reason, says);
+        } else {
+            let by = verified.and_then(Verified::generation);
+            let says = match by {
+                Some(Generation::Previous) => "right, by the previous secret",
+                _ => "right",
+            };
+            self.passed(Step::Signature, says);
+            if let (Some(Generation::Previous), Some(secrets)) = (by, &question.secrets)
+                && let Some((_, until)) = &secrets.previous
+            {
+                let text =
+                    format!("the previous secret proved it; it stops to count at {until:.0}");
+                self.diagnosis.notes.push(text);
+            }
+        }
+        let Some(rule) = scheme.timestamp() else {
+            return;
+        };
+        let window = rule.window.map_or_else(String::new, |(past, future)| {
+            format!("; {past:#} in the past and {future:#} in the future are taken")
+        });
+        let age = self
+            .diagnosis
+            .age_seconds
+            .map_or_else(String::new, said_age);
+        match refusal {
+            Some((Step::Timestamp, reason)) => {
+                self.refused(Step::Timestamp, reason, format!("{age}{window}"));
+            }
+            Some(_) => self.not_reached(Step::Timestamp, &age),
+            None => self.passed(Step::Timestamp, format!("{age}{window}")),
+        }
+    }
+}
+
+const fn step_of(error: ProofError) -> Step {
+    match error {
+        ProofError::HeaderUnexpected
+        | ProofError::SignatureMissing
+        | ProofError::SignatureMalformed
+        | ProofError::TokenMissing => Step::Header,
+        ProofError::TimestampFuture | ProofError::TimestampStale => Step::Timestamp,
+        ProofError::BodyDigestMismatch
+        | ProofError::SignatureMismatch
+        | ProofError::TokenMismatch => Step::Signature,
+    }
+}
+
+const fn unusable(error: UnusableSecret) -> &'static str {
+    match error {
+        UnusableSecret::Empty => "the endpoint's secret is empty",
+        UnusableSecret::Undecodable => "the endpoint's secret is not in the encoding of the scheme",
+    }
+}

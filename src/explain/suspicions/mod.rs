@@ -1,0 +1,139 @@
+//! What is likely where nothing could be proven: each from what the capture shows.
+
+mod body;
+mod head;
+
+use super::attempt::Attempt;
+use super::diagnosis::Cause;
+use super::judge::Failed;
+use super::question::{JudgedAt, Question};
+use super::wording::said_age;
+use crate::auth::{ProofError, UnusableSecret};
+
+/// All that apply, the most likely first. There is at least one.
+pub(super) fn all(
+    question: &Question,
+    base: &Attempt,
+    failed: Failed,
+    age_seconds: Option<i64>,
+) -> Vec<Cause> {
+    let case = Case {
+        question,
+        base,
+        failed,
+        age_seconds,
+    };
+    let mut causes: Vec<Cause> = SUSPICIONS.iter().filter_map(|it| it(&case)).collect();
+    if causes.is_empty() {
+        causes.push(case.last_resort());
+    }
+    causes
+}
+
+struct Case<'q> {
+    question: &'q Question,
+    base: &'q Attempt,
+    failed: Failed,
+    age_seconds: Option<i64>,
+}
+
+const SUSPICIONS: &[fn(&Case<'_>) -> Option<Cause>] = &[
+    wrong_time,
+    secret_in_another_form,
+    body::not_captured,
+    body::cut_off,
+    body::unpacked,
+    body::empty,
+    head::time_in_another_form,
+    head::header_missing,
+    head::header_malformed,
+    body::characters_lost,
+];
+
+fn wrong_time(case: &Case<'_>) -> Option<Cause> {
+    let stale = match case.failed {
+        Failed::Proof(ProofError::TimestampStale) => true,
+        Failed::Proof(ProofError::TimestampFuture) => false,
+        _ => return None,
+    };
+    let age = case.age_seconds?;
+    let said = said_age(age);
+    if stale && case.question.judged_at == JudgedAt::Now {
+        return Some(cause(
+            "judged-late",
+            format!("the signature is right, and the delivery was {said} the present"),
+            Some(
+                "if it was refused when it was sent: set the clock, or send at once after signing",
+            ),
+            Some("if it was captured back then: judge it at its own time, with --at"),
+        ));
+    }
+    let hours = (age.saturating_abs() + 120) / 1800;
+    let near_zone = (age.saturating_abs() - hours * 1800).abs() <= 120 && hours > 0 && hours <= 28;
+    let (name, how) = if near_zone {
+        (
+            "clock-skew",
+            "; a whole number of (half) hours: a local time was taken for UTC",
+        )
+    } else {
+        ("clock-skew", "")
+    };
+    let direction = if stale { "behind" } else { "ahead" };
+    Some(cause(
+        name,
+        format!(
+            "the signature is right, but the sender's clock is {} s {direction}, or the delivery was kept \
+             back: {said} it was judged{how}",
+            age.saturating_abs()
+        ),
+        Some("set the clock (NTP), sign in UTC, and sign anew for every attempt to deliver"),
+        Some("check the clock of this machine too"),
+    ))
+}
+
+fn secret_in_another_form(case: &Case<'_>) -> Option<Cause> {
+    let Failed::Secret(error) = case.failed else {
+        return None;
+    };
+    let says = match error {
+        UnusableSecret::Empty => "the secret is empty",
+        UnusableSecret::Undecodable => "the secret is not in the encoding that the scheme expects",
+    };
+    let operator = Some("set the secret as the provider shows it: `portcullis secret set`");
+    Some(cause("secret-unusable", says.to_owned(), None, operator))
+}
+
+impl Case<'_> {
+    fn last_resort(&self) -> Cause {
+        let (says, sender) = if self.base.scheme.covers_body() {
+            (
+                "the secrets differ, or the body is not the one that was signed; none of the usual \
+                 mistakes makes it verify",
+                "compare the secret, character by character, and the SHA-256 of the body that was signed \
+                 with that of the one that arrived",
+            )
+        } else {
+            ("the token is another one", "send the endpoint's secret")
+        };
+        cause(
+            "other-secret",
+            says.to_owned(),
+            Some(sender),
+            Some("`portcullis secret reveal` shows the secret of the endpoint"),
+        )
+    }
+}
+
+fn is_mismatch(case: &Case<'_>) -> bool {
+    case.failed == Failed::Proof(ProofError::SignatureMismatch)
+}
+
+fn cause(name: &'static str, says: String, sender: Option<&str>, operator: Option<&str>) -> Cause {
+    Cause {
+        names: vec![name],
+        proven: false,
+        says,
+        sender: sender.map(str::to_owned),
+        operator: operator.map(str::to_owned),
+    }
+}
