@@ -87,9 +87,12 @@ impl Algorithm {
 
     /// How many signatures one delivery may offer.
     ///
-    /// More than any provider sends, however many of its keys are in use. A MAC is computed once for
-    /// all of them, but each signature by a private key costs a verification of its own.
+    /// As many as providers send while they change a key. A MAC is computed once for all of them, but
+    /// each signature by a private key costs a pass over the body.
     pub(super) const fn max_candidates(self) -> usize {
-        if self.is_public_key() { 8 } else { 64 }
+        if self.is_public_key() { 2 } else { MAX_PARTS }
     }
 }
+
+/// More parts than the value of any provider's header has.
+pub(super) const MAX_PARTS: usize = 64;

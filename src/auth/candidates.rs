@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::scheme::{SignatureRule, Tagged};
+use super::algorithm::MAX_PARTS;
+use super::rule::{SignatureRule, Tagged};
 use super::{Algorithm, Place, ProofError, Reading, Received};
 
 /// The signatures that a request offers, decoded, all of a length that the algorithm can make.
@@ -27,6 +28,7 @@ impl Signatures {
         let most = algorithm.max_candidates();
         let mut bytes = Vec::new();
         let (mut present, mut ambiguous, mut offered) = (false, false, 0_usize);
+        let mut decoded = 0_usize;
         for rule in rules {
             rule.from.read_each(received, |reading| {
                 let value = match reading {
@@ -40,19 +42,23 @@ impl Signatures {
                 present = true;
                 for part in rule.parts(&value) {
                     offered += 1;
-                    if offered > most {
+                    if offered > MAX_PARTS || decoded > most {
                         return;
                     }
                     if let Some(text) = rule.untag(part) {
+                        let before = bytes.len();
                         push(&mut bytes, |into| {
                             rule.encoding.decode(text, &lengths, into)
                         });
+                        decoded += usize::from(bytes.len() > before);
                     }
                 }
             });
         }
         match (bytes.is_empty(), present) {
-            _ if ambiguous || offered > most => Err(ProofError::SignatureMalformed),
+            _ if ambiguous || offered > MAX_PARTS || decoded > most => {
+                Err(ProofError::SignatureMalformed)
+            }
             (false, _) => Ok(Self { bytes }),
             (true, true) => Err(ProofError::SignatureMalformed),
             (true, false) => Err(ProofError::SignatureMissing),

@@ -103,6 +103,10 @@ pub enum UnusableSecret {
     #[error("an empty secret proves nothing")]
     Empty,
 
+    /// It is a public key, and the scheme's keys are secret.
+    #[error("this is a public key: it cannot be the shared secret of a signature or a token")]
+    PublicKey,
+
     /// It is not written down as the scheme expects.
     #[error("the secret is not in the encoding that the scheme expects")]
     Undecodable,

@@ -39,9 +39,17 @@ impl KeyForm {
         if text.is_empty() {
             return Err(UnusableSecret::Empty);
         }
+        // Everybody has a public key: as the key of a MAC it would let everybody in.
+        if !self.algorithm.is_public_key() && PublicKey::looks_like_one(text) {
+            return Err(UnusableSecret::PublicKey);
+        }
+        // What comes before or after the colon may be missing from a script's variables.
+        if self.algorithm == Algorithm::Basic && !is_pair(text) {
+            return Err(UnusableSecret::Empty);
+        }
         let decoded = match self.encoding {
             // Public keys are passed on in PEM files, whatever the provider's page shows.
-            _ if self.algorithm.is_public_key() && text.starts_with(PEM) => {
+            _ if self.algorithm.is_public_key() && text.starts_with(PublicKey::PEM) => {
                 PublicKey::from_pem(text)
             }
             KeyEncoding::Utf8 => return Key::prepare(self.algorithm, text),
@@ -55,6 +63,12 @@ impl KeyForm {
         let decoded = Zeroizing::new(decoded.ok_or(UnusableSecret::Undecodable)?);
         Key::prepare(self.algorithm, &decoded)
     }
+}
+
+/// Whether it is a user and a password (RFC 7617 §2).
+fn is_pair(text: &[u8]) -> bool {
+    let colon = text.iter().position(|byte| *byte == b':');
+    colon.is_some_and(|at| at + 1 < text.len())
 }
 
 /// How a key is written down.
@@ -95,7 +109,6 @@ impl KeyEncoding {
     }
 }
 
-const PEM: &[u8] = b"-----BEGIN";
 const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use http::HeaderName;
 use jiff::SignedDuration;
 
-use super::scheme::Tagged;
+use super::rule::Tagged;
 use super::{
     Algorithm, Encoding, KeyEncoding, KeyForm, Place, Scheme, SignatureRule, Source, Template,
     TimestampRule, TimestampSource, TimestampUnit, UrlRule, WrongWord,

@@ -39,7 +39,7 @@ impl Place {
                 let text = text.strip_suffix(b"\r").unwrap_or(text);
                 Reading::Value(Cow::Borrowed(text))
             }),
-            Self::Form(name) => in_body(&|body| form::field(name, body)),
+            Self::Form(name) => form::field(name, received),
             Self::Header(name) => {
                 let values = received.head.headers.get_all(name).iter();
                 Reading::only(values.map(|value| Cow::Borrowed(value.as_bytes())))

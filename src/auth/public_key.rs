@@ -1,5 +1,7 @@
 //! Public keys, through ring: ECDSA on P-256, Ed25519 and RSA.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
     UnparsedPublicKey,
@@ -41,6 +43,20 @@ impl PublicKey {
         };
         fits.then(|| Self(UnparsedPublicKey::new(verifier, key)))
             .ok_or(UnusableSecret::Undecodable)
+    }
+
+    /// How a PEM file begins (RFC 7468).
+    pub(super) const PEM: &[u8] = b"-----BEGIN";
+
+    /// Whether `text` is a public key as people pass it on: a PEM file, or the DER of one in base 64 or
+    /// base 16. A bare key of Ed25519 looks like any random bytes.
+    pub(super) fn looks_like_one(text: &[u8]) -> bool {
+        let is_info = |bytes: Vec<u8>| {
+            SubjectPublicKeyInfo::from_der(&bytes).is_ok_and(|(rest, _)| rest.is_empty())
+        };
+        text.starts_with(Self::PEM)
+            || STANDARD.decode(text).is_ok_and(is_info)
+            || hex::decode(text).is_ok_and(is_info)
     }
 
     /// The DER in a PEM file (RFC 7468 §13), if `text` is one.

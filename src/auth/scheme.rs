@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use super::digest::DigestRule;
 use super::url::UrlRule;
 use super::{
-    Algorithm, Covers, Encoding, Envelope, Head, KeyForm, Place, ProofError, Source, Template,
+    Algorithm, Covers, Envelope, Head, KeyForm, ProofError, SignatureRule, Source, Template,
     TimestampRule,
 };
 
@@ -67,6 +67,17 @@ impl Scheme {
         self.covers_body() && plain && templates.iter().all(Template::has_body)
     }
 
+    /// Whether a proof is new each time and ends by itself, so that the same one again is a replay.
+    pub fn expires(&self) -> bool {
+        let in_envelope = self.envelope.as_ref().is_some_and(Envelope::expires);
+        self.timestamp.is_some() || (in_envelope && self.covers() == Covers::Body)
+    }
+
+    /// Whether what is signed is taken out of a form, so that the body has to be sent as one.
+    pub fn reads_form(&self) -> bool {
+        self.signed.iter().any(Template::reads_form)
+    }
+
     /// Whether a proof says itself what it covers.
     pub fn has_envelope(&self) -> bool {
         self.envelope.is_some()
@@ -82,7 +93,7 @@ impl Scheme {
     /// Whether the sender's id of the delivery is proven by the signature, and not a mere hint.
     pub fn id_is_signed(&self) -> bool {
         let Some(id) = &self.id else { return false };
-        let in_signed_body = id.is_in_body() && self.covers() == Covers::Body;
+        let in_signed_body = id.is_wholly_in_body() && self.covers() == Covers::Body;
         let mut templates = self.signed.iter();
         in_signed_body
             || (!self.signed.is_empty() && templates.all(|template| template.covers_source(id)))
@@ -157,7 +168,7 @@ impl Scheme {
         }
         if self.covers_body() && self.covers() < least.unwrap_or(Covers::Body) {
             Some(
-                "a signature must cover the body: what is signed must contain `{body}` or `{form}`; \
+                "a signature must cover the body: what is signed must contain `{body}`; \
                  a preset that covers less says so, with `covers = \"fields\"` or `\"head\"`",
             )
         } else {
@@ -195,52 +206,4 @@ impl Scheme {
             Err(ProofError::HeaderUnexpected)
         }
     }
-}
-
-/// One place where a proof can be, and the form it has there.
-///
-/// The value is cut into parts at `split`, and each part once at `separator`; it counts if what stands
-/// before equals `tag`. So `sha256=…` is separator `=` and tag `sha256`, `Bearer …` is a space and
-/// `Bearer`, and `v1=…,v1=…` is split at the comma.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SignatureRule {
-    /// The place.
-    pub from: Source,
-    /// What separates several values in one, each with a time of its own.
-    pub groups: Option<u8>,
-    /// What separates several proofs in one value; white space around them does not count.
-    pub split: Option<u8>,
-    /// The form, or `None` if the whole value is the proof.
-    pub tagged: Option<Tagged>,
-    /// The text encoding of a signature.
-    pub encoding: Encoding,
-}
-
-impl std::fmt::Display for Tagged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let tag = self.tag.as_deref().unwrap_or_default();
-        write!(f, "{tag}{}", self.separator)
-    }
-}
-
-impl SignatureRule {
-    /// Where an HTTP message signature is, for whoever asks; it is read as what it is.
-    pub(super) fn of_message() -> Self {
-        Self {
-            from: Place::Header(HeaderName::from_static("signature")).into(),
-            groups: None,
-            split: None,
-            tagged: None,
-            encoding: Encoding::Base64,
-        }
-    }
-}
-
-/// A value that begins with a word.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Tagged {
-    /// What ends the word.
-    pub separator: char,
-    /// The word; `None` if any will do.
-    pub tag: Option<Box<str>>,
 }

@@ -121,7 +121,7 @@ pub(super) fn fill<'v>(
             Ok(Cow::Owned(crc32fast::hash(body).to_string().into_bytes()))
         }
         Token::Form => {
-            let fields = received.body.and_then(form::sorted);
+            let fields = form::sorted(received);
             fields.map(Cow::Owned).ok_or(ProofError::SignatureMalformed)
         }
         Token::Method => Ok(Cow::Borrowed(received.head.method.as_str().as_bytes())),

@@ -6,10 +6,12 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
 
-use super::scheme::SignatureRule;
+use super::form::FORM;
+use super::rule::SignatureRule;
 use super::signed::{Time, fill};
 use super::{
     Algorithm, Head, Place, ProofError, Received, Scheme, TimestampSource, UnusableSecret,
@@ -112,6 +114,9 @@ impl Scheme {
             if let (Place::Header(name), Ok(value)) = (place, HeaderValue::from_str(value)) {
                 headers.insert(name, value);
             }
+        }
+        if self.reads_form() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
         }
         let received = Received {
             head: Head {

@@ -91,6 +91,11 @@ impl Source {
         matches!(&*self.places, [Place::Body])
     }
 
+    /// Whether it is never read anywhere else than in the body.
+    pub fn is_wholly_in_body(&self) -> bool {
+        self.places.iter().all(Place::is_in_body)
+    }
+
     /// Whether it can be read only when the body is there.
     pub fn is_in_body(&self) -> bool {
         self.places.iter().any(Place::is_in_body)

@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use super::Source;
 use super::canonical::Canonical;
 use super::token::{Token, UnknownToken};
+use super::{Covers, Place, Source};
 
 /// A compiled template with at most one `{body}`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,36 +44,6 @@ impl Around {
 enum Part {
     Literal(Box<[u8]>),
     Token(Token),
-}
-
-/// How much of a delivery a signature proves.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[expect(clippy::exhaustive_enums, reason = "there is nothing in between")]
-pub enum Covers {
-    /// Nothing of the body.
-    Head,
-    /// Some fields of the body, or its CRC-32: whoever has seen one delivery can make others.
-    Fields,
-    /// All of the body.
-    Body,
-}
-
-impl Covers {
-    /// The word in lists.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Head => "head",
-            Self::Fields => "fields",
-            Self::Body => "body",
-        }
-    }
-
-    /// The one of that word.
-    pub(super) fn from_word(word: &str) -> Option<Self> {
-        [Self::Head, Self::Fields, Self::Body]
-            .into_iter()
-            .find(|covers| covers.word() == word)
-    }
 }
 
 impl Template {
@@ -144,6 +114,12 @@ impl Template {
     /// Whether the body is in it as it is.
     pub(super) fn has_body(&self) -> bool {
         self.after_body.is_some()
+    }
+
+    /// Whether something in it is a field of a form.
+    pub(super) fn reads_form(&self) -> bool {
+        let is_field = |source: &Source| matches!(source.preferred(), Some(Place::Form(_)));
+        self.tokens().any(|token| *token == Token::Form) || self.sources().any(is_field)
     }
 
     /// Whether it covers the time.

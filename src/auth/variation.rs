@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::claim::Offer;
-use super::scheme::Tagged;
+use super::rule::Tagged;
 use super::{
     Algorithm, Claim, Encoding, KeyEncoding, KeyForm, Scheme, Source, Template, TimestampRule,
     TimestampUnit,

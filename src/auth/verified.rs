@@ -69,15 +69,21 @@ pub struct Signature {
     generation: Generation,
     by_current: Fingerprint,
     by_previous: Option<Fingerprint>,
+    /// Of what stood beside it and would have proved the delivery alone.
+    beside: [Option<Fingerprint>; Self::MOST_BESIDE],
     pub(super) valid_until: Option<Timestamp>,
 }
 
 impl Signature {
+    /// So many can stand beside the one that counts.
+    pub const MOST_BESIDE: usize = 3;
+
     pub(super) const fn by_current_key(by_current: Fingerprint) -> Self {
         Self {
             generation: Generation::Current,
             by_current,
             by_previous: None,
+            beside: [None; Self::MOST_BESIDE],
             valid_until: None,
         }
     }
@@ -88,6 +94,7 @@ impl Signature {
             by_current,
             // Public keys leave no mark on what was signed.
             by_previous: Some(by_previous).filter(|it| *it != by_current),
+            beside: [None; Self::MOST_BESIDE],
             valid_until: None,
         }
     }
@@ -106,6 +113,31 @@ impl Signature {
     /// and before it the previous key was the current one.
     pub fn by_previous(&self) -> Option<&Fingerprint> {
         self.by_previous.as_ref()
+    }
+
+    /// The same of every other signature that was sent and would have proved the delivery alone: whoever
+    /// takes one away sends no new delivery.
+    pub fn beside(&self) -> impl Iterator<Item = &Fingerprint> {
+        self.beside.iter().flatten()
+    }
+
+    /// Takes in that `other` was sent beside it. The longer of the two times counts: until then one of
+    /// them proves something.
+    pub(super) fn also(&mut self, other: &Self) {
+        self.put_beside(other.by_previous.unwrap_or(other.by_current));
+        self.valid_until = match (self.valid_until, other.valid_until) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            _ => None,
+        };
+    }
+
+    fn put_beside(&mut self, other: Fingerprint) {
+        let known = other == self.by_current || self.by_previous == Some(other);
+        if let Some(free) = self.beside.iter_mut().find(|it| it.is_none())
+            && !known
+        {
+            *free = Some(other);
+        }
     }
 
     /// When the window of its time has ended, so that it proves nothing any more; `None` if it has none.

@@ -89,6 +89,21 @@ impl SchemeWords {
                 message: format!("no key `{key}`; there is `{}`", known.join("`, `")),
             });
         }
+        if base.as_ref().is_some_and(|base| !base.covers_body()) {
+            for key in Self::keys().filter(|key| self.0.contains_key(*key)) {
+                let of_tokens = [
+                    "signature_header",
+                    "signature_from",
+                    "signature_prefix",
+                    "id",
+                    "event",
+                ];
+                if !of_tokens.contains(&key) {
+                    let message = "a token is compared and signs nothing".to_owned();
+                    said.wrong(key, message);
+                }
+            }
+        }
         let is_new = base.is_none();
         let least = base.as_ref().map(Scheme::covers);
         let mut scheme = base.unwrap_or_else(Scheme::of_body);

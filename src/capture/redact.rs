@@ -1,6 +1,6 @@
 //! What a capture must not hold: everything that lets somebody in.
 
-use crate::auth::{Scheme, Source};
+use crate::auth::{Covers, Scheme, Source};
 
 /// What a scheme says about the places of a head.
 pub(super) struct Redaction {
@@ -23,10 +23,12 @@ impl Redaction {
             .signatures()
             .iter()
             .flat_map(|rule| places(&rule.from));
-        if scheme.covers_body() {
-            redaction.kept = proofs
-                .chain(scheme.id().into_iter().flat_map(places))
-                .collect();
+        // What does not cover the body proves any body: it lets in whoever has it. So may a token that
+        // says itself what it covers, and whatever else somebody puts where credentials belong.
+        let is_bound = scheme.covers() > Covers::Head && !scheme.has_envelope();
+        if is_bound {
+            let kept = proofs.chain(scheme.id().into_iter().flat_map(places));
+            redaction.kept = kept.filter(|place| place != AUTHORIZATION).collect();
         } else {
             redaction.secret = proofs.collect();
         }
@@ -58,7 +60,11 @@ impl Redaction {
 
     fn hides(&self, kind: &str, name: &str, words: &[&str]) -> bool {
         let place = format!("{kind}:{name}");
-        if self.secret.contains(&place) {
+        let is_it = |secret: &String| match secret.strip_suffix('*') {
+            Some(numbered) => place.starts_with(&numbered.replacen("headers:", "header:", 1)),
+            None => *secret == place,
+        };
+        if self.secret.iter().any(is_it) {
             return true;
         }
         let name = name.to_ascii_lowercase();
@@ -70,6 +76,8 @@ fn places(source: &Source) -> Vec<String> {
     source.to_string().split('|').map(str::to_owned).collect()
 }
 
+const AUTHORIZATION: &str = "header:authorization";
+
 /// So much of a name is told.
 const MAX_NAMED: usize = 64;
 
@@ -78,9 +86,12 @@ pub(super) const REDACTED: &str = "redacted";
 
 /// What names of headers with credentials have in them. One too many is a line less in a capture.
 const HEADER_WORDS: &[&str] = &[
+    "assertion",
     "auth",
+    "bearer",
     "cookie",
     "credential",
+    "jwt",
     "key",
     "pass",
     "referer",
@@ -89,9 +100,12 @@ const HEADER_WORDS: &[&str] = &[
     "token",
 ];
 const QUERY_WORDS: &[&str] = &[
+    "assertion",
     "auth",
+    "bearer",
     "code",
     "credential",
+    "jwt",
     "key",
     "pass",
     "secret",

@@ -45,10 +45,14 @@ pub(super) fn render(refused: &Refused<'_>) -> Vec<u8> {
         hidden.truncate(MAX_HIDDEN_NAMED);
         line(&mut http, marks::REDACTED, hidden.join(", ").as_bytes());
     }
-    let body = refused
-        .body
-        .map(|body| body.get(..MAX_BODY_BYTES).unwrap_or(body));
-    match (refused.body, body) {
+    // A token in the body is a credential like any other.
+    let has_token = scheme.is_some_and(|scheme| {
+        let mut rules = scheme.signatures().iter();
+        !scheme.covers_body() && rules.any(|rule| rule.from.is_in_body())
+    });
+    let whole = refused.body.filter(|_| !has_token);
+    let body = whole.map(|body| body.get(..MAX_BODY_BYTES).unwrap_or(body));
+    match (whole, body) {
         (Some(whole), Some(kept)) if whole.len() == kept.len() => {}
         (Some(_), _) => line(&mut http, marks::BODY, b"truncated"),
         (None, _) => line(&mut http, marks::BODY, b"none"),

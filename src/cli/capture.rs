@@ -1,5 +1,7 @@
 //! `portcullis capture`: refused deliveries that the gate has kept.
 
+use std::io::IsTerminal;
+
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -33,7 +35,12 @@ impl CaptureCommand {
             Self::List { endpoint, json } => list(session, &endpoint, json).await,
             Self::Show { id } => {
                 let (_, http) = find(session, &id).await?;
-                output::print_bytes(&http);
+                // Anybody may have sent it: it must not reach a terminal as commands.
+                if std::io::stdout().is_terminal() {
+                    output::print(&output::plain(&String::from_utf8_lossy(&http)));
+                } else {
+                    output::print_bytes(&http);
+                }
                 Ok(String::new())
             }
         }

@@ -171,6 +171,14 @@ impl Outgoing {
 }
 
 impl Signer {
+    /// The type of the body, as far as the scheme minds.
+    pub(super) fn content_type(&self) -> &'static str {
+        match &self.proof {
+            Some((scheme, _)) if scheme.reads_form() => "application/x-www-form-urlencoded",
+            _ => "application/json",
+        }
+    }
+
     /// What the sender adds to the request.
     pub(super) fn sign(&self, now: Timestamp) -> Result<Vec<(Place, String)>, Failure> {
         let Some((scheme, secret)) = &self.proof else {

@@ -75,3 +75,9 @@ pub(super) fn shell_word(text: &str) -> String {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
+
+/// The text without what a terminal takes for commands.
+pub(super) fn plain(text: &str) -> String {
+    let is_command = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    text.replace("\r\n", "\n").replace(is_command, "\u{fffd}")
+}

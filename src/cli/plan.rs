@@ -117,8 +117,9 @@ async fn put(session: &Session, mut definition: Definition) -> Result<Step, Fail
         (Some(_), true) => StepAction::Unchanged,
         (Some(_), false) => StepAction::Update,
     };
-    if old.is_none() {
-        sharing::refuse_used_secret(session, &definition).await?;
+    match &old {
+        None => sharing::refuse_used_secret(session, &definition).await?,
+        Some(old) => sharing::refuse_public_key(old, &definition)?,
     }
     let secret_created = unbound(session, definition.generated_secret()).await?;
     let verify_token_created = unbound(session, definition.verify_token()).await?;

@@ -50,6 +50,22 @@ pub(super) async fn refuse_used_secret(session: &Session, new: &Definition) -> R
     }
 }
 
+/// A public key must not become a shared secret: everybody has it. A bare one of Ed25519 cannot be told
+/// from random bytes, so what the endpoint was before decides.
+pub(super) fn refuse_public_key(old: &Definition, new: &Definition) -> Result<(), Failure> {
+    let (Some(before), Some(secret)) = (old.secret(), new.secret()) else {
+        return Ok(());
+    };
+    if before != secret || !old.has_public_key() || new.has_public_key() {
+        return Ok(());
+    }
+    Err(Failure::Other(format!(
+        "`{}`: its secret `{secret}` is a public key so far, which everybody has; choose another slot for \
+         the shared secret (`--secret`, or `secret = \"…\"`)",
+        new.id
+    )))
+}
+
 /// A verify token is sent in the open, so no deliveries may be proven with it.
 async fn used_verify_token(
     session: &Session,

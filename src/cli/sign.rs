@@ -69,7 +69,7 @@ impl Sign {
                 Place::Body | Place::Form(_) | Place::Json(_) => {}
             }
         }
-        words.push("-H 'Content-Type: application/json'".to_owned());
+        words.push(format!("-H 'Content-Type: {}'", signer.content_type()));
         words.extend(
             self.outgoing
                 .headers

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
-use crate::auth::{KeyEncoding, Message, Place, Scheme};
+use crate::auth::{Algorithm, KeyEncoding, Message, Place, Scheme};
 
 /// What is wrong with a delivery.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -90,8 +90,9 @@ fn is_proof(scheme: &Scheme, place: &Place) -> bool {
 fn other_secret(scheme: &Scheme) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *bytes).map_err(|error| Failure::Other(error.to_string()))?;
-    let text = match scheme.key().encoding {
-        KeyEncoding::Base64 => STANDARD.encode(*bytes),
+    let text = match (scheme.algorithm(), scheme.key().encoding) {
+        (Algorithm::Basic, _) => format!("user:{}", hex::encode(*bytes)),
+        (_, KeyEncoding::Base64) => STANDARD.encode(*bytes),
         _ => hex::encode(*bytes),
     };
     Ok(Zeroizing::new(text.into_bytes()))

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{EndpointId, Name, PathTemplate, ReplayDefinition, Target};
-use crate::auth::{Mode, NoScheme, Said, Scheme, SchemeWords};
+use crate::auth::{Algorithm, Mode, NoScheme, Said, Scheme, SchemeWords};
 use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
 
@@ -91,11 +91,20 @@ impl Definition {
         }
     }
 
-    /// Whether any text will do for its secret: a public key is the provider's, and nobody can make
-    /// one up.
+    /// Whether its deliveries are proven with the public key of the sender.
+    pub fn has_public_key(&self) -> bool {
+        let compiled = self.auth.as_ref().map(AuthDefinition::compiled);
+        matches!(compiled, Some(Ok(Some(scheme))) if scheme.algorithm().is_public_key())
+    }
+
+    /// Whether any text will do for its secret: a public key is the provider's, a user and a password
+    /// are somebody's, and nobody can make one up.
     fn can_generate_secret(&self) -> bool {
         let compiled = self.auth.as_ref().map(AuthDefinition::compiled);
-        !matches!(compiled, Some(Ok(Some(scheme))) if scheme.algorithm().is_public_key())
+        let Some(Ok(Some(scheme))) = compiled else {
+            return true;
+        };
+        !scheme.algorithm().is_public_key() && scheme.algorithm() != Algorithm::Basic
     }
 
     /// The secret that its deliveries are judged by, if there is one.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Definition;
 use super::wrong_auth::named;
-use crate::auth::Scheme;
+use crate::auth::{Covers, Scheme};
 
 /// What an endpoint says about replays, as it is written down.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -117,8 +117,8 @@ impl ReplayRule {
             key,
             remember_ms,
         } = *definition;
-        let is_timed = scheme.is_some_and(|scheme| scheme.timestamp().is_some());
-        let is_signed = scheme.is_some_and(Scheme::covers_body);
+        let is_timed = scheme.is_some_and(Scheme::expires);
+        let is_signed = scheme.is_some_and(tells_apart);
         let has_id = scheme.is_some_and(|scheme| scheme.id().is_some());
         let (signature, id) = match key {
             ReplayKey::Auto => (is_timed, has_id),
@@ -139,6 +139,11 @@ impl ReplayRule {
         let has_window = scheme.timestamp().is_some_and(|time| time.window.is_some());
         self.id.is_some() || (self.signature && !has_window)
     }
+}
+
+/// Whether two deliveries cannot have one signature by accident: it covers something of the body.
+fn tells_apart(scheme: &Scheme) -> bool {
+    scheme.covers_body() && scheme.covers() > Covers::Head
 }
 
 impl Definition {
@@ -169,9 +174,9 @@ impl Definition {
         if key == ReplayKey::Id && scheme.id().is_none() {
             wrong(format!("{whose} has no id, so `key` cannot be `id`"));
         }
-        if key == ReplayKey::Signature && !scheme.covers_body() {
+        if key == ReplayKey::Signature && !tells_apart(&scheme) {
             wrong(format!(
-                "{whose} has no signature, so `key` cannot be `signature`"
+                "{whose} has no signature that covers the body, so `key` cannot be `signature`"
             ));
         }
         let looks_at_ids = matches!(key, ReplayKey::Auto | ReplayKey::Id);

@@ -156,6 +156,10 @@ pub enum CaptureError {
 /// fragment, is dropped.
 fn path_and_query(target: &str) -> Result<(String, Option<String>), CaptureError> {
     let wrong = || CaptureError::Target(shortened(target));
+    // It is shown to people, and comes from anybody.
+    if target.chars().any(char::is_control) {
+        return Err(wrong());
+    }
     let target = target.split('#').next().unwrap_or_default();
     let origin = match target.split_once("://") {
         Some(("http" | "https", rest)) => {
@@ -180,7 +184,7 @@ fn path_and_query(target: &str) -> Result<(String, Option<String>), CaptureError
 }
 
 /// Enough of a text to recognise it by, and without its query string, where credentials are.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     let text = text.split('?').next().unwrap_or_default();
     text.chars()
         .take(MAX_SHOWN)

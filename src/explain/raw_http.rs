@@ -7,7 +7,7 @@
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
 use super::BYTE_ORDER_MARK;
-use super::delivery::{CaptureError, Delivery, MAX_CAPTURE_BYTES};
+use super::delivery::{CaptureError, Delivery, MAX_CAPTURE_BYTES, shortened};
 use crate::capture::marks;
 use crate::proxy::chunked::Chunked;
 
@@ -77,7 +77,7 @@ impl Head {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let version = words.next();
         if version.is_some_and(|it| !it.starts_with(b"HTTP/")) || words.next().is_some() {
-            return Err(CaptureError::Target(text(target)));
+            return Err(CaptureError::Target(shortened(&text(target))));
         }
         self.method = Some(text(method));
         self.target = Some(text(target));

@@ -160,6 +160,9 @@ const fn step_of(error: ProofError) -> Step {
 
 const fn unusable(error: UnusableSecret) -> &'static str {
     match error {
+        UnusableSecret::PublicKey => {
+            "the endpoint's secret is a public key, and the scheme's is not"
+        }
         UnusableSecret::Empty => "the endpoint's secret is empty",
         UnusableSecret::Undecodable => "the endpoint's secret is not in the encoding of the scheme",
     }

@@ -50,9 +50,12 @@ impl Proven<'_> {
         times: &Times,
     ) -> Result<Option<Held>, Refusal> {
         let id = self.id_entry(times);
-        let [first, second] = self.signature_entries(times);
         // The signature counts first: the very same delivery is a replay, whatever id it has.
-        let entries = Entries::from([first, second, id]);
+        let mut places = self.signature_entries(times);
+        if let Some(last) = places.last_mut() {
+            *last = id;
+        }
+        let entries = Entries::from(places);
         if entries.is_empty() {
             return Ok(None);
         }
@@ -62,12 +65,14 @@ impl Proven<'_> {
         }
     }
 
-    fn signature_entries(&self, times: &Times) -> [Option<Entry>; 2] {
+    /// The last place is left free.
+    fn signature_entries(&self, times: &Times) -> [Option<Entry>; Entries::MOST] {
+        let mut entries = [None; Entries::MOST];
         let Some(signature) = self.verified.signature() else {
-            return [None; 2];
+            return entries;
         };
         if !self.endpoint.replay.signature {
-            return [None; 2];
+            return entries;
         }
         let keep = match signature.valid_until() {
             Some(until) => Keep::Firmly(later(until, times.body_timeout + MARGIN)),
@@ -77,10 +82,14 @@ impl Proven<'_> {
             key: Key::of(self.endpoint.id.as_str(), Kind::Signature, &[it.bytes()]),
             keep,
         };
-        [
-            Some(entry(signature.by_current())),
-            signature.by_previous().map(entry),
-        ]
+        let fingerprints = [signature.by_current()]
+            .into_iter()
+            .chain(signature.by_previous())
+            .chain(signature.beside());
+        for (place, fingerprint) in entries.iter_mut().zip(fingerprints) {
+            *place = Some(entry(fingerprint));
+        }
+        entries
     }
 
     fn id_entry(&self, times: &Times) -> Option<Entry> {

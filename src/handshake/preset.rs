@@ -164,6 +164,7 @@ const FILES: &[(&str, &str)] = handshakes![
     "okta",
     "slack",
     "strava",
+    "trello",
     "twitch",
     "x",
     "zoom",

@@ -75,8 +75,8 @@ impl Keep {
 pub struct Entries([Option<Entry>; Self::MOST]);
 
 impl Entries {
-    /// What was signed, by two keys during a rotation, and an id.
-    pub const MOST: usize = 3;
+    /// What was signed, by two keys during a rotation, what was signed beside it, and an id.
+    pub const MOST: usize = 6;
 
     /// In their order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> {

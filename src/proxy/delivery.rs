@@ -180,13 +180,14 @@ impl Delivery {
         admitted: &Admitted,
     ) -> Ended {
         let watch = Stopwatch::start();
-        let forwarded = match self.upstreams.get(&admitted.endpoint().upstream) {
-            Some(upstream) => {
-                let forwarding = self.forwarder.forward(session, parcel, held, upstream);
-                forwarding.await
-            }
+        let upstream = self.upstreams.get(&admitted.endpoint().upstream);
+        let forwarded = if let Some(upstream) = upstream {
+            let forwarding = self.forwarder.forward(session, parcel, held, upstream);
+            forwarding.await
+        } else {
             // The configuration has changed since the endpoint was made; `check` says so.
-            None => Forwarded::to_nowhere(),
+            drop(held);
+            Forwarded::to_nowhere()
         };
         let mut ended = Ended::forwarded(session, &forwarded, parcel.stamp).await;
         ended.backend = Some(watch.elapsed());

@@ -8,7 +8,7 @@ use crate::delivery::{Delivery, preset};
 
 fn at(source: &str, body: &str) -> Option<String> {
     let source: Source = source.parse().unwrap();
-    let delivery = Delivery::of(body);
+    let delivery = Delivery::of(body).sent_as_form();
     match source.read(&delivery.received()) {
         Reading::Value(value) => Some(String::from_utf8(value.into_owned()).unwrap()),
         _ => None,
@@ -123,6 +123,30 @@ fn a_field_of_a_form_is_found_by_its_decoded_name() {
 }
 
 #[test]
+fn a_form_is_one_only_if_it_was_sent_as_one() {
+    // Read as a form it has a `payload`, and the backend reads the JSON around it.
+    let both = r#"{"a":"&payload=genuine&","ref":"refs/heads/evil"}"#;
+    let source: Source = "form:payload".parse().unwrap();
+    let read = |delivery: Delivery| matches!(source.read(&delivery.received()), Reading::Value(value) if *value == *b"genuine");
+    let form = "application/x-www-form-urlencoded";
+    assert!(read(Delivery::of(both).header("Content-Type", form)));
+    assert!(!read(Delivery::of(both)));
+    for other in [
+        "application/json",
+        "text/plain",
+        "application/x-www-form-urlencodedx",
+        "",
+    ] {
+        assert!(
+            !read(Delivery::of(both).header("Content-Type", other)),
+            "{other}"
+        );
+        let twice = Delivery::of(both).header("Content-Type", form);
+        assert!(!read(twice.header("Content-Type", other)), "{other}");
+    }
+}
+
+#[test]
 fn a_signature_in_the_body_is_missing_malformed_or_wrong_like_any_other() {
     let scheme = declared(
         "algorithm = \"hmac-sha256\"\nsigned = \"{form:data}\"\ncovers = \"fields\"\n\
@@ -149,7 +173,9 @@ fn a_signature_in_the_body_is_missing_malformed_or_wrong_like_any_other() {
             ProofError::SignatureMismatch,
         ),
     ] {
-        let verdict = Delivery::of(body.as_str()).judged_by(&scheme, b"secret");
+        let verdict = Delivery::of(body.as_str())
+            .sent_as_form()
+            .judged_by(&scheme, b"secret");
         assert_eq!(verdict.err(), Some(expected), "{body}");
     }
 }

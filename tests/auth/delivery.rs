@@ -84,6 +84,14 @@ impl Delivery {
         self
     }
 
+    /// Sent as a form.
+    pub(crate) fn sent_as_form(self) -> Self {
+        self.header(
+            "Content-Type",
+            "application/x-www-form-urlencoded; charset=utf-8",
+        )
+    }
+
     pub(crate) fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self

@@ -5,6 +5,7 @@ use portcullis::auth::{
     Covers, Fingerprint, Generation, KeyRing, Mode, Preset, ProofError, Scheme, Signature,
 };
 use proptest::prelude::*;
+use ring::hmac;
 
 use crate::delivery::{Delivery, NOW, key, preset, ring};
 
@@ -53,6 +54,36 @@ fn it_is_under_the_current_key_whichever_key_proved_the_delivery() {
         assert_eq!(old.by_current(), new.by_current(), "{name}");
         assert_eq!(old.by_previous(), Some(&before), "{name}");
         assert_eq!(new.by_previous(), None::<&Fingerprint>, "{name}");
+    }
+}
+
+#[test]
+fn what_stands_beside_it_is_told_again_when_it_comes_alone() {
+    // While a secret is being rotated Persona sends two, each of which proves the delivery.
+    let scheme = preset("persona");
+    let rotated = || KeyRing {
+        current: key(&scheme, OTHER, 2),
+        previous: Some((key(&scheme, SECRET, 1), Timestamp::MAX)),
+    };
+    let group = |secret: &[u8], age: i64| {
+        let at = NOW.as_second() - age;
+        let mac = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let code = hmac::sign(&mac, format!("{at}.a").as_bytes());
+        format!("t={at},v1={}", hex::encode(code))
+    };
+    let judged = |value: &str| {
+        let delivery = Delivery::of("a").header("Persona-Signature", value);
+        let verified = delivery.judged(&scheme, rotated(), &[]).unwrap();
+        *verified.signature().unwrap()
+    };
+    let (new, old) = (group(OTHER, 0), group(SECRET, 3));
+    let both = judged(&format!("{new} {old}"));
+    for alone in [judged(&new), judged(&old)] {
+        let prints = [alone.by_current()].into_iter().chain(alone.by_previous());
+        let known = |print: &&Fingerprint| {
+            *print == both.by_current() || both.beside().any(|other| other == *print)
+        };
+        assert!(prints.into_iter().any(|print| known(&print)), "{alone:?}");
     }
 }
 

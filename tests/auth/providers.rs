@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
-use portcullis::auth::{Algorithm, Covers, Encoding, Preset, ProofError, Scheme, Unsignable};
+use portcullis::auth::{
+    Algorithm, Covers, Encoding, Preset, ProofError, Scheme, Unsignable, UnusableSecret,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use ring::rand::SystemRandom;
@@ -45,7 +47,12 @@ impl Genuine {
             }
             _ if preset.name.starts_with("rfc9421") => by_message(&scheme, body),
             it if it.is_public_key() => by_private_key(preset.name, &scheme, body),
-            _ => (SECRET.to_owned(), by_shared_key(&scheme, body)),
+            Algorithm::Basic => {
+                let pair = format!("user:{SECRET}");
+                let delivery = by_shared_key(&scheme, &pair, body);
+                (pair, delivery)
+            }
+            _ => (SECRET.to_owned(), by_shared_key(&scheme, SECRET, body)),
         };
         Self {
             preset,
@@ -109,11 +116,12 @@ fn body_of(name: &str, noise: &[u8]) -> Vec<u8> {
     .into_bytes()
 }
 
-fn by_shared_key(scheme: &Scheme, body: Vec<u8>) -> Delivery {
+fn by_shared_key(scheme: &Scheme, secret: &str, body: Vec<u8>) -> Delivery {
     let message = crate::delivery::message(&body);
-    match scheme.prove(SECRET.as_bytes(), message) {
+    match scheme.prove(secret.as_bytes(), message) {
+        Ok(added) if scheme.reads_form() => Delivery::of(body).with(added).sent_as_form(),
         Ok(added) => Delivery::of(body).with(added),
-        Err(Unsignable::InBody) => Delivery::of(body),
+        Err(Unsignable::InBody) => Delivery::of(body).sent_as_form(),
         Err(other) => panic!("{other}"),
     }
 }
@@ -285,7 +293,11 @@ fn every_preset_admits_what_its_provider_sends_and_nothing_signed_with_another_k
             preset.name
         );
         if !genuine.scheme.algorithm().is_public_key() {
-            let keys = ring(&genuine.scheme, OTHER.as_bytes());
+            let other = match genuine.scheme.algorithm() {
+                Algorithm::Basic => format!("user:{OTHER}"),
+                _ => OTHER.to_owned(),
+            };
+            let keys = ring(&genuine.scheme, other.as_bytes());
             let verdict = genuine.delivery.judged_at(&genuine.scheme, keys, &[], NOW);
             assert!(verdict.is_err(), "{}", preset.name);
         }
@@ -345,6 +357,43 @@ fn every_window_of_a_preset_is_kept_on_both_sides() {
 }
 
 #[test]
+fn a_public_key_is_never_the_key_of_a_mac_or_a_token() {
+    let genuine = Genuine::of(Preset::named("sendgrid").unwrap(), b"[{}]\r\n");
+    let der = STANDARD.decode(&genuine.secret).unwrap();
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        genuine.secret
+    );
+    for text in [pem, genuine.secret.clone(), hex::encode(der)] {
+        for name in ["github", "fusionauth", "netlify", "telegram", "ms-teams"] {
+            let form = Preset::named(name).unwrap().scheme.key();
+            let refused = form.prepare(text.as_bytes()).err();
+            assert_eq!(refused, Some(UnusableSecret::PublicKey), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_user_without_a_password_proves_nothing() {
+    let form = Preset::named("postmark").unwrap().scheme.key();
+    for empty in [":", "user:", "user", ""] {
+        assert!(form.prepare(empty.as_bytes()).is_err(), "{empty}");
+    }
+    assert!(form.prepare(b"user:password").is_ok());
+}
+
+#[test]
+fn a_second_item_that_adyen_has_not_signed_is_not_carried_in() {
+    let genuine = Genuine::of(Preset::named("adyen-payments").unwrap(), b"a");
+    let body = String::from_utf8(genuine.delivery.body().to_vec()).unwrap();
+    let forged = r#",{"NotificationRequestItem":{"pspReference":"X","eventCode":"AUTHORISATION","success":"true"}}]}"#;
+    let more = body.replace("]}", forged);
+    assert_ne!(more, body);
+    let tampered = genuine.delivery.clone().with_body(more);
+    assert!(genuine.verdict(&tampered).is_err());
+}
+
+#[test]
 fn a_public_key_is_read_from_a_pem_file_too() {
     let genuine = Genuine::of(Preset::named("sendgrid").unwrap(), b"[{}]\r\n");
     let pem = format!(
@@ -381,7 +430,9 @@ proptest! {
             let same = of_form && same_form(body, tampered.body());
             prop_assert!(genuine.verdict(&tampered).is_err() || same, "{}: body", preset.name);
         }
-        for name in genuine.delivery.headers().keys() {
+        // The type of a form is looked at, and not signed.
+        let names = genuine.delivery.headers().keys();
+        for name in names.filter(|name| *name != http::header::CONTENT_TYPE) {
             let old = genuine.delivery.headers()[name].as_bytes();
             let new = flipped(old, at, bit);
             if http::HeaderValue::from_bytes(&new).is_err() {

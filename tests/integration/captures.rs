@@ -225,6 +225,41 @@ fn a_token_is_never_kept_however_it_was_sent() {
 }
 
 #[test]
+fn a_signed_token_that_lets_in_by_itself_is_not_kept_either() {
+    let backend = Backend::refusing();
+    let provider = |preset| ["--mode", "provider", "--preset", preset, "--capture", "10"];
+    let gate = Gate::before(&backend)
+        .endpoint_with(ID, &provider("monday"))
+        .endpoint_with("workflows/teams", &provider("ms-teams"))
+        .endpoint_with("workflows/graph", &provider("ms-graph"))
+        .start();
+    let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJodHRwczovL290aGVyLmV4YW1wbGUifQ.hush-hush";
+    send(
+        gate.http(),
+        &Request::post(&format!("{PATH}?jwt=hush-too"))
+            .header("Authorization", jwt)
+            .header("Cf-Access-Jwt-Assertion", "hush-three")
+            .body("{}"),
+    );
+    send(
+        gate.http(),
+        &Request::post("/webhooks/ai/workflows/teams")
+            .header("Authorization", "Basic hush-four")
+            .body("{}"),
+    );
+    send(
+        gate.http(),
+        &Request::post("/webhooks/ai/workflows/graph")
+            .body(r#"{"value":[{"clientState":"hush-five"}]}"#),
+    );
+    for id in [ID, "workflows/teams", "workflows/graph"] {
+        let kept = listed(&gate, id, 1);
+        let http = shown(&gate, &kept[0]);
+        assert!(!http.contains("hush"), "{id}: {http}");
+    }
+}
+
+#[test]
 fn only_the_last_few_are_kept_and_not_for_long_however_many_forgeries_come() {
     let backend = Backend::accepting();
     let gate = gate(&backend, &["--capture", "3/5s"]);

@@ -102,7 +102,7 @@ fn entries(names: &[u8], now: Timestamp) -> Entries {
             _ => Keep::AsLongAsThereIsRoom(now + keep(*name)),
         },
     });
-    Entries::from([entries.next(), entries.next(), None])
+    Entries::from([entries.next(), entries.next(), None, None, None, None])
 }
 
 struct Claim {

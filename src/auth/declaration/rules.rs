@@ -7,7 +7,7 @@ use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize, Spanned};
 
 use super::words::{ENCODINGS, KEY_ENCODINGS, UNITS, custom, named, parsed};
-use crate::auth::scheme::Tagged;
+use crate::auth::rule::Tagged;
 use crate::auth::{
     DigestRule, Encoding, KeyEncoding, SignatureRule, Source, TimestampRule, TimestampSource,
     TimestampUnit, UrlRule,

@@ -14,7 +14,9 @@ use super::fields::{
 use super::{Sealed, Terms, components};
 use crate::auth::candidates::Signatures;
 use crate::auth::template::Around;
-use crate::auth::{Algorithm, Covers, Head, ProofError, Received, Scheme, TimestampSource};
+use crate::auth::{
+    Algorithm, Covers, Head, ProofError, Received, Scheme, Signature, TimestampSource,
+};
 
 /// What a message signature has to be.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -53,6 +55,8 @@ impl MessageSignature {
                 continue;
             };
             match self.sealed(scheme, head, input, bytes(&signatures, &values, label)) {
+                // More are nobody's honest delivery, and every one is verified.
+                Ok(_) if fit.len() > Signature::MOST_BESIDE => return Err(unfit),
                 Ok(sealed) => fit.push(sealed),
                 Err(error) => unfit = error,
             }

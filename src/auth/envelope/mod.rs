@@ -61,6 +61,14 @@ impl Envelope {
         }
     }
 
+    /// Whether it has to say until when it holds.
+    pub(super) fn expires(&self) -> bool {
+        match self {
+            Self::Jws(jws) => jws.present.iter().any(|claim| **claim == *"exp"),
+            Self::Message(_) => false,
+        }
+    }
+
     /// Whether it cannot be verified without the public URL.
     pub(super) fn covers_url(&self) -> bool {
         match self {
@@ -154,43 +162,35 @@ impl Unopened {
     ) -> Result<Signature, ProofError> {
         self.digests.finish();
         let mut refused = ProofError::SignatureMismatch;
-        let mut opened = |sealed: &Sealed, signature: Option<Signature>| {
-            let mut signature = signature?;
-            match sealed.terms.judge(scheme, &self.digests, now) {
-                Ok(()) => {
-                    signature.valid_until = sealed.terms.valid_until(scheme);
-                    Some(signature)
-                }
-                Err(error) => {
-                    refused = error;
-                    None
-                }
-            }
-        };
-        let compare = |key: &Key, sealed: &Sealed| {
-            let signatures = sealed.signatures.iter();
-            let (matches, fingerprint) = key.compare(&sealed.message, body, signatures)?;
-            matches.then_some(fingerprint)
-        };
-        let current = &keys.current.key;
+        let mut first: Option<Signature> = None;
         for sealed in &self.sealed {
-            let made = compare(current, sealed).map(Signature::by_current_key);
-            if let Some(signature) = opened(sealed, made) {
-                return Ok(signature);
+            let Some(mut made) = made_by(keys, now, sealed, body) else {
+                continue;
+            };
+            if let Err(error) = sealed.terms.judge(scheme, &self.digests, now) {
+                refused = error;
+                continue;
+            }
+            made.valid_until = sealed.terms.valid_until(scheme);
+            match &mut first {
+                None => first = Some(made),
+                Some(first) => first.also(&made),
             }
         }
-        for sealed in &self.sealed {
-            let previous = keys.previous_at(now);
-            let made = previous.and_then(|previous| {
-                let by_previous = compare(&previous.key, sealed)?;
-                let none = std::iter::empty();
-                let (_, by_current) = current.compare(&sealed.message, body, none)?;
-                Some(Signature::by_previous_key(by_current, by_previous))
-            });
-            if let Some(signature) = opened(sealed, made) {
-                return Ok(signature);
-            }
-        }
-        Err(refused)
+        first.ok_or(refused)
     }
+}
+
+/// The signature, if a key that counts has made it.
+fn made_by(keys: &KeyRing, now: Timestamp, sealed: &Sealed, body: &[u8]) -> Option<Signature> {
+    let compare = |key: &Key| {
+        let signatures = sealed.signatures.iter();
+        key.compare(&sealed.message, body, signatures)
+    };
+    let (is_current, by_current) = compare(&keys.current.key)?;
+    if is_current {
+        return Some(Signature::by_current_key(by_current));
+    }
+    let (is_previous, by_previous) = compare(&keys.previous_at(now)?.key)?;
+    is_previous.then(|| Signature::by_previous_key(by_current, by_previous))
 }

@@ -96,7 +96,10 @@ impl Send {
             .body(body)
             .map_err(|error| wrong(&error))?;
         let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static(signer.content_type()),
+        );
         // Those that were asked for replace ours, except the proof: that can be wrong with --wrong.
         for (name, value) in self.outgoing.more_headers()?.into_iter().chain(proof) {
             let value = HeaderValue::from_bytes(value.as_bytes());

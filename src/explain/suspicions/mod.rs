@@ -97,6 +97,9 @@ fn secret_in_another_form(case: &Case<'_>) -> Option<Cause> {
     };
     let says = match error {
         UnusableSecret::Empty => "the secret is empty",
+        UnusableSecret::PublicKey => {
+            "the secret is a public key, and the scheme needs a shared one"
+        }
         UnusableSecret::Undecodable => "the secret is not in the encoding that the scheme expects",
     };
     let operator = Some("set the secret as the provider shows it: `portcullis secret set`");

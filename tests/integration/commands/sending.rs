@@ -1,12 +1,15 @@
 //! `sign --preset` and `send`: deliveries for every preset, right and, on request, wrong.
 
-use portcullis::auth::{Covers, KeyEncoding, Preset};
+use portcullis::auth::{Algorithm, Covers, KeyEncoding, Preset};
 
 use super::*;
 
 /// A secret in the form that a preset reads.
 fn secret_for(preset: &Preset) -> String {
     let form = preset.scheme.key();
+    if form.algorithm == Algorithm::Basic {
+        return "user:password".to_owned();
+    }
     let text = match form.encoding {
         KeyEncoding::Base64 => "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         _ => "0123456789abcdef0123456789abcdef",

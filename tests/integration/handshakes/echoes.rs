@@ -45,6 +45,26 @@ fn what_could_be_markup_or_a_header_is_never_reflected() {
 }
 
 #[test]
+fn trello_finds_its_callback_there_and_gets_in_with_nothing_else() {
+    let backend = Backend::refusing();
+    let options = [
+        "--mode",
+        "provider",
+        "--preset",
+        "trello",
+        "--handshake",
+        "trello",
+    ];
+    let gate = Gate::before(&backend).endpoint_with(ID, &options).start();
+    let head = Request::new("HEAD", PATH).bytes();
+    let answer = Connection::to(gate.http()).write(&head).answer_to("HEAD");
+    assert_eq!((answer.status, answer.reason()), (200, "handshake"));
+    let get = send(gate.http(), &Request::new("GET", PATH));
+    assert_eq!((get.status, get.reason()), (401, "method_not_signed"));
+    backend.was_not_contacted();
+}
+
+#[test]
 fn what_a_header_or_a_body_says_is_not_reflected_either() {
     let backend = Backend::accepting();
     let okta = gate("okta", HMAC, &backend);
