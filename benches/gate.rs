@@ -201,6 +201,8 @@ fn entry(house: &House, subject: &str) -> AuditEntry {
 const MODES: [Mode; 4] = [Mode::Hmac, Mode::Secret, Mode::Bearer, Mode::ApiKey];
 
 fn scheme_of(mode: Mode) -> Scheme {
-    let scheme = portcullis::directory::AuthDefinition::of(mode).compiled().expect("a scheme");
+    let scheme = portcullis::directory::AuthDefinition::of(mode)
+        .compiled()
+        .expect("a scheme");
     scheme.expect("a mode with a proof")
 }

@@ -30,6 +30,7 @@ fuzz_target!(|data: &[u8]| {
         method: &method,
         headers: &headers,
         query: std::str::from_utf8(query).ok(),
+        url: None,
     };
     let key = Key::prepare(Algorithm::HmacSha256, b"It's a Secret to Everybody").expect("a key");
     for handshake in Handshake::all() {

@@ -37,7 +37,9 @@ fuzz_target!(|data: &[u8]| {
 fn scheme(name: &str) -> Option<Scheme> {
     match name {
         "github" | "github-sha1" => Preset::named(name).map(|preset| preset.scheme.clone()),
-        "api-key" | "bearer" | "secret" => AuthDefinition::of(name.parse::<Mode>().ok()?).compiled().ok()?,
+        "api-key" | "bearer" | "secret" => AuthDefinition::of(name.parse::<Mode>().ok()?)
+            .compiled()
+            .ok()?,
         _ => None,
     }
 }

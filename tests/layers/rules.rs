@@ -20,7 +20,10 @@ pub(crate) const LAYERS: [(&str, &str); 18] = [
     ("secrets", "clock audit auth"),
     ("directory", "clock audit auth handshake secrets"),
     ("ledger", "clock"),
-    ("gate", "clock audit auth handshake secrets directory ledger"),
+    (
+        "gate",
+        "clock audit auth handshake secrets directory ledger",
+    ),
     ("capture", "clock auth secrets directory gate"),
     (
         "store",
