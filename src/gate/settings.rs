@@ -8,7 +8,7 @@ use super::{Reason, Request};
 use crate::auth::{MAX_PARSED_BODY_BYTES, Scheme};
 use crate::directory::{Auth, Endpoint};
 
-/// What a [`Gate`] goes by.
+/// What a [`Gate`](super::Gate) goes by.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GateSettings {
     /// What public URLs begin with: a scheme and a host.
