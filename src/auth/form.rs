@@ -55,7 +55,10 @@ pub(super) fn sorted(received: &Received<'_>) -> Option<Vec<u8>> {
 
 /// Every field of a body that was sent as a form. One of another type can be read as a form too, and is
 /// read as something else by the backend.
-fn sent<'b>(received: &Received<'_>, body: &'b [u8]) -> Option<form_urlencoded::Parse<'b>> {
+pub(super) fn sent<'b>(
+    received: &Received<'_>,
+    body: &'b [u8],
+) -> Option<form_urlencoded::Parse<'b>> {
     let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
     let essence = |value: &HeaderValue| {
         let essence = value.as_bytes().split(|byte| *byte == b';').next();

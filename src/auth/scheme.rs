@@ -159,6 +159,8 @@ impl Scheme {
             }
         } else if has_time != self.timestamp.is_some() && !time_in_body {
             return Some("`{ts}` and a timestamp come together");
+        } else if !self.signed.iter().all(|one| one.has_time_of(self)) {
+            return Some("what is signed has a time of its own in it, and no other counts");
         } else if self.signed.iter().any(|one| one.is_keyed() != keyed) {
             return Some("`{secret}` and the algorithm `sha256` come together");
         }

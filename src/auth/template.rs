@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use super::canonical::Canonical;
 use super::token::{Token, UnknownToken};
-use super::{Covers, Place, Source};
+use super::{Covers, Place, Scheme, Source, TimestampSource};
 
 /// A compiled template with at most one `{body}`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -92,7 +92,7 @@ impl Template {
 
     /// How much of a delivery it covers.
     pub fn covers(&self) -> Covers {
-        if self.after_body.is_some() || self.tokens().any(Token::has_form) {
+        if self.after_body.is_some() {
             Covers::Body
         } else if self.waits_for_body() {
             Covers::Fields
@@ -119,12 +119,19 @@ impl Template {
     /// Whether something in it is a field of a form.
     pub(super) fn reads_form(&self) -> bool {
         let is_field = |source: &Source| matches!(source.preferred(), Some(Place::Form(_)));
-        self.tokens().any(|token| *token == Token::Form) || self.sources().any(is_field)
+        self.tokens().any(Token::has_form) || self.sources().any(is_field)
     }
 
     /// Whether it covers the time.
     pub(super) fn has_timestamp(&self) -> bool {
         self.tokens().any(Token::has_timestamp)
+    }
+
+    /// Whether the time of `scheme` is the one that it covers, if it says which.
+    pub(super) fn has_time_of(&self, scheme: &Scheme) -> bool {
+        let own = self.tokens().find_map(Token::own_time);
+        let from = scheme.timestamp.as_ref().map(|rule| &rule.from);
+        own.is_none_or(|own| from == Some(&TimestampSource::Source(Place::Header(own).into())))
     }
 
     /// Whether it covers the public URL.

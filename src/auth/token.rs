@@ -1,5 +1,7 @@
 //! The parts of a template that a delivery fills in.
 
+use http::HeaderName;
+
 use super::Source;
 use super::canonical::Canonical;
 
@@ -68,6 +70,14 @@ impl Token {
         match self {
             Self::Canonical(canonical) => canonical.has_form(),
             token => *token == Self::Form,
+        }
+    }
+
+    /// The header of the time, if only that one is in it.
+    pub(super) fn own_time(&self) -> Option<HeaderName> {
+        match self {
+            Self::Canonical(canonical) => canonical.own_time(),
+            _ => None,
         }
     }
 

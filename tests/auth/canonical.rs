@@ -126,6 +126,7 @@ fn what_plivos_library_signs_is_admitted_and_nothing_else() {
     let scheme = preset("plivo-v3");
     let request = |url: &str, body: &str, name: &str, signature: &str, nonce: &str| {
         Delivery::of(body)
+            .sent_as_form()
             .to(&format!("https://portal.example.com/hooks/orders{url}"))
             .header(name, signature)
             .header("X-Plivo-Signature-V3-Nonce", nonce)

@@ -321,6 +321,9 @@ fn what_a_preset_covers_is_what_it_says() {
         ("monday", "head"),
         ("paypal-pinned", "fields"),
         ("plivo-v2", "head"),
+        ("plivo-v3", "fields"),
+        ("twilio", "fields"),
+        ("twilio-sha256", "fields"),
     ];
     assert_eq!(weak, expected);
 }

@@ -154,6 +154,23 @@ fn what_is_missing_or_does_not_fit_together_is_said() {
         let wrong = mistakes(Mode::Signature, None, &[&least[..], &[more]].concat()).join("\n");
         assert!(wrong.contains(word), "{more:?}: {wrong}");
     }
+    // Nor is the time that Contentful signs replaced by one that nobody signs.
+    let wrong = mistakes(
+        Mode::Provider,
+        Some("contentful"),
+        &[("timestamp_header", "X-Time")],
+    );
+    assert!(wrong[0].contains("a time of its own"), "{wrong:?}");
+    // What a token is compared with signs nothing.
+    let words = [
+        ("signed_message", "{ts}.{body}"),
+        ("timestamp_header", "X-Ts"),
+    ];
+    let wrong = mistakes(Mode::Provider, Some("buildkite-token"), &words);
+    assert!(
+        wrong.iter().all(|it| it.contains("signs nothing")),
+        "{wrong:?}"
+    );
     // A preset's cover is not made smaller by an endpoint.
     let wrong = mistakes(
         Mode::Provider,

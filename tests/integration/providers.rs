@@ -131,7 +131,7 @@ fn sign_makes_what_every_provider_would_send() {
         let proof = signed.succeeded();
         let path = format!("/webhooks/ai/workflows/{name}");
         let mut request = Request::post(&path);
-        if name.starts_with("twilio") || *name == "gitea-form" {
+        if name.starts_with("twilio") || ["gitea-form", "plivo-v3"].contains(name) {
             request = request.header("Content-Type", "application/x-www-form-urlencoded");
         }
         for line in proof.lines() {

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 
 /// The list of the headers that are signed.
 pub(super) const LIST: HeaderName = HeaderName::from_static("x-contentful-signed-headers");
-const TIMESTAMP: HeaderName = HeaderName::from_static("x-contentful-timestamp");
+pub(super) const TIMESTAMP: HeaderName = HeaderName::from_static("x-contentful-timestamp");
 
 /// The least that is listed.
 pub(super) fn least_list() -> String {

@@ -59,9 +59,14 @@ impl Canonical {
         matches!(self, Self::ContentfulPath | Self::PlivoV3)
     }
 
+    /// The header of the time that is a part of it.
+    pub(super) fn own_time(self) -> Option<HeaderName> {
+        matches!(self, Self::ContentfulHeaders).then_some(contentful::TIMESTAMP)
+    }
+
     /// Whether the time is a part of it.
     pub(super) fn has_timestamp(self) -> bool {
-        matches!(self, Self::ContentfulHeaders)
+        self.own_time().is_some()
     }
 
     /// Whether it has every field of the body in it.

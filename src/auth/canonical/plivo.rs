@@ -15,12 +15,12 @@ pub(super) const NONCE: HeaderName = HeaderName::from_static("x-plivo-signature-
 /// nonce.
 pub(super) fn text(received: &Received<'_>, url: &str) -> Option<Vec<u8>> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    let query: Vec<String> = sorted(query.as_bytes())?
+    let query: Vec<String> = sorted(form::fields(query.as_bytes())?)
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     let query = query.join("&");
-    let fields = sorted(received.body?)?;
+    let fields = sorted(form::sent(received, received.body?)?);
     let mut text = base.to_owned();
     if !query.is_empty() || !fields.is_empty() {
         text.push('?');
@@ -45,14 +45,15 @@ pub(super) fn text(received: &Received<'_>, url: &str) -> Option<Vec<u8>> {
 type Pair<'t> = (Cow<'t, str>, Cow<'t, str>);
 
 /// In the order of the names, and the values of one name in theirs.
-fn sorted(text: &[u8]) -> Option<Vec<Pair<'_>>> {
+fn sorted<'t>(fields: impl Iterator<Item = Pair<'t>>) -> Vec<Pair<'t>> {
     let mut by_name: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (name, value) in form::fields(text)? {
+    for (name, value) in fields {
         by_name.entry(name).or_default().push(value);
     }
-    let pairs = by_name.into_iter().flat_map(|(name, mut values)| {
+    let by_name = by_name.into_iter();
+    let pairs = by_name.flat_map(|(name, mut values)| {
         values.sort();
         values.into_iter().map(move |value| (name.clone(), value))
     });
-    Some(pairs.collect())
+    pairs.collect()
 }
