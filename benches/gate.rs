@@ -23,6 +23,7 @@ use portcullis::auth::{Mode, Scheme};
 use portcullis::directory::EndpointChange;
 use portcullis::gate::{BodyError, BodySource, Budget, Gate, Request};
 use portcullis::ledger::InProcess;
+use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
 use tokio::runtime::Runtime;
 
@@ -179,6 +180,10 @@ async fn gate(house: &House) -> Gate {
         Arc::new(InProcess::new(
             house.config.ledger_capacity,
             Arc::clone(&custody.clock),
+        )),
+        Arc::new(Outbound::new(
+            house.config.outbound.clone(),
+            Arc::clone(&house.custody.clock),
         )),
         Budget::new(house.config.body_budget_bytes),
         Arc::clone(&custody.clock),

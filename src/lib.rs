@@ -18,7 +18,7 @@
 //! Imports run one way, and a test (`tests/layers.rs`) keeps it so:
 //!
 //! ```text
-//! auth ← handshake, secrets ← directory ← ledger ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
+//! auth ← handshake, secrets ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 //! ```
 //!
 //! `store` implements the traits of `secrets` and `directory`; only `cli` and `app` know `config`;
@@ -38,6 +38,7 @@ pub mod explain;
 pub mod gate;
 pub mod handshake;
 pub mod ledger;
+pub mod outbound;
 pub mod proxy;
 pub mod secrets;
 pub mod store;

@@ -63,6 +63,10 @@ fn check(handshake: &Handshake, asked: &Asked<'_>, key: &Key) {
             }
         }
         Need::Binding(secret) => assert!(secret.len() >= 16, "{name}"),
+        Need::Visit(url) => assert!(
+            url.starts_with("https://sns.") && url.contains(".amazonaws.com"),
+            "{name}"
+        ),
         Need::Nothing | Need::VerifyToken(_) => {}
     }
 }

@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::directory::{Directory, DirectorySettings, Follower};
 use crate::gate::{Budget, Gate};
 use crate::ledger::InProcess;
+use crate::outbound::Outbound;
 use crate::proxy::{Delivery, Forwarder, PublicApp, Upstream, UpstreamSettings};
 use crate::secrets::{KeyCache, KeyFileError, StoreError};
 use crate::store::OpenError;
@@ -160,6 +161,7 @@ async fn deliveries(
             directory,
             keys,
             ledger,
+            Arc::new(Outbound::new(config.outbound, Arc::clone(clock))),
             budget,
             Arc::clone(clock),
         ),

@@ -20,6 +20,8 @@ pub enum Algorithm {
     HmacSha256,
     /// HMAC with SHA-512 (RFC 2104, FIPS 180-4).
     HmacSha512,
+    /// RSA with PKCS #1 v1.5 padding and SHA-1 (RFC 8017 §8.2), 2048 bits and more: legacy senders only.
+    RsaSha1,
     /// RSA with PKCS #1 v1.5 padding and SHA-256 (RFC 8017 §8.2), 2048 bits and more.
     RsaSha256,
     /// SHA-256 over the secret and what follows it: legacy senders only.
@@ -30,7 +32,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm, in the order of the names.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Basic,
         Self::EcdsaP256,
         Self::EcdsaP256Fixed,
@@ -38,6 +40,7 @@ impl Algorithm {
         Self::HmacSha1,
         Self::HmacSha256,
         Self::HmacSha512,
+        Self::RsaSha1,
         Self::RsaSha256,
         Self::Sha256,
         Self::Token,
@@ -53,6 +56,7 @@ impl Algorithm {
             Self::HmacSha1 => "hmac-sha1",
             Self::HmacSha256 => "hmac-sha256",
             Self::HmacSha512 => "hmac-sha512",
+            Self::RsaSha1 => "rsa-pkcs1-sha1",
             Self::RsaSha256 => "rsa-pkcs1-sha256",
             Self::Sha256 => "sha256",
             Self::Token => "token",
@@ -73,7 +77,7 @@ impl Algorithm {
             Self::HmacSha512 | Self::EcdsaP256Fixed | Self::Ed25519 => Some(64..=64),
             // Two integers of at most 33 bytes, with their headers and that of the sequence.
             Self::EcdsaP256 => Some(8..=72),
-            Self::RsaSha256 => Some(256..=1024),
+            Self::RsaSha1 | Self::RsaSha256 => Some(256..=1024),
         }
     }
 
@@ -81,7 +85,11 @@ impl Algorithm {
     pub const fn is_public_key(self) -> bool {
         matches!(
             self,
-            Self::EcdsaP256 | Self::EcdsaP256Fixed | Self::Ed25519 | Self::RsaSha256
+            Self::EcdsaP256
+                | Self::EcdsaP256Fixed
+                | Self::Ed25519
+                | Self::RsaSha1
+                | Self::RsaSha256
         )
     }
 

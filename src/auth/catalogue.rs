@@ -105,6 +105,8 @@ const PROVIDER_FILES: &[(&str, &str)] = providers![
     "airtable",
     "asana",
     "auth0",
+    "aws-sns",
+    "aws-sns-sha1",
     "bitbucket",
     "box",
     "braintree",

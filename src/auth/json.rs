@@ -22,6 +22,11 @@ use super::{MAX_PARSED_BODY_BYTES, Reading};
 pub struct Pointer(Box<[Box<str>]>);
 
 impl Pointer {
+    /// Whether it leads to this member of the document itself.
+    pub(super) fn is_member(&self, name: &str) -> bool {
+        matches!(&*self.0, [only] if **only == *name)
+    }
+
     /// Reads the text, number or boolean there. A number is given as it was written: a float would
     /// not sign the same.
     pub fn read<'b>(&self, body: &'b [u8]) -> Reading<'b> {

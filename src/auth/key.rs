@@ -36,6 +36,7 @@ impl Key {
             Algorithm::EcdsaP256
             | Algorithm::EcdsaP256Fixed
             | Algorithm::Ed25519
+            | Algorithm::RsaSha1
             | Algorithm::RsaSha256 => Prepared::Public(PublicKey::read(algorithm, secret)?),
             Algorithm::Basic | Algorithm::Token => {
                 Prepared::Token(Zeroizing::new(Sha256::digest(secret).into()))

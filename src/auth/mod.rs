@@ -35,15 +35,16 @@ mod parts;
 mod place;
 mod preset;
 mod public_key;
-
 mod rule;
 mod scheme;
 mod signed;
 mod signing;
+mod sns;
 mod source;
 mod template;
 mod timestamp;
 mod token;
+mod uncertified;
 mod url;
 mod variation;
 mod verification;
@@ -68,10 +69,14 @@ pub use self::preset::Preset;
 pub use self::rule::{SignatureRule, Tagged};
 pub use self::scheme::Scheme;
 pub use self::signing::{Message, Unsignable};
+pub use self::sns::{
+    CertificateUrl, Certified, NotACertificate, NotATopic, SnsRule, TopicArn, is_confirmation_url,
+};
 pub use self::source::{Source, UnknownSource};
 pub use self::template::Template;
 pub use self::timestamp::{TimestampRule, TimestampSource, TimestampUnit};
 pub use self::token::UnknownToken;
+pub use self::uncertified::Uncertified;
 pub use self::url::UrlRule;
 pub use self::verification::{Begun, Verification};
 pub use self::verified::{Fingerprint, Generation, Signature, Verified};

@@ -100,9 +100,7 @@ impl Mode {
             Some(scheme) if said.words.is_empty() => scheme,
             base => said.words.scheme(base).map_err(NoScheme::Words)?,
         };
-        scheme
-            .set(said.settings)
-            .map_err(NoScheme::SettingMissing)?;
+        scheme.set(said.settings)?;
         Ok(Some(scheme))
     }
 
@@ -176,6 +174,10 @@ pub enum NoScheme {
     /// The mode needs a header.
     #[error("mode `hmac-sha256` needs the `header` of the signature, such as \"Stripe-Signature\"")]
     HeaderMissing,
+
+    /// What was said is not what the preset asks for.
+    #[error("the setting `{0}`: {1}")]
+    SettingMalformed(Box<str>, String),
 
     /// The preset asks for something that was not said.
     #[error("the preset needs the setting `{0}`")]

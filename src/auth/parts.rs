@@ -162,6 +162,7 @@ impl Scheme {
     /// HMAC-SHA256 over the body, found nowhere yet.
     pub(super) fn of_body() -> Self {
         Self {
+            certificate: None,
             key: KeyForm::plain(Algorithm::HmacSha256),
             signatures: Vec::new(),
             envelope: None,

@@ -3,12 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
-    UnparsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ED25519,
+    RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
 };
-use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
-use x509_parser::prelude::FromDer;
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
+use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::{Algorithm, UnusableSecret};
@@ -39,6 +39,7 @@ impl PublicKey {
             Algorithm::Ed25519 => &ED25519,
             Algorithm::EcdsaP256 => &ECDSA_P256_SHA256_ASN1,
             Algorithm::EcdsaP256Fixed => &ECDSA_P256_SHA256_FIXED,
+            Algorithm::RsaSha1 => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
             _ => &RSA_PKCS1_2048_8192_SHA256,
         };
         fits.then(|| Self(UnparsedPublicKey::new(verifier, key)))
@@ -59,10 +60,14 @@ impl PublicKey {
             || hex::decode(text).is_ok_and(is_info)
     }
 
-    /// The DER in a PEM file (RFC 7468 §13), if `text` is one.
+    /// The public key in a PEM file (RFC 7468 §13), or the one in a certificate (§5), if `text` is either.
     pub(super) fn from_pem(text: &[u8]) -> Option<Vec<u8>> {
-        let info = SubjectPublicKeyInfoDer::from_pem_slice(text).ok()?;
-        Some(info.as_ref().to_vec())
+        if let Ok(info) = SubjectPublicKeyInfoDer::from_pem_slice(text) {
+            return Some(info.as_ref().to_vec());
+        }
+        let certificate = CertificateDer::from_pem_slice(text).ok()?;
+        let (_, read) = X509Certificate::from_der(&certificate).ok()?;
+        Some(read.public_key().raw.to_vec())
     }
 
     /// Whether one of `signatures` was made over `message` by the owner of the key.

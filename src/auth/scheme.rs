@@ -7,8 +7,8 @@ use http::{HeaderName, HeaderValue};
 use super::digest::DigestRule;
 use super::url::UrlRule;
 use super::{
-    Algorithm, Covers, Envelope, Head, KeyForm, ProofError, SignatureRule, Source, Template,
-    TimestampRule,
+    Algorithm, Covers, Envelope, Head, KeyForm, NoScheme, ProofError, SignatureRule, SnsRule,
+    Source, Template, TimestampRule,
 };
 
 /// How senders of an endpoint prove themselves.
@@ -18,6 +18,8 @@ pub struct Scheme {
     pub(super) signatures: Vec<SignatureRule>,
     /// How a proof is wrapped that says itself what is signed; `signed` is empty then.
     pub(super) envelope: Option<Envelope>,
+    /// Where the key is, if it is a certificate that the body names.
+    pub(super) certificate: Option<SnsRule>,
     pub(super) timestamp: Option<TimestampRule>,
     /// What may be signed: one of them is.
     pub(super) signed: Vec<Template>,
@@ -38,6 +40,11 @@ impl Scheme {
     /// How the secret becomes a key.
     pub fn key(&self) -> &KeyForm {
         &self.key
+    }
+
+    /// Whether the key is a certificate that the delivery names, and no secret.
+    pub fn has_certificate(&self) -> bool {
+        self.certificate.is_some()
     }
 
     /// Where proofs are looked for.
@@ -150,6 +157,11 @@ impl Scheme {
             .timestamp
             .as_ref()
             .is_some_and(TimestampRule::is_in_body);
+        if self.certificate.is_some()
+            && let Some(wrong) = SnsRule::inconsistency(self.algorithm())
+        {
+            return Some(wrong);
+        }
         if let Some(envelope) = &self.envelope {
             if !self.signed.is_empty() || self.digest.is_some() {
                 return Some("such a proof says itself what is signed");
@@ -182,18 +194,28 @@ impl Scheme {
     pub fn settings(&self) -> impl Iterator<Item = &str> {
         let templates = self.signed.iter().flat_map(Template::settings);
         let envelope = self.envelope.iter().flat_map(Envelope::settings);
-        templates.chain(envelope)
+        let certificate = self.certificate.iter().map(|_| SnsRule::TOPIC_SETTING);
+        templates.chain(envelope).chain(certificate)
     }
 
-    /// Puts in what the endpoint says; the first name that it says nothing about is the error.
-    pub fn set(&mut self, settings: &BTreeMap<String, String>) -> Result<(), Box<str>> {
+    /// Puts in what the endpoint says; the first name that it says nothing about, or nothing right, is
+    /// the error.
+    pub fn set(&mut self, settings: &BTreeMap<String, String>) -> Result<(), NoScheme> {
         let setting = |name: &str| settings.get(name).map(|text| text.as_bytes().into());
-        self.signed
+        let templates = &mut self.signed;
+        templates
             .iter_mut()
-            .try_for_each(|template| template.set(setting))?;
-        self.envelope
+            .try_for_each(|template| template.set(setting))
+            .map_err(NoScheme::SettingMissing)?;
+        let envelope = &mut self.envelope;
+        envelope
             .iter_mut()
             .try_for_each(|envelope| envelope.set(setting))
+            .map_err(NoScheme::SettingMissing)?;
+        if let Some(certificate) = &mut self.certificate {
+            *certificate = SnsRule::said(settings)?;
+        }
+        Ok(())
     }
 
     pub(super) fn check_required(&self, head: &Head<'_>) -> Result<(), ProofError> {

@@ -91,6 +91,11 @@ impl Source {
         matches!(&*self.places, [Place::Body])
     }
 
+    /// Whether this is one member of a JSON body.
+    pub(super) fn is_member(&self, name: &str) -> bool {
+        matches!(&*self.places, [Place::Json(pointer)] if pointer.is_member(name))
+    }
+
     /// Whether it is never read anywhere else than in the body.
     pub fn is_wholly_in_body(&self) -> bool {
         self.places.iter().all(Place::is_in_body)

@@ -58,7 +58,7 @@ impl Token {
     /// Whether the body has to be there for it.
     pub(super) fn is_in_body(&self) -> bool {
         match self {
-            Self::Canonical(canonical) => canonical.has_form(),
+            Self::Canonical(canonical) => canonical.is_in_body(),
             Self::Crc32 | Self::Form => true,
             Self::Source { source, .. } => source.is_in_body(),
             Self::Method | Self::Setting(_) | Self::Timestamp | Self::Url => false,
@@ -103,7 +103,7 @@ impl Token {
 #[error(
     "unknown token at `{0}`: there is `{{body}}`, once, `{{ts}}`, `{{url}}`, `{{method}}`, `{{form}}`, \
      `{{crc32:body}}`, `{{secret}}` at the very beginning, `{{config:NAME}}`, \
-     `{{contentful:path}}`, `{{contentful:headers}}`, `{{plivo-v3}}`, and sources such as \
+     `{{contentful:path}}`, `{{contentful:headers}}`, `{{plivo-v3}}`, `{{aws-sns}}`, and sources such as \
      `{{header:NAME}}`, with a `?` behind them if they may be missing"
 )]
 pub struct UnknownToken(pub(super) String);

@@ -34,6 +34,15 @@ impl Verified {
         }
     }
 
+    /// The proof of a signature whose key is no secret of the endpoint.
+    pub(super) fn by_certificate(signature: Signature) -> Self {
+        Self {
+            version: None,
+            credentials: Vec::new(),
+            signature: Some(signature),
+        }
+    }
+
     pub(super) fn dangerous_without_proof() -> Self {
         Self {
             version: None,
@@ -42,7 +51,7 @@ impl Verified {
         }
     }
 
-    /// The version of the secret that proved it; `None` for an endpoint that asks for no proof.
+    /// The version of the secret that proved it; `None` for one that no secret has proved.
     pub fn version(&self) -> Option<u32> {
         self.version.map(|(number, _)| number)
     }

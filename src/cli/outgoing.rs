@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::session::Session;
 use super::wrong::{Wrong, prove};
 use super::{at, preset};
-use crate::auth::{Message, Place, Scheme};
+use crate::auth::{Message, Place, Scheme, Unsignable};
 use crate::directory::EndpointId;
 use crate::secrets::Secret;
 
@@ -105,7 +105,8 @@ impl Outgoing {
                 let revealed = vault.reveal(&secret, &session.actor).await?;
                 Some((scheme, revealed.value))
             }
-            _ => None,
+            (Some(_), None) => return Err(Failure::Other(Unsignable::PrivateKey.to_string())),
+            (None, _) => None,
         };
         let method = definition.methods.first().map_or("POST", String::as_str);
         let method = method

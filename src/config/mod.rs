@@ -6,6 +6,7 @@ mod document;
 mod endpoints;
 mod headers;
 mod mistake;
+mod outbound;
 mod public;
 mod routes;
 mod sections;
@@ -27,6 +28,7 @@ pub use self::mistake::{Mistake, Mistakes};
 use crate::admin::AllowedHosts;
 use crate::directory::{PathTemplate, RouteTable, Surroundings};
 use crate::gate::{Budget, GateSettings};
+use crate::outbound::OutboundSettings;
 use crate::proxy::{HeaderNames, PublicSettings, TlsFiles, UpstreamSettings};
 use crate::secrets::CacheSettings;
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub keys: CacheSettings,
     /// The cache of endpoints.
     pub directory: DirectoryConfig,
+    /// How the gate itself asks providers.
+    pub outbound: OutboundSettings,
     /// The backends.
     pub upstreams: Vec<UpstreamSettings>,
     /// The paths that backends ask for, by the names of the upstreams.

@@ -14,7 +14,7 @@ use super::table::Table;
 use super::units::{Address, MIB, Size, Time, size, time, to_usize};
 use super::upstreams::{self, Upstreams};
 use super::{AdminConfig, Config, DirectoryConfig, LogConfig, ServerConfig};
-use super::{headers, public, routes};
+use super::{headers, outbound, public, routes};
 use crate::admin::AllowedHosts;
 use crate::gate::{Budget, GateSettings};
 use crate::proxy::UpstreamSettings;
@@ -41,6 +41,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
     );
     let (key_file, keys) = secrets(root.table("secrets"), &folder);
     let directory = directory(root.table("directory"));
+    let outbound = outbound::read(root.table("outbound"), &folder);
     let log = log(root.table("log"));
     let routes = routes::read(&mut root);
     let Upstreams {
@@ -69,6 +70,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         key_file,
         keys,
         directory,
+        outbound,
         upstreams,
         upstream_paths,
         routes: Arc::new(routes?),

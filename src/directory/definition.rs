@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{EndpointId, Name, PathTemplate, ReplayDefinition, Target};
-use crate::auth::{Algorithm, Mode, NoScheme, Said, Scheme, SchemeWords};
+use crate::auth::{Algorithm, Mode, NoScheme, Preset, Said, Scheme, SchemeWords};
 use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
 
@@ -180,9 +180,17 @@ impl AuthDefinition {
         })
     }
 
+    /// Whether deliveries are proven with the sender's certificate, so that there is no secret.
+    pub fn has_certificate(&self) -> bool {
+        let preset = self.preset.as_deref().filter(|_| self.mode.takes_preset());
+        preset
+            .and_then(Preset::named)
+            .is_some_and(|preset| preset.scheme.has_certificate())
+    }
+
     /// The secret that deliveries to `endpoint` are judged by, if the mode has one.
     pub fn secret_of(&self, endpoint: &EndpointId) -> Option<SecretRef> {
-        if self.mode == Mode::None {
+        if self.mode == Mode::None || self.has_certificate() {
             return None;
         }
         self.secret

@@ -139,9 +139,13 @@ impl Auth {
                 .and_then(Preset::named)
                 .is_some_and(|preset| preset.refuses_empty),
             public_url: auth.public_url.as_deref().map(Into::into),
-            key: KeyAddress {
-                secret: auth.secret_of(&definition.id)?,
-                form: scheme.key().clone(),
+            key: if scheme.has_certificate() {
+                None
+            } else {
+                Some(KeyAddress {
+                    secret: auth.secret_of(&definition.id)?,
+                    form: scheme.key().clone(),
+                })
             },
             scheme: Arc::new(scheme),
         }))
@@ -159,8 +163,8 @@ pub struct Proof {
     pub public_url: Option<Box<str>>,
     /// How it is made.
     pub scheme: Arc<Scheme>,
-    /// What it is made with.
-    pub key: KeyAddress,
+    /// What it is made with; `None` if that is a certificate that the delivery names.
+    pub key: Option<KeyAddress>,
 }
 
 /// The handshake of an endpoint.

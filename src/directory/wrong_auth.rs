@@ -19,6 +19,10 @@ impl Definition {
         if mode == Mode::None && auth.secret.is_some() {
             wrong("auth", "mode `none` has no secret".to_owned());
         }
+        if auth.has_certificate() && auth.secret.is_some() {
+            let message = "this preset's key is the sender's certificate: there is no secret";
+            wrong("auth", message.to_owned());
+        }
         if let Some(header) = &auth.header {
             if !mode.takes_header() {
                 let message = format!(
@@ -62,7 +66,7 @@ impl Definition {
                     wrong(word.place(), word.message.clone());
                 }
             }
-            (_, Err(error @ NoScheme::SettingMissing(_))) => {
+            (_, Err(error @ (NoScheme::SettingMissing(_) | NoScheme::SettingMalformed(..)))) => {
                 wrong("auth.settings", error.to_string());
             }
             (_, Err(error)) => wrong("auth", error.to_string()),

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use super::greeter::Greeter;
 use super::judgement::Notes;
+use super::keyed::Keyed;
 use super::receive::{BodyRules, receive};
 use super::replay::{Proven, Times};
 use super::{
     Admitted, BodySource, Budget, GateSettings, Judgement, Passed, Reason, Refusal, Request,
     Timings, judge_method,
 };
-use crate::auth::{Begun, Claim, Head, Verification};
+use crate::auth::{Claim, Head, Uncertified, Verification};
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::{Auth, Directory, Endpoint, Proof};
 use crate::handshake::MAX_BODY_BYTES;
 use crate::ledger::Ledger;
+use crate::outbound::Outbound;
 use crate::secrets::KeyCache;
 
 /// Judges deliveries.
@@ -23,17 +25,19 @@ pub struct Gate {
     directory: Arc<Directory>,
     keys: Arc<KeyCache>,
     ledger: Arc<dyn Ledger>,
+    outbound: Arc<Outbound>,
     budget: Arc<Budget>,
     clock: Arc<dyn Clock>,
 }
 
 impl Gate {
-    /// A gate over a directory, its keys, and a memory of what was delivered.
+    /// A gate over a directory, its keys, a memory of what was delivered, and a way to ask senders.
     pub fn new(
         settings: GateSettings,
         directory: Arc<Directory>,
         keys: Arc<KeyCache>,
         ledger: Arc<dyn Ledger>,
+        outbound: Arc<Outbound>,
         budget: Arc<Budget>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -42,6 +46,7 @@ impl Gate {
             directory,
             keys,
             ledger,
+            outbound,
             budget,
             clock,
         }
@@ -87,6 +92,7 @@ impl Gate {
             endpoint: &endpoint,
             head,
             keys: &self.keys,
+            outbound: &self.outbound,
             now: self.clock.now(),
         });
         if let Some(greeter) = &greeter
@@ -108,14 +114,10 @@ impl Gate {
                 ..Refusal::too_large(rules.limit_bytes)
             });
         }
-        let mut begun = self.begin(claim).await?;
+        let mut keyed = self.key(claim).await?;
 
         let receiving = Stopwatch::start();
-        let streaming = match &mut begun {
-            Begun::Proven(_) => None,
-            Begun::Streaming(verification) => Some(verification),
-        };
-        let body = receive(body, rules, &self.budget, streaming).await?;
+        let body = receive(body, rules, &self.budget, keyed.streaming()).await?;
         notes.body_received = true;
         notes.body_bytes = Some(body.len() as u64);
         notes.timings.receive = Some(receiving.elapsed());
@@ -123,17 +125,14 @@ impl Gate {
         let copies = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.copies_body());
         let copy = copies.then(|| body.room_for_copy()).transpose()?;
         let verifying = Stopwatch::start();
-        let verified = match begun {
-            Begun::Proven(verified) => Ok(verified),
-            Begun::Streaming(verification) => verification.finish(&head, body.bytes()),
-        };
+        let verified = keyed.finish(&self.outbound, &head, body.bytes()).await;
         drop(copy);
         notes.timings.verify = Some(verifying.elapsed());
         let verified = match verified {
             Ok(verified) => verified,
-            Err(error) => {
+            Err(refusal) => {
                 notes.refused_body = endpoint.capture.map(|_| body);
-                return Err(error.into());
+                return Err(refusal);
             }
         };
         if let Some(greeter) = &greeter
@@ -219,12 +218,18 @@ impl Gate {
     }
 
     /// The claim meets the keys. A token is settled here, before the body.
-    async fn begin(&self, claim: Option<(&Proof, Claim)>) -> Result<Begun, Refusal> {
+    async fn key(&self, claim: Option<(&Proof, Claim)>) -> Result<Keyed, Refusal> {
         let Some((proof, claim)) = claim else {
-            return Ok(Verification::dangerous_waive());
+            return Ok(Keyed::Begun(Verification::dangerous_waive()));
         };
-        let keys = self.keys.keys(&proof.key).await?;
+        let Some(address) = &proof.key else {
+            let now = self.clock.now();
+            let claim = Uncertified::new(&proof.scheme, claim, now);
+            return Ok(Keyed::Uncertified(claim));
+        };
+        let keys = self.keys.keys(address).await?;
         let now = self.clock.now();
-        Ok(Verification::begin(&proof.scheme, claim, keys, now)?)
+        let begun = Verification::begin(&proof.scheme, claim, keys, now)?;
+        Ok(Keyed::Begun(begun))
     }
 }

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use super::{Reason, Refusal};
 use crate::audit::Actor;
 use crate::auth::{Head, ProofError, Verified};
-use crate::directory::{Auth, Endpoint, Greeting, Proof};
+use crate::directory::{Auth, Endpoint, Greeting};
 use crate::handshake::{Answer, Asked, MAX_BODY_BYTES, Need};
-use crate::secrets::{KeyCache, KeyError, Secret, VaultError, Window};
+use crate::outbound::Outbound;
+use crate::secrets::{KeyAddress, KeyCache, KeyError, Secret, VaultError, Window};
 
 /// Answers for an endpoint that has a handshake.
 pub(super) struct Greeter<'a> {
@@ -15,6 +16,7 @@ pub(super) struct Greeter<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) head: Head<'a>,
     pub(super) keys: &'a KeyCache,
+    pub(super) outbound: &'a Outbound,
     pub(super) now: Timestamp,
 }
 
@@ -38,7 +40,7 @@ impl Greeter<'_> {
         let asked = self.greeting.handshake.asked_by_body(&self.head, body)?;
         match asked.need() {
             Need::Nothing => asked.answer(None),
-            Need::Binding(_) | Need::Key | Need::VerifyToken(_) => None,
+            Need::Binding(_) | Need::Key | Need::VerifyToken(_) | Need::Visit(_) => None,
         }
     }
 
@@ -70,10 +72,10 @@ impl Greeter<'_> {
         match asked.need() {
             Need::Nothing => Ok(asked.answer(None)),
             Need::Key => {
-                let Some(proof) = self.proof() else {
+                let Some(address) = self.address() else {
                     return Ok(None);
                 };
-                let keys = self.keys.keys(&proof.key).await?;
+                let keys = self.keys.keys(address).await?;
                 Ok(asked.answer(Some(&keys.of_version(version).key)))
             }
             Need::VerifyToken(token) => {
@@ -91,16 +93,20 @@ impl Greeter<'_> {
                 }
             }
             Need::Binding(value) => self.bind(value, asked).await,
+            Need::Visit(url) => {
+                self.outbound.confirm(url).await?;
+                Ok(asked.answer(None))
+            }
         }
     }
 
     /// Takes the provider's secret over, if the endpoint has none and its operator is expecting it.
     async fn bind(&self, value: &[u8], asked: &Asked<'_>) -> Result<Option<Answer>, Refusal> {
-        let Some(proof) = self.proof() else {
+        let Some(address) = self.address() else {
             return Ok(None);
         };
-        let (secret, name) = (&proof.key.secret, self.greeting.handshake.name);
-        match self.keys.keys(&proof.key).await {
+        let (secret, name) = (&address.secret, self.greeting.handshake.name);
+        match self.keys.keys(address).await {
             Err(KeyError::Unbound) => {}
             // It goes on as any delivery: whoever has the secret can sign.
             Ok(_) | Err(KeyError::Unusable(_)) => return Ok(None),
@@ -134,9 +140,10 @@ impl Greeter<'_> {
         }
     }
 
-    fn proof(&self) -> Option<&Proof> {
+    /// Where the endpoint's own key is.
+    fn address(&self) -> Option<&KeyAddress> {
         match &self.endpoint.auth {
-            Auth::Proof(proof) => Some(proof),
+            Auth::Proof(proof) => proof.key.as_ref(),
             Auth::Missing | Auth::Unauthenticated => None,
         }
     }

@@ -15,6 +15,7 @@ mod budget;
 mod decision;
 mod greeter;
 mod judgement;
+mod keyed;
 mod reason;
 mod receive;
 mod replay;

@@ -42,6 +42,8 @@ pub enum Reason {
     Overloaded,
     /// The proof failed.
     Proof(ProofError),
+    /// The sender's certificate could not be had, or its handshake could not be confirmed.
+    ProviderUnreachable,
     /// The same delivery was accepted before.
     Replay,
     /// The endpoint's secret has no value.
@@ -75,6 +77,7 @@ impl Reason {
             Self::NotConfigured(_) => "not_configured",
             Self::Overloaded => "overloaded",
             Self::Proof(error) => error.word(),
+            Self::ProviderUnreachable => "provider_unreachable",
             Self::Replay => "replay",
             Self::SecretUnbound => "secret_unbound",
             Self::SecretsUnavailable => "secrets_unavailable",

@@ -27,6 +27,8 @@ pub enum Need<'a> {
     Nothing,
     /// This has to be the endpoint's verify token.
     VerifyToken(&'a [u8]),
+    /// This has to be asked for, and answered with success.
+    Visit(&'a str),
 }
 
 impl<'r> Asked<'r> {
@@ -43,6 +45,7 @@ impl<'r> Asked<'r> {
         match (&self.token, &self.value) {
             (Some(token), _) => Need::VerifyToken(token),
             (None, Some(value)) if self.rule.binds_secret => Need::Binding(value.as_bytes()),
+            (None, Some(value)) if self.rule.visits => Need::Visit(value),
             _ if self.rule.respond.signs() => Need::Key,
             _ => Need::Nothing,
         }

@@ -51,6 +51,7 @@ impl<'de> Deserialize<'de> for Rule {
         let verify_token = table.optional_s::<String>("verify_token");
         let verify_token = parsed(&mut table.errors, verify_token);
         let binds_secret = table.optional("binds_secret").unwrap_or(false);
+        let visits = table.optional("visits").unwrap_or(false);
         let when = table.required::<When>("when");
         let value = table.optional::<ValueRule>("value");
         let respond = table.required::<Respond>("respond");
@@ -59,6 +60,7 @@ impl<'de> Deserialize<'de> for Rule {
             signed,
             verify_token,
             binds_secret,
+            visits,
             when: when?,
             value,
             respond: respond?,
@@ -69,10 +71,17 @@ impl<'de> Deserialize<'de> for Rule {
         let uses = [
             rule.verify_token.is_some(),
             rule.binds_secret,
+            rule.visits,
             rule.respond.signs(),
         ];
         if uses.into_iter().filter(|used| *used).count() > 1 {
-            let text = "only one of `verify_token`, `binds_secret` and a MAC in the answer";
+            let text =
+                "only one of `verify_token`, `binds_secret`, `visits` and a MAC in the answer";
+            return Err(custom(text, span).into());
+        }
+        let leads = rule.value.as_ref().is_some_and(|value| value.form.is_url());
+        if rule.visits != leads || rule.visits && (!rule.signed || rule.respond.echoes()) {
+            let text = "an URL is asked for if it was signed and leads to the provider, and is never echoed";
             return Err(custom(text, span).into());
         }
         if rule.binds_secret && (rule.reads_body() || rule.value.is_none()) {

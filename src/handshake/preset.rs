@@ -101,6 +101,9 @@ impl Handshake {
     pub fn fits(&self, scheme: Option<&Scheme>) -> Result<(), Unfit> {
         let signed = scheme.filter(|scheme| scheme.covers_body());
         let asks = |asks: fn(&Rule) -> bool| self.rules.iter().any(asks);
+        if asks(|rule| rule.visits) && !signed.is_some_and(Scheme::has_certificate) {
+            return Err(Unfit::OtherSender);
+        }
         if asks(|rule| rule.signed || rule.binds_secret) && signed.is_none() {
             return Err(Unfit::Unsigned);
         }
@@ -124,6 +127,12 @@ pub enum Unfit {
          body as it is"
     )]
     OtherAlgorithm,
+
+    /// The handshake leads to a provider that signs with certificates.
+    #[error(
+        "it asks the provider back, so it needs the preset of that provider, such as `aws-sns`"
+    )]
+    OtherSender,
 
     /// It is answered only to what is signed, and nothing is.
     #[error("it rests on the signature of the body, so it needs a mode that has one")]
@@ -154,6 +163,7 @@ macro_rules! handshakes {
 
 const FILES: &[(&str, &str)] = handshakes![
     "asana",
+    "aws-sns",
     "discord",
     "dropbox",
     "linkedin",

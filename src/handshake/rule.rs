@@ -17,6 +17,8 @@ pub(super) struct Rule {
     pub(super) verify_token: Option<Source>,
     /// Whether the value becomes the endpoint's secret.
     pub(super) binds_secret: bool,
+    /// Whether the value is an URL that the gate asks for, as the provider wants it to.
+    pub(super) visits: bool,
     pub(super) when: When,
     pub(super) value: Option<ValueRule>,
     pub(super) respond: Respond,

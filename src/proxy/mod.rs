@@ -43,7 +43,7 @@ pub use self::head::RequestHead;
 pub use self::head_scanner::HeadScanner;
 pub use self::listener::{Bound, ListenError, PublicApp, bind};
 pub use self::names::{HeaderNames, InvalidHeaderNames, NAMES};
-pub use self::pem::{PemError, PemPart, authorities, client_certificate};
+pub use self::pem::{PemError, PemPart, authorities, client_certificate, trusted_authorities};
 pub use self::raw_head::{Framing, HeadFault, HeadLimits};
 pub use self::settings::PublicSettings;
 pub use self::tls::TlsFiles;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use pingora_core::protocols::tls::CaType;
 use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
+use rustls::RootCertStore;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -20,6 +21,16 @@ pub fn authorities(path: &Path) -> Result<Arc<CaType>, PemError> {
         .map(|der| WrappedX509::new(der.to_vec(), parse_x509))
         .collect();
     Ok(authorities.into())
+}
+
+/// The authorities in a file, for whoever is asked outside.
+pub fn trusted_authorities(path: &Path) -> Result<Arc<RootCertStore>, PemError> {
+    let wrong = |error: &dyn Display| PemPart::Certificate.wrong(path, &error);
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| wrong(&error))?;
+    }
+    Ok(roots.into())
 }
 
 /// A certificate, those that lead to its authority, and its key, for a backend that asks for them.

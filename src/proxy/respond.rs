@@ -54,6 +54,7 @@ pub(super) fn answer(refusal: &Refusal) -> (StatusCode, Bytes) {
         Reason::InFlight => error(StatusCode::CONFLICT, r#"{"error":"Delivery in progress"}"#),
         Reason::LedgerUnavailable
         | Reason::Overloaded
+        | Reason::ProviderUnreachable
         | Reason::SecretsUnavailable
         | Reason::StoreUnavailable => error(
             StatusCode::SERVICE_UNAVAILABLE,

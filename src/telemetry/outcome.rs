@@ -114,6 +114,7 @@ impl Verdict {
             Self::NotDelivered(reason) => match reason {
                 Reason::LedgerUnavailable
                 | Reason::Overloaded
+                | Reason::ProviderUnreachable
                 | Reason::SecretsUnavailable
                 | Reason::StoreUnavailable
                 | Reason::UpstreamTimeout

@@ -24,6 +24,7 @@ mod providers;
 mod published;
 mod rotation;
 mod signatures;
+mod sns;
 mod timestamps;
 mod tokens;
 mod vectors;

@@ -37,13 +37,22 @@ impl Genuine {
     /// A delivery with `noise` in the part of the body that is signed.
     fn of(preset: &'static Preset, noise: &[u8]) -> Self {
         let mut scheme = preset.scheme.clone();
-        let settings = [("webhook_id", "WH-1"), ("base_url", crate::jws::BASE_URL)];
+        let settings = [
+            ("webhook_id", "WH-1"),
+            ("base_url", crate::jws::BASE_URL),
+            ("topic_arn", crate::sns::TOPIC),
+        ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
         scheme.set(&settings.into()).unwrap();
         let body = body_of(preset.name, noise);
         let (secret, delivery) = match scheme.algorithm() {
             _ if crate::jws::claims(preset.name, b"").is_some() => {
                 by_token(preset.name, &scheme, body)
+            }
+            _ if scheme.has_certificate() => {
+                let (key, body) = crate::sns::genuine(preset.name, &hex::encode(noise));
+                let pem = format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n");
+                (pem, Delivery::of(body))
             }
             _ if preset.name.starts_with("rfc9421") => by_message(&scheme, body),
             it if it.is_public_key() => by_private_key(preset.name, &scheme, body),
@@ -313,6 +322,8 @@ fn what_a_preset_covers_is_what_it_says() {
         .collect();
     let expected = [
         ("adyen-payments", "fields"),
+        ("aws-sns", "fields"),
+        ("aws-sns-sha1", "fields"),
         ("braintree", "fields"),
         ("gitea-form", "fields"),
         ("jira-connect", "head"),

@@ -1,6 +1,6 @@
 //! What a value may be, and why a body with other characters in it is never one.
 
-use portcullis::handshake::Form;
+use portcullis::handshake::{Form, Handshake};
 use proptest::prelude::*;
 
 #[test]
@@ -41,12 +41,29 @@ fn a_form_has_its_characters_and_its_length() {
 
 #[test]
 fn no_form_has_a_character_of_markup_or_of_a_header() {
-    for form in Form::ALL {
+    // The one that is asked for is never echoed: see the next test.
+    let echoed = |form: &Form| *form != Form::SnsConfirmation;
+    for form in Form::ALL.into_iter().filter(echoed) {
         for byte in b"<>&\"'`\\\r\n\0{}[]()%\x7f\x80\xff" {
             assert!(!form.could_contain(&[*byte]), "{form:?} {byte}");
         }
         assert_eq!(Form::from_name(form.name()), Some(form));
     }
+}
+
+#[test]
+fn a_url_of_amazon_is_asked_for_and_is_in_no_answer() {
+    for handshake in Handshake::all() {
+        let text = handshake.declaration;
+        let is_amazons = handshake.name == "aws-sns";
+        assert_eq!(text.contains("sns-confirmation"), is_amazons, "{text}");
+        assert!(!is_amazons || !text.contains("{value}"), "{text}");
+    }
+    let url = b"https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:eu-central-1:1:a&Token=2";
+    assert!(Form::SnsConfirmation.accepts(url));
+    assert!(
+        !Form::SnsConfirmation.accepts(b"https://evil.example/?Action=ConfirmSubscription&Token=2")
+    );
 }
 
 proptest! {

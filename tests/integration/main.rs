@@ -28,6 +28,7 @@ mod replays;
 mod rotation;
 mod senders;
 mod shutdown;
+mod sns;
 mod statuses;
 mod support;
 mod upstreams;

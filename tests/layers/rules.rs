@@ -5,14 +5,14 @@ use crate::source::{Named, Source};
 /// Who may import whom: a module, and those below it. No module is there for one that stands above it.
 ///
 /// ```text
-/// auth ← handshake, secrets ← directory ← ledger ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
+/// auth ← handshake, secrets ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
 /// `store` stands beside the line: it implements the traits of `secrets`, `directory` and `capture`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it.
-pub(crate) const LAYERS: [(&str, &str); 18] = [
+pub(crate) const LAYERS: [(&str, &str); 19] = [
     ("clock", ""),
     ("audit", ""),
     ("auth", ""),
@@ -20,9 +20,10 @@ pub(crate) const LAYERS: [(&str, &str); 18] = [
     ("secrets", "clock audit auth"),
     ("directory", "clock audit auth handshake secrets"),
     ("ledger", "clock"),
+    ("outbound", "clock auth"),
     (
         "gate",
-        "clock audit auth handshake secrets directory ledger",
+        "clock audit auth handshake secrets directory ledger outbound",
     ),
     ("capture", "clock auth secrets directory gate"),
     (
@@ -31,28 +32,28 @@ pub(crate) const LAYERS: [(&str, &str); 18] = [
     ),
     (
         "telemetry",
-        "clock audit auth handshake secrets directory ledger gate",
+        "clock audit auth handshake secrets directory ledger outbound gate",
     ),
     (
         "proxy",
-        "clock audit auth handshake secrets directory ledger gate capture telemetry",
+        "clock audit auth handshake secrets directory ledger outbound gate capture telemetry",
     ),
     (
         "admin",
-        "clock audit auth handshake secrets directory ledger gate capture telemetry store",
+        "clock audit auth handshake secrets directory ledger outbound gate capture telemetry store",
     ),
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock audit auth handshake secrets directory ledger gate telemetry proxy admin",
+        "clock audit auth handshake secrets directory ledger outbound gate telemetry proxy admin",
     ),
     (
         "app",
-        "clock audit auth handshake secrets directory ledger gate capture telemetry proxy admin store config",
+        "clock audit auth handshake secrets directory ledger outbound gate capture telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock audit auth handshake secrets directory ledger gate capture telemetry proxy admin store explain config app",
+        "clock audit auth handshake secrets directory ledger outbound gate capture telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];

@@ -11,6 +11,7 @@ use portcullis::auth::{Message, Mode, Place, Preset};
 use portcullis::directory::{AuthDefinition, Definition, EndpointChange, ReplayDefinition};
 use portcullis::gate::{Admitted, BodyError, BodySource, Budget, Gate, Passed, Request};
 use portcullis::ledger::{Entries, Ledger, Taken, Token, Unavailable};
+use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
 
 use crate::house::House;
@@ -81,6 +82,7 @@ impl AtTheGate {
             house.directory(100).await,
             Arc::new(keys),
             ledger,
+            Arc::new(Outbound::new(config.outbound.clone(), it.clock())),
             Budget::new(config.body_budget_bytes),
             it.clock(),
         );

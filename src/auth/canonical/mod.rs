@@ -5,6 +5,7 @@ mod plivo;
 
 use http::HeaderName;
 
+use super::sns::Message;
 use super::{Place, Received, Source};
 
 /// A form that has a name in templates.
@@ -16,6 +17,8 @@ pub(super) enum Canonical {
     ContentfulPath,
     /// URL, query, form and nonce.
     PlivoV3,
+    /// The members of a message of Amazon SNS.
+    Sns,
 }
 
 impl Canonical {
@@ -25,6 +28,7 @@ impl Canonical {
             "contentful:headers" => Some(Self::ContentfulHeaders),
             "contentful:path" => Some(Self::ContentfulPath),
             "plivo-v3" => Some(Self::PlivoV3),
+            "aws-sns" => Some(Self::Sns),
             _ => None,
         }
     }
@@ -35,6 +39,7 @@ impl Canonical {
             Self::ContentfulHeaders => contentful::headers(received.head.headers),
             Self::ContentfulPath => contentful::path(url?),
             Self::PlivoV3 => plivo::text(received, url?),
+            Self::Sns => Message::read(received.body?)?.signed(),
         }
     }
 
@@ -42,7 +47,7 @@ impl Canonical {
     pub(super) fn added(self, id: &str) -> Option<(HeaderName, String)> {
         match self {
             Self::ContentfulHeaders => Some((contentful::LIST, contentful::least_list())),
-            Self::ContentfulPath => None,
+            Self::ContentfulPath | Self::Sns => None,
             Self::PlivoV3 => Some((plivo::NONCE, id.to_owned())),
         }
     }
@@ -52,6 +57,7 @@ impl Canonical {
         match self {
             Self::ContentfulHeaders | Self::ContentfulPath => false,
             Self::PlivoV3 => *source == Place::Header(plivo::NONCE).into(),
+            Self::Sns => source.is_member("MessageId"),
         }
     }
 
@@ -69,7 +75,12 @@ impl Canonical {
         self.own_time().is_some()
     }
 
-    /// Whether it has every field of the body in it.
+    /// Whether the body has to be there for it.
+    pub(super) fn is_in_body(self) -> bool {
+        matches!(self, Self::PlivoV3 | Self::Sns)
+    }
+
+    /// Whether it has every field of a form in it.
     pub(super) fn has_form(self) -> bool {
         matches!(self, Self::PlivoV3)
     }

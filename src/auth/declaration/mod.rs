@@ -14,7 +14,7 @@ use self::rules::{KeyText, RequiredHeader};
 use self::words::{ALGORITHMS, COVERS, custom, named, parsed};
 use super::{
     Algorithm, Covers, DigestRule, Envelope, Jws, KeyForm, MessageSignature, Scheme, SignatureRule,
-    Template, TimestampRule, UrlRule,
+    SnsRule, Template, TimestampRule, UrlRule,
 };
 
 impl<'de> Deserialize<'de> for Scheme {
@@ -37,6 +37,7 @@ impl<'de> Deserialize<'de> for Scheme {
             None => vec![toml_span::Spanned::new("{body}".to_owned())],
         };
         let key = table.optional::<KeyText>("key").unwrap_or_default();
+        let certificate = named(&mut table, "certificate", certificate, &[AWS_SNS]);
         let timestamp = table.optional::<TimestampRule>("timestamp");
         let url = table.optional::<UrlRule>("url").unwrap_or_default();
         let digest = table.optional::<DigestRule>("digest");
@@ -69,6 +70,7 @@ impl<'de> Deserialize<'de> for Scheme {
             },
             signatures: signatures.unwrap_or_default(),
             envelope,
+            certificate,
             timestamp,
             signed,
             url,
@@ -93,6 +95,11 @@ impl<'de> Deserialize<'de> for Scheme {
     }
 }
 
+/// How the certificate is found that is the key.
+fn certificate(name: &str) -> Option<SnsRule> {
+    (name == AWS_SNS).then(SnsRule::default)
+}
+
 /// A text, or a list of texts.
 struct OneOrSeveral(Vec<toml_span::Spanned<String>>);
 
@@ -108,3 +115,5 @@ impl<'de> Deserialize<'de> for OneOrSeveral {
         Ok(Self(texts))
     }
 }
+
+const AWS_SNS: &str = "aws-sns";

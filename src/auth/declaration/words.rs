@@ -53,6 +53,7 @@ pub(super) const ALGORITHMS: &[&str] = &[
     "hmac-sha1",
     "hmac-sha256",
     "hmac-sha512",
+    "rsa-pkcs1-sha1",
     "rsa-pkcs1-sha256",
     "sha256",
     "token",

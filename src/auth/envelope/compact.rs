@@ -81,6 +81,7 @@ pub(super) const fn names(algorithm: Algorithm) -> &'static [&'static str] {
         Algorithm::Basic
         | Algorithm::EcdsaP256
         | Algorithm::HmacSha1
+        | Algorithm::RsaSha1
         | Algorithm::Sha256
         | Algorithm::Token => &[],
     }

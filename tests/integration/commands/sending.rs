@@ -97,6 +97,8 @@ fn what_is_signed_for_any_preset_verifies_and_what_is_made_wrong_is_refused_for_
     // Only the provider can sign, or the body has to have something in it, or the endpoint says more.
     let expected = [
         "adyen-payments",
+        "aws-sns",
+        "aws-sns-sha1",
         "braintree",
         "discord",
         "gitea-form",

@@ -92,6 +92,7 @@ fn every_key_of_the_example_is_known_and_every_value_is_right() {
     for (name, content) in [
         ("portal.pem", portal.certificate.as_str()),
         ("portal-key.pem", &portal.key),
+        ("authorities.pem", authority.certificate()),
         ("orders-ca.pem", authority.certificate()),
         ("gate.pem", &own.certificate),
         ("gate-key.pem", &own.key),

@@ -84,9 +84,10 @@ fn a_handshake_that_cannot_be_is_a_mistake_with_its_key_and_place() {
     wrong(
         hmac,
         "nope",
-        &["`nope` is none of `asana`, `discord`", "`zoom`"],
+        &["`nope` is none of `asana`, `aws-sns`", "`zoom`"],
     );
     wrong(hmac, "Slack", &["is none of"]);
+    wrong(hmac, "aws-sns", &["the preset of that provider"]);
     for signed in ["slack", "zoom", "twitch", "discord", "asana"] {
         wrong(secret, signed, &[signed, "rests on the signature"]);
         wrong("", signed, &["rests on the signature"]);

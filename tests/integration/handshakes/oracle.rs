@@ -15,6 +15,7 @@ use portcullis::directory::{
 };
 use portcullis::gate::{self, BodyError, BodySource, Budget, Passed};
 use portcullis::ledger::InProcess;
+use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
 use proptest::prelude::*;
 
@@ -199,6 +200,7 @@ impl Judge {
             Arc::new(directory),
             Arc::new(keys),
             Arc::new(InProcess::new(1024, Arc::clone(&custody.clock))),
+            Arc::new(Outbound::new(config.outbound, Arc::clone(&custody.clock))),
             Budget::new(1 << 24),
             Arc::clone(&custody.clock),
         );

@@ -5,7 +5,7 @@ mod backend;
 mod gate;
 mod http2;
 mod sender;
-mod tls;
+pub(crate) mod tls;
 
 pub(crate) use self::backend::{ACCEPTED, Backend};
 pub(crate) use self::gate::{Gate, Ran, portcullis, sqlite};

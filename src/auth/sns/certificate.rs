@@ -1,0 +1,62 @@
+//! The key in a certificate, and when it may be used.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::auth::{Algorithm, Key, KeyRing, NumberedKey, ProofError};
+
+/// The key of a certificate that came from where SNS serves them.
+///
+/// SNS serves no chain with it: what vouches for the certificate is the host that it came from.
+#[derive(Clone)]
+pub struct Certified {
+    keys: Arc<KeyRing>,
+    not_before: Timestamp,
+    not_after: Timestamp,
+}
+
+impl Certified {
+    /// Reads a PEM file with one certificate.
+    pub fn read(algorithm: Algorithm, pem: &[u8]) -> Result<Self, NotACertificate> {
+        let der = CertificateDer::from_pem_slice(pem).map_err(|_| NotACertificate)?;
+        let (_, read) = X509Certificate::from_der(&der).map_err(|_| NotACertificate)?;
+        let at = |time: x509_parser::time::ASN1Time| {
+            Timestamp::from_second(time.timestamp()).map_err(|_| NotACertificate)
+        };
+        let key = Key::prepare(algorithm, read.public_key().raw).map_err(|_| NotACertificate)?;
+        Ok(Self {
+            not_before: at(read.validity().not_before)?,
+            not_after: at(read.validity().not_after)?,
+            keys: Arc::new(KeyRing {
+                current: NumberedKey {
+                    key: Arc::new(key),
+                    version: 1,
+                },
+                previous: None,
+            }),
+        })
+    }
+
+    /// The key, if the certificate is valid `now` (RFC 5280 §4.1.2.5).
+    pub fn keys(&self, now: Timestamp) -> Result<Arc<KeyRing>, ProofError> {
+        if (self.not_before..=self.not_after).contains(&now) {
+            Ok(Arc::clone(&self.keys))
+        } else {
+            Err(ProofError::SignatureMismatch)
+        }
+    }
+
+    /// When it ends.
+    pub const fn not_after(&self) -> Timestamp {
+        self.not_after
+    }
+}
+
+/// A file that is no certificate, or one whose key is of another kind.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("this is no certificate with an RSA key")]
+pub struct NotACertificate;

@@ -1,0 +1,76 @@
+//! The name of a topic.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The ARN of a topic: `arn:aws:sns:REGION:ACCOUNT:NAME`.
+///
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html>
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TopicArn {
+    text: Box<str>,
+    /// Where SNS serves its region.
+    host: Box<str>,
+}
+
+impl TopicArn {
+    /// The whole ARN.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host that serves the topic's region.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+impl FromStr for TopicArn {
+    type Err = NotATopic;
+
+    fn from_str(text: &str) -> Result<Self, NotATopic> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let [arn, partition, service, region, account, name] = parts.as_slice() else {
+            return Err(NotATopic);
+        };
+        let domain = match *partition {
+            "aws" | "aws-us-gov" => "amazonaws.com",
+            "aws-cn" => "amazonaws.com.cn",
+            _ => return Err(NotATopic),
+        };
+        let is_right = (*arn, *service) == ("arn", "sns")
+            && is_region(region)
+            && account.len() == 12
+            && account.bytes().all(|byte| byte.is_ascii_digit())
+            && is_name(name);
+        is_right
+            .then(|| Self {
+                text: text.into(),
+                host: format!("sns.{region}.{domain}").into(),
+            })
+            .ok_or(NotATopic)
+    }
+}
+
+/// Such as `eu-central-1`.
+pub(super) fn is_region(text: &str) -> bool {
+    let is_in_it = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (3..=32).contains(&text.len()) && text.bytes().all(is_in_it)
+}
+
+fn is_name(text: &str) -> bool {
+    let name = text.strip_suffix(".fifo").unwrap_or(text);
+    let is_in_it = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    !name.is_empty() && text.len() <= 256 && name.bytes().all(is_in_it)
+}
+
+impl fmt::Display for TopicArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Text that names no topic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a topic is written \"arn:aws:sns:eu-central-1:123456789012:orders\"")]
+pub struct NotATopic;

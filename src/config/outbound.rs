@@ -1,0 +1,29 @@
+//! How the gate itself asks providers: `[outbound]`.
+
+use std::path::{Path, PathBuf};
+
+use super::table::Table;
+use super::units::time;
+use crate::outbound::{OutboundSettings, Proxy};
+use crate::proxy::trusted_authorities;
+
+pub(super) fn read(mut table: Table<'_, '_>, folder: &Path) -> OutboundSettings {
+    let ca_span = table.span_of("ca");
+    let ca = table.parsed::<PathBuf>("ca");
+    let ca = ca.and_then(|path| {
+        trusted_authorities(&folder.join(path))
+            .map_err(|error| table.wrong_at(ca_span, "ca", error.to_string()))
+            .ok()
+    });
+    let proxy_span = table.span_of("proxy");
+    let proxy = table.parsed::<String>("proxy").and_then(|text| {
+        Proxy::at(&text)
+            .map_err(|error| table.wrong_at(proxy_span, "proxy", error.to_string()))
+            .ok()
+    });
+    OutboundSettings {
+        ca,
+        proxy,
+        timeout: time(&mut table, "timeout", 5),
+    }
+}

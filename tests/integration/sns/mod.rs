@@ -1,0 +1,286 @@
+//! Amazon SNS, the whole way: the gate fetches the certificate that a message names, and confirms
+//! subscriptions, and cannot be led elsewhere.
+
+mod amazon;
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use self::amazon::{
+    Amazon, Manner, TOPIC, certificate_url, confirmation, notification, sign, subscribe_url,
+};
+use crate::support::*;
+
+fn gate(backend: &Backend, amazon: &Amazon) -> Gate {
+    let gate = Gate::before(backend);
+    gate.file("amazon.pem", amazon.authority());
+    let setting = format!("topic_arn={TOPIC}");
+    gate.with("outbound", &amazon.outbound())
+        .endpoint_with(
+            ID,
+            &[
+                "--mode",
+                "provider",
+                "--preset",
+                "aws-sns",
+                "--setting",
+                &setting,
+                "--handshake",
+                "aws-sns",
+            ],
+        )
+        .start()
+}
+
+fn post(gate: &Gate, message: &Value) -> Answer {
+    let request = Request::post(PATH)
+        .header("Content-Type", "text/plain; charset=UTF-8")
+        .body(message.to_string());
+    send(gate.http(), &request)
+}
+
+#[track_caller]
+fn refused(answer: &Answer, status: u16, reason: &str) {
+    assert_eq!(
+        (answer.status, answer.header("portcullis-reason")),
+        (status, reason)
+    );
+}
+
+#[test]
+fn messages_of_the_topic_get_through_byte_for_byte_and_their_certificate_is_fetched_once() {
+    let (backend, amazon) = (Backend::accepting(), Amazon::new());
+    let gate = gate(&backend, &amazon);
+    for number in 0..5 {
+        let message = notification(&format!("m-{number}"), "line\nline");
+        assert_eq!(post(&gate, &message).status, 202);
+        let received = backend.received().pop().unwrap();
+        assert_eq!(received.body_sha256, sha256(message.to_string().as_bytes()));
+        assert_eq!(
+            received.header("x-portal-delivery-id"),
+            format!("m-{number}")
+        );
+        assert!(received.headers("x-portal-secret-version").is_empty());
+    }
+    assert_eq!(amazon.hosts(), ["sns.eu-central-1.amazonaws.com:443"]);
+    assert_eq!(
+        amazon.asked(),
+        ["GET /SimpleNotificationService-a.pem HTTP/1.1"]
+    );
+    // SNS repeats a message that it got no answer to, signed the same.
+    let again = post(&gate, &notification("m-0", "line\nline"));
+    refused(&again, 200, "duplicate");
+}
+
+#[test]
+fn however_many_wait_for_a_certificate_it_is_fetched_once() {
+    let (backend, amazon) = (Backend::accepting(), Amazon::new());
+    let gate = gate(&backend, &amazon);
+    thread::scope(|scope| {
+        for number in 0..40 {
+            let gate = &gate;
+            scope.spawn(move || {
+                let message = notification(&format!("m-{number}"), "a");
+                assert_eq!(post(gate, &message).status, 202);
+            });
+        }
+    });
+    assert_eq!(amazon.asked().len(), 1);
+    assert_eq!(backend.received().len(), 40);
+}
+
+#[test]
+fn a_forged_message_is_refused_and_makes_the_gate_ask_nobody_else() {
+    let (backend, amazon) = (Backend::accepting(), Amazon::new());
+    let gate = gate(&backend, &amazon);
+    let genuine = notification("m-1", "pay 7");
+    let with = |name: &str, value: &str| {
+        let mut message = genuine.clone();
+        message[name] = value.into();
+        message
+    };
+    let elsewhere = "https://evil.example/SimpleNotificationService-a.pem";
+    let theirs = "arn:aws:sns:eu-central-1:999999999999:theirs";
+    for (message, reason) in [
+        (with("SigningCertURL", elsewhere), "signature_malformed"),
+        (
+            with("SigningCertURL", "http://127.0.0.1:1/a.pem"),
+            "signature_malformed",
+        ),
+        (with("SignatureVersion", "1"), "signature_malformed"),
+        (sign(with("TopicArn", theirs)), "signature_mismatch"),
+    ] {
+        refused(&post(&gate, &message), 401, reason);
+    }
+    assert_eq!(amazon.hosts(), [""; 0], "nothing was asked for");
+    for (name, value) in [
+        ("Message", "pay 8"),
+        ("MessageId", "m-2"),
+        ("Timestamp", "now"),
+    ] {
+        refused(&post(&gate, &with(name, value)), 401, "signature_mismatch");
+    }
+    let raw = Request::post(PATH).body(r#"{"order":7}"#);
+    refused(&send(gate.http(), &raw), 401, "signature_malformed");
+    assert!(backend.received().is_empty());
+    assert_eq!(post(&gate, &genuine).status, 202);
+}
+
+#[test]
+fn a_subscription_to_the_topic_is_confirmed_at_amazon_and_not_passed_on() {
+    let (backend, amazon) = (Backend::accepting(), Amazon::new());
+    let gate = gate(&backend, &amazon);
+    let answer = post(&gate, &confirmation(&subscribe_url()));
+    assert_eq!((answer.status, answer.body.as_slice()), (200, &b""[..]));
+    let asked = amazon.asked();
+    assert_eq!(asked.len(), 2);
+    let path = subscribe_url().replace("https://sns.eu-central-1.amazonaws.com", "");
+    assert_eq!(asked[1], format!("GET {path} HTTP/1.1"));
+    assert!(backend.received().is_empty());
+    assert_eq!(gate.log(1)[0]["outcome"], "handshake");
+    assert!(
+        !gate.everything_written().contains("2336412f37"),
+        "the token is no one's business"
+    );
+}
+
+#[test]
+fn a_forged_confirmation_confirms_nothing() {
+    let (backend, amazon) = (Backend::accepting(), Amazon::new());
+    let gate = gate(&backend, &amazon);
+    let mut forged = confirmation(&subscribe_url());
+    forged["SubscribeURL"] = subscribe_url().replace("orders", "theirs").into();
+    refused(&post(&gate, &forged), 401, "signature_mismatch");
+    // Signed, but leading elsewhere: it is a delivery like any other.
+    let odd = confirmation("https://evil.example/?Action=ConfirmSubscription&Token=1");
+    assert_eq!(post(&gate, &odd).status, 202);
+    assert_eq!(amazon.asked().len(), 1, "the certificate");
+}
+
+#[test]
+fn what_amazon_does_not_confirm_is_asked_for_again_by_amazon() {
+    let (backend, amazon) = (Backend::accepting(), Amazon::new());
+    let gate = gate(&backend, &amazon);
+    assert_eq!(post(&gate, &notification("m-1", "a")).status, 202);
+    amazon.is_now(Manner::Refusing);
+    let answer = post(&gate, &confirmation(&subscribe_url()));
+    refused(&answer, 503, "provider_unreachable");
+    assert_eq!(answer.body, br#"{"error":"Temporarily unavailable"}"#);
+    assert!(!answer.header("retry-after").is_empty());
+    amazon.is_now(Manner::Answering);
+    assert_eq!(post(&gate, &confirmation(&subscribe_url())).status, 200);
+}
+
+#[test]
+fn a_certificate_that_cannot_be_had_is_never_the_senders_fault() {
+    thread::scope(|scope| {
+        for manner in [
+            Manner::Endless,
+            Manner::Garbled,
+            Manner::Hanging,
+            Manner::Redirecting,
+            Manner::Refusing,
+        ] {
+            scope.spawn(move || is_never_the_senders_fault(manner));
+        }
+    });
+}
+
+fn is_never_the_senders_fault(manner: Manner) {
+    let (backend, amazon) = (Backend::accepting(), Amazon::new());
+    let gate = gate(&backend, &amazon);
+    amazon.is_now(manner);
+    let message = notification("m-1", "a");
+    refused(&post(&gate, &message), 503, "provider_unreachable");
+    // It is not asked again at once.
+    refused(&post(&gate, &message), 503, "provider_unreachable");
+    assert_eq!(amazon.asked().len(), 1, "{manner:?}");
+    assert!(backend.received().is_empty());
+    // But before the sender tries again.
+    amazon.is_now(Manner::Answering);
+    thread::sleep(Duration::from_millis(5500));
+    assert_eq!(post(&gate, &message).status, 202, "{manner:?}");
+}
+
+#[test]
+fn a_server_that_is_not_amazons_is_not_believed() {
+    let backend = Backend::accepting();
+    let amazon = Amazon::called("sns.eu-central-1.amazonaws.com.evil.example");
+    let gate = gate(&backend, &amazon);
+    refused(
+        &post(&gate, &notification("m-1", "a")),
+        503,
+        "provider_unreachable",
+    );
+    assert!(amazon.asked().is_empty());
+    assert!(backend.received().is_empty());
+}
+
+#[test]
+fn a_certificate_that_has_ended_or_not_begun_proves_nothing() {
+    for (from, to) in [(2020, 2021), (2090, 2091)] {
+        let (backend, amazon) = (Backend::accepting(), Amazon::new());
+        amazon.serves_certificate_of(from, to);
+        let gate = gate(&backend, &amazon);
+        refused(
+            &post(&gate, &notification("m-1", "a")),
+            401,
+            "signature_mismatch",
+        );
+        assert!(backend.received().is_empty());
+    }
+}
+
+#[test]
+fn strangers_cannot_make_it_ask_much_at_once() {
+    let (backend, amazon) = (Backend::accepting(), Amazon::new());
+    let gate = gate(&backend, &amazon);
+    amazon.is_now(Manner::Hanging);
+    thread::scope(|scope| {
+        for number in 0..30 {
+            let gate = &gate;
+            scope.spawn(move || {
+                let mut message = notification("m-1", "a");
+                message["SigningCertURL"] = certificate_url(&format!("x{number}")).into();
+                refused(&post(gate, &message), 503, "provider_unreachable");
+            });
+        }
+    });
+    assert!(amazon.asked().len() <= 4, "{:?}", amazon.asked());
+}
+
+#[test]
+fn an_endpoint_has_a_topic_and_no_secret() {
+    let gate = Gate::before(&Backend::accepting());
+    let create = |more: &[&str]| {
+        let mut words = vec!["endpoint", "create", ID, "--organisation", "acme"];
+        words.extend([
+            "--workspace",
+            "main",
+            "--mode",
+            "provider",
+            "--preset",
+            "aws-sns",
+        ]);
+        words.extend(more);
+        gate.run(&words)
+    };
+    let setting = format!("topic_arn={TOPIC}");
+    assert!(create(&[]).failed_with(3).contains("`topic_arn`"));
+    assert!(
+        create(&["--setting", "topic_arn=orders"])
+            .failed_with(3)
+            .contains("arn:aws:sns:")
+    );
+    let secret = ["--setting", &setting, "--secret", "shared/all#webhook"];
+    assert!(
+        create(&secret)
+            .failed_with(3)
+            .contains("there is no secret")
+    );
+    create(&["--setting", &setting]).succeeded();
+    let shown = gate.run(&["endpoint", "show", ID]).succeeded();
+    assert!(shown.contains("secret        -"), "{shown}");
+}
