@@ -7,8 +7,8 @@ use http::{HeaderName, HeaderValue};
 use super::digest::DigestRule;
 use super::url::UrlRule;
 use super::{
-    Algorithm, Covers, Envelope, Head, KeyForm, NoScheme, ProofError, SignatureRule, SnsRule,
-    Source, Template, TimestampRule,
+    Algorithm, CertificateUrl, Covers, Envelope, Head, KeyForm, NoScheme, ProofError,
+    SignatureRule, SnsRule, Source, Template, TimestampRule,
 };
 
 /// How senders of an endpoint prove themselves.
@@ -45,6 +45,14 @@ impl Scheme {
     /// Whether the key is a certificate that the delivery names, and no secret.
     pub fn has_certificate(&self) -> bool {
         self.certificate.is_some()
+    }
+
+    /// Where the certificate is that a body names, if such a scheme allows it to lie there. Nothing is
+    /// proven by that.
+    pub fn certificate_url(&self, body: &[u8]) -> Result<CertificateUrl, ProofError> {
+        let rule = self.certificate.as_ref();
+        let rule = rule.ok_or(ProofError::SignatureMissing)?;
+        rule.certificate_url(self.algorithm(), body)
     }
 
     /// Where proofs are looked for.

@@ -30,9 +30,7 @@ impl Uncertified {
 
     /// Where the certificate is. Nothing is proven yet; but it can lie only where the scheme allows.
     pub fn certificate_url(&self, body: &[u8]) -> Result<CertificateUrl, ProofError> {
-        let rule = self.scheme.certificate.as_ref();
-        let rule = rule.ok_or(ProofError::SignatureMissing)?;
-        rule.certificate_url(self.scheme.algorithm(), body)
+        self.scheme.certificate_url(body)
     }
 
     /// Goes on with the certificate.

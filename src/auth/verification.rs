@@ -115,9 +115,9 @@ impl Verification {
             let signature = unopened.open(&self.scheme, body, &self.keys, self.now)?;
             return Ok(self.verified(signature));
         }
-        if let Some(certificate) = &self.scheme.certificate {
+        if self.scheme.has_certificate() {
             // Whoever has brought the key: a message of another topic proves nothing here.
-            certificate.certificate_url(self.scheme.algorithm(), body)?;
+            self.scheme.certificate_url(body)?;
         }
         let (signatures, signed) = match self.claimed.take() {
             Some(claimed) => claimed,

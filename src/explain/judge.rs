@@ -66,6 +66,9 @@ pub(super) fn judge(
 ) -> Result<Verified, Failed> {
     // The claim first, as in the gate: a head without one is refused whatever the secret is.
     let claim = Claim::read(scheme, head).map_err(Failed::Proof)?;
+    if scheme.has_certificate() {
+        scheme.certificate_url(body).map_err(Failed::Proof)?;
+    }
     let keys = secrets.ring(scheme).map_err(Failed::Secret)?;
     verify(scheme, claim, keys, head, body, now)
 }

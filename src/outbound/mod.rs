@@ -40,6 +40,11 @@ impl Outbound {
         self.certificates.at(url, algorithm, fetching).await
     }
 
+    /// The file at `url`, as it is served now.
+    pub async fn certificate_file(&self, url: &CertificateUrl) -> Result<Vec<u8>, OutboundError> {
+        self.client.get(url.as_str()).await.map(Into::into)
+    }
+
     /// Asks for `url`, which confirms something by that.
     pub async fn confirm(&self, url: &str) -> Result<(), OutboundError> {
         self.client.get(url).await.map(drop)

@@ -50,7 +50,7 @@ fn confirmation() -> Value {
 
 /// What Amazon's page says that is signed.
 fn signed(message: &Value) -> String {
-    let names = match message["Type"].as_str().unwrap() {
+    let names = match message["Type"].as_str().unwrap_or_default() {
         "Notification" => "Message MessageId Subject Timestamp TopicArn Type",
         _ => "Message MessageId SubscribeURL Timestamp Token TopicArn Type",
     };

@@ -88,7 +88,10 @@ pub(super) async fn show(
         Some(auth) if auth.mode == Mode::None => {
             format!("{alarm}none: everybody gets in{alarm:#}")
         }
-        Some(auth) => auth.mode.to_string(),
+        Some(auth) => match &auth.preset {
+            Some(preset) => format!("{}, {preset}", auth.mode),
+            None => auth.mode.to_string(),
+        },
     };
     let secret = match (&secret, secret_bound) {
         (Some(secret), Some(true)) => format!("{secret} (bound)"),

@@ -1,5 +1,6 @@
 //! `portcullis explain`: why a captured delivery is refused, and what to change.
 
+mod certificate;
 mod input;
 mod print;
 mod stored;
@@ -11,6 +12,7 @@ use clap::{ArgGroup, Args};
 use http::Method;
 use jiff::Timestamp;
 
+use self::certificate::certificate;
 use self::input::Input;
 pub(super) use self::input::load;
 use self::stored::{compiled, directory, secrets};
@@ -144,6 +146,12 @@ impl Explain {
                 .compiled()
                 .map_err(|error| Failure::Other(error.to_string()))?,
         };
+        let secrets = match &scheme {
+            Some(scheme) if scheme.has_certificate() => {
+                Some(certificate(session, scheme, &delivery.body).await?)
+            }
+            _ => secrets(session, &definition).await?,
+        };
         let (at, judged_at) = self.time(&delivery, session.custody.clock.now());
         let diagnosis = diagnose(&Question {
             delivery,
@@ -151,7 +159,7 @@ impl Explain {
                 && definition.auth.is_some()
                 && session.config.gate.allow_unauthenticated,
             scheme: scheme.map(Arc::new),
-            secrets: secrets(session, &definition).await?,
+            secrets,
             methods,
             limit_bytes,
             leads,
