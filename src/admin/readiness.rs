@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::directory::{Standing, StandingNow};
 use crate::secrets::{EncryptionContext, KeyService, Secret, SecretRef};
 use crate::store::Store;
 
@@ -19,8 +19,8 @@ pub struct Readiness {
     pub key_service: Arc<dyn KeyService>,
     /// The task that takes connections.
     pub serving: AbortHandle,
-    /// Whether changes of the store are being followed.
-    pub in_step: Arc<AtomicBool>,
+    /// How what is known of endpoints stands to the store.
+    pub standing: Arc<StandingNow>,
     /// Whether the process is about to end.
     pub shutdown: watch::Receiver<bool>,
 }
@@ -37,21 +37,23 @@ impl Readiness {
         } else {
             Ok(())
         };
-        let changes = if self.in_step.load(Ordering::Relaxed) {
-            Ok(())
-        } else {
-            Err("changes of the store are not followed".to_owned())
+        let standing = self.standing.get();
+        let changes = match standing {
+            Standing::InStep => Ok(()),
+            Standing::Behind => Err("not followed; known endpoints go on for the grace time"),
+            Standing::Expired => Err("not followed for longer than the grace time"),
+            Standing::Replaced => Err("not followed: the store was replaced"),
         };
+        // A store that is down is down for every node: one that goes on with what it knows must not be
+        // taken away by a balancer, together with all the others.
+        let ready = standing.serves() && key_service.is_ok() && listeners.is_ok();
         let parts = BTreeMap::from([
-            ("changes", state(changes)),
+            ("changes", state(changes.map_err(str::to_owned))),
             ("key_service", state(key_service)),
             ("listeners", state(listeners)),
             ("store", state(store)),
         ]);
-        Report {
-            ready: parts.values().all(|state| state == OK),
-            parts,
-        }
+        Report { ready, parts }
     }
 
     async fn try_key_service(&self) -> Result<(), String> {
@@ -70,7 +72,7 @@ impl Readiness {
 /// What was found.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Report {
-    /// Whether everything is well.
+    /// Whether deliveries can be taken, if only those to endpoints that are known.
     pub ready: bool,
     /// Each part: `ok`, or what is wrong with it.
     pub parts: BTreeMap<&'static str, String>,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::StartError;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::secrets::{KeyFileError, KeyService, LocalKeyService, SecretStore as _, Vault};
-use crate::store::{Contents, SqliteStore, Store, Stored};
+use crate::secrets::{KeyFileError, KeyService, LocalKeyService, Vault};
+use crate::store::{Contents, Store, Stored};
 
 /// What both a server and the command line work on.
 pub struct Custody {
@@ -25,14 +25,14 @@ impl Custody {
     pub async fn open(config: &Config) -> Result<Self, StartError> {
         let key = key(config)?;
         folder_of(&config.key_file)?;
-        let store = SqliteStore::open(&config.store).await?;
+        let store = config.store.open().await?;
         let key_service = match key {
             Some(key) => key,
             None if store.has_secrets().await? => LocalKeyService::open(&config.key_file)?,
             None => LocalKeyService::open_or_create(&config.key_file)?,
         };
         Ok(Self {
-            store: Arc::new(store),
+            store,
             key_service: Arc::new(key_service),
             clock: Arc::new(SystemClock),
         })
@@ -46,14 +46,12 @@ impl Custody {
             wrong.push(error);
             None
         });
-        let folders = [&config.key_file, &config.store].map(|path| folder_of(path));
-        wrong.extend(folders.into_iter().filter_map(Result::err));
+        let paths = [Some(config.key_file.as_path()), config.store.path()];
+        let folders = paths.into_iter().flatten().map(folder_of);
+        wrong.extend(folders.filter_map(Result::err));
         // The store is looked at even if the key is wrong: every mistake at once.
         let keyless = key.is_none() && wrong.is_empty();
-        if !config.store.exists() {
-            return (Vec::new(), wrong);
-        }
-        let contents = SqliteStore::inspect(&config.store).await;
+        let contents = config.store.inspect().await;
         let contents = contents.unwrap_or_else(|error| {
             wrong.push(error.into());
             Contents::default()

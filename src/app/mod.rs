@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -20,7 +19,7 @@ pub use self::sockets::Sockets;
 use crate::admin::{Admin, Readiness};
 use crate::capture::Captures;
 use crate::config::Config;
-use crate::directory::{Directory, DirectorySettings, Follower};
+use crate::directory::{Directory, DirectorySettings, Follower, Pace, StandingNow};
 use crate::gate::{Budget, Gate};
 use crate::ledger::InProcess;
 use crate::outbound::Outbound;
@@ -55,7 +54,7 @@ impl Server {
         let grace = config.server.shutdown_grace;
         let allowed_hosts = config.admin.allowed_hosts.clone();
 
-        let (delivery, in_step) = deliveries(config, custody, log, &ending).await?;
+        let (delivery, standing) = deliveries(config, custody, log, &ending).await?;
         let telemetry = Arc::clone(&delivery.telemetry);
         let public = sockets.public.iter();
         let public = public
@@ -70,7 +69,7 @@ impl Server {
                 store: Arc::clone(&custody.store),
                 key_service: Arc::clone(&custody.key_service),
                 serving: serving.abort_handle(),
-                in_step,
+                standing,
                 shutdown: ending,
             },
             telemetry,
@@ -108,18 +107,18 @@ impl Server {
     }
 }
 
-/// Everything that a delivery passes through, and whether its caches follow the store.
+/// Everything that a delivery passes through, and how its caches stand to the store.
 async fn deliveries(
     config: Config,
     custody: &Custody,
     log: Option<AccessLog>,
     ending: &watch::Receiver<bool>,
-) -> Result<(Arc<Delivery>, Arc<AtomicBool>), StartError> {
+) -> Result<(Arc<Delivery>, Arc<StandingNow>), StartError> {
     let clock = &custody.clock;
     let directory = Arc::new(Directory::new(
         DirectorySettings {
             capacity: config.directory.cache_capacity,
-            store_reads: STORE_READS,
+            store_reads: usize::try_from(config.store.readers()).unwrap_or(1),
             upstream_paths: config.upstream_paths,
         },
         config.routes,
@@ -132,13 +131,16 @@ async fn deliveries(
         Arc::clone(clock),
     ));
     let follower = Follower::start(
-        config.directory.follow_every,
+        Pace {
+            every: config.directory.follow_every,
+            grace: config.directory.grace,
+        },
         Arc::clone(&custody.store) as _,
         Arc::clone(&directory),
         Arc::clone(&keys),
     )
     .await?;
-    let in_step = follower.in_step();
+    let standing = Arc::clone(directory.standing());
     tokio::spawn(follower.run(ending.clone()));
 
     let budget = Budget::new(config.body_budget_bytes);
@@ -148,9 +150,12 @@ async fn deliveries(
         budget: Arc::clone(&budget),
         keys: Arc::clone(keys.stats()),
         directory: Arc::clone(directory.stats()),
+        standing: Arc::clone(&standing),
         ledger: Arc::clone(&ledger),
         dropped_log_lines: Box::new(move || dropped.as_ref().map_or(0, AccessLog::dropped)),
     })?;
+    let uses = Arc::clone(keys.uses());
+    tokio::spawn(uses.keep(Arc::clone(&custody.store) as _, ending.clone()));
     let (captures, keeper) = Captures::new(Arc::clone(&custody.store) as _, Arc::clone(clock));
     tokio::spawn(keeper.run(ending.clone()));
     let delivery = Delivery {
@@ -171,7 +176,7 @@ async fn deliveries(
         captures,
         clock: Arc::clone(clock),
     };
-    Ok((Arc::new(delivery), in_step))
+    Ok((Arc::new(delivery), standing))
 }
 
 async fn upstreams(
@@ -223,5 +228,3 @@ pub enum StartError {
 }
 
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
-/// Reads of the store that may be under way at once; the store itself has as many readers.
-const STORE_READS: usize = 4;

@@ -34,7 +34,8 @@ impl Init {
         let folder_was_there = self.folder.exists();
         std::fs::create_dir_all(&self.folder)
             .map_err(|error| Failure::Other(format!("{}: {error}", self.folder.display())))?;
-        let files = [&config.store, &config.key_file];
+        let store = config.store.path().unwrap_or(Path::new(""));
+        let files = [store, config.key_file.as_path()];
         let were_there = files.map(|file| file.exists());
         if let Err(failure) = make(&config, &path, &text).await {
             // A second try must not stumble over what this one has left.
@@ -57,7 +58,7 @@ impl Init {
              next:   portcullis{config_option} endpoint create workflows/hello --organisation me --workspace main\n        \
              portcullis{config_option} serve",
             path.display(),
-            config.store.display(),
+            store.display(),
             config.key_file.display(),
         ))
     }

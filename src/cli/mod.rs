@@ -18,12 +18,14 @@ mod output;
 mod plan;
 mod presets;
 mod secret;
+mod secret_status;
 mod send;
 mod serve;
 mod session;
 mod sharing;
 mod sign;
 mod step;
+mod store;
 mod wrong;
 
 use std::path::{Path, PathBuf};
@@ -90,6 +92,9 @@ enum Command {
     /// Look at who did what.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Bring the schema of the store up to date, or copy the store into another one.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
 }
 
 /// Runs the program.
@@ -120,6 +125,7 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Send(send) => send.run(&config),
         Command::Init(init) => brief(init.run()),
         Command::Check(check) => brief(check.run(&config)),
+        Command::Store(command) => brief(command.run(&config)),
         Command::Endpoint(command) => in_session(&config, async |it| command.run(it).await),
         Command::Apply(apply) => in_session(&config, async |it| apply.run(it).await),
         Command::Secret(command) => in_session(&config, async |it| command.run(it).await),

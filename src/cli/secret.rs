@@ -1,4 +1,4 @@
-//! `portcullis secret`: reveal, rotate, set.
+//! `portcullis secret`: reveal, rotate, set, status, retire.
 
 use std::io::Read;
 
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::output;
+use super::secret_status;
 use super::session::Session;
 use crate::secrets::{Secret, SecretRef};
 
@@ -25,6 +26,28 @@ pub(super) enum SecretCommand {
     },
     /// Replace the value by a generated one. The old one ends at once, unless there is an overlap.
     Rotate(Replace),
+    /// Show the versions, which of them count, and how often and when each was last used.
+    Status {
+        /// `scope#slot`, or the id of an endpoint.
+        secret: String,
+
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the previous version now, before its overlap is over.
+    Retire {
+        /// `scope#slot`, or the id of an endpoint.
+        secret: String,
+
+        /// End the current version, too: nothing counts any more, and every delivery is refused.
+        #[arg(long)]
+        current: bool,
+
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Replace the value by one that is read from standard input. One line end at its end is dropped.
     Set(Replace),
 }
@@ -48,6 +71,18 @@ impl SecretCommand {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         match self {
             Self::Reveal { secret, json } => reveal(session, &secret, json).await,
+            Self::Status { secret, json } => {
+                let secret = session.secret(&secret).await?;
+                secret_status::show(session, &secret, json).await
+            }
+            Self::Retire {
+                secret,
+                current,
+                json,
+            } => {
+                let secret = session.secret(&secret).await?;
+                secret_status::retire(session, &secret, current, json).await
+            }
             Self::Rotate(replace) => {
                 let secret = session.secret(&replace.secret).await?;
                 let vault = session.custody.vault();

@@ -82,8 +82,12 @@ fn announce(server: &Server) {
 }
 
 fn start_log(config: &LogConfig) {
-    // What these say at other levels is about themselves.
-    let filter = format!("{},pingora_core=error,sqlx=warn", config.level);
+    // What these say at other levels is about themselves; that connections are lost is said once, by whoever
+    // needs them.
+    let filter = format!(
+        "{},pingora_core=error,sqlx=warn,sqlx_core::pool=error",
+        config.level
+    );
     // Colours are for people: not in a file, and not where NO_COLOR says so (https://no-color.org).
     let colours = std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

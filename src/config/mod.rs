@@ -10,6 +10,8 @@ mod outbound;
 mod public;
 mod routes;
 mod sections;
+mod server_url;
+mod store;
 mod table;
 mod units;
 mod upstream_tls;
@@ -22,15 +24,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use self::document::Document;
 pub use self::endpoints::read_endpoints;
 pub use self::mistake::{Mistake, Mistakes};
+pub use self::server_url::{PasswordFileError, ServerUrl, ServerUrlError};
 use crate::admin::AllowedHosts;
 use crate::directory::{PathTemplate, RouteTable, Surroundings};
 use crate::gate::{Budget, GateSettings};
 use crate::outbound::OutboundSettings;
 use crate::proxy::{HeaderNames, PublicSettings, TlsFiles, UpstreamSettings};
 use crate::secrets::CacheSettings;
+use crate::store::StoreSettings;
 
 /// The configuration of a process.
 pub struct Config {
@@ -48,8 +54,8 @@ pub struct Config {
     pub body_budget_bytes: u64,
     /// The names of the portal's headers.
     pub names: HeaderNames,
-    /// The file of the store.
-    pub store: PathBuf,
+    /// The store.
+    pub store: StoreSettings,
     /// The file of the local key.
     pub key_file: PathBuf,
     /// The cache of keys.
@@ -72,6 +78,7 @@ impl Config {
     /// Reads the file at `path`. Paths inside it are relative to its folder.
     pub fn load(path: &Path) -> Result<Self, Mistakes> {
         let text = std::fs::read_to_string(path)
+            .map(Zeroizing::new) // a URL in it may have a password
             .map_err(|error| Mistakes::of_file(path, format!("cannot be read: {error}")))?;
         Self::parse(path, &text)
     }
@@ -143,6 +150,8 @@ pub struct DirectoryConfig {
     pub cache_capacity: u64,
     /// The time between two looks at what others changed.
     pub follow_every: Duration,
+    /// How long known endpoints go on while the store does not answer.
+    pub grace: Duration,
 }
 
 /// The log.

@@ -14,7 +14,7 @@ use super::table::Table;
 use super::units::{Address, MIB, Size, Time, size, time, to_usize};
 use super::upstreams::{self, Upstreams};
 use super::{AdminConfig, Config, DirectoryConfig, LogConfig, ServerConfig};
-use super::{headers, outbound, public, routes};
+use super::{headers, outbound, public, routes, store};
 use crate::admin::AllowedHosts;
 use crate::gate::{Budget, GateSettings};
 use crate::proxy::UpstreamSettings;
@@ -34,11 +34,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         .unwrap_or(false);
     let (bodies, body_budget_bytes) = bodies(root.table("bodies"));
     let ledger = ledger(root.table("ledger"));
-    let store = folder.join(
-        root.table("store")
-            .parsed::<PathBuf>("path")
-            .unwrap_or_else(|| "portcullis.db".into()),
-    );
+    let store = store::read(root.table("store"), &folder);
     let (key_file, keys) = secrets(root.table("secrets"), &folder);
     let directory = directory(root.table("directory"));
     let outbound = outbound::read(root.table("outbound"), &folder);
@@ -66,7 +62,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         ledger_capacity: ledger.capacity,
         body_budget_bytes,
         names: headers.names?,
-        store,
+        store: store?,
         key_file,
         keys,
         directory,
@@ -193,11 +189,18 @@ fn directory(mut table: Table<'_, '_>) -> DirectoryConfig {
         let message = "must be at most 400ms, so that a change is in force within a second";
         table.wrong_at(span, "follow_every", message.to_owned());
     }
+    let span = table.span_of("grace");
+    let grace = time(&mut table, "grace", 3600);
+    if !(Duration::from_secs(1)..=MAX_GRACE).contains(&grace) {
+        let message = "is from \"1s\" to \"720h\"".to_owned();
+        table.wrong_at(span, "grace", message);
+    }
     DirectoryConfig {
         cache_capacity: table
             .number("cache_capacity", 1, 100_000_000)
             .unwrap_or(100_000),
         follow_every,
+        grace,
     }
 }
 
@@ -230,4 +233,5 @@ fn log(mut table: Table<'_, '_>) -> LogConfig {
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 const CLAIM_MARGIN: Duration = Duration::from_secs(30);
 const MAX_FOLLOW_EVERY: Duration = Duration::from_millis(400);
+const MAX_GRACE: Duration = Duration::from_hours(30 * 24);
 const MAX_REMEMBER: Duration = Duration::from_hours(30 * 24);

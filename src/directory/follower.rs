@@ -1,18 +1,19 @@
 //! Follows what other processes change in the store.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{Change, Directory, EndpointStore, Position};
+use super::standing::Standing;
+use super::{Bell, Change, Directory, EndpointStore, Position};
+use crate::clock::Stopwatch;
 use crate::secrets::{KeyCache, StoreError};
 
 /// Keeps a directory and a key cache in step with the store.
 pub struct Follower {
-    every: Duration,
+    pace: Pace,
     store: Arc<dyn EndpointStore>,
     directory: Arc<Directory>,
     keys: Arc<KeyCache>,
@@ -20,13 +21,23 @@ pub struct Follower {
     /// What was forgotten in the last round. It is forgotten once more in the next one, because a
     /// read that began before the change may have put the old value back in between.
     again: Stale,
-    in_step: Arc<AtomicBool>,
+    bell: Option<Arc<Bell>>,
+    in_step: Stopwatch,
+}
+
+/// How often a store is asked, and how long it need not answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pace {
+    /// The time between two looks at what has changed.
+    pub every: Duration,
+    /// How long known endpoints go on while the store does not answer.
+    pub grace: Duration,
 }
 
 impl Follower {
-    /// Loads the directory, and follows from there, with a look at the store `every` so often.
+    /// Loads the directory, and follows from there.
     pub async fn start(
-        every: Duration,
+        pace: Pace,
         store: Arc<dyn EndpointStore>,
         directory: Arc<Directory>,
         keys: Arc<KeyCache>,
@@ -35,54 +46,90 @@ impl Follower {
         let seen = store.newest_change().await?;
         directory.load().await?;
         Ok(Self {
-            every,
+            pace,
+            bell: store.bell(),
             store,
             directory,
             keys,
             seen,
             again: Stale::These(Vec::new()),
-            in_step: Arc::new(AtomicBool::new(true)),
+            in_step: Stopwatch::start(),
         })
-    }
-
-    /// Whether the last round succeeded.
-    pub fn in_step(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.in_step)
     }
 
     /// Follows until `shutdown` turns true.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
-        let mut rounds = tokio::time::interval(self.every);
-        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !*shutdown.borrow() {
             tokio::select! {
-                _ = rounds.tick() => {}
+                () = self.worth_looking() => {}
                 changed = shutdown.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
                 },
             }
-            let in_step = match self.round().await {
-                Ok(()) => {
-                    self.directory.lose_store(false);
-                    true
-                }
-                Err(error) => {
-                    // Nothing that is known is about the store that is there now.
-                    let lost = error == StoreError::Replaced;
-                    self.directory.lose_store(lost);
-                    if lost {
-                        self.keys.forget_all();
-                    }
-                    if self.in_step.load(Ordering::Relaxed) {
-                        warn!(%error, "changes of the store cannot be followed");
-                    }
-                    false
-                }
-            };
-            if self.in_step.swap(in_step, Ordering::Relaxed) != in_step && in_step {
-                info!("changes of the store are followed again");
+            match self.round().await {
+                Ok(()) => self.answered(),
+                Err(error) => self.unanswered(&error),
             }
+        }
+    }
+
+    /// Waits until it is time, or until the store says that something has changed.
+    async fn worth_looking(&self) {
+        let Some(bell) = &self.bell else {
+            return tokio::time::sleep(self.pace.every).await;
+        };
+        let at_rest = matches!(&self.again, Stale::These(changes) if changes.is_empty());
+        let wait = if bell.is_heard() && at_rest && self.standing() == Standing::InStep {
+            self.pace.every.max(SAFETY_NET)
+        } else {
+            self.pace.every
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = bell.rung() => {}
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        self.directory.standing().get()
+    }
+
+    fn answered(&mut self) {
+        self.in_step = Stopwatch::start();
+        if self.directory.stand(Standing::InStep) != Standing::InStep {
+            info!("the store answers again: its changes are followed");
+        }
+    }
+
+    fn unanswered(&mut self, error: &StoreError) {
+        let standing = if *error == StoreError::Replaced {
+            Standing::Replaced
+        } else if self.in_step.elapsed() < self.pace.grace {
+            Standing::Behind
+        } else {
+            Standing::Expired
+        };
+        if standing == Standing::Replaced {
+            // Nothing that is known is about the store that is there now.
+            self.keys.forget_all();
+        }
+        if self.directory.stand(standing) == standing {
+            return;
+        }
+        match standing {
+            Standing::InStep => {}
+            Standing::Behind => warn!(
+                %error,
+                grace = ?self.pace.grace,
+                "the store does not answer: known endpoints go on, others get 503"
+            ),
+            Standing::Expired => warn!(
+                %error,
+                grace = ?self.pace.grace,
+                "the store has not answered for longer than the grace time: every delivery gets 503"
+            ),
+            Standing::Replaced => warn!(%error, "changes of the store cannot be followed"),
         }
     }
 
@@ -128,3 +175,7 @@ enum Stale {
     Everything,
     These(Vec<Change>),
 }
+
+/// The time between two looks where the store says by itself when one is due: short enough for a change to
+/// be in force within a second even if it does not.
+const SAFETY_NET: Duration = Duration::from_millis(800);

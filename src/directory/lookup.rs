@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use moka::future::Cache;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::generations::Generations;
 use super::mistake::MAX_ALIAS_LEN;
 use super::presence::Presence;
+use super::standing::{Standing, StandingNow};
 use super::{Endpoint, EndpointId, EndpointStore, PathTemplate, Route, RouteTable, Wording};
 use crate::secrets::StoreError;
 
@@ -21,7 +24,8 @@ pub struct Directory {
     endpoints: Cache<EndpointId, Option<Arc<Endpoint>>>,
     aliases: Cache<String, Option<EndpointId>>,
     store_reads: Semaphore,
-    lost: AtomicBool,
+    generations: Generations,
+    standing: Arc<StandingNow>,
     stats: Arc<DirectoryStats>,
 }
 
@@ -40,7 +44,8 @@ impl Directory {
             endpoints: Cache::new(settings.capacity),
             aliases: Cache::new(settings.capacity),
             store_reads: Semaphore::new(settings.store_reads),
-            lost: AtomicBool::new(false),
+            generations: Generations::new(),
+            standing: Arc::default(),
             stats: Arc::default(),
         }
     }
@@ -52,9 +57,23 @@ impl Directory {
 
     /// Finds the endpoint of a path.
     pub async fn find(&self, path: &str) -> Result<Found, LookupError> {
-        if self.lost.load(Ordering::Relaxed) {
-            return Err(StoreError::Replaced.into());
+        match self.standing.get() {
+            Standing::InStep => self.find_known(path).await,
+            // What is not known here may be there: "nothing is configured" would be a guess. It is the
+            // same for what is disabled or somebody else's, or the difference would tell that it exists.
+            Standing::Behind => match self.find_known(path).await {
+                Err(LookupError::NotConfigured(_)) => Err(behind().into()),
+                found => found,
+            },
+            Standing::Expired => Err(StoreError::Unavailable(
+                "it has not answered for longer than the grace time".to_owned(),
+            )
+            .into()),
+            Standing::Replaced => Err(StoreError::Replaced.into()),
         }
+    }
+
+    async fn find_known(&self, path: &str) -> Result<Found, LookupError> {
         let Some(resolved) = self.routes.resolve(path) else {
             return self.find_alias(path).await;
         };
@@ -79,6 +98,11 @@ impl Directory {
         &self.routes
     }
 
+    /// How it stands to its store.
+    pub fn standing(&self) -> &Arc<StandingNow> {
+        &self.standing
+    }
+
     /// What the directory counted.
     pub fn stats(&self) -> &Arc<DirectoryStats> {
         &self.stats
@@ -87,6 +111,7 @@ impl Directory {
     /// Forgets what is known about an endpoint, and that it did not exist.
     pub(super) async fn forget_endpoint(&self, id: &EndpointId) -> Result<(), StoreError> {
         self.know(id.as_str()).await?;
+        self.generations.forget(id.as_str());
         self.endpoints.invalidate(id).await;
         Ok(())
     }
@@ -94,6 +119,7 @@ impl Directory {
     /// Forgets what is known about an alias, and that it did not exist.
     pub(super) async fn forget_alias(&self, path: &str) -> Result<(), StoreError> {
         self.know(path).await?;
+        self.generations.forget(path);
         self.aliases.invalidate(path).await;
         Ok(())
     }
@@ -105,15 +131,17 @@ impl Directory {
         Ok(())
     }
 
-    /// Whether nobody knows which endpoints there are. What is cached is forgotten.
-    pub(super) fn lose_store(&self, lost: bool) {
-        self.lost.store(lost, Ordering::Relaxed);
-        if lost {
+    /// Says how it stands to its store, and gives how it stood. What is about another store is forgotten.
+    pub(super) fn stand(&self, standing: Standing) -> Standing {
+        let was = self.standing.set(standing);
+        if standing == Standing::Replaced {
             self.forget_cached();
         }
+        was
     }
 
     fn forget_cached(&self) {
+        self.generations.forget_all();
         self.endpoints.invalidate_all();
         self.aliases.invalidate_all();
     }
@@ -151,13 +179,20 @@ impl Directory {
         }
         self.endpoints
             .try_get_with_by_ref(id, async {
-                let _permit = self.read_permit().await;
-                match self.store.endpoint(id.as_str()).await? {
-                    None => Ok(None),
-                    Some(definition) => Endpoint::compile(&definition, self)
-                        .map(|endpoint| Some(Arc::new(endpoint)))
-                        .ok_or_else(|| StoreError::Unfit(id.to_string())),
+                let _permit = self.read_permit().await?;
+                for _ in 0..READS {
+                    let generation = self.generations.of(id.as_str());
+                    let read = self.store.endpoint(id.as_str()).await?;
+                    if self.generations.of(id.as_str()) == generation {
+                        return match read {
+                            None => Ok(None),
+                            Some(definition) => Endpoint::compile(&definition, self)
+                                .map(|endpoint| Some(Arc::new(endpoint)))
+                                .ok_or_else(|| StoreError::Unfit(id.to_string())),
+                        };
+                    }
                 }
+                Err(unsettled())
             })
             .await
             .map_err(|error: Arc<StoreError>| LookupError::Store((*error).clone()))
@@ -171,19 +206,46 @@ impl Directory {
         }
         self.aliases
             .try_get_with_by_ref(path, async {
-                let _permit = self.read_permit().await;
-                self.store.alias(path).await
+                let _permit = self.read_permit().await?;
+                for _ in 0..READS {
+                    let generation = self.generations.of(path);
+                    let read = self.store.alias(path).await?;
+                    if self.generations.of(path) == generation {
+                        return Ok(read);
+                    }
+                }
+                Err(unsettled())
             })
             .await
             .map_err(|error: Arc<StoreError>| LookupError::Store((*error).clone()))
     }
 
-    async fn read_permit(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+    async fn read_permit(&self) -> Result<Option<SemaphorePermit<'_>>, StoreError> {
+        // The follower asks all the time: nobody else has to find out whether the store is back.
+        if self.standing.get() != Standing::InStep {
+            return Err(behind());
+        }
         self.stats.misses.fetch_add(1, Ordering::Relaxed);
-        // The semaphore is never closed.
-        self.store_reads.acquire().await.ok()
+        match tokio::time::timeout(PERMIT_TIMEOUT, self.store_reads.acquire()).await {
+            // The semaphore is never closed.
+            Ok(permit) => Ok(permit.ok()),
+            Err(_) => Err(StoreError::Unavailable("too many wait for it".to_owned())),
+        }
     }
 }
+
+fn behind() -> StoreError {
+    StoreError::Unavailable("it does not answer, and this is not known here".to_owned())
+}
+
+fn unsettled() -> StoreError {
+    StoreError::Unavailable("what was read kept changing".to_owned())
+}
+
+/// How often something is read that changes while it is read.
+const READS: usize = 4;
+/// How long a read waits for others. A store that hangs is known to within this time.
+const PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a [`Directory`] is made with.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -11,6 +11,7 @@
 mod definition;
 mod endpoint;
 mod follower;
+mod generations;
 mod lookup;
 mod mistake;
 mod name;
@@ -18,6 +19,7 @@ mod path;
 mod presence;
 mod replay;
 mod route;
+mod standing;
 mod store;
 mod target;
 mod wrong_auth;
@@ -26,7 +28,7 @@ pub use self::definition::{
     AuthDefinition, CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition,
 };
 pub use self::endpoint::{Auth, Endpoint, Greeting, Limits, Proof};
-pub use self::follower::Follower;
+pub use self::follower::{Follower, Pace};
 pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, LookupError};
 pub use self::mistake::{Mistake, Surroundings};
 pub use self::name::{EndpointId, InvalidName, Name};
@@ -35,5 +37,6 @@ pub use self::replay::{
     Duplicates, ReplayDefinition, ReplayKey, ReplayRule, UnknownDuplicates, UnknownReplayKey,
 };
 pub use self::route::{InvalidRoute, Resolved, Route, RouteDefinition, RouteTable, Wording};
-pub use self::store::{Change, Changes, EndpointChange, EndpointStore, NamesPage, Position};
+pub use self::standing::{Standing, StandingNow};
+pub use self::store::{Bell, Change, Changes, EndpointChange, EndpointStore, NamesPage, Position};
 pub use self::target::Target;

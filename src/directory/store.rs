@@ -1,6 +1,10 @@
 //! Where definitions are kept.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
+use tokio::sync::Notify;
 
 use super::{Definition, EndpointId};
 use crate::audit::AuditEntry;
@@ -37,6 +41,40 @@ pub trait EndpointStore: Send + Sync {
 
     /// What changed after `seen`.
     async fn changes_since(&self, seen: Position) -> Result<Changes, StoreError>;
+
+    /// A bell that the store rings when something has changed, if it can: it is worth looking then. What
+    /// changed is found by [`changes_since`](Self::changes_since) alone; a bell may ring for nothing, and
+    /// one that does not ring proves nothing.
+    fn bell(&self) -> Option<Arc<Bell>>;
+}
+
+/// What a store rings.
+#[derive(Debug, Default)]
+pub struct Bell {
+    rung: Notify,
+    heard: AtomicBool,
+}
+
+impl Bell {
+    /// Wakes whoever waits, or the next one who does.
+    pub fn ring(&self) {
+        self.rung.notify_one();
+    }
+
+    /// Says whether it would ring now, if something changed.
+    pub fn set_heard(&self, heard: bool) {
+        self.heard.store(heard, Ordering::Relaxed);
+    }
+
+    /// Whether it would ring now, if something changed.
+    pub fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it rings.
+    pub async fn rung(&self) {
+        self.rung.notified().await;
+    }
 }
 
 /// A part of all names.

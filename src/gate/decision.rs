@@ -11,7 +11,7 @@ use super::{
     Admitted, BodySource, Budget, GateSettings, Judgement, Passed, Reason, Refusal, Request,
     Timings, judge_method,
 };
-use crate::auth::{Claim, Head, Uncertified, Verification};
+use crate::auth::{Claim, Head, Uncertified, Verification, Verified};
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::{Auth, Directory, Endpoint, Proof};
 use crate::handshake::MAX_BODY_BYTES;
@@ -135,6 +135,7 @@ impl Gate {
                 return Err(refusal);
             }
         };
+        self.count_use(&endpoint, &verified);
         if let Some(greeter) = &greeter
             && let Some(answer) = greeter.when_proven(&verified, body.bytes()).await?
         {
@@ -214,6 +215,16 @@ impl Gate {
             remember: endpoint.replay.remember.unwrap_or(all.remember),
             body_timeout: endpoint.limits.body_timeout.unwrap_or(all.body_timeout),
             lease: all.claim_timeout,
+        }
+    }
+
+    /// Notes which version of the endpoint's secret is still in use.
+    fn count_use(&self, endpoint: &Endpoint, verified: &Verified) {
+        if let Auth::Proof(proof) = &endpoint.auth
+            && let (Some(address), Some(version)) = (&proof.key, verified.version())
+        {
+            let now = self.clock.now();
+            self.keys.uses().count(&address.secret, version, now);
         }
     }
 

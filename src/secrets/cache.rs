@@ -12,7 +12,7 @@ use moka::future::Cache;
 use super::open::OpenSecret;
 use super::{
     EncryptionContext, KeyService, KeyServiceError, SealedVersion, Secret, SecretRef, SecretStore,
-    StoreError, Vault, VaultError, Window,
+    StoreError, Uses, Vault, VaultError, Window,
 };
 use crate::audit::Actor;
 use crate::auth::{KeyForm, KeyRing, UnusableSecret};
@@ -25,6 +25,7 @@ pub struct KeyCache {
     service: Arc<dyn KeyService>,
     clock: Arc<dyn Clock>,
     stats: Arc<CacheStats>,
+    uses: Arc<Uses>,
 }
 
 impl KeyCache {
@@ -44,6 +45,7 @@ impl KeyCache {
             service,
             clock,
             stats: Arc::default(),
+            uses: Arc::default(),
         }
     }
 
@@ -89,6 +91,11 @@ impl KeyCache {
     /// Forgets everything.
     pub fn forget_all(&self) {
         self.cache.invalidate_all();
+    }
+
+    /// Which versions have proven deliveries.
+    pub fn uses(&self) -> &Arc<Uses> {
+        &self.uses
     }
 
     /// What the cache counted.

@@ -16,6 +16,7 @@ mod reference;
 mod secret;
 mod service;
 mod store;
+mod uses;
 mod vault;
 
 pub use self::cache::{CacheSettings, CacheStats, KeyAddress, KeyCache, KeyError};
@@ -24,5 +25,6 @@ pub use self::local::{KeyFileError, LocalKeyService};
 pub use self::reference::{InvalidSecretRef, SecretRef};
 pub use self::secret::Secret;
 pub use self::service::{KeyService, KeyServiceError, Sealed};
-pub use self::store::{Installation, SealedVersion, SecretStore, StoreError, Window};
-pub use self::vault::{Revealed, Vault, VaultError};
+pub use self::store::{Ending, Installation, SealedVersion, SecretStore, StoreError, Window};
+pub use self::uses::{Uses, VersionUse};
+pub use self::vault::{Revealed, Vault, VaultError, VersionStanding, VersionStatus};

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Sealed, SecretRef};
+use super::{Sealed, SecretRef, VersionUse};
 use crate::audit::AuditEntry;
 
 /// Keeps versions of secrets.
@@ -26,8 +26,33 @@ pub trait SecretStore: Send + Sync {
         window: &Window,
     ) -> Result<(), StoreError>;
 
+    /// Ends versions of `secret` at the time of `audit`, and says how many. If there was none to end,
+    /// nothing is written down.
+    async fn end(
+        &self,
+        secret: &SecretRef,
+        ending: Ending,
+        audit: AuditEntry,
+    ) -> Result<u64, StoreError>;
+
+    /// Adds to how often versions were used.
+    async fn add_uses(&self, uses: &[(SecretRef, VersionUse)]) -> Result<(), StoreError>;
+
+    /// How often the versions of `secret` were used, as far as nodes have written it down.
+    async fn uses(&self, secret: &SecretRef) -> Result<Vec<VersionUse>, StoreError>;
+
     /// Writes down what changed nothing.
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError>;
+}
+
+/// Which versions are ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "there is nothing else to end")]
+pub enum Ending {
+    /// All of them: nothing proves anything any more.
+    Everything,
+    /// Those beside the current one.
+    Previous,
 }
 
 /// A version of a secret as it is stored.

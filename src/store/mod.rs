@@ -1,15 +1,23 @@
 //! What is kept: endpoints, encrypted secrets, the audit log, refused deliveries.
 //!
-//! The traits that deliveries need belong to `secrets` and `directory`; this module implements them,
-//! today on SQLite. What only people need is in [`Store`].
+//! The traits that deliveries need belong to `secrets` and `directory`; this module implements them, on
+//! SQLite and on PostgreSQL. What only people need is in [`Store`]. The two speak nearly the same SQL: the
+//! files in `sql` are compiled once for each of them, over the types that its module names.
 
+mod open;
+mod postgres;
+mod rows;
 mod sqlite;
+mod transfer;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use self::sqlite::{Contents, OpenError, SqliteStore};
-use crate::audit::Action;
+pub use self::open::{Contents, EngineSettings, Migrated, OpenError, StoreSettings};
+pub use self::postgres::{PostgresLimits, PostgresSettings, PostgresStore, PostgresUrlError};
+pub use self::sqlite::SqliteStore;
+pub use self::transfer::{Copied, CopyError, Export, Import, copied_columns, copy};
+use crate::audit::{Action, AuditLine, End};
 use crate::capture::CaptureStore;
 use crate::directory::{Definition, EndpointId, EndpointStore};
 use crate::secrets::{SecretRef, SecretStore, StoreError};
@@ -41,6 +49,18 @@ pub trait Store: CaptureStore + EndpointStore + SecretStore {
 
     /// The newest lines of the audit log, the newest first.
     async fn audit(&self, limit: u32) -> Result<Vec<AuditLine>, StoreError>;
+
+    /// Up to `limit` lines of the audit log that come after line `after`, in their order.
+    async fn audit_after(&self, after: i64, limit: u32) -> Result<Vec<AuditLine>, StoreError>;
+
+    /// Where the audit log says that it ends.
+    async fn audit_end(&self) -> Result<End, StoreError>;
+
+    /// Everything that counts, as it is now, for a copy.
+    async fn export(&self) -> Result<Box<dyn Export>, StoreError>;
+
+    /// A place for a copy. Nobody else writes until it is there.
+    async fn import(&self) -> Result<Box<dyn Import>, StoreError>;
 }
 
 /// A definition and when it changed.
@@ -52,23 +72,4 @@ pub struct Stored {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-}
-
-/// A line of the audit log as it was stored.
-#[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
-pub struct AuditLine {
-    /// Its number, from 1.
-    pub number: i64,
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub actor: String,
-    /// Through what and from where.
-    pub origin: String,
-    /// What was done; see [`Action`].
-    pub action: String,
-    /// What it was done to.
-    pub subject: String,
-    /// A few words more.
-    pub detail: String,
 }

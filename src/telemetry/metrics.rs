@@ -16,6 +16,7 @@ pub struct Metrics {
     registry: Registry,
     deliveries: IntCounterVec,
     backend_responses: IntCounterVec,
+    proofs: IntCounterVec,
     receive: Histogram,
     verify: Histogram,
     backend: Histogram,
@@ -51,6 +52,16 @@ impl Metrics {
                     "Answers of the backend to admitted deliveries, by upstream and class of status.",
                 ),
                 &["upstream", "class"],
+            )?,
+        )?;
+        let proofs = register(
+            &registry,
+            IntCounterVec::new(
+                Opts::new(
+                    "portcullis_proofs_total",
+                    "Admitted deliveries that a secret has proven, by which of its versions: current, or previous within the overlap of a rotation.",
+                ),
+                &["secret"],
             )?,
         )?;
         let body_bytes = register(
@@ -93,6 +104,7 @@ impl Metrics {
             )?,
             deliveries,
             backend_responses,
+            proofs,
             body_bytes,
             registry,
         };
@@ -113,6 +125,9 @@ impl Metrics {
             self.backend_responses
                 .with_label_values(&[upstream, class(status)])
                 .inc();
+        }
+        if let Some(generation) = outcome.generation {
+            self.proofs.with_label_values(&[generation.word()]).inc();
         }
         let parts = [
             (&self.receive, outcome.timings.receive),

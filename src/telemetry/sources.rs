@@ -6,7 +6,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
-use crate::directory::DirectoryStats;
+use crate::directory::{DirectoryStats, Standing, StandingNow};
 use crate::gate::Budget;
 use crate::ledger::InProcess;
 use crate::secrets::CacheStats;
@@ -19,6 +19,8 @@ pub struct Sources {
     pub keys: Arc<CacheStats>,
     /// The endpoints.
     pub directory: Arc<DirectoryStats>,
+    /// How they stand to the store.
+    pub standing: Arc<StandingNow>,
     /// The deliveries that are remembered.
     pub ledger: Arc<InProcess>,
     /// Lines of the access log that nobody took.
@@ -75,6 +77,11 @@ impl Sources {
                     ("miss", self.directory.misses()),
                     ("absent", self.directory.absent()),
                 ],
+            )?,
+            gauge(
+                "portcullis_store_up",
+                "1 while the store answers and its changes are followed; 0 while known endpoints go on without it, or none does.",
+                u64::from(self.standing.get() == Standing::InStep),
             )?,
             one(
                 "portcullis_access_log_lines_dropped_total",

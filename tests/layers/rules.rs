@@ -45,7 +45,7 @@ pub(crate) const LAYERS: [(&str, &str); 19] = [
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock audit auth handshake secrets directory ledger outbound gate telemetry proxy admin",
+        "clock audit auth handshake secrets directory ledger outbound gate telemetry proxy admin store",
     ),
     (
         "app",

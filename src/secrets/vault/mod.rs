@@ -1,12 +1,14 @@
 //! What people do with secrets. Everything here is audited; nothing here is on a delivery's way.
 
 mod reveal;
+mod status;
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::reveal::Revealed;
+pub use self::status::{VersionStanding, VersionStatus};
 use super::{
     EncryptionContext, Installation, KeyService, KeyServiceError, Secret, SecretRef, SecretStore,
     StoreError, Window,

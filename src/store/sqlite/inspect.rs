@@ -5,62 +5,86 @@ use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
-use super::{
-    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, MIGRATIONS, OpenError, SqliteStore, endpoints, secrets,
-};
+use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, SqliteStore, endpoints, newest_schema, secrets};
 use crate::secrets::StoreError;
-use crate::store::Stored;
-
-/// What is in a store.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Contents {
-    /// Every endpoint.
-    pub endpoints: Vec<Stored>,
-    /// Whether there is any version of any secret.
-    pub has_secrets: bool,
-}
+use crate::store::{Contents, OpenError};
 
 impl SqliteStore {
-    /// What the store at `path` holds. One that has to be brought up to date first is taken for empty.
-    pub async fn inspect(path: &Path) -> Result<Contents, OpenError> {
-        let unusable = |error: &dyn std::fmt::Display| OpenError::Unusable {
-            path: path.to_owned(),
-            error: error.to_string(),
-        };
-        // Where nothing waits in the log, the file alone is the store, and SQLite need make no others.
-        let log = path.with_file_name(log_name(path));
-        let at_rest = log.metadata().map_or(true, |log| log.len() == 0);
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .read_only(true)
-            .immutable(at_rest)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(|error| unusable(&error))?;
-        let known = MIGRATIONS.iter().map(|migration| migration.version).max();
+    /// What the store at `path` holds. One that has to be brought up to date first is taken for empty, or
+    /// refused if it may not be.
+    pub async fn inspect(path: &Path, migrate: bool) -> Result<Contents, OpenError> {
+        let unusable = |error: &dyn std::fmt::Display| OpenError::unusable(&path.display(), error);
+        if !path.exists() {
+            return allowed(path, None, migrate).map(|()| Contents::default());
+        }
+        let pool = look(path).await.map_err(|error| unusable(&error))?;
+        let known = newest_schema();
         let found = match schema(&pool).await.map_err(|error| unusable(&error))? {
-            Some(version) if Some(version) > known => Err(OpenError::Newer {
-                path: path.to_owned(),
-                version,
-            }),
-            version if version == known => contents(&pool).await.map_err(|error| unusable(&error)),
+            Some(version) if version > known => Err(OpenError::newer(&path.display(), version)),
+            Some(version) if version == known => {
+                contents(&pool).await.map_err(|error| unusable(&error))
+            }
             None if !is_empty(&pool).await.map_err(|error| unusable(&error))? => {
                 Err(unusable(&"it is a database of something else"))
             }
-            _ => Ok(Contents::default()),
+            version => allowed(path, version, migrate).map(|()| Contents::default()),
         };
         pool.close().await;
         found
     }
+
+    /// The schema of the store at `path`; `None` if it has none yet.
+    pub(super) async fn schema(path: &Path) -> Result<Option<i64>, OpenError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let unusable = |error: sqlx::Error| OpenError::unusable(&path.display(), &error);
+        let pool = look(path).await.map_err(unusable)?;
+        let found = schema(&pool).await.map_err(unusable);
+        pool.close().await;
+        found
+    }
+
+    /// Refuses a store that would have to be brought up to date. A newer one is refused, too.
+    pub(super) async fn refuse_older(path: &Path) -> Result<(), OpenError> {
+        match Self::schema(path).await? {
+            Some(version) if version > newest_schema() => {
+                Err(OpenError::newer(&path.display(), version))
+            }
+            version if version != Some(newest_schema()) => allowed(path, version, false),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn allowed(path: &Path, version: Option<i64>, migrate: bool) -> Result<(), OpenError> {
+    if migrate {
+        return Ok(());
+    }
+    let wanted = newest_schema();
+    Err(OpenError::older(&path.display(), version, wanted))
+}
+
+/// Opens a file without touching it.
+async fn look(path: &Path) -> Result<SqlitePool, sqlx::Error> {
+    // Where nothing waits in the log, the file alone is the store, and SQLite need make no others.
+    let log = path.with_file_name(log_name(path));
+    let at_rest = log.metadata().map_or(true, |log| log.len() == 0);
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .immutable(at_rest)
+        .busy_timeout(BUSY_TIMEOUT);
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await
 }
 
 async fn contents(pool: &SqlitePool) -> Result<Contents, StoreError> {
     Ok(Contents {
-        endpoints: endpoints::definitions(pool, "").await?,
+        endpoints: endpoints::definitions(pool, "", "", u32::MAX).await?,
         has_secrets: secrets::any(pool).await?,
     })
 }

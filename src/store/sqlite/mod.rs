@@ -4,34 +4,48 @@
 //! rare and go through one connection, each as one transaction with its audit lines and its entry in
 //! the log of changes.
 
+#[path = "../sql/audit.rs"]
 mod audit;
+#[path = "../sql/captures.rs"]
 mod captures;
+#[path = "../sql/changes.rs"]
 mod changes;
+#[path = "../sql/contents.rs"]
+mod contents;
+mod dialect;
+#[path = "../sql/endpoints.rs"]
 mod endpoints;
 mod identity;
 mod inspect;
-mod rows;
+#[path = "../sql/secrets.rs"]
 mod secrets;
+#[path = "../sql/whole.rs"]
+mod whole;
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
+use sqlx::{Sqlite, Transaction};
 
 use self::identity::Identity;
-pub use self::inspect::Contents;
-use super::{AuditLine, Store, Stored};
-use crate::audit::Action;
-use crate::directory::EndpointId;
-use crate::secrets::{SecretRef, StoreError};
+use super::{Migrated, OpenError};
+use crate::directory::Bell;
+use crate::secrets::StoreError;
+
+/// What the files in `sql`, which are compiled once for each engine, know this one by.
+type Database = Sqlite;
+type DatabaseRow = SqliteRow;
+type Engine = SqliteStore;
+type Pool = SqlitePool;
 
 /// A store in a file.
 #[derive(Clone, Debug)]
@@ -42,12 +56,16 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file, makes it if there is none, and brings its schema up to date.
-    pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        let unusable = |error: sqlx::Error| OpenError::Unusable {
-            path: path.to_owned(),
-            error: error.to_string(),
-        };
+    /// How many may read at once.
+    pub const READERS: u32 = 4;
+
+    /// Opens the file, makes it if there is none, and brings its schema up to date; or refuses one that
+    /// is not, if it may not `migrate`.
+    pub async fn open(path: &Path, migrate: bool) -> Result<Self, OpenError> {
+        let unusable = |error: sqlx::Error| OpenError::unusable(&path.display(), &error);
+        if !migrate {
+            Self::refuse_older(path).await?;
+        }
         make_private(path).map_err(|error| unusable(error.into()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -63,22 +81,28 @@ impl SqliteStore {
                 .connect_with(options.clone())
         };
         let writer = pool(1).await.map_err(unusable)?;
-        MIGRATIONS.run(&writer).await.map_err(|error| match error {
-            MigrateError::VersionMissing(version) => OpenError::Newer {
-                path: path.to_owned(),
-                version,
-            },
-            other => OpenError::Unusable {
-                path: path.to_owned(),
-                error: other.to_string(),
-            },
-        })?;
-        let readers = pool(READERS).await.map_err(unusable)?;
+        if migrate {
+            MIGRATIONS.run(&writer).await.map_err(|error| match error {
+                MigrateError::VersionMissing(version) => OpenError::newer(&path.display(), version),
+                other => OpenError::unusable(&path.display(), &other),
+            })?;
+        }
+        let readers = pool(Self::READERS).await.map_err(unusable)?;
         let identity = Identity::of(path).map_err(|error| unusable(error.into()))?;
         Ok(Self {
             readers,
             writer,
             identity: Arc::new(identity),
+        })
+    }
+
+    /// Brings the schema up to date, and says from where to where.
+    pub async fn migrate(path: &Path) -> Result<Migrated, OpenError> {
+        let from = Self::schema(path).await?;
+        Self::open(path, true).await?.end().await;
+        Ok(Migrated {
+            from,
+            to: newest_schema(),
         })
     }
 
@@ -105,16 +129,58 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
-#[async_trait]
-impl Store for SqliteStore {
-    async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1 FROM changes LIMIT 1")
-            .fetch_optional(self.readers()?)
-            .await?;
-        Ok(())
+/// What the files in `sql` ask of an engine.
+impl SqliteStore {
+    /// A transaction that nobody else writes beside, from its first statement on.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.writer()?.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    async fn close(&self) {
+    /// A transaction that sees the store as it is now.
+    async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        let mut transaction = self.readers()?.begin().await?;
+        // It is the first read that fixes what is seen.
+        sqlx::query("SELECT 1 FROM changes LIMIT 1")
+            .fetch_optional(&mut *transaction)
+            .await?;
+        Ok(transaction)
+    }
+
+    /// Whether it is still the store that was opened.
+    async fn verify(&self) -> Result<(), StoreError> {
+        self.identity.verify().await
+    }
+
+    /// A file does not say by itself that it has changed.
+    #[expect(clippy::unused_self, reason = "another engine needs it")]
+    fn listen(&self) -> Option<Arc<Bell>> {
+        None
+    }
+
+    /// Every wait of SQLite ends by itself: see `BUSY_TIMEOUT`.
+    async fn bounded<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        work.await
+    }
+
+    async fn bounded_write<T>(
+        &self,
+        _steps: usize,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        work.await
+    }
+
+    async fn pinged(
+        &self,
+        work: impl Future<Output = Result<(), StoreError>>,
+    ) -> Result<(), StoreError> {
+        work.await
+    }
+
+    async fn end(&self) {
         // The last one to go puts what the log holds into the file; a reader may not.
         if self.identity.verify().await.is_err() {
             // SQLite would remove the log that now belongs to the store that has taken the path.
@@ -124,58 +190,15 @@ impl Store for SqliteStore {
         self.readers.close().await;
         self.writer.close().await;
     }
-
-    async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError> {
-        endpoints::definitions(self.readers()?, prefix).await
-    }
-
-    async fn sharing(
-        &self,
-        secret: &SecretRef,
-        handshakes: &[&str],
-        among: bool,
-        limit: usize,
-    ) -> Result<Vec<EndpointId>, StoreError> {
-        endpoints::sharing(self.readers()?, secret, handshakes, among, limit).await
-    }
-
-    async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError> {
-        audit::last(self.readers()?, action, subject).await
-    }
-
-    async fn audit(&self, limit: u32) -> Result<Vec<AuditLine>, StoreError> {
-        audit::newest(self.readers()?, limit).await
-    }
 }
 
-/// A store that cannot be opened.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// A newer Portcullis has changed its schema.
-    #[error(
-        "{}: the store has the schema {version} of a newer Portcullis; use that one or its backup",
-        path.display()
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The version that is not known here.
-        version: i64,
-    },
-
-    /// It is something else, or out of reach.
-    #[error("{}: the store cannot be opened: {error}", path.display())]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// What the database answered.
-        error: String,
-    },
+/// The schema of this version of Portcullis.
+fn newest_schema() -> i64 {
+    let versions = MIGRATIONS.iter().map(|migration| migration.version);
+    versions.max().unwrap_or_default()
 }
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const READERS: u32 = 4;

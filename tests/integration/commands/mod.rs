@@ -1,6 +1,7 @@
 //! The command line as people and scripts use it: what is printed, what is kept, how it ends.
 
 mod apply;
+mod audit;
 mod endpoints;
 mod folder;
 mod secrets;

@@ -2,9 +2,11 @@
 //! every default is the true one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use portcullis::config::{Config, Mistakes};
+use portcullis::store::EngineSettings;
 
 use crate::support::*;
 
@@ -89,6 +91,8 @@ fn every_key_of_the_example_is_known_and_every_value_is_right() {
     let authority = Authority::new();
     let portal = authority.sign("portal.example.com");
     let own = authority.sign("gate.internal");
+    let password = gate.file("portcullis-db.password", "hunter-2\n");
+    std::fs::set_permissions(&password, PermissionsExt::from_mode(0o600)).unwrap();
     for (name, content) in [
         ("portal.pem", portal.certificate.as_str()),
         ("portal-key.pem", &portal.key),
@@ -99,12 +103,15 @@ fn every_key_of_the_example_is_known_and_every_value_is_right() {
     ] {
         gate.file(name, content);
     }
-    let config = Config::parse(&gate.config(), &with(&[DEFAULT, EXAMPLE]));
+    // A store is in a file or in a database; the example shows both.
+    let text = with(&[DEFAULT, EXAMPLE]).replace("path = \"portcullis.db\"\n", "");
+    let config = Config::parse(&gate.config(), &text);
     let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let orders = config.upstreams.iter().find(|it| &*it.name == "orders");
     let tls = orders.unwrap().tls.as_ref().unwrap();
     assert_eq!(tls.server_name, "orders.internal");
     assert!(tls.ca.is_some() && tls.client.is_some());
+    assert!(matches!(config.store.engine, EngineSettings::Postgres(_)));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod example;
 mod files;
+mod server_urls;
 mod text;
 
 use crate::support::*;

@@ -3,6 +3,7 @@
 mod custody;
 mod flood;
 mod silence;
+mod uses;
 
 use std::time::{Duration, Instant};
 

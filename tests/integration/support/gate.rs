@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Authority, Backend, ID};
+use super::{Authority, Backend, DATABASE_PASSWORD, ID, Postgres};
 
 /// A gate that is being set up or runs.
 pub(crate) struct Gate {
     folder: tempfile::TempDir,
     sections: BTreeMap<String, String>,
     running: Option<Running>,
+    /// A database of its own, which goes with it.
+    database: Option<Postgres>,
 }
 
 struct Running {
@@ -32,7 +35,15 @@ impl Gate {
             folder: tempfile::tempdir().unwrap(),
             sections: BTreeMap::new(),
             running: None,
+            database: None,
         };
+        // Every test that does not care can be run on a database: slower, and now and then worth it.
+        let mut this = this;
+        if std::env::var_os("PORTCULLIS_TEST_STORE").is_some_and(|it| it == "postgres") {
+            let database = Postgres::start();
+            this = this.on(&database);
+            this.database = Some(database);
+        }
         this.with("public", r#"http = "127.0.0.1:0""#)
             .with("admin", r#"listen = "127.0.0.1:0""#)
             .with(
@@ -54,6 +65,33 @@ impl Gate {
     pub(crate) fn with_only(mut self, section: &str, lines: &str) -> Self {
         self.sections.remove(section);
         self.with(section, lines)
+    }
+
+    /// Keeps its store in a database.
+    pub(crate) fn on(self, database: &Postgres) -> Self {
+        let password = self.file("database.password", DATABASE_PASSWORD);
+        std::fs::set_permissions(&password, PermissionsExt::from_mode(0o600)).unwrap();
+        let url = database.url();
+        self.with(
+            "store",
+            &format!("url = \"{url}\"\npassword_file = \"database.password\""),
+        )
+    }
+
+    /// Another node of the same fleet: with the same store and the same key, and places of its own.
+    pub(crate) fn beside(&self, backend: &Backend) -> Self {
+        let key = self.folder().join("portcullis.key");
+        let mut node =
+            Self::before(backend).with("secrets", &format!("key_file = \"{}\"", key.display()));
+        for file in ["database.password", "database-ca.pem"] {
+            if self.folder().join(file).exists() {
+                std::fs::copy(self.folder().join(file), node.folder().join(file)).unwrap();
+            }
+        }
+        if let Some(store) = self.sections.get("store") {
+            node = node.with_only("store", store);
+        }
+        node
     }
 
     /// Adds a TLS listener, whose certificate `authority` signs.
@@ -372,6 +410,7 @@ impl Gate {
             folder: tempfile::tempdir().unwrap(),
             sections: BTreeMap::new(),
             running: None,
+            database: None,
         };
         this.file("portcullis.toml", text);
         this

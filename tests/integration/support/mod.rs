@@ -4,12 +4,14 @@
 mod backend;
 mod gate;
 mod http2;
+mod postgres;
 mod sender;
 pub(crate) mod tls;
 
 pub(crate) use self::backend::{ACCEPTED, Backend};
 pub(crate) use self::gate::{Gate, Ran, portcullis, sqlite};
 pub(crate) use self::http2::{Http2, Pending};
+pub(crate) use self::postgres::{DATABASE_PASSWORD, Postgres};
 pub(crate) use self::sender::{Answer, Connection, Request, send};
 pub(crate) use self::tls::{Authority, Identity};
 

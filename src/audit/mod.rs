@@ -3,10 +3,14 @@
 //! The entries are made by whoever performs the change and stored in the same transaction as the
 //! change itself.
 
+mod chain;
+
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::Serialize;
+
+pub use self::chain::{AuditLine, Break, Broken, Chain, Digest, End, NotAnEnd};
 
 /// One line of the audit log.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

@@ -6,7 +6,11 @@ use crate::secrets::StoreError;
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Unavailable(error.to_string())
+        Self::Unavailable(match error {
+            sqlx::Error::PoolTimedOut => "no connection to it could be had in time".to_owned(),
+            sqlx::Error::PoolClosed => "it was closed".to_owned(),
+            other => other.to_string(),
+        })
     }
 }
 

@@ -1,14 +1,14 @@
 //! The log of changes: what other processes have to forget.
 
-use sqlx::sqlite::SqlitePool;
-use sqlx::{Sqlite, Transaction};
+use sqlx::Transaction;
 
-use super::rows;
+use super::{Database, Pool};
 use crate::directory::{Change, Changes, Position};
 use crate::secrets::StoreError;
+use crate::store::rows;
 
 pub(super) async fn add(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Database>,
     change: &Change,
 ) -> Result<(), StoreError> {
     let (kind, name) = match change {
@@ -16,7 +16,7 @@ pub(super) async fn add(
         Change::Endpoint(id) => (ENDPOINT, id.to_string()),
         Change::Secret(secret) => (SECRET, secret.to_string()),
     };
-    sqlx::query("INSERT INTO changes (kind, name) VALUES (?1, ?2)")
+    sqlx::query("INSERT INTO changes (kind, name) VALUES ($1, $2)")
         .bind(kind)
         .bind(name)
         .execute(&mut **transaction)
@@ -25,15 +25,15 @@ pub(super) async fn add(
 }
 
 /// Drops changes that everybody has had time to see.
-pub(super) async fn trim(transaction: &mut Transaction<'_, Sqlite>) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - ?1")
+pub(super) async fn trim(transaction: &mut Transaction<'_, Database>) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - $1")
         .bind(KEPT)
         .execute(&mut **transaction)
         .await?;
     Ok(())
 }
 
-pub(super) async fn newest(pool: &SqlitePool) -> Result<Position, StoreError> {
+pub(super) async fn newest(pool: &Pool) -> Result<Position, StoreError> {
     let newest: Option<(i64, i64)> =
         sqlx::query_as("SELECT number, mark FROM changes ORDER BY number DESC LIMIT 1")
             .fetch_optional(pool)
@@ -47,7 +47,7 @@ pub(super) async fn newest(pool: &SqlitePool) -> Result<Position, StoreError> {
     }
 }
 
-pub(super) async fn since(pool: &SqlitePool, seen: Position) -> Result<Changes, StoreError> {
+pub(super) async fn since(pool: &Pool, seen: Position) -> Result<Changes, StoreError> {
     let newest = newest(pool).await?;
     if newest == seen {
         return Ok(Changes {
@@ -61,7 +61,7 @@ pub(super) async fn since(pool: &SqlitePool, seen: Position) -> Result<Changes, 
     };
     let number = i64::try_from(seen.number).unwrap_or(i64::MAX);
     let rows: Vec<(i64, i64, String, String)> = sqlx::query_as(
-        "SELECT number, mark, kind, name FROM changes WHERE number >= ?1 ORDER BY number",
+        "SELECT number, mark, kind, name FROM changes WHERE number >= $1 ORDER BY number",
     )
     .bind(number)
     .fetch_all(pool)

@@ -1,0 +1,152 @@
+//! `portcullis secret status` and `retire`: which versions count, who uses them, and an end to them.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::output;
+use super::session::Session;
+use crate::secrets::{Ending, SecretRef, VersionStanding, VersionStatus};
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    secret: String,
+    versions: Vec<ShownVersion<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownVersion<'a> {
+    version: u32,
+    state: &'static str,
+    created_at: Timestamp,
+    ends_at: Option<Timestamp>,
+    key_service: &'a str,
+    key: &'a str,
+    deliveries: u64,
+    last_used_at: Option<Timestamp>,
+}
+
+impl<'a> From<&'a VersionStatus> for ShownVersion<'a> {
+    fn from(status: &'a VersionStatus) -> Self {
+        let (state, ends_at) = match status.standing {
+            VersionStanding::Current => ("current", None),
+            VersionStanding::Previous(until) => ("previous", Some(until)),
+            VersionStanding::Retired(at) => ("retired", Some(at)),
+        };
+        Self {
+            version: status.version,
+            state,
+            created_at: status.created_at,
+            ends_at,
+            key_service: &status.service,
+            key: &status.key_id,
+            deliveries: status.deliveries,
+            last_used_at: status.last_used_at,
+        }
+    }
+}
+
+pub(super) async fn show(
+    session: &Session,
+    secret: &SecretRef,
+    json: bool,
+) -> Result<String, Failure> {
+    let versions = session.custody.vault().status(secret).await?;
+    let shown = Shown {
+        secret: secret.to_string(),
+        versions: versions.iter().map(ShownVersion::from).collect(),
+    };
+    if json {
+        return output::json(&shown);
+    }
+    let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}"));
+    let rows: Vec<[String; 7]> = shown
+        .versions
+        .iter()
+        .map(|version| {
+            [
+                version.version.to_string(),
+                version.state.to_owned(),
+                time(Some(version.created_at)),
+                time(version.ends_at),
+                version.deliveries.to_string(),
+                time(version.last_used_at),
+                format!("{} {}", version.key_service, version.key),
+            ]
+        })
+        .collect();
+    let table = output::table(
+        [
+            "version",
+            "state",
+            "created",
+            "ends",
+            "deliveries",
+            "last used",
+            "encrypted by",
+        ],
+        &rows,
+        |_, _| None,
+    );
+    let said = said(&shown.versions, session.custody.clock.now());
+    Ok(format!("{secret}\n{table}\n{said}"))
+}
+
+/// What a rotation still waits for.
+fn said(versions: &[ShownVersion<'_>], now: Timestamp) -> String {
+    let state = |state: &str| versions.iter().find(|version| version.state == state);
+    let Some(current) = state("current") else {
+        return "nothing counts: every delivery is refused until `secret set` or `secret rotate`"
+            .to_owned();
+    };
+    let age = now.duration_since(current.created_at).as_hours() / 24;
+    let age = match age {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    match state("previous") {
+        None => format!("the current version is {age} old; no other counts"),
+        Some(previous) => match previous.last_used_at {
+            None => "the previous version was never used; `secret retire` ends it".to_owned(),
+            Some(at) => format!("the previous version was last used at {at:.0}"),
+        },
+    }
+}
+
+pub(super) async fn retire(
+    session: &Session,
+    secret: &SecretRef,
+    everything: bool,
+    json: bool,
+) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Done {
+        secret: String,
+        ended: u64,
+    }
+    let ending = if everything {
+        Ending::Everything
+    } else {
+        Ending::Previous
+    };
+    let vault = session.custody.vault();
+    let ended = vault.retire(secret, ending, &session.actor).await?;
+    if ended == 0 {
+        return Err(Failure::NotFound(if everything {
+            format!("{secret}: no version counts")
+        } else {
+            format!(
+                "{secret}: no version counts beside the current one; `--current` ends that, too"
+            )
+        }));
+    }
+    if json {
+        let secret = secret.to_string();
+        return output::json(&Done { secret, ended });
+    }
+    Ok(if everything {
+        format!("{secret}: ended; every delivery is refused until `secret set` or `secret rotate`")
+    } else {
+        format!("{secret}: the previous version has ended")
+    })
+}

@@ -1,0 +1,144 @@
+//! `portcullis store`: the schema, and the way from one store to another.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::output;
+use crate::config::Config;
+use crate::store::{CopyError, Migrated, StoreSettings, copy};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommand {
+    /// Bring the schema of the store up to date. `serve` does it by itself, unless `store.migrate` is false.
+    Migrate {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy a store into another one that is empty: from SQLite to PostgreSQL, or back.
+    ///
+    /// Endpoints, every version of every secret as it is sealed, and the audit log go along; refused
+    /// deliveries that were kept do not. It is one transaction: all of it or nothing. Gates may go on with
+    /// the source meanwhile, but what is changed there after the beginning is not in the copy. Whoever
+    /// serves the copy needs the same key.
+    Copy(Copy),
+}
+
+/// From where to where.
+#[derive(Args, Debug)]
+pub(super) struct Copy {
+    /// The store to be read: a configuration that names it, or a file of SQLite.
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+
+    /// The store to be filled, named in the same way. Without it: that of the configuration (`--config`).
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl StoreCommand {
+    pub(super) async fn run(self, config: &Path) -> Result<String, Failure> {
+        match self {
+            Self::Migrate { json } => migrate(config, json).await,
+            Self::Copy(copy) => copy.run(config).await,
+        }
+    }
+}
+
+async fn migrate(config: &Path, json: bool) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Done {
+        store: String,
+        from: Option<i64>,
+        to: i64,
+    }
+    let store = Config::load(config)?.store;
+    let Migrated { from, to } = store.migrate().await.map_err(service)?;
+    if json {
+        let store = store.to_string();
+        return output::json(&Done { store, from, to });
+    }
+    Ok(match from {
+        None => format!("{store}: made, with the schema {to}"),
+        Some(from) if from == to => format!("{store}: is up to date, with the schema {to}"),
+        Some(from) => format!("{store}: brought from the schema {from} to {to}"),
+    })
+}
+
+impl Copy {
+    async fn run(self, config: &Path) -> Result<String, Failure> {
+        #[derive(Serialize)]
+        struct Done<'a> {
+            from: String,
+            to: String,
+            rows: &'a crate::store::Copied,
+        }
+        let from = named(&self.from)?;
+        let to = match &self.to {
+            Some(file) => named(file)?,
+            None => Config::load(config)?.store,
+        };
+        // To open a file that is not there would make it.
+        if let Some(path) = from.path().filter(|path| !path.exists()) {
+            let path = path.display();
+            return Err(Failure::NotFound(format!("{path}: there is no store")));
+        }
+        let source = from.open().await.map_err(service)?;
+        let copied = match to.open().await {
+            Err(error) => Err(service(error)),
+            Ok(destination) => {
+                let copied = copy(&*source, &*destination).await;
+                destination.close().await;
+                copied.map_err(|error| match error {
+                    CopyError::NotEmpty { .. } => Failure::Other(format!("{to}: {error}")),
+                    _ => Failure::Service(error.to_string()),
+                })
+            }
+        };
+        source.close().await;
+        let rows = copied?;
+        if self.json {
+            return output::json(&Done {
+                from: from.to_string(),
+                to: to.to_string(),
+                rows: &rows,
+            });
+        }
+        let rows: Vec<[String; 2]> = rows
+            .iter()
+            .map(|(table, rows)| [(*table).to_owned(), rows.to_string()])
+            .collect();
+        Ok(format!(
+            "{}\n\ncopied from {from}\nto {to}\n\nThe secrets are sealed as they were: whoever serves the \
+             copy needs the same key.",
+            output::table(["table", "rows"], &rows, |_, _| None)
+        ))
+    }
+}
+
+/// The store that a file is, or that a configuration names.
+fn named(file: &Path) -> Result<StoreSettings, Failure> {
+    let mut head = [0; SQLITE.len()];
+    let is_store = File::open(file).and_then(|mut file| file.read_exact(&mut head));
+    if is_store.is_ok() && head == *SQLITE {
+        return Ok(StoreSettings::file(file.to_owned()));
+    }
+    Ok(Config::load(file)?.store)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn service(error: crate::store::OpenError) -> Failure {
+    Failure::Service(error.to_string())
+}
+
+/// How every file of SQLite begins (https://www.sqlite.org/fileformat.html).
+const SQLITE: &[u8; 16] = b"SQLite format 3\0";

@@ -1,0 +1,14 @@
+//! What PostgreSQL says in its own way.
+
+/// Whether a secret may be bound: nothing is bound to it, and a window is open at an endpoint that is
+/// judged by it.
+pub(super) const MAY_BE_BOUND: &str = "SELECT EXISTS (SELECT 1 FROM endpoints WHERE id = $4 AND secret = $3 \
+     AND definition::json ->> 'handshake_expected_until' = $5) \
+     AND NOT EXISTS (SELECT 1 FROM secret_versions \
+     WHERE scope = $1 AND slot = $2 AND ends_ms IS NULL)";
+
+/// The endpoints that are judged by a secret and have one of some handshakes, or none of them.
+pub(super) const SHARING: &str = "SELECT id FROM endpoints WHERE secret = $1 \
+     AND (coalesce(definition::json ->> 'handshake', '') \
+     IN (SELECT json_array_elements_text($2::json))) = $3 \
+     LIMIT $4";

@@ -1,0 +1,87 @@
+//! What the database tells by itself: that something has changed.
+//!
+//! A connection of its own listens. A notification carries nothing, and none is needed to be right: it only
+//! says that it is worth looking now. Whoever looks finds out by the numbers of the changes, after a lost
+//! connection as well as before.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use sqlx::Executor;
+use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
+use tracing::debug;
+
+use super::settings::PostgresSettings;
+use crate::directory::Bell;
+
+/// A bell that rings whenever something has changed, as long as somebody holds it and `pool` is open.
+pub(super) fn listen(settings: &PostgresSettings, pool: &PgPool) -> Arc<Bell> {
+    let bell = Arc::new(Bell::default());
+    let (settings, pool, held) = (settings.clone(), pool.clone(), Arc::downgrade(&bell));
+    tokio::spawn(async move {
+        let closed = pool.close_event();
+        tokio::select! {
+            () = closed => {}
+            () = keep_listening(&settings, &held) => {}
+        }
+    });
+    bell
+}
+
+async fn keep_listening(settings: &PostgresSettings, held: &Weak<Bell>) {
+    while held.strong_count() > 0 {
+        if let Err(error) = listen_once(settings, held).await {
+            debug!(%error, "the database is not listened to");
+        }
+        if let Some(bell) = held.upgrade() {
+            bell.set_heard(false);
+        }
+        tokio::time::sleep(RECONNECT_AFTER).await;
+    }
+}
+
+/// Listens until the connection is lost.
+async fn listen_once(settings: &PostgresSettings, held: &Weak<Bell>) -> Result<(), sqlx::Error> {
+    let limits = settings.limits;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(limits.connect_timeout)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(settings.bounded_options());
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.eager_reconnect(false);
+    within(limits.timeout, listener.listen(CHANNEL)).await?;
+    // From here on nothing is missed; what came before is found by looking now.
+    if let Some(bell) = held.upgrade() {
+        bell.set_heard(true);
+        bell.ring();
+    }
+    loop {
+        let heard = tokio::time::timeout(HEARTBEAT, listener.try_recv()).await;
+        let Some(bell) = held.upgrade() else {
+            return Ok(());
+        };
+        match heard {
+            Ok(Ok(Some(_))) => bell.ring(),
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(error)) => return Err(error),
+            // Silence may be that of a connection that is gone.
+            Err(_) => drop(within(limits.timeout, listener.execute("SELECT 1")).await?),
+        }
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+/// The channel that the schema notifies.
+const CHANNEL: &str = "portcullis_changes";
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const RECONNECT_AFTER: Duration = Duration::from_millis(500);

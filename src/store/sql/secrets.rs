@@ -1,0 +1,277 @@
+//! Versions of secrets, encrypted.
+
+use async_trait::async_trait;
+use sqlx::Transaction;
+
+use super::{Database, Engine, Pool, audit, changes, dialect};
+use crate::audit::{Action, AuditEntry};
+use crate::directory::Change;
+use crate::secrets::{
+    Ending, Installation, Sealed, SealedVersion, SecretRef, SecretStore, StoreError, VersionUse,
+    Window,
+};
+use crate::store::rows;
+
+#[async_trait]
+impl SecretStore for Engine {
+    async fn versions(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
+        self.bounded(versions(self.readers()?, secret)).await
+    }
+
+    async fn has_secrets(&self) -> Result<bool, StoreError> {
+        self.bounded(any(self.readers()?)).await
+    }
+
+    async fn install(&self, installation: Installation) -> Result<(), StoreError> {
+        self.bounded_write(1, async {
+            let mut transaction = self.begin().await?;
+            install(&mut transaction, &installation).await?;
+            changes::trim(&mut transaction).await?;
+            Ok(transaction.commit().await?)
+        })
+        .await
+    }
+
+    async fn install_first(
+        &self,
+        installation: Installation,
+        window: &Window,
+    ) -> Result<(), StoreError> {
+        self.bounded_write(1, async {
+            // What is looked at may not change until it is done: nobody else writes meanwhile.
+            let mut transaction = self.begin().await?;
+            let secret = &installation.secret;
+            let free: bool = sqlx::query_scalar(dialect::MAY_BE_BOUND)
+                .bind(secret.scope())
+                .bind(secret.slot())
+                .bind(secret.to_string())
+                .bind(&window.endpoint)
+                .bind(window.until.to_string())
+                .fetch_one(&mut *transaction)
+                .await?;
+            if !free {
+                return Err(StoreError::Conflict(secret.to_string()));
+            }
+            install(&mut transaction, &installation).await?;
+            changes::trim(&mut transaction).await?;
+            Ok(transaction.commit().await?)
+        })
+        .await
+    }
+
+    async fn end(
+        &self,
+        secret: &SecretRef,
+        ending: Ending,
+        audit: AuditEntry,
+    ) -> Result<u64, StoreError> {
+        self.bounded_write(1, async {
+            let mut transaction = self.begin().await?;
+            let ended = end(&mut transaction, secret, ending, &audit).await?;
+            if ended > 0 {
+                changes::trim(&mut transaction).await?;
+                transaction.commit().await?;
+            }
+            Ok(ended)
+        })
+        .await
+    }
+
+    async fn add_uses(&self, uses: &[(SecretRef, VersionUse)]) -> Result<(), StoreError> {
+        self.bounded_write(uses.len(), async {
+            let mut transaction = self.begin().await?;
+            for (secret, used) in uses {
+                add_use(&mut transaction, secret, used).await?;
+            }
+            Ok(transaction.commit().await?)
+        })
+        .await
+    }
+
+    async fn uses(&self, secret: &SecretRef) -> Result<Vec<VersionUse>, StoreError> {
+        self.bounded(uses(self.readers()?, secret)).await
+    }
+
+    async fn record(&self, audit: AuditEntry) -> Result<(), StoreError> {
+        self.bounded_write(1, async {
+            let mut transaction = self.begin().await?;
+            audit::add(&mut transaction, &audit).await?;
+            Ok(transaction.commit().await?)
+        })
+        .await
+    }
+}
+
+async fn versions(pool: &Pool, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
+    let versions: Vec<Row> = sqlx::query_as(
+        "SELECT version, created_ms, ends_ms, service, key_id, ciphertext \
+         FROM secret_versions WHERE scope = $1 AND slot = $2 ORDER BY version DESC",
+    )
+    .bind(secret.scope())
+    .bind(secret.slot())
+    .fetch_all(pool)
+    .await?;
+    versions.into_iter().map(version).collect()
+}
+
+pub(super) async fn any(pool: &Pool) -> Result<bool, StoreError> {
+    Ok(
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM secret_versions)")
+            .fetch_one(pool)
+            .await?,
+    )
+}
+
+/// Adds a version inside a transaction.
+pub(super) async fn install(
+    transaction: &mut Transaction<'_, Database>,
+    new: &Installation,
+) -> Result<(), StoreError> {
+    // Of all the others only the version that was current may go on for a while.
+    sqlx::query(
+        "UPDATE secret_versions \
+         SET ends_ms = CASE WHEN ends_ms IS NULL THEN $3 WHEN ends_ms < $4 THEN ends_ms ELSE $4 END \
+         WHERE scope = $1 AND slot = $2",
+    )
+    .bind(new.secret.scope())
+    .bind(new.secret.slot())
+    .bind(new.previous_ends_at.as_millisecond())
+    .bind(new.created_at.as_millisecond())
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query(
+        "INSERT INTO secret_versions \
+         (scope, slot, version, created_ms, ends_ms, service, key_id, ciphertext) \
+         VALUES ($1, $2, $3, $4, NULL, $5, $6, $7)",
+    )
+    .bind(new.secret.scope())
+    .bind(new.secret.slot())
+    .bind(i64::from(new.version))
+    .bind(new.created_at.as_millisecond())
+    .bind(&new.sealed.service)
+    .bind(&new.sealed.key_id)
+    .bind(&new.sealed.ciphertext)
+    .execute(&mut **transaction)
+    .await
+    .map_err(|error| match error.as_database_error() {
+        Some(database) if database.is_unique_violation() => {
+            StoreError::Conflict(new.secret.to_string())
+        }
+        _ => error.into(),
+    })?;
+    audit::add(transaction, &new.audit).await?;
+    changes::add(transaction, &Change::Secret(new.secret.clone())).await
+}
+
+async fn end(
+    transaction: &mut Transaction<'_, Database>,
+    secret: &SecretRef,
+    ending: Ending,
+    audit: &AuditEntry,
+) -> Result<u64, StoreError> {
+    let ended = sqlx::query(
+        "UPDATE secret_versions SET ends_ms = $3 \
+         WHERE scope = $1 AND slot = $2 AND (ends_ms > $3 OR (ends_ms IS NULL AND $4 = 1))",
+    )
+    .bind(secret.scope())
+    .bind(secret.slot())
+    .bind(audit.at.as_millisecond())
+    .bind(i64::from(ending == Ending::Everything))
+    .execute(&mut **transaction)
+    .await?
+    .rows_affected();
+    if ended > 0 {
+        audit::add(transaction, audit).await?;
+        changes::add(transaction, &Change::Secret(secret.clone())).await?;
+    }
+    Ok(ended)
+}
+
+async fn add_use(
+    transaction: &mut Transaction<'_, Database>,
+    secret: &SecretRef,
+    used: &VersionUse,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO secret_uses (scope, slot, version, deliveries, last_used_ms) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (scope, slot, version) DO UPDATE SET \
+         deliveries = secret_uses.deliveries + excluded.deliveries, \
+         last_used_ms = CASE WHEN excluded.last_used_ms > secret_uses.last_used_ms \
+         THEN excluded.last_used_ms ELSE secret_uses.last_used_ms END",
+    )
+    .bind(secret.scope())
+    .bind(secret.slot())
+    .bind(i64::from(used.version))
+    .bind(i64::try_from(used.deliveries).unwrap_or(i64::MAX))
+    .bind(used.last_used_at.as_millisecond())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn uses(pool: &Pool, secret: &SecretRef) -> Result<Vec<VersionUse>, StoreError> {
+    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
+        "SELECT version, deliveries, last_used_ms FROM secret_uses \
+         WHERE scope = $1 AND slot = $2 ORDER BY version DESC",
+    )
+    .bind(secret.scope())
+    .bind(secret.slot())
+    .fetch_all(pool)
+    .await?;
+    let used = |(version, deliveries, last_used): (i64, i64, i64)| {
+        Ok(VersionUse {
+            version: rows::number(version)?,
+            deliveries: rows::number(deliveries)?,
+            last_used_at: rows::time(last_used)?,
+        })
+    };
+    rows.into_iter().map(used).collect()
+}
+
+/// Ends `secret` inside a transaction, if it is bound and no endpoint is judged by it any more.
+pub(super) async fn retire_unused(
+    transaction: &mut Transaction<'_, Database>,
+    secret: &SecretRef,
+    because: &AuditEntry,
+) -> Result<bool, StoreError> {
+    let now = because.at.as_millisecond();
+    let ended = sqlx::query(
+        "UPDATE secret_versions SET ends_ms = $3 \
+         WHERE scope = $1 AND slot = $2 AND (ends_ms IS NULL OR ends_ms > $3) \
+         AND NOT EXISTS (SELECT 1 FROM endpoints WHERE secret = $4)",
+    )
+    .bind(secret.scope())
+    .bind(secret.slot())
+    .bind(now)
+    .bind(secret.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    if ended.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let entry = AuditEntry {
+        action: Action::SecretRetired,
+        subject: secret.to_string(),
+        detail: String::new(),
+        ..because.clone()
+    };
+    audit::add(transaction, &entry).await?;
+    changes::add(transaction, &Change::Secret(secret.clone())).await?;
+    Ok(true)
+}
+
+type Row = (i64, i64, Option<i64>, String, String, Vec<u8>);
+
+fn version(row: Row) -> Result<SealedVersion, StoreError> {
+    let (version, created, ends, service, key_id, ciphertext) = row;
+    Ok(SealedVersion {
+        version: rows::number(version)?,
+        created_at: rows::time(created)?,
+        ends_at: ends.map(rows::time).transpose()?,
+        sealed: Sealed {
+            service,
+            key_id,
+            ciphertext,
+        },
+    })
+}

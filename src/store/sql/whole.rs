@@ -1,0 +1,82 @@
+//! What only people ask a store.
+
+use async_trait::async_trait;
+
+use super::{Engine, audit, contents, endpoints};
+use crate::audit::{Action, AuditLine, End};
+use crate::directory::EndpointId;
+use crate::secrets::{SecretRef, StoreError};
+use crate::store::{Export, Import, Store, Stored};
+
+#[async_trait]
+impl Store for Engine {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.pinged(async {
+            sqlx::query("SELECT 1 FROM changes LIMIT 1")
+                .fetch_optional(self.readers()?)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn close(&self) {
+        self.end().await;
+    }
+
+    async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError> {
+        let mut all: Vec<Stored> = Vec::new();
+        loop {
+            // A page at a time, so that none of them takes longer than a question may.
+            let last = all.last();
+            let after = last.map_or("", |last| last.definition.id.as_str());
+            let page = endpoints::definitions(self.readers()?, prefix, after, PAGE);
+            let page = self.bounded(page).await?;
+            let is_last = u32::try_from(page.len()).is_ok_and(|len| len < PAGE);
+            all.extend(page);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn sharing(
+        &self,
+        secret: &SecretRef,
+        handshakes: &[&str],
+        among: bool,
+        limit: usize,
+    ) -> Result<Vec<EndpointId>, StoreError> {
+        let pool = self.readers()?;
+        self.bounded(endpoints::sharing(pool, secret, handshakes, among, limit))
+            .await
+    }
+
+    async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError> {
+        self.bounded(audit::last(self.readers()?, action, subject))
+            .await
+    }
+
+    async fn audit(&self, limit: u32) -> Result<Vec<AuditLine>, StoreError> {
+        self.bounded(audit::newest(self.readers()?, limit)).await
+    }
+
+    async fn audit_after(&self, after: i64, limit: u32) -> Result<Vec<AuditLine>, StoreError> {
+        self.bounded(audit::after(self.readers()?, after, limit))
+            .await
+    }
+
+    async fn audit_end(&self) -> Result<End, StoreError> {
+        self.bounded(audit::end(self.readers()?)).await
+    }
+
+    async fn export(&self) -> Result<Box<dyn Export>, StoreError> {
+        contents::export(self).await
+    }
+
+    async fn import(&self) -> Result<Box<dyn Import>, StoreError> {
+        contents::import(self).await
+    }
+}
+
+const PAGE: u32 = 10_000;

@@ -1,0 +1,90 @@
+//! Versions of secrets: which of them count, and who may add one.
+
+use portcullis::secrets::{StoreError, Window};
+
+use super::*;
+
+on_both_engines! {
+    versions_are_given_back_as_they_were_sealed_the_newest_first
+    only_the_version_before_the_new_one_may_go_on
+    a_number_that_is_taken_is_a_conflict
+    a_secret_is_bound_only_while_the_window_of_its_endpoint_is_open
+}
+
+async fn versions_are_given_back_as_they_were_sealed_the_newest_first(
+    Stores { one, other }: Stores,
+) {
+    assert!(!one.has_secrets().await.unwrap());
+    assert_eq!(one.versions(&secret("a#a")).await.unwrap(), []);
+    one.install(version("a#a", 1, 0, 0)).await.unwrap();
+    one.install(version("a#a", 2, 60, 120)).await.unwrap();
+    one.install(version("a#b", 1, 0, 0)).await.unwrap();
+    assert!(other.has_secrets().await.unwrap());
+    let versions = other.versions(&secret("a#a")).await.unwrap();
+    let told: Vec<_> = versions
+        .iter()
+        .map(|it| (it.version, it.created_at, it.ends_at))
+        .collect();
+    assert_eq!(told, [(2, at(60), None), (1, at(0), Some(at(120)))]);
+    assert_eq!(versions[1].sealed, version("a#a", 1, 0, 0).sealed);
+}
+
+async fn only_the_version_before_the_new_one_may_go_on(Stores { one, .. }: Stores) {
+    one.install(version("a#a", 1, 0, 0)).await.unwrap();
+    // The first goes on until 1000; then the second takes over, and at once a third.
+    one.install(version("a#a", 2, 10, 1000)).await.unwrap();
+    one.install(version("a#a", 3, 20, 500)).await.unwrap();
+    one.install(version("a#a", 4, 2000, 3000)).await.unwrap();
+    let versions = one.versions(&secret("a#a")).await.unwrap();
+    let ends: Vec<_> = versions.iter().map(|it| it.ends_at).collect();
+    assert_eq!(
+        ends,
+        [None, Some(at(3000)), Some(at(500)), Some(at(20))],
+        "one that goes on, and none but that"
+    );
+}
+
+async fn a_number_that_is_taken_is_a_conflict(Stores { one, other }: Stores) {
+    one.install(version("a#a", 1, 0, 0)).await.unwrap();
+    let before = one.versions(&secret("a#a")).await.unwrap();
+    let late = other.install(version("a#a", 1, 60, 60)).await;
+    assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
+    assert_eq!(one.versions(&secret("a#a")).await.unwrap(), before);
+}
+
+async fn a_secret_is_bound_only_while_the_window_of_its_endpoint_is_open(
+    Stores { one, other }: Stores,
+) {
+    let window = Window {
+        endpoint: "a/a".to_owned(),
+        until: at(60),
+    };
+    let bind = async |window: &Window, number| {
+        let new = version("a/a#webhook", number, 0, 0);
+        other.install_first(new, window).await
+    };
+    let refused = |bound: Result<(), StoreError>| matches!(bound, Err(StoreError::Conflict(_)));
+    assert!(refused(bind(&window, 1).await), "no endpoint");
+    one.change(vec![put(definition("a/a"))], vec![])
+        .await
+        .unwrap();
+    assert!(refused(bind(&window, 1).await), "no window");
+    let mut expecting = definition("a/a");
+    expecting.handshake_expected_until = Some(at(61));
+    one.change(vec![put(expecting.clone())], vec![])
+        .await
+        .unwrap();
+    assert!(refused(bind(&window, 1).await), "another window");
+    expecting.handshake_expected_until = Some(at(60));
+    expecting.auth.as_mut().unwrap().secret = Some(secret("b#b"));
+    one.change(vec![put(expecting.clone())], vec![])
+        .await
+        .unwrap();
+    assert!(refused(bind(&window, 1).await), "judged by something else");
+    expecting.auth.as_mut().unwrap().secret = None;
+    one.change(vec![put(expecting)], vec![]).await.unwrap();
+    assert_eq!(one.versions(&secret("a/a#webhook")).await.unwrap(), []);
+    bind(&window, 1).await.unwrap();
+    assert!(refused(bind(&window, 2).await), "it is bound");
+    assert_eq!(one.versions(&secret("a/a#webhook")).await.unwrap().len(), 1);
+}
