@@ -178,7 +178,7 @@ async fn gate(house: &House) -> Gate {
         house.directory(house.config.directory.cache_capacity).await,
         Arc::new(keys),
         Arc::new(InProcess::new(
-            house.config.ledger_capacity,
+            house.config.ledger.capacity,
             Arc::clone(&custody.clock),
         )),
         Arc::new(Outbound::new(

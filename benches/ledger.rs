@@ -8,6 +8,10 @@
 //! nothing, and is used by one thread without a lock: put in for a claim, changed for a commit. Rounds are
 //! interleaved; only the ratios of one run mean anything. `full` is a ledger in which every claim has to
 //! make room first.
+//!
+//! After that, what nodes share: a Redis of the benchmark's own on this machine, beside the same ledger in
+//! memory, in the same rounds. `claimed` is what a delivery waits for before it goes to the backend; what comes
+//! after the answer nobody waits for, but it takes its share of the processor.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -17,9 +21,20 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use portcullis::clock::{Clock, SystemClock};
 use portcullis::ledger::{
-    BYTES_PER_ENTRY, Entries, Entry, Held, InProcess, Keep, Key, Kind, Ledger,
+    BYTES_PER_ENTRY, Entries, Entry, Fleet, Held, InProcess, Keep, Key, KeyPrefix, Kind, Ledger,
+    Shared,
 };
+use portcullis::redis::RedisSettings;
 use tokio::runtime::Runtime;
+
+#[path = "../tests/integration/support/redis.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::pedantic,
+    reason = "it is shared with the tests"
+)]
+mod redis;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -49,6 +64,118 @@ fn main() {
         "  ledger, full: make room, claim and commit   {full:>7.0}  {:.2} of the floor",
         full / floor
     );
+    if std::process::Command::new("redis-server")
+        .arg("--version")
+        .output()
+        .is_ok()
+    {
+        shared();
+    } else {
+        println!(
+            "\n*** NOT MEASURED: there is no redis-server here; `scripts/prepare test` installs it ***"
+        );
+    }
+}
+
+/// The memory that nodes share, beside that of a node.
+fn shared() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let server = redis::RedisServer::start();
+    let _inside = runtime.enter();
+    let own = || Arc::new(InProcess::new(ENTRIES, Arc::new(SystemClock)));
+    let far = Shared::new(
+        settings(&server),
+        KeyPrefix::default(),
+        Arc::new(SystemClock),
+    );
+    runtime.block_on(far.redis().ready()).expect("a Redis");
+    let ledgers: [(&str, Arc<dyn Ledger>); 2] = [
+        ("in memory", own()),
+        ("in memory and in Redis", Arc::new(Fleet::new(own(), far))),
+    ];
+    println!("\n{ROUNDS} rounds of {SHARED} deliveries, the median");
+    let mut rounds = vec![Vec::new(); ledgers.len() * 2];
+    for round in 0..ROUNDS {
+        for (place, (_, ledger)) in ledgers.iter().enumerate() {
+            let keys = |half: usize| some_keys(2 * round + half, SHARED);
+            let alone = runtime.block_on(one_at_a_time(ledger, &keys(0)));
+            let together = runtime.block_on(many_at_a_time(ledger, &keys(1)));
+            for (column, took) in [alone, together].into_iter().enumerate() {
+                if let Some(rounds) = rounds.get_mut(2 * place + column) {
+                    rounds.push(took.as_secs_f64());
+                }
+            }
+        }
+    }
+    for ((name, _), medians) in ledgers.iter().zip(rounds.chunks_mut(2)) {
+        let [alone, together] = [0, 1].map(|column| {
+            let rounds = medians.get_mut(column).expect("two columns");
+            rounds.sort_by(f64::total_cmp);
+            rounds.get(rounds.len() / 2).copied().unwrap_or(f64::NAN)
+        });
+        println!(
+            "  {name:<24} one at a time: claimed in {:>7.2} µs; {TOGETHER} at a time: {:>8.0} deliveries a second",
+            alone * 1e6 / per(SHARED, 1),
+            per(SHARED, 1) / together
+        );
+    }
+    let calls = server.calls("evalsha");
+    println!(
+        "  {} round trips for {} deliveries",
+        calls,
+        2 * ROUNDS * SHARED
+    );
+}
+
+/// The time that is waited for claims alone.
+async fn one_at_a_time(ledger: &Arc<dyn Ledger>, keys: &[Key]) -> Duration {
+    let clock = SystemClock;
+    let mut waited = Duration::ZERO;
+    for key in keys {
+        let entries = entries(*key, clock.now());
+        let start = Instant::now();
+        let held = Held::claim(ledger, entries, LEASE).await;
+        waited += start.elapsed();
+        let held = held.expect("an answer").expect("a new delivery");
+        held.settle(true).await.expect("room");
+    }
+    waited
+}
+
+/// The time that all of it takes.
+async fn many_at_a_time(ledger: &Arc<dyn Ledger>, keys: &[Key]) -> Duration {
+    let start = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for keys in keys.chunks(keys.len().div_ceil(TOGETHER)) {
+        let (ledger, keys) = (Arc::clone(ledger), keys.to_vec());
+        tasks.spawn(async move {
+            for key in keys {
+                let entries = entries(key, SystemClock.now());
+                let held = Held::claim(&ledger, entries, LEASE).await;
+                let held = held.expect("an answer").expect("a new delivery");
+                held.settle(true).await.expect("room");
+            }
+        });
+    }
+    tasks.join_all().await;
+    start.elapsed()
+}
+
+fn settings(server: &redis::RedisServer) -> RedisSettings {
+    RedisSettings {
+        host: "127.0.0.1".to_owned(),
+        port: server.address().port(),
+        tls: None,
+        user: None,
+        password: None,
+        database: 0,
+        connect_timeout: Duration::from_secs(2),
+        response_timeout: Duration::from_secs(2),
+    }
 }
 
 /// What a ledger takes, in the program's own words and in the system's.
@@ -125,7 +252,11 @@ fn entries(key: Key, now: Timestamp) -> Entries {
 }
 
 fn keys(series: usize) -> Vec<Key> {
-    (0..ENTRIES)
+    some_keys(series, ENTRIES)
+}
+
+fn some_keys(series: usize, many: usize) -> Vec<Key> {
+    (0..many)
         .map(|number| {
             let id = format!("72d3162e-cc78-{series:04x}-81ab-{number:012x}");
             Key::of("workflows/pr-bot", Kind::SignedId, &[id.as_bytes()])
@@ -165,3 +296,7 @@ fn each(took: Duration) -> f64 {
 const ENTRIES: usize = 1_000_000;
 const LEASE: Duration = Duration::from_secs(38);
 const ROUNDS: usize = 5;
+/// Deliveries in a round over a socket.
+const SHARED: usize = 20_000;
+/// Deliveries that are under way together.
+const TOGETHER: usize = 64;

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! `store` implements the traits of `secrets` and `directory`; only `cli` and `app` know `config`;
-//! `clock` and `audit` stand below everything; `explain`, which people ask and no delivery
+//! `clock`, `audit` and `redis` stand below everything; `explain`, which people ask and no delivery
 //! passes, stands above `proxy` and below `cli`.
 
 pub mod admin;
@@ -40,6 +40,7 @@ pub mod handshake;
 pub mod ledger;
 pub mod outbound;
 pub mod proxy;
+pub mod redis;
 pub mod secrets;
 pub mod store;
 pub mod telemetry;

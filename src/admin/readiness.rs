@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::directory::{Standing, StandingNow};
+use crate::ledger::Fleet;
 use crate::secrets::{EncryptionContext, KeyService, Secret, SecretRef};
 use crate::store::Store;
 
@@ -21,6 +22,8 @@ pub struct Readiness {
     pub serving: AbortHandle,
     /// How what is known of endpoints stands to the store.
     pub standing: Arc<StandingNow>,
+    /// The memory that nodes share, if there is one.
+    pub fleet: Option<Arc<Fleet>>,
     /// Whether the process is about to end.
     pub shutdown: watch::Receiver<bool>,
 }
@@ -47,12 +50,18 @@ impl Readiness {
         // A store that is down is down for every node: one that goes on with what it knows must not be
         // taken away by a balancer, together with all the others.
         let ready = standing.serves() && key_service.is_ok() && listeners.is_ok();
-        let parts = BTreeMap::from([
+        let mut parts = BTreeMap::from([
             ("changes", state(changes.map_err(str::to_owned))),
             ("key_service", state(key_service)),
             ("listeners", state(listeners)),
             ("store", state(store)),
         ]);
+        // Without Redis a node still serves the endpoints that do not insist on it, and so do all the others:
+        // a balancer that took them out for it would take out every one of them.
+        if let Some(fleet) = &self.fleet {
+            let standing = fleet.redis().standing();
+            parts.insert("ledger", state(standing.map_err(|fault| fault.to_string())));
+        }
         Report { ready, parts }
     }
 

@@ -21,7 +21,7 @@ use crate::capture::Captures;
 use crate::config::Config;
 use crate::directory::{Directory, DirectorySettings, Follower, Pace, StandingNow};
 use crate::gate::{Budget, Gate};
-use crate::ledger::InProcess;
+use crate::ledger::{Fleet, InProcess, Ledger, Shared};
 use crate::outbound::Outbound;
 use crate::proxy::{Delivery, Forwarder, PublicApp, Upstream, UpstreamSettings};
 use crate::secrets::{KeyCache, KeyFileError, StoreError};
@@ -39,6 +39,7 @@ pub struct Server {
     admin_shutdown: watch::Sender<bool>,
     serving: JoinHandle<()>,
     admin_serving: JoinHandle<()>,
+    ledger: Arc<dyn Ledger>,
 }
 
 impl Server {
@@ -54,7 +55,13 @@ impl Server {
         let grace = config.server.shutdown_grace;
         let allowed_hosts = config.admin.allowed_hosts.clone();
 
-        let (delivery, standing) = deliveries(config, custody, log, &ending).await?;
+        let made = deliveries(config, custody, log, &ending).await?;
+        let Deliveries {
+            delivery,
+            standing,
+            fleet,
+            ledger,
+        } = made;
         let telemetry = Arc::clone(&delivery.telemetry);
         let public = sockets.public.iter();
         let public = public
@@ -70,6 +77,7 @@ impl Server {
                 key_service: Arc::clone(&custody.key_service),
                 serving: serving.abort_handle(),
                 standing,
+                fleet,
                 shutdown: ending,
             },
             telemetry,
@@ -88,6 +96,7 @@ impl Server {
             admin_shutdown,
             serving,
             admin_serving,
+            ledger,
         })
     }
 
@@ -100,6 +109,8 @@ impl Server {
         if !ended {
             warn!("the grace time is over; the deliveries in flight are cut off");
         }
+        // What the backend has said about them must be known to the other nodes, too.
+        self.ledger.come_to_rest().await;
         // Until here, health and metrics can be seen.
         self.admin_shutdown.send_replace(true);
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_serving).await;
@@ -107,13 +118,22 @@ impl Server {
     }
 }
 
-/// Everything that a delivery passes through, and how its caches stand to the store.
+/// Everything that a delivery passes through, and what others have to know of it.
+struct Deliveries {
+    delivery: Arc<Delivery>,
+    /// How the caches stand to the store.
+    standing: Arc<StandingNow>,
+    fleet: Option<Arc<Fleet>>,
+    ledger: Arc<dyn Ledger>,
+}
+
+/// Makes everything that a delivery passes through.
 async fn deliveries(
     config: Config,
     custody: &Custody,
     log: Option<AccessLog>,
     ending: &watch::Receiver<bool>,
-) -> Result<(Arc<Delivery>, Arc<StandingNow>), StartError> {
+) -> Result<Deliveries, StartError> {
     let clock = &custody.clock;
     let directory = Arc::new(Directory::new(
         DirectorySettings {
@@ -144,14 +164,28 @@ async fn deliveries(
     tokio::spawn(follower.run(ending.clone()));
 
     let budget = Budget::new(config.body_budget_bytes);
-    let ledger = Arc::new(InProcess::new(config.ledger_capacity, Arc::clone(clock)));
+    let own = Arc::new(InProcess::new(config.ledger.capacity, Arc::clone(clock)));
+    let fleet = match config.ledger.redis {
+        Some((settings, prefix)) => {
+            let shared = Shared::new(settings, prefix, Arc::clone(clock));
+            // What is wrong with it was logged. A node must be able to start while Redis is away.
+            let _ = shared.redis().ready().await;
+            Some(Arc::new(Fleet::new(Arc::clone(&own), shared)))
+        }
+        None => None,
+    };
+    let ledger: Arc<dyn Ledger> = match &fleet {
+        Some(fleet) => Arc::clone(fleet) as _,
+        None => Arc::clone(&own) as _,
+    };
     let dropped = log.clone();
     let metrics = Metrics::new(Sources {
         budget: Arc::clone(&budget),
         keys: Arc::clone(keys.stats()),
         directory: Arc::clone(directory.stats()),
         standing: Arc::clone(&standing),
-        ledger: Arc::clone(&ledger),
+        ledger: own,
+        fleet: fleet.clone(),
         dropped_log_lines: Box::new(move || dropped.as_ref().map_or(0, AccessLog::dropped)),
     })?;
     let uses = Arc::clone(keys.uses());
@@ -165,7 +199,7 @@ async fn deliveries(
             config.gate,
             directory,
             keys,
-            ledger,
+            Arc::clone(&ledger),
             Arc::new(Outbound::new(config.outbound, Arc::clone(clock))),
             budget,
             Arc::clone(clock),
@@ -176,7 +210,12 @@ async fn deliveries(
         captures,
         clock: Arc::clone(clock),
     };
-    Ok((Arc::new(delivery), standing))
+    Ok(Deliveries {
+        delivery: Arc::new(delivery),
+        standing,
+        fleet,
+        ledger,
+    })
 }
 
 async fn upstreams(

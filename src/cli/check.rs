@@ -7,6 +7,8 @@ use clap::Args;
 use super::failure::Failure;
 use crate::app::{Custody, Sockets};
 use crate::config::{Config, Mistake, Mistakes};
+use crate::ledger::Shared;
+use crate::redis::Eviction;
 use crate::store::Stored;
 
 /// What to leave out.
@@ -33,12 +35,21 @@ impl Check {
                 }
             }
         }
+        let mut notes = String::new();
+        if let Some((settings, prefix)) = &config.ledger.redis {
+            match Shared::inspect(settings, prefix).await {
+                Ok(Eviction::None) => {}
+                Ok(eviction @ Eviction::Unknown(_)) => notes = format!("\nnote: {eviction}"),
+                Ok(eviction @ Eviction::By(_)) => wrong.push(format!("ledger.url: {eviction}")),
+                Err(error) => wrong.push(format!("ledger.url: {settings}: {error}")),
+            }
+        }
         let (stored, errors) = Custody::inspect(&config).await;
         wrong.extend(errors.iter().map(ToString::to_string));
         wrong.extend(wrong_endpoints(&config, &stored));
         if wrong.is_empty() {
             return Ok(format!(
-                "{}: in order; {}, {}",
+                "{}: in order; {}, {}{notes}",
                 path.display(),
                 count(config.upstreams.len(), "upstream"),
                 count(stored.len(), "endpoint")

@@ -166,6 +166,7 @@ fn replay(mut table: Table<'_, '_>) -> ReplayDefinition {
         remember_ms: table
             .with_unit::<Time>("remember", "24h")
             .map(|time| milliseconds(time.0)),
+        ledger_down: table.parsed("ledger_down"),
     }
 }
 

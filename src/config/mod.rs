@@ -5,6 +5,7 @@
 mod document;
 mod endpoints;
 mod headers;
+mod ledger;
 mod mistake;
 mod outbound;
 mod public;
@@ -33,8 +34,10 @@ pub use self::server_url::{PasswordFileError, ServerUrl, ServerUrlError};
 use crate::admin::AllowedHosts;
 use crate::directory::{PathTemplate, RouteTable, Surroundings};
 use crate::gate::{Budget, GateSettings};
+use crate::ledger::KeyPrefix;
 use crate::outbound::OutboundSettings;
 use crate::proxy::{HeaderNames, PublicSettings, TlsFiles, UpstreamSettings};
+use crate::redis::RedisSettings;
 use crate::secrets::CacheSettings;
 use crate::store::StoreSettings;
 
@@ -48,8 +51,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// The limits of deliveries.
     pub gate: GateSettings,
-    /// How many deliveries are remembered.
-    pub ledger_capacity: usize,
+    /// The memory of deliveries.
+    pub ledger: LedgerConfig,
     /// The memory for bodies, in bytes.
     pub body_budget_bytes: u64,
     /// The names of the portal's headers.
@@ -141,6 +144,15 @@ pub struct AdminConfig {
     pub listen: SocketAddr,
     /// The host names under which it may be spoken to.
     pub allowed_hosts: AllowedHosts,
+}
+
+/// The memory of deliveries.
+#[derive(Debug)]
+pub struct LedgerConfig {
+    /// How many a node remembers itself.
+    pub capacity: usize,
+    /// The memory that it shares with others, and what its keys begin with.
+    pub redis: Option<(RedisSettings, KeyPrefix)>,
 }
 
 /// The cache of endpoints.

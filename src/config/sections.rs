@@ -7,17 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use toml_span::Span;
-
 use super::document::Document;
 use super::table::Table;
 use super::units::{Address, MIB, Size, Time, size, time, to_usize};
 use super::upstreams::{self, Upstreams};
 use super::{AdminConfig, Config, DirectoryConfig, LogConfig, ServerConfig};
-use super::{headers, outbound, public, routes, store};
+use super::{headers, ledger, outbound, public, routes, store};
 use crate::admin::AllowedHosts;
 use crate::gate::{Budget, GateSettings};
-use crate::proxy::UpstreamSettings;
 use crate::secrets::CacheSettings;
 
 /// Reads a whole configuration. What could not be read is reported by the document.
@@ -33,7 +30,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         .flag("allow_unauthenticated")
         .unwrap_or(false);
     let (bodies, body_budget_bytes) = bodies(root.table("bodies"));
-    let ledger = ledger(root.table("ledger"));
+    let ledger = ledger::ledger(root.table("ledger"), &folder);
     let store = store::read(root.table("store"), &folder);
     let (key_file, keys) = secrets(root.table("secrets"), &folder);
     let directory = directory(root.table("directory"));
@@ -44,7 +41,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         upstreams,
         paths: upstream_paths,
     } = upstreams::read(&mut root, &folder, routes.as_ref());
-    let claim_timeout = claim_timeout(&mut root, &ledger, &upstreams);
+    let claim_timeout = ledger::claim_timeout(&mut root, &ledger, &upstreams);
     let gate = GateSettings {
         public_url: public.as_ref().map_or("", |public| &public.url).into(),
         max_body_bytes: bodies.max_bytes,
@@ -59,7 +56,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         public: public?,
         admin,
         gate,
-        ledger_capacity: ledger.capacity,
+        ledger: ledger.config,
         body_budget_bytes,
         names: headers.names?,
         store: store?,
@@ -117,53 +114,6 @@ fn bodies(mut table: Table<'_, '_>) -> (Bodies, u64) {
         table.wrong_at(budget_span, "budget", message.to_owned());
     }
     (bodies, budget)
-}
-
-/// What is said about the memory of deliveries.
-struct LedgerText {
-    capacity: usize,
-    remember: Duration,
-    claim_timeout: Option<(Duration, Span)>,
-}
-
-fn ledger(mut table: Table<'_, '_>) -> LedgerText {
-    let span = table.span_of("remember");
-    let remember = time(&mut table, "remember", 24 * 3600);
-    if !(Duration::from_secs(1)..=MAX_REMEMBER).contains(&remember) {
-        let message = "is from \"1s\" to \"720h\"".to_owned();
-        table.wrong_at(span, "remember", message);
-    }
-    let span = table.span_of("claim_timeout");
-    let claim_timeout = table.with_unit::<Time>("claim_timeout", "60s");
-    LedgerText {
-        capacity: table
-            .number("capacity", 1000, 100_000_000)
-            .map_or(1_000_000, to_usize),
-        remember,
-        claim_timeout: claim_timeout.map(|time| (time.0, span)),
-    }
-}
-
-/// A claim must not end while the backend is still being asked: its delivery could be sent again.
-fn claim_timeout(
-    root: &mut Table<'_, '_>,
-    ledger: &LedgerText,
-    upstreams: &[UpstreamSettings],
-) -> Duration {
-    let totals = upstreams.iter().map(|upstream| upstream.timeouts.total);
-    let longest = totals.max().unwrap_or_default();
-    match ledger.claim_timeout {
-        None => longest.saturating_add(CLAIM_MARGIN),
-        Some((claim, span)) => {
-            if claim <= longest {
-                let message = format!(
-                    "must be longer than every `total_timeout` of an upstream; the longest is {longest:?}"
-                );
-                root.wrong_at(span, "ledger.claim_timeout", message);
-            }
-            claim
-        }
-    }
 }
 
 fn secrets(mut table: Table<'_, '_>, folder: &Path) -> (PathBuf, CacheSettings) {
@@ -231,7 +181,5 @@ fn log(mut table: Table<'_, '_>) -> LogConfig {
 }
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
-const CLAIM_MARGIN: Duration = Duration::from_secs(30);
 const MAX_FOLLOW_EVERY: Duration = Duration::from_millis(400);
 const MAX_GRACE: Duration = Duration::from_hours(30 * 24);
-const MAX_REMEMBER: Duration = Duration::from_hours(30 * 24);

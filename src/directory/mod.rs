@@ -34,7 +34,8 @@ pub use self::mistake::{Mistake, Surroundings};
 pub use self::name::{EndpointId, InvalidName, Name};
 pub use self::path::{InvalidPathTemplate, PathTemplate};
 pub use self::replay::{
-    Duplicates, ReplayDefinition, ReplayKey, ReplayRule, UnknownDuplicates, UnknownReplayKey,
+    Duplicates, LedgerDown, ReplayDefinition, ReplayKey, ReplayRule, UnknownDuplicates,
+    UnknownLedgerDown, UnknownReplayKey,
 };
 pub use self::route::{InvalidRoute, Resolved, Route, RouteDefinition, RouteTable, Wording};
 pub use self::standing::{Standing, StandingNow};

@@ -28,6 +28,10 @@ pub struct ReplayDefinition {
     /// said here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remember_ms: Option<u64>,
+    /// What becomes of deliveries while the ledger that nodes share is out of reach; what the rule asks for
+    /// if nothing is said here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger_down: Option<LedgerDown>,
 }
 
 impl ReplayDefinition {
@@ -51,6 +55,18 @@ pub enum Duplicates {
     Forward,
     /// The sender is refused.
     Reject,
+}
+
+/// What becomes of deliveries while the ledger that nodes share is out of reach.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[expect(clippy::exhaustive_enums, reason = "they go in or they do not")]
+#[serde(rename_all = "kebab-case")]
+pub enum LedgerDown {
+    /// They are refused, and their senders repeat them.
+    #[default]
+    Closed,
+    /// Each node judges by what it remembers itself: one that another node has accepted gets in again.
+    Local,
 }
 
 /// What deliveries are told by.
@@ -82,6 +98,18 @@ impl Duplicates {
     }
 }
 
+impl LedgerDown {
+    const ALL: [Self; 2] = [Self::Closed, Self::Local];
+
+    /// The word in configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Local => "local",
+        }
+    }
+}
+
 impl ReplayKey {
     const ALL: [Self; 4] = [Self::Auto, Self::Id, Self::Signature, Self::None];
 
@@ -107,6 +135,8 @@ pub struct ReplayRule {
     pub id: Option<Duplicates>,
     /// How long an accepted delivery is remembered, where it differs from what the server says.
     pub remember: Option<Duration>,
+    /// What becomes of deliveries while the ledger that nodes share is out of reach.
+    pub ledger_down: LedgerDown,
 }
 
 impl ReplayRule {
@@ -116,6 +146,7 @@ impl ReplayRule {
             duplicates,
             key,
             remember_ms,
+            ledger_down,
         } = *definition;
         let is_timed = scheme.is_some_and(Scheme::expires);
         let is_signed = scheme.is_some_and(tells_apart);
@@ -126,11 +157,26 @@ impl ReplayRule {
             ReplayKey::None => (false, false),
             ReplayKey::Signature => (is_signed, false),
         };
+        let id = (id && duplicates != Duplicates::Forward).then_some(duplicates);
+        // Where nothing but ids are told, and nobody is refused for one, the worst is that the backend sees
+        // an event for a second time. Everywhere else a replay would be admitted that is to be refused.
+        let worst_is_a_duplicate = !signature && id == Some(Duplicates::Acknowledge);
+        let usual = if worst_is_a_duplicate {
+            LedgerDown::Local
+        } else {
+            LedgerDown::Closed
+        };
         Self {
             signature,
-            id: (id && duplicates != Duplicates::Forward).then_some(duplicates),
+            id,
             remember: remember_ms.map(Duration::from_millis),
+            ledger_down: ledger_down.unwrap_or(usual),
         }
+    }
+
+    /// Whether anything is remembered at all.
+    pub fn remembers(&self) -> bool {
+        self.signature || self.id.is_some()
     }
 
     /// Whether anything is remembered for a time that can be chosen: all but a signature whose window
@@ -154,6 +200,7 @@ impl Definition {
             duplicates,
             key,
             remember_ms,
+            ledger_down,
         } = self.replay;
         if remember_ms.is_some_and(|time| !REMEMBER_MS.contains(&time)) {
             wrong("`remember` is from \"1s\" to \"720h\"".to_owned());
@@ -194,6 +241,10 @@ impl Definition {
                            window of its own that would be remembered";
             wrong(message.to_owned());
         }
+        if ledger_down.is_some() && !rule.remembers() {
+            let message = "`ledger_down` says nothing here: nothing is remembered of deliveries";
+            wrong(message.to_owned());
+        }
     }
 }
 
@@ -209,6 +260,21 @@ impl FromStr for Duplicates {
     fn from_str(text: &str) -> Result<Self, UnknownDuplicates> {
         let mut all = Self::ALL.into_iter();
         all.find(|it| it.word() == text).ok_or(UnknownDuplicates)
+    }
+}
+
+impl fmt::Display for LedgerDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+impl FromStr for LedgerDown {
+    type Err = UnknownLedgerDown;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLedgerDown> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|it| it.word() == text).ok_or(UnknownLedgerDown)
     }
 }
 
@@ -231,6 +297,11 @@ impl FromStr for ReplayKey {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected `acknowledge`, `reject` or `forward`")]
 pub struct UnknownDuplicates;
+
+/// Text that does not say what becomes of deliveries without the ledger.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("expected `closed` or `local`")]
+pub struct UnknownLedgerDown;
 
 /// Text that does not say what deliveries are told by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -14,8 +14,10 @@ use sha2::{Digest, Sha256};
 
 use super::{Body, Reason, Refusal};
 use crate::auth::{Claim, Fingerprint, Head, Received, Scheme, Verified};
-use crate::directory::{Auth, Duplicates, Endpoint};
-use crate::ledger::{Entries, Entry, Held, Keep, Key, Kind, Ledger, Standing, Taken, Unavailable};
+use crate::directory::{Auth, Duplicates, Endpoint, LedgerDown};
+use crate::ledger::{
+    Alone, Entries, Entry, Held, Keep, Key, Kind, Ledger, Standing, Taken, Unavailable,
+};
 
 /// The sender's own id of a delivery. Nothing proves it, unless the scheme signs it.
 pub fn event_id<'a>(scheme: &Scheme, received: &Received<'a>) -> Option<Cow<'a, str>> {
@@ -55,7 +57,10 @@ impl Proven<'_> {
         if let Some(last) = places.last_mut() {
             *last = id;
         }
-        let entries = Entries::from(places);
+        let entries = Entries::from(places).alone(match self.endpoint.replay.ledger_down {
+            LedgerDown::Closed => Alone::Refused,
+            LedgerDown::Local => Alone::Judged,
+        });
         if entries.is_empty() {
             return Ok(None);
         }

@@ -1,11 +1,13 @@
 //! What a ledger promises, whatever it is made of.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::Key;
+use crate::redis::Fault;
 
 /// Remembers deliveries.
 ///
@@ -31,12 +33,34 @@ pub trait Ledger: Send + Sync {
     /// Forgets the claim of `token` on `entries`, unless somebody else has claimed them since.
     async fn release(&self, entries: &Entries, token: Token) -> Result<(), Unavailable>;
 
-    /// The same, for who cannot wait: a delivery that was broken off. A ledger that has to wait for it
+    /// Settles at once, whether the backend has accepted it or not; `None` if this ledger has to wait for it.
+    fn settle_now(
+        &self,
+        entries: &Entries,
+        token: Token,
+        accepted: bool,
+    ) -> Option<Result<(), Unavailable>> {
+        let _ = (entries, token, accepted);
+        None
+    }
+
+    /// The same as [`release`](Self::release), for who cannot wait: a delivery that was broken off. A ledger that has to wait for it
     /// does nothing here; the lease ends the claim.
     fn abandon(&self, entries: &Entries, token: Token) {
         let _ = (entries, token);
     }
+
+    /// Goes on with what somebody began and does not wait for. A ledger that never waits is not asked.
+    fn go_on(&self, rest: Unwatched) {
+        tokio::spawn(rest);
+    }
+
+    /// Waits until everything has come to an end that nobody waited for, as far as it will.
+    async fn come_to_rest(&self) {}
 }
+
+/// The rest of something that nobody waits for.
+pub type Unwatched = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One thing that a delivery is remembered by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -70,17 +94,43 @@ impl Keep {
     }
 }
 
+/// What is to become of a delivery while the memory that nodes share is out of reach.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "it goes in or it does not")]
+pub enum Alone {
+    /// It is refused, and its sender repeats it later.
+    #[default]
+    Refused,
+    /// It is judged by what this node remembers.
+    Judged,
+}
+
 /// Everything that one delivery is remembered by: a few entries, in the order in which they count.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Entries([Option<Entry>; Self::MOST]);
+pub struct Entries {
+    places: [Option<Entry>; Self::MOST],
+    alone: Alone,
+}
 
 impl Entries {
     /// What was signed, by two keys during a rotation, what was signed beside it, and an id.
     pub const MOST: usize = 6;
 
+    /// The same, with another answer to what becomes of it when a node is alone. A ledger in memory has
+    /// no use for it.
+    #[must_use]
+    pub const fn alone(self, alone: Alone) -> Self {
+        Self { alone, ..self }
+    }
+
+    /// What becomes of the delivery when the node is alone.
+    pub const fn when_alone(&self) -> Alone {
+        self.alone
+    }
+
     /// In their order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.0.iter().flatten()
+        self.places.iter().flatten()
     }
 
     /// Whether there is nothing to remember.
@@ -92,7 +142,10 @@ impl Entries {
 /// Those of the places that are filled.
 impl From<[Option<Entry>; Entries::MOST]> for Entries {
     fn from(places: [Option<Entry>; Entries::MOST]) -> Self {
-        Self(places)
+        Self {
+            places,
+            alone: Alone::default(),
+        }
     }
 }
 
@@ -126,4 +179,8 @@ pub enum Unavailable {
     /// Everything that is in it must be kept.
     #[error("the ledger is full of what must be remembered; `ledger.capacity` is too small")]
     Full,
+
+    /// The memory that nodes share cannot be asked.
+    #[error("the ledger that nodes share cannot say: {0}")]
+    OutOfReach(Fault),
 }

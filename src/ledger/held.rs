@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use super::{Entries, Ledger, Taken, Token, Unavailable};
+use tracing::warn;
+
+use super::{Entries, Ledger, Taken, Token, Unavailable, Unwatched};
 
 /// A claim. Dropped without being settled it is given up: whatever broke the delivery off, its retry
 /// gets through.
@@ -32,6 +35,23 @@ impl Held {
         }))
     }
 
+    /// Puts it on its way what became of the delivery, and waits for nothing. With a ledger in memory it is
+    /// settled when this returns; to one that is far away it has been said, before anything that is said
+    /// to it later.
+    ///
+    /// If the ledger does not take that in, the claim ends with its lease.
+    pub fn settle_unwatched(mut self, accepted: bool) {
+        if let Some(settled) = self.ledger.settle_now(&self.entries, self.token, accepted) {
+            self.settled = true;
+            return report(settled);
+        }
+        let ledger = Arc::clone(&self.ledger);
+        let settling = async move { report(self.settle(accepted).await) };
+        if let Some(rest) = begun(Box::pin(settling)) {
+            ledger.go_on(rest);
+        }
+    }
+
     /// Says what became of the delivery: whether the backend has accepted it.
     ///
     /// If the ledger does not take that in, the claim ends with its lease.
@@ -44,6 +64,20 @@ impl Held {
             self.ledger.release(&self.entries, self.token).await
         }
     }
+}
+
+fn report(settled: Result<(), Unavailable>) {
+    if let Err(error) = settled {
+        warn!(%error, "the ledger does not know what became of a delivery");
+    }
+}
+
+/// Does at once what can be done at once, and gives what is left. What is said to a server is on its way
+/// then, before anything that is said to it later.
+pub(super) fn begun(mut work: Unwatched) -> Option<Unwatched> {
+    let mut context = Context::from_waker(Waker::noop());
+    let polled = work.as_mut().poll(&mut context);
+    polled.is_pending().then_some(work)
 }
 
 impl Drop for Held {

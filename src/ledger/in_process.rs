@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use super::shard::{self, NoRoom, Shard};
 use super::slot::State;
-use super::{Entries, Keep, Key, Ledger, LedgerStats, Standing, Taken, Token, Unavailable};
+use super::{Entries, Entry, Keep, Key, Ledger, LedgerStats, Taken, Token, Unavailable};
 use crate::clock::Clock;
 
 /// The most memory that an entry takes. An entry of a ledger that is not full takes less: memory that
@@ -102,22 +102,13 @@ impl InProcess {
         Ok(())
     }
 
-    fn forget(&self, entries: &Entries, token: Token) {
-        let state = State::claimed(token.0);
-        for entry in entries.iter() {
-            self.on_shard(&entry.key, |shard| shard.remove_if(&entry.key, state));
-        }
-    }
-}
-
-#[async_trait]
-impl Ledger for InProcess {
-    async fn claim(
+    /// Claims `entries` under `token`, for somebody who sees to it that tokens differ.
+    pub(super) fn claim_as(
         &self,
+        token: Token,
         entries: &Entries,
         lease: Duration,
-    ) -> Result<Result<Token, Taken>, Unavailable> {
-        let token = Token(self.next.fetch_add(1, Ordering::Relaxed));
+    ) -> Result<Result<(), Taken>, Unavailable> {
         let now = self.clock.now();
         let until = ceiling(now.saturating_add(lease).unwrap_or(Timestamp::MAX));
         let now = seconds(now.as_second());
@@ -127,28 +118,23 @@ impl Ledger for InProcess {
             match self.claim_one(entry.key, State::claimed(token.0), until, now) {
                 Ok(()) => {}
                 Err(NotClaimed::Taken(known)) => {
-                    self.forget(entries, token);
-                    count(
-                        match known.standing {
-                            Standing::Accepted => &self.stats.accepted,
-                            Standing::InFlight => &self.stats.in_flight,
-                        },
-                        1,
-                    );
+                    self.withdraw(entries, token);
+                    self.stats.taken(known.standing);
                     return Ok(Err(known));
                 }
                 Err(NotClaimed::Full) => {
-                    self.forget(entries, token);
+                    self.withdraw(entries, token);
                     count(&self.stats.full, 1);
                     return Err(Unavailable::Full);
                 }
             }
         }
         count(&self.stats.claimed, 1);
-        Ok(Ok(token))
+        Ok(Ok(()))
     }
 
-    async fn commit(&self, entries: &Entries, _token: Token) -> Result<(), Unavailable> {
+    /// Remembers `entries` as accepted.
+    pub(super) fn commit_now(&self, entries: &Entries) -> Result<(), Unavailable> {
         let now = self.now();
         let mut remembered = Ok(());
         for entry in entries.iter() {
@@ -167,13 +153,64 @@ impl Ledger for InProcess {
         remembered
     }
 
+    /// Everything that must be kept, part by part, so that nobody waits long and it takes little memory.
+    pub(super) fn firm(&self) -> impl Iterator<Item = Vec<Entry>> {
+        let entry = |(key, until): (Key, u32)| {
+            let until = Timestamp::from_second(until.into()).unwrap_or(Timestamp::MAX);
+            let keep = Keep::Firmly(until);
+            Entry { key, keep }
+        };
+        self.shards.iter().map(move |shard| {
+            let shard = shard.lock();
+            shard.firm(self.now()).map(entry).collect()
+        })
+    }
+
+    /// Gives up a claim, without a word in the statistics.
+    pub(super) fn withdraw(&self, entries: &Entries, token: Token) {
+        let state = State::claimed(token.0);
+        for entry in entries.iter() {
+            self.on_shard(&entry.key, |shard| shard.remove_if(&entry.key, state));
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for InProcess {
+    async fn claim(
+        &self,
+        entries: &Entries,
+        lease: Duration,
+    ) -> Result<Result<Token, Taken>, Unavailable> {
+        let token = Token(self.next.fetch_add(1, Ordering::Relaxed));
+        Ok(self.claim_as(token, entries, lease)?.map(|()| token))
+    }
+
+    async fn commit(&self, entries: &Entries, _token: Token) -> Result<(), Unavailable> {
+        self.commit_now(entries)
+    }
+
     async fn release(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
         self.abandon(entries, token);
         Ok(())
     }
 
+    fn settle_now(
+        &self,
+        entries: &Entries,
+        token: Token,
+        accepted: bool,
+    ) -> Option<Result<(), Unavailable>> {
+        Some(if accepted {
+            self.commit_now(entries)
+        } else {
+            self.abandon(entries, token);
+            Ok(())
+        })
+    }
+
     fn abandon(&self, entries: &Entries, token: Token) {
-        self.forget(entries, token);
+        self.withdraw(entries, token);
         count(&self.stats.released, 1);
     }
 }

@@ -10,18 +10,26 @@
 //! phases the delivery is *in flight*. A claim that nobody settles ends with its lease.
 //!
 //! What is remembered is a [`Key`], a digest: never an id, a signature or a body. The [`Ledger`] is a
-//! trait: [`InProcess`] serves one machine, and a fleet will share one.
+//! trait: [`InProcess`] serves one machine. [`Shared`] is the memory in Redis, and [`Fleet`] the two
+//! together: what the nodes of a fleet use.
 
+mod backlog;
 mod contract;
+mod fleet;
 mod held;
 mod in_process;
 mod key;
 mod shard;
+mod shared;
 mod slot;
 mod stats;
 
-pub use self::contract::{Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable};
+pub use self::contract::{
+    Alone, Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable, Unwatched,
+};
+pub use self::fleet::{Fleet, FleetStats};
 pub use self::held::Held;
 pub use self::in_process::{BYTES_PER_ENTRY, InProcess};
 pub use self::key::{Key, Kind};
+pub use self::shared::{KeyPrefix, Shared, WrongPrefix};
 pub use self::stats::LedgerStats;

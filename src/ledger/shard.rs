@@ -102,6 +102,13 @@ impl Shard {
         found.is_some()
     }
 
+    /// What must be kept, and until when.
+    pub(super) fn firm(&self, now: u32) -> impl Iterator<Item = (Key, u32)> {
+        let slots = self.slots.iter();
+        let firm = slots.filter(move |slot| slot.state == State::FIRM && now < slot.until);
+        firm.map(|slot| (slot.key, slot.until))
+    }
+
     fn find(&self, key: &Key) -> Option<usize> {
         let is_it = |at: &u32| {
             self.slots

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Standing;
+
 /// What a ledger counts.
 #[derive(Debug, Default)]
 pub struct LedgerStats {
@@ -16,6 +18,15 @@ pub struct LedgerStats {
 }
 
 impl LedgerStats {
+    /// Counts a delivery that somebody has claimed before.
+    pub(super) fn taken(&self, standing: Standing) {
+        let counter = match standing {
+            Standing::Accepted => &self.accepted,
+            Standing::InFlight => &self.in_flight,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// What is remembered, and what has expired and was not met yet.
     pub fn entries(&self) -> u64 {
         self.entries.load(Ordering::Relaxed)

@@ -186,7 +186,9 @@ impl Delivery {
             forwarding.await
         } else {
             // The configuration has changed since the endpoint was made; `check` says so.
-            drop(held);
+            if let Some(held) = held {
+                held.settle_unwatched(false);
+            }
             Forwarded::to_nowhere()
         };
         let mut ended = Ended::forwarded(session, &forwarded, parcel.stamp).await;

@@ -17,7 +17,6 @@ use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v1::client::HttpSession;
 use pingora_core::upstreams::peer::Peer;
-use tracing::warn;
 
 use super::answer;
 use super::parcel::{Parcel, Stopped, write};
@@ -61,11 +60,10 @@ impl Forwarder {
             None if done.reached => Err(Reason::UpstreamTimeout),
             None => Err(Reason::UpstreamUnreachable),
         };
-        // Before the sender hears of it: it may send the same again at once, or be gone.
-        if let Some(held) = held
-            && let Err(error) = held.settle(done.accepted()).await
-        {
-            warn!(%error, "the ledger does not know what became of a delivery");
+        // Before the sender hears of it: it may send the same again at once, or be gone. But it does not wait
+        // for a ledger that is far away.
+        if let Some(held) = held {
+            held.settle_unwatched(done.accepted());
         }
         let passed = match asked {
             Err(reason) => Err(reason),

@@ -8,7 +8,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use crate::directory::{DirectoryStats, Standing, StandingNow};
 use crate::gate::Budget;
-use crate::ledger::InProcess;
+use crate::ledger::{Fleet, InProcess};
 use crate::secrets::CacheStats;
 
 /// The parts.
@@ -21,8 +21,10 @@ pub struct Sources {
     pub directory: Arc<DirectoryStats>,
     /// How they stand to the store.
     pub standing: Arc<StandingNow>,
-    /// The deliveries that are remembered.
+    /// The deliveries that this node remembers.
     pub ledger: Arc<InProcess>,
+    /// The memory that it shares with others, if it does.
+    pub fleet: Option<Arc<Fleet>>,
     /// Lines of the access log that nobody took.
     pub dropped_log_lines: Box<dyn Fn() -> u64 + Send + Sync>,
 }
@@ -37,6 +39,11 @@ impl Sources {
         Ok([
             build.collect(),
             self.ledger()?,
+            self.fleet
+                .as_deref()
+                .map(shared)
+                .transpose()?
+                .unwrap_or_default(),
             gauge(
                 "portcullis_bodies_in_flight",
                 "Bodies that are held in memory.",
@@ -96,6 +103,8 @@ impl Sources {
 
     fn ledger(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
         let ledger = self.ledger.stats();
+        // What deliveries were told.
+        let answers = self.fleet.as_ref().map_or(ledger, |fleet| fleet.answers());
         Ok([
             gauge(
                 "portcullis_ledger_entries",
@@ -112,10 +121,10 @@ impl Sources {
                 "Deliveries that the ledger was asked for, by what it knew.",
                 "result",
                 &[
-                    ("claimed", ledger.claimed()),
-                    ("accepted", ledger.accepted()),
-                    ("in_flight", ledger.in_flight()),
-                    ("full", ledger.full()),
+                    ("claimed", answers.claimed()),
+                    ("accepted", answers.accepted()),
+                    ("in_flight", answers.in_flight()),
+                    ("full", answers.full()),
                 ],
             )?,
             by(
@@ -123,8 +132,8 @@ impl Sources {
                 "Claims that ended, by whether the backend had accepted the delivery.",
                 "result",
                 &[
-                    ("committed", ledger.committed()),
-                    ("released", ledger.released()),
+                    ("committed", answers.committed()),
+                    ("released", answers.released()),
                 ],
             )?,
             one(
@@ -137,6 +146,58 @@ impl Sources {
         .flatten()
         .collect())
     }
+}
+
+/// What there is to say about a memory that is shared, and about nothing else.
+fn shared(fleet: &Fleet) -> Result<Vec<MetricFamily>, prometheus::Error> {
+    let redis = fleet.redis().stats();
+    let alone = fleet.stats();
+    Ok([
+        gauge(
+            "portcullis_redis_up",
+            "1 if Redis can be used, and 0 while it is out of reach.",
+            u64::from(redis.is_up()),
+        )?,
+        one(
+            "portcullis_redis_calls_total",
+            "Round trips to Redis.",
+            redis.calls(),
+        )?,
+        by(
+            "portcullis_redis_failures_total",
+            "What Redis refused; connections to it that were lost, and that did not come about.",
+            "what",
+            &[
+                ("refused", redis.refused()),
+                ("lost", redis.lost()),
+                ("not_connected", redis.not_connected()),
+            ],
+        )?,
+        by(
+            "portcullis_ledger_alone_total",
+            "Deliveries for which Redis could not be asked: refused, or judged by this node alone.",
+            "result",
+            &[("refused", alone.refused()), ("judged", alone.judged())],
+        )?,
+        gauge(
+            "portcullis_ledger_untold",
+            "Claims that ended and that Redis has yet to be told about.",
+            fleet.untold() as u64,
+        )?,
+        one(
+            "portcullis_ledger_retold_total",
+            "Open windows of signatures that Redis was told of again, after a loss.",
+            fleet.retold(),
+        )?,
+        one(
+            "portcullis_ledger_never_told_total",
+            "Claims that ended and that Redis was never told about, because too many waited.",
+            fleet.never_told(),
+        )?,
+    ]
+    .into_iter()
+    .flatten()
+    .collect())
 }
 
 /// Counts, each under a value of one label.

@@ -25,6 +25,7 @@ mod postgres;
 mod providers;
 mod readme;
 mod records;
+mod redis;
 mod replays;
 mod rotation;
 mod senders;

@@ -12,14 +12,15 @@ use crate::source::{Named, Source};
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it.
-pub(crate) const LAYERS: [(&str, &str); 19] = [
+pub(crate) const LAYERS: [(&str, &str); 20] = [
     ("clock", ""),
+    ("redis", "clock"),
     ("audit", ""),
     ("auth", ""),
     ("handshake", "auth"),
     ("secrets", "clock audit auth"),
     ("directory", "clock audit auth handshake secrets"),
-    ("ledger", "clock"),
+    ("ledger", "clock redis"),
     ("outbound", "clock auth"),
     (
         "gate",
@@ -45,15 +46,15 @@ pub(crate) const LAYERS: [(&str, &str); 19] = [
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock audit auth handshake secrets directory ledger outbound gate telemetry proxy admin store",
+        "clock redis audit auth handshake secrets directory ledger outbound gate telemetry proxy admin store",
     ),
     (
         "app",
-        "clock audit auth handshake secrets directory ledger outbound gate capture telemetry proxy admin store config",
+        "clock redis audit auth handshake secrets directory ledger outbound gate capture telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock audit auth handshake secrets directory ledger outbound gate capture telemetry proxy admin store explain config app",
+        "clock redis audit auth handshake secrets directory ledger outbound gate capture telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];
@@ -65,11 +66,16 @@ pub(crate) fn below(module: &str) -> impl Iterator<Item = &'static str> {
 }
 
 /// Crates that one module keeps from the others, so that they can be exchanged in one place.
-const OWNED_CRATES: [(&str, &str, &str); 2] = [
+const OWNED_CRATES: [(&str, &str, &str); 3] = [
     (
         "pingora_",
         "proxy",
         "how deliveries are carried is the business of one module",
+    ),
+    (
+        "redis_rs",
+        "redis",
+        "how Redis is spoken to is the business of one module",
     ),
     (
         "sqlx",

@@ -5,22 +5,34 @@ use portcullis::ledger::{Entry, Keep, Standing};
 
 use crate::setting::*;
 
-#[test]
-fn an_entry_counts_until_its_time_and_not_a_second_longer() {
-    let it = Setting::with_room_for(1000);
-    it.accept(it.firm("signature"));
-    it.accept(it.soft("id"));
-    for (waited, signature, id) in [
-        (WINDOW - SignedDuration::from_millis(1), true, true),
-        (SignedDuration::from_millis(1), false, true),
-        (HOUR - WINDOW - SignedDuration::from_millis(1), false, true),
-        (SignedDuration::from_millis(1), false, false),
-    ] {
-        it.wait(waited);
-        for (entries, expected) in [(it.firm("signature"), signature), (it.soft("id"), id)] {
-            let accepted = it.standing(entries) == Some(Standing::Accepted);
-            assert_eq!(accepted, expected, "{}", it.now());
+on_every_ledger! {
+    fn an_entry_counts_until_its_time_and_not_a_second_longer(it: Setting) {
+        it.accept(it.firm("signature"));
+        it.accept(it.soft("id"));
+        for (waited, signature, id) in [
+            (WINDOW - it.grain(), true, true),
+            (it.grain(), false, true),
+            (HOUR - WINDOW - it.grain(), false, true),
+            (it.grain(), false, false),
+        ] {
+            it.wait(waited);
+            for (entries, expected) in [(it.firm("signature"), signature), (it.soft("id"), id)] {
+                let accepted = it.standing(entries) == Some(Standing::Accepted);
+                assert_eq!(accepted, expected, "{}", it.now());
+            }
         }
+    }
+
+    fn times_that_cannot_be_are_no_trouble(it: Setting) {
+        for (name, until) in [("never", Timestamp::MAX), ("long ago", Timestamp::MIN)] {
+            it.accept(one(Entry {
+                key: key(name),
+                keep: Keep::Firmly(until),
+            }));
+        }
+        it.wait(SignedDuration::from_hours(24 * 365));
+        assert_eq!(it.standing(it.soft("never")), Some(Standing::Accepted));
+        assert_eq!(it.standing(it.soft("long ago")), None);
     }
 }
 
@@ -36,36 +48,6 @@ fn a_part_of_a_second_is_rounded_in_favour_of_the_memory() {
     assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));
     it.wait(SignedDuration::from_millis(1));
     assert_eq!(it.standing(it.soft("a")), None);
-}
-
-#[test]
-fn what_has_expired_is_cleared_away_by_what_comes() {
-    let it = Setting::with_room_for(100_000);
-    for number in 0..10_000 {
-        it.accept(it.firm(&number.to_string()));
-    }
-    it.wait(WINDOW);
-    for number in 0..10_000 {
-        it.accept(it.soft(&format!("new {number}")));
-    }
-    // Two are looked at for each that comes, in every shard.
-    let entries = it.stats().entries();
-    assert!((10_000..12_000).contains(&entries), "{entries} entries");
-    assert_eq!(it.stats().forgotten(), 0);
-}
-
-#[test]
-fn times_that_cannot_be_are_no_trouble() {
-    let it = Setting::with_room_for(1000);
-    for (name, until) in [("never", Timestamp::MAX), ("long ago", Timestamp::MIN)] {
-        it.accept(one(Entry {
-            key: key(name),
-            keep: Keep::Firmly(until),
-        }));
-    }
-    it.wait(SignedDuration::from_hours(24 * 365));
-    assert_eq!(it.standing(it.soft("never")), Some(Standing::Accepted));
-    assert_eq!(it.standing(it.soft("long ago")), None);
 }
 
 #[test]

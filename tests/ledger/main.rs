@@ -10,6 +10,7 @@
     reason = "a test may fail loudly, and says what it means in its own way"
 )]
 
+mod away;
 mod concurrency;
 mod expiry;
 mod gate;
@@ -18,6 +19,9 @@ mod gate;
 mod house;
 mod keys;
 mod model;
+#[path = "../integration/support/redis.rs"]
+#[expect(dead_code, reason = "it is shared with the tests through sockets")]
+mod redis;
 mod room;
 mod setting;
 mod settling;

@@ -1,11 +1,13 @@
 //! The ledger beside a model that is too simple to be wrong.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use portcullis::ledger::{Entries, Entry, Held, Keep, Standing};
 use proptest::prelude::*;
 
+use crate::redis::RedisServer;
 use crate::setting::*;
 
 /// What somebody does.
@@ -91,7 +93,7 @@ impl Model {
 
 /// Some are kept firmly and some not; there is room for all.
 fn keep(name: u8) -> SignedDuration {
-    SignedDuration::from_secs(60 * i64::from(name + 1))
+    SignedDuration::from_secs(60 * i64::from(name + 1)) - HALF
 }
 
 fn entries(names: &[u8], now: Timestamp) -> Entries {
@@ -112,10 +114,11 @@ struct Claim {
     at: Timestamp,
 }
 
-proptest! {
-    #[test]
-    fn it_answers_as_the_model_does(steps in prop::collection::vec(step(), 1..120)) {
-        let it = Setting::with_room_for(1000);
+fn it_answers_as_the_model_does(cases: u32, setting: impl Fn() -> Setting) {
+    let config = ProptestConfig::with_cases(cases);
+    let steps = prop::collection::vec(step(), 1..120);
+    proptest!(config, |(steps in steps)| {
+        let it = setting();
         let mut model = Model::default();
         let mut claims: Vec<Claim> = Vec::new();
         for (who, step) in steps.into_iter().enumerate() {
@@ -139,9 +142,9 @@ proptest! {
                         Ending::Release | Ending::Drop => model.release(&claim.names, claim.who),
                     }
                     match ending {
-                        Ending::Commit => done(claim.held.settle(true)).unwrap(),
-                        Ending::Release => done(claim.held.settle(false)).unwrap(),
-                        Ending::Drop => drop(claim.held),
+                        Ending::Commit => it.settle(claim.held, true),
+                        Ending::Release => it.settle(claim.held, false),
+                        Ending::Drop => it.drop_inside(claim.held),
                     }
                 }
                 // In whole seconds: to that the ledger is exact.
@@ -152,6 +155,29 @@ proptest! {
                 prop_assert_eq!(got, model.standing(name, it.now()), "{}", name);
             }
         }
-        prop_assert_eq!(it.stats().forgotten(), 0);
-    }
+        if let Some(own) = &it.own {
+            prop_assert_eq!(own.stats().forgotten(), 0);
+        }
+        // A shared ledger that is dropped settles nothing: what is left ends with its lease.
+        claims.into_iter().for_each(|claim| it.drop_inside(claim.held));
+    });
+}
+
+#[test]
+fn the_ledger_in_memory_answers_as_the_model_does() {
+    it_answers_as_the_model_does(256, Setting::in_process);
+}
+
+// Each step asks thirteen times, over a socket: fewer cases, on one Redis.
+
+#[test]
+fn the_ledger_in_redis_answers_as_the_model_does() {
+    let server = Arc::new(RedisServer::start());
+    it_answers_as_the_model_does(12, || Setting::shared_in(&server));
+}
+
+#[test]
+fn the_ledger_of_a_fleet_answers_as_the_model_does() {
+    let server = Arc::new(RedisServer::start());
+    it_answers_as_the_model_does(12, || Setting::fleet_in(&server));
 }

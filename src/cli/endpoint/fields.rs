@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
-    AuthDefinition, CaptureDefinition, Definition, Duplicates, Name, PathTemplate,
+    AuthDefinition, CaptureDefinition, Definition, Duplicates, LedgerDown, Name, PathTemplate,
     ReplayDefinition, ReplayKey,
 };
 use crate::secrets::SecretRef;
@@ -88,6 +88,10 @@ pub(in crate::cli) struct Fields {
     #[arg(long, value_name = "TIME", value_parser = remembered)]
     remember: Option<u64>,
 
+    /// What becomes of deliveries while the ledger that nodes share is out of reach: closed or local.
+    #[arg(long, value_name = "WHAT")]
+    ledger_down: Option<LedgerDown>,
+
     /// Keep the last refused deliveries for `explain`, and for how long: 10/1h.
     #[arg(long, value_name = "LAST/TIME", value_parser = capture)]
     capture: Option<CaptureDefinition>,
@@ -154,6 +158,7 @@ impl Fields {
             duplicates: self.duplicates.unwrap_or(replay.duplicates),
             key: self.replay_key.unwrap_or(replay.key),
             remember_ms: self.remember.or(replay.remember_ms),
+            ledger_down: self.ledger_down.or(replay.ledger_down),
         };
         if self.capture.is_some() {
             definition.capture = self.capture;

@@ -10,7 +10,7 @@ use crate::auth::Mode;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
-use crate::directory::{Definition, Duplicates, EndpointId, ReplayRule};
+use crate::directory::{Definition, Duplicates, EndpointId, LedgerDown, ReplayRule};
 
 /// All endpoints whose id begins with `prefix`.
 pub(super) async fn list(session: &Session, prefix: &str, json: bool) -> Result<String, Failure> {
@@ -162,7 +162,13 @@ fn replays(session: &Session, definition: &Definition) -> String {
         };
         format!("the same {id} is {done} for {remember}")
     });
-    let told: Vec<String> = signature.into_iter().chain(id).collect();
+    // Where nodes share no memory there is none that could be out of reach.
+    let is_shared = session.config.ledger.redis.is_some() && rule.remembers();
+    let without = is_shared.then(|| match rule.ledger_down {
+        LedgerDown::Closed => "refused while Redis is out of reach".to_owned(),
+        LedgerDown::Local => "judged by each gate alone while Redis is out of reach".to_owned(),
+    });
+    let told: Vec<String> = signature.into_iter().chain(id).chain(without).collect();
     if told.is_empty() {
         "not told".to_owned()
     } else {

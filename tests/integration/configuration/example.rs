@@ -2,7 +2,7 @@
 //! every default is the true one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use portcullis::config::{Config, Mistakes};
@@ -42,7 +42,7 @@ fn told(config: &Config) -> Vec<String> {
         format!("{:?}", config.public),
         format!("{:?}", config.admin),
         format!("{:?}", config.gate),
-        format!("{:?}", config.ledger_capacity),
+        format!("{:?}", config.ledger),
         format!("{:?}", config.body_budget_bytes),
         format!("{:?}", config.names),
         format!("{:?}", config.store),
@@ -92,7 +92,7 @@ fn every_key_of_the_example_is_known_and_every_value_is_right() {
     let portal = authority.sign("portal.example.com");
     let own = authority.sign("gate.internal");
     let password = gate.file("portcullis-db.password", "hunter-2\n");
-    std::fs::set_permissions(&password, PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
     for (name, content) in [
         ("portal.pem", portal.certificate.as_str()),
         ("portal-key.pem", &portal.key),
@@ -103,6 +103,9 @@ fn every_key_of_the_example_is_known_and_every_value_is_right() {
     ] {
         gate.file(name, content);
     }
+    gate.file("redis-ca.pem", authority.certificate());
+    let password = gate.file("redis-password", "secret\n");
+    std::fs::set_permissions(password, std::fs::Permissions::from_mode(0o600)).unwrap();
     // A store is in a file or in a database; the example shows both.
     let text = with(&[DEFAULT, EXAMPLE]).replace("path = \"portcullis.db\"\n", "");
     let config = Config::parse(&gate.config(), &text);
@@ -112,6 +115,19 @@ fn every_key_of_the_example_is_known_and_every_value_is_right() {
     assert_eq!(tls.server_name, "orders.internal");
     assert!(tls.ca.is_some() && tls.client.is_some());
     assert!(matches!(config.store.engine, EngineSettings::Postgres(_)));
+    // What the example says is what holds without it.
+    let (redis, prefix) = config.ledger.redis.unwrap();
+    assert_eq!(redis.to_string(), "rediss://gate@redis.internal:6380/0");
+    assert_eq!(prefix, Default::default());
+    let bare = "[ledger]\nurl = \"redis://localhost\"\n";
+    let bare = read(&format!(
+        "{}\n{bare}",
+        include_str!("../../../conf/minimal.toml")
+    ))
+    .unwrap();
+    let (bare, _) = bare.ledger.redis.unwrap();
+    assert_eq!(redis.connect_timeout, bare.connect_timeout);
+    assert_eq!(redis.response_timeout, bare.response_timeout);
 }
 
 #[test]

@@ -7,10 +7,10 @@ use super::*;
 
 /// Holds a backend's answers back until somebody opens it.
 #[derive(Clone, Default)]
-struct Door(Arc<(Mutex<bool>, Condvar)>);
+pub(crate) struct Door(Arc<(Mutex<bool>, Condvar)>);
 
 impl Door {
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
     }
@@ -21,7 +21,7 @@ impl Door {
     }
 
     /// A backend that answers behind it.
-    fn backend(&self, answer: &'static [u8]) -> Backend {
+    pub(crate) fn backend(&self, answer: &'static [u8]) -> Backend {
         let door = self.clone();
         Backend::scripted(move |request, stream| {
             if request.is_some() {

@@ -1,6 +1,6 @@
 //! What was delivered before: replays are refused, duplicates are told, and honest retries get through.
 
-mod flight;
+pub(crate) mod flight;
 mod ids;
 mod retries;
 mod room;
@@ -19,11 +19,11 @@ use sha2::Sha256;
 use crate::support::*;
 
 /// A gate whose endpoint is proven by a preset, with [`SECRET`] or what stands for it.
-fn gate(preset: &str, backend: &Backend, options: &[&str]) -> Gate {
+pub(crate) fn gate(preset: &str, backend: &Backend, options: &[&str]) -> Gate {
     with_preset(Gate::before(backend), ID, preset, options)
 }
 
-fn with_preset(gate: Gate, id: &str, preset: &str, options: &[&str]) -> Gate {
+pub(crate) fn with_preset(gate: Gate, id: &str, preset: &str, options: &[&str]) -> Gate {
     let mode = ["--mode", "provider", "--preset", preset];
     let gate = gate.endpoint_with(id, &[&mode[..], options].concat());
     let secret = format!("whsec_{}", base64::prelude::BASE64_STANDARD.encode(SECRET));
@@ -38,7 +38,7 @@ fn with_preset(gate: Gate, id: &str, preset: &str, options: &[&str]) -> Gate {
 }
 
 /// What Slack sends.
-fn slack(at: Timestamp, body: &str) -> Request {
+pub(crate) fn slack(at: Timestamp, body: &str) -> Request {
     let time = at.as_second();
     let signature = hex::encode(hmac(SECRET, &format!("v0:{time}:{body}")));
     Request::post(PATH)
@@ -48,7 +48,7 @@ fn slack(at: Timestamp, body: &str) -> Request {
 }
 
 /// What a sender of Standard Webhooks sends.
-fn standard(id: &str, at: Timestamp, body: &str) -> Request {
+pub(crate) fn standard(id: &str, at: Timestamp, body: &str) -> Request {
     let time = at.as_second();
     let signature = hmac(SECRET, &format!("{id}.{time}.{body}"));
     let signature = base64::prelude::BASE64_STANDARD.encode(signature);
@@ -60,7 +60,7 @@ fn standard(id: &str, at: Timestamp, body: &str) -> Request {
 }
 
 /// What GitHub sends.
-fn github(id: &str, body: &str) -> Request {
+pub(crate) fn github(id: &str, body: &str) -> Request {
     Request::post(PATH)
         .header("X-GitHub-Delivery", id)
         .header(
@@ -70,23 +70,23 @@ fn github(id: &str, body: &str) -> Request {
         .body(body)
 }
 
-fn hmac(secret: &str, message: &str) -> Vec<u8> {
+pub(crate) fn hmac(secret: &str, message: &str) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(message.as_bytes());
     mac.finalize().into_bytes().to_vec()
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
 /// So many seconds ago.
-fn ago(seconds: i64) -> Timestamp {
+pub(crate) fn ago(seconds: i64) -> Timestamp {
     now() - jiff::SignedDuration::from_secs(seconds)
 }
 
 /// A backend that answers in turn, and with the last answer for ever.
-fn answering_in_turn(answers: &'static [&'static [u8]]) -> Backend {
+pub(crate) fn answering_in_turn(answers: &'static [&'static [u8]]) -> Backend {
     let next = AtomicUsize::new(0);
     Backend::scripted(move |request, stream| {
         if request.is_none() {
@@ -100,7 +100,7 @@ fn answering_in_turn(answers: &'static [&'static [u8]]) -> Backend {
 }
 
 #[track_caller]
-fn is_duplicate(answer: &Answer) {
+pub(crate) fn is_duplicate(answer: &Answer) {
     assert_eq!(answer.status, 200, "{}", answer.head);
     assert_eq!(answer.text(), r#"{"status":"duplicate"}"#);
     assert_eq!(answer.reason(), "duplicate");
@@ -108,7 +108,7 @@ fn is_duplicate(answer: &Answer) {
 }
 
 #[track_caller]
-fn is_replay(answer: &Answer) {
+pub(crate) fn is_replay(answer: &Answer) {
     assert_eq!(answer.status, 409, "{}", answer.head);
     assert_eq!(answer.text(), r#"{"error":"Replay detected"}"#);
     assert_eq!(answer.reason(), "replay");
@@ -116,12 +116,12 @@ fn is_replay(answer: &Answer) {
 }
 
 #[track_caller]
-fn is_in_flight(answer: &Answer) {
+pub(crate) fn is_in_flight(answer: &Answer) {
     assert_eq!(answer.status, 409, "{}", answer.head);
     assert_eq!(answer.text(), r#"{"error":"Delivery in progress"}"#);
     assert_eq!(answer.reason(), "in_flight");
     assert_eq!(answer.header("Retry-After"), "1");
 }
 
-const SECRET: &str = "a secret that the provider has shown";
-const FAILED: &[u8] = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+pub(crate) const SECRET: &str = "a secret that the provider has shown";
+pub(crate) const FAILED: &[u8] = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";

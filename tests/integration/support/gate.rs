@@ -454,6 +454,19 @@ impl Gate {
             .map_or(0, |value| value.parse().unwrap())
     }
 
+    /// Waits until a series has at least a value.
+    pub(crate) fn wait_for_at_least(&self, series: &str, value: u64) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.metric(series) < value {
+            assert!(
+                Instant::now() < until,
+                "{series} is {}",
+                self.metric(series)
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until a series has a value.
     pub(crate) fn wait_for_metric(&self, series: &str, value: u64) {
         let until = Instant::now() + Duration::from_secs(10);

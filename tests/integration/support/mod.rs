@@ -5,6 +5,7 @@ mod backend;
 mod gate;
 mod http2;
 mod postgres;
+mod redis;
 mod sender;
 pub(crate) mod tls;
 
@@ -12,6 +13,7 @@ pub(crate) use self::backend::{ACCEPTED, Backend};
 pub(crate) use self::gate::{Gate, Ran, portcullis, sqlite};
 pub(crate) use self::http2::{Http2, Pending};
 pub(crate) use self::postgres::{DATABASE_PASSWORD, Postgres};
+pub(crate) use self::redis::{RedisServer, free_port};
 pub(crate) use self::sender::{Answer, Connection, Request, send};
 pub(crate) use self::tls::{Authority, Identity};
 

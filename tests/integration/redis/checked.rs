@@ -1,0 +1,244 @@
+//! What `check` says about Redis, and what is said about it in the configuration.
+
+use std::collections::BTreeSet;
+
+use super::secured::{MAY, PASSWORD, Secured};
+use super::*;
+
+#[track_caller]
+fn told(gate: &Gate) -> String {
+    let ran = gate.run(&["check", "--running"]);
+    assert!(!ran.stderr.contains(PASSWORD), "{}", ran.stderr);
+    ran.failed_with(3)
+}
+
+#[test]
+fn what_redis_answers_is_shown_and_never_a_password() {
+    let backend = Backend::accepting();
+    let redis = Secured::start(&MAY);
+    let port = redis.tls_port;
+    let plain = redis.server.address();
+    let nobody = free_port();
+    let foreign = Authority::new();
+    for (url, ca, says) in [
+        (
+            format!("rediss://gate:{PASSWORD}2@localhost:{port}"),
+            &redis.authority,
+            "AUTH: WRONGPASS",
+        ),
+        (
+            format!("rediss://nobody:{PASSWORD}@localhost:{port}"),
+            &redis.authority,
+            "AUTH: WRONGPASS",
+        ),
+        (
+            format!("rediss://gate:{PASSWORD}@localhost:{port}"),
+            &foreign,
+            "no TLS with localhost: invalid peer certificate",
+        ),
+        (
+            format!("rediss://gate:{PASSWORD}@127.0.0.1:{port}"),
+            &redis.authority,
+            "no TLS with 127.0.0.1: invalid peer certificate: certificate not valid for name",
+        ),
+        (
+            format!("rediss://gate:{PASSWORD}@localhost:{nobody}"),
+            &redis.authority,
+            "takes no connection: Connection refused",
+        ),
+        (
+            format!("rediss://gate:{PASSWORD}@redis.invalid:{port}"),
+            &redis.authority,
+            "`redis.invalid` has no address",
+        ),
+        (
+            format!("rediss://gate:{PASSWORD}@localhost:{port}/77"),
+            &redis.authority,
+            "SELECT: ERR DB index is out of range",
+        ),
+        (
+            format!("rediss://gate:{PASSWORD}@{plain}"),
+            &redis.authority,
+            "the TLS handshake did not come to an end",
+        ),
+    ] {
+        let gate = redis.node(&backend);
+        gate.file("other-ca.pem", ca.certificate());
+        let gate = gate.with_only(
+            "ledger",
+            &format!(
+                "url = \"{url}\"\nca = \"other-ca.pem\"\nclient_certificate = \"gate.pem\"\n\
+                 client_key = \"gate-key.pem\""
+            ),
+        );
+        let told = told(&gate);
+        assert!(told.contains("ledger.url: rediss://"), "{told}");
+        assert!(told.contains(says), "{says}\n{told}");
+    }
+}
+
+#[test]
+fn what_a_user_may_not_do_is_named() {
+    let backend = Backend::accepting();
+    for (missing, says) in [
+        ("+eval", "the script `claim`: NOPERM"),
+        ("+set", "the script `claim`: ERR "),
+        ("+evalsha", "the script `claim`: NOPERM"),
+        ("+del", "the script `commit`: "),
+        ("+ping", "PING: NOPERM"),
+        ("+select", "SELECT: NOPERM"),
+    ] {
+        let may: Vec<&str> = MAY.into_iter().filter(|it| *it != missing).collect();
+        let redis = Secured::start(&may);
+        let told = told(&redis.node(&backend));
+        assert!(told.contains(says), "{missing}\n{told}");
+    }
+    // Another prefix than the user is bound to.
+    let redis = Secured::start(&MAY);
+    let gate = redis
+        .node(&backend)
+        .with("ledger", "key_prefix = \"other:\"");
+    let told = told(&gate);
+    assert!(told.contains("the script `claim`: NOPERM"), "{told}");
+}
+
+#[test]
+fn a_redis_that_forgets_keys_is_no_ledger() {
+    let backend = Backend::accepting();
+    for policy in ["allkeys-lru", "volatile-ttl"] {
+        let redis = RedisServer::with(&["--maxmemory", "100mb", "--maxmemory-policy", policy]);
+        let gate = node("slack", &backend, &redis);
+        let told = told(&gate);
+        assert!(
+            told.contains(policy) && told.contains("noeviction"),
+            "{told}"
+        );
+        // A server that runs says so, too.
+        let gate = gate.start();
+        assert!(gate.everything_written().contains("noeviction"));
+        assert_eq!(redis.ask(&["CONFIG", "SET", "maxmemory", "0"]), "OK");
+        gate.run(&["check", "--running"]).succeeded();
+    }
+}
+
+#[test]
+fn nothing_is_left_in_redis_by_a_check() {
+    let (redis, backend) = (RedisServer::start(), Backend::accepting());
+    let gate = node("slack", &backend, &redis);
+    gate.run(&["check", "--running"]).succeeded();
+    assert!(redis.keys().is_empty(), "{:?}", redis.keys());
+}
+
+#[test]
+fn every_mistake_about_redis_has_its_key_and_line() {
+    for (lines, says) in [
+        (
+            "url = \"http://localhost\"",
+            "ledger.url: expected a URL that begins with `redis://`, `rediss://`",
+        ),
+        (
+            "url = \"redis://localhost/one\"",
+            "ledger.url: behind the host stands the number of a database",
+        ),
+        (
+            "url = \"redis://localhost/70000\"",
+            "ledger.url: behind the host stands the number",
+        ),
+        (
+            "url = \"redis://localhost/0?db=1\"",
+            "ledger.url: takes nothing behind a `?`",
+        ),
+        (
+            "url = \"redis://gate@localhost\"",
+            "ledger.url: a user has a password",
+        ),
+        (
+            "url = \"redis://localhost\"\nca = \"ca.pem\"",
+            "ledger.ca: is for TLS",
+        ),
+        (
+            "url = \"rediss://localhost\"\nca = \"ca.pem\"",
+            "ledger.ca: ",
+        ),
+        (
+            "url = \"rediss://localhost\"\nclient_key = \"key.pem\"",
+            "ledger.client_certificate: `client_certificate` and `client_key` belong together",
+        ),
+        (
+            "url = \"redis://localhost\"\nkey_prefix = \"a{b\"",
+            "ledger.key_prefix: expected 1 to 64",
+        ),
+        (
+            "url = \"redis://localhost\"\nresponse_timeout = \"1ms\"",
+            "ledger.response_timeout: is from",
+        ),
+        (
+            "url = \"redis://localhost\"\nconnect_timeout = \"60s\"",
+            "ledger.connect_timeout: is from",
+        ),
+        (
+            "key_prefix = \"a:\"",
+            "ledger.key_prefix: is for Redis; there is no `url`",
+        ),
+        (
+            "connect_timeout = \"1s\"",
+            "ledger.connect_timeout: is for Redis",
+        ),
+        (
+            "ca = \"ca.pem\"",
+            "ledger.ca: is for Redis; there is no `url`",
+        ),
+        (
+            "password_file = \"password\"",
+            "ledger.password_file: is for a server",
+        ),
+    ] {
+        let text =
+            format!("[upstreams.default]\naddresses = [\"127.0.0.1:1\"]\n[ledger]\n{lines}\n");
+        let gate = Gate::configured(text);
+        let told = gate.run(&["check", "--running"]).failed_with(3);
+        assert!(told.contains(says), "{lines}\n{told}");
+        assert!(told.contains("portcullis.toml:"), "{told}");
+    }
+}
+
+#[test]
+fn the_readme_names_what_a_user_needs_and_every_metric() {
+    let readme = include_str!("../../../README.md");
+    let (_, part) = readme
+        .split_once("\n### A ledger that nodes share\n")
+        .unwrap();
+    let part = part.split("\n### ").next().unwrap();
+    let words: Vec<&str> = part.split_whitespace().collect();
+    for may in MAY {
+        let is_there = words
+            .iter()
+            .any(|word| word.trim_matches(['`', ',']) == may);
+        assert!(is_there, "{may}");
+    }
+    let names = |gate: &Gate| -> BTreeSet<String> {
+        let metrics = gate.metrics();
+        let types = metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "));
+        types
+            .map(|line| line.split(' ').next().unwrap().to_owned())
+            .collect()
+    };
+    let (redis, backend) = (RedisServer::start(), Backend::accepting());
+    let with = names(&node("slack", &backend, &redis).start());
+    let without = names(&gate("slack", &backend, &[]).start());
+    let table = part
+        .split("| metric of a node with Redis |")
+        .nth(1)
+        .unwrap();
+    let listed: BTreeSet<String> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .map(|line| line.split('`').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        with.difference(&without).cloned().collect::<BTreeSet<_>>(),
+        listed
+    );
+}
