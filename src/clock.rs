@@ -1,7 +1,8 @@
 //! The only place that reads a clock.
 //!
 //! Everything that depends on the time takes it as an argument; whoever has to ask for it holds a
-//! [`Clock`]. How long something took, which no decision depends on, is measured with a [`Stopwatch`].
+//! [`Clock`]. How long something took, and how old something is that only this process knows, is measured with a
+//! [`Stopwatch`], which no change of the system's time moves.
 
 use std::pin::Pin;
 use std::task::Poll;

@@ -1,6 +1,7 @@
 //! The admin listener: health, readiness, metrics. On an address of its own, loopback by default.
 
 mod guard;
+mod key_service;
 mod readiness;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use self::guard::AllowedHosts;
+pub use self::key_service::KeyServiceCheck;
 pub use self::readiness::Readiness;
 use crate::telemetry::Telemetry;
 

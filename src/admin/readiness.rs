@@ -7,9 +7,9 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::KeyServiceCheck;
 use crate::directory::{Standing, StandingNow};
 use crate::ledger::Fleet;
-use crate::secrets::{EncryptionContext, KeyService, Secret, SecretRef};
 use crate::store::Store;
 
 /// What deliveries need.
@@ -17,7 +17,7 @@ pub struct Readiness {
     /// The store.
     pub store: Arc<dyn Store>,
     /// The key service.
-    pub key_service: Arc<dyn KeyService>,
+    pub key_service: KeyServiceCheck,
     /// The task that takes connections.
     pub serving: AbortHandle,
     /// How what is known of endpoints stands to the store.
@@ -32,7 +32,7 @@ impl Readiness {
     /// Asks every part.
     pub async fn check(&self) -> Report {
         let store = self.store.ping().await.map_err(|error| error.to_string());
-        let key_service = self.try_key_service().await;
+        let (key_service, keys_will_do) = self.key_service.check().await;
         let listeners = if *self.shutdown.borrow() {
             Err("the process is about to end".to_owned())
         } else if self.serving.is_finished() {
@@ -49,7 +49,7 @@ impl Readiness {
         };
         // A store that is down is down for every node: one that goes on with what it knows must not be
         // taken away by a balancer, together with all the others.
-        let ready = standing.serves() && key_service.is_ok() && listeners.is_ok();
+        let ready = standing.serves() && (key_service.is_ok() || keys_will_do) && listeners.is_ok();
         let mut parts = BTreeMap::from([
             ("changes", state(changes.map_err(str::to_owned))),
             ("key_service", state(key_service)),
@@ -63,18 +63,6 @@ impl Readiness {
             parts.insert("ledger", state(standing.map_err(|fault| fault.to_string())));
         }
         Report { ready, parts }
-    }
-
-    async fn try_key_service(&self) -> Result<(), String> {
-        let probe = SecretRef::new("readiness", "probe").map_err(|error| error.to_string())?;
-        let context = EncryptionContext::new(&probe, 1);
-        let secret = Secret::new(b"probe".to_vec());
-        let sealed = self.key_service.encrypt(&secret, &context).await;
-        let opened = match sealed {
-            Ok(sealed) => self.key_service.decrypt(&sealed, &context).await,
-            Err(error) => Err(error),
-        };
-        opened.map(drop).map_err(|error| error.to_string())
     }
 }
 

@@ -1,11 +1,11 @@
-//! The store and the key: opened together, because what one holds only the other can open.
+//! The store and the key services: opened together, because what one holds only the others can open.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::StartError;
+use super::{StartError, keys};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, KeyServiceName};
 use crate::secrets::{KeyFileError, KeyService, LocalKeyService, Vault};
 use crate::store::{Contents, Store, Stored};
 
@@ -20,20 +20,18 @@ pub struct Custody {
 }
 
 impl Custody {
-    /// Opens the store and the key service. What does not exist yet is made; but never a new key for a
+    /// Opens the store and the key services. What does not exist yet is made; but never a new key for a
     /// store that holds secrets, which nothing but the old one could open.
     pub async fn open(config: &Config) -> Result<Self, StartError> {
-        let key = key(config)?;
-        folder_of(&config.key_file)?;
+        let local = local_key(config)?;
+        if local.is_none() && config.key_services.current == KeyServiceName::Local {
+            folder_of(&config.key_services.key_file)?;
+        }
         let store = config.store.open().await?;
-        let key_service = match key {
-            Some(key) => key,
-            None if store.has_secrets().await? => LocalKeyService::open(&config.key_file)?,
-            None => LocalKeyService::open_or_create(&config.key_file)?,
-        };
+        let key_service = keys::open(config, local, &*store).await?;
         Ok(Self {
             store,
-            key_service: Arc::new(key_service),
+            key_service,
             clock: Arc::new(SystemClock),
         })
     }
@@ -42,24 +40,17 @@ impl Custody {
     /// nothing, and gives the endpoints that are stored.
     pub async fn inspect(config: &Config) -> (Vec<Stored>, Vec<StartError>) {
         let mut wrong = Vec::new();
-        let key = key(config).unwrap_or_else(|error| {
-            wrong.push(error);
-            None
-        });
-        let paths = [Some(config.key_file.as_path()), config.store.path()];
+        let key_file = config.key_services.key_file.as_path();
+        let paths = [Some(key_file), config.store.path()];
         let folders = paths.into_iter().flatten().map(folder_of);
         wrong.extend(folders.filter_map(Result::err));
         // The store is looked at even if the key is wrong: every mistake at once.
-        let keyless = key.is_none() && wrong.is_empty();
         let contents = config.store.inspect().await;
         let contents = contents.unwrap_or_else(|error| {
             wrong.push(error.into());
             Contents::default()
         });
-        if keyless && contents.has_secrets {
-            let missing = LocalKeyService::open(&config.key_file);
-            wrong.extend(missing.err().map(StartError::from));
-        }
+        wrong.extend(keys::inspect(config, &contents.sealed_under).await);
         (contents.endpoints, wrong)
     }
 
@@ -78,9 +69,9 @@ impl Custody {
     }
 }
 
-/// The key, if it was made already.
-fn key(config: &Config) -> Result<Option<LocalKeyService>, StartError> {
-    match LocalKeyService::open(&config.key_file) {
+/// The local key, if it was made already.
+fn local_key(config: &Config) -> Result<Option<LocalKeyService>, StartError> {
+    match LocalKeyService::open(&config.key_services.key_file) {
         Err(KeyFileError::Missing { .. }) => Ok(None),
         opened => Ok(Some(opened?)),
     }

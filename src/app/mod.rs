@@ -1,6 +1,7 @@
 //! The composition root: the one place that knows every module, and wires them.
 
 mod custody;
+mod keys;
 mod sockets;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use tracing::{error, info, warn};
 
 pub use self::custody::Custody;
 pub use self::sockets::Sockets;
-use crate::admin::{Admin, Readiness};
+use crate::admin::{Admin, KeyServiceCheck, Readiness};
 use crate::capture::Captures;
 use crate::config::Config;
 use crate::directory::{Directory, DirectorySettings, Follower, Pace, StandingNow};
@@ -24,7 +25,7 @@ use crate::gate::{Budget, Gate};
 use crate::ledger::{Fleet, InProcess, Ledger, Shared};
 use crate::outbound::Outbound;
 use crate::proxy::{Delivery, Forwarder, PublicApp, Upstream, UpstreamSettings};
-use crate::secrets::{KeyCache, KeyFileError, StoreError};
+use crate::secrets::{KeyCache, KeyFileError, KeyServiceError, NoRegion, StoreError};
 use crate::store::OpenError;
 use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
 
@@ -53,6 +54,7 @@ impl Server {
         let (shutdown, ending) = watch::channel(false);
         let (admin_shutdown, admin_ending) = watch::channel(false);
         let grace = config.server.shutdown_grace;
+        let key_grace = config.keys.grace;
         let allowed_hosts = config.admin.allowed_hosts.clone();
 
         let made = deliveries(config, custody, log, &ending).await?;
@@ -74,7 +76,7 @@ impl Server {
         let admin = Admin {
             readiness: Readiness {
                 store: Arc::clone(&custody.store),
-                key_service: Arc::clone(&custody.key_service),
+                key_service: KeyServiceCheck::new(Arc::clone(&custody.key_service), key_grace),
                 serving: serving.abort_handle(),
                 standing,
                 fleet,
@@ -253,9 +255,38 @@ pub enum StartError {
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
 
+    /// A key service does not do its work.
+    #[error("{key}: {error} (asked in the region {region})")]
+    KeyService {
+        /// What to look at first.
+        key: &'static str,
+        /// The region that was asked.
+        region: String,
+        /// What it said.
+        error: KeyServiceError,
+    },
+
+    /// The store holds what a key service has encrypted that is not configured.
+    #[error(
+        "secrets.aws: {secrets} versions of secrets in the store were encrypted by the key service `aws`; \
+         say with which `key`, or they do not open"
+    )]
+    KeyServiceMissing {
+        /// The number of versions.
+        secrets: u64,
+    },
+
     /// The metrics cannot be registered.
     #[error("the metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
+
+    /// No service encrypts.
+    #[error("secrets.key_service: it is not configured")]
+    NoKeyService,
+
+    /// Nobody says which region of AWS is meant.
+    #[error(transparent)]
+    NoRegion(#[from] NoRegion),
 
     /// The store cannot be opened.
     #[error(transparent)]

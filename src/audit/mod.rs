@@ -57,6 +57,8 @@ pub enum Action {
     SecretBound,
     /// A secret was generated for the first time.
     SecretCreated,
+    /// A secret was encrypted anew, with another key; its value is the same.
+    SecretResealed,
     /// A secret was ended, and nothing took its place.
     SecretRetired,
     /// A secret was shown, or used to sign by hand.
@@ -76,6 +78,7 @@ impl Action {
             Self::EndpointUpdated => "endpoint_updated",
             Self::SecretBound => "secret_bound",
             Self::SecretCreated => "secret_created",
+            Self::SecretResealed => "secret_resealed",
             Self::SecretRetired => "secret_retired",
             Self::SecretRevealed => "secret_revealed",
             Self::SecretRotated => "secret_rotated",

@@ -56,6 +56,9 @@ impl From<StartError> for Failure {
         match error {
             StartError::Folder { .. }
             | StartError::KeyFile(_)
+            | StartError::KeyService { .. }
+            | StartError::KeyServiceMissing { .. }
+            | StartError::NoRegion(_)
             | StartError::Open(_)
             | StartError::Store(_) => Self::Service(error.to_string()),
             _ => Self::Other(error.to_string()),

@@ -35,7 +35,7 @@ impl Init {
         std::fs::create_dir_all(&self.folder)
             .map_err(|error| Failure::Other(format!("{}: {error}", self.folder.display())))?;
         let store = config.store.path().unwrap_or(Path::new(""));
-        let files = [store, config.key_file.as_path()];
+        let files = [store, config.key_services.key_file.as_path()];
         let were_there = files.map(|file| file.exists());
         if let Err(failure) = make(&config, &path, &text).await {
             // A second try must not stumble over what this one has left.
@@ -59,7 +59,7 @@ impl Init {
              portcullis{config_option} serve",
             path.display(),
             store.display(),
-            config.key_file.display(),
+            config.key_services.key_file.display(),
         ))
     }
 }

@@ -17,6 +17,7 @@ mod outgoing;
 mod output;
 mod plan;
 mod presets;
+mod rewrap;
 mod secret;
 mod secret_status;
 mod send;
@@ -79,7 +80,7 @@ enum Command {
     /// Show what providers ask before they deliver, and what they get to hear.
     #[command(subcommand)]
     Handshakes(handshakes::HandshakesCommand),
-    /// Reveal, rotate and set secrets.
+    /// Reveal, rotate and set secrets, and move them to another key.
     #[command(subcommand)]
     Secret(secret::SecretCommand),
     /// Print a correctly signed request for an endpoint or a preset.

@@ -1,4 +1,4 @@
-//! `portcullis secret`: reveal, rotate, set, status, retire.
+//! `portcullis secret`: reveal, rotate, set, status, retire, rewrap.
 
 use std::io::Read;
 
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::output;
+use super::rewrap::Rewrap;
 use super::secret_status;
 use super::session::Session;
 use crate::secrets::{Secret, SecretRef};
@@ -50,6 +51,9 @@ pub(super) enum SecretCommand {
     },
     /// Replace the value by one that is read from standard input. One line end at its end is dropped.
     Set(Replace),
+    /// Encrypt every secret with the key and the key service that are configured now. The values stay as they
+    /// are, deliveries go on meanwhile, and what is interrupted is run again.
+    Rewrap(Rewrap),
 }
 
 /// What is replaced, and how.
@@ -100,6 +104,7 @@ impl SecretCommand {
                     .await?;
                 replace.done("set", &secret, version)
             }
+            Self::Rewrap(rewrap) => rewrap.run(session).await,
         }
     }
 }

@@ -85,7 +85,7 @@ fn start_log(config: &LogConfig) {
     // What these say at other levels is about themselves; that connections are lost is said once, by whoever
     // needs them.
     let filter = format!(
-        "{},pingora_core=error,sqlx=warn,sqlx_core::pool=error",
+        "{},aws_=warn,hyper_util=warn,pingora_core=error,sqlx=warn,sqlx_core::pool=error",
         config.level
     );
     // Colours are for people: not in a file, and not where NO_COLOR says so (https://no-color.org).

@@ -10,6 +10,7 @@ mod mistake;
 mod outbound;
 mod public;
 mod routes;
+mod secrets;
 mod sections;
 mod server_url;
 mod store;
@@ -21,7 +22,7 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use zeroize::Zeroizing;
 use self::document::Document;
 pub use self::endpoints::read_endpoints;
 pub use self::mistake::{Mistake, Mistakes};
+pub use self::secrets::{KeyServiceName, KeyServicesConfig};
 pub use self::server_url::{PasswordFileError, ServerUrl, ServerUrlError};
 use crate::admin::AllowedHosts;
 use crate::directory::{PathTemplate, RouteTable, Surroundings};
@@ -59,8 +61,8 @@ pub struct Config {
     pub names: HeaderNames,
     /// The store.
     pub store: StoreSettings,
-    /// The file of the local key.
-    pub key_file: PathBuf,
+    /// What encrypts secrets.
+    pub key_services: KeyServicesConfig,
     /// The cache of keys.
     pub keys: CacheSettings,
     /// The cache of endpoints.

@@ -3,7 +3,6 @@
 //! `conf/portcullis.toml` shows them all to people; a test holds the two together.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +11,9 @@ use super::table::Table;
 use super::units::{Address, MIB, Size, Time, size, time, to_usize};
 use super::upstreams::{self, Upstreams};
 use super::{AdminConfig, Config, DirectoryConfig, LogConfig, ServerConfig};
-use super::{headers, ledger, outbound, public, routes, store};
+use super::{headers, ledger, outbound, public, routes, secrets, store};
 use crate::admin::AllowedHosts;
 use crate::gate::{Budget, GateSettings};
-use crate::secrets::CacheSettings;
 
 /// Reads a whole configuration. What could not be read is reported by the document.
 pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
@@ -32,7 +30,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
     let (bodies, body_budget_bytes) = bodies(root.table("bodies"));
     let ledger = ledger::ledger(root.table("ledger"), &folder);
     let store = store::read(root.table("store"), &folder);
-    let (key_file, keys) = secrets(root.table("secrets"), &folder);
+    let (key_services, keys) = secrets::read(root.table("secrets"), &folder);
     let directory = directory(root.table("directory"));
     let outbound = outbound::read(root.table("outbound"), &folder);
     let log = log(root.table("log"));
@@ -60,7 +58,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         body_budget_bytes,
         names: headers.names?,
         store: store?,
-        key_file,
+        key_services,
         keys,
         directory,
         outbound,
@@ -114,19 +112,6 @@ fn bodies(mut table: Table<'_, '_>) -> (Bodies, u64) {
         table.wrong_at(budget_span, "budget", message.to_owned());
     }
     (bodies, budget)
-}
-
-fn secrets(mut table: Table<'_, '_>, folder: &Path) -> (PathBuf, CacheSettings) {
-    let key_file = table
-        .parsed::<PathBuf>("key_file")
-        .unwrap_or_else(|| "portcullis.key".into());
-    let settings = CacheSettings {
-        capacity: table
-            .number("cache_capacity", 1, 100_000_000)
-            .unwrap_or(100_000),
-        time_to_live: time(&mut table, "cache_time_to_live", 300),
-    };
-    (folder.join(key_file), settings)
 }
 
 fn directory(mut table: Table<'_, '_>) -> DirectoryConfig {

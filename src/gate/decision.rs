@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::greeter::Greeter;
 use super::judgement::Notes;
-use super::keyed::Keyed;
+use super::keyed::{Keyed, unproven};
 use super::receive::{BodyRules, receive};
 use super::replay::{Proven, Times};
 use super::{
@@ -17,7 +17,7 @@ use crate::directory::{Auth, Directory, Endpoint, Proof};
 use crate::handshake::MAX_BODY_BYTES;
 use crate::ledger::Ledger;
 use crate::outbound::Outbound;
-use crate::secrets::KeyCache;
+use crate::secrets::{KeyCache, Keys};
 
 /// Judges deliveries.
 pub struct Gate {
@@ -131,7 +131,9 @@ impl Gate {
         let verified = match verified {
             Ok(verified) => verified,
             Err(refusal) => {
-                notes.refused_body = endpoint.capture.map(|_| body);
+                if let Reason::Proof(_) = refusal.reason {
+                    notes.refused_body = endpoint.capture.map(|_| body);
+                }
                 return Err(refusal);
             }
         };
@@ -231,16 +233,18 @@ impl Gate {
     /// The claim meets the keys. A token is settled here, before the body.
     async fn key(&self, claim: Option<(&Proof, Claim)>) -> Result<Keyed, Refusal> {
         let Some((proof, claim)) = claim else {
-            return Ok(Keyed::Begun(Verification::dangerous_waive()));
+            return Ok(Keyed::waived());
         };
         let Some(address) = &proof.key else {
             let now = self.clock.now();
             let claim = Uncertified::new(&proof.scheme, claim, now);
             return Ok(Keyed::Uncertified(claim));
         };
-        let keys = self.keys.keys(address).await?;
+        let Keys { ring, lacking } = self.keys.keys_at_hand(address).await?;
         let now = self.clock.now();
-        let begun = Verification::begin(&proof.scheme, claim, keys, now)?;
-        Ok(Keyed::Begun(begun))
+        match Verification::begin(&proof.scheme, claim, ring, now) {
+            Ok(begun) => Ok(Keyed::Begun(begun, lacking)),
+            Err(error) => Err(unproven(error, lacking)),
+        }
     }
 }

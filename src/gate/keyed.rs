@@ -1,24 +1,30 @@
 //! A claim and its key. A secret is there before the body; a certificate is named by it, and fetched.
 
-use crate::auth::{Begun, Head, Uncertified, Verification, Verified};
+use crate::auth::{Begun, Head, ProofError, Uncertified, Verification, Verified};
 use crate::outbound::{Outbound, OutboundError};
+use crate::secrets::KeyError;
 
 use super::{Reason, Refusal};
 
 /// A claim on its way to a verdict.
 pub(super) enum Keyed {
-    /// With its key.
-    Begun(Begun),
+    /// With its keys, and what keeps some of them away.
+    Begun(Begun, Option<KeyError>),
     /// Without one, until the body is there.
     Uncertified(Uncertified),
 }
 
 impl Keyed {
+    /// An endpoint that asks for no proof.
+    pub(super) fn waived() -> Self {
+        Self::Begun(Verification::dangerous_waive(), None)
+    }
+
     /// What wants to see the body as it arrives.
     pub(super) fn streaming(&mut self) -> Option<&mut Verification> {
         match self {
-            Self::Begun(Begun::Streaming(verification)) => Some(verification),
-            Self::Begun(Begun::Proven(_)) | Self::Uncertified(_) => None,
+            Self::Begun(Begun::Streaming(verification), _) => Some(verification),
+            Self::Begun(Begun::Proven(_), _) | Self::Uncertified(_) => None,
         }
     }
 
@@ -29,18 +35,30 @@ impl Keyed {
         head: &Head<'_>,
         body: &[u8],
     ) -> Result<Verified, Refusal> {
-        let begun = match self {
-            Self::Begun(begun) => begun,
+        let (begun, lacking) = match self {
+            Self::Begun(begun, lacking) => (begun, lacking),
             Self::Uncertified(claim) => {
                 let url = claim.certificate_url(body)?;
                 let certified = outbound.certificate(&url, claim.algorithm()).await?;
-                claim.certified(&certified)?
+                (claim.certified(&certified)?, None)
             }
         };
         match begun {
             Begun::Proven(verified) => Ok(verified),
-            Begun::Streaming(verification) => Ok(verification.finish(head, body)?),
+            Begun::Streaming(verification) => verification
+                .finish(head, body)
+                .map_err(|error| unproven(error, lacking)),
         }
+    }
+}
+
+/// A proof that did not hold. Where a key is lacking that might have made it, nobody can say that it is wrong.
+pub(super) fn unproven(error: ProofError, lacking: Option<KeyError>) -> Refusal {
+    match (error, lacking) {
+        (ProofError::SignatureMismatch | ProofError::TokenMismatch, Some(lacking)) => {
+            lacking.into()
+        }
+        (error, _) => error.into(),
     }
 }
 

@@ -46,6 +46,8 @@ pub enum Reason {
     ProviderUnreachable,
     /// The same delivery was accepted before.
     Replay,
+    /// The key service refuses to open the endpoint's secret, or cannot: its ciphertext is damaged.
+    SecretUndecryptable,
     /// The endpoint's secret has no value.
     SecretUnbound,
     /// The keys could not be had.
@@ -79,6 +81,7 @@ impl Reason {
             Self::Proof(error) => error.word(),
             Self::ProviderUnreachable => "provider_unreachable",
             Self::Replay => "replay",
+            Self::SecretUndecryptable => "secret_undecryptable",
             Self::SecretUnbound => "secret_unbound",
             Self::SecretsUnavailable => "secrets_unavailable",
             Self::SenderLeft => "sender_left",
@@ -160,6 +163,9 @@ impl From<KeyError> for Refusal {
             KeyError::Unbound => Reason::SecretUnbound.into(),
             // As good as none; the log says why.
             KeyError::Unusable(error) => Self::with_cause(Reason::SecretUnbound, error),
+            KeyError::Service(error) if error.is_refusal() => {
+                Self::with_cause(Reason::SecretUndecryptable, error)
+            }
             KeyError::Service(error) => Self::with_cause(Reason::SecretsUnavailable, error),
             KeyError::Store(error) => Self::with_cause(Reason::StoreUnavailable, error),
         }

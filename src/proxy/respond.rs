@@ -55,6 +55,7 @@ pub(super) fn answer(refusal: &Refusal) -> (StatusCode, Bytes) {
         Reason::LedgerUnavailable
         | Reason::Overloaded
         | Reason::ProviderUnreachable
+        | Reason::SecretUndecryptable
         | Reason::SecretsUnavailable
         | Reason::StoreUnavailable => error(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -19,11 +19,15 @@ impl<'a> EncryptionContext<'a> {
     }
 
     /// The pairs, as key services that take pairs want them.
-    pub fn pairs(&self) -> [(&'static str, String); 3] {
+    ///
+    /// The names say whose they are, and have a `:`, which nothing in an address has: whoever strings names and
+    /// values together without marking where one ends gets another string for every other context.
+    pub fn pairs(&self) -> [(&'static str, String); 4] {
         [
-            ("scope", self.secret.scope().to_owned()),
-            ("slot", self.secret.slot().to_owned()),
-            ("version", self.version.to_string()),
+            (PURPOSE, "secret".to_owned()),
+            ("portcullis:scope", self.secret.scope().to_owned()),
+            ("portcullis:slot", self.secret.slot().to_owned()),
+            ("portcullis:version", self.version.to_string()),
         ]
     }
 
@@ -32,7 +36,12 @@ impl<'a> EncryptionContext<'a> {
     /// Every part carries its length, so no two contexts give the same bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = b"portcullis-context-1".to_vec();
-        for (key, value) in self.pairs() {
+        let version = self.version.to_string();
+        for (key, value) in [
+            ("scope", self.secret.scope()),
+            ("slot", self.secret.slot()),
+            ("version", &version),
+        ] {
             for part in [key.as_bytes(), value.as_bytes()] {
                 // A part is at most 512 bytes long, so its length fits.
                 bytes.extend_from_slice(
@@ -44,3 +53,6 @@ impl<'a> EncryptionContext<'a> {
         bytes
     }
 }
+
+/// What the ciphertext is for: the name of the pair in every context that this program gives to a service.
+pub(super) const PURPOSE: &str = "portcullis:purpose";

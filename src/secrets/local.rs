@@ -5,22 +5,18 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use aes_gcm::aead::{Aead, KeyInit, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::aead::{KEY_LEN, SealingKey};
 use super::{EncryptionContext, KeyService, KeyServiceError, Sealed, Secret};
 
 /// Encrypts with a 256-bit key that only the user of the process can read.
-///
-/// A ciphertext is a random 96-bit nonce followed by what AES-256-GCM gives (NIST SP 800-38D). One key
-/// seals a few versions of each secret, far from the 2^32 messages that random nonces allow.
 pub struct LocalKeyService {
-    cipher: Aes256Gcm,
+    key: SealingKey,
     key_id: String,
 }
 
@@ -111,7 +107,7 @@ impl LocalKeyService {
         let mut key_id = hex::encode(id);
         key_id.truncate(16);
         Self {
-            cipher: Aes256Gcm::new(key.into()),
+            key: SealingKey::new(key),
             key_id,
         }
     }
@@ -128,22 +124,10 @@ impl KeyService for LocalKeyService {
         secret: &Secret,
         context: &EncryptionContext<'_>,
     ) -> Result<Sealed, KeyServiceError> {
-        let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|_| KeyServiceError::Randomness)?;
-        let payload = Payload {
-            msg: secret.expose(),
-            aad: &context.to_bytes(),
-        };
-        let sealed = self
-            .cipher
-            .encrypt(&Nonce::from(nonce), payload)
-            .map_err(|_| KeyServiceError::Corrupt)?;
-        let mut ciphertext = nonce.to_vec();
-        ciphertext.extend_from_slice(&sealed);
         Ok(Sealed {
             service: NAME.to_owned(),
             key_id: self.key_id.clone(),
-            ciphertext,
+            ciphertext: self.key.seal(secret, context)?,
         })
     }
 
@@ -159,18 +143,11 @@ impl KeyService for LocalKeyService {
                 here: self.key_id.clone(),
             });
         }
-        let (nonce, body) = sealed
-            .ciphertext
-            .split_first_chunk::<NONCE_LEN>()
-            .ok_or(KeyServiceError::Corrupt)?;
-        let payload = Payload {
-            msg: body,
-            aad: &context.to_bytes(),
-        };
-        self.cipher
-            .decrypt(&Nonce::from(*nonce), payload)
-            .map(Secret::new)
-            .map_err(|_| KeyServiceError::Corrupt)
+        self.key.open(&sealed.ciphertext, context)
+    }
+
+    async fn is_current(&self, sealed: &Sealed) -> Result<bool, KeyServiceError> {
+        Ok(sealed.service == NAME && sealed.key_id == self.key_id)
     }
 }
 
@@ -242,8 +219,7 @@ fn parse(text: &[u8]) -> Option<Zeroizing<[u8; KEY_LEN]>> {
         .map(Zeroizing::new)
 }
 
-const NAME: &str = "local";
+/// The name of the embedded key service.
+pub(super) const NAME: &str = "local";
 const HEADER: &str = "portcullis-key-1";
-const KEY_LEN: usize = 32;
-const NONCE_LEN: usize = 12;
 const MAX_FILE_LEN: usize = 128;

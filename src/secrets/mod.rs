@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! SecretRef      scope#slot: the address of a secret
-//! Vault          what people do with it: create, set, rotate, reveal; audited
-//! KeyService     encrypts and decrypts a version, bound to its address and number
+//! Vault          what people do with it: create, set, rotate, reveal, move to another key; audited
+//! KeyService     encrypts and decrypts a version, bound to its address and number: `local`, `aws`
 //! SecretStore    keeps the ciphertexts (a trait; `store` implements it)
 //! KeyCache       what deliveries use: keys, prepared, bounded, expiring, loaded once
 //! ```
 
+mod aead;
+mod aws;
 mod cache;
 mod context;
 mod local;
@@ -15,16 +17,24 @@ mod open;
 mod reference;
 mod secret;
 mod service;
+mod services;
 mod store;
 mod uses;
 mod vault;
 
-pub use self::cache::{CacheSettings, CacheStats, KeyAddress, KeyCache, KeyError};
+pub use self::aws::{
+    AwsKeyService, AwsSettings, DataKeyBounds, Form as AwsForm, InvalidKeyName, KeyName, NoRegion,
+};
+pub use self::cache::{CacheSettings, CacheStats, KeyAddress, KeyCache, KeyError, Keys};
 pub use self::context::EncryptionContext;
 pub use self::local::{KeyFileError, LocalKeyService};
 pub use self::reference::{InvalidSecretRef, SecretRef};
 pub use self::secret::Secret;
 pub use self::service::{KeyService, KeyServiceError, Sealed};
-pub use self::store::{Ending, Installation, SealedVersion, SecretStore, StoreError, Window};
+pub use self::services::KeyServices;
+pub use self::store::{
+    Ending, Installation, Resealing, SealedUnder, SealedVersion, SecretStore, StoreError,
+    VersionRef, Window,
+};
 pub use self::uses::{Uses, VersionUse};
-pub use self::vault::{Revealed, Vault, VaultError, VersionStanding, VersionStatus};
+pub use self::vault::{Moved, Moving, Revealed, Vault, VaultError, VersionStanding, VersionStatus};

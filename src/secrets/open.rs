@@ -3,22 +3,65 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
-use super::{KeyError, Secret};
+use super::{KeyError, SealedVersion, Secret};
 use crate::auth::{KeyForm, KeyRing, NumberedKey};
+use crate::clock::Stopwatch;
 
-/// The values of a secret that count, in memory; zeroed when it goes.
+/// A version of a secret, in memory; zeroed when it goes.
+pub(super) struct OpenVersion {
+    version: u32,
+    created_at: Timestamp,
+    /// Of what it was encrypted as.
+    sealed: [u8; 32],
+    value: Secret,
+    /// When the key service was asked for it.
+    pub(super) opened: Stopwatch,
+}
+
+impl OpenVersion {
+    pub(super) fn new(version: &SealedVersion, value: Secret, opened: Stopwatch) -> Self {
+        Self {
+            version: version.version,
+            created_at: version.created_at,
+            sealed: Sha256::digest(&version.sealed.ciphertext).into(),
+            value,
+            opened,
+        }
+    }
+
+    /// Whether it is that version. The number alone does not say it: a store that was put back from a backup
+    /// gives it out a second time.
+    pub(super) fn is(&self, version: &SealedVersion) -> bool {
+        (self.version, self.created_at) == (version.version, version.created_at)
+    }
+
+    /// Whether it was opened from the very ciphertext that is there.
+    pub(super) fn is_of(&self, version: &SealedVersion) -> bool {
+        self.sealed == *Sha256::digest(&version.sealed.ciphertext)
+    }
+
+    fn key(&self, form: &KeyForm) -> Result<NumberedKey, KeyError> {
+        Ok(NumberedKey {
+            key: Arc::new(form.prepare(self.value.expose())?),
+            version: self.version,
+        })
+    }
+}
+
+/// The values of a secret that count.
 pub(super) struct OpenSecret {
-    current: (u32, Secret),
-    previous: Option<((u32, Secret), Timestamp)>,
+    current: Arc<OpenVersion>,
+    previous: Option<(Arc<OpenVersion>, Timestamp)>,
     /// The keys, made once for each form. Endpoints seldom use one secret in more than one.
     keys: RwLock<Vec<(KeyForm, Arc<KeyRing>)>>,
 }
 
 impl OpenSecret {
     pub(super) fn new(
-        current: (u32, Secret),
-        previous: Option<((u32, Secret), Timestamp)>,
+        current: Arc<OpenVersion>,
+        previous: Option<(Arc<OpenVersion>, Timestamp)>,
     ) -> Self {
         Self {
             current,
@@ -43,19 +86,13 @@ impl OpenSecret {
     }
 
     fn prepare(&self, form: &KeyForm) -> Result<KeyRing, KeyError> {
-        let key = |(version, value): &(u32, Secret)| {
-            Ok::<_, KeyError>(NumberedKey {
-                key: Arc::new(form.prepare(value.expose())?),
-                version: *version,
-            })
-        };
         let previous = match &self.previous {
             // One that was set for another scheme does not keep the current one from its work.
-            Some((previous, until)) => key(previous).ok().map(|key| (key, *until)),
+            Some((previous, until)) => previous.key(form).ok().map(|key| (key, *until)),
             None => None,
         };
         Ok(KeyRing {
-            current: key(&self.current)?,
+            current: self.current.key(form)?,
             previous,
         })
     }

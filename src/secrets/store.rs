@@ -12,9 +12,6 @@ pub trait SecretStore: Send + Sync {
     /// All versions of `secret`, the newest first; none if it is not bound.
     async fn versions(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError>;
 
-    /// Whether there is any version of any secret.
-    async fn has_secrets(&self) -> Result<bool, StoreError>;
-
     /// Performs an installation, all of it or nothing.
     async fn install(&self, installation: Installation) -> Result<(), StoreError>;
 
@@ -40,6 +37,20 @@ pub trait SecretStore: Send + Sync {
 
     /// How often the versions of `secret` were used, as far as nodes have written it down.
     async fn uses(&self, secret: &SecretRef) -> Result<Vec<VersionUse>, StoreError>;
+    /// How many versions were encrypted by which key of which service.
+    async fn sealed_under(&self) -> Result<Vec<SealedUnder>, StoreError>;
+
+    /// Up to `limit` versions that come after `after`, in the order of their addresses and numbers: all that there
+    /// are, those that have ended among them.
+    async fn sealed_after(
+        &self,
+        after: Option<&VersionRef>,
+        limit: u32,
+    ) -> Result<Vec<(VersionRef, Sealed)>, StoreError>;
+
+    /// Puts another ciphertext of the same value in the place of one. If that is not there any more, it is a
+    /// [`StoreError::Conflict`]. No cache has to forget anything.
+    async fn reseal(&self, resealing: Resealing) -> Result<(), StoreError>;
 
     /// Writes down what changed nothing.
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError>;
@@ -84,6 +95,39 @@ pub struct Installation {
     pub previous_ends_at: Timestamp,
     /// The ciphertext.
     pub sealed: Sealed,
+    /// What the audit log says about it.
+    pub audit: AuditEntry,
+}
+
+/// A version of a secret, by its address and number.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct VersionRef {
+    /// The secret.
+    pub secret: SecretRef,
+    /// The number of the version.
+    pub version: u32,
+}
+
+/// How much one key of one service has encrypted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SealedUnder {
+    /// The service.
+    pub service: String,
+    /// The key.
+    pub key_id: String,
+    /// The number of versions.
+    pub versions: u64,
+}
+
+/// A ciphertext to be replaced by another one of the same value, with its audit entry.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Resealing {
+    /// The version.
+    pub of: VersionRef,
+    /// The ciphertext that is there.
+    pub from: Sealed,
+    /// The one that takes its place.
+    pub to: Sealed,
     /// What the audit log says about it.
     pub audit: AuditEntry,
 }

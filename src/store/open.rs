@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{PostgresSettings, PostgresStore, SqliteStore, Store, Stored};
+use crate::secrets::SealedUnder;
 
 /// Where a store is, and whether its schema may be changed.
 #[derive(Clone, Debug)]
@@ -94,8 +95,8 @@ impl fmt::Display for StoreSettings {
 pub struct Contents {
     /// Every endpoint.
     pub endpoints: Vec<Stored>,
-    /// Whether there is any version of any secret.
-    pub has_secrets: bool,
+    /// Which keys have encrypted its secrets.
+    pub sealed_under: Vec<SealedUnder>,
 }
 
 /// A schema that is up to date.

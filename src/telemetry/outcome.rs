@@ -115,6 +115,7 @@ impl Verdict {
                 Reason::LedgerUnavailable
                 | Reason::Overloaded
                 | Reason::ProviderUnreachable
+                | Reason::SecretUndecryptable
                 | Reason::SecretsUnavailable
                 | Reason::StoreUnavailable
                 | Reason::UpstreamTimeout

@@ -61,19 +61,30 @@ impl Sources {
             )?,
             by(
                 "portcullis_secret_cache_requests_total",
-                "Look-ups of keys, by whether they were in memory.",
+                "Look-ups of keys: in memory, in memory past their time, loaded, or known not to open.",
                 "result",
-                &[("hit", self.keys.hits()), ("miss", self.keys.misses())],
+                &[
+                    ("hit", self.keys.hits()),
+                    ("grace", self.keys.grace()),
+                    ("miss", self.keys.misses()),
+                    ("refused", self.keys.refused()),
+                ],
             )?,
             one(
                 "portcullis_key_service_calls_total",
                 "Secrets that the key service was asked to decrypt.",
                 self.keys.service_calls(),
             )?,
-            one(
+            by(
                 "portcullis_key_service_failures_total",
-                "Secrets that the key service did not decrypt.",
-                self.keys.service_failures(),
+                "Secrets that the key service did not decrypt, by why.",
+                "kind",
+                &self.keys.service_failures().collect::<Vec<_>>(),
+            )?,
+            gauge(
+                "portcullis_key_service_up",
+                "Whether the key service answered when it was asked last.",
+                u64::from(self.keys.service_is_up()),
             )?,
             by(
                 "portcullis_endpoint_lookups_total",

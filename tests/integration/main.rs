@@ -19,6 +19,7 @@ mod framing;
 mod handshakes;
 mod headers;
 mod http2;
+mod kms;
 mod memory;
 mod names;
 mod postgres;

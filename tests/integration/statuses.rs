@@ -594,7 +594,7 @@ fn a_secret_that_cannot_be_decrypted_is_503_and_never_401() {
         &answer,
         503,
         r#"{"error":"Temporarily unavailable"}"#,
-        "secrets_unavailable",
+        "secret_undecryptable",
     );
     assert_eq!(answer.header("Retry-After"), "5");
     backend.was_not_contacted();

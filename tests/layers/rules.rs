@@ -66,7 +66,12 @@ pub(crate) fn below(module: &str) -> impl Iterator<Item = &'static str> {
 }
 
 /// Crates that one module keeps from the others, so that they can be exchanged in one place.
-const OWNED_CRATES: [(&str, &str, &str); 3] = [
+const OWNED_CRATES: [(&str, &str, &str); 4] = [
+    (
+        "aws_",
+        "secrets",
+        "who keeps the keys is the business of one module",
+    ),
     (
         "pingora_",
         "proxy",

@@ -1,5 +1,6 @@
 //! What people do with secrets. Everything here is audited; nothing here is on a delivery's way.
 
+mod moving;
 mod reveal;
 mod status;
 
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::moving::{Moved, Moving};
 pub use self::reveal::Revealed;
 pub use self::status::{VersionStanding, VersionStatus};
 use super::{

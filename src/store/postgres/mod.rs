@@ -18,6 +18,8 @@ mod dialect;
 mod endpoints;
 mod listener;
 mod schema;
+#[path = "../sql/sealing.rs"]
+mod sealing;
 #[path = "../sql/secrets.rs"]
 mod secrets;
 mod settings;

@@ -9,7 +9,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection, PgConnection};
 
 use super::settings::PostgresSettings;
-use super::{PostgresStore, secrets};
+use super::{PostgresStore, sealing};
 use crate::store::{Contents, Migrated, OpenError};
 
 impl PostgresStore {
@@ -42,7 +42,7 @@ async fn contents(store: &PostgresStore) -> Result<Contents, crate::secrets::Sto
     use crate::store::Store as _;
     Ok(Contents {
         endpoints: store.definitions("").await?,
-        has_secrets: store.bounded(secrets::any(store.readers()?)).await?,
+        sealed_under: store.bounded(sealing::under(store.readers()?)).await?,
     })
 }
 

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use sqlx::Transaction;
 
-use super::{Database, Engine, Pool, audit, changes, dialect};
+use super::{Database, Engine, Pool, audit, changes, dialect, sealing};
 use crate::audit::{Action, AuditEntry};
 use crate::directory::Change;
 use crate::secrets::{
-    Ending, Installation, Sealed, SealedVersion, SecretRef, SecretStore, StoreError, VersionUse,
-    Window,
+    Ending, Installation, Resealing, Sealed, SealedUnder, SealedVersion, SecretRef, SecretStore,
+    StoreError, VersionRef, VersionUse, Window,
 };
 use crate::store::rows;
 
@@ -16,10 +16,6 @@ use crate::store::rows;
 impl SecretStore for Engine {
     async fn versions(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
         self.bounded(versions(self.readers()?, secret)).await
-    }
-
-    async fn has_secrets(&self) -> Result<bool, StoreError> {
-        self.bounded(any(self.readers()?)).await
     }
 
     async fn install(&self, installation: Installation) -> Result<(), StoreError> {
@@ -92,6 +88,28 @@ impl SecretStore for Engine {
         self.bounded(uses(self.readers()?, secret)).await
     }
 
+    async fn sealed_under(&self) -> Result<Vec<SealedUnder>, StoreError> {
+        self.bounded(sealing::under(self.readers()?)).await
+    }
+
+    async fn sealed_after(
+        &self,
+        after: Option<&VersionRef>,
+        limit: u32,
+    ) -> Result<Vec<(VersionRef, Sealed)>, StoreError> {
+        self.bounded(sealing::after(self.readers()?, after, limit))
+            .await
+    }
+
+    async fn reseal(&self, resealing: Resealing) -> Result<(), StoreError> {
+        self.bounded_write(1, async {
+            let mut transaction = self.begin().await?;
+            sealing::replace(&mut transaction, &resealing).await?;
+            Ok(transaction.commit().await?)
+        })
+        .await
+    }
+
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError> {
         self.bounded_write(1, async {
             let mut transaction = self.begin().await?;
@@ -112,14 +130,6 @@ async fn versions(pool: &Pool, secret: &SecretRef) -> Result<Vec<SealedVersion>,
     .fetch_all(pool)
     .await?;
     versions.into_iter().map(version).collect()
-}
-
-pub(super) async fn any(pool: &Pool) -> Result<bool, StoreError> {
-    Ok(
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM secret_versions)")
-            .fetch_one(pool)
-            .await?,
-    )
 }
 
 /// Adds a version inside a transaction.

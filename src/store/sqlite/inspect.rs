@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
-use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, SqliteStore, endpoints, newest_schema, secrets};
+use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, SqliteStore, endpoints, newest_schema, sealing};
 use crate::secrets::StoreError;
 use crate::store::{Contents, OpenError};
 
@@ -85,7 +85,7 @@ async fn look(path: &Path) -> Result<SqlitePool, sqlx::Error> {
 async fn contents(pool: &SqlitePool) -> Result<Contents, StoreError> {
     Ok(Contents {
         endpoints: endpoints::definitions(pool, "", "", u32::MAX).await?,
-        has_secrets: secrets::any(pool).await?,
+        sealed_under: sealing::under(pool).await?,
     })
 }
 

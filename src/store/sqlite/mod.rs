@@ -17,6 +17,8 @@ mod dialect;
 mod endpoints;
 mod identity;
 mod inspect;
+#[path = "../sql/sealing.rs"]
+mod sealing;
 #[path = "../sql/secrets.rs"]
 mod secrets;
 #[path = "../sql/whole.rs"]

@@ -46,7 +46,7 @@ fn told(config: &Config) -> Vec<String> {
         format!("{:?}", config.body_budget_bytes),
         format!("{:?}", config.names),
         format!("{:?}", config.store),
-        format!("{:?}", config.key_file),
+        format!("{:?}", config.key_services),
         format!("{:?}", config.keys),
         format!("{:?}", config.directory),
         format!("{:?}", config.upstream_paths),

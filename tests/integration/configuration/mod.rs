@@ -197,6 +197,57 @@ addresses = ["h:1"]"#,
             r#"addresses = ["h:65536"]"#,
             r#"such as "10.0.0.7:3000""#,
         ),
+        (
+            "secrets",
+            r#"key_service = "vault""#,
+            "expected `local` or `aws`",
+        ),
+        ("secrets", r#"grace = "0.5s""#, "is from 1s to 604800s"),
+        ("secrets", r#"grace = "8d""#, "such as \"10s\""),
+        (
+            "secrets.aws",
+            r#"key = "portcullis""#,
+            "an alias (alias/portcullis)",
+        ),
+        ("secrets.aws", r#"key = "alias/""#, "the ARN of either"),
+        (
+            "secrets.aws",
+            r#"key = "arn:aws:s3:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab""#,
+            "the ARN of either",
+        ),
+        (
+            "secrets.aws",
+            r#"region = "europe""#,
+            "such as `eu-central-1`",
+        ),
+        (
+            "secrets.aws",
+            r#"endpoint = "http://kms.internal:8080""#,
+            "is not on this machine, and decrypted secrets come back from it: write https://",
+        ),
+        ("secrets.aws", r#"endpoint = "kms""#, "expected a URL"),
+        (
+            "secrets.aws",
+            r#"attempt_timeout = "6s""#,
+            "must not be longer than `call_timeout`",
+        ),
+        (
+            "secrets.aws",
+            r#"call_timeout = "2m""#,
+            "is from 10ms to 60s",
+        ),
+        ("secrets.aws", "attempts = 0", "from 1 to 10"),
+        ("secrets.aws", "max_calls_in_flight = 0", "from 1 to 1000"),
+        (
+            "secrets.aws",
+            r#"data_keys = "per-secret""#,
+            "expected `none` or `shared`",
+        ),
+        (
+            "secrets.aws",
+            "data_key_max_secrets = 0",
+            "from 1 to 1000000",
+        ),
     ] {
         let text = format!("{UPSTREAM}[{section}]\n{entry}\n");
         let complaint = only(&text);
@@ -204,6 +255,31 @@ addresses = ["h:1"]"#,
         assert_eq!((complaint.line, &complaint.key), (4, &key), "{text}");
         assert!(complaint.message.contains(right), "{text}{complaint:?}");
     }
+}
+
+#[test]
+fn the_key_service_aws_needs_a_key_and_one_of_its_region() {
+    let complaint = only(&format!("{UPSTREAM}[secrets]\nkey_service = \"aws\"\n"));
+    assert_eq!(complaint.key, "secrets.aws.key");
+    assert!(complaint.message.contains("is missing"), "{complaint:?}");
+
+    let arn = "arn:aws:kms:eu-central-1:123456789012:key/";
+    let with = |id: &str| {
+        format!(
+            "{UPSTREAM}[secrets.aws]\nregion = \"eu-west-1\"\nkey = \"{arn}{id}\"\n[secrets]\nkey_service = \"aws\"\n"
+        )
+    };
+    let complaint = only(&with("1234abcd-12ab-34cd-56ef-1234567890ab"));
+    assert_eq!(
+        (complaint.line, complaint.key.as_str()),
+        (5, "secrets.aws.key")
+    );
+    let message = "the key is in the region `eu-central-1`, and `region` says `eu-west-1`";
+    assert!(complaint.message.contains(message), "{complaint:?}");
+    // One that has replicas is in every region.
+    let replicated = with("mrk-1234abcd12ab34cd56ef1234567890ab");
+    portcullis::config::Config::parse(std::path::Path::new("c.toml"), &replicated)
+        .unwrap_or_else(|it| panic!("{it}"));
 }
 
 #[test]

@@ -55,7 +55,9 @@ fn many_deliveries_at_once_cost_one_call_of_the_key_service() {
     within_a_second(|| signed_with(gate, secret) == 401);
     // What is forgotten is forgotten twice, in two rounds.
     assert!((2..=3).contains(&calls()), "{}", calls());
-    assert_eq!(gate.metric("portcullis_key_service_failures_total"), 0);
+    assert!(!gate.metrics().lines().any(|line| {
+        line.starts_with("portcullis_key_service_failures_total") && !line.ends_with(" 0")
+    }));
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn another_key_admits_nobody_and_refuses_nobody_for_good() {
         assert_eq!(signed_with(&gate, value), 503);
     }
     backend.was_not_contacted();
-    assert!(gate.metric("portcullis_key_service_failures_total") >= 1);
+    assert!(gate.metric("portcullis_key_service_failures_total{kind=\"other_key\"}") >= 1);
 }
 
 /// Puts a ciphertext where it does not belong, while the gate runs, and tells everybody to look.
@@ -161,7 +163,7 @@ fn a_ciphertext_of_another_endpoint_admits_nobody() {
     }
     assert_eq!(backend.received().len(), reached);
     let line = gate.log(1).pop().unwrap();
-    assert_eq!(line["reason"], "secrets_unavailable");
+    assert_eq!(line["reason"], "secret_undecryptable");
     assert!(
         line["cause"]
             .as_str()

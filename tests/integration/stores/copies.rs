@@ -137,7 +137,7 @@ fn a_copy_that_breaks_in_the_middle_leaves_the_destination_empty() {
             "{broken:?}"
         );
         assert_eq!(destination.definitions("").await.unwrap(), []);
-        assert!(!destination.has_secrets().await.unwrap());
+        assert_eq!(destination.sealed_under().await.unwrap(), []);
         assert_eq!(destination.audit(10).await.unwrap(), []);
     });
 }

@@ -16,6 +16,7 @@ use super::{Authority, Backend, DATABASE_PASSWORD, ID, Postgres};
 pub(crate) struct Gate {
     folder: tempfile::TempDir,
     sections: BTreeMap<String, String>,
+    environment: Vec<(String, String)>,
     running: Option<Running>,
     /// A database of its own, which goes with it.
     database: Option<Postgres>,
@@ -34,6 +35,7 @@ impl Gate {
         let this = Self {
             folder: tempfile::tempdir().unwrap(),
             sections: BTreeMap::new(),
+            environment: Vec::new(),
             running: None,
             database: None,
         };
@@ -58,6 +60,12 @@ impl Gate {
         text.push_str(lines);
         text.push('\n');
         std::fs::write(self.config(), self.configuration()).unwrap();
+        self
+    }
+
+    /// Adds a variable to the environment of the processes.
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -297,6 +305,8 @@ impl Gate {
     fn command(&self, words: &[&str]) -> Command {
         let mut command = portcullis();
         command.arg("--config").arg(self.config()).args(words);
+        let environment = self.environment.iter();
+        command.envs(environment.map(|(name, value)| (name, value)));
         command
     }
 
@@ -409,6 +419,7 @@ impl Gate {
         let this = Self {
             folder: tempfile::tempdir().unwrap(),
             sections: BTreeMap::new(),
+            environment: Vec::new(),
             running: None,
             database: None,
         };

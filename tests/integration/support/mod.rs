@@ -2,16 +2,20 @@
 //! reached it, and senders that write bytes to sockets.
 
 mod backend;
+mod fault_proxy;
 mod gate;
 mod http2;
+mod moto;
 mod postgres;
 mod redis;
 mod sender;
 pub(crate) mod tls;
 
 pub(crate) use self::backend::{ACCEPTED, Backend};
+pub(crate) use self::fault_proxy::{Fault, FaultProxy};
 pub(crate) use self::gate::{Gate, Ran, portcullis, sqlite};
 pub(crate) use self::http2::{Http2, Pending};
+pub(crate) use self::moto::Moto;
 pub(crate) use self::postgres::{DATABASE_PASSWORD, Postgres};
 pub(crate) use self::redis::{RedisServer, free_port};
 pub(crate) use self::sender::{Answer, Connection, Request, send};

@@ -1,0 +1,104 @@
+//! The key services that a configuration names, opened.
+
+use std::sync::Arc;
+
+use super::StartError;
+use crate::config::{Config, KeyServiceName};
+use crate::secrets::{
+    AwsKeyService, KeyFileError, KeyService, KeyServiceError, KeyServices, LocalKeyService,
+    SealedUnder, SecretStore,
+};
+
+/// The service that encrypts, over those whose ciphertexts may still be in `store`.
+///
+/// A local key is made if there is none and none is missed; but never a new one for a store that holds secrets
+/// which nothing but the old one could open.
+pub(super) async fn open(
+    config: &Config,
+    local: Option<LocalKeyService>,
+    store: &dyn SecretStore,
+) -> Result<Arc<dyn KeyService>, StartError> {
+    let path = &config.key_services.key_file;
+    let aws = aws(config).await?;
+    let local = match (config.key_services.current, local) {
+        (_, Some(local)) => Some(local),
+        (KeyServiceName::Local, None) if !is_missed(&store.sealed_under().await?) => {
+            Some(LocalKeyService::open_or_create(path)?)
+        }
+        (KeyServiceName::Local, None) => Some(LocalKeyService::open(path)?),
+        // What it has encrypted is not opened any more, and everything else is: `check` says it.
+        (KeyServiceName::Aws, None) => None,
+    };
+    let local = local.map(|it| Arc::new(it) as Arc<dyn KeyService>);
+    let aws = aws.map(|it| Arc::new(it) as Arc<dyn KeyService>);
+    let (current, other) = match config.key_services.current {
+        KeyServiceName::Local => (local, aws),
+        KeyServiceName::Aws => (aws, local),
+    };
+    // Whichever is current was opened, or the configuration would not have been read.
+    let current = current.ok_or(StartError::NoKeyService)?;
+    Ok(Arc::new(KeyServices::new(
+        current,
+        other.into_iter().collect(),
+    )))
+}
+
+/// What would keep the services from opening what a store holds. AWS is asked.
+pub(super) async fn inspect(config: &Config, sealed: &[SealedUnder]) -> Vec<StartError> {
+    let mut wrong = Vec::new();
+    match LocalKeyService::open(&config.key_services.key_file) {
+        Ok(_) => {}
+        Err(KeyFileError::Missing { .. }) if !is_missed(sealed) => {}
+        Err(error) => wrong.push(error.into()),
+    }
+    match aws(config).await {
+        Ok(Some(aws)) => {
+            if let Err(error) = aws.probe().await {
+                let key = key_of(&error);
+                let region = aws.region().to_owned();
+                wrong.push(StartError::KeyService { key, region, error });
+            }
+        }
+        Ok(None) => {
+            let by_aws = sealed.iter().filter(|under| under.service == AWS);
+            let secrets: u64 = by_aws.map(|under| under.versions).sum();
+            if secrets > 0 {
+                wrong.push(StartError::KeyServiceMissing { secrets });
+            }
+        }
+        Err(error) => wrong.push(error),
+    }
+    wrong
+}
+
+async fn aws(config: &Config) -> Result<Option<AwsKeyService>, StartError> {
+    let services = &config.key_services;
+    let Some(key) = &services.kms_key else {
+        return Ok(None);
+    };
+    let keep_unwrapped = config.keys.time_to_live;
+    let opened = AwsKeyService::open(key.clone(), &services.aws, keep_unwrapped).await;
+    Ok(Some(opened?))
+}
+
+/// Whether there is something that only the local key opens.
+fn is_missed(sealed: &[SealedUnder]) -> bool {
+    sealed.iter().any(|under| under.service == LOCAL)
+}
+
+/// What to look at first.
+fn key_of(error: &KeyServiceError) -> &'static str {
+    match error {
+        KeyServiceError::BadCredentials(_) | KeyServiceError::NoCredentials(_) => {
+            "the credentials of AWS"
+        }
+        KeyServiceError::Denied(_) => "secrets.aws.key, or what these credentials may do with it",
+        KeyServiceError::KeyUnusable(_)
+        | KeyServiceError::Corrupt
+        | KeyServiceError::OtherKey { .. } => "secrets.aws.key",
+        _ => "secrets.aws.region or secrets.aws.endpoint",
+    }
+}
+
+const AWS: &str = "aws";
+const LOCAL: &str = "local";

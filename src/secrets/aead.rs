@@ -1,0 +1,62 @@
+//! AES-256-GCM over a secret and its context: what a key service does that has the key in its memory.
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+
+use super::{EncryptionContext, KeyServiceError, Secret};
+
+/// A 256-bit key, prepared; it is zeroed when it goes.
+///
+/// A ciphertext is a random 96-bit nonce followed by what AES-256-GCM gives (NIST SP 800-38D). One key
+/// seals far fewer than the 2^32 messages that random nonces allow.
+pub(super) struct SealingKey(Aes256Gcm);
+
+impl SealingKey {
+    pub(super) fn new(key: &[u8; KEY_LEN]) -> Self {
+        Self(Aes256Gcm::new(key.into()))
+    }
+
+    /// Encrypts `secret` so that it decrypts only with the same context.
+    pub(super) fn seal(
+        &self,
+        secret: &Secret,
+        context: &EncryptionContext<'_>,
+    ) -> Result<Vec<u8>, KeyServiceError> {
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(|_| KeyServiceError::Randomness)?;
+        let payload = Payload {
+            msg: secret.expose(),
+            aad: &context.to_bytes(),
+        };
+        let sealed = self
+            .0
+            .encrypt(&Nonce::from(nonce), payload)
+            .map_err(|_| KeyServiceError::Corrupt)?;
+        let mut ciphertext = nonce.to_vec();
+        ciphertext.extend_from_slice(&sealed);
+        Ok(ciphertext)
+    }
+
+    /// Decrypts what [`seal`](Self::seal) gave.
+    pub(super) fn open(
+        &self,
+        ciphertext: &[u8],
+        context: &EncryptionContext<'_>,
+    ) -> Result<Secret, KeyServiceError> {
+        let (nonce, body) = ciphertext
+            .split_first_chunk::<NONCE_LEN>()
+            .ok_or(KeyServiceError::Corrupt)?;
+        let payload = Payload {
+            msg: body,
+            aad: &context.to_bytes(),
+        };
+        self.0
+            .decrypt(&Nonce::from(*nonce), payload)
+            .map(Secret::new)
+            .map_err(|_| KeyServiceError::Corrupt)
+    }
+}
+
+/// The length of a key in bytes.
+pub(super) const KEY_LEN: usize = 32;
+const NONCE_LEN: usize = 12;

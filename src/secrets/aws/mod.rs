@@ -1,0 +1,133 @@
+//! The key service `aws`: AWS KMS.
+//!
+//! ```text
+//! KeyName, AwsSettings   what is configured
+//! KmsClient              calls, each bounded in time and all together in number
+//! failure                what came back instead of an answer, in the words of `secrets`
+//! Form                   what stands in a ciphertext: a blob of KMS, or a wrapped data key and what it sealed
+//! DataKeys               data keys: those that encrypt, bounded by age and use, and those that were unwrapped
+//! ```
+
+mod client;
+mod data_keys;
+mod failure;
+mod form;
+mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use self::client::KmsClient;
+use self::data_keys::DataKeys;
+pub use self::form::Form;
+pub use self::settings::{AwsSettings, DataKeyBounds, InvalidKeyName, KeyName, NoRegion};
+use super::{EncryptionContext, KeyService, KeyServiceError, Sealed, Secret};
+
+/// Encrypts with a key that never leaves AWS.
+pub struct AwsKeyService {
+    client: KmsClient,
+    data_keys: Arc<DataKeys>,
+    /// Whether secrets are encrypted with data keys.
+    shared: bool,
+    /// The ARN of the key, once the service has told it: what is configured may be an alias.
+    arn: OnceCell<String>,
+}
+
+impl AwsKeyService {
+    /// Gets ready to ask. Nothing is sent to AWS yet: a server starts though the service is down.
+    ///
+    /// Data keys that were unwrapped are kept for `keep_unwrapped`.
+    pub async fn open(
+        key: KeyName,
+        settings: &AwsSettings,
+        keep_unwrapped: Duration,
+    ) -> Result<Self, NoRegion> {
+        Ok(Self {
+            client: KmsClient::new(key, settings).await?,
+            data_keys: Arc::new(DataKeys::new(settings.data_keys, keep_unwrapped)),
+            shared: settings.shares_data_keys,
+            arn: OnceCell::new(),
+        })
+    }
+
+    /// The ARN of the key that is configured. Whoever may encrypt learns it, and needs no further right.
+    async fn key_arn(&self) -> Result<String, KeyServiceError> {
+        let (key_id, _) = self.client.encrypt_probe().await?;
+        Ok(key_id)
+    }
+
+    /// The region that is asked.
+    pub fn region(&self) -> &str {
+        self.client.region()
+    }
+}
+
+#[async_trait]
+impl KeyService for AwsKeyService {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn encrypt(
+        &self,
+        secret: &Secret,
+        context: &EncryptionContext<'_>,
+    ) -> Result<Sealed, KeyServiceError> {
+        let (key_id, ciphertext) = if self.shared {
+            let data_key = self.data_keys.for_encryption(&self.client).await?;
+            let sealed = data_key.key.seal(secret, context)?;
+            let ciphertext = Form::by_data_key(&data_key.wrapped, &sealed)?;
+            (data_key.key_id.clone(), ciphertext)
+        } else {
+            let (key_id, blob) = self.client.encrypt(secret, context).await?;
+            (key_id, Form::by_service(&blob))
+        };
+        // What was learnt on the way need not be asked for again.
+        let _ = self.arn.set(key_id.clone());
+        Ok(Sealed {
+            service: NAME.to_owned(),
+            key_id,
+            ciphertext,
+        })
+    }
+
+    async fn decrypt(
+        &self,
+        sealed: &Sealed,
+        context: &EncryptionContext<'_>,
+    ) -> Result<Secret, KeyServiceError> {
+        match Form::read(&sealed.ciphertext).ok_or(KeyServiceError::Corrupt)? {
+            Form::ByService(blob) => self.client.decrypt(&sealed.key_id, blob, context).await,
+            Form::ByDataKey {
+                wrapped,
+                ciphertext,
+            } => {
+                let key = self
+                    .data_keys
+                    .unwrapped(&self.client, &sealed.key_id, wrapped);
+                key.await?.open(ciphertext, context)
+            }
+        }
+    }
+
+    /// By the service itself: a data key in memory would say nothing about it.
+    async fn probe(&self) -> Result<(), KeyServiceError> {
+        let (key_id, blob) = self.client.encrypt_probe().await?;
+        self.client.decrypt_probe(&key_id, &blob).await
+    }
+
+    async fn is_current(&self, sealed: &Sealed) -> Result<bool, KeyServiceError> {
+        let form = Form::read(&sealed.ciphertext);
+        let is_shared = matches!(form, Some(Form::ByDataKey { .. }));
+        if sealed.service != NAME || is_shared != self.shared {
+            return Ok(false);
+        }
+        let arn = self.arn.get_or_try_init(|| self.key_arn()).await?;
+        Ok(*arn == sealed.key_id)
+    }
+}
+
+const NAME: &str = "aws";

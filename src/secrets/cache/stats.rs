@@ -1,0 +1,79 @@
+//! What the cache counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::health::Health;
+use super::seen::Use;
+use crate::secrets::KeyServiceError;
+
+/// What a [`KeyCache`](super::KeyCache) counts.
+#[derive(Debug, Default)]
+pub struct CacheStats {
+    hits: AtomicU64,
+    grace: AtomicU64,
+    misses: AtomicU64,
+    refused: AtomicU64,
+    service_calls: AtomicU64,
+    service_failures: [AtomicU64; KeyServiceError::KINDS.len()],
+    pub(super) health: Health,
+}
+
+impl CacheStats {
+    /// Deliveries that found their key.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// Deliveries that used a key past its time, because nobody could be asked for it.
+    pub fn grace(&self) -> u64 {
+        self.grace.load(Ordering::Relaxed)
+    }
+
+    /// Deliveries that had to wait for their key.
+    pub fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+
+    /// Deliveries that were told what the last load had failed with.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Calls to the key service.
+    pub fn service_calls(&self) -> u64 {
+        self.service_calls.load(Ordering::Relaxed)
+    }
+
+    /// Calls to the key service that failed, by kind.
+    pub fn service_failures(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        KeyServiceError::KINDS
+            .into_iter()
+            .zip(&self.service_failures)
+            .map(|(kind, count)| (kind, count.load(Ordering::Relaxed)))
+    }
+
+    /// Whether the key service answered when it was asked last.
+    pub fn service_is_up(&self) -> bool {
+        !self.health.is_down()
+    }
+
+    pub(super) fn count(&self, usage: Use) {
+        let counter = match usage {
+            Use::Now | Use::Refresh => &self.hits,
+            Use::Grace | Use::GraceAndRefresh => &self.grace,
+            Use::Load => &self.misses,
+            Use::Refuse => &self.refused,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn called(&self) {
+        self.service_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn failed(&self, error: &KeyServiceError) {
+        if let Some(counter) = self.service_failures.get(error.kind()) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Data keys: one call for many secrets.
+
+use super::custody::declared;
+use super::*;
+
+fn ids(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|number| format!("workflows/w{number}"))
+        .collect()
+}
+
+#[test]
+fn thirty_secrets_cost_a_call_each_without_data_keys() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let ids = ids(30);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let gate = kms.gate(&backend, "").apply(&declared(&ids)).start();
+    assert_eq!(kms.proxy.calls(), vec!["Encrypt"; 30]);
+    for id in ids {
+        assert_eq!(signed(&gate, id, "a guess"), mismatch());
+    }
+    assert_eq!(kms.proxy.count("Decrypt"), 30);
+}
+
+#[test]
+fn thirty_secrets_cost_a_call_for_each_data_key_of_ten() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let ids = ids(30);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let gate = kms
+        .gate(&backend, "")
+        .with(
+            "secrets.aws",
+            "data_keys = \"shared\"\ndata_key_max_secrets = 10",
+        )
+        .apply(&declared(&ids))
+        .start();
+    assert_eq!(kms.proxy.calls(), ["GenerateDataKey"; 3]);
+    for id in &ids {
+        assert_eq!(signed(&gate, id, "a guess"), mismatch());
+    }
+    assert_eq!(kms.proxy.count("Decrypt"), 3);
+    assert_eq!(kms.proxy.calls().len(), 6);
+    let secret = gate.secret(ids[7]);
+    assert_eq!(signed(&gate, ids[7], &secret), admitted());
+}
+
+#[test]
+fn a_data_key_is_as_old_as_it_may_be_and_then_another_one_is_made() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms
+        .gate(&backend, "")
+        .with(
+            "secrets.aws",
+            "data_keys = \"shared\"\ndata_key_max_age = \"1s\"",
+        )
+        .apply(&declared(&[ID, OTHER]));
+    assert_eq!(kms.proxy.calls(), ["GenerateDataKey"]);
+    // Asana's handshake binds in the server, whose own data key is used then.
+    for id in [ID, OTHER] {
+        gate.run(&["secret", "rotate", id]).succeeded();
+    }
+    assert_eq!(kms.proxy.count("GenerateDataKey"), 3);
+}
+
+#[test]
+fn a_row_of_a_data_key_that_was_wrapped_by_another_key_does_not_open() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let other = kms.moto.key();
+    let gate = kms
+        .gate(&backend, "")
+        .with("secrets.aws", "data_keys = \"shared\"")
+        .apply(&declared(&[ID, OTHER]));
+    let secret = gate.secret(ID);
+    sqlite(
+        &gate,
+        &format!("UPDATE secret_versions SET key_id = '{other}' WHERE scope = '{ID}'"),
+    );
+    let gate = gate.start();
+    // That the same data key was opened for another secret does not help.
+    assert_eq!(signed(&gate, OTHER, "a guess"), mismatch());
+    assert_eq!(signed(&gate, ID, &secret), undecryptable());
+}

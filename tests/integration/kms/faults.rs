@@ -1,0 +1,227 @@
+//! A key service that is down or slow: known secrets stay in use, others get 503, and never 401.
+
+use super::*;
+
+/// Everything that passes by itself, and what it is counted as.
+fn outages() -> [(Fault, &'static str); 7] {
+    [
+        (Fault::Refuse, "unavailable"),
+        (Fault::Reset, "unavailable"),
+        (Fault::Garbage, "unavailable"),
+        (Fault::INTERNAL, "unavailable"),
+        (Fault::THROTTLED, "throttled"),
+        (Fault::Hang, "timed_out"),
+        (
+            Fault::Error(
+                400,
+                "ExpiredTokenException",
+                "The security token is expired",
+            ),
+            "no_credentials",
+        ),
+    ]
+}
+
+fn failures(gate: &Gate, kind: &str) -> u64 {
+    gate.metric(&format!(
+        "portcullis_key_service_failures_total{{kind=\"{kind}\"}}"
+    ))
+}
+
+#[test]
+fn whatever_is_wrong_a_cold_secret_is_503_in_bounded_time_and_a_known_one_goes_on() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let mut gate = kms
+        .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"60s\"")
+        .apply(&super::custody::declared(&[ID, OTHER]));
+    let (known, cold) = (gate.secret(ID), gate.secret(OTHER));
+    for (fault, kind) in outages() {
+        kms.proxy.set(Fault::None);
+        gate.restart();
+        assert_eq!(signed(&gate, ID, &known), admitted());
+        kms.proxy.set(fault.clone());
+        std::thread::sleep(Duration::from_millis(1100));
+        let reached = backend.received().len();
+        for secret in [cold.as_str(), "a guess"] {
+            let asked = Instant::now();
+            let answer = send(gate.http(), &delivery(OTHER, secret));
+            assert_eq!(
+                (answer.status, answer.reason()),
+                (503, "secrets_unavailable"),
+                "{fault:?}"
+            );
+            assert_eq!(answer.text(), r#"{"error":"Temporarily unavailable"}"#);
+            assert_eq!(answer.header("Retry-After"), "5");
+            assert!(
+                asked.elapsed() < Duration::from_secs(4),
+                "{fault:?} {:?}",
+                asked.elapsed()
+            );
+        }
+        assert_eq!(backend.received().len(), reached);
+        // Past its time, and nobody to ask.
+        assert_eq!(signed(&gate, ID, &known), admitted(), "{fault:?}");
+        assert_eq!(signed(&gate, ID, "a guess"), mismatch(), "{fault:?}");
+        assert!(failures(&gate, kind) > 0, "{fault:?}: {}", gate.metrics());
+        assert_eq!(gate.metric("portcullis_key_service_up"), 0, "{fault:?}");
+    }
+}
+
+#[test]
+fn an_outage_is_said_once_when_it_begins_and_once_when_it_ends() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms
+        .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"60s\"")
+        .endpoint("hmac")
+        .start();
+    let secret = gate.secret(ID);
+    let grace = "portcullis_secret_cache_requests_total{result=\"grace\"}";
+    for round in 1..=2 {
+        assert_eq!(signed(&gate, ID, &secret), admitted());
+        kms.proxy.set(Fault::INTERNAL);
+        within(5, || {
+            assert_eq!(signed(&gate, ID, &secret), admitted());
+            gate.metric("portcullis_key_service_up") == 0
+        });
+        // Long past its time; what is asked meanwhile fails and is not told again.
+        let until = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < until {
+            assert_eq!(signed(&gate, ID, &secret), admitted());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(gate.metric(grace) > 0);
+        assert_eq!(said(&gate, "the key service does not answer"), round);
+        assert_eq!(said(&gate, "the key service answers again"), round - 1);
+        kms.proxy.set(Fault::None);
+        within(10, || {
+            assert_eq!(signed(&gate, ID, &secret), admitted());
+            gate.metric("portcullis_key_service_up") == 1
+        });
+        assert_eq!(said(&gate, "the key service answers again"), round);
+    }
+}
+
+#[test]
+fn grace_ends_when_it_was_said_to_and_the_service_is_not_stormed_meanwhile() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms
+        .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"3s\"")
+        .with("secrets.aws", "")
+        .endpoint("hmac")
+        .start();
+    let secret = gate.secret(ID);
+    let opened = Instant::now();
+    assert_eq!(signed(&gate, ID, &secret), admitted());
+    kms.proxy.set(Fault::INTERNAL);
+    let before = kms.proxy.count("Decrypt");
+    let mut sent = 0;
+    let mut last = Instant::now();
+    while opened.elapsed() < Duration::from_secs(6) {
+        let at = Instant::now();
+        sent += 1;
+        match signed(&gate, ID, &secret) {
+            admit if admit == admitted() => last = at,
+            refuse => assert_eq!(refuse, unavailable()),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let lasted = last - opened;
+    assert!(lasted > Duration::from_millis(3500), "{lasted:?}");
+    assert!(lasted < Duration::from_millis(4500), "{lasted:?}");
+    // Two attempts a call, half a second to five between two of them.
+    let asked = kms.proxy.count("Decrypt") - before;
+    assert!(
+        sent > 200 && asked <= 30,
+        "{asked} calls for {sent} deliveries"
+    );
+    kms.proxy.set(Fault::None);
+    within(8, || signed(&gate, ID, &secret) == admitted());
+}
+
+#[test]
+fn a_secret_in_use_is_refreshed_before_its_time_and_no_delivery_waits_for_it() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms
+        .gate(&backend, "cache_time_to_live = \"3s\"")
+        .endpoint("hmac")
+        .start();
+    let secret = gate.secret(ID);
+    assert_eq!(signed(&gate, ID, &secret), admitted());
+    let before = kms.proxy.count("Decrypt");
+    kms.proxy.set(Fault::Delay(Duration::from_millis(250)));
+    let begun = Instant::now();
+    let mut slowest = Duration::ZERO;
+    let mut connection = Connection::to(gate.http());
+    while begun.elapsed() < Duration::from_secs(9) {
+        let sent = Instant::now();
+        let answer = connection.write(&delivery(ID, &secret).bytes()).answer();
+        assert_eq!(answer.status, 202);
+        slowest = slowest.max(sent.elapsed());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let asked = kms.proxy.count("Decrypt") - before;
+    assert!(
+        (3..=6).contains(&asked),
+        "{asked} refreshes in three lifetimes"
+    );
+    assert!(slowest < Duration::from_millis(200), "{slowest:?}");
+    assert_eq!(
+        gate.metric("portcullis_secret_cache_requests_total{result=\"miss\"}"),
+        1
+    );
+}
+
+#[test]
+fn a_node_stays_ready_while_it_lives_on_grace_and_a_new_one_does_not_become_so() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms
+        .gate(&backend, "grace = \"60s\"")
+        .endpoint("hmac")
+        .start();
+    let ready = |gate: &Gate| send(gate.admin(), &admin_get("/readyz"));
+    assert_eq!(ready(&gate).status, 200);
+    let asked = kms.proxy.calls().len();
+    for _ in 0..20 {
+        assert_eq!(ready(&gate).status, 200);
+    }
+    assert_eq!(kms.proxy.calls().len(), asked, "every question is paid for");
+
+    kms.proxy.set(Fault::INTERNAL);
+    let late = kms.gate(&backend, "").start();
+    let answer = ready(&late);
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(
+        answer.text().contains("the key service cannot be used"),
+        "{}",
+        answer.text()
+    );
+    within(40, || {
+        ready(&gate).text().contains("known secrets stay in use")
+    });
+    assert_eq!(ready(&gate).status, 200);
+    kms.proxy.set(Fault::None);
+    within(5, || {
+        ready(&late).status == 200 && ready(&gate).text().contains("\"key_service\":\"ok\"")
+    });
+}
+
+#[test]
+fn a_store_that_is_away_takes_no_known_secret_with_it() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms
+        .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"60s\"")
+        .apply(&super::custody::declared(&[ID, OTHER]))
+        .start();
+    let (known, cold) = (gate.secret(ID), gate.secret(OTHER));
+    assert_eq!(signed(&gate, ID, &known), admitted());
+    // The endpoint is known, its secret is not.
+    sqlite(&gate, "ALTER TABLE secret_versions RENAME TO away");
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(signed(&gate, ID, &known), admitted());
+    assert_eq!(
+        signed(&gate, OTHER, &cold),
+        (503, "store_unavailable".to_owned())
+    );
+    sqlite(&gate, "ALTER TABLE away RENAME TO secret_versions");
+    within(8, || signed(&gate, OTHER, &cold) == admitted());
+}

@@ -1,0 +1,190 @@
+//! Very many at once: one call for one secret, and never more calls than were allowed.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use super::*;
+
+const MANY: usize = 10_000;
+
+#[test]
+fn ten_thousand_deliveries_to_one_cold_endpoint_make_one_call() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms
+        .gate(&backend, "")
+        .with("public", "max_connections = 20000\nhead_timeout = \"60s\"")
+        .with("secrets.aws", "")
+        .with("log", "access = false")
+        .endpoint("hmac");
+    let gate = gate.start();
+    raise_the_limit_of_files();
+    // Most are waiting when it is answered; what comes later finds it in memory.
+    kms.proxy.set(Fault::Delay(Duration::from_millis(900)));
+    let before = kms.proxy.count("Decrypt");
+    // Each is judged by the secret; that none is genuine spares the backend of this test.
+    let request = delivery(ID, "a guess").bytes();
+    let answers = at_once(&gate, |_| request.clone());
+    let odd = answers.iter().find(|answer| **answer != mismatch());
+    assert_eq!(odd, None);
+    assert_eq!(kms.proxy.count("Decrypt"), before + 1);
+    assert_eq!(gate.metric("portcullis_key_service_calls_total"), 1);
+    let waited = gate.metric("portcullis_secret_cache_requests_total{result=\"miss\"}");
+    println!("{waited} of {MANY} deliveries waited for the one call");
+    assert!(waited > 100, "{waited}");
+}
+
+#[test]
+fn ten_thousand_cold_endpoints_never_exceed_the_bound_of_calls_in_flight() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms
+        .gate(&backend, "")
+        .with("public", "max_connections = 20000\nhead_timeout = \"60s\"")
+        .with("secrets.aws", "max_calls_in_flight = 16")
+        .with("log", "access = false")
+        .endpoint_with("workflows/w0", &["--mode", "hmac"]);
+    // The rest are made of it behind its back. Their ciphertext is another row's, so that none of them opens.
+    sqlite(
+        &gate,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999) \
+         INSERT INTO endpoints (id, organisation, workspace, definition, secret, created_ms, updated_ms) \
+         SELECT 'workflows/w' || i, organisation, workspace, \
+         replace(definition, 'workflows/w0', 'workflows/w' || i), 'workflows/w' || i || '#webhook', \
+         created_ms, updated_ms FROM endpoints, n WHERE id = 'workflows/w0'; \
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999) \
+         INSERT INTO secret_versions (scope, slot, version, created_ms, ends_ms, service, key_id, ciphertext) \
+         SELECT 'workflows/w' || i, slot, version, created_ms, ends_ms, service, key_id, ciphertext \
+         FROM secret_versions, n WHERE scope = 'workflows/w0'",
+    );
+    let gate = gate.start();
+    raise_the_limit_of_files();
+    let late = Duration::from_millis(100);
+    kms.proxy
+        .set(Fault::LateError(late, 400, "InvalidCiphertextException"));
+    let answers = at_once(&gate, |number| {
+        delivery(&format!("workflows/w{number}"), "a guess").bytes()
+    });
+    let mut reasons = std::collections::BTreeMap::<(u16, String), usize>::new();
+    for answer in answers {
+        *reasons.entry(answer).or_default() += 1;
+    }
+    println!(
+        "{reasons:?}, at most {} calls at once",
+        kms.proxy.most_in_flight()
+    );
+    assert!(
+        reasons
+            .keys()
+            .all(|it| [unavailable(), undecryptable()].contains(it)),
+        "{reasons:?}"
+    );
+    // Those that waited too long for their turn are among them.
+    assert!(reasons.contains_key(&unavailable()), "{reasons:?}");
+    assert!(
+        kms.proxy.most_in_flight() <= 16,
+        "{}",
+        kms.proxy.most_in_flight()
+    );
+    assert!(gate.metric("portcullis_key_service_failures_total{kind=\"busy\"}") > 0);
+    backend.was_not_contacted();
+    kms.proxy.set(Fault::None);
+    within(20, || {
+        signed(&gate, "workflows/w0", &gate.secret("workflows/w0")) == admitted()
+    });
+}
+
+#[test]
+fn three_hundred_cold_endpoints_are_all_served_through_eight_calls_at_once() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let ids: Vec<String> = (0..300)
+        .map(|number| format!("workflows/w{number}"))
+        .collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let gate = kms
+        .gate(&backend, "")
+        .with_only(
+            "secrets.aws",
+            &format!(
+                "key = \"{}\"\nregion = \"eu-central-1\"\nendpoint = \"{}\"\nmax_calls_in_flight = 8\n\
+                 attempt_timeout = \"10s\"\ncall_timeout = \"30s\"",
+                kms.key,
+                kms.proxy.url()
+            ),
+        )
+        .apply(&super::custody::declared(&ids))
+        .start();
+    let before = kms.proxy.count("Decrypt");
+    let mut senders: Vec<Connection> = ids.iter().map(|_| Connection::to(gate.http())).collect();
+    for (sender, id) in senders.iter_mut().zip(&ids) {
+        sender.write(&delivery(id, "a guess").bytes());
+    }
+    for sender in &mut senders {
+        assert_eq!(sender.answer().reason(), "signature_mismatch");
+    }
+    assert_eq!(kms.proxy.count("Decrypt"), before + 300);
+    assert!(
+        kms.proxy.most_in_flight() <= 8,
+        "{}",
+        kms.proxy.most_in_flight()
+    );
+}
+
+#[test]
+fn a_sender_that_leaves_while_its_secret_is_loaded_costs_no_second_call() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms.gate(&backend, "").endpoint("hmac");
+    let secret = gate.secret(ID);
+    let gate = gate.start();
+    kms.proxy.set(Fault::Delay(Duration::from_millis(800)));
+    let before = kms.proxy.count("Decrypt");
+    for _ in 0..20 {
+        Connection::to(gate.http()).write(&delivery(ID, &secret).bytes());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let answer = send(gate.http(), &delivery(ID, &secret));
+    assert!(matches!(answer.status, 200 | 202 | 409), "{}", answer.head);
+    assert_eq!(kms.proxy.count("Decrypt"), before + 1);
+}
+
+/// The status and the reason of ten thousand deliveries, each on a connection of its own that is open already.
+fn at_once(gate: &Gate, request: impl Fn(usize) -> Vec<u8>) -> Vec<(u16, String)> {
+    let connect = |_| {
+        let stream = TcpStream::connect(gate.http()).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        stream
+    };
+    let mut senders: Vec<TcpStream> = (0..MANY).map(connect).collect();
+    for (number, sender) in senders.iter_mut().enumerate() {
+        sender.write_all(&request(number)).unwrap();
+    }
+    let answer = |sender: &mut TcpStream| {
+        let mut head = Vec::new();
+        let mut buffer = [0; 4096];
+        while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+            let read = sender.read(&mut buffer).unwrap();
+            assert!(read > 0, "an answer before the end");
+            head.extend_from_slice(&buffer[..read]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let mut reason = head
+            .lines()
+            .filter_map(|line| line.strip_prefix("Portcullis-Reason: "));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, reason.next().unwrap_or_default().to_owned())
+    };
+    senders.iter_mut().map(answer).collect()
+}
+
+/// Sockets for all senders at once.
+fn raise_the_limit_of_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    setrlimit(Resource::Nofile, files).unwrap();
+    let many = files.maximum.is_none_or(|it| it > MANY as u64 + 500);
+    assert!(
+        many,
+        "this test needs {MANY} open files and more: `ulimit -Hn`"
+    );
+}
