@@ -94,7 +94,7 @@ async fn fill(house: &House) {
     let definition = definition(TEMPLATE, Mode::Hmac);
     let text = serde_json::to_string(&definition).expect("a definition");
     let file = &house.config.store;
-    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", file.display()))
+    let mut connection = SqliteConnection::connect(&format!("sqlite://{file}"))
         .await
         .expect("the store");
     sqlx::query(

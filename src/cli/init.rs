@@ -36,7 +36,7 @@ impl Init {
             .map_err(|error| Failure::Other(format!("{}: {error}", self.folder.display())))?;
         let store = config.store.path().unwrap_or(Path::new(""));
         let files = [store, config.key_services.key_file.as_path()];
-        let were_there = files.map(|file| file.exists());
+        let were_there = files.map(Path::exists);
         if let Err(failure) = make(&config, &path, &text).await {
             // A second try must not stumble over what this one has left.
             let made = files.iter().zip(were_there).filter(|(_, was)| !was);

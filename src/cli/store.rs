@@ -140,5 +140,5 @@ fn service(error: crate::store::OpenError) -> Failure {
     Failure::Service(error.to_string())
 }
 
-/// How every file of SQLite begins (https://www.sqlite.org/fileformat.html).
+/// How every file of SQLite begins (<https://www.sqlite.org/fileformat.html>).
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";

@@ -68,4 +68,4 @@ fn limits(table: &mut Table<'_, '_>, wants_server: bool) -> PostgresLimits {
 
 const SCHEMES: [&str; 2] = ["postgres", "postgresql"];
 const MIN_TIMEOUT: Duration = Duration::from_millis(100);
-const MAX_TIMEOUT: Duration = Duration::from_secs(60);
+const MAX_TIMEOUT: Duration = Duration::from_mins(1);

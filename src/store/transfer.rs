@@ -98,8 +98,8 @@ pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError>
         }
         let found = destination.count(table).await;
         if found.map_err(CopyError::Destination)? != count {
-            let lost = StoreError::Corrupt(format!("not every row of `{}`", table.name));
-            return Err(CopyError::Destination(lost));
+            let missing = StoreError::Corrupt(format!("not every row of `{}`", table.name));
+            return Err(CopyError::Destination(missing));
         }
         copied.insert(table.name, count);
     }

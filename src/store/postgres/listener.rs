@@ -67,7 +67,9 @@ async fn listen_once(settings: &PostgresSettings, held: &Weak<Bell>) -> Result<(
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
             // Silence may be that of a connection that is gone.
-            Err(_) => drop(within(limits.timeout, listener.execute("SELECT 1")).await?),
+            Err(_) => {
+                within(limits.timeout, listener.execute("SELECT 1")).await?;
+            }
         }
     }
 }

@@ -94,7 +94,14 @@ impl PostgresStore {
         sqlx::query("SELECT pg_advisory_xact_lock($1)")
             .bind(WRITER)
             .execute(&mut *transaction)
-            .await?;
+            .await
+            .map_err(|error| match error.as_database_error() {
+                Some(answer) if answer.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+                    let text = "others were writing all the time; nothing was changed, try again";
+                    StoreError::Unavailable(text.to_owned())
+                }
+                _ => error.into(),
+            })?;
         Ok(transaction)
     }
 
@@ -105,15 +112,7 @@ impl PostgresStore {
     }
 
     /// A database that was put back from a backup is found by the marks of its changes.
-    #[expect(
-        clippy::unused_async,
-        clippy::unused_self,
-        reason = "another engine needs it"
-    )]
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "another engine may lose its store"
-    )]
+    #[expect(clippy::unused_async, reason = "another engine needs it")]
     async fn verify(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -179,6 +178,7 @@ impl PostgresStore {
 const WRITER: i64 = 0x706f_7274_6375_6c6c;
 /// What a write may do within the time of one question; a remote database does it in a tenth of that.
 const STEPS_IN_TIME: usize = 100;
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 /// After a failover a connection may lead to a server that only reads; none does so for longer than this.
 const MAX_LIFETIME: Duration = Duration::from_mins(10);

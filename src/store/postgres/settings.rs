@@ -108,8 +108,11 @@ impl PostgresSettings {
     /// A connection on which the server, too, gives up what takes too long.
     pub(super) fn bounded_options(&self) -> PgConnectOptions {
         let milliseconds = self.limits.timeout.as_millis().to_string();
+        // Shorter, so that whoever waits for others is told that nothing was changed, before it gives up.
+        let lock_milliseconds = (self.limits.timeout / 4 * 3).as_millis().to_string();
         self.options.clone().options([
             ("statement_timeout", milliseconds.as_str()),
+            ("lock_timeout", &lock_milliseconds),
             // A node that was stopped in the middle of a change must not keep the others from theirs.
             ("idle_in_transaction_session_timeout", &milliseconds),
         ])
@@ -156,8 +159,7 @@ impl fmt::Debug for PostgresSettings {
 }
 
 fn is_tls(error: &std::io::Error) -> bool {
-    let cause = error.get_ref();
-    cause.is_some_and(|cause| cause.is::<rustls::Error>())
+    matches!(error.get_ref(), Some(cause) if cause.is::<rustls::Error>())
 }
 
 /// Whether the server is on this machine.

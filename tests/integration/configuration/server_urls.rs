@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use portcullis::config::{PasswordFileError, ServerUrl, ServerUrlError};
+use proptest::prelude::*;
 
 const SCHEMES: [&str; 2] = ["postgres", "postgresql"];
 const PASSWORD: &str = "hunter-2";
@@ -96,6 +97,26 @@ fn a_text_that_is_no_url_of_a_server_is_refused_with_the_reason() {
         let error = read(text).err().unwrap_or_else(|| panic!("{text}"));
         assert!(!error.to_string().contains("hunter"), "{text}: {error}");
         assert_eq!(error, right, "{text}");
+    }
+}
+
+proptest! {
+    /// Whatever stands before and behind it, and whatever was forgotten to be escaped.
+    #[test]
+    fn a_password_before_an_at_sign_is_shown_nowhere(
+        scheme in "(postgres|postgresql|mysql|POSTGRES|)",
+        slashes in "(://|:/|:)",
+        user in "[a-z:%@/?#]{0,4}",
+        before in "[!-~]{0,6}",
+        behind in "[!-~]{0,6}",
+        host in "[a-z0-9.:\\[\\]%@]{0,12}",
+        rest in "[!-~]{0,12}",
+    ) {
+        let text = format!("{scheme}{slashes}{user}:{before}{PASSWORD}{behind}@{host}{rest}");
+        match read(&text) {
+            Ok(server) => prop_assert!(!server.address().as_str().contains(PASSWORD), "{text}"),
+            Err(error) => prop_assert!(!error.to_string().contains(PASSWORD), "{text}: {error}"),
+        }
     }
 }
 

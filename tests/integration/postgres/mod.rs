@@ -3,6 +3,7 @@
 mod access;
 mod commands;
 mod fleet;
+mod notifications;
 mod outages;
 mod schema;
 

@@ -134,7 +134,7 @@ fn delete(id: &str) -> (EndpointChange, AuditEntry) {
 }
 
 /// A version made at `made`, which leaves the one before it valid until `previous_ends`.
-fn version(of: &str, version: u32, made: i64, previous_ends: i64) -> Installation {
+pub(crate) fn version(of: &str, version: u32, made: i64, previous_ends: i64) -> Installation {
     Installation {
         secret: secret(of),
         version,

@@ -32,7 +32,7 @@ struct Running {
 impl Gate {
     /// A gate in front of `backend`, not started yet.
     pub(crate) fn before(backend: &Backend) -> Self {
-        let this = Self {
+        let mut this = Self {
             folder: tempfile::tempdir().unwrap(),
             sections: BTreeMap::new(),
             environment: Vec::new(),
@@ -40,7 +40,6 @@ impl Gate {
             database: None,
         };
         // Every test that does not care can be run on a database: slower, and now and then worth it.
-        let mut this = this;
         if std::env::var_os("PORTCULLIS_TEST_STORE").is_some_and(|it| it == "postgres") {
             let database = Postgres::start();
             this = this.on(&database);
@@ -396,6 +395,9 @@ fn lines_of(output: impl Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
 
 /// Changes the store behind the back of everybody, as a broken disk or a careless hand would.
 pub(crate) fn sqlite(gate: &Gate, statement: &str) {
+    if let Some(database) = &gate.database {
+        return database.run(statement);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
