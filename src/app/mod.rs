@@ -1,12 +1,12 @@
 //! The composition root: the one place that knows every module, and wires them.
 
 mod custody;
+mod error;
 mod keys;
 mod sockets;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 pub use self::custody::Custody;
+pub use self::error::StartError;
 pub use self::sockets::Sockets;
 use crate::admin::{Admin, KeyServiceCheck, Readiness};
 use crate::capture::Captures;
@@ -25,8 +26,7 @@ use crate::gate::{Budget, Gate};
 use crate::ledger::{Fleet, InProcess, Ledger, Shared};
 use crate::outbound::Outbound;
 use crate::proxy::{Delivery, Forwarder, PublicApp, Upstream, UpstreamSettings};
-use crate::secrets::{KeyCache, KeyFileError, KeyServiceError, NoRegion, StoreError};
-use crate::store::OpenError;
+use crate::secrets::KeyCache;
 use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
 
 /// A server that runs.
@@ -232,69 +232,6 @@ async fn upstreams(
         upstreams.insert(upstream.settings().name.clone(), upstream);
     }
     upstreams
-}
-
-/// A process that cannot start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// There is no folder for a file that has to be made.
-    #[error("{}: its folder cannot be used: {error}", path.display())]
-    Folder {
-        /// The file.
-        path: PathBuf,
-        /// What the system answered.
-        error: std::io::Error,
-    },
-
-    /// The system refused something.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-
-    /// The key file cannot be used.
-    #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
-
-    /// A key service does not do its work.
-    #[error("{key}: {error} (asked in the region {region})")]
-    KeyService {
-        /// What to look at first.
-        key: &'static str,
-        /// The region that was asked.
-        region: String,
-        /// What it said.
-        error: KeyServiceError,
-    },
-
-    /// The store holds what a key service has encrypted that is not configured.
-    #[error(
-        "secrets.aws: {secrets} versions of secrets in the store were encrypted by the key service `aws`; \
-         say with which `key`, or they do not open"
-    )]
-    KeyServiceMissing {
-        /// The number of versions.
-        secrets: u64,
-    },
-
-    /// The metrics cannot be registered.
-    #[error("the metrics cannot be registered: {0}")]
-    Metrics(#[from] prometheus::Error),
-
-    /// No service encrypts.
-    #[error("secrets.key_service: it is not configured")]
-    NoKeyService,
-
-    /// Nobody says which region of AWS is meant.
-    #[error(transparent)]
-    NoRegion(#[from] NoRegion),
-
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-
-    /// The store cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 const ADMIN_GRACE: Duration = Duration::from_secs(1);

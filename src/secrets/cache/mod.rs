@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! seen.rs     what is known about a secret, and what a delivery does with it: use it, refresh it, wait, refuse
-//! load.rs     what the store says and the key service opens becomes what is known
+//! load.rs     what the store says becomes what is known
+//! work.rs     what the key service opens, and what is used where it does not
 //! flight.rs   one load a secret at a time, and a bounded number of refreshes
 //! pause.rs    how long nobody asks again after a failure
 //! health.rs   whether the key service answers: said once, when it changes
@@ -23,6 +24,7 @@ mod load;
 mod pause;
 mod seen;
 mod stats;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,15 +81,18 @@ impl KeyCache {
     /// The keys of a secret, as many as could be had. At least one could.
     pub async fn keys_at_hand(&self, address: &KeyAddress) -> Result<Keys, KeyError> {
         let slot = self.slot(&address.secret).await;
-        let mut counted = false;
-        for _ in 0..MAX_WAITS {
+        for waits in 0..MAX_WAITS {
             let seen = slot.seen().filter(|seen| seen.is_about(self.mark(&slot)));
-            let usage = seen
+            let mut usage = seen
                 .as_ref()
                 .map_or(Use::Load, |seen| seen.usage(self.loader.times()));
-            if !counted {
+            if waits == 0 {
                 self.stats().count(usage);
-                counted = true;
+            } else if usage == Use::Load
+                && let Some(seen) = &seen
+            {
+                // It took as long as it may be used. Whoever has waited for it uses it once.
+                usage = seen.once();
             }
             if usage == Use::Load {
                 self.flights.land(&address.secret, &slot).await;

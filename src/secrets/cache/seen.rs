@@ -127,6 +127,14 @@ impl Seen {
         self.mark == mark
     }
 
+    /// What a delivery does that has waited for it, and for which it is too old already.
+    pub(super) fn once(&self) -> Use {
+        match self.trouble {
+            None => Use::Now,
+            Some(_) => Use::Refuse,
+        }
+    }
+
     /// What a delivery does with it now.
     pub(super) fn usage(&self, times: Times) -> Use {
         let age = self.since.elapsed();

@@ -83,10 +83,11 @@ async fn alias(pool: &Pool, path: &str) -> Result<Option<EndpointId>, StoreError
 }
 
 async fn names(pool: &Pool, after: Option<&str>, limit: u32) -> Result<NamesPage, StoreError> {
-    // Both sides come in the order of their primary keys, so a page is read and never sorted.
+    // Both sides come in the order of their primary keys, a page of each: no more is read or sorted.
     let names: Vec<String> = sqlx::query_scalar(
-        "SELECT id AS name FROM endpoints WHERE id > $1 \
-         UNION ALL SELECT path FROM aliases WHERE path > $1 \
+        "SELECT name FROM (SELECT id AS name FROM endpoints WHERE id > $1 ORDER BY id LIMIT $2) AS ids \
+         UNION ALL SELECT name FROM \
+         (SELECT path AS name FROM aliases WHERE path > $1 ORDER BY path LIMIT $2) AS paths \
          ORDER BY name LIMIT $2",
     )
     .bind(after.unwrap_or_default())

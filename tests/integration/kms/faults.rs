@@ -90,6 +90,10 @@ fn an_outage_is_said_once_when_it_begins_and_once_when_it_ends() {
             std::thread::sleep(Duration::from_millis(10));
         }
         assert!(gate.metric(grace) > 0);
+        within(10, || {
+            assert_eq!(signed(&gate, ID, &secret), admitted());
+            said(&gate, "the key service does not answer") >= round
+        });
         assert_eq!(said(&gate, "the key service does not answer"), round);
         assert_eq!(said(&gate, "the key service answers again"), round - 1);
         kms.proxy.set(Fault::None);
@@ -106,7 +110,6 @@ fn grace_ends_when_it_was_said_to_and_the_service_is_not_stormed_meanwhile() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
     let gate = kms
         .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"3s\"")
-        .with("secrets.aws", "")
         .endpoint("hmac")
         .start();
     let secret = gate.secret(ID);
@@ -224,4 +227,48 @@ fn a_store_that_is_away_takes_no_known_secret_with_it() {
     );
     sqlite(&gate, "ALTER TABLE away RENAME TO secret_versions");
     within(8, || signed(&gate, OTHER, &cold) == admitted());
+}
+
+#[test]
+fn a_key_service_that_takes_longer_than_its_answer_lasts_still_answers() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms
+        .gate(&backend, "cache_time_to_live = \"10ms\"")
+        .endpoint("hmac")
+        .start();
+    let secret = gate.secret(ID);
+    kms.proxy.set(Fault::Delay(Duration::from_millis(200)));
+    for _ in 0..5 {
+        assert_eq!(signed(&gate, ID, &secret), admitted());
+        assert_eq!(signed(&gate, ID, "a guess"), mismatch());
+    }
+}
+
+#[test]
+fn a_key_service_that_fails_now_and_then_does_not_fill_the_log() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms
+        .gate(&backend, "cache_time_to_live = \"10ms\"\ngrace = \"60s\"")
+        .endpoint("hmac")
+        .start();
+    let secret = gate.secret(ID);
+    assert_eq!(signed(&gate, ID, &secret), admitted());
+    let begun = Instant::now();
+    for round in 0.. {
+        if begun.elapsed() > Duration::from_secs(9) {
+            break;
+        }
+        kms.proxy.set(if round % 2 == 0 {
+            Fault::INTERNAL
+        } else {
+            Fault::None
+        });
+        let until = Instant::now() + Duration::from_millis(600);
+        while Instant::now() < until {
+            assert_eq!(signed(&gate, ID, &secret), admitted());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    let lines = said(&gate, "the key service");
+    assert!((2..=4).contains(&lines), "{lines}");
 }

@@ -11,15 +11,14 @@ const MANY: usize = 10_000;
 fn ten_thousand_deliveries_to_one_cold_endpoint_make_one_call() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
     let gate = kms
-        .gate(&backend, "")
+        .patient_gate(&backend, "")
         .with("public", "max_connections = 20000\nhead_timeout = \"60s\"")
-        .with("secrets.aws", "")
         .with("log", "access = false")
-        .endpoint("hmac");
-    let gate = gate.start();
+        .endpoint("hmac")
+        .start();
     raise_the_limit_of_files();
     // Most are waiting when it is answered; what comes later finds it in memory.
-    kms.proxy.set(Fault::Delay(Duration::from_millis(900)));
+    kms.proxy.set(Fault::Delay(Duration::from_secs(3)));
     let before = kms.proxy.count("Decrypt");
     // Each is judged by the secret; that none is genuine spares the backend of this test.
     let request = delivery(ID, "a guess").bytes();
@@ -100,16 +99,7 @@ fn three_hundred_cold_endpoints_are_all_served_through_eight_calls_at_once() {
         .collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let gate = kms
-        .gate(&backend, "")
-        .with_only(
-            "secrets.aws",
-            &format!(
-                "key = \"{}\"\nregion = \"eu-central-1\"\nendpoint = \"{}\"\nmax_calls_in_flight = 8\n\
-                 attempt_timeout = \"10s\"\ncall_timeout = \"30s\"",
-                kms.key,
-                kms.proxy.url()
-            ),
-        )
+        .patient_gate(&backend, "max_calls_in_flight = 8")
         .apply(&super::custody::declared(&ids))
         .start();
     let before = kms.proxy.count("Decrypt");

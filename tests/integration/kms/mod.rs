@@ -36,14 +36,24 @@ impl Kms {
             .with("secrets", &format!("key_service = \"aws\"\n{secrets}"))
     }
 
+    /// A gate that has time, however slow the machine is.
+    fn patient_gate(&self, backend: &Backend, aws: &str) -> Gate {
+        let times = "attempt_timeout = \"20s\"\ncall_timeout = \"50s\"";
+        with_credentials(Gate::before(backend))
+            .with("secrets", "key_service = \"aws\"")
+            .with("secrets.aws", &format!("{}\n{times}\n{aws}", self.place()))
+    }
+
     /// `gate` knows it, and still encrypts with its local key.
     fn known_to(&self, gate: Gate) -> Gate {
+        let times = "attempt_timeout = \"1s\"\ncall_timeout = \"2s\"\nattempts = 2";
+        with_credentials(gate.with("secrets.aws", &format!("{}\n{times}", self.place())))
+    }
+
+    /// What the configuration says about it.
+    fn place(&self) -> String {
         let (key, endpoint) = (&self.key, self.proxy.url());
-        let aws = format!(
-            "key = \"{key}\"\nregion = \"eu-central-1\"\nendpoint = \"{endpoint}\"\n\
-             attempt_timeout = \"1s\"\ncall_timeout = \"2s\"\nattempts = 2"
-        );
-        with_credentials(gate.with("secrets.aws", &aws))
+        format!("key = \"{key}\"\nregion = \"eu-central-1\"\nendpoint = \"{endpoint}\"")
     }
 }
 

@@ -109,7 +109,7 @@ fn a_rotation_while_a_secret_is_being_loaded_does_not_leave_the_old_one_in_force
     let mut waiting = Connection::to(gate.http());
     waiting.write(&delivery(ID, &old).bytes());
     kms.proxy.wait_for("Decrypt", so_far + 1);
-    let rotated = kms_free_set(&gate, "the new one");
+    let rotated = set_and_timed(&gate, "the new one");
     let first = waiting.answer();
     assert!(matches!(first.status, 202 | 401), "{}", first.head);
     kms.proxy.set(Fault::None);
@@ -121,7 +121,7 @@ fn a_rotation_while_a_secret_is_being_loaded_does_not_leave_the_old_one_in_force
 }
 
 /// Sets a secret, and gives the time when it was done.
-fn kms_free_set(gate: &Gate, value: &str) -> Instant {
+fn set_and_timed(gate: &Gate, value: &str) -> Instant {
     gate.run_with_input(&["secret", "set", ID], value.as_bytes())
         .succeeded();
     Instant::now()

@@ -162,8 +162,13 @@ fn a_ciphertext_of_another_endpoint_admits_nobody() {
         assert_eq!(signed_with(&gate, secret), 503);
     }
     assert_eq!(backend.received().len(), reached);
-    let line = gate.log(1).pop().unwrap();
-    assert_eq!(line["reason"], "secret_undecryptable");
+    let refused = || {
+        gate.log(1)
+            .pop()
+            .filter(|it| it["reason"] == "secret_undecryptable")
+    };
+    within_a_second(|| refused().is_some());
+    let line = refused().unwrap();
     assert!(
         line["cause"]
             .as_str()
