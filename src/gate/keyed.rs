@@ -7,6 +7,10 @@ use crate::secrets::KeyError;
 use super::{Reason, Refusal};
 
 /// A claim on its way to a verdict.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a delivery, on its way; a box would cost an allocation"
+)]
 pub(super) enum Keyed {
     /// With its keys, and what keeps some of them away.
     Begun(Begun, Option<KeyError>),

@@ -53,7 +53,9 @@ impl Uses {
         for (secret, versions) in unwritten {
             if counted.len() < MAX_SECRETS || counted.contains_key(&secret) {
                 let known = counted.entry(secret).or_default();
-                versions.into_iter().for_each(|one| merge(known, one));
+                for one in versions {
+                    merge(known, one);
+                }
             }
         }
     }

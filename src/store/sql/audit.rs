@@ -75,7 +75,9 @@ async fn end_of_older(transaction: &mut Transaction<'_, Database>) -> Result<End
         if lines.is_empty() {
             return Ok(chain.end());
         }
-        lines.iter().for_each(|line| chain.take(line));
+        for line in &lines {
+            chain.take(line);
+        }
     }
 }
 

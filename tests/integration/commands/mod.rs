@@ -212,7 +212,7 @@ fn every_change_is_audited_with_who_when_and_what_and_never_a_value() {
         assert_eq!(
             keys(line),
             [
-                "action", "actor", "at", "detail", "number", "origin", "subject"
+                "action", "actor", "at", "detail", "digest", "number", "origin", "subject"
             ]
         );
     }

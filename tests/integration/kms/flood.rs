@@ -70,10 +70,12 @@ fn ten_thousand_cold_endpoints_never_exceed_the_bound_of_calls_in_flight() {
         "{reasons:?}, at most {} calls at once",
         kms.proxy.most_in_flight()
     );
+    // On a slow machine the file of the store has a queue, too.
+    let of_the_store = (503, "store_unavailable".to_owned());
     assert!(
         reasons
             .keys()
-            .all(|it| [unavailable(), undecryptable()].contains(it)),
+            .all(|it| [unavailable(), undecryptable(), of_the_store.clone()].contains(it)),
         "{reasons:?}"
     );
     // Those that waited too long for their turn are among them.

@@ -1,6 +1,6 @@
 //! From one store to another: nothing that counts is left behind, and nothing is half there.
 
-use portcullis::secrets::SecretStore as _;
+use portcullis::secrets::{SecretStore as _, VersionUse};
 use portcullis::store::{CopyError, copy};
 use sqlx::Connection as _;
 
@@ -26,6 +26,13 @@ async fn fill(store: &dyn Store) {
             .await
             .unwrap();
     }
+    let used = VersionUse {
+        version: 4,
+        deliveries: 7,
+        last_used_at: Timestamp::from_second(5).unwrap(),
+    };
+    let uses = [(secret("odd/one#webhook"), used)];
+    store.add_uses(&uses).await.unwrap();
 }
 
 async fn is_the_same(one: &dyn Store, other: &dyn Store) {
@@ -34,6 +41,11 @@ async fn is_the_same(one: &dyn Store, other: &dyn Store) {
         other.definitions("").await.unwrap()
     );
     let of = secret("odd/one#webhook");
+    assert_eq!(one.uses(&of).await.unwrap(), other.uses(&of).await.unwrap());
+    assert_eq!(
+        one.audit_end().await.unwrap(),
+        other.audit_end().await.unwrap()
+    );
     assert_eq!(
         one.versions(&of).await.unwrap(),
         other.versions(&of).await.unwrap()
@@ -66,8 +78,10 @@ fn a_copy_from_sqlite_to_postgresql_and_back_is_the_same_and_goes_on() {
         let right = [
             ("aliases", 2500),
             ("audit", 2505),
+            ("audit_end", 1),
             ("changes", 1),
             ("endpoints", 2501),
+            ("secret_uses", 1),
             ("secret_versions", 4),
         ];
         assert_eq!(copied.into_iter().collect::<Vec<_>>(), right);

@@ -5,6 +5,7 @@ mod captures;
 mod concurrency;
 mod copies;
 mod endpoints;
+mod life;
 mod secrets;
 
 use std::sync::Arc;
