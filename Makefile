@@ -6,7 +6,10 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # How long each fuzz target runs, in seconds.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test sdks lint bench fuzz ci
+# `make fleet FLEET=--exit` ends when everything was shown.
+FLEET ?=
+
+.PHONY: help demo fleet test sdks lint bench fuzz ci
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -14,6 +17,9 @@ help: ## Show this list
 demo: ## Show the gate at work: real deliveries, and what became of each
 	@scripts/prepare
 	@cargo run --locked --quiet -- demo --exit
+
+fleet: ## Start three gates with PostgreSQL, Redis and a KMS emulator, and show them at work
+	@scripts/fleet $(FLEET)
 
 test: ## Run every test
 	@scripts/prepare test

@@ -15,6 +15,7 @@ mod configuration;
 mod deadlines;
 mod expectations;
 mod explain;
+mod fleet;
 mod framing;
 mod handshakes;
 mod headers;

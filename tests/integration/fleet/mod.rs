@@ -1,0 +1,63 @@
+//! A whole fleet: three gates on PostgreSQL, Redis and a key service, all of them real processes.
+//!
+//! Every line of the table in docs/fleet.md is made here: each engine is killed or paused under load, what
+//! senders and operators see is written down, and has to be what the document says.
+
+mod engines;
+mod nodes;
+mod together;
+
+use self::nodes::{CLOSED, COLD, Fleet, LOCAL, Load, eventually, github, said};
+use crate::support::*;
+
+/// What is seen while something fails, as a line of the table.
+fn seen(fleet: &Fleet, node: usize, what: &str) -> String {
+    let (status, ill) = fleet.readiness(node);
+    let ill = match ill.as_slice() {
+        [] => "nothing".to_owned(),
+        parts => format!("`{}`", parts.join("`, `")),
+    };
+    let cells = [CLOSED, LOCAL, COLD].map(|id| fleet.deliver(node, id));
+    let [closed, local, cold] = cells.map(|cell| format!("`{cell}`"));
+    format!("| {what} | {closed} | {local} | {cold} | {status} | {ill} |")
+}
+
+/// The line stands in the document.
+#[track_caller]
+fn is_documented(line: &str) {
+    let document = include_str!("../../../docs/fleet.md");
+    assert!(
+        document.lines().any(|known| known == line),
+        "docs/fleet.md has not this line, which is what happens:\n{line}"
+    );
+}
+
+/// Nothing forged was admitted, and everything that was admitted is at the backend.
+#[track_caller]
+fn is_honest(fleet: &Fleet, load: &Load) {
+    assert_eq!(load.forged_and_admitted, Vec::<String>::new());
+    assert!(
+        load.admitted.len() > 20,
+        "there was hardly any load: {load:?}"
+    );
+    let arrived: std::collections::BTreeSet<String> = fleet.arrived().into_iter().collect();
+    let lost: Vec<&String> = load
+        .admitted
+        .iter()
+        .filter(|name| !arrived.contains(*name))
+        .collect();
+    assert!(lost.is_empty(), "admitted and lost: {lost:?}");
+    // What was refused was not passed on behind anybody's back.
+    let passed: Vec<_> = load
+        .refused
+        .iter()
+        .filter(|(name, _)| arrived.contains(name))
+        .collect();
+    assert!(passed.is_empty(), "refused and passed on: {passed:?}");
+    // A fault of ours is never the sender's.
+    let blamed = load.refused.iter().find(|(name, told)| {
+        let number: u64 = name.trim_start_matches("d-").parse().unwrap();
+        !told.starts_with("503 ") && number % 4 != 3
+    });
+    assert_eq!(blamed, None, "genuine deliveries are told that it passes");
+}

@@ -1,0 +1,219 @@
+//! Three gates that share a PostgreSQL, a Redis and a key service, as processes of their own.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::*;
+
+/// Slack signs a time: without Redis nobody could say whether the delivery is a replay.
+pub(super) const CLOSED: &str = "workflows/closed";
+/// GitHub sends an id: without Redis each gate judges by what it knows itself.
+pub(super) const LOCAL: &str = "workflows/local";
+/// Nobody delivers there before something fails.
+pub(super) const COLD: &str = "workflows/cold";
+const SECRET: &str = "the-secret-of-the-whole-fleet";
+
+/// The whole of it.
+pub(super) struct Fleet {
+    pub(super) nodes: Vec<Gate>,
+    pub(super) backend: Backend,
+    pub(super) postgres: Postgres,
+    pub(super) redis: RedisServer,
+    pub(super) kms: FaultProxy,
+    /// It ends with its standard input, so somebody has to keep it.
+    _moto: Moto,
+    numbers: AtomicU64,
+}
+
+impl Fleet {
+    /// All of it, started, with the two endpoints in the memory of each gate.
+    pub(super) fn start() -> Self {
+        let this = Self::with(Backend::accepting(), "claim_timeout = \"20s\"");
+        for id in [CLOSED, LOCAL] {
+            for node in 0..this.nodes.len() {
+                assert_eq!(this.deliver(node, id), "202 admitted");
+            }
+        }
+        // As a balancer asks, again and again.
+        eventually("all is well", || this.is_whole());
+        this
+    }
+
+    pub(super) fn with(backend: Backend, ledger: &str) -> Self {
+        let (postgres, redis, moto) = (Postgres::start(), RedisServer::start(), Moto::start());
+        let kms = FaultProxy::before(moto.address());
+        let key = moto.key();
+        let node = || {
+            Gate::before(&backend)
+                .environment("AWS_ACCESS_KEY_ID", "fleet")
+                .environment("AWS_SECRET_ACCESS_KEY", "fleet")
+                .environment("AWS_EC2_METADATA_DISABLED", "true")
+                .with("upstreams.default", "total_timeout = \"10s\"")
+                .with(
+                    "store",
+                    &format!("url = \"{}\"\ntimeout = \"2s\"\nconnect_timeout = \"1s\"", postgres.url_with_password()),
+                )
+                .with("ledger", &format!("url = \"{}\"\n{ledger}", redis.url()))
+                .with("secrets", "key_service = \"aws\"")
+                .with(
+                    "secrets.aws",
+                    &format!(
+                        "key = \"{key}\"\nregion = \"eu-central-1\"\nendpoint = \"{}\"\nattempt_timeout = \"1s\"\ncall_timeout = \"2s\"\nattempts = 2",
+                        kms.url()
+                    ),
+                )
+        };
+        let mut nodes = vec![node()];
+        for (id, preset) in [(CLOSED, "slack"), (LOCAL, "github"), (COLD, "github")] {
+            let words = ["--mode", "provider", "--preset", preset];
+            let first = nodes.pop().unwrap().endpoint_with(id, &words);
+            first
+                .run_with_input(&["secret", "set", id], SECRET.as_bytes())
+                .succeeded();
+            nodes.push(first);
+        }
+        nodes.extend([node(), node()]);
+        let nodes = nodes.into_iter().map(Gate::start).collect();
+        Self {
+            nodes,
+            backend,
+            postgres,
+            redis,
+            kms,
+            _moto: moto,
+            numbers: AtomicU64::new(0),
+        }
+    }
+
+    /// A delivery that there was not yet: its id, and what is sent.
+    pub(super) fn delivery(&self, id: &str, secret: &str) -> (String, Request) {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let name = format!("d-{number}");
+        let body = format!("{{\"event_id\":\"{name}\"}}");
+        let request = Request::post(&format!("/webhooks/ai/{id}"));
+        let request = if id == CLOSED {
+            let now = jiff::Timestamp::now().as_second().to_string();
+            let code = github_signature(secret, format!("v0:{now}:{body}").as_bytes());
+            request
+                .header("X-Slack-Request-Timestamp", &now)
+                .header("X-Slack-Signature", &code.replace("sha256=", "v0="))
+        } else {
+            request.header("X-GitHub-Delivery", &name).header(
+                "X-Hub-Signature-256",
+                &github_signature(secret, body.as_bytes()),
+            )
+        };
+        (name, request.body(&body))
+    }
+
+    /// What a new delivery gets at a gate: the status and the reason.
+    pub(super) fn deliver(&self, node: usize, id: &str) -> String {
+        let (_, request) = self.delivery(id, SECRET);
+        said(&send(self.nodes[node].http(), &request))
+    }
+
+    /// Whether `/readyz` lets a balancer send deliveries to a gate, and the parts that are not well.
+    pub(super) fn readiness(&self, node: usize) -> (u16, Vec<String>) {
+        let answer = send(self.nodes[node].admin(), &admin_get("/readyz"));
+        let report: serde_json::Value = serde_json::from_str(answer.text()).unwrap();
+        let parts = report["parts"].as_object().unwrap();
+        let ill = parts.iter().filter(|(_, state)| *state != "ok");
+        (answer.status, ill.map(|(part, _)| part.clone()).collect())
+    }
+
+    /// Delivers at all gates, genuine ones and forged ones, while `meanwhile` goes on. Gives what it gave,
+    /// and what senders were told.
+    pub(super) fn under_load<T>(&mut self, meanwhile: impl FnOnce(&mut Self) -> T) -> (T, Load) {
+        let load = Mutex::new(Load::default());
+        let stop = AtomicBool::new(false);
+        // The threads know addresses and no more, so that `meanwhile` can take the gates apart.
+        let addresses: Vec<_> = self.nodes.iter().map(Gate::http).collect();
+        let numbers = AtomicU64::new(1_000_000);
+        let given = thread::scope(|scope| {
+            for address in &addresses {
+                let (load, stop, numbers) = (&load, &stop, &numbers);
+                scope.spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        let number = numbers.fetch_add(1, Ordering::Relaxed);
+                        let secret = if number % 4 == 3 {
+                            "a stranger's"
+                        } else {
+                            SECRET
+                        };
+                        let (name, request) = github(LOCAL, secret, &format!("d-{number}"));
+                        let answer = Connection::try_to(*address).and_then(|mut connection| {
+                            connection.write(&request.bytes()).try_answer()
+                        });
+                        let mut load = load.lock().unwrap();
+                        match answer {
+                            Some(answer) if answer.status == 202 && secret == SECRET => {
+                                load.admitted.push(name)
+                            }
+                            Some(answer) if answer.status == 202 => {
+                                load.forged_and_admitted.push(name)
+                            }
+                            Some(answer) => load.refused.push((name, said(&answer))),
+                            None => load.unanswered.push(name),
+                        }
+                        drop(load);
+                        thread::sleep(Duration::from_millis(10));
+                    }
+                });
+            }
+            let given = meanwhile(self);
+            stop.store(true, Ordering::Relaxed);
+            given
+        });
+        (given, load.into_inner().unwrap())
+    }
+
+    /// The deliveries that reached the backend, by their names.
+    pub(super) fn arrived(&self) -> Vec<String> {
+        let received = self.backend.received();
+        received
+            .iter()
+            .map(|it| it.headers("x-github-delivery").concat())
+            .collect()
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        (0..self.nodes.len()).all(|node| self.readiness(node).1.is_empty())
+    }
+}
+
+/// What senders were told.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    pub(super) admitted: Vec<String>,
+    pub(super) forged_and_admitted: Vec<String>,
+    pub(super) refused: Vec<(String, String)>,
+    pub(super) unanswered: Vec<String>,
+}
+
+/// A delivery as GitHub signs it.
+pub(super) fn github(id: &str, secret: &str, name: &str) -> (String, Request) {
+    let body = format!("{{\"name\":\"{name}\"}}");
+    let request = Request::post(&format!("/webhooks/ai/{id}"))
+        .header("X-GitHub-Delivery", name)
+        .header(
+            "X-Hub-Signature-256",
+            &github_signature(secret, body.as_bytes()),
+        );
+    (name.to_owned(), request.body(&body))
+}
+
+pub(super) fn said(answer: &Answer) -> String {
+    format!("{} {}", answer.status, answer.reason())
+}
+
+#[track_caller]
+pub(super) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    // A key service is asked by `/readyz` every 30 s only, as long as it is well.
+    let until = Instant::now() + Duration::from_secs(90);
+    while !holds() {
+        assert!(Instant::now() < until, "not within 90 s: {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}

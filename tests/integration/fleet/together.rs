@@ -1,0 +1,163 @@
+//! What holds for the gates of a fleet together.
+
+use std::io::Write;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use super::*;
+use crate::rotation::within_a_second;
+
+#[test]
+fn a_rotation_is_in_force_at_every_gate_within_a_second() {
+    let fleet = Fleet::start();
+    let node = |at: usize| fleet.nodes[at].http();
+    let old = fleet.nodes[0].secret(LOCAL);
+    for round in 0..3 {
+        let overlap: &[&str] = if round == 1 {
+            &["--overlap", "1h"]
+        } else {
+            &[]
+        };
+        let words = [&["secret", "rotate", LOCAL], overlap].concat();
+        fleet.nodes[0].run(&words).succeeded();
+        let new = fleet.nodes[0].secret(LOCAL);
+        let mut number = round * 1000;
+        within_a_second(|| {
+            number += 1;
+            (0..3).all(|at| {
+                let (_, request) = github(LOCAL, &new, &format!("r-{number}-{at}"));
+                send(node(at), &request).status == 202
+            })
+        });
+        for at in 0..3 {
+            let (_, request) = github(LOCAL, &old, &format!("o-{number}-{at}"));
+            assert_eq!(said(&send(node(at), &request)), "401 signature_mismatch");
+        }
+    }
+}
+
+#[test]
+fn of_a_thousand_copies_at_once_over_all_gates_one_reaches_the_backend() {
+    let backend = Backend::scripted(|request, stream| {
+        // Long enough for others to come meanwhile.
+        thread::sleep(Duration::from_millis(200));
+        request.is_some() && stream.write_all(ACCEPTED).is_ok()
+    });
+    let fleet = Fleet::with(backend, "response_timeout = \"20s\"");
+    for at in 0..3 {
+        assert_eq!(fleet.deliver(at, LOCAL), "202 admitted");
+    }
+    let (_, copy) = github(LOCAL, &fleet.nodes[0].secret(LOCAL), "the-one");
+    let (copy, start) = (copy.bytes(), Arc::new(Barrier::new(50)));
+    let senders = (0..50).map(|sender| {
+        let (copy, start, address) = (copy.clone(), start.clone(), fleet.nodes[sender % 3].http());
+        thread::spawn(move || {
+            let mut connection = Connection::to(address);
+            start.wait();
+            let answers = (0..20).map(|_| said(&connection.write(&copy).answer()));
+            answers.collect::<Vec<String>>()
+        })
+    });
+    let senders: Vec<_> = senders.collect();
+    let answers: Vec<String> = senders
+        .into_iter()
+        .flat_map(|it| it.join().unwrap())
+        .collect();
+    let count = |told: &str| answers.iter().filter(|it| *it == told).count();
+    assert_eq!(count("202 admitted"), 1);
+    let known = count("409 in_flight") + count("200 duplicate") + count("409 replay");
+    assert_eq!(known, 999, "{answers:?}");
+    let arrived = fleet.arrived();
+    assert_eq!(arrived.iter().filter(|it| *it == "the-one").count(), 1);
+}
+
+#[test]
+fn a_gate_that_is_killed_takes_nothing_with_it_and_leaves_no_claim_behind() {
+    let backend = Backend::scripted(|request, stream| {
+        let Some(request) = request else { return false };
+        if request.headers("x-github-delivery") == ["the-one"] {
+            // The gate dies before this.
+            thread::sleep(Duration::from_secs(2));
+        }
+        stream.write_all(ACCEPTED).is_ok()
+    });
+    let mut fleet = Fleet::with(backend, "claim_timeout = \"11s\"");
+    for at in 0..3 {
+        for id in [CLOSED, LOCAL] {
+            assert_eq!(fleet.deliver(at, id), "202 admitted");
+        }
+    }
+    let (_, one) = github(LOCAL, &fleet.nodes[0].secret(LOCAL), "the-one");
+    let (line, load) = fleet.under_load(|fleet| {
+        let mut sender = Connection::to(fleet.nodes[2].http());
+        sender.write(&one.bytes());
+        eventually("it is with the backend", || {
+            fleet.arrived().contains(&"the-one".to_owned())
+        });
+        fleet.nodes[2].kill();
+        // Nobody said what became of it: the others wait for the end of the claim, and then let it in.
+        assert_eq!(said(&send(fleet.nodes[1].http(), &one)), "409 in_flight");
+        thread::sleep(Duration::from_secs(2));
+        seen(fleet, 0, "one gate is killed; at the others")
+    });
+    is_honest(&fleet, &load);
+    eventually("the claim ends by itself", || {
+        said(&send(fleet.nodes[1].http(), &one)) == "202 admitted"
+    });
+    assert_eq!(said(&send(fleet.nodes[0].http(), &one)), "200 duplicate");
+    is_documented(&line);
+    // It comes back with nothing of its own.
+    fleet.nodes[2].restart();
+    assert_eq!(fleet.deliver(2, CLOSED), "202 admitted");
+}
+
+#[test]
+fn two_engines_fail_at_once_and_nothing_forged_gets_in() {
+    let mut fleet = Fleet::start();
+    let (line, load) = fleet.under_load(|fleet| {
+        fleet.postgres.pause();
+        fleet.redis.pause();
+        fleet.kms.set(Fault::Hang);
+        eventually("the gates have noticed", || {
+            fleet.deliver(1, COLD);
+            [0, 2]
+                .iter()
+                .all(|node| fleet.readiness(*node).1.len() >= 4)
+        });
+        let line = seen(fleet, 0, "all three hang");
+        fleet.postgres.resume();
+        fleet.redis.resume();
+        fleet.kms.set(Fault::None);
+        eventually("all is well", || fleet.is_whole());
+        line
+    });
+    is_honest(&fleet, &load);
+    is_documented(&line);
+}
+
+#[test]
+fn the_script_that_shows_a_fleet_to_people_runs_to_its_end() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let ran = std::process::Command::new("scripts/fleet")
+        .arg("--exit")
+        .current_dir(root)
+        .env("PORTCULLIS", portcullis().get_program())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&ran.stdout);
+    assert!(
+        ran.status.success(),
+        "{shown}\n{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    for part in [
+        "202  admitted",
+        "409  replay",
+        "version 2",
+        "lines, whole",
+        "portcullis_redis_up 1",
+    ] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+}
