@@ -17,9 +17,14 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn open() -> Self {
+        Self::open_with("").await
+    }
+
+    /// The same, with more in its configuration.
+    pub(crate) async fn open_with(more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let text = "[upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n";
-        let config = Config::parse(&folder.path().join("portcullis.toml"), text);
+        let text = format!("[upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n{more}");
+        let config = Config::parse(&folder.path().join("portcullis.toml"), &text);
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         Self {
             custody: Custody::open(&config).await.expect("a store"),
