@@ -15,16 +15,12 @@ mod house;
 #[expect(
     dead_code,
     clippy::unwrap_used,
+    clippy::pedantic,
     reason = "it is shared with the tests"
 )]
 mod postgres;
 #[path = "../tests/integration/support/tls.rs"]
-#[expect(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::pedantic,
-    reason = "it is shared with the tests"
-)]
+#[expect(dead_code, clippy::unwrap_used, reason = "it is shared with the tests")]
 mod tls;
 
 use std::sync::Arc;

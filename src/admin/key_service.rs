@@ -1,9 +1,9 @@
 //! Whether the key service does its work, asked seldom: every question is paid for.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 
 use crate::clock::Stopwatch;
 use crate::secrets::{KeyService, KeyServiceError};
@@ -11,66 +11,107 @@ use crate::secrets::{KeyService, KeyServiceError};
 /// Asks the key service, and remembers for a while what came of it.
 pub struct KeyServiceCheck {
     service: Arc<dyn KeyService>,
-    /// How long known secrets stay in use without it.
-    grace: Duration,
-    /// Whoever asks while somebody else is asking waits for the same answer.
-    last: Mutex<Option<Asked>>,
+    times: KnownSecrets,
+    asked: Arc<Mutex<Asked>>,
 }
 
+/// How long secrets that are in memory stay in use without the key service.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KnownSecrets {
+    /// While it does not answer.
+    pub grace: Duration,
+    /// While it answers, and refuses.
+    pub time_to_live: Duration,
+}
+
+#[derive(Default)]
 struct Asked {
-    at: Stopwatch,
-    answer: Result<(), KeyServiceError>,
+    /// The last answer, and when it came.
+    last: Option<(Stopwatch, Result<(), KeyServiceError>)>,
     /// When it was well the last time, if ever.
     well: Option<Stopwatch>,
+    /// Ends when the question that is under way has its answer.
+    under_way: Option<watch::Receiver<()>>,
 }
 
 impl KeyServiceCheck {
-    /// A check of `service`, whose secrets stay in use for `grace` without it.
-    pub fn new(service: Arc<dyn KeyService>, grace: Duration) -> Self {
+    /// A check of `service`.
+    pub fn new(service: Arc<dyn KeyService>, times: KnownSecrets) -> Self {
         Self {
             service,
-            grace,
-            last: Mutex::new(None),
+            times,
+            asked: Arc::default(),
         }
     }
 
-    /// What there is to say about it, and whether deliveries can be taken. They can for the time of grace: if
-    /// every node of a fleet were taken away with the key service, there would be nothing left of it.
+    /// What there is to say about it, and whether deliveries can be taken. They can as long as known secrets
+    /// stay in use: if every node of a fleet were taken away with the key service, there would be nothing left
+    /// of it. Whoever asks waits for a short time only: balancers are not patient, and a service that hangs is
+    /// no reason to leave them without an answer.
     pub(super) async fn check(&self) -> (Result<(), String>, bool) {
-        let mut last = self.last.lock().await;
-        let is_old = |asked: &Asked| {
-            let keep = if asked.answer.is_ok() {
-                KEEP_WELL
-            } else {
-                KEEP_ILL
-            };
-            asked.at.elapsed() >= keep
-        };
-        if last.as_ref().is_none_or(is_old) {
-            let at = Stopwatch::start();
-            let answer = self.service.probe().await;
-            let well = if answer.is_ok() {
-                Some(at)
-            } else {
-                last.as_ref().and_then(|asked| asked.well)
-            };
-            *last = Some(Asked { at, answer, well });
-        }
-        match last.as_ref().map(|asked| (&asked.answer, asked.well)) {
-            Some((Err(error), well)) => {
-                let in_grace =
-                    !error.is_refusal() && well.is_some_and(|well| well.elapsed() < self.grace);
-                let told = if in_grace {
-                    format!("{error}; known secrets stay in use")
-                } else {
-                    error.to_string()
-                };
-                (Err(told), in_grace)
+        if let Some(mut under_way) = self.ask() {
+            // The sender goes when there is an answer.
+            let answered = async { while under_way.changed().await.is_ok() {} };
+            if tokio::time::timeout(PATIENCE, answered).await.is_err() {
+                return self.told(Some("no answer yet".to_owned()), self.times.grace);
             }
-            _ => (Ok(()), true),
         }
+        let answer = {
+            let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.last.as_ref().map(|(_, answer)| answer.clone())
+        };
+        match answer {
+            Some(Err(error)) if error.is_refusal() => {
+                self.told(Some(error.to_string()), self.times.time_to_live)
+            }
+            Some(Err(error)) => self.told(Some(error.to_string()), self.times.grace),
+            Some(Ok(())) | None => (Ok(()), true),
+        }
+    }
+
+    fn told(&self, wrong: Option<String>, stays: Duration) -> (Result<(), String>, bool) {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let stays = asked.well.is_some_and(|well| well.elapsed() < stays);
+        let wrong = wrong.unwrap_or_default();
+        if stays {
+            (Err(format!("{wrong}; known secrets stay in use")), true)
+        } else {
+            (Err(wrong), false)
+        }
+    }
+
+    /// Asks, if the last answer is old and nobody is asking. The question goes on whoever waits for it.
+    fn ask(&self) -> Option<watch::Receiver<()>> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(under_way) = &asked.under_way {
+            return Some(under_way.clone());
+        }
+        let is_fresh = asked.last.as_ref().is_some_and(|(at, answer)| {
+            let keep = if answer.is_ok() { KEEP_WELL } else { KEEP_ILL };
+            at.elapsed() < keep
+        });
+        if is_fresh {
+            return None;
+        }
+        let (answered, under_way) = watch::channel(());
+        asked.under_way = Some(under_way.clone());
+        let (service, shared) = (Arc::clone(&self.service), Arc::clone(&self.asked));
+        tokio::spawn(async move {
+            let answer = service.probe().await;
+            let now = Stopwatch::start();
+            let mut asked = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            if answer.is_ok() {
+                asked.well = Some(now);
+            }
+            asked.last = Some((now, answer));
+            asked.under_way = None;
+            drop(asked);
+            drop(answered);
+        });
+        Some(under_way)
     }
 }
 
 const KEEP_WELL: Duration = Duration::from_secs(30);
 const KEEP_ILL: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(800);

@@ -11,8 +11,9 @@ use crate::secrets::{
 
 /// The service that encrypts, over those whose ciphertexts may still be in `store`.
 ///
-/// A local key is made if there is none and none is missed; but never a new one for a store that holds secrets
-/// which nothing but the old one could open.
+/// A local key is made for a store without secrets only. One that nothing has been encrypted with yet is put in
+/// place by hand where secrets are to be moved to it: made by the way, it might be on one machine of many, or in
+/// a container that goes away.
 pub(super) async fn open(
     config: &Config,
     local: Option<LocalKeyService>,
@@ -22,7 +23,7 @@ pub(super) async fn open(
     let aws = aws(config).await?;
     let local = match (config.key_services.current, local) {
         (_, Some(local)) => Some(local),
-        (KeyServiceName::Local, None) if !is_missed(&store.sealed_under().await?) => {
+        (KeyServiceName::Local, None) if store.sealed_under().await?.is_empty() => {
             Some(LocalKeyService::open_or_create(path)?)
         }
         (KeyServiceName::Local, None) => Some(LocalKeyService::open(path)?),

@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 pub use self::custody::Custody;
 pub use self::error::StartError;
 pub use self::sockets::Sockets;
-use crate::admin::{Admin, KeyServiceCheck, Readiness};
+use crate::admin::{Admin, KeyServiceCheck, KnownSecrets, Readiness};
 use crate::capture::Captures;
 use crate::config::Config;
 use crate::directory::{Directory, DirectorySettings, Follower, Pace, StandingNow};
@@ -26,7 +26,8 @@ use crate::gate::{Budget, Gate};
 use crate::ledger::{Fleet, InProcess, Ledger, Shared};
 use crate::outbound::Outbound;
 use crate::proxy::{Delivery, Forwarder, PublicApp, Upstream, UpstreamSettings};
-use crate::secrets::KeyCache;
+use crate::secrets::{KeyCache, Uses};
+use crate::store::Store;
 use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
 
 /// A server that runs.
@@ -41,6 +42,8 @@ pub struct Server {
     serving: JoinHandle<()>,
     admin_serving: JoinHandle<()>,
     ledger: Arc<dyn Ledger>,
+    uses: Arc<Uses>,
+    store: Arc<dyn Store>,
 }
 
 impl Server {
@@ -54,7 +57,10 @@ impl Server {
         let (shutdown, ending) = watch::channel(false);
         let (admin_shutdown, admin_ending) = watch::channel(false);
         let grace = config.server.shutdown_grace;
-        let key_grace = config.keys.grace;
+        let known_secrets = KnownSecrets {
+            grace: config.keys.grace,
+            time_to_live: config.keys.time_to_live,
+        };
         let allowed_hosts = config.admin.allowed_hosts.clone();
 
         let made = deliveries(config, custody, log, &ending).await?;
@@ -63,6 +69,7 @@ impl Server {
             standing,
             fleet,
             ledger,
+            uses,
         } = made;
         let telemetry = Arc::clone(&delivery.telemetry);
         let public = sockets.public.iter();
@@ -76,7 +83,7 @@ impl Server {
         let admin = Admin {
             readiness: Readiness {
                 store: Arc::clone(&custody.store),
-                key_service: KeyServiceCheck::new(Arc::clone(&custody.key_service), key_grace),
+                key_service: KeyServiceCheck::new(Arc::clone(&custody.key_service), known_secrets),
                 serving: serving.abort_handle(),
                 standing,
                 fleet,
@@ -99,6 +106,8 @@ impl Server {
             serving,
             admin_serving,
             ledger,
+            uses,
+            store: Arc::clone(&custody.store),
         })
     }
 
@@ -113,6 +122,10 @@ impl Server {
         }
         // What the backend has said about them must be known to the other nodes, too.
         self.ledger.come_to_rest().await;
+        let writing = self.uses.write_rest(&*self.store);
+        if tokio::time::timeout(LAST_WRITE, writing).await.is_err() {
+            warn!("what secrets were used for in the last seconds could not be written down");
+        }
         // Until here, health and metrics can be seen.
         self.admin_shutdown.send_replace(true);
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_serving).await;
@@ -127,6 +140,7 @@ struct Deliveries {
     standing: Arc<StandingNow>,
     fleet: Option<Arc<Fleet>>,
     ledger: Arc<dyn Ledger>,
+    uses: Arc<Uses>,
 }
 
 /// Makes everything that a delivery passes through.
@@ -191,7 +205,8 @@ async fn deliveries(
         dropped_log_lines: Box::new(move || dropped.as_ref().map_or(0, AccessLog::dropped)),
     })?;
     let uses = Arc::clone(keys.uses());
-    tokio::spawn(uses.keep(Arc::clone(&custody.store) as _, ending.clone()));
+    tokio::spawn(Arc::clone(&keys).stay_tidy(ending.clone()));
+    tokio::spawn(Arc::clone(&uses).keep(Arc::clone(&custody.store) as _, ending.clone()));
     let (captures, keeper) = Captures::new(Arc::clone(&custody.store) as _, Arc::clone(clock));
     tokio::spawn(keeper.run(ending.clone()));
     let delivery = Delivery {
@@ -217,6 +232,7 @@ async fn deliveries(
         standing,
         fleet,
         ledger,
+        uses,
     })
 }
 
@@ -234,4 +250,5 @@ async fn upstreams(
     upstreams
 }
 
+const LAST_WRITE: Duration = Duration::from_secs(3);
 const ADMIN_GRACE: Duration = Duration::from_secs(1);

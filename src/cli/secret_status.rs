@@ -107,7 +107,10 @@ fn said(versions: &[ShownVersion<'_>], now: Timestamp) -> String {
     match state("previous") {
         None => format!("the current version is {age} old; no other counts"),
         Some(previous) => match previous.last_used_at {
-            None => "the previous version was never used; `secret retire` ends it".to_owned(),
+            None => {
+                "no use of the previous version was written down so far; `secret retire` ends it"
+                    .to_owned()
+            }
             Some(at) => format!("the previous version was last used at {at:.0}"),
         },
     }

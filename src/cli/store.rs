@@ -82,7 +82,9 @@ impl Copy {
             to: String,
             rows: &'a crate::store::Copied,
         }
-        let from = named(&self.from)?;
+        let mut from = named(&self.from)?;
+        // It is read, and stays as it is: an older gate may serve from it.
+        from.migrate = false;
         let to = match &self.to {
             Some(file) => named(file)?,
             None => Config::load(config)?.store,

@@ -177,7 +177,9 @@ impl Directory {
             self.stats.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(known);
         }
-        self.endpoints
+        let generation = self.generations.of(id.as_str());
+        let found = self
+            .endpoints
             .try_get_with_by_ref(id, async {
                 let _permit = self.read_permit().await?;
                 for _ in 0..READS {
@@ -194,8 +196,12 @@ impl Directory {
                 }
                 Err(unsettled())
             })
-            .await
-            .map_err(|error: Arc<StoreError>| LookupError::Store((*error).clone()))
+            .await;
+        if self.generations.of(id.as_str()) != generation {
+            // What was read may have been put in after it was forgotten.
+            self.endpoints.invalidate(id).await;
+        }
+        found.map_err(|error: Arc<StoreError>| LookupError::Store((*error).clone()))
     }
 
     async fn alias(&self, path: &str) -> Result<Option<EndpointId>, LookupError> {
@@ -204,7 +210,9 @@ impl Directory {
             self.stats.absent.fetch_add(1, Ordering::Relaxed);
             return Ok(None);
         }
-        self.aliases
+        let generation = self.generations.of(path);
+        let found = self
+            .aliases
             .try_get_with_by_ref(path, async {
                 let _permit = self.read_permit().await?;
                 for _ in 0..READS {
@@ -216,8 +224,11 @@ impl Directory {
                 }
                 Err(unsettled())
             })
-            .await
-            .map_err(|error: Arc<StoreError>| LookupError::Store((*error).clone()))
+            .await;
+        if self.generations.of(path) != generation {
+            self.aliases.invalidate(path).await;
+        }
+        found.map_err(|error: Arc<StoreError>| LookupError::Store((*error).clone()))
     }
 
     async fn read_permit(&self) -> Result<Option<SemaphorePermit<'_>>, StoreError> {
@@ -227,6 +238,8 @@ impl Directory {
         }
         self.stats.misses.fetch_add(1, Ordering::Relaxed);
         match tokio::time::timeout(PERMIT_TIMEOUT, self.store_reads.acquire()).await {
+            // It may have gone away meanwhile.
+            Ok(_) if self.standing.get() != Standing::InStep => Err(behind()),
             // The semaphore is never closed.
             Ok(permit) => Ok(permit.ok()),
             Err(_) => Err(StoreError::Unavailable("too many wait for it".to_owned())),

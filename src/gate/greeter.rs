@@ -135,6 +135,9 @@ impl Greeter<'_> {
             Err(VaultError::Bound(_) | VaultError::Empty | VaultError::Unbound(_)) => Err(
                 unexpected("another one was first, or the window was closed"),
             ),
+            Err(VaultError::Died(cause)) => {
+                Err(Refusal::with_cause(Reason::SecretsUnavailable, cause))
+            }
             Err(VaultError::Service(error)) => Err(KeyError::Service(error).into()),
             Err(VaultError::Store(error)) => Err(KeyError::Store(error).into()),
         }

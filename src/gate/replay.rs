@@ -51,11 +51,12 @@ impl Proven<'_> {
         ledger: &Arc<dyn Ledger>,
         times: &Times,
     ) -> Result<Option<Held>, Refusal> {
-        let id = self.id_entry(times);
+        let ids = self.id_entries(times);
         // The signature counts first: the very same delivery is a replay, whatever id it has.
         let mut places = self.signature_entries(times);
-        if let Some(last) = places.last_mut() {
-            *last = id;
+        let free = places.iter_mut().rev().filter(|place| place.is_none());
+        for (place, id) in free.zip(ids.into_iter().flatten()) {
+            *place = Some(id);
         }
         let entries = Entries::from(places).alone(match self.endpoint.replay.ledger_down {
             LedgerDown::Closed => Alone::Refused,
@@ -66,7 +67,7 @@ impl Proven<'_> {
         }
         match Held::claim(ledger, entries, times.lease).await? {
             Ok(held) => Ok(Some(held)),
-            Err(taken) => Err(self.known(taken, id)),
+            Err(taken) => Err(self.known(taken, &ids)),
         }
     }
 
@@ -97,42 +98,47 @@ impl Proven<'_> {
         entries
     }
 
-    fn id_entry(&self, times: &Times) -> Option<Entry> {
-        self.endpoint.replay.id?;
+    /// The id, and once more as it was before a rotation: what an id beside the signature is kept with
+    /// depends on the key.
+    fn id_entries(&self, times: &Times) -> [Option<Entry>; 2] {
         let Auth::Proof(proof) = &self.endpoint.auth else {
-            return None;
+            return [None; 2];
         };
+        if self.endpoint.replay.id.is_none() {
+            return [None; 2];
+        }
         let scheme = &*proof.scheme;
         let received = Received {
             head: *self.head,
             body: Some(self.body.bytes()),
         };
-        let id = event_id(scheme, &received)?;
-        let endpoint = self.endpoint.id.as_str();
-        let key = if scheme.id_is_signed() {
-            Key::of(endpoint, Kind::SignedId, &[id.as_bytes()])
-        } else {
-            let content = self.content(scheme);
-            Key::of(endpoint, Kind::HintedId, &[id.as_bytes(), &content])
+        let Some(id) = event_id(scheme, &received) else {
+            return [None; 2];
         };
-        Some(Entry {
-            key,
-            keep: Keep::AsLongAsThereIsRoom(later(times.now, times.remember)),
-        })
-    }
-
-    /// What stays the same when the same event is sent again: what was signed, or the body alone where
-    /// a time is signed with it.
-    fn content(&self, scheme: &Scheme) -> [u8; 32] {
+        let endpoint = self.endpoint.id.as_str();
+        let keep = Keep::AsLongAsThereIsRoom(later(times.now, times.remember));
+        let entry = |key| Some(Entry { key, keep });
+        if scheme.id_is_signed() {
+            let key = Key::of(endpoint, Kind::SignedId, &[id.as_bytes()]);
+            return [entry(key), None];
+        }
+        let with = |content: &[u8; 32]| {
+            entry(Key::of(endpoint, Kind::HintedId, &[id.as_bytes(), content]))
+        };
         match self.verified.signature() {
-            Some(signature) if scheme.timestamp().is_none() => *signature.by_current().bytes(),
-            _ => Sha256::digest(self.body.bytes()).into(),
+            // What was signed stays the same when the same event is sent again.
+            Some(signature) if scheme.timestamp().is_none() => {
+                let before = signature.by_previous().map(Fingerprint::bytes);
+                [with(signature.by_current().bytes()), before.and_then(with)]
+            }
+            // Or the body alone, where a time is signed with it.
+            _ => [with(&Sha256::digest(self.body.bytes()).into()), None],
         }
     }
 
     /// What becomes of a delivery that somebody has claimed before.
-    fn known(&self, taken: Taken, id: Option<Entry>) -> Refusal {
-        let by_id = id.is_some_and(|id| id.key == taken.key);
+    fn known(&self, taken: Taken, ids: &[Option<Entry>]) -> Refusal {
+        let by_id = ids.iter().flatten().any(|id| id.key == taken.key);
         match (taken.standing, by_id, self.endpoint.replay.id) {
             (Standing::InFlight, ..) => Reason::InFlight.into(),
             (Standing::Accepted, true, Some(Duplicates::Acknowledge)) => Reason::Duplicate.into(),

@@ -172,11 +172,16 @@ impl Both {
                     Settlement::new(&entries, Token(0), true)
                 };
                 let settlements: Vec<Settlement> = entries.iter().map(one).collect();
-                if self.shared.settle_all(&settlements).await.is_err() {
+                let Ok(answers) = self.shared.settle_all(&settlements).await else {
                     return; // Lost again; it begins anew.
+                };
+                for (settlement, answer) in settlements.iter().zip(&answers) {
+                    if answer.is_ok() {
+                        self.retold.fetch_add(1, Ordering::Relaxed);
+                    } else {
+                        self.backlog.keep(settlement);
+                    }
                 }
-                let many = settlements.len() as u64;
-                self.retold.fetch_add(many, Ordering::Relaxed);
             }
         }
         let windows = self.retold.load(Ordering::Relaxed) - before;

@@ -12,18 +12,28 @@ use super::OutboundError;
 use crate::auth::{Algorithm, CertificateUrl, Certified};
 use crate::clock::Clock;
 
-type Kept = Result<Certified, OutboundError>;
+type Name = (CertificateUrl, Algorithm);
 
 /// Certificates by where they are.
-pub(super) struct Certificates(Cache<(CertificateUrl, Algorithm), Kept>);
+///
+/// Strangers can make up names. What came of those is kept apart, so that it displaces no certificate.
+pub(super) struct Certificates {
+    known: Cache<Name, Certified>,
+    failed: Cache<Name, OutboundError>,
+}
 
 impl Certificates {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        let cache = Cache::builder()
-            .max_capacity(MAX_CERTIFICATES)
-            .expire_after(Lifetime(clock))
-            .build();
-        Self(cache)
+        Self {
+            known: Cache::builder()
+                .max_capacity(MAX_KEPT)
+                .expire_after(Lifetime(clock))
+                .build(),
+            failed: Cache::builder()
+                .max_capacity(MAX_KEPT)
+                .time_to_live(AFTER_FAILURE)
+                .build(),
+        }
     }
 
     /// The certificate at `url`, out of what `fetching` gives if it is not known. It is fetched once,
@@ -33,37 +43,42 @@ impl Certificates {
         url: &CertificateUrl,
         algorithm: Algorithm,
         fetching: impl Future<Output = Result<BytesMut, OutboundError>>,
-    ) -> Kept {
+    ) -> Result<Certified, OutboundError> {
+        let name = (url.clone(), algorithm);
+        if let Some(error) = self.failed.get(&name).await {
+            return Err(error);
+        }
         let read = async {
             let certified = Certified::read(algorithm, &fetching.await?);
             certified.map_err(|_| OutboundError::NoCertificate)
         };
-        self.0.get_with((url.clone(), algorithm), read).await
+        let known = self.known.try_get_with_by_ref(&name, read).await;
+        match known {
+            Ok(certified) => Ok(certified),
+            Err(error) => {
+                let error = (*error).clone();
+                // Whoever did not get a turn has learnt nothing about this one.
+                if error != OutboundError::Busy {
+                    self.failed.insert(name, error.clone()).await;
+                }
+                Err(error)
+            }
+        }
     }
 }
 
 struct Lifetime(Arc<dyn Clock>);
 
-impl Expiry<(CertificateUrl, Algorithm), Kept> for Lifetime {
-    fn expire_after_create(
-        &self,
-        _: &(CertificateUrl, Algorithm),
-        kept: &Kept,
-        _: Instant,
-    ) -> Option<Duration> {
-        Some(match kept {
-            Ok(certified) => {
-                let left = certified.not_after().duration_since(self.0.now());
-                let left = Duration::try_from(left).unwrap_or_default();
-                left.clamp(AFTER_FAILURE, LONGEST)
-            }
-            Err(_) => AFTER_FAILURE,
-        })
+impl Expiry<Name, Certified> for Lifetime {
+    fn expire_after_create(&self, _: &Name, certified: &Certified, _: Instant) -> Option<Duration> {
+        let left = certified.not_after().duration_since(self.0.now());
+        let left = Duration::try_from(left).unwrap_or_default();
+        Some(left.clamp(AFTER_FAILURE, LONGEST))
     }
 }
 
 /// There is one a region, and another one each year.
-const MAX_CERTIFICATES: u64 = 256;
+const MAX_KEPT: u64 = 256;
 /// The name of a certificate changes with it, so this only bounds for how long nobody looks.
 const LONGEST: Duration = Duration::from_hours(24 * 7);
 /// Senders repeat after 20 seconds; strangers may at once.

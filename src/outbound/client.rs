@@ -54,6 +54,7 @@ pub(super) struct Client {
     /// Made when it is needed first: hardly any gate asks for anything.
     made: OnceLock<Result<reqwest::Client, OutboundError>>,
     places: Semaphore,
+    waiting: Semaphore,
 }
 
 impl Client {
@@ -62,18 +63,20 @@ impl Client {
             settings,
             made: OnceLock::new(),
             places: Semaphore::new(MAX_UNDER_WAY),
+            waiting: Semaphore::new(MAX_WAITING),
         }
     }
 
     /// The answer to a `GET`, if it is one of success.
     pub(super) async fn get(&self, url: &str) -> Result<BytesMut, OutboundError> {
-        let asking = async {
-            let Ok(_place) = self.places.acquire().await else {
-                unreachable!("nobody closes it");
-            };
-            self.answer(url).await
+        let Ok(_waits) = self.waiting.try_acquire() else {
+            return Err(OutboundError::Busy);
         };
-        let answered = tokio::time::timeout(self.settings.timeout, asking).await;
+        let place = tokio::time::timeout(self.settings.timeout, self.places.acquire()).await;
+        let Ok(Ok(_place)) = place else {
+            return Err(OutboundError::Busy);
+        };
+        let answered = tokio::time::timeout(self.settings.timeout, self.answer(url)).await;
         answered.unwrap_or(Err(OutboundError::Slow(self.settings.timeout)))
     }
 
@@ -153,6 +156,10 @@ fn whole(error: &dyn std::error::Error) -> String {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutboundError {
+    /// Too many others are asking.
+    #[error("too many questions are under way")]
+    Busy,
+
     /// The answer is no certificate.
     #[error("what the provider serves there is no certificate with an RSA key")]
     NoCertificate,
@@ -182,3 +189,5 @@ pub enum OutboundError {
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// Questions that strangers can cause.
 const MAX_UNDER_WAY: usize = 4;
+/// Those, and the ones that wait for a turn.
+const MAX_WAITING: usize = 16;

@@ -17,7 +17,10 @@ use crate::clock::Clock;
 
 /// The way out.
 pub struct Outbound {
+    /// For what strangers can cause.
     client: Client,
+    /// For what was proven.
+    confirming: Client,
     certificates: Certificates,
 }
 
@@ -25,7 +28,8 @@ impl Outbound {
     /// A way out that nobody has gone yet.
     pub fn new(settings: OutboundSettings, clock: Arc<dyn Clock>) -> Self {
         Self {
-            client: Client::new(settings),
+            client: Client::new(settings.clone()),
+            confirming: Client::new(settings),
             certificates: Certificates::new(clock),
         }
     }
@@ -47,6 +51,6 @@ impl Outbound {
 
     /// Asks for `url`, which confirms something by that.
     pub async fn confirm(&self, url: &str) -> Result<(), OutboundError> {
-        self.client.get(url).await.map(drop)
+        self.confirming.get(url).await.map(drop)
     }
 }

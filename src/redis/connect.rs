@@ -164,8 +164,12 @@ async fn socket(
     let addresses = addresses.map_err(|error| no_address(error.to_string()))?;
     *step.lock() = "the TCP connection";
     let mut last = no_address("the name is known, and stands for nothing".to_owned());
+    let addresses: Vec<_> = addresses.collect();
+    // One that swallows packets must not use up the time of the others.
+    let share = settings.connect_timeout / u32::try_from(addresses.len().max(1) + 1).unwrap_or(1);
     for address in addresses {
-        match TcpStream::connect(address).await {
+        let connecting = tokio::time::timeout(share, TcpStream::connect(address)).await;
+        match connecting.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())) {
             Ok(stream) => {
                 // What is small is sent at once: claims do not wait for one another.
                 let _ = stream.set_nodelay(true);

@@ -23,12 +23,13 @@ pub trait SecretStore: Send + Sync {
         window: &Window,
     ) -> Result<(), StoreError>;
 
-    /// Ends versions of `secret` at the time of `audit`, and says how many. If there was none to end,
+    /// Ends versions of `secret` at `at`, and says how many. If there was none to end,
     /// nothing is written down.
     async fn end(
         &self,
         secret: &SecretRef,
         ending: Ending,
+        at: Timestamp,
         audit: AuditEntry,
     ) -> Result<u64, StoreError>;
 

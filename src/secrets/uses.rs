@@ -15,7 +15,7 @@ use super::{SecretRef, SecretStore};
 
 /// What was counted and is not written down yet.
 #[derive(Debug, Default)]
-pub struct Uses(Mutex<HashMap<SecretRef, Vec<VersionUse>>>);
+pub struct Uses(Mutex<Counted>);
 
 /// How often a version was used, and when last.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,53 +44,69 @@ impl Uses {
         }
     }
 
-    fn take(&self) -> HashMap<SecretRef, Vec<VersionUse>> {
+    fn take(&self) -> Counted {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn put_back(&self, unwritten: HashMap<SecretRef, Vec<VersionUse>>) {
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (secret, versions) in unwritten {
-            if counted.len() < MAX_SECRETS || counted.contains_key(&secret) {
-                let known = counted.entry(secret).or_default();
-                for one in versions {
-                    merge(known, one);
-                }
-            }
-        }
-    }
-
-    /// Writes what is counted to `store` until `shutdown`, and once more then.
+    /// Writes what is counted to `store`, again and again.
     pub async fn keep(
         self: Arc<Self>,
         store: Arc<dyn SecretStore>,
         shutdown: watch::Receiver<bool>,
     ) {
-        let mut ending = shutdown;
+        let (mut ending, mut unwritten) = (shutdown, Counted::new());
         loop {
-            let ended = tokio::select! {
-                () = tokio::time::sleep(WRITE_EVERY) => false,
-                _ = ending.changed() => true,
-            };
-            self.write(&*store).await;
-            if ended {
+            tokio::select! {
+                () = tokio::time::sleep(WRITE_EVERY) => {}
+                _ = ending.changed() => break,
+            }
+            self.write(&*store, &mut unwritten).await;
+        }
+        // Whoever ends the process writes the rest, when the last delivery is through.
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        take_in(&mut counted, unwritten);
+    }
+
+    /// Writes what is counted and not written yet.
+    pub async fn write_rest(&self, store: &dyn SecretStore) {
+        self.write(store, &mut Counted::new()).await;
+    }
+
+    /// What cannot be written stays with the writer: deliveries that count are not held up by it.
+    async fn write(&self, store: &dyn SecretStore, unwritten: &mut Counted) {
+        take_in(unwritten, self.take());
+        let mut uses: Vec<(SecretRef, VersionUse)> = Vec::new();
+        for (secret, versions) in unwritten.iter() {
+            uses.extend(versions.iter().map(|one| (secret.clone(), *one)));
+        }
+        // In one order at every node, so that two of them never wait for each other.
+        uses.sort_by(|(one, a), (other, b)| (one, a.version).cmp(&(other, b.version)));
+        for batch in uses.chunks(BATCH) {
+            if let Err(error) = store.add_uses(batch).await {
+                warn!(%error, "what secrets were used for could not be written down; it is tried again");
                 return;
+            }
+            for (secret, written) in batch {
+                if let Some(versions) = unwritten.get_mut(secret) {
+                    versions.retain(|one| one.version != written.version);
+                    if versions.is_empty() {
+                        unwritten.remove(secret);
+                    }
+                }
             }
         }
     }
+}
 
-    async fn write(&self, store: &dyn SecretStore) {
-        let counted = self.take();
-        if counted.is_empty() {
-            return;
-        }
-        let uses: Vec<(SecretRef, VersionUse)> = counted
-            .iter()
-            .flat_map(|(secret, versions)| versions.iter().map(|one| (secret.clone(), *one)))
-            .collect();
-        if let Err(error) = store.add_uses(&uses).await {
-            warn!(%error, "what secrets were used for could not be written down; it is tried again");
-            self.put_back(counted);
+type Counted = HashMap<SecretRef, Vec<VersionUse>>;
+
+fn take_in(counted: &mut Counted, more: Counted) {
+    for (secret, versions) in more {
+        if counted.len() < MAX_SECRETS || counted.contains_key(&secret) {
+            let known = counted.entry(secret).or_default();
+            for one in versions {
+                merge(known, one);
+            }
         }
     }
 }
@@ -111,3 +127,5 @@ fn merge(versions: &mut Vec<VersionUse>, one: VersionUse) {
 /// More secrets than that are not counted before the next time that something is written.
 const MAX_SECRETS: usize = 100_000;
 const WRITE_EVERY: Duration = Duration::from_secs(5);
+/// A transaction of so many is over before anybody waits for it.
+const BATCH: usize = 100;

@@ -174,6 +174,71 @@ fn what_another_reader_could_read_in_another_way_is_refused() {
 }
 
 #[test]
+fn what_was_signed_can_be_read_in_one_way_only() {
+    // The text may be cut at its own line ends, and looks like members then.
+    let text = "a\nMessageId\nb\nSubject\nc\nTimestamp\nd";
+    let genuine = with_signature(notification(text));
+    assert_eq!(verdict("aws-sns", TOPIC, genuine.to_string()), Ok(()));
+    let moved: [&[(&str, Option<&str>)]; 4] = [
+        // The same bytes are signed, with another border between two members.
+        &[
+            ("Subject", None),
+            (
+                "MessageId",
+                Some("22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324\nSubject\nOrders"),
+            ),
+        ],
+        &[
+            ("Message", Some("a")),
+            (
+                "MessageId",
+                Some(
+                    "b\nSubject\nc\nTimestamp\nd\nMessageId\n22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+                ),
+            ),
+        ],
+        &[
+            ("Message", Some("a")),
+            ("MessageId", Some("b")),
+            (
+                "Subject",
+                Some(
+                    "c\nTimestamp\nd\nMessageId\n22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324\nSubject\nOrders",
+                ),
+            ),
+        ],
+        &[
+            (
+                "Subject",
+                Some("Orders\nTimestamp\n2026-07-01T12:00:00.000Z"),
+            ),
+            ("Timestamp", Some("")),
+        ],
+    ];
+    for members in moved {
+        let mut message = genuine.clone();
+        for (name, value) in members {
+            match value {
+                Some(value) => message[*name] = (*value).into(),
+                None => drop(message.as_object_mut().unwrap().remove(*name)),
+            }
+        }
+        let refused = Err(ProofError::SignatureMalformed);
+        assert_eq!(
+            verdict("aws-sns", TOPIC, message.to_string()),
+            refused,
+            "{members:?}"
+        );
+    }
+    for id in ["", "a b", "\u{e9}", &"a".repeat(129)] {
+        let mut message = notification("a");
+        message["MessageId"] = id.into();
+        let message = with_signature(message).to_string();
+        assert!(verdict("aws-sns", TOPIC, message).is_err(), "{id}");
+    }
+}
+
+#[test]
 fn what_has_no_signature_is_told_so() {
     let message = notification("a").to_string();
     let refused = Err(ProofError::SignatureMissing);

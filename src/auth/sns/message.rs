@@ -30,6 +30,9 @@ impl Message {
     }
 
     /// What is signed: every member with its name, a line each.
+    ///
+    /// Only the text of the message may have line ends in it. Then there is one way to read what was signed:
+    /// the lines at its end are the members, and nobody can move the border between two of them.
     pub(crate) fn signed(&self) -> Option<Vec<u8>> {
         let names: &[&str] = match self.member("Type")? {
             "Notification" => &[
@@ -51,9 +54,15 @@ impl Message {
             ],
             _ => return None,
         };
+        // What duplicates are told by must be fit for that, or the same message could come again and again.
+        let id = self.member("MessageId")?;
+        if id.len() > MAX_ID_LEN || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
         let mut text = String::new();
         for name in names {
             match self.member(name) {
+                Some(value) if *name != "Message" && !is_one_line(value) => return None,
                 Some(value) => {
                     for line in [name, value] {
                         text.push_str(line);
@@ -84,6 +93,11 @@ impl Message {
         let at = NAMES.iter().position(|known| *known == name)?;
         self.0.get(at)?.as_ref()?.as_deref()
     }
+}
+
+fn is_one_line(value: &str) -> bool {
+    !value.is_empty()
+        && !value.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
 }
 
 struct Members;
@@ -126,3 +140,5 @@ const NAMES: [&str; 11] = [
     "TopicArn",
     "Type",
 ];
+/// They are UUIDs.
+const MAX_ID_LEN: usize = 128;

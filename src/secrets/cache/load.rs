@@ -111,9 +111,14 @@ impl Loader {
     }
 
     async fn read(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
-        // The semaphore is never closed.
-        let _permit = self.store_reads.acquire().await;
-        self.store.versions(secret).await
+        let reading = async {
+            // The semaphore is never closed.
+            let _permit = self.store_reads.acquire().await;
+            self.store.versions(secret).await
+        };
+        // Deliveries wait for it. While a store hangs there would be no end of them.
+        let read = tokio::time::timeout(STORE_PATIENCE, reading).await;
+        read.unwrap_or_else(|_| Err(StoreError::Unavailable("too many wait for it".to_owned())))
     }
 
     /// What is known stays known while the store is away, unless it is known to have changed.
@@ -135,7 +140,7 @@ impl Loader {
         Seen {
             mark,
             found,
-            trouble: Some(trouble(error.into(), before, mark)),
+            trouble: Some(trouble(error.into(), true, before, mark)),
             since,
             refresh_after: self.refresh_after(),
             kept,
@@ -151,3 +156,5 @@ impl Loader {
 const STORE_READS: usize = 4;
 /// A secret that changes more often while it is loaded is read again by the next delivery.
 const MAX_ATTEMPTS: usize = 3;
+/// Longer than a read takes, with those before it; shorter than a sender waits.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use tokio::sync::watch;
 
 use self::flight::Flights;
 use self::load::Loader;
@@ -140,6 +141,17 @@ impl KeyCache {
         self.loader.doubt_everything();
     }
 
+    /// Drops what is over, also while nobody asks for anything: values are zeroed when they go.
+    pub async fn stay_tidy(self: Arc<Self>, shutdown: watch::Receiver<bool>) {
+        let mut ending = shutdown;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(TIDY_EVERY) => self.cache.run_pending_tasks().await,
+                _ = ending.changed() => return,
+            }
+        }
+    }
+
     /// Which versions have proven deliveries.
     pub fn uses(&self) -> &Arc<Uses> {
         &self.uses
@@ -246,3 +258,4 @@ pub enum KeyError {
 
 /// One for a load that began before a change, one for the change, and one more.
 const MAX_WAITS: usize = 4;
+const TIDY_EVERY: Duration = Duration::from_secs(30);

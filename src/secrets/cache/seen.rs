@@ -87,8 +87,12 @@ pub(super) struct Bound {
 #[derive(Clone)]
 pub(super) struct Trouble {
     pub(super) error: KeyError,
+    /// Whether it was the current version that could not be had, and not only one beside it.
+    pub(super) is_of_current: bool,
     /// Whether an answer was no, rather than none, since the last one that was yes.
     pub(super) was_refused: bool,
+    /// The same of the current version alone: what becomes of another one takes nothing away from it.
+    pub(super) current_was_refused: bool,
     /// How often in a row.
     pub(super) failures: u32,
     /// When.
@@ -139,7 +143,11 @@ impl Seen {
     pub(super) fn usage(&self, times: Times) -> Use {
         let age = self.since.elapsed();
         let trouble = self.trouble.as_ref();
-        let may_ask = trouble.is_none_or(|trouble| trouble.at.elapsed() >= trouble.pause);
+        let may_ask = trouble.is_none_or(|trouble| {
+            // The pause is about a version that does not open. It does not keep the other one from being fresh.
+            let other = !trouble.is_of_current && age >= self.refresh_after;
+            other || trouble.at.elapsed() >= trouble.pause
+        });
         let otherwise = if may_ask { Use::Load } else { Use::Refuse };
         match &self.found {
             Found::Bound(bound) if age < times.to_live => {
@@ -152,7 +160,9 @@ impl Seen {
             }
             Found::Bound(_) => match trouble {
                 // A refusal gets no grace: somebody may have meant it.
-                Some(trouble) if !trouble.was_refused && age < times.to_live + times.grace => {
+                Some(trouble)
+                    if !trouble.current_was_refused && age < times.to_live + times.grace =>
+                {
                     if may_ask {
                         Use::GraceAndRefresh
                     } else {

@@ -35,19 +35,24 @@ impl Work<'_> {
         let current = versions.iter().find(|version| version.ends_at.is_none());
         // Versions come newest first, so this is the youngest that still counts.
         let previous = versions.iter().find_map(|version| match version.ends_at {
-            Some(until) if self.now < until => Some((version, until)),
+            // One that ended when the current one began has ended, whatever the clocks of the machines say.
+            Some(until) if self.now < until && current.is_none_or(|it| it.created_at < until) => {
+                Some((version, until))
+            }
             _ => None,
         });
         let mut failed = None;
+        let mut is_of_current = false;
         let mut opened = Vec::new();
         // Without a current version there is none to begin with: the secret has ended.
         let mut found = Found::Unbound;
         if let Some(current) = current {
-            let first = self.version(current, &kept, &mut failed).await;
+            let first = self.version(current, true, &kept, &mut failed).await;
+            is_of_current = failed.is_some();
             let second = match previous {
                 None => None,
                 Some((version, until)) => {
-                    let value = self.version(version, &kept, &mut failed).await;
+                    let value = self.version(version, false, &kept, &mut failed).await;
                     value.map(|value| (value, until))
                 }
             };
@@ -59,7 +64,7 @@ impl Work<'_> {
         Seen {
             mark,
             found,
-            trouble: failed.map(|error: KeyError| trouble(error, self.before, mark)),
+            trouble: failed.map(|error: KeyError| trouble(error, is_of_current, self.before, mark)),
             since: oldest
                 .max_by_key(|opened| opened.elapsed())
                 .unwrap_or_else(Stopwatch::start),
@@ -72,6 +77,7 @@ impl Work<'_> {
     async fn version(
         &self,
         version: &SealedVersion,
+        is_current: bool,
         kept: &[Arc<OpenVersion>],
         failed: &mut Option<KeyError>,
     ) -> Option<Arc<OpenVersion>> {
@@ -98,7 +104,7 @@ impl Work<'_> {
                     (same, to_live)
                 } else {
                     self.stats.health.failed(&error, grace);
-                    let was_refused = was_refused(self.before);
+                    let was_refused = was_refused(self.before, is_current);
                     // It may have been moved to another key meanwhile: its number says which value it is.
                     (
                         known,
@@ -141,7 +147,12 @@ fn bound(
 }
 
 /// What went wrong, and how long nobody asks again.
-pub(super) fn trouble(error: KeyError, before: Option<&Seen>, mark: Mark) -> Trouble {
+pub(super) fn trouble(
+    error: KeyError,
+    is_of_current: bool,
+    before: Option<&Seen>,
+    mark: Mark,
+) -> Trouble {
     let is_refusal = match &error {
         KeyError::Service(error) => error.is_refusal(),
         KeyError::Store(error) => !matches!(error, StoreError::Unavailable(_)),
@@ -154,14 +165,22 @@ pub(super) fn trouble(error: KeyError, before: Option<&Seen>, mark: Mark) -> Tro
     Trouble {
         pause: pause(is_refusal, failures),
         error,
-        was_refused: is_refusal || was_refused(before),
+        is_of_current,
+        was_refused: is_refusal || was_refused(before, false),
+        current_was_refused: is_of_current && (is_refusal || was_refused(before, true)),
         failures,
         at: Stopwatch::start(),
     }
 }
 
 /// Whether the service has said no since it last said yes. That it is silent afterwards takes nothing back.
-fn was_refused(before: Option<&Seen>) -> bool {
+fn was_refused(before: Option<&Seen>, of_current: bool) -> bool {
     let trouble = before.and_then(|seen| seen.trouble.as_ref());
-    trouble.is_some_and(|trouble| trouble.was_refused)
+    trouble.is_some_and(|trouble| {
+        if of_current {
+            trouble.current_was_refused
+        } else {
+            trouble.was_refused
+        }
+    })
 }

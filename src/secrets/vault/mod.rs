@@ -72,7 +72,8 @@ impl Vault {
         overlap: SignedDuration,
         actor: &Actor,
     ) -> Result<u32, VaultError> {
-        if !self.is_bound(secret).await? {
+        // One that was retired whole begins anew; one that never was has nothing to follow.
+        if self.store.versions(secret).await?.is_empty() {
             return Err(VaultError::Unbound(secret.clone()));
         }
         let value = Secret::generate().map_err(|_| KeyServiceError::Randomness)?;
@@ -176,6 +177,10 @@ pub enum VaultError {
     /// The secret has a value, which has to stay, or no window is open.
     #[error("{0} is bound already, or may not be bound any more")]
     Bound(SecretRef),
+
+    /// A part of the work broke off.
+    #[error("a part of the work broke off: {0}")]
+    Died(String),
 
     /// An empty value was given.
     #[error("a secret that is empty, or of zero bytes only, proves nothing and is never accepted")]

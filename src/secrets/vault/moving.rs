@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use subtle::ConstantTimeEq as _;
 use tokio::task::JoinSet;
 
 use super::{Vault, VaultError};
@@ -95,6 +96,11 @@ impl Vault {
         let context = EncryptionContext::new(&of.secret, of.version);
         let value = self.service.decrypt(&from, &context).await?;
         let to = self.service.encrypt(&value, &context).await?;
+        // The only copy is about to go: whoever may encrypt and not decrypt would lose it.
+        let read = self.service.decrypt(&to, &context).await?;
+        if !bool::from(read.expose().ct_eq(value.expose())) {
+            return Err(KeyServiceError::Corrupt.into());
+        }
         let resealed = self.entry(&of.secret, Action::SecretResealed, of.version, actor);
         let audit = AuditEntry {
             detail: format!(
@@ -131,7 +137,8 @@ type Done = (VersionRef, Result<(), VaultError>);
 impl Moved {
     fn take(&mut self, done: Option<Result<Done, tokio::task::JoinError>>) {
         match done {
-            None | Some(Err(_)) => {}
+            None => {}
+            Some(Err(died)) => self.stopped = Some(VaultError::Died(died.to_string())),
             Some(Ok((_, Ok(())))) => self.moved += 1,
             // One that does not open keeps nobody else from being moved.
             Some(Ok((of, Err(VaultError::Service(error))))) if error.is_refusal() => {

@@ -89,6 +89,10 @@ impl Vault {
             subject: secret.to_string(),
             detail: detail.to_owned(),
         };
-        Ok(self.store.end(secret, ending, audit).await?)
+        // Whatever the clocks of the gates say, it has ended there, too.
+        let versions = self.store.versions(secret).await?;
+        let current = versions.iter().find(|version| version.ends_at.is_none());
+        let at = current.map_or(audit.at, |current| audit.at.min(current.created_at));
+        Ok(self.store.end(secret, ending, at, audit).await?)
     }
 }

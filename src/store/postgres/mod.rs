@@ -105,6 +105,12 @@ impl PostgresStore {
         Ok(transaction)
     }
 
+    /// A transaction of what is only counted, beside whoever else writes.
+    async fn begin_beside(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+        Ok(self.pool.begin_with(begin).await?)
+    }
+
     /// A transaction that sees the store as it is now.
     async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";

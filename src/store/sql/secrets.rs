@@ -1,6 +1,7 @@
 //! Versions of secrets, encrypted.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::Transaction;
 
 use super::{Database, Engine, Pool, audit, changes, dialect, sealing};
@@ -59,11 +60,12 @@ impl SecretStore for Engine {
         &self,
         secret: &SecretRef,
         ending: Ending,
+        at: Timestamp,
         audit: AuditEntry,
     ) -> Result<u64, StoreError> {
         self.bounded_write(1, async {
             let mut transaction = self.begin().await?;
-            let ended = end(&mut transaction, secret, ending, &audit).await?;
+            let ended = end(&mut transaction, secret, ending, at, &audit).await?;
             if ended > 0 {
                 changes::trim(&mut transaction).await?;
                 transaction.commit().await?;
@@ -74,8 +76,9 @@ impl SecretStore for Engine {
     }
 
     async fn add_uses(&self, uses: &[(SecretRef, VersionUse)]) -> Result<(), StoreError> {
-        self.bounded_write(uses.len(), async {
-            let mut transaction = self.begin().await?;
+        self.bounded(async {
+            // Beside other writers: whoever rotates a secret must not wait for what is only counted.
+            let mut transaction = self.begin_beside().await?;
             for (secret, used) in uses {
                 add_use(&mut transaction, secret, used).await?;
             }
@@ -177,6 +180,7 @@ async fn end(
     transaction: &mut Transaction<'_, Database>,
     secret: &SecretRef,
     ending: Ending,
+    at: Timestamp,
     audit: &AuditEntry,
 ) -> Result<u64, StoreError> {
     let ended = sqlx::query(
@@ -185,7 +189,7 @@ async fn end(
     )
     .bind(secret.scope())
     .bind(secret.slot())
-    .bind(audit.at.as_millisecond())
+    .bind(at.as_millisecond())
     .bind(i64::from(ending == Ending::Everything))
     .execute(&mut **transaction)
     .await?

@@ -138,6 +138,11 @@ impl SqliteStore {
         Ok(self.writer()?.begin_with("BEGIN IMMEDIATE").await?)
     }
 
+    /// A transaction of what is only counted. A file has one writer at a time.
+    async fn begin_beside(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.begin().await
+    }
+
     /// A transaction that sees the store as it is now.
     async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         let mut transaction = self.readers()?.begin().await?;

@@ -197,3 +197,26 @@ fn secrets_move_from_kms_itself_to_data_keys_and_to_another_key() {
         "{audit}"
     );
 }
+
+#[test]
+fn no_key_is_made_by_the_way_for_secrets_that_kms_holds() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms.gate(&backend, "").endpoint("hmac");
+    let key = gate.folder().join("portcullis.key");
+    assert!(!key.exists());
+    let gate = gate.with_only("secrets", "key_service = \"local\"");
+    let told = gate.run(&["secret", "rewrap"]);
+    assert_ne!(told.code, Some(0));
+    assert!(told.stderr.contains("portcullis.key"), "{}", told.stderr);
+    assert!(!key.exists());
+    // Whoever wants to move puts one there, the same at every gate.
+    std::fs::write(&key, format!("{}\n", base64_key())).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    gate.run(&["secret", "rewrap"]).succeeded();
+    assert_eq!(services(&gate), [of("local", 1)]);
+}
+
+fn base64_key() -> String {
+    use base64::Engine as _;
+    base64::prelude::BASE64_STANDARD.encode([7; 32])
+}

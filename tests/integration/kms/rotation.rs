@@ -141,3 +141,62 @@ fn a_rotation_with_an_overlap_costs_one_call_and_not_two() {
     assert_eq!(signed(&gate, ID, &old), admitted());
     assert_eq!(kms.proxy.count("Decrypt"), before + 1);
 }
+
+#[test]
+fn a_previous_secret_that_does_not_open_takes_nothing_away_from_the_current_one() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms
+        .gate(&backend, "cache_time_to_live = \"2s\"\ngrace = \"60s\"")
+        .endpoint("hmac");
+    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+        .succeeded();
+    let new = gate.secret(ID);
+    sqlite(
+        &gate,
+        "UPDATE secret_versions SET ciphertext = x'0100' WHERE version = 1",
+    );
+    let gate = gate.start();
+    let until = std::time::Instant::now() + Duration::from_secs(12);
+    while std::time::Instant::now() < until {
+        assert_eq!(signed(&gate, ID, &new), admitted());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Nobody asks more often for it than the other one needs.
+    assert!(
+        kms.proxy.count("Decrypt") < 60,
+        "{}",
+        kms.proxy.count("Decrypt")
+    );
+    // What the key service then does not say, it has not refused.
+    kms.proxy.set(Fault::Refuse);
+    let until = std::time::Instant::now() + Duration::from_secs(5);
+    while std::time::Instant::now() < until {
+        assert_eq!(signed(&gate, ID, &new), admitted());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn readyz_answers_at_once_though_the_key_service_hangs() {
+    let (kms, backend) = (Kms::start(), Backend::accepting());
+    let gate = kms.gate(&backend, "").endpoint("hmac").start();
+    let ready = || send(gate.admin(), &admin_get("/readyz"));
+    assert_eq!(ready().status, 200);
+    kms.proxy.set(Fault::Hang);
+    // It is asked every 30 s as long as it is well.
+    let until = std::time::Instant::now() + Duration::from_secs(45);
+    let mut told = false;
+    while !told && std::time::Instant::now() < until {
+        let since = std::time::Instant::now();
+        let answer = ready();
+        assert!(
+            since.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            since.elapsed()
+        );
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        told = answer.text().contains("known secrets stay in use");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert!(told);
+}

@@ -84,3 +84,35 @@ fn an_event_that_is_signed_anew_after_the_rotation_is_a_duplicate() {
     std::thread::sleep(std::time::Duration::from_secs(1));
     is_duplicate(&send(gate.http(), &standard("evt_1", now(), "{}")));
 }
+
+#[test]
+fn a_delivery_that_has_only_an_id_beside_its_signature_stays_known_through_a_rotation() {
+    for (duplicates, is_known) in [
+        ("acknowledge", is_duplicate as fn(&Answer)),
+        ("reject", is_replay),
+    ] {
+        let backend = Backend::accepting();
+        let gate = gate("github", &backend, &["--duplicates", duplicates]).start();
+        let event = |secret: &str, id: &str| {
+            Request::post(PATH)
+                .header("X-GitHub-Delivery", id)
+                .header("X-Hub-Signature-256", &github_signature(secret, b"{}"))
+                .body("{}")
+        };
+        assert_eq!(send(gate.http(), &event(SECRET, "a")).status, 202);
+        rotate(&gate);
+        crate::rotation::within_a_second(|| {
+            send(
+                gate.http(),
+                &event(NEW, &jiff::Timestamp::now().as_nanosecond().to_string()),
+            )
+            .status
+                == 202
+        });
+        is_known(&send(gate.http(), &event(SECRET, "a")));
+        // What is accepted with the old secret now is known by both.
+        assert_eq!(send(gate.http(), &event(SECRET, "b")).status, 202);
+        is_known(&send(gate.http(), &event(SECRET, "b")));
+        is_known(&send(gate.http(), &event(NEW, "b")));
+    }
+}

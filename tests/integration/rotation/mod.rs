@@ -1,5 +1,6 @@
 //! What is changed from outside is in force within a second, in a gate that goes on running.
 
+mod clocks;
 mod custody;
 mod flood;
 mod silence;

@@ -140,4 +140,8 @@ fn a_secret_that_is_retired_whole_admits_nobody_until_it_is_set_anew() {
         .succeeded();
     within_a_second(|| signed_with(&gate, "another") == 202);
     assert_eq!(signed_with(&gate, &old), 401);
+    gate.run(&["secret", "retire", ID, "--current"]).succeeded();
+    gate.run(&["secret", "rotate", ID]).succeeded();
+    let new = gate.secret(ID);
+    within_a_second(|| signed_with(&gate, &new) == 202);
 }

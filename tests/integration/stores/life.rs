@@ -57,7 +57,12 @@ async fn versions_are_ended_beside_the_current_one_or_all_of_them(Stores { one, 
     one.install(version("a#a", 1, 0, 0)).await.unwrap();
     let before = one.newest_change().await.unwrap();
     let lines = one.audit(100).await.unwrap().len();
-    assert_eq!(one.end(&of, Ending::Previous, entry(30)).await.unwrap(), 0);
+    assert_eq!(
+        one.end(&of, Ending::Previous, at(30), entry(30))
+            .await
+            .unwrap(),
+        0
+    );
     assert_eq!(
         one.newest_change().await.unwrap(),
         before,
@@ -66,11 +71,23 @@ async fn versions_are_ended_beside_the_current_one_or_all_of_them(Stores { one, 
     assert_eq!(one.audit(100).await.unwrap().len(), lines);
     // It goes on until 120 beside the second one.
     one.install(version("a#a", 2, 60, 120)).await.unwrap();
-    assert_eq!(one.end(&of, Ending::Previous, entry(90)).await.unwrap(), 1);
-    assert_eq!(ends().await, [None, Some(at(90))]);
-    assert_eq!(one.end(&of, Ending::Previous, entry(95)).await.unwrap(), 0);
     assert_eq!(
-        one.end(&of, Ending::Everything, entry(100)).await.unwrap(),
+        one.end(&of, Ending::Previous, at(90), entry(90))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(ends().await, [None, Some(at(90))]);
+    assert_eq!(
+        one.end(&of, Ending::Previous, at(95), entry(95))
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        one.end(&of, Ending::Everything, at(100), entry(100))
+            .await
+            .unwrap(),
         1
     );
     assert_eq!(ends().await, [Some(at(100)), Some(at(90))]);

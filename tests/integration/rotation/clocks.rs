@@ -1,0 +1,86 @@
+//! What ends at once has ended, whatever the clock says of the machine on which somebody ended it.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use portcullis::audit::Actor;
+use portcullis::auth::{Algorithm, KeyForm};
+use portcullis::clock::Clock;
+use portcullis::secrets::{
+    CacheSettings, Ending, KeyAddress, KeyCache, LocalKeyService, Secret, SecretRef, Vault,
+};
+use portcullis::store::SqliteStore;
+
+/// A clock that is ahead of the others.
+struct Ahead(SignedDuration);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + self.0
+    }
+}
+
+#[test]
+fn a_secret_that_was_ended_by_a_machine_whose_clock_is_ahead_has_ended_for_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let store = Arc::new(
+            SqliteStore::open(&folder.path().join("a.db"), true)
+                .await
+                .unwrap(),
+        );
+        let service = LocalKeyService::open_or_create(&folder.path().join("a.key")).unwrap();
+        let service = Arc::new(service);
+        let ahead = Arc::new(Ahead(SignedDuration::from_mins(3)));
+        let vault = Vault::new(store.clone(), service.clone(), ahead);
+        let secret = SecretRef::new("a", "b").unwrap();
+        let actor = Actor {
+            name: "somebody".to_owned(),
+            origin: "elsewhere".to_owned(),
+        };
+        let versions = async || {
+            let settings = CacheSettings {
+                capacity: 10,
+                time_to_live: std::time::Duration::from_secs(60),
+                ..portcullis::config::Config::parse(
+                    &folder.path().join("portcullis.toml"),
+                    "[upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n",
+                )
+                .unwrap()
+                .keys
+            };
+            let here = Arc::new(Ahead(SignedDuration::ZERO));
+            let cache = KeyCache::new(settings, store.clone(), service.clone(), here);
+            let address = KeyAddress {
+                secret: secret.clone(),
+                form: KeyForm::plain(Algorithm::HmacSha256),
+            };
+            let ring = cache.keys(&address).await.unwrap();
+            let previous = ring.previous.as_ref().map(|(key, _)| key.version);
+            (ring.current.version, previous)
+        };
+        let set = async |value: &str, overlap: SignedDuration| {
+            let value = Secret::new(value.as_bytes().to_vec());
+            vault.set(&secret, &value, overlap, &actor).await.unwrap();
+        };
+        set("one", SignedDuration::ZERO).await;
+        set("two", SignedDuration::ZERO).await;
+        assert_eq!(versions().await, (2, None), "it was replaced at once");
+        set("three", SignedDuration::from_hours(1)).await;
+        assert_eq!(versions().await, (3, Some(2)));
+        let ended = vault.retire(&secret, Ending::Previous, &actor).await;
+        assert_eq!(ended.unwrap(), 1);
+        assert_eq!(versions().await, (3, None), "its overlap was ended");
+        set("four", SignedDuration::from_hours(1)).await;
+        set("five", SignedDuration::from_hours(1)).await;
+        assert_eq!(
+            versions().await,
+            (5, Some(4)),
+            "one before the current one, and no more"
+        );
+    });
+}
