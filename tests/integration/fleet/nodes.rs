@@ -163,6 +163,7 @@ impl Fleet {
                 });
             }
             let given = meanwhile(self);
+            thread::sleep(Duration::from_secs(1));
             stop.store(true, Ordering::Relaxed);
             given
         });

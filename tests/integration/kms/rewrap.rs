@@ -133,7 +133,8 @@ fn what_was_interrupted_goes_on_where_it_was() {
     kms.proxy.set(Fault::Delay(Duration::from_millis(100)));
     let told = std::thread::scope(|scope| {
         let moving = scope.spawn(|| gate.run(&["secret", "rewrap"]).failed_with(5));
-        kms.proxy.wait_for("Encrypt", 8);
+        // Each is read back before it takes the place of what it was made from.
+        kms.proxy.wait_for("Decrypt", 8);
         kms.proxy.set(Fault::INTERNAL);
         moving.join().unwrap()
     });
@@ -210,7 +211,7 @@ fn no_key_is_made_by_the_way_for_secrets_that_kms_holds() {
     assert!(told.stderr.contains("portcullis.key"), "{}", told.stderr);
     assert!(!key.exists());
     // Whoever wants to move puts one there, the same at every gate.
-    std::fs::write(&key, format!("{}\n", base64_key())).unwrap();
+    std::fs::write(&key, format!("portcullis-key-1 {}\n", base64_key())).unwrap();
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     gate.run(&["secret", "rewrap"]).succeeded();
     assert_eq!(services(&gate), [of("local", 1)]);
