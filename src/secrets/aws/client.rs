@@ -20,7 +20,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::data_keys::DataKey;
+use super::data_key::DataKey;
 use super::failure::meaning;
 use super::{AwsSettings, KeyName, NoRegion};
 use crate::clock::Stopwatch;

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use super::DataKeyBounds;
 use super::client::KmsClient;
+use super::data_key::DataKey;
 use crate::clock::Stopwatch;
 use crate::secrets::KeyServiceError;
 use crate::secrets::aead::SealingKey;
@@ -29,14 +30,6 @@ struct Encrypting {
     data_key: Arc<DataKey>,
     made: Stopwatch,
     uses: u32,
-}
-
-/// A data key that KMS has made.
-pub(super) struct DataKey {
-    pub(super) key: SealingKey,
-    pub(super) wrapped: Vec<u8>,
-    /// The ARN of the key that has wrapped it.
-    pub(super) key_id: String,
 }
 
 impl DataKeys {

@@ -9,6 +9,7 @@
 //! ```
 
 mod client;
+mod data_key;
 mod data_keys;
 mod failure;
 mod form;
