@@ -33,6 +33,7 @@ pub mod capture;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod contract;
 pub mod directory;
 pub mod explain;
 pub mod gate;

@@ -12,8 +12,8 @@ use super::table::Table;
 use super::units::{Size, Time};
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
-    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition, ReplayDefinition,
-    Surroundings, Target,
+    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition, MissingKey,
+    ReplayDefinition, Surroundings, Target,
 };
 
 /// Reads every endpoint of `text` as if it stood at `path`.
@@ -89,6 +89,7 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
     let methods = table.list("methods").unwrap_or_default();
     let aliases = table.list("aliases").unwrap_or_default();
     let event_name = table.parsed("event_name");
+    let draft_auth = table.parsed("draft_auth");
     let labels: BTreeMap<String, String> = table.table("labels").strings().into_iter().collect();
     let limits = limits(table.table("limits"));
     let replay = replay(table.table("replay"));
@@ -111,6 +112,12 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
         methods,
         aliases,
         event_name,
+        events: Vec::new(),
+        contract: None,
+        key_field: None,
+        key_missing: MissingKey::None,
+        concurrency: None,
+        draft_auth,
         labels,
         limits,
         replay,

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointId, Name, PathTemplate, ReplayDefinition, Target};
+use super::{
+    ConcurrencyDefinition, DraftAuth, EndpointId, MissingKey, Name, PathTemplate, ReplayDefinition,
+    Target,
+};
 use crate::auth::{Algorithm, Mode, NoScheme, Preset, Said, Scheme, SchemeWords};
+use crate::contract::{ContractDefinition, KeyPath};
 use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
 
@@ -45,6 +49,24 @@ pub struct Definition {
     /// The name of the event that its deliveries stand for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_name: Option<Name>,
+    /// The events that it takes, by the names that senders give them; all if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<String>,
+    /// What a payload has to be; anything if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<ContractDefinition>,
+    /// Where in the payload the key stands that tells the subjects of deliveries apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_field: Option<KeyPath>,
+    /// What becomes of a payload that has no such key.
+    #[serde(default, skip_serializing_if = "MissingKey::is_default")]
+    pub key_missing: MissingKey,
+    /// How many deliveries of one key may be with the backend at once; any number if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<ConcurrencyDefinition>,
+    /// Who may deliver, if it is a draft, where that differs from what the server says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft_auth: Option<DraftAuth>,
     /// Anything that its owner wants to remember.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -82,6 +104,12 @@ impl Definition {
             methods: Vec::new(),
             aliases: Vec::new(),
             event_name: None,
+            events: Vec::new(),
+            contract: None,
+            key_field: None,
+            key_missing: MissingKey::None,
+            concurrency: None,
+            draft_auth: None,
             labels: BTreeMap::new(),
             limits: LimitsDefinition::default(),
             replay: ReplayDefinition::default(),

@@ -8,7 +8,9 @@
 //! exist turns it away before the store is asked. What other processes change arrives through the
 //! [`Follower`] within a second.
 
+mod concurrency;
 mod definition;
+mod draft;
 mod endpoint;
 mod follower;
 mod generations;
@@ -24,9 +26,11 @@ mod store;
 mod target;
 mod wrong_auth;
 
+pub use self::concurrency::{ConcurrencyDefinition, MissingKey, UnknownMissingKey};
 pub use self::definition::{
     AuthDefinition, CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition,
 };
+pub use self::draft::{DraftAuth, UnknownDraftAuth};
 pub use self::endpoint::{Auth, Endpoint, Greeting, Limits, Proof};
 pub use self::follower::{Follower, Pace};
 pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, LookupError};

@@ -12,49 +12,50 @@ use crate::source::{Named, Source};
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it.
-pub(crate) const LAYERS: [(&str, &str); 20] = [
+pub(crate) const LAYERS: [(&str, &str); 21] = [
     ("clock", ""),
     ("redis", "clock"),
     ("audit", ""),
     ("auth", ""),
+    ("contract", ""),
     ("handshake", "auth"),
     ("secrets", "clock audit auth"),
-    ("directory", "clock audit auth handshake secrets"),
+    ("directory", "clock audit auth contract handshake secrets"),
     ("ledger", "clock redis"),
     ("outbound", "clock auth"),
     (
         "gate",
-        "clock audit auth handshake secrets directory ledger outbound",
+        "clock audit auth contract handshake secrets directory ledger outbound",
     ),
-    ("capture", "clock auth secrets directory gate"),
+    ("capture", "clock auth contract secrets directory gate"),
     (
         "store",
-        "clock audit auth handshake secrets directory gate capture",
+        "clock audit auth contract handshake secrets directory gate capture",
     ),
     (
         "telemetry",
-        "clock audit auth handshake secrets directory ledger outbound gate",
+        "clock audit auth contract handshake secrets directory ledger outbound gate",
     ),
     (
         "proxy",
-        "clock audit auth handshake secrets directory ledger outbound gate capture telemetry",
+        "clock audit auth contract handshake secrets directory ledger outbound gate capture telemetry",
     ),
     (
         "admin",
-        "clock audit auth handshake secrets directory ledger outbound gate capture telemetry store",
+        "clock audit auth contract handshake secrets directory ledger outbound gate capture telemetry store",
     ),
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock redis audit auth handshake secrets directory ledger outbound gate telemetry proxy admin store",
+        "clock redis audit auth contract handshake secrets directory ledger outbound gate telemetry proxy admin store",
     ),
     (
         "app",
-        "clock redis audit auth handshake secrets directory ledger outbound gate capture telemetry proxy admin store config",
+        "clock redis audit auth contract handshake secrets directory ledger outbound gate capture telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock redis audit auth handshake secrets directory ledger outbound gate capture telemetry proxy admin store explain config app",
+        "clock redis audit auth contract handshake secrets directory ledger outbound gate capture telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];
