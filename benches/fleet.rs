@@ -159,13 +159,16 @@ async fn fill(house: &House, server: &postgres::Postgres) {
         done.expect("a store");
     }
     let text = serde_json::to_string(&definition(TEMPLATE, Mode::Hmac)).expect("a definition");
-    server.run(&format!(
+    // The server's own connection waits on a runtime of its own.
+    tokio::task::block_in_place(|| {
+        server.run(&format!(
         "INSERT INTO endpoints (id, organisation, workspace, definition, secret, created_ms, updated_ms) \
          SELECT 'workflows/' || name, 'acme', 'main', replace('{text}', '{TEMPLATE}', name), \
          'workflows/' || name || '#webhook', 0, 0 FROM (SELECT 'bench-' || lpad(n::text, 7, '0') AS name \
          FROM generate_series({HOT}, {ENDPOINTS} - 1) AS n) AS names"
     ));
-    server.as_admin("gate", "ANALYZE");
+        server.as_admin("gate", "ANALYZE");
+    });
 }
 
 fn name(number: u64) -> String {

@@ -20,11 +20,13 @@ mod name;
 mod path;
 mod presence;
 mod replay;
+mod replay_rule;
 mod route;
 mod standing;
 mod store;
 mod target;
 mod wrong_auth;
+mod wrong_replay;
 
 pub use self::concurrency::{ConcurrencyDefinition, MissingKey, UnknownMissingKey};
 pub use self::definition::{
@@ -38,9 +40,10 @@ pub use self::mistake::{Mistake, Surroundings};
 pub use self::name::{EndpointId, InvalidName, Name};
 pub use self::path::{InvalidPathTemplate, PathTemplate};
 pub use self::replay::{
-    Duplicates, LedgerDown, ReplayDefinition, ReplayKey, ReplayRule, UnknownDuplicates,
-    UnknownLedgerDown, UnknownReplayKey,
+    Duplicates, LedgerDown, ReplayDefinition, ReplayKey, UnknownDuplicates, UnknownLedgerDown,
+    UnknownReplayKey,
 };
+pub use self::replay_rule::ReplayRule;
 pub use self::route::{InvalidRoute, Resolved, Route, RouteDefinition, RouteTable, Wording};
 pub use self::standing::{Standing, StandingNow};
 pub use self::store::{Bell, Change, Changes, EndpointChange, EndpointStore, NamesPage, Position};

@@ -15,14 +15,13 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::backlog::Backlog;
 use super::held::begun;
 use super::shared::Settlement;
 use super::{
-    Alone, Entries, Entry, InProcess, Ledger, LedgerStats, Shared, Taken, Token, Unavailable,
-    Unwatched,
+    Alone, Entries, InProcess, Ledger, LedgerStats, Shared, Taken, Token, Unavailable, Unwatched,
 };
 use crate::redis::{Fault, Redis};
 
@@ -33,11 +32,11 @@ pub struct Fleet {
     teller: JoinHandle<()>,
 }
 
-struct Both {
-    own: Arc<InProcess>,
-    shared: Shared,
-    backlog: Backlog,
-    retold: AtomicU64,
+pub(super) struct Both {
+    pub(super) own: Arc<InProcess>,
+    pub(super) shared: Shared,
+    pub(super) backlog: Backlog,
+    pub(super) retold: AtomicU64,
     /// What deliveries were told by the two together.
     answers: Arc<LedgerStats>,
     stats: FleetStats,
@@ -140,76 +139,6 @@ impl Both {
     async fn settle(&self, settlement: &Settlement) {
         if self.shared.settle(settlement).await.is_err() {
             self.backlog.keep(settlement);
-        }
-    }
-
-    /// Tells Redis what it could not be told before, as soon as it is there.
-    async fn tell(self: Arc<Self>) {
-        let mut up = self.shared.redis().watch();
-        loop {
-            if up.wait_for(|up| *up == Some(true)).await.is_err() {
-                return;
-            }
-            // If it is lost meanwhile and comes back, all of it is said again.
-            up.mark_unchanged();
-            self.tell_again().await;
-            loop {
-                tokio::select! {
-                    _ = up.changed() => break,
-                    () = self.backlog.some() => self.tell_some().await,
-                }
-            }
-        }
-    }
-
-    /// Every window that is open and that this node knows of.
-    async fn tell_again(&self) {
-        let before = self.retold.load(Ordering::Relaxed);
-        for part in self.own.firm() {
-            for entries in part.chunks(TOLD_AT_ONCE) {
-                let one = |entry: &Entry| {
-                    let entries = Entries::from([Some(*entry), None, None, None, None, None]);
-                    Settlement::new(&entries, Token(0), true)
-                };
-                let settlements: Vec<Settlement> = entries.iter().map(one).collect();
-                let Ok(answers) = self.shared.settle_all(&settlements).await else {
-                    return; // Lost again; it begins anew.
-                };
-                for (settlement, answer) in settlements.iter().zip(&answers) {
-                    if answer.is_ok() {
-                        self.retold.fetch_add(1, Ordering::Relaxed);
-                    } else {
-                        self.backlog.keep(settlement);
-                    }
-                }
-            }
-        }
-        let windows = self.retold.load(Ordering::Relaxed) - before;
-        if windows > 0 {
-            info!(windows, "Redis was told of every open window again");
-        }
-    }
-
-    /// The oldest of what waits.
-    async fn tell_some(&self) {
-        let settlements = self.backlog.take();
-        let answers = self.shared.settle_all(&settlements).await;
-        let again: Vec<&Settlement> = match &answers {
-            Ok(answers) => {
-                let both = settlements.iter().zip(answers);
-                both.filter(|(_, it)| it.is_err()).map(|it| it.0).collect()
-            }
-            Err(_) => settlements.iter().collect(),
-        };
-        let must_wait = !again.is_empty();
-        for settlement in again {
-            self.backlog.keep(settlement);
-        }
-        if self.backlog.len() == 0 {
-            info!("Redis was told what it had missed");
-        }
-        if must_wait {
-            tokio::time::sleep(PAUSE).await;
         }
     }
 }
@@ -343,6 +272,4 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// So many in one round trip, so that deliveries pass in between.
-const TOLD_AT_ONCE: usize = 128;
 const PAUSE: Duration = Duration::from_millis(100);

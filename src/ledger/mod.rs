@@ -23,6 +23,7 @@ mod shard;
 mod shared;
 mod slot;
 mod stats;
+mod teller;
 
 pub use self::contract::{
     Alone, Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable, Unwatched,

@@ -1,21 +1,18 @@
-//! The connection that everybody uses, and the task that brings it back.
+//! The connection that everybody uses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use redis_rs::aio::MultiplexedConnection;
-use redis_rs::{Cmd, Pipeline, Value, cmd};
+use redis_rs::{Cmd, Pipeline, Value};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::warn;
 
-use super::connect::{Connected, connect};
 use super::fault::Meaning;
-use super::{Call, Eviction, Fault, Greeting, RedisSettings, RedisStats};
-use crate::clock::Stopwatch;
+use super::{Call, Fault, Greeting, RedisSettings, RedisStats};
 
 /// A Redis, whether it can be reached at the moment or not.
 pub struct Redis {
@@ -23,16 +20,16 @@ pub struct Redis {
     keeper: JoinHandle<()>,
 }
 
-struct Shared {
-    settings: RedisSettings,
-    greeting: Greeting,
-    state: ArcSwap<State>,
+pub(super) struct Shared {
+    pub(super) settings: RedisSettings,
+    pub(super) greeting: Greeting,
+    pub(super) state: ArcSwap<State>,
     /// `None` until it was tried.
-    up: watch::Sender<Option<bool>>,
-    stats: Arc<RedisStats>,
+    pub(super) up: watch::Sender<Option<bool>>,
+    pub(super) stats: Arc<RedisStats>,
 }
 
-enum State {
+pub(super) enum State {
     /// The connection, and what tells that somebody has found it broken.
     Up(MultiplexedConnection, CancellationToken),
     Down(Arc<str>),
@@ -154,7 +151,7 @@ impl Shared {
     }
 
     /// The connection of `state` is of no use any more. Of many that find this out one says so.
-    fn lose(&self, state: &Arc<State>, cause: &Arc<str>) {
+    pub(super) fn lose(&self, state: &Arc<State>, cause: &Arc<str>) {
         let down = Arc::new(State::Down(Arc::clone(cause)));
         let before = self.state.compare_and_swap(state, down);
         if Arc::ptr_eq(&before, state) {
@@ -167,90 +164,9 @@ impl Shared {
             }
         }
     }
-
-    /// Connects, watches over the connection, and begins anew when it is lost.
-    async fn keep(self: Arc<Self>) {
-        let mut pause = FIRST_PAUSE;
-        let mut away = Some(Stopwatch::start());
-        let mut said = false;
-        loop {
-            match connect(&self.settings, &self.greeting).await {
-                Ok(connected) => {
-                    let was_away = away.take().map_or(Duration::ZERO, Stopwatch::elapsed);
-                    info!(redis = %self.settings, away = ?was_away, "Redis can be used");
-                    let since = Stopwatch::start();
-                    self.watch_over(connected).await;
-                    away = Some(Stopwatch::start());
-                    said = true;
-                    if since.elapsed() > STEADY {
-                        pause = FIRST_PAUSE;
-                        continue; // It may be back already.
-                    }
-                }
-                Err(error) => {
-                    count(&self.stats.not_connected);
-                    let cause: Arc<str> = error.to_string().into();
-                    if said {
-                        debug!(redis = %self.settings, %cause, "Redis is still out of reach");
-                    } else {
-                        warn!(redis = %self.settings, %cause, "Redis is out of reach");
-                    }
-                    said = true;
-                    self.state.store(Arc::new(State::Down(cause)));
-                    self.up.send_replace(Some(false));
-                }
-            }
-            tokio::time::sleep(scattered(pause)).await;
-            pause = (pause * 2).min(LAST_PAUSE);
-        }
-    }
-
-    /// Lets everybody use the connection until it is lost.
-    async fn watch_over(&self, connected: Connected) {
-        let Connected {
-            connection,
-            driver,
-            eviction,
-        } = connected;
-        if eviction != Eviction::None {
-            warn!(redis = %self.settings, "{eviction}");
-        }
-        let mut driver = AbortOnDrop(driver);
-        let broken = CancellationToken::new();
-        let state = Arc::new(State::Up(connection.clone(), broken.clone()));
-        self.state.store(Arc::clone(&state));
-        self.stats.up.store(1, Ordering::Relaxed);
-        self.up.send_replace(Some(true));
-        let pinging = async {
-            let mut connection = connection;
-            loop {
-                // So that it is known that it is away before a delivery has to find out.
-                tokio::time::sleep(PING_EVERY).await;
-                let answer = connection.send_packed_command(&cmd("PING")).await;
-                let answer = answer.and_then(Value::extract_error);
-                if let Err(Failed::Lost(cause)) = answer.map_err(|error| Failed::of(&error)) {
-                    self.lose(&state, &cause);
-                    return;
-                }
-            }
-        };
-        tokio::select! {
-            () = broken.cancelled() => {}
-            () = pinging => {}
-            _ = &mut driver.0 => self.lose(&state, &"the connection was closed".into()),
-        }
-    }
 }
 
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-enum Failed {
+pub(super) enum Failed {
     Down(Arc<str>),
     Lost(Arc<str>),
     NoScript,
@@ -258,7 +174,7 @@ enum Failed {
 }
 
 impl Failed {
-    fn of(error: &redis_rs::RedisError) -> Self {
+    pub(super) fn of(error: &redis_rs::RedisError) -> Self {
         match Meaning::of(error) {
             Meaning::Lost(cause) => Self::Lost(cause),
             Meaning::NoScript => Self::NoScript,
@@ -291,18 +207,6 @@ fn number(value: &Value) -> Result<i64, Failed> {
     }
 }
 
-/// Between a half and the whole of `pause`, so that nodes do not come back together.
-fn scattered(pause: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(u32::MAX);
-    pause / 2 + pause.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
-}
-
-fn count(counter: &AtomicU64) {
+pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
-
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LAST_PAUSE: Duration = Duration::from_secs(1);
-const PING_EVERY: Duration = Duration::from_secs(1);
-/// A connection that lasted so long was a good one.
-const STEADY: Duration = Duration::from_secs(1);

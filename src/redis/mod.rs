@@ -16,6 +16,7 @@ mod connect;
 mod connection;
 mod eviction;
 mod fault;
+mod keeper;
 mod script;
 mod settings;
 mod stats;

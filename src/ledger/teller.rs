@@ -1,0 +1,87 @@
+//! The task that tells Redis what it has missed, and what it may have forgotten.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tracing::info;
+
+use super::fleet::Both;
+use super::shared::Settlement;
+use super::{Entries, Entry, Token};
+
+impl Both {
+    /// Tells Redis what it could not be told before, as soon as it is there.
+    pub(super) async fn tell(self: Arc<Self>) {
+        let mut up = self.shared.redis().watch();
+        loop {
+            if up.wait_for(|up| *up == Some(true)).await.is_err() {
+                return;
+            }
+            // If it is lost meanwhile and comes back, all of it is said again.
+            up.mark_unchanged();
+            self.tell_again().await;
+            loop {
+                tokio::select! {
+                    _ = up.changed() => break,
+                    () = self.backlog.some() => self.tell_some().await,
+                }
+            }
+        }
+    }
+
+    /// Every window that is open and that this node knows of.
+    async fn tell_again(&self) {
+        let before = self.retold.load(Ordering::Relaxed);
+        for part in self.own.firm() {
+            for entries in part.chunks(TOLD_AT_ONCE) {
+                let one = |entry: &Entry| {
+                    let entries = Entries::from([Some(*entry), None, None, None, None, None]);
+                    Settlement::new(&entries, Token(0), true)
+                };
+                let settlements: Vec<Settlement> = entries.iter().map(one).collect();
+                let Ok(answers) = self.shared.settle_all(&settlements).await else {
+                    return; // Lost again; it begins anew.
+                };
+                for (settlement, answer) in settlements.iter().zip(&answers) {
+                    if answer.is_ok() {
+                        self.retold.fetch_add(1, Ordering::Relaxed);
+                    } else {
+                        self.backlog.keep(settlement);
+                    }
+                }
+            }
+        }
+        let windows = self.retold.load(Ordering::Relaxed) - before;
+        if windows > 0 {
+            info!(windows, "Redis was told of every open window again");
+        }
+    }
+
+    /// The oldest of what waits.
+    async fn tell_some(&self) {
+        let settlements = self.backlog.take();
+        let answers = self.shared.settle_all(&settlements).await;
+        let again: Vec<&Settlement> = match &answers {
+            Ok(answers) => {
+                let both = settlements.iter().zip(answers);
+                both.filter(|(_, it)| it.is_err()).map(|it| it.0).collect()
+            }
+            Err(_) => settlements.iter().collect(),
+        };
+        let must_wait = !again.is_empty();
+        for settlement in again {
+            self.backlog.keep(settlement);
+        }
+        if self.backlog.len() == 0 {
+            info!("Redis was told what it had missed");
+        }
+        if must_wait {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// So many in one round trip, so that deliveries pass in between.
+const TOLD_AT_ONCE: usize = 128;
+const PAUSE: Duration = Duration::from_millis(100);
