@@ -336,27 +336,23 @@ fn send_delivers_to_drafts_and_sign_leaves_the_token_to_whoever_runs_the_command
     assert!(told.starts_with("HTTP/1.1 202"), "{told}");
 }
 
-/// What only endpoints can say.
-const SETTINGS: [(&str, &str); 4] = [
-    (
-        "aws-sns",
-        "topic_arn = \"arn:aws:sns:eu-central-1:123456789012:orders\"",
-    ),
-    (
-        "aws-sns-sha1",
-        "topic_arn = \"arn:aws:sns:eu-central-1:123456789012:orders\"",
-    ),
-    ("jira-connect", "base_url = \"https://app.example.com\""),
-    ("paypal-pinned", "webhook_id = \"WH-1\""),
-];
-
 #[test]
 fn every_preset_whose_secret_is_ours_can_be_tested_and_of_the_others_it_is_said_why_not() {
     let backend = Backend::accepting();
+    // Some sign the URL: the gate has to know its own from the start.
+    let at = format!("127.0.0.1:{}", free_port());
+    // What only endpoints can say.
+    let topic = "topic_arn = \"arn:aws:sns:eu-central-1:123456789012:orders\"".to_owned();
+    let said = [
+        ("aws-sns", topic.clone()),
+        ("aws-sns-sha1", topic),
+        ("jira-connect", format!("base_url = \"http://{at}\"")),
+        ("paypal-pinned", "webhook_id = \"WH-1\"".to_owned()),
+    ];
     let mut declared = String::new();
     for preset in Preset::all() {
         let name = preset.name;
-        let settings = SETTINGS.iter().find(|(known, _)| *known == name);
+        let settings = said.iter().find(|(known, _)| *known == name);
         let settings =
             settings.map_or_else(String::new, |(_, it)| format!(", settings = {{ {it} }}"));
         declared.push_str(&format!(
@@ -364,8 +360,6 @@ fn every_preset_whose_secret_is_ours_can_be_tested_and_of_the_others_it_is_said_
              auth = {{ mode = \"provider\", preset = \"{name}\"{settings} }}\n"
         ));
     }
-    // Some sign the URL: the gate has to know its own from the start.
-    let at = format!("127.0.0.1:{}", free_port());
     let public = format!("http = \"{at}\"\nurl = \"http://{at}\"");
     let gate = Gate::before(&backend)
         .with_only("public", &public)
