@@ -18,10 +18,10 @@
 //! Imports run one way, and a test (`tests/layers.rs`) keeps it so:
 //!
 //! ```text
-//! auth ← handshake, secrets ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
+//! auth ← handshake, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 //! ```
 //!
-//! `store` implements the traits of `secrets` and `directory`; only `cli` and `app` know `config`;
+//! `store` implements the traits of `secrets`, `tokens` and `directory`; only `cli` and `app` know `config`;
 //! `clock`, `audit` and `redis` stand below everything; `explain`, which people ask and no delivery
 //! passes, stands above `proxy` and below `cli`.
 
@@ -45,3 +45,4 @@ pub mod redis;
 pub mod secrets;
 pub mod store;
 pub mod telemetry;
+pub mod tokens;

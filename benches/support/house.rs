@@ -6,6 +6,7 @@ use portcullis::app::Custody;
 use portcullis::auth::Mode;
 use portcullis::config::Config;
 use portcullis::directory::{AuthDefinition, Definition, Directory, DirectorySettings};
+use portcullis::tokens::TokenCache;
 use tempfile::TempDir;
 
 pub(crate) struct House {
@@ -33,6 +34,12 @@ impl House {
         }
     }
 
+    /// An empty cache of tokens.
+    #[allow(dead_code, reason = "not every benchmark has a gate")]
+    pub(crate) fn tokens(&self) -> Arc<TokenCache> {
+        Arc::new(TokenCache::new(10, 1, Arc::clone(&self.custody.store) as _))
+    }
+
     /// A directory that keeps `capacity` endpoints in memory, and knows which exist.
     pub(crate) async fn directory(&self, capacity: u64) -> Arc<Directory> {
         let directory = Directory::new(
@@ -40,6 +47,7 @@ impl House {
                 capacity,
                 store_reads: 4,
                 upstream_paths: self.config.upstream_paths.clone(),
+                draft_auth: self.config.draft_auth,
             },
             Arc::clone(&self.config.routes),
             Arc::clone(&self.custody.store) as _,

@@ -22,13 +22,14 @@ use crate::admin::{Admin, KeyServiceCheck, KnownSecrets, Readiness};
 use crate::capture::Captures;
 use crate::config::Config;
 use crate::directory::{Directory, DirectorySettings, Follower, Pace, StandingNow};
-use crate::gate::{Budget, Gate};
+use crate::gate::{Budget, Gate, Known};
 use crate::ledger::{Fleet, InProcess, Ledger, Shared};
 use crate::outbound::Outbound;
 use crate::proxy::{Delivery, Forwarder, PublicApp, Upstream, UpstreamSettings};
 use crate::secrets::{KeyCache, Uses};
 use crate::store::Store;
 use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
+use crate::tokens::{TokenCache, TokenUses};
 
 /// A server that runs.
 pub struct Server {
@@ -43,6 +44,7 @@ pub struct Server {
     admin_serving: JoinHandle<()>,
     ledger: Arc<dyn Ledger>,
     uses: Arc<Uses>,
+    token_uses: Arc<TokenUses>,
     store: Arc<dyn Store>,
 }
 
@@ -70,6 +72,7 @@ impl Server {
             fleet,
             ledger,
             uses,
+            token_uses,
         } = made;
         let telemetry = Arc::clone(&delivery.telemetry);
         let public = sockets.public.iter();
@@ -107,6 +110,7 @@ impl Server {
             admin_serving,
             ledger,
             uses,
+            token_uses,
             store: Arc::clone(&custody.store),
         })
     }
@@ -122,9 +126,14 @@ impl Server {
         }
         // What the backend has said about them must be known to the other nodes, too.
         self.ledger.come_to_rest().await;
-        let writing = self.uses.write_rest(&*self.store);
+        let writing = async {
+            self.uses.write_rest(&*self.store).await;
+            self.token_uses.write_rest(&*self.store).await;
+        };
         if tokio::time::timeout(LAST_WRITE, writing).await.is_err() {
-            warn!("what secrets were used for in the last seconds could not be written down");
+            warn!(
+                "what secrets and tokens were used for in the last seconds could not be written down"
+            );
         }
         // Until here, health and metrics can be seen.
         self.admin_shutdown.send_replace(true);
@@ -141,6 +150,7 @@ struct Deliveries {
     fleet: Option<Arc<Fleet>>,
     ledger: Arc<dyn Ledger>,
     uses: Arc<Uses>,
+    token_uses: Arc<TokenUses>,
 }
 
 /// Makes everything that a delivery passes through.
@@ -151,11 +161,19 @@ async fn deliveries(
     ending: &watch::Receiver<bool>,
 ) -> Result<Deliveries, StartError> {
     let clock = &custody.clock;
+    let store_reads = usize::try_from(config.store.readers()).unwrap_or(1);
+    // Invented tokens must not take the connections that endpoints are read by.
+    let tokens = Arc::new(TokenCache::new(
+        config.directory.cache_capacity,
+        store_reads.div_ceil(4),
+        Arc::clone(&custody.store) as _,
+    ));
     let directory = Arc::new(Directory::new(
         DirectorySettings {
             capacity: config.directory.cache_capacity,
-            store_reads: usize::try_from(config.store.readers()).unwrap_or(1),
+            store_reads,
             upstream_paths: config.upstream_paths,
+            draft_auth: config.draft_auth,
         },
         config.routes,
         Arc::clone(&custody.store) as _,
@@ -174,6 +192,7 @@ async fn deliveries(
         Arc::clone(&custody.store) as _,
         Arc::clone(&directory),
         Arc::clone(&keys),
+        Arc::clone(&tokens),
     )
     .await?;
     let standing = Arc::clone(directory.standing());
@@ -207,6 +226,8 @@ async fn deliveries(
     let uses = Arc::clone(keys.uses());
     tokio::spawn(Arc::clone(&keys).stay_tidy(ending.clone()));
     tokio::spawn(Arc::clone(&uses).keep(Arc::clone(&custody.store) as _, ending.clone()));
+    let token_uses = Arc::clone(tokens.uses());
+    tokio::spawn(Arc::clone(&token_uses).keep(Arc::clone(&custody.store) as _, ending.clone()));
     let (captures, keeper) = Captures::new(Arc::clone(&custody.store) as _, Arc::clone(clock));
     tokio::spawn(keeper.run(ending.clone()));
     let delivery = Delivery {
@@ -214,8 +235,11 @@ async fn deliveries(
         names: config.names,
         gate: Gate::new(
             config.gate,
-            directory,
-            keys,
+            Known {
+                directory,
+                keys,
+                tokens,
+            },
             Arc::clone(&ledger),
             Arc::new(Outbound::new(config.outbound, Arc::clone(clock))),
             budget,
@@ -233,6 +257,7 @@ async fn deliveries(
         fleet,
         ledger,
         uses,
+        token_uses,
     })
 }
 

@@ -21,7 +21,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// What was done.
     pub action: Action,
-    /// What it was done to: an endpoint id, or `scope#slot` of a secret.
+    /// What it was done to: an endpoint id, `scope#slot` of a secret, or the id of a token.
     pub subject: String,
     /// A few words more, such as the version of a secret.
     pub detail: String,
@@ -67,6 +67,10 @@ pub enum Action {
     SecretRotated,
     /// A secret was replaced by a given one.
     SecretSet,
+    /// A token of a workspace was made.
+    TokenCreated,
+    /// A token of a workspace was ended before its time.
+    TokenRevoked,
 }
 
 impl Action {
@@ -83,6 +87,8 @@ impl Action {
             Self::SecretRevealed => "secret_revealed",
             Self::SecretRotated => "secret_rotated",
             Self::SecretSet => "secret_set",
+            Self::TokenCreated => "token_created",
+            Self::TokenRevoked => "token_revoked",
         }
     }
 }

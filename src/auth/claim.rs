@@ -47,6 +47,15 @@ impl Claim {
         Ok(Self { offer })
     }
 
+    /// Whether a signature that `scheme` looks for stands in the head, whatever it is worth.
+    pub fn is_signed(scheme: &Scheme, head: &Head<'_>) -> bool {
+        let received = Received::from(*head);
+        let mut rules = scheme.signatures.iter();
+        scheme.covers_body()
+            && rules
+                .any(|rule| !rule.from.is_in_body() && rule.from.read(&received) != Reading::Absent)
+    }
+
     /// The text at `source`, if it is there once and fit to be passed on in a header.
     ///
     /// Ids and event names that providers send beside the signature are read with this. Nothing

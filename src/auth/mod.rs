@@ -36,6 +36,7 @@ mod place;
 mod preset;
 mod public_key;
 mod rule;
+mod sample;
 mod scheme;
 mod signed;
 mod signing;
@@ -50,6 +51,8 @@ mod variation;
 mod verification;
 mod verified;
 mod words;
+mod workspace_proof;
+mod workspace_token;
 
 pub use self::algorithm::Algorithm;
 pub use self::claim::Claim;
@@ -67,6 +70,7 @@ pub use self::mode::{Mode, NoScheme, Said, UnknownMode};
 pub use self::place::{Place, Reading};
 pub use self::preset::Preset;
 pub use self::rule::{SignatureRule, Tagged};
+pub use self::sample::Sample;
 pub use self::scheme::Scheme;
 pub use self::signing::{Message, Unsignable};
 pub use self::sns::{
@@ -81,6 +85,10 @@ pub use self::url::UrlRule;
 pub use self::verification::{Begun, Verification};
 pub use self::verified::{Fingerprint, Generation, Signature, Verified};
 pub use self::words::{SchemeWords, WrongWord};
+pub use self::workspace_proof::{Grant, Owner, WorkspaceClaim, WorkspaceProof, WorkspaceRefusal};
+pub use self::workspace_token::{
+    NotATokenId, NotAWorkspaceToken, TokenHash, TokenId, WorkspaceToken,
+};
 
 /// How large a body may be whose fields are looked at. Whatever is larger is verified as it is, but
 /// nothing is taken out of it.

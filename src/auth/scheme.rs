@@ -114,6 +114,12 @@ impl Scheme {
             || (!self.signed.is_empty() && templates.all(|template| template.covers_source(id)))
     }
 
+    /// Whether a proof may stand in `Authorization`.
+    pub fn reads_authorization(&self) -> bool {
+        let rules = &self.signatures;
+        rules.iter().any(|rule| rule.from.may_be_authorization())
+    }
+
     /// Where the time of the signature is, if it has one.
     pub fn timestamp(&self) -> Option<&TimestampRule> {
         self.timestamp.as_ref()

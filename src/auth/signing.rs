@@ -14,7 +14,7 @@ use super::form::FORM;
 use super::rule::SignatureRule;
 use super::signed::{Time, fill};
 use super::{
-    Algorithm, Head, Place, ProofError, Received, Scheme, TimestampSource, UnusableSecret,
+    Algorithm, Head, Key, Place, ProofError, Received, Scheme, TimestampSource, UnusableSecret,
 };
 
 /// What a sender signs.
@@ -55,15 +55,7 @@ impl Scheme {
             let place = source.preferred().filter(|place| !place.is_in_body());
             added.extend(place.map(|place| (place.clone(), text.clone())));
         }
-        let proof = match (key.begin(), self.algorithm()) {
-            (Some(mut code), _) => {
-                self.feed(&mut code, message, &added)?;
-                rule.encoding.encode(&code.sign())
-            }
-            (None, Algorithm::Basic) => STANDARD.encode(secret),
-            (None, Algorithm::Token) => String::from_utf8_lossy(secret).into_owned(),
-            (None, _) => return Err(Unsignable::PrivateKey),
-        };
+        let proof = self.proof(&key, secret, message, &added)?;
         let mut value = rule.tag(&proof);
         if let Some((time, text)) = time {
             match &time.from {
@@ -81,6 +73,26 @@ impl Scheme {
         let place = rule.from.preferred().filter(|place| !place.is_in_body());
         added.push((place.ok_or(Unsignable::InBody)?.clone(), value));
         Ok(added)
+    }
+
+    /// The signature or the token itself, without what stands before it. `added` is in the head already.
+    pub(super) fn proof(
+        &self,
+        key: &Key,
+        secret: &[u8],
+        message: Message<'_>,
+        added: &[(Place, String)],
+    ) -> Result<String, Unsignable> {
+        let rule = self.signatures.first().ok_or(Unsignable::InBody)?;
+        match (key.begin(), self.algorithm()) {
+            (Some(mut code), _) => {
+                self.feed(&mut code, message, added)?;
+                Ok(rule.encoding.encode(&code.sign()))
+            }
+            (None, Algorithm::Basic) => Ok(STANDARD.encode(secret)),
+            (None, Algorithm::Token) => Ok(String::from_utf8_lossy(secret).into_owned()),
+            (None, _) => Err(Unsignable::PrivateKey),
+        }
     }
 
     /// What goes into the head beside the time and the signature.

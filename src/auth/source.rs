@@ -81,6 +81,12 @@ impl Source {
         matches!(&*self.places, [Place::Header(name)] if name == http::header::AUTHORIZATION)
     }
 
+    /// Whether that header is one of the places.
+    pub(super) fn may_be_authorization(&self) -> bool {
+        let is_it = |place: &Place| matches!(place, Place::Header(name) if name == http::header::AUTHORIZATION);
+        self.places.iter().any(is_it)
+    }
+
     /// Whether the body itself is one of the places.
     pub(super) fn may_be_whole_body(&self) -> bool {
         self.places.contains(&Place::Body)

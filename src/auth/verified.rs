@@ -43,6 +43,21 @@ impl Verified {
         }
     }
 
+    /// The proof of a caller who speaks for a workspace, by what stood at `place`.
+    pub(super) fn by_workspace(place: Place) -> Self {
+        Self {
+            version: None,
+            credentials: vec![place],
+            signature: None,
+        }
+    }
+
+    /// The same proof, with a credential more beside it.
+    pub(super) fn with_credential(mut self, place: Place) -> Self {
+        self.credentials.push(place);
+        self
+    }
+
     pub(super) fn dangerous_without_proof() -> Self {
         Self {
             version: None,

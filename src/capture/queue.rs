@@ -101,7 +101,11 @@ impl Keeper {
 const fn is_about_the_proof(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::Proof(_) | Reason::AuthMissing | Reason::MethodNotSigned | Reason::SecretUnbound
+        Reason::Proof(_)
+            | Reason::AuthMissing
+            | Reason::MethodNotSigned
+            | Reason::SecretUnbound
+            | Reason::SignatureAtDraft
     )
 }
 

@@ -1,6 +1,6 @@
 //! What a capture must not hold: everything that lets somebody in.
 
-use crate::auth::{Covers, Scheme, Source};
+use crate::auth::{Covers, Scheme, Source, WorkspaceToken};
 
 /// What a scheme says about the places of a head.
 pub(super) struct Redaction {
@@ -46,7 +46,8 @@ impl Redaction {
             let name = form_urlencoded::parse(pair.as_bytes()).next();
             let name = name.map_or_else(String::new, |(name, _)| name.into_owned());
             let written = pair.split('=').next().unwrap_or_default();
-            if !self.hides("query", &name, QUERY_WORDS) {
+            let has_token = pair.contains(WorkspaceToken::PREFIX);
+            if !has_token && !self.hides("query", &name, QUERY_WORDS) {
                 return pair.to_owned();
             }
             hidden.push(format!(

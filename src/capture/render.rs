@@ -2,6 +2,7 @@
 
 use super::redact::{REDACTED, Redaction};
 use super::{Refused, marks};
+use crate::auth::WorkspaceToken;
 use crate::directory::Auth;
 
 /// Writes a delivery down, without its credentials and within bounds.
@@ -29,7 +30,7 @@ pub(super) fn render(refused: &Refused<'_>) -> Vec<u8> {
         {
             continue;
         }
-        let hides = redaction.hides_header(name);
+        let hides = redaction.hides_header(name) || has_token(value.as_bytes());
         if hides && !hidden.iter().any(|it| it == name) {
             hidden.push(name.to_owned());
         }
@@ -60,6 +61,11 @@ pub(super) fn render(refused: &Refused<'_>) -> Vec<u8> {
     http.extend_from_slice(b"\r\n");
     http.extend_from_slice(body.unwrap_or_default());
     http
+}
+
+/// Whether a workspace token stands in it: people put it into all kinds of headers.
+fn has_token(value: &[u8]) -> bool {
+    memchr::memmem::find(value, WorkspaceToken::PREFIX.as_bytes()).is_some()
 }
 
 fn line(http: &mut Vec<u8>, name: &str, value: &[u8]) {

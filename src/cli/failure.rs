@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::app::StartError;
 use crate::config::Mistakes;
 use crate::secrets::{StoreError, VaultError};
+use crate::tokens::TokenError;
 
 /// A command that did not do what it was asked.
 #[derive(Debug)]
@@ -70,6 +71,17 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict(_) | StoreError::Taken(_) => Self::Other(error.to_string()),
+            _ => Self::Service(error.to_string()),
+        }
+    }
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Store(error) => error.into(),
+            TokenError::Unknown(_) => Self::NotFound(error.to_string()),
+            TokenError::Label(_) | TokenError::Lifetime(_) => Self::Usage(error.to_string()),
             _ => Self::Service(error.to_string()),
         }
     }

@@ -7,7 +7,9 @@ mod apply;
 mod audit;
 mod capture;
 mod check;
+mod client;
 mod demo;
+mod draft_token;
 mod endpoint;
 mod explain;
 mod failure;
@@ -17,6 +19,7 @@ mod outgoing;
 mod output;
 mod plan;
 mod presets;
+mod request;
 mod rewrap;
 mod secret;
 mod secret_status;
@@ -27,6 +30,7 @@ mod sharing;
 mod sign;
 mod step;
 mod store;
+mod token;
 mod wrong;
 
 use std::path::{Path, PathBuf};
@@ -83,6 +87,9 @@ enum Command {
     /// Reveal, rotate and set secrets, and move them to another key.
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    /// Make, list and revoke tokens of workspaces: what drafts ask of whoever delivers to them.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Print a correctly signed request for an endpoint or a preset.
     Sign(Box<sign::Sign>),
     Send(Box<send::Send>),
@@ -130,6 +137,7 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Endpoint(command) => in_session(&config, async |it| command.run(it).await),
         Command::Apply(apply) => in_session(&config, async |it| apply.run(it).await),
         Command::Secret(command) => in_session(&config, async |it| command.run(it).await),
+        Command::Token(command) => in_session(&config, async |it| command.run(it).await),
         Command::Capture(command) => in_session(&config, async |it| command.run(it).await),
         Command::Audit(command) => in_session(&config, async |it| command.run(it).await),
     }

@@ -1,18 +1,22 @@
 //! A delivery to be sent: for an endpoint of the store, or for a preset whose secret is typed.
 
+mod sample;
+
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
+use http::header::AUTHORIZATION;
 use http::{HeaderName, Method};
 use jiff::Timestamp;
 
+use super::draft_token::{DraftToken, draft_auth};
 use super::explain::load;
 use super::failure::Failure;
 use super::session::Session;
 use super::wrong::{Wrong, prove};
 use super::{at, preset};
 use crate::auth::{Message, Place, Scheme, Unsignable};
-use crate::directory::EndpointId;
+use crate::directory::{AuthDefinition, DraftAuth, EndpointId};
 use crate::secrets::Secret;
 
 /// What is sent, and to whom.
@@ -61,6 +65,14 @@ pub(super) struct Signer {
     signed_url: Option<String>,
     pub(super) body: Vec<u8>,
     proof: Option<(Scheme, Secret)>,
+    /// What the endpoint asks for, if it is a draft.
+    pub(super) draft_auth: DraftAuth,
+    /// What the endpoint's `auth` says, whether it is asked or not.
+    scheme: Option<Scheme>,
+    /// The event that it stands for, if that was put in.
+    pub(super) event: Option<String>,
+    /// What goes into the head, if that was settled already.
+    ready: Option<Vec<(Place, String)>>,
     at: Option<Timestamp>,
     id: Option<String>,
     wrong: Option<Wrong>,
@@ -94,12 +106,16 @@ impl Outgoing {
         let id = id.ok_or_else(|| Failure::Usage("name an endpoint".to_owned()))?;
         let definition = session.definition(id).await?;
         let body = self.body()?;
-        let auth = definition.auth.as_ref().ok_or_else(|| {
-            Failure::Other(format!("`{id}` has no `auth`: every delivery is refused"))
-        })?;
-        let scheme = auth.compiled();
+        let draft_auth = draft_auth(session, &definition);
+        let own = definition.auth.as_ref();
+        let auth = own.filter(|_| draft_auth != DraftAuth::Workspace);
+        if auth.is_none() && draft_auth != DraftAuth::Workspace {
+            let text = format!("`{id}` has no `auth`: every delivery is refused");
+            return Err(Failure::Other(text));
+        }
+        let scheme = auth.map_or(Ok(None), AuthDefinition::compiled);
         let scheme = scheme.map_err(|error| Failure::Other(error.to_string()))?;
-        let proof = match (scheme, auth.secret_of(id)) {
+        let proof = match (scheme, auth.and_then(|auth| auth.secret_of(id))) {
             (Some(scheme), Some(secret)) => {
                 let vault = session.custody.vault();
                 let revealed = vault.reveal(&secret, &session.actor).await?;
@@ -113,7 +129,10 @@ impl Outgoing {
             .parse()
             .map_err(|_| Failure::Other(format!("`{method}` is no method")))?;
         let mut signer = self.signer(method, session.url(&definition), body, proof);
-        signer.signed_url = auth.public_url.clone().or(signer.signed_url);
+        let told = auth.and_then(|auth| auth.public_url.clone());
+        signer.signed_url = told.or(signer.signed_url);
+        signer.draft_auth = draft_auth;
+        signer.scheme = own.and_then(|auth| auth.compiled().ok().flatten());
         Ok(signer)
     }
 
@@ -131,14 +150,33 @@ impl Outgoing {
         }
     }
 
+    /// A correctly signed delivery to an endpoint.
+    pub(super) fn to(endpoint: EndpointId, url: Option<String>, body: Option<PathBuf>) -> Self {
+        Self {
+            endpoint: Some(endpoint),
+            preset: None,
+            url,
+            body,
+            headers: Vec::new(),
+            at: None,
+            id: None,
+            wrong: None,
+        }
+    }
+
     /// The headers that were asked for, apart.
     pub(super) fn more_headers(&self) -> Result<Vec<(HeaderName, String)>, Failure> {
+        Self::headers(&self.headers)
+    }
+
+    /// Headers as they are written on the command line, apart.
+    pub(super) fn headers(headers: &[String]) -> Result<Vec<(HeaderName, String)>, Failure> {
         let parse = |header: &String| {
             let (name, value) = header.split_once(':')?;
             Some((name.trim().parse().ok()?, value.trim().to_owned()))
         };
         let wrong = |header: &String| Failure::Usage(format!("`{header}` is no header"));
-        let headers = self.headers.iter();
+        let headers = headers.iter();
         headers
             .map(|header| parse(header).ok_or_else(|| wrong(header)))
             .collect()
@@ -164,6 +202,10 @@ impl Outgoing {
             url: self.url.clone().or(url),
             body,
             proof,
+            draft_auth: DraftAuth::Interface,
+            scheme: None,
+            event: None,
+            ready: None,
             at: self.at,
             id: self.id.clone(),
             wrong: self.wrong,
@@ -181,7 +223,45 @@ impl Signer {
     }
 
     /// What the sender adds to the request.
-    pub(super) fn sign(&self, now: Timestamp) -> Result<Vec<(Place, String)>, Failure> {
+    ///
+    /// `token` is the one that a draft asks for. Where it is the whole proof, it is what `--wrong` is about.
+    pub(super) fn sign(
+        &self,
+        now: Timestamp,
+        token: Option<&DraftToken>,
+    ) -> Result<Vec<(Place, String)>, Failure> {
+        let header = |token: &DraftToken| {
+            let value = token.authorization().to_string();
+            (Place::Header(AUTHORIZATION), value)
+        };
+        let Some(token) = token else {
+            return self.prove(now);
+        };
+        match (self.draft_auth, self.wrong) {
+            (DraftAuth::Workspace, None) => {
+                let ready = self.ready.clone().unwrap_or_default();
+                Ok([ready, vec![header(token)]].concat())
+            }
+            (DraftAuth::Workspace, Some(Wrong::Missing)) => Ok(Vec::new()),
+            (DraftAuth::Workspace, Some(Wrong::Signature)) => {
+                Ok(vec![header(&DraftToken::of_nobody()?)])
+            }
+            (DraftAuth::Workspace, Some(_)) => Err(Failure::Usage(
+                "a token is no signature: it can be wrong as `signature` or as `missing`"
+                    .to_owned(),
+            )),
+            _ => {
+                let mut added = self.prove(now)?;
+                added.push(header(token));
+                Ok(added)
+            }
+        }
+    }
+
+    fn prove(&self, now: Timestamp) -> Result<Vec<(Place, String)>, Failure> {
+        if let Some(ready) = &self.ready {
+            return Ok(ready.clone());
+        }
         let Some((scheme, secret)) = &self.proof else {
             return match self.wrong {
                 None => Ok(Vec::new()),

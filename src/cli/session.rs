@@ -1,12 +1,14 @@
 //! What most commands work with: the configuration, the store, the key service, and who is asking.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::app::Custody;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::config::Config;
 use crate::directory::{Definition, EndpointId, InvalidName, Surroundings};
 use crate::secrets::{InvalidSecretRef, SecretRef};
+use crate::tokens::Issuer;
 
 use super::failure::Failure;
 
@@ -34,6 +36,12 @@ impl Session {
     /// What definitions have to fit into.
     pub(super) fn surroundings(&self) -> Surroundings<'_> {
         self.config.surroundings(&self.upstream_names)
+    }
+
+    /// Who makes tokens of workspaces.
+    pub(super) fn issuer(&self) -> Issuer {
+        let custody = &self.custody;
+        Issuer::new(Arc::clone(&custody.store) as _, Arc::clone(&custody.clock))
     }
 
     /// The upstream of endpoints that name none: the only one, or the one called `default`.

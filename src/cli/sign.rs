@@ -4,12 +4,14 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::draft_token::VARIABLE;
 use super::failure::Failure;
 use super::outgoing::{Outgoing, Signer, with_parameter};
 use super::output::shell_word;
 use super::{brief, in_session};
 use crate::auth::Place;
 use crate::clock::{Clock as _, SystemClock};
+use crate::directory::DraftAuth;
 
 /// What to sign, and how to show it.
 #[derive(Args, Debug)]
@@ -38,7 +40,10 @@ impl Sign {
     }
 
     fn shown(&self, signer: &Signer) -> Result<String, Failure> {
-        let proof = signer.sign(SystemClock.now())?;
+        let proof = signer.sign(SystemClock.now(), None)?;
+        // A token is no part of a command: whoever runs it has it in a variable.
+        let token = (signer.draft_auth != DraftAuth::Interface)
+            .then(|| format!("Authorization: Bearer ${VARIABLE}"));
         if self.headers_only {
             let lines: Result<Vec<String>, Failure> = proof
                 .into_iter()
@@ -50,7 +55,7 @@ impl Sign {
                     }
                 })
                 .collect();
-            return Ok(lines?.join("\n"));
+            return Ok([lines?, Vec::from_iter(token)].concat().join("\n"));
         }
         let mut url = match (&signer.url, &self.outgoing.endpoint) {
             (Some(url), _) => url.clone(),
@@ -69,6 +74,7 @@ impl Sign {
                 Place::Body | Place::Form(_) | Place::Json(_) => {}
             }
         }
+        words.extend(token.map(|token| format!("-H \"{token}\"")));
         words.push(format!("-H 'Content-Type: {}'", signer.content_type()));
         words.extend(
             self.outgoing

@@ -214,7 +214,7 @@ impl Spans {
 }
 
 /// The keys that [`Definition::mistakes`] speaks about.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "id",
     "upstream",
     "target",
@@ -223,6 +223,7 @@ const KEYS: [&str; 15] = [
     "auth.preset",
     "auth.public_url",
     "auth.settings",
+    "draft_auth",
     "handshake",
     "aliases",
     "path",

@@ -34,7 +34,7 @@ pub use self::mistake::{Mistake, Mistakes};
 pub use self::secrets::{KeyServiceName, KeyServicesConfig};
 pub use self::server_url::{PasswordFileError, ServerUrl, ServerUrlError};
 use crate::admin::AllowedHosts;
-use crate::directory::{PathTemplate, RouteTable, Surroundings};
+use crate::directory::{DraftAuth, PathTemplate, RouteTable, Surroundings};
 use crate::gate::{Budget, GateSettings};
 use crate::ledger::KeyPrefix;
 use crate::outbound::OutboundSettings;
@@ -65,6 +65,8 @@ pub struct Config {
     pub key_services: KeyServicesConfig,
     /// The cache of keys.
     pub keys: CacheSettings,
+    /// Who may deliver to drafts that say nothing about it.
+    pub draft_auth: DraftAuth,
     /// The cache of endpoints.
     pub directory: DirectoryConfig,
     /// How the gate itself asks providers.
@@ -102,6 +104,7 @@ impl Config {
             routes: &self.routes,
             upstream_paths: &self.upstream_paths,
             allow_unauthenticated: self.gate.allow_unauthenticated,
+            draft_auth: self.draft_auth,
             largest_body_bytes: Budget::largest_body(self.body_budget_bytes),
         }
     }

@@ -23,10 +23,10 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
     let headers = headers::read(root.table("headers"));
     let public = public::read(root.table("public"), &folder, &headers);
     let admin = admin(root.table("admin"));
-    let allow_unauthenticated = root
-        .table("auth")
-        .flag("allow_unauthenticated")
-        .unwrap_or(false);
+    let mut auth = root.table("auth");
+    let allow_unauthenticated = auth.flag("allow_unauthenticated").unwrap_or(false);
+    let draft_auth = auth.parsed("draft_auth").unwrap_or_default();
+    drop(auth);
     let (bodies, body_budget_bytes) = bodies(root.table("bodies"));
     let ledger = ledger::ledger(root.table("ledger"), &folder);
     let store = store::read(root.table("store"), &folder);
@@ -60,6 +60,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         store: store?,
         key_services,
         keys,
+        draft_auth,
         directory,
         outbound,
         upstreams,

@@ -7,7 +7,8 @@ use http::{HeaderName, Method};
 use jiff::Timestamp;
 
 use super::{
-    CaptureDefinition, Definition, Directory, EndpointId, Name, PathTemplate, ReplayRule, Target,
+    CaptureDefinition, Definition, Directory, DraftAuth, EndpointId, Name, PathTemplate,
+    ReplayRule, Target,
 };
 use crate::auth::{Algorithm, KeyForm, Mode, Preset, Scheme};
 use crate::handshake::Handshake;
@@ -32,6 +33,9 @@ pub struct Endpoint {
     pub path: Option<PathTemplate>,
     /// How senders prove themselves.
     pub auth: Auth,
+    /// Whose word lets a delivery in: a draft asks for a token of its workspace, unless it was told otherwise;
+    /// everything else for what `auth` says.
+    pub draft_auth: DraftAuth,
     /// The handshake that is answered for it.
     pub greeting: Option<Box<Greeting>>,
     /// The methods that it takes.
@@ -71,6 +75,10 @@ impl Endpoint {
                 Some(name) => Some(Box::new(Greeting::compile(name, definition, &auth)?)),
             },
             auth,
+            draft_auth: match definition.target {
+                Target::Draft => definition.draft_auth.unwrap_or(directory.draft_auth),
+                Target::Installation | Target::Live => DraftAuth::Interface,
+            },
             methods: if methods.is_empty() {
                 vec![Method::POST]
             } else {
@@ -92,6 +100,16 @@ impl Endpoint {
             forward_credentials: definition.forward_credentials,
             enabled: definition.enabled,
         })
+    }
+}
+
+impl Endpoint {
+    /// How its deliveries are proven, in a word: the mode of its `auth`, or `workspace`. `None` if nobody gets in.
+    pub fn mode_word(&self) -> Option<&'static str> {
+        match self.draft_auth {
+            DraftAuth::Workspace => Some(DraftAuth::Workspace.word()),
+            DraftAuth::Both | DraftAuth::Interface => self.auth.mode().map(Mode::word),
+        }
     }
 }
 

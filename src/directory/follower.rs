@@ -10,13 +10,15 @@ use super::standing::Standing;
 use super::{Bell, Change, Directory, EndpointStore, Position};
 use crate::clock::Stopwatch;
 use crate::secrets::{KeyCache, StoreError};
+use crate::tokens::TokenCache;
 
-/// Keeps a directory and a key cache in step with the store.
+/// Keeps a directory, a key cache and a cache of tokens in step with the store.
 pub struct Follower {
     pace: Pace,
     store: Arc<dyn EndpointStore>,
     directory: Arc<Directory>,
     keys: Arc<KeyCache>,
+    tokens: Arc<TokenCache>,
     seen: Position,
     /// What was forgotten in the last round. It is forgotten once more in the next one, because a
     /// read that began before the change may have put the old value back in between.
@@ -41,6 +43,7 @@ impl Follower {
         store: Arc<dyn EndpointStore>,
         directory: Arc<Directory>,
         keys: Arc<KeyCache>,
+        tokens: Arc<TokenCache>,
     ) -> Result<Self, StoreError> {
         // The number comes first: what changes while the names are read is seen again.
         let seen = store.newest_change().await?;
@@ -51,6 +54,7 @@ impl Follower {
             store,
             directory,
             keys,
+            tokens,
             seen,
             again: Stale::These(Vec::new()),
             in_step: Stopwatch::start(),
@@ -113,6 +117,7 @@ impl Follower {
         if standing == Standing::Replaced {
             // Nothing that is known is about the store that is there now.
             self.keys.forget_all();
+            self.tokens.forget_all();
         }
         if self.directory.stand(standing) == standing {
             return;
@@ -147,6 +152,7 @@ impl Follower {
         match stale {
             Stale::Everything => {
                 self.keys.forget_all();
+                self.tokens.forget_all();
                 self.directory.forget_all().await
             }
             Stale::These(changes) => {
@@ -164,6 +170,10 @@ impl Follower {
             Change::Endpoint(id) => self.directory.forget_endpoint(id).await,
             Change::Secret(secret) => {
                 self.keys.forget(secret).await;
+                Ok(())
+            }
+            Change::Token(id) => {
+                self.tokens.forget(id).await;
                 Ok(())
             }
         }

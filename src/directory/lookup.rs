@@ -12,13 +12,17 @@ use super::generations::Generations;
 use super::mistake::MAX_ALIAS_LEN;
 use super::presence::Presence;
 use super::standing::{Standing, StandingNow};
-use super::{Endpoint, EndpointId, EndpointStore, PathTemplate, Route, RouteTable, Wording};
+use super::{
+    DraftAuth, Endpoint, EndpointId, EndpointStore, PathTemplate, Route, RouteTable, Target,
+    Wording,
+};
 use crate::secrets::StoreError;
 
 /// Finds endpoints.
 pub struct Directory {
     pub(super) routes: Arc<RouteTable>,
     pub(super) upstream_paths: BTreeMap<String, PathTemplate>,
+    pub(super) draft_auth: DraftAuth,
     store: Arc<dyn EndpointStore>,
     presence: Presence,
     endpoints: Cache<EndpointId, Option<Arc<Endpoint>>>,
@@ -39,6 +43,7 @@ impl Directory {
         Self {
             routes,
             upstream_paths: settings.upstream_paths,
+            draft_auth: settings.draft_auth,
             store,
             presence: Presence::new(),
             endpoints: Cache::new(settings.capacity),
@@ -70,6 +75,23 @@ impl Directory {
             )
             .into()),
             Standing::Replaced => Err(StoreError::Replaced.into()),
+        }
+    }
+
+    /// The endpoint that a draft becomes when it is released, as far as that can be had.
+    pub async fn live_of(&self, draft: &EndpointId) -> Option<Arc<Endpoint>> {
+        let live = Target::live_of(draft)?;
+        let found = self.endpoint(&live).await.ok()??;
+        Some(found).filter(|endpoint| endpoint.enabled)
+    }
+
+    /// What is said of a path that leads to nothing, for whoever must not learn that this one leads to
+    /// something.
+    pub fn nothing_at(&self, found: &Found) -> LookupError {
+        let wording = found.route.as_ref().map(|route| route.wording());
+        match self.standing.get() {
+            Standing::InStep => LookupError::NotConfigured(wording.unwrap_or_default()),
+            _ => behind().into(),
         }
     }
 
@@ -269,6 +291,8 @@ pub struct DirectorySettings {
     pub store_reads: usize,
     /// The paths that upstreams ask for, by their names, where an endpoint has none of its own.
     pub upstream_paths: BTreeMap<String, PathTemplate>,
+    /// Who may deliver to drafts that say nothing about it.
+    pub draft_auth: DraftAuth,
 }
 
 /// What a [`Directory`] counts.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AuthDefinition, Definition, PathTemplate, RouteTable, Target};
+use super::{AuthDefinition, Definition, DraftAuth, PathTemplate, RouteTable, Target};
 use crate::handshake::Handshake;
 
 /// What a definition has to fit into.
@@ -16,6 +16,8 @@ pub struct Surroundings<'a> {
     pub upstream_paths: &'a BTreeMap<String, PathTemplate>,
     /// Whether endpoints may ask for no proof.
     pub allow_unauthenticated: bool,
+    /// Who may deliver to drafts that say nothing about it.
+    pub draft_auth: DraftAuth,
     /// The largest body that there can be memory for.
     pub largest_body_bytes: u64,
 }
@@ -37,6 +39,7 @@ impl Definition {
         let mut wrong = |key, message| mistakes.push(Mistake { key, message });
         self.wrong_names(surroundings, &mut wrong);
         self.wrong_auth(surroundings, &mut wrong);
+        self.wrong_draft_auth(surroundings, &mut wrong);
         self.wrong_handshake(&mut wrong);
         self.wrong_path(surroundings, &mut wrong);
         self.wrong_replay(&mut wrong);

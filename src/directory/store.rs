@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::{Definition, EndpointId};
 use crate::audit::AuditEntry;
+use crate::auth::TokenId;
 use crate::secrets::{Installation, SecretRef, StoreError};
 
 /// Keeps endpoints, and says what changed.
@@ -124,4 +125,6 @@ pub enum Change {
     Endpoint(EndpointId),
     /// A secret has other versions.
     Secret(SecretRef),
+    /// A token was made, or revoked.
+    Token(TokenId),
 }

@@ -33,6 +33,14 @@ impl Target {
         }
     }
 
+    /// The live endpoint of the same interface of the same flow; `None` if `draft` is no draft.
+    pub fn live_of(draft: &EndpointId) -> Option<EndpointId> {
+        let rest = draft.as_str().strip_prefix("flows/")?;
+        let (flow, rest) = rest.split_once('/')?;
+        let interface = rest.strip_prefix("draft/")?;
+        format!("flows/{flow}/live/{interface}").parse().ok()
+    }
+
     /// The word.
     pub const fn word(self) -> &'static str {
         match self {

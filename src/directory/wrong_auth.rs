@@ -1,6 +1,6 @@
 //! What can be wrong with how senders of an endpoint prove themselves.
 
-use super::{AuthDefinition, Definition, Surroundings};
+use super::{AuthDefinition, Definition, DraftAuth, Surroundings, Target};
 use crate::auth::{Mode, NoScheme};
 
 impl Definition {
@@ -76,6 +76,33 @@ impl Definition {
         if signed && self.methods.iter().any(|method| method != "POST") {
             let message = format!("mode `{mode}` proves a body, so it takes `POST` only");
             wrong("methods", message);
+        }
+    }
+}
+
+impl Definition {
+    /// What can be wrong with who may deliver to a draft.
+    pub(super) fn wrong_draft_auth(
+        &self,
+        surroundings: &Surroundings<'_>,
+        wrong: &mut impl FnMut(&'static str, String),
+    ) {
+        if Target::of(&self.id) != Target::Draft {
+            if self.draft_auth.is_some() {
+                wrong("draft_auth", format!("`{}` is no draft", self.id));
+            }
+            return;
+        }
+        let asked = self.draft_auth.unwrap_or(surroundings.draft_auth);
+        // What is wrong with `auth` itself was reported as that.
+        let compiled = self
+            .auth
+            .as_ref()
+            .and_then(|auth| auth.compiled().ok().flatten());
+        if asked == DraftAuth::Both && compiled.is_some_and(|scheme| scheme.reads_authorization()) {
+            let message = "`both` needs `Authorization` for the token of the workspace, and `auth` reads \
+                           it too: choose another mode, or `workspace` or `interface`";
+            wrong("draft_auth", message.to_owned());
         }
     }
 }

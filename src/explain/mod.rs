@@ -26,6 +26,7 @@ mod judge;
 mod mistakes;
 mod question;
 mod raw_http;
+mod reasons;
 mod report;
 mod search;
 mod shell;
@@ -42,6 +43,7 @@ pub use self::judge::{Secrets, Version};
 pub use self::mistakes::names as mistake_names;
 pub use self::question::{JudgedAt, Leads, Question};
 pub use self::raw_http::parse as parse_raw_http;
+pub use self::reasons::Advice;
 
 /// The form of a capture, as far as its first characters tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

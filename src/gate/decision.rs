@@ -2,28 +2,28 @@
 
 use std::sync::Arc;
 
+use super::draft::{self, Caller, Misled};
 use super::greeter::Greeter;
 use super::judgement::Notes;
 use super::keyed::{Keyed, unproven};
 use super::receive::{BodyRules, receive};
 use super::replay::{Proven, Times};
 use super::{
-    Admitted, BodySource, Budget, GateSettings, Judgement, Passed, Reason, Refusal, Request,
+    Admitted, BodySource, Budget, GateSettings, Judgement, Known, Passed, Reason, Refusal, Request,
     Timings, judge_method,
 };
 use crate::auth::{Claim, Head, Uncertified, Verification, Verified};
 use crate::clock::{Clock, Stopwatch};
-use crate::directory::{Auth, Directory, Endpoint, Proof};
+use crate::directory::{Auth, Endpoint, Proof};
 use crate::handshake::MAX_BODY_BYTES;
 use crate::ledger::Ledger;
 use crate::outbound::Outbound;
-use crate::secrets::{KeyCache, Keys};
+use crate::secrets::Keys;
 
 /// Judges deliveries.
 pub struct Gate {
     settings: GateSettings,
-    directory: Arc<Directory>,
-    keys: Arc<KeyCache>,
+    known: Known,
     ledger: Arc<dyn Ledger>,
     outbound: Arc<Outbound>,
     budget: Arc<Budget>,
@@ -31,11 +31,10 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate over a directory, its keys, a memory of what was delivered, and a way to ask senders.
+    /// A gate over what is known, a memory of what was delivered, and a way to ask senders.
     pub fn new(
         settings: GateSettings,
-        directory: Arc<Directory>,
-        keys: Arc<KeyCache>,
+        known: Known,
         ledger: Arc<dyn Ledger>,
         outbound: Arc<Outbound>,
         budget: Arc<Budget>,
@@ -43,8 +42,7 @@ impl Gate {
     ) -> Self {
         Self {
             settings,
-            directory,
-            keys,
+            known,
             ledger,
             outbound,
             budget,
@@ -76,22 +74,24 @@ impl Gate {
         }
     }
 
-    /// The straight line. Nothing here reads the notes.
+    /// The straight line. Nothing here goes by the notes.
     async fn admit(
         &self,
         request: &Request<'_>,
         body: &mut impl BodySource,
         notes: &mut Notes,
     ) -> Result<Passed, Refusal> {
-        let found = self.directory.find(request.path).await?;
+        let found = self.known.directory.find(request.path).await?;
         let endpoint = Arc::clone(&notes.found.insert(found).endpoint);
         let url = self.settings.public_url(&endpoint, request);
         let head = request.head(url.as_deref());
+        // Before everything else: who may not know of a draft learns nothing of its methods and handshakes.
+        let caller = draft::caller(&self.known, &*self.clock, &endpoint, &head, notes).await?;
         let greeter = endpoint.greeting.as_deref().map(|greeting| Greeter {
             greeting,
             endpoint: &endpoint,
             head,
-            keys: &self.keys,
+            keys: &self.known.keys,
             outbound: &self.outbound,
             now: self.clock.now(),
         });
@@ -100,7 +100,7 @@ impl Gate {
         {
             return Ok(Passed::Answered(answer));
         }
-        let claim = match (self.claim(&endpoint, request, &head), &greeter) {
+        let claim = match (self.claim(&endpoint, &caller, request, &head), &greeter) {
             (Err(refusal), Some(greeter)) if greeter.may_ask_by_body(body.announced_len()) => {
                 let rules = self.rules(&endpoint, request);
                 return self.unproven(greeter, rules, body, notes, refusal).await;
@@ -114,7 +114,11 @@ impl Gate {
                 ..Refusal::too_large(rules.limit_bytes)
             });
         }
-        let mut keyed = self.key(claim).await?;
+        let (mut keyed, caller) = match caller {
+            Caller::Alone(proof) => (Keyed::proven(proof.alone()), None),
+            Caller::Beside(proof) => (self.key(claim).await?, Some(proof)),
+            Caller::NotAsked => (self.key(claim).await?, None),
+        };
 
         let receiving = Stopwatch::start();
         let body = receive(body, rules, &self.budget, keyed.streaming()).await?;
@@ -131,11 +135,23 @@ impl Gate {
         let verified = match verified {
             Ok(verified) => verified,
             Err(refusal) => {
-                if let Reason::Proof(_) = refusal.reason {
+                let misled = Misled {
+                    known: &self.known,
+                    settings: &self.settings,
+                    draft: &endpoint,
+                    request,
+                    body: &body,
+                };
+                let refusal = misled.explained(refusal, &*self.clock).await;
+                if let Reason::Proof(_) | Reason::SignatureAtDraft = refusal.reason {
                     notes.refused_body = endpoint.capture.map(|_| body);
                 }
                 return Err(refusal);
             }
+        };
+        let verified = match caller {
+            Some(caller) => caller.beside(verified),
+            None => verified,
         };
         self.count_use(&endpoint, &verified);
         if let Some(greeter) = &greeter
@@ -181,10 +197,13 @@ impl Gate {
     fn claim<'e>(
         &self,
         endpoint: &'e Arc<Endpoint>,
+        caller: &Caller,
         request: &Request<'_>,
         head: &Head<'_>,
     ) -> Result<Option<(&'e Proof, Claim)>, Refusal> {
         let proof = match &endpoint.auth {
+            // Who calls is proven, and nothing else is asked.
+            _ if matches!(caller, Caller::Alone(_)) => None,
             Auth::Missing => return Err(Reason::AuthMissing.into()),
             Auth::Unauthenticated if !self.settings.allow_unauthenticated => {
                 return Err(Reason::AuthMissing.into());
@@ -226,7 +245,7 @@ impl Gate {
             && let (Some(address), Some(version)) = (&proof.key, verified.version())
         {
             let now = self.clock.now();
-            self.keys.uses().count(&address.secret, version, now);
+            self.known.keys.uses().count(&address.secret, version, now);
         }
     }
 
@@ -240,7 +259,7 @@ impl Gate {
             let claim = Uncertified::new(&proof.scheme, claim, now);
             return Ok(Keyed::Uncertified(claim));
         };
-        let Keys { ring, lacking } = self.keys.keys_at_hand(address).await?;
+        let Keys { ring, lacking } = self.known.keys.keys_at_hand(address).await?;
         let now = self.clock.now();
         match Verification::begin(&proof.scheme, claim, ring, now) {
             Ok(begun) => Ok(Keyed::Begun(begun, lacking)),

@@ -24,6 +24,11 @@ impl Keyed {
         Self::Begun(Verification::dangerous_waive(), None)
     }
 
+    /// What the head alone has proven.
+    pub(super) fn proven(verified: Verified) -> Self {
+        Self::Begun(Begun::Proven(verified), None)
+    }
+
     /// What wants to see the body as it arrives.
     pub(super) fn streaming(&mut self) -> Option<&mut Verification> {
         match self {

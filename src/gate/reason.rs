@@ -54,6 +54,8 @@ pub enum Reason {
     SecretsUnavailable,
     /// The sender went away in the middle of the body.
     SenderLeft,
+    /// It is signed for the live endpoint, and was sent to the draft.
+    SignatureAtDraft,
     /// The store did not answer.
     StoreUnavailable,
     /// The backend did not answer in time.
@@ -85,6 +87,7 @@ impl Reason {
             Self::SecretUnbound => "secret_unbound",
             Self::SecretsUnavailable => "secrets_unavailable",
             Self::SenderLeft => "sender_left",
+            Self::SignatureAtDraft => "signature_at_draft",
             Self::StoreUnavailable => "store_unavailable",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamUnreachable => "upstream_unreachable",

@@ -15,7 +15,7 @@ use super::filter::Filter;
 use super::head::RequestHead;
 use super::names::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, TRACEPARENT};
 use super::{HeaderNames, TrustedProxies};
-use crate::auth::{Mode, Place};
+use crate::auth::Place;
 use crate::directory::{Auth, Endpoint};
 use crate::gate::{Admitted, event_id};
 
@@ -125,7 +125,7 @@ fn put_forwarded(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
 fn put_portal(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
     let names = add.names;
     let endpoint = add.admitted.endpoint();
-    let mode = endpoint.auth.mode().map_or("none", Mode::word);
+    let mode = endpoint.mode_word().unwrap_or("none");
     put_field(wire, REQUEST_ID.as_bytes(), add.request_id.as_bytes());
     put_field(
         wire,

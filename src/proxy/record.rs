@@ -1,6 +1,7 @@
 //! The record of a delivery, put together from what the gate and the backend know of it.
 
 use super::ended::Ended;
+use crate::directory::Endpoint;
 use crate::gate::{Judgement, Passed, Reason};
 use crate::telemetry::{Outcome, Verdict};
 
@@ -27,7 +28,7 @@ pub(super) fn outcome<'o>(judgement: &'o Judgement, ended: &Ended) -> Outcome<'o
         },
         endpoint: endpoint.map(|endpoint| endpoint.id.as_str()),
         organisation: endpoint.map(|endpoint| endpoint.organisation.as_str()),
-        mode: endpoint.and_then(|endpoint| endpoint.auth.mode()),
+        mode: endpoint.and_then(Endpoint::mode_word),
         generation: admitted.and_then(|admitted| admitted.verified().generation()),
         upstream: admitted.map(|admitted| &*admitted.endpoint().upstream),
         backend_status: ended.backend_status,

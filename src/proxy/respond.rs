@@ -25,7 +25,10 @@ pub(super) fn answer(refusal: &Refusal) -> (StatusCode, Bytes) {
         Reason::AuthMissing
         | Reason::MethodNotSigned
         | Reason::Proof(_)
-        | Reason::SecretUnbound => error(StatusCode::UNAUTHORIZED, r#"{"error":"Unauthorized"}"#),
+        | Reason::SecretUnbound
+        | Reason::SignatureAtDraft => {
+            error(StatusCode::UNAUTHORIZED, r#"{"error":"Unauthorized"}"#)
+        }
         Reason::NotConfigured(Wording::Workflow) => error(
             StatusCode::NOT_FOUND,
             r#"{"error":"Workflow webhook not configured"}"#,

@@ -1,6 +1,6 @@
 //! What is kept: endpoints, encrypted secrets, the audit log, refused deliveries.
 //!
-//! The traits that deliveries need belong to `secrets` and `directory`; this module implements them, on
+//! The traits that deliveries need belong to `secrets`, `tokens` and `directory`; this module implements them, on
 //! SQLite and on PostgreSQL. What only people need is in [`Store`]. The two speak nearly the same SQL: the
 //! files in `sql` are compiled once for each of them, over the types that its module names.
 
@@ -21,10 +21,11 @@ use crate::audit::{Action, AuditLine, End};
 use crate::capture::CaptureStore;
 use crate::directory::{Definition, EndpointId, EndpointStore};
 use crate::secrets::{SecretRef, SecretStore, StoreError};
+use crate::tokens::TokenStore;
 
 /// A whole store.
 #[async_trait]
-pub trait Store: CaptureStore + EndpointStore + SecretStore {
+pub trait Store: CaptureStore + EndpointStore + SecretStore + TokenStore {
     /// Whether it answers.
     async fn ping(&self) -> Result<(), StoreError>;
 
@@ -43,6 +44,13 @@ pub trait Store: CaptureStore + EndpointStore + SecretStore {
         among: bool,
         limit: usize,
     ) -> Result<Vec<EndpointId>, StoreError>;
+
+    /// Up to `limit` organisations that own endpoints of a workspace of that name.
+    async fn organisations_of(
+        &self,
+        workspace: &str,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError>;
 
     /// The newest line of the audit log that says that `action` was done to `subject`.
     async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError>;

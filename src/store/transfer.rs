@@ -30,7 +30,7 @@ pub(super) enum Kind {
     Text,
 }
 
-/// A value of a row. Ciphertexts are the only bytes.
+/// A value of a row. Ciphertexts and digests are bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Value {
     Bytes(Option<Vec<u8>>),
@@ -210,6 +210,27 @@ const TABLES: &[Table] = &[
             ("last_used_ms", Kind::Number),
         ],
         keys: 3,
+        newest_only: false,
+    },
+    Table {
+        name: "tokens",
+        columns: &[
+            ("id", Kind::Text),
+            ("organisation", Kind::Text),
+            ("workspace", Kind::Text),
+            ("label", Kind::Text),
+            ("hash", Kind::Bytes),
+            ("created_ms", Kind::Number),
+            ("expires_ms", Kind::Number),
+            ("revoked_ms", Kind::Number),
+        ],
+        keys: 1,
+        newest_only: false,
+    },
+    Table {
+        name: "token_uses",
+        columns: &[("id", Kind::Text), ("last_used_ms", Kind::Number)],
+        keys: 1,
         newest_only: false,
     },
     Table {

@@ -97,7 +97,7 @@ impl<'a> From<&Outcome<'a>> for Line<'a> {
             route: outcome.route,
             endpoint: outcome.endpoint,
             organisation: outcome.organisation,
-            mode: outcome.mode.map(crate::auth::Mode::word),
+            mode: outcome.mode,
             secret: outcome.generation.map(crate::auth::Generation::word),
             upstream: outcome.upstream,
             client: outcome.client,

@@ -116,7 +116,7 @@ impl Metrics {
 
     /// Counts a delivery.
     pub(super) fn observe(&self, outcome: &Outcome<'_>) {
-        let mode = outcome.mode.map_or("unknown", crate::auth::Mode::word);
+        let mode = outcome.mode.unwrap_or("unknown");
         let (kind, reason) = (outcome.verdict.outcome(), outcome.verdict.reason());
         self.deliveries
             .with_label_values(&[outcome.route, mode, kind, reason])

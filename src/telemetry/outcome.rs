@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::auth::{Generation, Mode};
+use crate::auth::Generation;
 use crate::gate::{Reason, Timings};
 
 /// The record of one delivery.
@@ -23,8 +23,8 @@ pub struct Outcome<'a> {
     pub endpoint: Option<&'a str>,
     /// The organisation that owns it.
     pub organisation: Option<&'a str>,
-    /// Its mode.
-    pub mode: Option<Mode>,
+    /// Its mode, in a word; `workspace` for a draft that asks for a token of its workspace.
+    pub mode: Option<&'static str>,
     /// Which of its secrets proved the delivery.
     pub generation: Option<Generation>,
     /// The name of the upstream that it was for, if it was admitted.
@@ -133,7 +133,8 @@ impl Verdict {
                 | Reason::Proof(_)
                 | Reason::Replay
                 | Reason::SecretUnbound
-                | Reason::SenderLeft => "refused",
+                | Reason::SenderLeft
+                | Reason::SignatureAtDraft => "refused",
             },
         }
     }

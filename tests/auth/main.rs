@@ -29,4 +29,5 @@ mod timestamps;
 mod tokens;
 mod vectors;
 mod words;
+mod workspaces;
 mod wycheproof;

@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use http::Method;
 use jiff::Timestamp;
-use portcullis::auth::{Message, Place, Preset};
+use portcullis::auth::{Message, Place, Preset, ProofError};
 use portcullis::explain::{
-    Delivery, Diagnosis, Form, JudgedAt, Leads, Question, Secrets, Version, diagnose, parse_curl,
-    parse_har, parse_raw_http,
+    Advice, Delivery, Diagnosis, Form, JudgedAt, Leads, Question, Secrets, Version, diagnose,
+    parse_curl, parse_har, parse_raw_http,
 };
 use portcullis::secrets::Secret;
 use proptest::prelude::*;
@@ -180,5 +180,27 @@ proptest! {
         let diagnosis = explained(delivery(other.as_bytes(), &body, &body), SECRET);
         prop_assert!(!diagnosis.admitted);
         prop_assert!(!diagnosis.causes[0].proven, "{:?}", diagnosis.causes);
+    }
+}
+
+#[test]
+fn there_is_advice_about_every_reason_and_no_other() {
+    let source = include_str!("../../src/gate/reason.rs");
+    let mut known: Vec<&str> = source
+        .lines()
+        .filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\","))
+        .chain(ProofError::ALL.map(ProofError::word))
+        .chain(["admitted", "handshake"])
+        .collect();
+    known.sort_unstable();
+    let advised: Vec<&str> = Advice::all().iter().map(|advice| advice.word).collect();
+    assert_eq!(advised, known);
+    for advice in Advice::all() {
+        let next = advice.next_at("a/b");
+        assert!(
+            !advice.says.is_empty() && !next.contains("{id}"),
+            "{advice:?}"
+        );
+        assert_eq!(next.is_empty(), advice.word == "admitted", "{advice:?}");
     }
 }

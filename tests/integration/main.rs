@@ -36,4 +36,5 @@ mod sns;
 mod statuses;
 mod stores;
 mod support;
+mod tokens;
 mod upstreams;

@@ -5,14 +5,14 @@ use crate::source::{Named, Source};
 /// Who may import whom: a module, and those below it. No module is there for one that stands above it.
 ///
 /// ```text
-/// auth ← handshake, secrets ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
+/// auth ← handshake, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
 /// `store` stands beside the line: it implements the traits of `secrets`, `directory` and `capture`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it.
-pub(crate) const LAYERS: [(&str, &str); 21] = [
+pub(crate) const LAYERS: [(&str, &str); 22] = [
     ("clock", ""),
     ("redis", "clock"),
     ("audit", ""),
@@ -20,42 +20,46 @@ pub(crate) const LAYERS: [(&str, &str); 21] = [
     ("contract", ""),
     ("handshake", "auth"),
     ("secrets", "clock audit auth"),
-    ("directory", "clock audit auth contract handshake secrets"),
+    ("tokens", "clock audit auth secrets"),
+    (
+        "directory",
+        "clock audit auth contract handshake secrets tokens",
+    ),
     ("ledger", "clock redis"),
     ("outbound", "clock auth"),
     (
         "gate",
-        "clock audit auth contract handshake secrets directory ledger outbound",
+        "clock audit auth contract handshake secrets tokens directory ledger outbound",
     ),
     ("capture", "clock auth contract secrets directory gate"),
     (
         "store",
-        "clock audit auth contract handshake secrets directory gate capture",
+        "clock audit auth contract handshake secrets tokens directory gate capture",
     ),
     (
         "telemetry",
-        "clock audit auth contract handshake secrets directory ledger outbound gate",
+        "clock audit auth contract handshake secrets tokens directory ledger outbound gate",
     ),
     (
         "proxy",
-        "clock audit auth contract handshake secrets directory ledger outbound gate capture telemetry",
+        "clock audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry",
     ),
     (
         "admin",
-        "clock audit auth contract handshake secrets directory ledger outbound gate capture telemetry store",
+        "clock audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry store",
     ),
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock redis audit auth contract handshake secrets directory ledger outbound gate telemetry proxy admin store",
+        "clock redis audit auth contract handshake secrets tokens directory ledger outbound gate telemetry proxy admin store",
     ),
     (
         "app",
-        "clock redis audit auth contract handshake secrets directory ledger outbound gate capture telemetry proxy admin store config",
+        "clock redis audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock redis audit auth contract handshake secrets directory ledger outbound gate capture telemetry proxy admin store explain config app",
+        "clock redis audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];

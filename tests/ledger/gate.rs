@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::{Message, Mode, Place, Preset};
 use portcullis::directory::{AuthDefinition, Definition, EndpointChange, ReplayDefinition};
-use portcullis::gate::{Admitted, BodyError, BodySource, Budget, Gate, Passed, Request};
+use portcullis::gate::{Admitted, BodyError, BodySource, Budget, Gate, Known, Passed, Request};
 use portcullis::ledger::{Entries, Ledger, Taken, Token, Unavailable};
 use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
@@ -79,8 +79,11 @@ impl AtTheGate {
         );
         let gate = Gate::new(
             config.gate.clone(),
-            house.directory(100).await,
-            Arc::new(keys),
+            Known {
+                directory: house.directory(100).await,
+                keys: Arc::new(keys),
+                tokens: house.tokens(),
+            },
             ledger,
             Arc::new(Outbound::new(config.outbound.clone(), it.clock())),
             Budget::new(config.body_budget_bytes),

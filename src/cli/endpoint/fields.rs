@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
-    AuthDefinition, CaptureDefinition, Definition, Duplicates, LedgerDown, Name, PathTemplate,
-    ReplayDefinition, ReplayKey,
+    AuthDefinition, CaptureDefinition, Definition, DraftAuth, Duplicates, LedgerDown, Name,
+    PathTemplate, ReplayDefinition, ReplayKey,
 };
 use crate::secrets::SecretRef;
 
@@ -46,6 +46,11 @@ pub(in crate::cli) struct Fields {
     /// The provider's handshake that is answered at the edge: see `portcullis handshakes list`.
     #[arg(long)]
     handshake: Option<String>,
+
+    /// Who may deliver to it, if it is a draft: workspace, interface or both; what the server says, if it is not
+    /// said.
+    #[arg(long, value_name = "WHO")]
+    draft_auth: Option<DraftAuth>,
 
     /// The upstream that gets its deliveries.
     #[arg(long)]
@@ -134,6 +139,9 @@ impl Fields {
         if self.handshake.is_some() {
             definition.handshake = self.handshake;
         }
+        if self.draft_auth.is_some() {
+            definition.draft_auth = self.draft_auth;
+        }
         if let Some(upstream) = self.upstream {
             definition.upstream = upstream;
         }
@@ -174,6 +182,8 @@ impl Fields {
 pub(in crate::cli) enum Field {
     /// The handshake: none is answered any more.
     Handshake,
+    /// Who may deliver to a draft: what the server says, again.
+    DraftAuth,
     /// The path at the upstream: the one that was sent, again.
     Path,
     /// The methods: `POST` only, again.
@@ -196,6 +206,7 @@ impl Field {
     pub(super) fn clear(self, definition: &mut Definition) {
         match self {
             Self::Handshake => definition.handshake = None,
+            Self::DraftAuth => definition.draft_auth = None,
             Self::Path => definition.path = None,
             Self::Method => definition.methods.clear(),
             Self::Alias => definition.aliases.clear(),

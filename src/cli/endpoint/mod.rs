@@ -4,6 +4,8 @@ mod expect;
 mod fields;
 mod shaken;
 mod show;
+mod trial;
+mod verdict;
 
 use clap::{Args, Subcommand};
 
@@ -61,6 +63,7 @@ pub(super) enum EndpointCommand {
     /// Whoever comes first in that time decides what the secret is: make it short, and look at
     /// `endpoint show` afterwards. A secret that is bound is never replaced.
     ExpectHandshake(Expect),
+    Test(Box<trial::Test>),
     /// Let it take deliveries again.
     Enable {
         /// The endpoint.
@@ -133,6 +136,7 @@ impl EndpointCommand {
                 update(session, &id, json, change).await
             }
             Self::ExpectHandshake(expect) => expect.run(session).await,
+            Self::Test(test) => test.run(session).await,
             Self::Enable { id, json } => update(session, &id, json, |it| it.enabled = true).await,
             Self::Disable { id, json } => update(session, &id, json, |it| it.enabled = false).await,
             Self::Delete { id, json } => delete(session, id, json).await,

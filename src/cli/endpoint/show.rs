@@ -7,10 +7,13 @@ use serde::Serialize;
 
 use super::shaken::Shaken;
 use crate::auth::Mode;
+use crate::cli::draft_token::draft_auth;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
-use crate::directory::{Definition, Duplicates, EndpointId, LedgerDown, ReplayRule};
+use crate::directory::{
+    Definition, DraftAuth, Duplicates, EndpointId, LedgerDown, ReplayRule, Target,
+};
 
 /// All endpoints whose id begins with `prefix`.
 pub(super) async fn list(session: &Session, prefix: &str, json: bool) -> Result<String, Failure> {
@@ -83,9 +86,13 @@ pub(super) async fn show(
         });
     }
     let alarm = output::ALARM;
+    let asks = draft_auth(session, &definition);
+    // A draft that asks for a token instead keeps nobody out by what it lacks.
+    let is_asked = asks != DraftAuth::Workspace;
     let auth = match auth {
+        None if !is_asked => "-".to_owned(),
         None => format!("{alarm}missing: every delivery is refused{alarm:#}"),
-        Some(auth) if auth.mode == Mode::None => {
+        Some(auth) if auth.mode == Mode::None && is_asked => {
             format!("{alarm}none: everybody gets in{alarm:#}")
         }
         Some(auth) => match &auth.preset {
@@ -95,6 +102,7 @@ pub(super) async fn show(
     };
     let secret = match (&secret, secret_bound) {
         (Some(secret), Some(true)) => format!("{secret} (bound)"),
+        (Some(secret), _) if !is_asked => format!("{secret} (not bound)"),
         (Some(secret), _) => {
             format!("{secret} {alarm}(not bound: every delivery is refused){alarm:#}")
         }
@@ -119,6 +127,9 @@ pub(super) async fn show(
             }
         ),
     ];
+    if definition.target == Target::Draft {
+        lines.insert(5, format!("draft         {}", said(asks, &definition)));
+    }
     lines.extend(handshake.lines(&definition));
     if let Some(capture) = definition.capture {
         let time = jiff::SignedDuration::from_secs(i64::from(capture.for_seconds));
@@ -134,6 +145,19 @@ pub(super) async fn show(
             .map(|alias| format!("alias         {alias}")),
     );
     Ok(lines.join("\n"))
+}
+
+/// Who may deliver to a draft.
+fn said(asks: DraftAuth, definition: &Definition) -> String {
+    let token = format!(
+        "whoever has a token of the workspace {}",
+        definition.workspace
+    );
+    match asks {
+        DraftAuth::Workspace => format!("for {token}; `auth` is not asked"),
+        DraftAuth::Both => format!("for {token}, and proves itself by `auth`"),
+        _ => "for whoever proves itself by `auth`".to_owned(),
+    }
 }
 
 /// What becomes of deliveries that were accepted before.

@@ -16,11 +16,12 @@ use self::certificate::certificate;
 use self::input::Input;
 pub(super) use self::input::load;
 use self::stored::{compiled, directory, secrets};
+use super::draft_token::draft_auth;
 use super::failure::Failure;
 use super::session::Session;
 use super::{at, brief, in_session, output, preset};
 use crate::clock::{Clock as _, SystemClock};
-use crate::directory::{EndpointId, LookupError};
+use crate::directory::{DraftAuth, EndpointId, LookupError};
 use crate::explain::{
     Delivery, Diagnosis, JudgedAt, Leads, Question, Secrets, Version, diagnose, parse_raw_http,
 };
@@ -123,6 +124,7 @@ impl Explain {
             }
         };
         let definition = session.definition(&id).await?;
+        let asks = draft_auth(session, &definition);
         let leads = match &found {
             Some(endpoint) if endpoint.id == id => Leads::Here(id.to_string()),
             Some(endpoint) => Leads::Elsewhere(endpoint.id.to_string()),
@@ -138,6 +140,11 @@ impl Explain {
         let limit_bytes =
             limit_bytes.map(|endpoint| gate.limit_bytes(endpoint, &delivery.request()));
         let mut delivery = delivery;
+        if asks != DraftAuth::Interface {
+            let note = "this is a draft: it asks for a token of its workspace, which is not judged here; what is \
+                        judged is the rest, as at the live endpoint";
+            delivery.remarks.push(note.to_owned());
+        }
         delivery.url =
             endpoint.and_then(|endpoint| gate.public_url(&endpoint, &delivery.request()));
         let scheme = match &definition.auth {
@@ -156,8 +163,10 @@ impl Explain {
         let diagnosis = diagnose(&Question {
             delivery,
             is_open: scheme.is_none()
-                && definition.auth.is_some()
-                && session.config.gate.allow_unauthenticated,
+                && match definition.auth {
+                    Some(_) => session.config.gate.allow_unauthenticated,
+                    None => asks == DraftAuth::Workspace,
+                },
             scheme: scheme.map(Arc::new),
             secrets,
             methods,

@@ -14,6 +14,7 @@ pub(super) async fn directory(session: &Session) -> Result<Directory, Failure> {
             capacity: 16,
             store_reads: 1,
             upstream_paths: session.config.upstream_paths.clone(),
+            draft_auth: session.config.draft_auth,
         },
         Arc::clone(&session.config.routes),
         Arc::clone(&session.custody.store) as _,

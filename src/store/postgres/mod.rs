@@ -23,6 +23,8 @@ mod sealing;
 #[path = "../sql/secrets.rs"]
 mod secrets;
 mod settings;
+#[path = "../sql/tokens.rs"]
+mod tokens;
 #[path = "../sql/whole.rs"]
 mod whole;
 

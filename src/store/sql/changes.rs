@@ -15,6 +15,7 @@ pub(super) async fn add(
         Change::Alias(path) => (ALIAS, path.clone()),
         Change::Endpoint(id) => (ENDPOINT, id.to_string()),
         Change::Secret(secret) => (SECRET, secret.to_string()),
+        Change::Token(id) => (TOKEN, id.to_string()),
     };
     sqlx::query("INSERT INTO changes (kind, name) VALUES ($1, $2)")
         .bind(kind)
@@ -94,6 +95,7 @@ fn parse(kind: &str, name: &str) -> Option<Change> {
         ALIAS => Some(Change::Alias(name.to_owned())),
         ENDPOINT => name.parse().ok().map(Change::Endpoint),
         SECRET => name.parse().ok().map(Change::Secret),
+        TOKEN => name.parse().ok().map(Change::Token),
         _ => None,
     }
 }
@@ -101,4 +103,5 @@ fn parse(kind: &str, name: &str) -> Option<Change> {
 const ALIAS: &str = "alias";
 const ENDPOINT: &str = "endpoint";
 const SECRET: &str = "secret";
+const TOKEN: &str = "token";
 const KEPT: i64 = 100_000;

@@ -163,6 +163,22 @@ pub(super) async fn sharing(
         .collect()
 }
 
+pub(super) async fn organisations_of(
+    pool: &Pool,
+    workspace: &str,
+    limit: u32,
+) -> Result<Vec<String>, StoreError> {
+    let found = sqlx::query_scalar(
+        "SELECT DISTINCT organisation FROM endpoints WHERE workspace = $1 \
+         ORDER BY organisation LIMIT $2",
+    );
+    Ok(found
+        .bind(workspace)
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await?)
+}
+
 /// Performs changes inside a transaction, and gives the secrets that ended with them.
 async fn change(
     transaction: &mut Transaction<'_, Database>,

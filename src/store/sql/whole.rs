@@ -52,6 +52,16 @@ impl Store for Engine {
             .await
     }
 
+    async fn organisations_of(
+        &self,
+        workspace: &str,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let pool = self.readers()?;
+        self.bounded(endpoints::organisations_of(pool, workspace, limit))
+            .await
+    }
+
     async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError> {
         self.bounded(audit::last(self.readers()?, action, subject))
             .await

@@ -21,6 +21,8 @@ mod inspect;
 mod sealing;
 #[path = "../sql/secrets.rs"]
 mod secrets;
+#[path = "../sql/tokens.rs"]
+mod tokens;
 #[path = "../sql/whole.rs"]
 mod whole;
 

@@ -17,6 +17,7 @@ use portcullis::gate::{self, BodyError, BodySource, Budget, Passed};
 use portcullis::ledger::InProcess;
 use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
+use portcullis::tokens::TokenCache;
 use proptest::prelude::*;
 
 use super::*;
@@ -185,6 +186,7 @@ impl Judge {
             capacity: 10,
             store_reads: 1,
             upstream_paths: config.upstream_paths.clone(),
+            draft_auth: config.draft_auth,
         };
         let store = Arc::clone(&custody.store);
         let directory = Directory::new(settings, Arc::clone(&config.routes), store as _);
@@ -197,8 +199,11 @@ impl Judge {
         );
         let gate = gate::Gate::new(
             config.gate,
-            Arc::new(directory),
-            Arc::new(keys),
+            gate::Known {
+                directory: Arc::new(directory),
+                keys: Arc::new(keys),
+                tokens: Arc::new(TokenCache::new(10, 1, Arc::clone(&custody.store) as _)),
+            },
             Arc::new(InProcess::new(1024, Arc::clone(&custody.clock))),
             Arc::new(Outbound::new(config.outbound, Arc::clone(&custody.clock))),
             Budget::new(1 << 24),

@@ -33,6 +33,14 @@ async fn fill(store: &dyn Store) {
     };
     let uses = [(secret("odd/one#webhook"), used)];
     store.add_uses(&uses).await.unwrap();
+    for number in [1, 2] {
+        tokens::add(store, &tokens::token(number, "shop", 0, 100)).await;
+    }
+    let audit = entry(Action::TokenRevoked, "2");
+    let revoked = store.revoke_token(&tokens::id(2), at(5), audit).await;
+    assert!(revoked.unwrap());
+    let used = [(tokens::id(1), at(3))];
+    store.add_token_uses(&used).await.unwrap();
 }
 
 async fn is_the_same(one: &dyn Store, other: &dyn Store) {
@@ -55,6 +63,7 @@ async fn is_the_same(one: &dyn Store, other: &dyn Store) {
         one.audit(10_000).await.unwrap(),
         other.audit(10_000).await.unwrap()
     );
+    assert_eq!(tokens::told(one).await, tokens::told(other).await);
     let position = one.newest_change().await.unwrap();
     assert_eq!(position, other.newest_change().await.unwrap());
     let names = async |store: &dyn Store| store.names(None, 10_000).await.unwrap();
@@ -77,12 +86,14 @@ fn a_copy_from_sqlite_to_postgresql_and_back_is_the_same_and_goes_on() {
         let copied = copy(&first, &second).await.unwrap();
         let right = [
             ("aliases", 2500),
-            ("audit", 2505),
+            ("audit", 2508),
             ("audit_end", 1),
             ("changes", 1),
             ("endpoints", 2501),
             ("secret_uses", 1),
             ("secret_versions", 4),
+            ("token_uses", 1),
+            ("tokens", 2),
         ];
         assert_eq!(copied.into_iter().collect::<Vec<_>>(), right);
         is_the_same(&first, &second).await;
@@ -98,7 +109,7 @@ fn a_copy_from_sqlite_to_postgresql_and_back_is_the_same_and_goes_on() {
                 .install(version("odd/one#webhook", 5, 60, 120))
                 .await
                 .unwrap();
-            assert_eq!(store.audit(1).await.unwrap()[0].number, 2506);
+            assert_eq!(store.audit(1).await.unwrap()[0].number, 2509);
             let news = store.changes_since(before).await.unwrap();
             assert_eq!(news.changes.unwrap().len(), 1);
         }

@@ -7,6 +7,7 @@ mod copies;
 mod endpoints;
 mod life;
 mod secrets;
+mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -191,6 +191,12 @@ impl Gate {
         self.run(&["secret", "reveal", id]).succeeded()
     }
 
+    /// A new token of a workspace of the organisation that most tests have.
+    pub(crate) fn token(&self, workspace: &str) -> String {
+        let words = ["token", "create", "--organisation", "acme", "--workspace"];
+        self.run(&[&words[..], &[workspace]].concat()).succeeded()
+    }
+
     /// The public listener for plain HTTP.
     pub(crate) fn http(&self) -> SocketAddr {
         self.listener("deliveries at http://")

@@ -1,22 +1,18 @@
 //! `portcullis send`: signs deliveries and posts them, as their sender would.
 
-mod client;
-
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use http::HeaderValue;
-use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
-use self::client::{Answer, Client};
+use super::client::{Answer, Client};
+use super::draft_token::{DraftToken, TokenSource};
 use super::failure::Failure;
-use super::outgoing::{Outgoing, Signer, with_parameter};
+use super::outgoing::{Outgoing, Signer};
+use super::request::request;
 use super::{brief, in_session, output};
-use crate::auth::Place;
-use crate::clock::{Clock as _, SystemClock};
 
 /// Sign deliveries and post them: to the endpoint's public URL, or to any other.
 ///
@@ -25,6 +21,9 @@ use crate::clock::{Clock as _, SystemClock};
 pub(super) struct Send {
     #[command(flatten)]
     outgoing: Outgoing,
+
+    #[command(flatten)]
+    token: TokenSource,
 
     /// How many, one after the other.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -48,18 +47,30 @@ impl Send {
         if self.outgoing.preset.is_some() {
             return brief(async {
                 match self.outgoing.by_preset()? {
-                    Some(signer) => self.send(&signer).await,
+                    Some(signer) => self.send(&signer, None).await,
                     None => Ok(String::new()),
                 }
             });
         }
         in_session(config, async |session| {
             let signer = self.outgoing.by_endpoint(session).await?;
-            self.send(&signer).await
+            let id = self.outgoing.endpoint.as_ref();
+            let token = match id {
+                Some(id) => {
+                    let definition = session.definition(id).await?;
+                    self.token.token_for(session, &definition).await?
+                }
+                None => None,
+            };
+            let sent = self.send(&signer, token.as_ref()).await;
+            if let Some(token) = token {
+                token.give_back(session).await;
+            }
+            sent
         })
     }
 
-    async fn send(&self, signer: &Signer) -> Result<String, Failure> {
+    async fn send(&self, signer: &Signer, token: Option<&DraftToken>) -> Result<String, Failure> {
         let url = signer
             .url
             .as_ref()
@@ -67,45 +78,12 @@ impl Send {
         let client = Client::to(url, self.ca.as_deref(), Duration::from_secs(self.timeout))?;
         let body = Bytes::from(signer.body.clone());
         for _ in 0..self.times {
-            let request = self.request(signer, url, body.clone())?;
+            let more = self.outgoing.more_headers()?;
+            let request = request(signer, url, body.clone(), more, token)?;
             let answer = client.send(request).await.map_err(Failure::Other)?;
             output::print(&self.shown(&answer)?);
         }
         Ok(String::new())
-    }
-
-    fn request(
-        &self,
-        signer: &Signer,
-        url: &str,
-        body: Bytes,
-    ) -> Result<http::Request<Bytes>, Failure> {
-        let mut url = url.to_owned();
-        let mut proof = Vec::new();
-        for (place, value) in signer.sign(SystemClock.now())? {
-            match place {
-                Place::Header(name) => proof.push((name, value)),
-                Place::Query(name) => url = with_parameter(&url, &name, &value),
-                Place::Body | Place::Form(_) | Place::Json(_) => {}
-            }
-        }
-        let wrong = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
-        let mut request = http::Request::builder()
-            .method(signer.method.clone())
-            .uri(&url)
-            .body(body)
-            .map_err(|error| wrong(&error))?;
-        let headers = request.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static(signer.content_type()),
-        );
-        // Those that were asked for replace ours, except the proof: that can be wrong with --wrong.
-        for (name, value) in self.outgoing.more_headers()?.into_iter().chain(proof) {
-            let value = HeaderValue::from_bytes(value.as_bytes());
-            headers.insert(name, value.map_err(|error| wrong(&error))?);
-        }
-        Ok(request)
     }
 
     fn shown(&self, answer: &Answer) -> Result<String, Failure> {

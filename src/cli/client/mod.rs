@@ -1,7 +1,10 @@
-//! One request over one connection, plain or over TLS.
+//! One request over one connection, plain or over TLS, and how long each part of it took.
 
+mod connector;
+mod metered;
+
+use std::cell::Cell;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,14 +13,13 @@ use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use self::connector::connector;
+use self::metered::Metered;
 use crate::cli::failure::Failure;
 use crate::clock::Stopwatch;
 
@@ -36,7 +38,24 @@ pub(super) struct Answer {
     pub(super) reason: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) body: String,
+    /// From the first byte that is sent to the last one that came.
     pub(super) took: Duration,
+    pub(super) times: Times,
+}
+
+/// How long the parts took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    /// The name's look-up and the connection.
+    pub(super) connect: Duration,
+    /// The handshake, if there was one.
+    pub(super) tls: Option<Duration>,
+    /// Until everything was handed over.
+    pub(super) send: Duration,
+    /// From there to the head of the answer.
+    pub(super) wait: Duration,
+    /// From there to the end of its body.
+    pub(super) body: Duration,
 }
 
 impl Client {
@@ -78,27 +97,45 @@ impl Client {
 
     /// Sends `request` and waits for the whole answer.
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Answer, String> {
+        let doing = Cell::new("connecting");
         let sending = async {
-            let place = || format!("{}:{}", self.host, self.port);
+            let place = |error: &dyn std::fmt::Display| {
+                format!("{}:{}, {}: {error}", self.host, self.port, doing.get())
+            };
+            let mut times = Times::default();
+            let watch = Stopwatch::start();
             let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
-            let stream = stream.map_err(|error| format!("{}: {error}", place()))?;
-            match &self.tls {
-                None => self.exchange(stream, request).await,
-                Some((connector, name)) => {
-                    let stream = connector.connect(name.clone(), stream).await;
-                    let stream = stream.map_err(|error| format!("{}: {error}", place()))?;
-                    self.exchange(stream, request).await
-                }
-            }
+            let stream = stream.map_err(|error| place(&error))?;
+            // What is small must not wait for more.
+            let _ = stream.set_nodelay(true);
+            times.connect = watch.elapsed();
+            let Some((connector, name)) = &self.tls else {
+                doing.set("waiting for the answer");
+                return self.exchange(stream, request, times).await;
+            };
+            doing.set("in the TLS handshake");
+            let watch = Stopwatch::start();
+            let stream = connector.connect(name.clone(), stream).await;
+            let stream = stream.map_err(|error| place(&error))?;
+            times.tls = Some(watch.elapsed());
+            doing.set("waiting for the answer");
+            self.exchange(stream, request, times).await
         };
         let sent = tokio::time::timeout(self.timeout, sending).await;
-        sent.unwrap_or_else(|_| Err(format!("no answer within {:?}", self.timeout)))
+        sent.unwrap_or_else(|_| {
+            Err(format!(
+                "{}: no answer within {:?}",
+                doing.get(),
+                self.timeout
+            ))
+        })
     }
 
     async fn exchange(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         mut request: Request<Bytes>,
+        mut times: Times,
     ) -> Result<Answer, String> {
         let failed = |error: hyper::Error| error.to_string();
         let target = request.uri().path_and_query().map_or("/", |it| it.as_str());
@@ -109,7 +146,8 @@ impl Client {
             .headers_mut()
             .entry(HOST)
             .or_insert(self.authority.clone());
-        let took = Stopwatch::start();
+        let watch = Stopwatch::start();
+        let (stream, last_write) = Metered::new(stream, watch);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(failed)?;
@@ -119,6 +157,9 @@ impl Client {
             .send_request(request.map(Full::new))
             .await
             .map_err(failed)?;
+        let head = watch.elapsed();
+        times.send = last_write.after().min(head);
+        times.wait = head.saturating_sub(times.send);
         let mut body = BytesMut::new();
         while let Some(frame) = answer.frame().await {
             let Ok(data) = frame.map_err(failed)?.into_data() else {
@@ -129,7 +170,8 @@ impl Client {
                 break;
             }
         }
-        let took = took.elapsed();
+        let took = watch.elapsed();
+        times.body = took.saturating_sub(head);
         driving.abort();
         let header = |name: &str| {
             let value = answer.headers().get(name)?.to_str().ok()?;
@@ -141,35 +183,9 @@ impl Client {
             request_id: header("x-request-id"),
             body: String::from_utf8_lossy(&body).into_owned(),
             took,
+            times,
         })
     }
-}
-
-fn connector(ca: Option<&Path>) -> Result<TlsConnector, Failure> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = ca {
-        let wrong =
-            |error: &dyn std::fmt::Display| Failure::Other(format!("{}: {error}", path.display()));
-        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))?;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| wrong(&error))?;
-            roots.add(certificate).map_err(|error| wrong(&error))?;
-        }
-    } else {
-        let found = rustls_native_certs::load_native_certs();
-        let found = found.map_err(|error| Failure::Other(error.to_string()))?;
-        roots.add_parsable_certificates(found);
-    }
-    if roots.is_empty() {
-        let text = "no authority is trusted: there are no certificates; name them with --ca";
-        return Err(Failure::Other(text.to_owned()));
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Failure::Other(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 /// An answer is looked at, not stored.

@@ -1,0 +1,204 @@
+//! What people do with tokens. Everything here that changes something is audited, and never with a value.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+use zeroize::Zeroizing;
+
+use super::{TokenRecord, TokenStatus, TokenStore};
+use crate::audit::{Action, Actor, AuditEntry};
+use crate::auth::{Grant, TokenId, WorkspaceToken};
+use crate::clock::Clock;
+use crate::secrets::StoreError;
+
+/// Makes, lists and revokes tokens.
+pub struct Issuer {
+    store: Arc<dyn TokenStore>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A token that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// The organisation.
+    pub organisation: String,
+    /// The workspace of it that the token speaks for.
+    pub workspace: String,
+    /// What its owner calls it; see [`NewToken::check_label`].
+    pub label: String,
+    /// How long it lasts.
+    pub lifetime: Lifetime,
+}
+
+/// A token that was made. Its text is shown once.
+pub struct Issued {
+    /// What is kept of it.
+    pub record: TokenRecord,
+    /// The token.
+    pub text: Zeroizing<String>,
+}
+
+impl Issuer {
+    /// An issuer over a store.
+    pub fn new(store: Arc<dyn TokenStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    /// Makes a token of 256 bits of the system's randomness.
+    pub async fn create(&self, new: NewToken, actor: &Actor) -> Result<Issued, TokenError> {
+        NewToken::check_label(&new.label)?;
+        let mut id = [0; 8];
+        let mut secret = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut id).map_err(|_| TokenError::Randomness)?;
+        getrandom::fill(&mut *secret).map_err(|_| TokenError::Randomness)?;
+        let id = TokenId::new(id);
+        let (text, hash) = WorkspaceToken::write(id, &secret);
+        let now = self.clock.now();
+        let expires_at = now.checked_add(new.lifetime.0);
+        let expires_at = expires_at.map_err(|_| TokenError::Lifetime(NotALifetime))?;
+        let record = TokenRecord {
+            id,
+            grant: Grant {
+                hash,
+                organisation: new.organisation.into(),
+                workspace: new.workspace.into(),
+                expires_at,
+                revoked_at: None,
+            },
+            label: new.label,
+            created_at: now,
+        };
+        let audit = self.audit(Action::TokenCreated, &record, actor);
+        self.store.add_token(&record, audit).await?;
+        Ok(Issued { record, text })
+    }
+
+    /// Every token that is kept, or those of one workspace: by their owner, and in the order in which they
+    /// were made.
+    pub async fn list(&self, workspace: Option<&str>) -> Result<Vec<TokenStatus>, StoreError> {
+        let mut all: Vec<TokenStatus> = Vec::new();
+        loop {
+            let after = all.last().map(|last| &last.record.id);
+            let page = self.store.tokens(workspace, after, PAGE).await?;
+            let is_last = u32::try_from(page.len()).is_ok_and(|len| len < PAGE);
+            all.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        all.sort_by(|one, other| {
+            let order = |it: &TokenStatus| it.record.created_at;
+            let owner = |it: &TokenStatus| {
+                let grant = &it.record.grant;
+                (grant.organisation.clone(), grant.workspace.clone())
+            };
+            (owner(one), order(one)).cmp(&(owner(other), order(other)))
+        });
+        Ok(all)
+    }
+
+    /// Ends a token. False if it had ended before.
+    pub async fn revoke(&self, id: &TokenId, actor: &Actor) -> Result<bool, TokenError> {
+        let grant = self.store.grant(id).await?;
+        let grant = grant.ok_or(TokenError::Unknown(*id))?;
+        let now = self.clock.now();
+        let audit = AuditEntry {
+            at: now,
+            actor: actor.clone(),
+            action: Action::TokenRevoked,
+            subject: id.to_string(),
+            detail: owner(&grant),
+        };
+        Ok(self.store.revoke_token(id, now, audit).await?)
+    }
+
+    fn audit(&self, action: Action, record: &TokenRecord, actor: &Actor) -> AuditEntry {
+        let until = record.grant.expires_at;
+        let label = match record.label.as_str() {
+            "" => String::new(),
+            label => format!(", {label}"),
+        };
+        AuditEntry {
+            at: self.clock.now(),
+            actor: actor.clone(),
+            action,
+            subject: record.id.to_string(),
+            detail: format!("{}, until {until:.0}{label}", owner(&record.grant)),
+        }
+    }
+}
+
+impl NewToken {
+    /// Whether a text can be a label: one short line.
+    pub fn check_label(label: &str) -> Result<(), NotALabel> {
+        let fits = label.chars().count() <= MAX_LABEL_CHARS && !label.chars().any(char::is_control);
+        fits.then_some(()).ok_or(NotALabel)
+    }
+}
+
+/// How long a token lasts: from a minute to a year.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Lifetime(SignedDuration);
+
+impl Lifetime {
+    /// The shortest one: for whoever needs a token once.
+    pub const SHORTEST: Self = Self(*BOUNDS.start());
+}
+
+impl FromStr for Lifetime {
+    type Err = NotALifetime;
+
+    fn from_str(text: &str) -> Result<Self, NotALifetime> {
+        let span: Span = text.parse().map_err(|_| NotALifetime)?;
+        let days = SpanRelativeTo::days_are_24_hours();
+        let time = span.to_duration(days).map_err(|_| NotALifetime)?;
+        let fits = BOUNDS.contains(&time);
+        fits.then_some(Self(time)).ok_or(NotALifetime)
+    }
+}
+
+/// Text that is no lifetime.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a token lasts from 1m to 365d, such as 90d or 12h; there are none that last for ever")]
+pub struct NotALifetime;
+
+/// Text that is no label.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a label is one line of at most 128 characters")]
+pub struct NotALabel;
+
+/// A token that could not be made or ended.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Its label is none.
+    #[error(transparent)]
+    Label(#[from] NotALabel),
+
+    /// Its end lies beyond all calendars.
+    #[error(transparent)]
+    Lifetime(#[from] NotALifetime),
+
+    /// The system gives no randomness.
+    #[error("the system gives no randomness")]
+    Randomness,
+
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    /// No token has that id.
+    #[error("there is no token {0}")]
+    Unknown(TokenId),
+}
+
+fn owner(grant: &Grant) -> String {
+    format!("workspace {} of {}", grant.workspace, grant.organisation)
+}
+
+const BOUNDS: RangeInclusive<SignedDuration> =
+    SignedDuration::from_mins(1)..=SignedDuration::from_hours(365 * 24);
+const MAX_LABEL_CHARS: usize = 128;
+const PAGE: u32 = 1000;

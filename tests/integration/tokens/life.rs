@@ -1,0 +1,233 @@
+//! How tokens end, and what becomes of them while the store is away.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::*;
+use crate::rotation::within_a_second;
+
+fn listed(gate: &Gate) -> Vec<Value> {
+    let told = gate.run(&["token", "list", "--json"]).succeeded();
+    serde_json::from_str(&told).unwrap()
+}
+
+#[test]
+fn a_token_that_is_made_or_revoked_at_one_gate_counts_or_ends_at_the_others_within_a_second() {
+    let backend = Backend::accepting();
+    let database = Postgres::start();
+    let gate = Gate::before(&backend)
+        .on(&database)
+        .endpoint_with(DRAFT, &["--mode", "hmac"])
+        .start();
+    let other = gate.beside(&backend).start();
+    let gates = [&gate, &other];
+    let token = gate.token("main");
+    for gate in gates {
+        assert_eq!(
+            send(gate.http(), &with_token(DRAFT_PATH, &token)).status,
+            202
+        );
+    }
+    let sibling = gate.token("main");
+    gate.run(&["token", "revoke", id_of(&token)]).succeeded();
+    for gate in gates {
+        within_a_second(|| send(gate.http(), &with_token(DRAFT_PATH, &token)).status == 401);
+        is_refused(gate, &with_token(DRAFT_PATH, &token), 401, "token_mismatch");
+        assert_eq!(
+            send(gate.http(), &with_token(DRAFT_PATH, &sibling)).status,
+            202
+        );
+    }
+    // Somebody has asked for an id before there was such a token.
+    let (id, hash) = ("00000000000000aa", hex::encode(sha256(&[7; 32])));
+    let early = invented(0xaa);
+    for gate in gates {
+        is_refused(gate, &with_token(DRAFT_PATH, &early), 401, "token_mismatch");
+    }
+    database.run(&format!(
+        "INSERT INTO tokens VALUES ('{id}', 'acme', 'main', '', '\\x{hash}', 0, 9999999999999, NULL); \
+         INSERT INTO changes (kind, name) VALUES ('token', '{id}')"
+    ));
+    for gate in gates {
+        within_a_second(|| send(gate.http(), &with_token(DRAFT_PATH, &early)).status == 202);
+    }
+}
+
+#[test]
+fn a_token_ends_by_itself_when_its_time_is_over_also_where_it_is_known() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .endpoint_with(DRAFT, &["--mode", "hmac"])
+        .start();
+    let token = gate.token("main");
+    let ends = jiff::Timestamp::now().as_millisecond() + 1500;
+    let id = id_of(&token);
+    sqlite(
+        &gate,
+        &format!("UPDATE tokens SET expires_ms = {ends} WHERE id = '{id}'"),
+    );
+    assert_eq!(
+        send(gate.http(), &with_token(DRAFT_PATH, &token)).status,
+        202
+    );
+    let until = Instant::now() + Duration::from_secs(10);
+    while send(gate.http(), &with_token(DRAFT_PATH, &token)).status == 202 {
+        assert!(Instant::now() < until, "it does not end");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(jiff::Timestamp::now().as_millisecond() >= ends);
+    is_refused(
+        &gate,
+        &with_token(DRAFT_PATH, &token),
+        401,
+        "token_mismatch",
+    );
+    assert_eq!(listed(&gate)[0]["state"], "expired");
+    let told = gate.run(&["token", "revoke", id]).succeeded();
+    assert!(told.contains("had ended already"), "{told}");
+}
+
+#[test]
+fn the_list_says_when_a_token_was_last_used_also_right_before_the_end_of_a_gate() {
+    let backend = Backend::accepting();
+    let mut gate = Gate::before(&backend)
+        .endpoint_with(DRAFT, &["--mode", "hmac"])
+        .start();
+    let (used, unused) = (gate.token("main"), gate.token("main"));
+    let before = jiff::Timestamp::now();
+    assert_eq!(
+        send(gate.http(), &with_token(DRAFT_PATH, &used)).status,
+        202
+    );
+    is_refused(
+        &gate,
+        &with_token(DRAFT_PATH, &forged(&unused)),
+        401,
+        "token_mismatch",
+    );
+    let last = |gate: &Gate, token: &str| -> Option<jiff::Timestamp> {
+        let listed = listed(gate);
+        let found = listed.iter().find(|it| it["id"] == id_of(token)).unwrap();
+        Some(found["last_used_at"].as_str()?.parse().unwrap())
+    };
+    let until = Instant::now() + Duration::from_secs(15);
+    let first = loop {
+        if let Some(at) = last(&gate, &used) {
+            break at;
+        }
+        assert!(Instant::now() < until, "it was never written down");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!(first.as_millisecond() >= before.as_millisecond());
+    assert_eq!(last(&gate, &unused), None, "a wrong secret is no use");
+
+    std::thread::sleep(Duration::from_millis(10));
+    assert_eq!(
+        send(gate.http(), &with_token(DRAFT_PATH, &used)).status,
+        202
+    );
+    gate.signal("TERM");
+    assert_eq!(gate.wait(), Some(0));
+    assert!(last(&gate, &used).unwrap() > first);
+}
+
+#[test]
+fn while_the_store_is_down_known_tokens_go_on_and_of_unknown_ones_nobody_says_that_they_are_wrong()
+{
+    let backend = Backend::accepting();
+    let mut database = Postgres::start();
+    let gate = Gate::before(&backend)
+        .on(&database)
+        .with("store", "connect_timeout = \"500ms\"\ntimeout = \"1s\"")
+        .endpoint_with(DRAFT, &["--mode", "hmac"])
+        .start();
+    let (known, unknown, other) = (gate.token("main"), gate.token("main"), gate.token("other"));
+    assert_eq!(
+        send(gate.http(), &with_token(DRAFT_PATH, &known)).status,
+        202
+    );
+    is_refused(
+        &gate,
+        &with_token(DRAFT_PATH, &other),
+        404,
+        "not_configured",
+    );
+    // Known to be nobody's, as long as the store says so.
+    is_refused(
+        &gate,
+        &with_token(DRAFT_PATH, &invented(1)),
+        401,
+        "token_mismatch",
+    );
+    database.kill();
+    gate.wait_for_metric("portcullis_store_up", 0);
+    let nowhere = send(gate.http(), &with_token("/nowhere", &known));
+    for (token, status, reason) in [
+        (&known, 202, "admitted"),
+        (&forged(&known), 401, "token_mismatch"),
+        (&"pwt_nonsense".to_owned(), 401, "token_mismatch"),
+        (&unknown, 503, "store_unavailable"),
+        (&invented(1), 503, "store_unavailable"),
+        (&other, 503, "store_unavailable"),
+    ] {
+        let answer = send(gate.http(), &with_token(DRAFT_PATH, token));
+        assert_eq!(
+            (answer.status, answer.reason()),
+            (status, reason),
+            "{token}"
+        );
+        if status == 503 {
+            assert_eq!(answer.header("Retry-After"), "5");
+            assert_eq!(answer.body, nowhere.body);
+        }
+    }
+    database.restart();
+    gate.wait_for_metric("portcullis_store_up", 1);
+    assert_eq!(
+        send(gate.http(), &with_token(DRAFT_PATH, &unknown)).status,
+        202
+    );
+    is_refused(
+        &gate,
+        &with_token(DRAFT_PATH, &other),
+        404,
+        "not_configured",
+    );
+}
+
+#[test]
+fn a_flood_of_invented_tokens_drives_out_no_known_one_and_keeps_no_endpoint_waiting() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with("directory", "cache_capacity = 100")
+        .endpoint("hmac")
+        .endpoint_with(DRAFT, &["--mode", "hmac"])
+        .start();
+    let token = gate.token("main");
+    assert_eq!(
+        send(gate.http(), &with_token(DRAFT_PATH, &token)).status,
+        202
+    );
+    for id in 0..400 {
+        is_refused(
+            &gate,
+            &with_token(DRAFT_PATH, &invented(id)),
+            401,
+            "token_mismatch",
+        );
+    }
+    let memory = gate.resident_bytes();
+    let since = Instant::now();
+    assert_eq!(
+        send(gate.http(), &with_token(DRAFT_PATH, &token)).status,
+        202
+    );
+    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    assert!(
+        since.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        since.elapsed()
+    );
+    assert!(memory < 400 << 20, "{memory}");
+}

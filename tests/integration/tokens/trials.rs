@@ -1,0 +1,404 @@
+//! `endpoint test`, and `send` to drafts: what somebody at the keyboard sees, against a real backend.
+
+use portcullis::auth::{Algorithm, KeyEncoding, Preset};
+use serde_json::Value;
+
+use super::*;
+
+/// A gate that knows its own URL.
+fn at_its_url(gate: Gate) -> Gate {
+    let url = format!("url = \"http://{}\"", gate.http());
+    gate.with("public", &url)
+}
+
+fn tested(gate: &Gate, words: &[&str], code: i32) -> Value {
+    let ran = gate.run(&[&["endpoint", "test"], words, &["--json"]].concat());
+    assert_eq!(ran.code, Some(code), "{words:?}: {ran:?}");
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+#[test]
+fn a_webhook_that_works_is_seen_to_work_with_the_time_of_each_part() {
+    let backend = Backend::accepting();
+    let gate = at_its_url(Gate::before(&backend).endpoint("hmac").start());
+    let ran = gate.run(&["endpoint", "test", ID]);
+    let told = ran.succeeded();
+    for line in [
+        "endpoint      workflows/pr-bot",
+        "verdict       accepted: the backend has taken it",
+        "status        202 (admitted)",
+        "answer        {\"executionId\":\"exec_1\"}",
+    ] {
+        assert!(told.lines().any(|known| known == line), "{line}: {told}");
+    }
+    assert!(
+        told.contains(&format!("http://{}{PATH}", gate.http())),
+        "{told}"
+    );
+    assert!(
+        told.contains(", event ping, proven by its signature"),
+        "{told}"
+    );
+    for part in [
+        "look-up and signing",
+        "connect",
+        "TLS handshake",
+        "sending",
+        "waiting for the answer",
+        "body of the answer",
+        "total",
+    ] {
+        let line = told.lines().find(|line| line.starts_with(part));
+        let line = line.unwrap_or_else(|| panic!("{part}: {told}"));
+        assert_eq!(line.ends_with(" ms"), part != "TLS handshake", "{line}");
+    }
+    assert_eq!(backend.only().header("X-GitHub-Event"), "ping");
+
+    // Each is a new one, and no duplicate.
+    let body = gate.file("event.json", r#"{"number": 7}"#);
+    let words = [
+        ID,
+        "--event",
+        "pull_request",
+        "--header",
+        "X-More: 1",
+        "--body",
+    ];
+    let said = tested(&gate, &[&words[..], &[body.to_str().unwrap()]].concat(), 0);
+    assert_eq!(said["verdict"], "accepted");
+    assert_eq!(
+        (&said["status"], &said["reason"]),
+        (&202.into(), &"admitted".into())
+    );
+    assert_eq!(
+        (&said["body_bytes"], &said["event"]),
+        (&13.into(), &"pull_request".into())
+    );
+    let times = said["times_us"].as_object().unwrap();
+    let part = |name: &str| {
+        times[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name}: {said:#}"))
+    };
+    assert_eq!(times["tls_handshake"], Value::Null);
+    let parts = [
+        "look-up_and_signing",
+        "connect",
+        "sending",
+        "waiting_for_the_answer",
+    ];
+    let sum: u64 = parts.iter().map(|name| part(name)).sum();
+    assert!(
+        sum + part("body_of_the_answer") <= part("total"),
+        "{said:#}"
+    );
+    let received = backend.received().pop().unwrap();
+    assert_eq!(received.header("X-GitHub-Event"), "pull_request");
+    assert_eq!(received.header("X-More"), "1");
+    assert_eq!(received.body_sha256, sha256(br#"{"number": 7}"#));
+}
+
+#[test]
+fn over_tls_the_handshake_has_a_time_of_its_own() {
+    let backend = Backend::accepting();
+    let authority = Authority::new();
+    let gate = Gate::before(&backend).tls(&authority).endpoint("hmac");
+    let identity = authority.sign("localhost");
+    gate.file("portal.pem", identity.certificate);
+    gate.file("portal-key.pem", identity.key);
+    let ca = gate.file("ca.pem", authority.certificate());
+    let gate = gate.start();
+    let url = format!("https://localhost:{}{PATH}", gate.https().port());
+    let said = tested(&gate, &[ID, "--url", &url, "--ca", ca.to_str().unwrap()], 0);
+    assert!(
+        said["times_us"]["tls_handshake"].as_u64().unwrap() > 0,
+        "{said:#}"
+    );
+    let stranger = gate.file("stranger.pem", Authority::new().certificate());
+    let words = [ID, "--url", &url, "--ca", stranger.to_str().unwrap()];
+    let said = tested(&gate, &words, 1);
+    assert_eq!(said["verdict"], "unanswered");
+    assert!(
+        said["says"].as_str().unwrap().contains("certificate"),
+        "{said:#}"
+    );
+}
+
+#[test]
+fn what_does_not_work_is_told_in_a_sentence_with_what_to_do_and_ends_with_1() {
+    let backend = Backend::answering(b"HTTP/1.1 500 Oh\r\nContent-Length: 9\r\n\r\nno\x1b[31m\r\n");
+    let gate = at_its_url(
+        Gate::before(&backend)
+            .with("upstreams.away", "addresses = [\"127.0.0.1:1\"]")
+            .endpoint_with(ID, &["--mode", "hmac", "--upstream", "default"])
+            .endpoint_with("workflows/away", &["--mode", "hmac", "--upstream", "away"])
+            .endpoint_with(
+                "workflows/off",
+                &["--mode", "hmac", "--upstream", "default"],
+            )
+            .start(),
+    );
+    let ran = gate.run(&["endpoint", "test", ID]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.stdout.contains(
+            "verdict       not accepted: the gate let it in, and the backend answered 500"
+        ),
+        "{ran:?}"
+    );
+    assert!(!ran.stdout.contains('\u{1b}'), "{ran:?}");
+    assert!(ran.stderr.contains("not accepted"), "{ran:?}");
+
+    gate.run(&["endpoint", "disable", "workflows/off"])
+        .succeeded();
+    crate::rotation::within_a_second(|| {
+        let path = "/webhooks/ai/workflows/off";
+        send(gate.http(), &Request::post(path).body("{}")).status == 404
+    });
+    for (id, more, reason, next) in [
+        (
+            "workflows/away",
+            &[][..],
+            "upstream_unreachable",
+            "[upstreams]",
+        ),
+        (
+            "workflows/off",
+            &[],
+            "not_configured",
+            "portcullis endpoint enable workflows/off",
+        ),
+        (
+            ID,
+            &[
+                "--header",
+                "X-Hub-Signature-256: x",
+                "--header",
+                "Expect: x",
+            ],
+            "expectation_failed",
+            "without",
+        ),
+    ] {
+        let said = tested(&gate, &[&[id], more].concat(), 1);
+        assert_eq!(
+            (&said["verdict"], &said["reason"]),
+            (&"refused".into(), &reason.into())
+        );
+        assert!(said["next"].as_str().unwrap().contains(next), "{said:#}");
+        assert!(said["says"].as_str().unwrap().len() > 10, "{said:#}");
+    }
+    // Somebody signs with another secret than the gate judges by.
+    let path = "/webhooks/ai/workflows/away";
+    let said = tested(
+        &gate,
+        &[ID, "--url", &format!("http://{}{path}", gate.http())],
+        1,
+    );
+    assert_eq!(said["reason"], "signature_mismatch");
+    let next = said["next"].as_str().unwrap();
+    assert!(
+        next.contains("portcullis explain FILE --endpoint workflows/pr-bot"),
+        "{said:#}"
+    );
+
+    let said = tested(&gate, &[ID, "--url", "http://127.0.0.1:1/x"], 1);
+    assert_eq!(
+        (&said["verdict"], &said["status"]),
+        (&"unanswered".into(), &Value::Null)
+    );
+    for (code, words) in [
+        (4, &["workflows/nope"][..]),
+        (2, &[ID, "--url", "ftp://x"]),
+        (2, &[ID, "--timeout", "0"]),
+        (1, &[ID, "--body", "/nowhere"]),
+        (
+            1,
+            &[
+                ID,
+                "--token-file",
+                "/nowhere",
+                "--url",
+                "http://127.0.0.1:1/",
+            ],
+        ),
+    ] {
+        let ran = gate.run(&[&["endpoint", "test"], words].concat());
+        assert_eq!(ran.code, Some(code), "{words:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_draft_is_tested_with_a_token_of_its_own_which_is_revoked_afterwards() {
+    let backend = Backend::accepting();
+    // Only Discord can sign for this one; a draft does without.
+    let options = ["--mode", "provider", "--preset", "discord"];
+    let gate = Gate::before(&backend)
+        .endpoint_with(DRAFT, &options)
+        .start();
+    let gate = at_its_url(gate);
+    let said = tested(&gate, &[DRAFT], 0);
+    assert_eq!(
+        said["proof"],
+        "a token of the workspace, made for this once"
+    );
+    assert_eq!(backend.only().header("X-Portal-Auth-Mode"), "workspace");
+    let listed = gate.run(&["token", "list", "--json"]).succeeded();
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    let own = &listed[0];
+    assert_eq!(own["state"], "revoked");
+    let time = |key: &str| {
+        own[key]
+            .as_str()
+            .unwrap()
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+    };
+    let lasts = time("expires_at").duration_since(time("created_at"));
+    assert_eq!(lasts.as_secs(), 60);
+    let audit = gate.run(&["audit", "list", "--limit", "2"]).succeeded();
+    assert!(
+        audit.contains("token_created") && audit.contains("token_revoked"),
+        "{audit}"
+    );
+
+    let token = gate.token("main");
+    let file = gate.file("token", format!("{token}\n"));
+    let said = tested(&gate, &[DRAFT, "--token-file", file.to_str().unwrap()], 0);
+    assert_eq!(said["proof"], "a token of the workspace");
+    let gate = gate.environment("PORTCULLIS_TOKEN", &token);
+    tested(&gate, &[DRAFT], 0);
+    gate.run(&["send", DRAFT]).succeeded();
+    let listed = gate.run(&["token", "list", "--json"]).succeeded();
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(
+        listed.as_array().unwrap().len(),
+        2,
+        "no more were made: {listed:#}"
+    );
+
+    let other = gate.token("other");
+    let gate = gate.environment("PORTCULLIS_TOKEN", &other);
+    let ran = gate.run(&["endpoint", "test", DRAFT]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.stdout.contains("nothing takes deliveries at this URL"),
+        "{ran:?}"
+    );
+    assert!(
+        !ran.stdout.contains(&other) && !ran.stderr.contains(&other),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn send_delivers_to_drafts_and_sign_leaves_the_token_to_whoever_runs_the_command() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .endpoint_with(DRAFT, &["--mode", "hmac"])
+        .endpoint_with(
+            "flows/orders/draft/both",
+            &["--mode", "hmac", "--draft-auth", "both"],
+        )
+        .start();
+    let gate = at_its_url(gate);
+    for id in [DRAFT, "flows/orders/draft/both"] {
+        let told = gate.run(&["send", id, "--times", "2"]).succeeded();
+        assert!(
+            told.lines().all(|line| line.starts_with("202  admitted  ")),
+            "{told}"
+        );
+    }
+    assert_eq!(backend.received().len(), 4);
+    for (wrong, reason) in [
+        ("missing", "token_missing"),
+        ("signature", "token_mismatch"),
+    ] {
+        let told = gate.run(&["send", DRAFT, "--wrong", wrong]).succeeded();
+        assert!(told.starts_with(&format!("401  {reason}  ")), "{told}");
+    }
+    gate.run(&["send", DRAFT, "--wrong", "timestamp"])
+        .failed_with(2);
+    let told = gate.run(&["send", "flows/orders/draft/both", "--wrong", "body"]);
+    assert!(told.succeeded().starts_with("401  signature_mismatch  "));
+
+    let command = gate.run(&["sign", DRAFT]).succeeded();
+    assert!(
+        command.contains("-H \"Authorization: Bearer $PORTCULLIS_TOKEN\""),
+        "{command}"
+    );
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", &command])
+        .env("PORTCULLIS_TOKEN", gate.token("main"));
+    let told = Ran::of(shell, b"").succeeded();
+    assert!(told.starts_with("HTTP/1.1 202"), "{told}");
+}
+
+#[test]
+fn every_preset_whose_secret_is_ours_can_be_tested_and_of_the_others_it_is_said_why_not() {
+    let backend = Backend::accepting();
+    // Some sign the URL: the gate has to know its own from the start.
+    let at = format!("127.0.0.1:{}", free_port());
+    // What only endpoints can say.
+    let topic = "topic_arn = \"arn:aws:sns:eu-central-1:123456789012:orders\"".to_owned();
+    let said = [
+        ("aws-sns", topic.clone()),
+        ("aws-sns-sha1", topic),
+        ("jira-connect", format!("base_url = \"http://{at}\"")),
+        ("paypal-pinned", "webhook_id = \"WH-1\"".to_owned()),
+    ];
+    let mut declared = String::new();
+    for preset in Preset::all() {
+        let name = preset.name;
+        let settings = said.iter().find(|(known, _)| *known == name);
+        let settings =
+            settings.map_or_else(String::new, |(_, it)| format!(", settings = {{ {it} }}"));
+        declared.push_str(&format!(
+            "[[endpoints]]\nid = \"workflows/{name}\"\norganisation = \"acme\"\nworkspace = \"main\"\n\
+             auth = {{ mode = \"provider\", preset = \"{name}\"{settings} }}\n"
+        ));
+    }
+    let public = format!("http = \"{at}\"\nurl = \"http://{at}\"");
+    let gate = Gate::before(&backend)
+        .with_only("public", &public)
+        .apply(&declared)
+        .start();
+    let mut of_providers = Vec::new();
+    let mut tested = 0;
+    for preset in Preset::all() {
+        let name = preset.name;
+        let id = format!("workflows/{name}");
+        let form = preset.scheme.key();
+        let is_public =
+            preset.scheme.algorithm().is_public_key() || preset.scheme.has_certificate();
+        if !is_public {
+            let text = match (form.algorithm, form.encoding) {
+                (Algorithm::Basic, _) => "user:password".to_owned(),
+                (_, KeyEncoding::Base64) => "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(),
+                _ => "0123456789abcdef0123456789abcdef".to_owned(),
+            };
+            let secret = format!("{}{text}", form.strip.as_deref().unwrap_or_default());
+            gate.run_with_input(&["secret", "set", &id], secret.as_bytes())
+                .succeeded();
+        }
+        let ran = gate.run(&["endpoint", "test", &id]);
+        if is_public {
+            of_providers.push(name);
+            let code = if ran.stderr.contains("only the provider has") {
+                1
+            } else {
+                4
+            };
+            assert_eq!(ran.code, Some(code), "{name}: {ran:?}");
+            continue;
+        }
+        tested += 1;
+        assert_eq!(ran.code, Some(0), "{name}: {ran:?}");
+    }
+    assert!(
+        tested > 80 && of_providers.len() > 5,
+        "{tested} {of_providers:?}"
+    );
+}
