@@ -8,11 +8,11 @@ use crate::source::{Named, Source};
 /// auth ← handshake, secrets ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
-/// `store` stands beside the line: it implements the traits of `secrets`, `directory` and `capture`, so nothing on
+/// `store` stands beside the line: it implements the traits of `secrets`, `directory`, `flow` and `capture`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it.
-pub(crate) const LAYERS: [(&str, &str); 21] = [
+pub(crate) const LAYERS: [(&str, &str); 22] = [
     ("clock", ""),
     ("redis", "clock"),
     ("audit", ""),
@@ -21,6 +21,10 @@ pub(crate) const LAYERS: [(&str, &str); 21] = [
     ("handshake", "auth"),
     ("secrets", "clock audit auth"),
     ("directory", "clock audit auth contract handshake secrets"),
+    (
+        "flow",
+        "clock audit auth contract handshake secrets directory",
+    ),
     ("ledger", "clock redis"),
     ("outbound", "clock auth"),
     (
@@ -30,7 +34,7 @@ pub(crate) const LAYERS: [(&str, &str); 21] = [
     ("capture", "clock auth contract secrets directory gate"),
     (
         "store",
-        "clock audit auth contract handshake secrets directory gate capture",
+        "clock audit auth contract handshake secrets directory flow gate capture",
     ),
     (
         "telemetry",
@@ -47,7 +51,7 @@ pub(crate) const LAYERS: [(&str, &str); 21] = [
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock redis audit auth contract handshake secrets directory ledger outbound gate telemetry proxy admin store",
+        "clock redis audit auth contract handshake secrets directory flow ledger outbound gate telemetry proxy admin store",
     ),
     (
         "app",
@@ -55,7 +59,7 @@ pub(crate) const LAYERS: [(&str, &str); 21] = [
     ),
     (
         "cli",
-        "clock redis audit auth contract handshake secrets directory ledger outbound gate capture telemetry proxy admin store explain config app",
+        "clock redis audit auth contract handshake secrets directory flow ledger outbound gate capture telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];

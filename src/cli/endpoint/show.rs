@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::shaken::Shaken;
@@ -59,6 +59,8 @@ pub(super) async fn show(
         url: Option<String>,
         secret: Option<String>,
         secret_bound: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        secret_bound_since: Option<Timestamp>,
         #[serde(flatten)]
         handshake: &'a Shaken,
         #[serde(flatten)]
@@ -67,10 +69,11 @@ pub(super) async fn show(
     let definition = session.definition(id).await?;
     let auth = definition.auth.as_ref();
     let secret = auth.and_then(|auth| auth.secret_of(id));
-    let secret_bound = match &secret {
+    let since = match &secret {
         None => None,
-        Some(secret) => Some(session.custody.vault().is_bound(secret).await?),
+        Some(secret) => session.bound_since(secret).await?,
     };
+    let secret_bound = secret.is_some().then_some(since.is_some());
     let url = session.url(&definition);
     let handshake = Shaken::of(session, &definition).await?;
     if json {
@@ -78,6 +81,7 @@ pub(super) async fn show(
             url,
             secret: secret.map(|secret| secret.to_string()),
             secret_bound,
+            secret_bound_since: since,
             handshake: &handshake,
             definition: &definition,
         });
@@ -93,8 +97,8 @@ pub(super) async fn show(
             None => auth.mode.to_string(),
         },
     };
-    let secret = match (&secret, secret_bound) {
-        (Some(secret), Some(true)) => format!("{secret} (bound)"),
+    let secret = match (&secret, since) {
+        (Some(secret), Some(at)) => format!("{secret} (bound since {at:.0})"),
         (Some(secret), _) => {
             format!("{secret} {alarm}(not bound: every delivery is refused){alarm:#}")
         }
@@ -119,6 +123,7 @@ pub(super) async fn show(
             }
         ),
     ];
+    lines.extend(declared(&definition));
     lines.extend(handshake.lines(&definition));
     if let Some(capture) = definition.capture {
         let time = jiff::SignedDuration::from_secs(i64::from(capture.for_seconds));
@@ -134,6 +139,29 @@ pub(super) async fn show(
             .map(|alias| format!("alias         {alias}")),
     );
     Ok(lines.join("\n"))
+}
+
+/// What its flow says of it, and what it asks of a payload.
+fn declared(definition: &Definition) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(flow) = &definition.flow {
+        lines.push(format!("flow          {flow}"));
+    }
+    if let Some(text) = &definition.description {
+        lines.push(format!("description   {}", output::plain(text)));
+    }
+    if let Some(event) = &definition.event_name {
+        lines.push(format!("event         {event}"));
+    }
+    let inputs = definition.contract.iter().flat_map(|it| &it.inputs);
+    lines.extend(inputs.map(|input| {
+        let required = if input.required { ", required" } else { "" };
+        let label = input.label.as_deref().map(output::plain);
+        let label = label.map_or_else(String::new, |label| format!(" \"{label}\""));
+        let name = output::plain(&input.name);
+        format!("input         {name} ({}{required}){label}", input.kind)
+    }));
+    lines
 }
 
 /// What becomes of deliveries that were accepted before.
