@@ -33,12 +33,22 @@ async fn fill(store: &dyn Store) {
     };
     let uses = [(secret("odd/one#webhook"), used)];
     store.add_uses(&uses).await.unwrap();
+    let flow = crate::flows::engines::released(None, 1);
+    store.change_flow(flow).await.unwrap();
 }
 
 async fn is_the_same(one: &dyn Store, other: &dyn Store) {
     assert_eq!(
         one.definitions("").await.unwrap(),
         other.definitions("").await.unwrap()
+    );
+    let flow = "orders".parse().unwrap();
+    let state = one.flow(&flow).await.unwrap();
+    assert!(state.is_some());
+    assert_eq!(state, other.flow(&flow).await.unwrap());
+    assert_eq!(
+        one.flow_history(&flow, 10).await.unwrap(),
+        other.flow_history(&flow, 10).await.unwrap()
     );
     let of = secret("odd/one#webhook");
     assert_eq!(one.uses(&of).await.unwrap(), other.uses(&of).await.unwrap());
@@ -77,10 +87,14 @@ fn a_copy_from_sqlite_to_postgresql_and_back_is_the_same_and_goes_on() {
         let copied = copy(&first, &second).await.unwrap();
         let right = [
             ("aliases", 2500),
-            ("audit", 2505),
+            ("audit", 2508),
             ("audit_end", 1),
             ("changes", 1),
-            ("endpoints", 2501),
+            ("endpoints", 2503),
+            ("flow_moves", 1),
+            ("flow_targets", 2),
+            ("flow_versions", 1),
+            ("flows", 1),
             ("secret_uses", 1),
             ("secret_versions", 4),
         ];
@@ -98,7 +112,7 @@ fn a_copy_from_sqlite_to_postgresql_and_back_is_the_same_and_goes_on() {
                 .install(version("odd/one#webhook", 5, 60, 120))
                 .await
                 .unwrap();
-            assert_eq!(store.audit(1).await.unwrap()[0].number, 2506);
+            assert_eq!(store.audit(1).await.unwrap()[0].number, 2509);
             let news = store.changes_since(before).await.unwrap();
             assert_eq!(news.changes.unwrap().len(), 1);
         }
