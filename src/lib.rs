@@ -21,7 +21,7 @@
 //! auth ← handshake, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 //! ```
 //!
-//! `store` implements the traits of `secrets`, `tokens` and `directory`; only `cli` and `app` know `config`;
+//! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`; only `cli` and `app` know `config`;
 //! `clock`, `audit` and `redis` stand below everything; `explain`, which people ask and no delivery
 //! passes, stands above `proxy` and below `cli`.
 
@@ -36,6 +36,7 @@ pub mod config;
 pub mod contract;
 pub mod directory;
 pub mod explain;
+pub mod flow;
 pub mod gate;
 pub mod handshake;
 pub mod ledger;

@@ -21,7 +21,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// What was done.
     pub action: Action,
-    /// What it was done to: an endpoint id, `scope#slot` of a secret, or the id of a token.
+    /// What it was done to: an endpoint id, `scope#slot` of a secret, the id of a token, or the target of a flow.
     pub subject: String,
     /// A few words more, such as the version of a secret.
     pub detail: String,
@@ -53,6 +53,16 @@ pub enum Action {
     EndpointDeleted,
     /// An endpoint was changed.
     EndpointUpdated,
+    /// A flow's draft was replaced.
+    FlowApplied,
+    /// A flow was taken from a target, or was deleted whole.
+    FlowDeleted,
+    /// A version of a flow that there was already was put to a target.
+    FlowPromoted,
+    /// A flow's draft was released.
+    FlowReleased,
+    /// An earlier version of a flow was put back.
+    FlowRolledBack,
     /// A secret was taken over from a provider's handshake.
     SecretBound,
     /// A secret was generated for the first time.
@@ -80,6 +90,11 @@ impl Action {
             Self::EndpointCreated => "endpoint_created",
             Self::EndpointDeleted => "endpoint_deleted",
             Self::EndpointUpdated => "endpoint_updated",
+            Self::FlowApplied => "flow_applied",
+            Self::FlowDeleted => "flow_deleted",
+            Self::FlowPromoted => "flow_promoted",
+            Self::FlowReleased => "flow_released",
+            Self::FlowRolledBack => "flow_rolled_back",
             Self::SecretBound => "secret_bound",
             Self::SecretCreated => "secret_created",
             Self::SecretResealed => "secret_resealed",

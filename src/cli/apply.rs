@@ -1,54 +1,96 @@
 //! `portcullis apply`: the store holds what a file declares.
 //!
 //! All or nothing, and idempotent: a second run of the same file changes nothing. Endpoints that the
-//! file does not name are left alone.
+//! file does not name are left alone; those of a flow that the flow does not declare any more go.
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::failure::Failure;
+use super::flow::{ApplyFlow, Manner};
 use super::plan::Plan;
 use super::session::Session;
-use crate::config::{Mistakes, read_endpoints};
+use crate::config::{Declaration, Mistakes, Notation};
 
 /// What to apply.
 #[derive(Args, Debug)]
 pub(super) struct Apply {
-    /// The file with the declarations, TOML.
+    /// The file with the declarations: TOML, EDN or JSON, by its ending; `-` for standard input.
     #[arg(short, long)]
     file: PathBuf,
 
-    /// Only show what would change.
-    #[arg(long)]
-    dry_run: bool,
+    /// How it is written: toml, edn or json.
+    #[arg(long, value_name = "NOTATION")]
+    notation: Option<Notation>,
 
-    /// As JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    flow: ApplyFlow,
+
+    #[command(flatten)]
+    manner: Manner,
 }
 
 impl Apply {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
-        let text = std::fs::read_to_string(&self.file)
-            .map_err(|error| Mistakes::of_file(&self.file, format!("cannot be read: {error}")))?;
-        let declared = read_endpoints(
-            &self.file,
-            &text,
-            session.default_upstream(),
-            &session.surroundings(),
-        )?;
+        let is_piped = self.file.as_os_str() == "-";
+        let notation = match self.notation {
+            Some(notation) => notation,
+            None if is_piped => {
+                let text = "standard input has no ending: say how it is written, `--notation edn`, `json` or `toml`";
+                return Err(Failure::Usage(text.to_owned()));
+            }
+            None => Notation::of(&self.file),
+        };
+        let path = if is_piped {
+            PathBuf::from("standard input")
+        } else {
+            self.file.clone()
+        };
+        let text = if is_piped {
+            piped()
+        } else {
+            std::fs::read_to_string(&self.file)
+        };
+        let text =
+            text.map_err(|error| Mistakes::of_file(&path, format!("cannot be read: {error}")))?;
+        let document = Declaration::open(&path, &text, notation)?;
+        if document.is_flow() {
+            let stem = self.file.file_stem().and_then(|stem| stem.to_str());
+            let stem = stem
+                .filter(|_| !is_piped)
+                .and_then(|stem| stem.parse().ok());
+            return self.flow.run(session, document, stem, self.manner).await;
+        }
+        let declared = document.endpoints(session.default_upstream(), &session.surroundings())?;
+        if !self.flow.is_empty() {
+            let text = format!(
+                "{}: this declares single endpoints; what belongs to a flow has no meaning for them",
+                path.display()
+            );
+            return Err(Failure::Usage(text));
+        }
         let mut plan = Plan::to_put(session, declared).await?;
-        if !self.dry_run {
+        if !self.manner.dry_run {
             plan.perform(session).await?;
         }
-        if self.json {
+        if self.manner.json {
             return plan.json();
         }
         let mut lines = plan.lines();
-        if self.dry_run {
+        if self.manner.dry_run {
             lines.push("nothing was changed: this was a dry run".to_owned());
         }
         Ok(lines.join("\n"))
     }
 }
+
+fn piped() -> std::io::Result<String> {
+    let mut text = String::new();
+    std::io::stdin().take(MAX_PIPED).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// As long as a document may be, and a byte more, so that one that is longer is refused and not cut off.
+const MAX_PIPED: u64 = 16 * 1024 * 1024 + 1;

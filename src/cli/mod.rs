@@ -13,6 +13,7 @@ mod draft_token;
 mod endpoint;
 mod explain;
 mod failure;
+mod flow;
 mod handshakes;
 mod init;
 mod outgoing;
@@ -22,6 +23,7 @@ mod presets;
 mod request;
 mod rewrap;
 mod secret;
+mod secret_bind;
 mod secret_status;
 mod send;
 mod serve;
@@ -76,8 +78,11 @@ enum Command {
     /// Create, change and look at endpoints.
     #[command(subcommand)]
     Endpoint(Box<endpoint::EndpointCommand>),
-    /// Make the store hold the endpoints that a file declares.
-    Apply(apply::Apply),
+    /// Make the store hold the endpoints, or the flow, that a file declares.
+    Apply(Box<apply::Apply>),
+    /// Release, promote and roll back flows, and look at them.
+    #[command(subcommand)]
+    Flow(flow::FlowCommand),
     /// Show how providers sign.
     #[command(subcommand)]
     Presets(presets::PresetsCommand),
@@ -136,6 +141,7 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Store(command) => brief(command.run(&config)),
         Command::Endpoint(command) => in_session(&config, async |it| command.run(it).await),
         Command::Apply(apply) => in_session(&config, async |it| apply.run(it).await),
+        Command::Flow(command) => in_session(&config, async |it| command.run(it).await),
         Command::Secret(command) => in_session(&config, async |it| command.run(it).await),
         Command::Token(command) => in_session(&config, async |it| command.run(it).await),
         Command::Capture(command) => in_session(&config, async |it| command.run(it).await),
@@ -210,5 +216,5 @@ Exit codes:
   1  not done, for a reason that standard error tells
   2  the command line is wrong
   3  the configuration or a declaration is wrong; every mistake is listed
-  4  there is no such endpoint or secret
+  4  there is no such endpoint, flow or secret
   5  the store or the key service does not do its work";

@@ -36,6 +36,11 @@ pub(super) fn print_error(failure: &Failure) {
     let _ = writeln!(anstream::stderr(), "{style}error:{reset} {failure}");
 }
 
+/// Writes what people should know beside the result to standard error.
+pub(super) fn print_notice(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
 /// A value as JSON that both scripts and people can read.
 pub(super) fn json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::Other(error.to_string()))

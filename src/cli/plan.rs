@@ -5,11 +5,12 @@ use std::fmt::Display;
 
 use super::failure::Failure;
 use super::output;
-use super::session::Session;
+use super::session::{self, Session};
 use super::sharing;
 use super::step::{Step, StepAction};
+use crate::audit::AuditEntry;
 use crate::directory::{Definition, EndpointChange, EndpointId};
-use crate::secrets::SecretRef;
+use crate::secrets::{Installation, SecretRef};
 
 /// Steps that are taken together, or not at all.
 pub(super) struct Plan(Vec<Step>);
@@ -20,37 +21,60 @@ impl Plan {
         session: &Session,
         definitions: Vec<Definition>,
     ) -> Result<Self, Failure> {
-        refuse_taken_aliases(session, &definitions).await?;
+        Self::to_replace(session, definitions, Vec::new()).await
+    }
+
+    /// The same, while other endpoints go.
+    pub(super) async fn to_replace(
+        session: &Session,
+        definitions: Vec<Definition>,
+        gone: Vec<EndpointId>,
+    ) -> Result<Self, Failure> {
+        refuse_taken_aliases(session, &definitions, &gone).await?;
         sharing::refuse(session, &definitions).await?;
         let mut secrets = BTreeSet::new();
-        let mut steps = Vec::with_capacity(definitions.len());
+        let mut steps = Vec::with_capacity(definitions.len() + gone.len());
+        let mut refused = Vec::new();
         for definition in definitions {
-            let mut step = put(session, definition).await?;
+            let mut step = match put(session, definition).await {
+                Err(Failure::Other(why)) => {
+                    refused.push(why);
+                    continue;
+                }
+                step => step?,
+            };
             // Endpoints may share a secret, which is created once.
             for created in [&mut step.secret_created, &mut step.verify_token_created] {
                 created.take_if(|secret| !secrets.insert(secret.to_string()));
             }
             steps.push(step);
         }
+        if !refused.is_empty() {
+            return Err(Failure::Other(refused.join("\n")));
+        }
+        steps.extend(gone.into_iter().map(deletion));
         Ok(Self(steps))
     }
 
     /// What has to happen for an endpoint to be gone.
     pub(super) async fn to_delete(session: &Session, id: EndpointId) -> Result<Self, Failure> {
-        session.definition(&id).await?;
-        Ok(Self(vec![Step {
-            endpoint: id.clone(),
-            action: StepAction::Delete,
-            changed: Vec::new(),
-            secret_created: None,
-            verify_token_created: None,
-            secrets_retired: Vec::new(),
-            change: EndpointChange::Delete(id),
-        }]))
+        session.own_definition(&id).await?;
+        Ok(Self(vec![deletion(id)]))
     }
 
     /// Does it, all or nothing.
     pub(super) async fn perform(&mut self, session: &Session) -> Result<(), Failure> {
+        let (changes, secrets) = self.changes(session).await?;
+        if changes.is_empty() && secrets.is_empty() {
+            return Ok(());
+        }
+        let retired = session.custody.store.change(changes, secrets).await?;
+        self.retired(retired);
+        Ok(())
+    }
+
+    /// What it asks of the store, for whoever does it together with something else.
+    pub(super) async fn changes(&self, session: &Session) -> Result<Changes, Failure> {
         let vault = session.custody.vault();
         let mut secrets = Vec::new();
         for secret in self
@@ -66,14 +90,27 @@ impl Plan {
             .iter()
             .filter_map(|step| Some((step.change.clone(), step.audit(session)?)))
             .collect();
-        if changes.is_empty() && secrets.is_empty() {
-            return Ok(());
-        }
-        let retired = session.custody.store.change(changes, secrets).await?;
+        Ok((changes, secrets))
+    }
+
+    /// Notes which secrets have ended with it.
+    pub(super) fn retired(&mut self, secrets: Vec<SecretRef>) {
         if let Some(last) = self.0.last_mut() {
-            last.secrets_retired = retired;
+            last.secrets_retired = secrets;
         }
-        Ok(())
+    }
+
+    /// Whether nothing has to happen.
+    pub(super) fn is_done(&self) -> bool {
+        let unchanged = |step: &Step| step.action == StepAction::Unchanged;
+        let makes =
+            |step: &Step| step.secret_created.is_some() || step.verify_token_created.is_some();
+        self.0.iter().all(|step| unchanged(step) && !makes(step))
+    }
+
+    /// What happens to each endpoint.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.0
     }
 
     /// As a list of JSON objects.
@@ -96,9 +133,27 @@ impl Plan {
     }
 }
 
+/// Changes of endpoints, each with its line of the audit log, and the secrets that they need.
+pub(super) type Changes = (Vec<(EndpointChange, AuditEntry)>, Vec<Installation>);
+
+fn deletion(id: EndpointId) -> Step {
+    Step {
+        endpoint: id.clone(),
+        action: StepAction::Delete,
+        changed: Vec::new(),
+        secret_created: None,
+        verify_token_created: None,
+        secrets_retired: Vec::new(),
+        change: EndpointChange::Delete(id),
+    }
+}
+
 async fn put(session: &Session, mut definition: Definition) -> Result<Step, Failure> {
     let custody = &session.custody;
     let old = custody.store.endpoint(definition.id.as_str()).await?;
+    if let Some(old) = &old {
+        refuse_other_owner(old, &definition)?;
+    }
     // What is expected of one handshake is not expected of another, nor ended by a declaration.
     let old_window = old
         .as_ref()
@@ -134,6 +189,22 @@ async fn put(session: &Session, mut definition: Definition) -> Result<Step, Fail
     })
 }
 
+/// What is a part of a flow stays one, and nothing else becomes one.
+fn refuse_other_owner(old: &Definition, new: &Definition) -> Result<(), Failure> {
+    if old.flow == new.flow {
+        return Ok(());
+    }
+    let id = &new.id;
+    Err(Failure::Other(match (&old.flow, &new.flow) {
+        (Some(_), None) => session::of_flow(old),
+        (_, Some(flow)) => format!(
+            "`{id}` is there already and is no part of the flow `{flow}`; delete it first \
+             (`portcullis endpoint delete {id}`), or give the interface another id"
+        ),
+        (None, None) => format!("`{id}` cannot be changed"),
+    }))
+}
+
 async fn unbound(
     session: &Session,
     secret: Option<SecretRef>,
@@ -148,6 +219,7 @@ async fn unbound(
 async fn refuse_taken_aliases(
     session: &Session,
     definitions: &[Definition],
+    gone: &[EndpointId],
 ) -> Result<(), Failure> {
     let mut taken = Vec::new();
     for definition in definitions {
@@ -155,7 +227,7 @@ async fn refuse_taken_aliases(
             let Some(owner) = session.custody.store.alias(alias).await? else {
                 continue;
             };
-            if !definitions.iter().any(|planned| planned.id == owner) {
+            if !definitions.iter().any(|planned| planned.id == owner) && !gone.contains(&owner) {
                 let id = &definition.id;
                 taken.push(format!(
                     "`{id}`: the alias `{alias}` belongs to the endpoint `{owner}`"

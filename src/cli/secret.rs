@@ -1,4 +1,4 @@
-//! `portcullis secret`: reveal, rotate, set, status, retire, rewrap.
+//! `portcullis secret`: bind, reveal, rotate, set, status, retire, rewrap.
 
 use std::io::Read;
 
@@ -10,12 +10,15 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::output;
 use super::rewrap::Rewrap;
+use super::secret_bind::Bind;
 use super::secret_status;
 use super::session::Session;
 use crate::secrets::{Secret, SecretRef};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SecretCommand {
+    /// Give a slot of a flow its value at one target, read from standard input. Binding another one rotates it.
+    Bind(Bind),
     /// Show the current value. It is audited.
     Reveal {
         /// `scope#slot`, or the id of an endpoint.
@@ -74,6 +77,7 @@ pub(super) struct Replace {
 impl SecretCommand {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         match self {
+            Self::Bind(bind) => bind.run(session).await,
             Self::Reveal { secret, json } => reveal(session, &secret, json).await,
             Self::Status { secret, json } => {
                 let secret = session.secret(&secret).await?;
@@ -192,7 +196,7 @@ pub(super) fn read_value() -> Result<Secret, Failure> {
     Ok(Secret::new(std::mem::take(&mut *bytes)))
 }
 
-fn overlap(text: &str) -> Result<SignedDuration, String> {
+pub(super) fn overlap(text: &str) -> Result<SignedDuration, String> {
     let overlap: SignedDuration = text
         .parse()
         .map_err(|_| "expected a time with its unit, such as 24h".to_owned())?;

@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::app::Custody;
 use crate::audit::{Action, Actor, AuditEntry};
-use crate::config::Config;
+use crate::config::{Config, Mistake, Mistakes};
 use crate::directory::{Definition, EndpointId, InvalidName, Surroundings};
+use crate::flow::{Flow, FlowState, FlowTarget, PartName};
 use crate::secrets::{InvalidSecretRef, SecretRef};
 use crate::tokens::Issuer;
 
@@ -55,6 +58,27 @@ impl Session {
         }
     }
 
+    /// Refuses definitions that are wrong, with everything that is.
+    pub(super) fn accept<'d>(
+        &self,
+        definitions: impl IntoIterator<Item = &'d Definition>,
+    ) -> Result<(), Failure> {
+        let surroundings = self.surroundings();
+        let wrong = definitions.into_iter().flat_map(|definition| {
+            let mistakes = definition.mistakes(&surroundings).into_iter();
+            mistakes.map(|mistake| Mistake {
+                path: definition.id.as_str().into(),
+                at: None,
+                key: mistake.key.to_owned(),
+                message: mistake.message,
+            })
+        });
+        match wrong.collect::<Vec<Mistake>>() {
+            none if none.is_empty() => Ok(()),
+            mistakes => Err(Mistakes(mistakes).into()),
+        }
+    }
+
     /// The definition of an endpoint that has to be there.
     pub(super) async fn definition(&self, id: &EndpointId) -> Result<Definition, Failure> {
         self.custody
@@ -62,6 +86,40 @@ impl Session {
             .endpoint(id.as_str())
             .await?
             .ok_or_else(|| Failure::NotFound(format!("there is no endpoint `{id}`")))
+    }
+
+    /// The same, and it must not be a part of a flow.
+    pub(super) async fn own_definition(&self, id: &EndpointId) -> Result<Definition, Failure> {
+        let definition = self.definition(id).await?;
+        match definition.flow {
+            None => Ok(definition),
+            Some(_) => Err(Failure::Other(of_flow(&definition))),
+        }
+    }
+
+    /// A flow that has to be there.
+    pub(super) async fn flow(&self, name: &PartName) -> Result<FlowState, Failure> {
+        let found = self.custody.store.flow(name).await?;
+        found.ok_or_else(|| Failure::NotFound(format!("there is no flow `{name}`")))
+    }
+
+    /// A version of it that has to be there.
+    pub(super) async fn flow_version(&self, name: &PartName, number: u32) -> Result<Flow, Failure> {
+        let found = self.custody.store.flow_version(name, number).await?;
+        found.ok_or_else(|| Failure::NotFound(format!("`{name}` has no version {number}")))
+    }
+
+    /// What a flow declares where it is in force; `None` where it is not.
+    pub(super) async fn flow_at(
+        &self,
+        state: &FlowState,
+        target: &FlowTarget,
+    ) -> Result<Option<Flow>, Failure> {
+        match (target, state.version_at(target)) {
+            (FlowTarget::Draft, _) => Ok(Some(state.draft.clone())),
+            (_, None) => Ok(None),
+            (_, Some(version)) => self.flow_version(&state.name, version).await.map(Some),
+        }
     }
 
     /// The public URL of an endpoint: its route, or its first alias.
@@ -92,6 +150,16 @@ impl Session {
             .ok_or_else(|| Failure::NotFound(format!("`{id}` is judged by no secret")))
     }
 
+    /// Since when a secret has its present value; `None` if it has none.
+    pub(super) async fn bound_since(
+        &self,
+        secret: &SecretRef,
+    ) -> Result<Option<Timestamp>, Failure> {
+        let versions = self.custody.store.versions(secret).await?;
+        let current = versions.iter().find(|version| version.ends_at.is_none());
+        Ok(current.map(|version| version.created_at))
+    }
+
     /// A line of the audit log for a change that is about to be made.
     pub(super) fn audit(&self, action: Action, subject: &EndpointId, detail: String) -> AuditEntry {
         AuditEntry {
@@ -102,6 +170,16 @@ impl Session {
             detail,
         }
     }
+}
+
+/// Why an endpoint that is a part of a flow is not changed by itself.
+pub(super) fn of_flow(definition: &Definition) -> String {
+    let flow = definition.flow.as_ref().map_or("", |flow| flow.as_str());
+    format!(
+        "`{}` is a part of the flow `{flow}`: change its declaration and apply that (`portcullis apply`), or see \
+         `portcullis flow show {flow}`",
+        definition.id
+    )
 }
 
 /// The user of the operating system, on this host.

@@ -6,6 +6,7 @@ use toml_span::Span;
 use toml_span::value::{self, ValueInner};
 
 use super::mistake::{Mistake, Mistakes, Places};
+use super::notation::Notation;
 use super::table::Table;
 
 /// A file that is being read.
@@ -17,22 +18,38 @@ pub(super) struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// Parses the syntax. A file whose syntax is wrong has only that mistake.
+    /// Parses the syntax of TOML. A file whose syntax is wrong has only that mistake.
     pub(super) fn parse(path: &Path, text: &'t str) -> Result<Self, Mistakes> {
-        match toml_span::parse(text) {
-            Ok(root) => Ok(Self {
+        Self::read(path, text, Notation::Toml)
+    }
+
+    /// The same for any notation.
+    pub(super) fn read(path: &Path, text: &'t str, notation: Notation) -> Result<Self, Mistakes> {
+        match notation.read(text) {
+            Ok(tree) => Ok(Self {
                 path: path.to_owned(),
                 text,
-                root: Some(root),
-                mistakes: Vec::new(),
+                root: Some(tree.root),
+                mistakes: tree.wrong,
             }),
-            Err(error) => Err(Mistakes(vec![Mistake {
+            Err(fault) => Err(Mistakes(vec![Mistake {
                 path: path.to_owned(),
-                at: Some(Places::of(text).place(error.span.start)),
+                at: Some(Places::of(text).place(fault.offset)),
                 key: String::new(),
-                message: error.to_string(),
+                message: fault.message,
             }])),
         }
+    }
+
+    /// Whether the table that is the file has one of `keys`.
+    pub(super) fn has_any(&self, keys: &[&str]) -> bool {
+        let root = self.root.as_ref();
+        root.is_some_and(|root| keys.iter().any(|key| root.has_key(key)))
+    }
+
+    /// The string at `key` of the table that is the file, not taken from it.
+    pub(super) fn string(&self, key: &str) -> Option<&str> {
+        self.root.as_ref()?.as_table()?.get(key)?.as_str()
     }
 
     /// The folder that paths in the file are relative to.

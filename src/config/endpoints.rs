@@ -12,9 +12,10 @@ use super::table::Table;
 use super::units::{Size, Time};
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
-    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition, MissingKey,
+    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition, MissingKey, Name,
     ReplayDefinition, Surroundings, Target,
 };
+use crate::secrets::SecretRef;
 
 /// Reads every endpoint of `text` as if it stood at `path`.
 ///
@@ -25,7 +26,14 @@ pub fn read_endpoints(
     upstream: Option<&str>,
     surroundings: &Surroundings<'_>,
 ) -> Result<Vec<Definition>, Mistakes> {
-    let mut document = Document::parse(path, text)?;
+    read_from(Document::parse(path, text)?, upstream, surroundings)
+}
+
+pub(super) fn read_from(
+    mut document: Document<'_>,
+    upstream: Option<&str>,
+    surroundings: &Surroundings<'_>,
+) -> Result<Vec<Definition>, Mistakes> {
     let definitions = read(&mut document.root(), upstream, surroundings);
     document.finish(definitions)
 }
@@ -39,6 +47,7 @@ fn read(
     let mut aliases = BTreeSet::new();
     let by_id = |id: &str| id.parse::<EndpointId>().ok().map(|id| id.to_string());
     let definitions = root.tables("endpoints", by_id, |mut table| {
+        table.take_dashes();
         let spans = Spans::of(&table);
         let definition = one(&mut table, upstream)?;
         for mistake in definition.mistakes(surroundings) {
@@ -62,7 +71,7 @@ fn read(
     match definitions {
         None => {
             let span = root.span_of("endpoints");
-            root.wrong_at(span, "endpoints", "is missing".to_owned());
+            root.wrong_at(span, "endpoints", MISSING.to_owned());
             None
         }
         Some(definitions) => definitions.into_iter().collect(),
@@ -73,7 +82,7 @@ fn read(
 /// file; something stands in for it here, so that it does not hide other mistakes.
 fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> {
     let somebody = || "somebody".parse().ok();
-    let id = table.required("id");
+    let id: Option<EndpointId> = table.required("id");
     let organisation = table.required("organisation");
     let workspace = table.required("workspace");
     let target: Option<Target> = table.parsed("target");
@@ -83,8 +92,35 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
             .or_else(|| Some(default.to_owned())),
         None => table.required("upstream"),
     };
-    let path = table.parsed("path");
     let auth = table.has("auth").then(|| auth(table.table("auth")));
+    let identity = id.and_then(|id| {
+        Some(Identity {
+            target: target.unwrap_or_else(|| Target::of(&id)),
+            id,
+            organisation: organisation.or_else(somebody)?,
+            workspace: workspace.or_else(somebody)?,
+            upstream: upstream.unwrap_or_default(),
+        })
+    });
+    rest(table, identity, auth.flatten())
+}
+
+/// What endpoints are known by, which files and flows say in different ways.
+pub(super) struct Identity {
+    pub(super) id: EndpointId,
+    pub(super) organisation: Name,
+    pub(super) workspace: Name,
+    pub(super) target: Target,
+    pub(super) upstream: String,
+}
+
+/// Reads everything else that any endpoint can say.
+pub(super) fn rest(
+    table: &mut Table<'_, '_>,
+    identity: Option<Identity>,
+    auth: Option<AuthDefinition>,
+) -> Option<Definition> {
+    let path = table.parsed("path");
     let handshake = table.parsed("handshake");
     let methods = table.list("methods").unwrap_or_default();
     let aliases = table.list("aliases").unwrap_or_default();
@@ -98,15 +134,15 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
         .then(|| capture(table.table("capture")));
     let forward_credentials = table.flag("forward_credentials").unwrap_or(false);
     let enabled = table.flag("enabled").unwrap_or(true);
-    let id = id?;
+    let identity = identity?;
     Some(Definition {
-        target: target.unwrap_or_else(|| Target::of(&id)),
-        id,
-        organisation: organisation.or_else(somebody)?,
-        workspace: workspace.or_else(somebody)?,
-        upstream: upstream.unwrap_or_default(),
+        id: identity.id,
+        organisation: identity.organisation,
+        workspace: identity.workspace,
+        target: identity.target,
+        upstream: identity.upstream,
         path,
-        auth: auth.flatten(),
+        auth,
         handshake,
         handshake_expected_until: None,
         methods,
@@ -118,6 +154,8 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
         key_missing: MissingKey::None,
         concurrency: None,
         draft_auth,
+        description: None,
+        flow: None,
         labels,
         limits,
         replay,
@@ -130,6 +168,16 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
 fn auth(mut table: Table<'_, '_>) -> Option<AuthDefinition> {
     table.take_dashes();
     let mode = table.required::<Mode>("mode");
+    let secret = table.parsed("secret");
+    auth_beside(&mut table, mode, secret)
+}
+
+/// Reads what `auth` says beside its mode and its secret.
+pub(super) fn auth_beside(
+    table: &mut Table<'_, '_>,
+    mode: Option<Mode>,
+    secret: Option<SecretRef>,
+) -> Option<AuthDefinition> {
     let header = table.parsed("header");
     let preset = table.parsed("preset");
     let mut scheme = SchemeWords::default();
@@ -138,9 +186,10 @@ fn auth(mut table: Table<'_, '_>) -> Option<AuthDefinition> {
             scheme.say(key, text);
         }
     }
-    let settings = table.table("settings").strings().into_iter().collect();
+    let settings = table.table("settings").strings().into_iter();
+    let settings = settings.map(|(key, value)| (key.replace('-', "_"), value));
+    let settings = settings.collect();
     let public_url = table.parsed("public_url");
-    let secret = table.parsed("secret");
     Some(AuthDefinition {
         mode: mode?,
         header,
@@ -192,10 +241,10 @@ fn capture(mut table: Table<'_, '_>) -> CaptureDefinition {
 }
 
 /// Where the keys of a declaration stand, kept for what is found wrong later.
-struct Spans(Vec<(&'static str, Span)>);
+pub(super) struct Spans(Vec<(&'static str, Span)>);
 
 impl Spans {
-    fn of(table: &Table<'_, '_>) -> Self {
+    pub(super) fn of(table: &Table<'_, '_>) -> Self {
         let keys = KEYS.iter().chain(SchemeWords::KEYS);
         let span = |key: &&'static str| match key.split_once('.') {
             Some((outer, inner)) => (*key, table.span_within(outer, inner)),
@@ -204,7 +253,14 @@ impl Spans {
         Self(keys.map(span).collect())
     }
 
-    fn of_key(&self, key: &str) -> Span {
+    /// The same, with `key` at another place.
+    pub(super) fn with(mut self, key: &'static str, span: Span) -> Self {
+        self.0.retain(|(known, _)| *known != key);
+        self.0.push((key, span));
+        self
+    }
+
+    pub(super) fn of_key(&self, key: &str) -> Span {
         self.0
             .iter()
             .find(|(known, _)| *known == key)
@@ -213,6 +269,7 @@ impl Spans {
     }
 }
 
+const MISSING: &str = "is missing; or `interfaces`, if this declares a flow";
 /// The keys that [`Definition::mistakes`] speaks about.
 const KEYS: [&str; 16] = [
     "id",

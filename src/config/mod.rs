@@ -2,11 +2,14 @@
 //!
 //! Every mistake is reported, all at once, each with its file, line, key and what would be right.
 
+mod declaration;
 mod document;
 mod endpoints;
+mod flow;
 mod headers;
 mod ledger;
 mod mistake;
+mod notation;
 mod outbound;
 mod public;
 mod routes;
@@ -28,9 +31,12 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+pub use self::declaration::Declaration;
 use self::document::Document;
 pub use self::endpoints::read_endpoints;
+pub use self::flow::{DeclaredFlow, KnownFlow};
 pub use self::mistake::{Mistake, Mistakes};
+pub use self::notation::{Notation, UnknownNotation};
 pub use self::secrets::{KeyServiceName, KeyServicesConfig};
 pub use self::server_url::{PasswordFileError, ServerUrl, ServerUrlError};
 use crate::admin::AllowedHosts;

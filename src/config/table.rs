@@ -13,6 +13,10 @@ pub(super) struct Table<'t, 'm> {
     path: String,
     well_formed: bool,
     known: Vec<&'static str>,
+    /// Whether `a-key` is read as `a_key`, here and in the tables below.
+    dashes: bool,
+    /// What was read as another key than it is written, as it is written.
+    written: Vec<(String, String)>,
     mistakes: &'m mut Vec<(Span, String, String)>,
 }
 
@@ -37,8 +41,24 @@ impl<'t, 'm> Table<'t, 'm> {
             path,
             well_formed,
             known: Vec::new(),
+            dashes: false,
+            written: Vec::new(),
             mistakes,
         }
+    }
+
+    /// The same, read as the table that it stands in.
+    fn open_below(
+        value: value::Value<'t>,
+        path: String,
+        dashes: bool,
+        mistakes: &'m mut Vec<(Span, String, String)>,
+    ) -> Self {
+        let mut table = Self::open(value, path, mistakes);
+        if dashes {
+            table.take_dashes();
+        }
+        table
     }
 
     /// The table at `key`; empty if it is not there.
@@ -47,7 +67,7 @@ impl<'t, 'm> Table<'t, 'm> {
             value::Value::with_span(ValueInner::Table(value::Table::new()), self.span)
         });
         let path = self.path_of(key);
-        Table::open(value, path, self.mistakes)
+        Table::open_below(value, path, self.dashes, self.mistakes)
     }
 
     /// Reads every table of the array at `key`, or `None` if it is not there. In messages an item is
@@ -60,6 +80,7 @@ impl<'t, 'm> Table<'t, 'm> {
     ) -> Option<Vec<T>> {
         let mut value = self.take(key)?;
         let path = self.path_of(key);
+        let dashes = self.dashes;
         match value.take() {
             ValueInner::Array(items) => Some(
                 items
@@ -68,7 +89,8 @@ impl<'t, 'm> Table<'t, 'm> {
                     .map(|(position, item)| {
                         let id = item.pointer("/id").and_then(value::Value::as_str);
                         let name = id.and_then(&name_of).unwrap_or(position.to_string());
-                        read(Table::open(item, format!("{path}[{name}]"), self.mistakes))
+                        let path = format!("{path}[{name}]");
+                        read(Table::open_below(item, path, dashes, self.mistakes))
                     })
                     .collect(),
             ),
@@ -85,8 +107,10 @@ impl<'t, 'm> Table<'t, 'm> {
         std::mem::take(&mut self.entries)
             .into_iter()
             .map(|(key, value)| {
+                let name = self.written(&key.name).to_owned();
                 let path = self.path_of(&key.name);
-                read(&key.name, Table::open(value, path, self.mistakes))
+                let table = Table::open_below(value, path, self.dashes, self.mistakes);
+                read(&name, table)
             })
             .collect()
     }
@@ -97,7 +121,9 @@ impl<'t, 'm> Table<'t, 'm> {
         let mut strings = Vec::new();
         for (key, mut value) in entries {
             match value.take() {
-                ValueInner::String(text) => strings.push((key.name.into(), text.into())),
+                ValueInner::String(text) => {
+                    strings.push((self.written(&key.name).to_owned(), text.into()));
+                }
                 other => {
                     let message = format!("expected a string, found {}", other.type_str());
                     self.wrong_at(value.span, &key.name, message);
@@ -112,12 +138,19 @@ impl<'t, 'm> Table<'t, 'm> {
         self.well_formed
     }
 
-    /// Reads `a-key` as `a_key` from here on: what people have written for other systems says it so.
+    /// Reads `a-key` as `a_key` from here on: what people have written for other systems says it so. The
+    /// names of what people name themselves stay as they are.
     pub(super) fn take_dashes(&mut self) {
+        if self.dashes {
+            return;
+        }
+        self.dashes = true;
         let entries = std::mem::take(&mut self.entries).into_iter();
         for (mut key, value) in entries {
             if key.name.contains('-') {
-                key.name = key.name.replace('-', "_").into();
+                let name = key.name.replace('-', "_");
+                self.written.push((name.clone(), key.name.into_owned()));
+                key.name = name.into();
             }
             if self.entries.contains_key(&key) {
                 let message = "is there twice, with `-` and with `_`".to_owned();
@@ -125,6 +158,33 @@ impl<'t, 'm> Table<'t, 'm> {
                 self.mistakes.push((key.span, path, message));
             }
             self.entries.insert(key, value);
+        }
+    }
+
+    /// Reads `other` as `key`: two words for one thing, of which a table has one.
+    pub(super) fn take_as(&mut self, key: &'static str, other: &'static str) {
+        let Some((old, value)) = self.entries.remove_entry(other) else {
+            return;
+        };
+        if self.has(key) {
+            let message =
+                format!("`{key}` and `{other}` are two words for one thing; say one of them");
+            self.wrong_at(old.span, other, message);
+            return;
+        }
+        let name = self.written(other).to_owned();
+        self.written.push((key.to_owned(), name));
+        let span = old.span;
+        let name = key.into();
+        self.entries.insert(value::Key { name, span }, value);
+    }
+
+    /// Puts other words in the place of the string at `key`, if `word` has some for it.
+    pub(super) fn respell(&mut self, key: &str, word: impl Fn(&str) -> Option<&'static str>) {
+        if let Some(value) = self.entries.get_mut(key)
+            && let Some(other) = value.as_str().and_then(word)
+        {
+            value.set(ValueInner::String(other.into()));
         }
     }
 
@@ -161,12 +221,25 @@ impl<'t, 'm> Table<'t, 'm> {
         self.mistakes.push((span, key, message));
     }
 
+    /// Reports what is wrong with the table itself.
+    pub(super) fn wrong_here(&mut self, span: Span, message: String) {
+        self.mistakes.push((span, self.path.clone(), message));
+    }
+
     pub(super) fn take(&mut self, key: &'static str) -> Option<value::Value<'t>> {
         self.known.push(key);
         self.entries.remove(key)
     }
 
+    /// A key as it stands in the file.
+    fn written<'k>(&'k self, key: &'k str) -> &'k str {
+        let mut written = self.written.iter();
+        let found = written.find(|(read, _)| read == key);
+        found.map_or(key, |(_, written)| written)
+    }
+
     fn path_of(&self, key: &str) -> String {
+        let key = self.written(key);
         if self.path.is_empty() {
             key.to_owned()
         } else {
@@ -179,7 +252,10 @@ impl<'t, 'm> Table<'t, 'm> {
 impl Drop for Table<'_, '_> {
     fn drop(&mut self) {
         for key in std::mem::take(&mut self.entries).into_keys() {
-            let known = self.known.join("`, `");
+            let mut known = self.known.join("`, `");
+            if !self.written.is_empty() {
+                known = known.replace('_', "-");
+            }
             let path = self.path_of(&key.name);
             let message = format!("unknown key; there is `{known}`");
             self.mistakes.push((key.span, path, message));

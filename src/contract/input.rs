@@ -20,9 +20,26 @@ pub struct Input {
     /// Whether a payload without it is refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
+    /// What it is for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// The values that it may have; any if none is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
+}
+
+impl Input {
+    /// An input that may be left out, of which no more is asked than its type.
+    pub fn new(name: impl Into<Box<str>>, kind: InputType) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            label: None,
+            required: false,
+            description: None,
+            options: Vec::new(),
+        }
+    }
 }
 
 /// What an input holds.

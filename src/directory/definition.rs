@@ -67,6 +67,12 @@ pub struct Definition {
     /// Who may deliver, if it is a draft, where that differs from what the server says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft_auth: Option<DraftAuth>,
+    /// What it is for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The flow that it is a part of. It is no part of a declaration: what the flow declares makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<Name>,
     /// Anything that its owner wants to remember.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -110,6 +116,8 @@ impl Definition {
             key_missing: MissingKey::None,
             concurrency: None,
             draft_auth: None,
+            description: None,
+            flow: None,
             labels: BTreeMap::new(),
             limits: LimitsDefinition::default(),
             replay: ReplayDefinition::default(),
@@ -127,7 +135,7 @@ impl Definition {
 
     /// Whether any text will do for its secret: a public key is the provider's, a user and a password
     /// are somebody's, and nobody can make one up.
-    fn can_generate_secret(&self) -> bool {
+    pub fn can_generate_secret(&self) -> bool {
         let compiled = self.auth.as_ref().map(AuthDefinition::compiled);
         let Some(Ok(Some(scheme))) = compiled else {
             return true;
@@ -147,10 +155,11 @@ impl Definition {
         has_one.then(|| SecretRef::new(self.id.as_str(), HANDSHAKE_SLOT).ok())?
     }
 
-    /// The secret that is generated for it if there is none yet: not one that a handshake brings.
+    /// The secret that is generated for it if there is none yet: not one that a handshake brings, and none of
+    /// a flow, whose slots somebody binds.
     pub fn generated_secret(&self) -> Option<SecretRef> {
         let handshake = self.handshake.as_deref().and_then(Handshake::named);
-        let brought = handshake.is_some_and(Handshake::binds_secret);
+        let brought = handshake.is_some_and(Handshake::binds_secret) || self.flow.is_some();
         self.secret()
             .filter(|_| !brought && self.can_generate_secret())
     }

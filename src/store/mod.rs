@@ -1,6 +1,6 @@
-//! What is kept: endpoints, encrypted secrets, the audit log, refused deliveries.
+//! What is kept: endpoints, flows, encrypted secrets, the audit log, refused deliveries.
 //!
-//! The traits that deliveries need belong to `secrets`, `tokens` and `directory`; this module implements them, on
+//! The traits that deliveries need belong to `secrets`, `tokens` and `directory`, that of flows to `flow`; this module implements them, on
 //! SQLite and on PostgreSQL. What only people need is in [`Store`]. The two speak nearly the same SQL: the
 //! files in `sql` are compiled once for each of them, over the types that its module names.
 
@@ -20,12 +20,13 @@ pub use self::transfer::{Copied, CopyError, Export, Import, copied_columns, copy
 use crate::audit::{Action, AuditLine, End};
 use crate::capture::CaptureStore;
 use crate::directory::{Definition, EndpointId, EndpointStore};
+use crate::flow::FlowStore;
 use crate::secrets::{SecretRef, SecretStore, StoreError};
 use crate::tokens::TokenStore;
 
 /// A whole store.
 #[async_trait]
-pub trait Store: CaptureStore + EndpointStore + SecretStore + TokenStore {
+pub trait Store: CaptureStore + EndpointStore + FlowStore + SecretStore + TokenStore {
     /// Whether it answers.
     async fn ping(&self) -> Result<(), StoreError>;
 

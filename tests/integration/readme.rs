@@ -21,8 +21,12 @@ const README: &str = include_str!("../../README.md");
 
 /// The blocks of the README: what stands behind the fence, and the text.
 fn blocks() -> Vec<(&'static str, String)> {
+    blocks_of(README)
+}
+
+pub(crate) fn blocks_of(document: &'static str) -> Vec<(&'static str, String)> {
     let mut blocks = Vec::new();
-    let mut lines = README.lines();
+    let mut lines = document.lines();
     while let Some(line) = lines.next() {
         if let Some(info) = line.strip_prefix("```") {
             let text: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
@@ -39,7 +43,7 @@ fn block(info: &str) -> String {
 }
 
 /// Somebody who types what the README says.
-struct Reader {
+pub(crate) struct Reader {
     folder: PathBuf,
     /// The addresses of the README, and those that are free here.
     places: Vec<(&'static str, String)>,
@@ -61,7 +65,7 @@ impl Drop for Server {
 }
 
 impl Reader {
-    fn new(backend: &Backend) -> Self {
+    pub(crate) fn new(backend: &Backend) -> Self {
         let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [public, admin] = free.map(|socket| socket.local_addr().unwrap().to_string());
         let home = tempfile::tempdir().unwrap();
@@ -79,7 +83,7 @@ impl Reader {
 
     /// Types a block, and gives what was printed.
     #[track_caller]
-    fn types(&mut self, block: &str) -> String {
+    pub(crate) fn types(&mut self, block: &str) -> String {
         if block == "portcullis serve" {
             return self.serves();
         }
@@ -118,7 +122,7 @@ impl Reader {
     }
 
     /// What the README says, with the addresses of this walk.
-    fn here(&self, text: &str) -> String {
+    pub(crate) fn here(&self, text: &str) -> String {
         let places = self.places.iter();
         places.fold(text.to_owned(), |text, (there, here)| {
             text.replace(there, here)
@@ -169,7 +173,7 @@ fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// Whether a line has the parts of `pattern` between its `…`, in their order.
-fn shows(line: &str, pattern: &str) -> bool {
+pub(crate) fn shows(line: &str, pattern: &str) -> bool {
     let mut rest = Some(line);
     for part in pattern.split('…') {
         rest = rest.and_then(|rest| rest.split_once(part)).map(|it| it.1);

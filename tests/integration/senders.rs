@@ -86,7 +86,7 @@ struct Sender {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Runtime {
+pub(crate) enum Runtime {
     Python,
     Node,
 }
@@ -208,7 +208,7 @@ impl Sender {
 
 impl Runtime {
     /// What runs a sender, made by scripts/prepare of the versions in tests/sdk.
-    fn command(self) -> Command {
+    pub(crate) fn command(self) -> Command {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let (made_of, now, program) = match self {
             Python => (

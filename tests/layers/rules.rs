@@ -8,11 +8,11 @@ use crate::source::{Named, Source};
 /// auth ← handshake, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
-/// `store` stands beside the line: it implements the traits of `secrets`, `directory` and `capture`, so nothing on
+/// `store` stands beside the line: it implements the traits of `secrets`, `directory`, `flow` and `capture`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it.
-pub(crate) const LAYERS: [(&str, &str); 22] = [
+pub(crate) const LAYERS: [(&str, &str); 23] = [
     ("clock", ""),
     ("redis", "clock"),
     ("audit", ""),
@@ -25,6 +25,10 @@ pub(crate) const LAYERS: [(&str, &str); 22] = [
         "directory",
         "clock audit auth contract handshake secrets tokens",
     ),
+    (
+        "flow",
+        "clock audit auth contract handshake secrets tokens directory",
+    ),
     ("ledger", "clock redis"),
     ("outbound", "clock auth"),
     (
@@ -34,7 +38,7 @@ pub(crate) const LAYERS: [(&str, &str); 22] = [
     ("capture", "clock auth contract secrets directory gate"),
     (
         "store",
-        "clock audit auth contract handshake secrets tokens directory gate capture",
+        "clock audit auth contract handshake secrets tokens directory flow gate capture",
     ),
     (
         "telemetry",
@@ -51,7 +55,7 @@ pub(crate) const LAYERS: [(&str, &str); 22] = [
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock redis audit auth contract handshake secrets tokens directory ledger outbound gate telemetry proxy admin store",
+        "clock redis audit auth contract handshake secrets tokens directory flow ledger outbound gate telemetry proxy admin store",
     ),
     (
         "app",
@@ -59,7 +63,7 @@ pub(crate) const LAYERS: [(&str, &str); 22] = [
     ),
     (
         "cli",
-        "clock redis audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry proxy admin store explain config app",
+        "clock redis audit auth contract handshake secrets tokens directory flow ledger outbound gate capture telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 
 const HOUR = 3600;
-const TEXT =
+let TEXT =
   '{"id": "evt_1",  "type":"payment.succeeded", "amount": 1000, "rate": 1.0,\r\n' +
   ' "note": "na\u00efve \u2603 \\u2603 \u{1f511} <b>&amp;</b> \\/"}\n';
 const FORM = { Body: "na\u00efve + 100 % ~ 'x'", Amount: '1000', To: ['+1 555', '+1 444'], Empty: '' };
@@ -138,6 +138,7 @@ async function send(delivery, job) {
 
 const [sdk, sign] = SDKS[process.argv.at(-1)];
 const job = JSON.parse(readFileSync(0, 'utf8'));
+TEXT = job.text ?? TEXT;
 const answers = [];
 for (const kind of job.cases) {
   const delivery = await deliveryFor(kind, sign, job);

@@ -301,8 +301,10 @@ def send(delivery, job):
 
 
 def main():
+    global TEXT
     distribution, sign = SDKS[sys.argv[1]]
     job = json.load(sys.stdin)
+    TEXT = job.get("text", TEXT)
     answers = []
     for case in job["cases"]:
         delivery = delivery_for(case, sign, job)

@@ -16,7 +16,6 @@ use super::failure::Failure;
 use super::plan::Plan;
 use super::session::Session;
 use crate::auth::Mode;
-use crate::config::{Mistake, Mistakes};
 use crate::directory::{AuthDefinition, Definition, EndpointId, Name};
 
 #[derive(Debug, Subcommand)]
@@ -155,7 +154,7 @@ impl Create {
         let mut definition = Definition::new(self.id, self.organisation, self.workspace, upstream);
         definition.auth = Some(AuthDefinition::of(Mode::Secret));
         self.fields.apply(&mut definition);
-        accept(session, &definition)?;
+        session.accept([&definition])?;
         let id = definition.id.clone();
         let mut plan = Plan::to_put(session, vec![definition]).await?;
         plan.perform(session).await?;
@@ -169,9 +168,9 @@ async fn update(
     json: bool,
     change: impl FnOnce(&mut Definition),
 ) -> Result<String, Failure> {
-    let mut definition = session.definition(id).await?;
+    let mut definition = session.own_definition(id).await?;
     change(&mut definition);
-    accept(session, &definition)?;
+    session.accept([&definition])?;
     let mut plan = Plan::to_put(session, vec![definition]).await?;
     plan.perform(session).await?;
     plan.shown(json)
@@ -181,23 +180,4 @@ async fn delete(session: &Session, id: EndpointId, json: bool) -> Result<String,
     let mut plan = Plan::to_delete(session, id).await?;
     plan.perform(session).await?;
     plan.shown(json)
-}
-
-/// Refuses a definition that is wrong, with everything that is.
-fn accept(session: &Session, definition: &Definition) -> Result<(), Failure> {
-    let mistakes: Vec<Mistake> = definition
-        .mistakes(&session.surroundings())
-        .into_iter()
-        .map(|mistake| Mistake {
-            path: definition.id.as_str().into(),
-            at: None,
-            key: mistake.key.to_owned(),
-            message: mistake.message,
-        })
-        .collect();
-    if mistakes.is_empty() {
-        Ok(())
-    } else {
-        Err(Mistakes(mistakes).into())
-    }
 }

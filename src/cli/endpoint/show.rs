@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::shaken::Shaken;
@@ -62,6 +62,8 @@ pub(super) async fn show(
         url: Option<String>,
         secret: Option<String>,
         secret_bound: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        secret_bound_since: Option<Timestamp>,
         #[serde(flatten)]
         handshake: &'a Shaken,
         #[serde(flatten)]
@@ -70,10 +72,11 @@ pub(super) async fn show(
     let definition = session.definition(id).await?;
     let auth = definition.auth.as_ref();
     let secret = auth.and_then(|auth| auth.secret_of(id));
-    let secret_bound = match &secret {
+    let since = match &secret {
         None => None,
-        Some(secret) => Some(session.custody.vault().is_bound(secret).await?),
+        Some(secret) => session.bound_since(secret).await?,
     };
+    let secret_bound = secret.is_some().then_some(since.is_some());
     let url = session.url(&definition);
     let handshake = Shaken::of(session, &definition).await?;
     if json {
@@ -81,6 +84,7 @@ pub(super) async fn show(
             url,
             secret: secret.map(|secret| secret.to_string()),
             secret_bound,
+            secret_bound_since: since,
             handshake: &handshake,
             definition: &definition,
         });
@@ -100,8 +104,8 @@ pub(super) async fn show(
             None => auth.mode.to_string(),
         },
     };
-    let secret = match (&secret, secret_bound) {
-        (Some(secret), Some(true)) => format!("{secret} (bound)"),
+    let secret = match (&secret, since) {
+        (Some(secret), Some(at)) => format!("{secret} (bound since {at:.0})"),
         (Some(secret), _) if !is_asked => format!("{secret} (not bound)"),
         (Some(secret), _) => {
             format!("{secret} {alarm}(not bound: every delivery is refused){alarm:#}")
@@ -130,6 +134,7 @@ pub(super) async fn show(
     if definition.target == Target::Draft {
         lines.insert(5, format!("draft         {}", said(asks, &definition)));
     }
+    lines.extend(declared(&definition));
     lines.extend(handshake.lines(&definition));
     if let Some(capture) = definition.capture {
         let time = jiff::SignedDuration::from_secs(i64::from(capture.for_seconds));
@@ -158,6 +163,29 @@ fn said(asks: DraftAuth, definition: &Definition) -> String {
         DraftAuth::Both => format!("for {token}, and proves itself by `auth`"),
         _ => "for whoever proves itself by `auth`".to_owned(),
     }
+}
+
+/// What its flow says of it, and what it asks of a payload.
+fn declared(definition: &Definition) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(flow) = &definition.flow {
+        lines.push(format!("flow          {flow}"));
+    }
+    if let Some(text) = &definition.description {
+        lines.push(format!("description   {}", output::plain(text)));
+    }
+    if let Some(event) = &definition.event_name {
+        lines.push(format!("event         {event}"));
+    }
+    let inputs = definition.contract.iter().flat_map(|it| &it.inputs);
+    lines.extend(inputs.map(|input| {
+        let required = if input.required { ", required" } else { "" };
+        let label = input.label.as_deref().map(output::plain);
+        let label = label.map_or_else(String::new, |label| format!(" \"{label}\""));
+        let name = output::plain(&input.name);
+        format!("input         {name} ({}{required}){label}", input.kind)
+    }));
+    lines
 }
 
 /// What becomes of deliveries that were accepted before.

@@ -81,6 +81,21 @@ impl Vault {
             .await
     }
 
+    /// Gives `secret` a generated value, whether it had one or not, and gives the number of the version.
+    pub async fn generate(
+        &self,
+        secret: &SecretRef,
+        overlap: SignedDuration,
+        actor: &Actor,
+    ) -> Result<u32, VaultError> {
+        let action = match self.is_bound(secret).await? {
+            true => Action::SecretRotated,
+            false => Action::SecretCreated,
+        };
+        let value = Secret::generate().map_err(|_| KeyServiceError::Randomness)?;
+        self.install(secret, &value, overlap, action, actor).await
+    }
+
     /// Sets `secret` to a value that its provider issued, and gives the number of the version.
     pub async fn set(
         &self,

@@ -180,7 +180,7 @@ pub(super) async fn organisations_of(
 }
 
 /// Performs changes inside a transaction, and gives the secrets that ended with them.
-async fn change(
+pub(super) async fn change(
     transaction: &mut Transaction<'_, Database>,
     changes: &[(EndpointChange, AuditEntry)],
     secrets: &[Installation],
@@ -261,12 +261,14 @@ async fn put(
 ) -> Result<(), StoreError> {
     let text = serde_json::to_string(definition)
         .map_err(|error| StoreError::Corrupt(format!("{}: {error}", definition.id)))?;
-    sqlx::query(
+    // What is a part of a flow stays one, and nothing else becomes one.
+    let stored = sqlx::query(
         "INSERT INTO endpoints \
-         (id, organisation, workspace, definition, created_ms, updated_ms, secret) \
-         VALUES ($1, $2, $3, $4, $5, $5, $6) \
+         (id, organisation, workspace, definition, created_ms, updated_ms, secret, flow) \
+         VALUES ($1, $2, $3, $4, $5, $5, $6, $7) \
          ON CONFLICT (id) DO UPDATE SET organisation = $2, workspace = $3, definition = $4, \
-         updated_ms = $5, secret = $6",
+         updated_ms = $5, secret = $6 \
+         WHERE coalesce(endpoints.flow, '') = coalesce(excluded.flow, '')",
     )
     .bind(definition.id.as_str())
     .bind(definition.organisation.as_str())
@@ -274,8 +276,17 @@ async fn put(
     .bind(text)
     .bind(entry.at.as_millisecond())
     .bind(definition.secret().map(|secret| secret.to_string()))
+    .bind(
+        definition
+            .flow
+            .as_ref()
+            .map(|flow| flow.as_str().to_owned()),
+    )
     .execute(&mut **transaction)
     .await?;
+    if stored.rows_affected() == 0 {
+        return Err(StoreError::Taken(format!("the id {}", definition.id)));
+    }
     for path in &definition.aliases {
         sqlx::query("INSERT INTO aliases (path, endpoint) VALUES ($1, $2)")
             .bind(path)

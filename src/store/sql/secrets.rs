@@ -242,7 +242,31 @@ async fn uses(pool: &Pool, secret: &SecretRef) -> Result<Vec<VersionUse>, StoreE
     rows.into_iter().map(used).collect()
 }
 
-/// Ends `secret` inside a transaction, if it is bound and no endpoint is judged by it any more.
+/// Ends every secret of `scope` inside a transaction, and gives those that have ended.
+pub(super) async fn retire_scope(
+    transaction: &mut Transaction<'_, Database>,
+    scope: &str,
+    because: &AuditEntry,
+) -> Result<Vec<SecretRef>, StoreError> {
+    let slots: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT slot FROM secret_versions WHERE scope = $1 ORDER BY slot",
+    )
+    .bind(scope)
+    .fetch_all(&mut **transaction)
+    .await?;
+    let mut retired = Vec::new();
+    for slot in slots {
+        let secret = SecretRef::new(scope, &slot)
+            .map_err(|_| StoreError::Corrupt(format!("the secret {scope}#{slot}")))?;
+        if retire_unused(transaction, &secret, because).await? {
+            retired.push(secret);
+        }
+    }
+    Ok(retired)
+}
+
+/// Ends `secret` inside a transaction, if it is bound, no endpoint is judged by it any more, and it is none
+/// of a flow's: those stay as long as the flow is at its target.
 pub(super) async fn retire_unused(
     transaction: &mut Transaction<'_, Database>,
     secret: &SecretRef,
@@ -252,7 +276,8 @@ pub(super) async fn retire_unused(
     let ended = sqlx::query(
         "UPDATE secret_versions SET ends_ms = $3 \
          WHERE scope = $1 AND slot = $2 AND (ends_ms IS NULL OR ends_ms > $3) \
-         AND NOT EXISTS (SELECT 1 FROM endpoints WHERE secret = $4)",
+         AND NOT EXISTS (SELECT 1 FROM endpoints WHERE secret = $4) \
+         AND NOT EXISTS (SELECT 1 FROM flow_targets WHERE scope = $1)",
     )
     .bind(secret.scope())
     .bind(secret.slot())

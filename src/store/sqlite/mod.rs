@@ -15,6 +15,10 @@ mod contents;
 mod dialect;
 #[path = "../sql/endpoints.rs"]
 mod endpoints;
+#[path = "../sql/flow_change.rs"]
+mod flow_change;
+#[path = "../sql/flows.rs"]
+mod flows;
 mod identity;
 mod inspect;
 #[path = "../sql/sealing.rs"]

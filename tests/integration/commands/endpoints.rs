@@ -25,7 +25,10 @@ fn a_new_endpoint_asks_for_its_own_secret_and_says_where_senders_go() {
         told.contains(&format!("https://portal.example.com{PATH}")),
         "{told}"
     );
-    assert!(told.contains("workflows/pr-bot#webhook (bound)"), "{told}");
+    assert!(
+        told.contains("workflows/pr-bot#webhook (bound since 2"),
+        "{told}"
+    );
     let secret = gate.secret(ID);
     // 256 bits.
     assert_eq!(secret.len(), 64);

@@ -91,7 +91,7 @@ fn show_says_whether_deliveries_can_be_proven_at_all() {
     let gate = with_everything();
     let show = |id: &str| gate.run(&["endpoint", "show", id]).succeeded();
     let bound = |id: &str| json(&gate, &["endpoint", "show", id])["secret_bound"].clone();
-    assert!(show("workflows/signed").contains("workflows/signed#webhook (bound)"));
+    assert!(show("workflows/signed").contains("workflows/signed#webhook (bound since 2"));
     assert_eq!(bound("workflows/signed"), true);
     assert!(show("workflows/closed").contains("missing: every delivery is refused"));
     assert_eq!(bound("workflows/closed"), Value::Null);

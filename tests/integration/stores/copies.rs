@@ -41,12 +41,22 @@ async fn fill(store: &dyn Store) {
     assert!(revoked.unwrap());
     let used = [(tokens::id(1), at(3))];
     store.add_token_uses(&used).await.unwrap();
+    let flow = crate::flows::engines::released(None, 1);
+    store.change_flow(flow).await.unwrap();
 }
 
 async fn is_the_same(one: &dyn Store, other: &dyn Store) {
     assert_eq!(
         one.definitions("").await.unwrap(),
         other.definitions("").await.unwrap()
+    );
+    let flow = "orders".parse().unwrap();
+    let state = one.flow(&flow).await.unwrap();
+    assert!(state.is_some());
+    assert_eq!(state, other.flow(&flow).await.unwrap());
+    assert_eq!(
+        one.flow_history(&flow, 10).await.unwrap(),
+        other.flow_history(&flow, 10).await.unwrap()
     );
     let of = secret("odd/one#webhook");
     assert_eq!(one.uses(&of).await.unwrap(), other.uses(&of).await.unwrap());
@@ -89,7 +99,11 @@ fn a_copy_from_sqlite_to_postgresql_and_back_is_the_same_and_goes_on() {
             ("audit", 2508),
             ("audit_end", 1),
             ("changes", 1),
-            ("endpoints", 2501),
+            ("endpoints", 2503),
+            ("flow_moves", 1),
+            ("flow_targets", 2),
+            ("flow_versions", 1),
+            ("flows", 1),
             ("secret_uses", 1),
             ("secret_versions", 4),
             ("token_uses", 1),

@@ -1,0 +1,206 @@
+//! `portcullis flow list` and `show`.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::session::Session;
+use crate::flow::{Flow, FlowState, FlowTarget, PartName};
+
+/// All flows.
+pub(super) async fn list(session: &Session, json: bool) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Listed {
+        flow: String,
+        organisation: String,
+        workspace: String,
+        live: Option<u32>,
+        installations: usize,
+        drafted_at: Timestamp,
+    }
+    let store = &session.custody.store;
+    let mut listed = Vec::new();
+    for name in store.flow_names().await? {
+        // One may have been deleted meanwhile.
+        let Some(state) = store.flow(&name).await? else {
+            continue;
+        };
+        let live = state.version_at(&FlowTarget::Live);
+        listed.push(Listed {
+            flow: name.to_string(),
+            organisation: state.organisation.to_string(),
+            workspace: state.workspace.to_string(),
+            live,
+            installations: state.standing.len() - usize::from(live.is_some()),
+            drafted_at: state.drafted_at,
+        });
+    }
+    if json {
+        return output::json(&listed);
+    }
+    let rows: Vec<[String; 6]> = listed
+        .into_iter()
+        .map(|it| {
+            [
+                it.flow,
+                it.organisation,
+                it.workspace,
+                it.live.map_or_else(|| "-".to_owned(), |it| it.to_string()),
+                it.installations.to_string(),
+                format!("{:.0}", it.drafted_at),
+            ]
+        })
+        .collect();
+    let titles = [
+        "flow",
+        "organisation",
+        "workspace",
+        "live",
+        "installations",
+        "drafted",
+    ];
+    Ok(output::table(titles, &rows, |_, _| None))
+}
+
+#[derive(Serialize)]
+struct Shown {
+    flow: String,
+    organisation: String,
+    workspace: String,
+    drafted_at: Timestamp,
+    /// Whether the draft is something else than what is live.
+    unreleased: bool,
+    targets: Vec<ShownTarget>,
+}
+
+#[derive(Serialize)]
+struct ShownTarget {
+    target: String,
+    version: Option<u32>,
+    interfaces: Vec<ShownInterface>,
+    slots: Vec<ShownSlot>,
+}
+
+#[derive(Serialize)]
+struct ShownInterface {
+    interface: String,
+    endpoint: String,
+    url: Option<String>,
+    enabled: bool,
+    description: Option<String>,
+    inputs: Vec<crate::contract::Input>,
+}
+
+#[derive(Serialize)]
+struct ShownSlot {
+    slot: String,
+    secret: String,
+    label: Option<String>,
+    bound_since: Option<Timestamp>,
+}
+
+/// One flow.
+pub(super) async fn show(
+    session: &Session,
+    name: &PartName,
+    json: bool,
+) -> Result<String, Failure> {
+    let state = session.flow(name).await?;
+    let mut targets = Vec::new();
+    for target in state.targets() {
+        if let Some(flow) = session.flow_at(&state, &target).await? {
+            targets.push(at_target(session, &state, &target, &flow).await?);
+        }
+    }
+    let live = session.flow_at(&state, &FlowTarget::Live).await?;
+    let shown = Shown {
+        flow: name.to_string(),
+        organisation: state.organisation.to_string(),
+        workspace: state.workspace.to_string(),
+        drafted_at: state.drafted_at,
+        unreleased: live.as_ref() != Some(&state.draft),
+        targets,
+    };
+    if json {
+        return output::json(&shown);
+    }
+    Ok(text(&shown))
+}
+
+async fn at_target(
+    session: &Session,
+    state: &FlowState,
+    target: &FlowTarget,
+    flow: &Flow,
+) -> Result<ShownTarget, Failure> {
+    let owner = (&state.organisation, &state.workspace);
+    let definitions = flow.definitions(&state.name, owner, target);
+    let definitions = definitions.unwrap_or_default();
+    let interfaces = flow.interfaces.iter().zip(definitions);
+    let interfaces = interfaces.map(|(interface, definition)| ShownInterface {
+        interface: interface.id.to_string(),
+        endpoint: definition.id.to_string(),
+        url: session.url(&definition),
+        enabled: definition.enabled,
+        description: definition.description,
+        inputs: definition
+            .contract
+            .map(|contract| contract.inputs)
+            .unwrap_or_default(),
+    });
+    let mut slots = Vec::new();
+    for slot in &flow.requires {
+        let secret = target.secret(&state.name, &slot.slot);
+        let secret = secret.map_err(|error| Failure::Other(error.to_string()))?;
+        slots.push(ShownSlot {
+            slot: slot.slot.to_string(),
+            bound_since: session.bound_since(&secret).await?,
+            secret: secret.to_string(),
+            label: slot.label.clone(),
+        });
+    }
+    Ok(ShownTarget {
+        target: target.to_string(),
+        version: state.version_at(target),
+        interfaces: interfaces.collect(),
+        slots,
+    })
+}
+
+fn text(shown: &Shown) -> String {
+    let unreleased = if shown.unreleased {
+        " (not released)"
+    } else {
+        ""
+    };
+    let mut lines = vec![
+        format!("flow          {}", shown.flow),
+        format!("organisation  {}", shown.organisation),
+        format!("workspace     {}", shown.workspace),
+        format!("drafted       {:.0}{unreleased}", shown.drafted_at),
+    ];
+    let alarm = output::ALARM;
+    for target in &shown.targets {
+        let version = target
+            .version
+            .map_or_else(String::new, |it| format!(": version {it}"));
+        lines.push(String::new());
+        lines.push(format!("{}{version}", target.target));
+        for it in &target.interfaces {
+            let url = it.url.as_deref().unwrap_or("-");
+            let state = if it.enabled { "" } else { " (disabled)" };
+            lines.push(format!("  {}  {url}{state}", it.interface));
+        }
+        for slot in &target.slots {
+            let label = slot.label.as_deref().map(output::plain);
+            let label = label.map_or_else(String::new, |label| format!(" \"{label}\""));
+            let bound = match slot.bound_since {
+                Some(at) => format!("bound since {at:.0}"),
+                None => format!("{alarm}not bound{alarm:#}"),
+            };
+            lines.push(format!("  {}{label}: {bound}", slot.secret));
+        }
+    }
+    lines.join("\n")
+}

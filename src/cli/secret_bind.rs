@@ -1,0 +1,120 @@
+//! `portcullis secret bind`: a value for a slot of a flow, at one of its targets.
+
+use clap::Args;
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::output;
+use super::secret::{overlap, read_value};
+use super::session::Session;
+use crate::flow::{Flow, FlowState, FlowTarget, PartName};
+use crate::secrets::SecretRef;
+
+/// Which slot, and how.
+#[derive(Args, Debug)]
+pub(super) struct Bind {
+    /// The target: flows/FLOW/draft, flows/FLOW/live or installations/INSTALLATION/FLOW.
+    target: String,
+
+    /// The slot, as the flow declares it.
+    slot: PartName,
+
+    /// Make a random value instead of reading one, for providers that take yours.
+    #[arg(long)]
+    generate: bool,
+
+    /// How long the old value stays valid beside the new one, such as 24h.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = overlap)]
+    overlap: SignedDuration,
+
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bind {
+    pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
+        #[derive(Serialize)]
+        struct Done {
+            secret: String,
+            version: u32,
+            action: &'static str,
+            overlap_seconds: i64,
+        }
+        let (name, target) = FlowTarget::of_scope(&self.target)
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        let state = session.flow(&name).await?;
+        let flow = session.flow_at(&state, &target).await?;
+        let flow = flow.ok_or_else(|| {
+            Failure::NotFound(format!("`{}`: the flow `{name}` is not there", self.target))
+        })?;
+        if flow.slot(self.slot.as_str()).is_none() {
+            let there = match flow.requires.as_slice() {
+                [] => "it has none".to_owned(),
+                _ => format!("it has {}", flow.slot_names()),
+            };
+            let text = format!(
+                "`{}`: the flow has no slot `{}`; {there}",
+                self.target, self.slot
+            );
+            return Err(Failure::NotFound(text));
+        }
+        let secret = target.secret(&name, &self.slot);
+        let secret = secret.map_err(|error| Failure::Usage(error.to_string()))?;
+        let vault = session.custody.vault();
+        let had = vault.is_bound(&secret).await?;
+        let version = if self.generate {
+            refuse_generated(&state, &flow, &target, &secret)?;
+            vault
+                .generate(&secret, self.overlap, &session.actor)
+                .await?
+        } else {
+            let value = read_value()?;
+            vault
+                .set(&secret, &value, self.overlap, &session.actor)
+                .await?
+        };
+        if self.json {
+            return output::json(&Done {
+                secret: secret.to_string(),
+                version,
+                action: if self.generate { "generated" } else { "bound" },
+                overlap_seconds: self.overlap.as_secs(),
+            });
+        }
+        let old = match (had, self.overlap.is_zero()) {
+            (false, _) => String::new(),
+            (true, true) => "; the old value ends now".to_owned(),
+            (true, false) => format!("; the old value stays valid for {:#}", self.overlap),
+        };
+        let see = if self.generate {
+            format!("\nto see it: portcullis secret reveal '{secret}'")
+        } else {
+            String::new()
+        };
+        Ok(format!("{secret}: bound, version {version}{old}{see}"))
+    }
+}
+
+/// Nobody can make up what somebody else has.
+fn refuse_generated(
+    state: &FlowState,
+    flow: &Flow,
+    target: &FlowTarget,
+    secret: &SecretRef,
+) -> Result<(), Failure> {
+    let owner = (&state.organisation, &state.workspace);
+    let definitions = flow.definitions(&state.name, owner, target);
+    let mut judged = definitions.unwrap_or_default().into_iter();
+    let by_others =
+        judged.find(|it| it.secret().as_ref() == Some(secret) && !it.can_generate_secret());
+    match by_others {
+        None => Ok(()),
+        Some(definition) => Err(Failure::Other(format!(
+            "`{secret}`: what proves deliveries to `{}` is the sender's own (a public key, or a user and a \
+             password); bind that, from standard input",
+            definition.id
+        ))),
+    }
+}

@@ -1,0 +1,150 @@
+//! An interface of a flow: a webhook.
+
+use std::collections::BTreeSet;
+
+use super::{Names, auth};
+use crate::config::endpoints::{Identity, Spans, rest};
+use crate::config::table::Table;
+use crate::directory::{AuthDefinition, Definition, EndpointId, Name, Surroundings, Target};
+use crate::flow::{Flow, FlowTarget, Interface, PartName};
+
+/// What every interface of a document has to fit into.
+pub(super) struct Reading<'s> {
+    name: PartName,
+    owner: (Name, Name),
+    targets: Vec<FlowTarget>,
+    surroundings: &'s Surroundings<'s>,
+    ids: Names,
+    aliases: Names,
+}
+
+impl<'s> Reading<'s> {
+    pub(super) fn new(
+        name: PartName,
+        owner: (Name, Name),
+        targets: Vec<FlowTarget>,
+        surroundings: &'s Surroundings<'s>,
+    ) -> Self {
+        Self {
+            name,
+            owner,
+            targets,
+            surroundings,
+            ids: Names::default(),
+            aliases: Names::default(),
+        }
+    }
+
+    /// The names that the endpoint of an interface has at no target.
+    fn nobody(&self, id: &PartName) -> Option<Identity> {
+        let id: EndpointId = id.as_str().parse().ok()?;
+        Some(Identity {
+            target: Target::of(&id),
+            id,
+            organisation: "-".parse().ok()?,
+            workspace: "-".parse().ok()?,
+            upstream: String::new(),
+        })
+    }
+
+    /// Takes an interface that was read, and reports what is wrong with its endpoint at any target.
+    pub(super) fn take(
+        &mut self,
+        table: &mut Table<'_, '_>,
+        spans: &Spans,
+        interface: &Interface,
+        flow: &Flow,
+    ) {
+        self.ids
+            .take(table, "id", spans.of_key("id"), &interface.id);
+        for alias in &interface.endpoint.aliases {
+            self.aliases
+                .take(table, "aliases", spans.of_key("aliases"), alias);
+        }
+        let called = interface.invocation.is_some();
+        if called && interface.endpoint.contract.is_some() {
+            let message = "the invocation says what a payload has to be; leave this out";
+            table.wrong_at(table.span(), "contract", message.to_owned());
+        }
+        let alone = Flow {
+            interfaces: vec![interface.clone()],
+            ..flow.clone()
+        };
+        let (organisation, workspace) = &self.owner;
+        let owner = (organisation, workspace);
+        let targets = self.targets.iter();
+        let definitions = targets.filter_map(|it| alone.definitions(&self.name, owner, it));
+        let mut told = BTreeSet::new();
+        for definition in definitions.flatten().collect::<Vec<Definition>>() {
+            for mistake in definition.mistakes(self.surroundings) {
+                let inherited = interface.endpoint.upstream.is_empty();
+                if mistake.key == "upstream" && inherited {
+                    continue; // It was said of the flow.
+                }
+                if told.insert((mistake.key, mistake.message.clone())) {
+                    table.wrong_at(spans.of_key(mistake.key), mistake.key, mistake.message);
+                }
+            }
+        }
+    }
+}
+
+/// Reads one interface. What is wrong was reported, so that nothing will come of the whole document.
+pub(super) fn read(
+    mut table: Table<'_, '_>,
+    reading: &mut Reading<'_>,
+    flow: &Flow,
+) -> Option<Interface> {
+    let spans = Spans::of(&table);
+    let id: Option<PartName> = table.required("id");
+    let at_invocation = table.span_of("invocation");
+    let invocation: Option<PartName> = table.parsed("invocation");
+    if let Some(name) = invocation
+        .as_ref()
+        .filter(|name| !flow.invocations.contains_key(*name))
+    {
+        let there: Vec<&str> = flow.invocations.keys().map(PartName::as_str).collect();
+        let there = if there.is_empty() {
+            "the document has none".to_owned()
+        } else {
+            format!("there is `{}`", there.join("`, `"))
+        };
+        let message = format!("`{name}` is no invocation; {there}");
+        table.wrong_at(at_invocation, "invocation", message);
+    }
+    let interface = said(&mut table, reading, flow, id)?;
+    let interface = Interface {
+        invocation,
+        ..interface
+    };
+    reading.take(&mut table, &spans, &interface, flow);
+    Some(interface)
+}
+
+/// Reads what interfaces say in the older form, too.
+pub(super) fn said(
+    table: &mut Table<'_, '_>,
+    reading: &Reading<'_>,
+    flow: &Flow,
+    id: Option<PartName>,
+) -> Option<Interface> {
+    // One without an id goes on under another one, so that it does not hide other mistakes.
+    let id = id.or_else(|| "interface".parse().ok())?;
+    let upstream = table.parsed("upstream").unwrap_or_default();
+    let description = table.parsed("description");
+    let (auth, secret_ref): (Option<AuthDefinition>, _) = if table.has("auth") {
+        auth::read(table.table("auth"), flow)
+    } else {
+        (None, None)
+    };
+    let identity = reading.nobody(&id);
+    let mut endpoint = rest(table, identity, auth)?;
+    endpoint.upstream = upstream;
+    endpoint.description = description;
+    Some(Interface {
+        id,
+        invocation: None,
+        secret_ref,
+        endpoint,
+    })
+}

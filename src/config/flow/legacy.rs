@@ -1,0 +1,118 @@
+//! The older form of a flow's declaration: a list of events, each with a path and fields.
+//!
+//! ```text
+//! path    → an alias of the interface, so that senders go on with the URL that they know
+//! name    → the name of the event
+//! fields  → the inputs of an invocation of the interface's own
+//! id      → the interface's; the last part of the path, if it is not said
+//! ```
+
+use super::inputs;
+use super::interface::{Reading, said};
+use crate::config::endpoints::Spans;
+use crate::config::table::Table;
+use crate::flow::{Flow, Interface, Invocation, PartName};
+
+/// Reads `events`, and says what became of each.
+pub(super) fn read(
+    root: &mut Table<'_, '_>,
+    reading: &mut Reading<'_>,
+    flow: &mut Flow,
+    notices: &mut Vec<String>,
+) {
+    let events = root.tables("events", |_| None, |table| one(table, reading, flow));
+    for (interface, invocation, notice) in events.into_iter().flatten().flatten() {
+        if let (Some(name), false) = (&interface.invocation, invocation.inputs.is_empty()) {
+            if flow.invocations.contains_key(name) {
+                // Two events of one id, which was said.
+                continue;
+            }
+            flow.invocations.insert(name.clone(), invocation);
+        }
+        flow.interfaces.push(interface);
+        notices.push(notice);
+    }
+}
+
+fn one(
+    mut table: Table<'_, '_>,
+    reading: &mut Reading<'_>,
+    flow: &Flow,
+) -> Option<(Interface, Invocation, String)> {
+    let spans = Spans::of(&table);
+    let at_path = table.span_of("path");
+    let path: Option<String> = table.required("path");
+    table.take_as("event_name", "name");
+    let at_id = if table.has("id") {
+        table.span_of("id")
+    } else {
+        at_path
+    };
+    let said_id = table.has("id");
+    let id: Option<PartName> = table.parsed("id");
+    let last = path.as_deref().and_then(|path| path.rsplit('/').next());
+    let from_path = last.and_then(|last| last.parse().ok());
+    if !said_id && path.is_some() && from_path.is_none() {
+        let message = "its last part is no id; say `id`".to_owned();
+        table.wrong_at(at_path, "path", message);
+    }
+    let inputs = inputs::read(&mut table, "fields", type_word);
+    let mut interface = said(&mut table, reading, flow, id.or(from_path))?;
+    let path = path?;
+    let alias = if path.starts_with('/') {
+        path.clone()
+    } else {
+        format!("/{path}")
+    };
+    if !interface.endpoint.aliases.contains(&alias) {
+        interface.endpoint.aliases.push(alias.clone());
+    }
+    let invocation = Invocation { inputs };
+    if flow.invocations.contains_key(&interface.id) {
+        let message = format!("the invocation `{}` is there already", interface.id);
+        table.wrong_at(at_id, "id", message);
+    }
+    let called = flow_with(flow, &interface.id, &invocation);
+    if !invocation.inputs.is_empty() {
+        interface.invocation = Some(interface.id.clone());
+    }
+    let moved = spans.with("aliases", at_path).with("id", at_id);
+    reading.take(&mut table, &moved, &interface, &called);
+    let notice = notice(&interface, &alias, &invocation);
+    Some((interface, invocation, notice))
+}
+
+/// The flow as it is with one invocation more.
+fn flow_with(flow: &Flow, name: &PartName, invocation: &Invocation) -> Flow {
+    let mut flow = flow.clone();
+    flow.invocations.insert(name.clone(), invocation.clone());
+    flow
+}
+
+fn notice(interface: &Interface, alias: &str, invocation: &Invocation) -> String {
+    let id = &interface.id;
+    let event = interface.endpoint.event_name.as_ref();
+    let event = event.map_or_else(String::new, |name| format!(" with the event name `{name}`"));
+    let fields = match invocation.inputs.len() {
+        0 => String::new(),
+        1 => format!("; its field is the input of the invocation `{id}`"),
+        many => format!("; its {many} fields are the inputs of the invocation `{id}`"),
+    };
+    format!(
+        "the event at `{alias}` is read as the interface `{id}`{event}{fields}; `{alias}` is an alias of it, \
+         once it is live"
+    )
+}
+
+fn type_word(older: &str) -> Option<&'static str> {
+    Some(match older {
+        "bool" => "boolean",
+        "datetime" => "timestamp",
+        "double" | "float" => "number",
+        "int" => "integer",
+        "list" => "array",
+        "map" => "object",
+        "string" => "text",
+        _ => return None,
+    })
+}

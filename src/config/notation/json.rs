@@ -1,0 +1,89 @@
+//! JSON: `serde_json` says whether it is any, and `jsonc-parser` where everything stands.
+
+use jsonc_parser::ast::{Object, Value as Ast};
+use jsonc_parser::common::Ranged as _;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use toml_span::Span;
+use toml_span::value::{self, ValueInner};
+
+use super::{Fault, TWICE, Tree, below};
+
+pub(super) fn read(text: &str) -> Result<Tree<'_>, Fault> {
+    // Strict, and not nested deeper than 128 levels.
+    serde_json::from_str::<serde_json::Value>(text).map_err(|error| fault(&error, text))?;
+    let strict = ParseOptions {
+        allow_comments: false,
+        allow_loose_object_property_names: false,
+        allow_trailing_commas: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    };
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &strict)
+        .map_err(|error| Fault::at(error.range().start, error.kind().to_string()))?;
+    let root = parsed.value.ok_or_else(|| Fault::at(0, "is empty"))?;
+    let mut tree = Tree::of(value::Value::new(ValueInner::Boolean(false)));
+    tree.root = converted(root, "", &mut tree);
+    Ok(tree)
+}
+
+fn converted<'t>(ast: Ast<'t>, path: &str, tree: &mut Tree<'t>) -> value::Value<'t> {
+    let range = ast.range();
+    let span = Span::new(range.start, range.end);
+    let inner = match ast {
+        Ast::StringLit(text) => ValueInner::String(text.value),
+        Ast::BooleanLit(flag) => ValueInner::Boolean(flag.value),
+        Ast::NumberLit(number) => match (number.value.parse(), number.value.parse()) {
+            (Ok(whole), _) => ValueInner::Integer(whole),
+            (_, Ok(float)) => ValueInner::Float(float),
+            _ => return tree.wrong(span, path, "is no number"),
+        },
+        Ast::Array(array) => {
+            let items = array.elements.into_iter().enumerate();
+            let item = |(position, item)| converted(item, &format!("{path}[{position}]"), tree);
+            ValueInner::Array(items.map(item).collect())
+        }
+        Ast::Object(object) => ValueInner::Table(table(object, path, tree)),
+        Ast::NullKeyword(_) => {
+            return tree.wrong(span, path, "`null` is no value; leave the key out");
+        }
+    };
+    value::Value::with_span(inner, span)
+}
+
+fn table<'t>(object: Object<'t>, path: &str, tree: &mut Tree<'t>) -> value::Table<'t> {
+    let mut table = value::Table::new();
+    for property in object.properties {
+        let range = property.name.range();
+        let span = Span::new(range.start, range.end);
+        let name = property.name.into_string();
+        let path = below(path, &name);
+        let entry = converted(property.value, &path, tree);
+        let key = value::Key {
+            name: name.into(),
+            span,
+        };
+        if table.insert(key, entry).is_some() {
+            tree.wrong(span, &path, TWICE);
+        }
+    }
+    table
+}
+
+/// The parser counts lines and bytes from 1.
+fn fault(error: &serde_json::Error, text: &str) -> Fault {
+    let lines = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1));
+    let before: usize = lines.map(str::len).sum();
+    let column = error.column().saturating_sub(1);
+    let offset = text.floor_char_boundary(before.saturating_add(column).min(text.len()));
+    let message = error.to_string();
+    // What it says of the place is said already.
+    let message = message.split(" at line ").next().unwrap_or_default();
+    Fault::at(offset, message)
+}

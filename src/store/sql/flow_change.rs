@@ -1,0 +1,193 @@
+//! Changes of flows, with their endpoints.
+
+use sqlx::Transaction;
+
+use super::{Database, audit, endpoints, secrets};
+use crate::audit::AuditEntry;
+use crate::flow::{Draft, Flow, FlowChange, FlowTarget, NewMove, NewVersion, PartName};
+use crate::secrets::{SecretRef, StoreError};
+
+/// Performs a change inside a transaction, and gives the secrets that ended with it.
+pub(super) async fn perform(
+    transaction: &mut Transaction<'_, Database>,
+    change: &FlowChange,
+) -> Result<Vec<SecretRef>, StoreError> {
+    let name = &change.name;
+    let at = change.audit.at.as_millisecond();
+    // Where the flow will not be any more.
+    let mut left: Vec<String> = Vec::new();
+    match (&change.draft, change.based_on) {
+        (Some(draft), None) => create(transaction, name, draft, at).await?,
+        (Some(draft), Some(revision)) => update(transaction, name, draft, revision, at).await?,
+        (None, revision) => {
+            left =
+                sqlx::query_scalar("SELECT scope FROM flow_targets WHERE flow = $1 ORDER BY scope")
+                    .bind(name.as_str())
+                    .fetch_all(&mut **transaction)
+                    .await?;
+            delete(transaction, name, revision.unwrap_or_default()).await?;
+        }
+    }
+    if let Some(version) = &change.version {
+        add_version(transaction, name, version, &change.audit).await?;
+    }
+    for made in change.moves.iter().filter(|_| change.draft.is_some()) {
+        add_move(transaction, name, made, &change.audit).await?;
+        if made.to.is_none() {
+            left.push(made.target.scope(name));
+        }
+    }
+    let mut retired = endpoints::change(transaction, &change.endpoints, &change.secrets).await?;
+    for scope in &left {
+        retired.extend(secrets::retire_scope(transaction, scope, &change.audit).await?);
+    }
+    audit::add(transaction, &change.audit).await?;
+    Ok(retired)
+}
+
+async fn create(
+    transaction: &mut Transaction<'_, Database>,
+    name: &PartName,
+    draft: &Draft,
+    at: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO flows (name, organisation, workspace, draft, revision, created_ms, updated_ms) \
+         VALUES ($1, $2, $3, $4, 1, $5, $5)",
+    )
+    .bind(name.as_str())
+    .bind(draft.organisation.as_str())
+    .bind(draft.workspace.as_str())
+    .bind(written(&draft.flow)?)
+    .bind(at)
+    .execute(&mut **transaction)
+    .await
+    .map_err(|error| match error.as_database_error() {
+        Some(database) if database.is_unique_violation() => conflict(name),
+        _ => error.into(),
+    })?;
+    stand(transaction, name, &FlowTarget::Draft, None).await
+}
+
+async fn update(
+    transaction: &mut Transaction<'_, Database>,
+    name: &PartName,
+    draft: &Draft,
+    revision: u64,
+    at: i64,
+) -> Result<(), StoreError> {
+    let text = written(&draft.flow)?;
+    let updated = sqlx::query(
+        "UPDATE flows SET updated_ms = CASE WHEN draft = $3 THEN updated_ms ELSE $4 END, \
+         draft = $3, revision = revision + 1 WHERE name = $1 AND revision = $2",
+    )
+    .bind(name.as_str())
+    .bind(i64::try_from(revision).unwrap_or(i64::MAX))
+    .bind(text)
+    .bind(at)
+    .execute(&mut **transaction)
+    .await?;
+    match updated.rows_affected() {
+        0 => Err(conflict(name)),
+        _ => Ok(()),
+    }
+}
+
+async fn delete(
+    transaction: &mut Transaction<'_, Database>,
+    name: &PartName,
+    revision: u64,
+) -> Result<(), StoreError> {
+    let deleted = sqlx::query("DELETE FROM flows WHERE name = $1 AND revision = $2")
+        .bind(name.as_str())
+        .bind(i64::try_from(revision).unwrap_or(i64::MAX))
+        .execute(&mut **transaction)
+        .await?;
+    match deleted.rows_affected() {
+        0 => Err(conflict(name)),
+        _ => Ok(()),
+    }
+}
+
+async fn add_version(
+    transaction: &mut Transaction<'_, Database>,
+    name: &PartName,
+    version: &NewVersion,
+    audit: &AuditEntry,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO flow_versions (flow, number, document, note, actor, origin, created_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(name.as_str())
+    .bind(i64::from(version.number))
+    .bind(written(&version.flow)?)
+    .bind(&version.note)
+    .bind(&audit.actor.name)
+    .bind(&audit.actor.origin)
+    .bind(audit.at.as_millisecond())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn add_move(
+    transaction: &mut Transaction<'_, Database>,
+    name: &PartName,
+    made: &NewMove,
+    audit: &AuditEntry,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO flow_moves \
+         (flow, number, scope, from_version, to_version, action, actor, origin, at_ms) \
+         VALUES ($1, (SELECT coalesce(max(number), 0) + 1 FROM flow_moves WHERE flow = $1), \
+         $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(name.as_str())
+    .bind(made.target.scope(name))
+    .bind(made.from.map(i64::from))
+    .bind(made.to.map(i64::from))
+    .bind(made.action.word())
+    .bind(&audit.actor.name)
+    .bind(&audit.actor.origin)
+    .bind(audit.at.as_millisecond())
+    .execute(&mut **transaction)
+    .await?;
+    match made.to {
+        Some(version) => stand(transaction, name, &made.target, Some(version)).await,
+        None => {
+            sqlx::query("DELETE FROM flow_targets WHERE scope = $1")
+                .bind(made.target.scope(name))
+                .execute(&mut **transaction)
+                .await?;
+            Ok(())
+        }
+    }
+}
+
+async fn stand(
+    transaction: &mut Transaction<'_, Database>,
+    name: &PartName,
+    target: &FlowTarget,
+    version: Option<u32>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO flow_targets (scope, flow, version) VALUES ($1, $2, $3) \
+         ON CONFLICT (scope) DO UPDATE SET version = excluded.version",
+    )
+    .bind(target.scope(name))
+    .bind(name.as_str())
+    .bind(version.map(i64::from))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+fn written(flow: &Flow) -> Result<String, StoreError> {
+    serde_json::to_string(flow)
+        .map_err(|error| StoreError::Corrupt(format!("the declaration of a flow: {error}")))
+}
+
+fn conflict(name: &PartName) -> StoreError {
+    StoreError::Conflict(format!("the flow `{name}`"))
+}

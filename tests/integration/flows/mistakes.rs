@@ -1,0 +1,274 @@
+//! Documents that are wrong: every mistake at once, with its line and its key, and nothing is applied.
+
+use std::path::PathBuf;
+
+use portcullis::config::{Mistake, Notation};
+
+use super::declared::read;
+use super::*;
+
+/// Line, key and a part of the message of each.
+type Told = [(usize, &'static str, &'static str)];
+
+#[track_caller]
+fn is_told(notation: Notation, text: &str, expected: &Told) {
+    let wrong = read(notation, text).unwrap_err();
+    let told = format!("{wrong}");
+    assert_eq!(wrong.0.len(), expected.len(), "{told}");
+    for (mistake, (line, key, message)) in wrong.0.iter().zip(expected) {
+        let Mistake { path, at, .. } = mistake;
+        assert_eq!(path, &PathBuf::from("orders"));
+        assert_eq!(at.unwrap().0, *line, "{mistake}\n{told}");
+        assert_eq!(mistake.key, *key, "{mistake}\n{told}");
+        assert!(mistake.message.contains(message), "{message}: {mistake}");
+    }
+}
+
+const WRONG_EDN: &str = r#"{:upstream "nope"
+ :colour :red
+ :requires [{:slot :a :type :certificate}
+            {:slot :a :type :secret}
+            {:slot "not a name" :type :secret :label nil}
+            {:type :secret}]
+ :invocations {:ok {:inputs [{:name :x :type :txt}
+                             {:name :y :type :text :requird true}
+                             {:name :y :type :date}
+                             {:type :date}]}
+               :ok {}}
+ :interfaces {:form []
+              :webhook [{:id :one :invocation :missing :auth {:type :hmac}}
+                        {:id :one :auth {:header "X-Sig" :secret-ref :a}}
+                        {:id :two :auth {:type :bearer :mode :bearer :secret-ref :zzz}}
+                        {:id :three :auth {:type :hmack :secret-ref :a}}
+                        {:id :four :auth {:type :signature :algo :md5 :signature-header "X-S" :secret-ref :a}}
+                        {:id :five :auth {:type :none}}
+                        {:id :six :event-name "two words" :auth {:type :bearer :secret-ref :a :secret_ref :a}}
+                        {:id :seven :methods ["BREW"] :limits {:max-body 5} :target :live}
+                        {:id #inst "2026" :aliases [1/2]}
+                        {3 4}]}}
+"#;
+
+#[test]
+fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
+    let wrong = read(Notation::Edn, WRONG_EDN).unwrap_err();
+    println!("{wrong}");
+    is_told(
+        Notation::Edn,
+        WRONG_EDN,
+        &[
+            (
+                1,
+                "upstream",
+                "no upstream `nope` is configured; there is `default`",
+            ),
+            (2, "colour", "unknown key"),
+            (3, "requires[0].type", "the one type of a slot is `secret`"),
+            (4, "requires[1].slot", "`a` is there twice"),
+            (5, "requires[2].slot", "`not a name` is no name"),
+            (5, "requires[2].label", "`nil` is no value"),
+            (6, "requires[3].slot", "is missing"),
+            (7, "invocations.ok", "is there twice"),
+        ],
+    );
+}
+
+#[test]
+fn a_document_that_is_cut_off_or_nested_without_end_is_told_where() {
+    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    let tags = format!("{} x", "#a ".repeat(100_000));
+    let discards = format!("{}{}", "#_ ".repeat(100_000), "x ".repeat(100_001));
+    let unclosed = format!("({deep}");
+    for (notation, text) in [
+        (Notation::Edn, deep.as_str()),
+        (Notation::Edn, &tags),
+        (Notation::Edn, &discards),
+        (Notation::Edn, &unclosed),
+        (Notation::Edn, &format!("a\\{deep}")),
+        (Notation::Json, &deep),
+        (Notation::Toml, &format!("requires = {deep}")),
+        (Notation::Edn, "{:requires ["),
+        (Notation::Edn, "{:requires}"),
+        (Notation::Edn, "{:requires []]"),
+        (Notation::Edn, "{:requires \"\\q\"}"),
+        (Notation::Edn, "{:requires []} {:more 1}"),
+        (Notation::Edn, "{:requires []} nil"),
+        (Notation::Edn, "; nothing"),
+        (Notation::Edn, ""),
+        (Notation::Json, "{\"requires\": [],}"),
+        (Notation::Json, "{\"requires\": [] // a comment\n}"),
+        (Notation::Json, "{'requires': []}"),
+        (Notation::Json, "{\"requires\": []} {}"),
+        (Notation::Json, "{\"requires\": \"a\nb\"}"),
+        (Notation::Json, ""),
+    ] {
+        let path = std::path::Path::new("orders");
+        let opened = portcullis::config::Declaration::open(path, text, notation);
+        let wrong = opened
+            .err()
+            .unwrap_or_else(|| panic!("{notation}: {:.40}", text));
+        assert_eq!(wrong.0.len(), 1, "{wrong}");
+        assert!(wrong.0[0].at.is_some(), "{wrong}");
+    }
+}
+
+#[test]
+fn one_wrong_thing_and_nothing_at_all_is_applied() {
+    let gate = Gate::before(&Backend::refusing());
+    let before = json(&gate, &["audit", "list"]);
+    for text in [
+        WRONG_EDN.to_owned(),
+        ORDERS.replace(":secret-ref :webhook-signing-secret", ":secret-ref :other"),
+        ORDERS.replace(":type :hmac-sha256 ", ""),
+        ORDERS.replace(":enabled true", ":enabld true"),
+        ORDERS.replace(":event-name \"orders.updated\"", ":event-name \"a b\""),
+    ] {
+        for options in [&[][..], &["--dry-run"], &["--target", "live"]] {
+            let options: Vec<&str> = OWNER.iter().chain(options).copied().collect();
+            let told = apply(&gate, "orders.edn", &text, &options).failed_with(3);
+            assert!(told.contains("orders.edn:"), "{told}");
+        }
+    }
+    assert_eq!(json(&gate, &["audit", "list"]), before);
+    assert_eq!(json(&gate, &["endpoint", "list"]), Value::Array(vec![]));
+    gate.run(&["flow", "show", "orders"]).failed_with(4);
+}
+
+#[test]
+fn a_mistake_of_auth_is_told_at_its_own_key() {
+    let auth = |auth: &str| {
+        format!(
+            "{{:requires [{{:slot :s :type :secret}}]\n:interfaces {{:webhook [{{:id :hook\n:auth {auth}}}]}}}}"
+        )
+    };
+    let at = |key: &str| format!("interfaces.webhook[hook].{key}");
+    for (text, key, message) in [
+        (
+            "{:secret-ref :s}",
+            "auth.mode",
+            "`type`, or `mode`, is one of `secret`",
+        ),
+        ("{:type :hmac}", "auth.secret_ref", "is missing: the slot"),
+        (
+            "{:type :hmac :secret-ref :t}",
+            "auth.secret-ref",
+            "`t` is no slot of this flow: `requires` has `s`",
+        ),
+        (
+            "{:type :hmack :secret-ref :s}",
+            "auth.type",
+            "the modes are",
+        ),
+        (
+            "{:type :hmac :mode :hmac :secret-ref :s}",
+            "auth.type",
+            "two words for one thing",
+        ),
+        (
+            "{:type :hmac :secret-ref :s :secrt 1}",
+            "auth.secrt",
+            "unknown key",
+        ),
+        ("{:type :none}", "auth", "allow_unauthenticated"),
+        (
+            "{:type :hmac-sha256 :secret-ref :s}",
+            "auth",
+            "needs the `header`",
+        ),
+        (
+            "{:type :bearer :header \"X\" :secret-ref :s}",
+            "auth.header",
+            "has its own header",
+        ),
+        (
+            "{:type :signature :algo :md5 :signature-header \"X\" :secret-ref :s}",
+            "auth.algo",
+            "`md5` is none of",
+        ),
+        (
+            "{:type :provider :preset :nope :secret-ref :s}",
+            "auth.preset",
+            "no preset `nope`",
+        ),
+        (":none", "auth", "expected a table"),
+    ] {
+        let wrong = read(Notation::Edn, &auth(text)).unwrap_err();
+        assert_eq!(wrong.0.len(), 1, "{text}: {wrong}");
+        let mistake = &wrong.0[0];
+        assert_eq!(mistake.at.unwrap().0, 3, "{text}: {mistake}");
+        assert_eq!(mistake.key, at(key), "{text}: {mistake}");
+        assert!(mistake.message.contains(message), "{text}: {mistake}");
+    }
+}
+
+#[test]
+fn the_same_mistakes_are_told_in_toml_and_json() {
+    let toml = "[[requires]]\nslot = \"s\"\ntype = \"secret\"\n[[interfaces.webhook]]\nid = \"hook\"\n\
+                auth = { secret-ref = \"t\", colour = 1 }\n";
+    let json = "{\"requires\": [{\"slot\": \"s\", \"type\": \"secret\"}],\n\"interfaces\": {\"webhook\": [\n\
+                {\"id\": \"hook\", \"id\": \"hook\", \"auth\":\n{\"secret-ref\": \"t\", \"colour\": null}}]}}";
+    is_told(
+        Notation::Toml,
+        toml,
+        &[
+            (6, "interfaces.webhook[hook].auth.mode", "is missing"),
+            (
+                6,
+                "interfaces.webhook[hook].auth.secret-ref",
+                "`t` is no slot",
+            ),
+            (6, "interfaces.webhook[hook].auth.colour", "unknown key"),
+        ],
+    );
+    is_told(
+        Notation::Json,
+        json,
+        &[
+            (3, "interfaces.webhook[0].id", "is there twice"),
+            (4, "interfaces.webhook[hook].auth.mode", "is missing"),
+            (
+                4,
+                "interfaces.webhook[hook].auth.secret-ref",
+                "`t` is no slot",
+            ),
+            (4, "interfaces.webhook[hook].auth.colour", "unknown key"),
+            (4, "interfaces.webhook[0].auth.colour", "`null` is no value"),
+        ],
+    );
+}
+
+#[test]
+fn a_name_has_to_come_from_somewhere_and_from_one_place() {
+    let gate = Gate::before(&Backend::refusing());
+    let told = apply(&gate, "My Orders.edn", ORDERS, &OWNER).failed_with(3);
+    assert!(told.contains("flow: is missing"), "{told}");
+    let named = ORDERS.replace("{:requires", "{:flow :orders :requires");
+    let other: Vec<&str> = OWNER.iter().chain(&["--flow", "other"]).copied().collect();
+    let told = apply(&gate, "My Orders.edn", &named, &other).failed_with(3);
+    assert!(
+        told.contains("is `orders` here, and `other` on the command line"),
+        "{told}"
+    );
+    apply(&gate, "My Orders.edn", &named, &OWNER).succeeded();
+    let moved = ORDERS.replace("{:requires", "{:organisation :emca :requires");
+    let told = apply(&gate, "orders.edn", &moved, &[]).failed_with(3);
+    assert!(
+        told.contains("organisation: is `emca` here, and the flow is of `acme`"),
+        "{told}"
+    );
+    let told = apply(&gate, "orders.edn", ORDERS, &["--workspace", "x"]).failed_with(1);
+    assert!(
+        told.contains("is of `shop`, which does not change"),
+        "{told}"
+    );
+
+    let words = ["apply", "-f", "-", "--notation", "edn", "--flow", "orders"];
+    let told = gate.run_with_input(&words, ORDERS.as_bytes()).succeeded();
+    assert!(
+        told.starts_with("= flows/orders/draft/order-webhook: unchanged"),
+        "{told}"
+    );
+    let told = gate
+        .run_with_input(&words[..3], ORDERS.as_bytes())
+        .failed_with(2);
+    assert!(told.contains("--notation"), "{told}");
+}
