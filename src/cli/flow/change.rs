@@ -9,9 +9,10 @@ use crate::cli::output;
 use crate::cli::plan::Plan;
 use crate::cli::session::Session;
 use crate::cli::step::Step;
-use crate::directory::{Definition, EndpointId, Name};
+use crate::directory::{Definition, DraftAuth, EndpointId, Name};
 use crate::flow::{
-    Draft, Flow, FlowChange, FlowState, FlowTarget, MoveAction, NewMove, NewVersion, PartName,
+    Draft, Flow, FlowChange, FlowState, FlowTarget, Interface, MoveAction, NewMove, NewVersion,
+    PartName,
 };
 
 /// How a change is shown.
@@ -190,10 +191,13 @@ impl<'p> Shown<'p> {
         }
         for (target, flow) in &change.places {
             let Some(flow) = flow else { continue };
-            let used = flow
-                .interfaces
-                .iter()
-                .filter_map(|it| it.secret_ref.as_ref());
+            // A draft that asks for a token instead of a signature is refused nothing for want of a secret.
+            let is_asked = |it: &&Interface| {
+                let asks = it.endpoint.draft_auth.unwrap_or(session.config.draft_auth);
+                *target != FlowTarget::Draft || asks != DraftAuth::Workspace
+            };
+            let asked = flow.interfaces.iter().filter(is_asked);
+            let used = asked.filter_map(|it| it.secret_ref.as_ref());
             let used: std::collections::BTreeSet<&PartName> = used.collect();
             for slot in used {
                 let secret = target.secret(name, slot);
