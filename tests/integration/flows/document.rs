@@ -45,7 +45,9 @@ fn what_the_document_says_can_be_typed_and_comes_out_so() {
 fn the_words_of_the_document_are_those_of_the_program() {
     let gate = Gate::before(&Backend::refusing());
     let help = gate.run(&["flow", "--help"]).succeeded();
-    for command in ["release", "promote", "rollback", "history", "list", "show", "delete"] {
+    for command in [
+        "release", "promote", "rollback", "history", "list", "show", "delete",
+    ] {
         assert!(help.contains(command), "{command}");
         assert!(DOCUMENT.contains(&format!("`flow {command}")), "{command}");
     }
