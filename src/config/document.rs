@@ -14,6 +14,11 @@ pub(super) struct Document<'t> {
     path: PathBuf,
     text: &'t str,
     root: Option<value::Value<'t>>,
+    /// Whether its own words have dashes in them.
+    dashes: bool,
+    /// What was found wrong before it was read, and where something stands in for it.
+    wrong: Vec<(Span, String, String)>,
+    stand_ins: Vec<Span>,
     mistakes: Vec<(Span, String, String)>,
 }
 
@@ -30,7 +35,10 @@ impl<'t> Document<'t> {
                 path: path.to_owned(),
                 text,
                 root: Some(tree.root),
-                mistakes: tree.wrong,
+                dashes: notation == Notation::Edn,
+                wrong: tree.wrong,
+                stand_ins: tree.stand_ins,
+                mistakes: Vec::new(),
             }),
             Err(fault) => Err(Mistakes(vec![Mistake {
                 path: path.to_owned(),
@@ -63,15 +71,21 @@ impl<'t> Document<'t> {
             .root
             .take()
             .unwrap_or_else(|| value::Value::new(ValueInner::Table(value::Table::new())));
-        Table::open(root, String::new(), &mut self.mistakes)
+        let mut table = Table::open(root, String::new(), &mut self.mistakes);
+        if self.dashes {
+            table.say_dashes();
+        }
+        table
     }
 
     /// What was read, if nothing was wrong.
     pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Mistakes> {
         match read {
-            Some(read) if self.mistakes.is_empty() => Ok(read),
+            Some(read) if self.mistakes.is_empty() && self.wrong.is_empty() => Ok(read),
             _ => {
                 let mut mistakes = self.mistakes;
+                mistakes.retain(|(span, ..)| !self.stand_ins.contains(span));
+                mistakes.extend(self.wrong);
                 mistakes.sort_by_key(|(span, ..)| span.start);
                 let mut places = Places::of(self.text);
                 let mistakes = mistakes.into_iter().map(|(span, key, message)| Mistake {

@@ -34,12 +34,14 @@ pub(super) fn read_from(
     upstream: Option<&str>,
     surroundings: &Surroundings<'_>,
 ) -> Result<Vec<Definition>, Mistakes> {
-    let definitions = read(&mut document.root(), upstream, surroundings);
+    let folder = document.folder();
+    let definitions = read(&mut document.root(), &folder, upstream, surroundings);
     document.finish(definitions)
 }
 
 fn read(
     root: &mut Table<'_, '_>,
+    folder: &Path,
     upstream: Option<&str>,
     surroundings: &Surroundings<'_>,
 ) -> Option<Vec<Definition>> {
@@ -49,21 +51,21 @@ fn read(
     let definitions = root.tables("endpoints", by_id, |mut table| {
         table.take_dashes();
         let spans = Spans::of(&table);
-        let definition = one(&mut table, upstream)?;
+        let definition = one(&mut table, folder, upstream)?;
         for mistake in definition.mistakes(surroundings) {
             if mistake.key == "upstream" && definition.upstream.is_empty() {
                 continue; // It is missing, which was said.
             }
-            table.wrong_at(spans.of_key(mistake.key), mistake.key, mistake.message);
+            spans.wrong(&mut table, mistake.key, mistake.message);
         }
         if !ids.insert(definition.id.clone()) {
             let message = format!("`{}` is there twice", definition.id);
-            table.wrong_at(spans.of_key("id"), "id", message);
+            spans.wrong(&mut table, "id", message);
         }
         for alias in &definition.aliases {
             if !aliases.insert(alias.clone()) {
                 let message = format!("`{alias}` is there twice");
-                table.wrong_at(spans.of_key("aliases"), "aliases", message);
+                spans.wrong(&mut table, "aliases", message);
             }
         }
         Some(definition)
@@ -80,7 +82,7 @@ fn read(
 
 /// Reads one endpoint. What is missing or wrong was reported, so that nothing will come of the whole
 /// file; something stands in for it here, so that it does not hide other mistakes.
-fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> {
+fn one(table: &mut Table<'_, '_>, folder: &Path, upstream: Option<&str>) -> Option<Definition> {
     let somebody = || "somebody".parse().ok();
     let id: Option<EndpointId> = table.required("id");
     let organisation = table.required("organisation");
@@ -102,7 +104,7 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
             upstream: upstream.unwrap_or_default(),
         })
     });
-    rest(table, identity, auth.flatten())
+    rest(table, folder, identity, auth.flatten())
 }
 
 /// What endpoints are known by, which files and flows say in different ways.
@@ -117,6 +119,7 @@ pub(super) struct Identity {
 /// Reads everything else that any endpoint can say.
 pub(super) fn rest(
     table: &mut Table<'_, '_>,
+    _folder: &Path,
     identity: Option<Identity>,
     auth: Option<AuthDefinition>,
 ) -> Option<Definition> {
@@ -241,31 +244,35 @@ fn capture(mut table: Table<'_, '_>) -> CaptureDefinition {
 }
 
 /// Where the keys of a declaration stand, kept for what is found wrong later.
-pub(super) struct Spans(Vec<(&'static str, Span)>);
+pub(super) struct Spans(Vec<(&'static str, Span, String)>);
 
 impl Spans {
     pub(super) fn of(table: &Table<'_, '_>) -> Self {
         let keys = KEYS.iter().chain(SchemeWords::KEYS);
         let span = |key: &&'static str| match key.split_once('.') {
-            Some((outer, inner)) => (*key, table.span_within(outer, inner)),
-            None => (*key, table.span_of(key)),
+            Some((outer, inner)) => {
+                let written = table.written_within(outer, inner);
+                (*key, table.span_within(outer, inner), written)
+            }
+            None => (*key, table.span_of(key), (*key).to_owned()),
         };
         Self(keys.map(span).collect())
     }
 
-    /// The same, with `key` at another place.
-    pub(super) fn with(mut self, key: &'static str, span: Span) -> Self {
-        self.0.retain(|(known, _)| *known != key);
-        self.0.push((key, span));
+    /// The same, with what is said of `key` said of another one.
+    pub(super) fn with(mut self, key: &'static str, (span, other): (Span, &str)) -> Self {
+        self.0.retain(|(known, ..)| *known != key);
+        self.0.push((key, span, other.to_owned()));
         self
     }
 
-    pub(super) fn of_key(&self, key: &str) -> Span {
-        self.0
-            .iter()
-            .find(|(known, _)| *known == key)
-            .map(|(_, span)| *span)
-            .unwrap_or_default()
+    /// Reports what is wrong with `key`, where it stands.
+    pub(super) fn wrong(&self, table: &mut Table<'_, '_>, key: &str, message: String) {
+        let found = self.0.iter().find(|(known, ..)| *known == key);
+        match found {
+            Some((_, span, written)) => table.wrong_at(*span, written, message),
+            None => table.wrong_at(table.span(), key, message),
+        }
     }
 }
 

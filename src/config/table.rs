@@ -15,6 +15,8 @@ pub(super) struct Table<'t, 'm> {
     known: Vec<&'static str>,
     /// Whether `a-key` is read as `a_key`, here and in the tables below.
     dashes: bool,
+    /// Whether words are said with dashes to people.
+    says_dashes: bool,
     /// What was read as another key than it is written, as it is written.
     written: Vec<(String, String)>,
     mistakes: &'m mut Vec<(Span, String, String)>,
@@ -42,6 +44,7 @@ impl<'t, 'm> Table<'t, 'm> {
             well_formed,
             known: Vec::new(),
             dashes: false,
+            says_dashes: false,
             written: Vec::new(),
             mistakes,
         }
@@ -51,10 +54,11 @@ impl<'t, 'm> Table<'t, 'm> {
     fn open_below(
         value: value::Value<'t>,
         path: String,
-        dashes: bool,
+        (dashes, says_dashes): (bool, bool),
         mistakes: &'m mut Vec<(Span, String, String)>,
     ) -> Self {
         let mut table = Self::open(value, path, mistakes);
+        table.says_dashes = says_dashes;
         if dashes {
             table.take_dashes();
         }
@@ -67,7 +71,7 @@ impl<'t, 'm> Table<'t, 'm> {
             value::Value::with_span(ValueInner::Table(value::Table::new()), self.span)
         });
         let path = self.path_of(key);
-        Table::open_below(value, path, self.dashes, self.mistakes)
+        Table::open_below(value, path, (self.dashes, self.says_dashes), self.mistakes)
     }
 
     /// Reads every table of the array at `key`, or `None` if it is not there. In messages an item is
@@ -80,7 +84,7 @@ impl<'t, 'm> Table<'t, 'm> {
     ) -> Option<Vec<T>> {
         let mut value = self.take(key)?;
         let path = self.path_of(key);
-        let dashes = self.dashes;
+        let dashes = (self.dashes, self.says_dashes);
         match value.take() {
             ValueInner::Array(items) => Some(
                 items
@@ -109,7 +113,8 @@ impl<'t, 'm> Table<'t, 'm> {
             .map(|(key, value)| {
                 let name = self.written(&key.name).to_owned();
                 let path = self.path_of(&key.name);
-                let table = Table::open_below(value, path, self.dashes, self.mistakes);
+                let table =
+                    Table::open_below(value, path, (self.dashes, self.says_dashes), self.mistakes);
                 read(&name, table)
             })
             .collect()
@@ -161,6 +166,11 @@ impl<'t, 'm> Table<'t, 'm> {
         }
     }
 
+    /// Says `a-key` to people for `a_key`, as they write it in this notation.
+    pub(super) fn say_dashes(&mut self) {
+        self.says_dashes = true;
+    }
+
     /// Reads `other` as `key`: two words for one thing, of which a table has one.
     pub(super) fn take_as(&mut self, key: &'static str, other: &'static str) {
         let Some((old, value)) = self.entries.remove_entry(other) else {
@@ -208,9 +218,8 @@ impl<'t, 'm> Table<'t, 'm> {
         let table = self.entries.get(outer);
         let found = table.and_then(|value| {
             let table = value.as_table()?;
-            table
-                .get(inner)
-                .or_else(|| table.get(inner.replace('_', "-").as_str()))
+            let spellings = spellings(inner);
+            spellings.iter().find_map(|it| table.get(it.as_str()))
         });
         found.map_or_else(|| self.span_of(outer), |value| value.span)
     }
@@ -238,8 +247,23 @@ impl<'t, 'm> Table<'t, 'm> {
         found.map_or(key, |(_, written)| written)
     }
 
+    /// A key of a table inside this one, as both stand in the file.
+    pub(super) fn written_within(&self, outer: &str, inner: &str) -> String {
+        let table = self.entries.get(outer).and_then(value::Value::as_table);
+        let spellings = spellings(inner);
+        let mut found = spellings
+            .iter()
+            .filter(|it| table.is_some_and(|table| table.contains_key(it.as_str())));
+        let inner = found.next().map_or(inner, String::as_str);
+        format!("{}.{inner}", self.written(outer))
+    }
+
     fn path_of(&self, key: &str) -> String {
-        let key = self.written(key);
+        let mut key = self.written(key);
+        let with_dashes = key.replace('_', "-");
+        if self.says_dashes && self.known.iter().any(|known| *known == key) {
+            key = &with_dashes;
+        }
         if self.path.is_empty() {
             key.to_owned()
         } else {
@@ -248,12 +272,21 @@ impl<'t, 'm> Table<'t, 'm> {
     }
 }
 
+/// How a key may be written.
+fn spellings(key: &str) -> Vec<String> {
+    let mut spellings = vec![key.to_owned(), key.replace('_', "-")];
+    if key == "algorithm" {
+        spellings.push("algo".to_owned());
+    }
+    spellings
+}
+
 /// The end of a table: what nobody has read is unknown.
 impl Drop for Table<'_, '_> {
     fn drop(&mut self) {
         for key in std::mem::take(&mut self.entries).into_keys() {
             let mut known = self.known.join("`, `");
-            if !self.written.is_empty() {
+            if self.says_dashes {
                 known = known.replace('_', "-");
             }
             let path = self.path_of(&key.name);

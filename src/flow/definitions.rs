@@ -10,37 +10,51 @@ impl Flow {
     pub fn definitions(
         &self,
         name: &PartName,
-        (organisation, workspace): (&Name, &Name),
+        owner: (&Name, &Name),
         target: &FlowTarget,
     ) -> Option<Vec<Definition>> {
-        let of = |interface: &Interface| {
-            let mut definition = interface.endpoint.clone();
-            definition.id = target.endpoint(name, &interface.id).ok()?;
-            definition.organisation = organisation.clone();
-            definition.workspace = workspace.clone();
-            definition.target = Target::of(&definition.id);
-            definition.flow = name.as_str().parse().ok();
-            if definition.upstream.is_empty() {
-                definition.upstream.clone_from(&self.upstream);
-            }
-            // A path leads to one endpoint: senders who know an old one are meant for what is released.
-            if *target != FlowTarget::Live {
-                definition.aliases.clear();
-            }
-            if let (Some(auth), Some(slot)) = (&mut definition.auth, &interface.secret_ref) {
-                auth.secret = Some(target.secret(name, slot).ok()?);
-            }
-            let called = interface.invocation.as_ref();
-            let called = called.and_then(|it| self.invocations.get(it));
-            if let Some(called) = called.filter(|called| !called.inputs.is_empty()) {
-                definition.contract = Some(ContractDefinition {
-                    inputs: called.inputs.clone(),
-                    schema: None,
-                });
-            }
-            Some(definition)
-        };
-        self.interfaces.iter().map(of).collect()
+        let interfaces = self.interfaces.iter();
+        interfaces
+            .map(|interface| self.definition(interface, name, owner, target))
+            .collect()
+    }
+
+    /// The endpoint of one interface, which need not be one of its own yet.
+    pub fn definition(
+        &self,
+        interface: &Interface,
+        name: &PartName,
+        (organisation, workspace): (&Name, &Name),
+        target: &FlowTarget,
+    ) -> Option<Definition> {
+        let mut definition = interface.endpoint.clone();
+        definition.id = target.endpoint(name, &interface.id).ok()?;
+        definition.organisation = organisation.clone();
+        definition.workspace = workspace.clone();
+        definition.target = Target::of(&definition.id);
+        definition.flow = name.as_str().parse().ok();
+        if definition.upstream.is_empty() {
+            definition.upstream.clone_from(&self.upstream);
+        }
+        // A path leads to one endpoint: senders who know an old one are meant for what is released.
+        if *target != FlowTarget::Live {
+            definition.aliases.clear();
+        }
+        if *target != FlowTarget::Draft {
+            definition.draft_auth = None;
+        }
+        if let (Some(auth), Some(slot)) = (&mut definition.auth, &interface.secret_ref) {
+            auth.secret = Some(target.secret(name, slot).ok()?);
+        }
+        let called = interface.invocation.as_ref();
+        let called = called.and_then(|it| self.invocations.get(it));
+        if let Some(called) = called.filter(|called| !called.inputs.is_empty()) {
+            definition.contract = Some(ContractDefinition {
+                inputs: called.inputs.clone(),
+                schema: None,
+            });
+        }
+        Some(definition)
     }
 }
 

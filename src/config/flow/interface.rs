@@ -1,6 +1,7 @@
 //! An interface of a flow: a webhook.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::{Names, auth};
 use crate::config::endpoints::{Identity, Spans, rest};
@@ -14,6 +15,8 @@ pub(super) struct Reading<'s> {
     owner: (Name, Name),
     targets: Vec<FlowTarget>,
     surroundings: &'s Surroundings<'s>,
+    /// What paths in the document are relative to.
+    folder: PathBuf,
     ids: Names,
     aliases: Names,
 }
@@ -24,15 +27,22 @@ impl<'s> Reading<'s> {
         owner: (Name, Name),
         targets: Vec<FlowTarget>,
         surroundings: &'s Surroundings<'s>,
+        folder: &Path,
     ) -> Self {
         Self {
             name,
             owner,
             targets,
             surroundings,
+            folder: folder.to_owned(),
             ids: Names::default(),
             aliases: Names::default(),
         }
+    }
+
+    /// An id that nobody has taken.
+    fn stand_in(&self) -> String {
+        format!("interface-{}", self.ids.0.len())
     }
 
     /// The names that the endpoint of an interface has at no target.
@@ -55,34 +65,31 @@ impl<'s> Reading<'s> {
         interface: &Interface,
         flow: &Flow,
     ) {
-        self.ids
-            .take(table, "id", spans.of_key("id"), &interface.id);
+        if let Err(message) = self.ids.take(&interface.id) {
+            spans.wrong(table, "id", message);
+        }
         for alias in &interface.endpoint.aliases {
-            self.aliases
-                .take(table, "aliases", spans.of_key("aliases"), alias);
+            if let Err(message) = self.aliases.take(alias) {
+                spans.wrong(table, "aliases", message);
+            }
         }
         let called = interface.invocation.is_some();
         if called && interface.endpoint.contract.is_some() {
             let message = "the invocation says what a payload has to be; leave this out";
             table.wrong_at(table.span(), "contract", message.to_owned());
         }
-        let alone = Flow {
-            interfaces: vec![interface.clone()],
-            ..flow.clone()
-        };
-        let (organisation, workspace) = &self.owner;
-        let owner = (organisation, workspace);
-        let targets = self.targets.iter();
-        let definitions = targets.filter_map(|it| alone.definitions(&self.name, owner, it));
+        let owner = (&self.owner.0, &self.owner.1);
+        let at = |target| flow.definition(interface, &self.name, owner, target);
+        let definitions: Vec<Definition> = self.targets.iter().filter_map(at).collect();
         let mut told = BTreeSet::new();
-        for definition in definitions.flatten().collect::<Vec<Definition>>() {
+        for definition in definitions {
             for mistake in definition.mistakes(self.surroundings) {
                 let inherited = interface.endpoint.upstream.is_empty();
                 if mistake.key == "upstream" && inherited {
                     continue; // It was said of the flow.
                 }
                 if told.insert((mistake.key, mistake.message.clone())) {
-                    table.wrong_at(spans.of_key(mistake.key), mistake.key, mistake.message);
+                    spans.wrong(table, mistake.key, mistake.message);
                 }
             }
         }
@@ -129,7 +136,7 @@ pub(super) fn said(
     id: Option<PartName>,
 ) -> Option<Interface> {
     // One without an id goes on under another one, so that it does not hide other mistakes.
-    let id = id.or_else(|| "interface".parse().ok())?;
+    let id = id.or_else(|| reading.stand_in().parse().ok())?;
     let upstream = table.parsed("upstream").unwrap_or_default();
     let description = table.parsed("description");
     let (auth, secret_ref): (Option<AuthDefinition>, _) = if table.has("auth") {
@@ -138,7 +145,7 @@ pub(super) fn said(
         (None, None)
     };
     let identity = reading.nobody(&id);
-    let mut endpoint = rest(table, identity, auth)?;
+    let mut endpoint = rest(table, &reading.folder, identity, auth)?;
     endpoint.upstream = upstream;
     endpoint.description = description;
     Some(Interface {

@@ -21,14 +21,7 @@ pub(super) fn read(
     notices: &mut Vec<String>,
 ) {
     let events = root.tables("events", |_| None, |table| one(table, reading, flow));
-    for (interface, invocation, notice) in events.into_iter().flatten().flatten() {
-        if let (Some(name), false) = (&interface.invocation, invocation.inputs.is_empty()) {
-            if flow.invocations.contains_key(name) {
-                // Two events of one id, which was said.
-                continue;
-            }
-            flow.invocations.insert(name.clone(), invocation);
-        }
+    for (interface, notice) in events.into_iter().flatten().flatten() {
         flow.interfaces.push(interface);
         notices.push(notice);
     }
@@ -37,8 +30,8 @@ pub(super) fn read(
 fn one(
     mut table: Table<'_, '_>,
     reading: &mut Reading<'_>,
-    flow: &Flow,
-) -> Option<(Interface, Invocation, String)> {
+    flow: &mut Flow,
+) -> Option<(Interface, String)> {
     let spans = Spans::of(&table);
     let at_path = table.span_of("path");
     let path: Option<String> = table.required("path");
@@ -67,33 +60,29 @@ fn one(
     if !interface.endpoint.aliases.contains(&alias) {
         interface.endpoint.aliases.push(alias.clone());
     }
-    let invocation = Invocation { inputs };
-    if flow.invocations.contains_key(&interface.id) {
-        let message = format!("the invocation `{}` is there already", interface.id);
-        table.wrong_at(at_id, "id", message);
+    let notice = notice(&interface, &alias, inputs.len());
+    if !inputs.is_empty() {
+        let name = interface.id.clone();
+        if flow.invocations.contains_key(&name) {
+            let message = format!("the invocation `{name}` is there already");
+            table.wrong_at(at_id, "id", message);
+        }
+        flow.invocations.insert(name.clone(), Invocation { inputs });
+        interface.invocation = Some(name);
     }
-    let called = flow_with(flow, &interface.id, &invocation);
-    if !invocation.inputs.is_empty() {
-        interface.invocation = Some(interface.id.clone());
-    }
-    let moved = spans.with("aliases", at_path).with("id", at_id);
-    reading.take(&mut table, &moved, &interface, &called);
-    let notice = notice(&interface, &alias, &invocation);
-    Some((interface, invocation, notice))
+    let id_key = if said_id { "id" } else { "path" };
+    let moved = spans
+        .with("aliases", (at_path, "path"))
+        .with("id", (at_id, id_key));
+    reading.take(&mut table, &moved, &interface, flow);
+    Some((interface, notice))
 }
 
-/// The flow as it is with one invocation more.
-fn flow_with(flow: &Flow, name: &PartName, invocation: &Invocation) -> Flow {
-    let mut flow = flow.clone();
-    flow.invocations.insert(name.clone(), invocation.clone());
-    flow
-}
-
-fn notice(interface: &Interface, alias: &str, invocation: &Invocation) -> String {
+fn notice(interface: &Interface, alias: &str, fields: usize) -> String {
     let id = &interface.id;
     let event = interface.endpoint.event_name.as_ref();
     let event = event.map_or_else(String::new, |name| format!(" with the event name `{name}`"));
-    let fields = match invocation.inputs.len() {
+    let fields = match fields {
         0 => String::new(),
         1 => format!("; its field is the input of the invocation `{id}`"),
         many => format!("; its {many} fields are the inputs of the invocation `{id}`"),

@@ -5,9 +5,9 @@ mod inputs;
 mod interface;
 mod legacy;
 
-use std::collections::BTreeMap;
-
-use toml_span::Span;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::path::Path;
 
 use self::interface::Reading;
 use super::Mistakes;
@@ -56,12 +56,14 @@ pub(super) fn read_from(
     known: &KnownFlow,
     surroundings: &Surroundings<'_>,
 ) -> Result<DeclaredFlow, Mistakes> {
-    let flow = read(&mut document.root(), known, surroundings);
+    let folder = document.folder();
+    let flow = read(&mut document.root(), &folder, known, surroundings);
     document.finish(flow)
 }
 
 fn read(
     root: &mut Table<'_, '_>,
+    folder: &Path,
     known: &KnownFlow,
     surroundings: &Surroundings<'_>,
 ) -> Option<DeclaredFlow> {
@@ -86,6 +88,7 @@ fn read(
         ),
         known.targets.clone(),
         surroundings,
+        folder,
     );
     if root.has("events") {
         let span = root.span_of("events");
@@ -186,7 +189,9 @@ fn slots(root: &mut Table<'_, '_>) -> Vec<Slot> {
             let kind = table.required("type");
             let label = table.parsed("label");
             let slot: PartName = slot?;
-            names.take(&mut table, "slot", span, &slot);
+            if let Err(message) = names.take(&slot) {
+                table.wrong_at(span, "slot", message);
+            }
             Some(Slot {
                 slot,
                 kind: kind.unwrap_or_default(),
@@ -216,21 +221,14 @@ fn invocations(root: &mut Table<'_, '_>) -> BTreeMap<PartName, Invocation> {
 
 /// Names of which each may be there once.
 #[derive(Default)]
-struct Names(Vec<String>);
+struct Names(BTreeSet<String>);
 
 impl Names {
-    fn take(
-        &mut self,
-        table: &mut Table<'_, '_>,
-        key: &'static str,
-        span: Span,
-        name: &impl ToString,
-    ) {
-        let name = name.to_string();
-        if self.0.contains(&name) {
-            table.wrong_at(span, key, format!("`{name}` is there twice"));
+    fn take(&mut self, name: &(impl Display + ?Sized)) -> Result<(), String> {
+        if self.0.insert(name.to_string()) {
+            Ok(())
         } else {
-            self.0.push(name);
+            Err(format!("`{name}` is there twice"))
         }
     }
 }

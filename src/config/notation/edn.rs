@@ -27,7 +27,9 @@ pub(super) fn read(text: &str) -> Result<Tree<'_>, Fault> {
         return Err(Fault::at(more.span().0.ptr, message));
     }
     let mut tree = Tree::of(value::Value::new(ValueInner::Boolean(false)));
-    tree.root = converted(node, "", &mut tree);
+    let span = span_of(&node);
+    let root = converted(node, "", &mut tree);
+    tree.root = tree.or_stand_in(root, span);
     Ok(tree)
 }
 
@@ -37,7 +39,7 @@ fn is_nothing(node: &Node<'_>, text: &str) -> bool {
     node.kind == NodeKind::Nil && text.get(span.0.ptr..span.1.ptr) != Some("nil")
 }
 
-fn converted<'t>(node: Node<'t>, path: &str, tree: &mut Tree<'t>) -> value::Value<'t> {
+fn converted<'t>(node: Node<'t>, path: &str, tree: &mut Tree<'t>) -> Option<value::Value<'t>> {
     let span = span_of(&node);
     let inner = match node.kind {
         NodeKind::Key(name) | NodeKind::Symbol(name) => ValueInner::String(name.into()),
@@ -49,7 +51,7 @@ fn converted<'t>(node: Node<'t>, path: &str, tree: &mut Tree<'t>) -> value::Valu
         NodeKind::Vector(items, _) | NodeKind::List(items, _) | NodeKind::Set(items, _) => {
             let items = items.into_iter().enumerate();
             let item = |(position, item)| converted(item, &format!("{path}[{position}]"), tree);
-            ValueInner::Array(items.map(item).collect())
+            ValueInner::Array(items.filter_map(item).collect())
         }
         NodeKind::Map(entries, _) => ValueInner::Table(table(entries, path, tree)),
         NodeKind::Tagged(tag, ..) => {
@@ -60,7 +62,7 @@ fn converted<'t>(node: Node<'t>, path: &str, tree: &mut Tree<'t>) -> value::Valu
         // Fractions, and what a later version of the parser may know.
         _ => return tree.wrong(span, path, "is no value that a document has"),
     };
-    value::Value::with_span(inner, span)
+    Some(value::Value::with_span(inner, span))
 }
 
 fn table<'t>(
@@ -75,14 +77,17 @@ fn table<'t>(
             NodeKind::Key(name) | NodeKind::Symbol(name) => name.into(),
             NodeKind::Str(raw) => unescaped(raw),
             _ => {
-                tree.wrong(span, path, "a key is a keyword, a symbol or a string");
+                let message = "a key is a keyword, a symbol or a string";
+                tree.wrong::<()>(span, path, message);
                 continue;
             }
         };
         let path = below(path, &name);
+        let place = span_of(&entry);
         let entry = converted(entry, &path, tree);
+        let entry = tree.or_stand_in(entry, place);
         if table.insert(value::Key { name, span }, entry).is_some() {
-            tree.wrong(span, &path, TWICE);
+            tree.wrong::<()>(span, &path, TWICE);
         }
     }
     table

@@ -1,7 +1,7 @@
 //! JSON: `serde_json` says whether it is any, and `jsonc-parser` where everything stands.
 
 use jsonc_parser::ast::{Object, Value as Ast};
-use jsonc_parser::common::Ranged as _;
+use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use toml_span::Span;
 use toml_span::value::{self, ValueInner};
@@ -27,13 +27,14 @@ pub(super) fn read(text: &str) -> Result<Tree<'_>, Fault> {
         .map_err(|error| Fault::at(error.range().start, error.kind().to_string()))?;
     let root = parsed.value.ok_or_else(|| Fault::at(0, "is empty"))?;
     let mut tree = Tree::of(value::Value::new(ValueInner::Boolean(false)));
-    tree.root = converted(root, "", &mut tree);
+    let span = span_of(&root);
+    let root = converted(root, "", &mut tree);
+    tree.root = tree.or_stand_in(root, span);
     Ok(tree)
 }
 
-fn converted<'t>(ast: Ast<'t>, path: &str, tree: &mut Tree<'t>) -> value::Value<'t> {
-    let range = ast.range();
-    let span = Span::new(range.start, range.end);
+fn converted<'t>(ast: Ast<'t>, path: &str, tree: &mut Tree<'t>) -> Option<value::Value<'t>> {
+    let span = span_of(&ast);
     let inner = match ast {
         Ast::StringLit(text) => ValueInner::String(text.value),
         Ast::BooleanLit(flag) => ValueInner::Boolean(flag.value),
@@ -45,33 +46,39 @@ fn converted<'t>(ast: Ast<'t>, path: &str, tree: &mut Tree<'t>) -> value::Value<
         Ast::Array(array) => {
             let items = array.elements.into_iter().enumerate();
             let item = |(position, item)| converted(item, &format!("{path}[{position}]"), tree);
-            ValueInner::Array(items.map(item).collect())
+            ValueInner::Array(items.filter_map(item).collect())
         }
         Ast::Object(object) => ValueInner::Table(table(object, path, tree)),
         Ast::NullKeyword(_) => {
             return tree.wrong(span, path, "`null` is no value; leave the key out");
         }
     };
-    value::Value::with_span(inner, span)
+    Some(value::Value::with_span(inner, span))
 }
 
 fn table<'t>(object: Object<'t>, path: &str, tree: &mut Tree<'t>) -> value::Table<'t> {
     let mut table = value::Table::new();
     for property in object.properties {
-        let range = property.name.range();
-        let span = Span::new(range.start, range.end);
+        let span = span_of(&property.name);
         let name = property.name.into_string();
         let path = below(path, &name);
+        let place = span_of(&property.value);
         let entry = converted(property.value, &path, tree);
+        let entry = tree.or_stand_in(entry, place);
         let key = value::Key {
             name: name.into(),
             span,
         };
         if table.insert(key, entry).is_some() {
-            tree.wrong(span, &path, TWICE);
+            tree.wrong::<()>(span, &path, TWICE);
         }
     }
     table
+}
+
+fn span_of(ast: &impl Ranged) -> Span {
+    let range = ast.range();
+    Span::new(range.start, range.end)
 }
 
 /// The parser counts lines and bytes from 1.

@@ -87,6 +87,8 @@ pub(super) struct Tree<'t> {
     pub(super) root: value::Value<'t>,
     /// What is in it that has no place in a document, each with its place and the key that it is under.
     pub(super) wrong: Vec<(Span, String, String)>,
+    /// Where something stands in for what was wrong: there is no more to be said about that.
+    pub(super) stand_ins: Vec<Span>,
 }
 
 impl<'t> Tree<'t> {
@@ -94,13 +96,21 @@ impl<'t> Tree<'t> {
         Self {
             root,
             wrong: Vec::new(),
+            stand_ins: Vec::new(),
         }
     }
 
-    /// Something that stands in for what was wrong, so that it does not hide other mistakes.
-    fn wrong(&mut self, span: Span, key: &str, message: impl Into<String>) -> value::Value<'t> {
+    fn wrong<T>(&mut self, span: Span, key: &str, message: impl Into<String>) -> Option<T> {
         self.wrong.push((span, key.to_owned(), message.into()));
-        value::Value::with_span(ValueInner::String("".into()), span)
+        None
+    }
+
+    /// The value that was read, or something in its place, so that it does not hide other mistakes.
+    fn or_stand_in(&mut self, read: Option<value::Value<'t>>, span: Span) -> value::Value<'t> {
+        read.unwrap_or_else(|| {
+            self.stand_ins.push(span);
+            value::Value::with_span(ValueInner::String("".into()), span)
+        })
     }
 }
 

@@ -146,6 +146,7 @@ fn the_keys_of_every_json_are_those_that_scripts_know() {
         "organisation",
         "secret",
         "secret_bound",
+        "secret_bound_since",
         "target",
         "upstream",
         "url",

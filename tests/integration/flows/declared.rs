@@ -221,7 +221,7 @@ fn an_interface_can_say_what_any_endpoint_can() {
         live.labels["team-name"], "x",
         "a name of the author's own stays as it is"
     );
-    assert_eq!(live.draft_auth, Some(DraftAuth::Both));
+    assert_eq!(live.draft_auth, None, "it is about the draft");
     assert_eq!(live.aliases, ["/hooks/orders"]);
     assert_eq!(live.capture.unwrap().last, 3);
     assert!(!live.enabled && live.forward_credentials && live.auth.is_none());
