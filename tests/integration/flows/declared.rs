@@ -228,6 +228,7 @@ fn an_interface_can_say_what_any_endpoint_can() {
     // A path leads to one endpoint, and the senders who know it are meant for what is live.
     let draft = definitions(&declared, &FlowTarget::Draft).remove(0);
     assert_eq!(draft.aliases, [""; 0]);
+    assert_eq!(draft.draft_auth, Some(DraftAuth::Both));
 }
 
 #[test]

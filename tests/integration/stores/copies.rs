@@ -96,7 +96,7 @@ fn a_copy_from_sqlite_to_postgresql_and_back_is_the_same_and_goes_on() {
         let copied = copy(&first, &second).await.unwrap();
         let right = [
             ("aliases", 2500),
-            ("audit", 2508),
+            ("audit", 2511),
             ("audit_end", 1),
             ("changes", 1),
             ("endpoints", 2503),
