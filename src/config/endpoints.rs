@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use toml_span::Span;
 
-use super::Mistakes;
 use super::document::Document;
+use super::{Mistakes, payload};
 use super::table::Table;
 use super::units::{Size, Time};
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
-    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition, MissingKey,
+    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition,
     ReplayDefinition, Surroundings, Target,
 };
 
@@ -26,12 +26,14 @@ pub fn read_endpoints(
     surroundings: &Surroundings<'_>,
 ) -> Result<Vec<Definition>, Mistakes> {
     let mut document = Document::parse(path, text)?;
-    let definitions = read(&mut document.root(), upstream, surroundings);
+    let folder = document.folder();
+    let definitions = read(&mut document.root(), &folder, upstream, surroundings);
     document.finish(definitions)
 }
 
 fn read(
     root: &mut Table<'_, '_>,
+    folder: &Path,
     upstream: Option<&str>,
     surroundings: &Surroundings<'_>,
 ) -> Option<Vec<Definition>> {
@@ -40,7 +42,7 @@ fn read(
     let by_id = |id: &str| id.parse::<EndpointId>().ok().map(|id| id.to_string());
     let definitions = root.tables("endpoints", by_id, |mut table| {
         let spans = Spans::of(&table);
-        let definition = one(&mut table, upstream)?;
+        let definition = one(&mut table, folder, upstream)?;
         for mistake in definition.mistakes(surroundings) {
             if mistake.key == "upstream" && definition.upstream.is_empty() {
                 continue; // It is missing, which was said.
@@ -71,7 +73,11 @@ fn read(
 
 /// Reads one endpoint. What is missing or wrong was reported, so that nothing will come of the whole
 /// file; something stands in for it here, so that it does not hide other mistakes.
-fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> {
+fn one(
+    table: &mut Table<'_, '_>,
+    folder: &Path,
+    upstream: Option<&str>,
+) -> Option<Definition> {
     let somebody = || "somebody".parse().ok();
     let id = table.required("id");
     let organisation = table.required("organisation");
@@ -89,6 +95,15 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
     let methods = table.list("methods").unwrap_or_default();
     let aliases = table.list("aliases").unwrap_or_default();
     let event_name = table.parsed("event_name");
+    let events = table.list("events").unwrap_or_default();
+    let contract = table
+        .has("contract")
+        .then(|| payload::contract(table.table("contract"), folder));
+    let key_field = payload::key_field(table);
+    let key_missing = table.parsed("key_missing").unwrap_or_default();
+    let concurrency = table
+        .has("concurrency")
+        .then(|| payload::concurrency(table.table("concurrency")));
     let draft_auth = table.parsed("draft_auth");
     let labels: BTreeMap<String, String> = table.table("labels").strings().into_iter().collect();
     let limits = limits(table.table("limits"));
@@ -112,11 +127,11 @@ fn one(table: &mut Table<'_, '_>, upstream: Option<&str>) -> Option<Definition> 
         methods,
         aliases,
         event_name,
-        events: Vec::new(),
-        contract: None,
-        key_field: None,
-        key_missing: MissingKey::None,
-        concurrency: None,
+        events,
+        contract,
+        key_field,
+        key_missing,
+        concurrency,
         draft_auth,
         labels,
         limits,
@@ -163,6 +178,7 @@ fn limits(mut table: Table<'_, '_>) -> LimitsDefinition {
         body_timeout_ms: table
             .with_unit::<Time>("body_timeout", "10s")
             .map(|time| milliseconds(time.0)),
+        raw_mime_fields: table.list("raw_mime_fields"),
     }
 }
 
@@ -177,7 +193,7 @@ fn replay(mut table: Table<'_, '_>) -> ReplayDefinition {
     }
 }
 
-fn milliseconds(time: Duration) -> u64 {
+pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -214,7 +230,7 @@ impl Spans {
 }
 
 /// The keys that [`Definition::mistakes`] speaks about.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 20] = [
     "id",
     "upstream",
     "target",
@@ -230,4 +246,9 @@ const KEYS: [&str; 15] = [
     "limits",
     "replay",
     "capture",
+    "events",
+    "contract",
+    "key_field",
+    "key_missing",
+    "concurrency",
 ];

@@ -2,12 +2,14 @@
 //!
 //! Every mistake is reported, all at once, each with its file, line, key and what would be right.
 
+mod bodies;
 mod document;
 mod endpoints;
 mod headers;
 mod ledger;
 mod mistake;
 mod outbound;
+mod payload;
 mod public;
 mod routes;
 mod secrets;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 /// One input, as an invocation declares it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -20,9 +21,50 @@ pub struct Input {
     /// Whether a payload without it is refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
+    /// What it is for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// The values that it may have; any if none is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
+    /// The least that a number may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<Number>,
+    /// The most that a number may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Number>,
+    /// How many characters a text, or elements an array, has at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_length: Option<u32>,
+    /// How many characters a text, or elements an array, has at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u32>,
+    /// A regular expression that is found somewhere in a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// What the elements of an array are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<InputType>,
+}
+
+impl Input {
+    /// An input that may be left out, of which no more is asked than its type.
+    pub fn new(name: impl Into<Box<str>>, kind: InputType) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            label: None,
+            required: false,
+            description: None,
+            options: Vec::new(),
+            min: None,
+            max: None,
+            min_length: None,
+            max_length: None,
+            pattern: None,
+            items: None,
+        }
+    }
 }
 
 /// What an input holds.

@@ -1,12 +1,16 @@
 //! The decision itself, from top to bottom.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::greeter::Greeter;
 use super::judgement::Notes;
 use super::keyed::{Keyed, unproven};
-use super::receive::{BodyRules, receive};
+use super::payload::{examine, takes_event};
+use super::receive::{BodyRules, Watchers, receive};
 use super::replay::{Proven, Times};
+use super::scan::Scan;
+use super::turns::Turns;
 use super::{
     Admitted, BodySource, Budget, GateSettings, Judgement, Passed, Reason, Refusal, Request,
     Timings, judge_method,
@@ -27,6 +31,7 @@ pub struct Gate {
     ledger: Arc<dyn Ledger>,
     outbound: Arc<Outbound>,
     budget: Arc<Budget>,
+    turns: Arc<Turns>,
     clock: Arc<dyn Clock>,
 }
 
@@ -48,6 +53,7 @@ impl Gate {
             ledger,
             outbound,
             budget,
+            turns: Arc::default(),
             clock,
         }
     }
@@ -117,7 +123,12 @@ impl Gate {
         let mut keyed = self.key(claim).await?;
 
         let receiving = Stopwatch::start();
-        let body = receive(body, rules, &self.budget, keyed.streaming()).await?;
+        let mut scan = self.settings.scan(&endpoint, request);
+        let watchers = Watchers {
+            verification: keyed.streaming(),
+            scan: scan.as_mut(),
+        };
+        let body = receive(body, rules, &self.budget, watchers).await?;
         notes.body_received = true;
         notes.body_bytes = Some(body.len() as u64);
         notes.timings.receive = Some(receiving.elapsed());
@@ -143,6 +154,11 @@ impl Gate {
         {
             return Ok(Passed::Answered(answer));
         }
+        // Before the ledger: what is not passed on is not remembered either, and can be had again once
+        // somebody subscribes to it.
+        if !takes_event(&endpoint, &head, &body) {
+            return Ok(Passed::Ignored);
+        }
         let proven = Proven {
             endpoint: &endpoint,
             head: &head,
@@ -150,8 +166,21 @@ impl Gate {
             body: &body,
         };
         let claimed = proven.claim(&self.ledger, &self.times(&endpoint)).await?;
-        let admitted = Admitted::new(endpoint, verified, body, claimed);
-        Ok(Passed::Admitted(admitted))
+        let parts = scan.map(Scan::finish);
+        let key = examine(&endpoint, request, &body, parts.as_ref())?;
+        let admitted = Admitted::new(endpoint, verified, body, claimed, key);
+        self.take_turn(admitted).await.map(Passed::Admitted)
+    }
+
+    /// The delivery with its turn, if deliveries of one key take turns at its endpoint.
+    async fn take_turn(&self, admitted: Admitted) -> Result<Admitted, Refusal> {
+        let endpoint = admitted.endpoint();
+        let (Some(rule), Some(key)) = (endpoint.concurrency, admitted.key()) else {
+            return Ok(admitted);
+        };
+        let turn = self.turns.take(&endpoint.id, key, rule).await;
+        let turn = turn.ok_or(Reason::RateLimited)?;
+        Ok(admitted.in_turn(Some(turn)))
     }
 
     /// A handshake that nobody signs and only its body tells. Everything else stays refused.
@@ -167,7 +196,7 @@ impl Gate {
             limit_bytes: rules.limit_bytes.min(MAX_BODY_BYTES),
             ..rules
         };
-        let body = match receive(body, rules, &self.budget, None).await {
+        let body = match receive(body, rules, &self.budget, Watchers::default()).await {
             Err(too_large) if too_large.reason == Reason::BodyTooLarge => return Err(refusal),
             received => received?,
         };
@@ -216,7 +245,8 @@ impl Gate {
             now: self.clock.now(),
             remember: endpoint.replay.remember.unwrap_or(all.remember),
             body_timeout: endpoint.limits.body_timeout.unwrap_or(all.body_timeout),
-            lease: all.claim_timeout,
+            // A delivery that waits for its turn has its claim all the while.
+            lease: all.claim_timeout + endpoint.concurrency.map_or(Duration::ZERO, |it| it.wait),
         }
     }
 
