@@ -36,7 +36,8 @@ fn main() {
 
     let mut group = criterion.benchmark_group(format!("pull_request, {} bytes", body.len()));
     group.throughput(Throughput::Bytes(body.len() as u64));
-    let key = hmac::Hmac::<sha2::Sha256>::new_from_slice(b"a secret of the endpoint").expect("a key");
+    let key =
+        hmac::Hmac::<sha2::Sha256>::new_from_slice(b"a secret of the endpoint").expect("a key");
     group.bench_function("hmac", |bencher| {
         bencher.iter(|| {
             let mut mac = key.clone();
@@ -94,7 +95,10 @@ fn all_rules() -> [(&'static str, PayloadRules); 4] {
         ("key", rules(None, Some(key.clone()))),
         ("5 inputs and a key", rules(Some(inputs()), Some(key))),
         ("a nested schema", rules(Some(own(schema)), None)),
-        ("a schema that looks at everything", rules(Some(own(closed)), None)),
+        (
+            "a schema that looks at everything",
+            rules(Some(own(closed)), None),
+        ),
     ]
 }
 

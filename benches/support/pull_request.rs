@@ -17,7 +17,7 @@ pub(crate) fn event() -> Vec<u8> {
             "locked": false,
             "title": "Update the README with new information",
             "user": user("octocat"),
-            "body": "This is a pretty simple change that we need to pull into main.\r\n\r\n".repeat(8),
+            "body": "This is a pretty simple change that we need to pull into main.\r\n\r\n".repeat(42),
             "created_at": "2026-01-15T15:20:33Z",
             "updated_at": "2026-01-15T15:20:33Z",
             "closed_at": null,
@@ -51,8 +51,21 @@ fn user(login: &str) -> Value {
     user.insert("login".into(), login.into());
     user.insert("id".into(), 1.into());
     user.insert("node_id".into(), "MDQ6VXNlcjE=".into());
-    user.insert("avatar_url".into(), "https://github.com/images/error/octocat_happy.gif".into());
-    for name in ["followers", "following", "gists", "starred", "subscriptions", "organizations", "repos", "events", "received_events"] {
+    user.insert(
+        "avatar_url".into(),
+        "https://github.com/images/error/octocat_happy.gif".into(),
+    );
+    for name in [
+        "followers",
+        "following",
+        "gists",
+        "starred",
+        "subscriptions",
+        "organizations",
+        "repos",
+        "events",
+        "received_events",
+    ] {
         user.insert(format!("{name}_url"), format!("{api}/{name}").into());
     }
     user.insert("type".into(), "User".into());
@@ -69,17 +82,65 @@ fn repository() -> Value {
     repo.insert("owner".into(), user("octocat"));
     repo.insert("private".into(), false.into());
     repo.insert("description".into(), "This your first repo!".into());
-    for name in ["archive", "assignees", "blobs", "branches", "collaborators", "comments", "commits", "compare", "contents", "contributors", "deployments", "downloads", "events", "forks", "hooks", "issues", "keys", "labels", "languages", "merges", "milestones", "notifications", "pulls", "releases", "stargazers", "statuses", "subscribers", "tags", "teams", "trees"] {
+    for name in [
+        "archive",
+        "assignees",
+        "blobs",
+        "branches",
+        "collaborators",
+        "comments",
+        "commits",
+        "compare",
+        "contents",
+        "contributors",
+        "deployments",
+        "downloads",
+        "events",
+        "forks",
+        "hooks",
+        "issues",
+        "keys",
+        "labels",
+        "languages",
+        "merges",
+        "milestones",
+        "notifications",
+        "pulls",
+        "releases",
+        "stargazers",
+        "statuses",
+        "subscribers",
+        "tags",
+        "teams",
+        "trees",
+    ] {
         repo.insert(format!("{name}_url"), format!("{api}/{name}{{/id}}").into());
     }
-    for name in ["has_issues", "has_projects", "has_wiki", "has_pages", "has_downloads", "archived", "disabled"] {
+    for name in [
+        "has_issues",
+        "has_projects",
+        "has_wiki",
+        "has_pages",
+        "has_downloads",
+        "archived",
+        "disabled",
+    ] {
         repo.insert(name.into(), true.into());
     }
-    for name in ["forks_count", "stargazers_count", "watchers_count", "size", "open_issues_count"] {
+    for name in [
+        "forks_count",
+        "stargazers_count",
+        "watchers_count",
+        "size",
+        "open_issues_count",
+    ] {
         repo.insert(name.into(), 108.into());
     }
     repo.insert("default_branch".into(), "main".into());
-    repo.insert("topics".into(), json!(["octocat", "atom", "electron", "api"]));
+    repo.insert(
+        "topics".into(),
+        json!(["octocat", "atom", "electron", "api"]),
+    );
     repo.insert("pushed_at".into(), "2026-01-26T19:06:43Z".into());
     repo.insert("license".into(), Value::Null);
     repo.into()

@@ -37,7 +37,9 @@ pub(super) fn read(mut table: Table<'_, '_>) -> (Bodies, u64) {
         raw_mime_fields,
         multipart: MultipartLimits {
             parts: table.number("max_parts", 1, 100_000).map_or(1000, to_usize),
-            headers: table.number("max_part_headers", 1, 1000).map_or(32, to_usize),
+            headers: table
+                .number("max_part_headers", 1, 1000)
+                .map_or(32, to_usize),
             header_bytes,
         },
         timeout: time(&mut table, "timeout", 30),

@@ -7,13 +7,13 @@ use std::time::Duration;
 use toml_span::Span;
 
 use super::document::Document;
-use super::{Mistakes, payload};
 use super::table::Table;
 use super::units::{Size, Time};
+use super::{Mistakes, payload};
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
-    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition,
-    ReplayDefinition, Surroundings, Target,
+    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition, ReplayDefinition,
+    Surroundings, Target,
 };
 
 /// Reads every endpoint of `text` as if it stood at `path`.
@@ -73,11 +73,7 @@ fn read(
 
 /// Reads one endpoint. What is missing or wrong was reported, so that nothing will come of the whole
 /// file; something stands in for it here, so that it does not hide other mistakes.
-fn one(
-    table: &mut Table<'_, '_>,
-    folder: &Path,
-    upstream: Option<&str>,
-) -> Option<Definition> {
+fn one(table: &mut Table<'_, '_>, folder: &Path, upstream: Option<&str>) -> Option<Definition> {
     let somebody = || "somebody".parse().ok();
     let id = table.required("id");
     let organisation = table.required("organisation");

@@ -51,7 +51,10 @@ fn input(mut table: Table<'_, '_>) -> Option<Input> {
     table.take_dashes();
     let name: Option<String> = table.required("name");
     let kind: Option<InputType> = table.required("type");
-    let mut input = Input::new(name.clone().unwrap_or_default(), kind.unwrap_or(InputType::Text));
+    let mut input = Input::new(
+        name.clone().unwrap_or_default(),
+        kind.unwrap_or(InputType::Text),
+    );
     input.label = table.parsed("label");
     input.description = table.parsed("description");
     input.required = table.flag("required").unwrap_or(false);
@@ -89,7 +92,9 @@ fn json(value: ValueInner<'_>) -> Option<Value> {
         ValueInner::Integer(number) => number.into(),
         ValueInner::Float(number) => Value::Number(Number::from_f64(number)?),
         ValueInner::Boolean(value) => value.into(),
-        ValueInner::Array(items) => Value::Array(items.into_iter().map(inner).collect::<Option<_>>()?),
+        ValueInner::Array(items) => {
+            Value::Array(items.into_iter().map(inner).collect::<Option<_>>()?)
+        }
         ValueInner::Table(entries) => {
             let entries = entries.into_iter();
             let members = entries.map(|(key, value)| Some((key.name.into(), inner(value)?)));
@@ -99,7 +104,9 @@ fn json(value: ValueInner<'_>) -> Option<Value> {
 }
 
 fn read_schema(path: &Path) -> Result<Value, String> {
-    let len = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    let len = std::fs::metadata(path)
+        .map_err(|error| error.to_string())?
+        .len();
     if len > MAX_SCHEMA_BYTES {
         return Err(format!("is larger than {MAX_SCHEMA_BYTES} bytes"));
     }

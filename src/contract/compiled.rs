@@ -141,7 +141,9 @@ fn judge_schema(schema: &Value) -> Result<(), String> {
         Some(_) => return Err(format!("the schema is not of `{DIALECT}`")),
     }
     if schema.to_string().len() > MAX_SCHEMA_BYTES {
-        return Err(format!("the schema is larger than {MAX_SCHEMA_BYTES} bytes"));
+        return Err(format!(
+            "the schema is larger than {MAX_SCHEMA_BYTES} bytes"
+        ));
     }
     Ok(())
 }

@@ -37,7 +37,12 @@ impl Input {
         say(most, self.max_length.map(Value::from));
         say("pattern", self.pattern.as_deref().map(Value::from));
         say("items", self.items.map(|items| of_type(items).into()));
-        let options = || self.options.iter().map(|option| self.option(option)).collect();
+        let options = || {
+            self.options
+                .iter()
+                .map(|option| self.option(option))
+                .collect()
+        };
         say("enum", (!self.options.is_empty()).then(options));
         schema.into()
     }
@@ -45,7 +50,11 @@ impl Input {
     /// One of the values that it may have. People write all of them as text.
     fn option(&self, text: &str) -> Value {
         let number = || text.parse::<Number>().ok().map(Value::Number);
-        let value = if self.kind.is_number() { number() } else { None };
+        let value = if self.kind.is_number() {
+            number()
+        } else {
+            None
+        };
         value.unwrap_or_else(|| text.into())
     }
 
@@ -84,7 +93,12 @@ impl Input {
         if !self.options.is_empty() && !kind.is_text() && !kind.is_number() {
             wrong("`options` are about a text or a number");
         }
-        if kind.is_number() && self.options.iter().any(|text| text.parse::<Number>().is_err()) {
+        if kind.is_number()
+            && self
+                .options
+                .iter()
+                .any(|text| text.parse::<Number>().is_err())
+        {
             wrong("each of the `options` of a number is a number");
         }
         if self.options.len() > MAX_OPTIONS {
@@ -139,10 +153,7 @@ fn of_type(kind: InputType) -> Map<String, Value> {
 }
 
 fn is_above(one: Option<&Number>, other: Option<&Number>) -> bool {
-    match (
-        one.and_then(Number::as_f64),
-        other.and_then(Number::as_f64),
-    ) {
+    match (one.and_then(Number::as_f64), other.and_then(Number::as_f64)) {
         (Some(one), Some(other)) => one > other,
         _ => false,
     }

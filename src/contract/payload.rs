@@ -41,7 +41,10 @@ impl<'b> Payload<'b> {
 
 fn essence(value: &HeaderValue) -> Vec<u8> {
     let essence = value.as_bytes().split(|byte| *byte == b';').next();
-    essence.unwrap_or_default().trim_ascii().to_ascii_lowercase()
+    essence
+        .unwrap_or_default()
+        .trim_ascii()
+        .to_ascii_lowercase()
 }
 
 fn is_json(essence: &[u8]) -> bool {

@@ -38,7 +38,10 @@ impl PayloadRules {
         if contract.is_none() && key.is_none() {
             return None;
         }
-        let mut plan = contract.as_ref().map(Contract::payload_plan).unwrap_or_default();
+        let mut plan = contract
+            .as_ref()
+            .map(Contract::payload_plan)
+            .unwrap_or_default();
         let mut fields = match &contract {
             Some(contract) => contract.fields(),
             None => Some(BTreeSet::new()),

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// One thing that is wrong.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Violation {
     /// The place in the payload, as a JSON Pointer (RFC 6901); empty for all of it.
@@ -13,7 +15,8 @@ pub struct Violation {
 }
 
 /// Everything that is wrong, as far as it is listed.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct Violations(Vec<Violation>);
 
 impl Violations {

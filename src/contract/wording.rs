@@ -53,7 +53,9 @@ fn message(kind: &Kind) -> String {
         Kind::MinProperties { limit } => format!("must have at least {limit} members"),
         Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
         Kind::Not { .. } => "is what the contract rules out".to_owned(),
-        Kind::OneOfMultipleValid { .. } => "is more than one of what the contract allows".to_owned(),
+        Kind::OneOfMultipleValid { .. } => {
+            "is more than one of what the contract allows".to_owned()
+        }
         Kind::Pattern { pattern } => format!("must match the pattern {pattern}"),
         Kind::PropertyNames { .. } => "has a member whose name the contract rules out".to_owned(),
         Kind::Type { kind } => of_type(kind),

@@ -73,7 +73,8 @@ impl Definition {
         }
         if let Some(said) = self.concurrency {
             if self.key_field.is_none() {
-                let message = "deliveries are told apart by a key: `key_field` says where it stands";
+                let message =
+                    "deliveries are told apart by a key: `key_field` says where it stands";
                 wrong("concurrency", message.to_owned());
             }
             if !PER_KEY.contains(&said.per_key) || said.wait_ms > MAX_WAIT_MS {

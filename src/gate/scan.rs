@@ -19,8 +19,7 @@ impl GateSettings {
     /// The scan of the body of `request`, if it is one of parts.
     pub(super) fn scan(&self, endpoint: &Endpoint, request: &Request<'_>) -> Option<Scan> {
         let boundary = boundary_of(request.headers)?;
-        let is_signed =
-            matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.covers_body());
+        let is_signed = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.covers_body());
         let own = endpoint.limits.max_multipart_bytes;
         let wanted = match &endpoint.payload {
             Some(rules) => rules.fields().clone(),

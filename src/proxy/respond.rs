@@ -4,7 +4,6 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
-use serde_json::{Value, json};
 
 use super::PublicSettings;
 use super::names::REQUEST_ID;
@@ -90,13 +89,13 @@ pub(super) fn answer(refusal: &Refusal) -> (StatusCode, Bytes) {
 
 /// The body that lists what is wrong with a payload.
 fn invalid_payload(violations: Option<&Violations>) -> Bytes {
-    let details: Vec<Value> = violations
-        .into_iter()
-        .flatten()
-        .map(|violation| json!({ "path": violation.path, "message": violation.message }))
-        .collect();
-    let details = Value::from(details);
-    Bytes::from(format!(r#"{{"error":"Invalid payload","details":{details}}}"#))
+    let details = violations.map(serde_json::to_string);
+    let details = details
+        .and_then(Result::ok)
+        .unwrap_or_else(|| "[]".to_owned());
+    Bytes::from(format!(
+        r#"{{"error":"Invalid payload","details":{details}}}"#
+    ))
 }
 
 /// Writes the answer. Gives the status, or `None` if nobody was there to take it.

@@ -7,7 +7,9 @@ use crate::support::*;
 
 #[test]
 fn the_type_says_how_a_body_is_read() {
-    let rules = rules(&inputs(json!([{ "name": "a", "type": "text", "required": true }])));
+    let rules = rules(&inputs(
+        json!([{ "name": "a", "type": "text", "required": true }]),
+    ));
     let body = r#"{"a":"x"}"#;
     for right in [
         "application/json",
@@ -20,7 +22,14 @@ fn the_type_says_how_a_body_is_read() {
     }
     let told = ": the type of the body must be application/json, */*+json, \
                 application/x-www-form-urlencoded or multipart/form-data";
-    for other in ["text/plain", "application/xml", "application/jsonp", "+json", "multipart/mixed; boundary=x", "json"] {
+    for other in [
+        "text/plain",
+        "application/xml",
+        "application/jsonp",
+        "+json",
+        "multipart/mixed; boundary=x",
+        "json",
+    ] {
         assert_eq!(wrong(&rules, other, body), [told], "{other}");
     }
     assert_eq!(wrong(&rules, "", "a=x"), [told]);

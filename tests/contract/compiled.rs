@@ -13,18 +13,54 @@ fn mistakes(definition: &ContractDefinition) -> String {
 fn what_is_wrong_with_inputs_is_said_of_each() {
     for (input, message) in [
         (json!({ "name": "", "type": "text" }), "a name has letters"),
-        (json!({ "name": "a b", "type": "text" }), "a name has letters"),
-        (json!({ "name": "a", "type": "text", "min": 1 }), "`min` and `max` are about"),
-        (json!({ "name": "a", "type": "number", "min": 2, "max": 1 }), "`min` is more than `max`"),
-        (json!({ "name": "a", "type": "number", "max_length": 1 }), "`min_length` and `max_length` are about"),
-        (json!({ "name": "a", "type": "text", "min_length": 2, "max_length": 1 }), "`min_length` is more"),
-        (json!({ "name": "a", "type": "number", "pattern": "a" }), "`pattern` is about"),
-        (json!({ "name": "a", "type": "text", "items": "text" }), "`items` is about"),
-        (json!({ "name": "a", "type": "array", "items": "file" }), "are no files"),
-        (json!({ "name": "a", "type": "boolean", "options": ["x"] }), "`options` are about"),
-        (json!({ "name": "a", "type": "integer", "options": ["x"] }), "is a number"),
-        (json!({ "name": "a", "type": "text", "pattern": "(" }), "the schema is wrong"),
-        (json!({ "name": "a", "type": "text", "pattern": "(?=a)b" }), "the schema is wrong"),
+        (
+            json!({ "name": "a b", "type": "text" }),
+            "a name has letters",
+        ),
+        (
+            json!({ "name": "a", "type": "text", "min": 1 }),
+            "`min` and `max` are about",
+        ),
+        (
+            json!({ "name": "a", "type": "number", "min": 2, "max": 1 }),
+            "`min` is more than `max`",
+        ),
+        (
+            json!({ "name": "a", "type": "number", "max_length": 1 }),
+            "`min_length` and `max_length` are about",
+        ),
+        (
+            json!({ "name": "a", "type": "text", "min_length": 2, "max_length": 1 }),
+            "`min_length` is more",
+        ),
+        (
+            json!({ "name": "a", "type": "number", "pattern": "a" }),
+            "`pattern` is about",
+        ),
+        (
+            json!({ "name": "a", "type": "text", "items": "text" }),
+            "`items` is about",
+        ),
+        (
+            json!({ "name": "a", "type": "array", "items": "file" }),
+            "are no files",
+        ),
+        (
+            json!({ "name": "a", "type": "boolean", "options": ["x"] }),
+            "`options` are about",
+        ),
+        (
+            json!({ "name": "a", "type": "integer", "options": ["x"] }),
+            "is a number",
+        ),
+        (
+            json!({ "name": "a", "type": "text", "pattern": "(" }),
+            "the schema is wrong",
+        ),
+        (
+            json!({ "name": "a", "type": "text", "pattern": "(?=a)b" }),
+            "the schema is wrong",
+        ),
     ] {
         let said = mistakes(&inputs(json!([input])));
         assert!(said.contains(message), "{input}: {said}");
@@ -75,7 +111,15 @@ fn an_input_is_kept_as_it_was_declared() {
     let written = json!([{ "name": "order-id", "type": "text", "label": "Order ID", "required": true, "max_length": 40 }]);
     let kept = serde_json::to_value(inputs(written.clone()).inputs).unwrap();
     assert_eq!(kept, written);
-    assert!(serde_json::from_value::<ContractDefinition>(json!({ "inputs": [{ "name": "a", "type": "text", "maximum": 1 }] })).is_err());
+    assert!(
+        serde_json::from_value::<ContractDefinition>(
+            json!({ "inputs": [{ "name": "a", "type": "text", "maximum": 1 }] })
+        )
+        .is_err()
+    );
     let schema = Contract::schema_of(&inputs(written));
-    assert_eq!(schema["properties"]["order-id"]["title"], Value::from("Order ID"));
+    assert_eq!(
+        schema["properties"]["order-id"]["title"],
+        Value::from("Order ID")
+    );
 }

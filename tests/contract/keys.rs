@@ -20,7 +20,10 @@ fn a_key_is_what_stands_there_as_it_was_written() {
         (r#"{"number":1.50}"#, Some("1.50")),
         (r#"{"number":1E2}"#, Some("1E2")),
         (r#"{"number":-0}"#, Some("-0")),
-        (r#"{"number":12345678901234567890123}"#, Some("12345678901234567890123")),
+        (
+            r#"{"number":12345678901234567890123}"#,
+            Some("12345678901234567890123"),
+        ),
         (r#"{"number":1e999}"#, Some("1e999")),
         (r#"{"number":"a-b_c"}"#, Some("a-b_c")),
         (r#"{"number":"a b"}"#, Some("a%20b")),
@@ -42,7 +45,11 @@ fn a_key_is_what_stands_there_as_it_was_written() {
         (r#"{"number":"\ud800"}"#, None),
         ("", None),
     ] {
-        assert_eq!(key_of(&["number"], JSON, body).as_deref(), expected, "{body}");
+        assert_eq!(
+            key_of(&["number"], JSON, body).as_deref(),
+            expected,
+            "{body}"
+        );
     }
     let long = format!(r#"{{"number":"{}"}}"#, "a".repeat(256));
     assert_eq!(key_of(&["number"], JSON, &long).unwrap().len(), 256);
@@ -54,7 +61,10 @@ fn a_key_is_what_stands_there_as_it_was_written() {
 fn a_path_leads_through_objects_only_and_each_name_is_there_once() {
     let path = ["pull_request", "id"];
     for (body, expected) in [
-        (r#"{"id":1,"pull_request":{"x":[{"id":2}],"id":3}}"#, Some("3")),
+        (
+            r#"{"id":1,"pull_request":{"x":[{"id":2}],"id":3}}"#,
+            Some("3"),
+        ),
         (r#"{"pull_request":[{"id":3}]}"#, None),
         (r#"{"pull_request":{"id":3},"pull_request":{}}"#, None),
         (r#"{"pull_request":{"id":3,"id":3}}"#, None),
@@ -66,7 +76,10 @@ fn a_path_leads_through_objects_only_and_each_name_is_there_once() {
 
 #[test]
 fn a_field_of_a_form_is_a_key_if_it_is_there_once() {
-    assert_eq!(key_of(&["number"], FORM, "a=1&number=a+b%25&c=2").as_deref(), Some("a%20b%25"));
+    assert_eq!(
+        key_of(&["number"], FORM, "a=1&number=a+b%25&c=2").as_deref(),
+        Some("a%20b%25")
+    );
     assert_eq!(key_of(&["number"], FORM, "number=1&number=1"), None);
     assert_eq!(key_of(&["number"], FORM, "number=%ff"), None);
     assert_eq!(key_of(&["a", "number"], FORM, "number=1"), None);
@@ -75,16 +88,30 @@ fn a_field_of_a_form_is_a_key_if_it_is_there_once() {
     let file = parts.replace("\"number\"", "\"number\"; filename=\"a\"");
     assert_eq!(key_of(&["number"], MULTIPART, file), None);
     assert_eq!(key_of(&["number"], "text/plain", r#"{"number":7}"#), None);
-    assert_eq!(key_of(&["number"], "", r#"{"number":7}"#).as_deref(), Some("7"));
+    assert_eq!(
+        key_of(&["number"], "", r#"{"number":7}"#).as_deref(),
+        Some("7")
+    );
 }
 
 #[test]
 fn a_payload_without_a_key_is_refused_where_the_endpoint_says_so() {
     let rules = PayloadRules::new(None, Some(key_rule(&["pull_request", "id"], true))).unwrap();
     let told = "must be one text, number, true or false: it is the key of the delivery";
-    assert_eq!(wrong(&rules, JSON, "{}"), [format!("/pull_request/id: {told}")]);
-    assert_eq!(wrong(&rules, JSON, "{"), [": the JSON ends too soon, at line 1, column 2"]);
-    assert_eq!(examine(&rules, JSON, r#"{"pull_request":{"id":5}}"#).unwrap().as_deref(), Some("5"));
+    assert_eq!(
+        wrong(&rules, JSON, "{}"),
+        [format!("/pull_request/id: {told}")]
+    );
+    assert_eq!(
+        wrong(&rules, JSON, "{"),
+        [": the JSON ends too soon, at line 1, column 2"]
+    );
+    assert_eq!(
+        examine(&rules, JSON, r#"{"pull_request":{"id":5}}"#)
+            .unwrap()
+            .as_deref(),
+        Some("5")
+    );
 }
 
 /// JSON text with names from a small set, some of them twice, and numbers as nobody would write them.
@@ -101,7 +128,10 @@ fn documents() -> impl Strategy<Value = String> {
         prop_oneof![
             prop::collection::vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(" , "))),
             prop::collection::vec(member, 0..5).prop_map(|members| {
-                let members: Vec<String> = members.into_iter().map(|(name, value)| format!("\"{name}\" :{value}")).collect();
+                let members: Vec<String> = members
+                    .into_iter()
+                    .map(|(name, value)| format!("\"{name}\" :{value}"))
+                    .collect();
                 format!("{{ {} }}", members.join(","))
             }),
         ]
@@ -138,7 +168,10 @@ impl<'de> serde::Deserialize<'de> for Members {
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an object")
             }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Members, A::Error> {
                 let mut members: BTreeMap<String, Vec<Box<RawValue>>> = BTreeMap::new();
                 while let Some((name, value)) = map.next_entry()? {
                     members.entry(name).or_default().push(value);

@@ -25,12 +25,33 @@ fn a_violation_says_where_and_what_and_never_a_value() {
     let secret = "4111-1111-1111-1111";
     for (body, expected) in [
         (json!({}), vec!["/customer: is required"]),
-        (json!({ "customer": secret }), vec!["/customer: must be an object"]),
-        (json!({ "customer": { "name": 1, "age": 5 } }), vec!["/customer/age: must be at least 18", "/customer/name: must be a text"]),
-        (json!({ "customer": { "name": "a", secret: 1 } }), vec!["/customer: has members that the contract does not know"]),
-        (json!({ "customer": { "name": "a" }, "lines": [{ "sku": 1 }, {}] }), vec!["/lines/1/sku: is required"]),
-        (json!({ "customer": { "name": "a" }, "lines": [{ "sku": 1 }, { "sku": 1.0 }] }), vec!["/lines: must have no element twice"]),
-        (json!({ "customer": { "name": "a" }, "by_mail": { secret: "x" } }), vec!["/by_mail/*: must be a whole number"]),
+        (
+            json!({ "customer": secret }),
+            vec!["/customer: must be an object"],
+        ),
+        (
+            json!({ "customer": { "name": 1, "age": 5 } }),
+            vec![
+                "/customer/age: must be at least 18",
+                "/customer/name: must be a text",
+            ],
+        ),
+        (
+            json!({ "customer": { "name": "a", secret: 1 } }),
+            vec!["/customer: has members that the contract does not know"],
+        ),
+        (
+            json!({ "customer": { "name": "a" }, "lines": [{ "sku": 1 }, {}] }),
+            vec!["/lines/1/sku: is required"],
+        ),
+        (
+            json!({ "customer": { "name": "a" }, "lines": [{ "sku": 1 }, { "sku": 1.0 }] }),
+            vec!["/lines: must have no element twice"],
+        ),
+        (
+            json!({ "customer": { "name": "a" }, "by_mail": { secret: "x" } }),
+            vec!["/by_mail/*: must be a whole number"],
+        ),
     ] {
         let mut told = wrong(&rules, JSON, body.to_string());
         told.sort();
@@ -61,7 +82,10 @@ fn numbers_keep_all_their_digits() {
         (r#"{"whole":0e99999999999999999999}"#, true),
         (r#"{"whole":1e99999999999999999999}"#, true),
         (r#"{"whole":1e-99999999999999999999}"#, false),
-        (r#"{"unique":[123456789012345678901234567890,123456789012345678901234567891]}"#, true),
+        (
+            r#"{"unique":[123456789012345678901234567890,123456789012345678901234567891]}"#,
+            true,
+        ),
         (r#"{"unique":[1e400,10e399]}"#, false),
     ] {
         assert_eq!(wrong(&rules, JSON, body).is_empty(), right, "{body}");
@@ -74,7 +98,9 @@ fn at_most_32_violations_are_listed_and_none_is_long() {
     let many = format!("[{}]", vec![r#""x""#; 5000].join(","));
     assert_eq!(wrong(&rules, JSON, many).len(), 32);
     let long = "n".repeat(5000);
-    let rules = crate::support::rules(&schema(json!({ "required": [long], "properties": { "a": { "const": long } } })));
+    let rules = crate::support::rules(&schema(
+        json!({ "required": [long], "properties": { "a": { "const": long } } }),
+    ));
     for line in wrong(&rules, JSON, r#"{"a":1}"#) {
         assert!(line.len() < 600, "{}", line.len());
     }
@@ -93,7 +119,11 @@ fn agrees(schema_value: &Value, instance: &Value) {
         .unwrap();
     let rules = rules(&schema(schema_value.clone()));
     let told = wrong(&rules, JSON, instance.to_string());
-    assert_eq!(told.is_empty(), oracle.is_valid(instance), "{schema_value} {instance} {told:?}");
+    assert_eq!(
+        told.is_empty(),
+        oracle.is_valid(instance),
+        "{schema_value} {instance} {told:?}"
+    );
 }
 
 fn values() -> impl Strategy<Value = Value> {
@@ -117,10 +147,23 @@ fn schemas() -> impl Strategy<Value = Value> {
         Just(json!({})),
         Just(json!(true)),
         Just(json!(false)),
-        prop_oneof![Just("string"), Just("integer"), Just("number"), Just("object"), Just("array"), Just("null"), Just("boolean")].prop_map(|kind| json!({ "type": kind })),
+        prop_oneof![
+            Just("string"),
+            Just("integer"),
+            Just("number"),
+            Just("object"),
+            Just("array"),
+            Just("null"),
+            Just("boolean")
+        ]
+        .prop_map(|kind| json!({ "type": kind })),
         values().prop_map(|value| json!({ "const": value })),
         prop::collection::vec(values(), 1..3).prop_map(|values| json!({ "enum": values })),
-        prop::collection::vec("[abc]", 1..3).prop_map(|mut names| { names.sort(); names.dedup(); json!({ "required": names }) }),
+        prop::collection::vec("[abc]", 1..3).prop_map(|mut names| {
+            names.sort();
+            names.dedup();
+            json!({ "required": names })
+        }),
         (0..3).prop_map(|n| json!({ "minItems": n })),
         (0..3).prop_map(|n| json!({ "maxItems": n })),
         (0..3).prop_map(|n| json!({ "maxProperties": n })),

@@ -88,7 +88,11 @@ pub(crate) fn examine(
 }
 
 /// What is wrong with it, a line each: the path and the message.
-pub(crate) fn wrong(rules: &PayloadRules, content_type: &str, body: impl AsRef<[u8]>) -> Vec<String> {
+pub(crate) fn wrong(
+    rules: &PayloadRules,
+    content_type: &str,
+    body: impl AsRef<[u8]>,
+) -> Vec<String> {
     match examine(rules, content_type, body) {
         Ok(_) => Vec::new(),
         Err(violations) => lines(&violations),
@@ -97,7 +101,8 @@ pub(crate) fn wrong(rules: &PayloadRules, content_type: &str, body: impl AsRef<[
 
 pub(crate) fn lines(violations: &Violations) -> Vec<String> {
     let line = violations.iter();
-    line.map(|it| format!("{}: {}", it.path, it.message)).collect()
+    line.map(|it| format!("{}: {}", it.path, it.message))
+        .collect()
 }
 
 pub(crate) const LIMITS: MultipartLimits = MultipartLimits {

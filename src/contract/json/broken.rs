@@ -48,7 +48,11 @@ impl fmt::Display for Fault {
             Self::Control => f.write_str("the JSON has a control character in a string"),
             Self::Encoding => f.write_str("the body is not UTF-8"),
             Self::Escape => f.write_str("the JSON has an escape that means nothing"),
-            Self::Depth => write!(f, "the JSON is nested deeper than {}", super::reader::MAX_DEPTH),
+            Self::Depth => write!(
+                f,
+                "the JSON is nested deeper than {}",
+                super::reader::MAX_DEPTH
+            ),
             Self::Values => f.write_str("the JSON has too many values"),
         }
     }

@@ -23,7 +23,9 @@ pub fn boundary_of(headers: &HeaderMap) -> Option<Option<Vec<u8>>> {
     let Some(parameters) = behind.and_then(parameters) else {
         return Some(None);
     };
-    let mut named = parameters.into_iter().filter(|(name, _)| name == b"boundary");
+    let mut named = parameters
+        .into_iter()
+        .filter(|(name, _)| name == b"boundary");
     let (Some((_, boundary)), None) = (named.next(), named.next()) else {
         return Some(None);
     };
@@ -35,10 +37,29 @@ pub fn boundary_of(headers: &HeaderMap) -> Option<Option<Vec<u8>>> {
 
 fn is_form_data(value: &HeaderValue) -> bool {
     let essence = value.as_bytes().split(|byte| *byte == b';').next();
-    essence.is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case(b"multipart/form-data"))
+    essence.is_some_and(|text| {
+        text.trim_ascii()
+            .eq_ignore_ascii_case(b"multipart/form-data")
+    })
 }
 
 /// RFC 2046 §5.1.1, `bchars`.
 const fn is_boundary_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'\'' | b'(' | b')' | b'+' | b'_' | b',' | b'-' | b'.' | b'/' | b':' | b'=' | b'?' | b' ')
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'\''
+                | b'('
+                | b')'
+                | b'+'
+                | b'_'
+                | b','
+                | b'-'
+                | b'.'
+                | b'/'
+                | b':'
+                | b'='
+                | b'?'
+                | b' '
+        )
 }

@@ -45,7 +45,9 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (name, value) = line.split_at_checked(colon)?;
     let is_right = !name.is_empty()
         && name.iter().all(|byte| is_token(*byte))
-        && value.iter().all(|byte| *byte == b'\t' || !byte.is_ascii_control());
+        && value
+            .iter()
+            .all(|byte| *byte == b'\t' || !byte.is_ascii_control());
     is_right.then(|| (name, value.get(1..).unwrap_or_default()))
 }
 
@@ -127,8 +129,20 @@ const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
-                | b'|' | b'~'
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
         )
 }
 

@@ -9,4 +9,4 @@ mod headers;
 mod scanner;
 
 pub use self::boundary::boundary_of;
-pub use self::scanner::{MultipartLimits, Parts, Scanner, ScanFault};
+pub use self::scanner::{MultipartLimits, Parts, ScanFault, Scanner};

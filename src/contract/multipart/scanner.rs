@@ -258,7 +258,9 @@ impl Scanner {
     fn headers(&mut self, body: &[u8], begin: usize) -> Option<State> {
         // The empty line may be the first one.
         let from = self.seen.saturating_sub(3).max(begin.saturating_sub(2));
-        let most = begin.saturating_add(self.limits.header_bytes).saturating_add(2);
+        let most = begin
+            .saturating_add(self.limits.header_bytes)
+            .saturating_add(2);
         let within = body.get(from..body.len().min(most))?;
         let Some(found) = memchr::memmem::find(within, b"\r\n\r\n") else {
             self.seen = body.len();
