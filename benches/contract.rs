@@ -6,7 +6,7 @@
 //!
 //! `hmac` is the HMAC-SHA256 of the body with a prepared key, as `auth` computes it; the others are each what
 //! is done for a body whose proof has held. A contract may cost three times what its HMAC does. The last two
-//! are what serde_json takes to pass over the body and to make a tree of it. Only the ratio of two
+//! are what `serde_json` takes to pass over the body and to make a tree of it. Only the ratio of two
 //! neighbours means anything: machines differ, and so do hours on one machine.
 
 #[path = "support/pull_request.rs"]
@@ -90,7 +90,9 @@ fn all_rules() -> [(&'static str, PayloadRules); 4] {
         "required": ["action", "number", "pull_request"],
     });
     let mut closed = schema.clone();
-    closed["additionalProperties"] = json!({ "type": ["object", "string", "integer"] });
+    let others = json!({ "type": ["object", "string", "integer"] });
+    let keywords = closed.as_object_mut().expect("a schema");
+    keywords.insert("additionalProperties".to_owned(), others);
     [
         ("key", rules(None, Some(key.clone()))),
         ("5 inputs and a key", rules(Some(inputs()), Some(key))),

@@ -68,5 +68,5 @@ fn raw_mime_fields(table: &mut Table<'_, '_>) -> Arc<[Box<str>]> {
     names.into_iter().map(Into::into).collect()
 }
 
-/// Those of SendGrid, of Mailgun, and of many others.
+/// Those of `SendGrid`, of Mailgun, and of many others.
 const RAW_MIME_FIELDS: [&str; 3] = ["email", "body-mime", "message"];

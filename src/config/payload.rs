@@ -75,13 +75,11 @@ fn length(table: &mut Table<'_, '_>, key: &'static str) -> Option<u32> {
 
 fn number(table: &mut Table<'_, '_>, key: &'static str) -> Option<Number> {
     let mut value = table.take(key)?;
-    match json(value.take()) {
-        Some(Value::Number(number)) => Some(number),
-        _ => {
-            table.wrong_at(value.span, key, "expected a number".to_owned());
-            None
-        }
+    if let Some(Value::Number(number)) = json(value.take()) {
+        return Some(number);
     }
+    table.wrong_at(value.span, key, "expected a number".to_owned());
+    None
 }
 
 /// The value as JSON; `None` if JSON cannot say it.

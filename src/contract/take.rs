@@ -50,13 +50,13 @@ impl<'b> Taking<'b> {
                 self.reader.null()?;
                 Tree::Null
             }
-            Kind::Array => match plan.element() {
-                Some(element) => self.array(element, path)?,
-                None => {
-                    self.reader.skip()?;
-                    Tree::Array(Vec::new())
+            Kind::Array => {
+                if let Some(element) = plan.element() {
+                    return self.array(element, path);
                 }
-            },
+                self.reader.skip()?;
+                Tree::Array(Vec::new())
+            }
             Kind::Object if plan.has_members() => self.object(plan, path)?,
             Kind::Object => {
                 self.reader.skip()?;

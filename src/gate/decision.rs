@@ -1,14 +1,13 @@
 //! The decision itself, from top to bottom.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::greeter::Greeter;
 use super::judgement::Notes;
 use super::keyed::{Keyed, unproven};
 use super::payload::{examine, takes_event};
 use super::receive::{BodyRules, Watchers, receive};
-use super::replay::{Proven, Times};
+use super::replay::Proven;
 use super::scan::Scan;
 use super::turns::Turns;
 use super::{
@@ -108,12 +107,12 @@ impl Gate {
         }
         let claim = match (self.claim(&endpoint, request, &head), &greeter) {
             (Err(refusal), Some(greeter)) if greeter.may_ask_by_body(body.announced_len()) => {
-                let rules = self.rules(&endpoint, request);
+                let rules = self.settings.body_rules(&endpoint, request);
                 return self.unproven(greeter, rules, body, notes, refusal).await;
             }
             (claim, _) => claim?,
         };
-        let rules = self.rules(&endpoint, request);
+        let rules = self.settings.body_rules(&endpoint, request);
         if let Some(announced) = body.announced_len().filter(|len| *len > rules.limit_bytes) {
             return Err(Refusal {
                 cause: Some(format!("{announced} bytes were announced")),
@@ -159,15 +158,16 @@ impl Gate {
         if !takes_event(&endpoint, &head, &body) {
             return Ok(Passed::Ignored);
         }
+        let times = self.settings.times(&endpoint, self.clock.now());
         let proven = Proven {
             endpoint: &endpoint,
             head: &head,
             verified: &verified,
             body: &body,
         };
-        let claimed = proven.claim(&self.ledger, &self.times(&endpoint)).await?;
+        let claimed = proven.claim(&self.ledger, &times).await?;
         let parts = scan.map(Scan::finish);
-        let key = examine(&endpoint, request, &body, parts.as_ref())?;
+        let key = examine(&endpoint, request, &body, parts).await?;
         let admitted = Admitted::new(endpoint, verified, body, claimed, key);
         self.take_turn(admitted).await.map(Passed::Admitted)
     }
@@ -229,25 +229,6 @@ impl Gate {
         proof
             .map(|proof| Ok((proof, Claim::read(&proof.scheme, head)?)))
             .transpose()
-    }
-
-    fn rules(&self, endpoint: &Endpoint, request: &Request<'_>) -> BodyRules {
-        let own = endpoint.limits.body_timeout;
-        BodyRules {
-            limit_bytes: self.settings.limit_bytes(endpoint, request),
-            timeout: own.unwrap_or(self.settings.body_timeout),
-        }
-    }
-
-    fn times(&self, endpoint: &Endpoint) -> Times {
-        let all = &self.settings;
-        Times {
-            now: self.clock.now(),
-            remember: endpoint.replay.remember.unwrap_or(all.remember),
-            body_timeout: endpoint.limits.body_timeout.unwrap_or(all.body_timeout),
-            // A delivery that waits for its turn has its claim all the while.
-            lease: all.claim_timeout + endpoint.concurrency.map_or(Duration::ZERO, |it| it.wait),
-        }
     }
 
     /// Notes which version of the endpoint's secret is still in use.

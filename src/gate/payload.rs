@@ -1,8 +1,10 @@
 //! The payload of a delivery that is proven: is it one that the endpoint takes, and which key has it?
 
+use std::sync::Arc;
+
 use super::{Body, Reason, Refusal, Request};
 use crate::auth::{Claim, Head, Received};
-use crate::contract::{ConcurrencyKey, Parts, Payload, PayloadRules, ScanFault, Violations};
+use crate::contract::{ConcurrencyKey, Parts, Payload, ScanFault, Violations};
 use crate::directory::{Auth, Endpoint};
 
 /// Whether the endpoint takes the event that a delivery is about. One that does not say what it is about
@@ -24,23 +26,33 @@ pub(super) fn takes_event(endpoint: &Endpoint, head: &Head<'_>, body: &Body) -> 
 }
 
 /// The key of a payload that keeps to the contract.
-pub(super) fn examine(
+pub(super) async fn examine(
     endpoint: &Endpoint,
     request: &Request<'_>,
     body: &Body,
-    parts: Option<&Parts>,
+    parts: Option<Parts>,
 ) -> Result<Option<ConcurrencyKey>, Refusal> {
-    let rules = endpoint.payload.as_deref();
-    let has_contract = rules.is_some_and(PayloadRules::has_contract);
-    let fault = parts.and_then(|parts| parts.fault);
+    let rules = endpoint.payload.as_ref();
+    let has_contract = rules.is_some_and(|rules| rules.has_contract());
+    let fault = parts.as_ref().and_then(|parts| parts.fault);
     if let Some(fault) = fault.filter(|fault| fault.is_over_bounds() && !has_contract) {
         return Err(over_bounds(fault));
     }
     let Some(rules) = rules else {
         return Ok(None);
     };
-    let payload = Payload::of(request.headers, body.bytes(), parts);
-    rules.examine(&payload).map_err(invalid)
+    let examined = if body.len() <= LARGE_BODY {
+        let payload = Payload::of(request.headers, body.bytes(), parts.as_ref());
+        rules.examine(&payload)
+    } else {
+        // A thread that judges has others to judge.
+        let (rules, headers) = (Arc::clone(rules), request.headers.clone());
+        let bytes = body.bytes().clone();
+        let examine = move || rules.examine(&Payload::of(&headers, &bytes, parts.as_ref()));
+        let examined = tokio::task::spawn_blocking(examine).await;
+        examined.map_err(|error| Refusal::with_cause(Reason::Overloaded, error))?
+    };
+    examined.map_err(invalid)
 }
 
 fn over_bounds(fault: ScanFault) -> Refusal {
@@ -65,4 +77,6 @@ fn invalid(violations: Violations) -> Refusal {
     }
 }
 
+/// What is larger takes milliseconds.
+const LARGE_BODY: usize = 1024 * 1024;
 const LOGGED_PATHS: usize = 8;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
+use jiff::Timestamp;
 
+use super::receive::BodyRules;
+use super::replay::Times;
 use super::{Reason, Request};
 use crate::auth::{MAX_PARSED_BODY_BYTES, Scheme};
 use crate::contract::{MultipartLimits, boundary_of};
@@ -56,6 +59,26 @@ impl GateSettings {
             limit_bytes = limit_bytes.min(MAX_PARSED_BODY_BYTES as u64);
         }
         limit_bytes
+    }
+
+    pub(super) fn body_rules(&self, endpoint: &Endpoint, request: &Request<'_>) -> BodyRules {
+        let own = endpoint.limits.body_timeout;
+        BodyRules {
+            limit_bytes: self.limit_bytes(endpoint, request),
+            timeout: own.unwrap_or(self.body_timeout),
+        }
+    }
+
+    /// How long things of a delivery to `endpoint` are remembered.
+    pub(super) fn times(&self, endpoint: &Endpoint, now: Timestamp) -> Times {
+        let wait = endpoint.concurrency.map(|rule| rule.wait);
+        Times {
+            now,
+            remember: endpoint.replay.remember.unwrap_or(self.remember),
+            body_timeout: endpoint.limits.body_timeout.unwrap_or(self.body_timeout),
+            // A delivery that waits for its turn has its claim all the while.
+            lease: self.claim_timeout + wait.unwrap_or_default(),
+        }
     }
 
     /// The fields that hold a raw MIME message.

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::text::unescaped;
 use super::{Broken, Fault};
 
 /// Reads one JSON text from its beginning.
@@ -222,8 +223,8 @@ impl<'b> Reader<'b> {
         };
         let raw = self.text.get(begin..end).unwrap_or_default();
         // Not one that ends at the first, so that the compiler may look at many at once.
-        let control = |found, byte: &u8| found | (*byte < b' ');
-        if raw.as_bytes().iter().fold(false, control) {
+        let control = |found: u8, byte: &u8| found | u8::from(*byte < b' ');
+        if raw.as_bytes().iter().fold(0, control) != 0 {
             let control = raw.bytes().position(|byte| byte < b' ');
             self.at = begin + control.unwrap_or_default();
             return Err(self.broken(Fault::Control));
@@ -288,43 +289,6 @@ impl<'b> Reader<'b> {
     pub(in crate::contract) fn broken(&self, fault: Fault) -> Broken {
         Broken { fault, at: self.at }
     }
-}
-
-/// The text of a string whose escapes are known to be whole; `None` if one is half of a character.
-fn unescaped(raw: &str) -> Option<String> {
-    let mut text = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        text.push_str(plain);
-        let (code, behind) = escape.split_at_checked(1)?;
-        rest = behind;
-        text.push(match code {
-            "b" => '\u{8}',
-            "f" => '\u{c}',
-            "n" => '\n',
-            "r" => '\r',
-            "t" => '\t',
-            "u" => {
-                let (unit, behind) = code_unit(rest)?;
-                rest = behind;
-                if (0xd800..0xdc00).contains(&unit) {
-                    let (low, behind) = code_unit(rest.strip_prefix("\\u")?)?;
-                    rest = behind;
-                    char::decode_utf16([unit, low]).next()?.ok()?
-                } else {
-                    char::from_u32(u32::from(unit))?
-                }
-            }
-            itself => itself.chars().next()?,
-        });
-    }
-    text.push_str(rest);
-    Some(text)
-}
-
-fn code_unit(text: &str) -> Option<(u16, &str)> {
-    let (digits, behind) = text.split_at_checked(4)?;
-    Some((u16::from_str_radix(digits, 16).ok()?, behind))
 }
 
 /// Containers in one another. A bit of [`Reader::skip`] each.

@@ -8,7 +8,6 @@ use super::headers::parameters;
 /// Whether there is a body of the type `multipart/form-data`, and its boundary if it has one that is right.
 ///
 /// The outer option is whether it is such a body at all.
-#[expect(clippy::option_option, reason = "the two are different questions")]
 pub fn boundary_of(headers: &HeaderMap) -> Option<Option<Vec<u8>>> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     if !headers.get_all(CONTENT_TYPE).iter().any(is_form_data) {

@@ -89,18 +89,17 @@ pub(super) fn parameters(text: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
             return None;
         }
         let value = value.get(1..)?;
-        let (value, behind) = match value.strip_prefix(b"\"") {
-            Some(quoted) => unquoted(quoted)?,
-            None => {
-                // More than tokens: nobody quotes the `=` and `/` of a boundary.
-                let is_end = |byte: &u8| !byte.is_ascii_graphic() || matches!(byte, b';' | b'"');
-                let end = value.iter().position(is_end);
-                let (token, behind) = value.split_at_checked(end.unwrap_or(value.len()))?;
-                if token.is_empty() {
-                    return None;
-                }
-                (token.to_vec(), behind)
+        let (value, behind) = if let Some(quoted) = value.strip_prefix(b"\"") {
+            unquoted(quoted)?
+        } else {
+            // More than tokens: nobody quotes the `=` and `/` of a boundary.
+            let is_end = |byte: &u8| !byte.is_ascii_graphic() || matches!(byte, b';' | b'"');
+            let end = value.iter().position(is_end);
+            let (token, behind) = value.split_at_checked(end.unwrap_or(value.len()))?;
+            if token.is_empty() {
+                return None;
             }
+            (token.to_vec(), behind)
         };
         parameters.push((name.to_ascii_lowercase(), value));
         rest = behind.trim_ascii_start();

@@ -6,7 +6,9 @@
 
 mod boundary;
 mod headers;
+mod parts;
 mod scanner;
 
 pub use self::boundary::boundary_of;
-pub use self::scanner::{MultipartLimits, Parts, ScanFault, Scanner};
+pub use self::parts::{MultipartLimits, Parts, ScanFault};
+pub use self::scanner::Scanner;
