@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use toml_span::Span;
 
-use super::Mistakes;
 use super::document::Document;
 use super::table::Table;
 use super::units::{Size, Time};
+use super::{Mistakes, payload};
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
-    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition, MissingKey, Name,
+    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition, Name,
     ReplayDefinition, Surroundings, Target,
 };
 use crate::secrets::SecretRef;
@@ -119,7 +119,7 @@ pub(super) struct Identity {
 /// Reads everything else that any endpoint can say.
 pub(super) fn rest(
     table: &mut Table<'_, '_>,
-    _folder: &Path,
+    folder: &Path,
     identity: Option<Identity>,
     auth: Option<AuthDefinition>,
 ) -> Option<Definition> {
@@ -128,6 +128,15 @@ pub(super) fn rest(
     let methods = table.list("methods").unwrap_or_default();
     let aliases = table.list("aliases").unwrap_or_default();
     let event_name = table.parsed("event_name");
+    let events = table.list("events").unwrap_or_default();
+    let contract = table
+        .has("contract")
+        .then(|| payload::contract(table.table("contract"), folder));
+    let key_field = payload::key_field(table);
+    let key_missing = table.parsed("key_missing").unwrap_or_default();
+    let concurrency = table
+        .has("concurrency")
+        .then(|| payload::concurrency(table.table("concurrency")));
     let draft_auth = table.parsed("draft_auth");
     let labels: BTreeMap<String, String> = table.table("labels").strings().into_iter().collect();
     let limits = limits(table.table("limits"));
@@ -151,11 +160,11 @@ pub(super) fn rest(
         methods,
         aliases,
         event_name,
-        events: Vec::new(),
-        contract: None,
-        key_field: None,
-        key_missing: MissingKey::None,
-        concurrency: None,
+        events,
+        contract,
+        key_field,
+        key_missing,
+        concurrency,
         draft_auth,
         description: None,
         flow: None,
@@ -215,6 +224,7 @@ fn limits(mut table: Table<'_, '_>) -> LimitsDefinition {
         body_timeout_ms: table
             .with_unit::<Time>("body_timeout", "10s")
             .map(|time| milliseconds(time.0)),
+        raw_mime_fields: table.list("raw_mime_fields"),
     }
 }
 
@@ -229,7 +239,7 @@ fn replay(mut table: Table<'_, '_>) -> ReplayDefinition {
     }
 }
 
-fn milliseconds(time: Duration) -> u64 {
+pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -278,7 +288,7 @@ impl Spans {
 
 const MISSING: &str = "is missing; or `interfaces`, if this declares a flow";
 /// The keys that [`Definition::mistakes`] speaks about.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 21] = [
     "id",
     "upstream",
     "target",
@@ -295,4 +305,9 @@ const KEYS: [&str; 16] = [
     "limits",
     "replay",
     "capture",
+    "events",
+    "contract",
+    "key_field",
+    "key_missing",
+    "concurrency",
 ];

@@ -2,6 +2,7 @@
 //!
 //! Every mistake is reported, all at once, each with its file, line, key and what would be right.
 
+mod bodies;
 mod declaration;
 mod document;
 mod endpoints;
@@ -11,6 +12,7 @@ mod ledger;
 mod mistake;
 mod notation;
 mod outbound;
+mod payload;
 mod public;
 mod routes;
 mod secrets;

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::document::Document;
 use super::table::Table;
-use super::units::{Address, MIB, Size, Time, size, time, to_usize};
+use super::units::{Address, Time, time, to_usize};
 use super::upstreams::{self, Upstreams};
 use super::{AdminConfig, Config, DirectoryConfig, LogConfig, ServerConfig};
-use super::{headers, ledger, outbound, public, routes, secrets, store};
+use super::{bodies, headers, ledger, outbound, public, routes, secrets, store};
 use crate::admin::AllowedHosts;
-use crate::gate::{Budget, GateSettings};
+use crate::gate::GateSettings;
 
 /// Reads a whole configuration. What could not be read is reported by the document.
 pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
@@ -27,7 +27,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
     let allow_unauthenticated = auth.flag("allow_unauthenticated").unwrap_or(false);
     let draft_auth = auth.parsed("draft_auth").unwrap_or_default();
     drop(auth);
-    let (bodies, body_budget_bytes) = bodies(root.table("bodies"));
+    let (bodies, body_budget_bytes) = bodies::read(root.table("bodies"));
     let ledger = ledger::ledger(root.table("ledger"), &folder);
     let store = store::read(root.table("store"), &folder);
     let (key_services, keys) = secrets::read(root.table("secrets"), &folder);
@@ -44,6 +44,9 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
         public_url: public.as_ref().map_or("", |public| &public.url).into(),
         max_body_bytes: bodies.max_bytes,
         max_multipart_bytes: bodies.max_multipart_bytes,
+        max_raw_mime_bytes: bodies.max_raw_mime_bytes,
+        raw_mime_fields: bodies.raw_mime_fields,
+        multipart: bodies.multipart,
         body_timeout: bodies.timeout,
         allow_unauthenticated,
         remember: ledger.remember,
@@ -88,31 +91,6 @@ fn admin(mut table: Table<'_, '_>) -> AdminConfig {
             .map_or(SocketAddr::from(([127, 0, 0, 1], 9090)), |Address(it)| it),
         allowed_hosts: AllowedHosts::new(table.list("allowed_hosts").unwrap_or_default()),
     }
-}
-
-/// What is said about bodies, beside the memory for them.
-struct Bodies {
-    max_bytes: u64,
-    max_multipart_bytes: u64,
-    timeout: Duration,
-}
-
-fn bodies(mut table: Table<'_, '_>) -> (Bodies, u64) {
-    let max_was_there = table.has("max");
-    let max = table.with_unit::<Size>("max", "50 MiB");
-    let max_is_right = max.is_some() || !max_was_there;
-    let bodies = Bodies {
-        max_bytes: max.map_or(50 * MIB, |Size(bytes)| bytes),
-        max_multipart_bytes: size(&mut table, "max_multipart_signed", 5 * MIB),
-        timeout: time(&mut table, "timeout", 30),
-    };
-    let budget_span = table.span_of("budget");
-    let budget = size(&mut table, "budget", 1024 * MIB);
-    if max_is_right && Budget::largest_body(budget) < bodies.max_bytes {
-        let message = "must be more than twice the largest body, `bodies.max`: 16/7 of it at least";
-        table.wrong_at(budget_span, "budget", message.to_owned());
-    }
-    (bodies, budget)
 }
 
 fn directory(mut table: Table<'_, '_>) -> DirectoryConfig {

@@ -249,6 +249,9 @@ pub struct LimitsDefinition {
     /// How long a body may take to arrive, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_timeout_ms: Option<u64>,
+    /// The fields of a `multipart/form-data` body that hold a raw MIME message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw_mime_fields: Option<Vec<String>>,
 }
 
 impl LimitsDefinition {

@@ -7,10 +7,11 @@ use http::{HeaderName, Method};
 use jiff::Timestamp;
 
 use super::{
-    CaptureDefinition, Definition, Directory, DraftAuth, EndpointId, Name, PathTemplate,
-    ReplayRule, Target,
+    CaptureDefinition, Concurrency, Definition, Directory, DraftAuth, EndpointId, Events, Name,
+    PathTemplate, ReplayRule, Target,
 };
 use crate::auth::{Algorithm, KeyForm, Mode, Preset, Scheme};
+use crate::contract::PayloadRules;
 use crate::handshake::Handshake;
 use crate::secrets::KeyAddress;
 
@@ -42,8 +43,16 @@ pub struct Endpoint {
     pub methods: Vec<Method>,
     /// The name of its event.
     pub event_name: Option<Name>,
+    /// The events that it takes; all if `None`.
+    pub events: Option<Events>,
+    /// What it asks of payloads.
+    pub payload: Option<Arc<PayloadRules>>,
+    /// How many deliveries of one key may be with the backend at once.
+    pub concurrency: Option<Concurrency>,
     /// Its own limits.
     pub limits: Limits,
+    /// The fields of a form that hold a raw MIME message, if they are its own.
+    pub raw_mime_fields: Option<Arc<[Box<str>]>>,
     /// How replays and duplicates are told.
     pub replay: ReplayRule,
     /// Whether refused deliveries are kept.
@@ -96,6 +105,14 @@ impl Endpoint {
             upstream: definition.upstream.as_str().into(),
             path: upstream_path(definition, directory)?,
             event_name: definition.event_name.clone(),
+            events: Events::of(definition),
+            payload: definition.payload_rules()?,
+            concurrency: Concurrency::of(definition),
+            raw_mime_fields: definition
+                .limits
+                .raw_mime_fields
+                .as_ref()
+                .map(|names| names.iter().map(|name| name.as_str().into()).collect()),
             capture: definition.capture,
             forward_credentials: definition.forward_credentials,
             enabled: definition.enabled,

@@ -43,6 +43,7 @@ impl Definition {
         self.wrong_handshake(&mut wrong);
         self.wrong_path(surroundings, &mut wrong);
         self.wrong_replay(&mut wrong);
+        self.wrong_payload(&mut wrong);
         for method in &self.methods {
             if !METHODS.contains(&method.as_str()) {
                 let known = METHODS.join("`, `");

@@ -18,6 +18,7 @@ mod lookup;
 mod mistake;
 mod name;
 mod path;
+mod payload;
 mod presence;
 mod replay;
 mod replay_rule;
@@ -39,6 +40,7 @@ pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, Look
 pub use self::mistake::{Mistake, Surroundings};
 pub use self::name::{EndpointId, InvalidName, Name};
 pub use self::path::{InvalidPathTemplate, PathTemplate};
+pub use self::payload::{Concurrency, Events};
 pub use self::replay::{
     Duplicates, LedgerDown, ReplayDefinition, ReplayKey, UnknownDuplicates, UnknownLedgerDown,
     UnknownReplayKey,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::Body;
+use super::turns::Turn;
 use crate::auth::Verified;
+use crate::contract::ConcurrencyKey;
 use crate::directory::Endpoint;
 use crate::ledger::Held;
 
@@ -14,6 +16,10 @@ pub struct Admitted {
     verified: Verified,
     body: Body,
     held: Option<Held>,
+    key: Option<ConcurrencyKey>,
+    /// Held as long as the delivery is, to the end of its answer.
+    #[expect(dead_code, reason = "it ends when the delivery does")]
+    turn: Option<Turn>,
 }
 
 impl Admitted {
@@ -22,12 +28,15 @@ impl Admitted {
         verified: Verified,
         body: Body,
         held: Option<Held>,
+        key: Option<ConcurrencyKey>,
     ) -> Self {
         Self {
             endpoint,
             verified,
             body,
             held,
+            key,
+            turn: None,
         }
     }
 
@@ -44,6 +53,15 @@ impl Admitted {
     /// The body.
     pub fn body(&self) -> &Body {
         &self.body
+    }
+
+    /// The key of its payload, if the endpoint asks for one and there is one.
+    pub fn key(&self) -> Option<&ConcurrencyKey> {
+        self.key.as_ref()
+    }
+
+    pub(super) fn in_turn(self, turn: Option<Turn>) -> Self {
+        Self { turn, ..self }
     }
 
     /// Its claim in the ledger, once: whoever forwards the delivery settles it.

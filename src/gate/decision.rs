@@ -6,8 +6,11 @@ use super::draft::{self, Caller, Misled};
 use super::greeter::Greeter;
 use super::judgement::Notes;
 use super::keyed::{Keyed, unproven};
-use super::receive::{BodyRules, receive};
-use super::replay::{Proven, Times};
+use super::payload::{examine, takes_event};
+use super::receive::{BodyRules, Watchers, receive};
+use super::replay::Proven;
+use super::scan::Scan;
+use super::turns::Turns;
 use super::{
     Admitted, BodySource, Budget, GateSettings, Judgement, Known, Passed, Reason, Refusal, Request,
     Timings, judge_method,
@@ -27,6 +30,7 @@ pub struct Gate {
     ledger: Arc<dyn Ledger>,
     outbound: Arc<Outbound>,
     budget: Arc<Budget>,
+    turns: Arc<Turns>,
     clock: Arc<dyn Clock>,
 }
 
@@ -46,6 +50,7 @@ impl Gate {
             ledger,
             outbound,
             budget,
+            turns: Arc::default(),
             clock,
         }
     }
@@ -102,12 +107,12 @@ impl Gate {
         }
         let claim = match (self.claim(&endpoint, &caller, request, &head), &greeter) {
             (Err(refusal), Some(greeter)) if greeter.may_ask_by_body(body.announced_len()) => {
-                let rules = self.rules(&endpoint, request);
+                let rules = self.settings.body_rules(&endpoint, request);
                 return self.unproven(greeter, rules, body, notes, refusal).await;
             }
             (claim, _) => claim?,
         };
-        let rules = self.rules(&endpoint, request);
+        let rules = self.settings.body_rules(&endpoint, request);
         if let Some(announced) = body.announced_len().filter(|len| *len > rules.limit_bytes) {
             return Err(Refusal {
                 cause: Some(format!("{announced} bytes were announced")),
@@ -121,7 +126,12 @@ impl Gate {
         };
 
         let receiving = Stopwatch::start();
-        let body = receive(body, rules, &self.budget, keyed.streaming()).await?;
+        let mut scan = self.settings.scan(&endpoint, request);
+        let watchers = Watchers {
+            verification: keyed.streaming(),
+            scan: scan.as_mut(),
+        };
+        let body = receive(body, rules, &self.budget, watchers).await?;
         notes.body_received = true;
         notes.body_bytes = Some(body.len() as u64);
         notes.timings.receive = Some(receiving.elapsed());
@@ -159,15 +169,34 @@ impl Gate {
         {
             return Ok(Passed::Answered(answer));
         }
+        // Before the ledger: what is not passed on is not remembered either, and can be had again once
+        // somebody subscribes to it.
+        if !takes_event(&endpoint, &head, &body) {
+            return Ok(Passed::Ignored);
+        }
+        let times = self.settings.times(&endpoint, self.clock.now());
         let proven = Proven {
             endpoint: &endpoint,
             head: &head,
             verified: &verified,
             body: &body,
         };
-        let claimed = proven.claim(&self.ledger, &self.times(&endpoint)).await?;
-        let admitted = Admitted::new(endpoint, verified, body, claimed);
-        Ok(Passed::Admitted(admitted))
+        let claimed = proven.claim(&self.ledger, &times).await?;
+        let parts = scan.map(Scan::finish);
+        let key = examine(&endpoint, request, &body, parts).await?;
+        let admitted = Admitted::new(endpoint, verified, body, claimed, key);
+        self.take_turn(admitted).await.map(Passed::Admitted)
+    }
+
+    /// The delivery with its turn, if deliveries of one key take turns at its endpoint.
+    async fn take_turn(&self, admitted: Admitted) -> Result<Admitted, Refusal> {
+        let endpoint = admitted.endpoint();
+        let (Some(rule), Some(key)) = (endpoint.concurrency, admitted.key()) else {
+            return Ok(admitted);
+        };
+        let turn = self.turns.take(&endpoint.id, key, rule).await;
+        let turn = turn.ok_or(Reason::RateLimited)?;
+        Ok(admitted.in_turn(Some(turn)))
     }
 
     /// A handshake that nobody signs and only its body tells. Everything else stays refused.
@@ -183,7 +212,7 @@ impl Gate {
             limit_bytes: rules.limit_bytes.min(MAX_BODY_BYTES),
             ..rules
         };
-        let body = match receive(body, rules, &self.budget, None).await {
+        let body = match receive(body, rules, &self.budget, Watchers::default()).await {
             Err(too_large) if too_large.reason == Reason::BodyTooLarge => return Err(refusal),
             received => received?,
         };
@@ -219,24 +248,6 @@ impl Gate {
         proof
             .map(|proof| Ok((proof, Claim::read(&proof.scheme, head)?)))
             .transpose()
-    }
-
-    fn rules(&self, endpoint: &Endpoint, request: &Request<'_>) -> BodyRules {
-        let own = endpoint.limits.body_timeout;
-        BodyRules {
-            limit_bytes: self.settings.limit_bytes(endpoint, request),
-            timeout: own.unwrap_or(self.settings.body_timeout),
-        }
-    }
-
-    fn times(&self, endpoint: &Endpoint) -> Times {
-        let all = &self.settings;
-        Times {
-            now: self.clock.now(),
-            remember: endpoint.replay.remember.unwrap_or(all.remember),
-            body_timeout: endpoint.limits.body_timeout.unwrap_or(all.body_timeout),
-            lease: all.claim_timeout,
-        }
     }
 
     /// Notes which version of the endpoint's secret is still in use.

@@ -25,7 +25,7 @@ pub struct Judgement {
 
 /// What came of a request that was not refused.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "whoever answers has to know both")]
+#[expect(clippy::exhaustive_enums, reason = "whoever answers has to know each")]
 #[expect(
     clippy::large_enum_variant,
     reason = "there is one a delivery, on its way; a box would cost an allocation"
@@ -35,6 +35,8 @@ pub enum Passed {
     Admitted(Admitted),
     /// It is a handshake, with the answer that it gets. It goes no further.
     Answered(Answer),
+    /// It is about an event that its endpoint does not take. It goes no further.
+    Ignored,
 }
 
 impl Judgement {

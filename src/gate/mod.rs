@@ -1,8 +1,9 @@
 //! The decision: may this delivery go to the backend?
 //!
 //! ```text
-//! path → endpoint → method → claim → announced size → keys → body, hashed as it arrives → proof → ledger
-//!      ↘ handshake, of the head                                                   handshake ↙
+//! path → endpoint → method → claim → announced size → keys → body, hashed as it arrives → proof
+//!      ↘ handshake, of the head                                                   handshake ↙ ↓
+//!                                              turn ← contract, key ← ledger ← event ←────────
 //! ```
 //!
 //! [`Gate::judge`] tells the story in that order and returns at the first refusal. It knows nothing of
@@ -18,11 +19,14 @@ mod greeter;
 mod judgement;
 mod keyed;
 mod known;
+mod payload;
 mod reason;
 mod receive;
 mod replay;
 mod request;
+mod scan;
 mod settings;
+mod turns;
 
 pub use self::admitted::Admitted;
 pub use self::body::{Body, BodyError, BodySource};

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::auth::ProofError;
+use crate::contract::Violations;
 use crate::directory::{Endpoint, LookupError, Wording};
 use crate::secrets::KeyError;
 
@@ -40,10 +41,14 @@ pub enum Reason {
     NotConfigured(Wording),
     /// All memory for bodies is in use.
     Overloaded,
+    /// The payload breaks the contract of the endpoint.
+    PayloadInvalid,
     /// The proof failed.
     Proof(ProofError),
     /// The sender's certificate could not be had, or its handshake could not be confirmed.
     ProviderUnreachable,
+    /// As many deliveries of one key as may be are with the backend.
+    RateLimited,
     /// The same delivery was accepted before.
     Replay,
     /// The key service refuses to open the endpoint's secret, or cannot: its ciphertext is damaged.
@@ -80,8 +85,10 @@ impl Reason {
             Self::MethodNotSigned => "method_not_signed",
             Self::NotConfigured(_) => "not_configured",
             Self::Overloaded => "overloaded",
+            Self::PayloadInvalid => "payload_invalid",
             Self::Proof(error) => error.word(),
             Self::ProviderUnreachable => "provider_unreachable",
+            Self::RateLimited => "rate_limited",
             Self::Replay => "replay",
             Self::SecretUndecryptable => "secret_undecryptable",
             Self::SecretUnbound => "secret_unbound",
@@ -112,6 +119,8 @@ pub struct Refusal {
     pub without_body: bool,
     /// The limit, in bytes, that was exceeded.
     pub limit_bytes: Option<u64>,
+    /// What is wrong with the payload.
+    pub details: Option<Box<Violations>>,
     /// What an operator should know. It is logged and never sent.
     pub cause: Option<String>,
 }
@@ -140,6 +149,7 @@ impl From<Reason> for Refusal {
             allow: None,
             without_body: false,
             limit_bytes: None,
+            details: None,
             cause: None,
         }
     }

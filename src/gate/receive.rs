@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::scan::Scan;
 use super::{Body, BodyError, BodySource, Budget, Lease, OverBudget, Reason, Refusal};
 use crate::auth::Verification;
 use crate::clock::within;
@@ -15,16 +16,36 @@ pub(super) struct BodyRules {
     pub(super) timeout: Duration,
 }
 
-/// Receives the body of `source`, and feeds `verification` with it if there is one.
+/// Who looks at a body as it arrives.
+#[derive(Default)]
+pub(super) struct Watchers<'w> {
+    pub(super) verification: Option<&'w mut Verification>,
+    pub(super) scan: Option<&'w mut Scan>,
+}
+
+impl Watchers<'_> {
+    /// Shows what has come: `body` is all of it, of which `before` bytes were shown already.
+    fn show(&mut self, body: &[u8], before: usize) -> Result<(), Refusal> {
+        if let Some(verification) = self.verification.as_deref_mut() {
+            verification.update(body.get(before..).unwrap_or_default());
+        }
+        match &mut self.scan {
+            Some(scan) => scan.advance(body),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Receives the body of `source`, and shows it to `watchers`.
 pub(super) async fn receive(
     source: &mut impl BodySource,
     rules: BodyRules,
     budget: &Arc<Budget>,
-    verification: Option<&mut Verification>,
+    watchers: Watchers<'_>,
 ) -> Result<Body, Refusal> {
     let receiving = async {
         source.invite().await?;
-        gather(source, rules.limit_bytes, budget.lease(), verification).await
+        gather(source, rules.limit_bytes, budget.lease(), watchers).await
     };
     // One deadline over the whole body: a byte now and then does not move it.
     within(rules.timeout, pin!(receiving))
@@ -36,7 +57,7 @@ async fn gather(
     source: &mut impl BodySource,
     limit_bytes: u64,
     lease: Lease,
-    mut verification: Option<&mut Verification>,
+    mut watchers: Watchers<'_>,
 ) -> Result<Body, Refusal> {
     let mut buffer = Buffer {
         // One byte more than the limit is enough to know that it is exceeded.
@@ -55,9 +76,7 @@ async fn gather(
         if buffer.bytes.len() as u64 > limit_bytes {
             return Err(Refusal::too_large(limit_bytes));
         }
-        if let Some(verification) = verification.as_deref_mut() {
-            verification.update(buffer.bytes.get(before..).unwrap_or_default());
-        }
+        watchers.show(&buffer.bytes, before)?;
     }
 }
 

@@ -1,11 +1,16 @@
 //! What the gate goes by, and what follows from it for a request before anything is proven.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
+use jiff::Timestamp;
 
+use super::receive::BodyRules;
+use super::replay::Times;
 use super::{Reason, Request};
 use crate::auth::{MAX_PARSED_BODY_BYTES, Scheme};
+use crate::contract::{MultipartLimits, boundary_of};
 use crate::directory::{Auth, Endpoint};
 
 /// What a [`Gate`](super::Gate) goes by.
@@ -15,8 +20,14 @@ pub struct GateSettings {
     pub public_url: Box<str>,
     /// The largest body.
     pub max_body_bytes: u64,
-    /// The largest `multipart/*` body under a signed mode.
+    /// The largest `multipart/*` body under a signed mode, without its raw MIME fields.
     pub max_multipart_bytes: u64,
+    /// The largest raw MIME field.
+    pub max_raw_mime_bytes: u64,
+    /// The fields of a `multipart/form-data` body that hold a raw MIME message.
+    pub raw_mime_fields: Arc<[Box<str>]>,
+    /// How much of parts there may be.
+    pub multipart: MultipartLimits,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
     /// Whether endpoints may ask for no proof.
@@ -37,13 +48,43 @@ impl GateSettings {
         };
         if proof.scheme.covers_body() && request.is_multipart() {
             let multipart = own.max_multipart_bytes.unwrap_or(self.max_multipart_bytes);
-            limit_bytes = limit_bytes.min(multipart);
+            // What is no raw MIME field is told from it as the body comes.
+            let may_be_raw = !self.raw_mime_fields(endpoint).is_empty();
+            if !(may_be_raw && boundary_of(request.headers).is_some()) {
+                limit_bytes = limit_bytes.min(multipart);
+            }
         }
         // What has to be taken apart before it is proven is bounded more closely.
         if proof.scheme.waits_for_body() {
             limit_bytes = limit_bytes.min(MAX_PARSED_BODY_BYTES as u64);
         }
         limit_bytes
+    }
+
+    pub(super) fn body_rules(&self, endpoint: &Endpoint, request: &Request<'_>) -> BodyRules {
+        let own = endpoint.limits.body_timeout;
+        BodyRules {
+            limit_bytes: self.limit_bytes(endpoint, request),
+            timeout: own.unwrap_or(self.body_timeout),
+        }
+    }
+
+    /// How long things of a delivery to `endpoint` are remembered.
+    pub(super) fn times(&self, endpoint: &Endpoint, now: Timestamp) -> Times {
+        let wait = endpoint.concurrency.map(|rule| rule.wait);
+        Times {
+            now,
+            remember: endpoint.replay.remember.unwrap_or(self.remember),
+            body_timeout: endpoint.limits.body_timeout.unwrap_or(self.body_timeout),
+            // A delivery that waits for its turn has its claim all the while.
+            lease: self.claim_timeout + wait.unwrap_or_default(),
+        }
+    }
+
+    /// The fields that hold a raw MIME message.
+    pub(super) fn raw_mime_fields<'s>(&'s self, endpoint: &'s Endpoint) -> &'s Arc<[Box<str>]> {
+        let own = endpoint.raw_mime_fields.as_ref();
+        own.unwrap_or(&self.raw_mime_fields)
     }
 
     /// The URL that the sender was told to deliver to, if the endpoint's scheme covers it.

@@ -107,7 +107,7 @@ impl Delivery {
         }
     }
 
-    /// Answers it: forwards what was admitted, answers handshakes, refuses the rest, and records what
+    /// Answers it: forwards what was admitted, answers handshakes, acknowledges what nobody asked for, refuses the rest, and records what
     /// became of it.
     ///
     /// False if the answer did not get to the sender, or not whole.
@@ -129,6 +129,7 @@ impl Delivery {
         let ended = match &mut judgement.verdict {
             Err(refusal) => Ended::refused(session, refusal, &stamp).await,
             Ok(Passed::Answered(answer)) => Ended::handshaken(session, answer, &stamp).await,
+            Ok(Passed::Ignored) => Ended::ignored(session, &stamp).await,
             Ok(Passed::Admitted(admitted)) => {
                 let unsettled = admitted.take_held();
                 let parcel = Parcel {

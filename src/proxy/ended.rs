@@ -41,6 +41,11 @@ impl Ended {
         Self::here(respond::write_handshake(session, answer, stamp).await)
     }
 
+    /// Acknowledges a delivery that its endpoint does not take.
+    pub(super) async fn ignored(session: &mut ServerSession, stamp: &Stamp) -> Self {
+        Self::here(respond::write_ignored(session, stamp).await)
+    }
+
     /// The end of what went no further than to the gate.
     fn here(status: Option<StatusCode>) -> Self {
         Self {

@@ -152,6 +152,9 @@ fn put_portal(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
     if let Some(delivery) = delivery_id(head, add.admitted) {
         put_field(wire, &names.delivery, delivery.as_bytes());
     }
+    if let Some(key) = add.admitted.key() {
+        put_field(wire, &names.key, key.as_str().as_bytes());
+    }
 }
 
 /// The sender's id of the delivery.

@@ -24,6 +24,8 @@ pub struct HeaderNames {
     pub secret_version: Bytes,
     /// The sender's id of the delivery.
     pub delivery: Bytes,
+    /// The key of the payload.
+    pub key: Bytes,
     /// All of them and the namespace, in the form in which names are compared.
     reserved: Reserved,
 }
@@ -58,6 +60,7 @@ impl HeaderNames {
             mode: next()?,
             secret_version: next()?,
             delivery: next()?,
+            key: next()?,
             reserved: Reserved {
                 namespace: comparable(namespace.as_bytes()),
                 names: Vec::new(),
@@ -88,7 +91,7 @@ impl HeaderNames {
             || names.iter().any(|own| reads_like(name, own))
     }
 
-    fn all(&self) -> [&Bytes; 9] {
+    fn all(&self) -> [&Bytes; 10] {
         [
             &self.organisation,
             &self.workspace,
@@ -99,6 +102,7 @@ impl HeaderNames {
             &self.mode,
             &self.secret_version,
             &self.delivery,
+            &self.key,
         ]
     }
 }
@@ -128,7 +132,7 @@ pub enum InvalidHeaderNames {
 }
 
 /// The keys of the names, in the order of the fields, with what follows the namespace by default.
-pub const NAMES: [(&str, &str); 9] = [
+pub const NAMES: [(&str, &str); 10] = [
     ("organisation", "Org-Id"),
     ("workspace", "Workspace-Id"),
     ("endpoint", "Endpoint-Id"),
@@ -138,6 +142,7 @@ pub const NAMES: [(&str, &str); 9] = [
     ("mode", "Auth-Mode"),
     ("secret_version", "Secret-Version"),
     ("delivery", "Delivery-Id"),
+    ("concurrency_key", "Concurrency-Key"),
 ];
 
 pub(super) const FORWARDED_FOR: &str = "X-Forwarded-For";

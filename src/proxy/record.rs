@@ -11,12 +11,13 @@ pub(super) fn outcome<'o>(judgement: &'o Judgement, ended: &Ended) -> Outcome<'o
     let endpoint = found.map(|found| &*found.endpoint);
     let (admitted, refusal) = match &judgement.verdict {
         Ok(Passed::Admitted(admitted)) => (Some(admitted), None),
-        Ok(Passed::Answered(_)) => (None, None),
+        Ok(Passed::Answered(_) | Passed::Ignored) => (None, None),
         Err(refusal) => (None, Some(refusal)),
     };
     let verdict = match (&judgement.verdict, ended.failure) {
         (Err(refusal), _) => Verdict::NotDelivered(refusal.reason),
         (Ok(Passed::Answered(_)), _) => Verdict::Handshake,
+        (Ok(Passed::Ignored), _) => Verdict::Ignored,
         // The backend has taken it; that its answer found nobody is the sender's affair.
         (Ok(_), None | Some(Reason::SenderLeft)) => Verdict::Admitted,
         (Ok(_), Some(reason)) => Verdict::NotDelivered(reason),

@@ -7,6 +7,7 @@ use pingora_http::ResponseHeader;
 
 use super::PublicSettings;
 use super::names::REQUEST_ID;
+use crate::contract::Violations;
 use crate::directory::Wording;
 use crate::gate::{Reason, Refusal};
 use crate::handshake::Answer;
@@ -45,11 +46,28 @@ pub(super) fn answer(refusal: &Refusal) -> (StatusCode, Bytes) {
             StatusCode::REQUEST_TIMEOUT,
             r#"{"error":"Request timeout"}"#,
         ),
-        Reason::BodyTooLarge => {
-            let limit = refusal.limit_bytes.unwrap_or_default();
-            let body = format!(r#"{{"error":"Payload too large","limit_bytes":{limit}}}"#);
-            (StatusCode::PAYLOAD_TOO_LARGE, Bytes::from(body))
+        Reason::BodyTooLarge => match refusal.limit_bytes {
+            Some(limit) => {
+                let body = format!(r#"{{"error":"Payload too large","limit_bytes":{limit}}}"#);
+                (StatusCode::PAYLOAD_TOO_LARGE, Bytes::from(body))
+            }
+            // There is too much of something else than of bytes.
+            None => error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                r#"{"error":"Payload too large"}"#,
+            ),
+        },
+        Reason::PayloadInvalid if refusal.without_body => {
+            error(StatusCode::UNPROCESSABLE_ENTITY, "")
         }
+        Reason::PayloadInvalid => {
+            let body = invalid_payload(refusal.details.as_deref());
+            (StatusCode::UNPROCESSABLE_ENTITY, body)
+        }
+        Reason::RateLimited => error(
+            StatusCode::TOO_MANY_REQUESTS,
+            r#"{"error":"Too many requests"}"#,
+        ),
         Reason::ExpectationFailed => error(StatusCode::EXPECTATION_FAILED, ""),
         // All is well for the sender: what it sent was accepted before.
         Reason::Duplicate => error(StatusCode::OK, r#"{"status":"duplicate"}"#),
@@ -70,6 +88,17 @@ pub(super) fn answer(refusal: &Refusal) -> (StatusCode, Bytes) {
             r#"{"error":"Gateway timeout"}"#,
         ),
     }
+}
+
+/// The body that lists what is wrong with a payload.
+fn invalid_payload(violations: Option<&Violations>) -> Bytes {
+    let details = violations.map(serde_json::to_string);
+    let details = details
+        .and_then(Result::ok)
+        .unwrap_or_else(|| "[]".to_owned());
+    Bytes::from(format!(
+        r#"{{"error":"Invalid payload","details":{details}}}"#
+    ))
 }
 
 /// Writes the answer. Gives the status, or `None` if nobody was there to take it.
@@ -93,6 +122,19 @@ pub(super) async fn write_handshake(
     let head = handshake_head(answer, stamp).ok()?;
     send(session, head, answer.body.clone()).await?;
     Some(answer.status)
+}
+
+/// Writes the acknowledgement of a delivery that goes no further, likewise.
+pub(super) async fn write_ignored(
+    session: &mut ServerSession,
+    stamp: &Stamp,
+) -> Option<StatusCode> {
+    let body = Bytes::from_static(br#"{"status":"ignored"}"#);
+    let status = StatusCode::ACCEPTED;
+    let mut head = own_head(status, body.len()).ok()?;
+    stamp.put(&mut head, Verdict::Ignored.reason()).ok()?;
+    send(session, head, body).await?;
+    Some(status)
 }
 
 async fn send(session: &mut ServerSession, head: ResponseHeader, body: Bytes) -> Option<()> {
@@ -142,15 +184,7 @@ fn head(
     len: usize,
     stamp: &Stamp,
 ) -> pingora_error::Result<ResponseHeader> {
-    let mut head = ResponseHeader::build(status, Some(8))?;
-    if len > 0 {
-        head.insert_header(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        )?;
-    }
-    head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(len))?;
-    head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
+    let mut head = own_head(status, len)?;
     if let Some(seconds) = retry_after_seconds(refusal.reason, status) {
         head.insert_header(header::RETRY_AFTER, HeaderValue::from(seconds))?;
     }
@@ -162,11 +196,25 @@ fn head(
     Ok(head)
 }
 
+/// The head of an answer of the gate's own.
+fn own_head(status: StatusCode, len: usize) -> pingora_error::Result<ResponseHeader> {
+    let mut head = ResponseHeader::build(status, Some(8))?;
+    if len > 0 {
+        head.insert_header(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )?;
+    }
+    head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(len))?;
+    head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
+    Ok(head)
+}
+
 /// When the same request has a chance to be answered otherwise.
 fn retry_after_seconds(reason: Reason, status: StatusCode) -> Option<u16> {
     match (reason, status) {
         // The backend usually has the answer by then.
-        (Reason::InFlight, _) => Some(1),
+        (Reason::InFlight | Reason::RateLimited, _) => Some(1),
         // Long enough for a restart, short enough for a sender that waits.
         (_, StatusCode::SERVICE_UNAVAILABLE) => Some(5),
         _ => None,

@@ -91,6 +91,8 @@ pub enum Verdict {
     Admitted,
     /// It was a handshake, and was answered at the edge.
     Handshake,
+    /// It was about an event that its endpoint does not take, and was acknowledged at the edge.
+    Ignored,
     /// It did not, or the backend did not answer.
     NotDelivered(Reason),
 }
@@ -101,16 +103,18 @@ impl Verdict {
         match self {
             Self::Admitted => "admitted",
             Self::Handshake => HANDSHAKE,
+            Self::Ignored => IGNORED,
             Self::NotDelivered(reason) => reason.word(),
         }
     }
 
-    /// Whose doing it was: `admitted`, `handshake`, `refused` (the sender's) or `failed` (ours or the
+    /// Whose doing it was: `admitted`, `handshake`, `ignored`, `refused` (the sender's) or `failed` (ours or the
     /// backend's).
     pub const fn outcome(self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
             Self::Handshake => HANDSHAKE,
+            Self::Ignored => IGNORED,
             Self::NotDelivered(reason) => match reason {
                 Reason::LedgerUnavailable
                 | Reason::Overloaded
@@ -130,7 +134,9 @@ impl Verdict {
                 | Reason::MethodNotAllowed
                 | Reason::MethodNotSigned
                 | Reason::NotConfigured(_)
+                | Reason::PayloadInvalid
                 | Reason::Proof(_)
+                | Reason::RateLimited
                 | Reason::Replay
                 | Reason::SecretUnbound
                 | Reason::SenderLeft
@@ -141,3 +147,4 @@ impl Verdict {
 }
 
 const HANDSHAKE: &str = "handshake";
+const IGNORED: &str = "ignored";

@@ -12,6 +12,7 @@ mod bodies;
 mod captures;
 mod commands;
 mod configuration;
+mod contracts;
 mod deadlines;
 mod expectations;
 mod explain;

@@ -102,7 +102,7 @@ const OWNED_CRATES: [(&str, &str, &str); 4] = [
 const CLOCKS: [&str; 4] = ["Instant", "SystemTime", "Timestamp", "Zoned"];
 
 /// The modules whose answers depend on their arguments alone, and what they must not name.
-const PURE: [&str; 2] = ["auth", "handshake"];
+const PURE: [&str; 3] = ["auth", "contract", "handshake"];
 const IMPURE: [&[&str]; 18] = [
     &["async"],
     &["await"],

@@ -129,6 +129,7 @@ impl AtTheGate {
         match judgement.verdict {
             Ok(Passed::Admitted(admitted)) => Ok(admitted),
             Ok(Passed::Answered(_)) => Err("handshake"),
+            Ok(Passed::Ignored) => Err("ignored"),
             Err(refusal) => Err(refusal.reason.word()),
         }
     }

@@ -1,0 +1,255 @@
+//! A payload against its contract.
+
+use std::borrow::Cow;
+
+use super::field::{Content, Field};
+use super::json::Reader;
+use super::plan::WHOLE;
+use super::take::take;
+use super::tree::{Member, Tree};
+use super::violation::{Path, Violations};
+use super::wording::describe;
+use super::{Contract, Input, InputType};
+
+/// An input, as it is looked for.
+#[derive(Clone, Debug)]
+pub(super) struct Sought {
+    pub(super) name: Box<str>,
+    /// The first that is there counts.
+    pub(super) spellings: Vec<Box<str>>,
+    kind: InputType,
+    items: InputType,
+}
+
+/// The inputs that were found.
+#[derive(Default)]
+struct Found<'b, 's> {
+    members: Vec<Member<'b>>,
+    /// The spelling of an input, where it is another one than its name.
+    spelt: Vec<(&'s str, &'s str)>,
+    violations: Violations,
+    /// Inputs of which it was said what is wrong.
+    told: Vec<&'s str>,
+}
+
+impl Contract {
+    /// Everything that is wrong with what was taken of a JSON body.
+    pub(super) fn check_tree(&self, tree: Tree<'_>) -> Violations {
+        let Some(sought) = &self.sought else {
+            return self.validate(&tree, Found::default());
+        };
+        let Tree::Object(mut members) = tree else {
+            return Violations::of_body("must be an object");
+        };
+        let mut found = Found::default();
+        for input in sought {
+            for spelling in &input.spellings {
+                let place = members.binary_search_by(|(name, _)| (**name).cmp(spelling));
+                let Some((_, value)) = place.ok().and_then(|place| members.get_mut(place)) else {
+                    continue;
+                };
+                // What is null is as good as not there.
+                if !matches!(value, Tree::Null) {
+                    found.put(input, spelling, std::mem::take(value));
+                    break;
+                }
+            }
+        }
+        let tree = Tree::Object(std::mem::take(&mut found.members));
+        self.validate(&tree, found)
+    }
+
+    /// Everything that is wrong with the fields of a form.
+    pub(super) fn check_fields(&self, fields: &[Field<'_>]) -> Violations {
+        let mut found = Found::default();
+        let Some(sought) = &self.sought else {
+            for field in fields {
+                found.put_plain(field);
+            }
+            found.members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            let tree = Tree::Object(std::mem::take(&mut found.members));
+            return self.validate(&tree, found);
+        };
+        for input in sought {
+            let spelling = input.spellings.iter().find_map(|spelling| {
+                let mut fields = fields.iter().filter(|field| *field.name == **spelling);
+                let first = fields.next()?;
+                Some((spelling, first, fields.collect::<Vec<_>>()))
+            });
+            if let Some((spelling, first, more)) = spelling {
+                found.put_fields(input, spelling, first, &more);
+            }
+        }
+        let tree = Tree::Object(std::mem::take(&mut found.members));
+        self.validate(&tree, found)
+    }
+
+    fn validate<'t>(&self, tree: &'t Tree<'t>, found: Found<'_, '_>) -> Violations {
+        let mut violations = found.violations;
+        if self.validator.is_valid(tree) {
+            return violations;
+        }
+        for error in self.validator.iter_errors(tree) {
+            let (path, message) = describe(&error);
+            let first = path.split('/').nth(1).unwrap_or_default();
+            if found.told.contains(&first) {
+                continue;
+            }
+            let spelt = found.spelt.iter().find(|(name, _)| *name == first);
+            let path = match (spelt, path.get(first.len() + 1..)) {
+                (Some((_, spelling)), Some(behind)) => format!("/{spelling}{behind}"),
+                _ => path,
+            };
+            violations.put(path, message);
+            if violations.is_full() {
+                break;
+            }
+        }
+        violations
+    }
+
+    /// A segment of a path. Names that the contract does not have are the sender's, and may say anything.
+    pub(super) fn shown<'p>(&self, segment: &'p str) -> &'p str {
+        let name = segment.replace("~1", "/").replace("~0", "~");
+        let is_position =
+            (0..=6).contains(&segment.len()) && segment.bytes().all(|byte| byte.is_ascii_digit());
+        if is_position || self.names.contains(&*name) {
+            segment
+        } else {
+            "*"
+        }
+    }
+}
+
+impl<'b, 's> Found<'b, 's> {
+    fn put(&mut self, input: &'s Sought, spelling: &'s str, value: Tree<'b>) {
+        if *spelling != *input.name {
+            self.spelt.push((&input.name, spelling));
+        }
+        let name = Cow::Owned(input.name.to_string());
+        self.members.push((name, value));
+    }
+
+    fn put_fields<'f: 'b>(
+        &mut self,
+        input: &'s Sought,
+        spelling: &'s str,
+        first: &'f Field<'_>,
+        more: &[&'f Field<'_>],
+    ) {
+        let is_list = input.kind == InputType::Array;
+        let wrong = match &first.content {
+            _ if !more.is_empty() && !is_list => Some("stands twice in the form"),
+            Content::File if input.kind != InputType::File => Some("must be a field, not a file"),
+            Content::Text(_) if input.kind == InputType::File => Some("must be a file"),
+            Content::TooLong => Some(Content::TOO_LONG),
+            Content::NotText => Some(Content::NOT_TEXT),
+            Content::File | Content::Text(_) => None,
+        };
+        if let Some(wrong) = wrong {
+            let path = Path::Member(&Path::Root, spelling);
+            self.violations.add(&path, wrong);
+            self.told.push(&input.name);
+            return;
+        }
+        let value = match &first.content {
+            Content::Text(text) if is_list => {
+                Some(input.list(text, more.iter().map(|field| &field.content)))
+            }
+            Content::Text(text) => input.kind.read(text),
+            _ => Some(Tree::File),
+        };
+        if let Some(value) = value {
+            self.put(input, spelling, value);
+        }
+    }
+
+    /// A field of a form that a schema looks at.
+    fn put_plain<'f: 'b>(&mut self, field: &'f Field<'_>) {
+        let wrong = match &field.content {
+            _ if self.members.iter().any(|(name, _)| **name == *field.name) => {
+                "stands twice in the form"
+            }
+            Content::NotText => Content::NOT_TEXT,
+            Content::TooLong => Content::TOO_LONG,
+            Content::File => {
+                let name = Cow::Borrowed(&*field.name);
+                return self.members.push((name, Tree::File));
+            }
+            Content::Text(text) => {
+                let name = Cow::Borrowed(&*field.name);
+                let value = Tree::Text(Cow::Borrowed(text));
+                return self.members.push((name, value));
+            }
+        };
+        let path = Path::Member(&Path::Root, &field.name);
+        self.violations.add(&path, wrong);
+    }
+}
+
+impl Sought {
+    pub(super) fn of(input: &Input) -> Self {
+        Self {
+            name: input.name.clone(),
+            spellings: input.spellings(),
+            kind: input.kind,
+            items: input.items.unwrap_or(InputType::Text),
+        }
+    }
+
+    /// An array: one field that is JSON, or each field an element.
+    fn list<'f>(
+        &self,
+        first: &'f str,
+        more: impl ExactSizeIterator<Item = &'f Content<'f>>,
+    ) -> Tree<'f> {
+        if more.len() == 0
+            && let Ok(taken) = take(first.as_bytes(), &WHOLE)
+            && matches!(taken.tree, Tree::Array(_))
+        {
+            return taken.tree;
+        }
+        let mut elements = vec![self.items.read(first).unwrap_or_default()];
+        for content in more {
+            elements.push(match content {
+                Content::Text(text) => self.items.read(text).unwrap_or_default(),
+                _ => Tree::Null,
+            });
+        }
+        Tree::Array(elements)
+    }
+}
+
+impl InputType {
+    /// The value that the text of a field stands for; `None` if a form says so that there is none.
+    fn read(self, text: &str) -> Option<Tree<'_>> {
+        let as_text = || Tree::Text(Cow::Borrowed(text));
+        if text.is_empty() && self != Self::Text {
+            return None;
+        }
+        Some(match self {
+            Self::Boolean => match text {
+                "true" | "on" | "1" => Tree::Boolean(true),
+                "false" | "off" | "0" => Tree::Boolean(false),
+                _ => as_text(),
+            },
+            Self::Integer | Self::Number => {
+                let number = Reader::new(text.as_bytes()).and_then(|mut reader| {
+                    reader.number()?;
+                    reader.end()
+                });
+                match number {
+                    Ok(()) => Tree::Number(text.trim_end()),
+                    Err(_) => as_text(),
+                }
+            }
+            Self::Array | Self::Object => match take(text.as_bytes(), &WHOLE) {
+                Ok(taken) => taken.tree,
+                Err(_) => as_text(),
+            },
+            Self::Date | Self::Email | Self::File | Self::Text | Self::Timestamp | Self::Url => {
+                as_text()
+            }
+        })
+    }
+}

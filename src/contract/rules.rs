@@ -1,0 +1,147 @@
+//! What is asked of the payloads of an endpoint: its contract, and where the key stands. A body is read
+//! once for both.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::field::{Content, Field, of_form};
+use super::payload::TYPES;
+use super::plan::Plan;
+use super::take::take;
+use super::violation::Violations;
+use super::{ConcurrencyKey, Contract, KeyPath, Payload};
+
+/// What an endpoint asks of payloads.
+#[derive(Debug)]
+pub struct PayloadRules {
+    contract: Option<Contract>,
+    key: Option<KeyRule>,
+    plan: Plan,
+    /// The fields of a form that are looked at; all if `None`.
+    fields: Arc<Option<BTreeSet<Box<str>>>>,
+}
+
+/// Where a key stands, and whether a payload without one is refused.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "an endpoint says both")]
+pub struct KeyRule {
+    /// Where it stands.
+    pub path: KeyPath,
+    /// Whether a payload without one is refused.
+    pub required: bool,
+}
+
+impl PayloadRules {
+    /// The rules of an endpoint; `None` if it has none.
+    pub fn new(contract: Option<Contract>, key: Option<KeyRule>) -> Option<Self> {
+        if contract.is_none() && key.is_none() {
+            return None;
+        }
+        let mut plan = contract
+            .as_ref()
+            .map(Contract::payload_plan)
+            .unwrap_or_default();
+        let mut fields = match &contract {
+            Some(contract) => contract.fields(),
+            None => Some(BTreeSet::new()),
+        };
+        if let Some(key) = &key {
+            plan.add_path(key.path.names());
+            if let Some(fields) = &mut fields {
+                fields.extend(key.path.only_name().map(Into::into));
+            }
+        }
+        Some(Self {
+            contract,
+            key,
+            plan,
+            fields: Arc::new(fields),
+        })
+    }
+
+    /// Whether there is a contract.
+    pub fn has_contract(&self) -> bool {
+        self.contract.is_some()
+    }
+
+    /// The fields of a form that are looked at; all if there is no set.
+    pub fn fields(&self) -> &Arc<Option<BTreeSet<Box<str>>>> {
+        &self.fields
+    }
+
+    /// The key of a payload, if it has one and all is right with it; or everything that is wrong.
+    pub fn examine(&self, payload: &Payload<'_>) -> Result<Option<ConcurrencyKey>, Violations> {
+        let (mut violations, key) = match self.read(payload) {
+            Ok(read) => read,
+            // A body that nobody can read is one without a key.
+            Err(message) if self.contract.is_none() => {
+                let violations = Violations::of_body(message);
+                return match &self.key {
+                    Some(KeyRule { required: true, .. }) => Err(violations),
+                    _ => Ok(None),
+                };
+            }
+            Err(message) => return Err(Violations::of_body(message)),
+        };
+        if let Some(contract) = &self.contract {
+            violations.mask(|segment| contract.shown(segment));
+        }
+        match &self.key {
+            Some(KeyRule {
+                path,
+                required: true,
+            }) if key.is_none() => {
+                violations.put(path.to_string(), KEY_MISSING.to_owned());
+            }
+            _ => {}
+        }
+        violations.into_result().map(|()| key)
+    }
+
+    fn read(
+        &self,
+        payload: &Payload<'_>,
+    ) -> Result<(Violations, Option<ConcurrencyKey>), Cow<'static, str>> {
+        match payload {
+            Payload::Form(body) => {
+                let fields = of_form(body, self.fields.as_ref().as_ref())?;
+                Ok(self.read_fields(&fields))
+            }
+            Payload::Json([]) => Err("the body is empty".into()),
+            Payload::Json(body) => {
+                let taken = take(body, &self.plan).map_err(|broken| broken.message(body))?;
+                let path = self.key.as_ref().map(|key| &key.path);
+                let key = path.and_then(|path| ConcurrencyKey::of_tree(&taken.tree, path));
+                let violations = match &self.contract {
+                    Some(contract) if taken.twice.is_empty() => contract.check_tree(taken.tree),
+                    _ => taken.twice,
+                };
+                Ok((violations, key))
+            }
+            Payload::Multipart(body, parts) => {
+                if let Some(fault) = parts.fault {
+                    return Err(fault.to_string().into());
+                }
+                let fields = parts.fields.iter().map(|part| Field {
+                    name: Cow::Borrowed(&*part.name),
+                    content: match body.get(part.content.clone()) {
+                        _ if part.is_file => Content::File,
+                        content => Content::of(Cow::Borrowed(content.unwrap_or_default())),
+                    },
+                });
+                Ok(self.read_fields(&fields.collect::<Vec<_>>()))
+            }
+            Payload::Other => Err(format!("the type of the body must be {TYPES}").into()),
+        }
+    }
+
+    fn read_fields(&self, fields: &[Field<'_>]) -> (Violations, Option<ConcurrencyKey>) {
+        let path = self.key.as_ref().map(|key| &key.path);
+        let key = path.and_then(|path| ConcurrencyKey::of_fields(fields, path));
+        let violations = self.contract.as_ref().map(|it| it.check_fields(fields));
+        (violations.unwrap_or_default(), key)
+    }
+}
+
+const KEY_MISSING: &str = "must be one text, number, true or false: it is the key of the delivery";

@@ -1,0 +1,113 @@
+//! What is wrong with a payload, for its sender: where and what, and never a value.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Violation {
+    /// The place in the payload, as a JSON Pointer (RFC 6901); empty for all of it.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Everything that is wrong, as far as it is listed.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// So many are listed.
+    pub const MOST: usize = 32;
+
+    /// About the payload as such.
+    pub(super) fn of_body(message: impl Into<String>) -> Self {
+        let mut violations = Self::default();
+        violations.put(String::new(), message.into());
+        violations
+    }
+
+    pub(super) fn add(&mut self, path: &Path<'_>, message: impl Into<String>) {
+        self.put(path.to_string(), message.into());
+    }
+
+    pub(super) fn put(&mut self, mut path: String, mut message: String) {
+        if self.is_full() {
+            return;
+        }
+        shorten(&mut path, MAX_PATH_BYTES);
+        shorten(&mut message, MAX_MESSAGE_BYTES);
+        self.0.push(Violation { path, message });
+    }
+
+    /// Shows of each path what `shown` makes of its segments.
+    pub(super) fn mask(&mut self, shown: impl for<'s> Fn(&'s str) -> &'s str) {
+        for violation in &mut self.0 {
+            let segments = violation.path.split('/').map(&shown);
+            violation.path = segments.collect::<Vec<_>>().join("/");
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= Self::MOST
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Violation> {
+        self.0.iter()
+    }
+
+    pub(super) fn into_result(self) -> Result<(), Self> {
+        if self.is_empty() { Ok(()) } else { Err(self) }
+    }
+}
+
+impl<'v> IntoIterator for &'v Violations {
+    type Item = &'v Violation;
+    type IntoIter = std::slice::Iter<'v, Violation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// A place in a payload, on the way to it.
+pub(super) enum Path<'p> {
+    Root,
+    Member(&'p Path<'p>, &'p str),
+    Element(&'p Path<'p>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Member(outer, name) => {
+                outer.fmt(f)?;
+                write!(f, "/{}", name.replace('~', "~0").replace('/', "~1"))
+            }
+            Self::Element(outer, position) => {
+                outer.fmt(f)?;
+                write!(f, "/{position}")
+            }
+        }
+    }
+}
+
+fn shorten(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push('…');
+    }
+}
+
+const MAX_PATH_BYTES: usize = 256;
+const MAX_MESSAGE_BYTES: usize = 256;

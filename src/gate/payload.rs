@@ -1,0 +1,82 @@
+//! The payload of a delivery that is proven: is it one that the endpoint takes, and which key has it?
+
+use std::sync::Arc;
+
+use super::{Body, Reason, Refusal, Request};
+use crate::auth::{Claim, Head, Received};
+use crate::contract::{ConcurrencyKey, Parts, Payload, ScanFault, Violations};
+use crate::directory::{Auth, Endpoint};
+
+/// Whether the endpoint takes the event that a delivery is about. One that does not say what it is about
+/// is none that somebody has subscribed to.
+pub(super) fn takes_event(endpoint: &Endpoint, head: &Head<'_>, body: &Body) -> bool {
+    let Some(events) = &endpoint.events else {
+        return true;
+    };
+    let Auth::Proof(proof) = &endpoint.auth else {
+        return false;
+    };
+    let received = Received {
+        head: *head,
+        body: Some(body.bytes()),
+    };
+    let source = proof.scheme.event();
+    let name = source.and_then(|source| Claim::hint(source, &received));
+    name.is_some_and(|name| events.has(&name))
+}
+
+/// The key of a payload that keeps to the contract.
+pub(super) async fn examine(
+    endpoint: &Endpoint,
+    request: &Request<'_>,
+    body: &Body,
+    parts: Option<Parts>,
+) -> Result<Option<ConcurrencyKey>, Refusal> {
+    let rules = endpoint.payload.as_ref();
+    let has_contract = rules.is_some_and(|rules| rules.has_contract());
+    let fault = parts.as_ref().and_then(|parts| parts.fault);
+    if let Some(fault) = fault.filter(|fault| fault.is_over_bounds() && !has_contract) {
+        return Err(over_bounds(fault));
+    }
+    let Some(rules) = rules else {
+        return Ok(None);
+    };
+    let examined = if body.len() <= LARGE_BODY {
+        let payload = Payload::of(request.headers, body.bytes(), parts.as_ref());
+        rules.examine(&payload)
+    } else {
+        // A thread that judges has others to judge.
+        let (rules, headers) = (Arc::clone(rules), request.headers.clone());
+        let bytes = body.bytes().clone();
+        let examine = move || rules.examine(&Payload::of(&headers, &bytes, parts.as_ref()));
+        let examined = tokio::task::spawn_blocking(examine).await;
+        examined.map_err(|error| Refusal::with_cause(Reason::Overloaded, error))?
+    };
+    examined.map_err(invalid)
+}
+
+fn over_bounds(fault: ScanFault) -> Refusal {
+    Refusal {
+        cause: Some(fault.to_string()),
+        ..Reason::BodyTooLarge.into()
+    }
+}
+
+/// The log gets the places only, and not many.
+fn invalid(violations: Violations) -> Refusal {
+    let paths = violations.iter().map(|violation| match &*violation.path {
+        "" => "(the body)",
+        path => path,
+    });
+    let shown: Vec<&str> = paths.take(LOGGED_PATHS).collect();
+    let many = violations.iter().len();
+    Refusal {
+        cause: Some(format!("{many} violations: {}", shown.join(" "))),
+        details: Some(Box::new(violations)),
+        ..Reason::PayloadInvalid.into()
+    }
+}
+
+/// What is larger takes milliseconds.
+const LARGE_BODY: usize = 1024 * 1024;
+const LOGGED_PATHS: usize = 8;

@@ -1,0 +1,127 @@
+//! Turns: how many deliveries of one key are with the backend at once, on this node.
+//!
+//! A delivery takes its turn after its claim in the ledger. A retry of one that waits is then told that it
+//! is in flight, instead of waiting behind itself; and the lease of the claim is longer by the time that a
+//! delivery may wait. Whoever waits does so in order, and a turn that ends goes to the next one in line.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot::{self, Receiver, Sender};
+
+use crate::clock::within;
+use crate::contract::ConcurrencyKey;
+use crate::directory::{Concurrency, EndpointId};
+
+/// The turns of all keys. There is an entry for each key that a delivery has a turn of, and no other.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    lines: Mutex<HashMap<LineKey, Line>>,
+}
+
+type LineKey = (EndpointId, ConcurrencyKey);
+
+/// The deliveries of one key.
+#[derive(Debug, Default)]
+struct Line {
+    per_key: u32,
+    taken: u32,
+    waiting: VecDeque<Sender<Turn>>,
+}
+
+/// The turn of one delivery. It ends when it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    turns: Arc<Turns>,
+    /// `None` once it was passed on.
+    key: Option<LineKey>,
+}
+
+enum Asked {
+    Now(Turn),
+    Later(Receiver<Turn>),
+    Never,
+}
+
+impl Turns {
+    /// A turn for a delivery of this key, or `None` if it did not come in time.
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        endpoint: &EndpointId,
+        key: &ConcurrencyKey,
+        rule: Concurrency,
+    ) -> Option<Turn> {
+        match self.ask((endpoint.clone(), key.clone()), rule) {
+            Asked::Now(turn) => Some(turn),
+            // A turn that comes too late is in the channel, and is passed on when that goes.
+            Asked::Later(turn) => within(rule.wait, pin!(turn)).await?.ok(),
+            Asked::Never => None,
+        }
+    }
+
+    fn ask(self: &Arc<Self>, key: LineKey, rule: Concurrency) -> Asked {
+        let mut lines = self.lines.lock();
+        let line = lines.entry(key.clone()).or_default();
+        // An endpoint may have changed while its deliveries were under way.
+        line.per_key = rule.per_key;
+        line.waiting.retain(|waiting| !waiting.is_closed());
+        if line.taken < line.per_key && line.waiting.is_empty() {
+            line.taken += 1;
+            return Asked::Now(Turn {
+                turns: Arc::clone(self),
+                key: Some(key),
+            });
+        }
+        if rule.wait.is_zero() || line.waiting.len() >= MAX_WAITING {
+            return Asked::Never;
+        }
+        let (sender, receiver) = oneshot::channel();
+        line.waiting.push_back(sender);
+        Asked::Later(receiver)
+    }
+
+    /// Ends a turn: somebody else has it now, who is given, or nobody.
+    fn pass_on(&self, key: &LineKey) -> Option<Sender<Turn>> {
+        let mut lines = self.lines.lock();
+        let line = lines.get_mut(key)?;
+        let next = if line.taken <= line.per_key {
+            line.waiting.pop_front()
+        } else {
+            None
+        };
+        if next.is_none() {
+            line.taken -= 1;
+            if line.taken == 0 {
+                lines.remove(key);
+            }
+        }
+        next
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some(mut key) = self.key.take() else {
+            return;
+        };
+        while let Some(next) = self.turns.pass_on(&key) {
+            let turn = Self {
+                turns: Arc::clone(&self.turns),
+                key: Some(key),
+            };
+            match next.send(turn) {
+                Ok(()) => return,
+                // Nobody waits there any more. It is not dropped as one that has begun.
+                Err(mut back) => match back.key.take() {
+                    Some(own) => key = own,
+                    None => return,
+                },
+            }
+        }
+    }
+}
+
+/// So many wait for a turn of one key. Each holds a body.
+const MAX_WAITING: usize = 64;

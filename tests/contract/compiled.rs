@@ -1,0 +1,125 @@
+//! Compiling: everything that is wrong with a contract is said at once, before a delivery meets it.
+
+use portcullis::contract::{Contract, ContractDefinition};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn mistakes(definition: &ContractDefinition) -> String {
+    Contract::compile(definition).map_or_else(|all| all.join("\n"), |_| String::new())
+}
+
+#[test]
+fn what_is_wrong_with_inputs_is_said_of_each() {
+    for (input, message) in [
+        (json!({ "name": "", "type": "text" }), "a name has letters"),
+        (
+            json!({ "name": "a b", "type": "text" }),
+            "a name has letters",
+        ),
+        (
+            json!({ "name": "a", "type": "text", "min": 1 }),
+            "`min` and `max` are about",
+        ),
+        (
+            json!({ "name": "a", "type": "number", "min": 2, "max": 1 }),
+            "`min` is more than `max`",
+        ),
+        (
+            json!({ "name": "a", "type": "number", "max_length": 1 }),
+            "`min_length` and `max_length` are about",
+        ),
+        (
+            json!({ "name": "a", "type": "text", "min_length": 2, "max_length": 1 }),
+            "`min_length` is more",
+        ),
+        (
+            json!({ "name": "a", "type": "number", "pattern": "a" }),
+            "`pattern` is about",
+        ),
+        (
+            json!({ "name": "a", "type": "text", "items": "text" }),
+            "`items` is about",
+        ),
+        (
+            json!({ "name": "a", "type": "array", "items": "file" }),
+            "are no files",
+        ),
+        (
+            json!({ "name": "a", "type": "boolean", "options": ["x"] }),
+            "`options` are about",
+        ),
+        (
+            json!({ "name": "a", "type": "integer", "options": ["x"] }),
+            "is a number",
+        ),
+        (
+            json!({ "name": "a", "type": "text", "pattern": "(" }),
+            "the schema is wrong",
+        ),
+        (
+            json!({ "name": "a", "type": "text", "pattern": "(?=a)b" }),
+            "the schema is wrong",
+        ),
+    ] {
+        let said = mistakes(&inputs(json!([input])));
+        assert!(said.contains(message), "{input}: {said}");
+    }
+    let two = inputs(json!([
+        { "name": "order-id", "type": "text" },
+        { "name": "orderId", "type": "number", "pattern": "a" },
+    ]));
+    let said = mistakes(&two);
+    assert!(said.contains("input `orderId`: another input is read under one of its names"));
+    assert!(said.contains("input `orderId`: `pattern` is about a text"));
+    assert!(mistakes(&ContractDefinition::default()).contains("`inputs` or a `schema`"));
+    let both = ContractDefinition {
+        schema: Some(json!({})),
+        ..inputs(json!([{ "name": "a", "type": "text" }]))
+    };
+    assert!(mistakes(&both).contains("`inputs` or a `schema`"));
+}
+
+#[test]
+fn a_schema_is_of_2020_12_stands_alone_and_is_right() {
+    for wrong in [
+        json!({ "type": "txt" }),
+        json!({ "properties": [] }),
+        json!({ "$ref": "https://example.com/schema.json" }),
+        json!({ "$ref": "file:///etc/passwd" }),
+        json!({ "$ref": "other.json" }),
+        json!({ "$ref": "#/$defs/none" }),
+        json!({ "$schema": "http://json-schema.org/draft-07/schema#" }),
+        json!({ "pattern": "(a" }),
+        json!({ "format": "no-such-format" }),
+        json!("text"),
+        json!(1),
+    ] {
+        assert!(!mistakes(&schema(wrong.clone())).is_empty(), "{wrong}");
+    }
+    for right in [
+        json!(true),
+        json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "https://example.com/a" }),
+        json!({ "$defs": { "a": { "type": "object", "properties": { "a": { "$ref": "#/$defs/a" } } } }, "$ref": "#/$defs/a" }),
+    ] {
+        assert_eq!(mistakes(&schema(right)), "");
+    }
+}
+
+#[test]
+fn an_input_is_kept_as_it_was_declared() {
+    let written = json!([{ "name": "order-id", "type": "text", "label": "Order ID", "required": true, "max_length": 40 }]);
+    let kept = serde_json::to_value(inputs(written.clone()).inputs).unwrap();
+    assert_eq!(kept, written);
+    assert!(
+        serde_json::from_value::<ContractDefinition>(
+            json!({ "inputs": [{ "name": "a", "type": "text", "maximum": 1 }] })
+        )
+        .is_err()
+    );
+    let schema = Contract::schema_of(&inputs(written));
+    assert_eq!(
+        schema["properties"]["order-id"]["title"],
+        Value::from("Order ID")
+    );
+}

@@ -1,0 +1,95 @@
+//! Forms: a field is text, and is read as what its input is.
+
+use serde_json::json;
+
+use crate::support::*;
+
+#[test]
+fn fields_are_read_as_what_they_are_to_be() {
+    let rules = rules(&inputs(json!([
+        { "name": "order-id", "type": "text", "required": true },
+        { "name": "total", "type": "number" },
+        { "name": "count", "type": "integer" },
+        { "name": "paid", "type": "boolean" },
+        { "name": "day", "type": "date" },
+        { "name": "tags", "type": "array" },
+        { "name": "numbers", "type": "array", "items": "integer" },
+        { "name": "customer", "type": "object" },
+        { "name": "invoice", "type": "file" },
+    ])));
+    for (body, expected) in [
+        (
+            "order_id=7&total=1.5&count=3&paid=on&day=2026-01-31&tags=a&tags=b&numbers=1&numbers=2",
+            vec![],
+        ),
+        (
+            "orderId=&customer=%7B%22a%22%3A1%7D&tags=%5B%22a%22%5D&unknown=%ff",
+            vec![],
+        ),
+        // An empty field of a form says that there is nothing, unless it is a text.
+        ("order-id=x&total=&count=&paid=&day=&customer=&", vec![]),
+        ("total=x&order-id=1", vec!["/total: must be a number"]),
+        (
+            "count=1.5&order-id=1",
+            vec!["/count: must be a whole number"],
+        ),
+        (
+            "paid=perhaps&order-id=1",
+            vec!["/paid: must be true or false"],
+        ),
+        (
+            "day=yesterday&order-id=1",
+            vec!["/day: must be a date such as 2026-01-31"],
+        ),
+        (
+            "numbers=1&numbers=x&order-id=1",
+            vec!["/numbers/1: must be a whole number"],
+        ),
+        (
+            "customer=x&order-id=1",
+            vec!["/customer: must be an object"],
+        ),
+        (
+            "order-id=1&order-id=1",
+            vec!["/order-id: stands twice in the form"],
+        ),
+        ("order-id=%ff", vec!["/order-id: is not UTF-8"]),
+        ("invoice=x&order-id=1", vec!["/invoice: must be a file"]),
+        ("", vec!["/order-id: is required"]),
+    ] {
+        assert_eq!(wrong(&rules, FORM, body), expected, "{body}");
+    }
+    let long = format!("order-id={}", "a".repeat(65_537));
+    assert_eq!(
+        wrong(&rules, FORM, long),
+        ["/order-id: is longer than 65536 bytes"]
+    );
+    let many = format!("order-id=1{}", "&a".repeat(1000));
+    assert_eq!(
+        wrong(&rules, FORM, many),
+        [": the form has more than 1000 fields"]
+    );
+}
+
+#[test]
+fn a_schema_sees_the_texts_of_a_form() {
+    let rules = rules(&schema(json!({
+        "properties": { "a": { "type": "string", "maxLength": 2 } },
+        "required": ["a"],
+        "additionalProperties": { "type": "string", "maxLength": 3 },
+    })));
+    assert_eq!(wrong(&rules, FORM, "a=xy&b=xyz"), [""; 0]);
+    assert_eq!(
+        wrong(&rules, FORM, "a=xyz"),
+        ["/a: must have at most 2 characters"]
+    );
+    // What the sender calls its fields may say anything.
+    assert_eq!(
+        wrong(&rules, FORM, "a=x&mine=wxyz"),
+        ["/*: must have at most 3 characters"]
+    );
+    assert_eq!(
+        wrong(&rules, FORM, "a=x&mine=1&mine=2"),
+        ["/*: stands twice in the form"]
+    );
+}

@@ -1,0 +1,179 @@
+//! Turns: as many deliveries of one key as the endpoint says are with the backend at once.
+
+use std::io::Write;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// A backend that lets answers out one by one.
+struct Turnstile {
+    backend: Backend,
+    allowed: Arc<(Mutex<usize>, Condvar)>,
+}
+
+impl Turnstile {
+    fn new() -> Self {
+        let allowed: Arc<(Mutex<usize>, Condvar)> = Arc::default();
+        let gate = allowed.clone();
+        let backend = Backend::scripted(move |request, stream| {
+            if request.is_some() {
+                let allowed = gate.0.lock().unwrap();
+                let mut allowed = gate.1.wait_while(allowed, |allowed| *allowed == 0).unwrap();
+                *allowed -= 1;
+                drop(allowed);
+                let _ = stream.write_all(ACCEPTED);
+            }
+            request.is_some()
+        });
+        Self { backend, allowed }
+    }
+
+    fn let_out(&self, many: usize) {
+        *self.allowed.0.lock().unwrap() += many;
+        self.allowed.1.notify_all();
+    }
+}
+
+fn of_key(gate: &Gate, key: &str, number: u32) -> Request {
+    json(gate, &format!(r#"{{"key":"{key}","n":{number}}}"#))
+}
+
+fn is_refused(answer: &Answer) {
+    assert_eq!(
+        (answer.status, answer.text()),
+        (429, r#"{"error":"Too many requests"}"#)
+    );
+    assert_eq!(answer.reason(), "rate_limited");
+    assert_eq!(answer.header("Retry-After"), "1");
+}
+
+#[test]
+fn one_more_of_the_same_key_is_429_and_other_keys_are_not_kept_up() {
+    let turnstile = Turnstile::new();
+    let backend = &turnstile.backend;
+    let gate = gate(
+        backend,
+        "key_field = \"key\"\nconcurrency = { per_key = 2 }",
+    )
+    .start();
+    let mut senders: Vec<Connection> = Vec::new();
+    for (key, number) in [("a", 1), ("a", 2), ("b", 3), ("b", 4)] {
+        let mut sender = Connection::to(gate.http());
+        sender.write(&of_key(&gate, key, number).bytes());
+        senders.push(sender);
+        backend.wait_for(senders.len());
+    }
+    is_refused(&send(gate.http(), &of_key(&gate, "a", 5)));
+    // Without a key there is nothing that could be the same.
+    let mut without = Connection::to(gate.http());
+    without.write(&json(&gate, "{}").bytes());
+    backend.wait_for(5);
+    turnstile.let_out(5);
+    for sender in &mut senders {
+        assert_eq!(sender.answer().status, 202);
+    }
+    assert_eq!(without.answer().status, 202);
+    turnstile.let_out(1);
+    assert_eq!(
+        send(gate.http(), &of_key(&gate, "a", 5)).status,
+        202,
+        "it was released"
+    );
+}
+
+#[test]
+fn who_may_wait_gets_its_turn_in_order() {
+    let turnstile = Turnstile::new();
+    let backend = &turnstile.backend;
+    let gate = gate(
+        backend,
+        "key_field = \"key\"\nconcurrency = { per_key = 1, wait = \"20s\" }",
+    )
+    .start();
+    let mut senders: Vec<Connection> = Vec::new();
+    for number in 1..=4 {
+        let mut sender = Connection::to(gate.http());
+        sender.write(&of_key(&gate, "a", number).bytes());
+        senders.push(sender);
+        if number == 1 {
+            backend.wait_for(1);
+        }
+        gate.wait_for_metric("portcullis_bodies_in_flight", u64::from(number));
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(backend.received().len(), 1);
+    for (position, sender) in senders.iter_mut().enumerate() {
+        turnstile.let_out(1);
+        assert_eq!(sender.answer().status, 202, "{position}");
+        backend.wait_for((position + 2).min(4));
+        assert_eq!(
+            backend.received().len(),
+            (position + 2).min(4),
+            "one at a time"
+        );
+    }
+}
+
+#[test]
+fn who_has_waited_long_enough_is_told_so_and_can_come_again() {
+    let turnstile = Turnstile::new();
+    let backend = &turnstile.backend;
+    let gate = gate(
+        backend,
+        "key_field = \"key\"\nconcurrency = { per_key = 1, wait = \"300ms\" }",
+    )
+    .start();
+    let mut first = Connection::to(gate.http());
+    first.write(&of_key(&gate, "a", 1).bytes());
+    backend.wait_for(1);
+    let late = of_key(&gate, "a", 2).header("X-GitHub-Delivery", "2");
+    let since = Instant::now();
+    is_refused(&send(gate.http(), &late));
+    assert!(since.elapsed() >= Duration::from_millis(300));
+    turnstile.let_out(2);
+    assert_eq!(first.answer().status, 202);
+    // Its claim was released, and nobody who has gone stands in line before it.
+    assert_eq!(send(gate.http(), &late).status, 202);
+}
+
+#[test]
+fn a_copy_of_a_delivery_that_waits_is_in_flight_and_does_not_stand_in_line() {
+    let turnstile = Turnstile::new();
+    let backend = &turnstile.backend;
+    let gate = gate(
+        backend,
+        "key_field = \"key\"\nconcurrency = { per_key = 1, wait = \"20s\" }",
+    )
+    .start();
+    let mut first = Connection::to(gate.http());
+    first.write(&of_key(&gate, "a", 1).bytes());
+    backend.wait_for(1);
+    let waiting = of_key(&gate, "a", 2).header("X-GitHub-Delivery", "2");
+    let mut second = Connection::to(gate.http());
+    second.write(&waiting.bytes());
+    gate.wait_for_metric("portcullis_bodies_in_flight", 2);
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(send(gate.http(), &waiting).reason(), "in_flight");
+    turnstile.let_out(2);
+    assert_eq!(first.answer().status, 202);
+    assert_eq!(second.answer().status, 202);
+    assert_eq!(send(gate.http(), &waiting).reason(), "duplicate");
+}
+
+#[test]
+fn a_turn_ends_however_the_delivery_ended() {
+    let backend = Backend::raw(drop);
+    let gate = gate(
+        &backend,
+        "key_field = \"key\"\nconcurrency = { per_key = 1 }",
+    )
+    .start();
+    for number in 0..5 {
+        assert_eq!(
+            send(gate.http(), &of_key(&gate, "a", number)).reason(),
+            "upstream_unreachable"
+        );
+    }
+}
