@@ -1,7 +1,7 @@
 //! A signed delivery as a request, ready to be sent.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 
 use super::draft_token::DraftToken;
@@ -41,7 +41,9 @@ pub(super) fn request(
     // Those that were asked for replace ours, except the proof: that can be wrong with --wrong.
     for (name, value) in more.into_iter().chain(proof) {
         let value = HeaderValue::from_bytes(value.as_bytes());
-        headers.insert(name, value.map_err(|error| wrong(&error))?);
+        let mut value = value.map_err(|error| wrong(&error))?;
+        value.set_sensitive(name == AUTHORIZATION);
+        headers.insert(name, value);
     }
     Ok(request)
 }

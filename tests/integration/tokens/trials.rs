@@ -337,6 +337,37 @@ fn send_delivers_to_drafts_and_sign_leaves_the_token_to_whoever_runs_the_command
 }
 
 #[test]
+fn explain_judges_what_a_draft_has_beside_its_token_and_says_that_it_does() {
+    let gate = Gate::before(&Backend::refusing())
+        .endpoint_with(DRAFT, &["--mode", "hmac"])
+        .apply(
+            "[[endpoints]]\nid = \"flows/orders/draft/bare\"\norganisation = \"acme\"\n\
+             workspace = \"main\"\n",
+        );
+    let bare = "/api/flows/orders/interfaces/draft/bare";
+    let capture = |path: &str| {
+        let request = Request::post(path)
+            .header("X-Hub-Signature-256", &github_signature("another", b"{}"))
+            .body("{}");
+        let file = gate.file("capture.http", request.bytes());
+        gate.run(&["explain", file.to_str().unwrap()])
+    };
+    let (refused, admitted) = (capture(DRAFT_PATH), capture(bare));
+    assert_eq!(
+        (refused.code, admitted.code),
+        (Some(1), Some(0)),
+        "{refused:?} {admitted:?}"
+    );
+    assert!(refused.stdout.contains("signature_mismatch"), "{refused:?}");
+    for told in [refused.stdout, admitted.stdout] {
+        assert!(
+            told.contains("it asks for a token of its workspace, which is not judged"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn every_preset_whose_secret_is_ours_can_be_tested_and_of_the_others_it_is_said_why_not() {
     let backend = Backend::accepting();
     // Some sign the URL: the gate has to know its own from the start.
