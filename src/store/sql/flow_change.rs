@@ -153,16 +153,14 @@ async fn add_move(
     .bind(audit.at.as_millisecond())
     .execute(&mut **transaction)
     .await?;
-    match made.to {
-        Some(version) => stand(transaction, name, &made.target, Some(version)).await,
-        None => {
-            sqlx::query("DELETE FROM flow_targets WHERE scope = $1")
-                .bind(made.target.scope(name))
-                .execute(&mut **transaction)
-                .await?;
-            Ok(())
-        }
+    if made.to.is_some() {
+        return stand(transaction, name, &made.target, made.to).await;
     }
+    sqlx::query("DELETE FROM flow_targets WHERE scope = $1")
+        .bind(made.target.scope(name))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }
 
 async fn stand(

@@ -84,7 +84,10 @@ async fn a_flow_is_given_back_as_it_was_put(Stores { one, other }: Stores) {
     assert_eq!(state.version_at(&FlowTarget::Live), Some(1));
     assert_eq!(other.flow_version(&name, 1).await.unwrap(), Some(flow));
     assert_eq!(other.flow_version(&name, 2).await.unwrap(), None);
-    assert_eq!(other.flow_names().await.unwrap(), [name.clone()]);
+    assert_eq!(
+        other.flow_names().await.unwrap(),
+        std::slice::from_ref(&name)
+    );
     other.change_flow(released(Some(1), 2)).await.unwrap();
     let history = one.flow_history(&name, 1).await.unwrap();
     assert_eq!(history.versions.len(), 2);
