@@ -127,7 +127,11 @@ async fn add_version(
     .bind(&audit.actor.origin)
     .bind(audit.at.as_millisecond())
     .execute(&mut **transaction)
-    .await?;
+    .await
+    .map_err(|error| match error.as_database_error() {
+        Some(database) if database.is_unique_violation() => conflict(name),
+        _ => error.into(),
+    })?;
     Ok(())
 }
 
