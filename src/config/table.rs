@@ -261,7 +261,7 @@ impl<'t, 'm> Table<'t, 'm> {
     fn path_of(&self, key: &str) -> String {
         let mut key = self.written(key);
         let with_dashes = key.replace('_', "-");
-        if self.says_dashes && self.known.iter().any(|known| *known == key) {
+        if self.says_dashes && self.known.contains(&key) {
             key = &with_dashes;
         }
         if self.path.is_empty() {

@@ -22,6 +22,6 @@ pub use self::document::{Flow, Interface, Invocation, Slot, SlotType, UnknownSlo
 pub use self::name::{InvalidPartName, PartName};
 pub use self::state::{FlowState, MoveAction, NoMove, UnknownMoveAction};
 pub use self::store::{
-    Draft, FlowChange, FlowMove, FlowStore, History, NewMove, NewVersion, Version,
+    Draft, FlowChange, FlowMove, FlowStore, FlowSummary, History, NewMove, NewVersion, Version,
 };
 pub use self::target::{FlowTarget, InvalidScope};

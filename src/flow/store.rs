@@ -14,8 +14,12 @@ pub trait FlowStore: Send + Sync {
     /// A flow as it stands.
     async fn flow(&self, name: &PartName) -> Result<Option<FlowState>, StoreError>;
 
-    /// The names of all flows, in their order.
-    async fn flow_names(&self) -> Result<Vec<PartName>, StoreError>;
+    /// Up to `limit` flows that come after `after`, in the order of their names.
+    async fn flows(
+        &self,
+        after: Option<&PartName>,
+        limit: u32,
+    ) -> Result<Vec<FlowSummary>, StoreError>;
 
     /// What a version declares.
     async fn flow_version(&self, name: &PartName, number: u32) -> Result<Option<Flow>, StoreError>;
@@ -29,6 +33,23 @@ pub trait FlowStore: Send + Sync {
     /// A secret in the scope of a target stays as long as the flow is there, whichever of its endpoints
     /// come and go. It ends when the flow is taken from the target. What has ended is given back.
     async fn change_flow(&self, change: FlowChange) -> Result<Vec<SecretRef>, StoreError>;
+}
+
+/// A flow as it is listed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FlowSummary {
+    /// Its name.
+    pub name: PartName,
+    /// The organisation that owns it.
+    pub organisation: Name,
+    /// The workspace that owns it.
+    pub workspace: Name,
+    /// When its draft was applied.
+    pub drafted_at: Timestamp,
+    /// The version that is live.
+    pub live: Option<u32>,
+    /// The number of its installations.
+    pub installations: u64,
 }
 
 /// What is done to a flow, in one step.

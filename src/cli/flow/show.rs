@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
-use crate::flow::{Flow, FlowState, FlowTarget, PartName};
+use crate::flow::{Flow, FlowState, FlowSummary, FlowTarget, PartName};
 
 /// All flows.
 pub(super) async fn list(session: &Session, json: bool) -> Result<String, Failure> {
@@ -16,26 +16,32 @@ pub(super) async fn list(session: &Session, json: bool) -> Result<String, Failur
         organisation: String,
         workspace: String,
         live: Option<u32>,
-        installations: usize,
+        installations: u64,
         drafted_at: Timestamp,
     }
     let store = &session.custody.store;
-    let mut listed = Vec::new();
-    for name in store.flow_names().await? {
-        // One may have been deleted meanwhile.
-        let Some(state) = store.flow(&name).await? else {
-            continue;
-        };
-        let live = state.version_at(&FlowTarget::Live);
-        listed.push(Listed {
-            flow: name.to_string(),
-            organisation: state.organisation.to_string(),
-            workspace: state.workspace.to_string(),
-            live,
-            installations: state.standing.len() - usize::from(live.is_some()),
-            drafted_at: state.drafted_at,
-        });
+    let mut flows: Vec<FlowSummary> = Vec::new();
+    loop {
+        // A page at a time, so that none of them takes longer than a question may.
+        let last = flows.last().map(|flow| flow.name.clone());
+        let page = store.flows(last.as_ref(), PAGE).await?;
+        let is_last = u32::try_from(page.len()).is_ok_and(|len| len < PAGE);
+        flows.extend(page);
+        if is_last {
+            break;
+        }
     }
+    let listed: Vec<Listed> = flows
+        .into_iter()
+        .map(|flow| Listed {
+            flow: flow.name.to_string(),
+            organisation: flow.organisation.to_string(),
+            workspace: flow.workspace.to_string(),
+            live: flow.live,
+            installations: flow.installations,
+            drafted_at: flow.drafted_at,
+        })
+        .collect();
     if json {
         return output::json(&listed);
     }
@@ -204,3 +210,5 @@ fn text(shown: &Shown) -> String {
     }
     lines.join("\n")
 }
+
+const PAGE: u32 = 1000;

@@ -46,7 +46,7 @@ impl<'s> Reading<'s> {
     }
 
     /// The names that the endpoint of an interface has at no target.
-    fn nobody(&self, id: &PartName) -> Option<Identity> {
+    fn nobody(id: &PartName) -> Option<Identity> {
         let id: EndpointId = id.as_str().parse().ok()?;
         Some(Identity {
             target: Target::of(&id),
@@ -144,7 +144,7 @@ pub(super) fn said(
     } else {
         (None, None)
     };
-    let identity = reading.nobody(&id);
+    let identity = Reading::nobody(&id);
     let mut endpoint = rest(table, &reading.folder, identity, auth)?;
     endpoint.upstream = upstream;
     endpoint.description = description;

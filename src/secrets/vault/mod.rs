@@ -88,9 +88,10 @@ impl Vault {
         overlap: SignedDuration,
         actor: &Actor,
     ) -> Result<u32, VaultError> {
-        let action = match self.is_bound(secret).await? {
-            true => Action::SecretRotated,
-            false => Action::SecretCreated,
+        let action = if self.is_bound(secret).await? {
+            Action::SecretRotated
+        } else {
+            Action::SecretCreated
         };
         let value = Secret::generate().map_err(|_| KeyServiceError::Randomness)?;
         self.install(secret, &value, overlap, action, actor).await

@@ -127,7 +127,11 @@ async fn add_version(
     .bind(&audit.actor.origin)
     .bind(audit.at.as_millisecond())
     .execute(&mut **transaction)
-    .await?;
+    .await
+    .map_err(|error| match error.as_database_error() {
+        Some(database) if database.is_unique_violation() => conflict(name),
+        _ => error.into(),
+    })?;
     Ok(())
 }
 
@@ -153,16 +157,14 @@ async fn add_move(
     .bind(audit.at.as_millisecond())
     .execute(&mut **transaction)
     .await?;
-    match made.to {
-        Some(version) => stand(transaction, name, &made.target, Some(version)).await,
-        None => {
-            sqlx::query("DELETE FROM flow_targets WHERE scope = $1")
-                .bind(made.target.scope(name))
-                .execute(&mut **transaction)
-                .await?;
-            Ok(())
-        }
+    if made.to.is_some() {
+        return stand(transaction, name, &made.target, made.to).await;
     }
+    sqlx::query("DELETE FROM flow_targets WHERE scope = $1")
+        .bind(made.target.scope(name))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }
 
 async fn stand(

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::{Engine, Pool, flow_change};
 use crate::audit::Actor;
 use crate::flow::{
-    Flow, FlowChange, FlowMove, FlowState, FlowStore, FlowTarget, History, PartName, Version,
+    Flow, FlowChange, FlowMove, FlowState, FlowStore, FlowSummary, FlowTarget, History, PartName,
+    Version,
 };
 use crate::secrets::{SecretRef, StoreError};
 use crate::store::rows;
@@ -18,8 +19,12 @@ impl FlowStore for Engine {
         self.bounded(flow(self.readers()?, name)).await
     }
 
-    async fn flow_names(&self) -> Result<Vec<PartName>, StoreError> {
-        self.bounded(names(self.readers()?)).await
+    async fn flows(
+        &self,
+        after: Option<&PartName>,
+        limit: u32,
+    ) -> Result<Vec<FlowSummary>, StoreError> {
+        self.bounded(flows(self.readers()?, after, limit)).await
     }
 
     async fn flow_version(&self, name: &PartName, number: u32) -> Result<Option<Flow>, StoreError> {
@@ -87,15 +92,39 @@ async fn flow(pool: &Pool, name: &PartName) -> Result<Option<FlowState>, StoreEr
     }))
 }
 
-async fn names(pool: &Pool) -> Result<Vec<PartName>, StoreError> {
-    let names: Vec<String> = sqlx::query_scalar("SELECT name FROM flows ORDER BY name")
-        .fetch_all(pool)
-        .await?;
-    let unreadable = |name: &str| StoreError::Corrupt(format!("the flow {name}"));
-    let names = names.into_iter();
-    names
-        .map(|name| name.parse().map_err(|_| unreadable(&name)))
-        .collect()
+async fn flows(
+    pool: &Pool,
+    after: Option<&PartName>,
+    limit: u32,
+) -> Result<Vec<FlowSummary>, StoreError> {
+    let rows: Vec<SummaryRow> = sqlx::query_as(
+        "SELECT name, organisation, workspace, updated_ms, \
+         (SELECT version FROM flow_targets WHERE scope = 'flows/' || name || '/live'), \
+         (SELECT count(*) FROM flow_targets WHERE flow = name AND scope LIKE 'installations/%') \
+         FROM flows WHERE name > $1 ORDER BY name LIMIT $2",
+    )
+    .bind(after.map_or("", PartName::as_str))
+    .bind(i64::from(limit))
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(summary).collect()
+}
+
+type SummaryRow = (String, String, String, i64, Option<i64>, i64);
+
+fn summary(row: SummaryRow) -> Result<FlowSummary, StoreError> {
+    let (name, organisation, workspace, drafted, live, installations) = row;
+    let unreadable = |_| StoreError::Corrupt(format!("the owner of the flow {name}"));
+    Ok(FlowSummary {
+        organisation: organisation.parse().map_err(unreadable)?,
+        workspace: workspace.parse().map_err(unreadable)?,
+        drafted_at: rows::time(drafted)?,
+        live: live.map(rows::number).transpose()?,
+        installations: rows::number(installations)?,
+        name: name
+            .parse()
+            .map_err(|_| StoreError::Corrupt(format!("the flow {name}")))?,
+    })
 }
 
 async fn version(pool: &Pool, name: &PartName, number: u32) -> Result<Option<Flow>, StoreError> {

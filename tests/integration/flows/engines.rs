@@ -84,7 +84,13 @@ async fn a_flow_is_given_back_as_it_was_put(Stores { one, other }: Stores) {
     assert_eq!(state.version_at(&FlowTarget::Live), Some(1));
     assert_eq!(other.flow_version(&name, 1).await.unwrap(), Some(flow));
     assert_eq!(other.flow_version(&name, 2).await.unwrap(), None);
-    assert_eq!(other.flow_names().await.unwrap(), [name.clone()]);
+    let listed = other.flows(None, 10).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(
+        (&listed[0].name, listed[0].live, listed[0].installations),
+        (&name, Some(1), 0)
+    );
+    assert_eq!(other.flows(Some(&name), 10).await.unwrap(), []);
     other.change_flow(released(Some(1), 2)).await.unwrap();
     let history = one.flow_history(&name, 1).await.unwrap();
     assert_eq!(history.versions.len(), 2);
@@ -195,5 +201,5 @@ async fn the_secrets_of_a_target_end_with_it(Stores { one, other }: Stores) {
     let retired = other.change_flow(change).await.unwrap();
     assert_eq!(retired, [text.parse().unwrap()]);
     assert!(!counts().await);
-    assert_eq!(one.flow_names().await.unwrap(), []);
+    assert_eq!(one.flows(None, 10).await.unwrap(), []);
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use portcullis::config::{Mistake, Notation};
+use portcullis::config::{Declaration, Mistake, Notation};
+use proptest::prelude::*;
 
 use super::declared::read;
 use super::*;
@@ -179,7 +180,7 @@ fn a_document_that_is_cut_off_or_nested_without_end_is_told_where() {
         (Notation::Json, ""),
     ] {
         let path = std::path::Path::new("orders");
-        let opened = portcullis::config::Declaration::open(path, text, notation);
+        let opened = Declaration::open(path, text, notation);
         let wrong = opened
             .err()
             .unwrap_or_else(|| panic!("{notation}: {:.40}", text));
@@ -348,4 +349,42 @@ fn a_name_has_to_come_from_somewhere_and_from_one_place() {
         .run_with_input(&words[..3], ORDERS.as_bytes())
         .failed_with(2);
     assert!(told.contains("--notation"), "{told}");
+}
+
+proptest! {
+    /// Documents that somebody has cut, doubled and spliced: read, or refused at a place that exists.
+    #[test]
+    fn a_document_that_was_garbled_is_read_or_refused_at_a_place(
+        which in 0..4_usize,
+        splices in prop::collection::vec((any::<prop::sample::Index>(), 0..40_usize, "[\\[\\](){}#_:;\"\\\\, a-z0-9/\n]{0,6}"), 0..8),
+    ) {
+        let (notation, text) = [
+            (Notation::Edn, ORDERS),
+            (Notation::Edn, GITHUB),
+            (Notation::Edn, WRONG_EDN),
+            (Notation::Json, "{\"requires\": [{\"slot\": \"s\", \"type\": \"secret\"}], \"interfaces\": {\"webhook\": \
+              [{\"id\": \"a\", \"auth\": {\"type\": \"hmac\", \"secret-ref\": \"s\"}}]}}"),
+        ][which];
+        let mut chars: Vec<char> = text.chars().collect();
+        for (at, cut, put) in splices {
+            let from = at.index(chars.len() + 1);
+            let to = (from + cut).min(chars.len());
+            chars.splice(from..to, put.chars());
+        }
+        let text: String = chars.into_iter().collect();
+        let Ok(document) = Declaration::open(std::path::Path::new("orders"), &text, notation) else {
+            return Ok(());
+        };
+        if !document.is_flow() {
+            return Ok(());
+        }
+        if let Err(wrong) = read(notation, &text) {
+            prop_assert!(!wrong.0.is_empty());
+            let lines = text.split('\n').count();
+            for mistake in &wrong.0 {
+                let (line, column) = mistake.at.unwrap();
+                prop_assert!((1..=lines).contains(&line) && column > 0, "{}", mistake);
+            }
+        }
+    }
 }

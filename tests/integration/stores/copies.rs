@@ -123,7 +123,7 @@ fn a_copy_from_sqlite_to_postgresql_and_back_is_the_same_and_goes_on() {
                 .install(version("odd/one#webhook", 5, 60, 120))
                 .await
                 .unwrap();
-            assert_eq!(store.audit(1).await.unwrap()[0].number, 2509);
+            assert_eq!(store.audit(1).await.unwrap()[0].number, 2512);
             let news = store.changes_since(before).await.unwrap();
             assert_eq!(news.changes.unwrap().len(), 1);
         }
