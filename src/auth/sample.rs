@@ -4,7 +4,7 @@
 //! What it says is made up. It has what the scheme looks at: the event, the id and the time where they
 //! stand in the body, the fields that are signed, and the signature, if that is a part of the body.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::json::Pointer;
 use super::{Message, Place, Scheme, Source, TimestampSource, Unsignable};
@@ -18,14 +18,16 @@ pub struct Sample {
 }
 
 impl Scheme {
-    /// A delivery of `event` by a sender that knows `secret`. The body of `message` does not count.
+    /// A delivery of `event` with the members of `payload`, by a sender that knows `secret`. The body of
+    /// `message` does not count.
     pub fn sample(
         &self,
         secret: &[u8],
         event: Option<&str>,
+        payload: Map<String, Value>,
         message: Message<'_>,
     ) -> Result<Sample, Unsignable> {
-        let mut made = self.unsigned_sample(event, message);
+        let mut made = self.unsigned_sample(event, payload, message);
         let rule = self.signatures.first().ok_or(Unsignable::InBody)?;
         let place = rule.from.preferred().ok_or(Unsignable::InBody)?;
         let in_body = place.is_in_body().then_some(place);
@@ -52,17 +54,27 @@ impl Scheme {
     }
 
     /// The same without a proof, for whoever is let in otherwise.
-    pub fn unproven_sample(&self, event: Option<&str>, message: Message<'_>) -> Sample {
-        let made = self.unsigned_sample(event, message);
+    pub fn unproven_sample(
+        &self,
+        event: Option<&str>,
+        payload: Map<String, Value>,
+        message: Message<'_>,
+    ) -> Sample {
+        let made = self.unsigned_sample(event, payload, message);
         Sample {
             body: made.fields.written(),
             added: made.added,
         }
     }
 
-    fn unsigned_sample(&self, event: Option<&str>, message: Message<'_>) -> Unsigned {
+    fn unsigned_sample(
+        &self,
+        event: Option<&str>,
+        payload: Map<String, Value>,
+        message: Message<'_>,
+    ) -> Unsigned {
         let mut made = Unsigned {
-            fields: Fields::like(self),
+            fields: Fields::like(self, payload),
             added: Vec::new(),
         };
         let templates = self.signed.first();
@@ -105,14 +117,22 @@ enum Fields {
 }
 
 impl Fields {
-    /// Empty, of the type that the scheme reads.
-    fn like(scheme: &Scheme) -> Self {
+    /// Of the type that the scheme reads, with nothing but the payload.
+    fn like(scheme: &Scheme, mut payload: Map<String, Value>) -> Self {
+        if payload.is_empty() {
+            payload.insert("hello".to_owned(), "world".into());
+        }
         let rules = scheme.signatures.iter().map(|rule| &rule.from);
         let mut places = rules.filter_map(Source::preferred);
         if scheme.reads_form() || places.any(|place| matches!(place, Place::Form(_))) {
-            Self::Form(vec![("hello".to_owned(), "world".to_owned())])
+            let text = |value: Value| match value {
+                Value::String(text) => text,
+                other => other.to_string(),
+            };
+            let fields = payload.into_iter();
+            Self::Form(fields.map(|(name, value)| (name, text(value))).collect())
         } else {
-            Self::Json(Value::Null)
+            Self::Json(payload.into())
         }
     }
 
@@ -140,7 +160,6 @@ impl Fields {
                 form.extend_pairs(fields);
                 form.finish().into_bytes()
             }
-            Self::Json(Value::Null) => br#"{"hello":"world"}"#.to_vec(),
             Self::Json(json) => json.to_string().into_bytes(),
         }
     }

@@ -18,6 +18,8 @@ mod routes;
 mod secrets;
 mod sections;
 mod server_url;
+mod spans;
+mod spelling;
 mod store;
 mod table;
 mod units;

@@ -23,6 +23,7 @@ mod multipart;
 mod payload;
 mod plan;
 mod rules;
+mod sample;
 mod take;
 mod tree;
 mod violation;

@@ -83,6 +83,11 @@ static ADVICE: &[Advice] = &[
         EXPLAIN,
     ),
     advice(
+        "ignored",
+        "the endpoint has not subscribed to this event",
+        "add the event to `events` of the endpoint, or send another one: `--event`",
+    ),
+    advice(
         "in_flight",
         "the same delivery is with the backend now",
         "wait for the first one to end, and try again",
@@ -114,9 +119,19 @@ static ADVICE: &[Advice] = &[
         "try again; look at who sends so much, and at `bodies.budget`",
     ),
     advice(
+        "payload_invalid",
+        "the payload breaks the endpoint's contract; the answer lists how",
+        "send a payload that keeps to it: `--body FILE`; `portcullis endpoint show {id}` has the inputs",
+    ),
+    advice(
         "provider_unreachable",
         "the provider's certificate or confirmation could not be had",
         "the gate's log has the cause; look at `[outbound]`",
+    ),
+    advice(
+        "rate_limited",
+        "too many deliveries of the same key are with the backend",
+        "try again; look at `concurrency` of the endpoint, and at how long the backend takes",
     ),
     advice(
         "replay",

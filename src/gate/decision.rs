@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::draft::{self, Caller, Misled};
 use super::greeter::Greeter;
 use super::judgement::Notes;
-use super::keyed::{Keyed, unproven};
+use super::keyed::Keyed;
 use super::payload::{examine, takes_event};
 use super::receive::{BodyRules, Watchers, receive};
 use super::replay::Proven;
@@ -13,25 +13,23 @@ use super::scan::Scan;
 use super::turns::Turns;
 use super::{
     Admitted, BodySource, Budget, GateSettings, Judgement, Known, Passed, Reason, Refusal, Request,
-    Timings, judge_method,
+    Timings,
 };
-use crate::auth::{Claim, Head, Uncertified, Verification, Verified};
 use crate::clock::{Clock, Stopwatch};
-use crate::directory::{Auth, Endpoint, Proof};
+use crate::directory::Auth;
 use crate::handshake::MAX_BODY_BYTES;
 use crate::ledger::Ledger;
 use crate::outbound::Outbound;
-use crate::secrets::Keys;
 
 /// Judges deliveries.
 pub struct Gate {
-    settings: GateSettings,
-    known: Known,
+    pub(super) settings: GateSettings,
+    pub(super) known: Known,
     ledger: Arc<dyn Ledger>,
     outbound: Arc<Outbound>,
     budget: Arc<Budget>,
     turns: Arc<Turns>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Gate {
@@ -220,61 +218,5 @@ impl Gate {
         notes.body_bytes = Some(body.len() as u64);
         let answer = greeter.by_body(body.bytes());
         answer.map(Passed::Answered).ok_or(refusal)
-    }
-
-    /// What the head claims, if the endpoint takes such a request at all.
-    fn claim<'e>(
-        &self,
-        endpoint: &'e Arc<Endpoint>,
-        caller: &Caller,
-        request: &Request<'_>,
-        head: &Head<'_>,
-    ) -> Result<Option<(&'e Proof, Claim)>, Refusal> {
-        let proof = match &endpoint.auth {
-            // Who calls is proven, and nothing else is asked.
-            _ if matches!(caller, Caller::Alone(_)) => None,
-            Auth::Missing => return Err(Reason::AuthMissing.into()),
-            Auth::Unauthenticated if !self.settings.allow_unauthenticated => {
-                return Err(Reason::AuthMissing.into());
-            }
-            Auth::Unauthenticated => None,
-            Auth::Proof(proof) => Some(proof),
-        };
-        let scheme = proof.map(|proof| &*proof.scheme);
-        judge_method(request.method, scheme, &endpoint.methods).map_err(|reason| Refusal {
-            allow: (reason == Reason::MethodNotAllowed).then(|| Arc::clone(endpoint)),
-            ..reason.into()
-        })?;
-        proof
-            .map(|proof| Ok((proof, Claim::read(&proof.scheme, head)?)))
-            .transpose()
-    }
-
-    /// Notes which version of the endpoint's secret is still in use.
-    fn count_use(&self, endpoint: &Endpoint, verified: &Verified) {
-        if let Auth::Proof(proof) = &endpoint.auth
-            && let (Some(address), Some(version)) = (&proof.key, verified.version())
-        {
-            let now = self.clock.now();
-            self.known.keys.uses().count(&address.secret, version, now);
-        }
-    }
-
-    /// The claim meets the keys. A token is settled here, before the body.
-    async fn key(&self, claim: Option<(&Proof, Claim)>) -> Result<Keyed, Refusal> {
-        let Some((proof, claim)) = claim else {
-            return Ok(Keyed::waived());
-        };
-        let Some(address) = &proof.key else {
-            let now = self.clock.now();
-            let claim = Uncertified::new(&proof.scheme, claim, now);
-            return Ok(Keyed::Uncertified(claim));
-        };
-        let Keys { ring, lacking } = self.known.keys.keys_at_hand(address).await?;
-        let now = self.clock.now();
-        match Verification::begin(&proof.scheme, claim, ring, now) {
-            Ok(begun) => Ok(Keyed::Begun(begun, lacking)),
-            Err(error) => Err(unproven(error, lacking)),
-        }
     }
 }

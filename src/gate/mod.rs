@@ -13,6 +13,7 @@
 mod admitted;
 mod body;
 mod budget;
+mod claimed;
 mod decision;
 mod draft;
 mod greeter;

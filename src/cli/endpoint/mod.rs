@@ -2,6 +2,7 @@
 
 mod expect;
 mod fields;
+mod replays;
 mod shaken;
 mod show;
 mod trial;

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::replays::{replays, shown};
 use super::shaken::Shaken;
 use crate::auth::Mode;
 use crate::cli::draft_token::draft_auth;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
-use crate::directory::{
-    Definition, DraftAuth, Duplicates, EndpointId, LedgerDown, ReplayRule, Target,
-};
+use crate::directory::{Definition, DraftAuth, EndpointId, MissingKey, Target};
 
 /// All endpoints whose id begins with `prefix`.
 pub(super) async fn list(session: &Session, prefix: &str, json: bool) -> Result<String, Failure> {
@@ -177,7 +176,17 @@ fn declared(definition: &Definition) -> Vec<String> {
     if let Some(event) = &definition.event_name {
         lines.push(format!("event         {event}"));
     }
-    let inputs = definition.contract.iter().flat_map(|it| &it.inputs);
+    if !definition.events.is_empty() {
+        let events = output::plain(&definition.events.join(", "));
+        lines.push(format!(
+            "takes         {events}; other events are acknowledged and not passed on"
+        ));
+    }
+    let contract = definition.contract.as_ref();
+    if contract.is_some_and(|it| it.schema.is_some()) {
+        lines.push("payload       has to fit a JSON Schema (see --json)".to_owned());
+    }
+    let inputs = contract.into_iter().flat_map(|it| &it.inputs);
     lines.extend(inputs.map(|input| {
         let required = if input.required { ", required" } else { "" };
         let label = input.label.as_deref().map(output::plain);
@@ -185,49 +194,22 @@ fn declared(definition: &Definition) -> Vec<String> {
         let name = output::plain(&input.name);
         format!("input         {name} ({}{required}){label}", input.kind)
     }));
-    lines
-}
-
-/// What becomes of deliveries that were accepted before.
-fn replays(session: &Session, definition: &Definition) -> String {
-    let auth = definition.auth.as_ref();
-    let Some(scheme) = auth.and_then(|auth| auth.compiled().ok().flatten()) else {
-        return "not told".to_owned();
-    };
-    let rule = ReplayRule::of(&definition.replay, Some(&scheme));
-    let remember = shown(rule.remember.unwrap_or(session.config.gate.remember));
-    let window = scheme.timestamp().and_then(|time| time.window);
-    let signature = rule.signature.then(|| match window {
-        Some(_) => "the same signature is refused inside its window".to_owned(),
-        None => format!("the same signature is refused for {remember}"),
-    });
-    let id = rule.id.map(|duplicates| {
-        let id = if scheme.id_is_signed() {
-            "signed id"
-        } else {
-            "id"
+    if let Some(key) = &definition.key_field {
+        let missing = match definition.key_missing {
+            MissingKey::Reject => "; a payload without it is refused",
+            _ => "",
         };
-        let done = match duplicates {
-            Duplicates::Acknowledge => "acknowledged",
-            Duplicates::Forward => "forwarded",
-            Duplicates::Reject => "refused",
-        };
-        format!("the same {id} is {done} for {remember}")
-    });
-    // Where nodes share no memory there is none that could be out of reach.
-    let is_shared = session.config.ledger.redis.is_some() && rule.remembers();
-    let without = is_shared.then(|| match rule.ledger_down {
-        LedgerDown::Closed => "refused while Redis is out of reach".to_owned(),
-        LedgerDown::Local => "judged by each gate alone while Redis is out of reach".to_owned(),
-    });
-    let told: Vec<String> = signature.into_iter().chain(id).chain(without).collect();
-    if told.is_empty() {
-        "not told".to_owned()
-    } else {
-        told.join("; ")
+        lines.push(format!(
+            "key           {}{missing}",
+            output::plain(&key.to_string())
+        ));
     }
-}
-
-fn shown(time: Duration) -> String {
-    SignedDuration::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:#}"))
+    if let Some(turns) = definition.concurrency {
+        let wait = shown(Duration::from_millis(turns.wait_ms));
+        lines.push(format!(
+            "concurrency   {} of a key at once; one more waits {wait}",
+            turns.per_key
+        ));
+    }
+    lines
 }

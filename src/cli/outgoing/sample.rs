@@ -5,6 +5,7 @@ use crate::auth::{Message, Sample, Scheme, Source};
 use crate::cli::draft_token::DraftToken;
 use crate::cli::failure::Failure;
 use crate::clock::{Clock as _, SystemClock};
+use crate::contract::ContractDefinition;
 use crate::directory::{Definition, DraftAuth};
 
 impl Signer {
@@ -36,13 +37,18 @@ impl Signer {
                 id: &id,
             };
             let event = self.event.as_deref();
+            let contract = definition.contract.as_ref();
+            let payload = ContractDefinition::sample(contract, definition.key_field.as_ref());
             let sample = match (&self.proof, &self.scheme) {
                 (Some((scheme, secret)), _) => scheme
-                    .sample(secret.expose(), event, message)
+                    .sample(secret.expose(), event, payload, message)
                     .map_err(|error| Failure::Other(error.to_string()))?,
-                (None, Some(scheme)) => scheme.unproven_sample(event, message),
+                (None, Some(scheme)) => scheme.unproven_sample(event, payload, message),
                 (None, None) => Sample {
-                    body: super::SAMPLE.as_bytes().to_vec(),
+                    body: match payload.is_empty() {
+                        true => super::SAMPLE.as_bytes().to_vec(),
+                        false => serde_json::Value::from(payload).to_string().into_bytes(),
+                    },
                     added: Vec::new(),
                 },
             };

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Names, auth};
-use crate::config::endpoints::{Identity, Spans, rest};
+use crate::config::endpoints::{Identity, rest};
+use crate::config::spans::Spans;
 use crate::config::table::Table;
 use crate::directory::{AuthDefinition, Definition, EndpointId, Name, Surroundings, Target};
 use crate::flow::{Flow, FlowTarget, Interface, PartName};

@@ -9,7 +9,7 @@
 
 use super::inputs;
 use super::interface::{Reading, said};
-use crate::config::endpoints::Spans;
+use crate::config::spans::Spans;
 use crate::config::table::Table;
 use crate::flow::{Flow, Interface, Invocation, PartName};
 

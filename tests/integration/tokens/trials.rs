@@ -433,3 +433,48 @@ fn every_preset_whose_secret_is_ours_can_be_tested_and_of_the_others_it_is_said_
         "{tested} {of_providers:?}"
     );
 }
+
+#[test]
+fn what_is_made_up_fits_the_contract_the_key_and_the_events_of_the_endpoint() {
+    let types = [
+        "text",
+        "number",
+        "integer",
+        "boolean",
+        "date",
+        "timestamp",
+        "email",
+        "url",
+        "object",
+        "array",
+        "file",
+    ];
+    let inputs: Vec<String> = types
+        .iter()
+        .map(|it| format!("{{ name = \"a-{it}\", type = \"{it}\", required = true }}"))
+        .chain([
+            "{ name = \"size\", type = \"text\", required = true, options = [\"L\", \"XL\"] }".to_owned(),
+            "{ name = \"code\", type = \"text\", required = true, min_length = 20 }".to_owned(),
+            "{ name = \"count\", type = \"integer\", required = true, min = 5 }".to_owned(),
+            "{ name = \"ids\", type = \"array\", required = true, items = \"integer\", min_length = 2 }"
+                .to_owned(),
+        ])
+        .collect();
+    for mode in [
+        "mode = \"hmac\"",
+        "mode = \"provider\"\npreset = \"mailgun\"",
+    ] {
+        let backend = Backend::accepting();
+        let text = format!(
+            "[[endpoints]]\nid = \"{ID}\"\norganisation = \"acme\"\nworkspace = \"main\"\n\
+             key_field = [\"subject\", \"id\"]\nkey_missing = \"reject\"\n\
+             [endpoints.auth]\n{mode}\n[endpoints.contract]\ninputs = [{}]\n",
+            inputs.join(", ")
+        );
+        let gate = at_its_url(Gate::before(&backend).apply(&text).start());
+        let told = tested(&gate, &[ID], 0);
+        assert_eq!(told["status"], 202, "{told}");
+        let received = backend.only();
+        assert_eq!(received.header("X-Portal-Concurrency-Key"), "sample");
+    }
+}
