@@ -89,6 +89,10 @@ impl Apply {
 fn piped() -> std::io::Result<String> {
     let mut text = String::new();
     std::io::stdin().take(MAX_PIPED).read_to_string(&mut text)?;
+    if text.len() as u64 == MAX_PIPED {
+        // What was cut off could be right by itself, and say something else.
+        return Err(std::io::Error::other("it is longer than 16 MiB"));
+    }
     Ok(text)
 }
 

@@ -9,7 +9,7 @@ use super::session::{self, Session};
 use super::sharing;
 use super::step::{Step, StepAction};
 use crate::audit::AuditEntry;
-use crate::directory::{Definition, EndpointChange, EndpointId};
+use crate::directory::{Definition, EndpointChange, EndpointId, Operation};
 use crate::secrets::{Installation, SecretRef};
 
 /// Steps that are taken together, or not at all.
@@ -60,6 +60,19 @@ impl Plan {
     pub(super) async fn to_delete(session: &Session, id: EndpointId) -> Result<Self, Failure> {
         session.own_definition(&id).await?;
         Ok(Self(vec![deletion(id)]))
+    }
+
+    /// What has to happen for an operator to do something to an endpoint that is there.
+    pub(super) fn to_operate(id: EndpointId, operation: Operation) -> Self {
+        Self(vec![Step {
+            endpoint: id.clone(),
+            action: StepAction::Update,
+            changed: vec![operation.key().to_owned()],
+            secret_created: None,
+            verify_token_created: None,
+            secrets_retired: Vec::new(),
+            change: EndpointChange::Operate(id, operation),
+        }])
     }
 
     /// Does it, all or nothing.
@@ -154,15 +167,9 @@ async fn put(session: &Session, mut definition: Definition) -> Result<Step, Fail
     if let Some(old) = &old {
         refuse_other_owner(old, &definition)?;
     }
-    // What is expected of one handshake is not expected of another, nor ended by a declaration.
-    let old_window = old
-        .as_ref()
-        .filter(|old| old.handshake == definition.handshake);
-    let old_window = old_window.and_then(|old| old.handshake_expected_until);
-    definition.handshake_expected_until = match &definition.handshake {
-        None => None,
-        Some(_) => definition.handshake_expected_until.or(old_window),
-    };
+    if let Some(old) = &old {
+        definition.keep_operated(old);
+    }
     let changed = match &old {
         None => Vec::new(),
         Some(old) => changed_keys(old, &definition)?,

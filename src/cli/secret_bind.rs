@@ -45,21 +45,7 @@ impl Bind {
         let (name, target) = FlowTarget::of_scope(&self.target)
             .map_err(|error| Failure::Usage(error.to_string()))?;
         let state = session.flow(&name).await?;
-        let flow = session.flow_at(&state, &target).await?;
-        let flow = flow.ok_or_else(|| {
-            Failure::NotFound(format!("`{}`: the flow `{name}` is not there", self.target))
-        })?;
-        if flow.slot(self.slot.as_str()).is_none() {
-            let there = match flow.requires.as_slice() {
-                [] => "it has none".to_owned(),
-                _ => format!("it has {}", flow.slot_names()),
-            };
-            let text = format!(
-                "`{}`: the flow has no slot `{}`; {there}",
-                self.target, self.slot
-            );
-            return Err(Failure::NotFound(text));
-        }
+        let flow = self.declaring(session, &state, &target).await?;
         let secret = target.secret(&name, &self.slot);
         let secret = secret.map_err(|error| Failure::Usage(error.to_string()))?;
         let vault = session.custody.vault();
@@ -94,6 +80,44 @@ impl Bind {
             String::new()
         };
         Ok(format!("{secret}: bound, version {version}{old}{see}"))
+    }
+}
+
+impl Bind {
+    /// What declares the slot: what is in force at the target, or the draft or a version that may come there.
+    /// So a secret can be there before the release that needs it.
+    async fn declaring(
+        &self,
+        session: &Session,
+        state: &FlowState,
+        target: &FlowTarget,
+    ) -> Result<Flow, Failure> {
+        let name = &state.name;
+        let present = session.flow_at(state, target).await?;
+        if present.is_none() && matches!(target, FlowTarget::Installation(_)) {
+            let text = format!("`{}`: the flow `{name}` is not there", self.target);
+            return Err(Failure::NotFound(text));
+        }
+        let declares = |flow: &Flow| flow.slot(self.slot.as_str()).is_some();
+        let now = present.unwrap_or_else(|| state.draft.clone());
+        for flow in [&now, &state.draft] {
+            if declares(flow) {
+                return Ok(flow.clone());
+            }
+        }
+        for number in (1..=state.newest).rev() {
+            let version = session.flow_version(name, number).await?;
+            if declares(&version) {
+                return Ok(version);
+            }
+        }
+        let there = match now.requires.as_slice() {
+            [] => "it has none".to_owned(),
+            _ => format!("it has {}", now.slot_names()),
+        };
+        let (place, slot) = (&self.target, &self.slot);
+        let text = format!("`{place}`: the flow has no slot `{slot}`; {there}");
+        Err(Failure::NotFound(text))
     }
 }
 

@@ -156,6 +156,7 @@ pub(super) fn rest(
         auth,
         handshake,
         handshake_expected_until: None,
+        suspended: false,
         methods,
         aliases,
         event_name,

@@ -40,6 +40,9 @@ pub struct Definition {
     /// Until when a handshake may bind its secret. It is no part of a declaration: a command sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handshake_expected_until: Option<Timestamp>,
+    /// Whether an operator has stopped it, whatever its flow says. It is no part of a declaration either.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
     /// The methods that it takes; `POST` if nothing is said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
@@ -107,6 +110,7 @@ impl Definition {
             auth: None,
             handshake: None,
             handshake_expected_until: None,
+            suspended: false,
             methods: Vec::new(),
             aliases: Vec::new(),
             event_name: None,

@@ -115,7 +115,7 @@ impl Endpoint {
                 .map(|names| names.iter().map(|name| name.as_str().into()).collect()),
             capture: definition.capture,
             forward_credentials: definition.forward_credentials,
-            enabled: definition.enabled,
+            enabled: definition.enabled && !definition.suspended,
         })
     }
 }

@@ -17,6 +17,7 @@ mod generations;
 mod lookup;
 mod mistake;
 mod name;
+mod operated;
 mod path;
 mod payload;
 mod presence;
@@ -39,6 +40,7 @@ pub use self::follower::{Follower, Pace};
 pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, LookupError};
 pub use self::mistake::{Mistake, Surroundings};
 pub use self::name::{EndpointId, InvalidName, Name};
+pub use self::operated::Operation;
 pub use self::path::{InvalidPathTemplate, PathTemplate};
 pub use self::payload::{Concurrency, Events};
 pub use self::replay::{

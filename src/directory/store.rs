@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::{Definition, EndpointId};
+use super::{Definition, EndpointId, Operation};
 use crate::audit::AuditEntry;
 use crate::auth::TokenId;
 use crate::secrets::{Installation, SecretRef, StoreError};
@@ -93,7 +93,10 @@ pub struct NamesPage {
 pub enum EndpointChange {
     /// It is deleted.
     Delete(EndpointId),
-    /// It is created, or replaced.
+    /// Something is done to it as it is then, whatever has become of it since somebody looked.
+    Operate(EndpointId, Operation),
+    /// It is created, or replaced. What operators have done to it stays
+    /// ([`Definition::keep_operated`]).
     Put(Box<Definition>),
 }
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::cli::failure::Failure;
 use crate::cli::plan::Plan;
 use crate::cli::session::Session;
-use crate::directory::EndpointId;
+use crate::directory::{EndpointId, Operation};
 use crate::handshake::Handshake;
 
 /// Which endpoint, and for how long.
@@ -27,7 +27,7 @@ pub(in crate::cli) struct Expect {
 impl Expect {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         let id = &self.id;
-        let mut definition = session.definition(id).await?;
+        let definition = session.definition(id).await?;
         let handshake = definition.handshake.as_deref().and_then(Handshake::named);
         let name = match (handshake, definition.secret()) {
             (Some(handshake), Some(secret)) if handshake.binds_secret() => {
@@ -46,8 +46,7 @@ impl Expect {
         };
         let until = session.custody.clock.now().checked_add(self.window);
         let until = until.unwrap_or(Timestamp::MAX);
-        definition.handshake_expected_until = Some(until);
-        let mut plan = Plan::to_put(session, vec![definition]).await?;
+        let mut plan = Plan::to_operate(id.clone(), Operation::ExpectHandshake(until));
         plan.perform(session).await?;
         if self.json {
             return plan.shown(true);

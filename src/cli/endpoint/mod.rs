@@ -15,9 +15,9 @@ use self::fields::{Field, Fields};
 use self::show::{list, show};
 use super::failure::Failure;
 use super::plan::Plan;
-use super::session::Session;
+use super::session::{self, Session};
 use crate::auth::Mode;
-use crate::directory::{AuthDefinition, Definition, EndpointId, Name};
+use crate::directory::{AuthDefinition, Definition, EndpointId, Name, Operation};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum EndpointCommand {
@@ -137,8 +137,8 @@ impl EndpointCommand {
             }
             Self::ExpectHandshake(expect) => expect.run(session).await,
             Self::Test(test) => test.run(session).await,
-            Self::Enable { id, json } => update(session, &id, json, |it| it.enabled = true).await,
-            Self::Disable { id, json } => update(session, &id, json, |it| it.enabled = false).await,
+            Self::Enable { id, json } => switch(session, &id, json, true).await,
+            Self::Disable { id, json } => switch(session, &id, json, false).await,
             Self::Delete { id, json } => delete(session, id, json).await,
         }
     }
@@ -173,6 +173,29 @@ async fn update(
     change(&mut definition);
     session.accept([&definition])?;
     let mut plan = Plan::to_put(session, vec![definition]).await?;
+    plan.perform(session).await?;
+    plan.shown(json)
+}
+
+/// Lets an endpoint take deliveries, or not. What a flow says of its own comes and goes with its versions, so an
+/// operator's word stands beside it.
+async fn switch(
+    session: &Session,
+    id: &EndpointId,
+    json: bool,
+    enabled: bool,
+) -> Result<String, Failure> {
+    let definition = session.definition(id).await?;
+    if definition.flow.is_none() {
+        return update(session, id, json, |it| it.enabled = enabled).await;
+    }
+    if enabled && !definition.enabled {
+        return Err(Failure::Other(format!(
+            "`{id}`: it is its flow that says `enabled = false`; {}",
+            session::of_flow(&definition)
+        )));
+    }
+    let mut plan = Plan::to_operate(id.clone(), Operation::Suspend(!enabled));
     plan.perform(session).await?;
     plan.shown(json)
 }

@@ -31,7 +31,12 @@ pub(super) async fn list(session: &Session, prefix: &str, json: bool) -> Result<
                 it.organisation.to_string(),
                 it.workspace.to_string(),
                 mode.to_owned(),
-                if it.enabled { "enabled" } else { "disabled" }.to_owned(),
+                if it.enabled && !it.suspended {
+                    "enabled"
+                } else {
+                    "disabled"
+                }
+                .to_owned(),
                 it.upstream.clone(),
             ]
         })
@@ -123,7 +128,9 @@ pub(super) async fn show(
         format!("upstream      {}", definition.upstream),
         format!(
             "state         {}",
-            if definition.enabled {
+            if definition.suspended {
+                "stopped by an operator (`endpoint enable` lets it go on)"
+            } else if definition.enabled {
                 "enabled"
             } else {
                 "disabled"

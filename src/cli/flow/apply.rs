@@ -133,6 +133,11 @@ impl ApplyFlow {
             (None, Some(ApplyTarget::Live)) => Some((FlowTarget::Live, MoveAction::Release)),
             (None, _) => None,
         };
+        if target.is_none() && self.note.is_some() {
+            let text = "`--note` is about a version, and the draft is none; say `--target live` or \
+                        `--installation`, or note it at the release";
+            return Err(Failure::Usage(text.to_owned()));
+        }
         let mut change = Change {
             name,
             owner: (organisation, workspace),
@@ -146,10 +151,6 @@ impl ApplyFlow {
         let Some((target, why)) = target else {
             return Ok(change);
         };
-        change.action = match why {
-            MoveAction::Release => Action::FlowReleased,
-            _ => Action::FlowPromoted,
-        };
         let present = change
             .before
             .as_ref()
@@ -162,6 +163,10 @@ impl ApplyFlow {
         }
         let (number, version) = number(session, change.before.as_ref(), &flow, self.note).await?;
         change.version = version;
+        change.action = match why {
+            MoveAction::Release => Action::FlowReleased,
+            _ => Action::FlowPromoted,
+        };
         change.put(target, number, flow, why);
         Ok(change)
     }

@@ -18,6 +18,10 @@ pub(in crate::cli) struct Delete {
     #[arg(long, value_name = "ID")]
     installation: Option<PartName>,
 
+    /// Everything: what is live, every installation, all versions and all secrets.
+    #[arg(long, conflicts_with = "installation")]
+    all: bool,
+
     #[command(flatten)]
     manner: Manner,
 }
@@ -26,6 +30,15 @@ impl Delete {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         let state = session.flow(&self.name).await?;
         let targets: Vec<FlowTarget> = state.targets().collect();
+        if self.installation.is_none() && !self.all && targets.len() > 1 {
+            let there: Vec<String> = targets.iter().map(ToString::to_string).collect();
+            return Err(Failure::Usage(format!(
+                "`{}` is in force: {}; say `--all` to delete it there, with its versions and its secrets, or \
+                 `--installation ID`",
+                self.name,
+                there.join(", ")
+            )));
+        }
         let mut change = Change::of(state, Action::FlowDeleted);
         let Some(installation) = self.installation else {
             change.draft = None;

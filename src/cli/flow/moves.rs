@@ -30,8 +30,13 @@ impl Release {
             && session.flow_version(&self.name, live).await? == state.draft
         {
             let told = format!(
-                "{}: nothing to release: the draft is version {live}, which is live",
-                self.name
+                "{}: nothing to release: the draft is version {live}, which is live{}",
+                self.name,
+                if self.note.is_some() {
+                    "; the note was not kept"
+                } else {
+                    ""
+                }
             );
             return nothing(&self.name, told, self.manner);
         }

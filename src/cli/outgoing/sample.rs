@@ -45,9 +45,10 @@ impl Signer {
                     .map_err(|error| Failure::Other(error.to_string()))?,
                 (None, Some(scheme)) => scheme.unproven_sample(event, payload, message),
                 (None, None) => Sample {
-                    body: match payload.is_empty() {
-                        true => super::SAMPLE.as_bytes().to_vec(),
-                        false => serde_json::Value::from(payload).to_string().into_bytes(),
+                    body: if payload.is_empty() {
+                        super::SAMPLE.as_bytes().to_vec()
+                    } else {
+                        serde_json::Value::from(payload).to_string().into_bytes()
                     },
                     added: Vec::new(),
                 },

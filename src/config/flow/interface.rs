@@ -77,7 +77,7 @@ impl<'s> Reading<'s> {
         let called = interface.invocation.is_some();
         if called && interface.endpoint.contract.is_some() {
             let message = "the invocation says what a payload has to be; leave this out";
-            table.wrong_at(table.span(), "contract", message.to_owned());
+            spans.wrong(table, "contract", message.to_owned());
         }
         let owner = (&self.owner.0, &self.owner.1);
         let at = |target| flow.definition(interface, &self.name, owner, target);

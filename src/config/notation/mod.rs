@@ -28,7 +28,7 @@ impl Notation {
     /// The notation that the name of a file speaks of: TOML, if it speaks of no other.
     pub fn of(path: &Path) -> Self {
         let extension = path.extension().and_then(|it| it.to_str());
-        match extension {
+        match extension.map(str::to_ascii_lowercase).as_deref() {
             Some("edn") => Self::Edn,
             Some("json") => Self::Json,
             _ => Self::Toml,

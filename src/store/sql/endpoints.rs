@@ -9,7 +9,7 @@ use super::{Database, Engine, Pool, audit, changes, dialect, secrets};
 use crate::audit::AuditEntry;
 use crate::directory::{
     Bell, Change, Changes, Definition, EndpointChange, EndpointId, EndpointStore, NamesPage,
-    Position,
+    Operation, Position,
 };
 use crate::secrets::{Installation, SecretRef, StoreError};
 use crate::store::{Stored, rows};
@@ -193,6 +193,10 @@ pub(super) async fn change(
         let id = match change {
             EndpointChange::Delete(id) => id,
             EndpointChange::Put(definition) => &definition.id,
+            EndpointChange::Operate(id, _) => {
+                changes::add(transaction, &Change::Endpoint(id.clone())).await?;
+                continue;
+            }
         };
         give_up_aliases(transaction, id).await?;
         changes::add(transaction, &Change::Endpoint(id.clone())).await?;
@@ -204,6 +208,9 @@ pub(super) async fn change(
                 retired.extend(delete(transaction, id, entry).await?);
             }
             EndpointChange::Put(definition) => put(transaction, definition, entry).await?,
+            EndpointChange::Operate(id, operation) => {
+                operate(transaction, id, *operation, entry).await?;
+            }
         }
         audit::add(transaction, entry).await?;
     }
@@ -254,13 +261,55 @@ async fn delete(
     Ok(retired)
 }
 
+/// Does something to an endpoint as it stands in the store now.
+async fn operate(
+    transaction: &mut Transaction<'_, Database>,
+    id: &EndpointId,
+    operation: Operation,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    let gone = || StoreError::Conflict(format!("the endpoint {id}"));
+    let mut definition = stored(transaction, id).await?.ok_or_else(gone)?;
+    definition.operate(operation);
+    sqlx::query("UPDATE endpoints SET definition = $2, updated_ms = $3 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(written(&definition)?)
+        .bind(entry.at.as_millisecond())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+async fn stored(
+    transaction: &mut Transaction<'_, Database>,
+    id: &EndpointId,
+) -> Result<Option<Definition>, StoreError> {
+    sqlx::query_scalar("SELECT definition FROM endpoints WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(&mut **transaction)
+        .await?
+        .map(|text: String| parse(&text))
+        .transpose()
+}
+
+fn written(definition: &Definition) -> Result<String, StoreError> {
+    serde_json::to_string(definition)
+        .map_err(|error| StoreError::Corrupt(format!("{}: {error}", definition.id)))
+}
+
 async fn put(
     transaction: &mut Transaction<'_, Database>,
     definition: &Definition,
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
-    let text = serde_json::to_string(definition)
-        .map_err(|error| StoreError::Corrupt(format!("{}: {error}", definition.id)))?;
+    let text = match stored(transaction, &definition.id).await? {
+        None => written(definition)?,
+        Some(old) => {
+            let mut definition = definition.clone();
+            definition.keep_operated(&old);
+            written(&definition)?
+        }
+    };
     // What is a part of a flow stays one, and nothing else becomes one.
     let stored = sqlx::query(
         "INSERT INTO endpoints \

@@ -16,3 +16,6 @@ CREATE TABLE token_uses (
     id           TEXT NOT NULL PRIMARY KEY,
     last_used_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Which organisations have a workspace of a name, without a look at every endpoint.
+CREATE INDEX endpoints_by_workspace ON endpoints (workspace, organisation);
