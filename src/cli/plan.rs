@@ -181,7 +181,7 @@ async fn put(session: &Session, mut definition: Definition) -> Result<Step, Fail
     };
     match &old {
         None => sharing::refuse_used_secret(session, &definition).await?,
-        Some(old) => sharing::refuse_public_key(old, &definition)?,
+        Some(old) => sharing::refuse_public_key(session, old, &definition).await?,
     }
     let secret_created = unbound(session, definition.generated_secret()).await?;
     let verify_token_created = unbound(session, definition.verify_token()).await?;

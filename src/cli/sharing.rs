@@ -20,6 +20,9 @@ pub(super) async fn refuse(session: &Session, planned: &[Definition]) -> Result<
         }
     }
     let mut wrong = Vec::new();
+    for (secret, users) in &planned_by_secret {
+        wrong.extend(published(session, secret, users).await?);
+    }
     for definition in planned {
         wrong.extend(used_verify_token(session, &planned_by_secret, definition).await?);
         wrong.extend(signed_elsewhere(session, &planned_by_secret, definition).await?);
@@ -52,17 +55,54 @@ pub(super) async fn refuse_used_secret(session: &Session, new: &Definition) -> R
 
 /// A public key must not become a shared secret: everybody has it. A bare one of Ed25519 cannot be told
 /// from random bytes, so what the endpoint was before decides.
-pub(super) fn refuse_public_key(old: &Definition, new: &Definition) -> Result<(), Failure> {
+pub(super) async fn refuse_public_key(
+    session: &Session,
+    old: &Definition,
+    new: &Definition,
+) -> Result<(), Failure> {
     let (Some(before), Some(secret)) = (old.secret(), new.secret()) else {
         return Ok(());
     };
     if before != secret || !old.has_public_key() || new.has_public_key() {
         return Ok(());
     }
+    if !session.custody.vault().is_bound(&secret).await? {
+        return Ok(()); // There is no key yet.
+    }
     Err(Failure::Other(format!(
         "`{}`: its secret `{secret}` is a public key so far, which everybody has; choose another slot for \
          the shared secret (`--secret`, or `secret = \"…\"`)",
         new.id
+    )))
+}
+
+/// The same of endpoints beside each other: one must not take for a shared secret what another one has as
+/// the public key of its sender.
+async fn published(
+    session: &Session,
+    secret: &SecretRef,
+    users: &[&Definition],
+) -> Result<Option<String>, Failure> {
+    let Some(shared) = users.iter().find(|user| !user.has_public_key()) else {
+        return Ok(None);
+    };
+    let planned = users.iter().find(|user| user.has_public_key());
+    if planned.is_none() && !session.custody.vault().is_bound(secret).await? {
+        return Ok(None);
+    }
+    let other = match planned {
+        Some(other) => Some(other.id.clone()),
+        None => match session.custody.store.judged_by(secret).await? {
+            Some(id) if users.iter().all(|user| user.id != id) => {
+                let stored = session.custody.store.endpoint(id.as_str()).await?;
+                stored.filter(Definition::has_public_key).map(|it| it.id)
+            }
+            _ => None,
+        },
+    };
+    let id = &shared.id;
+    Ok(other.map(|other| format!(
+        "`{id}`: the secret `{secret}` is the public key of `{other}`, which everybody has; it needs another slot"
     )))
 }
 

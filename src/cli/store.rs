@@ -22,8 +22,8 @@ pub(super) enum StoreCommand {
     },
     /// Copy a store into another one that is empty: from SQLite to PostgreSQL, or back.
     ///
-    /// Endpoints, every version of every secret as it is sealed, and the audit log go along; refused
-    /// deliveries that were kept do not. It is one transaction: all of it or nothing. Gates may go on with
+    /// Endpoints, flows with their versions, every version of every secret as it is sealed, tokens and the audit
+    /// log go along; refused deliveries that were kept do not. It is one transaction: all of it or nothing. Gates may go on with
     /// the source meanwhile, but what is changed there after the beginning is not in the copy. Whoever
     /// serves the copy needs the same key.
     Copy(Copy),

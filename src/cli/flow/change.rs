@@ -3,16 +3,17 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::published;
+use super::unbound::{self, Unbound};
 use crate::audit::{Action, AuditEntry};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::plan::Plan;
 use crate::cli::session::Session;
 use crate::cli::step::Step;
-use crate::directory::{Definition, DraftAuth, EndpointId, Name};
+use crate::directory::{Definition, EndpointId, Name};
 use crate::flow::{
-    Draft, Flow, FlowChange, FlowState, FlowTarget, Interface, MoveAction, NewMove, NewVersion,
-    PartName,
+    Draft, Flow, FlowChange, FlowState, FlowTarget, MoveAction, NewMove, NewVersion, PartName,
 };
 
 /// How a change is shown.
@@ -25,6 +26,10 @@ pub(in crate::cli) struct Manner {
     /// As JSON.
     #[arg(long)]
     pub(in crate::cli) json: bool,
+
+    /// Go on although a slot that becomes needed has no secret, so that deliveries that are taken now will be refused.
+    #[arg(long)]
+    pub(in crate::cli) unbound: bool,
 }
 
 /// What is wanted.
@@ -75,13 +80,17 @@ impl Change {
         manner: Manner,
     ) -> Result<String, Failure> {
         let mut plan = self.plan(session).await?;
+        published::refuse(session, &self).await?;
+        let unbound = unbound::slots(session, &self).await?;
+        if !manner.unbound {
+            unbound::refuse(session, &self, &unbound).await?;
+        }
         let drafted = match (&self.before, &self.draft) {
             (Some(before), Some(draft)) => before.draft == *draft,
             _ => false,
         };
         let is_done = drafted && self.version.is_none() && self.moves.is_empty() && plan.is_done();
-        let action = self.action;
-        let shown = Shown::of(session, &self, action).await?;
+        let shown = Shown::of(&self, unbound);
         if !manner.dry_run && !is_done {
             let (endpoints, secrets) = plan.changes(session).await?;
             let retired = session.custody.store.change_flow(FlowChange {
@@ -170,8 +179,7 @@ struct ShownMove {
 }
 
 impl<'p> Shown<'p> {
-    async fn of(session: &Session, change: &Change, action: Action) -> Result<Self, Failure> {
-        let mut unbound = Vec::new();
+    fn of(change: &Change, unbound: Vec<Unbound>) -> Self {
         let mut said = Vec::new();
         let name = &change.name;
         for made in &change.moves {
@@ -186,46 +194,32 @@ impl<'p> Shown<'p> {
                 None => format!("{name}: {} is gone, {before}", made.target),
             });
         }
-        if action == Action::FlowDeleted && change.draft.is_none() {
+        if change.action == Action::FlowDeleted && change.draft.is_none() {
             said = vec![format!("{name}: deleted")];
         }
-        for (target, flow) in &change.places {
-            let Some(flow) = flow else { continue };
-            // A draft that asks for a token instead of a signature is refused nothing for want of a secret.
-            let is_asked = |it: &&Interface| {
-                let asks = it.endpoint.draft_auth.unwrap_or(session.config.draft_auth);
-                *target != FlowTarget::Draft || asks != DraftAuth::Workspace
-            };
-            let asked = flow.interfaces.iter().filter(is_asked);
-            let used = asked.filter_map(|it| it.secret_ref.as_ref());
-            let used: std::collections::BTreeSet<&PartName> = used.collect();
-            for slot in used {
-                let secret = target.secret(name, slot);
-                let secret = secret.map_err(|error| Failure::Other(error.to_string()))?;
-                if session.custody.vault().is_bound(&secret).await? {
-                    continue;
-                }
-                let scope = target.scope(name);
-                said.push(format!(
-                    "{secret} is not bound, so deliveries are refused: portcullis secret bind {scope} {slot}"
-                ));
-                unbound.push(secret.to_string());
-            }
-        }
+        said.extend(unbound.iter().map(|it| {
+            format!(
+                "{} is not bound, so deliveries are refused: {}",
+                it.secret, it.remedy
+            )
+        }));
         let moves = change.moves.iter().map(|made| ShownMove {
             target: made.target.to_string(),
             from: made.from,
             to: made.to,
             action: made.action,
         });
-        Ok(Self {
+        Self {
             flow: name.clone(),
             moves: moves.collect(),
             endpoints: Vec::new(),
-            unbound,
+            unbound: unbound
+                .into_iter()
+                .map(|it| it.secret.to_string())
+                .collect(),
             dry_run: false,
             said,
-        })
+        }
     }
 
     fn text(mut self, plan: &'p Plan, manner: Manner) -> Result<String, Failure> {

@@ -5,7 +5,9 @@ mod change;
 mod delete;
 mod history;
 mod moves;
+mod published;
 mod show;
+mod unbound;
 
 use clap::Subcommand;
 

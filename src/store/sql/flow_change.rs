@@ -25,6 +25,11 @@ pub(super) async fn perform(
                     .bind(name.as_str())
                     .fetch_all(&mut **transaction)
                     .await?;
+            // A secret can be there before the release that needs it.
+            let live = FlowTarget::Live.scope(name);
+            if !left.contains(&live) {
+                left.push(live);
+            }
             delete(transaction, name, revision.unwrap_or_default()).await?;
         }
     }

@@ -7,6 +7,7 @@ mod legacy;
 mod load;
 mod mistakes;
 mod moves;
+mod operators;
 mod sdks;
 mod targets;
 

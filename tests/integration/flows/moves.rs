@@ -188,7 +188,7 @@ fn a_dry_run_of_any_step_changes_nothing() {
     for words in [
         &["flow", "release", "orders"][..],
         &["flow", "promote", "orders", "--installation", "acme"],
-        &["flow", "delete", "orders"],
+        &["flow", "delete", "orders", "--all"],
     ] {
         let words: Vec<&str> = words.iter().chain(&["--dry-run"]).copied().collect();
         let told = gate.run(&words).succeeded();
@@ -291,7 +291,7 @@ fn secrets_end_when_the_flow_is_taken_from_their_target() {
         .succeeded();
     within_a_second(|| status(&gate, INSTALLED, "the secret") == 401);
 
-    let told = gate.run(&["flow", "delete", "orders"]).succeeded();
+    let told = gate.run(&["flow", "delete", "orders", "--all"]).succeeded();
     for scope in ["flows/orders/draft", "flows/orders/live"] {
         assert!(
             told.contains(&format!("{scope}#webhook-signing-secret retired")),
@@ -312,7 +312,6 @@ fn endpoints_of_a_flow_are_changed_by_the_flow_alone() {
     apply_orders(&gate, &[]);
     for words in [
         &["endpoint", "update", DRAFT_ID, "--event-name", "x"][..],
-        &["endpoint", "disable", DRAFT_ID],
         &["endpoint", "delete", DRAFT_ID],
     ] {
         let told = gate.run(words).failed_with(1);
@@ -349,7 +348,7 @@ fn what_is_done_to_a_flow_is_audited() {
     bind(&gate, "flows/orders/live", "x");
     gate.run(&["flow", "promote", "orders", "--installation", "acme"])
         .succeeded();
-    gate.run(&["flow", "delete", "orders"]).succeeded();
+    gate.run(&["flow", "delete", "orders", "--all"]).succeeded();
     let listed = json(&gate, &["audit", "list"]);
     let lines: Vec<(&str, &str, &str)> = listed
         .as_array()

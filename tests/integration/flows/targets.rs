@@ -90,7 +90,6 @@ fn what_is_no_slot_of_a_target_cannot_be_bound() {
     assert_eq!(code, Some(4));
     assert!(told.contains("it has `webhook-signing-secret`"), "{told}");
     for (scope, code, message) in [
-        ("flows/orders/live", 4, "the flow `orders` is not there"),
         (
             "installations/acme/orders",
             4,
