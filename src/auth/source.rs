@@ -102,6 +102,13 @@ impl Source {
         matches!(&*self.places, [Place::Json(pointer)] if pointer.is_member(name))
     }
 
+    /// Whether it is read, or may be, in one element of an array, whatever the others say.
+    pub fn picks_element(&self) -> bool {
+        let picks =
+            |place: &Place| matches!(place, Place::Json(pointer) if pointer.picks_element());
+        self.places.iter().any(picks)
+    }
+
     /// Whether it is never read anywhere else than in the body.
     pub fn is_wholly_in_body(&self) -> bool {
         self.places.iter().all(Place::is_in_body)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AuthDefinition, Definition, MissingKey};
+use crate::auth::may_be_event;
 use crate::contract::{Contract, KeyRule, PayloadRules};
 
 /// The events that an endpoint takes.
@@ -97,7 +98,10 @@ impl Definition {
         if self.events.len() > MAX_NAMES {
             wrong("events", "there are at most 100".to_owned());
         }
-        let fits = |name: &String| is_plain(name) && !name.trim_end_matches('*').contains('*');
+        let fits = |name: &String| {
+            let is_bare = name.trim() == *name;
+            may_be_event(name) && is_bare && !name.trim_end_matches('*').contains('*')
+        };
         for name in self.events.iter().filter(|name| !fits(name)) {
             let message = format!(
                 "`{name}` is no name of an event, such as \"pull_request\" or \"invoice.*\""
@@ -105,16 +109,26 @@ impl Definition {
             wrong("events", message);
         }
         let scheme = self.auth.as_ref().map(AuthDefinition::compiled);
-        let names_event = match &scheme {
-            Some(Ok(Some(scheme))) => scheme.event().is_some(),
-            None | Some(Ok(None)) => false,
+        let source = match &scheme {
+            Some(Ok(Some(scheme))) => scheme.event(),
+            None | Some(Ok(None)) => None,
             // What is wrong with it was said.
-            Some(Err(_)) => true,
+            Some(Err(_)) => return,
         };
-        if !names_event {
-            let message = "`auth` does not say where the name of an event is (`event`), so no \
-                           delivery would be one of these";
-            wrong("events", message.to_owned());
+        match source {
+            None => {
+                let message = "`auth` does not say where the name of an event is (`event`), so nobody \
+                               could tell whether a delivery is one of these";
+                wrong("events", message.to_owned());
+            }
+            Some(source) if source.picks_element() => {
+                let message = format!(
+                    "its deliveries are batches: `{source}` names the first event of several, and with it \
+                     the others would be taken or ignored"
+                );
+                wrong("events", message);
+            }
+            Some(_) => {}
         }
     }
 }
