@@ -71,6 +71,11 @@ impl Source {
         }
     }
 
+    /// Every place that may be looked at.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     /// Where a sender puts the value: the first place that is looked at.
     pub fn preferred(&self) -> Option<&Place> {
         self.places.first()
