@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{AuthDefinition, Definition, MissingKey};
 use crate::auth::may_be_event;
 use crate::contract::{Contract, KeyRule, PayloadRules};
@@ -63,7 +65,13 @@ impl Definition {
 
     /// What is wrong with what is said about payloads and events.
     pub(super) fn wrong_payload(&self, wrong: &mut impl FnMut(&'static str, String)) {
-        if let Some(Err(mistakes)) = self.contract.as_ref().map(Contract::compile) {
+        let contract = self.contract.as_ref();
+        let schema = contract.and_then(|contract| contract.schema.as_ref());
+        if schema.is_some_and(|schema| is_deeper_than(MAX_SCHEMA_DEPTH, schema)) {
+            // Readers of JSON give up at 128, and within a flow it lies deeper than here.
+            let message = format!("the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels");
+            wrong("contract", message);
+        } else if let Some(Err(mistakes)) = contract.map(Contract::compile) {
             for mistake in mistakes {
                 wrong("contract", mistake);
             }
@@ -138,6 +146,19 @@ fn is_plain(name: &str) -> bool {
     (1..=MAX_NAME_LEN).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// It looks no deeper than that itself.
+fn is_deeper_than(levels: usize, value: &Value) -> bool {
+    let Some(left) = levels.checked_sub(1) else {
+        return matches!(value, Value::Array(_) | Value::Object(_));
+    };
+    match value {
+        Value::Array(items) => items.iter().any(|item| is_deeper_than(left, item)),
+        Value::Object(members) => members.values().any(|item| is_deeper_than(left, item)),
+        _ => false,
+    }
+}
+
+const MAX_SCHEMA_DEPTH: usize = 64;
 const PER_KEY: std::ops::RangeInclusive<u32> = 1..=1000;
 const MAX_WAIT_MS: u64 = 60_000;
 const MAX_NAMES: usize = 100;
