@@ -177,3 +177,39 @@ fn a_turn_ends_however_the_delivery_ended() {
         );
     }
 }
+
+#[test]
+fn who_waits_already_comes_first_when_more_may_go_at_once() {
+    let turnstile = Turnstile::new();
+    let backend = &turnstile.backend;
+    let lines = |many: u32| {
+        format!("key_field = \"key\"\nconcurrency = {{ per_key = {many}, wait = \"20s\" }}")
+    };
+    let gate = gate(backend, &lines(1)).start();
+    let mut senders: Vec<Connection> = Vec::new();
+    let mut ask = |number: u32| {
+        let mut sender = Connection::to(gate.http());
+        let request = of_key(&gate, "a", number).header("X-Number", &number.to_string());
+        sender.write(&request.bytes());
+        senders.push(sender);
+        gate.wait_for_metric("portcullis_bodies_in_flight", u64::from(number));
+        thread::sleep(Duration::from_millis(50));
+    };
+    (1..=3).for_each(&mut ask);
+    backend.wait_for(1);
+    let path = gate.file("endpoints.toml", declaration(&lines(3)));
+    gate.run(&["apply", "-f", path.to_str().unwrap()])
+        .succeeded();
+    // Every gate knows within a second.
+    thread::sleep(Duration::from_millis(1200));
+    ask(4);
+    backend.wait_for(3);
+    let received = backend.received();
+    let mut numbers: Vec<&str> = received.iter().map(|it| it.header("X-Number")).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, ["1", "2", "3"]);
+    turnstile.let_out(4);
+    for sender in &mut senders {
+        assert_eq!(sender.answer().status, 202);
+    }
+}
