@@ -33,7 +33,7 @@ struct Line {
 
 /// The turn of one delivery. It ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub struct Turn {
     turns: Arc<Turns>,
     /// `None` once it was passed on.
     key: Option<LineKey>,

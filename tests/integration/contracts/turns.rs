@@ -213,3 +213,35 @@ fn who_waits_already_comes_first_when_more_may_go_at_once() {
         assert_eq!(sender.answer().status, 202);
     }
 }
+
+#[test]
+fn a_sender_that_does_not_read_its_answer_keeps_nobody_else_waiting() {
+    let answer = {
+        let len = 900_000;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n");
+        [head.into_bytes(), vec![b'x'; len]].concat()
+    };
+    let backend = Backend::scripted(move |request, stream| {
+        request.is_some() && stream.write_all(&answer).is_ok()
+    });
+    let gate = gate(
+        &backend,
+        "key_field = \"key\"\nconcurrency = { per_key = 1 }",
+    )
+    .start();
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&gate.http().into()).unwrap();
+    let mut deaf: std::net::TcpStream = socket.into();
+    deaf.write_all(&of_key(&gate, "a", 1).bytes()).unwrap();
+    backend.wait_for(1);
+    let until = Instant::now() + Duration::from_secs(3);
+    while send(gate.http(), &of_key(&gate, "a", 2)).status != 200 {
+        assert!(Instant::now() < until, "the turn was not given back");
+        thread::sleep(Duration::from_millis(50));
+    }
+    // What it did not read in time is still there for it.
+    let mut heard = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(&mut deaf, 900_000), &mut heard).unwrap();
+    assert!(heard.starts_with(b"HTTP/1.1 200 "));
+}
