@@ -122,7 +122,10 @@ fn an_event_that_nobody_can_make_out_is_passed_on_rather_than_lost() {
 fn a_name_with_a_space_is_a_name() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend)
-        .apply(&of_preset("gitlab-token", r#"events = ["Push Hook", "Tag*"]"#))
+        .apply(&of_preset(
+            "gitlab-token",
+            r#"events = ["Push Hook", "Tag*"]"#,
+        ))
         .start();
     let secret = gate.secret(ID);
     for (name, reason) in [
