@@ -58,8 +58,8 @@ impl Claim {
 
     /// The text at `source`, if it is there once and fit to be passed on in a header.
     ///
-    /// Ids and event names that providers send beside the signature are read with this. Nothing
-    /// proves them unless the scheme signs them.
+    /// Ids that providers send beside the signature are read with this. Nothing proves them unless the
+    /// scheme signs them.
     pub fn hint<'a>(source: &Source, received: &Received<'a>) -> Option<Cow<'a, str>> {
         let Reading::Value(value) = source.read(received) else {
             return None;

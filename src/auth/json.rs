@@ -27,6 +27,12 @@ impl Pointer {
         matches!(&*self.0, [only] if **only == *name)
     }
 
+    /// Whether it leads through one element of an array, and says nothing about the others.
+    pub(super) fn picks_element(&self) -> bool {
+        let is_index = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+        self.0.iter().any(|name| !name.is_empty() && is_index(name))
+    }
+
     /// Reads the text, number or boolean there. A number is given as it was written: a float would
     /// not sign the same.
     pub fn read<'b>(&self, body: &'b [u8]) -> Reading<'b> {

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use super::digest::DigestRule;
 use super::url::UrlRule;
 use super::{
-    Algorithm, CertificateUrl, Covers, Envelope, Head, KeyForm, NoScheme, ProofError,
+    Algorithm, CertificateUrl, Covers, Envelope, Head, KeyForm, NoScheme, Place, ProofError,
     SignatureRule, SnsRule, Source, Template, TimestampRule,
 };
 
@@ -58,6 +58,13 @@ impl Scheme {
     /// Where proofs are looked for.
     pub fn signatures(&self) -> &[SignatureRule] {
         &self.signatures
+    }
+
+    /// Where the secret itself may be sent: nowhere, if proofs are signatures.
+    pub(super) fn secret_places(&self) -> Vec<Place> {
+        let is_sent = !self.covers_body();
+        let rules = self.signatures.iter().filter(|_| is_sent);
+        rules.flat_map(|rule| rule.from.places()).cloned().collect()
     }
 
     /// What is signed: one of these.

@@ -71,6 +71,11 @@ impl Source {
         }
     }
 
+    /// Every place that may be looked at.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     /// Where a sender puts the value: the first place that is looked at.
     pub fn preferred(&self) -> Option<&Place> {
         self.places.first()
@@ -100,6 +105,13 @@ impl Source {
     /// Whether this is one member of a JSON body.
     pub(super) fn is_member(&self, name: &str) -> bool {
         matches!(&*self.places, [Place::Json(pointer)] if pointer.is_member(name))
+    }
+
+    /// Whether it is read, or may be, in one element of an array, whatever the others say.
+    pub fn picks_element(&self) -> bool {
+        let picks =
+            |place: &Place| matches!(place, Place::Json(pointer) if pointer.picks_element());
+        self.places.iter().any(picks)
     }
 
     /// Whether it is never read anywhere else than in the body.

@@ -13,7 +13,9 @@ use super::Place;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Verified {
     version: Option<(u32, Generation)>,
+    /// That of the token of a workspace stands first, if there is one.
     credentials: Vec<Place>,
+    has_workspace_token: bool,
     signature: Option<Signature>,
 }
 
@@ -22,6 +24,7 @@ impl Verified {
         Self {
             version: Some((version, generation)),
             credentials: places,
+            has_workspace_token: false,
             signature: None,
         }
     }
@@ -30,6 +33,7 @@ impl Verified {
         Self {
             version: Some((version, signature.generation())),
             credentials: Vec::new(),
+            has_workspace_token: false,
             signature: Some(signature),
         }
     }
@@ -39,22 +43,26 @@ impl Verified {
         Self {
             version: None,
             credentials: Vec::new(),
+            has_workspace_token: false,
             signature: Some(signature),
         }
     }
 
-    /// The proof of a caller who speaks for a workspace, by what stood at `place`.
-    pub(super) fn by_workspace(place: Place) -> Self {
+    /// The proof of a caller who speaks for a workspace. `unjudged` is where the endpoint's own secret stands
+    /// if it was sent, too: nobody has looked at it, and it is a secret all the same.
+    pub(super) fn by_workspace(unjudged: Vec<Place>) -> Self {
         Self {
             version: None,
-            credentials: vec![place],
+            credentials: unjudged,
+            has_workspace_token: false,
             signature: None,
         }
     }
 
-    /// The same proof, with a credential more beside it.
-    pub(super) fn with_credential(mut self, place: Place) -> Self {
-        self.credentials.push(place);
+    /// The same proof of a delivery that came with the token of a workspace at `place`.
+    pub(super) fn with_workspace_token(mut self, place: Place) -> Self {
+        self.credentials.insert(0, place);
+        self.has_workspace_token = true;
         self
     }
 
@@ -62,6 +70,7 @@ impl Verified {
         Self {
             version: None,
             credentials: Vec::new(),
+            has_workspace_token: false,
             signature: None,
         }
     }
@@ -76,9 +85,13 @@ impl Verified {
         self.version.map(|(_, generation)| generation)
     }
 
-    /// Where the secret itself was sent: what must not be passed on.
-    pub fn credentials(&self) -> &[Place] {
-        &self.credentials
+    /// Where a secret itself was sent: what must not be passed on. Whoever owns an endpoint may have asked for
+    /// its own secret (`forwards_own`), and never for the token of a workspace, which opens all of its drafts.
+    pub fn withheld(&self, forwards_own: bool) -> &[Place] {
+        let of_workspace = usize::from(self.has_workspace_token);
+        let all = &self.credentials;
+        let few = forwards_own.then(|| all.get(..of_workspace)).flatten();
+        few.unwrap_or(all)
     }
 
     /// What was signed; `None` if the proof was no signature.

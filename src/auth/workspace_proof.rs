@@ -6,7 +6,8 @@ use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 
 use super::{
-    Head, Place, ProofError, Reading, Received, TokenHash, TokenId, Verified, WorkspaceToken,
+    Head, Place, ProofError, Reading, Received, Scheme, TokenHash, TokenId, Verified,
+    WorkspaceToken,
 };
 
 /// What a head offers as the token of a workspace.
@@ -97,14 +98,15 @@ pub struct Owner<'o> {
 pub struct WorkspaceProof(());
 
 impl WorkspaceProof {
-    /// Lets it be the whole proof of a delivery.
-    pub fn alone(self) -> Verified {
-        Verified::by_workspace(authorization())
+    /// Lets it be the whole proof of a delivery to an endpoint that has this scheme, if it has one.
+    pub fn alone(self, scheme: Option<&Scheme>) -> Verified {
+        let places = scheme.map(Scheme::secret_places).unwrap_or_default();
+        self.beside(Verified::by_workspace(places))
     }
 
     /// Lets it stand beside the proof of the delivery.
     pub fn beside(self, verified: Verified) -> Verified {
-        verified.with_credential(authorization())
+        verified.with_workspace_token(authorization())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The token that a draft asks of its senders: a given one, or one that is made for this once.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use zeroize::Zeroizing;
@@ -16,7 +17,7 @@ use crate::tokens::{Lifetime, NewToken};
 #[derive(Args, Debug)]
 pub(super) struct TokenSource {
     /// The file with a token of the workspace, for a draft; without it the variable `PORTCULLIS_TOKEN` counts, and
-    /// without that one a token is made that lasts a minute, and revoked afterwards.
+    /// without that one a token is made that lasts as long as it may take, an hour at most, and revoked afterwards.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -37,11 +38,13 @@ pub(super) fn draft_auth(session: &Session, definition: &Definition) -> DraftAut
 }
 
 impl TokenSource {
-    /// The token for deliveries to an endpoint, if it asks for one. [`DraftToken::give_back`] ends it.
+    /// The token for deliveries to an endpoint, if it asks for one. `work` is how long they may take;
+    /// [`DraftToken::give_back`] ends it.
     pub(super) async fn token_for(
         &self,
         session: &Session,
         definition: &Definition,
+        work: Duration,
     ) -> Result<Option<DraftToken>, Failure> {
         if draft_auth(session, definition) == DraftAuth::Interface {
             return Ok(None);
@@ -56,7 +59,7 @@ impl TokenSource {
                 .chars()
                 .take(128)
                 .collect(),
-            lifetime: Lifetime::SHORTEST,
+            lifetime: Lifetime::for_once(work),
         };
         let issued = session.issuer().create(new, &session.actor).await?;
         Ok(Some(DraftToken {

@@ -58,7 +58,9 @@ impl Send {
             let token = match id {
                 Some(id) => {
                     let definition = session.definition(id).await?;
-                    self.token.token_for(session, &definition).await?
+                    let work = Duration::from_secs(self.timeout) * u32::from(self.times);
+                    let token = self.token.token_for(session, &definition, work);
+                    token.await?
                 }
                 None => None,
             };

@@ -42,9 +42,9 @@ impl Sign {
     fn shown(&self, signer: &Signer) -> Result<String, Failure> {
         let proof = signer.sign(SystemClock.now(), None)?;
         // A token is no part of a command: whoever runs it has it in a variable.
-        let token = (signer.draft_auth != DraftAuth::Interface)
-            .then(|| format!("Authorization: Bearer ${VARIABLE}"));
+        let asks_token = signer.draft_auth != DraftAuth::Interface;
         if self.headers_only {
+            let token = asks_token.then(|| format!("Authorization: Bearer ${VARIABLE}"));
             let lines: Result<Vec<String>, Failure> = proof
                 .into_iter()
                 .map(|(place, value)| match place {
@@ -65,6 +65,12 @@ impl Sign {
             (None, None) => DEFAULT_URL.to_owned(),
         };
         let mut words = vec!["curl -sS -i".to_owned(), format!("-X {}", signer.method)];
+        if asks_token {
+            // Nor of curl's arguments, which every user of the machine sees: `printf` is the shell itself.
+            let header = format!("printf 'Authorization: Bearer %s\\n' \"${VARIABLE}\" |");
+            words.insert(0, header);
+            words.push("-H @-".to_owned());
+        }
         for (place, value) in proof {
             match place {
                 Place::Header(name) => {
@@ -74,7 +80,6 @@ impl Sign {
                 Place::Body | Place::Form(_) | Place::Json(_) => {}
             }
         }
-        words.extend(token.map(|token| format!("-H \"{token}\"")));
         words.push(format!("-H 'Content-Type: {}'", signer.content_type()));
         words.extend(
             self.outgoing

@@ -72,12 +72,8 @@ impl Endpoint {
             .map(|method| method.parse().ok())
             .collect::<Option<_>>()?;
         let auth = Auth::compile(definition)?;
-        let scheme = match &auth {
-            Auth::Proof(proof) => Some(&*proof.scheme),
-            Auth::Missing | Auth::Unauthenticated => None,
-        };
         Some(Self {
-            replay: ReplayRule::of(&definition.replay, scheme),
+            replay: ReplayRule::of(&definition.replay, auth.scheme()),
             installation: installation_of(&definition.id, definition.target),
             greeting: match &definition.handshake {
                 None => None,
@@ -152,6 +148,14 @@ impl Auth {
         }
     }
 
+    /// How a proof is made, if one is asked for.
+    pub fn scheme(&self) -> Option<&Scheme> {
+        match self {
+            Self::Proof(proof) => Some(&proof.scheme),
+            Self::Missing | Self::Unauthenticated => None,
+        }
+    }
+
     fn compile(definition: &Definition) -> Option<Self> {
         let Some(auth) = &definition.auth else {
             return Some(Self::Missing);
@@ -216,11 +220,7 @@ pub struct Greeting {
 impl Greeting {
     fn compile(name: &str, definition: &Definition, auth: &Auth) -> Option<Self> {
         let handshake = Handshake::named(name)?;
-        let scheme = match auth {
-            Auth::Proof(proof) => Some(&*proof.scheme),
-            Auth::Missing | Auth::Unauthenticated => None,
-        };
-        handshake.fits(scheme).ok()?;
+        handshake.fits(auth.scheme()).ok()?;
         let verify_token = definition.verify_token();
         Some(Self {
             handshake,

@@ -78,11 +78,14 @@ impl Directory {
         }
     }
 
-    /// The endpoint that a draft becomes when it is released, as far as that can be had.
-    pub async fn live_of(&self, draft: &EndpointId) -> Option<Arc<Endpoint>> {
-        let live = Target::live_of(draft)?;
+    /// The endpoint that a draft becomes when it is released, as far as that can be had. One of that name may
+    /// belong to somebody else.
+    pub async fn live_of(&self, draft: &Endpoint) -> Option<Arc<Endpoint>> {
+        let live = Target::live_of(&draft.id)?;
         let found = self.endpoint(&live).await.ok()??;
-        Some(found).filter(|endpoint| endpoint.enabled)
+        let is_ours =
+            found.organisation == draft.organisation && found.workspace == draft.workspace;
+        Some(found).filter(|live| live.enabled && is_ours)
     }
 
     /// What is said of a path that leads to nothing, for whoever must not learn that this one leads to

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{AuthDefinition, Definition, MissingKey};
+use crate::auth::may_be_event;
 use crate::contract::{Contract, KeyRule, PayloadRules};
 
 /// The events that an endpoint takes.
@@ -62,7 +65,13 @@ impl Definition {
 
     /// What is wrong with what is said about payloads and events.
     pub(super) fn wrong_payload(&self, wrong: &mut impl FnMut(&'static str, String)) {
-        if let Some(Err(mistakes)) = self.contract.as_ref().map(Contract::compile) {
+        let contract = self.contract.as_ref();
+        let schema = contract.and_then(|contract| contract.schema.as_ref());
+        if schema.is_some_and(|schema| is_deeper_than(MAX_SCHEMA_DEPTH, schema)) {
+            // Readers of JSON give up at 128, and within a flow it lies deeper than here.
+            let message = format!("the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels");
+            wrong("contract", message);
+        } else if let Some(Err(mistakes)) = contract.map(Contract::compile) {
             for mistake in mistakes {
                 wrong("contract", mistake);
             }
@@ -97,7 +106,10 @@ impl Definition {
         if self.events.len() > MAX_NAMES {
             wrong("events", "there are at most 100".to_owned());
         }
-        let fits = |name: &String| is_plain(name) && !name.trim_end_matches('*').contains('*');
+        let fits = |name: &String| {
+            let is_bare = name.trim() == *name;
+            may_be_event(name) && is_bare && !name.trim_end_matches('*').contains('*')
+        };
         for name in self.events.iter().filter(|name| !fits(name)) {
             let message = format!(
                 "`{name}` is no name of an event, such as \"pull_request\" or \"invoice.*\""
@@ -105,16 +117,26 @@ impl Definition {
             wrong("events", message);
         }
         let scheme = self.auth.as_ref().map(AuthDefinition::compiled);
-        let names_event = match &scheme {
-            Some(Ok(Some(scheme))) => scheme.event().is_some(),
-            None | Some(Ok(None)) => false,
+        let source = match &scheme {
+            Some(Ok(Some(scheme))) => scheme.event(),
+            None | Some(Ok(None)) => None,
             // What is wrong with it was said.
-            Some(Err(_)) => true,
+            Some(Err(_)) => return,
         };
-        if !names_event {
-            let message = "`auth` does not say where the name of an event is (`event`), so no \
-                           delivery would be one of these";
-            wrong("events", message.to_owned());
+        match source {
+            None => {
+                let message = "`auth` does not say where the name of an event is (`event`), so nobody \
+                               could tell whether a delivery is one of these";
+                wrong("events", message.to_owned());
+            }
+            Some(source) if source.picks_element() => {
+                let message = format!(
+                    "its deliveries are batches: `{source}` names the first event of several, and with it \
+                     the others would be taken or ignored"
+                );
+                wrong("events", message);
+            }
+            Some(_) => {}
         }
     }
 }
@@ -124,6 +146,19 @@ fn is_plain(name: &str) -> bool {
     (1..=MAX_NAME_LEN).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// It looks no deeper than that itself.
+fn is_deeper_than(levels: usize, value: &Value) -> bool {
+    let Some(left) = levels.checked_sub(1) else {
+        return matches!(value, Value::Array(_) | Value::Object(_));
+    };
+    match value {
+        Value::Array(items) => items.iter().any(|item| is_deeper_than(left, item)),
+        Value::Object(members) => members.values().any(|item| is_deeper_than(left, item)),
+        _ => false,
+    }
+}
+
+const MAX_SCHEMA_DEPTH: usize = 64;
 const PER_KEY: std::ops::RangeInclusive<u32> = 1..=1000;
 const MAX_WAIT_MS: u64 = 60_000;
 const MAX_NAMES: usize = 100;

@@ -160,7 +160,7 @@ static ADVICE: &[Advice] = &[
     ),
     advice(
         "signature_at_draft",
-        "it is signed for the live endpoint, and this is the draft",
+        "it is signed as for the live endpoint, and this is the draft",
         "send it to the live URL, or with a token of the workspace: `portcullis token create`",
     ),
     advice(

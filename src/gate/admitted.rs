@@ -17,8 +17,6 @@ pub struct Admitted {
     body: Body,
     held: Option<Held>,
     key: Option<ConcurrencyKey>,
-    /// Held as long as the delivery is, to the end of its answer.
-    #[expect(dead_code, reason = "it ends when the delivery does")]
     turn: Option<Turn>,
 }
 
@@ -62,6 +60,11 @@ impl Admitted {
 
     pub(super) fn in_turn(self, turn: Option<Turn>) -> Self {
         Self { turn, ..self }
+    }
+
+    /// Its turn, once, if deliveries of its key take turns: it ends when the backend has done its part.
+    pub fn take_turn(&mut self) -> Option<Turn> {
+        self.turn.take()
     }
 
     /// Its claim in the ledger, once: whoever forwards the delivery settles it.

@@ -118,7 +118,10 @@ impl Gate {
             });
         }
         let (mut keyed, caller) = match caller {
-            Caller::Alone(proof) => (Keyed::proven(proof.alone()), None),
+            Caller::Alone(proof) => {
+                let scheme = endpoint.auth.scheme();
+                (Keyed::proven(proof.alone(scheme)), None)
+            }
             Caller::Beside(proof) => (self.key(claim).await?, Some(proof)),
             Caller::NotAsked => (self.key(claim).await?, None),
         };

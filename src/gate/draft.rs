@@ -112,7 +112,7 @@ impl Misled<'_> {
 
     /// Whether the live endpoint would take the signature; `None` if nobody can say.
     async fn is_for_live(&self, clock: &dyn Clock) -> Option<bool> {
-        let live = self.known.directory.live_of(&self.draft.id).await?;
+        let live = self.known.directory.live_of(self.draft).await?;
         let Auth::Proof(proof) = &live.auth else {
             return None;
         };

@@ -39,3 +39,4 @@ pub use self::reason::{Reason, Refusal};
 pub use self::replay::event_id;
 pub use self::request::Request;
 pub use self::settings::{GateSettings, judge_method};
+pub use self::turns::Turn;

@@ -3,26 +3,29 @@
 use std::sync::Arc;
 
 use super::{Body, Reason, Refusal, Request};
-use crate::auth::{Claim, Head, Received};
+use crate::auth::{EventName, Head, Received, Scheme};
 use crate::contract::{ConcurrencyKey, Parts, Payload, ScanFault, Violations};
-use crate::directory::{Auth, Endpoint};
+use crate::directory::Endpoint;
 
 /// Whether the endpoint takes the event that a delivery is about. One that does not say what it is about
-/// is none that somebody has subscribed to.
+/// is none that somebody has subscribed to. One whose word for it cannot be made out may be one of them: it
+/// is better to have one too many than to acknowledge what is lost then.
 pub(super) fn takes_event(endpoint: &Endpoint, head: &Head<'_>, body: &Body) -> bool {
     let Some(events) = &endpoint.events else {
         return true;
     };
-    let Auth::Proof(proof) = &endpoint.auth else {
-        return false;
+    let Some(source) = endpoint.auth.scheme().and_then(Scheme::event) else {
+        return true;
     };
     let received = Received {
         head: *head,
         body: Some(body.bytes()),
     };
-    let source = proof.scheme.event();
-    let name = source.and_then(|source| Claim::hint(source, &received));
-    name.is_some_and(|name| events.has(&name))
+    match EventName::read(source, &received) {
+        EventName::Absent => false,
+        EventName::Named(name) => events.has(&name),
+        EventName::Unreadable => true,
+    }
 }
 
 /// The key of a payload that keeps to the contract.

@@ -59,7 +59,8 @@ pub enum Reason {
     SecretsUnavailable,
     /// The sender went away in the middle of the body.
     SenderLeft,
-    /// It is signed for the live endpoint, and was sent to the draft.
+    /// It was sent to the draft as to a live endpoint: with a signature where a token of the workspace is asked
+    /// for, which nobody has verified, or signed with the secret of the live endpoint.
     SignatureAtDraft,
     /// The store did not answer.
     StoreUnavailable,

@@ -33,7 +33,7 @@ struct Line {
 
 /// The turn of one delivery. It ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub struct Turn {
     turns: Arc<Turns>,
     /// `None` once it was passed on.
     key: Option<LineKey>,
@@ -62,17 +62,23 @@ impl Turns {
     }
 
     fn ask(self: &Arc<Self>, key: LineKey, rule: Concurrency) -> Asked {
+        // Dropped after the lock: a turn that nobody takes any more ends, and looks for the next in line.
+        let mut unclaimed = Vec::new();
         let mut lines = self.lines.lock();
         let line = lines.entry(key.clone()).or_default();
-        // An endpoint may have changed while its deliveries were under way.
+        // An endpoint may have changed while its deliveries were under way. Whoever waits already comes first.
         line.per_key = rule.per_key;
         line.waiting.retain(|waiting| !waiting.is_closed());
+        while line.taken < line.per_key
+            && let Some(next) = line.waiting.pop_front()
+        {
+            line.taken += 1;
+            let turn = self.turn(key.clone());
+            unclaimed.extend(next.send(turn).err());
+        }
         if line.taken < line.per_key && line.waiting.is_empty() {
             line.taken += 1;
-            return Asked::Now(Turn {
-                turns: Arc::clone(self),
-                key: Some(key),
-            });
+            return Asked::Now(self.turn(key));
         }
         if rule.wait.is_zero() || line.waiting.len() >= MAX_WAITING {
             return Asked::Never;
@@ -80,6 +86,13 @@ impl Turns {
         let (sender, receiver) = oneshot::channel();
         line.waiting.push_back(sender);
         Asked::Later(receiver)
+    }
+
+    fn turn(self: &Arc<Self>, key: LineKey) -> Turn {
+        Turn {
+            turns: Arc::clone(self),
+            key: Some(key),
+        }
     }
 
     /// Ends a turn: somebody else has it now, who is given, or nobody.
@@ -107,10 +120,7 @@ impl Drop for Turn {
             return;
         };
         while let Some(next) = self.turns.pass_on(&key) {
-            let turn = Self {
-                turns: Arc::clone(&self.turns),
-                key: Some(key),
-            };
+            let turn = self.turns.turn(key);
             match next.send(turn) {
                 Ok(()) => return,
                 // Nobody waits there any more. It is not dropped as one that has begun.

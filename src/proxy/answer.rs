@@ -11,8 +11,8 @@ use pingora_error::{Error, ErrorType};
 use pingora_http::ResponseHeader;
 
 use super::filter::strip_hop_by_hop;
+use super::parcel::Parcel;
 use super::raw_head::length_of;
-use super::respond::Stamp;
 use crate::clock::{Stopwatch, within};
 use crate::gate::Reason;
 
@@ -55,35 +55,49 @@ pub(super) struct Ready {
     head: Box<ResponseHeader>,
     /// What was read of the body already.
     begun: Vec<u8>,
+    /// Whether that is all of it.
+    is_whole: bool,
+}
+
+impl Ready {
+    /// Whether the backend has nothing more to say.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
 }
 
 /// Makes the backend's answer one for the sender: its framing is the gate's, and so are two headers.
-/// `old_sender` is one that speaks HTTP/1.0.
 pub(super) async fn prepare(
     backend: &mut HttpSession,
     mut head: Box<ResponseHeader>,
-    stamp: &Stamp,
-    old_sender: bool,
+    parcel: &Parcel<'_>,
 ) -> Result<Ready, Reason> {
     let mut length = answer_length(&head).ok_or(Reason::UpstreamUnreachable)?;
     if has_two_lengths(&head, &backend.get_headers_raw_bytes()) {
         return Err(Reason::UpstreamUnreachable);
     }
     let mut begun = Vec::new();
-    if length == AnswerLength::Unknown && old_sender {
-        // HTTP/1.0 knows no chunks, and without a length a broken answer looks like a whole one. One
-        // that is too long to be read first ends where the connection does.
-        length = if gather(backend, &mut begun).await? {
-            AnswerLength::Known(begun.len() as u64)
-        } else {
-            AnswerLength::UntilClose
+    let mut is_whole = length == AnswerLength::None;
+    let ends_by_chunk = length == AnswerLength::Unknown;
+    // HTTP/1.0 knows no chunks, and without a length a broken answer looks like a whole one. One that is too
+    // long to be read first ends where the connection does.
+    let needs_length = ends_by_chunk && parcel.old_sender;
+    if !is_whole && (needs_length || parcel.in_turn) {
+        is_whole = gather(backend, &mut begun).await?;
+        length = match is_whole {
+            true if ends_by_chunk => AnswerLength::Known(begun.len() as u64),
+            false if needs_length => AnswerLength::UntilClose,
+            _ => length,
         };
     }
     write_framing(&mut head, length).map_err(|error| reason(&error))?;
-    stamp
-        .put(&mut head, "admitted")
-        .map_err(|error| reason(&error))?;
-    Ok(Ready { head, begun })
+    let stamped = parcel.stamp.put(&mut head, "admitted");
+    stamped.map_err(|error| reason(&error))?;
+    Ok(Ready {
+        head,
+        begun,
+        is_whole,
+    })
 }
 
 /// Passes the answer on, part by part. The backend may be waited for until `patience` is used up; how

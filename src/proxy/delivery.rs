@@ -20,7 +20,7 @@ use super::respond::Stamp;
 use super::{HeaderNames, PublicSettings, Upstream};
 use crate::capture::{Captures, Refused};
 use crate::clock::{Clock, Stopwatch};
-use crate::gate::{Admitted, BodySource, Gate, Judgement, Passed, Reason};
+use crate::gate::{Admitted, BodySource, Gate, Judgement, Passed, Reason, Turn};
 use crate::ledger::Held;
 use crate::telemetry::{Outcome, Telemetry, Verdict};
 
@@ -131,14 +131,17 @@ impl Delivery {
             Ok(Passed::Answered(answer)) => Ended::handshaken(session, answer, &stamp).await,
             Ok(Passed::Ignored) => Ended::ignored(session, &stamp).await,
             Ok(Passed::Admitted(admitted)) => {
-                let unsettled = admitted.take_held();
+                let (unsettled, turn) = (admitted.take_held(), admitted.take_turn());
                 let parcel = Parcel {
                     head: write_head(head, &self.additions(admitted, &request_id, origin)),
                     body: admitted.body().bytes(),
                     stamp: &stamp,
                     old_sender: head.version == Version::HTTP_10,
+                    in_turn: turn.is_some(),
                 };
-                self.forward(session, &parcel, unsettled, admitted).await
+                let name = &admitted.endpoint().upstream;
+                self.forward(session, &parcel, (unsettled, turn), name)
+                    .await
             }
         };
         let trusted = &self.settings.trusted_proxies;
@@ -177,13 +180,13 @@ impl Delivery {
         &self,
         session: &mut ServerSession,
         parcel: &Parcel<'_>,
-        held: Option<Held>,
-        admitted: &Admitted,
+        (held, turn): (Option<Held>, Option<Turn>),
+        upstream: &str,
     ) -> Ended {
         let watch = Stopwatch::start();
-        let upstream = self.upstreams.get(&admitted.endpoint().upstream);
-        let forwarded = if let Some(upstream) = upstream {
-            let forwarding = self.forwarder.forward(session, parcel, held, upstream);
+        let forwarded = if let Some(upstream) = self.upstreams.get(upstream) {
+            let forwarder = &self.forwarder;
+            let forwarding = forwarder.forward(session, parcel, held, turn, upstream);
             forwarding.await
         } else {
             // The configuration has changed since the endpoint was made; `check` says so.

@@ -22,7 +22,7 @@ use super::answer;
 use super::parcel::{Parcel, Stopped, write};
 use super::upstream::{Address, Upstream};
 use crate::clock::{Stopwatch, within};
-use crate::gate::Reason;
+use crate::gate::{Reason, Turn};
 use crate::ledger::Held;
 
 /// Forwards deliveries through one pool of connections.
@@ -45,6 +45,7 @@ impl Forwarder {
         session: &mut ServerSession,
         parcel: &Parcel<'_>,
         held: Option<Held>,
+        turn: Option<Turn>,
         upstream: &Upstream,
     ) -> Forwarded {
         let mut done = Forwarded::default();
@@ -65,6 +66,10 @@ impl Forwarder {
         if let Some(held) = held {
             held.settle_unwatched(done.accepted());
         }
+        // A sender that takes its time to read the answer keeps none of the same key waiting: the backend is
+        // done. What does not fit into memory is the exception, to the end of this.
+        let is_done = asked.as_ref().map_or(true, |asked| asked.answer.is_whole());
+        let _turn = turn.filter(|_| !is_done);
         let passed = match asked {
             Err(reason) => Err(reason),
             Ok(asked) => {
@@ -96,9 +101,8 @@ impl Forwarder {
             failed_to_send.unwrap_or_else(|| answer::reason(&error))
         })?;
         done.status = Some(head.status.as_u16());
-        let (stamp, old_sender) = (parcel.stamp, parcel.old_sender);
         Ok(Asked {
-            answer: answer::prepare(&mut backend, head, stamp, old_sender).await?,
+            answer: answer::prepare(&mut backend, head, parcel).await?,
             backend,
             address,
             reusable: sent.is_ok(),

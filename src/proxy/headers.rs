@@ -34,11 +34,8 @@ pub(super) struct Additions<'a> {
 /// Writes the backend's head, from the request line to the empty line.
 pub(super) fn write_head(head: &RequestHead, add: &Additions<'_>) -> Vec<u8> {
     let endpoint = add.admitted.endpoint();
-    let credentials = if endpoint.forward_credentials {
-        &[]
-    } else {
-        add.admitted.verified().credentials()
-    };
+    let forwards_own = endpoint.forward_credentials;
+    let credentials = add.admitted.verified().withheld(forwards_own);
     let mut wire = Vec::with_capacity(WIRE_CAPACITY);
     wire.put_slice(head.method.as_str().as_bytes());
     wire.put_u8(b' ');

@@ -19,6 +19,8 @@ pub(super) struct Parcel<'a> {
     pub(super) stamp: &'a Stamp,
     /// Whether the sender speaks HTTP/1.0, which knows no chunks.
     pub(super) old_sender: bool,
+    /// Whether others wait for the backend to be done, and not for the sender to have read its answer.
+    pub(super) in_turn: bool,
 }
 
 /// A write that did not come to its end.

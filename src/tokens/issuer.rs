@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use zeroize::Zeroizing;
@@ -143,8 +144,13 @@ impl NewToken {
 pub struct Lifetime(SignedDuration);
 
 impl Lifetime {
-    /// The shortest one: for whoever needs a token once.
-    pub const SHORTEST: Self = Self(*BOUNDS.start());
+    /// The shortest one that covers `work`, and no longer than an hour: for whoever needs a token once, and
+    /// revokes it afterwards.
+    pub fn for_once(work: Duration) -> Self {
+        let time = SignedDuration::try_from(work).unwrap_or(SignedDuration::MAX);
+        let time = time.saturating_add(*BOUNDS.start());
+        Self(time.min(SignedDuration::from_hours(1)))
+    }
 }
 
 impl FromStr for Lifetime {

@@ -152,14 +152,14 @@ fn a_verdict_names_every_place_where_the_secret_was_sent() {
         .query("token=right");
     let verified = delivery.judged_by(&preset("secret"), b"right").unwrap();
     let places: Vec<String> = verified
-        .credentials()
+        .withheld(false)
         .iter()
         .map(Place::to_string)
         .collect();
     assert_eq!(places, ["header:authorization", "query:token"]);
     let signed = Delivery::proven(&preset("github"), b"right", "body");
     let verified = signed.judged_by(&preset("github"), b"right").unwrap();
-    assert_eq!(verified.credentials(), []);
+    assert_eq!(verified.withheld(false), []);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use portcullis::auth::{
     WorkspaceToken,
 };
 
+use crate::delivery::preset;
+
 const SHOP: Owner<'static> = Owner {
     organisation: "acme",
     workspace: "shop",
@@ -61,10 +63,25 @@ fn a_token_that_counts_proves_the_call_of_its_own_workspace_and_of_no_other() {
     let proof = read
         .judge(Some(&grant), SHOP, at(99))
         .unwrap_or_else(|it| panic!("{it}"));
-    let verified = proof.alone();
+    let verified = proof.alone(None);
     let place = Place::Header(http::header::AUTHORIZATION);
-    assert_eq!(verified.credentials(), [place]);
+    assert_eq!(verified.withheld(false), [place]);
     assert_eq!((verified.version(), verified.signature()), (None, None));
+    let read = claim(&[&format!("Bearer {text}")])
+        .map_err(|_| "a claim")
+        .unwrap();
+    let proof = read
+        .judge(Some(&grant), SHOP, at(99))
+        .unwrap_or_else(|it| panic!("{it}"));
+    let verified = proof.alone(Some(&preset("secret")));
+    let told = |places: &[Place]| places.iter().map(Place::to_string).collect::<Vec<_>>();
+    let all = [
+        "header:authorization",
+        "header:authorization",
+        "query:token",
+    ];
+    assert_eq!(told(verified.withheld(false)), all);
+    assert_eq!(told(verified.withheld(true)), all[..1]);
     for (organisation, workspace) in [
         ("acme", "shop2"),
         ("acme", "Shop"),

@@ -71,8 +71,10 @@ impl Test {
                 self.id
             ))
         })?;
-        let client = Client::to(&url, self.ca.as_deref(), Duration::from_secs(self.timeout))?;
-        let token = self.token.token_for(session, &definition).await?;
+        let timeout = Duration::from_secs(self.timeout);
+        let client = Client::to(&url, self.ca.as_deref(), timeout)?;
+        let token = self.token.token_for(session, &definition, timeout);
+        let token = token.await?;
         let trial = self.attempt(&signer, &url, &client, token.as_ref(), watch);
         let trial = trial.await;
         if let Some(token) = token {

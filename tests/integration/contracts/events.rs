@@ -20,10 +20,9 @@ fn an_event_that_nobody_subscribed_to_is_202_and_never_forwarded() {
         assert_eq!(answer.reason(), "ignored");
         assert_eq!(answer.header("Content-Type"), "application/json");
     }
-    // One that does not say what it is about, or says it twice.
+    // One that does not say what it is about.
     assert_eq!(send(gate.http(), &json(&gate, "{}")).reason(), "ignored");
-    let twice = event(&gate, "push").header("X-GitHub-Event", "pull_request");
-    assert_eq!(send(gate.http(), &twice).reason(), "ignored");
+    assert_eq!(send(gate.http(), &event(&gate, "")).reason(), "ignored");
     backend.was_not_contacted();
     for name in ["pull_request", "check_run", "check_"] {
         assert_eq!(
@@ -34,6 +33,7 @@ fn an_event_that_nobody_subscribed_to_is_202_and_never_forwarded() {
     }
     assert_eq!(backend.received().len(), 3);
     let log = gate.log(9);
+
     assert_eq!(
         (log[0]["outcome"].as_str(), log[0]["reason"].as_str()),
         (Some("ignored"), Some("ignored"))
@@ -72,4 +72,96 @@ fn what_was_ignored_is_not_remembered_and_needs_to_keep_to_no_contract() {
         "it was released"
     );
     backend.was_not_contacted();
+}
+
+#[test]
+fn an_event_that_nobody_can_make_out_is_passed_on_rather_than_lost() {
+    let backend = Backend::accepting();
+    let gate = gate(&backend, r#"events = ["pull_request"]"#).start();
+    let twice = event(&gate, "push").header("X-GitHub-Event", "pull_request");
+    let long = event(&gate, &"e".repeat(257));
+    for request in [twice, long] {
+        assert_eq!(send(gate.http(), &request).reason(), "admitted");
+    }
+
+    // In the body: a name that stands twice, is no text, or lies in more than is looked through.
+    let jira = Gate::before(&backend)
+        .apply(&of_preset("jira", r#"events = ["jira:issue_updated"]"#))
+        .start();
+    let signed = |body: &str| {
+        let signature = github_signature(&jira.secret(ID), body.as_bytes());
+        let answer = send(
+            jira.http(),
+            &Request::post(PATH)
+                .header("X-Hub-Signature", &signature)
+                .body(body),
+        );
+        answer.reason().to_owned()
+    };
+    let padding = "a".repeat(1024 * 1024 + 1);
+    for (body, reason) in [
+        (r#"{"webhookEvent":"jira:issue_updated"}"#, "admitted"),
+        (r#"{"webhookEvent":"jira:issue_deleted"}"#, "ignored"),
+        (r#"{"webhookEvent":null}"#, "ignored"),
+        (r#"{}"#, "ignored"),
+        (
+            r#"{"webhookEvent":"a","webhookEvent":"jira:issue_updated"}"#,
+            "admitted",
+        ),
+        (r#"{"webhookEvent":["jira:issue_updated"]}"#, "admitted"),
+        (
+            &format!(r#"{{"webhookEvent":"jira:issue_updated","a":"{padding}"}}"#),
+            "admitted",
+        ),
+    ] {
+        assert_eq!(signed(body), reason, "{}", &body[..body.len().min(80)]);
+    }
+}
+
+#[test]
+fn a_name_with_a_space_is_a_name() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .apply(&of_preset(
+            "gitlab-token",
+            r#"events = ["Push Hook", "Tag*"]"#,
+        ))
+        .start();
+    let secret = gate.secret(ID);
+    for (name, reason) in [
+        ("Push Hook", "admitted"),
+        ("Tag Push Hook", "admitted"),
+        ("Push", "ignored"),
+        ("Issue Hook", "ignored"),
+    ] {
+        let request = Request::post(PATH)
+            .header("X-Gitlab-Token", &secret)
+            .header("X-Gitlab-Event", name)
+            .body("{}");
+        assert_eq!(send(gate.http(), &request).reason(), reason, "{name}");
+    }
+}
+
+#[test]
+fn who_sends_batches_cannot_be_subscribed_to_by_event() {
+    let gate = Gate::before(&Backend::accepting());
+    for preset in ["sendgrid", "hubspot-v3", "adyen-payments"] {
+        let text = of_preset(preset, r#"events = ["bounce"]"#);
+        let path = gate.file("endpoints.toml", text);
+        let told = gate
+            .run(&["apply", "-f", path.to_str().unwrap()])
+            .failed_with(3);
+        assert!(told.contains("its deliveries are batches"), "{told}");
+    }
+    let text = of_preset("gitlab", r#"events = [" Push Hook", "Tag\tHook"]"#);
+    let path = gate.file("endpoints.toml", text);
+    let told = gate
+        .run(&["apply", "-f", path.to_str().unwrap()])
+        .failed_with(3);
+    assert_eq!(told.matches("is no name of an event").count(), 2, "{told}");
+}
+
+fn of_preset(preset: &str, lines: &str) -> String {
+    let auth = format!("{{ mode = \"provider\", preset = \"{preset}\" }}");
+    declaration(lines).replace("{ mode = \"hmac\" }", &auth)
 }

@@ -196,6 +196,23 @@ fn the_shape_of_a_contract_is_judged_at_apply() {
             .failed_with(3);
         assert!(told.contains(expected), "{lines}\n{told}");
     }
+    // A flow's schema has to be read back from within its document.
+    for (levels, code) in [(64, 0), (65, 3), (120, 3)] {
+        let schema = format!(
+            "{}{{}}{}",
+            "{\"not\":".repeat(levels - 1),
+            "}".repeat(levels - 1)
+        );
+        gate.file("deep.json", schema);
+        let lines = "[endpoints.contract]\nschema_file = \"deep.json\"";
+        let path = gate.file("endpoints.toml", declaration(lines));
+        let ran = gate.run(&["apply", "--dry-run", "-f", path.to_str().unwrap()]);
+        assert_eq!(ran.code, Some(code), "{levels}: {ran:?}");
+        let is_told = ran
+            .stderr
+            .contains("the schema is nested deeper than 64 levels");
+        assert_eq!(is_told, code != 0, "{levels}: {ran:?}");
+    }
     let unnamed = declaration("events = [\"push\"]").replace("\"hmac\"", "\"bearer\"");
     let path = gate.file("endpoints.toml", unnamed);
     let told = gate

@@ -177,3 +177,80 @@ fn a_turn_ends_however_the_delivery_ended() {
         );
     }
 }
+
+#[test]
+fn who_waits_already_comes_first_when_more_may_go_at_once() {
+    let turnstile = Turnstile::new();
+    let backend = &turnstile.backend;
+    let lines = |many: u32| {
+        format!("key_field = \"key\"\nconcurrency = {{ per_key = {many}, wait = \"20s\" }}")
+    };
+    let gate = gate(backend, &lines(1)).start();
+    let mut senders: Vec<Connection> = Vec::new();
+    let mut ask = |number: u32| {
+        let mut sender = Connection::to(gate.http());
+        let request = of_key(&gate, "a", number).header("X-Number", &number.to_string());
+        sender.write(&request.bytes());
+        senders.push(sender);
+        gate.wait_for_metric("portcullis_bodies_in_flight", u64::from(number));
+        thread::sleep(Duration::from_millis(50));
+    };
+    (1..=3).for_each(&mut ask);
+    backend.wait_for(1);
+    let path = gate.file("endpoints.toml", declaration(&lines(3)));
+    gate.run(&["apply", "-f", path.to_str().unwrap()])
+        .succeeded();
+    // Every gate knows within a second.
+    thread::sleep(Duration::from_millis(1200));
+    ask(4);
+    backend.wait_for(3);
+    let received = backend.received();
+    let mut numbers: Vec<&str> = received.iter().map(|it| it.header("X-Number")).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, ["1", "2", "3"]);
+    turnstile.let_out(4);
+    for sender in &mut senders {
+        assert_eq!(sender.answer().status, 202);
+    }
+}
+
+#[test]
+fn a_sender_that_does_not_read_its_answer_keeps_nobody_else_waiting() {
+    let answer = {
+        let len = 900_000;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n");
+        [head.into_bytes(), vec![b'x'; len]].concat()
+    };
+    let backend = Backend::scripted(move |request, stream| {
+        request.is_some() && stream.write_all(&answer).is_ok()
+    });
+    let gate = gate(
+        &backend,
+        "key_field = \"key\"\nconcurrency = { per_key = 1 }",
+    )
+    .start();
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&gate.http().into()).unwrap();
+    let mut deaf: std::net::TcpStream = socket.into();
+    // Until the sockets between them have taken what they can.
+    for number in 1..=8 {
+        deaf.write_all(&of_key(&gate, "a", number).bytes()).unwrap();
+    }
+    backend.wait_for(1);
+    let mut seen = 0;
+    while seen < backend.received().len() {
+        seen = backend.received().len();
+        thread::sleep(Duration::from_millis(500));
+    }
+    assert!(seen < 8, "it was heard");
+    let until = Instant::now() + Duration::from_secs(3);
+    while send(gate.http(), &of_key(&gate, "a", 9)).status != 200 {
+        assert!(Instant::now() < until, "the turn was not given back");
+        thread::sleep(Duration::from_millis(50));
+    }
+    // What it did not read in time is still there for it.
+    let mut heard = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(&mut deaf, 900_000), &mut heard).unwrap();
+    assert!(heard.starts_with(b"HTTP/1.1 200 "));
+}

@@ -294,3 +294,20 @@ fn the_server_says_what_drafts_ask_that_say_nothing_themselves() {
         202
     );
 }
+
+#[test]
+fn what_is_said_of_a_live_signature_is_said_of_no_other_workspaces_endpoint() {
+    let backend = Backend::accepting();
+    let options = ["--mode", "hmac", "--draft-auth", "both"];
+    let gate = Gate::before(&backend)
+        .endpoint_with(DRAFT, &options)
+        .apply(&format!(
+            "[[endpoints]]\nid = \"{LIVE}\"\norganisation = \"acme\"\nworkspace = \"other\"\n\
+             auth = {{ mode = \"hmac\" }}\n"
+        ))
+        .start();
+    let theirs = github_signature(&gate.secret(LIVE), b"{}");
+    let request =
+        with_token(DRAFT_PATH, &gate.token("main")).header("X-Hub-Signature-256", &theirs);
+    is_refused(&gate, &request, 401, "signature_mismatch");
+}

@@ -68,18 +68,43 @@ fn a_token_is_in_no_log_no_capture_no_audit_no_store_and_reaches_no_backend() {
 }
 
 #[test]
-fn the_owner_of_an_endpoint_may_ask_for_the_token() {
+fn the_owner_of_an_endpoint_may_ask_for_its_own_secret_and_never_for_the_token() {
     let backend = Backend::accepting();
+    let options = ["--mode", "api-key", "--forward-credentials", "true"];
+    let both = "flows/orders/draft/both";
     let gate = Gate::before(&backend)
-        .endpoint_with(DRAFT, &["--mode", "hmac", "--forward-credentials", "true"])
+        .endpoint_with(DRAFT, &options)
+        .endpoint_with(both, &[&options[..], &["--draft-auth", "both"]].concat())
         .start();
     let token = gate.token("main");
-    assert_eq!(
-        send(gate.http(), &with_token(DRAFT_PATH, &token)).status,
-        202
-    );
-    assert_eq!(
-        backend.only().header("Authorization"),
-        format!("Bearer {token}")
-    );
+    for (path, secret) in [
+        (DRAFT_PATH, "of nobody".to_owned()),
+        ("/api/flows/orders/interfaces/draft/both", gate.secret(both)),
+    ] {
+        let request = with_token(path, &token).header("X-Api-Key", &secret);
+        assert_eq!(send(gate.http(), &request).status, 202, "{path}");
+        let received = backend.received().pop().unwrap();
+        assert_eq!(received.header("X-Api-Key"), secret);
+        assert!(!received.head.contains(&token), "{}", received.head);
+    }
+}
+
+#[test]
+fn a_secret_that_a_draft_did_not_ask_for_stays_outside_all_the_same() {
+    let backend = Backend::accepting();
+    let keyed = "flows/orders/draft/keyed";
+    let gate = Gate::before(&backend)
+        .endpoint_with(DRAFT, &["--mode", "secret"])
+        .endpoint_with(keyed, &["--mode", "api-key"])
+        .start();
+    let (token, secret, key) = (gate.token("main"), gate.secret(DRAFT), gate.secret(keyed));
+    let in_query = with_token(&format!("{DRAFT_PATH}?a=1&token={secret}"), &token);
+    assert_eq!(send(gate.http(), &in_query).status, 202);
+    let path = "/api/flows/orders/interfaces/draft/keyed";
+    let in_header = with_token(path, &token).header("X-Api-Key", &key);
+    assert_eq!(send(gate.http(), &in_header).status, 202);
+    for (received, secret) in backend.received().iter().zip([secret, key]) {
+        assert!(!received.head.contains(&secret), "{}", received.head);
+    }
+    assert!(backend.received()[0].request_line().contains("?a=1 "));
 }
