@@ -13,6 +13,7 @@
 mod check;
 mod compiled;
 mod definition;
+mod extent;
 mod field;
 mod input;
 mod input_schema;

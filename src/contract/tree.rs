@@ -18,9 +18,13 @@ pub(super) enum Tree<'b> {
     Boolean(bool),
     Number(&'b str),
     Text(Cow<'b, str>),
+    /// A text with halves of characters, each of which was read as U+FFFD.
+    Marred(String),
     /// A part of a form that is a file. To a schema it is a string, of which nothing is known.
     File,
     Array(Vec<Tree<'b>>),
+    /// An array of which only the length is looked at.
+    Counted(usize),
     /// By name, each once.
     Object(Vec<Member<'b>>),
     /// A member whose name stands twice in its object: parsers disagree about which one counts.
@@ -39,6 +43,35 @@ impl<'b> Tree<'b> {
         }
     }
 
+    /// The member of this name, or the element at this position.
+    pub(super) fn at(&self, name: &str) -> Option<&Tree<'b>> {
+        match self {
+            Self::Array(elements) => elements.get(name.parse::<usize>().ok()?),
+            _ => self.get(name),
+        }
+    }
+
+    pub(super) fn is_array(&self) -> bool {
+        matches!(self, Self::Array(_) | Self::Counted(_))
+    }
+
+    /// How many bytes the paths of all values in it have together, with `each` for every value.
+    pub(super) fn weigh(&self, each: usize) -> usize {
+        let inner = |path_bytes: usize| each.saturating_add(path_bytes);
+        let of_inner = match self {
+            Self::Array(elements) => elements
+                .iter()
+                .map(|element| element.weigh(inner(POSITION_BYTES)))
+                .fold(0, usize::saturating_add),
+            Self::Object(members) => members
+                .iter()
+                .map(|(name, value)| value.weigh(inner(name.len())))
+                .fold(0, usize::saturating_add),
+            _ => 0,
+        };
+        each.saturating_add(of_inner)
+    }
+
     /// One text for all values that are equal, whatever the order of members and the spelling of numbers.
     fn write_canonical(&self, out: &mut String) {
         match self {
@@ -46,6 +79,8 @@ impl<'b> Tree<'b> {
             Self::Boolean(value) => _ = write!(out, "{value}"),
             Self::Number(text) => _ = write!(out, "{:?}", Decimal::of(text)),
             Self::Text(text) => _ = write!(out, "{text:?}"),
+            Self::Marred(text) => _ = write!(out, "{text:?}"),
+            Self::Counted(len) => _ = write!(out, "[;{len}]"),
             Self::File => out.push_str("\"\""),
             Self::Array(elements) => {
                 out.push('[');
@@ -97,7 +132,7 @@ impl Json for OfTree {
 
 impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
     type Object = &'a [Member<'a>];
-    type Array = &'a [Tree<'a>];
+    type Array = Elements<'a>;
     type Number = Number<'a>;
 
     fn as_object(&self) -> Option<Self::Object> {
@@ -109,7 +144,14 @@ impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
 
     fn as_array(&self) -> Option<Self::Array> {
         match self {
-            Tree::Array(elements) => Some(elements),
+            Tree::Array(elements) => Some(Elements {
+                taken: elements,
+                counted: 0,
+            }),
+            Tree::Counted(len) => Some(Elements {
+                taken: &[],
+                counted: *len,
+            }),
             _ => None,
         }
     }
@@ -117,6 +159,7 @@ impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
     fn as_string(&self) -> Option<Cow<'a, str>> {
         match self {
             Tree::Text(text) => Some(Cow::Borrowed(text)),
+            Tree::Marred(text) => Some(Cow::Borrowed(text)),
             Tree::File => Some(Cow::Borrowed("")),
             _ => None,
         }
@@ -145,8 +188,8 @@ impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
             Tree::Null | Tree::Twice => JsonType::Null,
             Tree::Boolean(_) => JsonType::Boolean,
             Tree::Number(_) => JsonType::Number,
-            Tree::Text(_) | Tree::File => JsonType::String,
-            Tree::Array(_) => JsonType::Array,
+            Tree::Text(_) | Tree::Marred(_) | Tree::File => JsonType::String,
+            Tree::Array(_) | Tree::Counted(_) => JsonType::Array,
             Tree::Object(_) => JsonType::Object,
         }
     }
@@ -154,7 +197,9 @@ impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
     fn equals_value(&self, expected: &Value) -> bool {
         match (self, expected) {
             (Tree::Number(text), Value::Number(number)) => {
-                Decimal::of(text) == Decimal::of(&number.to_string())
+                // Most are told apart by their nearest floats, without a look at each digit.
+                text.parse().ok() == number.as_f64()
+                    && Decimal::of(text) == Decimal::of(&number.to_string())
             }
             (Tree::Array(elements), Value::Array(values)) => {
                 let mut pairs = elements.iter().zip(values);
@@ -168,6 +213,7 @@ impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
                 members.len() == values.len() && values.iter().all(is_equal)
             }
             (Tree::Text(text), Value::String(value)) => text == value,
+            (Tree::Marred(text), Value::String(value)) => text == value,
             (Tree::Boolean(one), Value::Bool(other)) => one == other,
             (Tree::Null, Value::Null) => true,
             _ => false,
@@ -205,24 +251,35 @@ impl<'a> Object<'a, OfTree> for &'a [Member<'a>] {
     }
 }
 
-impl<'a> Array<'a, OfTree> for &'a [Tree<'a>] {
+/// The elements of an array: those that were taken, or so many of which nothing is known.
+pub(super) struct Elements<'a> {
+    taken: &'a [Tree<'a>],
+    counted: usize,
+}
+
+impl<'a> Array<'a, OfTree> for Elements<'a> {
     type Node = &'a Tree<'a>;
-    type ElementsIter = std::slice::Iter<'a, Tree<'a>>;
+    type ElementsIter =
+        std::iter::Chain<std::slice::Iter<'a, Tree<'a>>, std::iter::RepeatN<&'a Tree<'a>>>;
 
     fn len(&self) -> usize {
-        <[Tree<'a>]>::len(self)
+        self.taken.len() + self.counted
     }
 
     fn elements(&self) -> Self::ElementsIter {
-        self.iter()
+        let counted = std::iter::repeat_n(&Tree::Null, self.counted);
+        self.taken.iter().chain(counted)
     }
 
     fn is_unique(&self) -> bool {
         let mut known = HashSet::new();
-        self.iter().all(|element| {
+        self.taken.iter().all(|element| {
             let mut text = String::new();
             element.write_canonical(&mut text);
             known.insert(text)
         })
     }
 }
+
+/// A position in an array, in a path.
+const POSITION_BYTES: usize = 8;

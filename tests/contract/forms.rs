@@ -59,11 +59,12 @@ fn fields_are_read_as_what_they_are_to_be() {
     ] {
         assert_eq!(wrong(&rules, FORM, body), expected, "{body}");
     }
-    let long = format!("order-id={}", "a".repeat(65_537));
-    assert_eq!(
-        wrong(&rules, FORM, long),
-        ["/order-id: is longer than 65536 bytes"]
-    );
+    let long = |many: usize, letter: &str| format!("order-id={}", letter.repeat(many));
+    let told = ["/order-id: is longer than 1048576 bytes"];
+    assert_eq!(wrong(&rules, FORM, long(1_048_576, "%61")), [""; 0]);
+    assert_eq!(wrong(&rules, FORM, long(1_048_577, "%61")), told);
+    assert_eq!(wrong(&rules, FORM, long(1_048_577, "a")), told);
+    assert_eq!(wrong(&rules, FORM, long(10_000_000, "+")), told);
     let many = format!("order-id=1{}", "&a".repeat(1000));
     assert_eq!(
         wrong(&rules, FORM, many),
