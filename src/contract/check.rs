@@ -4,23 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::field::{Content, Field};
-use super::json::Reader;
-use super::plan::WHOLE;
-use super::take::{MAX_NUMBER_BYTES, take};
+use super::sought::Sought;
 use super::tree::{Member, Tree};
 use super::violation::{Path, Violations};
 use super::wording::describe;
-use super::{Contract, Input, InputType};
-
-/// An input, as it is looked for.
-#[derive(Clone, Debug)]
-pub(super) struct Sought {
-    pub(super) name: Box<str>,
-    /// The first that is there counts.
-    pub(super) spellings: Vec<Box<str>>,
-    kind: InputType,
-    items: InputType,
-}
+use super::{Contract, InputType};
 
 /// The inputs that were found.
 #[derive(Default)]
@@ -223,74 +211,6 @@ impl<'b, 's> Found<'b, 's> {
         };
         let path = Path::Member(&Path::Root, &field.name);
         self.violations.add(&path, wrong);
-    }
-}
-
-impl Sought {
-    pub(super) fn of(input: &Input) -> Self {
-        Self {
-            name: input.name.clone(),
-            spellings: input.spellings(),
-            kind: input.kind,
-            items: input.items.unwrap_or(InputType::Text),
-        }
-    }
-
-    /// An array: one field that is JSON, or each field an element.
-    fn list<'f>(
-        &self,
-        first: &'f str,
-        more: impl ExactSizeIterator<Item = &'f Content<'f>>,
-    ) -> Tree<'f> {
-        if more.len() == 0
-            && let Ok(taken) = take(first.as_bytes(), &WHOLE)
-            && matches!(taken.tree, Tree::Array(_))
-        {
-            return taken.tree;
-        }
-        let mut elements = vec![self.items.read(first).unwrap_or_default()];
-        for content in more {
-            elements.push(match content {
-                Content::Text(text) => self.items.read(text).unwrap_or_default(),
-                _ => Tree::Null,
-            });
-        }
-        Tree::Array(elements)
-    }
-}
-
-impl InputType {
-    /// The value that the text of a field stands for; `None` if a form says so that there is none.
-    fn read(self, text: &str) -> Option<Tree<'_>> {
-        let as_text = || Tree::Text(Cow::Borrowed(text));
-        if text.is_empty() && self != Self::Text {
-            return None;
-        }
-        Some(match self {
-            Self::Boolean => match text {
-                "true" | "on" | "1" => Tree::Boolean(true),
-                "false" | "off" | "0" => Tree::Boolean(false),
-                _ => as_text(),
-            },
-            Self::Integer | Self::Number if text.len() > MAX_NUMBER_BYTES => as_text(),
-            Self::Integer | Self::Number => {
-                let number = Reader::new(text.as_bytes()).and_then(|mut reader| {
-                    reader.number()?;
-                    reader.end()
-                });
-                match number {
-                    Ok(()) => Tree::Number(text.trim_end()),
-                    Err(_) => as_text(),
-                }
-            }
-            Self::Array | Self::Object => match take(text.as_bytes(), &WHOLE) {
-                Ok(taken) => taken.tree,
-                Err(_) => as_text(),
-            },
-            Self::Date | Self::Email | Self::File | Self::Text | Self::Timestamp | Self::Url => {
-                as_text()
-            }
-        })
     }
 }
 

@@ -7,10 +7,10 @@ use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
-use super::check::Sought;
 use super::extent::Extent;
 use super::input_schema::of_inputs;
 use super::plan::Plan;
+use super::sought::Sought;
 use super::tree::OfTree;
 use super::{ContractDefinition, Input};
 

@@ -25,6 +25,7 @@ mod payload;
 mod plan;
 mod rules;
 mod sample;
+mod sought;
 mod take;
 mod tree;
 mod violation;
