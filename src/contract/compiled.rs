@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::extent::Extent;
 use super::input_schema::of_inputs;
+use super::node::OfTree;
 use super::plan::Plan;
 use super::sought::Sought;
-use super::tree::OfTree;
 use super::{ContractDefinition, Input};
 
 /// What payloads of an endpoint have to be.

@@ -21,6 +21,7 @@ mod json;
 mod key;
 mod key_path;
 mod multipart;
+mod node;
 mod payload;
 mod plan;
 mod rules;
