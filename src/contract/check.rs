@@ -1,25 +1,14 @@
 //! A payload against its contract.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::field::{Content, Field};
-use super::json::Reader;
-use super::plan::WHOLE;
-use super::take::take;
+use super::sought::Sought;
 use super::tree::{Member, Tree};
 use super::violation::{Path, Violations};
 use super::wording::describe;
-use super::{Contract, Input, InputType};
-
-/// An input, as it is looked for.
-#[derive(Clone, Debug)]
-pub(super) struct Sought {
-    pub(super) name: Box<str>,
-    /// The first that is there counts.
-    pub(super) spellings: Vec<Box<str>>,
-    kind: InputType,
-    items: InputType,
-}
+use super::{Contract, InputType};
 
 /// The inputs that were found.
 #[derive(Default)]
@@ -30,6 +19,8 @@ struct Found<'b, 's> {
     violations: Violations,
     /// Inputs of which it was said what is wrong.
     told: Vec<&'s str>,
+    /// Names of fields of which nobody knows more than that they are there.
+    unread: Vec<Box<str>>,
 }
 
 impl Contract {
@@ -63,9 +54,12 @@ impl Contract {
     pub(super) fn check_fields(&self, fields: &[Field<'_>]) -> Violations {
         let mut found = Found::default();
         let Some(sought) = &self.sought else {
+            let mut known = HashSet::new();
             for field in fields {
-                found.put_plain(field);
+                let is_new = known.insert(&*field.name);
+                found.put_plain(field, is_new);
             }
+            found.violations.mask(|path| self.shown(&Tree::Null, path));
             found.members.sort_by(|(one, _), (other, _)| one.cmp(other));
             let tree = Tree::Object(std::mem::take(&mut found.members));
             return self.validate(&tree, found);
@@ -85,16 +79,34 @@ impl Contract {
     }
 
     fn validate<'t>(&self, tree: &'t Tree<'t>, found: Found<'_, '_>) -> Violations {
-        let mut violations = found.violations;
         if self.validator.is_valid(tree) {
-            return violations;
+            return found.violations;
         }
-        for error in self.validator.iter_errors(tree) {
+        // The validator makes all errors before it gives the first one, each with its path.
+        let all = tree.weigh(BYTES_PER_ERROR);
+        let are_all = all.saturating_mul(self.extent.errors_per_value()) <= MAX_ERROR_BYTES;
+        let errors = if are_all {
+            self.validator.iter_errors(tree).collect()
+        } else if self.extent.is_shared() {
+            Vec::new()
+        } else {
+            Vec::from_iter(self.validator.validate(tree).err())
+        };
+        let mut violations = found.violations;
+        let mut is_excused = false;
+        for error in errors {
             let (path, message) = describe(&error);
             let first = path.split('/').nth(1).unwrap_or_default();
+            let name = first.replace("~1", "/").replace("~0", "~");
+            if found.unread.iter().any(|unread| **unread == *name) {
+                is_excused = are_all;
+                continue;
+            }
             if found.told.contains(&first) {
                 continue;
             }
+            let path = self.shown(tree, &path);
+            let first = path.split('/').nth(1).unwrap_or_default();
             let spelt = found.spelt.iter().find(|(name, _)| *name == first);
             let path = match (spelt, path.get(first.len() + 1..)) {
                 (Some((_, spelling)), Some(behind)) => format!("/{spelling}{behind}"),
@@ -105,19 +117,27 @@ impl Contract {
                 break;
             }
         }
+        // What is not valid is never let through for want of words.
+        if violations.is_empty() && !is_excused {
+            violations.put(String::new(), TOO_MUCH.to_owned());
+        }
         violations
     }
 
-    /// A segment of a path. Names that the contract does not have are the sender's, and may say anything.
-    pub(super) fn shown<'p>(&self, segment: &'p str) -> &'p str {
-        let name = segment.replace("~1", "/").replace("~0", "~");
-        let is_position =
-            (0..=6).contains(&segment.len()) && segment.bytes().all(|byte| byte.is_ascii_digit());
-        if is_position || self.names.contains(&*name) {
-            segment
-        } else {
-            "*"
+    /// A path into `tree`, as the sender is told it. Names that the contract does not have are the sender's,
+    /// and may say anything.
+    pub(super) fn shown(&self, tree: &Tree<'_>, path: &str) -> String {
+        let mut shown = String::new();
+        let mut value = Some(tree);
+        for segment in path.split('/').skip(1) {
+            let name = segment.replace("~1", "/").replace("~0", "~");
+            let is_position = value.is_some_and(Tree::is_array);
+            let is_told = is_position || self.names.contains(&*name);
+            shown.push('/');
+            shown.push_str(if is_told { segment } else { "*" });
+            value = value.and_then(|value| value.at(&name));
         }
+        shown
     }
 }
 
@@ -141,10 +161,12 @@ impl<'b, 's> Found<'b, 's> {
         let wrong = match &first.content {
             _ if !more.is_empty() && !is_list => Some("stands twice in the form"),
             Content::File if input.kind != InputType::File => Some("must be a field, not a file"),
-            Content::Text(_) if input.kind == InputType::File => Some("must be a file"),
+            Content::Text(_) | Content::Unread if input.kind == InputType::File => {
+                Some("must be a file")
+            }
             Content::TooLong => Some(Content::TOO_LONG),
             Content::NotText => Some(Content::NOT_TEXT),
-            Content::File | Content::Text(_) => None,
+            Content::File | Content::Text(_) | Content::Unread => None,
         };
         if let Some(wrong) = wrong {
             let path = Path::Member(&Path::Root, spelling);
@@ -157,6 +179,10 @@ impl<'b, 's> Found<'b, 's> {
                 Some(input.list(text, more.iter().map(|field| &field.content)))
             }
             Content::Text(text) => input.kind.read(text),
+            Content::Unread => {
+                self.unread.push(input.name.clone());
+                Some(Tree::File)
+            }
             _ => Some(Tree::File),
         };
         if let Some(value) = value {
@@ -165,14 +191,15 @@ impl<'b, 's> Found<'b, 's> {
     }
 
     /// A field of a form that a schema looks at.
-    fn put_plain<'f: 'b>(&mut self, field: &'f Field<'_>) {
+    fn put_plain<'f: 'b>(&mut self, field: &'f Field<'_>, is_new: bool) {
         let wrong = match &field.content {
-            _ if self.members.iter().any(|(name, _)| **name == *field.name) => {
-                "stands twice in the form"
-            }
+            _ if !is_new => "stands twice in the form",
             Content::NotText => Content::NOT_TEXT,
             Content::TooLong => Content::TOO_LONG,
-            Content::File => {
+            Content::File | Content::Unread => {
+                if matches!(field.content, Content::Unread) {
+                    self.unread.push(field.name.as_ref().into());
+                }
                 let name = Cow::Borrowed(&*field.name);
                 return self.members.push((name, Tree::File));
             }
@@ -187,69 +214,8 @@ impl<'b, 's> Found<'b, 's> {
     }
 }
 
-impl Sought {
-    pub(super) fn of(input: &Input) -> Self {
-        Self {
-            name: input.name.clone(),
-            spellings: input.spellings(),
-            kind: input.kind,
-            items: input.items.unwrap_or(InputType::Text),
-        }
-    }
-
-    /// An array: one field that is JSON, or each field an element.
-    fn list<'f>(
-        &self,
-        first: &'f str,
-        more: impl ExactSizeIterator<Item = &'f Content<'f>>,
-    ) -> Tree<'f> {
-        if more.len() == 0
-            && let Ok(taken) = take(first.as_bytes(), &WHOLE)
-            && matches!(taken.tree, Tree::Array(_))
-        {
-            return taken.tree;
-        }
-        let mut elements = vec![self.items.read(first).unwrap_or_default()];
-        for content in more {
-            elements.push(match content {
-                Content::Text(text) => self.items.read(text).unwrap_or_default(),
-                _ => Tree::Null,
-            });
-        }
-        Tree::Array(elements)
-    }
-}
-
-impl InputType {
-    /// The value that the text of a field stands for; `None` if a form says so that there is none.
-    fn read(self, text: &str) -> Option<Tree<'_>> {
-        let as_text = || Tree::Text(Cow::Borrowed(text));
-        if text.is_empty() && self != Self::Text {
-            return None;
-        }
-        Some(match self {
-            Self::Boolean => match text {
-                "true" | "on" | "1" => Tree::Boolean(true),
-                "false" | "off" | "0" => Tree::Boolean(false),
-                _ => as_text(),
-            },
-            Self::Integer | Self::Number => {
-                let number = Reader::new(text.as_bytes()).and_then(|mut reader| {
-                    reader.number()?;
-                    reader.end()
-                });
-                match number {
-                    Ok(()) => Tree::Number(text.trim_end()),
-                    Err(_) => as_text(),
-                }
-            }
-            Self::Array | Self::Object => match take(text.as_bytes(), &WHOLE) {
-                Ok(taken) => taken.tree,
-                Err(_) => as_text(),
-            },
-            Self::Date | Self::Email | Self::File | Self::Text | Self::Timestamp | Self::Url => {
-                as_text()
-            }
-        })
-    }
-}
+/// What an error takes besides its path.
+const BYTES_PER_ERROR: usize = 256;
+/// All errors together.
+const MAX_ERROR_BYTES: usize = 16 * 1024 * 1024;
+const TOO_MUCH: &str = "breaks the contract, and is too large to say where";

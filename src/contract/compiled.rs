@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
-use super::check::Sought;
+use super::extent::Extent;
 use super::input_schema::of_inputs;
+use super::node::OfTree;
 use super::plan::Plan;
-use super::tree::OfTree;
+use super::sought::Sought;
 use super::{ContractDefinition, Input};
 
 /// What payloads of an endpoint have to be.
 pub struct Contract {
     pub(super) validator: Validator<OfTree>,
+    pub(super) extent: Extent,
     /// What the schema looks at, of a payload or of the inputs that were found in it.
     pub(super) plan: Plan,
     /// The inputs, in the order of their names; none if the schema is the endpoint's own.
@@ -39,6 +42,11 @@ impl Contract {
             return Err(mistakes);
         }
         let schema = schema.clone().unwrap_or_else(|| of_inputs(inputs));
+        let extent = Extent::of(&schema);
+        judge_size(&schema, extent, &mut mistakes);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
         let validator = jsonschema::options_for::<OfTree>()
             .with_draft(Draft::Draft202012)
             .offline()
@@ -50,7 +58,15 @@ impl Contract {
             .map_err(|error| {
                 let place = error.schema_path().as_str();
                 let at = error.instance_path().as_str();
-                vec![format!("the schema is wrong at `{place}{at}`: {error}")]
+                let hint = match error.kind() {
+                    Kind::Format { format } if format == "regex" => {
+                        ", or a larger one than there may be"
+                    }
+                    _ => "",
+                };
+                vec![format!(
+                    "the schema is wrong at `{place}{at}`: {error}{hint}"
+                )]
             })?;
         let plan = Plan::of_schema(&schema);
         let mut names = BTreeSet::new();
@@ -67,6 +83,7 @@ impl Contract {
         }
         Ok(Self {
             validator,
+            extent,
             plan,
             sought,
             names,
@@ -140,15 +157,31 @@ fn judge_schema(schema: &Value) -> Result<(), String> {
         Some(dialect) if dialect.trim_end_matches('#') == DIALECT => {}
         Some(_) => return Err(format!("the schema is not of `{DIALECT}`")),
     }
+    Ok(())
+}
+
+/// What is compiled is held in memory for as long as the endpoint is in use. Of inputs it is their options
+/// that can be large.
+fn judge_size(schema: &Value, extent: Extent, mistakes: &mut Vec<String>) {
     if schema.to_string().len() > MAX_SCHEMA_BYTES {
-        return Err(format!(
-            "the schema is larger than {MAX_SCHEMA_BYTES} bytes"
+        mistakes.push(format!(
+            "the contract is larger than {MAX_SCHEMA_BYTES} bytes, as a schema"
         ));
     }
-    Ok(())
+    if extent.patterns > MAX_PATTERNS {
+        mistakes.push(format!("there are at most {MAX_PATTERNS} patterns"));
+    }
+    if extent.pattern_bytes > MAX_PATTERN_TEXT_BYTES {
+        mistakes.push(format!(
+            "all patterns together have at most {MAX_PATTERN_TEXT_BYTES} bytes"
+        ));
+    }
 }
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 const MAX_INPUTS: usize = 200;
-const MAX_PATTERN_BYTES: usize = 1024 * 1024;
+const MAX_PATTERNS: usize = 200;
+const MAX_PATTERN_TEXT_BYTES: usize = 32 * 1024;
+/// Of one pattern, compiled. What it costs to look for it in a text grows with this.
+const MAX_PATTERN_BYTES: usize = 512 * 1024;
 const MAX_SCHEMA_BYTES: usize = 256 * 1024;

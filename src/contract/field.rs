@@ -19,11 +19,13 @@ pub(super) enum Content<'b> {
     Text(Cow<'b, str>),
     /// More than is looked at.
     TooLong,
+    /// A message of its own, of which no more is known than that it is there.
+    Unread,
 }
 
 impl<'b> Content<'b> {
     pub(super) const NOT_TEXT: &'static str = "is not UTF-8";
-    pub(super) const TOO_LONG: &'static str = "is longer than 65536 bytes";
+    pub(super) const TOO_LONG: &'static str = "is longer than 1048576 bytes";
 
     pub(super) fn of(bytes: Cow<'b, [u8]>) -> Self {
         if bytes.len() > MAX_FIELD_BYTES {
@@ -34,6 +36,22 @@ impl<'b> Content<'b> {
             Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
         };
         text.map_or(Self::NotText, Self::Text)
+    }
+
+    /// A raw MIME message may be long, and need not be UTF-8.
+    pub(super) fn of_raw(bytes: &'b [u8]) -> Self {
+        match Self::of(Cow::Borrowed(bytes)) {
+            text @ Self::Text(_) => text,
+            _ => Self::Unread,
+        }
+    }
+
+    /// The text that stands for itself in a form. What is surely too long is not decoded.
+    fn of_encoded(text: &'b [u8]) -> Self {
+        if text.len() > ENCODED_BYTES * MAX_FIELD_BYTES {
+            return Self::TooLong;
+        }
+        Self::of(decoded(text))
     }
 }
 
@@ -58,11 +76,11 @@ pub(super) fn of_form<'b>(
             Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
             None => (pair, &[][..]),
         };
-        let Content::Text(name) = Content::of(decoded(name)) else {
+        let Content::Text(name) = Content::of_encoded(name) else {
             return Err("the form has a name that is not UTF-8, or too long");
         };
         if is_wanted(names, &name) {
-            let content = Content::of(decoded(value));
+            let content = Content::of_encoded(value);
             fields.push(Field { name, content });
         }
     }
@@ -81,4 +99,6 @@ fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 const MAX_FIELDS: usize = 1000;
-pub(super) const MAX_FIELD_BYTES: usize = 64 * 1024;
+const MAX_FIELD_BYTES: usize = 1024 * 1024;
+/// Of what a byte becomes at most.
+const ENCODED_BYTES: usize = 3;

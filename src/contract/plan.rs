@@ -13,6 +13,8 @@ pub(super) struct Plan {
     members: Vec<(Box<str>, Plan)>,
     /// Each element.
     elements: Option<Box<Plan>>,
+    /// How many elements there are.
+    counted: bool,
     /// Whether a contract looks, and not the key alone.
     by_contract: bool,
 }
@@ -22,6 +24,7 @@ pub(super) static WHOLE: Plan = Plan {
     whole: true,
     members: Vec::new(),
     elements: None,
+    counted: false,
     by_contract: true,
 };
 
@@ -55,7 +58,7 @@ impl Plan {
             ("const", value) if is_scalar(value) => {}
             ("enum", Value::Array(values)) if values.iter().all(is_scalar) => {}
             ("items", schema) => self.merge_elements(Self::of_schema(schema)),
-            ("maxItems" | "minItems", _) => self.merge_elements(Self::of_schema(&Value::Null)),
+            ("maxItems" | "minItems", _) => self.counted = true,
             ("properties", Value::Object(properties)) => self.add_properties(properties),
             ("required", Value::Array(names)) => {
                 for name in names.iter().filter_map(Value::as_str) {
@@ -97,6 +100,7 @@ impl Plan {
     pub(super) fn merge(&mut self, other: Self) {
         self.whole |= other.whole;
         self.by_contract |= other.by_contract;
+        self.counted |= other.counted;
         for (name, plan) in other.members {
             self.merge_member(&name, plan);
         }
@@ -136,6 +140,11 @@ impl Plan {
             return Some(&WHOLE);
         }
         self.elements.as_deref()
+    }
+
+    /// Whether it is looked at how many elements there are.
+    pub(super) fn is_counted(&self) -> bool {
+        self.counted
     }
 
     /// Whether any member is looked at.

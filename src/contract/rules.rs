@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::field::{Content, Field, of_form};
-use super::payload::TYPES;
+use super::key::NoKey;
+use super::payload::{TYPES, without_mark};
 use super::plan::Plan;
 use super::take::take;
 use super::violation::Violations;
@@ -65,6 +66,12 @@ impl PayloadRules {
         self.contract.is_some()
     }
 
+    /// Whether texts are looked through for patterns and formats.
+    pub fn read_texts(&self) -> bool {
+        let contract = self.contract.as_ref();
+        contract.is_some_and(|contract| contract.extent.reads_texts)
+    }
+
     /// The fields of a form that are looked at; all if there is no set.
     pub fn fields(&self) -> &Arc<Option<BTreeSet<Box<str>>>> {
         &self.fields
@@ -84,39 +91,42 @@ impl PayloadRules {
             }
             Err(message) => return Err(Violations::of_body(message)),
         };
-        if let Some(contract) = &self.contract {
-            violations.mask(|segment| contract.shown(segment));
+        if let Some(KeyRule {
+            path,
+            required: true,
+        }) = &self.key
+            && let Err(no_key) = &key
+        {
+            violations.put(path.to_string(), no_key.message().to_owned());
         }
-        match &self.key {
-            Some(KeyRule {
-                path,
-                required: true,
-            }) if key.is_none() => {
-                violations.put(path.to_string(), KEY_MISSING.to_owned());
-            }
-            _ => {}
-        }
-        violations.into_result().map(|()| key)
+        violations.into_result().map(|()| key.ok())
     }
 
     fn read(
         &self,
         payload: &Payload<'_>,
-    ) -> Result<(Violations, Option<ConcurrencyKey>), Cow<'static, str>> {
+    ) -> Result<(Violations, Result<ConcurrencyKey, NoKey>), Cow<'static, str>> {
         match payload {
             Payload::Form(body) => {
                 let fields = of_form(body, self.fields.as_ref().as_ref())?;
                 Ok(self.read_fields(&fields))
             }
-            Payload::Json([]) => Err("the body is empty".into()),
+            Payload::Encoded => Err(ENCODED.into()),
             Payload::Json(body) => {
+                let body = without_mark(body);
+                if body.is_empty() {
+                    return Err("the body is empty".into());
+                }
                 let taken = take(body, &self.plan).map_err(|broken| broken.message(body))?;
-                let path = self.key.as_ref().map(|key| &key.path);
-                let key = path.and_then(|path| ConcurrencyKey::of_tree(&taken.tree, path));
-                let violations = match &self.contract {
-                    Some(contract) if taken.twice.is_empty() => contract.check_tree(taken.tree),
-                    _ => taken.twice,
-                };
+                let key = self.key_by(|path| ConcurrencyKey::of_tree(&taken.tree, path));
+                let mut violations = taken.twice;
+                if let Some(contract) = &self.contract {
+                    if violations.is_empty() {
+                        violations = contract.check_tree(taken.tree);
+                    } else {
+                        violations.mask(|path| contract.shown(&taken.tree, path));
+                    }
+                }
                 Ok((violations, key))
             }
             Payload::Multipart(body, parts) => {
@@ -127,6 +137,7 @@ impl PayloadRules {
                     name: Cow::Borrowed(&*part.name),
                     content: match body.get(part.content.clone()) {
                         _ if part.is_file => Content::File,
+                        content if part.is_raw => Content::of_raw(content.unwrap_or_default()),
                         content => Content::of(Cow::Borrowed(content.unwrap_or_default())),
                     },
                 });
@@ -136,12 +147,21 @@ impl PayloadRules {
         }
     }
 
-    fn read_fields(&self, fields: &[Field<'_>]) -> (Violations, Option<ConcurrencyKey>) {
-        let path = self.key.as_ref().map(|key| &key.path);
-        let key = path.and_then(|path| ConcurrencyKey::of_fields(fields, path));
+    fn key_by(
+        &self,
+        find: impl FnOnce(&KeyPath) -> Result<ConcurrencyKey, NoKey>,
+    ) -> Result<ConcurrencyKey, NoKey> {
+        self.key
+            .as_ref()
+            .map_or(Err(NoKey::Missing), |key| find(&key.path))
+    }
+
+    fn read_fields(&self, fields: &[Field<'_>]) -> (Violations, Result<ConcurrencyKey, NoKey>) {
+        let key = self.key_by(|path| ConcurrencyKey::of_fields(fields, path));
         let violations = self.contract.as_ref().map(|it| it.check_fields(fields));
         (violations.unwrap_or_default(), key)
     }
 }
 
-const KEY_MISSING: &str = "must be one text, number, true or false: it is the key of the delivery";
+const ENCODED: &str =
+    "the body is compressed (Content-Encoding): only one that is not is looked at";

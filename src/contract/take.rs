@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{Broken, Fault, Kind, Reader};
+use super::json::{Broken, Fault, Kind, Reader, Wholeness};
 use super::plan::Plan;
 use super::tree::{Member, Tree};
 use super::violation::{Path, Violations};
@@ -43,8 +43,11 @@ impl<'b> Taking<'b> {
             return Err(self.reader.broken(Fault::Values));
         }
         Ok(match self.reader.peek()? {
-            Kind::Text => Tree::Text(self.reader.string()?),
-            Kind::Number => Tree::Number(self.reader.number()?),
+            Kind::Text => match self.reader.string()? {
+                (Cow::Owned(text), Wholeness::Marred) => Tree::Marred(text),
+                (text, _) => Tree::Text(text),
+            },
+            Kind::Number => self.number()?,
             Kind::Boolean => Tree::Boolean(self.reader.boolean()?),
             Kind::Null => {
                 self.reader.null()?;
@@ -53,6 +56,9 @@ impl<'b> Taking<'b> {
             Kind::Array => {
                 if let Some(element) = plan.element() {
                     return self.array(element, path);
+                }
+                if plan.is_counted() {
+                    return self.count();
                 }
                 self.reader.skip()?;
                 Tree::Array(Vec::new())
@@ -63,6 +69,26 @@ impl<'b> Taking<'b> {
                 Tree::Object(Vec::new())
             }
         })
+    }
+
+    /// Whoever compares numbers compares digits, with each of many perhaps.
+    fn number(&mut self) -> Result<Tree<'b>, Broken> {
+        let begin = self.reader.broken(Fault::Number);
+        let text = self.reader.number()?;
+        if text.len() > MAX_NUMBER_BYTES {
+            return Err(begin);
+        }
+        Ok(Tree::Number(text))
+    }
+
+    fn count(&mut self) -> Result<Tree<'b>, Broken> {
+        let mut many = 0;
+        self.reader.open()?;
+        while self.reader.element(many == 0)? {
+            self.reader.skip()?;
+            many += 1;
+        }
+        Ok(Tree::Counted(many))
     }
 
     fn array(&mut self, plan: &Plan, path: &Path<'_>) -> Result<Tree<'b>, Broken> {
@@ -118,3 +144,4 @@ impl<'b> Taking<'b> {
 
 /// So many values are looked at: with what each takes, a few megabytes on the thread that judges.
 const MAX_VALUES: usize = 100_000;
+pub(super) const MAX_NUMBER_BYTES: usize = 1000;

@@ -1,6 +1,6 @@
 //! What is wrong with a payload, for its sender: where and what, and never a value.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::Serialize;
 
@@ -31,7 +31,9 @@ impl Violations {
     }
 
     pub(super) fn add(&mut self, path: &Path<'_>, message: impl Into<String>) {
-        self.put(path.to_string(), message.into());
+        if !self.is_full() {
+            self.put(path.shown(), message.into());
+        }
     }
 
     pub(super) fn put(&mut self, mut path: String, mut message: String) {
@@ -43,11 +45,10 @@ impl Violations {
         self.0.push(Violation { path, message });
     }
 
-    /// Shows of each path what `shown` makes of its segments.
-    pub(super) fn mask(&mut self, shown: impl for<'s> Fn(&'s str) -> &'s str) {
+    /// Shows of each path what `shown` makes of it.
+    pub(super) fn mask(&mut self, shown: impl Fn(&str) -> String) {
         for violation in &mut self.0 {
-            let segments = violation.path.split('/').map(&shown);
-            violation.path = segments.collect::<Vec<_>>().join("/");
+            violation.path = shown(&violation.path);
         }
     }
 
@@ -86,19 +87,52 @@ pub(super) enum Path<'p> {
     Element(&'p Path<'p>, usize),
 }
 
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Path<'_> {
+    /// As much of it as is shown, and a little more if there is more: names are as long as their sender likes.
+    fn shown(&self) -> String {
+        let mut shown = Bounded(String::new());
+        // It fails where there is no more room.
+        _ = self.write(&mut shown);
+        shown.0
+    }
+
+    fn write(&self, out: &mut Bounded) -> fmt::Result {
         match self {
             Self::Root => Ok(()),
             Self::Member(outer, name) => {
-                outer.fmt(f)?;
-                write!(f, "/{}", name.replace('~', "~0").replace('/', "~1"))
+                outer.write(out)?;
+                out.write_str("/")?;
+                for piece in name.split_inclusive(['~', '/']) {
+                    let (plain, escape) = match piece.as_bytes() {
+                        [plain @ .., b'~'] => (plain.len(), "~0"),
+                        [plain @ .., b'/'] => (plain.len(), "~1"),
+                        plain => (plain.len(), ""),
+                    };
+                    out.write_str(piece.get(..plain).unwrap_or_default())?;
+                    out.write_str(escape)?;
+                }
+                Ok(())
             }
             Self::Element(outer, position) => {
-                outer.fmt(f)?;
-                write!(f, "/{position}")
+                outer.write(out)?;
+                write!(out, "/{position}")
             }
         }
+    }
+}
+
+/// A text that takes no more than is shown of a path, and what [`shorten`] needs to see that there was more.
+struct Bounded(String);
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = (MAX_PATH_BYTES + 4).saturating_sub(self.0.len());
+        let fitting = text.get(..text.floor_char_boundary(room));
+        self.0.push_str(fitting.unwrap_or_default());
+        if text.len() > room {
+            return Err(fmt::Error);
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! A body: where it comes from, and what it becomes.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{Lease, OverBudget};
@@ -42,14 +44,22 @@ pub enum BodyError {
 pub struct Body {
     bytes: Bytes,
     /// Held as long as the bytes are.
-    lease: Lease,
+    lease: Arc<Lease>,
 }
 
 impl Body {
     pub(super) fn new(bytes: Vec<u8>, lease: Lease) -> Self {
         Self {
             bytes: Bytes::from(bytes),
-            lease,
+            lease: Arc::new(lease),
+        }
+    }
+
+    /// The same body, for somebody who may outlive this one.
+    pub(super) fn share(&self) -> Self {
+        Self {
+            bytes: self.bytes.clone(),
+            lease: Arc::clone(&self.lease),
         }
     }
 

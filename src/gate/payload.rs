@@ -44,14 +44,20 @@ pub(super) async fn examine(
     let Some(rules) = rules else {
         return Ok(None);
     };
-    let examined = if body.len() <= LARGE_BODY {
+    let large = if rules.read_texts() {
+        LARGE_TEXT
+    } else {
+        LARGE_BODY
+    };
+    let examined = if body.len() <= large {
         let payload = Payload::of(request.headers, body.bytes(), parts.as_ref());
         rules.examine(&payload)
     } else {
         // A thread that judges has others to judge.
         let (rules, headers) = (Arc::clone(rules), request.headers.clone());
-        let bytes = body.bytes().clone();
-        let examine = move || rules.examine(&Payload::of(&headers, &bytes, parts.as_ref()));
+        // A sender that leaves stops nothing that has begun, so the budget has to know of it until its end.
+        let body = body.share();
+        let examine = move || rules.examine(&Payload::of(&headers, body.bytes(), parts.as_ref()));
         let examined = tokio::task::spawn_blocking(examine).await;
         examined.map_err(|error| Refusal::with_cause(Reason::Overloaded, error))?
     };
@@ -82,4 +88,6 @@ fn invalid(violations: Violations) -> Refusal {
 
 /// What is larger takes milliseconds.
 const LARGE_BODY: usize = 1024 * 1024;
+/// Likewise, where texts are looked through.
+const LARGE_TEXT: usize = 64 * 1024;
 const LOGGED_PATHS: usize = 8;

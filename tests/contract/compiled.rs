@@ -123,3 +123,40 @@ fn an_input_is_kept_as_it_was_declared() {
         Value::from("Order ID")
     );
 }
+
+#[test]
+fn a_contract_is_of_a_size_that_can_be_held() {
+    let options = |many: usize, len: usize| -> Vec<String> {
+        (0..many).map(|number| format!("{number:0len$}")).collect()
+    };
+    let of_options =
+        |len| inputs(json!([{ "name": "a", "type": "text", "options": options(1000, len) }]));
+    assert_eq!(mistakes(&of_options(100)), "");
+    assert!(mistakes(&of_options(1000)).contains("larger than 262144 bytes"));
+
+    let of_patterns = |many: usize, pattern: &str| -> ContractDefinition {
+        schema(json!({ "allOf": vec![json!({ "pattern": pattern }); many] }))
+    };
+    assert_eq!(mistakes(&of_patterns(200, "^a$")), "");
+    assert!(mistakes(&of_patterns(201, "^a$")).contains("at most 200 patterns"));
+    assert!(mistakes(&of_patterns(150, &"a".repeat(300))).contains("together have at most 32768"));
+    let names = schema(json!({ "patternProperties": { "a".repeat(40_000): true } }));
+    assert!(mistakes(&names).contains("together have at most 32768"));
+
+    // What people write, and what would cost a long text dearly.
+    for pattern in [
+        r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        r"^\w{1,64}$",
+        r"^\d{4}-\d{6}$",
+        r"^[A-Za-z0-9_.-]{1,255}$",
+        r"^https://[^/]+\.example\.com/.*$",
+        r"^.{1,255}$",
+    ] {
+        let one = inputs(json!([{ "name": "a", "type": "text", "pattern": pattern }]));
+        assert_eq!(mistakes(&one), "", "{pattern}");
+    }
+    for pattern in [r"(a?){20000}", r"(.{1,100}x){20}"] {
+        let one = inputs(json!([{ "name": "a", "type": "text", "pattern": pattern }]));
+        assert!(mistakes(&one).contains("or a larger one"), "{pattern}");
+    }
+}

@@ -12,7 +12,7 @@ fn fields_are_read_as_what_they_are_to_be() {
         { "name": "count", "type": "integer" },
         { "name": "paid", "type": "boolean" },
         { "name": "day", "type": "date" },
-        { "name": "tags", "type": "array" },
+        { "name": "tags", "type": "array", "max_length": 2 },
         { "name": "numbers", "type": "array", "items": "integer" },
         { "name": "customer", "type": "object" },
         { "name": "invoice", "type": "file" },
@@ -42,8 +42,20 @@ fn fields_are_read_as_what_they_are_to_be() {
             vec!["/day: must be a date such as 2026-01-31"],
         ),
         (
+            "tags=%5B1,%7B%7D,3%5D&order-id=1",
+            vec!["/tags: must have at most 2 elements"],
+        ),
+        (
             "numbers=1&numbers=x&order-id=1",
             vec!["/numbers/1: must be a whole number"],
+        ),
+        (
+            "numbers=%5B1,%22x%22%5D&order-id=1",
+            vec!["/numbers/1: must be a whole number"],
+        ),
+        (
+            "customer=%7B%22a%22:%5B%5D&order-id=1",
+            vec!["/customer: must be an object"],
         ),
         (
             "customer=x&order-id=1",
@@ -59,11 +71,12 @@ fn fields_are_read_as_what_they_are_to_be() {
     ] {
         assert_eq!(wrong(&rules, FORM, body), expected, "{body}");
     }
-    let long = format!("order-id={}", "a".repeat(65_537));
-    assert_eq!(
-        wrong(&rules, FORM, long),
-        ["/order-id: is longer than 65536 bytes"]
-    );
+    let long = |many: usize, letter: &str| format!("order-id={}", letter.repeat(many));
+    let told = ["/order-id: is longer than 1048576 bytes"];
+    assert_eq!(wrong(&rules, FORM, long(1_048_576, "%61")), [""; 0]);
+    assert_eq!(wrong(&rules, FORM, long(1_048_577, "%61")), told);
+    assert_eq!(wrong(&rules, FORM, long(1_048_577, "a")), told);
+    assert_eq!(wrong(&rules, FORM, long(10_000_000, "+")), told);
     let many = format!("order-id=1{}", "&a".repeat(1000));
     assert_eq!(
         wrong(&rules, FORM, many),

@@ -87,7 +87,11 @@ fn a_field_of_a_form_is_a_key_if_it_is_there_once() {
     assert_eq!(key_of(&["number"], MULTIPART, parts).as_deref(), Some("7"));
     let file = parts.replace("\"number\"", "\"number\"; filename=\"a\"");
     assert_eq!(key_of(&["number"], MULTIPART, file), None);
-    assert_eq!(key_of(&["number"], "text/plain", r#"{"number":7}"#), None);
+    assert_eq!(key_of(&["number"], "text/csv", r#"{"number":7}"#), None);
+    // Amazon SNS says that it is text.
+    let sns = "text/plain; charset=UTF-8";
+    let key = key_of(&["number"], sns, r#"{"number":7}"#);
+    assert_eq!(key.as_deref(), Some("7"));
     assert_eq!(
         key_of(&["number"], "", r#"{"number":7}"#).as_deref(),
         Some("7")
@@ -101,6 +105,11 @@ fn a_payload_without_a_key_is_refused_where_the_endpoint_says_so() {
     assert_eq!(
         wrong(&rules, JSON, "{}"),
         [format!("/pull_request/id: {told}")]
+    );
+    let long = format!(r#"{{"pull_request":{{"id":"{}"}}}}"#, "é".repeat(50));
+    assert_eq!(
+        wrong(&rules, JSON, long),
+        ["/pull_request/id: is too long for the key of the delivery: it has at most 256 bytes"]
     );
     assert_eq!(
         wrong(&rules, JSON, "{"),

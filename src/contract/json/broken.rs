@@ -27,6 +27,8 @@ pub(in crate::contract) enum Fault {
     Depth,
     /// More values than are looked at.
     Values,
+    /// A number of more digits than are looked at.
+    Number,
 }
 
 impl Broken {
@@ -54,6 +56,7 @@ impl fmt::Display for Fault {
                 super::reader::MAX_DEPTH
             ),
             Self::Values => f.write_str("the JSON has too many values"),
+            Self::Number => f.write_str("the JSON has a number that is too long"),
         }
     }
 }

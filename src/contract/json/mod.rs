@@ -12,3 +12,4 @@ mod text;
 pub(super) use self::broken::{Broken, Fault};
 pub(super) use self::number::{Decimal, Number};
 pub(super) use self::reader::{Kind, Reader};
+pub(super) use self::text::Wholeness;

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::text::unescaped;
+use super::text::{Wholeness, unescaped};
 use super::{Broken, Fault};
 
 /// Reads one JSON text from its beginning.
@@ -81,7 +81,7 @@ impl<'b> Reader<'b> {
         if !self.goes_on(is_first, b'}')? {
             return Ok(None);
         }
-        let name = self.string()?;
+        let (name, _) = self.string()?;
         self.colon()?;
         Ok(Some(name))
     }
@@ -92,17 +92,13 @@ impl<'b> Reader<'b> {
     }
 
     /// The string that comes next.
-    pub(in crate::contract) fn string(&mut self) -> Result<Cow<'b, str>, Broken> {
-        let begin = self.at + 1;
+    pub(in crate::contract) fn string(&mut self) -> Result<(Cow<'b, str>, Wholeness), Broken> {
         let (raw, escapes) = self.raw_string()?;
         if !escapes {
-            return Ok(Cow::Borrowed(raw));
+            return Ok((Cow::Borrowed(raw), Wholeness::Whole));
         }
-        let unescaped = unescaped(raw).ok_or(Broken {
-            fault: Fault::Escape,
-            at: begin,
-        });
-        unescaped.map(Cow::Owned)
+        let (text, wholeness) = unescaped(raw);
+        Ok((Cow::Owned(text), wholeness))
     }
 
     /// The number that comes next, as it is written.

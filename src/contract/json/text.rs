@@ -1,35 +1,57 @@
 //! The text that a string with escapes stands for (RFC 8259 §7).
 
-/// The text of a string whose escapes are known to be whole; `None` if one is half of a character.
-pub(super) fn unescaped(raw: &str) -> Option<String> {
+/// Whether a text is what was meant. An escape may be half of a character (RFC 8259 §8.2), of which nobody
+/// knows what it is to be: the half is read as U+FFFD.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::contract) enum Wholeness {
+    Marred,
+    Whole,
+}
+
+/// The text of a string whose escapes are known to be well-formed.
+pub(super) fn unescaped(raw: &str) -> (String, Wholeness) {
     let mut text = String::with_capacity(raw.len());
+    let mut wholeness = Wholeness::Whole;
     let mut rest = raw;
     while let Some((plain, escape)) = rest.split_once('\\') {
         text.push_str(plain);
-        let (code, behind) = escape.split_at_checked(1)?;
-        rest = behind;
+        let mut behind = escape.chars();
+        let code = behind.next().unwrap_or_default();
+        rest = behind.as_str();
         text.push(match code {
-            "b" => '\u{8}',
-            "f" => '\u{c}',
-            "n" => '\n',
-            "r" => '\r',
-            "t" => '\t',
-            "u" => {
-                let (unit, behind) = code_unit(rest)?;
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let (character, behind) = character(rest);
                 rest = behind;
-                if (0xd800..0xdc00).contains(&unit) {
-                    let (low, behind) = code_unit(rest.strip_prefix("\\u")?)?;
-                    rest = behind;
-                    char::decode_utf16([unit, low]).next()?.ok()?
-                } else {
-                    char::from_u32(u32::from(unit))?
-                }
+                character.unwrap_or_else(|| {
+                    wholeness = Wholeness::Marred;
+                    char::REPLACEMENT_CHARACTER
+                })
             }
-            itself => itself.chars().next()?,
+            itself => itself,
         });
     }
     text.push_str(rest);
-    Some(text)
+    (text, wholeness)
+}
+
+/// The character of one escape, or of two; `None` for half of one.
+fn character(text: &str) -> (Option<char>, &str) {
+    let Some((unit, behind)) = code_unit(text) else {
+        return (None, "");
+    };
+    let low = behind.strip_prefix("\\u").and_then(code_unit);
+    match (char::from_u32(u32::from(unit)), low) {
+        (None, Some((low, after))) => match char::decode_utf16([unit, low]).next() {
+            Some(Ok(character)) => (Some(character), after),
+            _ => (None, behind),
+        },
+        (character, _) => (character, behind),
+    }
 }
 
 fn code_unit(text: &str) -> Option<(u16, &str)> {

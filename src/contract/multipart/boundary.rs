@@ -3,7 +3,7 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
-use super::headers::parameters;
+use super::headers::{Parameter, parameters};
 
 /// Whether there is a body of the type `multipart/form-data`, and its boundary if it has one that is right.
 ///
@@ -22,16 +22,22 @@ pub fn boundary_of(headers: &HeaderMap) -> Option<Option<Vec<u8>>> {
     let Some(parameters) = behind.and_then(parameters) else {
         return Some(None);
     };
-    let mut named = parameters
-        .into_iter()
-        .filter(|(name, _)| name == b"boundary");
-    let (Some((_, boundary)), None) = (named.next(), named.next()) else {
+    if !parameters.iter().all(Parameter::is_well_formed) {
+        return Some(None);
+    }
+    let mut named = parameters.into_iter().filter(|it| it.name == b"boundary");
+    let (Some(named), None) = (named.next(), named.next()) else {
         return Some(None);
     };
-    let is_right = (1..=70).contains(&boundary.len())
-        && boundary.iter().all(|byte| is_boundary_byte(*byte))
-        && !boundary.ends_with(b" ");
-    Some(is_right.then_some(boundary))
+    // RFC 2046 §5.1.1 allows for fewer characters than people use.
+    let is_right = |boundary: &Vec<u8>| {
+        (1..=70).contains(&boundary.len())
+            && boundary
+                .iter()
+                .all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+            && !boundary.ends_with(b" ")
+    };
+    Some(named.strict().filter(is_right))
 }
 
 fn is_form_data(value: &HeaderValue) -> bool {
@@ -40,25 +46,4 @@ fn is_form_data(value: &HeaderValue) -> bool {
         text.trim_ascii()
             .eq_ignore_ascii_case(b"multipart/form-data")
     })
-}
-
-/// RFC 2046 §5.1.1, `bchars`.
-const fn is_boundary_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'\''
-                | b'('
-                | b')'
-                | b'+'
-                | b'_'
-                | b','
-                | b'-'
-                | b'.'
-                | b'/'
-                | b':'
-                | b'='
-                | b'?'
-                | b' '
-        )
 }

@@ -55,5 +55,7 @@ pub struct Parts {
 pub(in crate::contract) struct Part {
     pub(in crate::contract) name: String,
     pub(in crate::contract) is_file: bool,
+    /// Whether it is a message of its own.
+    pub(in crate::contract) is_raw: bool,
     pub(in crate::contract) content: Range<usize>,
 }

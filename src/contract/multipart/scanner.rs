@@ -1,7 +1,6 @@
 //! The scanner: it is shown the body as far as it has come, and looks at each byte once.
 //!
-//! It is strict, because parsers differ: a delimiter is a line of its own, headers are lines that are not
-//! folded, and each part names one field. At the first thing that is wrong it stops, and everything that
+//! It is strict, because parsers differ: a delimiter is a line of its own, and each part names one field. At the first thing that is wrong it stops, and everything that
 //! follows counts as outside of any field.
 
 use std::collections::BTreeSet;
@@ -33,21 +32,26 @@ pub struct Scanner {
     largest_raw: u64,
 }
 
+/// A part whose content has begun.
+#[derive(Clone, Debug)]
+struct Open {
+    begin: usize,
+    is_raw: bool,
+    /// Its name and whether it is a file, if somebody looks at it.
+    field: Option<(String, bool)>,
+}
+
 /// Where the scan is. The numbers are places in the body.
 #[derive(Clone, Debug)]
 enum State {
-    /// Before the first part.
-    Preamble,
-    /// Behind a delimiter.
-    Delimited,
+    /// Before the first part; nothing before this place is a delimiter.
+    Preamble(usize),
+    /// Behind what is a delimiter if its line ends as it has to. It began there, behind what it ends.
+    Delimited(usize, Option<Open>),
     /// In the headers of a part, which begin there.
     Headers(usize),
-    /// In the content of a part.
-    Content {
-        begin: usize,
-        is_raw: bool,
-        field: Option<(String, bool)>,
-    },
+    /// In the content of a part; nothing of it before this place is a delimiter.
+    Content(usize, Open),
     /// Behind the last part, or behind what is wrong.
     Over,
 }
@@ -67,7 +71,7 @@ impl Scanner {
             raw,
             delimiter: Finder::new(&delimiter).into_owned(),
             state: match boundary {
-                Some(_) => State::Preamble,
+                Some(_) => State::Preamble(0),
                 None => State::Over,
             },
             seen: 0,
@@ -107,54 +111,67 @@ impl Scanner {
     }
 
     fn open_raw(&self, body: &[u8]) -> u64 {
-        match &self.state {
-            State::Content {
-                begin,
-                is_raw: true,
-                ..
-            } => body.len().saturating_sub(*begin) as u64,
-            _ => 0,
+        let (open, end) = match &self.state {
+            State::Content(_, open) => (open, body.len()),
+            State::Delimited(end, Some(open)) => (open, *end),
+            _ => return 0,
+        };
+        if open.is_raw {
+            end.saturating_sub(open.begin) as u64
+        } else {
+            0
         }
     }
 
     /// The next state, or `None` until more has come.
     fn step(&mut self, body: &[u8]) -> Option<State> {
-        match &self.state {
-            State::Preamble => {
+        match &mut self.state {
+            State::Preamble(from) => {
+                let from = *from;
                 let opening = self.delimiter.needle().get(2..).unwrap_or_default();
-                if body.starts_with(opening) {
+                if from == 0 && body.starts_with(opening) {
                     self.seen = opening.len();
-                    return Some(State::Delimited);
+                    return Some(State::Delimited(0, None));
                 }
-                self.find_delimiter(body, 0).map(|_| State::Delimited)
+                let found = self.find_delimiter(body, from)?;
+                Some(State::Delimited(found, None))
             }
-            State::Delimited => self.after_delimiter(body),
+            State::Delimited(at, open) => {
+                let at = *at;
+                match ending(body.get(self.seen..)?)? {
+                    Ending::Line(len) => {
+                        let open = open.take();
+                        self.seen += len;
+                        self.close(open, at);
+                        self.count += 1;
+                        if self.count > self.limits.parts {
+                            return Some(self.fail(ScanFault::TooManyParts));
+                        }
+                        Some(State::Headers(self.seen))
+                    }
+                    Ending::Last => {
+                        let open = open.take();
+                        self.close(open, at);
+                        Some(State::Over)
+                    }
+                    // The line goes on, so it is one like any other.
+                    Ending::None => Some(match open.take() {
+                        Some(open) => State::Content(self.seen, open),
+                        None => State::Preamble(self.seen),
+                    }),
+                }
+            }
             State::Headers(begin) => {
                 let begin = *begin;
                 self.headers(body, begin)
             }
-            State::Content { begin, is_raw, .. } => {
-                let (begin, is_raw) = (*begin, *is_raw);
-                let end = self.find_delimiter(body, begin)?;
-                let len = end.saturating_sub(begin) as u64;
-                if is_raw {
-                    self.raw_bytes += len;
-                    self.largest_raw = self.largest_raw.max(len);
+            State::Content(from, _) => {
+                let from = *from;
+                let found = self.find_delimiter(body, from)?;
+                match std::mem::replace(&mut self.state, State::Over) {
+                    State::Content(_, open) => Some(State::Delimited(found, Some(open))),
+                    _ => None,
                 }
-                let state = std::mem::replace(&mut self.state, State::Delimited);
-                if let State::Content {
-                    field: Some((name, is_file)),
-                    ..
-                } = state
-                {
-                    let content = begin..end;
-                    self.parts.fields.push(Part {
-                        name,
-                        is_file,
-                        content,
-                    });
-                }
-                Some(State::Delimited)
             }
             State::Over => {
                 self.seen = body.len();
@@ -173,29 +190,23 @@ impl Scanner {
         found.map(|found| from + found)
     }
 
-    /// A delimiter is the last one, or its line ends here.
-    fn after_delimiter(&mut self, body: &[u8]) -> Option<State> {
-        let rest = body.get(self.seen..)?;
-        match rest {
-            [] | [b'-'] => None,
-            [b'-', b'-', ..] => Some(State::Over),
-            _ => {
-                let padding = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
-                let padding = padding.count();
-                match rest.get(padding..).unwrap_or_default() {
-                    _ if padding > MAX_PADDING => Some(self.fail(ScanFault::Malformed)),
-                    [] | [b'\r'] => None,
-                    [b'\r', b'\n', ..] => {
-                        self.seen += padding + 2;
-                        self.count += 1;
-                        if self.count > self.limits.parts {
-                            return Some(self.fail(ScanFault::TooManyParts));
-                        }
-                        Some(State::Headers(self.seen))
-                    }
-                    _ => Some(self.fail(ScanFault::Malformed)),
-                }
-            }
+    /// Notes a part whose content ends there.
+    fn close(&mut self, open: Option<Open>, end: usize) {
+        let Some(open) = open else {
+            return;
+        };
+        if open.is_raw {
+            let len = end.saturating_sub(open.begin) as u64;
+            self.raw_bytes += len;
+            self.largest_raw = self.largest_raw.max(len);
+        }
+        if let Some((name, is_file)) = open.field {
+            self.parts.fields.push(Part {
+                name,
+                is_file,
+                is_raw: open.is_raw,
+                content: open.begin..end,
+            });
         }
     }
 
@@ -219,16 +230,42 @@ impl Scanner {
         };
         self.seen = end + 2;
         let is_wanted = is_wanted(self.wanted.as_ref().as_ref(), &head.name);
-        Some(State::Content {
+        let open = Open {
             begin: self.seen,
             is_raw: self.raw.iter().any(|name| **name == *head.name),
             field: is_wanted.then_some((head.name, head.is_file)),
-        })
+        };
+        Some(State::Content(self.seen, open))
     }
 
     fn fail(&mut self, fault: ScanFault) -> State {
         self.parts.fault = Some(fault);
         State::Over
+    }
+}
+
+/// How the line of a delimiter goes on.
+enum Ending {
+    Last,
+    /// It ends behind so many bytes.
+    Line(usize),
+    None,
+}
+
+/// How it goes on; `None` until more has come.
+fn ending(rest: &[u8]) -> Option<Ending> {
+    let padding = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
+    let padding = padding.count();
+    match rest {
+        [] | [b'-'] => return None,
+        [b'-', b'-', ..] => return Some(Ending::Last),
+        _ if padding > MAX_PADDING => return Some(Ending::None),
+        _ => {}
+    }
+    match rest.get(padding..).unwrap_or_default() {
+        [] | [b'\r'] => None,
+        [b'\r', b'\n', ..] => Some(Ending::Line(padding + 2)),
+        _ => Some(Ending::None),
     }
 }
 

@@ -43,7 +43,7 @@ fn a_payload_that_breaks_the_contract_is_422_with_everything_that_is_wrong() {
         &send(gate.http(), &delivery(&gate, "text/plain", "x")),
         &[(
             "",
-            "the type of the body must be application/json, */*+json, application/x-www-form-urlencoded or multipart/form-data",
+            "the type of the body must be application/json, */*+json, text/plain with JSON, application/x-www-form-urlencoded or multipart/form-data",
         )],
     );
     backend.was_not_contacted();
