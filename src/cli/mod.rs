@@ -25,6 +25,7 @@ mod rewrap;
 mod secret;
 mod secret_bind;
 mod secret_status;
+mod secret_value;
 mod send;
 mod serve;
 mod session;

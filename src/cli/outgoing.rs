@@ -91,7 +91,7 @@ impl Outgoing {
             ));
         }
         let body = self.body()?;
-        let secret = super::secret::read_value()?;
+        let secret = super::secret_value::read_value()?;
         Ok(Some(self.signer(
             Method::POST,
             None,

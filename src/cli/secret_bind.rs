@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::output;
-use super::secret::{overlap, read_value};
+use super::secret_value::{overlap, read_value};
 use super::session::Session;
 use crate::flow::{Flow, FlowState, FlowTarget, PartName};
 use crate::secrets::SecretRef;

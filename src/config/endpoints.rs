@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
 
 use super::document::Document;
 use super::spans::Spans;
 use super::table::Table;
-use super::units::{Size, Time};
+use super::units::{Size, Time, milliseconds};
 use super::{Mistakes, payload};
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
@@ -237,10 +236,6 @@ fn replay(mut table: Table<'_, '_>) -> ReplayDefinition {
             .map(|time| milliseconds(time.0)),
         ledger_down: table.parsed("ledger_down"),
     }
-}
-
-pub(super) fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn capture(mut table: Table<'_, '_>) -> CaptureDefinition {

@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 use toml_span::value::{self, ValueInner};
 
 use super::table::Table;
-use super::units::Time;
+use super::units::{Time, milliseconds};
 use crate::contract::{ContractDefinition, Input, InputType, KeyPath};
 use crate::directory::ConcurrencyDefinition;
 
@@ -143,7 +143,7 @@ pub(super) fn concurrency(mut table: Table<'_, '_>) -> ConcurrencyDefinition {
     let wait = table.with_unit::<Time>("wait", "5s");
     ConcurrencyDefinition {
         per_key: u32::try_from(per_key).unwrap_or(u32::MAX),
-        wait_ms: wait.map_or(0, |time| super::endpoints::milliseconds(time.0)),
+        wait_ms: wait.map_or(0, |time| milliseconds(time.0)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! How keys are spelt: `a-key` for `a_key`, two words for one thing, and how they are told to people.
 
+use toml_span::Span;
 use toml_span::value::{self, ValueInner};
 
 use super::table::Table;
@@ -60,6 +61,17 @@ impl Table<'_, '_> {
         }
     }
 
+    /// Where `inner` stands in the table at `outer`, or where that stands.
+    pub(super) fn span_within(&self, outer: &str, inner: &str) -> Span {
+        let table = self.entries.get(outer);
+        let found = table.and_then(|value| {
+            let table = value.as_table()?;
+            let spellings = spellings(inner);
+            spellings.iter().find_map(|it| table.get(it.as_str()))
+        });
+        found.map_or_else(|| self.span_of(outer), |value| value.span)
+    }
+
     /// A key as it stands in the file.
     pub(super) fn written<'k>(&'k self, key: &'k str) -> &'k str {
         let mut written = self.written.iter();
@@ -93,7 +105,7 @@ impl Table<'_, '_> {
 }
 
 /// How a key may be written.
-pub(super) fn spellings(key: &str) -> Vec<String> {
+fn spellings(key: &str) -> Vec<String> {
     let mut spellings = vec![key.to_owned(), key.replace('_', "-")];
     if key == "algorithm" {
         spellings.push("algo".to_owned());

@@ -6,8 +6,6 @@
 use toml_span::Span;
 use toml_span::value::{self, ValueInner};
 
-use super::spelling::spellings;
-
 /// A table that is being read.
 pub(super) struct Table<'t, 'm> {
     pub(super) entries: value::Table<'t>,
@@ -158,17 +156,6 @@ impl<'t, 'm> Table<'t, 'm> {
     /// Where `key` stands, or the table if it is not there.
     pub(super) fn span_of(&self, key: &str) -> Span {
         self.entries.get(key).map_or(self.span, |value| value.span)
-    }
-
-    /// Where `inner` stands in the table at `outer`, or where that stands.
-    pub(super) fn span_within(&self, outer: &str, inner: &str) -> Span {
-        let table = self.entries.get(outer);
-        let found = table.and_then(|value| {
-            let table = value.as_table()?;
-            let spellings = spellings(inner);
-            spellings.iter().find_map(|it| table.get(it.as_str()))
-        });
-        found.map_or_else(|| self.span_of(outer), |value| value.span)
     }
 
     /// Reports what is wrong with `key`, at a place that [`span_of`](Self::span_of) gave.

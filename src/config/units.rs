@@ -25,6 +25,11 @@ pub(super) fn size(table: &mut Table<'_, '_>, key: &'static str, default_bytes: 
         .map_or(default_bytes, |size| size.0)
 }
 
+/// A time as definitions keep it.
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A time such as `10s`, `500ms` or `24h`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Time(pub(super) Duration);

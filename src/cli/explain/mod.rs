@@ -77,7 +77,7 @@ impl Explain {
         }
         let mut delivery = self.input.read()?;
         delivery.url = delivery.guessed_url();
-        let value = Arc::new(super::secret::read_value()?);
+        let value = Arc::new(super::secret_value::read_value()?);
         let now = SystemClock.now();
         let (at, judged_at) = self.time(&delivery, now);
         let diagnosis = diagnose(&Question {

@@ -5,6 +5,7 @@ mod change;
 mod delete;
 mod history;
 mod moves;
+mod perform;
 mod published;
 mod show;
 mod unbound;
