@@ -15,7 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::Mode;
-use portcullis::directory::{AuthDefinition, Definition, EndpointChange};
+use portcullis::directory::{AuthDefinition, Definition, EndpointChange, Operation};
 use portcullis::secrets::{Installation, Sealed, SecretRef};
 use portcullis::store::{PostgresLimits, PostgresSettings, PostgresStore, SqliteStore, Store};
 use url::Url;
@@ -128,6 +128,15 @@ fn with_aliases(id: &str, aliases: &[&str]) -> Definition {
 fn put(definition: Definition) -> (EndpointChange, AuditEntry) {
     let entry = entry(Action::EndpointCreated, definition.id.as_str());
     (EndpointChange::Put(Box::new(definition)), entry)
+}
+
+fn expect(id: &str, until: Timestamp) -> (EndpointChange, AuditEntry) {
+    let operation = Operation::ExpectHandshake(until);
+    let entry = entry(Action::EndpointUpdated, id);
+    (
+        EndpointChange::Operate(id.parse().unwrap(), operation),
+        entry,
+    )
 }
 
 fn delete(id: &str) -> (EndpointChange, AuditEntry) {
