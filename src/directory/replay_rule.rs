@@ -44,9 +44,10 @@ impl ReplayRule {
         };
         let id = (id && duplicates != Duplicates::Forward).then_some(duplicates);
         // Where nothing but ids are told, and nobody is refused for one, the worst is that the backend sees
-        // an event for a second time. Everywhere else a replay would be admitted that is to be refused.
-        let worst_is_a_duplicate = !signature && id == Some(Duplicates::Acknowledge);
-        let usual = if worst_is_a_duplicate {
+        // an event for a second time. Where nothing is told at all, the most that nodes share are turns.
+        // Everywhere else a replay would be admitted that is to be refused.
+        let refuses_no_replay = !signature && matches!(id, None | Some(Duplicates::Acknowledge));
+        let usual = if refuses_no_replay {
             LedgerDown::Local
         } else {
             LedgerDown::Closed

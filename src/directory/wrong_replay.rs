@@ -53,8 +53,9 @@ impl Definition {
                            window of its own that would be remembered";
             wrong(message.to_owned());
         }
-        if ledger_down.is_some() && !rule.remembers() {
-            let message = "`ledger_down` says nothing here: nothing is remembered of deliveries";
+        if ledger_down.is_some() && !rule.remembers() && self.concurrency.is_none() {
+            let message = "`ledger_down` says nothing here: nothing is remembered of deliveries, and none \
+                           waits for its turn (`concurrency`)";
             wrong(message.to_owned());
         }
     }

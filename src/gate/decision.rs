@@ -8,7 +8,7 @@ use super::judgement::Notes;
 use super::keyed::Keyed;
 use super::payload::{examine, takes_event};
 use super::receive::{BodyRules, Watchers, receive};
-use super::replay::Proven;
+use super::replay::{Proven, alone};
 use super::scan::Scan;
 use super::turns::Turns;
 use super::{
@@ -18,7 +18,7 @@ use super::{
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::Auth;
 use crate::handshake::MAX_BODY_BYTES;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Permits};
 use crate::outbound::Outbound;
 
 /// Judges deliveries.
@@ -195,9 +195,20 @@ impl Gate {
         let (Some(rule), Some(key)) = (endpoint.concurrency, admitted.key()) else {
             return Ok(admitted);
         };
+        let since = Stopwatch::start();
         let turn = self.turns.take(&endpoint.id, key, rule).await;
         let turn = turn.ok_or(Reason::RateLimited)?;
-        Ok(admitted.in_turn(Some(turn)))
+        let permits = Permits {
+            endpoint: endpoint.id.as_str(),
+            key: key.as_str(),
+            many: rule.per_key,
+            lease: self.settings.claim_timeout,
+            wait: rule.wait.saturating_sub(since.elapsed()),
+            alone: alone(endpoint),
+        };
+        let permit = self.ledger.permit(&permits).await?;
+        let permit = permit.ok_or(Reason::RateLimited)?;
+        Ok(admitted.in_turn(Some(turn.permitted(permit))))
     }
 
     /// A handshake that nobody signs and only its body tells. Everything else stays refused.

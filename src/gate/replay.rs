@@ -32,6 +32,14 @@ pub(super) struct Proven<'a> {
     pub(super) body: &'a Body,
 }
 
+/// What becomes of a delivery while this node cannot ask what the nodes share.
+pub(super) fn alone(endpoint: &Endpoint) -> Alone {
+    match endpoint.replay.ledger_down {
+        LedgerDown::Closed => Alone::Refused,
+        LedgerDown::Local => Alone::Judged,
+    }
+}
+
 /// How long things are remembered.
 pub(super) struct Times {
     pub(super) now: Timestamp,
@@ -58,10 +66,7 @@ impl Proven<'_> {
         for (place, id) in free.zip(ids.into_iter().flatten()) {
             *place = Some(id);
         }
-        let entries = Entries::from(places).alone(match self.endpoint.replay.ledger_down {
-            LedgerDown::Closed => Alone::Refused,
-            LedgerDown::Local => Alone::Judged,
-        });
+        let entries = Entries::from(places).alone(alone(self.endpoint));
         if entries.is_empty() {
             return Ok(None);
         }

@@ -1,4 +1,7 @@
-//! Turns: how many deliveries of one key are with the backend at once, on this node.
+//! Turns: how many deliveries of one key are with the backend at once.
+//!
+//! On this node they stand in line. Whoever is at its head asks for a permit of the ledger, which the nodes of a
+//! fleet share, so a node asks for no more of them than there are.
 //!
 //! A delivery takes its turn after its claim in the ledger. A retry of one that waits is then told that it
 //! is in flight, instead of waiting behind itself; and the lease of the claim is longer by the time that a
@@ -14,6 +17,7 @@ use tokio::sync::oneshot::{self, Receiver, Sender};
 use crate::clock::within;
 use crate::contract::ConcurrencyKey;
 use crate::directory::{Concurrency, EndpointId};
+use crate::ledger::Permit;
 
 /// The turns of all keys. There is an entry for each key that a delivery has a turn of, and no other.
 #[derive(Debug, Default)]
@@ -37,6 +41,8 @@ pub struct Turn {
     turns: Arc<Turns>,
     /// `None` once it was passed on.
     key: Option<LineKey>,
+    /// What the nodes of a fleet share.
+    permit: Option<Permit>,
 }
 
 enum Asked {
@@ -92,6 +98,7 @@ impl Turns {
         Turn {
             turns: Arc::clone(self),
             key: Some(key),
+            permit: None,
         }
     }
 
@@ -114,8 +121,18 @@ impl Turns {
     }
 }
 
+impl Turn {
+    /// The turn, together with its permit.
+    pub(super) fn permitted(mut self, permit: Permit) -> Self {
+        self.permit = Some(permit);
+        self
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
+        // Given back before the next in line asks for one.
+        drop(self.permit.take());
         let Some(mut key) = self.key.take() else {
             return;
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::Key;
+use super::{Key, Permit, Permits};
 use crate::redis::Fault;
 
 /// Remembers deliveries.
@@ -32,6 +32,13 @@ pub trait Ledger: Send + Sync {
 
     /// Forgets the claim of `token` on `entries`, unless somebody else has claimed them since.
     async fn release(&self, entries: &Entries, token: Token) -> Result<(), Unavailable>;
+
+    /// One of the permits that the nodes of a fleet share, or `None` if there was none in time. A ledger of one
+    /// node has no use for them: that node knows of all its deliveries.
+    async fn permit(&self, wanted: &Permits<'_>) -> Result<Option<Permit>, Unavailable> {
+        let _ = wanted;
+        Ok(Some(Permit::unshared()))
+    }
 
     /// Settles at once, whether the backend has accepted it or not; `None` if this ledger has to wait for it.
     fn settle_now(

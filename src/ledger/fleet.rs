@@ -21,14 +21,14 @@ use super::backlog::Backlog;
 use super::held::begun;
 use super::shared::Settlement;
 use super::{
-    Alone, Entries, InProcess, Ledger, LedgerStats, Shared, Taken, Token, Unavailable, Unwatched,
+    Alone, Entries, InProcess, Ledger, LedgerStats, Permit, Permits, Shared, Taken, Token,
+    Unavailable, Unwatched,
 };
 use crate::redis::{Fault, Redis};
 
 /// The memory of a node and that of its fleet.
 pub struct Fleet {
     both: Arc<Both>,
-    unwatched: TaskTracker,
     teller: JoinHandle<()>,
 }
 
@@ -37,6 +37,8 @@ pub(super) struct Both {
     pub(super) shared: Shared,
     pub(super) backlog: Backlog,
     pub(super) retold: AtomicU64,
+    /// What nobody waits for.
+    unwatched: TaskTracker,
     /// What deliveries were told by the two together.
     answers: Arc<LedgerStats>,
     stats: FleetStats,
@@ -69,12 +71,12 @@ impl Fleet {
             shared,
             backlog: Backlog::default(),
             retold: AtomicU64::new(0),
+            unwatched: TaskTracker::new(),
             answers: Arc::default(),
             stats: FleetStats::default(),
         });
         Self {
             teller: tokio::spawn(Arc::clone(&both).tell()),
-            unwatched: TaskTracker::new(),
             both,
         }
     }
@@ -133,6 +135,19 @@ impl Both {
             self.backlog.keep(&Settlement::new(entries, token, false));
         }
         Err(Unavailable::OutOfReach(fault))
+    }
+
+    /// Tells Redis that a claim is given up, and waits for nothing.
+    pub(super) fn give_up(self: &Arc<Self>, entries: &Entries, token: Token) {
+        // Without a runtime the process is ending, and the lease ends the claim.
+        if let Ok(runtime) = Handle::try_current() {
+            let both = Arc::clone(self);
+            let settlement = Settlement::new(entries, token, false);
+            let telling: Unwatched = Box::pin(async move { both.settle(&settlement).await });
+            if let Some(rest) = begun(telling) {
+                self.unwatched.spawn_on(rest, &runtime);
+            }
+        }
     }
 
     /// Tells Redis, or remembers that it has to be told.
@@ -203,27 +218,33 @@ impl Ledger for Fleet {
         Ok(())
     }
 
-    fn abandon(&self, entries: &Entries, token: Token) {
-        self.both.own.withdraw(entries, token);
-        count(&self.both.answers.released);
-        // Without a runtime the process is ending, and the lease ends the claim.
-        if let Ok(runtime) = Handle::try_current() {
-            let both = Arc::clone(&self.both);
-            let settlement = Settlement::new(entries, token, false);
-            let telling: Unwatched = Box::pin(async move { both.settle(&settlement).await });
-            if let Some(rest) = begun(telling) {
-                self.unwatched.spawn_on(rest, &runtime);
+    async fn permit(&self, wanted: &Permits<'_>) -> Result<Option<Permit>, Unavailable> {
+        match Permit::among(wanted, &self.both).await {
+            Ok(permit) => Ok(permit),
+            Err(_) if wanted.alone == Alone::Judged => {
+                count(&self.both.stats.judged);
+                Ok(Some(Permit::unshared()))
+            }
+            Err(fault) => {
+                count(&self.both.stats.refused);
+                Err(Unavailable::OutOfReach(fault))
             }
         }
     }
 
+    fn abandon(&self, entries: &Entries, token: Token) {
+        self.both.own.withdraw(entries, token);
+        count(&self.both.answers.released);
+        self.both.give_up(entries, token);
+    }
+
     fn go_on(&self, rest: Unwatched) {
-        self.unwatched.spawn(rest);
+        self.both.unwatched.spawn(rest);
     }
 
     async fn come_to_rest(&self) {
-        self.unwatched.close();
-        self.unwatched.wait().await;
+        self.both.unwatched.close();
+        self.both.unwatched.wait().await;
         // What waits for Redis gets as long as a connection may take.
         let redis = self.redis();
         let limit = redis.settings().response_timeout + PAUSE;

@@ -61,4 +61,8 @@ pub enum Kind {
     SignedId = 2,
     /// An id beside the signature, together with what was signed.
     HintedId = 3,
+    /// One of the permits of a concurrency key. It is claimed and released, and never accepted.
+    Permit = 4,
+    /// Who gets the next permit of a concurrency key.
+    NextPermit = 5,
 }

@@ -6,19 +6,17 @@
 //!
 //! Claiming is one script, and so is settling: Redis carries a script out whole, with nobody in between.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Entries, Key, Ledger, Standing, Taken, Token, Unavailable};
+use super::prefix::name;
+use super::scripts::{greeting, holder, milliseconds, scripts};
+use super::{Entries, Key, KeyPrefix, Ledger, Standing, Taken, Token, Unavailable};
 use crate::clock::Clock;
-use crate::redis::{
-    Call, ConnectError, Eviction, Fault, Greeting, Redis, RedisSettings, Script, Trial, inspect,
-};
+use crate::redis::{Call, ConnectError, Eviction, Fault, Redis, RedisSettings, Script, inspect};
 
 /// A ledger in Redis.
 pub struct Shared {
@@ -27,6 +25,7 @@ pub struct Shared {
     claim: Script,
     commit: Script,
     release: Script,
+    permit: Script,
     clock: Arc<dyn Clock>,
     next: AtomicU64,
 }
@@ -34,7 +33,7 @@ pub struct Shared {
 impl Shared {
     /// A ledger whose keys begin with `prefix`. Redis is looked for from now on.
     pub fn new(settings: RedisSettings, prefix: KeyPrefix, clock: Arc<dyn Clock>) -> Self {
-        let [claim, commit, release] = scripts();
+        let [claim, commit, release, permit] = scripts();
         // Tokens of two processes do not meet: each begins somewhere.
         let first = getrandom::u64().unwrap_or_default();
         Self {
@@ -43,6 +42,7 @@ impl Shared {
             claim,
             commit,
             release,
+            permit,
             clock,
             next: AtomicU64::new(first.wrapping_add(1)),
         }
@@ -95,6 +95,22 @@ impl Shared {
         }))
     }
 
+    /// Takes one of `permits` for `lease`, and says which; `None` if there is none. `keys` are the place of
+    /// who comes next and those of the permits; who waits keeps the first one for `next_for`.
+    pub(super) async fn permit_as(
+        &self,
+        token: Token,
+        keys: &[Vec<u8>],
+        lease: Duration,
+        next_for: Duration,
+    ) -> Result<Option<usize>, Fault> {
+        let times = [lease, next_for].map(|time| milliseconds(time.as_millis()));
+        let [lease, next_for] = times;
+        let words = [holder(token), lease, next_for];
+        let place = self.redis.run(self.permit.on(keys, &words)).await?;
+        Ok(usize::try_from(place).ok().filter(|it| *it > 0))
+    }
+
     /// Settles a claim.
     pub(super) async fn settle(&self, settlement: &Settlement) -> Result<(), Fault> {
         let (keys, words) = self.said(settlement);
@@ -145,8 +161,13 @@ impl Shared {
     }
 
     fn keys(&self, entries: &Entries) -> Vec<Vec<u8>> {
-        let names = entries.iter().map(|entry| name(&self.prefix, &entry.key));
+        let names = entries.iter().map(|entry| self.name(&entry.key));
         names.collect()
+    }
+
+    /// What a key is called there.
+    pub(super) fn name(&self, key: &Key) -> Vec<u8> {
+        name(&self.prefix, key)
     }
 }
 
@@ -192,100 +213,3 @@ impl Ledger for Shared {
         settled.map_err(Unavailable::OutOfReach)
     }
 }
-
-/// What keys begin with.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct KeyPrefix(Box<str>);
-
-impl Default for KeyPrefix {
-    fn default() -> Self {
-        Self("portcullis:".into())
-    }
-}
-
-impl fmt::Display for KeyPrefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl FromStr for KeyPrefix {
-    type Err = WrongPrefix;
-
-    fn from_str(text: &str) -> Result<Self, WrongPrefix> {
-        let is_good = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}');
-        if (1..=MAX_PREFIX_LEN).contains(&text.len()) && text.bytes().all(is_good) {
-            Ok(Self(text.into()))
-        } else {
-            Err(WrongPrefix)
-        }
-    }
-}
-
-/// Text that keys cannot begin with.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("expected 1 to 64 visible ASCII characters without braces")]
-pub struct WrongPrefix;
-
-/// The name of a key: what stands in braces decides the slot of a cluster.
-fn name(prefix: &KeyPrefix, key: &Key) -> Vec<u8> {
-    let (place, rest) = key.split();
-    let mut name = Vec::with_capacity(prefix.0.len() + 2 + 2 * Key::LEN);
-    name.extend(prefix.0.bytes());
-    name.push(b'{');
-    push_hex(&mut name, place);
-    name.push(b'}');
-    push_hex(&mut name, rest);
-    name
-}
-
-fn push_hex(name: &mut Vec<u8>, bytes: &[u8]) {
-    let digit = |half: u8| match half {
-        0..10 => b'0' + half,
-        _ => b'a' + half - 10,
-    };
-    name.extend(
-        bytes
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
-    );
-}
-
-/// Each script, with a key that nobody else uses and that is gone afterwards: what a user may not do shows
-/// here, and not in the first delivery. And one of them in several slots: a node of a cluster, which has not
-/// all of them, says so.
-fn greeting(prefix: &KeyPrefix, token: Token) -> Greeting {
-    let trial = |script, place: &str, words| Trial {
-        script,
-        keys: vec![format!("{prefix}{{{place}}}{:016x}", token.0).into_bytes()],
-        words,
-    };
-    let mut trials = vec![
-        trial(0, "trial", vec![holder(token), milliseconds(1000)]),
-        trial(1, "trial", vec![milliseconds(0)]),
-    ];
-    let places = ["trial", "0", "1", "2", "3", "4", "5", "6", "7"];
-    trials.extend(places.map(|place| trial(2, place, vec![holder(token)])));
-    let scripts = scripts().to_vec();
-    Greeting { scripts, trials }
-}
-
-/// Claim, commit and release.
-fn scripts() -> [Script; 3] {
-    [
-        Script::new("the script `claim`", include_str!("scripts/claim.lua")),
-        Script::new("the script `commit`", include_str!("scripts/commit.lua")),
-        Script::new("the script `release`", include_str!("scripts/release.lua")),
-    ]
-}
-
-fn holder(token: Token) -> Vec<u8> {
-    format!("{:016x}", token.0).into_bytes()
-}
-
-/// No longer than Redis can count, and than a number of its scripts is exact.
-fn milliseconds(time: u128) -> Vec<u8> {
-    time.min(1 << 52).to_string().into_bytes()
-}
-
-const MAX_PREFIX_LEN: usize = 64;

@@ -98,7 +98,7 @@ impl Drop for AbortOnDrop {
 }
 
 /// Between a half and the whole of `pause`, so that nodes do not come back together.
-fn scattered(pause: Duration) -> Duration {
+pub fn scattered(pause: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX);
     pause / 2 + pause.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
 }

@@ -26,6 +26,7 @@ pub use self::connect::{ConnectError, Greeting, Trial, inspect};
 pub use self::connection::Redis;
 pub use self::eviction::Eviction;
 pub use self::fault::Fault;
+pub use self::keeper::scattered;
 pub use self::script::{Call, Script};
 pub use self::settings::RedisSettings;
 pub use self::stats::RedisStats;

@@ -5,12 +5,12 @@ mod hostile;
 mod keys;
 mod parts;
 mod payloads;
-mod turns;
+pub(crate) mod turns;
 
 use crate::support::*;
 
 /// A gate whose endpoint has these lines in its declaration.
-fn gate(backend: &Backend, lines: &str) -> Gate {
+pub(crate) fn gate(backend: &Backend, lines: &str) -> Gate {
     Gate::before(backend).apply(&declaration(lines))
 }
 
@@ -26,7 +26,7 @@ fn delivery(gate: &Gate, content_type: &str, body: impl AsRef<[u8]>) -> Request 
     genuine(gate, body.as_ref()).header("Content-Type", content_type)
 }
 
-fn json(gate: &Gate, body: &str) -> Request {
+pub(crate) fn json(gate: &Gate, body: &str) -> Request {
     delivery(gate, "application/json", body)
 }
 

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use super::*;
 
 /// A backend that lets answers out one by one.
-struct Turnstile {
-    backend: Backend,
+pub(crate) struct Turnstile {
+    pub(crate) backend: Backend,
     allowed: Arc<(Mutex<usize>, Condvar)>,
 }
 
 impl Turnstile {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let allowed: Arc<(Mutex<usize>, Condvar)> = Arc::default();
         let gate = allowed.clone();
         let backend = Backend::scripted(move |request, stream| {
@@ -30,17 +30,17 @@ impl Turnstile {
         Self { backend, allowed }
     }
 
-    fn let_out(&self, many: usize) {
+    pub(crate) fn let_out(&self, many: usize) {
         *self.allowed.0.lock().unwrap() += many;
         self.allowed.1.notify_all();
     }
 }
 
-fn of_key(gate: &Gate, key: &str, number: u32) -> Request {
+pub(crate) fn of_key(gate: &Gate, key: &str, number: u32) -> Request {
     json(gate, &format!(r#"{{"key":"{key}","n":{number}}}"#))
 }
 
-fn is_refused(answer: &Answer) {
+pub(crate) fn is_refused(answer: &Answer) {
     assert_eq!(
         (answer.status, answer.text()),
         (429, r#"{"error":"Too many requests"}"#)

@@ -9,6 +9,7 @@ mod load;
 mod room;
 mod secured;
 mod trips;
+mod turns;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,200 @@
+//! Deliveries of one key at several gates: as many as the endpoint says are with the backend at once.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::*;
+use crate::contracts::turns::{Turnstile, is_refused, of_key};
+use crate::contracts::{self, json};
+
+/// A gate of a fleet at whose endpoint deliveries take turns.
+fn turning(backend: &Backend, redis: &RedisServer, concurrency: &str) -> Gate {
+    let lines = format!("key_field = \"key\"\nconcurrency = {{ {concurrency} }}");
+    let patient = "connect_timeout = \"20s\"\nresponse_timeout = \"20s\"";
+    let ledger = format!("url = \"{}\"\n{patient}", redis.url());
+    contracts::gate(backend, &lines).with("ledger", &ledger)
+}
+
+fn sent(gate: &Gate, key: &str, number: u32) -> Connection {
+    let mut sender = Connection::to(gate.http());
+    let delivery = of_key(gate, key, number).header("X-Number", &number.to_string());
+    sender.write(&delivery.bytes());
+    sender
+}
+
+#[test]
+fn one_more_of_the_same_key_is_429_at_every_gate_until_the_first_one_has_gone() {
+    let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
+    let backend = &turnstile.backend;
+    let [one, two] = [(); 2].map(|()| turning(backend, &redis, "per_key = 1").start());
+    let mut first = sent(&one, "a", 1);
+    backend.wait_for(1);
+    is_refused(&send(two.http(), &of_key(&two, "a", 2)));
+    is_refused(&send(one.http(), &of_key(&one, "a", 3)));
+    let mut other = sent(&two, "b", 4);
+    backend.wait_for(2);
+    turnstile.let_out(2);
+    assert_eq!(first.answer().status, 202);
+    assert_eq!(other.answer().status, 202);
+    eventually("nobody has a permit", || redis.keys().is_empty());
+    turnstile.let_out(1);
+    assert_eq!(send(two.http(), &of_key(&two, "a", 2)).status, 202);
+}
+
+#[test]
+fn who_waits_at_another_gate_comes_next_however_many_wait_at_the_first() {
+    let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
+    let backend = &turnstile.backend;
+    let [one, two] =
+        [(); 2].map(|()| turning(backend, &redis, "per_key = 1, wait = \"30s\"").start());
+    let mut senders = vec![sent(&one, "a", 1)];
+    backend.wait_for(1);
+    senders.push(sent(&two, "a", 2));
+    // It has asked, and was told to wait.
+    eventually("it is known who comes next", || redis.keys().len() == 2);
+    for number in 3..=6 {
+        senders.push(sent(&one, "a", number));
+    }
+    one.wait_for_metric("portcullis_bodies_in_flight", 5);
+    for place in 1..=6 {
+        backend.wait_for(place);
+        assert_eq!(backend.received().len(), place, "one at a time");
+        turnstile.let_out(1);
+    }
+    for sender in &mut senders {
+        assert_eq!(sender.answer().status, 202);
+    }
+    assert_eq!(backend.received()[1].header("X-Number"), "2");
+}
+
+#[test]
+fn no_more_than_so_many_are_with_the_backend_at_once_and_none_is_lost() {
+    let redis = RedisServer::start();
+    let (inside, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let backend = {
+        let (inside, most) = (inside.clone(), most.clone());
+        Backend::scripted(move |request, stream| {
+            if request.is_some() {
+                let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
+                most.fetch_max(now, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(10));
+                inside.fetch_sub(1, Ordering::SeqCst);
+                let _ = stream.write_all(ACCEPTED);
+            }
+            request.is_some()
+        })
+    };
+    let concurrency = "per_key = 2, wait = \"60s\"";
+    let gates = [(); 3].map(|()| turning(&backend, &redis, concurrency).start());
+    thread::scope(|scope| {
+        for sender in 0..SENDERS {
+            let gate = &gates[sender % gates.len()];
+            scope.spawn(move || {
+                let mut connection = Connection::to(gate.http());
+                for number in 0..EACH {
+                    let body = format!(r#"{{"key":"a","n":"{sender}-{number}"}}"#);
+                    connection.write(&json(gate, &body).bytes());
+                    assert_eq!(connection.answer().status, 202);
+                }
+            });
+        }
+    });
+    assert_eq!(backend.received().len(), SENDERS * EACH);
+    assert_eq!(most.load(Ordering::SeqCst), 2);
+    eventually("every permit was given back", || redis.keys().is_empty());
+}
+
+#[test]
+fn who_has_waited_long_enough_is_told_so_and_comes_next_no_more() {
+    let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
+    let backend = &turnstile.backend;
+    let [one, two] =
+        [(); 2].map(|()| turning(backend, &redis, "per_key = 1, wait = \"300ms\"").start());
+    let mut first = sent(&one, "a", 1);
+    backend.wait_for(1);
+    let since = Instant::now();
+    is_refused(&send(two.http(), &of_key(&two, "a", 2)));
+    assert!(since.elapsed() >= Duration::from_millis(300));
+    eventually("only the first one stands there", || {
+        redis.keys().len() == 1
+    });
+    turnstile.let_out(2);
+    assert_eq!(first.answer().status, 202);
+    assert_eq!(send(two.http(), &of_key(&two, "a", 2)).status, 202);
+}
+
+#[test]
+fn what_a_sender_has_left_while_it_waited_is_delivered_and_leaves_nothing_behind() {
+    let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
+    let backend = &turnstile.backend;
+    let [one, two] =
+        [(); 2].map(|()| turning(backend, &redis, "per_key = 1, wait = \"30s\"").start());
+    let mut first = sent(&one, "a", 1);
+    backend.wait_for(1);
+    let gone = sent(&two, "a", 2);
+    eventually("it is known who comes next", || redis.keys().len() == 2);
+    drop(gone);
+    turnstile.let_out(2);
+    assert_eq!(first.answer().status, 202);
+    backend.wait_for(2);
+    eventually("every permit was given back", || redis.keys().is_empty());
+    turnstile.let_out(1);
+    assert_eq!(send(one.http(), &of_key(&one, "a", 3)).status, 202);
+}
+
+#[test]
+fn the_permit_of_a_gate_that_was_killed_ends_with_its_time() {
+    let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
+    let (backend, other) = (&turnstile.backend, Backend::accepting());
+    let with_times = |backend: &Backend| {
+        turning(backend, &redis, "per_key = 1, wait = \"20s\"")
+            .with("upstreams.default", "total_timeout = \"1s\"")
+            .with("ledger", "claim_timeout = \"3s\"")
+            .start()
+    };
+    let mut killed = with_times(backend);
+    let next = with_times(&other);
+    let _sender = sent(&killed, "a", 1);
+    backend.wait_for(1);
+    let since = Instant::now();
+    killed.kill();
+    assert_eq!(send(next.http(), &of_key(&next, "a", 2)).status, 202);
+    let waited = since.elapsed();
+    assert!(waited > Duration::from_secs(1), "{waited:?}");
+    assert!(waited < Duration::from_secs(5), "{waited:?}");
+    turnstile.let_out(1);
+}
+
+#[test]
+fn without_redis_each_gate_counts_its_own_or_refuses_as_the_endpoint_says() {
+    let (mut redis, turnstile) = (RedisServer::start(), Turnstile::new());
+    let backend = &turnstile.backend;
+    let closed = "per_key = 1 }\nreplay = { ledger_down = \"closed\"";
+    let nothing_told = "per_key = 1 }\nreplay = { key = \"none\"";
+    let local = turning(backend, &redis, nothing_told).start();
+    let closed = turning(backend, &redis, closed).start();
+    redis.kill();
+    for gate in [&local, &closed] {
+        wait_until_up(gate, false);
+    }
+    is_unavailable(&send(closed.http(), &of_key(&closed, "a", 1)));
+    assert_eq!(closed.metric(REFUSED_ALONE), 1);
+    let mut first = sent(&local, "a", 2);
+    backend.wait_for(1);
+    is_refused(&send(local.http(), &of_key(&local, "a", 3)));
+    turnstile.let_out(1);
+    assert_eq!(first.answer().status, 202);
+    assert_eq!(local.metric(JUDGED_ALONE), 1);
+    redis.restart();
+    for gate in [&local, &closed] {
+        wait_until_up(gate, true);
+    }
+    turnstile.let_out(2);
+    assert_eq!(send(closed.http(), &of_key(&closed, "a", 1)).status, 202);
+    assert_eq!(send(local.http(), &of_key(&local, "a", 3)).status, 202);
+}
+
+const SENDERS: usize = 12;
+const EACH: usize = 10;
