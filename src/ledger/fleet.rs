@@ -8,23 +8,20 @@
 //! over from another one, may not know them any more.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use super::backlog::Backlog;
-use super::held::begun;
+use super::both::{Both, count};
 use super::shared::Settlement;
 use super::{
-    Alone, Entries, InProcess, Ledger, LedgerStats, Permit, Permits, Shared, Taken, Token,
-    Unavailable, Unwatched,
+    Alone, Entries, FleetStats, InProcess, Ledger, LedgerStats, Permit, Permits, Shared, Taken,
+    Token, Unavailable, Unwatched,
 };
-use crate::redis::{Fault, Redis};
+use crate::redis::Redis;
 
 /// The memory of a node and that of its fleet.
 pub struct Fleet {
@@ -32,49 +29,10 @@ pub struct Fleet {
     teller: JoinHandle<()>,
 }
 
-pub(super) struct Both {
-    pub(super) own: Arc<InProcess>,
-    pub(super) shared: Shared,
-    pub(super) backlog: Backlog,
-    pub(super) retold: AtomicU64,
-    /// What nobody waits for.
-    unwatched: TaskTracker,
-    /// What deliveries were told by the two together.
-    answers: Arc<LedgerStats>,
-    stats: FleetStats,
-}
-
-/// What became of deliveries that Redis could not be asked for.
-#[derive(Debug, Default)]
-pub struct FleetStats {
-    refused: AtomicU64,
-    judged: AtomicU64,
-}
-
-impl FleetStats {
-    /// Those that were refused.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
-    }
-
-    /// Those that were judged by what the node remembers.
-    pub fn judged(&self) -> u64 {
-        self.judged.load(Ordering::Relaxed)
-    }
-}
-
 impl Fleet {
     /// The two memories together.
     pub fn new(own: Arc<InProcess>, shared: Shared) -> Self {
-        let both = Arc::new(Both {
-            own,
-            shared,
-            backlog: Backlog::default(),
-            retold: AtomicU64::new(0),
-            unwatched: TaskTracker::new(),
-            answers: Arc::default(),
-            stats: FleetStats::default(),
-        });
+        let both = Arc::new(Both::new(own, shared));
         Self {
             teller: tokio::spawn(Arc::clone(&both).tell()),
             both,
@@ -109,52 +67,6 @@ impl Fleet {
     /// How many settlements were not told to Redis, because too many waited.
     pub fn never_told(&self) -> u64 {
         self.both.backlog.dropped()
-    }
-}
-
-impl Both {
-    /// What becomes of a delivery that Redis was not asked for, or from which no answer came.
-    fn alone(
-        &self,
-        fault: Fault,
-        entries: &Entries,
-        token: Token,
-        own: Result<(), Unavailable>,
-    ) -> Result<Token, Unavailable> {
-        match (entries.when_alone(), own) {
-            (Alone::Judged, Ok(())) => {
-                count(&self.stats.judged);
-                return Ok(token);
-            }
-            (Alone::Judged, Err(_)) => count(&self.answers.full),
-            (Alone::Refused, _) => self.own.withdraw(entries, token),
-        }
-        count(&self.stats.refused);
-        if let Fault::Lost(_) = fault {
-            // It may have been carried out all the same: a retry must not find it in flight.
-            self.backlog.keep(&Settlement::new(entries, token, false));
-        }
-        Err(Unavailable::OutOfReach(fault))
-    }
-
-    /// Tells Redis that a claim is given up, and waits for nothing.
-    pub(super) fn give_up(self: &Arc<Self>, entries: &Entries, token: Token) {
-        // Without a runtime the process is ending, and the lease ends the claim.
-        if let Ok(runtime) = Handle::try_current() {
-            let both = Arc::clone(self);
-            let settlement = Settlement::new(entries, token, false);
-            let telling: Unwatched = Box::pin(async move { both.settle(&settlement).await });
-            if let Some(rest) = begun(telling) {
-                self.unwatched.spawn_on(rest, &runtime);
-            }
-        }
-    }
-
-    /// Tells Redis, or remembers that it has to be told.
-    async fn settle(&self, settlement: &Settlement) {
-        if self.shared.settle(settlement).await.is_err() {
-            self.backlog.keep(settlement);
-        }
     }
 }
 
@@ -287,10 +199,6 @@ impl Drop for Unfinished<'_> {
             self.fleet.abandon(self.entries, self.token);
         }
     }
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 const PAUSE: Duration = Duration::from_millis(100);

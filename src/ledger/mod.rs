@@ -17,6 +17,7 @@
 //! together: what the nodes of a fleet use.
 
 mod backlog;
+mod both;
 mod contract;
 mod fleet;
 mod held;
@@ -31,10 +32,11 @@ mod slot;
 mod stats;
 mod teller;
 
+pub use self::both::FleetStats;
 pub use self::contract::{
     Alone, Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable, Unwatched,
 };
-pub use self::fleet::{Fleet, FleetStats};
+pub use self::fleet::Fleet;
 pub use self::held::Held;
 pub use self::in_process::{BYTES_PER_ENTRY, InProcess};
 pub use self::key::{Key, Kind};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::fleet::Both;
+use super::both::Both;
 use super::{Alone, Entries, Entry, Keep, Key, Kind, Token};
 use crate::clock::Stopwatch;
 use crate::redis::{Fault, scattered};

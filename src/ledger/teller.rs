@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::fleet::Both;
+use super::both::Both;
 use super::shared::Settlement;
 use super::{Entries, Entry, Token};
 
