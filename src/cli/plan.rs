@@ -21,14 +21,15 @@ impl Plan {
         session: &Session,
         definitions: Vec<Definition>,
     ) -> Result<Self, Failure> {
-        Self::to_replace(session, definitions, Vec::new()).await
+        Self::to_replace(session, definitions, Vec::new(), false).await
     }
 
-    /// The same, while other endpoints go.
+    /// The same, while other endpoints go, and some may become parts of a flow (`adopt`).
     pub(super) async fn to_replace(
         session: &Session,
         definitions: Vec<Definition>,
         gone: Vec<EndpointId>,
+        adopt: bool,
     ) -> Result<Self, Failure> {
         refuse_taken_aliases(session, &definitions, &gone).await?;
         sharing::refuse(session, &definitions).await?;
@@ -36,7 +37,7 @@ impl Plan {
         let mut steps = Vec::with_capacity(definitions.len() + gone.len());
         let mut refused = Vec::new();
         for definition in definitions {
-            let mut step = match put(session, definition).await {
+            let mut step = match put(session, definition, adopt).await {
                 Err(Failure::Other(why)) => {
                     refused.push(why);
                     continue;
@@ -161,12 +162,13 @@ fn deletion(id: EndpointId) -> Step {
     }
 }
 
-async fn put(session: &Session, mut definition: Definition) -> Result<Step, Failure> {
+async fn put(session: &Session, mut definition: Definition, adopt: bool) -> Result<Step, Failure> {
     let custody = &session.custody;
     let old = custody.store.endpoint(definition.id.as_str()).await?;
     if let Some(old) = &old {
-        refuse_other_owner(old, &definition)?;
+        refuse_other_owner(old, &definition, adopt)?;
     }
+    let is_adopted = old.as_ref().is_some_and(|old| old.flow != definition.flow);
     if let Some(old) = &old {
         definition.keep_operated(old);
     }
@@ -192,21 +194,31 @@ async fn put(session: &Session, mut definition: Definition) -> Result<Step, Fail
         secret_created,
         verify_token_created,
         secrets_retired: Vec::new(),
-        change: EndpointChange::Put(Box::new(definition)),
+        change: if is_adopted {
+            EndpointChange::Adopt(Box::new(definition))
+        } else {
+            EndpointChange::Put(Box::new(definition))
+        },
     })
 }
 
-/// What is a part of a flow stays one, and nothing else becomes one.
-fn refuse_other_owner(old: &Definition, new: &Definition) -> Result<(), Failure> {
+/// What is a part of a flow stays one, and nothing else becomes one that nobody wants to.
+fn refuse_other_owner(old: &Definition, new: &Definition, adopt: bool) -> Result<(), Failure> {
     if old.flow == new.flow {
         return Ok(());
     }
     let id = &new.id;
+    let same_owner = (&old.organisation, &old.workspace) == (&new.organisation, &new.workspace);
     Err(Failure::Other(match (&old.flow, &new.flow) {
         (Some(_), None) => session::of_flow(old),
+        (None, Some(_)) if adopt && same_owner => return Ok(()),
+        (None, Some(flow)) if adopt => format!(
+            "`{id}` belongs to {}/{} and cannot become a part of the flow `{flow}`, which belongs to {}/{}",
+            old.organisation, old.workspace, new.organisation, new.workspace
+        ),
         (_, Some(flow)) => format!(
-            "`{id}` is there already and is no part of the flow `{flow}`; delete it first \
-             (`portcullis endpoint delete {id}`), or give the interface another id"
+            "`{id}` is there already and is no part of the flow `{flow}`: let it become one (`--adopt`), \
+             delete it first (`portcullis endpoint delete {id}`), or give the interface another id"
         ),
         (None, None) => format!("`{id}` cannot be changed"),
     }))

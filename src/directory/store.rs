@@ -91,6 +91,8 @@ pub struct NamesPage {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum EndpointChange {
+    /// It becomes a part of a flow, which it is not so far. In all else as [`Put`](Self::Put).
+    Adopt(Box<Definition>),
     /// It is deleted.
     Delete(EndpointId),
     /// Something is done to it as it is then, whatever has become of it since somebody looked.

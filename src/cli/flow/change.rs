@@ -17,6 +17,10 @@ pub(in crate::cli) struct Manner {
     #[arg(long)]
     pub(in crate::cli) json: bool,
 
+    /// Let endpoints that stand at ids of the flow become parts of it. They are replaced in one step.
+    #[arg(long)]
+    pub(in crate::cli) adopt: bool,
+
     /// Go on although a slot that becomes needed has no secret, so that deliveries that are taken now will be refused.
     #[arg(long)]
     pub(in crate::cli) unbound: bool,

@@ -21,7 +21,7 @@ impl Change {
         session: &Session,
         manner: Manner,
     ) -> Result<String, Failure> {
-        let mut plan = self.plan(session).await?;
+        let mut plan = self.plan(session, manner.adopt).await?;
         published::refuse(session, &self).await?;
         let unbound = unbound::slots(session, &self).await?;
         if !manner.unbound {
@@ -55,7 +55,7 @@ impl Change {
         shown.text(&plan, manner)
     }
 
-    async fn plan(&self, session: &Session) -> Result<Plan, Failure> {
+    async fn plan(&self, session: &Session, adopt: bool) -> Result<Plan, Failure> {
         let owner = (&self.owner.0, &self.owner.1);
         let mut definitions: Vec<Definition> = Vec::new();
         let mut there: Vec<EndpointId> = Vec::new();
@@ -74,7 +74,7 @@ impl Change {
         }
         session.accept(&definitions)?;
         there.retain(|id| definitions.iter().all(|definition| definition.id != *id));
-        Plan::to_replace(session, definitions, there).await
+        Plan::to_replace(session, definitions, there, adopt).await
     }
 
     fn audit(&self, session: &Session) -> AuditEntry {

@@ -42,21 +42,26 @@ pub(super) async fn slots(session: &Session, change: &Change) -> Result<Vec<Unbo
 }
 
 /// Refuses a change that would turn away what is taken now: a slot that becomes needed where the flow is in
-/// force, and is empty.
+/// force, or where an endpoint becomes a part of it, and is empty.
 pub(super) async fn refuse(
     session: &Session,
     change: &Change,
     unbound: &[Unbound],
 ) -> Result<(), Failure> {
-    let Some(before) = &change.before else {
-        return Ok(());
-    };
     let mut wrong = Vec::new();
-    for it in unbound.iter().filter(|it| it.target != FlowTarget::Draft) {
-        let Some(present) = session.flow_at(before, &it.target).await? else {
-            continue;
+    for it in unbound {
+        let present = match &change.before {
+            // A draft may become whatever its author wants.
+            Some(before) if it.target != FlowTarget::Draft => {
+                session.flow_at(before, &it.target).await?
+            }
+            _ => None,
         };
-        if !needed(session, &it.target, &present).contains(&it.slot) {
+        let becomes_needed = match present {
+            Some(present) => !needed(session, &it.target, &present).contains(&it.slot),
+            None => false,
+        };
+        if becomes_needed || is_adopted(session, change, it).await? {
             wrong.push(format!(
                 "{} becomes needed and is not bound, so deliveries would be refused; first: {}\n\
                  (or say `--unbound`)",
@@ -69,6 +74,21 @@ pub(super) async fn refuse(
     } else {
         Err(Failure::Other(wrong.join("\n")))
     }
+}
+
+/// Whether an endpoint is there that has not been a part of the flow, and will need the slot.
+async fn is_adopted(session: &Session, change: &Change, it: &Unbound) -> Result<bool, Failure> {
+    let flows = change.places.iter().filter(|place| place.0 == it.target);
+    let interfaces = flows.flat_map(|place| place.1.iter().flat_map(|flow| &flow.interfaces));
+    for interface in interfaces.filter(|one| one.secret_ref.as_ref() == Some(&it.slot)) {
+        let id = it.target.endpoint(&change.name, &interface.id);
+        let id = id.map_err(|error| Failure::Other(error.to_string()))?;
+        let stored = session.custody.store.endpoint(id.as_str()).await?;
+        if stored.is_some_and(|stored| stored.flow.is_none()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The slots that deliveries to a target need. A draft that asks for a token instead of a proof needs none.

@@ -8,7 +8,7 @@ use sqlx::Transaction;
 use super::{Database, Engine, Pool, audit, changes, dialect, secrets};
 use crate::audit::AuditEntry;
 use crate::directory::{
-    Bell, Change, Changes, Definition, EndpointChange, EndpointId, EndpointStore, NamesPage,
+    Bell, Change, Changes, Definition, EndpointChange, EndpointId, EndpointStore, Name, NamesPage,
     Operation, Position,
 };
 use crate::secrets::{Installation, SecretRef, StoreError};
@@ -192,7 +192,7 @@ pub(super) async fn change(
     for (change, _) in changes {
         let id = match change {
             EndpointChange::Delete(id) => id,
-            EndpointChange::Put(definition) => &definition.id,
+            EndpointChange::Adopt(definition) | EndpointChange::Put(definition) => &definition.id,
             EndpointChange::Operate(id, _) => {
                 changes::add(transaction, &Change::Endpoint(id.clone())).await?;
                 continue;
@@ -207,7 +207,12 @@ pub(super) async fn change(
             EndpointChange::Delete(id) => {
                 retired.extend(delete(transaction, id, entry).await?);
             }
-            EndpointChange::Put(definition) => put(transaction, definition, entry).await?,
+            EndpointChange::Put(definition) => {
+                put(transaction, definition, &definition.flow, entry).await?;
+            }
+            EndpointChange::Adopt(definition) => {
+                put(transaction, definition, &None, entry).await?;
+            }
             EndpointChange::Operate(id, operation) => {
                 operate(transaction, id, *operation, entry).await?;
             }
@@ -300,6 +305,7 @@ fn written(definition: &Definition) -> Result<String, StoreError> {
 async fn put(
     transaction: &mut Transaction<'_, Database>,
     definition: &Definition,
+    part_of: &Option<Name>,
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
     let text = match stored(transaction, &definition.id).await? {
@@ -310,14 +316,14 @@ async fn put(
             written(&definition)?
         }
     };
-    // What is a part of a flow stays one, and nothing else becomes one.
+    // What is a part of a flow stays one, and nothing else becomes one that was not looked at as such.
     let stored = sqlx::query(
         "INSERT INTO endpoints \
          (id, organisation, workspace, definition, created_ms, updated_ms, secret, flow) \
          VALUES ($1, $2, $3, $4, $5, $5, $6, $7) \
          ON CONFLICT (id) DO UPDATE SET organisation = $2, workspace = $3, definition = $4, \
-         updated_ms = $5, secret = $6 \
-         WHERE coalesce(endpoints.flow, '') = coalesce(excluded.flow, '')",
+         updated_ms = $5, secret = $6, flow = $7 \
+         WHERE coalesce(endpoints.flow, '') = $8",
     )
     .bind(definition.id.as_str())
     .bind(definition.organisation.as_str())
@@ -325,12 +331,8 @@ async fn put(
     .bind(text)
     .bind(entry.at.as_millisecond())
     .bind(definition.secret().map(|secret| secret.to_string()))
-    .bind(
-        definition
-            .flow
-            .as_ref()
-            .map(|flow| flow.as_str().to_owned()),
-    )
+    .bind(definition.flow.as_ref().map(Name::as_str))
+    .bind(part_of.as_ref().map_or("", Name::as_str))
     .execute(&mut **transaction)
     .await?;
     if stored.rows_affected() == 0 {

@@ -1,5 +1,6 @@
 //! Flows: declared in one document, in force as a draft, live and in installations, each with its own secrets.
 
+mod adopted;
 mod declared;
 mod document;
 pub(crate) mod engines;

@@ -1,0 +1,95 @@
+//! Endpoints that stood at the ids of a flow before there was one, and become parts of it.
+
+use super::*;
+
+const LIVE_ID: &str = "flows/orders/live/order-webhook";
+
+/// A gate with such an endpoint, that deliveries go to.
+fn standing(workspace: &str) -> Gate {
+    let options = ["--mode", "provider", "--preset", "stripe"];
+    let owner = ["--organisation", "acme", "--workspace", workspace];
+    let words = [&["endpoint", "create", LIVE_ID], &owner[..], &options].concat();
+    let gate = Gate::before(&Backend::accepting());
+    gate.run(&words).succeeded();
+    let secret = format!("{LIVE_ID}#webhook");
+    gate.run_with_input(&["secret", "set", &secret], b"as ever")
+        .succeeded();
+    gate.start()
+}
+
+#[test]
+fn an_endpoint_becomes_a_part_of_the_flow_at_its_id_and_no_delivery_is_turned_away() {
+    let gate = standing("shop");
+    assert_eq!(status(&gate, LIVE, "as ever"), 202);
+    apply_orders(&gate, &[]);
+    let told = gate.run(&["flow", "release", "orders"]).failed_with(1);
+    assert!(told.contains("let it become one (`--adopt`)"), "{told}");
+
+    let adopt = ["flow", "release", "orders", "--adopt"];
+    let told = gate.run(&adopt).failed_with(1);
+    assert!(
+        told.contains("flows/orders/live#webhook-signing-secret becomes needed and is not bound"),
+        "{told}"
+    );
+    assert_eq!(status(&gate, LIVE, "as ever"), 202);
+
+    bind(&gate, "flows/orders/live", "as ever");
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let until = std::time::Instant::now() + std::time::Duration::from_secs(3);
+            while std::time::Instant::now() < until {
+                assert_eq!(status(&gate, LIVE, "as ever"), 202);
+            }
+        });
+        let told = gate.run(&adopt).succeeded();
+        assert!(
+            told.starts_with(&format!("~ {LIVE_ID}: update (")) && told.contains("flow"),
+            "{told}"
+        );
+        sender.join().unwrap();
+    });
+    let shown = json(&gate, &["endpoint", "show", LIVE_ID]);
+    assert_eq!(shown["event_name"], "orders.updated");
+    let told = gate.run(&["endpoint", "delete", LIVE_ID]).failed_with(1);
+    assert!(told.contains("is a part of the flow `orders`"), "{told}");
+    gate.run(&["audit", "verify"]).succeeded();
+}
+
+#[test]
+fn an_endpoint_is_adopted_by_the_first_apply_of_a_flow_too() {
+    let gate = standing("shop");
+    let live = [&OWNER[..], &["--target", "live", "--adopt"]].concat();
+    let text = orders_with_open_draft();
+    let told = apply(&gate, "orders.edn", &text, &live).failed_with(1);
+    assert!(told.contains("becomes needed and is not bound"), "{told}");
+    let unbound = [&live[..], &["--unbound"]].concat();
+    apply(&gate, "orders.edn", &text, &unbound).succeeded();
+    within_a_second(|| {
+        let answer = send(gate.http(), &order(LIVE, "as ever"));
+        answer.reason() == "secret_unbound"
+    });
+}
+
+#[test]
+fn an_endpoint_of_another_owner_stays_what_it_is() {
+    let gate = standing("other");
+    apply_orders(&gate, &[]);
+    bind(&gate, "flows/orders/live", "as ever");
+    let told = gate
+        .run(&["flow", "release", "orders", "--adopt"])
+        .failed_with(1);
+    assert!(
+        told.contains("belongs to acme/other") && told.contains("belongs to acme/shop"),
+        "{told}"
+    );
+    assert_eq!(status(&gate, LIVE, "as ever"), 202);
+}
+
+#[test]
+fn what_is_about_flows_has_no_meaning_for_single_endpoints() {
+    let gate = Gate::before(&Backend::refusing());
+    for option in ["--adopt", "--unbound"] {
+        let told = apply(&gate, "endpoints.toml", "endpoints = []", &[option]).failed_with(2);
+        assert!(told.contains("this declares single endpoints"), "{told}");
+    }
+}
