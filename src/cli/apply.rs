@@ -64,7 +64,7 @@ impl Apply {
             return self.flow.run(session, document, stem, self.manner).await;
         }
         let declared = document.endpoints(session.default_upstream(), &session.surroundings())?;
-        if !self.flow.is_empty() || self.manner.adopt || self.manner.unbound {
+        if !self.flow.is_empty() || self.manner.consent.any() {
             let text = format!(
                 "{}: this declares single endpoints; what belongs to a flow has no meaning for them",
                 path.display()

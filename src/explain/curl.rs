@@ -20,12 +20,22 @@ pub fn parse(
     let command = command.strip_prefix(BYTE_ORDER_MARK).unwrap_or(command);
     let words = shell::words(command.trim_ascii()).ok_or_else(|| error("a quote is not closed"))?;
     let mut words = words.into_iter().skip_while(|word| word == b"$");
-    match words.next().as_deref() {
-        Some(b"curl" | b"curl.exe") => {}
-        Some(b"") | None => return Err(CaptureError::Empty),
-        Some(_) => return Err(error("it does not begin with `curl`")),
-    }
     let mut curl = Curl::default();
+    let is_curl = |word: &[u8]| matches!(word, b"curl" | b"curl.exe");
+    match words.next() {
+        Some(word) if is_curl(&word) => {}
+        Some(word) if word.is_empty() => return Err(CaptureError::Empty),
+        None => return Err(CaptureError::Empty),
+        // Something may be piped into it.
+        Some(_) => {
+            let mut piped = words.by_ref().skip_while(|word| word != b"|");
+            if !(piped.next().is_some() && words.next().is_some_and(|word| is_curl(&word))) {
+                return Err(error("it does not begin with `curl`"));
+            }
+            let text = "what is piped into the curl command is left out";
+            curl.remarks.push(text.to_owned());
+        }
+    }
     while let Some(word) = words.next() {
         if ENDS.contains(&word.as_slice()) {
             let text = "what follows the curl command in the shell is left out";

@@ -39,7 +39,19 @@ impl Curl {
             Effect::Head => self.head = true,
             Effect::Request => self.method = Some(text(&value)),
             Effect::Url => return self.take_url(&value),
-            Effect::Header => return self.take_header(&value),
+            Effect::Header => match value.strip_prefix(b"@") {
+                None => self.take_header(&value),
+                Some(b"-") => {
+                    let text =
+                        "headers come from its standard input (`-H @-`) and are not in the command";
+                    self.remarks.push(text.to_owned());
+                }
+                Some(name) => {
+                    for line in file(name, load)?.split(|byte| *byte == b'\n') {
+                        self.take_header(line.trim_ascii_end());
+                    }
+                }
+            },
             Effect::Agent => self.headers.push((b"User-Agent".to_vec(), value)),
             Effect::Referer => self.headers.push((b"Referer".to_vec(), value)),
             Effect::Cookie => self.headers.push((b"Cookie".to_vec(), value)),
@@ -111,9 +123,9 @@ impl Curl {
         Ok(())
     }
 
-    fn take_header(&mut self, value: &[u8]) -> Result<(), CaptureError> {
-        if value.starts_with(b"@") {
-            return Err(error("headers from a file are not supported"));
+    fn take_header(&mut self, value: &[u8]) {
+        if value.is_empty() {
+            return;
         }
         let colon = value.iter().position(|byte| *byte == b':');
         match colon.and_then(|at| value.split_at_checked(at)) {
@@ -129,7 +141,6 @@ impl Curl {
                 ),
             },
         }
-        Ok(())
     }
 
     fn add(&mut self, bytes: &[u8], separator: &[u8]) {

@@ -65,13 +65,12 @@ impl Form {
         let start = start
             .strip_prefix(b"$")
             .map_or(start, <[u8]>::trim_ascii_start);
+        let letters = start.iter().take_while(|byte| byte.is_ascii_alphanumeric());
+        let word = start.get(..letters.count()).unwrap_or_default();
         if start.starts_with(b"{") {
             Self::Har
-        } else if start.starts_with(b"curl")
-            && start
-                .get(4)
-                .is_none_or(|byte| !byte.is_ascii_alphanumeric())
-        {
+        // The last two are what people pipe into the first.
+        } else if matches!(word, b"curl" | b"echo" | b"printf") {
             Self::Curl
         } else {
             Self::Http

@@ -17,6 +17,13 @@ pub(in crate::cli) struct Manner {
     #[arg(long)]
     pub(in crate::cli) json: bool,
 
+    #[command(flatten)]
+    pub(in crate::cli) consent: Consent,
+}
+
+/// What is done only if somebody says so.
+#[derive(Args, Clone, Copy, Debug)]
+pub(in crate::cli) struct Consent {
     /// Let endpoints that stand at ids of the flow become parts of it. They are replaced in one step.
     #[arg(long)]
     pub(in crate::cli) adopt: bool,
@@ -24,6 +31,13 @@ pub(in crate::cli) struct Manner {
     /// Go on although a slot that becomes needed has no secret, so that deliveries that are taken now will be refused.
     #[arg(long)]
     pub(in crate::cli) unbound: bool,
+}
+
+impl Consent {
+    /// Whether anything was said.
+    pub(in crate::cli) const fn any(self) -> bool {
+        self.adopt || self.unbound
+    }
 }
 
 /// What is wanted.

@@ -21,10 +21,10 @@ impl Change {
         session: &Session,
         manner: Manner,
     ) -> Result<String, Failure> {
-        let mut plan = self.plan(session, manner.adopt).await?;
+        let mut plan = self.plan(session, manner.consent.adopt).await?;
         published::refuse(session, &self).await?;
         let unbound = unbound::slots(session, &self).await?;
-        if !manner.unbound {
+        if !manner.consent.unbound {
             unbound::refuse(session, &self, &unbound).await?;
         }
         let drafted = match (&self.before, &self.draft) {
@@ -32,7 +32,7 @@ impl Change {
             _ => false,
         };
         let is_done = drafted && self.version.is_none() && self.moves.is_empty() && plan.is_done();
-        let shown = Shown::of(&self, unbound);
+        let shown = Shown::of(&self, unbound, manner.dry_run);
         if !manner.dry_run && !is_done {
             let (endpoints, secrets) = plan.changes(session).await?;
             let retired = session.custody.store.change_flow(FlowChange {
@@ -121,8 +121,9 @@ struct ShownMove {
 }
 
 impl<'p> Shown<'p> {
-    fn of(change: &Change, unbound: Vec<Unbound>) -> Self {
+    fn of(change: &Change, unbound: Vec<Unbound>, dry_run: bool) -> Self {
         let mut said = Vec::new();
+        let is = if dry_run { "would be" } else { "is" };
         let name = &change.name;
         for made in &change.moves {
             let before = made.from.map_or_else(
@@ -131,13 +132,21 @@ impl<'p> Shown<'p> {
             );
             said.push(match made.to {
                 Some(version) => {
-                    format!("{name}: {} is at version {version}, {before}", made.target)
+                    format!(
+                        "{name}: {} {is} at version {version}, {before}",
+                        made.target
+                    )
                 }
-                None => format!("{name}: {} is gone, {before}", made.target),
+                None => format!("{name}: {} {is} gone, {before}", made.target),
             });
         }
         if change.action == Action::FlowDeleted && change.draft.is_none() {
-            said = vec![format!("{name}: deleted")];
+            let deleted = if dry_run {
+                "would be deleted"
+            } else {
+                "deleted"
+            };
+            said = vec![format!("{name}: {deleted}")];
         }
         said.extend(unbound.iter().map(|it| {
             format!(
@@ -159,13 +168,12 @@ impl<'p> Shown<'p> {
                 .into_iter()
                 .map(|it| it.secret.to_string())
                 .collect(),
-            dry_run: false,
+            dry_run,
             said,
         }
     }
 
     fn text(mut self, plan: &'p Plan, manner: Manner) -> Result<String, Failure> {
-        self.dry_run = manner.dry_run;
         if manner.json {
             self.endpoints = plan.steps().iter().collect();
             return output::json(&self);

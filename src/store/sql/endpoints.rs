@@ -208,10 +208,10 @@ pub(super) async fn change(
                 retired.extend(delete(transaction, id, entry).await?);
             }
             EndpointChange::Put(definition) => {
-                put(transaction, definition, &definition.flow, entry).await?;
+                put(transaction, definition, definition.flow.as_ref(), entry).await?;
             }
             EndpointChange::Adopt(definition) => {
-                put(transaction, definition, &None, entry).await?;
+                put(transaction, definition, None, entry).await?;
             }
             EndpointChange::Operate(id, operation) => {
                 operate(transaction, id, *operation, entry).await?;
@@ -305,7 +305,7 @@ fn written(definition: &Definition) -> Result<String, StoreError> {
 async fn put(
     transaction: &mut Transaction<'_, Database>,
     definition: &Definition,
-    part_of: &Option<Name>,
+    part_of: Option<&Name>,
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
     let text = match stored(transaction, &definition.id).await? {
@@ -332,7 +332,7 @@ async fn put(
     .bind(entry.at.as_millisecond())
     .bind(definition.secret().map(|secret| secret.to_string()))
     .bind(definition.flow.as_ref().map(Name::as_str))
-    .bind(part_of.as_ref().map_or("", Name::as_str))
+    .bind(part_of.map_or("", Name::as_str))
     .execute(&mut **transaction)
     .await?;
     if stored.rows_affected() == 0 {

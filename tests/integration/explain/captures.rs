@@ -74,6 +74,10 @@ fn curl_commands_are_read_as_people_paste_them() {
     let json = r#"{"it's":"ö","n":"a\nb"}"#;
     let sign = signature(json.as_bytes());
     desk.file("body.json", json);
+    desk.file(
+        "headers",
+        format!("X-One: 1\r\nX-Hub-Signature-256: {sign}\n\n"),
+    );
     let quoted = json.replace('\'', r"'\''");
     let chrome = json
         .replace('\\', r"\\")
@@ -94,6 +98,8 @@ fn curl_commands_are_read_as_people_paste_them() {
         format!("curl a.example/x --header 'X-Hub-Signature-256: {sign}' -d@body.json -o out"),
         format!("curl a.example/x --header 'X-Hub-Signature-256: {sign}' --json @body.json"),
         format!("curl a.example -H 'X-Hub-Signature-256: {form}' -d a=b --data-urlencode 'c=d e'"),
+        "curl a.example/x -H @headers -d@body.json".to_owned(),
+        "printf 'Authorization: Bearer %s\\n' \"$TOKEN\" | \\\n  curl a.example/x -H @- -H @headers -d@body.json | jq".to_owned(),
     ] {
         desk.file("command", &command);
         let ran = desk.run(&["command", "--preset", "github"], SECRET.as_bytes());
@@ -230,6 +236,17 @@ fn a_capture_that_cannot_be_read_is_refused_with_its_place_and_nothing_is_judged
             "`--frobnicate` is not known",
         ),
         ("no-url", "curl -d x", "it has no URL"),
+        (
+            "piped-away",
+            "printf 'curl x' | jq",
+            "it does not begin with `curl`",
+        ),
+        ("printed", "printf '%s'", "it does not begin with `curl`"),
+        (
+            "no-headers",
+            "curl https://a.example/x -H @nowhere",
+            "nowhere",
+        ),
         (
             "form",
             "curl https://a.example/x -F a=b",

@@ -178,6 +178,7 @@ fn a_dry_run_of_any_step_changes_nothing() {
     let told = apply_orders(&gate, &["--target", "live", "--dry-run"]);
     assert!(
         told.contains("+ flows/orders/live/order-webhook: create")
+            && told.contains("orders: live would be at version 1, nothing before")
             && told.contains("nothing was changed"),
         "{told}"
     );
@@ -192,6 +193,8 @@ fn a_dry_run_of_any_step_changes_nothing() {
     ] {
         let words: Vec<&str> = words.iter().chain(&["--dry-run"]).copied().collect();
         let told = gate.run(&words).succeeded();
+        assert!(told.contains("orders: "), "{told}");
+        assert!(told.contains(" would be "), "{told}");
         assert!(told.contains("nothing was changed"), "{told}");
         assert_eq!(state(&gate), before, "{words:?}");
     }
