@@ -17,6 +17,7 @@ use tracing::warn;
 
 use super::both::{Both, count};
 use super::shared::Settlement;
+use super::shared_permit::permit;
 use super::{
     Alone, Entries, FleetStats, InProcess, Ledger, LedgerStats, Permit, Permits, Shared, Taken,
     Token, Unavailable, Unwatched,
@@ -131,7 +132,7 @@ impl Ledger for Fleet {
     }
 
     async fn permit(&self, wanted: &Permits<'_>) -> Result<Option<Permit>, Unavailable> {
-        match Permit::among(wanted, &self.both).await {
+        match permit(wanted, &self.both).await {
             Ok(permit) => Ok(permit),
             Err(_) if wanted.alone == Alone::Judged => {
                 count(&self.both.stats.judged);

@@ -28,6 +28,7 @@ mod prefix;
 mod scripts;
 mod shard;
 mod shared;
+mod shared_permit;
 mod slot;
 mod stats;
 mod teller;
