@@ -87,6 +87,19 @@ pub(super) fn of_form<'b>(
     Ok(fields)
 }
 
+/// The JSON of a form that is nothing but that: GitHub and Slack send it as the only field, `payload`, if they are
+/// asked for forms.
+pub(super) fn json_of_form(body: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let value = body.strip_prefix(b"payload=")?;
+    let is_only = memchr::memchr(b'&', value).is_none();
+    let json = is_only.then(|| decoded(value))?;
+    let begins_as_json = matches!(json.trim_ascii_start().first(), Some(b'{' | b'['));
+    begins_as_json.then_some(json)
+}
+
+/// The name of that field.
+pub(super) const JSON_FIELD: &str = "payload";
+
 fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'+') {
         return percent_decode(text).into();

@@ -142,6 +142,11 @@ impl Plan {
         self.elements.as_deref()
     }
 
+    /// Whether something is asked of the member of this name by its name.
+    pub(super) fn has_member(&self, name: &str) -> bool {
+        self.members.iter().any(|(known, _)| **known == *name)
+    }
+
     /// Whether it is looked at how many elements there are.
     pub(super) fn is_counted(&self) -> bool {
         self.counted

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::field::{Content, Field, of_form};
+use super::field::{Content, Field, JSON_FIELD, json_of_form, of_form};
 use super::key::NoKey;
 use super::payload::{TYPES, without_mark};
 use super::plan::Plan;
@@ -21,6 +21,8 @@ pub struct PayloadRules {
     plan: Plan,
     /// The fields of a form that are looked at; all if `None`.
     fields: Arc<Option<BTreeSet<Box<str>>>>,
+    /// Whether a form that is nothing but JSON is looked at as that JSON.
+    opens_forms: bool,
 }
 
 /// Where a key stands, and whether a payload without one is refused.
@@ -54,6 +56,7 @@ impl PayloadRules {
             }
         }
         Some(Self {
+            opens_forms: !plan.has_member(JSON_FIELD),
             contract,
             key,
             plan,
@@ -102,33 +105,19 @@ impl PayloadRules {
         violations.into_result().map(|()| key.ok())
     }
 
-    fn read(
-        &self,
-        payload: &Payload<'_>,
-    ) -> Result<(Violations, Result<ConcurrencyKey, NoKey>), Cow<'static, str>> {
+    fn read(&self, payload: &Payload<'_>) -> Result<Read, Cow<'static, str>> {
         match payload {
             Payload::Form(body) => {
+                if self.opens_forms
+                    && let Some(json) = json_of_form(body)
+                {
+                    return self.read_json(&json);
+                }
                 let fields = of_form(body, self.fields.as_ref().as_ref())?;
                 Ok(self.read_fields(&fields))
             }
             Payload::Encoded => Err(ENCODED.into()),
-            Payload::Json(body) => {
-                let body = without_mark(body);
-                if body.is_empty() {
-                    return Err("the body is empty".into());
-                }
-                let taken = take(body, &self.plan).map_err(|broken| broken.message(body))?;
-                let key = self.key_by(|path| ConcurrencyKey::of_tree(&taken.tree, path));
-                let mut violations = taken.twice;
-                if let Some(contract) = &self.contract {
-                    if violations.is_empty() {
-                        violations = contract.check_tree(taken.tree);
-                    } else {
-                        violations.mask(|path| contract.shown(&taken.tree, path));
-                    }
-                }
-                Ok((violations, key))
-            }
+            Payload::Json(body) => self.read_json(without_mark(body)),
             Payload::Multipart(body, parts) => {
                 if let Some(fault) = parts.fault {
                     return Err(fault.to_string().into());
@@ -147,6 +136,23 @@ impl PayloadRules {
         }
     }
 
+    fn read_json(&self, body: &[u8]) -> Result<Read, Cow<'static, str>> {
+        if body.is_empty() {
+            return Err("the body is empty".into());
+        }
+        let taken = take(body, &self.plan).map_err(|broken| broken.message(body))?;
+        let key = self.key_by(|path| ConcurrencyKey::of_tree(&taken.tree, path));
+        let mut violations = taken.twice;
+        if let Some(contract) = &self.contract {
+            if violations.is_empty() {
+                violations = contract.check_tree(taken.tree);
+            } else {
+                violations.mask(|path| contract.shown(&taken.tree, path));
+            }
+        }
+        Ok((violations, key))
+    }
+
     fn key_by(
         &self,
         find: impl FnOnce(&KeyPath) -> Result<ConcurrencyKey, NoKey>,
@@ -156,12 +162,15 @@ impl PayloadRules {
             .map_or(Err(NoKey::Missing), |key| find(&key.path))
     }
 
-    fn read_fields(&self, fields: &[Field<'_>]) -> (Violations, Result<ConcurrencyKey, NoKey>) {
+    fn read_fields(&self, fields: &[Field<'_>]) -> Read {
         let key = self.key_by(|path| ConcurrencyKey::of_fields(fields, path));
         let violations = self.contract.as_ref().map(|it| it.check_fields(fields));
         (violations.unwrap_or_default(), key)
     }
 }
+
+/// What is wrong with a payload, and its key.
+type Read = (Violations, Result<ConcurrencyKey, NoKey>);
 
 const ENCODED: &str =
     "the body is compressed (Content-Encoding): only one that is not is looked at";

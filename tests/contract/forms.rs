@@ -85,6 +85,59 @@ fn fields_are_read_as_what_they_are_to_be() {
 }
 
 #[test]
+fn a_form_that_is_nothing_but_json_counts_as_that_json() {
+    // So GitHub (content type `application/x-www-form-urlencoded`) and Slack (interactivity) send it.
+    let declared = inputs(json!([{ "name": "number", "type": "integer", "required": true }]));
+    let strict = schema(json!({
+        "properties": { "number": { "type": "integer" } },
+        "required": ["number"],
+        "additionalProperties": false,
+    }));
+    for rules in [rules(&declared), rules(&strict)] {
+        for (body, expected) in [
+            ("payload=%7B%22number%22%3A+7%7D", vec![]),
+            ("payload={\"number\":7}", vec![]),
+            (
+                "payload=%7B%22number%22%3A%22x%22%7D",
+                vec!["/number: must be a whole number"],
+            ),
+            ("payload=%7B%7D", vec!["/number: is required"]),
+            (
+                "payload=%7B%22number%22%3A7",
+                vec![": the JSON ends too soon, at line 1, column 12"],
+            ),
+        ] {
+            assert_eq!(wrong(&rules, FORM, body), expected, "{body}");
+        }
+        // Anything beside it makes it a form like others.
+        for body in [
+            "payload=%7B%22number%22%3A7%7D&",
+            "payload=%7B%22number%22%3A7%7D&a=1",
+            "Payload=%7B%22number%22%3A7%7D",
+            "payload=7",
+            "payload=",
+        ] {
+            assert_ne!(wrong(&rules, FORM, body), [""; 0], "{body}");
+        }
+    }
+    // What is asked for by its name is a field.
+    let field = inputs(json!([{ "name": "payload", "type": "object", "required": true }]));
+    let body = "payload=%7B%22number%22%3A7%7D";
+    assert_eq!(wrong(&rules(&field), FORM, body), [""; 0]);
+    let field = schema(json!({ "properties": { "payload": { "maxLength": 3 } } }));
+    assert_eq!(
+        wrong(&rules(&field), FORM, body),
+        ["/payload: must have at most 3 characters"]
+    );
+    // A payload may be as long as it is.
+    let long = format!(
+        "payload={{\"number\":7,\"text\":\"{}\"}}",
+        "a".repeat(2 << 20)
+    );
+    assert_eq!(wrong(&rules(&declared), FORM, long), [""; 0]);
+}
+
+#[test]
 fn a_schema_sees_the_texts_of_a_form() {
     let rules = rules(&schema(json!({
         "properties": { "a": { "type": "string", "maxLength": 2 } },

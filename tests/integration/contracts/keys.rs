@@ -32,6 +32,18 @@ fn the_key_of_a_payload_goes_to_the_backend() {
 }
 
 #[test]
+fn the_key_of_github_is_found_in_forms_as_well() {
+    let backend = Backend::accepting();
+    let gate = gate(&backend, r#"key_field = ["pull_request", "id"]"#).start();
+    let form = "application/x-www-form-urlencoded";
+    let body = "payload=%7B%22pull_request%22%3A%7B%22id%22%3A1934567890%7D%7D";
+    assert_eq!(send(gate.http(), &delivery(&gate, form, body)).status, 202);
+    let received = backend.only();
+    assert_eq!(received.header("X-Portal-Concurrency-Key"), "1934567890");
+    assert_eq!(received.body_len, body.len());
+}
+
+#[test]
 fn a_payload_without_a_key_is_422_where_the_endpoint_says_so() {
     let backend = Backend::accepting();
     let gate = gate(&backend, "key_field = \"number\"\nkey_missing = \"reject\"").start();
