@@ -69,6 +69,12 @@ impl PayloadRules {
         self.contract.is_some()
     }
 
+    /// About what they take in memory.
+    pub fn memory_bytes(&self) -> usize {
+        let contract = self.contract.as_ref();
+        contract.map_or(0, |contract| contract.memory_bytes)
+    }
+
     /// Whether texts are looked through for patterns and formats.
     pub fn read_texts(&self) -> bool {
         let contract = self.contract.as_ref();

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use moka::future::Cache;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::cache::weighed;
 use super::generations::Generations;
 use super::mistake::MAX_ALIAS_LEN;
 use super::presence::Presence;
 use super::standing::{Standing, StandingNow};
 use super::{
-    DraftAuth, Endpoint, EndpointId, EndpointStore, PathTemplate, Route, RouteTable, Target,
-    Wording,
+    DirectorySettings, DirectoryStats, DraftAuth, Endpoint, EndpointId, EndpointStore, Found,
+    LookupError, PathTemplate, RouteTable, Target, Wording,
 };
 use crate::secrets::StoreError;
 
@@ -46,7 +47,7 @@ impl Directory {
             draft_auth: settings.draft_auth,
             store,
             presence: Presence::new(),
-            endpoints: Cache::new(settings.capacity),
+            endpoints: weighed(settings.capacity),
             aliases: Cache::new(settings.capacity),
             store_reads: Semaphore::new(settings.store_reads),
             generations: Generations::new(),
@@ -284,63 +285,3 @@ fn unsettled() -> StoreError {
 const READS: usize = 4;
 /// How long a read waits for others. A store that hangs is known to within this time.
 const PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What a [`Directory`] is made with.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct DirectorySettings {
-    /// How many endpoints, and how many aliases, are kept in memory.
-    pub capacity: u64,
-    /// How many reads of the store may be under way at once.
-    pub store_reads: usize,
-    /// The paths that upstreams ask for, by their names, where an endpoint has none of its own.
-    pub upstream_paths: BTreeMap<String, PathTemplate>,
-    /// Who may deliver to drafts that say nothing about it.
-    pub draft_auth: DraftAuth,
-}
-
-/// What a [`Directory`] counts.
-#[derive(Debug, Default)]
-pub struct DirectoryStats {
-    absent: AtomicU64,
-    hits: AtomicU64,
-    misses: AtomicU64,
-}
-
-impl DirectoryStats {
-    /// Names that the filter turned away.
-    pub fn absent(&self) -> u64 {
-        self.absent.load(Ordering::Relaxed)
-    }
-
-    /// Endpoints that were in memory.
-    pub fn hits(&self) -> u64 {
-        self.hits.load(Ordering::Relaxed)
-    }
-
-    /// Reads of the store.
-    pub fn misses(&self) -> u64 {
-        self.misses.load(Ordering::Relaxed)
-    }
-}
-
-/// An endpoint that takes deliveries at a path.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The endpoint.
-    pub endpoint: Arc<Endpoint>,
-    /// The route that led to it; `None` for an alias.
-    pub route: Option<Arc<Route>>,
-}
-
-/// A path that leads to no endpoint.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LookupError {
-    /// There is none, or it is disabled, or another workspace owns it.
-    #[error("nothing is configured there")]
-    NotConfigured(Wording),
-
-    /// Nobody knows: the store does not answer.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}

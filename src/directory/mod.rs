@@ -8,11 +8,13 @@
 //! exist turns it away before the store is asked. What other processes change arrives through the
 //! [`Follower`] within a second.
 
+mod cache;
 mod concurrency;
 mod definition;
 mod draft;
 mod endpoint;
 mod follower;
+mod found;
 mod generations;
 mod lookup;
 mod mistake;
@@ -30,6 +32,7 @@ mod target;
 mod wrong_auth;
 mod wrong_replay;
 
+pub use self::cache::{DirectorySettings, DirectoryStats};
 pub use self::concurrency::{ConcurrencyDefinition, MissingKey, UnknownMissingKey};
 pub use self::definition::{
     AuthDefinition, CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition,
@@ -37,7 +40,8 @@ pub use self::definition::{
 pub use self::draft::{DraftAuth, UnknownDraftAuth};
 pub use self::endpoint::{Auth, Endpoint, Greeting, Limits, Proof};
 pub use self::follower::{Follower, Pace};
-pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, LookupError};
+pub use self::found::{Found, LookupError};
+pub use self::lookup::Directory;
 pub use self::mistake::{Mistake, Surroundings};
 pub use self::name::{EndpointId, InvalidName, Name};
 pub use self::operated::Operation;

@@ -3,6 +3,7 @@
 mod events;
 mod hostile;
 mod keys;
+mod memory;
 mod parts;
 mod payloads;
 pub(crate) mod turns;
