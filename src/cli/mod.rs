@@ -3,6 +3,7 @@
 //! A command gives text for standard output or a failure; this file prints either and exits. Standard
 //! output carries results only, so that it can be piped; everything else goes to standard error.
 
+mod adoption;
 mod apply;
 mod audit;
 mod capture;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use super::adoption;
 use super::failure::Failure;
 use super::output;
 use super::session::{self, Session};
@@ -208,14 +209,12 @@ fn refuse_other_owner(old: &Definition, new: &Definition, adopt: bool) -> Result
         return Ok(());
     }
     let id = &new.id;
-    let same_owner = (&old.organisation, &old.workspace) == (&new.organisation, &new.workspace);
     Err(Failure::Other(match (&old.flow, &new.flow) {
         (Some(_), None) => session::of_flow(old),
-        (None, Some(_)) if adopt && same_owner => return Ok(()),
-        (None, Some(flow)) if adopt => format!(
-            "`{id}` belongs to {}/{} and cannot become a part of the flow `{flow}`, which belongs to {}/{}",
-            old.organisation, old.workspace, new.organisation, new.workspace
-        ),
+        (None, Some(_)) if adopt => match adoption::why_not(old, new) {
+            None => return Ok(()),
+            Some(why) => format!("`{id}` cannot become a part of the flow: {why}"),
+        },
         (_, Some(flow)) => format!(
             "`{id}` is there already and is no part of the flow `{flow}`: let it become one (`--adopt`), \
              delete it first (`portcullis endpoint delete {id}`), or give the interface another id"

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConcurrencyDefinition, DraftAuth, EndpointId, MissingKey, Name, PathTemplate, ReplayDefinition,
-    Target,
+    AuthDefinition, ConcurrencyDefinition, DraftAuth, EndpointId, MissingKey, Name, PathTemplate,
+    ReplayDefinition, Target,
 };
-use crate::auth::{Algorithm, Mode, NoScheme, Preset, Said, Scheme, SchemeWords};
+use crate::auth::Algorithm;
 use crate::contract::{ContractDefinition, KeyPath};
 use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
@@ -169,77 +169,6 @@ impl Definition {
     }
 }
 
-/// How senders prove themselves, as it is written down.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthDefinition {
-    /// The mode.
-    pub mode: Mode,
-    /// The header of the token, for modes that let it be chosen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub header: Option<String>,
-    /// The provider's preset, for the mode that takes one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preset: Option<String>,
-    /// What is said about the scheme, for the modes `signature` and `provider`.
-    #[serde(default, skip_serializing_if = "SchemeWords::is_empty")]
-    pub scheme: SchemeWords,
-    /// What the preset asks of the endpoint.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub settings: BTreeMap<String, String>,
-    /// The URL that the sender delivers to and signs, without its query, if it is not the portal's
-    /// own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub public_url: Option<String>,
-    /// The secret; the slot `webhook` of the endpoint itself if nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<SecretRef>,
-}
-
-impl AuthDefinition {
-    /// A mode, and nothing that could be chosen with it.
-    pub fn of(mode: Mode) -> Self {
-        Self {
-            mode,
-            header: None,
-            preset: None,
-            scheme: SchemeWords::default(),
-            settings: BTreeMap::new(),
-            public_url: None,
-            secret: None,
-        }
-    }
-
-    /// How deliveries are proven; `None` if they are not.
-    pub fn compiled(&self) -> Result<Option<Scheme>, NoScheme> {
-        let header = self.header.as_deref().and_then(|name| name.parse().ok());
-        self.mode.scheme(&Said {
-            header: header.as_ref(),
-            preset: self.preset.as_deref(),
-            words: &self.scheme,
-            settings: &self.settings,
-        })
-    }
-
-    /// Whether deliveries are proven with the sender's certificate, so that there is no secret.
-    pub fn has_certificate(&self) -> bool {
-        let preset = self.preset.as_deref().filter(|_| self.mode.takes_preset());
-        preset
-            .and_then(Preset::named)
-            .is_some_and(|preset| preset.scheme.has_certificate())
-    }
-
-    /// The secret that deliveries to `endpoint` are judged by, if the mode has one.
-    pub fn secret_of(&self, endpoint: &EndpointId) -> Option<SecretRef> {
-        if self.mode == Mode::None || self.has_certificate() {
-            return None;
-        }
-        self.secret
-            .clone()
-            .or_else(|| SecretRef::new(endpoint.as_str(), DEFAULT_SLOT).ok())
-    }
-}
-
 /// Limits of one endpoint.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -278,6 +207,5 @@ const fn yes() -> bool {
     true
 }
 
-const DEFAULT_SLOT: &str = "webhook";
 /// The slot of an endpoint's verify token.
 pub const HANDSHAKE_SLOT: &str = "handshake";

@@ -8,6 +8,7 @@
 //! exist turns it away before the store is asked. What other processes change arrives through the
 //! [`Follower`] within a second.
 
+mod auth_definition;
 mod cache;
 mod concurrency;
 mod definition;
@@ -32,11 +33,10 @@ mod target;
 mod wrong_auth;
 mod wrong_replay;
 
+pub use self::auth_definition::AuthDefinition;
 pub use self::cache::{DirectorySettings, DirectoryStats};
 pub use self::concurrency::{ConcurrencyDefinition, MissingKey, UnknownMissingKey};
-pub use self::definition::{
-    AuthDefinition, CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition,
-};
+pub use self::definition::{CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition};
 pub use self::draft::{DraftAuth, UnknownDraftAuth};
 pub use self::endpoint::{Auth, Endpoint, Greeting, Limits, Proof};
 pub use self::follower::{Follower, Pace};

@@ -39,6 +39,8 @@ impl Definition {
     pub fn keep_operated(&mut self, old: &Self) {
         let same = self.handshake == old.handshake;
         self.handshake_expected_until = old.handshake_expected_until.filter(|_| same);
-        self.suspended = old.suspended && self.flow.is_some();
+        // What stands for itself is stopped by its own declaration; a flow that takes it over has another one.
+        let was_stopped = old.suspended || (old.flow.is_none() && !old.enabled);
+        self.suspended = was_stopped && self.flow.is_some();
     }
 }

@@ -67,6 +67,11 @@ impl Admitted {
         self.turn.take()
     }
 
+    /// Whether it has a claim in the ledger.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// Its claim in the ledger, once: whoever forwards the delivery settles it.
     pub fn take_held(&mut self) -> Option<Held> {
         self.held.take()

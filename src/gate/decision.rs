@@ -205,6 +205,7 @@ impl Gate {
             lease: self.settings.claim_timeout,
             wait: rule.wait.saturating_sub(since.elapsed()),
             alone: alone(endpoint),
+            claimed: admitted.is_claimed(),
         };
         let permit = self.ledger.permit(&permits).await?;
         let permit = permit.ok_or(Reason::RateLimited)?;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::shared::Settlement;
+use super::shared::{Outcome, Settlement};
 
 /// What waits to be told.
 #[derive(Default)]
@@ -22,9 +22,12 @@ pub(super) struct Backlog {
 
 impl Backlog {
     /// Keeps one more. There is room for many; beyond that the oldest one is dropped: this node still
-    /// remembers it.
+    /// remembers it. What ends by itself before long takes no room away from what was accepted.
     pub(super) fn keep(&self, settlement: &Settlement) {
         let mut waiting = self.waiting.lock();
+        if settlement.outcome != Outcome::Accepted && waiting.len() >= MOST / 2 {
+            return;
+        }
         if waiting.len() >= MOST {
             waiting.pop_front();
             self.dropped.fetch_add(1, Ordering::Relaxed);

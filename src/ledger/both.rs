@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::backlog::Backlog;
 use super::held::begun;
-use super::shared::Settlement;
+use super::shared::{Outcome, Settlement};
 use super::{Alone, Entries, InProcess, LedgerStats, Shared, Token, Unavailable, Unwatched};
 use crate::redis::Fault;
 
@@ -76,17 +76,17 @@ impl Both {
         count(&self.stats.refused);
         if let Fault::Lost(_) = fault {
             // It may have been carried out all the same: a retry must not find it in flight.
-            self.backlog.keep(&Settlement::new(entries, token, false));
+            self.backlog
+                .keep(&Settlement::new(entries, token, Outcome::GivenUp));
         }
         Err(Unavailable::OutOfReach(fault))
     }
 
-    /// Tells Redis that a claim is given up, and waits for nothing.
-    pub(super) fn give_up(self: &Arc<Self>, entries: &Entries, token: Token) {
-        // Without a runtime the process is ending, and the lease ends the claim.
+    /// Tells Redis, and waits for nothing.
+    pub(super) fn settle_unwatched(self: &Arc<Self>, settlement: &Settlement) {
+        // Without a runtime the process is ending, and the lease ends what was taken.
         if let Ok(runtime) = Handle::try_current() {
-            let both = Arc::clone(self);
-            let settlement = Settlement::new(entries, token, false);
+            let (both, settlement) = (Arc::clone(self), *settlement);
             let telling: Unwatched = Box::pin(async move { both.settle(&settlement).await });
             if let Some(rest) = begun(telling) {
                 self.unwatched.spawn_on(rest, &runtime);

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use super::both::{Both, count};
-use super::shared::Settlement;
+use super::shared::{Outcome, Settlement};
 use super::shared_permit::permit;
 use super::{
     Alone, Entries, FleetStats, InProcess, Ledger, LedgerStats, Permit, Permits, Shared, Taken,
@@ -118,7 +118,7 @@ impl Ledger for Fleet {
         // A node without room for it counts on Redis.
         let _ = self.both.own.commit_now(entries);
         count(&self.both.answers.committed);
-        let settlement = Settlement::new(entries, token, true);
+        let settlement = Settlement::new(entries, token, Outcome::Accepted);
         self.both.settle(&settlement).await;
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Ledger for Fleet {
     async fn release(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
         self.both.own.withdraw(entries, token);
         count(&self.both.answers.released);
-        let settlement = Settlement::new(entries, token, false);
+        let settlement = Settlement::new(entries, token, Outcome::GivenUp);
         self.both.settle(&settlement).await;
         Ok(())
     }
@@ -135,7 +135,10 @@ impl Ledger for Fleet {
         match permit(wanted, &self.both).await {
             Ok(permit) => Ok(permit),
             Err(_) if wanted.alone == Alone::Judged => {
-                count(&self.both.stats.judged);
+                // With a claim it was counted before.
+                if !wanted.claimed {
+                    count(&self.both.stats.judged);
+                }
                 Ok(Some(Permit::unshared()))
             }
             Err(fault) => {
@@ -148,7 +151,8 @@ impl Ledger for Fleet {
     fn abandon(&self, entries: &Entries, token: Token) {
         self.both.own.withdraw(entries, token);
         count(&self.both.answers.released);
-        self.both.give_up(entries, token);
+        let settlement = Settlement::new(entries, token, Outcome::GivenUp);
+        self.both.settle_unwatched(&settlement);
     }
 
     fn go_on(&self, rest: Unwatched) {
@@ -169,7 +173,10 @@ impl Ledger for Fleet {
         let _ = tokio::time::timeout(limit, told).await;
         if self.untold() > 0 {
             let settlements = self.untold();
-            warn!(settlements, "Redis was not told what became of deliveries");
+            warn!(
+                settlements,
+                "Redis was not told everything that it should know"
+            );
         }
     }
 }

@@ -61,8 +61,10 @@ pub enum Kind {
     SignedId = 2,
     /// An id beside the signature, together with what was signed.
     HintedId = 3,
-    /// One of the permits of a concurrency key. It is claimed and released, and never accepted.
-    Permit = 4,
-    /// Who gets the next permit of a concurrency key.
-    NextPermit = 5,
+    /// The permits of a concurrency key.
+    Permits = 4,
+    /// Who waits for one of them.
+    PermitQueue = 5,
+    /// Until when each that waits counts.
+    PermitWaiters = 6,
 }

@@ -21,6 +21,8 @@ pub struct Permits<'a> {
     pub wait: Duration,
     /// What becomes of the delivery while Redis is out of reach.
     pub alone: Alone,
+    /// Whether the delivery has a claim in the ledger, too.
+    pub claimed: bool,
 }
 
 /// A permit. It is given back when it is dropped.

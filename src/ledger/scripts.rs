@@ -13,10 +13,24 @@ pub(super) fn greeting(prefix: &KeyPrefix, token: Token) -> Greeting {
         words,
     };
     let (holder, second, nothing) = (holder(token), milliseconds(1000), milliseconds(0));
+    let permits = |script, words| Trial {
+        keys: (0..3)
+            .map(|part| format!("{prefix}{{trial}}{:016x}:{part}", token.0).into_bytes())
+            .collect(),
+        ..trial(script, "trial", words)
+    };
+    // The second of one permit has to wait for it.
+    let wanted = vec![
+        holder.clone(),
+        b"1".to_vec(),
+        second.clone(),
+        second.clone(),
+    ];
     let mut trials = vec![
         trial(0, "trial", vec![holder.clone(), second.clone()]),
-        trial(1, "trial", vec![nothing.clone()]),
-        trial(3, "trial", vec![holder.clone(), second, nothing]),
+        trial(1, "trial", vec![nothing]),
+        permits(3, wanted),
+        permits(4, vec![holder.clone()]),
     ];
     let places = ["trial", "0", "1", "2", "3", "4", "5", "6", "7"];
     trials.extend(places.map(|place| trial(2, place, vec![holder.clone()])));
@@ -24,13 +38,14 @@ pub(super) fn greeting(prefix: &KeyPrefix, token: Token) -> Greeting {
     Greeting { scripts, trials }
 }
 
-/// Claim, commit, release and permit.
-pub(super) fn scripts() -> [Script; 4] {
+/// Claim, commit, release, permit and leave.
+pub(super) fn scripts() -> [Script; 5] {
     [
         Script::new("the script `claim`", include_str!("scripts/claim.lua")),
         Script::new("the script `commit`", include_str!("scripts/commit.lua")),
         Script::new("the script `release`", include_str!("scripts/release.lua")),
         Script::new("the script `permit`", include_str!("scripts/permit.lua")),
+        Script::new("the script `leave`", include_str!("scripts/leave.lua")),
     ]
 }
 

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 
 use super::prefix::name;
 use super::scripts::{greeting, holder, milliseconds, scripts};
-use super::{Entries, Key, KeyPrefix, Ledger, Standing, Taken, Token, Unavailable};
+use super::{Entries, KeyPrefix, Ledger, Standing, Taken, Token, Unavailable};
 use crate::clock::Clock;
 use crate::redis::{Call, ConnectError, Eviction, Fault, Redis, RedisSettings, Script, inspect};
 
@@ -26,6 +26,7 @@ pub struct Shared {
     commit: Script,
     release: Script,
     permit: Script,
+    leave: Script,
     clock: Arc<dyn Clock>,
     next: AtomicU64,
 }
@@ -33,7 +34,7 @@ pub struct Shared {
 impl Shared {
     /// A ledger whose keys begin with `prefix`. Redis is looked for from now on.
     pub fn new(settings: RedisSettings, prefix: KeyPrefix, clock: Arc<dyn Clock>) -> Self {
-        let [claim, commit, release, permit] = scripts();
+        let [claim, commit, release, permit, leave] = scripts();
         // Tokens of two processes do not meet: each begins somewhere.
         let first = getrandom::u64().unwrap_or_default();
         Self {
@@ -43,6 +44,7 @@ impl Shared {
             commit,
             release,
             permit,
+            leave,
             clock,
             next: AtomicU64::new(first.wrapping_add(1)),
         }
@@ -95,20 +97,28 @@ impl Shared {
         }))
     }
 
-    /// Takes one of `permits` for `lease`, and says which; `None` if there is none. `keys` are the place of
-    /// who comes next and those of the permits; who waits keeps the first one for `next_for`.
+    /// A permit for `token`, one of `many`, for `lease`; or how many come before it. Who waits counts for
+    /// `counts_for` without asking again; nobody does if that is zero.
     pub(super) async fn permit_as(
         &self,
         token: Token,
-        keys: &[Vec<u8>],
-        lease: Duration,
-        next_for: Duration,
-    ) -> Result<Option<usize>, Fault> {
-        let times = [lease, next_for].map(|time| milliseconds(time.as_millis()));
-        let [lease, next_for] = times;
-        let words = [holder(token), lease, next_for];
-        let place = self.redis.run(self.permit.on(keys, &words)).await?;
-        Ok(usize::try_from(place).ok().filter(|it| *it > 0))
+        places: &Entries,
+        many: u32,
+        [lease, counts_for]: [Duration; 2],
+    ) -> Result<Result<(), u64>, Fault> {
+        let keys = self.keys(places);
+        let words = [
+            holder(token),
+            many.to_string().into_bytes(),
+            milliseconds(lease.as_millis()),
+            milliseconds(counts_for.as_millis()),
+        ];
+        let place = self.redis.run(self.permit.on(&keys, &words)).await?;
+        Ok(if place > 0 {
+            Ok(())
+        } else {
+            Err(place.unsigned_abs())
+        })
     }
 
     /// Settles a claim.
@@ -133,10 +143,10 @@ impl Shared {
     }
 
     fn script(&self, settlement: &Settlement) -> &Script {
-        if settlement.accepted {
-            &self.commit
-        } else {
-            &self.release
+        match settlement.outcome {
+            Outcome::Accepted => &self.commit,
+            Outcome::GivenUp => &self.release,
+            Outcome::Left => &self.leave,
         }
     }
 
@@ -145,9 +155,9 @@ impl Shared {
         let Settlement {
             entries,
             token,
-            accepted,
+            outcome,
         } = settlement;
-        let words = if *accepted {
+        let words = if *outcome == Outcome::Accepted {
             let now = self.clock.now();
             let keep = entries.iter().map(|entry| {
                 let left = entry.keep.until().duration_since(now).as_millis();
@@ -161,30 +171,36 @@ impl Shared {
     }
 
     fn keys(&self, entries: &Entries) -> Vec<Vec<u8>> {
-        let names = entries.iter().map(|entry| self.name(&entry.key));
+        let names = entries.iter().map(|entry| name(&self.prefix, &entry.key));
         names.collect()
-    }
-
-    /// What a key is called there.
-    pub(super) fn name(&self, key: &Key) -> Vec<u8> {
-        name(&self.prefix, key)
     }
 }
 
-/// What became of a claim.
+/// What became of a claim, or of a permit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settlement {
     pub(super) entries: Entries,
     pub(super) token: Token,
-    pub(super) accepted: bool,
+    pub(super) outcome: Outcome,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Outcome {
+    /// A claim: the backend has accepted the delivery.
+    Accepted,
+    /// A claim: it did not.
+    GivenUp,
+    /// A permit, or the wait for one.
+    Left,
 }
 
 impl Settlement {
-    pub(super) fn new(entries: &Entries, token: Token, accepted: bool) -> Self {
+    pub(super) fn new(entries: &Entries, token: Token, outcome: Outcome) -> Self {
         Self {
             entries: *entries,
             token,
-            accepted,
+            outcome,
         }
     }
 }
@@ -202,13 +218,13 @@ impl Ledger for Shared {
     }
 
     async fn commit(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
-        let settlement = Settlement::new(entries, token, true);
+        let settlement = Settlement::new(entries, token, Outcome::Accepted);
         let settled = self.settle(&settlement).await;
         settled.map_err(Unavailable::OutOfReach)
     }
 
     async fn release(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
-        let settlement = Settlement::new(entries, token, false);
+        let settlement = Settlement::new(entries, token, Outcome::GivenUp);
         let settled = self.settle(&settlement).await;
         settled.map_err(Unavailable::OutOfReach)
     }

@@ -1,8 +1,8 @@
 //! Permits in Redis.
 //!
-//! A permit is a claim on one of as many keys as there are permits, and ends with its lease if nobody gives it
-//! back. Who finds none asks again and again until its time is over, and the first of those comes next, so that
-//! a node with many deliveries of a key does not keep another one away from it.
+//! Who has a permit, and who waits for one, stands there by its token: a permit ends with its lease if nobody
+//! gives it back, a place in the queue if nobody asks for it any more. Permits go to those who wait in the order
+//! in which they came, at whatever node. Nobody is told: whoever waits asks again, the later the more come before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::both::Both;
+use super::shared::{Outcome, Settlement};
 use super::{Entries, Entry, Keep, Key, Kind, Permit, Permits, Token};
 use crate::clock::Stopwatch;
 use crate::redis::{Fault, scattered};
@@ -19,85 +20,92 @@ pub(super) async fn permit(
     wanted: &Permits<'_>,
     fleet: &Arc<Both>,
 ) -> Result<Option<Permit>, Fault> {
-    let keys = keys(wanted);
-    let names: Vec<Vec<u8>> = keys.iter().map(|key| fleet.shared.name(key)).collect();
-    let token = fleet.shared.token();
     let mut mine = Mine {
         fleet: Arc::clone(fleet),
-        keys: Vec::new(),
-        token,
+        places: places(wanted),
+        token: fleet.shared.token(),
+        may_be_there: false,
     };
     let since = Stopwatch::start();
     let mut pause = FIRST_PAUSE;
-    // Whether this one may stand there as the one that comes next.
-    let mut is_next = 0;
     loop {
         let left = wanted.wait.saturating_sub(since.elapsed());
-        let next_for = if left.is_zero() { left } else { NEXT_FOR };
-        // Whatever happens while it is asked for: all of them may be ours then.
-        mine.keys.clone_from(&keys);
+        let counts_for = if left.is_zero() {
+            Duration::ZERO
+        } else {
+            pause * 2 + ROUND_TRIPS
+        };
+        let was_there = mine.may_be_there;
+        // Also if it is broken off while it is asked for.
+        mine.may_be_there = true;
+        let times = [wanted.lease, counts_for];
         let asked = fleet
             .shared
-            .permit_as(token, &names, wanted.lease, next_for);
-        match asked.await {
-            Ok(Some(place)) => {
-                mine.keys = keys.get(place).copied().into_iter().collect();
-                return Ok(Some(Permit::shared(mine)));
-            }
-            Ok(None) => is_next = usize::from(!wanted.wait.is_zero()),
+            .permit_as(mine.token, &mine.places, wanted.many, times);
+        let before = match asked.await {
+            Ok(Ok(())) => return Ok(Some(Permit::shared(mine))),
+            Ok(Err(before)) => before,
             Err(fault) => {
                 // One from which no answer came may have been carried out all the same.
-                if !matches!(fault, Fault::Lost(_)) {
-                    mine.keys.truncate(is_next);
-                }
+                mine.may_be_there = was_there || matches!(fault, Fault::Lost(_));
                 return Err(fault);
             }
-        }
-        mine.keys.truncate(is_next);
+        };
+        mine.may_be_there = was_there || !counts_for.is_zero();
         if left.is_zero() {
             return Ok(None);
         }
         tokio::time::sleep(scattered(pause).min(left)).await;
-        pause = (pause * 2).min(LAST_PAUSE);
+        pause = (pause * 2).min(longest_pause(before, wanted.many));
     }
 }
 
-/// The place of who comes next, and one for each permit.
-fn keys(wanted: &Permits<'_>) -> Vec<Key> {
-    let of = |kind, number: u32| {
-        let material = [wanted.key.as_bytes(), &number.to_le_bytes()];
-        Key::of(wanted.endpoint, kind, &material)
-    };
-    let permits = (0..wanted.many).map(|number| of(Kind::Permit, number));
-    std::iter::once(of(Kind::NextPermit, 0))
-        .chain(permits)
-        .collect()
+/// There is one that comes next, and a permit is idle until it asks. As many as there are permits may have
+/// their turn at once.
+fn longest_pause(before: u64, many: u32) -> Duration {
+    if before == 0 {
+        return PAUSE_OF_THE_NEXT;
+    }
+    let rounds = before / u64::from(many.max(1));
+    let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+    PAUSE
+        .saturating_mul(rounds.saturating_add(1))
+        .min(LONGEST_PAUSE)
 }
 
-/// What is taken under a token, or may be. It is given back when it is dropped.
+/// Who has a permit, who waits for one, and until when each of those counts.
+fn places(wanted: &Permits<'_>) -> Entries {
+    let of = |kind| {
+        Some(Entry {
+            key: Key::of(wanted.endpoint, kind, &[wanted.key.as_bytes()]),
+            // Nothing of it is accepted, and kept.
+            keep: Keep::AsLongAsThereIsRoom(Timestamp::MIN),
+        })
+    };
+    let [has, waits, counts] = [Kind::Permits, Kind::PermitQueue, Kind::PermitWaiters].map(of);
+    Entries::from([has, waits, counts, None, None, None])
+}
+
+/// What stands under a token, or may. It is taken out when it is dropped.
 struct Mine {
     fleet: Arc<Both>,
-    keys: Vec<Key>,
+    places: Entries,
     token: Token,
+    may_be_there: bool,
 }
 
 impl Drop for Mine {
     fn drop(&mut self) {
-        for keys in self.keys.chunks(Entries::MOST) {
-            let mut places = [None; Entries::MOST];
-            for (place, key) in places.iter_mut().zip(keys) {
-                *place = Some(Entry {
-                    key: *key,
-                    // Nothing is kept of what is given back.
-                    keep: Keep::AsLongAsThereIsRoom(Timestamp::MIN),
-                });
-            }
-            self.fleet.give_up(&Entries::from(places), self.token);
+        if self.may_be_there {
+            let left = Settlement::new(&self.places, self.token, Outcome::Left);
+            self.fleet.settle_unwatched(&left);
         }
     }
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LAST_PAUSE: Duration = Duration::from_millis(50);
-/// Several times as long as somebody takes who goes on asking.
-const NEXT_FOR: Duration = Duration::from_millis(500);
+const PAUSE_OF_THE_NEXT: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// What a question may take beside that. Who takes longer has its place at the end.
+const ROUND_TRIPS: Duration = Duration::from_millis(500);

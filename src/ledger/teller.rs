@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::info;
 
 use super::both::Both;
-use super::shared::Settlement;
+use super::shared::{Outcome, Settlement};
 use super::{Entries, Entry, Token};
 
 impl Both {
@@ -37,7 +37,7 @@ impl Both {
             for entries in part.chunks(TOLD_AT_ONCE) {
                 let one = |entry: &Entry| {
                     let entries = Entries::from([Some(*entry), None, None, None, None, None]);
-                    Settlement::new(&entries, Token(0), true)
+                    Settlement::new(&entries, Token(0), Outcome::Accepted)
                 };
                 let settlements: Vec<Settlement> = entries.iter().map(one).collect();
                 let Ok(answers) = self.shared.settle_all(&settlements).await else {

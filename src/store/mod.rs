@@ -8,6 +8,7 @@ mod open;
 mod postgres;
 mod rows;
 mod sqlite;
+mod tables;
 mod transfer;
 
 use async_trait::async_trait;
@@ -16,7 +17,8 @@ use jiff::Timestamp;
 pub use self::open::{Contents, EngineSettings, Migrated, OpenError, StoreSettings};
 pub use self::postgres::{PostgresLimits, PostgresSettings, PostgresStore, PostgresUrlError};
 pub use self::sqlite::SqliteStore;
-pub use self::transfer::{Copied, CopyError, Export, Import, copied_columns, copy};
+pub use self::tables::copied_columns;
+pub use self::transfer::{Copied, CopyError, Export, Import, copy};
 use crate::audit::{Action, AuditLine, End};
 use crate::capture::CaptureStore;
 use crate::directory::{Definition, EndpointId, EndpointStore};

@@ -1,6 +1,6 @@
 //! From one store to another: every row that counts, as it is, in one transaction on either side.
 //!
-//! What is copied is said once, in [`TABLES`]; both engines read and write by it. Refused deliveries stay
+//! What is copied is said once, in [`tables`](super::tables); both engines read and write by it. Refused deliveries stay
 //! behind: they are kept for hours only. Of the changes the newest one goes along, so that whoever follows
 //! knows where it stands.
 
@@ -9,26 +9,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::Store;
+use super::tables::{TABLES, Table};
 use crate::secrets::StoreError;
-
-/// A table as it is copied.
-#[derive(Debug)]
-pub struct Table {
-    pub(super) name: &'static str,
-    pub(super) columns: &'static [(&'static str, Kind)],
-    /// How many columns, from the first, are its primary key.
-    pub(super) keys: usize,
-    /// Whether only the row with the greatest key goes along.
-    pub(super) newest_only: bool,
-}
-
-/// What a column holds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
-    Bytes,
-    Number,
-    Text,
-}
 
 /// A value of a row. Ciphertexts and digests are bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -107,12 +89,6 @@ pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError>
     Ok(copied)
 }
 
-/// Every column that is copied, with its table.
-pub fn copied_columns() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let columns = |table: &'static Table| table.columns.iter().map(|(name, _)| (table.name, *name));
-    TABLES.iter().flat_map(columns)
-}
-
 /// A copy that was not made. The destination is as it was.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -137,166 +113,3 @@ pub enum CopyError {
     #[error("the source: {0}")]
     Source(StoreError),
 }
-
-/// Everything that counts. What others refer to comes first.
-const TABLES: &[Table] = &[
-    Table {
-        name: "endpoints",
-        columns: &[
-            ("id", Kind::Text),
-            ("organisation", Kind::Text),
-            ("workspace", Kind::Text),
-            ("definition", Kind::Text),
-            ("secret", Kind::Text),
-            ("created_ms", Kind::Number),
-            ("updated_ms", Kind::Number),
-            ("flow", Kind::Text),
-        ],
-        keys: 1,
-        newest_only: false,
-    },
-    Table {
-        name: "aliases",
-        columns: &[("path", Kind::Text), ("endpoint", Kind::Text)],
-        keys: 1,
-        newest_only: false,
-    },
-    Table {
-        name: "flows",
-        columns: &[
-            ("name", Kind::Text),
-            ("organisation", Kind::Text),
-            ("workspace", Kind::Text),
-            ("draft", Kind::Text),
-            ("revision", Kind::Number),
-            ("created_ms", Kind::Number),
-            ("updated_ms", Kind::Number),
-        ],
-        keys: 1,
-        newest_only: false,
-    },
-    Table {
-        name: "flow_versions",
-        columns: &[
-            ("flow", Kind::Text),
-            ("number", Kind::Number),
-            ("document", Kind::Text),
-            ("note", Kind::Text),
-            ("actor", Kind::Text),
-            ("origin", Kind::Text),
-            ("created_ms", Kind::Number),
-        ],
-        keys: 2,
-        newest_only: false,
-    },
-    Table {
-        name: "flow_targets",
-        columns: &[
-            ("scope", Kind::Text),
-            ("flow", Kind::Text),
-            ("version", Kind::Number),
-        ],
-        keys: 1,
-        newest_only: false,
-    },
-    Table {
-        name: "flow_moves",
-        columns: &[
-            ("flow", Kind::Text),
-            ("number", Kind::Number),
-            ("scope", Kind::Text),
-            ("from_version", Kind::Number),
-            ("to_version", Kind::Number),
-            ("action", Kind::Text),
-            ("actor", Kind::Text),
-            ("origin", Kind::Text),
-            ("at_ms", Kind::Number),
-        ],
-        keys: 2,
-        newest_only: false,
-    },
-    Table {
-        name: "secret_versions",
-        columns: &[
-            ("scope", Kind::Text),
-            ("slot", Kind::Text),
-            ("version", Kind::Number),
-            ("created_ms", Kind::Number),
-            ("ends_ms", Kind::Number),
-            ("service", Kind::Text),
-            ("key_id", Kind::Text),
-            ("ciphertext", Kind::Bytes),
-        ],
-        keys: 3,
-        newest_only: false,
-    },
-    Table {
-        name: "audit",
-        columns: &[
-            ("number", Kind::Number),
-            ("at_ms", Kind::Number),
-            ("actor", Kind::Text),
-            ("origin", Kind::Text),
-            ("action", Kind::Text),
-            ("subject", Kind::Text),
-            ("detail", Kind::Text),
-            ("digest", Kind::Bytes),
-        ],
-        keys: 1,
-        newest_only: false,
-    },
-    Table {
-        name: "audit_end",
-        columns: &[
-            ("one", Kind::Number),
-            ("number", Kind::Number),
-            ("digest", Kind::Bytes),
-        ],
-        keys: 1,
-        newest_only: false,
-    },
-    Table {
-        name: "secret_uses",
-        columns: &[
-            ("scope", Kind::Text),
-            ("slot", Kind::Text),
-            ("version", Kind::Number),
-            ("deliveries", Kind::Number),
-            ("last_used_ms", Kind::Number),
-        ],
-        keys: 3,
-        newest_only: false,
-    },
-    Table {
-        name: "tokens",
-        columns: &[
-            ("id", Kind::Text),
-            ("organisation", Kind::Text),
-            ("workspace", Kind::Text),
-            ("label", Kind::Text),
-            ("hash", Kind::Bytes),
-            ("created_ms", Kind::Number),
-            ("expires_ms", Kind::Number),
-            ("revoked_ms", Kind::Number),
-        ],
-        keys: 1,
-        newest_only: false,
-    },
-    Table {
-        name: "token_uses",
-        columns: &[("id", Kind::Text), ("last_used_ms", Kind::Number)],
-        keys: 1,
-        newest_only: false,
-    },
-    Table {
-        name: "changes",
-        columns: &[
-            ("number", Kind::Number),
-            ("mark", Kind::Number),
-            ("kind", Kind::Text),
-            ("name", Kind::Text),
-        ],
-        keys: 1,
-        newest_only: true,
-    },
-];

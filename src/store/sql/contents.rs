@@ -5,7 +5,8 @@ use sqlx::{QueryBuilder, Row as _, Transaction};
 
 use super::{Database, DatabaseRow, Engine};
 use crate::secrets::StoreError;
-use crate::store::transfer::{Export, Import, Kind, Row, Table, Value};
+use crate::store::tables::{Kind, Table};
+use crate::store::transfer::{Export, Import, Row, Value};
 
 /// A store as it is at this moment.
 pub(super) async fn export(store: &Engine) -> Result<Box<dyn Export>, StoreError> {

@@ -2,7 +2,7 @@
 
 use sqlx::Transaction;
 
-use super::{Database, audit, endpoints, secrets};
+use super::{Database, audit, endpoint_changes, secret_endings};
 use crate::audit::AuditEntry;
 use crate::flow::{Draft, Flow, FlowChange, FlowTarget, NewMove, NewVersion, PartName};
 use crate::secrets::{SecretRef, StoreError};
@@ -42,9 +42,10 @@ pub(super) async fn perform(
             left.push(made.target.scope(name));
         }
     }
-    let mut retired = endpoints::change(transaction, &change.endpoints, &change.secrets).await?;
+    let mut retired =
+        endpoint_changes::change(transaction, &change.endpoints, &change.secrets).await?;
     for scope in &left {
-        retired.extend(secrets::retire_scope(transaction, scope, &change.audit).await?);
+        retired.extend(secret_endings::retire_scope(transaction, scope, &change.audit).await?);
     }
     audit::add(transaction, &change.audit).await?;
     Ok(retired)

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::Transaction;
 
-use super::{Database, Engine, Pool, audit, changes, dialect, sealing};
-use crate::audit::{Action, AuditEntry};
+use super::{Database, Engine, Pool, audit, changes, dialect, sealing, secret_uses};
+use crate::audit::AuditEntry;
 use crate::directory::Change;
 use crate::secrets::{
     Ending, Installation, Resealing, Sealed, SealedUnder, SealedVersion, SecretRef, SecretStore,
@@ -80,7 +80,7 @@ impl SecretStore for Engine {
             // Beside other writers: whoever rotates a secret must not wait for what is only counted.
             let mut transaction = self.begin_beside().await?;
             for (secret, used) in uses {
-                add_use(&mut transaction, secret, used).await?;
+                secret_uses::add(&mut transaction, secret, used).await?;
             }
             Ok(transaction.commit().await?)
         })
@@ -88,7 +88,7 @@ impl SecretStore for Engine {
     }
 
     async fn uses(&self, secret: &SecretRef) -> Result<Vec<VersionUse>, StoreError> {
-        self.bounded(uses(self.readers()?, secret)).await
+        self.bounded(secret_uses::of(self.readers()?, secret)).await
     }
 
     async fn sealed_under(&self) -> Result<Vec<SealedUnder>, StoreError> {
@@ -199,104 +199,6 @@ async fn end(
         changes::add(transaction, &Change::Secret(secret.clone())).await?;
     }
     Ok(ended)
-}
-
-async fn add_use(
-    transaction: &mut Transaction<'_, Database>,
-    secret: &SecretRef,
-    used: &VersionUse,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO secret_uses (scope, slot, version, deliveries, last_used_ms) \
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (scope, slot, version) DO UPDATE SET \
-         deliveries = secret_uses.deliveries + excluded.deliveries, \
-         last_used_ms = CASE WHEN excluded.last_used_ms > secret_uses.last_used_ms \
-         THEN excluded.last_used_ms ELSE secret_uses.last_used_ms END",
-    )
-    .bind(secret.scope())
-    .bind(secret.slot())
-    .bind(i64::from(used.version))
-    .bind(i64::try_from(used.deliveries).unwrap_or(i64::MAX))
-    .bind(used.last_used_at.as_millisecond())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
-async fn uses(pool: &Pool, secret: &SecretRef) -> Result<Vec<VersionUse>, StoreError> {
-    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT version, deliveries, last_used_ms FROM secret_uses \
-         WHERE scope = $1 AND slot = $2 ORDER BY version DESC",
-    )
-    .bind(secret.scope())
-    .bind(secret.slot())
-    .fetch_all(pool)
-    .await?;
-    let used = |(version, deliveries, last_used): (i64, i64, i64)| {
-        Ok(VersionUse {
-            version: rows::number(version)?,
-            deliveries: rows::number(deliveries)?,
-            last_used_at: rows::time(last_used)?,
-        })
-    };
-    rows.into_iter().map(used).collect()
-}
-
-/// Ends every secret of `scope` inside a transaction, and gives those that have ended.
-pub(super) async fn retire_scope(
-    transaction: &mut Transaction<'_, Database>,
-    scope: &str,
-    because: &AuditEntry,
-) -> Result<Vec<SecretRef>, StoreError> {
-    let slots: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT slot FROM secret_versions WHERE scope = $1 ORDER BY slot",
-    )
-    .bind(scope)
-    .fetch_all(&mut **transaction)
-    .await?;
-    let mut retired = Vec::new();
-    for slot in slots {
-        let secret = SecretRef::new(scope, &slot)
-            .map_err(|_| StoreError::Corrupt(format!("the secret {scope}#{slot}")))?;
-        if retire_unused(transaction, &secret, because).await? {
-            retired.push(secret);
-        }
-    }
-    Ok(retired)
-}
-
-/// Ends `secret` inside a transaction, if it is bound, no endpoint is judged by it any more, and it is none
-/// of a flow's: those stay as long as the flow is at its target.
-pub(super) async fn retire_unused(
-    transaction: &mut Transaction<'_, Database>,
-    secret: &SecretRef,
-    because: &AuditEntry,
-) -> Result<bool, StoreError> {
-    let now = because.at.as_millisecond();
-    let ended = sqlx::query(
-        "UPDATE secret_versions SET ends_ms = $3 \
-         WHERE scope = $1 AND slot = $2 AND (ends_ms IS NULL OR ends_ms > $3) \
-         AND NOT EXISTS (SELECT 1 FROM endpoints WHERE secret = $4) \
-         AND NOT EXISTS (SELECT 1 FROM flow_targets WHERE scope = $1)",
-    )
-    .bind(secret.scope())
-    .bind(secret.slot())
-    .bind(now)
-    .bind(secret.to_string())
-    .execute(&mut **transaction)
-    .await?;
-    if ended.rows_affected() == 0 {
-        return Ok(false);
-    }
-    let entry = AuditEntry {
-        action: Action::SecretRetired,
-        subject: secret.to_string(),
-        detail: String::new(),
-        ..because.clone()
-    };
-    audit::add(transaction, &entry).await?;
-    changes::add(transaction, &Change::Secret(secret.clone())).await?;
-    Ok(true)
 }
 
 type Row = (i64, i64, Option<i64>, String, String, Vec<u8>);

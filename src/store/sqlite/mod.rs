@@ -13,6 +13,8 @@ mod changes;
 #[path = "../sql/contents.rs"]
 mod contents;
 mod dialect;
+#[path = "../sql/endpoint_changes.rs"]
+mod endpoint_changes;
 #[path = "../sql/endpoints.rs"]
 mod endpoints;
 #[path = "../sql/flow_change.rs"]
@@ -23,6 +25,10 @@ mod identity;
 mod inspect;
 #[path = "../sql/sealing.rs"]
 mod sealing;
+#[path = "../sql/secret_endings.rs"]
+mod secret_endings;
+#[path = "../sql/secret_uses.rs"]
+mod secret_uses;
 #[path = "../sql/secrets.rs"]
 mod secrets;
 #[path = "../sql/tokens.rs"]

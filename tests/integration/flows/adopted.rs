@@ -79,10 +79,64 @@ fn an_endpoint_of_another_owner_stays_what_it_is() {
         .run(&["flow", "release", "orders", "--adopt"])
         .failed_with(1);
     assert!(
-        told.contains("belongs to acme/other") && told.contains("belongs to acme/shop"),
+        told.contains("it belongs to acme/other, and the flow belongs to acme/shop"),
         "{told}"
     );
     assert_eq!(status(&gate, LIVE, "as ever"), 202);
+}
+
+#[test]
+fn what_was_disabled_stays_so_and_senders_go_on_finding_what_they_go_by() {
+    let gate = standing("shop");
+    apply_orders(&gate, &[]);
+    bind(&gate, "flows/orders/live", "as ever");
+    let alias = ["endpoint", "update", LIVE_ID, "--alias", "/events/orders"];
+    gate.run(&alias).succeeded();
+    let adopt = ["flow", "release", "orders", "--adopt"];
+    let told = gate.run(&adopt).failed_with(1);
+    assert!(
+        told.contains("its alias `/events/orders` would lead nowhere"),
+        "{told}"
+    );
+
+    let bare = orders_with_open_draft();
+    let (before, after) = bare.split_once(":auth {").unwrap();
+    let bare = format!("{before}{}", after.split_once('}').unwrap().1);
+    apply(&gate, "orders.edn", &bare, &[]).succeeded();
+    let told = gate.run(&adopt).failed_with(1);
+    assert!(told.contains("the flow says no `auth` for it"), "{told}");
+
+    gate.run(&["endpoint", "update", LIVE_ID, "--clear", "alias"])
+        .succeeded();
+    gate.run(&["endpoint", "disable", LIVE_ID]).succeeded();
+    within_a_second(|| status(&gate, LIVE, "as ever") == 404);
+    apply_orders(&gate, &[]);
+    gate.run(&adopt).succeeded();
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    assert_eq!(status(&gate, LIVE, "as ever"), 404);
+    gate.run(&["endpoint", "enable", LIVE_ID]).succeeded();
+    within_a_second(|| status(&gate, LIVE, "as ever") == 202);
+}
+
+#[test]
+fn a_public_key_in_a_slot_of_the_flow_stays_one() {
+    let gate = Gate::before(&Backend::accepting());
+    let secret = format!("flows/orders/live#{SLOT}-old");
+    let owner = ["--organisation", "acme", "--workspace", "shop"];
+    let keyed = [
+        "--mode", "provider", "--preset", "discord", "--secret", &secret,
+    ];
+    gate.run(&[&["endpoint", "create", LIVE_ID], &owner[..], &keyed].concat())
+        .succeeded();
+    apply_orders(&gate, &[]);
+    bind(&gate, "flows/orders/live", "as ever");
+    let told = gate
+        .run(&["flow", "release", "orders", "--adopt"])
+        .failed_with(1);
+    assert!(
+        told.contains(&format!("{secret} is a public key, which everybody has")),
+        "{told}"
+    );
 }
 
 #[test]

@@ -85,6 +85,9 @@ fn what_a_user_may_not_do_is_named() {
         ("+set", "the script `claim`: ERR "),
         ("+evalsha", "the script `claim`: NOPERM"),
         ("+del", "the script `commit`: "),
+        ("+zadd", "the script `permit`: "),
+        ("+time", "the script `permit`: "),
+        ("+zrem", "the script `permit`: "),
         ("+ping", "PING: NOPERM"),
         ("+select", "SELECT: NOPERM"),
     ] {

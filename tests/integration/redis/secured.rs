@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use super::*;
 
 /// What README.md says a user needs.
-pub(super) const MAY: [&str; 10] = [
+pub(super) const MAY: [&str; 18] = [
     "+eval",
     "+evalsha",
     "+script|load",
@@ -13,6 +13,14 @@ pub(super) const MAY: [&str; 10] = [
     "+set",
     "+del",
     "+pttl",
+    "+pexpire",
+    "+time",
+    "+zadd",
+    "+zcard",
+    "+zrangebyscore",
+    "+zrank",
+    "+zrem",
+    "+zremrangebyscore",
     "+ping",
     "+config|get",
     "+select",

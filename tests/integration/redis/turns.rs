@@ -24,6 +24,17 @@ fn sent(gate: &Gate, key: &str, number: u32) -> Connection {
     sender
 }
 
+/// How many wait for a permit.
+fn waiting(redis: &RedisServer) -> usize {
+    let keys = redis.keys();
+    let zsets = keys
+        .iter()
+        .filter(|key| redis.ask(&["TYPE", key]) == "zset");
+    // The permits, the queue, and until when each in it counts.
+    let sizes = zsets.map(|key| redis.ask(&["ZCARD", key]).parse::<usize>().unwrap());
+    sizes.sum::<usize>().saturating_sub(1) / 2
+}
+
 #[test]
 fn one_more_of_the_same_key_is_429_at_every_gate_until_the_first_one_has_gone() {
     let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
@@ -44,21 +55,21 @@ fn one_more_of_the_same_key_is_429_at_every_gate_until_the_first_one_has_gone() 
 }
 
 #[test]
-fn who_waits_at_another_gate_comes_next_however_many_wait_at_the_first() {
+fn who_waits_at_other_gates_comes_before_all_that_stand_in_line_behind_it() {
     let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
     let backend = &turnstile.backend;
-    let [one, two] =
-        [(); 2].map(|()| turning(backend, &redis, "per_key = 1, wait = \"30s\"").start());
-    let mut senders = vec![sent(&one, "a", 1)];
+    let gates = [(); 4].map(|()| turning(backend, &redis, "per_key = 1, wait = \"30s\"").start());
+    let mut senders = vec![sent(&gates[0], "a", 1)];
     backend.wait_for(1);
-    senders.push(sent(&two, "a", 2));
-    // It has asked, and was told to wait.
-    eventually("it is known who comes next", || redis.keys().len() == 2);
-    for number in 3..=6 {
-        senders.push(sent(&one, "a", number));
+    for (number, gate) in gates.iter().enumerate().skip(1) {
+        senders.push(sent(gate, "a", 1 + u32::try_from(number).unwrap()));
+        eventually("it waits", || waiting(&redis) == number);
     }
-    one.wait_for_metric("portcullis_bodies_in_flight", 5);
-    for place in 1..=6 {
+    for number in 5..=8 {
+        senders.push(sent(&gates[0], "a", number));
+    }
+    gates[0].wait_for_metric("portcullis_bodies_in_flight", 5);
+    for place in 1..=8 {
         backend.wait_for(place);
         assert_eq!(backend.received().len(), place, "one at a time");
         turnstile.let_out(1);
@@ -66,7 +77,50 @@ fn who_waits_at_another_gate_comes_next_however_many_wait_at_the_first() {
     for sender in &mut senders {
         assert_eq!(sender.answer().status, 202);
     }
-    assert_eq!(backend.received()[1].header("X-Number"), "2");
+    let received = backend.received();
+    let order: Vec<&str> = received.iter().map(|it| it.header("X-Number")).collect();
+    assert_eq!(order[..4], ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn who_waited_at_a_gate_that_was_killed_keeps_nobody_waiting_for_long() {
+    let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
+    let backend = &turnstile.backend;
+    let [one, mut killed, two] =
+        [(); 3].map(|()| turning(backend, &redis, "per_key = 1, wait = \"30s\"").start());
+    let mut first = sent(&one, "a", 1);
+    backend.wait_for(1);
+    let _gone = sent(&killed, "a", 2);
+    eventually("it waits", || waiting(&redis) == 1);
+    let mut last = sent(&two, "a", 3);
+    eventually("both wait", || waiting(&redis) == 2);
+    killed.kill();
+    turnstile.let_out(2);
+    assert_eq!(first.answer().status, 202);
+    let since = Instant::now();
+    assert_eq!(last.answer().status, 202);
+    assert!(since.elapsed() < Duration::from_secs(5));
+    assert_eq!(backend.received()[1].header("X-Number"), "3");
+}
+
+#[test]
+fn a_redis_that_hangs_takes_no_turn_with_it() {
+    let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
+    let backend = &turnstile.backend;
+    let nothing_told = "per_key = 1 }\nreplay = { key = \"none\"";
+    let gate = hasty(turning(backend, &redis, nothing_told), &redis).start();
+    redis.pause();
+    // The first finds out, and goes on by what the gate knows itself.
+    let mut first = sent(&gate, "a", 1);
+    backend.wait_for(1);
+    is_refused(&send(gate.http(), &of_key(&gate, "a", 2)));
+    turnstile.let_out(1);
+    assert_eq!(first.answer().status, 202);
+    redis.resume();
+    wait_until_up(&gate, true);
+    eventually("nothing was left behind", || redis.keys().is_empty());
+    turnstile.let_out(1);
+    assert_eq!(send(gate.http(), &of_key(&gate, "a", 2)).status, 202);
 }
 
 #[test]
@@ -117,9 +171,10 @@ fn who_has_waited_long_enough_is_told_so_and_comes_next_no_more() {
     let since = Instant::now();
     is_refused(&send(two.http(), &of_key(&two, "a", 2)));
     assert!(since.elapsed() >= Duration::from_millis(300));
-    eventually("only the first one stands there", || {
-        redis.keys().len() == 1
-    });
+    // Sooner than its place would end by itself.
+    let since = Instant::now();
+    eventually("nobody waits", || waiting(&redis) == 0);
+    assert!(since.elapsed() < Duration::from_millis(300));
     turnstile.let_out(2);
     assert_eq!(first.answer().status, 202);
     assert_eq!(send(two.http(), &of_key(&two, "a", 2)).status, 202);
@@ -134,7 +189,7 @@ fn what_a_sender_has_left_while_it_waited_is_delivered_and_leaves_nothing_behind
     let mut first = sent(&one, "a", 1);
     backend.wait_for(1);
     let gone = sent(&two, "a", 2);
-    eventually("it is known who comes next", || redis.keys().len() == 2);
+    eventually("it waits", || waiting(&redis) == 1);
     drop(gone);
     turnstile.let_out(2);
     assert_eq!(first.answer().status, 202);

@@ -1,0 +1,187 @@
+//! Changes of endpoints, with their aliases and the secrets that end with them.
+
+use sqlx::Transaction;
+
+use super::endpoints::parse;
+use super::{Database, audit, changes, secret_endings, secrets};
+use crate::audit::AuditEntry;
+use crate::directory::{Change, Definition, EndpointChange, EndpointId, Name, Operation};
+use crate::secrets::{Installation, SecretRef, StoreError};
+
+/// Performs changes inside a transaction, and gives the secrets that ended with them.
+pub(super) async fn change(
+    transaction: &mut Transaction<'_, Database>,
+    changes: &[(EndpointChange, AuditEntry)],
+    secrets: &[Installation],
+) -> Result<Vec<SecretRef>, StoreError> {
+    for secret in secrets {
+        secrets::install(transaction, secret).await?;
+    }
+    // Aliases are given up by everybody before anybody takes one, so that they can be swapped.
+    for (change, _) in changes {
+        let id = match change {
+            EndpointChange::Delete(id) => id,
+            EndpointChange::Adopt(definition) | EndpointChange::Put(definition) => &definition.id,
+            EndpointChange::Operate(id, _) => {
+                changes::add(transaction, &Change::Endpoint(id.clone())).await?;
+                continue;
+            }
+        };
+        give_up_aliases(transaction, id).await?;
+        changes::add(transaction, &Change::Endpoint(id.clone())).await?;
+    }
+    let mut retired = Vec::new();
+    for (change, entry) in changes {
+        match change {
+            EndpointChange::Delete(id) => {
+                retired.extend(delete(transaction, id, entry).await?);
+            }
+            EndpointChange::Put(definition) => {
+                put(transaction, definition, definition.flow.as_ref(), entry).await?;
+            }
+            EndpointChange::Adopt(definition) => {
+                put(transaction, definition, None, entry).await?;
+            }
+            EndpointChange::Operate(id, operation) => {
+                operate(transaction, id, *operation, entry).await?;
+            }
+        }
+        audit::add(transaction, entry).await?;
+    }
+    changes::trim(transaction).await?;
+    Ok(retired)
+}
+
+async fn give_up_aliases(
+    transaction: &mut Transaction<'_, Database>,
+    id: &EndpointId,
+) -> Result<(), StoreError> {
+    let paths: Vec<String> =
+        sqlx::query_scalar("DELETE FROM aliases WHERE endpoint = $1 RETURNING path")
+            .bind(id.as_str())
+            .fetch_all(&mut **transaction)
+            .await?;
+    for path in paths {
+        changes::add(transaction, &Change::Alias(path)).await?;
+    }
+    Ok(())
+}
+
+/// Deletes an endpoint, and ends the secrets that nobody needs any more. Gives those.
+async fn delete(
+    transaction: &mut Transaction<'_, Database>,
+    id: &EndpointId,
+    entry: &AuditEntry,
+) -> Result<Vec<SecretRef>, StoreError> {
+    let judged_by: Option<Option<String>> =
+        sqlx::query_scalar("DELETE FROM endpoints WHERE id = $1 RETURNING secret")
+            .bind(id.as_str())
+            .fetch_optional(&mut **transaction)
+            .await?;
+    let own: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT scope || '#' || slot FROM secret_versions WHERE scope = $1",
+    )
+    .bind(id.as_str())
+    .fetch_all(&mut **transaction)
+    .await?;
+    let mut retired = Vec::new();
+    for text in judged_by.flatten().into_iter().chain(own) {
+        let unreadable = |_| StoreError::Corrupt(format!("the secret {text}"));
+        let secret: SecretRef = text.parse().map_err(unreadable)?;
+        if secret_endings::retire_unused(transaction, &secret, entry).await? {
+            retired.push(secret);
+        }
+    }
+    Ok(retired)
+}
+
+/// Does something to an endpoint as it stands in the store now.
+async fn operate(
+    transaction: &mut Transaction<'_, Database>,
+    id: &EndpointId,
+    operation: Operation,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    let gone = || StoreError::Conflict(format!("the endpoint {id}"));
+    let mut definition = stored(transaction, id).await?.ok_or_else(gone)?;
+    definition.operate(operation);
+    sqlx::query("UPDATE endpoints SET definition = $2, updated_ms = $3 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(written(&definition)?)
+        .bind(entry.at.as_millisecond())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+async fn stored(
+    transaction: &mut Transaction<'_, Database>,
+    id: &EndpointId,
+) -> Result<Option<Definition>, StoreError> {
+    sqlx::query_scalar("SELECT definition FROM endpoints WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(&mut **transaction)
+        .await?
+        .map(|text: String| parse(&text))
+        .transpose()
+}
+
+fn written(definition: &Definition) -> Result<String, StoreError> {
+    serde_json::to_string(definition)
+        .map_err(|error| StoreError::Corrupt(format!("{}: {error}", definition.id)))
+}
+
+async fn put(
+    transaction: &mut Transaction<'_, Database>,
+    definition: &Definition,
+    part_of: Option<&Name>,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    let text = match stored(transaction, &definition.id).await? {
+        None => written(definition)?,
+        Some(old) => {
+            let mut definition = definition.clone();
+            definition.keep_operated(&old);
+            written(&definition)?
+        }
+    };
+    // What is a part of a flow stays one. Nothing else becomes one that was not looked at as such, or is
+    // somebody else's by now.
+    let stored = sqlx::query(
+        "INSERT INTO endpoints \
+         (id, organisation, workspace, definition, created_ms, updated_ms, secret, flow) \
+         VALUES ($1, $2, $3, $4, $5, $5, $6, $7) \
+         ON CONFLICT (id) DO UPDATE SET organisation = $2, workspace = $3, definition = $4, \
+         updated_ms = $5, secret = $6, flow = $7 \
+         WHERE coalesce(endpoints.flow, '') = $8 AND (coalesce(excluded.flow, '') = $8 \
+         OR (endpoints.organisation = $2 AND endpoints.workspace = $3))",
+    )
+    .bind(definition.id.as_str())
+    .bind(definition.organisation.as_str())
+    .bind(definition.workspace.as_str())
+    .bind(text)
+    .bind(entry.at.as_millisecond())
+    .bind(definition.secret().map(|secret| secret.to_string()))
+    .bind(definition.flow.as_ref().map(Name::as_str))
+    .bind(part_of.map_or("", Name::as_str))
+    .execute(&mut **transaction)
+    .await?;
+    if stored.rows_affected() == 0 {
+        return Err(StoreError::Taken(format!("the id {}", definition.id)));
+    }
+    for path in &definition.aliases {
+        sqlx::query("INSERT INTO aliases (path, endpoint) VALUES ($1, $2)")
+            .bind(path)
+            .bind(definition.id.as_str())
+            .execute(&mut **transaction)
+            .await
+            .map_err(|error| match error.as_database_error() {
+                Some(database) if database.is_unique_violation() => {
+                    StoreError::Taken(format!("the alias {path}"))
+                }
+                _ => error.into(),
+            })?;
+        changes::add(transaction, &Change::Alias(path.clone())).await?;
+    }
+    Ok(())
+}
