@@ -8,7 +8,7 @@ use moka::future::Cache;
 
 use super::{DraftAuth, Endpoint, EndpointId, PathTemplate};
 
-/// What a [`Directory`] is made with.
+/// What a [`Directory`](super::Directory) is made with.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DirectorySettings {
     /// How many endpoints, and how many aliases, are kept in memory. An endpoint with a contract counts as more,
@@ -41,7 +41,7 @@ fn weight(endpoint: Option<&Endpoint>) -> u32 {
 /// About what an endpoint takes that has no contract, measured.
 const PLAIN_BYTES: usize = 2500;
 
-/// What a [`Directory`] counts.
+/// What a [`Directory`](super::Directory) counts.
 #[derive(Debug, Default)]
 pub struct DirectoryStats {
     pub(super) absent: AtomicU64,
