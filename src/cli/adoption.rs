@@ -17,14 +17,20 @@ pub(super) fn why_not(old: &Definition, new: &Definition) -> Option<String> {
     }
     if let Some(alias) = old.aliases.iter().find(|it| !new.aliases.contains(it)) {
         return Some(format!(
-            "its alias `{alias}` would lead nowhere; declare it in the flow, or take it from the endpoint first"
+            "its alias `{alias}` would lead nowhere; declare it in the flow, which has aliases where it is live, or \
+             take it from the endpoint first"
         ));
+    }
+    if old.draft_auth.is_some() && old.draft_auth != new.draft_auth {
+        return Some(
+            "it says by `draft_auth` who may deliver to it, and the flow says otherwise".to_owned(),
+        );
     }
     // A later version could take what everybody has for a shared secret, and no version would know.
     let secret = old.secret().filter(|_| old.has_public_key())?;
-    let in_scope = new.secret().is_some_and(|it| it.scope() == secret.scope());
+    let target = new.id.as_str().rsplit_once('/').map(|(scope, _)| scope);
     let stays = new.has_public_key() && new.secret().as_ref() == Some(&secret);
-    (in_scope && !stays).then(|| {
+    (target == Some(secret.scope()) && !stays).then(|| {
         format!(
             "{secret} is a public key, which everybody has, in a slot of the flow; keep it as that of this \
              endpoint, or give the endpoint another one first"

@@ -7,7 +7,8 @@ use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
-use super::extent::Extent;
+use super::extent::{Extent, MAX_PATTERN_BYTES};
+use super::field::JSON_FIELD;
 use super::input_schema::of_inputs;
 use super::node::OfTree;
 use super::plan::Plan;
@@ -18,6 +19,8 @@ use super::{ContractDefinition, Input};
 pub struct Contract {
     pub(super) validator: Validator<OfTree>,
     pub(super) extent: Extent,
+    /// Whether it may ask for that field of forms in a way that is not followed here.
+    pub(super) may_ask_for_json_field: bool,
     /// About what it takes in memory.
     pub(super) memory_bytes: usize,
     /// What the schema looks at, of a payload or of the inputs that were found in it.
@@ -87,7 +90,8 @@ impl Contract {
         Ok(Self {
             validator,
             extent,
-            memory_bytes: schema_bytes * BYTES_OF_A_BYTE + extent.patterns * BYTES_OF_A_PATTERN,
+            may_ask_for_json_field: plan.member_names().is_none() && mentions(JSON_FIELD, &schema),
+            memory_bytes: schema_bytes * BYTES_OF_A_BYTE + extent.pattern_memory_bytes,
             plan,
             sought,
             names,
@@ -164,6 +168,18 @@ fn judge_schema(schema: &Value) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a schema has this text anywhere, as a name or as a value.
+fn mentions(text: &str, schema: &Value) -> bool {
+    match schema {
+        Value::Array(values) => values.iter().any(|value| mentions(text, value)),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name == text || mentions(text, value)),
+        Value::String(value) => value == text,
+        _ => false,
+    }
+}
+
 /// What is compiled is held in memory for as long as the endpoint is in use. Of inputs it is their options
 /// that can be large.
 fn judge_size(schema_bytes: usize, extent: Extent, mistakes: &mut Vec<String>) {
@@ -186,10 +202,6 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 const MAX_INPUTS: usize = 200;
 const MAX_PATTERNS: usize = 200;
 const MAX_PATTERN_TEXT_BYTES: usize = 32 * 1024;
-/// Of one pattern, compiled. What it costs to look for it in a text grows with this.
-const MAX_PATTERN_BYTES: usize = 512 * 1024;
 const MAX_SCHEMA_BYTES: usize = 256 * 1024;
-/// What a byte of a schema becomes once it is compiled, and what a pattern is beside that: measured with 5 and
-/// with 200 inputs (38 and 47), and with 200 patterns such as `^\w{1,4}7$`.
+/// What a byte of a schema becomes once it is compiled: 38 of 5 inputs and 47 of 200 were measured.
 const BYTES_OF_A_BYTE: usize = 48;
-const BYTES_OF_A_PATTERN: usize = 16 * 1024;

@@ -13,6 +13,8 @@ pub(super) struct Extent {
     is_shared: bool,
     pub(super) patterns: usize,
     pub(super) pattern_bytes: usize,
+    /// About what they take once they are compiled.
+    pub(super) pattern_memory_bytes: usize,
     /// Texts are looked through, and not only measured.
     pub(super) reads_texts: bool,
 }
@@ -90,6 +92,24 @@ impl Extent {
     fn add_pattern(&mut self, pattern: &str) {
         self.patterns += 1;
         self.pattern_bytes += pattern.len();
+        self.pattern_memory_bytes += memory_bytes(pattern);
         self.reads_texts = true;
     }
 }
+
+/// About what a pattern takes once it is compiled. Much of Unicode, and that again and again, is what makes one
+/// large: 15 to 443 KB were measured.
+fn memory_bytes(pattern: &str) -> usize {
+    let has = |any: &[&str]| any.iter().any(|it| pattern.contains(it));
+    let repeats = has(&["{"]);
+    if repeats && has(&[".", "[^", r"\p", r"\P", r"\W", r"\D", r"\S"]) {
+        MAX_PATTERN_BYTES
+    } else if repeats {
+        64 * 1024
+    } else {
+        16 * 1024
+    }
+}
+
+/// Of one pattern, compiled. What it costs to look for it in a text grows with this.
+pub(super) const MAX_PATTERN_BYTES: usize = 512 * 1024;

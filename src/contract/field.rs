@@ -87,28 +87,34 @@ pub(super) fn of_form<'b>(
     Ok(fields)
 }
 
-/// The JSON of a form that is nothing but that: GitHub and Slack send it as the only field, `payload`, if they are
-/// asked for forms.
-pub(super) fn json_of_form(body: &[u8]) -> Option<Cow<'_, [u8]>> {
+/// Whether a form is nothing but JSON: GitHub and Slack send it as the only field, `payload`, if they are asked
+/// for forms. Gives it as it is encoded.
+pub(super) fn json_in_form(body: &[u8]) -> Option<&[u8]> {
     let value = body.strip_prefix(b"payload=")?;
-    let is_only = memchr::memchr(b'&', value).is_none();
-    let json = is_only.then(|| decoded(value))?;
-    let begins_as_json = matches!(json.trim_ascii_start().first(), Some(b'{' | b'['));
-    begins_as_json.then_some(json)
+    let blank = |byte: &u8| matches!(byte, b'+' | b' ' | b'\t' | b'\r' | b'\n');
+    let begins = value.iter().position(|byte| !blank(byte))?;
+    let begin = value.get(begins..)?;
+    let opens = [&b"{"[..], b"[", b"%7B", b"%7b", b"%5B", b"%5b"];
+    let is_json = opens.iter().any(|open| begin.starts_with(open));
+    (is_json && memchr::memchr(b'&', value).is_none()).then_some(value)
 }
 
 /// The name of that field.
 pub(super) const JSON_FIELD: &str = "payload";
 
-fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.contains(&b'+') {
-        return percent_decode(text).into();
+/// A value as it was before it was put into a form: one copy, no longer than it is there.
+pub(super) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr2(b'+', b'%', text).is_none() {
+        return Cow::Borrowed(text);
     }
-    let spaced: Vec<u8> = text
-        .iter()
-        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-        .collect();
-    Cow::Owned(percent_decode(&spaced).collect())
+    let mut plain = Vec::with_capacity(text.len());
+    for (number, words) in text.split(|byte| *byte == b'+').enumerate() {
+        if number > 0 {
+            plain.push(b' ');
+        }
+        plain.extend(percent_decode(words));
+    }
+    Cow::Owned(plain)
 }
 
 const MAX_FIELDS: usize = 1000;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::field::{Content, Field, JSON_FIELD, json_of_form, of_form};
+use super::field::{Content, Field, JSON_FIELD, decoded, json_in_form, of_form};
 use super::key::NoKey;
 use super::payload::{TYPES, without_mark};
 use super::plan::Plan;
@@ -56,7 +56,10 @@ impl PayloadRules {
             }
         }
         Some(Self {
-            opens_forms: !plan.has_member(JSON_FIELD),
+            opens_forms: !(plan.has_member(JSON_FIELD)
+                || contract
+                    .as_ref()
+                    .is_some_and(|it| it.may_ask_for_json_field)),
             contract,
             key,
             plan,
@@ -67,6 +70,15 @@ impl PayloadRules {
     /// Whether there is a contract.
     pub fn has_contract(&self) -> bool {
         self.contract.is_some()
+    }
+
+    /// Whether a payload is looked at in a copy.
+    pub fn copies(&self, payload: &Payload<'_>) -> bool {
+        matches!(payload, Payload::Form(body) if self.json_in(body).is_some())
+    }
+
+    fn json_in<'b>(&self, form: &'b [u8]) -> Option<&'b [u8]> {
+        json_in_form(form).filter(|_| self.opens_forms)
     }
 
     /// About what they take in memory.
@@ -114,10 +126,8 @@ impl PayloadRules {
     fn read(&self, payload: &Payload<'_>) -> Result<Read, Cow<'static, str>> {
         match payload {
             Payload::Form(body) => {
-                if self.opens_forms
-                    && let Some(json) = json_of_form(body)
-                {
-                    return self.read_json(&json);
+                if let Some(json) = self.json_in(body) {
+                    return self.read_json(&decoded(json));
                 }
                 let fields = of_form(body, self.fields.as_ref().as_ref())?;
                 Ok(self.read_fields(&fields))

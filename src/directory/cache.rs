@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 
 use super::{DraftAuth, Endpoint, EndpointId, PathTemplate};
 
@@ -28,6 +29,9 @@ pub(super) fn weighed(capacity: u64) -> Cache<EndpointId, Option<Arc<Endpoint>>>
     let most = u32::try_from(capacity / 2).unwrap_or(u32::MAX).max(1);
     Cache::builder()
         .max_capacity(capacity)
+        // By how often it is asked for, the default, one entry has to be wanted more than all that it would
+        // take the room of together: a heavy one would never be kept.
+        .eviction_policy(EvictionPolicy::lru())
         .weigher(move |_, endpoint: &Option<Arc<Endpoint>>| weight(endpoint.as_deref()).min(most))
         .build()
 }

@@ -49,15 +49,20 @@ pub(super) async fn examine(
     } else {
         LARGE_BODY
     };
+    let payload = Payload::of(request.headers, body.bytes(), parts.as_ref());
+    let copy = rules.copies(&payload).then(|| body.room_for_copy());
+    let copy = copy.transpose()?;
     let examined = if body.len() <= large {
-        let payload = Payload::of(request.headers, body.bytes(), parts.as_ref());
         rules.examine(&payload)
     } else {
         // A thread that judges has others to judge.
         let (rules, headers) = (Arc::clone(rules), request.headers.clone());
         // A sender that leaves stops nothing that has begun, so the budget has to know of it until its end.
         let body = body.share();
-        let examine = move || rules.examine(&Payload::of(&headers, body.bytes(), parts.as_ref()));
+        let examine = move || {
+            let _copy = copy;
+            rules.examine(&Payload::of(&headers, body.bytes(), parts.as_ref()))
+        };
         let examined = tokio::task::spawn_blocking(examine).await;
         examined.map_err(|error| Refusal::with_cause(Reason::Overloaded, error))?
     };

@@ -65,6 +65,6 @@ pub enum Kind {
     Permits = 4,
     /// Who waits for one of them.
     PermitQueue = 5,
-    /// Until when each that waits counts.
-    PermitWaiters = 6,
+    /// When each of those asks again.
+    PermitsDue = 6,
 }

@@ -97,21 +97,21 @@ impl Shared {
         }))
     }
 
-    /// A permit for `token`, one of `many`, for `lease`; or how many come before it. Who waits counts for
-    /// `counts_for` without asking again; nobody does if that is zero.
+    /// A permit for `token`, one of `many`, for `lease`; or how many come before it. It waits if it asks again
+    /// within `pause`, and does not if that is zero.
     pub(super) async fn permit_as(
         &self,
         token: Token,
         places: &Entries,
         many: u32,
-        [lease, counts_for]: [Duration; 2],
+        [lease, pause]: [Duration; 2],
     ) -> Result<Result<(), u64>, Fault> {
         let keys = self.keys(places);
         let words = [
             holder(token),
             many.to_string().into_bytes(),
             milliseconds(lease.as_millis()),
-            milliseconds(counts_for.as_millis()),
+            milliseconds(pause.as_millis()),
         ];
         let place = self.redis.run(self.permit.on(&keys, &words)).await?;
         Ok(if place > 0 {

@@ -2,7 +2,8 @@
 //!
 //! Who has a permit, and who waits for one, stands there by its token: a permit ends with its lease if nobody
 //! gives it back, a place in the queue if nobody asks for it any more. Permits go to those who wait in the order
-//! in which they came, at whatever node. Nobody is told: whoever waits asks again, the later the more come before.
+//! in which they came, at whatever node, but none lies idle for somebody who asks only later. Nobody is told: whoever
+//! waits asks again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,53 +28,69 @@ pub(super) async fn permit(
         may_be_there: false,
     };
     let since = Stopwatch::start();
-    let mut pause = FIRST_PAUSE;
+    let mut pace = Pace::default();
     loop {
-        let left = wanted.wait.saturating_sub(since.elapsed());
-        let counts_for = if left.is_zero() {
-            Duration::ZERO
-        } else {
-            pause * 2 + ROUND_TRIPS
-        };
+        let elapsed = since.elapsed();
+        let left = wanted.wait.saturating_sub(elapsed);
+        let pause = pace.pause(elapsed).min(left);
         let was_there = mine.may_be_there;
         // Also if it is broken off while it is asked for.
         mine.may_be_there = true;
-        let times = [wanted.lease, counts_for];
+        let times = [wanted.lease, pause];
         let asked = fleet
             .shared
             .permit_as(mine.token, &mine.places, wanted.many, times);
-        let before = match asked.await {
+        match asked.await {
             Ok(Ok(())) => return Ok(Some(Permit::shared(mine))),
-            Ok(Err(before)) => before,
+            Ok(Err(before)) => pace.saw(before),
             Err(fault) => {
                 // One from which no answer came may have been carried out all the same.
                 mine.may_be_there = was_there || matches!(fault, Fault::Lost(_));
                 return Err(fault);
             }
-        };
-        mine.may_be_there = was_there || !counts_for.is_zero();
+        }
+        mine.may_be_there = was_there || !pause.is_zero();
         if left.is_zero() {
             return Ok(None);
         }
-        tokio::time::sleep(scattered(pause).min(left)).await;
-        pause = (pause * 2).min(longest_pause(before, wanted.many));
+        tokio::time::sleep(scattered(pause)).await;
     }
 }
 
-/// There is one that comes next, and a permit is idle until it asks. As many as there are permits may have
-/// their turn at once.
-fn longest_pause(before: u64, many: u32) -> Duration {
-    if before == 0 {
-        return PAUSE_OF_THE_NEXT;
-    }
-    let rounds = before / u64::from(many.max(1));
-    let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
-    PAUSE
-        .saturating_mul(rounds.saturating_add(1))
-        .min(LONGEST_PAUSE)
+/// How often somebody asks who waits: by how fast it has come forward, about four times on its way to the head of
+/// the queue, and more often there.
+#[derive(Default)]
+struct Pace {
+    /// How many came before it at first, and how many do now.
+    before: Option<(u64, u64)>,
 }
 
-/// Who has a permit, who waits for one, and until when each of those counts.
+impl Pace {
+    fn saw(&mut self, before: u64) {
+        let (first, _) = self.before.unwrap_or((before, before));
+        self.before = Some((first.max(before), before));
+    }
+
+    fn pause(&self, waited: Duration) -> Duration {
+        let Some((first, before)) = self.before else {
+            return SHORTEST_PAUSE;
+        };
+        let places = u32::try_from(first - before).unwrap_or(u32::MAX);
+        let for_a_place = waited / places.max(1);
+        let before = u32::try_from(before).unwrap_or(u32::MAX);
+        // It has to have asked while the last one before it has its permit, and a place may take half as long.
+        let pause = for_a_place.saturating_mul(before.saturating_mul(2).saturating_add(1)) / 8;
+        let longest = match before {
+            0 => LONGEST_AT_THE_HEAD,
+            before => LONGEST_FOR_A_PLACE
+                .saturating_mul(before)
+                .min(LONGEST_PAUSE),
+        };
+        pause.clamp(SHORTEST_PAUSE, longest)
+    }
+}
+
+/// Who has a permit, who waits for one, and when each of those asks again.
 fn places(wanted: &Permits<'_>) -> Entries {
     let of = |kind| {
         Some(Entry {
@@ -82,8 +99,8 @@ fn places(wanted: &Permits<'_>) -> Entries {
             keep: Keep::AsLongAsThereIsRoom(Timestamp::MIN),
         })
     };
-    let [has, waits, counts] = [Kind::Permits, Kind::PermitQueue, Kind::PermitWaiters].map(of);
-    Entries::from([has, waits, counts, None, None, None])
+    let [has, waits, due] = [Kind::Permits, Kind::PermitQueue, Kind::PermitsDue].map(of);
+    Entries::from([has, waits, due, None, None, None])
 }
 
 /// What stands under a token, or may. It is taken out when it is dropped.
@@ -103,9 +120,9 @@ impl Drop for Mine {
     }
 }
 
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const PAUSE_OF_THE_NEXT: Duration = Duration::from_millis(10);
-const PAUSE: Duration = Duration::from_millis(50);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+/// A permit that is free waits for who is at the head, so this is less than the script takes for soon.
+const LONGEST_AT_THE_HEAD: Duration = Duration::from_millis(50);
+/// Turns that are longer never go to somebody who came later.
+const LONGEST_FOR_A_PLACE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// What a question may take beside that. Who takes longer has its place at the end.
-const ROUND_TRIPS: Duration = Duration::from_millis(500);

@@ -129,6 +129,14 @@ fn a_form_that_is_nothing_but_json_counts_as_that_json() {
         wrong(&rules(&field), FORM, body),
         ["/payload: must have at most 3 characters"]
     );
+    // Also where it cannot be seen from here how.
+    for asking in [
+        json!({ "$ref": "#/$defs/f", "$defs": { "f": { "required": ["payload"] } } }),
+        json!({ "dependentRequired": { "a": ["payload"] }, "required": ["payload"] }),
+        json!({ "patternProperties": { "^pay": { "maxLength": 100 } }, "propertyNames": { "const": "payload" } }),
+    ] {
+        assert_eq!(wrong(&rules(&schema(asking)), FORM, body), [""; 0]);
+    }
     // A payload may be as long as it is.
     let long = format!(
         "payload={{\"number\":7,\"text\":\"{}\"}}",

@@ -130,13 +130,29 @@ fn a_public_key_in_a_slot_of_the_flow_stays_one() {
         .succeeded();
     apply_orders(&gate, &[]);
     bind(&gate, "flows/orders/live", "as ever");
-    let told = gate
-        .run(&["flow", "release", "orders", "--adopt"])
-        .failed_with(1);
+    let adopt = ["flow", "release", "orders", "--adopt"];
+    let told = gate.run(&adopt).failed_with(1);
     assert!(
         told.contains(&format!("{secret} is a public key, which everybody has")),
         "{told}"
     );
+}
+
+#[test]
+fn who_may_deliver_to_a_draft_stays_as_it_was_said() {
+    let id = "flows/orders/draft/order-webhook";
+    let gate = Gate::before(&Backend::refusing());
+    let owner = ["--organisation", "acme", "--workspace", "shop"];
+    let open = ["--mode", "hmac", "--draft-auth", "interface"];
+    gate.run(&[&["endpoint", "create", id], &owner[..], &open].concat())
+        .succeeded();
+    let adopt = [&OWNER[..], &["--adopt", "--unbound"]].concat();
+    let told = apply(&gate, "orders.edn", ORDERS, &adopt).failed_with(1);
+    assert!(
+        told.contains("by `draft_auth` who may deliver to it"),
+        "{told}"
+    );
+    apply(&gate, "orders.edn", &orders_with_open_draft(), &adopt).succeeded();
 }
 
 #[test]

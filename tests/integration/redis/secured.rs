@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use super::*;
 
 /// What README.md says a user needs.
-pub(super) const MAY: [&str; 18] = [
+pub(super) const MAY: [&str; 19] = [
     "+eval",
     "+evalsha",
     "+script|load",
@@ -17,10 +17,11 @@ pub(super) const MAY: [&str; 18] = [
     "+time",
     "+zadd",
     "+zcard",
-    "+zrangebyscore",
+    "+zrange",
     "+zrank",
     "+zrem",
     "+zremrangebyscore",
+    "+zscore",
     "+ping",
     "+config|get",
     "+select",
