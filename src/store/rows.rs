@@ -1,7 +1,8 @@
-//! From rows to types: errors, times, numbers.
+//! From rows to types: errors, times, numbers, definitions.
 
 use jiff::Timestamp;
 
+use crate::directory::Definition;
 use crate::secrets::StoreError;
 
 impl From<sqlx::Error> for StoreError {
@@ -23,4 +24,10 @@ pub(super) fn time(milliseconds: i64) -> Result<Timestamp, StoreError> {
 /// A stored number as a smaller one.
 pub(super) fn number<T: TryFrom<i64>>(value: i64) -> Result<T, StoreError> {
     T::try_from(value).map_err(|_| StoreError::Corrupt(format!("the number {value}")))
+}
+
+/// The definition of an endpoint.
+pub(super) fn definition(text: &str) -> Result<Definition, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Corrupt(format!("the definition of an endpoint: {error}")))
 }

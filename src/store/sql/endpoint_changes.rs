@@ -2,11 +2,11 @@
 
 use sqlx::Transaction;
 
-use super::endpoints::parse;
 use super::{Database, audit, changes, secret_endings, secrets};
 use crate::audit::AuditEntry;
 use crate::directory::{Change, Definition, EndpointChange, EndpointId, Name, Operation};
 use crate::secrets::{Installation, SecretRef, StoreError};
+use crate::store::rows;
 
 /// Performs changes inside a transaction, and gives the secrets that ended with them.
 pub(super) async fn change(
@@ -122,7 +122,7 @@ async fn stored(
         .bind(id.as_str())
         .fetch_optional(&mut **transaction)
         .await?
-        .map(|text: String| parse(&text))
+        .map(|text: String| rows::definition(&text))
         .transpose()
 }
 

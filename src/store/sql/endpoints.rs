@@ -64,7 +64,7 @@ async fn endpoint(pool: &Pool, id: &str) -> Result<Option<Definition>, StoreErro
         .bind(id)
         .fetch_optional(pool)
         .await?
-        .map(|text: String| parse(&text))
+        .map(|text: String| rows::definition(&text))
         .transpose()
 }
 
@@ -131,7 +131,7 @@ pub(super) async fn definitions(
     rows.into_iter()
         .map(|(definition, created, updated)| {
             Ok(Stored {
-                definition: parse(&definition)?,
+                definition: rows::definition(&definition)?,
                 created_at: rows::time(created)?,
                 updated_at: rows::time(updated)?,
             })
@@ -175,9 +175,4 @@ pub(super) async fn organisations_of(
         .bind(i64::from(limit))
         .fetch_all(pool)
         .await?)
-}
-
-pub(super) fn parse(text: &str) -> Result<Definition, StoreError> {
-    serde_json::from_str(text)
-        .map_err(|error| StoreError::Corrupt(format!("the definition of an endpoint: {error}")))
 }
