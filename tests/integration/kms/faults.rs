@@ -269,6 +269,7 @@ fn a_key_service_that_fails_now_and_then_does_not_fill_the_log() {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+    // That it fails, and perhaps that it is back; not each time.
     let lines = said(&gate, "the key service");
-    assert!((2..=4).contains(&lines), "{lines}");
+    assert!((1..=4).contains(&lines), "{lines}");
 }
