@@ -29,8 +29,12 @@ fn reads(contract: &str) -> u64 {
         .with("directory", "cache_capacity = 200")
         .apply(&declared)
         .start();
-    for number in (0..ENDPOINTS).chain(0..ENDPOINTS) {
-        assert_eq!(send(gate.http(), &to(number)).status, 202);
+    for _ in 0..2 {
+        for number in 0..ENDPOINTS {
+            assert_eq!(send(gate.http(), &to(number)).status, 202);
+        }
+        // The cache tidies itself up with the next look-up after 300 ms.
+        std::thread::sleep(std::time::Duration::from_millis(500));
     }
     gate.metric(MISSES)
 }
