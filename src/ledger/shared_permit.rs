@@ -53,7 +53,8 @@ pub(super) async fn permit(
         if left.is_zero() {
             return Ok(None);
         }
-        tokio::time::sleep(scattered(pause)).await;
+        // It may be nearer than it was when it said how soon it asks again.
+        tokio::time::sleep(scattered(pause.min(pace.pause(elapsed)))).await;
     }
 }
 
