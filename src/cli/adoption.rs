@@ -21,9 +21,10 @@ pub(super) fn why_not(old: &Definition, new: &Definition) -> Option<String> {
              take it from the endpoint first"
         ));
     }
-    if old.draft_auth.is_some() && old.draft_auth != new.draft_auth {
+    if old.draft_auth != new.draft_auth {
         return Some(
-            "it says by `draft_auth` who may deliver to it, and the flow says otherwise".to_owned(),
+            "its `draft_auth`, which says who may deliver to it, is not that of the flow; say the same in both first"
+                .to_owned(),
         );
     }
     // A later version could take what everybody has for a shared secret, and no version would know.

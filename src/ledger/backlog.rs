@@ -26,6 +26,7 @@ impl Backlog {
     pub(super) fn keep(&self, settlement: &Settlement) {
         let mut waiting = self.waiting.lock();
         if settlement.outcome != Outcome::Accepted && waiting.len() >= MOST / 2 {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         if waiting.len() >= MOST {

@@ -2,7 +2,8 @@
 //!
 //! A key is a digest, its value the holder of a claim or the word `accepted`, and its time to live is how
 //! long that counts. So Redis forgets by itself, and a claim of a node that has crashed ends with its lease.
-//! Times are sent as durations: the clock of the server need not be right, only as fast as others.
+//! Times are sent as durations: the clock of the server need not be right, only as fast as others. Permits, which
+//! are a queue and no memory, go by that clock and by no other.
 //!
 //! Claiming is one script, and so is settling: Redis carries a script out whole, with nobody in between.
 

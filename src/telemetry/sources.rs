@@ -202,7 +202,7 @@ fn shared(fleet: &Fleet) -> Result<Vec<MetricFamily>, prometheus::Error> {
         )?,
         one(
             "portcullis_ledger_never_told_total",
-            "Claims that ended and that Redis was never told about, because too many waited.",
+            "Claims and permits that ended and that Redis was never told about, because too many waited.",
             fleet.never_told(),
         )?,
     ]

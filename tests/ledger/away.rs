@@ -180,3 +180,23 @@ async fn more_than_can_wait_is_counted_and_the_newest_is_told() {
     let told = claim(&it.two, firm("65999")).await.unwrap();
     assert_eq!(told.err(), Some(Standing::Accepted));
 }
+
+#[tokio::test]
+async fn what_was_given_up_takes_half_of_the_room_at_most_and_what_was_not_kept_is_counted() {
+    let mut it = Away::with_room_for(100_000).await;
+    it.kill().await;
+    for number in 0..33_000 {
+        let entries = firm(&number.to_string()).alone(Alone::Judged);
+        let held = claim(&it.one, entries).await.unwrap().unwrap();
+        held.settle(false).await.unwrap();
+    }
+    assert_eq!(it.one.untold(), 32_768);
+    assert_eq!(it.one.never_told(), 33_000 - 32_768);
+    // What is accepted still has its place.
+    accept(&it.one, firm("accepted").alone(Alone::Judged)).await;
+    assert_eq!(it.one.untold(), 32_769);
+    it.restart().await;
+    eventually("all is told", || it.one.untold() == 0).await;
+    let told = claim(&it.two, firm("accepted")).await.unwrap();
+    assert_eq!(told.err(), Some(Standing::Accepted));
+}

@@ -149,7 +149,7 @@ fn who_may_deliver_to_a_draft_stays_as_it_was_said() {
     let adopt = [&OWNER[..], &["--adopt", "--unbound"]].concat();
     let told = apply(&gate, "orders.edn", ORDERS, &adopt).failed_with(1);
     assert!(
-        told.contains("by `draft_auth` who may deliver to it"),
+        told.contains("its `draft_auth`, which says who may deliver to it"),
         "{told}"
     );
     apply(&gate, "orders.edn", &orders_with_open_draft(), &adopt).succeeded();
