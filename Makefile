@@ -47,12 +47,7 @@ bench: ## Measure: hashing, look-up, the gate alone, the proxy beside a bare Pin
 
 fuzz: ## Run every fuzz target for FUZZ_SECONDS (60) each
 	@scripts/prepare fuzz
-	@set -e; for target in $$(cargo +nightly fuzz list); do \
-		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
-		mkdir -p fuzz/corpus/$$target; \
-		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target \
-			-- -max_total_time=$(FUZZ_SECONDS); \
-	done
+	@scripts/fuzz $(FUZZ_SECONDS)
 
 ci: ## Run everything that has to hold before a merge
 	@.ci/run
