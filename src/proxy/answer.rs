@@ -1,9 +1,13 @@
 //! A backend's answer on its way to the sender: its framing is written anew, its bytes are not touched.
+//!
+//! One rule decides what an answer means: a delivery is accepted when the whole of a 2xx answer has arrived. An
+//! answer that breaks off is none, whatever its head said and however much of it the sender has got.
 
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderValue, StatusCode, Version, header};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v1::client::HttpSession;
@@ -55,15 +59,6 @@ pub(super) struct Ready {
     head: Box<ResponseHeader>,
     /// What was read of the body already.
     begun: Vec<u8>,
-    /// Whether that is all of it.
-    is_whole: bool,
-}
-
-impl Ready {
-    /// Whether the backend has nothing more to say.
-    pub(super) fn is_whole(&self) -> bool {
-        self.is_whole
-    }
 }
 
 /// Makes the backend's answer one for the sender: its framing is the gate's, and so are two headers.
@@ -77,13 +72,12 @@ pub(super) async fn prepare(
         return Err(Reason::UpstreamUnreachable);
     }
     let mut begun = Vec::new();
-    let mut is_whole = length == AnswerLength::None;
     let ends_by_chunk = length == AnswerLength::Unknown;
     // HTTP/1.0 knows no chunks, and without a length a broken answer looks like a whole one. One that is too
     // long to be read first ends where the connection does.
     let needs_length = ends_by_chunk && parcel.old_sender;
-    if !is_whole && (needs_length || parcel.in_turn) {
-        is_whole = gather(backend, &mut begun).await?;
+    if length != AnswerLength::None && (needs_length || parcel.in_turn) {
+        let is_whole = gather(backend, &mut begun).await?;
         length = match is_whole {
             true if ends_by_chunk => AnswerLength::Known(begun.len() as u64),
             false if needs_length => AnswerLength::UntilClose,
@@ -93,44 +87,104 @@ pub(super) async fn prepare(
     write_framing(&mut head, length).map_err(|error| reason(&error))?;
     let stamped = parcel.stamp.put(&mut head, "admitted");
     stamped.map_err(|error| reason(&error))?;
-    Ok(Ready {
-        head,
-        begun,
-        is_whole,
-    })
+    Ok(Ready { head, begun })
 }
 
 /// Passes the answer on, part by part. The backend may be waited for until `patience` is used up; how
 /// long the sender takes is its own affair, and bounded by the session.
+///
+/// Calls `when_whole` once all of the answer has arrived, before the sender can know that. It is not called for an
+/// answer that breaks off. A sender that leaves changes nothing: the rest of the answer is still read.
 pub(super) async fn pass_on(
     session: &mut ServerSession,
     backend: &mut HttpSession,
     answer: Ready,
     mut patience: Duration,
+    when_whole: impl FnOnce(),
 ) -> Result<(), Reason> {
-    let sent = session.write_response_header(answer.head).await;
-    sent.map_err(|_| Reason::SenderLeft)?;
-    if !answer.begun.is_empty() {
-        let sent = session
-            .write_response_body(answer.begun.into(), false)
-            .await;
-        sent.map_err(|_| Reason::SenderLeft)?;
-    }
+    let mut waiting_to_go = answer.begun;
+    let mut sender = Sender {
+        session,
+        head: Some(answer.head),
+        has_left: false,
+    };
     loop {
-        let waiting = Stopwatch::start();
-        let read = within(patience, pin!(backend.read_body_ref())).await;
-        let part = match read
-            .ok_or(Reason::UpstreamTimeout)?
-            .map_err(|e| reason(&e))?
-        {
-            Some(part) => Bytes::copy_from_slice(part),
-            None => break,
+        let mut waiting = Stopwatch::start();
+        let is_end = {
+            let body = pin!(backend.read_body_ref());
+            let mut reading = pin!(within(patience, body));
+            let ready = poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await;
+            let read = match ready {
+                Poll::Ready(read) => read,
+                Poll::Pending => {
+                    sender.send(std::mem::take(&mut waiting_to_go)).await;
+                    waiting = Stopwatch::start();
+                    reading.await
+                }
+            };
+            match read {
+                Some(Ok(part)) => {
+                    waiting_to_go.extend_from_slice(part.unwrap_or_default());
+                    Ok(part.is_none())
+                }
+                Some(Err(error)) => Err(reason(&error)),
+                None => Err(Reason::UpstreamTimeout),
+            }
+        };
+        let is_end = match is_end {
+            Ok(is_end) => is_end,
+            Err(broken) => {
+                // The sender gets as much as there is, and sees that the end is missing.
+                sender.send(waiting_to_go).await;
+                return Err(broken);
+            }
         };
         patience = patience.saturating_sub(waiting.elapsed());
-        let sent = session.write_response_body(part, false).await;
-        sent.map_err(|_| Reason::SenderLeft)?;
+        if is_end || backend.is_body_done() {
+            break;
+        }
+        if waiting_to_go.len() >= SENT_AT_ONCE {
+            sender.send(std::mem::take(&mut waiting_to_go)).await;
+        }
     }
-    session.finish_body().await.map_err(|_| Reason::SenderLeft)
+    when_whole();
+    sender.send(waiting_to_go).await;
+    sender.finish().await
+}
+
+/// The sender's side of an answer.
+struct Sender<'s> {
+    session: &'s mut ServerSession,
+    /// `None` once it has gone out.
+    head: Option<Box<ResponseHeader>>,
+    has_left: bool,
+}
+
+impl Sender<'_> {
+    /// Sends the head, if it has not gone out, and a part of the body.
+    async fn send(&mut self, part: Vec<u8>) {
+        if !self.has_left {
+            self.has_left = self.try_send(part).await.is_err();
+        }
+    }
+
+    async fn try_send(&mut self, part: Vec<u8>) -> pingora_error::Result<()> {
+        if let Some(head) = self.head.take() {
+            self.session.write_response_header(head).await?;
+        }
+        if !part.is_empty() {
+            self.session.write_response_body(part.into(), false).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(self) -> Result<(), Reason> {
+        if self.has_left {
+            return Err(Reason::SenderLeft);
+        }
+        let finished = self.session.finish_body().await;
+        finished.map_err(|_| Reason::SenderLeft)
+    }
 }
 
 /// Where an answer ends.
@@ -215,6 +269,8 @@ pub(super) fn reason(error: &Error) -> Reason {
 
 /// The least time by which the gate gives a kept connection up before the backend does.
 const CLOSING_MARGIN: Duration = Duration::from_secs(1);
+/// As much of an answer goes to the sender at once, if the backend has sent it already.
+const SENT_AT_ONCE: usize = 16 * 1024;
 /// More than any backend has to say to a webhook.
 const MAX_GATHERED: usize = 1024 * 1024;
 /// No backend has more to say before its answer.

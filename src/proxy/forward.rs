@@ -5,8 +5,8 @@
 //!
 //! A delivery is sent once. Another connection or address is tried only while not one byte of it has
 //! been taken by a socket; after that, whatever goes wrong is the sender's to repeat. So that it can, a
-//! delivery whose answer was lost is released in the ledger as one that was refused is: the backend may
-//! get it twice, and never not at all.
+//! delivery whose answer was lost, or broke off, is released in the ledger as one that was refused is: delivery
+//! is at-least-once.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -61,21 +61,20 @@ impl Forwarder {
             None if done.reached => Err(Reason::UpstreamTimeout),
             None => Err(Reason::UpstreamUnreachable),
         };
-        // Before the sender hears of it: it may send the same again at once, or be gone. But it does not wait
-        // for a ledger that is far away.
-        if let Some(held) = held {
-            held.settle_unwatched(done.accepted());
-        }
-        // A sender that takes its time to read the answer keeps none of the same key waiting: the backend is
-        // done. What does not fit into memory is the exception, to the end of this.
-        let is_done = asked.as_ref().map_or(true, |asked| asked.answer.is_whole());
-        let _turn = turn.filter(|_| !is_done);
+        let unsettled = Unsettled { held, turn };
         let passed = match asked {
-            Err(reason) => Err(reason),
+            Err(reason) => {
+                // Before the sender hears of it: it may send the same again at once.
+                unsettled.settle(false);
+                Err(reason)
+            }
             Ok(asked) => {
                 done.answered = true;
+                let is_success = done.is_success();
                 let patience = total.saturating_sub(watch.elapsed());
-                self.pass_on(session, asked, upstream, patience).await
+                let when_whole = || unsettled.settle(is_success);
+                self.pass_on(session, asked, upstream, patience, when_whole)
+                    .await
             }
         };
         done.failure = passed.err();
@@ -116,6 +115,7 @@ impl Forwarder {
         asked: Asked,
         upstream: &Upstream,
         patience: Duration,
+        when_whole: impl FnOnce(),
     ) -> Result<(), Reason> {
         let Asked {
             answer,
@@ -123,7 +123,7 @@ impl Forwarder {
             address,
             reusable,
         } = asked;
-        answer::pass_on(session, &mut backend, answer, patience).await?;
+        answer::pass_on(session, &mut backend, answer, patience, when_whole).await?;
         let own = upstream.settings().idle_timeout;
         if let Some(idle) = answer::keep_for(&backend, own).filter(|_| reusable) {
             backend.respect_keepalive();
@@ -172,6 +172,23 @@ impl Forwarder {
     }
 }
 
+/// What ends when the backend has done its part. Dropped, the claim is released and the turn passed on.
+struct Unsettled {
+    held: Option<Held>,
+    turn: Option<Turn>,
+}
+
+impl Unsettled {
+    /// Settles the claim, without waiting for a ledger that is far away, and passes the turn on: a sender that reads
+    /// its answer slowly keeps none of the same key waiting.
+    fn settle(self, accepted: bool) {
+        if let Some(held) = self.held {
+            held.settle_unwatched(accepted);
+        }
+        drop(self.turn);
+    }
+}
+
 /// A delivery that the backend has begun to answer.
 struct Asked {
     answer: answer::Ready,
@@ -195,9 +212,8 @@ pub(super) struct Forwarded {
 }
 
 impl Forwarded {
-    /// Whether the backend has said that it took the delivery. What becomes of the rest of its answer does
-    /// not matter.
-    fn accepted(&self) -> bool {
+    /// Whether the backend's status says that it took the delivery.
+    fn is_success(&self) -> bool {
         self.status
             .is_some_and(|status| (200..300).contains(&status))
     }

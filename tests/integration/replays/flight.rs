@@ -15,7 +15,7 @@ impl Door {
         self.0.1.notify_all();
     }
 
-    fn pass(&self) {
+    pub(crate) fn pass(&self) {
         let open = self.0.0.lock().unwrap();
         drop(self.0.1.wait_while(open, |open| !*open).unwrap());
     }

@@ -26,15 +26,19 @@ pub(crate) fn gate(preset: &str, backend: &Backend, options: &[&str]) -> Gate {
 pub(crate) fn with_preset(gate: Gate, id: &str, preset: &str, options: &[&str]) -> Gate {
     let mode = ["--mode", "provider", "--preset", preset];
     let gate = gate.endpoint_with(id, &[&mode[..], options].concat());
-    let secret = format!("whsec_{}", base64::prelude::BASE64_STANDARD.encode(SECRET));
     let secret = if preset == "standard-webhooks" {
-        &secret
+        &standard_secret()
     } else {
         SECRET
     };
     gate.run_with_input(&["secret", "set", id], secret.as_bytes())
         .succeeded();
     gate
+}
+
+/// [`SECRET`] as senders of Standard Webhooks write it.
+pub(crate) fn standard_secret() -> String {
+    format!("whsec_{}", base64::prelude::BASE64_STANDARD.encode(SECRET))
 }
 
 /// What Slack sends.

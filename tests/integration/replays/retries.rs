@@ -110,22 +110,3 @@ fn after_nobody_was_there() {
     is_replay(&send(gate.http(), &delivery));
     up.only();
 }
-
-#[test]
-fn what_was_accepted_stays_so_whatever_becomes_of_the_answer() {
-    // It says 202, and breaks off before the end.
-    let half: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Length: 24\r\n\r\n{\"exec";
-    let backend = Backend::scripted(move |request, stream| {
-        if request.is_some() {
-            let _ = stream.write_all(half);
-        }
-        false
-    });
-    let gate = gate("standard-webhooks", &backend, &[]).start();
-    let first = Connection::to(gate.http())
-        .write(&standard("evt_1", ago(10), "{}").bytes())
-        .ends_before_the_answer_is_whole();
-    assert!(first);
-    is_duplicate(&send(gate.http(), &standard("evt_1", now(), "{}")));
-    backend.only();
-}

@@ -2,5 +2,6 @@
 //! behind the gate. Whatever happens, what was sent is not sent twice.
 
 mod answers;
+mod broken;
 mod connections;
 mod encrypted;
