@@ -12,8 +12,9 @@
 //!        → outcome (one record: a log line and metrics)
 //! ```
 //!
-//! No step looks back, none decides twice. [`auth::Verified`] can be made only by the verification that
-//! succeeded, and what forwards a delivery needs a [`gate::Admitted`].
+//! No step decides twice; what a verdict rests on is looked at once more before the delivery goes to the backend.
+//! [`auth::Verified`] can be made only by the verification that succeeded, and what forwards a delivery needs a
+//! [`gate::Admitted`].
 //!
 //! Imports run one way, and a test (`tests/layers.rs`) keeps it so:
 //!
@@ -22,7 +23,7 @@
 //! ```
 //!
 //! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`; only `cli` and `app` know `config`;
-//! `clock`, `audit` and `redis` stand below everything; `explain`, which people ask and no delivery
+//! `clock`, `sync`, `audit` and `redis` stand below everything; `explain`, which people ask and no delivery
 //! passes, stands above `proxy` and below `cli`.
 
 pub mod admin;
@@ -45,5 +46,6 @@ pub mod proxy;
 pub mod redis;
 pub mod secrets;
 pub mod store;
+mod sync;
 pub mod telemetry;
 pub mod tokens;

@@ -5,7 +5,9 @@
 //! keep everybody else out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+
+use crate::sync::AtomicU64;
 
 /// The memory for bodies.
 #[derive(Debug)]

@@ -11,13 +11,13 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tokio::sync::oneshot::{self, Receiver, Sender};
 
 use crate::clock::within;
 use crate::contract::ConcurrencyKey;
 use crate::directory::{Concurrency, EndpointId};
 use crate::ledger::Permit;
+use crate::sync::Mutex;
 
 /// The turns of all keys. There is an entry for each key that a delivery has a turn of, and no other.
 #[derive(Debug, Default)]

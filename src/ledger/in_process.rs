@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use parking_lot::Mutex;
 
 use super::shard::{self, NoRoom, Shard};
 use super::slot::State;
 use super::{Entries, Entry, Keep, Key, Ledger, LedgerStats, Taken, Token, Unavailable};
 use crate::clock::Clock;
+use crate::sync::Mutex;
 
 /// The most memory that an entry takes. An entry of a ledger that is not full takes less: memory that
 /// was never written to is not the process's yet.

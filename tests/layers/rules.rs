@@ -12,8 +12,9 @@ use crate::source::{Named, Source};
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it.
-pub(crate) const LAYERS: [(&str, &str); 23] = [
+pub(crate) const LAYERS: [(&str, &str); 24] = [
     ("clock", ""),
+    ("sync", ""),
     ("redis", "clock"),
     ("audit", ""),
     ("auth", ""),
@@ -29,11 +30,11 @@ pub(crate) const LAYERS: [(&str, &str); 23] = [
         "flow",
         "clock audit auth contract handshake secrets tokens directory",
     ),
-    ("ledger", "clock redis"),
+    ("ledger", "clock sync redis"),
     ("outbound", "clock auth"),
     (
         "gate",
-        "clock audit auth contract handshake secrets tokens directory ledger outbound",
+        "clock sync audit auth contract handshake secrets tokens directory ledger outbound",
     ),
     ("capture", "clock auth contract secrets directory gate"),
     (

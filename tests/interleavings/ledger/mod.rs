@@ -1,0 +1,27 @@
+//! The ledger in memory: the product's own files.
+
+#[path = "../../../src/ledger/contract.rs"]
+mod contract;
+#[path = "../../../src/ledger/held.rs"]
+mod held;
+#[path = "../../../src/ledger/in_process.rs"]
+mod in_process;
+#[path = "../../../src/ledger/key.rs"]
+mod key;
+#[path = "../../../src/ledger/permit.rs"]
+mod permit;
+#[path = "../../../src/ledger/shard.rs"]
+mod shard;
+#[path = "../../../src/ledger/slot.rs"]
+mod slot;
+#[path = "../../../src/ledger/stats.rs"]
+mod stats;
+
+pub use self::contract::{
+    Alone, Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable, Unwatched,
+};
+pub use self::held::Held;
+pub use self::in_process::InProcess;
+pub use self::key::{Key, Kind};
+pub use self::permit::{Permit, Permits};
+pub use self::stats::LedgerStats;
