@@ -248,7 +248,15 @@ async fn fill(ledger: &Arc<InProcess>, keys: &[Key]) {
 
 fn entries(key: Key, now: Timestamp) -> Entries {
     let keep = Keep::AsLongAsThereIsRoom(now + SignedDuration::from_hours(24));
-    Entries::from([Some(Entry { key, keep }), None, None, None, None, None])
+    Entries::from([
+        Some(Entry { key, keep }),
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+    ])
 }
 
 fn keys(series: usize) -> Vec<Key> {

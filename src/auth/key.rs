@@ -211,7 +211,7 @@ impl KeyRing {
 
 /// A key and the version of the secret that it was made from.
 pub struct NumberedKey {
-    /// The key. Shared, because a body in flight is judged by the keys that were valid at its head.
+    /// The key. Shared, because bodies in flight are hashed with it.
     pub key: Arc<Key>,
     /// The number of the version, from 1.
     pub version: u32,

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use super::{
-    CaptureDefinition, Concurrency, Definition, Directory, DraftAuth, EndpointId, Events, Name,
-    PathTemplate, ReplayRule, Target,
+    CaptureDefinition, Concurrency, Definition, Directory, DraftAuth, EndpointId, EndpointRecord,
+    Events, Name, PathTemplate, ReplayRule, Target,
 };
 use crate::auth::{Algorithm, KeyForm, Mode, Preset, Scheme};
 use crate::contract::PayloadRules;
@@ -20,6 +21,10 @@ use crate::secrets::KeyAddress;
 pub struct Endpoint {
     /// Its id.
     pub id: EndpointId,
+    /// The number of its creation: [`EndpointRecord::generation`].
+    pub generation: i64,
+    /// The digest of its definition.
+    digest: [u8; 32],
     /// The organisation that owns it.
     pub organisation: Name,
     /// The workspace that owns it.
@@ -64,8 +69,9 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Compiles a definition; `None` if it is not one that could have been stored.
-    pub(super) fn compile(definition: &Definition, directory: &Directory) -> Option<Self> {
+    /// Compiles a record; `None` if its definition is not one that could have been stored.
+    pub(super) fn compile(record: &EndpointRecord, directory: &Directory) -> Option<Self> {
+        let definition = &record.definition;
         let methods: Vec<Method> = definition
             .methods
             .iter()
@@ -95,6 +101,8 @@ impl Endpoint {
                 body_timeout: definition.limits.body_timeout_ms.map(Duration::from_millis),
             },
             id: definition.id.clone(),
+            generation: record.generation,
+            digest: Sha256::digest(serde_json::to_vec(definition).ok()?).into(),
             organisation: definition.organisation.clone(),
             workspace: definition.workspace.clone(),
             target: definition.target,
@@ -117,6 +125,11 @@ impl Endpoint {
 }
 
 impl Endpoint {
+    /// Whether nothing about it has changed: it is the same creation, with the same definition.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.generation, self.digest) == (other.generation, other.digest)
+    }
+
     /// How its deliveries are proven, in a word: the mode of its `auth`, or `workspace`. `None` if nobody gets in.
     pub fn mode_word(&self) -> Option<&'static str> {
         match self.draft_auth {

@@ -153,7 +153,9 @@ impl Follower {
             Stale::Everything => {
                 self.keys.forget_all();
                 self.tokens.forget_all();
-                self.directory.forget_all().await
+                let forgotten = self.directory.forget_all().await;
+                self.directory.changed();
+                forgotten
             }
             Stale::These(changes) => {
                 for change in changes {
@@ -165,7 +167,7 @@ impl Follower {
     }
 
     async fn forget(&self, change: &Change) -> Result<(), StoreError> {
-        match change {
+        let forgotten = match change {
             Change::Alias(path) => self.directory.forget_alias(path).await,
             Change::Endpoint(id) => self.directory.forget_endpoint(id).await,
             Change::Secret(secret) => {
@@ -176,7 +178,10 @@ impl Follower {
                 self.tokens.forget(id).await;
                 Ok(())
             }
-        }
+        };
+        // Deliveries under way went by what was known before: they look again.
+        self.directory.changed();
+        forgotten
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether something was forgotten while it was read.
+//! Whether something was forgotten while it was read, or since somebody went by it.
 //!
 //! A read of a store takes time, over a network more of it than there is between two looks at the changes.
 //! What it brings may be older than a change that was already applied, and must not be kept.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -12,7 +12,7 @@ use super::cache::weighed;
 use super::generations::Generations;
 use super::mistake::MAX_ALIAS_LEN;
 use super::presence::Presence;
-use super::standing::{Standing, StandingNow};
+use super::standing::{Moment, Standing, StandingNow};
 use super::{
     DirectorySettings, DirectoryStats, DraftAuth, Endpoint, EndpointId, EndpointStore, Found,
     LookupError, PathTemplate, RouteTable, Target, Wording,
@@ -30,6 +30,8 @@ pub struct Directory {
     aliases: Cache<String, Option<EndpointId>>,
     store_reads: Semaphore,
     generations: Generations,
+    /// How many changes of the store were applied here.
+    changes: AtomicU64,
     standing: Arc<StandingNow>,
     stats: Arc<DirectoryStats>,
 }
@@ -51,6 +53,7 @@ impl Directory {
             aliases: Cache::new(settings.capacity),
             store_reads: Semaphore::new(settings.store_reads),
             generations: Generations::new(),
+            changes: AtomicU64::new(0),
             standing: Arc::default(),
             stats: Arc::default(),
         }
@@ -127,6 +130,21 @@ impl Directory {
     /// How it stands to its store.
     pub fn standing(&self) -> &Arc<StandingNow> {
         &self.standing
+    }
+
+    /// The moment: another one after a change of the store was applied here. Whoever takes it before a look-up, and finds
+    /// the same one later, goes by nothing that has changed meanwhile.
+    pub fn moment(&self) -> Moment {
+        Moment {
+            changes: self.changes.load(Ordering::Acquire),
+            standing: self.standing.get(),
+        }
+    }
+
+    /// Begins a new moment. It comes after everything was forgotten that the change is about, so that nobody who has
+    /// read it before takes the new moment for the one of that read.
+    pub(super) fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Release);
     }
 
     /// What the directory counted.
@@ -210,11 +228,11 @@ impl Directory {
                 let _permit = self.read_permit().await?;
                 for _ in 0..READS {
                     let generation = self.generations.of(id.as_str());
-                    let read = self.store.endpoint(id.as_str()).await?;
+                    let read = self.store.endpoint_record(id.as_str()).await?;
                     if self.generations.of(id.as_str()) == generation {
                         return match read {
                             None => Ok(None),
-                            Some(definition) => Endpoint::compile(&definition, self)
+                            Some(record) => Endpoint::compile(&record, self)
                                 .map(|endpoint| Some(Arc::new(endpoint)))
                                 .ok_or_else(|| StoreError::Unfit(id.to_string())),
                         };

@@ -53,6 +53,8 @@ pub use self::replay::{
 };
 pub use self::replay_rule::ReplayRule;
 pub use self::route::{InvalidRoute, Resolved, Route, RouteDefinition, RouteTable, Wording};
-pub use self::standing::{Standing, StandingNow};
-pub use self::store::{Bell, Change, Changes, EndpointChange, EndpointStore, NamesPage, Position};
+pub use self::standing::{Moment, Standing, StandingNow};
+pub use self::store::{
+    Bell, Change, Changes, EndpointChange, EndpointRecord, EndpointStore, NamesPage, Position,
+};
 pub use self::target::Target;

@@ -26,6 +26,14 @@ impl Standing {
     }
 }
 
+/// What tells whether anything has changed since somebody looked: an endpoint, an alias, a secret, a token, or how the
+/// directory stands to its store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Moment {
+    pub(super) changes: u64,
+    pub(super) standing: Standing,
+}
+
 /// The standing of a directory now, for whoever looks.
 #[derive(Debug, Default)]
 pub struct StandingNow(AtomicU8);

@@ -14,8 +14,14 @@ use crate::secrets::{Installation, SecretRef, StoreError};
 /// Keeps endpoints, and says what changed.
 #[async_trait]
 pub trait EndpointStore: Send + Sync {
-    /// The endpoint of that id.
-    async fn endpoint(&self, id: &str) -> Result<Option<Definition>, StoreError>;
+    /// The endpoint of that id, as it is stored.
+    async fn endpoint_record(&self, id: &str) -> Result<Option<EndpointRecord>, StoreError>;
+
+    /// The definition of the endpoint of that id.
+    async fn endpoint(&self, id: &str) -> Result<Option<Definition>, StoreError> {
+        let record = self.endpoint_record(id).await?;
+        Ok(record.map(|record| record.definition))
+    }
 
     /// The endpoint that a literal path leads to.
     async fn alias(&self, path: &str) -> Result<Option<EndpointId>, StoreError>;
@@ -47,6 +53,16 @@ pub trait EndpointStore: Send + Sync {
     /// changed is found by [`changes_since`](Self::changes_since) alone; a bell may ring for nothing, and
     /// one that does not ring proves nothing.
     fn bell(&self) -> Option<Arc<Bell>>;
+}
+
+/// An endpoint as a store holds it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EndpointRecord {
+    /// The definition.
+    pub definition: Definition,
+    /// The number of its creation. It stays when the endpoint is changed. An endpoint of the same id that is made after a
+    /// deletion has another one, and so has one that goes to another organisation or workspace.
+    pub generation: i64,
 }
 
 /// What a store rings.

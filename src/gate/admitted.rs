@@ -67,6 +67,11 @@ impl Admitted {
         self.turn.take()
     }
 
+    /// Takes the body back. Its claim in the ledger and its turn are given up.
+    pub(super) fn withdraw(self) -> Body {
+        self.body
+    }
+
     /// Whether it has a claim in the ledger.
     pub(super) fn is_claimed(&self) -> bool {
         self.held.is_some()

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::draft::Caller;
+use super::grounds::Grounds;
 use super::keyed::{Keyed, unproven};
 use super::{Gate, Reason, Refusal, Request, judge_method};
 use crate::auth::{Claim, Head, Uncertified, Verification, Verified};
@@ -48,19 +51,30 @@ impl Gate {
         }
     }
 
-    /// The claim meets the keys. A token is settled here, before the body.
-    pub(super) async fn key(&self, claim: Option<(&Proof, Claim)>) -> Result<Keyed, Refusal> {
+    /// The claim meets the keys, at the time of its head. A token is settled here, before the body.
+    pub(super) async fn key(
+        &self,
+        claim: Option<(&Proof, Claim)>,
+        at: &mut Option<Timestamp>,
+        grounds: &mut Grounds,
+    ) -> Result<Keyed, Refusal> {
         let Some((proof, claim)) = claim else {
             return Ok(Keyed::waived());
         };
         let Some(address) = &proof.key else {
-            let now = self.clock.now();
-            let claim = Uncertified::new(&proof.scheme, claim, now);
+            let at = *at.get_or_insert_with(|| self.clock.now());
+            let claim = Uncertified::new(&proof.scheme, claim, at);
             return Ok(Keyed::Uncertified(claim));
         };
-        let Keys { ring, lacking } = self.known.keys.keys_at_hand(address).await?;
-        let now = self.clock.now();
-        match Verification::begin(&proof.scheme, claim, ring, now) {
+        let Keys {
+            ring,
+            lacking,
+            until,
+        } = self.known.keys.keys_at_hand(address).await?;
+        let at = *at.get_or_insert_with(|| self.clock.now());
+        grounds.keys = Some(Arc::clone(&ring));
+        grounds.ends_at(until);
+        match Verification::begin(&proof.scheme, claim, ring, at) {
             Ok(begun) => Ok(Keyed::Begun(begun, lacking)),
             Err(error) => Err(unproven(error, lacking)),
         }

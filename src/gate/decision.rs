@@ -1,25 +1,51 @@
 //! The decision itself, from top to bottom.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::draft::{self, Caller, Misled};
 use super::greeter::Greeter;
+use super::grounds::Grounds;
 use super::judgement::Notes;
 use super::keyed::Keyed;
 use super::payload::{examine, takes_event};
-use super::receive::{BodyRules, Watchers, receive};
+use super::receive::{BodyRules, Watchers, receive, show_again};
 use super::replay::{Proven, alone};
 use super::scan::Scan;
 use super::turns::Turns;
 use super::{
-    Admitted, BodySource, Budget, GateSettings, Judgement, Known, Passed, Reason, Refusal, Request,
-    Timings,
+    Admitted, Body, BodySource, Budget, GateSettings, Judgement, Known, Passed, Reason, Refusal,
+    Request,
 };
 use crate::clock::{Clock, Stopwatch};
-use crate::directory::Auth;
+use crate::directory::{Auth, Concurrency};
 use crate::handshake::MAX_BODY_BYTES;
 use crate::ledger::{Ledger, Permits};
 use crate::outbound::Outbound;
+
+/// What a delivery that is judged again has behind it.
+#[derive(Default)]
+struct Past {
+    /// When its head met the first keys: a time that the sender has signed is judged by this.
+    at: Option<Timestamp>,
+    /// Its body, once it was received.
+    body: Option<Body>,
+    /// How long it has waited for its turn.
+    waited: Duration,
+}
+
+/// What came of one look.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a delivery, on its way; a box would cost an allocation"
+)]
+enum Look {
+    Passed(Passed),
+    /// What it was judged by is not in force any more.
+    Again(Body),
+}
 
 /// Judges deliveries.
 pub struct Gate {
@@ -56,11 +82,8 @@ impl Gate {
     /// Judges one delivery.
     pub async fn judge(&self, request: &Request<'_>, body: &mut impl BodySource) -> Judgement {
         let mut notes = Notes {
-            found: None,
-            timings: Timings::default(),
             body_received: body.announced_len() == Some(0),
-            body_bytes: None,
-            refused_body: None,
+            ..Notes::default()
         };
         let mut verdict = self.admit(request, body, &mut notes).await;
         if let (Err(refusal), Some(found)) = (&mut verdict, &notes.found) {
@@ -77,19 +100,43 @@ impl Gate {
         }
     }
 
-    /// The straight line. Nothing here goes by the notes.
+    /// Judges it by what is in force when it goes to the backend, and not by what was in force at its head.
     async fn admit(
         &self,
         request: &Request<'_>,
         body: &mut impl BodySource,
         notes: &mut Notes,
     ) -> Result<Passed, Refusal> {
+        let mut past = Past::default();
+        for _ in 0..MAX_LOOKS {
+            match self.look(request, body, notes, &mut past).await? {
+                Look::Passed(passed) => return Ok(passed),
+                Look::Again(received) => past.body = Some(received),
+            }
+        }
+        let cause = "what the delivery was judged by kept changing";
+        Err(Refusal::with_cause(Reason::StoreUnavailable, cause))
+    }
+
+    /// The straight line. Nothing here goes by the notes.
+    async fn look(
+        &self,
+        request: &Request<'_>,
+        body: &mut impl BodySource,
+        notes: &mut Notes,
+        past: &mut Past,
+    ) -> Result<Look, Refusal> {
+        // Before anything is looked up: see `grounds`.
+        let moment = self.known.directory.moment();
         let found = self.known.directory.find(request.path).await?;
         let endpoint = Arc::clone(&notes.found.insert(found).endpoint);
+        let mut grounds = Grounds::new(moment, Arc::clone(&endpoint));
         let url = self.settings.public_url(&endpoint, request);
         let head = request.head(url.as_deref());
         // Before everything else: who may not know of a draft learns nothing of its methods and handshakes.
         let caller = draft::caller(&self.known, &*self.clock, &endpoint, &head, notes).await?;
+        let (caller, caller_until) = caller;
+        grounds.ends_at(caller_until);
         let greeter = endpoint.greeting.as_deref().map(|greeting| Greeter {
             greeting,
             endpoint: &endpoint,
@@ -101,12 +148,13 @@ impl Gate {
         if let Some(greeter) = &greeter
             && let Some(answer) = greeter.by_head().await?
         {
-            return Ok(Passed::Answered(answer));
+            return Ok(Look::Passed(Passed::Answered(answer)));
         }
         let claim = match (self.claim(&endpoint, &caller, request, &head), &greeter) {
             (Err(refusal), Some(greeter)) if greeter.may_ask_by_body(body.announced_len()) => {
                 let rules = self.settings.body_rules(&endpoint, request);
-                return self.unproven(greeter, rules, body, notes, refusal).await;
+                let answered = self.unproven(greeter, rules, body, notes, past, refusal);
+                return answered.await.map(Look::Passed);
             }
             (claim, _) => claim?,
         };
@@ -122,8 +170,11 @@ impl Gate {
                 let scheme = endpoint.auth.scheme();
                 (Keyed::proven(proof.alone(scheme)), None)
             }
-            Caller::Beside(proof) => (self.key(claim).await?, Some(proof)),
-            Caller::NotAsked => (self.key(claim).await?, None),
+            Caller::Beside(proof) => {
+                let keyed = self.key(claim, &mut past.at, &mut grounds).await?;
+                (keyed, Some(proof))
+            }
+            Caller::NotAsked => (self.key(claim, &mut past.at, &mut grounds).await?, None),
         };
 
         let receiving = Stopwatch::start();
@@ -132,10 +183,10 @@ impl Gate {
             verification: keyed.streaming(),
             scan: scan.as_mut(),
         };
-        let body = receive(body, rules, &self.budget, watchers).await?;
+        let body = self.body(body, rules, watchers, past).await?;
         notes.body_received = true;
         notes.body_bytes = Some(body.len() as u64);
-        notes.timings.receive = Some(receiving.elapsed());
+        notes.timings.receive.get_or_insert(receiving.elapsed());
 
         let copies = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.copies_body());
         let copy = copies.then(|| body.room_for_copy()).transpose()?;
@@ -143,6 +194,11 @@ impl Gate {
         let verified = keyed.finish(&self.outbound, &head, body.bytes()).await;
         drop(copy);
         notes.timings.verify = Some(verifying.elapsed());
+        let verified = verified.and_then(|verified| grounds.of_proof(verified, self.clock.now()));
+        // Also if it failed: the keys may be others by now.
+        if !self.still_stands(request, &grounds).await {
+            return Ok(Look::Again(body));
+        }
         let verified = match verified {
             Ok(verified) => verified,
             Err(refusal) => {
@@ -168,12 +224,12 @@ impl Gate {
         if let Some(greeter) = &greeter
             && let Some(answer) = greeter.when_proven(&verified, body.bytes()).await?
         {
-            return Ok(Passed::Answered(answer));
+            return Ok(Look::Passed(Passed::Answered(answer)));
         }
         // Before the ledger: what is not passed on is not remembered either, and can be had again once
         // somebody subscribes to it.
         if !takes_event(&endpoint, &head, &body) {
-            return Ok(Passed::Ignored);
+            return Ok(Look::Passed(Passed::Ignored));
         }
         let times = self.settings.times(&endpoint, self.clock.now());
         let proven = Proven {
@@ -181,21 +237,49 @@ impl Gate {
             head: &head,
             verified: &verified,
             body: &body,
+            keys: grounds.keys.as_deref(),
         };
         let claimed = proven.claim(&self.ledger, &times).await?;
         let parts = scan.map(Scan::finish);
         let key = examine(&endpoint, request, &body, parts).await?;
         let admitted = Admitted::new(endpoint, verified, body, claimed, key);
-        self.take_turn(admitted).await.map(Passed::Admitted)
+        let admitted = self.take_turn(admitted, past).await?;
+        Ok(if self.still_stands(request, &grounds).await {
+            Look::Passed(Passed::Admitted(admitted))
+        } else {
+            Look::Again(admitted.withdraw())
+        })
+    }
+
+    /// The body: from the sender, or as it was received before.
+    async fn body(
+        &self,
+        source: &mut impl BodySource,
+        rules: BodyRules,
+        watchers: Watchers<'_>,
+        past: &mut Past,
+    ) -> Result<Body, Refusal> {
+        match past.body.take() {
+            Some(body) => {
+                show_again(&body, rules, watchers).await?;
+                Ok(body)
+            }
+            None => receive(source, rules, &self.budget, watchers).await,
+        }
     }
 
     /// The delivery with its turn, if deliveries of one key take turns at its endpoint.
-    async fn take_turn(&self, admitted: Admitted) -> Result<Admitted, Refusal> {
+    async fn take_turn(&self, admitted: Admitted, past: &mut Past) -> Result<Admitted, Refusal> {
         let endpoint = admitted.endpoint();
         let (Some(rule), Some(key)) = (endpoint.concurrency, admitted.key()) else {
             return Ok(admitted);
         };
         let since = Stopwatch::start();
+        let rule = Concurrency {
+            // However often it is judged, it waits no longer than it may.
+            wait: rule.wait.saturating_sub(past.waited),
+            ..rule
+        };
         let turn = self.turns.take(&endpoint.id, key, rule).await;
         let turn = turn.ok_or(Reason::RateLimited)?;
         let permits = Permits {
@@ -209,6 +293,7 @@ impl Gate {
         };
         let permit = self.ledger.permit(&permits).await?;
         let permit = permit.ok_or(Reason::RateLimited)?;
+        past.waited = past.waited.saturating_add(since.elapsed());
         Ok(admitted.in_turn(Some(turn.permitted(permit))))
     }
 
@@ -219,13 +304,14 @@ impl Gate {
         rules: BodyRules,
         body: &mut impl BodySource,
         notes: &mut Notes,
+        past: &mut Past,
         refusal: Refusal,
     ) -> Result<Passed, Refusal> {
         let rules = BodyRules {
             limit_bytes: rules.limit_bytes.min(MAX_BODY_BYTES),
             ..rules
         };
-        let body = match receive(body, rules, &self.budget, Watchers::default()).await {
+        let body = match self.body(body, rules, Watchers::default(), past).await {
             Err(too_large) if too_large.reason == Reason::BodyTooLarge => return Err(refusal),
             received => received?,
         };
@@ -235,3 +321,6 @@ impl Gate {
         answer.map(Passed::Answered).ok_or(refusal)
     }
 }
+
+/// How often a delivery is judged whose endpoint or secret changes meanwhile.
+const MAX_LOOKS: usize = 4;

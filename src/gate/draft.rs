@@ -9,6 +9,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::judgement::Notes;
 use super::{Body, GateSettings, Known, Reason, Refusal, Request};
 use crate::auth::{
@@ -28,18 +30,18 @@ pub(super) enum Caller {
     NotAsked,
 }
 
-/// Asks who calls, where the endpoint does.
+/// Asks who calls, where the endpoint does, and gives when the token ends that says so.
 pub(super) async fn caller(
     known: &Known,
     clock: &dyn Clock,
     endpoint: &Endpoint,
     head: &Head<'_>,
     notes: &mut Notes,
-) -> Result<Caller, Refusal> {
+) -> Result<(Caller, Option<Timestamp>), Refusal> {
     let made: fn(WorkspaceProof) -> Caller = match endpoint.draft_auth {
         DraftAuth::Workspace => Caller::Alone,
         DraftAuth::Both => Caller::Beside,
-        DraftAuth::Interface => return Ok(Caller::NotAsked),
+        DraftAuth::Interface => return Ok((Caller::NotAsked, None)),
     };
     let claim = WorkspaceClaim::read(head).map_err(|error| without_token(endpoint, head, error))?;
     let id = claim.id();
@@ -54,7 +56,8 @@ pub(super) async fn caller(
     let refusal = match claim.judge(granted.as_deref(), owner, now) {
         Ok(proof) => {
             known.tokens.uses().note(id, now);
-            return Ok(made(proof));
+            let until = granted.map(|grant| grant.expires_at);
+            return Ok((made(proof), until));
         }
         Err(refusal) => refusal,
     };

@@ -54,6 +54,7 @@ impl Judgement {
 }
 
 /// What is written down on the way to a verdict.
+#[derive(Default)]
 pub(super) struct Notes {
     pub(super) found: Option<Found>,
     pub(super) timings: Timings,

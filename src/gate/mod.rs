@@ -6,6 +6,9 @@
 //!                                              turn ← contract, key ← ledger ← event ←────────
 //! ```
 //!
+//! What the verdict rests on is looked at once more when the proof is there, and again before the delivery goes to the
+//! backend (`grounds`): what was revoked while the body came, or while others had their turn, admits nothing.
+//!
 //! [`Gate::judge`] tells the story in that order and returns at the first refusal. It knows nothing of
 //! Pingora: a request's head comes in as a [`Request`], its body as a [`BodySource`], and the answer
 //! is an [`Admitted`], the answer to a handshake, or a [`Refusal`].
@@ -17,6 +20,7 @@ mod claimed;
 mod decision;
 mod draft;
 mod greeter;
+mod grounds;
 mod judgement;
 mod keyed;
 mod known;

@@ -53,6 +53,25 @@ pub(super) async fn receive(
         .unwrap_or_else(|| Err(Reason::BodyTimeout.into()))
 }
 
+/// Shows a body that was received before to other `watchers`. A large one does not keep a thread for itself.
+pub(super) async fn show_again(
+    body: &Body,
+    rules: BodyRules,
+    mut watchers: Watchers<'_>,
+) -> Result<(), Refusal> {
+    if body.len() as u64 > rules.limit_bytes {
+        return Err(Refusal::too_large(rules.limit_bytes));
+    }
+    let mut shown = 0;
+    while shown < body.len() {
+        let next = shown.saturating_add(SHOWN_AT_ONCE).min(body.len());
+        watchers.show(body.bytes().get(..next).unwrap_or_default(), shown)?;
+        shown = next;
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
 async fn gather(
     source: &mut impl BodySource,
     limit_bytes: u64,
@@ -125,4 +144,5 @@ impl From<OverBudget> for Refusal {
     }
 }
 
+const SHOWN_AT_ONCE: usize = 256 * 1024;
 const FIRST_ALLOCATION: u64 = 64 * 1024;

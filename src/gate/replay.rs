@@ -4,6 +4,11 @@
 //! not of what the sender wrote. An id that the signature covers is the sender's word. An id beside the
 //! signature is anybody's who holds one genuine delivery, so it counts only together with what was
 //! signed: then nobody can use up the id of a delivery that is still to come.
+//!
+//! Ids count for one creation of an endpoint and one version of its secret. A former owner of the endpoint's name, or a
+//! thief before a rotation, uses up none of the ids of later deliveries. During the overlap of a rotation both versions
+//! count, so that a retry is told whichever of them proves it. A fingerprint needs neither: it is made with the secret,
+//! or is that of a whole message, and an endpoint that is made again with the same secret still refuses a replay.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,7 +18,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{Body, Reason, Refusal};
-use crate::auth::{Claim, Fingerprint, Head, Received, Scheme, Verified};
+use crate::auth::{Claim, Fingerprint, Head, KeyRing, Received, Scheme, Verified};
 use crate::directory::{Auth, Duplicates, Endpoint, LedgerDown};
 use crate::ledger::{
     Alone, Entries, Entry, Held, Keep, Key, Kind, Ledger, Standing, Taken, Unavailable,
@@ -30,6 +35,8 @@ pub(super) struct Proven<'a> {
     pub(super) head: &'a Head<'a>,
     pub(super) verified: &'a Verified,
     pub(super) body: &'a Body,
+    /// The keys of the endpoint's secret, if it was judged by them.
+    pub(super) keys: Option<&'a KeyRing>,
 }
 
 /// What becomes of a delivery while this node cannot ask what the nodes share.
@@ -76,7 +83,7 @@ impl Proven<'_> {
         }
     }
 
-    /// The last place is left free.
+    /// The last two places are left free.
     fn signature_entries(&self, times: &Times) -> [Option<Entry>; Entries::MOST] {
         let mut entries = [None; Entries::MOST];
         let Some(signature) = self.verified.signature() else {
@@ -103,8 +110,7 @@ impl Proven<'_> {
         entries
     }
 
-    /// The id, and once more as it was before a rotation: what an id beside the signature is kept with
-    /// depends on the key.
+    /// The id under each version of the secret that counts.
     fn id_entries(&self, times: &Times) -> [Option<Entry>; 2] {
         let Auth::Proof(proof) = &self.endpoint.auth else {
             return [None; 2];
@@ -120,25 +126,56 @@ impl Proven<'_> {
         let Some(id) = event_id(scheme, &received) else {
             return [None; 2];
         };
-        let endpoint = self.endpoint.id.as_str();
+        let secret = proof.key.as_ref().map(|key| key.secret.to_string());
+        let secret = secret.unwrap_or_default();
+        let generation = self.endpoint.generation.to_le_bytes();
         let keep = Keep::AsLongAsThereIsRoom(later(times.now, times.remember));
-        let entry = |key| Some(Entry { key, keep });
-        if scheme.id_is_signed() {
-            let key = Key::of(endpoint, Kind::SignedId, &[id.as_bytes()]);
-            return [entry(key), None];
-        }
-        let with = |content: &[u8; 32]| {
-            entry(Key::of(endpoint, Kind::HintedId, &[id.as_bytes(), content]))
+        let entry = |version: u32, kind: Kind, content: &[u8]| {
+            let version = version.to_le_bytes();
+            let material: [&[u8]; 5] = [
+                &generation,
+                secret.as_bytes(),
+                &version,
+                id.as_bytes(),
+                content,
+            ];
+            let key = Key::of(self.endpoint.id.as_str(), kind, &material);
+            Entry { key, keep }
         };
+        let (current, previous) = self.versions(times.now);
+        if scheme.id_is_signed() {
+            let signed = |version| entry(version, Kind::SignedId, &[]);
+            return [Some(signed(current)), previous.map(signed)];
+        }
+        let hinted = |version, content: &[u8; 32]| entry(version, Kind::HintedId, content);
         match self.verified.signature() {
             // What was signed stays the same when the same event is sent again.
             Some(signature) if scheme.timestamp().is_none() => {
-                let before = signature.by_previous().map(Fingerprint::bytes);
-                [with(signature.by_current().bytes()), before.and_then(with)]
+                let by_current = signature.by_current();
+                // Public keys leave no mark on what was signed.
+                let by_previous = signature.by_previous().unwrap_or(by_current);
+                [
+                    Some(hinted(current, by_current.bytes())),
+                    previous.map(|version| hinted(version, by_previous.bytes())),
+                ]
             }
             // Or the body alone, where a time is signed with it.
-            _ => [with(&Sha256::digest(self.body.bytes()).into()), None],
+            _ => {
+                let content = Sha256::digest(self.body.bytes()).into();
+                let of_body = |version| hinted(version, &content);
+                [Some(of_body(current)), previous.map(of_body)]
+            }
         }
+    }
+
+    /// The versions of the secret that count; 0 where no secret has one.
+    fn versions(&self, now: Timestamp) -> (u32, Option<u32>) {
+        let Some(keys) = self.keys else {
+            return (0, None);
+        };
+        let previous = keys.previous.as_ref().filter(|(_, until)| now < *until);
+        let previous = previous.map(|(key, _)| key.version);
+        (keys.current.version, previous)
     }
 
     /// What becomes of a delivery that somebody has claimed before.

@@ -120,8 +120,8 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// What was signed, by two keys during a rotation, what was signed beside it, and an id.
-    pub const MOST: usize = 6;
+    /// What was signed, by two keys during a rotation, what was signed beside it, and an id under each of the two.
+    pub const MOST: usize = 7;
 
     /// The same, with another answer to what becomes of it when a node is alone. A ledger in memory has
     /// no use for it.

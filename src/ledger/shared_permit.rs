@@ -101,7 +101,7 @@ fn places(wanted: &Permits<'_>) -> Entries {
         })
     };
     let [has, waits, due] = [Kind::Permits, Kind::PermitQueue, Kind::PermitsDue].map(of);
-    Entries::from([has, waits, due, None, None, None])
+    Entries::from([has, waits, due, None, None, None, None])
 }
 
 /// What stands under a token, or may. It is taken out when it is dropped.

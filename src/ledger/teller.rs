@@ -36,7 +36,7 @@ impl Both {
         for part in self.own.firm() {
             for entries in part.chunks(TOLD_AT_ONCE) {
                 let one = |entry: &Entry| {
-                    let entries = Entries::from([Some(*entry), None, None, None, None, None]);
+                    let entries = Entries::from([Some(*entry), None, None, None, None, None, None]);
                     Settlement::new(&entries, Token(0), Outcome::Accepted)
                 };
                 let settlements: Vec<Settlement> = entries.iter().map(one).collect();

@@ -38,6 +38,7 @@ pub(super) const TABLES: &[Table] = &[
             ("created_ms", Kind::Number),
             ("updated_ms", Kind::Number),
             ("flow", Kind::Text),
+            ("generation", Kind::Number),
         ],
         keys: 1,
         newest_only: false,

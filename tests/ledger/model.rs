@@ -104,7 +104,7 @@ fn entries(names: &[u8], now: Timestamp) -> Entries {
             _ => Keep::AsLongAsThereIsRoom(now + keep(*name)),
         },
     });
-    Entries::from([entries.next(), entries.next(), None, None, None, None])
+    Entries::from([entries.next(), entries.next(), None, None, None, None, None])
 }
 
 struct Claim {

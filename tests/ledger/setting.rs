@@ -313,12 +313,12 @@ pub(crate) fn key(name: &str) -> Key {
 }
 
 pub(crate) fn one(entry: Entry) -> Entries {
-    Entries::from([Some(entry), None, None, None, None, None])
+    Entries::from([Some(entry), None, None, None, None, None, None])
 }
 
 pub(crate) fn two(first: &Entries, second: &Entries) -> Entries {
     let mut all = first.iter().chain(second.iter()).copied();
-    Entries::from([all.next(), all.next(), None, None, None, None])
+    Entries::from([all.next(), all.next(), None, None, None, None, None])
 }
 
 /// What a future gives that has nothing to wait for.

@@ -29,6 +29,7 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use moka::future::Cache;
 use tokio::sync::watch;
 
@@ -193,6 +194,7 @@ impl KeyCache {
                     lacking => Ok(Keys {
                         ring: bound.secret.keys(form)?,
                         lacking,
+                        until: bound.until,
                     }),
                 }
             }
@@ -211,6 +213,8 @@ pub struct Keys {
     pub ring: Arc<KeyRing>,
     /// What keeps the others away. Without them nobody can say that a delivery is not genuine.
     pub lacking: Option<KeyError>,
+    /// When they end, if the current one is not among them.
+    pub until: Option<Timestamp>,
 }
 
 /// A secret and what it is used for.

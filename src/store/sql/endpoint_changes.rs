@@ -131,6 +131,15 @@ fn written(definition: &Definition) -> Result<String, StoreError> {
         .map_err(|error| StoreError::Corrupt(format!("{}: {error}", definition.id)))
 }
 
+/// A number that no endpoint has had. It is random, so that a store that was put back from a backup does not give one
+/// out for a second time.
+fn new_generation() -> Result<i64, StoreError> {
+    let random = getrandom::u64();
+    random.map(u64::cast_signed).map_err(|error| {
+        StoreError::Unavailable(format!("the system gives no random numbers: {error}"))
+    })
+}
+
 async fn put(
     transaction: &mut Transaction<'_, Database>,
     definition: &Definition,
@@ -149,10 +158,12 @@ async fn put(
     // somebody else's by now.
     let stored = sqlx::query(
         "INSERT INTO endpoints \
-         (id, organisation, workspace, definition, created_ms, updated_ms, secret, flow) \
-         VALUES ($1, $2, $3, $4, $5, $5, $6, $7) \
+         (id, organisation, workspace, definition, created_ms, updated_ms, secret, flow, generation) \
+         VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $9) \
          ON CONFLICT (id) DO UPDATE SET organisation = $2, workspace = $3, definition = $4, \
-         updated_ms = $5, secret = $6, flow = $7 \
+         updated_ms = $5, secret = $6, flow = $7, generation = CASE \
+         WHEN endpoints.organisation = $2 AND endpoints.workspace = $3 THEN endpoints.generation \
+         ELSE $9 END \
          WHERE coalesce(endpoints.flow, '') = $8 AND (coalesce(excluded.flow, '') = $8 \
          OR (endpoints.organisation = $2 AND endpoints.workspace = $3))",
     )
@@ -164,6 +175,7 @@ async fn put(
     .bind(definition.secret().map(|secret| secret.to_string()))
     .bind(definition.flow.as_ref().map(Name::as_str))
     .bind(part_of.map_or("", Name::as_str))
+    .bind(new_generation()?)
     .execute(&mut **transaction)
     .await?;
     if stored.rows_affected() == 0 {

@@ -6,7 +6,7 @@ use super::endpoint_changes::change;
 use super::{Engine, Pool, changes, dialect};
 use crate::audit::AuditEntry;
 use crate::directory::{
-    Bell, Changes, Definition, EndpointChange, EndpointId, EndpointStore, NamesPage, Position,
+    Bell, Changes, EndpointChange, EndpointId, EndpointRecord, EndpointStore, NamesPage, Position,
 };
 use crate::secrets::{Installation, SecretRef, StoreError};
 use crate::store::{Stored, rows};
@@ -14,8 +14,8 @@ use async_trait::async_trait;
 
 #[async_trait]
 impl EndpointStore for Engine {
-    async fn endpoint(&self, id: &str) -> Result<Option<Definition>, StoreError> {
-        self.bounded(endpoint(self.readers()?, id)).await
+    async fn endpoint_record(&self, id: &str) -> Result<Option<EndpointRecord>, StoreError> {
+        self.bounded(endpoint_record(self.readers()?, id)).await
     }
 
     async fn alias(&self, path: &str) -> Result<Option<EndpointId>, StoreError> {
@@ -59,13 +59,19 @@ impl EndpointStore for Engine {
     }
 }
 
-async fn endpoint(pool: &Pool, id: &str) -> Result<Option<Definition>, StoreError> {
-    sqlx::query_scalar("SELECT definition FROM endpoints WHERE id = $1")
-        .bind(id)
-        .fetch_optional(pool)
-        .await?
-        .map(|text: String| rows::definition(&text))
-        .transpose()
+async fn endpoint_record(pool: &Pool, id: &str) -> Result<Option<EndpointRecord>, StoreError> {
+    let row: Option<(String, i64)> =
+        sqlx::query_as("SELECT definition, generation FROM endpoints WHERE id = $1")
+            .bind(id)
+            .fetch_optional(pool)
+            .await?;
+    row.map(|(definition, generation)| {
+        Ok(EndpointRecord {
+            definition: rows::definition(&definition)?,
+            generation,
+        })
+    })
+    .transpose()
 }
 
 async fn alias(pool: &Pool, path: &str) -> Result<Option<EndpointId>, StoreError> {

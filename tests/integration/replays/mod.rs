@@ -2,6 +2,7 @@
 
 pub(crate) mod flight;
 mod ids;
+mod owners;
 mod retries;
 mod room;
 mod rotated;

@@ -4,6 +4,7 @@ mod clocks;
 mod custody;
 mod flood;
 mod silence;
+mod under_way;
 mod uses;
 
 use std::time::{Duration, Instant};

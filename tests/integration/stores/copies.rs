@@ -50,6 +50,11 @@ async fn is_the_same(one: &dyn Store, other: &dyn Store) {
         one.definitions("").await.unwrap(),
         other.definitions("").await.unwrap()
     );
+    for id in ["odd/one", "bulk/7"] {
+        let record = one.endpoint_record(id).await.unwrap();
+        assert!(record.is_some());
+        assert_eq!(record, other.endpoint_record(id).await.unwrap());
+    }
     let flow = "orders".parse().unwrap();
     let state = one.flow(&flow).await.unwrap();
     assert!(state.is_some());

@@ -1,13 +1,15 @@
 //! Endpoints, their aliases, and what is told about changes.
 
 use portcullis::audit::Action;
-use portcullis::directory::{Change, Position};
+use portcullis::directory::{Change, EndpointStore as _, Position};
 use portcullis::secrets::StoreError;
+use sqlx::Connection as _;
 
 use super::*;
 
 on_both_engines! {
     an_endpoint_is_given_back_as_it_was_put
+    an_endpoint_keeps_its_generation_until_it_is_made_again_or_changes_hands
     names_come_in_pages_in_the_order_of_their_bytes
     aliases_can_be_swapped_in_one_change_and_have_one_owner
     what_fails_in_the_middle_leaves_nothing_behind
@@ -49,6 +51,51 @@ async fn an_endpoint_is_given_back_as_it_was_put(Stores { one, other }: Stores) 
     );
     assert_eq!(one.alias("/hooks/a").await.unwrap(), None);
     one.ping().await.unwrap();
+}
+
+async fn an_endpoint_keeps_its_generation_until_it_is_made_again_or_changes_hands(
+    Stores { one, other }: Stores,
+) {
+    let generation = async |id: &str| {
+        let record = other.endpoint_record(id).await.unwrap();
+        record.unwrap().generation
+    };
+    let changed = async |change: (EndpointChange, AuditEntry)| {
+        one.change(vec![change], vec![]).await.unwrap();
+    };
+    for id in ["workflows/a", "workflows/b"] {
+        changed(put(definition(id))).await;
+    }
+    let first = generation("workflows/a").await;
+    assert_ne!(first, generation("workflows/b").await);
+    // A change, and what an operator does to it.
+    changed(put(with_aliases("workflows/a", &["/hooks/a"]))).await;
+    changed(expect("workflows/a", at(60))).await;
+    assert_eq!(generation("workflows/a").await, first);
+    let mut moved = definition("workflows/a");
+    moved.workspace = "other".parse().unwrap();
+    changed(put(moved.clone())).await;
+    let second = generation("workflows/a").await;
+    assert_ne!(first, second);
+    moved.organisation = "globex".parse().unwrap();
+    changed(put(moved.clone())).await;
+    let third = generation("workflows/a").await;
+    assert_ne!(second, third);
+    // In one change, and in two.
+    let again = vec![delete("workflows/a"), put(moved.clone())];
+    one.change(again, vec![]).await.unwrap();
+    let fourth = generation("workflows/a").await;
+    changed(delete("workflows/a")).await;
+    changed(put(moved)).await;
+    let all = [
+        first,
+        second,
+        third,
+        fourth,
+        generation("workflows/a").await,
+    ];
+    let distinct: std::collections::HashSet<i64> = all.into_iter().collect();
+    assert_eq!(distinct.len(), all.len(), "{all:?}");
 }
 
 async fn names_come_in_pages_in_the_order_of_their_bytes(Stores { one, .. }: Stores) {
@@ -291,4 +338,63 @@ async fn lines_of_the_audit_log_are_numbered_without_gaps(Stores { one, other }:
     let last = one.last(Action::SecretRevealed, "a#a").await.unwrap();
     assert_eq!(last.as_ref(), Some(&lines[0]));
     assert_eq!(one.last(Action::SecretSet, "a#a").await.unwrap(), None);
+}
+
+/// What brings a store back to the schema before endpoints had a generation.
+fn without_generations(migration: i64) -> String {
+    format!(
+        "ALTER TABLE endpoints DROP COLUMN generation; \
+         DELETE FROM _sqlx_migrations WHERE version >= {migration}"
+    )
+}
+
+async fn have_generations_of_their_own(store: &dyn Store) {
+    let mut all = std::collections::HashSet::new();
+    for id in ["workflows/a", "workflows/b"] {
+        let record = store.endpoint_record(id).await.unwrap().unwrap();
+        assert_ne!(record.generation, 0, "{id}");
+        all.insert(record.generation);
+    }
+    assert_eq!(all.len(), 2);
+}
+
+fn two_endpoints() -> Vec<(EndpointChange, AuditEntry)> {
+    ["workflows/a", "workflows/b"]
+        .map(|id| put(definition(id)))
+        .into()
+}
+
+#[test]
+fn endpoints_of_an_older_file_get_generations_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    blocking(async {
+        let store = SqliteStore::open(&path, true).await.unwrap();
+        store.change(two_endpoints(), vec![]).await.unwrap();
+        store.close().await;
+        let url = format!("sqlite://{}", path.display());
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(without_generations(8)))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        let store = SqliteStore::open(&path, true).await.unwrap();
+        have_generations_of_their_own(&store).await;
+    });
+}
+
+#[test]
+fn endpoints_of_an_older_database_get_generations_of_their_own() {
+    let server = Postgres::start();
+    blocking(async {
+        let store = open(&server).await;
+        store.change(two_endpoints(), vec![]).await.unwrap();
+        store.close().await;
+    });
+    server.run(&without_generations(5));
+    blocking(async {
+        let store = open(&server).await;
+        have_generations_of_their_own(&store).await;
+    });
 }

@@ -1,0 +1,275 @@
+//! What is changed while a delivery is under way decides about it, too: its head came before, and counts for nothing.
+
+use std::io::Write;
+
+use super::*;
+use crate::replays::flight::Door;
+
+/// A gate whose senders may take their time.
+fn patient(backend: &Backend) -> Gate {
+    Gate::before(backend).with("bodies", "timeout = \"5m\"")
+}
+
+/// A delivery whose head and half of whose body have come.
+struct UnderWay {
+    sender: Connection,
+    rest: Vec<u8>,
+}
+
+impl UnderWay {
+    fn begin(gate: &Gate, request: &Request) -> Self {
+        let bytes = request.bytes();
+        let half = bytes.len() - 3;
+        let mut sender = Connection::to(gate.http());
+        sender.write(&bytes[..half]);
+        // Its head was judged, and its keys are there.
+        gate.wait_for_metric("portcullis_bodies_in_flight", 1);
+        let rest = bytes[half..].to_vec();
+        Self { sender, rest }
+    }
+
+    fn end(mut self) -> Answer {
+        self.sender.write(&self.rest).answer()
+    }
+}
+
+const BODY: &[u8] = b"{\"under\":\"way\"}";
+
+fn signed(secret: &str) -> Request {
+    Request::post(PATH)
+        .header("X-Hub-Signature-256", &github_signature(secret, BODY))
+        .body(BODY)
+}
+
+/// Waits until a change is in force, however long that takes here.
+#[track_caller]
+fn in_force(mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(120);
+    while !holds() {
+        assert!(Instant::now() < until, "the change is not in force");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether the body under way reached the backend.
+fn was_delivered(backend: &Backend) -> bool {
+    let received = backend.received();
+    received.iter().any(|it| it.body_sha256 == sha256(BODY))
+}
+
+/// A change, whether it is in force for a delivery signed with a secret, and what the delivery under way gets.
+type Case = (&'static [&'static [&'static str]], u16, (u16, &'static str));
+
+#[test]
+fn what_is_revoked_while_a_body_comes_admits_it_no_more() {
+    let create = ["--organisation", "acme", "--workspace", "main", "--mode"];
+    let again: Vec<&str> = [&["endpoint", "create", ID], &create[..], &["hmac"]].concat();
+    let again: &'static [&'static str] = Box::leak(again.into_boxed_slice());
+    let cases: [Case; 8] = [
+        (&[&["endpoint", "delete", ID]], 404, (404, "not_configured")),
+        (
+            &[&["endpoint", "disable", ID]],
+            404,
+            (404, "not_configured"),
+        ),
+        (
+            Box::leak(Box::new([&["endpoint", "delete", ID][..], again])),
+            401,
+            (401, "signature_mismatch"),
+        ),
+        (
+            &[&["secret", "rotate", ID]],
+            401,
+            (401, "signature_mismatch"),
+        ),
+        (
+            &[
+                &["secret", "rotate", ID, "--overlap", "1h"],
+                &["secret", "retire", ID],
+            ],
+            401,
+            (401, "signature_mismatch"),
+        ),
+        (
+            &[&["secret", "retire", ID, "--current"]],
+            401,
+            (401, "secret_unbound"),
+        ),
+        (
+            &[&["endpoint", "update", ID, "--mode", "secret"]],
+            401,
+            (401, "token_missing"),
+        ),
+        (
+            &[&["secret", "rotate", ID, "--overlap", "2s"]],
+            401,
+            (401, "signature_mismatch"),
+        ),
+    ];
+    for (commands, status, expected) in cases {
+        let backend = Backend::accepting();
+        let gate = patient(&backend).endpoint("hmac").start();
+        let old = gate.secret(ID);
+        let under_way = UnderWay::begin(&gate, &signed(&old));
+        for command in commands {
+            gate.run(command).succeeded();
+        }
+        in_force(|| signed_with(&gate, &old) == status);
+        let answer = under_way.end();
+        assert_eq!((answer.status, answer.reason()), expected, "{commands:?}");
+        assert!(!was_delivered(&backend), "{commands:?}");
+    }
+}
+
+#[test]
+fn a_token_that_is_revoked_while_a_body_comes_admits_it_no_more() {
+    let backend = Backend::accepting();
+    let draft = "flows/orders/draft/new";
+    let gate = patient(&backend)
+        .apply(&format!(
+            "[[endpoints]]\nid = \"{draft}\"\norganisation = \"acme\"\nworkspace = \"main\"\n"
+        ))
+        .start();
+    let path = "/api/flows/orders/interfaces/draft/new";
+    let token = gate.token("main");
+    let request = Request::post(path).header("Authorization", &format!("Bearer {token}"));
+    let under_way = UnderWay::begin(&gate, &request.body(BODY));
+    let list = gate.run(&["token", "list", "--json"]).succeeded();
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let id = list.pointer("/tokens/0/id").or(list.pointer("/0/id"));
+    let id = id.unwrap().as_str().unwrap();
+    gate.run(&["token", "revoke", id]).succeeded();
+    in_force(|| with_token(&gate, path, &token) == 401);
+    let answer = under_way.end();
+    assert_eq!((answer.status, answer.reason()), (401, "token_mismatch"));
+    assert!(!was_delivered(&backend));
+}
+
+#[test]
+fn a_store_that_is_replaced_while_a_body_comes_admits_it_no_more() {
+    let backend = Backend::accepting();
+    let gate = patient(&backend).endpoint("hmac").start();
+    let secret = gate.secret(ID);
+    let under_way = UnderWay::begin(&gate, &signed(&secret));
+    let store = gate.folder().join("portcullis.db");
+    let copy = gate.folder().join("copy.db");
+    sqlite(&gate, &format!("VACUUM INTO '{}'", copy.display()));
+    std::fs::rename(&store, gate.folder().join("old.db")).unwrap();
+    for log in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(gate.folder().join(format!("portcullis.db{log}")));
+    }
+    std::fs::rename(&copy, &store).unwrap();
+    in_force(|| signed_with(&gate, &secret) == 503);
+    let answer = under_way.end();
+    assert_eq!((answer.status, answer.reason()), (503, "store_unavailable"));
+    assert!(!was_delivered(&backend));
+}
+
+#[test]
+fn what_is_revoked_while_a_delivery_waits_for_its_turn_admits_it_no_more() {
+    let cases: [(&[&str], (u16, &str)); 3] = [
+        (&["endpoint", "disable", ID], (404, "not_configured")),
+        (&["endpoint", "delete", ID], (404, "not_configured")),
+        (&["secret", "rotate", ID], (401, "signature_mismatch")),
+    ];
+    for (command, expected) in cases {
+        let door = Door::default();
+        let behind = door.clone();
+        let backend = Backend::scripted(move |request, stream| {
+            let Some(request) = request else {
+                return false;
+            };
+            if request.headers("X-Number") == ["1"] {
+                behind.pass();
+            }
+            let _ = stream.write_all(ACCEPTED);
+            true
+        });
+        let gate = Gate::before(&backend)
+            .with(
+                "upstreams.default",
+                "total_timeout = \"10m\"\nread_timeout = \"10m\"",
+            )
+            .with("ledger", "claim_timeout = \"20m\"")
+            .apply(&format!(
+                "[[endpoints]]\nid = \"{ID}\"\norganisation = \"acme\"\nworkspace = \"main\"\n\
+                 auth = {{ mode = \"hmac\" }}\nkey_field = \"key\"\n\
+                 concurrency = {{ per_key = 1, wait = \"25s\" }}\n"
+            ))
+            .start();
+        let old = gate.secret(ID);
+        let numbered = |number: &str| {
+            let body = format!("{{\"key\":\"a\",\"n\":{number}}}");
+            Request::post(PATH)
+                .header("X-Number", number)
+                .header(
+                    "X-Hub-Signature-256",
+                    &github_signature(&old, body.as_bytes()),
+                )
+                .body(body)
+        };
+        let mut first = Connection::to(gate.http());
+        first.write(&numbered("1").bytes());
+        backend.wait_for(1);
+        let mut second = Connection::to(gate.http());
+        second.write(&numbered("2").bytes());
+        gate.wait_for_metric("portcullis_bodies_in_flight", 2);
+        gate.run(command).succeeded();
+        in_force(|| signed_with(&gate, &old) == expected.0);
+        door.open();
+        assert_eq!(first.answer().status, 202, "it was with the backend before");
+        let answer = second.answer();
+        assert_eq!((answer.status, answer.reason()), expected, "{command:?}");
+        let received = backend.received();
+        assert!(received.iter().all(|it| it.headers("X-Number") != ["2"]));
+    }
+}
+
+#[test]
+fn a_change_of_something_else_and_an_overlap_change_nothing_for_a_delivery_under_way() {
+    let backend = Backend::accepting();
+    let gate = patient(&backend).endpoint("hmac").start();
+    let old = gate.secret(ID);
+    let owner = ["--organisation", "acme", "--workspace", "main"];
+    let create = [&["endpoint", "create", "workflows/other"][..], &owner].concat();
+    for command in [&create[..], &["secret", "rotate", ID, "--overlap", "1h"]] {
+        let before = backend.received().len();
+        let under_way = UnderWay::begin(&gate, &signed(&old));
+        gate.run(command).succeeded();
+        in_force(|| match command[0] {
+            "endpoint" => unproven(&gate, "/webhooks/ai/workflows/other") == 401,
+            _ => signed_with(&gate, &gate.secret(ID)) == 202,
+        });
+        let probes = backend.received().len() - before;
+        assert_eq!(under_way.end().status, 202, "{command:?}");
+        let received = backend.received();
+        assert_eq!(received.len(), before + probes + 1, "{command:?}");
+        let received = received.last().unwrap();
+        assert_eq!(received.body_sha256, sha256(BODY));
+        assert_eq!(received.header("X-Portal-Secret-Version"), "1");
+    }
+}
+
+#[test]
+fn a_delivery_under_way_is_judged_by_the_secret_and_the_endpoint_that_came_meanwhile() {
+    let backend = Backend::accepting();
+    let gate = patient(&backend).endpoint("hmac").start();
+    let new = "the secret that the provider uses already";
+    let under_way = UnderWay::begin(&gate, &signed(new));
+    gate.run_with_input(&["secret", "set", ID], new.as_bytes())
+        .succeeded();
+    gate.run(&["endpoint", "update", ID, "--event-name", "renamed"])
+        .succeeded();
+    in_force(|| signed_with(&gate, new) == 202);
+    in_force(|| {
+        let _ = signed_with(&gate, new);
+        let received = backend.received();
+        received.last().unwrap().headers("X-Portal-Event-Name") == ["renamed"]
+    });
+    assert_eq!(under_way.end().status, 202);
+    let received = backend.received();
+    let received = received.last().unwrap();
+    assert_eq!(received.body_sha256, sha256(BODY));
+    assert_eq!(received.header("X-Portal-Secret-Version"), "2");
+    assert_eq!(received.header("X-Portal-Event-Name"), "renamed");
+}
