@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::algorithm::MAX_PARTS;
 use super::rule::{SignatureRule, Tagged};
-use super::{Algorithm, Place, ProofError, Reading, Received};
+use super::view::View;
+use super::{Algorithm, Place, ProofError, Reading};
 
 /// The signatures that a request offers, decoded, all of a length that the algorithm can make.
 pub(super) struct Signatures {
@@ -20,7 +21,7 @@ impl Signatures {
     pub(super) fn read(
         rules: &[SignatureRule],
         algorithm: Algorithm,
-        received: &Received<'_>,
+        received: &View<'_>,
     ) -> Result<Self, ProofError> {
         let Some(lengths) = algorithm.signature_len() else {
             return Err(ProofError::SignatureMalformed);
@@ -102,7 +103,7 @@ fn push(bytes: &mut Vec<u8>, decode: impl FnOnce(&mut Vec<u8>) -> bool) {
 pub(super) fn tagged<'a>(
     rules: &[SignatureRule],
     tag: &str,
-    received: &Received<'a>,
+    received: &View<'a>,
 ) -> Result<Cow<'a, [u8]>, ProofError> {
     let mut found = None;
     for rule in rules {
@@ -111,7 +112,7 @@ pub(super) fn tagged<'a>(
             let Reading::Value(value) = reading else {
                 return;
             };
-            for part in rule.parts(&value) {
+            for part in rule.parts(&value).take(MAX_PARTS) {
                 if let Some(text) = rule.after(tag, part) {
                     twice |= found.replace(text.to_vec()).is_some();
                 }
@@ -127,9 +128,11 @@ pub(super) fn tagged<'a>(
 /// The first part of the one value of the signatures.
 pub(super) fn first<'a>(
     rules: &[SignatureRule],
-    received: &Received<'a>,
+    received: &View<'a>,
 ) -> Result<Cow<'a, [u8]>, ProofError> {
-    let found = rules.first().map(|rule| (rule, rule.from.read(received)));
+    let found = rules
+        .first()
+        .map(|rule| (rule, rule.from.read_in(received)));
     let Some((rule, Reading::Value(value))) = found else {
         return Err(ProofError::SignatureMalformed);
     };
@@ -146,7 +149,7 @@ impl<'a> Tokens<'a> {
     /// Reads what every rule finds. An empty token is none.
     pub(super) fn read(
         rules: &'a [SignatureRule],
-        received: &Received<'a>,
+        received: &View<'a>,
     ) -> Result<Self, ProofError> {
         let mut found = Vec::new();
         for rule in rules {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::candidates::{Signatures, Tokens};
 use super::envelope::{Envelope, Sealed};
 use super::signed::Signed;
+use super::view::View;
 use super::{
     Algorithm, Encoding, Head, Place, ProofError, Reading, Received, Scheme, SignatureRule, Source,
     groups,
@@ -25,11 +26,12 @@ impl Claim {
     pub fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
         scheme.check_required(head)?;
         let received = Received::from(*head);
+        let view = View::of(scheme, received);
         let (signs, waits) = (scheme.covers_body(), scheme.waits_for_body());
         let offer = if !signs && waits {
             Offer::InBody
         } else if !signs {
-            Offer::Tokens(OfferedTokens::read(scheme, &received)?)
+            Offer::Tokens(OfferedTokens::read(scheme, &view)?)
         } else if let (Some(envelope), false) = (&scheme.envelope, waits) {
             Offer::Sealed(Envelope::read(envelope, scheme, &received)?)
         } else if let Some(groups) = groups::read(scheme, head) {
@@ -38,11 +40,11 @@ impl Claim {
             let in_head = |rule: &SignatureRule| !rule.from.is_in_body();
             if scheme.signatures.iter().all(in_head) {
                 // It is read again with the body; who sends none need not send the body.
-                Signatures::read(&scheme.signatures, scheme.algorithm(), &received)?;
+                Signatures::read(&scheme.signatures, scheme.algorithm(), &view)?;
             }
             Offer::InBody
         } else {
-            Offer::Signatures(Signed::claimed(scheme, &received)?)
+            Offer::Signatures(Signed::claimed(scheme, &view)?)
         };
         Ok(Self { offer })
     }
@@ -94,8 +96,15 @@ pub(super) struct OfferedTokens {
 }
 
 impl OfferedTokens {
-    pub(super) fn read(scheme: &Scheme, received: &Received<'_>) -> Result<Self, ProofError> {
+    pub(super) fn read<'a>(scheme: &'a Scheme, received: &View<'a>) -> Result<Self, ProofError> {
         let tokens = Tokens::read(&scheme.signatures, received)?;
+        if tokens
+            .found
+            .iter()
+            .any(|(_, token)| token.len() > MAX_TOKEN_LEN)
+        {
+            return Err(ProofError::TokenMismatch);
+        }
         let digest = |(_, token): &(&Place, Cow<'_, [u8]>)| match scheme.algorithm() {
             Algorithm::Basic => {
                 let pair = Encoding::Base64.decode_any(token);
@@ -116,3 +125,5 @@ impl OfferedTokens {
 }
 
 const MAX_HINT_LEN: usize = 256;
+/// Longer than any token that a header is meant for; what is longer is not even hashed.
+const MAX_TOKEN_LEN: usize = 8 * 1024;

@@ -1,64 +1,60 @@
 //! The fields of a body of the type `application/x-www-form-urlencoded` (WHATWG URL §5).
 //!
-//! The body comes from anybody: its size and the number of fields are bounded.
+//! The body comes from anybody: its size and the number of fields are bounded. It is read once, and strictly:
+//! a `%` without two digits, or text that is no UTF-8, means different things to different readers.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use percent_encoding::percent_decode;
 
 use super::{MAX_PARSED_BODY_BYTES, Reading, Received};
 
+/// A name and a value, decoded.
+pub(super) type Field<'b> = (Cow<'b, str>, Cow<'b, str>);
+
 /// Reads one field. One that is there twice with different values is ambiguous.
 pub(super) fn field<'b>(name: &str, received: &Received<'b>) -> Reading<'b> {
-    let Some(fields) = received.body.and_then(|body| sent(received, body)) else {
-        if received.body.is_none() {
-            return Reading::Absent;
-        }
-        return Reading::Unreadable;
+    let Some(body) = received.body else {
+        return Reading::Absent;
     };
-    let mut found = Reading::Absent;
-    for (key, value) in fields {
-        if key == name {
-            let value = match value {
-                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-            };
-            found = match found {
-                Reading::Absent => Reading::Value(value),
-                Reading::Value(first) if first == value => Reading::Value(first),
-                _ => return Reading::Ambiguous,
-            };
-        }
+    sent(received, body).map_or(Reading::Unreadable, |fields| only(name, &fields))
+}
+
+/// The one value of that name, as long as all of its values are equal.
+pub(super) fn only<'b>(name: &str, fields: &[Field<'b>]) -> Reading<'b> {
+    let mut values = fields.iter().filter(|(key, _)| key == name);
+    let Some((_, first)) = values.next() else {
+        return Reading::Absent;
+    };
+    if values.any(|(_, other)| other != first) {
+        return Reading::Ambiguous;
     }
-    found
+    Reading::Value(match first {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.clone().into_bytes()),
+    })
 }
 
 /// All fields, the way Twilio signs them: in the order of their names, each name followed by its
-/// values, which are sorted and stand once. `None` if there are more than anybody sends.
-pub(super) fn sorted(received: &Received<'_>) -> Option<Vec<u8>> {
-    let body = received.body?;
-    let mut sorted: BTreeMap<Cow<'_, str>, BTreeSet<Cow<'_, str>>> = BTreeMap::new();
-    for (name, value) in sent(received, body)? {
-        sorted.entry(name).or_default().insert(value);
+/// values, which are sorted and stand once.
+pub(super) fn sorted(fields: &[Field<'_>]) -> Vec<u8> {
+    let mut sorted: Vec<&Field<'_>> = fields.iter().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let len = |(name, value): &&Field<'_>| name.len() + value.len();
+    let mut text = Vec::with_capacity(sorted.iter().map(len).sum());
+    for (name, value) in sorted {
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(value.as_bytes());
     }
-    let mut text = Vec::with_capacity(body.len());
-    for (name, values) in &sorted {
-        for value in values {
-            text.extend_from_slice(name.as_bytes());
-            text.extend_from_slice(value.as_bytes());
-        }
-    }
-    Some(text)
+    text
 }
 
 /// Every field of a body that was sent as a form. One of another type can be read as a form too, and is
 /// read as something else by the backend.
-pub(super) fn sent<'b>(
-    received: &Received<'_>,
-    body: &'b [u8],
-) -> Option<form_urlencoded::Parse<'b>> {
+pub(super) fn sent<'b>(received: &Received<'_>, body: &'b [u8]) -> Option<Vec<Field<'b>>> {
     let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
     let essence = |value: &HeaderValue| {
         let essence = value.as_bytes().split(|byte| *byte == b';').next();
@@ -68,10 +64,46 @@ pub(super) fn sent<'b>(
     (is_form || body.is_empty()).then(|| fields(body)).flatten()
 }
 
-/// Every field, if there are no more than anybody sends.
-pub(super) fn fields(body: &[u8]) -> Option<form_urlencoded::Parse<'_>> {
-    let few = memchr::memchr_iter(b'&', body).count() < MAX_FIELDS;
-    (few && body.len() <= MAX_PARSED_BODY_BYTES).then(|| form_urlencoded::parse(body))
+/// Every field, if there are no more than anybody sends, and each can be read in one way only.
+pub(super) fn fields(body: &[u8]) -> Option<Vec<Field<'_>>> {
+    if body.len() > MAX_PARSED_BODY_BYTES {
+        return None;
+    }
+    let count = memchr::memchr_iter(b'&', body).count() + 1;
+    if count > MAX_FIELDS {
+        return None;
+    }
+    let mut fields = Vec::with_capacity(count);
+    for field in body.split(|byte| *byte == b'&') {
+        if field.is_empty() {
+            continue;
+        }
+        let end = memchr::memchr(b'=', field).unwrap_or(field.len());
+        let (name, value) = field.split_at_checked(end)?;
+        fields.push((decoded(name)?, decoded(value.get(1..).unwrap_or_default())?));
+    }
+    Some(fields)
+}
+
+fn decoded(text: &[u8]) -> Option<Cow<'_, str>> {
+    if memchr::memchr2(b'%', b'+', text).is_none() {
+        return std::str::from_utf8(text).ok().map(Cow::Borrowed);
+    }
+    for at in memchr::memchr_iter(b'%', text) {
+        let digits = text.get(at + 1..at + 3)?;
+        if !digits.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
+    }
+    let mut spaced = text.to_vec();
+    for byte in spaced.iter_mut().filter(|byte| **byte == b'+') {
+        *byte = b' ';
+    }
+    let decoded = match percent_decode(&spaced).into() {
+        Cow::Borrowed(_) => spaced,
+        Cow::Owned(decoded) => decoded,
+    };
+    String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
 /// Far more than any provider sends.

@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use super::envelope::{Sealed, Terms};
 use super::signed::Signed;
+use super::view::View;
 use super::{Head, Place, ProofError, Received, Scheme};
 
 /// What every group offers; `None` if there is one group at most, which is read like any signature.
@@ -35,7 +36,7 @@ pub(super) fn read(scheme: &Scheme, head: &Head<'_>) -> Option<Result<Vec<Sealed
             headers: &headers,
             ..*head
         };
-        match Signed::claimed(scheme, &Received::from(head)) {
+        match Signed::claimed(scheme, &View::of(scheme, Received::from(head))) {
             Ok((signatures, signed)) => fit.push(Sealed {
                 signatures,
                 message: signed.first,

@@ -1,6 +1,6 @@
-//! One value of a JSON body, by its JSON Pointer (RFC 6901).
+//! Values of a JSON body, by their JSON Pointers (RFC 6901).
 //!
-//! No tree is built: the body is walked once, along the pointer, and everything else is skipped. The
+//! No tree is built: the body is walked once, along all pointers, and everything else is skipped. The
 //! body comes from anybody, so its size is bounded, the depth is the pointer's, and a name that
 //! stands twice in one object makes the value ambiguous: parsers disagree about which one counts
 //! (RFC 8259 §4).
@@ -12,10 +12,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize as _;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{MAX_PARSED_BODY_BYTES, Reading};
+use super::{MAX_PARSED_BODY_BYTES, Reading, fold};
 
 /// A path into a JSON document.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,34 +37,116 @@ impl Pointer {
     /// Reads the text, number or boolean there. A number is given as it was written: a float would
     /// not sign the same.
     pub fn read<'b>(&self, body: &'b [u8]) -> Reading<'b> {
-        if body.len() > MAX_PARSED_BODY_BYTES {
-            return Reading::Unreadable;
-        }
-        let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let found = Step(&self.0).deserialize(&mut deserializer);
-        match found.and_then(|found| deserializer.end().map(|()| found)) {
-            Ok(Found::Scalar(raw)) => scalar(raw.get()),
-            Ok(Found::Nothing) => Reading::Absent,
-            Ok(Found::Twice) | Err(_) => Reading::Unreadable,
-        }
+        let found = read_all(&[self], body, false).pop();
+        found.unwrap_or(Reading::Unreadable)
     }
+}
+
+/// Reads what stands at every one of `pointers`, in one pass.
+///
+/// Where it `is_strict`, a name that folds onto one of a pointer makes what lies below it unreadable.
+pub(super) fn read_all<'b>(
+    pointers: &[&Pointer],
+    body: &'b [u8],
+    is_strict: bool,
+) -> Vec<Reading<'b>> {
+    let unreadable = || vec![Reading::Unreadable; pointers.len()];
+    if body.len() > MAX_PARSED_BODY_BYTES {
+        return unreadable();
+    }
+    let mut root = Node::default();
+    for (at, pointer) in pointers.iter().enumerate() {
+        root.insert(&pointer.0, at);
+    }
+    let mut found = vec![Found::Nothing; pointers.len()];
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let step = Step {
+        node: &root,
+        is_strict,
+        found: &mut found,
+    };
+    let walked = step.deserialize(&mut deserializer);
+    if walked.and_then(|()| deserializer.end()).is_err() {
+        return unreadable();
+    }
+    let readings = found.iter().map(|found| match found {
+        Found::Scalar(raw) => scalar(raw.get()),
+        Found::Nothing => Reading::Absent,
+        Found::Twice => Reading::Unreadable,
+    });
+    readings.collect()
 }
 
 fn scalar(text: &str) -> Reading<'_> {
     match text.as_bytes().first() {
         Some(b'n') | None => Reading::Absent,
         Some(b'{' | b'[') => Reading::Unreadable,
-        Some(b'"') => match serde_json::from_str::<String>(text) {
-            Ok(text) => Reading::Value(Cow::Owned(text.into_bytes())),
+        Some(b'"') => match serde_json::from_str::<Cow<'_, str>>(text) {
+            Ok(text) => Reading::Value(Cow::Owned(text.into_owned().into_bytes())),
             Err(_) => Reading::Unreadable,
         },
         Some(_) => Reading::Value(Cow::Borrowed(text.as_bytes())),
     }
 }
 
-/// What is still to be walked.
-struct Step<'p>(&'p [Box<str>]);
+/// The pointers as a tree, so that a name is compared once with each name that is looked for there.
+#[derive(Default)]
+struct Node<'p> {
+    name: &'p str,
+    /// The pointers that end here.
+    ends: Vec<usize>,
+    below: Vec<Self>,
+}
 
+impl<'p> Node<'p> {
+    fn insert(&mut self, names: &'p [Box<str>], at: usize) {
+        let Some((name, rest)) = names.split_first() else {
+            self.ends.push(at);
+            return;
+        };
+        let known = self.below.iter().position(|node| *node.name == **name);
+        let known = known.unwrap_or_else(|| {
+            self.below.push(Self {
+                name,
+                ..Self::default()
+            });
+            self.below.len() - 1
+        });
+        if let Some(node) = self.below.get_mut(known) {
+            node.insert(rest, at);
+        }
+    }
+
+    /// Says the same of every pointer that leads through here.
+    fn put<'de>(&self, all: &mut [Found<'de>], found: Found<'de>) {
+        for at in &self.ends {
+            if let Some(place) = all.get_mut(*at) {
+                *place = found;
+            }
+        }
+        for node in &self.below {
+            node.put(all, found);
+        }
+    }
+
+    /// Takes over what was found below here in one more element of an array.
+    fn join<'de>(&self, all: &mut [Found<'de>], of_element: &[Found<'de>], is_first: bool) {
+        for at in &self.ends {
+            if let (Some(place), Some(new)) = (all.get_mut(*at), of_element.get(*at)) {
+                *place = if is_first {
+                    *new
+                } else {
+                    place.and_the_same(*new)
+                };
+            }
+        }
+        for node in &self.below {
+            node.join(all, of_element, is_first);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
 enum Found<'de> {
     Nothing,
     Scalar(&'de RawValue),
@@ -72,8 +155,8 @@ enum Found<'de> {
 
 impl Found<'_> {
     /// What both are, as far as they are written the same.
-    fn and_the_same(self, other: &Self) -> Self {
-        match (&self, other) {
+    fn and_the_same(self, other: Self) -> Self {
+        match (&self, &other) {
             (Self::Nothing, Self::Nothing) => self,
             (Self::Scalar(one), Self::Scalar(two)) if one.get() == two.get() => self,
             _ => Self::Twice,
@@ -81,119 +164,184 @@ impl Found<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Step<'_> {
-    type Value = Found<'de>;
+/// What is still to be walked.
+struct Step<'p, 'f, 'de> {
+    node: &'p Node<'p>,
+    is_strict: bool,
+    found: &'f mut [Found<'de>],
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found<'de>, D::Error> {
-        if self.0.is_empty() {
-            return serde::Deserialize::deserialize(deserializer).map(Found::Scalar);
+impl<'p, 'de> Step<'p, '_, 'de> {
+    fn walk(self, raw: &'de RawValue) -> Result<(), serde_json::Error> {
+        self.deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
+    }
+
+    fn below<'f>(&'f mut self, node: &'p Node<'p>) -> Step<'p, 'f, 'de> {
+        Step {
+            node,
+            is_strict: self.is_strict,
+            found: self.found,
         }
-        deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Step<'_> {
-    type Value = Found<'de>;
+impl<'de> DeserializeSeed<'de> for Step<'_, '_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.node.ends.is_empty() {
+            return deserializer.deserialize_any(self);
+        }
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        for at in &self.node.ends {
+            if let Some(place) = self.found.get_mut(*at) {
+                *place = Found::Scalar(raw);
+            }
+        }
+        if self.node.below.is_empty() {
+            return Ok(());
+        }
+        let inner = &mut serde_json::Deserializer::from_str(raw.get());
+        inner.deserialize_any(self).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Visitor<'de> for Step<'_, '_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found<'de>, A::Error> {
-        let Some((name, rest)) = self.0.split_first() else {
-            return Ok(Found::Nothing);
-        };
-        let mut found = None;
-        while let Some(is_it) = map.next_key_seed(IsNamed(name))? {
-            if !is_it {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let mut seen: u64 = 0;
+        let node = self.node;
+        while let Some(named) = map.next_key_seed(Named {
+            node,
+            is_strict: self.is_strict,
+        })? {
+            let Some((at, is_it)) = named else {
                 map.next_value::<IgnoredAny>()?;
-            } else if found.is_none() {
-                found = Some(map.next_value_seed(Step(rest))?);
+                continue;
+            };
+            let Some(child) = node.below.get(at) else {
+                continue;
+            };
+            let bit = 1_u64.checked_shl(u32::try_from(at).unwrap_or(u32::MAX));
+            let bit = bit.unwrap_or(u64::MAX);
+            if is_it && seen & bit == 0 {
+                map.next_value_seed(self.below(child))?;
             } else {
                 map.next_value::<IgnoredAny>()?;
-                found = Some(Found::Twice);
+                child.put(self.found, Found::Twice);
             }
+            seen |= bit;
         }
-        Ok(found.unwrap_or(Found::Nothing))
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Found<'de>, A::Error> {
-        let Some((name, rest)) = self.0.split_first() else {
-            return Ok(Found::Nothing);
-        };
-        if **name == *"*" {
-            let mut all: Option<Found<'de>> = None;
-            while let Some(found) = seq.next_element_seed(Step(rest))? {
-                all = Some(match all {
-                    None => found,
-                    Some(before) => before.and_the_same(&found),
-                });
-            }
-            return Ok(all.unwrap_or(Found::Nothing));
-        }
-        // RFC 6901 §4: digits without a leading zero.
-        let wanted = (**name == *"0" || !name.starts_with('0'))
-            .then(|| name.parse::<usize>().ok())
-            .flatten();
-        let mut found = Found::Nothing;
-        for index in 0.. {
-            if Some(index) == wanted {
-                match seq.next_element_seed(Step(rest))? {
-                    Some(element) => found = element,
-                    None => break,
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        let node = self.node;
+        let every = node.below.iter().find(|child| child.name == "*");
+        let single = node.below.iter().filter_map(|child| {
+            // RFC 6901 §4: digits without a leading zero.
+            let is_index = child.name == "0" || !child.name.starts_with('0');
+            let index = is_index.then(|| child.name.parse::<usize>().ok());
+            Some((index.flatten()?, child))
+        });
+        let single: Vec<(usize, &Node<'_>)> = single.collect();
+        let mut of_element = vec![Found::Nothing; every.map_or(0, |_| self.found.len())];
+        for index in 0_usize.. {
+            let one = single.iter().find(|(wanted, _)| *wanted == index);
+            match (every, one) {
+                (None, None) => {
+                    if seq.next_element::<IgnoredAny>()?.is_none() {
+                        break;
+                    }
                 }
-            } else if seq.next_element::<IgnoredAny>()?.is_none() {
-                break;
+                (None, Some((_, child))) => {
+                    if seq.next_element_seed(self.below(child))?.is_none() {
+                        break;
+                    }
+                }
+                (Some(every), one) => {
+                    every.put(&mut of_element, Found::Nothing);
+                    let in_element = Step {
+                        node: every,
+                        is_strict: self.is_strict,
+                        found: &mut of_element,
+                    };
+                    if let Some((_, child)) = one {
+                        let Some(raw) = seq.next_element::<&RawValue>()? else {
+                            break;
+                        };
+                        in_element.walk(raw).map_err(A::Error::custom)?;
+                        self.below(child).walk(raw).map_err(A::Error::custom)?;
+                    } else if seq.next_element_seed(in_element)?.is_none() {
+                        break;
+                    }
+                    every.join(self.found, &of_element, index == 0);
+                }
             }
         }
-        Ok(found)
+        Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Found<'de>, E> {
-        Ok(Found::Nothing)
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Found<'de>, E> {
-        Ok(Found::Nothing)
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Found<'de>, E> {
-        Ok(Found::Nothing)
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Found<'de>, E> {
-        Ok(Found::Nothing)
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Found<'de>, E> {
-        Ok(Found::Nothing)
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_unit<E>(self) -> Result<Found<'de>, E> {
-        Ok(Found::Nothing)
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 }
 
-/// Whether the name of a member is this one.
-struct IsNamed<'n>(&'n str);
+/// Which of the names that are looked for a member has, and whether it is that one or only folds onto it.
+struct Named<'p, 'n> {
+    node: &'n Node<'p>,
+    is_strict: bool,
+}
 
-impl<'de> DeserializeSeed<'de> for IsNamed<'_> {
-    type Value = bool;
+impl<'de> DeserializeSeed<'de> for Named<'_, '_> {
+    type Value = Option<(usize, bool)>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for IsNamed<'_> {
-    type Value = bool;
+impl Visitor<'_> for Named<'_, '_> {
+    type Value = Option<(usize, bool)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
-        Ok(name == self.0)
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        let mut below = self.node.below.iter();
+        if let Some(at) = below.position(|child| child.name == name) {
+            return Ok(Some((at, true)));
+        }
+        let mut below = self.node.below.iter();
+        let folds = |child: &Node<'_>| fold::folds_onto(name, child.name);
+        let at = self.is_strict.then(|| below.position(folds)).flatten();
+        Ok(at.map(|at| (at, false)))
     }
 }
 

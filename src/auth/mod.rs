@@ -13,6 +13,7 @@
 //! A scheme whose proof is a token is settled by the head alone, unless the token is in the body.
 
 mod algorithm;
+mod borders;
 mod candidates;
 mod canonical;
 mod catalogue;
@@ -25,6 +26,7 @@ mod envelope;
 mod error;
 mod event_name;
 mod evidence;
+mod fold;
 mod form;
 mod groups;
 mod head;
@@ -33,9 +35,11 @@ mod key;
 mod key_form;
 mod mode;
 mod parts;
+mod percent;
 mod place;
 mod preset;
 mod public_key;
+mod query;
 mod rule;
 mod sample;
 mod scheme;
@@ -51,6 +55,7 @@ mod url;
 mod variation;
 mod verification;
 mod verified;
+mod view;
 mod words;
 mod workspace_proof;
 mod workspace_token;

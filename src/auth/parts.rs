@@ -24,7 +24,11 @@ impl Words<'_> {
         let algorithms = names(&signing_names());
         let signs =
             |name: &str| Algorithm::from_name(name).filter(|it| it.signature_len().is_some());
-        if let Some(algorithm) = self.named("algorithm", signs, &algorithms) {
+        if self.words.get("algorithm").map(String::as_str) == Some(Algorithm::Sha256.name()) {
+            let message = "`sha256` over a secret and a message can be lengthened by whoever has it: \
+                           choose `hmac-sha256`";
+            self.wrong("algorithm", message.to_owned());
+        } else if let Some(algorithm) = self.named("algorithm", signs, &algorithms) {
             key.algorithm = algorithm;
         }
         let encodings = names(&KeyEncoding::ALL.map(KeyEncoding::name));
@@ -177,10 +181,14 @@ impl Scheme {
     }
 }
 
+/// The algorithms that an endpoint may choose.
 pub(super) fn signing_names() -> Vec<&'static str> {
+    let may_choose = |algorithm: &Algorithm| {
+        algorithm.signature_len().is_some() && *algorithm != Algorithm::Sha256
+    };
     Algorithm::ALL
         .into_iter()
-        .filter(|algorithm| algorithm.signature_len().is_some())
+        .filter(may_choose)
         .map(Algorithm::name)
         .collect()
 }

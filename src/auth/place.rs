@@ -6,7 +6,7 @@ use std::fmt;
 use http::HeaderName;
 
 use super::json::Pointer;
-use super::{Received, form};
+use super::{Received, form, query};
 
 /// Where one value is read, and written.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -45,14 +45,16 @@ impl Place {
                 Reading::only(values.map(|value| Cow::Borrowed(value.as_bytes())))
             }
             Self::Json(pointer) => in_body(&|body| pointer.read(body)),
-            Self::Query(name) => Reading::only(
-                form_urlencoded::parse(received.head.query.unwrap_or_default().as_bytes())
-                    .filter(|(key, _)| key == &**name)
-                    .map(|(_, value)| match value {
-                        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-                    }),
-            ),
+            Self::Query(name) => {
+                let query = received.head.query.unwrap_or_default();
+                let Some(values) = query::values(query, name) else {
+                    return Reading::Unreadable;
+                };
+                Reading::only(values.map(|value| match value {
+                    Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                    Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+                }))
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use http::{HeaderName, HeaderValue};
 
 use super::digest::DigestRule;
+use super::sns::Message;
 use super::url::UrlRule;
 use super::{
     Algorithm, CertificateUrl, Covers, Envelope, Head, KeyForm, NoScheme, Place, ProofError,
@@ -50,9 +51,14 @@ impl Scheme {
     /// Where the certificate is that a body names, if such a scheme allows it to lie there. Nothing is
     /// proven by that.
     pub fn certificate_url(&self, body: &[u8]) -> Result<CertificateUrl, ProofError> {
+        let message = Message::read(body).ok_or(ProofError::SignatureMalformed)?;
+        self.certificate_of(&message)
+    }
+
+    pub(super) fn certificate_of(&self, message: &Message) -> Result<CertificateUrl, ProofError> {
         let rule = self.certificate.as_ref();
         let rule = rule.ok_or(ProofError::SignatureMissing)?;
-        rule.certificate_url(self.algorithm(), body)
+        rule.certificate_url(self.algorithm(), message)
     }
 
     /// Where proofs are looked for.
@@ -80,6 +86,16 @@ impl Scheme {
         let templates = self.signed.iter().map(Template::covers);
         let least = templates.min().filter(|_| self.covers_body());
         least.unwrap_or(Covers::Head)
+    }
+
+    /// What a proof leaves open beyond its [`Covers`], in words for people.
+    pub fn leaves_open(&self) -> Option<&'static str> {
+        if self.key.algorithm == Algorithm::Sha256 {
+            return Some(
+                "a plain digest, no HMAC: a lengthened message is known by its padding alone",
+            );
+        }
+        self.signed.iter().find_map(Template::leaves_open)
     }
 
     /// Whether every message that is signed holds the body as it is.
@@ -197,6 +213,14 @@ impl Scheme {
         } else if self.signed.iter().any(|one| one.is_keyed() != keyed) {
             return Some("`{secret}` and the algorithm `sha256` come together");
         }
+        let digested = self.digest.iter().map(|digest| &digest.signed);
+        let mut templates = self.signed.iter().chain(digested);
+        if !templates.all(|one| one.is_settled(self.url.without_query)) {
+            return Some(
+                "two values stand side by side in what is signed, and nothing says where the first one \
+                 ends: put a separator between them",
+            );
+        }
         let grouped = self.signatures.iter().any(|rule| rule.groups.is_some());
         if grouped && (self.envelope.is_some() || self.waits_for_body()) {
             return Some("with `groups` nothing can be signed that stands in the body's fields");
@@ -237,6 +261,22 @@ impl Scheme {
             *certificate = SnsRule::said(settings)?;
         }
         Ok(())
+    }
+
+    /// Whether `body` can be told from what is signed beside it, and from what lengthens a digest.
+    ///
+    /// A plain digest of a secret and a message can be continued by anybody who has it, with the padding of
+    /// the message in between: `0x80`, and a length in bits whose first bytes are zero. No text has either
+    /// where a character should begin.
+    pub(super) fn check_body(&self, body: &[u8]) -> Result<(), ProofError> {
+        let is_plain_digest = self.key.algorithm == Algorithm::Sha256;
+        let is_text = || !body.contains(&0) && std::str::from_utf8(body).is_ok();
+        let mut templates = self.signed.iter();
+        if (!is_plain_digest || is_text()) && templates.all(|one| one.keeps_apart(body)) {
+            Ok(())
+        } else {
+            Err(ProofError::SignatureMalformed)
+        }
     }
 
     pub(super) fn check_required(&self, head: &Head<'_>) -> Result<(), ProofError> {

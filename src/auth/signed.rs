@@ -7,7 +7,10 @@ use jiff::Timestamp;
 use super::candidates::{Signatures, first, tagged};
 use super::template::Around;
 use super::token::Token;
-use super::{ProofError, Reading, Received, Scheme, Template, TimestampSource, form};
+use super::view::View;
+use super::{
+    ProofError, Reading, Scheme, Source, Template, TimestampSource, TimestampUnit, UrlRule, form,
+};
 
 /// Everything that the signature covers, filled in.
 pub(super) struct Signed {
@@ -23,26 +26,26 @@ impl Signed {
     /// The signatures, and what they are said to cover.
     pub(super) fn claimed(
         scheme: &Scheme,
-        received: &Received<'_>,
+        received: &View<'_>,
     ) -> Result<(Signatures, Self), ProofError> {
         let signatures = Signatures::read(&scheme.signatures, scheme.algorithm(), received)?;
         Ok((signatures, Self::read(scheme, received)?))
     }
 
-    fn read(scheme: &Scheme, received: &Received<'_>) -> Result<Self, ProofError> {
+    fn read(scheme: &Scheme, received: &View<'_>) -> Result<Self, ProofError> {
         let time = Time::read(scheme, received)?;
         let digested = scheme.digest.as_ref();
-        let digested = digested.filter(|digest| digest.from.read(received) != Reading::Absent);
+        let digested = digested.filter(|digest| digest.from.read_in(received) != Reading::Absent);
         let templates = match digested {
             Some(digest) => {
-                digest.check(received)?;
+                digest.check(&received.received)?;
                 std::slice::from_ref(&digest.signed)
             }
             None => scheme.signed.as_slice(),
         };
         let mut messages = templates
             .iter()
-            .flat_map(|template| spelled(template, scheme, received))
+            .flat_map(|template| spelled(template, scheme.url, received.head().url))
             .map(|(template, url)| fill(template, url.as_deref(), time.as_ref(), received));
         let first = messages.next().ok_or(ProofError::SignatureMalformed)??;
         Ok(Self {
@@ -60,31 +63,43 @@ impl Signed {
 /// A time as it was sent, and what it means.
 pub(super) struct Time<'a> {
     pub(super) text: Cow<'a, [u8]>,
+    pub(super) unit: TimestampUnit,
     pub(super) at: Timestamp,
 }
 
 impl<'a> Time<'a> {
-    fn read(scheme: &Scheme, received: &Received<'a>) -> Result<Option<Self>, ProofError> {
+    fn read(scheme: &Scheme, received: &View<'a>) -> Result<Option<Self>, ProofError> {
         let Some(rule) = &scheme.timestamp else {
             return Ok(None);
         };
-        if received.body.is_none() && rule.is_in_body() {
+        if received.body().is_none() && rule.is_in_body() {
             return Ok(None);
         }
         let text = match &rule.from {
-            TimestampSource::Source(source) => source.required(received)?,
+            TimestampSource::Source(source) => alone(source, received)?,
             TimestampSource::First => first(&scheme.signatures, received)?,
             TimestampSource::Tag(tag) => tagged(&scheme.signatures, tag, received)?,
         };
         let at = rule.read(&text).ok_or(ProofError::SignatureMalformed)?;
-        Ok(Some(Self { text, at }))
+        let unit = rule.unit;
+        Ok(Some(Self { text, unit, at }))
+    }
+}
+
+/// A signed value that nothing beside it contradicts.
+fn alone<'a>(source: &Source, received: &View<'a>) -> Result<Cow<'a, [u8]>, ProofError> {
+    let value = source.required(received)?;
+    if received.is_alone(source) {
+        Ok(value)
+    } else {
+        Err(ProofError::SignatureMalformed)
     }
 }
 
 /// The time of a delivery that has arrived.
 pub(super) fn time_of(
     scheme: &Scheme,
-    received: &Received<'_>,
+    received: &View<'_>,
 ) -> Result<Option<Timestamp>, ProofError> {
     Time::read(scheme, received).map(|time| time.map(|time| time.at))
 }
@@ -92,11 +107,11 @@ pub(super) fn time_of(
 /// The template with every spelling of the URL that it may be filled with.
 fn spelled<'t, 'a>(
     template: &'t Template,
-    scheme: &Scheme,
-    received: &Received<'a>,
+    rule: UrlRule,
+    url: Option<&'a str>,
 ) -> impl Iterator<Item = (&'t Template, Option<Cow<'a, str>>)> {
-    let url = received.head.url.filter(|_| template.has_url());
-    let spellings = url.map(|url| scheme.url.spellings(url));
+    let url = url.filter(|_| template.has_url());
+    let spellings = url.map(|url| rule.spellings(url));
     let without = spellings.is_none().then_some(None);
     let spellings = spellings.into_iter().flatten().map(Some);
     without
@@ -105,29 +120,30 @@ fn spelled<'t, 'a>(
         .map(move |url| (template, url))
 }
 
-pub(super) fn fill<'v>(
-    template: &Template,
+pub(super) fn fill<'v, 'r: 'v>(
+    template: &'v Template,
     url: Option<&'v str>,
     time: Option<&'v Time<'_>>,
-    received: &Received<'v>,
+    received: &'v View<'r>,
 ) -> Result<Around, ProofError> {
-    template.fill(|token| match token {
+    let unit = time.map(|time| time.unit);
+    template.fill(unit, |token| match token {
         Token::Canonical(canonical) => {
             let text = canonical.text(received, url);
             text.map(Cow::Owned).ok_or(ProofError::SignatureMalformed)
         }
         Token::Crc32 => {
-            let body = received.body.ok_or(ProofError::SignatureMalformed)?;
+            let body = received.body().ok_or(ProofError::SignatureMalformed)?;
             Ok(Cow::Owned(crc32fast::hash(body).to_string().into_bytes()))
         }
         Token::Form => {
-            let fields = form::sorted(received);
+            let fields = received.fields().map(form::sorted);
             fields.map(Cow::Owned).ok_or(ProofError::SignatureMalformed)
         }
-        Token::Method => Ok(Cow::Borrowed(received.head.method.as_str().as_bytes())),
+        Token::Method => Ok(Cow::Borrowed(received.head().method.as_str().as_bytes())),
         // An endpoint that does not say what it has to say is not compiled.
         Token::Setting(_) => Err(ProofError::SignatureMalformed),
-        Token::Source { source, optional } => match source.required(received) {
+        Token::Source { source, optional } => match alone(source, received) {
             Err(ProofError::SignatureMissing) if *optional => Ok(Cow::Borrowed(b"")),
             reading => reading,
         },

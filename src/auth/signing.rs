@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use super::form::FORM;
 use super::rule::SignatureRule;
 use super::signed::{Time, fill};
+use super::view::View;
 use super::{
     Algorithm, Head, Key, Place, ProofError, Received, Scheme, TimestampSource, UnusableSecret,
 };
@@ -130,18 +131,21 @@ impl Scheme {
         if self.reads_form() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
         }
-        let received = Received {
-            head: Head {
-                method: message.method,
-                headers: &headers,
-                query: None,
-                url: message.url,
+        let received = View::of(
+            self,
+            Received {
+                head: Head {
+                    method: message.method,
+                    headers: &headers,
+                    query: None,
+                    url: message.url,
+                },
+                body: Some(message.body),
             },
-            body: Some(message.body),
-        };
-        let text = self.timestamp.as_ref().map(|rule| rule.write(message.at));
-        let time = text.map(|text| Time {
-            text: Cow::Owned(text.into_bytes()),
+        );
+        let time = self.timestamp.as_ref().map(|rule| Time {
+            text: Cow::Owned(rule.write(message.at).into_bytes()),
+            unit: rule.unit,
             at: message.at,
         });
         let url = message.url;

@@ -16,6 +16,7 @@ use std::str::FromStr;
 
 use http::HeaderName;
 
+use super::view::Sight;
 use super::{Place, ProofError, Reading, Received};
 
 /// One or several places of a request.
@@ -29,16 +30,18 @@ pub struct Source {
 impl Source {
     /// The value at the first place that is there.
     pub fn read<'a>(&self, received: &Received<'a>) -> Reading<'a> {
-        self.found(received)
+        self.read_in(received)
+    }
+
+    /// The same in whatever gives values.
+    pub(super) fn read_in<'a>(&self, sight: &impl Sight<'a>) -> Reading<'a> {
+        self.found(sight)
             .map_or(Reading::Absent, |(_, reading)| reading)
     }
 
     /// The value, which has to be there: without it nothing can be proven.
-    pub(super) fn required<'a>(
-        &self,
-        received: &Received<'a>,
-    ) -> Result<Cow<'a, [u8]>, ProofError> {
-        match self.read(received) {
+    pub(super) fn required<'a>(&self, sight: &impl Sight<'a>) -> Result<Cow<'a, [u8]>, ProofError> {
+        match self.read_in(sight) {
             Reading::Absent => Err(ProofError::SignatureMissing),
             Reading::Ambiguous | Reading::Unreadable => Err(ProofError::SignatureMalformed),
             Reading::Value(value) => Ok(value),
@@ -48,23 +51,23 @@ impl Source {
     /// The same, with its place.
     pub(super) fn found<'s, 'a>(
         &'s self,
-        received: &Received<'a>,
+        sight: &impl Sight<'a>,
     ) -> Option<(&'s Place, Reading<'a>)> {
         let readings = self.places.iter();
-        let readings = readings.map(|place| (place, place.read(received)));
+        let readings = readings.map(|place| (place, sight.at(place)));
         let mut there = readings.filter(|(_, reading)| *reading != Reading::Absent);
         there.next()
     }
 
     /// Every value that there is: more than one only of numbered headers.
-    pub(super) fn read_each<'a>(&self, received: &Received<'a>, each: impl FnMut(Reading<'a>)) {
+    pub(super) fn read_each<'a>(&self, sight: &impl Sight<'a>, each: impl FnMut(Reading<'a>)) {
         if self.numbered {
-            let readings = self.places.iter().map(|place| place.read(received));
+            let readings = self.places.iter().map(|place| sight.at(place));
             readings
                 .take_while(|reading| *reading != Reading::Absent)
                 .for_each(each);
         } else {
-            self.found(received)
+            self.found(sight)
                 .into_iter()
                 .map(|(_, reading)| reading)
                 .for_each(each);

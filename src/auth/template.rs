@@ -7,9 +7,10 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use super::borders::Borders;
 use super::canonical::Canonical;
 use super::token::{Token, UnknownToken};
-use super::{Covers, Place, Scheme, Source, TimestampSource};
+use super::{Covers, Place, ProofError, Scheme, Source, TimestampSource, TimestampUnit};
 
 /// A compiled template with at most one `{body}`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,6 +20,9 @@ pub struct Template {
     before_body: Box<[Part]>,
     /// `None` if the body is not in it.
     after_body: Option<Box<[Part]>>,
+    /// The value that may hold anything, if there is no body and it is not the last one.
+    free: Option<Source>,
+    borders: Borders,
 }
 
 /// The bytes that are signed around a body.
@@ -40,32 +44,60 @@ impl Around {
     }
 }
 
+/// A piece of a template.
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Part {
+pub(super) enum Part {
     Literal(Box<[u8]>),
     Token(Token),
 }
 
 impl Template {
-    /// Fills it in, with what `value` gives for a token.
-    pub(super) fn fill<'v, E>(
-        &self,
-        mut value: impl FnMut(&Token) -> Result<Cow<'v, [u8]>, E>,
-    ) -> Result<Around, E> {
-        let mut side = |parts: &[Part]| {
-            let mut bytes = Vec::new();
-            for part in parts {
-                match part {
-                    Part::Literal(text) => bytes.extend_from_slice(text),
-                    Part::Token(token) => bytes.extend_from_slice(&value(token)?),
-                }
-            }
-            Ok(bytes)
-        };
+    /// Fills it in, with what `value` gives for a token. Times are in `unit`.
+    pub(super) fn fill<'v>(
+        &'v self,
+        unit: Option<TimestampUnit>,
+        mut value: impl FnMut(&'v Token) -> Result<Cow<'v, [u8]>, ProofError>,
+    ) -> Result<Around, ProofError> {
+        let after = self.after_body.as_deref().unwrap_or_default();
+        let parts = self.before_body.iter().chain(after);
+        let values: Vec<Cow<'v, [u8]>> = parts
+            .clone()
+            .map(|part| match part {
+                Part::Literal(text) => Ok(Cow::Borrowed(&**text)),
+                Part::Token(token) => value(token),
+            })
+            .collect::<Result<_, _>>()?;
+        self.borders
+            .check(parts.zip(values.iter().map(|value| &**value)), unit)?;
+        let (before, after) = values
+            .split_at_checked(self.before_body.len())
+            .unwrap_or_default();
         Ok(Around {
-            before_body: side(&self.before_body)?,
-            after_body: self.after_body.as_deref().map(side).transpose()?,
+            before_body: before.concat(),
+            after_body: self.after_body.as_ref().map(|_| after.concat()),
         })
+    }
+
+    /// Says which value may hold anything, in a template without a body; `false` if it has no such value.
+    pub(super) fn set_free(&mut self, free: &Source) -> bool {
+        self.free = Some(free.clone());
+        self.compile();
+        self.sources().any(|source| source == free)
+    }
+
+    fn compile(&mut self) {
+        let after = self.after_body.as_deref();
+        self.borders = Borders::of(&self.before_body, after, self.free.as_ref());
+    }
+
+    /// Whether it is clear where each of its values ends.
+    pub(super) fn is_settled(&self, without_query: bool) -> bool {
+        self.borders.are_settled(without_query)
+    }
+
+    /// Whether `body` can be told from what is signed beside it.
+    pub(super) fn keeps_apart(&self, body: &[u8]) -> bool {
+        self.borders.keep_apart(body)
     }
 
     /// Puts in what the endpoint says; the first name that it says nothing about is the error.
@@ -79,6 +111,7 @@ impl Template {
                 *part = Part::Literal(setting(name).ok_or_else(|| name.clone())?);
             }
         }
+        self.compile();
         Ok(())
     }
 
@@ -99,6 +132,15 @@ impl Template {
         } else {
             Covers::Head
         }
+    }
+
+    /// What it leaves open, in words for people.
+    pub(super) fn leaves_open(&self) -> Option<&'static str> {
+        if self.tokens().any(Token::has_form) {
+            return Some("where the query and the fields of the form end is not signed");
+        }
+        let is_crc32 = self.tokens().any(|token| *token == Token::Crc32);
+        is_crc32.then_some("of the body only its CRC-32 is signed, which anybody can keep the same")
     }
 
     /// Whether nothing but the head and settings is in it.
@@ -140,7 +182,7 @@ impl Template {
     }
 
     /// The values of the request that it covers.
-    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.tokens().filter_map(|token| match token {
             Token::Source { source, .. } => Some(source),
             _ => None,
@@ -190,11 +232,15 @@ impl FromStr for Template {
             Some((before, after)) => (before, Some(after)),
             None => (text, None),
         };
-        Ok(Self {
+        let mut template = Self {
             keyed,
             before_body: parts(before)?,
             after_body: after.map(parts).transpose()?,
-        })
+            free: None,
+            borders: Borders::default(),
+        };
+        template.compile();
+        Ok(template)
     }
 }
 

@@ -122,11 +122,65 @@ impl TimestampUnit {
         }
     }
 
+    /// How long the time is that `text` begins with, in the one form of the unit that ends by itself.
+    ///
+    /// Where a time stands beside another value, no other form will do. Of two such times neither is the
+    /// beginning or the end of the other: numbers have as many digits as they had since 2001 and have
+    /// until 2286, and RFC 3339 has one `T`, and a zone.
+    pub(super) fn exact_len(self, text: &[u8]) -> Option<usize> {
+        let digits = |len| {
+            let digits = text.get(..len)?;
+            digits.iter().all(u8::is_ascii_digit).then_some(len)
+        };
+        match self {
+            Self::HttpDate => {
+                let date = text.get(..HTTP_DATE_LEN)?;
+                (date.get(3) == Some(&b',') && date.ends_with(b" GMT")).then_some(HTTP_DATE_LEN)
+            }
+            Self::Milliseconds => digits(13),
+            Self::Rfc3339 => rfc3339_len(text),
+            Self::Seconds => digits(10),
+        }
+    }
+
     /// The unit of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|unit| unit.name() == name)
     }
 }
 
+/// `2001-02-03T04:05:06`, maybe a fraction, and `Z` or `+07:00` (RFC 3339 §5.6).
+fn rfc3339_len(text: &[u8]) -> Option<usize> {
+    let is_like = |text: &[u8], shape: &[u8]| {
+        let like = |(byte, shape): (&u8, &u8)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            other => byte == other,
+        };
+        text.len() == shape.len() && text.iter().zip(shape).all(like)
+    };
+    let date = b"0000-00-00T00:00:00";
+    let (start, rest) = text.split_at_checked(date.len())?;
+    if !is_like(start, date) {
+        return None;
+    }
+    let fraction = match rest.split_first() {
+        Some((b'.', digits)) => {
+            let end = digits.iter().take_while(|byte| byte.is_ascii_digit());
+            let len = end.count();
+            (len > 0).then_some(len + 1)?
+        }
+        _ => 0,
+    };
+    let zone = rest.get(fraction..)?;
+    let zone_len = match zone.first()? {
+        b'Z' => 1,
+        b'+' | b'-' => is_like(zone.get(1..6)?, b"00:00").then_some(6)?,
+        _ => return None,
+    };
+    Some(date.len() + fraction + zone_len)
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+const HTTP_DATE_LEN: usize = 29;
 /// Enough for milliseconds until long after anybody cares.
 const MAX_DIGITS: usize = 16;

@@ -61,23 +61,22 @@ fn other_port(url: &str) -> Option<String> {
 
 /// The characters that `HubSpot` signs as they are, in the URL only.
 fn decoded(url: &str) -> String {
-    let mut text = url.to_owned();
-    for (encoded, plain) in [
-        ("%3A", ":"),
-        ("%2F", "/"),
-        ("%3F", "?"),
-        ("%40", "@"),
-        ("%21", "!"),
-        ("%24", "$"),
-        ("%27", "'"),
-        ("%28", "("),
-        ("%29", ")"),
-        ("%2A", "*"),
-        ("%2C", ","),
-        ("%3B", ";"),
-    ] {
-        text = text.replace(encoded, plain);
-        text = text.replace(&encoded.to_ascii_lowercase(), plain);
+    let mut text = String::with_capacity(url.len());
+    let mut rest = url;
+    while let Some((before, after)) = rest.split_once('%') {
+        text.push_str(before);
+        let plain = after
+            .get(..2)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+            .filter(|byte| b":/?@!$'()*,;".contains(byte));
+        rest = if let Some(byte) = plain {
+            text.push(char::from(byte));
+            after.get(2..).unwrap_or_default()
+        } else {
+            text.push('%');
+            after
+        };
     }
+    text.push_str(rest);
     text
 }

@@ -10,6 +10,7 @@ use super::envelope::Unopened;
 use super::key::{Code, KeyRing, NumberedKey};
 use super::signed::{Signed, time_of};
 use super::template::Around;
+use super::view::View;
 use super::{Claim, Generation, Head, ProofError, Received, Scheme, Signature, Verified};
 
 /// What a claim and the keys give before the body.
@@ -99,9 +100,10 @@ impl Verification {
             body: Some(body),
         };
         if !self.scheme.covers_body() {
-            let tokens = OfferedTokens::read(&self.scheme, &received)?;
+            let tokens = OfferedTokens::read(&self.scheme, &View::of(&self.scheme, received))?;
             return judge_tokens(tokens, &self.keys, self.now);
         }
+        self.scheme.check_body(body)?;
         let unopened = match (self.unopened.take(), &self.scheme.envelope) {
             (Some(unopened), _) => Some(*unopened),
             (None, Some(envelope)) => {
@@ -115,20 +117,23 @@ impl Verification {
             let signature = unopened.open(&self.scheme, body, &self.keys, self.now)?;
             return Ok(self.verified(signature));
         }
+        let scheme = Arc::clone(&self.scheme);
+        let view = View::of(&scheme, received);
         if self.scheme.has_certificate() {
             // Whoever has brought the key: a message of another topic proves nothing here.
-            self.scheme.certificate_url(body)?;
+            let message = view.message().ok_or(ProofError::SignatureMalformed)?;
+            scheme.certificate_of(message)?;
         }
         let (signatures, signed) = match self.claimed.take() {
             Some(claimed) => claimed,
-            None => Signed::claimed(&self.scheme, &received)?,
+            None => Signed::claimed(&scheme, &view)?,
         };
         let mut signature = self.signature(&signatures, &signed, body)?;
         // After the signature: whoever cannot sign is not told what the clock says.
-        if let Some(rule) = &self.scheme.timestamp {
+        if let Some(rule) = &scheme.timestamp {
             let at = match signed.at {
                 Some(at) => Some(at),
-                None => time_of(&self.scheme, &received)?,
+                None => time_of(&scheme, &view)?,
             };
             let at = at.ok_or(ProofError::SignatureMissing)?;
             rule.judge(at, self.now)?;

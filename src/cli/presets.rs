@@ -31,6 +31,7 @@ struct Row<'a> {
     source: &'a str,
     algorithm: &'a str,
     covers: &'a str,
+    leaves_open: Option<&'a str>,
     sender_timeout_seconds: Option<i64>,
     notes: Option<&'a str>,
 }
@@ -46,6 +47,12 @@ impl PresetsCommand {
     }
 }
 
+/// What the proof covers, with a star where something is left open.
+fn covers(preset: &Preset) -> String {
+    let star = preset.scheme.leaves_open().map_or("", |_| "*");
+    format!("{}{star}", preset.scheme.covers().word())
+}
+
 fn list(json: bool) -> Result<String, Failure> {
     if json {
         let row = |preset: &'static Preset| Row {
@@ -56,6 +63,7 @@ fn list(json: bool) -> Result<String, Failure> {
             source: &preset.source,
             algorithm: preset.scheme.algorithm().name(),
             covers: preset.scheme.covers().word(),
+            leaves_open: preset.scheme.leaves_open(),
             sender_timeout_seconds: preset.sender_timeout.map(|timeout| timeout.as_secs()),
             notes: preset.notes.as_deref(),
         };
@@ -69,7 +77,7 @@ fn list(json: bool) -> Result<String, Failure> {
                 preset.title.clone(),
                 preset.evidence.word().to_owned(),
                 preset.scheme.algorithm().name().to_owned(),
-                preset.scheme.covers().word().to_owned(),
+                covers(preset),
                 preset.source.clone(),
             ]
         })
@@ -89,8 +97,14 @@ fn list(json: bool) -> Result<String, Failure> {
             format!("{count} {}", kind.word())
         })
         .collect();
+    let notes = Preset::all().iter().filter_map(|preset| {
+        let left = preset.scheme.leaves_open()?;
+        Some(format!("* {}: {left}", preset.name))
+    });
+    let notes: Vec<String> = notes.collect();
     Ok(format!(
-        "{table}\n\n{} presets: {}",
+        "{table}\n\n{}\n\n{} presets: {}",
+        notes.join("\n"),
         rows.len(),
         counts.join(", ")
     ))

@@ -11,10 +11,12 @@
 )]
 
 mod bodies;
+mod borders;
 mod canonical;
 mod declarations;
 mod delivery;
 mod fingerprints;
+mod folds;
 mod hints;
 mod inputs;
 mod jws;

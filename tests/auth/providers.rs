@@ -26,16 +26,16 @@ const SECRET: &str = "00112233445566778899aabbccddeeff";
 const OTHER: &str = "ff112233445566778899aabbccddeeff";
 
 /// What a provider sent, and the text of the secret that it is judged by.
-struct Genuine {
-    preset: &'static Preset,
-    scheme: Scheme,
-    secret: String,
-    delivery: Delivery,
+pub(crate) struct Genuine {
+    pub(crate) preset: &'static Preset,
+    pub(crate) scheme: Scheme,
+    pub(crate) secret: String,
+    pub(crate) delivery: Delivery,
 }
 
 impl Genuine {
     /// A delivery with `noise` in the part of the body that is signed.
-    fn of(preset: &'static Preset, noise: &[u8]) -> Self {
+    pub(crate) fn of(preset: &'static Preset, noise: &[u8]) -> Self {
         let mut scheme = preset.scheme.clone();
         let settings = [
             ("webhook_id", "WH-1"),
@@ -71,7 +71,7 @@ impl Genuine {
         }
     }
 
-    fn verdict(&self, delivery: &Delivery) -> Result<(), ProofError> {
+    pub(crate) fn verdict(&self, delivery: &Delivery) -> Result<(), ProofError> {
         let keys = ring(&self.scheme, self.secret.as_bytes());
         delivery.judged_at(&self.scheme, keys, &[3], NOW).map(drop)
     }
@@ -89,6 +89,10 @@ fn body_of(name: &str, noise: &[u8]) -> Vec<u8> {
         "ms-graph" => format!(
             r#"{{"value":[{{"resource":"{text}","clientState":"{SECRET}"}},{{"clientState":"{SECRET}"}}]}}"#
         ),
+        // Beside the URL or a header a body is JSON, and a plain digest is made of text.
+        "hubspot-v1" | "hubspot-v2" | "hubspot-v3" | "klaviyo" | "square" => {
+            format!(r#"{{"data":"{text}"}}"#)
+        }
         "gitea-form" => format!("payload=%7B%22data%22%3A%22{text}%22%7D"),
         "mailgun" => {
             let at = NOW.as_second();

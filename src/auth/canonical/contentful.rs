@@ -4,6 +4,8 @@
 
 use http::{HeaderMap, HeaderName};
 
+use crate::auth::percent::encoded;
+
 /// The list of the headers that are signed.
 pub(super) const LIST: HeaderName = HeaderName::from_static("x-contentful-signed-headers");
 pub(super) const TIMESTAMP: HeaderName = HeaderName::from_static("x-contentful-timestamp");
@@ -40,7 +42,7 @@ pub(super) fn headers(headers: &HeaderMap) -> Option<Vec<u8>> {
         text.extend_from_slice(if *name == LIST {
             sorted.as_bytes()
         } else {
-            only(headers, name)?
+            Some(only(headers, name)?).filter(|value| !holds_a_header(value))?
         });
     }
     Some(text)
@@ -58,6 +60,16 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h [u8]> {
     values.next().is_none().then_some(value)
 }
 
+/// Whether a part of it could pass for the next header. A parameter such as `; charset=utf-8` cannot.
+fn holds_a_header(value: &[u8]) -> bool {
+    let mut rests = value.split(|byte| *byte == b';').skip(1);
+    rests.any(|rest| {
+        let colon = memchr::memchr(b':', rest);
+        let name = colon.and_then(|at| rest.get(..at));
+        name.is_some_and(|name| HeaderName::from_bytes(name).is_ok())
+    })
+}
+
 /// The path and the query, the way that JavaScript's `encodeURI` and Node's `querystring.escape` make
 /// them: what was encoded is encoded again.
 ///
@@ -67,28 +79,15 @@ pub(super) fn path(url: &str) -> Option<Vec<u8>> {
     let at = below.find(['/', '?'])?;
     let target = below.get(at..)?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    if !path.starts_with('/') || query.contains('?') {
+    if !path.starts_with('/') || query.contains('?') || target.ends_with('?') {
         return None;
     }
-    let mut text = encoded(path, b"-_.!~*'();,/?:@&=+$#");
+    let mut text = encoded(path.as_bytes(), b"-_.!~*'();,/?:@&=+$#", "%");
     if !query.is_empty() {
         text.push('?');
-        let query = encoded(query, b"-_.!~*'()");
-        text.push_str(&query.replace('%', "%25"));
+        text.push_str(&encoded(query.as_bytes(), b"-_.!~*'()", "%25"));
     }
     Some(text.into_bytes())
-}
-
-fn encoded(text: &str, as_it_is: &[u8]) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || as_it_is.contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 /// More than any request has.

@@ -5,8 +5,8 @@ mod plivo;
 
 use http::HeaderName;
 
-use super::sns::Message;
-use super::{Place, Received, Source};
+use super::view::View;
+use super::{Place, Source};
 
 /// A form that has a name in templates.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,12 +34,12 @@ impl Canonical {
     }
 
     /// The text for a request; `None` if it has not got what is signed.
-    pub(super) fn text(self, received: &Received<'_>, url: Option<&str>) -> Option<Vec<u8>> {
+    pub(super) fn text(self, received: &View<'_>, url: Option<&str>) -> Option<Vec<u8>> {
         match self {
-            Self::ContentfulHeaders => contentful::headers(received.head.headers),
+            Self::ContentfulHeaders => contentful::headers(received.head().headers),
             Self::ContentfulPath => contentful::path(url?),
             Self::PlivoV3 => plivo::text(received, url?),
-            Self::Sns => Message::read(received.body?)?.signed(),
+            Self::Sns => received.message()?.signed(),
         }
     }
 

@@ -2,25 +2,36 @@
 //!
 //! <https://github.com/plivo/plivo-python/blob/master/plivo/utils/signature_v3.py>
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 use http::HeaderName;
 
-use crate::auth::{Place, Reading, Received, form};
+use crate::auth::form::{self, Field};
+use crate::auth::view::View;
+use crate::auth::{Place, Reading};
 
 pub(super) const NONCE: HeaderName = HeaderName::from_static("x-plivo-signature-v3-nonce");
 
 /// The URL, then the query as `name=value`, then the form as `name` and `value`, both sorted, then the
 /// nonce.
-pub(super) fn text(received: &Received<'_>, url: &str) -> Option<Vec<u8>> {
+pub(super) fn text(received: &View<'_>, url: &str) -> Option<Vec<u8>> {
+    if url.ends_with('?') {
+        return None;
+    }
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    let query: Vec<String> = sorted(form::fields(query.as_bytes())?)
+    let query = form::fields(query.as_bytes())?;
+    let query = sorted(&query);
+    // They are signed decoded: what separates them must not stand in them.
+    if query
+        .iter()
+        .any(|(name, value)| name.contains(['&', '=']) || value.contains('&'))
+    {
+        return None;
+    }
+    let query: Vec<String> = query
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     let query = query.join("&");
-    let fields = sorted(form::sent(received, received.body?)?);
+    let fields = sorted(received.fields()?);
     let mut text = base.to_owned();
     if !query.is_empty() || !fields.is_empty() {
         text.push('?');
@@ -35,25 +46,18 @@ pub(super) fn text(received: &Received<'_>, url: &str) -> Option<Vec<u8>> {
     }
     text.push('.');
     let mut text = text.into_bytes();
-    match Place::Header(NONCE).read(received) {
-        Reading::Value(nonce) if !nonce.is_empty() => text.extend_from_slice(&nonce),
+    match Place::Header(NONCE).read(&received.received) {
+        Reading::Value(nonce) if !nonce.is_empty() && !nonce.contains(&b'.') => {
+            text.extend_from_slice(&nonce);
+        }
         _ => return None,
     }
     Some(text)
 }
 
-type Pair<'t> = (Cow<'t, str>, Cow<'t, str>);
-
 /// In the order of the names, and the values of one name in theirs.
-fn sorted<'t>(fields: impl Iterator<Item = Pair<'t>>) -> Vec<Pair<'t>> {
-    let mut by_name: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (name, value) in fields {
-        by_name.entry(name).or_default().push(value);
-    }
-    let by_name = by_name.into_iter();
-    let pairs = by_name.flat_map(|(name, mut values)| {
-        values.sort();
-        values.into_iter().map(move |value| (name.clone(), value))
-    });
-    pairs.collect()
+fn sorted<'f, 't>(fields: &'f [Field<'t>]) -> Vec<&'f Field<'t>> {
+    let mut sorted: Vec<&Field<'_>> = fields.iter().collect();
+    sorted.sort_unstable();
+    sorted
 }

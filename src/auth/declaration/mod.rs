@@ -14,7 +14,7 @@ use self::rules::{KeyText, RequiredHeader};
 use self::words::{ALGORITHMS, COVERS, custom, named, parsed};
 use super::{
     Algorithm, Covers, DigestRule, Envelope, Jws, KeyForm, MessageSignature, Scheme, SignatureRule,
-    SnsRule, Template, TimestampRule, UrlRule,
+    SnsRule, Source, Template, TimestampRule, UrlRule,
 };
 
 impl<'de> Deserialize<'de> for Scheme {
@@ -46,10 +46,18 @@ impl<'de> Deserialize<'de> for Scheme {
         let id = table.optional_s::<String>("id");
         let event = table.optional_s::<String>("event");
 
-        let signed: Vec<Template> = signed
+        let free = table.optional_s::<String>("free");
+        let mut signed: Vec<Template> = signed
             .into_iter()
             .filter_map(|text| parsed(&mut table.errors, Some(text)))
             .collect();
+        let free_at = free.as_ref().map_or(value.span, |text| text.span);
+        if let Some(free) = parsed::<Source>(&mut table.errors, free)
+            && !signed.iter_mut().all(|template| template.set_free(&free))
+        {
+            let error = custom("`free` is one of the values that are signed", free_at);
+            table.errors.push(error);
+        }
         let id = parsed(&mut table.errors, id);
         let event = parsed(&mut table.errors, event);
         if algorithm.is_none() && table.errors.is_empty() {

@@ -37,6 +37,7 @@ impl<'t> Claims<'t> {
         let is_it = |text: &String| text.as_bytes() == expected;
         if name == "aud"
             && let Some(raw) = self.raw(name)
+            && raw.len() <= MAX_AUDIENCES_LEN
             && let Ok(audiences) = serde_json::from_str::<Vec<String>>(raw)
         {
             return audiences.iter().any(is_it);
@@ -90,5 +91,7 @@ impl<'de> Visitor<'de> for Members {
 
 /// Far more than any provider puts into a token.
 const MAX_MEMBERS: usize = 64;
+/// More audiences than a token has.
+const MAX_AUDIENCES_LEN: usize = 4 * 1024;
 /// Longer fractions than any clock has.
 const MAX_DIGITS: usize = 16;

@@ -1,94 +1,180 @@
 //! The components of a request that an HTTP message signature covers (RFC 9421 §2).
 //!
 //! Whatever stands in the URL is taken from the one that the sender was told to deliver to: what a
-//! proxy in between has made of the host is not what was signed.
+//! proxy in between has made of the host is not what was signed. The URL and the digests are taken apart
+//! once, however many signatures ask for them.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use http::HeaderName;
 use http::uri::Uri;
+use percent_encoding::percent_decode_str;
 use sfv::Item;
 
-use super::fields::{combined, text};
-use crate::auth::{Head, ProofError};
+use super::DigestAlgorithm;
+use super::fields::{combined, content_digests, text};
+use crate::auth::form::Field;
+use crate::auth::{Head, ProofError, percent};
 
-/// What the component is.
-///
-/// Parameters change what a component means: who does not know one must not pass over it. `name`
-/// of a query parameter is known; `sf`, `key`, `bs`, `req` and `tr` are not.
-pub(super) fn value<'h>(item: &Item, head: &Head<'h>) -> Result<Cow<'h, [u8]>, ProofError> {
-    let name = text(&item.bare_item).ok_or(ProofError::SignatureMalformed)?;
-    let found = match (name.strip_prefix('@'), item.params.len()) {
-        (Some("query-param"), 1) => {
-            let parameter = item.params.get("name").and_then(text);
-            parameter.and_then(|name| query_parameter(name, head))
-        }
-        (Some(derived), 0) => derived_value(derived, head),
-        (None, 0) => field(name, head),
-        _ => None,
-    };
-    found.ok_or(ProofError::SignatureMalformed)
+/// A digest of the body, with its algorithm.
+pub(super) type SentDigest = (DigestAlgorithm, Vec<u8>);
+
+/// The components of one request.
+pub(super) struct Components<'h> {
+    head: Head<'h>,
+    url: Option<Url<'h>>,
+    authority: OnceCell<Option<String>>,
+    /// The decoded parameters of the query; `None` if there are more than anybody signs.
+    parameters: OnceCell<Option<Vec<Field<'h>>>>,
+    digests: OnceCell<Result<Vec<SentDigest>, ProofError>>,
 }
 
-fn field<'h>(name: &str, head: &Head<'h>) -> Option<Cow<'h, [u8]>> {
-    // Names are written in lower case (RFC 9421 §2.1), so that each has one spelling.
-    let header: HeaderName = name.parse().ok()?;
-    let combined = combined(head.headers, &header).filter(|_| header.as_str() == name);
-    combined.map(Cow::Owned)
+/// The parts of the public URL.
+#[derive(Clone, Copy)]
+struct Url<'h> {
+    whole: &'h str,
+    scheme: &'h str,
+    authority: &'h str,
+    target: &'h str,
+    path: &'h str,
+    query: Option<&'h str>,
 }
 
-fn derived_value<'h>(name: &str, head: &Head<'h>) -> Option<Cow<'h, [u8]>> {
-    if name == "method" {
-        return Some(Cow::Borrowed(head.method.as_str().as_bytes()));
+impl<'h> Url<'h> {
+    fn of(whole: &'h str) -> Option<Self> {
+        let (scheme, below) = whole.split_once("://")?;
+        let path_at = below.find(['/', '?']).unwrap_or(below.len());
+        let (authority, target) = below.split_at_checked(path_at)?;
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        let path = if path.is_empty() { "/" } else { path };
+        Some(Self {
+            whole,
+            scheme,
+            authority,
+            target,
+            path,
+            query,
+        })
     }
-    let url = head.url?;
-    let (scheme, below) = url.split_once("://")?;
-    let path_at = below.find(['/', '?']).unwrap_or(below.len());
-    let (authority, target) = below.split_at_checked(path_at)?;
-    let (path, query) = match target.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (target, None),
-    };
-    let path = if path.is_empty() { "/" } else { path };
-    let text = match name {
-        "authority" => {
-            let default = if scheme == "http" { ":80" } else { ":443" };
-            let host: Uri = url.parse().ok()?;
+}
+
+impl<'h> Components<'h> {
+    pub(super) fn of(head: &Head<'h>) -> Self {
+        Self {
+            head: *head,
+            url: head.url.and_then(Url::of),
+            authority: OnceCell::new(),
+            parameters: OnceCell::new(),
+            digests: OnceCell::new(),
+        }
+    }
+
+    /// What the component is.
+    ///
+    /// Parameters change what a component means: who does not know one must not pass over it. `name`
+    /// of a query parameter is known; `sf`, `key`, `bs`, `req` and `tr` are not.
+    pub(super) fn value(&self, item: &Item) -> Result<Cow<'h, [u8]>, ProofError> {
+        let name = text(&item.bare_item).ok_or(ProofError::SignatureMalformed)?;
+        let found = match (name.strip_prefix('@'), item.params.len()) {
+            (Some("query-param"), 1) => {
+                let parameter = item.params.get("name").and_then(text);
+                parameter.and_then(|name| self.query_parameter(name))
+            }
+            (Some(derived), 0) => self.derived_value(derived),
+            (None, 0) => self.field(name),
+            _ => None,
+        };
+        found.ok_or(ProofError::SignatureMalformed)
+    }
+
+    /// The digests of the body that were sent.
+    pub(super) fn digests(&self) -> Result<Vec<SentDigest>, ProofError> {
+        let digests = self
+            .digests
+            .get_or_init(|| content_digests(self.head.headers));
+        digests.clone()
+    }
+
+    fn field(&self, name: &str) -> Option<Cow<'h, [u8]>> {
+        // Names are written in lower case (RFC 9421 §2.1), so that each has one spelling.
+        let header: HeaderName = name.parse().ok()?;
+        let combined = combined(self.head.headers, &header).filter(|_| header.as_str() == name);
+        combined.map(Cow::Owned)
+    }
+
+    fn derived_value(&self, name: &str) -> Option<Cow<'h, [u8]>> {
+        if name == "method" {
+            return Some(Cow::Borrowed(self.head.method.as_str().as_bytes()));
+        }
+        let url = self.url?;
+        let path = url.path;
+        let text = match name {
+            "authority" => Cow::Owned(self.authority()?.to_owned()),
+            "path" => Cow::Borrowed(path),
+            "query" => Cow::Owned(format!("?{}", url.query.unwrap_or_default())),
+            "request-target" => match url.query {
+                Some(query) => Cow::Owned(format!("{path}?{query}")),
+                None => Cow::Borrowed(path),
+            },
+            "scheme" => Cow::Owned(url.scheme.to_ascii_lowercase()),
+            "target-uri" if url.target.is_empty() => {
+                Cow::Owned(format!("{}://{}/", url.scheme, url.authority))
+            }
+            "target-uri" => Cow::Borrowed(url.whole),
+            _ => return None,
+        };
+        Some(match text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        })
+    }
+
+    fn authority(&self) -> Option<&str> {
+        let read = || {
+            let url = self.url?;
+            let default = if url.scheme == "http" { ":80" } else { ":443" };
+            // Without what the sender adds: it is judged with the request.
+            let host: Uri = format!("{}://{}/", url.scheme, url.authority)
+                .parse()
+                .ok()?;
             // Without the name of a user, which `http` leaves in.
             let host = host.authority()?.as_str().rsplit('@').next()?;
             let host = host.strip_suffix(default).unwrap_or(host);
-            Cow::Owned(host.to_ascii_lowercase())
-        }
-        "path" => Cow::Borrowed(path),
-        "query" => Cow::Owned(format!("?{}", query.unwrap_or_default())),
-        "request-target" => match query {
-            Some(query) => Cow::Owned(format!("{path}?{query}")),
-            None => Cow::Borrowed(path),
-        },
-        "scheme" => Cow::Owned(scheme.to_ascii_lowercase()),
-        "target-uri" if target.is_empty() => Cow::Owned(format!("{scheme}://{authority}/")),
-        "target-uri" => Cow::Borrowed(url),
-        _ => return None,
-    };
-    Some(match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-    })
-}
+            Some(host.to_ascii_lowercase())
+        };
+        self.authority.get_or_init(read).as_deref()
+    }
 
-/// One parameter, decoded and encoded again; one that is there twice cannot be signed by its name
-/// (RFC 9421 §2.2.8).
-fn query_parameter<'h>(name: &str, head: &Head<'h>) -> Option<Cow<'h, [u8]>> {
-    let query = head.url?.split_once('?')?.1;
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
-    let mut named = pairs.by_ref().filter(|(known, _)| encoded(known) == name);
-    let (_, value) = named.next()?;
-    let only = named.next().is_none();
-    only.then(|| Cow::Owned(encoded(&value).into_bytes()))
+    /// One parameter, decoded and encoded again; one that is there twice cannot be signed by its name
+    /// (RFC 9421 §2.2.8).
+    fn query_parameter(&self, name: &str) -> Option<Cow<'h, [u8]>> {
+        let read = || {
+            let query = self.url?.query?;
+            let few = memchr::memchr_iter(b'&', query.as_bytes()).count() < MAX_PARAMETERS;
+            let pairs = || form_urlencoded::parse(query.as_bytes()).collect();
+            (few && query.len() <= MAX_QUERY_LEN).then(pairs)
+        };
+        let parameters = self.parameters.get_or_init(read).as_ref()?;
+        let wanted = percent_decode_str(name).decode_utf8().ok()?;
+        if encoded(&wanted) != name {
+            return None;
+        }
+        let mut named = parameters.iter().filter(|(known, _)| *known == wanted);
+        let (_, value) = named.next()?;
+        let only = named.next().is_none();
+        only.then(|| Cow::Owned(encoded(value).into_bytes()))
+    }
 }
 
 /// The set of `application/x-www-form-urlencoded`, with a space as `%20` (WHATWG URL §1.3).
 fn encoded(text: &str) -> String {
-    let plus: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-    plus.replace('+', "%20")
+    percent::encoded(text.as_bytes(), b"*-._", "%")
 }
+
+/// More parameters than anybody signs one by one, and a longer query.
+const MAX_PARAMETERS: usize = 64;
+const MAX_QUERY_LEN: usize = 8 * 1024;

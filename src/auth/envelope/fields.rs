@@ -29,7 +29,13 @@ pub(super) fn combined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>
 
 /// The dictionary in a field. The standard lets the last of several equal keys count; here they are
 /// refused, because nobody can know which one the next reader takes.
+///
+/// Whatever is longer than any sender's, or has more pieces, is not even parsed.
 pub(super) fn dictionary(text: &[u8]) -> Result<Dictionary, ProofError> {
+    let pieces = text.iter().filter(|byte| b" ;,(".contains(byte)).count();
+    if text.len() > MAX_FIELD_LEN || pieces > MAX_PIECES {
+        return Err(ProofError::SignatureMalformed);
+    }
     let parsed = Parser::new(text).parse_dictionary_with_visitor(Unique::default());
     parsed.map_err(|_| ProofError::SignatureMalformed)
 }
@@ -109,3 +115,7 @@ impl std::error::Error for Twice {}
 
 /// More signatures, or digests, than anybody sends.
 const MAX_MEMBERS: usize = 8;
+/// The input of several signatures, or several of RSA, with room.
+const MAX_FIELD_LEN: usize = 8 * 1024;
+/// Components and parameters of several signatures, with room.
+const MAX_PIECES: usize = 256;

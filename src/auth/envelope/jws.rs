@@ -11,6 +11,7 @@ use super::{DigestAlgorithm, QueryHash, Sealed, Terms, query_hash};
 use crate::auth::candidates::Signatures;
 use crate::auth::signed::fill;
 use crate::auth::template::Around;
+use crate::auth::view::View;
 use crate::auth::{Covers, Encoding, ProofError, Received, Scheme, Template, TimestampSource};
 
 /// What a token has to say.
@@ -179,7 +180,8 @@ pub(super) fn filled(
 ) -> Result<Vec<u8>, ProofError> {
     let url = received.head.url;
     let url = url.and_then(|url| scheme.url.spellings(url).into_iter().next());
-    Ok(fill(template, url.as_deref(), None, received)?.before_body)
+    let view = View::of(scheme, *received);
+    Ok(fill(template, url.as_deref(), None, &view)?.before_body)
 }
 
 const SHA256_LEN: std::ops::RangeInclusive<usize> = 32..=32;

@@ -8,15 +8,14 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use sfv::{Dictionary, FieldType, InnerList, ListEntry};
 
+use super::components::Components;
 use super::fields::{
-    CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT, bytes, combined, content_digests, dictionary, text,
+    CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT, bytes, combined, dictionary, text,
 };
-use super::{Sealed, Terms, components};
+use super::{Sealed, Terms};
 use crate::auth::candidates::Signatures;
 use crate::auth::template::Around;
-use crate::auth::{
-    Algorithm, Covers, Head, ProofError, Received, Scheme, Signature, TimestampSource,
-};
+use crate::auth::{Algorithm, Covers, ProofError, Received, Scheme, Signature, TimestampSource};
 
 /// What a message signature has to be.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -45,16 +44,26 @@ impl MessageSignature {
             _ => return Err(ProofError::SignatureMalformed),
         };
         let signatures = dictionary(&values)?;
+        let inputs = dictionary(&inputs)?;
+        let lists = inputs.values().filter_map(|entry| match entry {
+            ListEntry::InnerList(input) => Some(input.items.len()),
+            ListEntry::Item(_) => None,
+        });
+        if lists.sum::<usize>() > MAX_COMPONENTS {
+            return Err(ProofError::SignatureMalformed);
+        }
+        let components = Components::of(head);
         let mut unfit = ProofError::SignatureMalformed;
         let mut fit = Vec::new();
-        for (label, entry) in &dictionary(&inputs)? {
+        for (label, entry) in &inputs {
             let label = label.as_str();
             let (ListEntry::InnerList(input), true) =
                 (entry, self.label.as_deref().is_none_or(|it| it == label))
             else {
                 continue;
             };
-            match self.sealed(scheme, head, input, bytes(&signatures, &values, label)) {
+            let signature = bytes(&signatures, &values, label);
+            match self.sealed(scheme, &components, input, signature) {
                 // More are nobody's honest delivery, and every one is verified.
                 Ok(_) if fit.len() > Signature::MOST_BESIDE => return Err(unfit),
                 Ok(sealed) => fit.push(sealed),
@@ -70,7 +79,7 @@ impl MessageSignature {
     fn sealed(
         &self,
         scheme: &Scheme,
-        head: &Head<'_>,
+        components: &Components<'_>,
         input: &InnerList,
         signature: Option<&[u8]>,
     ) -> Result<Sealed, ProofError> {
@@ -94,7 +103,7 @@ impl MessageSignature {
             return Err(ProofError::HeaderUnexpected);
         }
         let digests = if covered(CONTENT_DIGEST.as_str()) {
-            content_digests(head.headers)?
+            components.digests()?
         } else {
             Vec::new()
         };
@@ -105,7 +114,7 @@ impl MessageSignature {
         Ok(Sealed {
             signatures: Signatures::one(signature),
             message: Around {
-                before_body: base(input, head)?,
+                before_body: base(input, components)?,
                 after_body: None,
             },
             terms: Terms {
@@ -155,20 +164,17 @@ impl MessageSignature {
 }
 
 /// The signature base (RFC 9421 §2.5).
-pub(super) fn base(input: &InnerList, head: &Head<'_>) -> Result<Vec<u8>, ProofError> {
-    if input.items.len() > MAX_COMPONENTS {
-        return Err(ProofError::SignatureMalformed);
-    }
+pub(super) fn base(input: &InnerList, components: &Components<'_>) -> Result<Vec<u8>, ProofError> {
     let mut seen = HashSet::new();
     let mut base = Vec::new();
     for item in &input.items {
         let name = item.serialize();
-        let value = components::value(item, head)?;
+        let value = components.value(item)?;
         base.extend_from_slice(name.as_bytes());
         base.extend_from_slice(b": ");
         base.extend_from_slice(&value);
         base.push(b'\n');
-        if !seen.insert(name) {
+        if base.len() > MAX_BASE_LEN || !seen.insert(name) {
             return Err(ProofError::SignatureMalformed);
         }
     }
@@ -195,5 +201,7 @@ pub(super) fn only_input(inputs: &Dictionary) -> Option<&InnerList> {
     }
 }
 
-/// More than anybody signs.
+/// More than anybody signs, in all signatures of a request together.
 const MAX_COMPONENTS: usize = 32;
+/// Longer than anything that is signed so.
+const MAX_BASE_LEN: usize = 16 * 1024;

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use super::MessageSignature;
+use super::components::Components;
 use super::fields::{CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT, dictionary};
 use super::message_signature::{base, only_input};
 use crate::auth::key::Key;
@@ -48,7 +49,7 @@ impl MessageSignature {
         };
         let inputs = dictionary(input.as_bytes())?;
         let parsed = only_input(&inputs).ok_or(ProofError::SignatureMalformed)?;
-        code.update(&base(parsed, &head)?);
+        code.update(&base(parsed, &Components::of(&head))?);
         let signature = format!("{label}=:{}:", STANDARD.encode(&*code.sign()));
         Ok([
             (&CONTENT_DIGEST, digest),

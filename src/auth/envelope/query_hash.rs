@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use http::Method;
 use sha2::{Digest, Sha256};
 
-use crate::auth::Template;
+use crate::auth::{Template, percent, query};
 
 /// A claim that binds a token to one method and URL.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,12 +34,13 @@ pub(super) fn hash(method: &Method, url: &str, base: &str) -> Option<String> {
 /// In the order of the names, the values of one name together, everything encoded as in OAuth 1
 /// (RFC 5849 §3.6). The token itself, which may be one of the parameters, is left out.
 fn canonical_query(query: &str) -> Option<String> {
-    if memchr::memchr_iter(b'&', query.as_bytes()).count() >= MAX_PARAMETERS {
+    if query.len() > MAX_QUERY_LEN {
         return None;
     }
     let mut sorted: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "jwt")
-    {
+    let parameters = query::parameters(query)?;
+    let pairs = parameters.flat_map(|parameter| form_urlencoded::parse(parameter.as_bytes()));
+    for (name, value) in pairs.filter(|(name, _)| name != "jwt") {
         sorted.entry(name).or_default().push(value);
     }
     let pairs = sorted.into_iter().map(|(name, mut values)| {
@@ -51,16 +52,8 @@ fn canonical_query(query: &str) -> Option<String> {
 }
 
 fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    percent::encoded(text.as_bytes(), b"-._~", "%")
 }
 
-/// Far more than any provider adds to a URL.
-const MAX_PARAMETERS: usize = 200;
+/// Longer than any query that is hashed.
+const MAX_QUERY_LEN: usize = 8 * 1024;

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::TopicArn;
-use crate::auth::MAX_PARSED_BODY_BYTES;
+use crate::auth::{MAX_PARSED_BODY_BYTES, fold};
 
 /// The members of a message that count here. Others, such as `MessageAttributes`, are signed by nobody.
 ///
@@ -17,7 +17,7 @@ pub(crate) struct Message([Option<Option<String>>; NAMES.len()]);
 impl Message {
     /// Reads a body.
     ///
-    /// A member that is there twice, that is no text, or whose name is written in another case makes it
+    /// A member that is there twice, that is no text, or whose name folds onto one of these makes it
     /// unreadable: a backend could take another value for the one that was signed.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         if body.len() > MAX_PARSED_BODY_BYTES {
@@ -111,19 +111,43 @@ impl<'de> Visitor<'de> for Members {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Message, A::Error> {
         let mut message = Message::default();
-        while let Some(name) = members.next_key::<String>()? {
-            let known = NAMES.iter().zip(&mut message.0);
-            let mut known = known.filter(|(known, _)| known.eq_ignore_ascii_case(&name));
-            let Some((exact, place)) = known.next() else {
+        while let Some(known) = members.next_key_seed(Name)? {
+            let Some((at, is_exact)) = known else {
                 members.next_value::<IgnoredAny>()?;
                 continue;
             };
-            if **exact != *name || place.is_some() {
-                return Err(A::Error::custom("a member is there twice"));
-            }
+            let place = message.0.get_mut(at).filter(|it| is_exact && it.is_none());
+            let place = place.ok_or_else(|| A::Error::custom("a member is there twice"))?;
             *place = Some(members.next_value::<Option<String>>()?);
         }
         Ok(message)
+    }
+}
+
+/// Which of the members has a name, and whether it is that one or only folds onto it.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Option<(usize, bool)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = Option<(usize, bool)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        if let Some(at) = NAMES.iter().position(|known| *known == name) {
+            return Ok(Some((at, true)));
+        }
+        let folded = NAMES.iter().position(|known| fold::folds_onto(name, known));
+        Ok(folded.map(|at| (at, false)))
     }
 }
 

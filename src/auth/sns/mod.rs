@@ -42,14 +42,13 @@ impl SnsRule {
         })
     }
 
-    /// Where the certificate of the message in `body` is, if the message is one of the topic, signed as
+    /// Where the certificate of `message` is, if the message is one of the topic, signed as
     /// the endpoint expects. Nothing of it is proven yet.
     pub(super) fn certificate_url(
         &self,
         algorithm: Algorithm,
-        body: &[u8],
+        message: &Message,
     ) -> Result<CertificateUrl, ProofError> {
-        let message = Message::read(body).ok_or(ProofError::SignatureMalformed)?;
         if message.signature_version() != Some(version_of(algorithm)) {
             return Err(ProofError::SignatureMalformed);
         }

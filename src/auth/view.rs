@@ -1,0 +1,182 @@
+//! A delivery while it is proven: its body is taken apart once, however many values are asked for.
+//!
+//! Where the signature covers values and not the body, the view is strict: a name that folds onto one of
+//! them, or stands twice, makes the value unreadable. See [`fold`](super::fold).
+
+use std::cell::OnceCell;
+
+use http::header::CONTENT_TYPE;
+
+use super::form::{self, Field};
+use super::json::{Pointer, read_all};
+use super::sns::Message;
+use super::{Covers, Head, Place, Reading, Received, Scheme, Source, TimestampSource, fold, query};
+
+/// What a scheme looks at.
+pub(super) struct View<'a> {
+    pub(super) received: Received<'a>,
+    scheme: &'a Scheme,
+    is_strict: bool,
+    json: OnceCell<Vec<(&'a Pointer, Reading<'a>)>>,
+    form: OnceCell<Option<Vec<Field<'a>>>>,
+    message: OnceCell<Option<Message>>,
+}
+
+/// Whoever gives the values of places.
+pub(super) trait Sight<'a> {
+    /// What stands there.
+    fn at(&self, place: &Place) -> Reading<'a>;
+}
+
+impl<'a> Sight<'a> for Received<'a> {
+    fn at(&self, place: &Place) -> Reading<'a> {
+        place.read(self)
+    }
+}
+
+impl<'a> Sight<'a> for View<'a> {
+    fn at(&self, place: &Place) -> Reading<'a> {
+        match (place, self.received.body) {
+            (Place::Json(pointer), Some(body)) => self.value(pointer, body),
+            (Place::Form(name), Some(_)) => self.field(name),
+            _ => place.read(&self.received),
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    pub(super) fn of(scheme: &'a Scheme, received: Received<'a>) -> Self {
+        let is_strict = received.body.is_some() && scheme.covers() == Covers::Fields;
+        Self {
+            received,
+            scheme,
+            is_strict,
+            json: OnceCell::new(),
+            form: OnceCell::new(),
+            message: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn head(&self) -> &Head<'a> {
+        &self.received.head
+    }
+
+    pub(super) fn body(&self) -> Option<&'a [u8]> {
+        self.received.body
+    }
+
+    /// Every field of the form that the body is, if it was sent as one.
+    pub(super) fn fields(&self) -> Option<&[Field<'a>]> {
+        let read = || {
+            let body = self.received.body?;
+            let is_known = !self.is_strict || self.is_utf8();
+            let fields = is_known.then(|| form::sent(&self.received, body));
+            fields.flatten()
+        };
+        self.form.get_or_init(read).as_deref()
+    }
+
+    /// The message of Amazon SNS that the body is.
+    pub(super) fn message(&self) -> Option<&Message> {
+        let read = || Message::read(self.received.body.filter(|_| self.is_utf8())?);
+        self.message.get_or_init(read).as_ref()
+    }
+
+    /// Whether no other name and no other place says something else than a signed value: a header that
+    /// folds onto the one of the value, a parameter of the query, or another place where it could stand.
+    pub(super) fn is_alone(&self, source: &Source) -> bool {
+        let mut found = None;
+        source.places().iter().all(|place| {
+            let folds = match place {
+                Place::Header(name) => {
+                    let mut names = self.received.head.headers.keys();
+                    names.any(|other| fold::header_folds_onto(other, name))
+                }
+                Place::Query(name) => {
+                    let query = self.received.head.query.unwrap_or_default();
+                    let mut names = form_urlencoded::parse(query.as_bytes());
+                    let is_short = query::parameters(query).is_some();
+                    !is_short || names.any(|(other, _)| fold::form_folds_onto(&other, name))
+                }
+                Place::Body | Place::Form(_) | Place::Json(_) => false,
+            };
+            let agrees = match self.at(place) {
+                Reading::Absent => true,
+                reading => *found.get_or_insert_with(|| reading.clone()) == reading,
+            };
+            agrees && !folds
+        })
+    }
+
+    fn field(&self, name: &str) -> Reading<'a> {
+        let Some(fields) = self.fields() else {
+            return Reading::Unreadable;
+        };
+        if self.is_strict {
+            let count = fields.iter().filter(|(key, _)| key == name).count();
+            let mut keys = fields.iter();
+            if count > 1 || keys.any(|(key, _)| fold::form_folds_onto(key, name)) {
+                return Reading::Ambiguous;
+            }
+        }
+        form::only(name, fields)
+    }
+
+    fn value(&self, pointer: &Pointer, body: &'a [u8]) -> Reading<'a> {
+        let all = self.json.get_or_init(|| {
+            let pointers = self.pointers();
+            if self.is_strict && !self.is_utf8() {
+                let unreadable = pointers.into_iter().map(|it| (it, Reading::Unreadable));
+                return unreadable.collect();
+            }
+            let readings = read_all(&pointers, body, self.is_strict);
+            pointers.into_iter().zip(readings).collect()
+        });
+        let mut known = all.iter().filter(|(known, _)| *known == pointer);
+        match known.next() {
+            Some((_, reading)) => reading.clone(),
+            None => pointer.read(body),
+        }
+    }
+
+    /// Every value of a JSON body that the proof looks at.
+    fn pointers(&self) -> Vec<&'a Pointer> {
+        let scheme = self.scheme;
+        let time = scheme.timestamp.as_ref().map(|rule| &rule.from);
+        let time = time.and_then(|from| match from {
+            TimestampSource::Source(source) => Some(source),
+            TimestampSource::First | TimestampSource::Tag(_) => None,
+        });
+        let proofs = scheme.signatures.iter().map(|rule| &rule.from);
+        let signed = scheme.signed.iter().flat_map(super::Template::sources);
+        let places = proofs.chain(signed).chain(time).flat_map(Source::places);
+        let mut pointers: Vec<&Pointer> = Vec::new();
+        for place in places {
+            if let Place::Json(pointer) = place
+                && !pointers.contains(&pointer)
+            {
+                pointers.push(pointer);
+            }
+        }
+        pointers
+    }
+
+    /// Whether whoever goes by the type of the body reads it in the same encoding.
+    fn is_utf8(&self) -> bool {
+        let mut types = self.received.head.headers.get_all(CONTENT_TYPE).iter();
+        types.all(|value| {
+            let mut parameters = value.as_bytes().split(|byte| *byte == b';').skip(1);
+            parameters.all(|parameter| {
+                let end = memchr::memchr(b'=', parameter).unwrap_or(parameter.len());
+                let (name, value) = parameter.split_at_checked(end).unwrap_or_default();
+                let value = value.get(1..).unwrap_or_default().trim_ascii();
+                let value = value.strip_prefix(b"\"").unwrap_or(value);
+                let value = value.strip_suffix(b"\"").unwrap_or(value);
+                !name.trim_ascii().eq_ignore_ascii_case(b"charset")
+                    || [&b"utf-8"[..], b"utf8", b"us-ascii"]
+                        .iter()
+                        .any(|known| value.eq_ignore_ascii_case(known))
+            })
+        })
+    }
+}

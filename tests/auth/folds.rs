@@ -1,0 +1,264 @@
+//! Names that some reader takes for a signed one: where a signature covers values and not the body, they
+//! refuse the delivery.
+
+use portcullis::auth::{Covers, Preset, ProofError};
+
+use crate::delivery::{Delivery, NOW};
+use crate::providers::Genuine;
+
+fn genuine(name: &str) -> Genuine {
+    Genuine::of(Preset::named(name).unwrap(), b"noise")
+}
+
+fn text(genuine: &Genuine) -> String {
+    String::from_utf8(genuine.delivery.body().to_vec()).unwrap()
+}
+
+/// Other spellings of a name, as JSON writes them.
+fn spellings(name: &str) -> Vec<String> {
+    let mut upper = name.to_owned();
+    let first: String = upper.drain(..1).collect();
+    let mut all = vec![
+        format!("{}{upper}", first.to_uppercase()),
+        name.to_uppercase(),
+        name.replacen('s', "\u{17f}", 1),
+        name.replacen('k', "\u{212a}", 1),
+        name.replacen('e', "e\u{301}", 1),
+        format!("{name} "),
+        format!("_{name}"),
+        format!(r"{name}\u0000x"),
+        format!(
+            r"\u{:04X}{upper}",
+            u32::from(first.to_uppercase().chars().next().unwrap())
+        ),
+        name.to_owned(),
+    ];
+    all.retain(|it| it != name || it.len() == name.len());
+    all.sort();
+    all.dedup();
+    all
+}
+
+#[test]
+fn a_member_whose_name_folds_onto_a_signed_one_is_refused_at_every_level_of_its_path() {
+    for (preset, names) in [
+        (
+            "adyen-payments",
+            &[
+                "notificationItems",
+                "NotificationRequestItem",
+                "pspReference",
+                "amount",
+                "value",
+                "currency",
+                "eventCode",
+                "success",
+                "additionalData",
+                "hmacSignature",
+            ][..],
+        ),
+        ("mailgun", &["signature", "timestamp", "token"]),
+        (
+            "aws-sns",
+            &[
+                "Message",
+                "MessageId",
+                "TopicArn",
+                "Type",
+                "Timestamp",
+                "Signature",
+                "SigningCertURL",
+            ],
+        ),
+        ("aws-sns-sha1", &["Message", "Subject"]),
+    ] {
+        let genuine = genuine(preset);
+        let body = text(&genuine);
+        assert_eq!(genuine.verdict(&genuine.delivery), Ok(()), "{preset}");
+        for name in names {
+            let member = format!("\"{name}\":");
+            let mut found = 0;
+            for (at, _) in body.match_indices(&member) {
+                found += 1;
+                for other in spellings(name) {
+                    let mut forged = body.clone();
+                    forged.insert_str(at, &format!("\"{other}\":\"x\","));
+                    let delivery = genuine.delivery.clone().with_body(forged.clone());
+                    assert!(genuine.verdict(&delivery).is_err(), "{preset}: {forged}");
+                }
+                // What only looks like it is nobody's business.
+                let mut more = body.clone();
+                more.insert_str(at, &format!("\"{name}2\":\"x\","));
+                let delivery = genuine.delivery.clone().with_body(more);
+                assert_eq!(genuine.verdict(&delivery), Ok(()), "{preset}: {name}");
+            }
+            assert!(found > 0 || *name == "Subject", "{preset} has no {name}");
+        }
+    }
+}
+
+#[test]
+fn a_field_whose_name_folds_onto_a_signed_one_is_refused() {
+    for (preset, names) in [
+        ("braintree", &["bt_payload", "bt_signature"][..]),
+        ("gitea-form", &["payload"]),
+        ("mailgun-form", &["timestamp", "token", "signature"]),
+    ] {
+        let genuine = genuine(preset);
+        let body = text(&genuine);
+        assert_eq!(genuine.verdict(&genuine.delivery), Ok(()), "{preset}");
+        for name in names {
+            let mut others: Vec<String> = [
+                "{}[]", "{}%5B%5D", "{}[x]", "{}[x][y]", "+{}", "%20{}", "{}%00", "[{}]", "{}.x",
+                "{}", "{}+",
+            ]
+            .iter()
+            .map(|shape| shape.replace("{}", name))
+            .collect();
+            others.extend(
+                ["_", "t"]
+                    .iter()
+                    .flat_map(|_| [".", "+", "%20", "%5B", "["].map(|it| name.replace('_', it))),
+            );
+            others.push(name.to_uppercase());
+            others.push(name.replace('t', "T"));
+            for other in others {
+                let is_it = other == **name;
+                for forged in [format!("{other}=x&{body}"), format!("{body}&{other}=x")] {
+                    let delivery = genuine.delivery.clone().with_body(forged.clone());
+                    assert!(
+                        genuine.verdict(&delivery).is_err(),
+                        "{preset} {is_it}: {forged}"
+                    );
+                }
+            }
+            for more in ["attachments[]=x", "other=x", "payloads=x", "x[payload]=1"] {
+                let delivery = genuine.delivery.clone().with_body(format!("{body}&{more}"));
+                assert_eq!(genuine.verdict(&delivery), Ok(()), "{preset}: {more}");
+            }
+        }
+        // Nor does the same value stand twice: some readers make a list of it, or join them.
+        let twice = format!("{body}&{body}");
+        let delivery = genuine.delivery.clone().with_body(twice);
+        assert!(genuine.verdict(&delivery).is_err(), "{preset}");
+    }
+}
+
+#[test]
+fn the_presets_that_cover_fields_are_the_ones_that_are_tried_here() {
+    let fields = Preset::all()
+        .iter()
+        .filter(|it| it.scheme.covers() == Covers::Fields);
+    let names: Vec<&str> = fields.map(|it| it.name).collect();
+    // PayPal signs the CRC-32 of the whole body, Plivo and Twilio every field of the form.
+    assert_eq!(
+        names,
+        [
+            "adyen-payments",
+            "aws-sns",
+            "aws-sns-sha1",
+            "braintree",
+            "gitea-form",
+            "mailgun",
+            "mailgun-form",
+            "paypal-pinned",
+            "plivo-v3",
+            "twilio",
+            "twilio-sha256",
+        ]
+    );
+}
+
+#[test]
+fn values_that_are_signed_are_read_in_the_encoding_that_the_type_names() {
+    for name in [
+        "adyen-payments",
+        "mailgun",
+        "mailgun-form",
+        "gitea-form",
+        "aws-sns",
+    ] {
+        let genuine = genuine(name);
+        let of = |charset: &str| {
+            let form = "application/x-www-form-urlencoded";
+            let json = "text/plain";
+            let kind = if name.ends_with("form") { form } else { json };
+            let kind = format!("{kind}{charset}");
+            let name = http::header::CONTENT_TYPE;
+            genuine.verdict(&genuine.delivery.clone().replacing(&name, kind.as_bytes()))
+        };
+        for right in [
+            "",
+            "; charset=UTF-8",
+            ";charset=\"utf-8\"",
+            "; x=y",
+            "; charset=us-ascii",
+        ] {
+            assert_eq!(of(right), Ok(()), "{name} {right}");
+        }
+        for wrong in [
+            "; charset=utf-7",
+            "; Charset=ibm037",
+            "; charset=utf-8; charset=utf-16le",
+            "; charset",
+        ] {
+            assert!(of(wrong).is_err(), "{name} {wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_form_that_readers_take_apart_differently_is_refused() {
+    let genuine = genuine("twilio");
+    let body = text(&genuine);
+    for more in ["x=%ff", "x=%", "x=%4", "x=%zz", "%c3=1"] {
+        let delivery = genuine.delivery.clone().with_body(format!("{body}&{more}"));
+        assert_eq!(
+            genuine.verdict(&delivery),
+            Err(ProofError::SignatureMalformed),
+            "{more}"
+        );
+    }
+}
+
+#[test]
+fn a_header_or_another_place_does_not_say_something_else_than_the_signed_one() {
+    let genuine = genuine("svix");
+    let at = NOW.as_second().to_string();
+    let with =
+        |name: &str, value: &str| genuine.verdict(&genuine.delivery.clone().header(name, value));
+    // What else a sender may send beside it, as long as it says the same.
+    assert_eq!(with("webhook-id", "msg_1"), Ok(()));
+    assert_eq!(with("webhook-timestamp", &at), Ok(()));
+    for (name, value) in [
+        ("svix_id", "msg_1"),
+        ("Svix_Id", "msg_2"),
+        ("webhook-id", "msg_2"),
+        ("webhook_timestamp", &at),
+        ("svix_timestamp", "1"),
+        ("webhook-timestamp", "1"),
+    ] {
+        assert_eq!(
+            with(name, value),
+            Err(ProofError::SignatureMalformed),
+            "{name}"
+        );
+    }
+    let scheme = crate::declarations::declared(
+        "algorithm = \"hmac-sha256\"\nsigned = \"{query:id}.{body}\"\nsignatures = [{ from = \"header:S\" }]",
+    );
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"secret");
+    let code = hex::encode(ring::hmac::sign(&key, b"a.body"));
+    let judged = |query: &str| {
+        let delivery = Delivery::of("body").query(query).header("S", &code);
+        delivery.judged_by(&scheme, b"secret").map(drop)
+    };
+    assert_eq!(judged("id=a&x=y"), Ok(()));
+    for query in ["id=a&ID=b", "id=a&id[]=b", "id=a&%69d%00=b", "id=a&id=b"] {
+        assert_eq!(
+            judged(query),
+            Err(ProofError::SignatureMalformed),
+            "{query}"
+        );
+    }
+}
