@@ -7,7 +7,7 @@ use toml_span::de_helpers::TableHelper;
 use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize};
 
-use super::{Evidence, Preset, Scheme};
+use super::{Evidence, Preset, Recipient, Retries, Scheme, Sender};
 
 struct Declared {
     title: String,
@@ -17,7 +17,33 @@ struct Declared {
     sender_timeout: Option<SignedDuration>,
     refuses_empty: bool,
     notes: Option<String>,
+    sender: Sender,
     scheme: Scheme,
+}
+
+impl<'de> Deserialize<'de> for Sender {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let retries: String = table.required("retries")?;
+        let retries =
+            Retries::from_word(&retries).unwrap_or_else(|| unreachable!("no retries `{retries}`"));
+        let retry_span = duration(&mut table, "retry_span");
+        let own_window = duration(&mut table, "own_window");
+        let fresh_signature = table.optional("fresh_signature");
+        let retries_source = table.optional("retries_source");
+        let recipient: String = table.required("recipient")?;
+        let recipient = Recipient::from_word(&recipient)
+            .unwrap_or_else(|| unreachable!("no recipient `{recipient}`"));
+        table.finalize(None)?;
+        Ok(Self {
+            retries,
+            retry_span,
+            fresh_signature,
+            own_window,
+            retries_source,
+            recipient,
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for Declared {
@@ -29,16 +55,14 @@ impl<'de> Deserialize<'de> for Declared {
         let evidence = Evidence::from_word(&evidence)
             .unwrap_or_else(|| unreachable!("no evidence `{evidence}`"));
         let evidence_at = table.optional("evidence_at");
-        let sender_timeout = table.optional::<String>("sender_timeout").map(|text| {
-            text.parse()
-                .unwrap_or_else(|error| unreachable!("no duration `{text}`: {error}"))
-        });
+        let sender_timeout = duration(&mut table, "sender_timeout");
         let refuses_empty = match table.optional::<String>("refusal").as_deref() {
             None => false,
             Some("empty") => true,
             Some(other) => unreachable!("no refusal `{other}`"),
         };
         let notes = table.optional("notes");
+        let sender = table.required("sender")?;
         let scheme = table.required("scheme")?;
         table.finalize(None)?;
         Ok(Self {
@@ -49,9 +73,16 @@ impl<'de> Deserialize<'de> for Declared {
             sender_timeout,
             refuses_empty,
             notes,
+            sender,
             scheme,
         })
     }
+}
+
+fn duration(table: &mut TableHelper<'_>, key: &'static str) -> Option<SignedDuration> {
+    let text = table.optional::<String>(key)?;
+    let parsed = text.parse();
+    Some(parsed.unwrap_or_else(|error| unreachable!("no duration `{text}`: {error}")))
 }
 
 // The files are part of the source, and a test reads every one of them.
@@ -74,6 +105,7 @@ pub(super) static PROVIDERS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
             sender_timeout: declared.sender_timeout,
             refuses_empty: declared.refuses_empty,
             notes: declared.notes,
+            sender: declared.sender,
             scheme: declared.scheme,
             declaration: text,
         }

@@ -43,6 +43,7 @@ mod query;
 mod rule;
 mod sample;
 mod scheme;
+mod sender;
 mod signed;
 mod signing;
 mod sns;
@@ -79,6 +80,7 @@ pub use self::preset::Preset;
 pub use self::rule::{SignatureRule, Tagged};
 pub use self::sample::Sample;
 pub use self::scheme::Scheme;
+pub use self::sender::{Recipient, Retries, Sender};
 pub use self::signing::{Message, Unsignable};
 pub use self::sns::{
     CertificateUrl, Certified, NotACertificate, NotATopic, SnsRule, TopicArn, is_confirmation_url,

@@ -66,27 +66,16 @@ impl Mode {
     pub fn scheme(self, said: &Said<'_>) -> Result<Option<Scheme>, NoScheme> {
         // What is not found must never read as "no proof".
         let generic = |name| preset::generic(name).ok_or(NoScheme::UnknownPreset);
-        let provider = |name| {
-            Preset::named(name)
-                .map(|it| &it.scheme)
-                .ok_or(NoScheme::UnknownPreset)
-        };
+        let preset = self.preset(said.header, said.preset);
         let mut base = match self {
             Self::ApiKey => Some(generic("api-key")?.clone()),
             Self::Bearer => Some(generic("bearer")?.clone()),
-            Self::Hmac => Some(provider("github")?.clone()),
-            Self::HmacSha256 => {
-                let header = said.header.ok_or(NoScheme::HeaderMissing)?;
-                let known = KNOWN_HEADERS.iter().find(|(name, _)| header == name);
-                Some(match known {
-                    Some((_, preset)) => provider(preset)?.clone(),
-                    None => generic("hmac-sha256")?.clone(),
-                })
-            }
+            Self::HmacSha256 if said.header.is_none() => return Err(NoScheme::HeaderMissing),
+            Self::HmacSha256 if preset.is_none() => Some(generic("hmac-sha256")?.clone()),
             Self::None => return Ok(None),
-            Self::Provider => {
-                let name = said.preset.ok_or(NoScheme::UnknownPreset)?;
-                Some(provider(name)?.clone())
+            Self::Hmac | Self::HmacSha256 | Self::Provider => {
+                let preset = preset.ok_or(NoScheme::UnknownPreset)?;
+                Some(preset.scheme.clone())
             }
             Self::Secret => Some(generic("secret")?.clone()),
             Self::Signature => None,
@@ -102,6 +91,24 @@ impl Mode {
         };
         scheme.set(said.settings)?;
         Ok(Some(scheme))
+    }
+
+    /// The preset that the mode follows, with this header or this name of a preset.
+    pub fn preset(
+        self,
+        header: Option<&HeaderName>,
+        name: Option<&str>,
+    ) -> Option<&'static Preset> {
+        let name = match self {
+            Self::Hmac => Some("github"),
+            Self::HmacSha256 => KNOWN_HEADERS
+                .iter()
+                .find(|(known, _)| header.is_some_and(|header| header == known))
+                .map(|(_, preset)| *preset),
+            Self::Provider => name,
+            Self::ApiKey | Self::Bearer | Self::None | Self::Secret | Self::Signature => None,
+        };
+        name.and_then(Preset::named)
     }
 
     /// The scheme if nothing is said beside the mode and, with `provider`, the preset.

@@ -108,7 +108,12 @@ impl Words<'_> {
         if let Some(from) = header.or(tag) {
             let window = Some((DEFAULT_TOLERANCE, DEFAULT_TOLERANCE));
             let unit = TimestampUnit::default();
-            *timestamp = Some(TimestampRule { from, unit, window });
+            *timestamp = Some(TimestampRule {
+                from,
+                unit,
+                window,
+                no_window_because: None,
+            });
         }
         match timestamp {
             Some(rule) => {
@@ -118,7 +123,9 @@ impl Words<'_> {
                     .unwrap_or((DEFAULT_TOLERANCE, DEFAULT_TOLERANCE));
                 if past.is_some() || future.is_some() {
                     let past = past.unwrap_or(old.0);
-                    rule.window = Some((past, future.unwrap_or(past)));
+                    // A preset that waits for late retries still expects a clock that is right.
+                    let ahead = if old.1 < old.0 { past.min(old.1) } else { past };
+                    rule.window = Some((past, future.unwrap_or(ahead)));
                 }
             }
             None => {

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::catalogue::{GENERIC, PROVIDERS};
-use super::{Evidence, Scheme};
+use super::{Evidence, Scheme, Sender};
 
 /// How a provider signs its deliveries.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Preset {
     pub refuses_empty: bool,
     /// What an operator has to know.
     pub notes: Option<String>,
+    /// How the sender behaves.
+    pub sender: Sender,
     /// The scheme.
     pub scheme: Scheme,
     /// The declaration, as it stands in the source.

@@ -111,6 +111,18 @@ impl Scheme {
         self.timestamp.is_some() || (in_envelope && self.covers() == Covers::Body)
     }
 
+    /// Whether every proof states its own end (`exp`), which the gate judges.
+    pub fn states_its_end(&self) -> bool {
+        self.envelope.as_ref().is_some_and(Envelope::expires)
+    }
+
+    /// Whether every proof covers the URL that it was sent to, host and path.
+    pub fn binds_url(&self) -> bool {
+        let templates = &self.signed;
+        let in_templates = !templates.is_empty() && templates.iter().all(Template::has_whole_url);
+        in_templates || self.envelope.as_ref().is_some_and(Envelope::binds_url)
+    }
+
     /// Whether what is signed is taken out of a form, so that the body has to be sent as one.
     pub fn reads_form(&self) -> bool {
         self.signed.iter().any(Template::reads_form)

@@ -181,6 +181,11 @@ impl Template {
         self.tokens().any(Token::has_url)
     }
 
+    /// Whether it covers the public URL with its host.
+    pub(super) fn has_whole_url(&self) -> bool {
+        self.tokens().any(Token::has_whole_url)
+    }
+
     /// The values of the request that it covers.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.tokens().filter_map(|token| match token {

@@ -12,8 +12,10 @@ pub struct TimestampRule {
     pub from: TimestampSource,
     /// How it is written down.
     pub unit: TimestampUnit,
-    /// How far from now it may lie, in the past and in the future; `None` if that does not matter.
+    /// How far from now it may lie, in the past and in the future; `None` if no limit can be kept.
     pub window: Option<(SignedDuration, SignedDuration)>,
+    /// Why no limit can be kept, where a declaration says so.
+    pub no_window_because: Option<Box<str>>,
 }
 
 /// Where the time of a signature is.

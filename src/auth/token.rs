@@ -89,6 +89,14 @@ impl Token {
         }
     }
 
+    /// Whether the URL is in it with its host.
+    pub(super) fn has_whole_url(&self) -> bool {
+        match self {
+            Self::Canonical(canonical) => canonical.has_whole_url(),
+            token => *token == Self::Url,
+        }
+    }
+
     /// Whether the URL is in it.
     pub(super) fn has_url(&self) -> bool {
         match self {

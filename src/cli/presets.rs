@@ -1,11 +1,13 @@
-//! `portcullis presets`: how providers sign, as far as this version knows.
+//! `portcullis presets`: how providers sign and retry, as far as this version knows.
 
 use clap::Subcommand;
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::failure::Failure;
 use super::output;
-use crate::auth::{Evidence, Preset};
+use crate::auth::{Evidence, Preset, Recipient};
+use crate::directory::Duplicates;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PresetsCommand {
@@ -15,13 +17,17 @@ pub(super) enum PresetsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show the declaration of one.
+    /// Show a preset: its window, retries, recipient, coverage and declaration.
     Show {
         /// Its name.
         name: String,
+        /// As JSON, without the declaration.
+        #[arg(long)]
+        json: bool,
     },
 }
 
+/// The facts about a preset, for scripts.
 #[derive(Serialize)]
 struct Row<'a> {
     name: &'a str,
@@ -32,6 +38,15 @@ struct Row<'a> {
     algorithm: &'a str,
     covers: &'a str,
     leaves_open: Option<&'a str>,
+    window: String,
+    window_seconds: Option<i64>,
+    window_future_seconds: Option<i64>,
+    retries: &'a str,
+    retry_span_seconds: Option<i64>,
+    retries_source: Option<&'a str>,
+    fresh_signature: Option<bool>,
+    duplicates: &'a str,
+    recipient: String,
     sender_timeout_seconds: Option<i64>,
     notes: Option<&'a str>,
 }
@@ -40,11 +55,81 @@ impl PresetsCommand {
     pub(super) fn run(self) -> Result<String, Failure> {
         match self {
             Self::List { json } => list(json),
-            Self::Show { name } => Preset::named(&name)
-                .map(|preset| preset.declaration.to_owned())
-                .ok_or_else(|| Failure::NotFound(format!("there is no preset `{name}`"))),
+            Self::Show { name, json } => {
+                let preset = Preset::named(&name)
+                    .ok_or_else(|| Failure::NotFound(format!("there is no preset `{name}`")))?;
+                if json {
+                    return output::json(&row(preset));
+                }
+                Ok(format!("{}\n\n{}", facts(preset), preset.declaration))
+            }
         }
     }
+}
+
+fn row(preset: &'static Preset) -> Row<'static> {
+    let window = preset.scheme.timestamp().and_then(|rule| rule.window);
+    let sender = &preset.sender;
+    Row {
+        name: preset.name,
+        title: &preset.title,
+        evidence: preset.evidence.word(),
+        evidence_at: preset.evidence_at.as_deref(),
+        source: &preset.source,
+        algorithm: preset.scheme.algorithm().name(),
+        covers: preset.scheme.covers().word(),
+        leaves_open: preset.scheme.leaves_open(),
+        window: self::window(preset),
+        window_seconds: window.map(|(past, _)| past.as_secs()),
+        window_future_seconds: window.map(|(_, future)| future.as_secs()),
+        retries: sender.retries.word(),
+        retry_span_seconds: sender.retry_span.map(|span| span.as_secs()),
+        retries_source: sender.retries_source.as_deref(),
+        fresh_signature: sender.fresh_signature,
+        duplicates: Duplicates::usual(Some(sender)).word(),
+        recipient: recipient(preset),
+        sender_timeout_seconds: preset.sender_timeout.map(|timeout| timeout.as_secs()),
+        notes: preset.notes.as_deref(),
+    }
+}
+
+/// The facts that decide how an endpoint with this preset behaves.
+fn facts(preset: &Preset) -> String {
+    let sender = &preset.sender;
+    let span = sender.retry_span.map_or_else(String::new, |span| {
+        format!(", for up to {}", duration(span))
+    });
+    let signed = match sender.fresh_signature {
+        Some(true) => ", every attempt signed anew",
+        Some(false) => ", every attempt with the first one's signature",
+        None if sender.own_window.is_some() => ", its own library keeps such a window",
+        None => "",
+    };
+    let covered = preset.scheme.covers().word();
+    let covered = match preset.scheme.leaves_open() {
+        Some(left) => format!("{covered}; {left}"),
+        None => covered.to_owned(),
+    };
+    let source = sender.retries_source.as_deref();
+    let source = source.map_or_else(String::new, |source| format!(" ({source})"));
+    [
+        ("preset", preset.name.to_owned()),
+        ("for", preset.title.clone()),
+        ("algorithm", preset.scheme.algorithm().name().to_owned()),
+        ("covers", covered),
+        ("window", window(preset)),
+        (
+            "retries",
+            format!("{}{span}{signed}{source}", sender.retries.word()),
+        ),
+        (
+            "duplicates",
+            format!("{} by default", Duplicates::usual(Some(sender))),
+        ),
+        ("recipient", recipient(preset)),
+    ]
+    .map(|(name, value)| format!("{name:<12}{value}"))
+    .join("\n")
 }
 
 /// What the proof covers, with a star where something is left open.
@@ -53,39 +138,87 @@ fn covers(preset: &Preset) -> String {
     format!("{}{star}", preset.scheme.covers().word())
 }
 
+/// How old a delivery may be.
+fn window(preset: &Preset) -> String {
+    let Some(rule) = preset.scheme.timestamp() else {
+        return if preset.scheme.states_its_end() {
+            "until the end that the token states".to_owned()
+        } else {
+            "none: no time is signed".to_owned()
+        };
+    };
+    match (rule.window, rule.no_window_because.as_deref()) {
+        (Some((past, future)), _) if past == future => duration(past),
+        (Some((past, future)), _) => {
+            format!("{} ({} ahead)", duration(past), duration(future))
+        }
+        (None, Some(reason)) => format!("none: {reason}"),
+        (None, None) => "none".to_owned(),
+    }
+}
+
+/// What ties a delivery to the endpoint that it was sent to.
+fn recipient(preset: &Preset) -> String {
+    let by_url = if preset.scheme.binds_url() {
+        ", url"
+    } else {
+        ""
+    };
+    match preset.sender.recipient {
+        Recipient::AppKey => format!("app key{by_url}"),
+        Recipient::Key => format!("key{by_url}"),
+        Recipient::Setting => {
+            let names: Vec<&str> = preset.scheme.settings().collect();
+            format!("setting {}", names.join(", "))
+        }
+        Recipient::Url => "url".to_owned(),
+        Recipient::None => UNBOUND.to_owned(),
+    }
+}
+
+fn duration(time: SignedDuration) -> String {
+    format!("{time:#}")
+}
+
 fn list(json: bool) -> Result<String, Failure> {
     if json {
-        let row = |preset: &'static Preset| Row {
-            name: preset.name,
-            title: &preset.title,
-            evidence: preset.evidence.word(),
-            evidence_at: preset.evidence_at.as_deref(),
-            source: &preset.source,
-            algorithm: preset.scheme.algorithm().name(),
-            covers: preset.scheme.covers().word(),
-            leaves_open: preset.scheme.leaves_open(),
-            sender_timeout_seconds: preset.sender_timeout.map(|timeout| timeout.as_secs()),
-            notes: preset.notes.as_deref(),
-        };
         return output::json(&Preset::all().iter().map(row).collect::<Vec<_>>());
     }
-    let rows: Vec<[String; 6]> = Preset::all()
+    let rows: Vec<[String; 9]> = Preset::all()
         .iter()
         .map(|preset| {
+            let window = match preset.scheme.timestamp() {
+                Some(rule) if rule.window.is_some() => self::window(preset),
+                None if preset.scheme.states_its_end() => "stated".to_owned(),
+                _ => "none".to_owned(),
+            };
             [
                 preset.name.to_owned(),
                 preset.title.clone(),
                 preset.evidence.word().to_owned(),
                 preset.scheme.algorithm().name().to_owned(),
                 covers(preset),
+                window,
+                preset.sender.retries.word().to_owned(),
+                recipient(preset),
                 preset.source.clone(),
             ]
         })
         .collect();
     let table = output::table(
-        ["name", "for", "evidence", "algorithm", "covers", "source"],
+        [
+            "name",
+            "for",
+            "evidence",
+            "algorithm",
+            "covers",
+            "window",
+            "retries",
+            "recipient",
+            "source",
+        ],
         &rows,
-        |_, _| None,
+        |column, cell| (column == 7 && cell == UNBOUND).then_some(output::ALARM),
     );
     let counts: Vec<String> = Evidence::ALL
         .into_iter()
@@ -109,3 +242,5 @@ fn list(json: bool) -> Result<String, Failure> {
         counts.join(", ")
     ))
 }
+
+const UNBOUND: &str = "NOT BOUND";

@@ -229,7 +229,7 @@ fn limits(mut table: Table<'_, '_>) -> LimitsDefinition {
 
 fn replay(mut table: Table<'_, '_>) -> ReplayDefinition {
     ReplayDefinition {
-        duplicates: table.parsed("duplicates").unwrap_or_default(),
+        duplicates: table.parsed("duplicates"),
         key: table.parsed("key").unwrap_or_default(),
         remember_ms: table
             .with_unit::<Time>("remember", "24h")

@@ -60,6 +60,12 @@ impl AuthDefinition {
         })
     }
 
+    /// The preset that describes the sender, if the mode follows one.
+    pub fn preset(&self) -> Option<&'static Preset> {
+        let header = self.header.as_deref().and_then(|name| name.parse().ok());
+        self.mode.preset(header.as_ref(), self.preset.as_deref())
+    }
+
     /// Whether deliveries are proven with the sender's certificate, so that there is no secret.
     pub fn has_certificate(&self) -> bool {
         let preset = self.preset.as_deref().filter(|_| self.mode.takes_preset());

@@ -9,7 +9,7 @@ use super::{
     AuthDefinition, ConcurrencyDefinition, DraftAuth, EndpointId, MissingKey, Name, PathTemplate,
     ReplayDefinition, Target,
 };
-use crate::auth::Algorithm;
+use crate::auth::{Algorithm, Sender};
 use crate::contract::{ContractDefinition, KeyPath};
 use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
@@ -145,6 +145,12 @@ impl Definition {
             return true;
         };
         !scheme.algorithm().is_public_key() && scheme.algorithm() != Algorithm::Basic
+    }
+
+    /// The sender as its preset describes it, if `auth` follows a preset.
+    pub fn sender(&self) -> Option<&'static Sender> {
+        let preset = self.auth.as_ref()?.preset()?;
+        Some(&preset.sender)
     }
 
     /// The secret that its deliveries are judged by, if there is one.

@@ -79,7 +79,7 @@ impl Endpoint {
             .collect::<Option<_>>()?;
         let auth = Auth::compile(definition)?;
         Some(Self {
-            replay: ReplayRule::of(&definition.replay, auth.scheme()),
+            replay: ReplayRule::of(&definition.replay, auth.scheme(), definition.sender()),
             installation: installation_of(&definition.id, definition.target),
             greeting: match &definition.handshake {
                 None => None,

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReplayDefinition {
-    /// What becomes of an event that was accepted before.
-    #[serde(skip_serializing_if = "is_default")]
-    pub duplicates: Duplicates,
+    /// What happens to an event that was accepted before; the preset's default if nothing is said here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<Duplicates>,
     /// What deliveries are told by.
     #[serde(skip_serializing_if = "is_default")]
     pub key: ReplayKey,

@@ -3,6 +3,7 @@
 use super::replay_rule::tells_apart;
 use super::wrong_auth::named;
 use super::{Definition, Duplicates, ReplayDefinition, ReplayKey, ReplayRule};
+use crate::auth::Sender;
 
 impl Definition {
     /// What is said about replays and cannot be.
@@ -39,15 +40,29 @@ impl Definition {
             ));
         }
         let looks_at_ids = matches!(key, ReplayKey::Auto | ReplayKey::Id);
-        if duplicates != Duplicates::default() && !looks_at_ids {
+        // To acknowledge is what most endpoints do anyway.
+        let is_chosen = duplicates.is_some_and(|it| it != Duplicates::Acknowledge);
+        let sender = auth.preset().map(|preset| &preset.sender);
+        let repeats_signatures = sender.is_some_and(Sender::repeats_signatures) && scheme.expires();
+        if is_chosen && !looks_at_ids {
             let key = key.word();
             wrong(format!(
                 "`duplicates` is about ids, which `key = \"{key}\"` does not look at"
             ));
-        } else if duplicates != Duplicates::default() && scheme.id().is_none() {
+        } else if is_chosen && scheme.id().is_none() && !repeats_signatures {
             wrong(format!("{whose} has no id, so `duplicates` says nothing"));
         }
-        let rule = ReplayRule::of(&self.replay, Some(&scheme));
+        let rule = ReplayRule::of(&self.replay, Some(&scheme), sender);
+        let forwards = duplicates.is_none() && Duplicates::usual(sender) == Duplicates::Forward;
+        let has_no_effect = forwards && scheme.id().is_some() && !rule.remembers();
+        let asks = key == ReplayKey::Id || remember_ms.is_some() || ledger_down.is_some();
+        if has_no_effect && looks_at_ids && asks && self.concurrency.is_none() {
+            wrong(format!(
+                "{whose} has a sender that never retries by itself, so a repeated id is forwarded and \
+                 nothing is remembered: add `duplicates = \"acknowledge\"` or `\"reject\"`"
+            ));
+            return;
+        }
         if remember_ms.is_some() && !rule.has_choice(&scheme) {
             let message = "`remember` says nothing here: there is no id and no signature without a \
                            window of its own that would be remembered";

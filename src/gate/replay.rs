@@ -188,6 +188,10 @@ impl Proven<'_> {
                 cause: Some("an event with this id was accepted before".to_owned()),
                 ..Reason::Replay.into()
             },
+            // The sender's own retry, signed as its first attempt was.
+            (Standing::Accepted, false, _) if self.endpoint.replay.acknowledges_signature => {
+                Reason::Duplicate.into()
+            }
             (Standing::Accepted, false, _) => Refusal {
                 cause: Some("this signature was accepted before".to_owned()),
                 ..Reason::Replay.into()

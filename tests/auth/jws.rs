@@ -401,7 +401,7 @@ fn a_jws_is_declared_whole_or_every_mistake_is_named() {
         ),
         (
             format!(
-                "{least}\ntimestamp = {{ from = \"header:T\" }}\njws = {{ body_claim = \"d\" }}"
+                "{least}\ntimestamp = {{ from = \"header:T\", tolerance = \"1m\" }}\njws = {{ body_claim = \"d\" }}"
             ),
             "one of its claims",
         ),

@@ -25,6 +25,7 @@ mod message_signatures;
 mod providers;
 mod published;
 mod rotation;
+mod senders;
 mod signatures;
 mod sns;
 mod timestamps;

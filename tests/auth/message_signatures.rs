@@ -368,7 +368,7 @@ fn a_message_signature_is_declared_whole_or_every_mistake_is_named() {
         (
             of(
                 "hmac-sha256",
-                &format!("{whole}\ntimestamp = {{ from = \"signature:t\" }}"),
+                &format!("{whole}\ntimestamp = {{ from = \"signature:t\", tolerance = \"1m\" }}"),
             ),
             "signature:created",
         ),

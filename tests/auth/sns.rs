@@ -16,9 +16,11 @@ use crate::providers::signed_with;
 
 pub(crate) const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:orders";
 const CERTIFICATE: &str = "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem";
+/// The time of every delivery of these tests, as SNS writes it.
+const SENT_AT: &str = "2023-11-14T22:13:20.000Z";
 /// OpenSSL's over `signed` of `notification("The order 7 was paid.")`, with the key of the tests: ring does
 /// not sign with SHA-1.
-const BY_SHA1: &str = "iNG04YE4Ly139ln+G/Gd/94s37Wv/T/PbvutCqT+clFUJ4jlscfyBONxMBLRBqx1bPTdNFepAAplHn2CwUo370VISCUsvQAaKw/uT5Q+rrmodkYJRfF9/BOJtbzM1/uy6dOp5FyIHWHndb3dKwS70f5uBhdIBXKjoZ0HUvPXmhLMvhCZXg4I2M6Hz8yTdey4V2BCa1XBWQ2gc1L/fejfvQmNszTSValMOY+XfcnVLnL1lFJnq0YkdXL/6KesyMrnuwtwqy20EdK6b2GYSLear5S6Inkm21JcUiBgKqnTfz30RU0hL1Js03YsbSzoPFwTKANSA7E93hH2Dw89GuvrAQ==";
+const BY_SHA1: &str = "IddiQn24bnd37gMENXoqyo028RNwGzMnKOVfn+pDx07qsuDljfXa9KaLHqR/yxjya7D4gwu2IxB1LpdmvQwtoK2fO2wlMQ3qJjfghTnQizldx1pJCNUDO1vcbsF9G6KQ9eVd1fKFx3PjAjb1dkAxdZx/GBi2W/A4i88YTpTkSG/0zoqhHIhCYG65w8vUETApdjoHrvyubve3R5oenEpr/cYq6U2tBaW2v9+PR7BPVBxaeMHJ/cV9J9atlO+N120Oa9IgPteJmrENp2qyZ9XvCMYklxjKSxUOgCIMTaYRZx3zR8ooYx63EYFHfC1scsdpGpNiybjcvHLeVoeBIbHKjg==";
 
 /// A message that nobody has signed yet.
 fn notification(text: &str) -> Value {
@@ -28,7 +30,7 @@ fn notification(text: &str) -> Value {
         "TopicArn": TOPIC,
         "Subject": "Orders",
         "Message": text,
-        "Timestamp": "2026-07-01T12:00:00.000Z",
+        "Timestamp": SENT_AT,
         "SignatureVersion": "2",
         "SigningCertURL": CERTIFICATE,
     })
@@ -42,7 +44,7 @@ fn confirmation() -> Value {
         "TopicArn": TOPIC,
         "Message": "You have chosen to subscribe to the topic.",
         "SubscribeURL": format!("https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336412f37"),
-        "Timestamp": "2026-07-01T12:00:00.000Z",
+        "Timestamp": SENT_AT,
         "SignatureVersion": "2",
         "SigningCertURL": CERTIFICATE,
     })

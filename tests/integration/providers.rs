@@ -1,5 +1,7 @@
 //! Endpoints that are proven as a provider signs, by the name of its preset.
 
+use portcullis::auth::Preset;
+
 use crate::support::*;
 
 fn gate(preset: &str, backend: &Backend) -> Gate {
@@ -332,12 +334,13 @@ fn every_mistake_in_an_endpoints_words_is_told_with_its_place() {
 }
 
 #[test]
-fn a_preset_is_shown_as_it_stands_in_the_source() {
+fn a_preset_is_shown_as_it_stands_in_the_source_with_what_follows_from_it() {
     let gate = Gate::before(&Backend::refusing());
     let told = gate.run(&["presets", "show", "pagerduty"]).succeeded();
-    assert_eq!(
-        told,
-        include_str!("../../src/auth/presets/providers/pagerduty.toml").trim_end()
+    let source = include_str!("../../src/auth/presets/providers/pagerduty.toml");
+    assert!(
+        told.ends_with(&format!("\n\n{}", source.trim_end())),
+        "{told}"
     );
     gate.run(&["presets", "show", "nope"]).failed_with(4);
     let told = gate.run(&["presets", "list"]).succeeded();
@@ -345,6 +348,45 @@ fn a_preset_is_shown_as_it_stands_in_the_source() {
         told.contains("pagerduty") && told.contains(" presets"),
         "{told}"
     );
+}
+
+#[test]
+fn every_preset_shows_its_window_retries_recipient_and_coverage() {
+    let gate = Gate::before(&Backend::refusing());
+    for preset in Preset::all() {
+        let told = gate.run(&["presets", "show", preset.name]).succeeded();
+        for fact in ["covers", "window", "retries", "duplicates", "recipient"] {
+            let mut lines = told.lines().take_while(|line| !line.is_empty());
+            let line = lines.find_map(|line| line.strip_prefix(fact));
+            let value = line.unwrap_or_default().trim();
+            assert!(!value.is_empty(), "{} shows no {fact}: {told}", preset.name);
+        }
+    }
+    for (name, line) in [
+        ("stripe", "window      5m"),
+        ("stripe", "recipient   key"),
+        ("mailgun", "window      9h (5m ahead)"),
+        ("github", "window      none: no time is signed"),
+        ("github", "duplicates  forward by default"),
+        ("monday", "window      until the end that the token states"),
+        ("square", "recipient   key, url"),
+        ("paypal-pinned", "recipient   setting webhook_id"),
+        ("rfc9421-ed25519", "recipient   url"),
+        ("plaid", "recipient   NOT BOUND"),
+    ] {
+        let told = gate.run(&["presets", "show", name]).succeeded();
+        assert!(told.lines().any(|it| it == line), "{name}: {told}");
+    }
+    let listed = gate.run(&["presets", "list"]).succeeded();
+    let plaid = listed.lines().find(|line| line.starts_with("plaid "));
+    assert!(plaid.unwrap().contains("NOT BOUND"), "{listed}");
+    let listed = gate.run(&["presets", "list", "--json"]).succeeded();
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    for row in listed.as_array().unwrap() {
+        for key in ["window", "retries", "duplicates", "recipient", "covers"] {
+            assert!(row[key].as_str().is_some_and(|it| !it.is_empty()), "{row}");
+        }
+    }
 }
 
 #[test]

@@ -61,6 +61,11 @@ impl Canonical {
         }
     }
 
+    /// Whether the URL is a part of it, with its host.
+    pub(super) fn has_whole_url(self) -> bool {
+        matches!(self, Self::PlivoV3)
+    }
+
     pub(super) fn has_url(self) -> bool {
         matches!(self, Self::ContentfulPath | Self::PlivoV3)
     }

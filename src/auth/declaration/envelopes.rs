@@ -51,11 +51,13 @@ impl<'de> Deserialize<'de> for MessageSignature {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
         let components = table.required::<Vec<String>>("components")?;
+        let covers_target = table.optional("covers_target").unwrap_or_default();
         let label = table.optional::<String>("label");
         let tag = table.optional::<String>("tag");
         table.finalize(None)?;
         Ok(Self {
             components: components.into_iter().map(Into::into).collect(),
+            covers_target,
             label: label.map(Into::into),
             tag: tag.map(Into::into),
         })

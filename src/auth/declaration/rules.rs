@@ -96,6 +96,8 @@ impl<'de> Deserialize<'de> for TimestampRule {
         let unit = named(&mut table, "unit", TimestampUnit::from_name, UNITS);
         let tolerance = table.optional_s::<String>("tolerance");
         let future = table.optional_s::<String>("future");
+        let window = table.optional_s::<String>("window");
+        let reason = table.optional::<String>("reason").map(Box::from);
         let from = from.and_then(|from| match from.value.strip_prefix("signature:") {
             None if from.value == "signature[0]" => Some(TimestampSource::First),
             Some(tag) => Some(TimestampSource::Tag(tag.into())),
@@ -103,11 +105,22 @@ impl<'de> Deserialize<'de> for TimestampRule {
         });
         let past: Option<SignedDuration> = parsed(&mut table.errors, tolerance);
         let future = parsed(&mut table.errors, future).or(past);
+        let is_none = window.as_ref().is_some_and(|it| it.value == "none");
+        if let Some(window) = window.filter(|_| !is_none) {
+            let message = "the one window that has a word is `none`; `tolerance` is a duration";
+            table.errors.push(custom(message, window.span));
+        }
+        // A signed time that nobody judges is a decision, and never an oversight.
+        if is_none == past.is_some() || is_none != reason.is_some() {
+            let message = "a timestamp has a `tolerance`, or `window = \"none\"` and a `reason`";
+            table.errors.push(custom(message, value.span));
+        }
         table.finalize(None)?;
         from.map(|from| Self {
             from,
             unit: unit.unwrap_or_default(),
             window: past.zip(future),
+            no_window_because: reason,
         })
         .ok_or_else(|| custom("a timestamp needs a source", value.span).into())
     }

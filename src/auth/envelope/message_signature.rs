@@ -22,6 +22,9 @@ use crate::auth::{Algorithm, Covers, ProofError, Received, Scheme, Signature, Ti
 pub struct MessageSignature {
     /// Components that have to be covered, by their names without parameters.
     pub components: Vec<Box<str>>,
+    /// Whether it has to cover the URL that it was sent to: a sender that signs for all of its customers
+    /// with one key binds a delivery to one of them by nothing else.
+    pub covers_target: bool,
     /// The label, if only one will do. Labels are not signed.
     pub label: Option<Box<str>>,
     /// The tag, if the application has one (RFC 9421 §2.3); it is signed.
@@ -94,6 +97,7 @@ impl MessageSignature {
         };
         let tag = input.params.get("tag").and_then(text);
         if !self.components.iter().all(|name| covered(name))
+            || self.covers_target && !names_target(covered)
             || self.tag.is_some() && tag != self.tag.as_deref()
         {
             return Err(malformed);
@@ -125,6 +129,11 @@ impl MessageSignature {
                 ..Terms::default()
             },
         })
+    }
+
+    pub(super) fn binds_url(&self) -> bool {
+        let names = |name: &str| self.components.iter().any(|known| **known == *name);
+        self.covers_target || names_target(names)
     }
 
     pub(super) fn covers(&self) -> Covers {
@@ -161,6 +170,12 @@ impl MessageSignature {
             _ => None,
         }
     }
+}
+
+/// Whether the components name one URL. The host alone does not: all endpoints of a portal share it.
+fn names_target(covered: impl Fn(&str) -> bool) -> bool {
+    let path = covered("@path") || covered("@request-target");
+    covered("@target-uri") || (covered("@authority") && path)
 }
 
 /// The signature base (RFC 9421 §2.5).

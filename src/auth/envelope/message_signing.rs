@@ -21,9 +21,12 @@ impl MessageSignature {
         message: Message<'_>,
     ) -> Result<Vec<(Place, String)>, Unsignable> {
         let mut code = key.begin().ok_or(Unsignable::PrivateKey)?;
-        let names: Vec<String> = self
-            .components
-            .iter()
+        let target = (self.covers_target && !self.components.iter().any(|it| **it == *TARGET))
+            .then_some(TARGET);
+        let components = self.components.iter().map(|it| &**it);
+        let names: Vec<String> = target
+            .into_iter()
+            .chain(components)
             .map(|it| format!("\"{it}\""))
             .collect();
         let label = self.label.as_deref().unwrap_or("sig1");
@@ -60,3 +63,5 @@ impl MessageSignature {
         .into())
     }
 }
+
+const TARGET: &str = "@target-uri";

@@ -69,6 +69,14 @@ impl Envelope {
         }
     }
 
+    /// Whether it holds for one URL only.
+    pub(super) fn binds_url(&self) -> bool {
+        match self {
+            Self::Jws(jws) => jws.claims.iter().any(|(_, text)| text.has_whole_url()),
+            Self::Message(message) => message.binds_url(),
+        }
+    }
+
     /// Whether it cannot be verified without the public URL.
     pub(super) fn covers_url(&self) -> bool {
         match self {

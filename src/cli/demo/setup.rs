@@ -1,23 +1,32 @@
-//! The two endpoints of the demonstration.
+//! The endpoints of the demonstration.
 
 use crate::app::Custody;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::auth::Mode;
 use crate::cli::failure::Failure;
-use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, Name};
+use crate::directory::{AuthDefinition, Definition, Duplicates, EndpointChange, EndpointId, Name};
 use crate::secrets::{Secret, SecretRef};
 
-/// The values of the two secrets, in memory only as long as the demonstration needs them.
+/// The values of their secrets, in memory only as long as the demonstration needs them.
 pub(super) struct Secrets {
     pub(super) github: Secret,
+    pub(super) acknowledging: Secret,
     pub(super) bearer: Secret,
 }
 
-/// Makes the two endpoints.
+/// Makes the endpoints: two for GitHub, which differ in what happens to a repeated id, and one for a token.
 pub(super) async fn endpoints(custody: &Custody, actor: &Actor) -> Result<Secrets, Failure> {
     Ok(Secrets {
-        github: endpoint(custody, actor, HMAC_ENDPOINT, Mode::Hmac).await?,
-        bearer: endpoint(custody, actor, SECRET_ENDPOINT, Mode::Secret).await?,
+        github: endpoint(custody, actor, HMAC_ENDPOINT, Mode::Hmac, None).await?,
+        acknowledging: endpoint(
+            custody,
+            actor,
+            ONCE_ENDPOINT,
+            Mode::Hmac,
+            Some(Duplicates::Acknowledge),
+        )
+        .await?,
+        bearer: endpoint(custody, actor, SECRET_ENDPOINT, Mode::Secret, None).await?,
     })
 }
 
@@ -26,6 +35,7 @@ async fn endpoint(
     actor: &Actor,
     id: &str,
     mode: Mode,
+    duplicates: Option<Duplicates>,
 ) -> Result<Secret, Failure> {
     let other = |error: &dyn std::fmt::Display| Failure::Other(error.to_string());
     let id: EndpointId = id.parse().map_err(|error| other(&error))?;
@@ -34,6 +44,7 @@ async fn endpoint(
     let upstream = "default".to_owned();
     let mut definition = Definition::new(id.clone(), name("acme")?, name("main")?, upstream);
     definition.auth = Some(AuthDefinition::of(mode));
+    definition.replay.duplicates = duplicates;
     let entry = AuditEntry {
         at: custody.clock.now(),
         actor: actor.clone(),
@@ -52,4 +63,5 @@ async fn endpoint(
 }
 
 const HMAC_ENDPOINT: &str = "workflows/pr-bot";
+const ONCE_ENDPOINT: &str = "workflows/pr-once";
 const SECRET_ENDPOINT: &str = "workflows/nightly";

@@ -33,30 +33,14 @@ pub(super) struct Scene {
 
 /// The whole story.
 pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, Unsignable> {
-    let body = Bytes::from_static(PULL_REQUEST.as_bytes());
     let genuine = signature(&secrets.github, PULL_REQUEST)?;
+    let once = signature(&secrets.acknowledging, PULL_REQUEST)?;
     let forged = signature(&Secret::new(b"a guess".to_vec()), PULL_REQUEST)?;
     let tampered = PULL_REQUEST.replacen("\"opened\"", "\"closed\"", 1);
     let over = usize::try_from(limit_bytes)
         .unwrap_or(usize::MAX)
         .saturating_add(1);
     let bearer = String::from_utf8_lossy(secrets.bearer.expose());
-    let scene = |name, path, headers, status, reason| Scene {
-        name,
-        path,
-        headers,
-        body: body.clone(),
-        status,
-        reason,
-        from_file: true,
-    };
-    let github = |value: &str| {
-        vec![
-            ("X-Hub-Signature-256", value.to_owned()),
-            ("X-GitHub-Event", "pull_request".to_owned()),
-            (DELIVERY_ID, DELIVERY.to_owned()),
-        ]
-    };
     let token = |value: String| vec![("Authorization", value)];
     Ok(vec![
         scene(
@@ -80,10 +64,25 @@ pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, 
             202,
             "admitted",
         ),
+        // GitHub never retries by itself: its button repeats the id because a person wants the delivery.
         scene(
-            "the same once more",
+            "the same, redelivered on purpose",
             HMAC_PATH,
             github(&genuine),
+            202,
+            "admitted",
+        ),
+        scene(
+            "where duplicates are acknowledged",
+            ONCE_PATH,
+            github(&once),
+            202,
+            "admitted",
+        ),
+        scene(
+            "the same once more",
+            ONCE_PATH,
+            github(&once),
             200,
             "duplicate",
         ),
@@ -133,6 +132,34 @@ pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, 
     ])
 }
 
+/// A scene with the body that the commands by hand use.
+fn scene(
+    name: &'static str,
+    path: &'static str,
+    headers: Vec<(&'static str, String)>,
+    status: u16,
+    reason: &'static str,
+) -> Scene {
+    Scene {
+        name,
+        path,
+        headers,
+        body: Bytes::from_static(PULL_REQUEST.as_bytes()),
+        status,
+        reason,
+        from_file: true,
+    }
+}
+
+/// The headers of GitHub's delivery with this signature.
+fn github(signature: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("X-Hub-Signature-256", signature.to_owned()),
+        ("X-GitHub-Event", "pull_request".to_owned()),
+        (DELIVERY_ID, DELIVERY.to_owned()),
+    ]
+}
+
 impl Scene {
     /// Sends the delivery and looks at what came of it.
     pub(super) async fn tell(&self, gate: SocketAddr, engine: &Engine) -> Told {
@@ -173,7 +200,8 @@ impl Scene {
                 self.name, self.status, self.reason
             );
             // With its id, what the backend takes once would be a duplicate by hand.
-            let once = |name: &str| self.status == 202 && name == DELIVERY_ID;
+            let takes_once = self.status == 202 && self.path == ONCE_PATH;
+            let once = |name: &str| takes_once && name == DELIVERY_ID;
             for (name, value) in self.headers.iter().filter(|(name, _)| !once(name)) {
                 command.push_str(&format!(
                     " \\\n  -H {}",
@@ -216,4 +244,5 @@ fn signature(secret: &Secret, body: &str) -> Result<String, Unsignable> {
 const DELIVERY_ID: &str = "X-GitHub-Delivery";
 const DELIVERY: &str = "72d3162e-cc78-11e3-81ab-4c9367dc0958";
 const HMAC_PATH: &str = "/webhooks/ai/workflows/pr-bot";
+const ONCE_PATH: &str = "/webhooks/ai/workflows/pr-once";
 const SECRET_PATH: &str = "/webhooks/ai/workflows/nightly";

@@ -163,7 +163,7 @@ impl Fields {
         }
         let replay = &mut definition.replay;
         *replay = ReplayDefinition {
-            duplicates: self.duplicates.unwrap_or(replay.duplicates),
+            duplicates: self.duplicates.or(replay.duplicates),
             key: self.replay_key.unwrap_or(replay.key),
             remember_ms: self.remember.or(replay.remember_ms),
             ledger_down: self.ledger_down.or(replay.ledger_down),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use crate::cli::session::Session;
-use crate::directory::{Definition, Duplicates, LedgerDown, ReplayRule};
+use crate::directory::{Definition, Duplicates, LedgerDown, ReplayKey, ReplayRule};
 
 /// What becomes of deliveries that were accepted before.
 pub(super) fn replays(session: &Session, definition: &Definition) -> String {
@@ -13,13 +13,25 @@ pub(super) fn replays(session: &Session, definition: &Definition) -> String {
     let Some(scheme) = auth.and_then(|auth| auth.compiled().ok().flatten()) else {
         return "not told".to_owned();
     };
-    let rule = ReplayRule::of(&definition.replay, Some(&scheme));
+    let sender = definition.sender();
+    let rule = ReplayRule::of(&definition.replay, Some(&scheme), sender);
     let remember = shown(rule.remember.unwrap_or(session.config.gate.remember));
     let window = scheme.timestamp().and_then(|time| time.window);
-    let signature = rule.signature.then(|| match window {
-        Some(_) => "the same signature is refused inside its window".to_owned(),
-        None => format!("the same signature is refused for {remember}"),
+    let signature = rule.signature.then(|| {
+        let done = if rule.acknowledges_signature {
+            "acknowledged"
+        } else {
+            "refused"
+        };
+        match window {
+            Some(_) => format!("the same signature is {done} inside its window"),
+            None => format!("the same signature is {done} for {remember}"),
+        }
     });
+    let is_forwarded = rule.id.is_none()
+        && scheme.id().is_some()
+        && matches!(definition.replay.key, ReplayKey::Auto | ReplayKey::Id);
+    let forwarded = is_forwarded.then(|| "the same id is forwarded".to_owned());
     let id = rule.id.map(|duplicates| {
         let id = if scheme.id_is_signed() {
             "signed id"
@@ -39,7 +51,8 @@ pub(super) fn replays(session: &Session, definition: &Definition) -> String {
         LedgerDown::Closed => "refused while Redis is out of reach".to_owned(),
         LedgerDown::Local => "judged by each gate alone while Redis is out of reach".to_owned(),
     });
-    let told: Vec<String> = signature.into_iter().chain(id).chain(without).collect();
+    let told = signature.into_iter().chain(id).chain(forwarded);
+    let told: Vec<String> = told.chain(without).collect();
     if told.is_empty() {
         "not told".to_owned()
     } else {

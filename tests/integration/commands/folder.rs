@@ -241,6 +241,11 @@ fn the_demonstration_ends_well_and_leaves_nothing() {
             "signature_mismatch",
         ),
         (
+            "the same, redelivered on purpose",
+            r#"202 {"executionId":"exec_"#,
+            "admitted",
+        ),
+        (
             "the same once more",
             r#"200 {"status":"duplicate"}"#,
             "duplicate",

@@ -144,7 +144,8 @@ fn a_copy_of_a_delivery_that_waits_is_in_flight_and_does_not_stand_in_line() {
     let backend = &turnstile.backend;
     let gate = gate(
         backend,
-        "key_field = \"key\"\nconcurrency = { per_key = 1, wait = \"20s\" }",
+        "key_field = \"key\"\nconcurrency = { per_key = 1, wait = \"20s\" }\n\
+         replay = { duplicates = \"acknowledge\" }",
     )
     .start();
     let mut first = Connection::to(gate.http());

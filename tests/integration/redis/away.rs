@@ -7,7 +7,12 @@ use super::*;
 /// Two endpoints at one gate: Slack's, whose signatures are told apart, and GitHub's, whose ids are.
 fn both(backend: &Backend, redis: &RedisServer) -> Gate {
     let gate = node("slack", backend, redis);
-    with_preset(gate, "workflows/ids", "github", &[])
+    with_preset(
+        gate,
+        "workflows/ids",
+        "github",
+        &["--duplicates", "acknowledge"],
+    )
 }
 
 fn id(id: &str) -> Request {
@@ -185,7 +190,7 @@ fn an_endpoint_can_choose_otherwise() {
         gate,
         "workflows/ids",
         "github",
-        &["--ledger-down", "closed"],
+        &["--ledger-down", "closed", "--duplicates", "acknowledge"],
     )
     .start();
     redis.kill();
@@ -205,10 +210,14 @@ fn the_rule_of_an_endpoint_says_what_becomes_of_it() {
     for (preset, options, expected) in [
         ("slack", &[][..], closed),
         ("standard-webhooks", &[], closed),
-        ("github", &[], local),
+        ("github", &["--duplicates", "acknowledge"], local),
         ("github", &["--duplicates", "reject"], closed),
         ("github", &["--replay-key", "signature"], closed),
-        ("github", &["--ledger-down", "closed"], closed),
+        (
+            "github",
+            &["--ledger-down", "closed", "--duplicates", "acknowledge"],
+            closed,
+        ),
         ("standard-webhooks", &["--replay-key", "id"], local),
         ("standard-webhooks", &["--ledger-down", "local"], local),
     ] {

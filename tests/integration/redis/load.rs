@@ -54,7 +54,8 @@ fn whatever_becomes_of_redis_nothing_is_lost_and_no_signature_gets_in_twice() {
             .with("upstreams.default", "total_timeout = \"2s\"")
             .with("ledger", "claim_timeout = \"4s\"")
             .with("log", "access = false");
-        with_preset(gate, "workflows/ids", "github", &[]).start()
+        let options = ["--duplicates", "acknowledge"];
+        with_preset(gate, "workflows/ids", "github", &options).start()
     });
     let addresses = [gates[0].http(), gates[1].http()];
     let stop = Arc::new(AtomicBool::new(false));

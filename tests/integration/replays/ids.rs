@@ -80,7 +80,7 @@ fn the_very_same_delivery_is_a_replay_unless_only_ids_count() {
 #[test]
 fn an_id_beside_the_signature_counts_together_with_what_is_signed() {
     let backend = Backend::accepting();
-    let gate = gate("github", &backend, &[]).start();
+    let gate = gate("github", &backend, &["--duplicates", "acknowledge"]).start();
     assert_eq!(send(gate.http(), &github("id-1", "{}")).status, 202);
     is_duplicate(&send(gate.http(), &github("id-1", "{}")));
     // Somebody who has caught one genuine delivery sends it under an id that is still to come ...
@@ -122,7 +122,7 @@ fn an_id_beside_a_signature_over_a_time_counts_together_with_the_body() {
 #[test]
 fn an_id_that_cannot_be_one_is_none() {
     let backend = Backend::accepting();
-    let gate = gate("github", &backend, &[]).start();
+    let gate = gate("github", &backend, &["--duplicates", "acknowledge"]).start();
     let with = |ids: &[&str]| {
         let request = Request::post(PATH);
         let request = ids.iter().fold(request, |request, id| {
@@ -146,7 +146,7 @@ fn an_id_that_cannot_be_one_is_none() {
 fn the_ids_of_one_endpoint_are_not_those_of_another() {
     let backend = Backend::accepting();
     let other = "workflows/other";
-    let shared = ["--secret", "shared#github"];
+    let shared = ["--secret", "shared#github", "--duplicates", "acknowledge"];
     let gate = with_preset(Gate::before(&backend), ID, "github", &shared);
     let gate = with_preset(gate, other, "github", &shared).start();
     assert_eq!(send(gate.http(), &github("id-1", "{}")).status, 202);

@@ -57,7 +57,7 @@ fn a_ledger_full_of_open_windows_refuses_what_it_could_not_remember() {
 fn a_ledger_full_of_ids_forgets_the_oldest_and_keeps_nobody_out() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).with("ledger", "capacity = 1000");
-    let gate = with_preset(gate, ID, "github", &[]).start();
+    let gate = with_preset(gate, ID, "github", &["--duplicates", "acknowledge"]).start();
     let mut sender = Connection::to(gate.http());
     for number in 0..1010 {
         let delivery = github(&format!("id-{number}"), "{}");

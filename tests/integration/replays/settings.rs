@@ -19,8 +19,14 @@ fn show_says_what_becomes_of_a_delivery_that_comes_again() {
         (
             "zoom",
             &[][..],
-            "the same signature is refused inside its window".to_owned(),
+            "the same signature is acknowledged inside its window".to_owned(),
             Value::Null,
+        ),
+        (
+            "zoom",
+            &["--duplicates", "reject"],
+            "the same signature is refused inside its window".to_owned(),
+            json!({"duplicates": "reject"}),
         ),
         (
             "standard-webhooks",
@@ -37,14 +43,20 @@ fn show_says_what_becomes_of_a_delivery_that_comes_again() {
         (
             "standard-webhooks",
             &["--duplicates", "forward"],
-            "the same signature is refused inside its window".to_owned(),
+            "the same signature is refused inside its window; the same id is forwarded".to_owned(),
             json!({"duplicates": "forward"}),
         ),
         (
             "github",
             &[],
-            "the same id is acknowledged for 24h".to_owned(),
+            "the same id is forwarded".to_owned(),
             Value::Null,
+        ),
+        (
+            "github",
+            &["--duplicates", "acknowledge"],
+            "the same id is acknowledged for 24h".to_owned(),
+            json!({"duplicates": "acknowledge"}),
         ),
         (
             "github",
@@ -69,7 +81,8 @@ fn show_says_what_becomes_of_a_delivery_that_comes_again() {
 
 #[test]
 fn update_changes_one_of_them_and_clear_takes_all_back() {
-    let gate = gate("github", &Backend::refusing(), &["--remember", "48h"]);
+    let options = ["--duplicates", "acknowledge", "--remember", "48h"];
+    let gate = gate("github", &Backend::refusing(), &options);
     let update = |options: &[&str]| {
         let words = [&["endpoint", "update", ID][..], options].concat();
         gate.run(&words).succeeded()

@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -173,6 +173,12 @@ fn certificate(from: i32, to: i32) -> String {
     params.self_signed(&key).unwrap().pem()
 }
 
+/// One time for all messages of a test, so that the same message is signed the same.
+fn sent_at() -> &'static str {
+    static SENT_AT: OnceLock<String> = OnceLock::new();
+    SENT_AT.get_or_init(|| format!("{:.3}", jiff::Timestamp::now()))
+}
+
 /// A notification with this text, as Amazon signs it.
 pub(super) fn notification(id: &str, text: &str) -> Value {
     sign(json!({
@@ -180,7 +186,7 @@ pub(super) fn notification(id: &str, text: &str) -> Value {
         "MessageId": id,
         "TopicArn": TOPIC,
         "Message": text,
-        "Timestamp": "2026-07-01T12:00:00.000Z",
+        "Timestamp": sent_at(),
         "SignatureVersion": "2",
         "SigningCertURL": certificate_url("a"),
         "UnsubscribeURL": format!("https://{HOST}/?Action=Unsubscribe"),
@@ -196,7 +202,7 @@ pub(super) fn confirmation(url: &str) -> Value {
         "TopicArn": TOPIC,
         "Message": "You have chosen to subscribe to the topic.",
         "SubscribeURL": url,
-        "Timestamp": "2026-07-01T12:00:00.000Z",
+        "Timestamp": sent_at(),
         "SignatureVersion": "2",
         "SigningCertURL": certificate_url("a"),
     }))

@@ -118,7 +118,7 @@ fn a_forged_message_is_refused_and_makes_the_gate_ask_nobody_else() {
     for (name, value) in [
         ("Message", "pay 8"),
         ("MessageId", "m-2"),
-        ("Timestamp", "now"),
+        ("Timestamp", &jiff::Timestamp::now().to_string()),
     ] {
         refused(&post(&gate, &with(name, value)), 401, "signature_mismatch");
     }
