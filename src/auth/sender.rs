@@ -59,10 +59,9 @@ impl Sender {
         self.retries != Retries::Never
     }
 
-    /// Whether the sender may repeat the very same signature after it was accepted.
+    /// Whether the sender is known to retry with the signature of its first attempt.
     pub fn repeats_signatures(&self) -> bool {
-        let signs_anew = self.fresh_signature == Some(true) || self.own_window.is_some();
-        self.repeats_by_itself() && !signs_anew
+        self.repeats_by_itself() && self.fresh_signature == Some(false)
     }
 }
 

@@ -50,6 +50,64 @@ pub(crate) fn signed(
         .header("Signature", format!("sig1=:{signature}:"))
 }
 
+/// A request whose signature covers these components of its URL, and its body.
+fn signed_for(url: &str, components: &[(&str, &str)]) -> (Vec<u8>, Delivery) {
+    let digest = format!("sha-256=:{}:", sha256(BODY));
+    let mut base = String::new();
+    let mut names = String::new();
+    let covered = components
+        .iter()
+        .copied()
+        .chain([("content-digest", digest.as_str())]);
+    for (name, value) in covered {
+        base.push_str(&format!("\"{name}\": {value}\n"));
+        names.push_str(&format!("\"{name}\" "));
+    }
+    let parameters = format!("({});created={}", names.trim_end(), NOW.as_second());
+    base.push_str(&format!("\"@signature-params\": {parameters}"));
+    let (public, signature) = crate::providers::signed_with(Algorithm::Ed25519, base.as_bytes());
+    let delivery = Delivery::of(BODY)
+        .to(url)
+        .header("Content-Digest", &digest)
+        .header("Signature-Input", format!("a={parameters}"))
+        .header("Signature", format!("a=:{}:", STANDARD.encode(signature)));
+    (public, delivery)
+}
+
+#[test]
+fn one_key_for_all_customers_admits_a_delivery_at_its_own_endpoint_only() {
+    let here = "https://portal.example.com/hooks/tenant-a?x=1";
+    let there = "https://portal.example.com/hooks/tenant-b?x=1";
+    let scheme = preset("rfc9421-ed25519");
+    let judged = |url: &str, components: &[(&str, &str)]| {
+        let (public, delivery) = signed_for(here, components);
+        let keys = ring(&scheme, STANDARD.encode(public).as_bytes());
+        delivery.to(url).judged(&scheme, keys, &[]).map(drop)
+    };
+    let authority = ("@authority", "portal.example.com");
+    for whole in [
+        &[("@target-uri", here)][..],
+        &[authority, ("@path", "/hooks/tenant-a")],
+        &[authority, ("@request-target", "/hooks/tenant-a?x=1")],
+    ] {
+        assert_eq!(judged(here, whole), Ok(()), "{whole:?}");
+        let elsewhere = judged(there, whole);
+        assert_eq!(elsewhere, Err(ProofError::SignatureMismatch), "{whole:?}");
+    }
+    // All endpoints of a portal share its host, and other portals may have the same path.
+    for part in [
+        &[][..],
+        &[authority],
+        &[("@path", "/hooks/tenant-a")],
+        &[("@method", "POST"), ("@query", "?x=1")],
+    ] {
+        let refused = judged(here, part);
+        assert_eq!(refused, Err(ProofError::SignatureMalformed), "{part:?}");
+    }
+    // A shared key is one endpoint's own.
+    assert!(!preset("rfc9421").binds_url());
+}
+
 /// The verdict on a request with these parts, whose signature is over `base`.
 struct Case<'c> {
     scheme: &'c Scheme,

@@ -95,6 +95,56 @@ fn an_id_beside_the_signature_counts_together_with_what_is_signed() {
 }
 
 #[test]
+fn what_somebody_redelivers_reaches_the_backend_where_the_sender_never_retries_by_itself() {
+    let backend = Backend::accepting();
+    let gate = gate("github", &backend, &[]);
+    let once = "workflows/once";
+    let gate = with_preset(gate, once, "github", &["--duplicates", "acknowledge"]).start();
+    let delivery = github("id-1", "{}");
+    assert_eq!(send(gate.http(), &delivery).status, 202);
+    // GitHub's button "Redeliver" sends the same bytes under the same id.
+    assert_eq!(send(gate.http(), &delivery).status, 202);
+    assert_eq!(backend.received().len(), 2);
+    let bytes = String::from_utf8(delivery.bytes())
+        .unwrap()
+        .replace(ID, once);
+    let mut sender = Connection::to(gate.http());
+    assert_eq!(sender.write(bytes.as_bytes()).answer().status, 202);
+    is_duplicate(&sender.write(bytes.as_bytes()).answer());
+    assert_eq!(backend.received().len(), 3);
+}
+
+#[test]
+fn the_modes_that_follow_a_preset_follow_its_sender() {
+    for (mode, header, expected) in [
+        ("hmac", None, "the same id is forwarded"),
+        (
+            "hmac-sha256",
+            Some("X-Hub-Signature-256"),
+            "the same id is forwarded",
+        ),
+        (
+            "hmac-sha256",
+            Some("Stripe-Signature"),
+            "the same id is acknowledged for 24h",
+        ),
+        ("hmac-sha256", Some("X-Other"), "not told"),
+        ("provider --preset gitlab", None, "the same id is forwarded"),
+    ] {
+        let mut options = vec!["--mode"];
+        options.extend(mode.split(' '));
+        options.extend(header.into_iter().flat_map(|header| ["--header", header]));
+        let gate = Gate::before(&Backend::refusing()).endpoint_with(ID, &options);
+        let shown = gate.run(&["endpoint", "show", ID]).succeeded();
+        let line = shown.lines().find(|line| line.starts_with("replays"));
+        assert!(
+            line.unwrap().ends_with(expected),
+            "{mode} {header:?}: {shown}"
+        );
+    }
+}
+
+#[test]
 fn an_id_beside_a_signature_over_a_time_counts_together_with_the_body() {
     let backend = Backend::accepting();
     let gate = gate("sanity", &backend, &[]).start();

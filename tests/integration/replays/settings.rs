@@ -19,13 +19,21 @@ fn show_says_what_becomes_of_a_delivery_that_comes_again() {
         (
             "zoom",
             &[][..],
-            "the same signature is acknowledged inside its window".to_owned(),
+            "the same signature is refused inside its window".to_owned(),
             Value::Null,
         ),
         (
-            "zoom",
+            "mailgun",
+            &[],
+            "the same signature is acknowledged inside its window; the same signed id is \
+             acknowledged for 24h"
+                .to_owned(),
+            Value::Null,
+        ),
+        (
+            "mailgun",
             &["--duplicates", "reject"],
-            "the same signature is refused inside its window".to_owned(),
+            format!("{both} refused for 24h"),
             json!({"duplicates": "reject"}),
         ),
         (
@@ -147,6 +155,16 @@ fn what_would_have_no_effect_is_refused_and_says_why() {
             "provider --preset zoom",
             &["--remember", "1h"],
             "`remember` says nothing here",
+        ),
+        (
+            "hmac",
+            &["--remember", "48h"],
+            "add `duplicates = \"acknowledge\"`",
+        ),
+        (
+            "provider --preset github",
+            &["--replay-key", "id"],
+            "never retries by itself",
         ),
     ] {
         let gate = Gate::before(&Backend::refusing()).with("auth", "allow_unauthenticated = true");

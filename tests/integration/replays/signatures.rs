@@ -119,18 +119,43 @@ fn a_signature_without_a_time_is_told_where_the_endpoint_asks_for_it() {
 }
 
 #[test]
-fn a_time_without_a_window_is_remembered_all_the_same() {
+fn a_year_old_delivery_is_refused_though_the_providers_own_library_takes_it() {
     let backend = Backend::accepting();
     let gate = gate("sanity", &backend, &[]).start();
-    let time = ago(1_000_000).as_millisecond();
-    let signature = hmac(SECRET, &format!("{time}.{{}}"));
-    let signature = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(signature);
-    let delivery = Request::post(PATH)
-        .header(
-            "sanity-webhook-signature",
-            &format!("t={time},v1={signature}"),
-        )
-        .body("{}");
-    assert_eq!(send(gate.http(), &delivery).status, 202);
-    is_replay(&send(gate.http(), &delivery));
+    let sanity = |at: Timestamp| {
+        let time = at.as_millisecond();
+        let signature = hmac(SECRET, &format!("{time}.{{}}"));
+        let signature = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(signature);
+        let value = format!("t={time},v1={signature}");
+        let request = Request::post(PATH).header("sanity-webhook-signature", &value);
+        send(gate.http(), &request.body("{}"))
+    };
+    let old = sanity(ago(365 * 24 * 3600));
+    assert_eq!((old.status, old.reason()), (401, "timestamp_stale"));
+    backend.was_not_contacted();
+    assert_eq!(sanity(now()).status, 202);
+}
+
+#[test]
+fn a_retry_with_the_signature_of_the_first_attempt_gets_in_hours_later_and_only_once() {
+    let backend = Backend::accepting();
+    let gate = gate("mailgun", &backend, &[]).start();
+    let mailgun = |hours: i64, token: &str, event: &str| {
+        let at = ago(hours * 3600).as_second();
+        let code = hex::encode(hmac(SECRET, &format!("{at}{token}")));
+        let body = format!(
+            r#"{{"signature":{{"timestamp":"{at}","token":"{token}","signature":"{code}"}},"event-data":{{"event":"{event}"}}}}"#
+        );
+        send(gate.http(), &Request::post(PATH).body(&body))
+    };
+    // https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-retries
+    assert_eq!(mailgun(8, "a", "opened").status, 202);
+    // Its answer was lost: the sender hears that all is well, and so does a replay with other content.
+    is_duplicate(&mailgun(8, "a", "opened"));
+    is_duplicate(&mailgun(8, "a", "clicked"));
+    let late = mailgun(10, "b", "opened");
+    assert_eq!((late.status, late.reason()), (401, "timestamp_stale"));
+    let early = mailgun(-1, "c", "opened");
+    assert_eq!((early.status, early.reason()), (401, "timestamp_future"));
+    assert_eq!(backend.received().len(), 1);
 }
