@@ -67,7 +67,10 @@ impl Fleet {
         };
         let mut nodes = vec![node()];
         for (id, preset) in [(CLOSED, "slack"), (LOCAL, "github"), (COLD, "github")] {
-            let words = ["--mode", "provider", "--preset", preset];
+            let mut words = vec!["--mode", "provider", "--preset", preset];
+            if preset == "github" {
+                words.extend(["--duplicates", "acknowledge"]);
+            }
             let first = nodes.pop().unwrap().endpoint_with(id, &words);
             first
                 .run_with_input(&["secret", "set", id], SECRET.as_bytes())
