@@ -8,7 +8,13 @@ fn a_full_redis_refuses_what_it_could_not_remember_and_keeps_what_it_was_told() 
     let (backend, accepting) = (door.backend(ACCEPTED), Backend::accepting());
     let one = node("slack", &backend, &redis).start();
     let two = node("slack", &accepting, &redis);
-    let two = with_preset(two, "workflows/ids", "github", &[]).start();
+    let two = with_preset(
+        two,
+        "workflows/ids",
+        "github",
+        &["--duplicates", "acknowledge"],
+    )
+    .start();
     // One that is under way when there is no more room, and one that was accepted.
     let under_way = slack(now(), "token=1");
     let mut sender = Connection::to(one.http());
