@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::public_key::PublicKey;
 use super::template::Around;
-use super::{Algorithm, Fingerprint};
+use super::{Algorithm, Fingerprint, KeyKind};
 
 /// A key in the state in which it is used.
 ///
@@ -103,6 +103,19 @@ pub enum UnusableSecret {
     /// There is nothing in it.
     #[error("an empty secret proves nothing")]
     Empty,
+
+    /// It was bound as a key of another kind, or nothing says what it was bound as.
+    #[error(
+        "it was bound as {}, and is needed as {}",
+        bound_as.map_or("nothing that is known", KeyKind::noun),
+        needed.noun()
+    )]
+    OtherKind {
+        /// What it was bound as.
+        bound_as: Option<KeyKind>,
+        /// What the scheme needs.
+        needed: KeyKind,
+    },
 
     /// It is a public key, and the scheme's keys are secret.
     #[error("this is a public key: it cannot be the shared secret of a signature or a token")]

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use super::public_key::PublicKey;
-use super::{Algorithm, Key, UnusableSecret};
+use super::{Algorithm, Key, KeyKind, UnusableSecret};
 
 /// What a key is prepared for, and from which form of the secret.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -29,6 +29,22 @@ impl KeyForm {
             strip: None,
             encoding: KeyEncoding::Utf8,
         }
+    }
+
+    /// Prepares a stored secret that was bound as a key of the kind `bound_as`.
+    ///
+    /// A value is never a key of another kind: a public key as the secret of a signature would let everybody
+    /// sign, and a token was sent in the open.
+    pub fn prepare_bound(
+        &self,
+        bound_as: Option<KeyKind>,
+        secret: &[u8],
+    ) -> Result<Key, UnusableSecret> {
+        let needed = self.algorithm.key_kind();
+        if bound_as != Some(needed) {
+            return Err(UnusableSecret::OtherKind { bound_as, needed });
+        }
+        self.prepare(secret)
     }
 
     /// Prepares `secret`.

@@ -6,6 +6,7 @@
 mod adoption;
 mod apply;
 mod audit;
+mod binding;
 mod capture;
 mod check;
 mod client;

@@ -9,6 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, Method};
 use jiff::Timestamp;
 
+use super::binding;
 use super::draft_token::{DraftToken, draft_auth};
 use super::explain::load;
 use super::failure::Failure;
@@ -119,6 +120,14 @@ impl Outgoing {
             (Some(scheme), Some(secret)) => {
                 let vault = session.custody.vault();
                 let revealed = vault.reveal(&secret, &session.actor).await?;
+                let key = scheme.key();
+                key.prepare_bound(revealed.kind, revealed.value.expose())
+                    .map_err(|error| {
+                        let remedy = binding::remedy(&definition, &secret);
+                        Failure::Other(format!(
+                            "`{id}`: its secret `{secret}` proves nothing: {error}; first: {remedy}"
+                        ))
+                    })?;
                 Some((scheme, revealed.value))
             }
             (Some(_), None) => return Err(Failure::Other(Unsignable::PrivateKey.to_string())),

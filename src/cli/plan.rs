@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use super::adoption;
+use super::binding::{self, Binding};
 use super::failure::Failure;
 use super::output;
 use super::session::{self, Session};
 use super::sharing;
-use super::step::{Step, StepAction};
+use super::step::{Step, StepAction, Unfit};
 use crate::audit::AuditEntry;
 use crate::directory::{Definition, EndpointChange, EndpointId, Operation};
 use crate::secrets::{Installation, SecretRef};
@@ -72,6 +73,7 @@ impl Plan {
             changed: vec![operation.key().to_owned()],
             secret_created: None,
             verify_token_created: None,
+            secret_unfit: None,
             secrets_retired: Vec::new(),
             change: EndpointChange::Operate(id, operation),
         }])
@@ -158,6 +160,7 @@ fn deletion(id: EndpointId) -> Step {
         changed: Vec::new(),
         secret_created: None,
         verify_token_created: None,
+        secret_unfit: None,
         secrets_retired: Vec::new(),
         change: EndpointChange::Delete(id),
     }
@@ -182,10 +185,14 @@ async fn put(session: &Session, mut definition: Definition, adopt: bool) -> Resu
         (Some(_), true) => StepAction::Unchanged,
         (Some(_), false) => StepAction::Update,
     };
-    match &old {
-        None => sharing::refuse_used_secret(session, &definition).await?,
-        Some(old) => sharing::refuse_public_key(session, old, &definition).await?,
+    if old.is_none() {
+        sharing::refuse_used_secret(session, &definition).await?;
     }
+    // What a flow declares is looked at with its history.
+    if definition.flow.is_none() {
+        sharing::refuse_public_key(session, &definition).await?;
+    }
+    let secret_unfit = unfit(session, &definition).await?;
     let secret_created = unbound(session, definition.generated_secret()).await?;
     let verify_token_created = unbound(session, definition.verify_token()).await?;
     Ok(Step {
@@ -194,6 +201,7 @@ async fn put(session: &Session, mut definition: Definition, adopt: bool) -> Resu
         changed,
         secret_created,
         verify_token_created,
+        secret_unfit: secret_unfit.filter(|_| action != StepAction::Unchanged),
         secrets_retired: Vec::new(),
         change: if is_adopted {
             EndpointChange::Adopt(Box::new(definition))
@@ -220,6 +228,23 @@ fn refuse_other_owner(old: &Definition, new: &Definition, adopt: bool) -> Result
              delete it first (`portcullis endpoint delete {id}`), or give the interface another id"
         ),
         (None, None) => format!("`{id}` cannot be changed"),
+    }))
+}
+
+/// The secret that is bound, and not as what the endpoint needs.
+async fn unfit(session: &Session, definition: &Definition) -> Result<Option<Unfit>, Failure> {
+    let Some(secret) = definition.secret() else {
+        return Ok(None);
+    };
+    let needed = binding::needed(definition);
+    let binding = Binding::of(session, &secret, needed).await?;
+    let Binding::OtherKind(bound_as) = binding else {
+        return Ok(None);
+    };
+    Ok(Some(Unfit {
+        remedy: binding::remedy(definition, &secret),
+        secret,
+        bound_as,
     }))
 }
 

@@ -91,6 +91,7 @@ impl SecretCommand {
             }
             Self::Rotate(replace) => {
                 let secret = session.secret(&replace.secret).await?;
+                refuse_generated(session, &secret).await?;
                 let vault = session.custody.vault();
                 let version = vault
                     .rotate(&secret, replace.overlap, &session.actor)
@@ -137,6 +138,19 @@ impl Replace {
             "{secret}: {verb}, version {version}; {old}\n\
              to see it: portcullis secret reveal '{secret}'"
         ))
+    }
+}
+
+/// Nobody can make up what only the sender has.
+async fn refuse_generated(session: &Session, secret: &SecretRef) -> Result<(), Failure> {
+    let users = session.users_of(secret).await?;
+    match users.iter().find(|user| !user.can_generate_secret()) {
+        None => Ok(()),
+        Some(user) => Err(Failure::Other(format!(
+            "`{secret}`: what proves deliveries to `{}` comes from the provider, and a random value cannot be it; set \
+             the new one: portcullis secret set '{secret}'",
+            user.id
+        ))),
     }
 }
 

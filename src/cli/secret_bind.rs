@@ -48,7 +48,13 @@ impl Bind {
         let flow = self.declaring(session, &state, &target).await?;
         let secret = target.secret(&name, &self.slot);
         let secret = secret.map_err(|error| Failure::Usage(error.to_string()))?;
-        let vault = session.custody.vault();
+        let kinds = flow.key_kinds(&self.slot);
+        if kinds.len() > 1 {
+            return Err(Failure::Other(format!(
+                "`{secret}`: interfaces of the flow use the slot for keys of different kinds; declare a slot for each"
+            )));
+        }
+        let vault = session.custody.vault().binding_as(kinds.first().copied());
         let had = vault.is_bound(&secret).await?;
         let version = if self.generate {
             refuse_generated(&state, &flow, &target, &secret)?;
@@ -85,7 +91,8 @@ impl Bind {
 
 impl Bind {
     /// What declares the slot: what is in force at the target, or the draft or a version that may come there.
-    /// So a secret can be there before the release that needs it.
+    /// So a secret can be there before the release that needs it. What uses the slot, too, comes first: it says what
+    /// the value is bound as.
     async fn declaring(
         &self,
         session: &Session,
@@ -99,17 +106,24 @@ impl Bind {
             return Err(Failure::NotFound(text));
         }
         let declares = |flow: &Flow| flow.slot(self.slot.as_str()).is_some();
+        let uses = |flow: &Flow| !flow.key_kinds(&self.slot).is_empty();
         let now = present.unwrap_or_else(|| state.draft.clone());
+        let mut declaring = None;
         for flow in [&now, &state.draft] {
-            if declares(flow) {
+            if declares(flow) && uses(flow) {
                 return Ok(flow.clone());
             }
+            declaring = declaring.or_else(|| declares(flow).then(|| flow.clone()));
         }
         for number in (1..=state.newest).rev() {
             let version = session.flow_version(name, number).await?;
-            if declares(&version) {
+            if declares(&version) && uses(&version) {
                 return Ok(version);
             }
+            declaring = declaring.or_else(|| declares(&version).then_some(version));
+        }
+        if let Some(flow) = declaring {
+            return Ok(flow);
         }
         let there = match now.requires.as_slice() {
             [] => "it has none".to_owned(),

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::output;
 use super::session::Session;
+use crate::auth::KeyKind;
 use crate::secrets::{Ending, SecretRef, VersionStanding, VersionStatus};
 
 #[derive(Serialize)]
@@ -18,6 +19,11 @@ struct Shown<'a> {
 struct ShownVersion<'a> {
     version: u32,
     state: &'static str,
+    /// What it was bound as: public, shared or token; nothing until an endpoint uses the secret.
+    kind: Option<&'static str>,
+    /// The handshakes that sign challenges of strangers with it, or once did.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    signs_challenges_of: &'a [String],
     created_at: Timestamp,
     ends_at: Option<Timestamp>,
     key_service: &'a str,
@@ -36,6 +42,8 @@ impl<'a> From<&'a VersionStatus> for ShownVersion<'a> {
         Self {
             version: status.version,
             state,
+            kind: status.kind.map(KeyKind::word),
+            signs_challenges_of: &status.challenges,
             created_at: status.created_at,
             ends_at,
             key_service: &status.service,

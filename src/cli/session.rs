@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use crate::app::Custody;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::config::{Config, Mistake, Mistakes};
@@ -150,14 +148,14 @@ impl Session {
             .ok_or_else(|| Failure::NotFound(format!("`{id}` is judged by no secret")))
     }
 
-    /// Since when a secret has its present value; `None` if it has none.
-    pub(super) async fn bound_since(
-        &self,
-        secret: &SecretRef,
-    ) -> Result<Option<Timestamp>, Failure> {
-        let versions = self.custody.store.versions(secret).await?;
-        let current = versions.iter().find(|version| version.ends_at.is_none());
-        Ok(current.map(|version| version.created_at))
+    /// The endpoints that are judged by a secret, as many as anybody looks at.
+    pub(super) async fn users_of(&self, secret: &SecretRef) -> Result<Vec<Definition>, Failure> {
+        let store = &self.custody.store;
+        let mut users = Vec::new();
+        for id in store.sharing(secret, &[], false, MAX_USERS).await? {
+            users.extend(store.endpoint(id.as_str()).await?);
+        }
+        Ok(users)
     }
 
     /// A line of the audit log for a change that is about to be made.
@@ -171,6 +169,9 @@ impl Session {
         }
     }
 }
+
+/// Endpoints that share a secret are alike in what they need of it.
+const MAX_USERS: usize = 100;
 
 /// Why an endpoint that is a part of a flow is not changed by itself.
 pub(super) fn of_flow(definition: &Definition) -> String {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::binding::{Binding, needed};
 use super::failure::Failure;
 use super::session::Session;
+use crate::auth::KeyKind;
 use crate::directory::{Definition, EndpointId, HANDSHAKE_SLOT};
 use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
@@ -53,21 +55,15 @@ pub(super) async fn refuse_used_secret(session: &Session, new: &Definition) -> R
     }
 }
 
-/// A public key must not become a shared secret: everybody has it. A bare one of Ed25519 cannot be told
-/// from random bytes, so what the endpoint was before decides.
-pub(super) async fn refuse_public_key(
-    session: &Session,
-    old: &Definition,
-    new: &Definition,
-) -> Result<(), Failure> {
-    let (Some(before), Some(secret)) = (old.secret(), new.secret()) else {
+/// A public key must not become a shared secret: everybody has it. The gate refuses it by what the version was bound
+/// as; this says so before.
+pub(super) async fn refuse_public_key(session: &Session, new: &Definition) -> Result<(), Failure> {
+    let Some(secret) = new.secret() else {
         return Ok(());
     };
-    if before != secret || !old.has_public_key() || new.has_public_key() {
+    let binding = Binding::of(session, &secret, needed(new)).await?;
+    if binding != Binding::OtherKind(KeyKind::Public) {
         return Ok(());
-    }
-    if !session.custody.vault().is_bound(&secret).await? {
-        return Ok(()); // There is no key yet.
     }
     Err(Failure::Other(format!(
         "`{}`: its secret `{secret}` is a public key so far, which everybody has; choose another slot for \

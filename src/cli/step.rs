@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::session::Session;
 use crate::audit::{Action, AuditEntry};
+use crate::auth::KeyKind;
 use crate::directory::{EndpointChange, EndpointId};
 use crate::secrets::SecretRef;
 
@@ -20,11 +21,23 @@ pub(super) struct Step {
     /// The token that is generated for the provider to send in its handshake.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) verify_token_created: Option<SecretRef>,
+    /// The secret that is bound, and not as what the endpoint needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) secret_unfit: Option<Unfit>,
     /// The secrets that have ended with the endpoint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) secrets_retired: Vec<SecretRef>,
     #[serde(skip)]
     pub(super) change: EndpointChange,
+}
+
+/// A secret that proves nothing where it is used.
+#[derive(Debug, Serialize)]
+pub(super) struct Unfit {
+    pub(super) secret: SecretRef,
+    pub(super) bound_as: KeyKind,
+    /// The command that mends it.
+    pub(super) remedy: String,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -53,6 +66,17 @@ impl Step {
         }
         if let Some(token) = &self.verify_token_created {
             line.push_str(&format!(", verify token {token} created"));
+        }
+        if let Some(Unfit {
+            secret,
+            bound_as,
+            remedy,
+        }) = &self.secret_unfit
+        {
+            line.push_str(&format!(
+                ", secret {secret} is bound as {}: every delivery is refused until `{remedy}`",
+                bound_as.noun()
+            ));
         }
         for secret in &self.secrets_retired {
             line.push_str(&format!(", secret {secret} retired"));

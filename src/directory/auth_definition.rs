@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::EndpointId;
-use crate::auth::{Mode, NoScheme, Preset, Said, Scheme, SchemeWords};
+use crate::auth::{KeyKind, Mode, NoScheme, Preset, Said, Scheme, SchemeWords};
 use crate::secrets::SecretRef;
 
 /// How senders prove themselves, as it is written down.
@@ -64,6 +64,12 @@ impl AuthDefinition {
     pub fn preset(&self) -> Option<&'static Preset> {
         let header = self.header.as_deref().and_then(|name| name.parse().ok());
         self.mode.preset(header.as_ref(), self.preset.as_deref())
+    }
+
+    /// The kind of key that deliveries are proven with; `None` if there is no secret, or no scheme.
+    pub fn key_kind(&self) -> Option<KeyKind> {
+        let scheme = self.compiled().ok().flatten()?;
+        (!scheme.has_certificate()).then(|| scheme.algorithm().key_kind())
     }
 
     /// Whether deliveries are proven with the sender's certificate, so that there is no secret.

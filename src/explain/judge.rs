@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::attempt::Attempt;
 use crate::auth::{
-    Begun, Claim, Head, KeyRing, NumberedKey, ProofError, Scheme, UnusableSecret, Verification,
-    Verified,
+    Begun, Claim, Head, KeyKind, KeyRing, NumberedKey, ProofError, Scheme, UnusableSecret,
+    Verification, Verified,
 };
 use crate::secrets::Secret;
 
@@ -25,6 +25,8 @@ pub struct Secrets {
 pub struct Version {
     /// Its number, from 1.
     pub number: u32,
+    /// The kind of key that it was bound as.
+    pub kind: Option<KeyKind>,
     /// Its value.
     pub value: Arc<Secret>,
 }
@@ -42,7 +44,11 @@ impl Secrets {
     fn ring(&self, scheme: &Scheme) -> Result<KeyRing, UnusableSecret> {
         let key = |version: &Version| {
             Ok::<_, UnusableSecret>(NumberedKey {
-                key: Arc::new(scheme.key().prepare(version.value.expose())?),
+                key: Arc::new(
+                    scheme
+                        .key()
+                        .prepare_bound(version.kind, version.value.expose())?,
+                ),
                 version: version.number,
             })
         };

@@ -163,6 +163,9 @@ const fn unusable(error: UnusableSecret) -> &'static str {
         UnusableSecret::PublicKey => {
             "the endpoint's secret is a public key, and the scheme's is not"
         }
+        UnusableSecret::OtherKind { .. } => {
+            "the endpoint's secret was bound as a key of another kind: set another one"
+        }
         UnusableSecret::Empty => "the endpoint's secret is empty",
         UnusableSecret::Undecodable => "the endpoint's secret is not in the encoding of the scheme",
     }

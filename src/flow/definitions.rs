@@ -1,6 +1,9 @@
 //! The endpoints that come of a flow at a target.
 
+use std::collections::BTreeSet;
+
 use super::{Flow, FlowTarget, Interface, PartName};
+use crate::auth::KeyKind;
 use crate::contract::ContractDefinition;
 use crate::directory::{AuthDefinition, Definition, Name, Target};
 
@@ -55,6 +58,15 @@ impl Flow {
             });
         }
         Some(definition)
+    }
+
+    /// The kinds of keys that the interfaces need in a slot: none if nothing uses it, and one if all is well.
+    pub fn key_kinds(&self, slot: &PartName) -> BTreeSet<KeyKind> {
+        let users = self.interfaces.iter();
+        let users = users.filter(|it| it.secret_ref.as_ref() == Some(slot));
+        users
+            .filter_map(|it| it.endpoint.auth.as_ref()?.key_kind())
+            .collect()
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::draft::Caller;
 use super::grounds::Grounds;
-use super::keyed::{Keyed, unproven};
+use super::keyed::{Beside, Keyed, unproven};
 use super::{Gate, Reason, Refusal, Request, judge_method};
 use crate::auth::{Claim, Head, Uncertified, Verification, Verified};
 use crate::directory::{Auth, Endpoint, Proof};
@@ -68,6 +68,7 @@ impl Gate {
         };
         let Keys {
             ring,
+            challenges,
             lacking,
             until,
         } = self.known.keys.keys_at_hand(address).await?;
@@ -75,7 +76,13 @@ impl Gate {
         grounds.keys = Some(Arc::clone(&ring));
         grounds.ends_at(until);
         match Verification::begin(&proof.scheme, claim, ring, at) {
-            Ok(begun) => Ok(Keyed::Begun(begun, lacking)),
+            Ok(begun) => {
+                let beside = Beside {
+                    lacking,
+                    challenges,
+                };
+                Ok(Keyed::Begun(begun, beside))
+            }
             Err(error) => Err(unproven(error, lacking)),
         }
     }

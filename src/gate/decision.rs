@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::challenged;
 use super::draft::{self, Caller, Misled};
 use super::greeter::Greeter;
 use super::grounds::Grounds;
@@ -190,6 +191,7 @@ impl Gate {
 
         let copies = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.copies_body());
         let copy = copies.then(|| body.room_for_copy()).transpose()?;
+        let challenges = keyed.challenges();
         let verifying = Stopwatch::start();
         let verified = keyed.finish(&self.outbound, &head, body.bytes()).await;
         drop(copy);
@@ -216,10 +218,8 @@ impl Gate {
                 return Err(refusal);
             }
         };
-        let verified = match caller {
-            Some(caller) => caller.beside(verified),
-            None => verified,
-        };
+        challenged::refuse(&endpoint, challenges.as_deref(), &verified, body.bytes())?;
+        let verified = draft::beside(caller, verified);
         self.count_use(&endpoint, &verified);
         if let Some(greeter) = &greeter
             && let Some(answer) = greeter.when_proven(&verified, body.bytes()).await?

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use super::judgement::Notes;
 use super::{Body, GateSettings, Known, Reason, Refusal, Request};
 use crate::auth::{
-    Begun, Claim, Head, MAX_PARSED_BODY_BYTES, Owner, ProofError, Verification, WorkspaceClaim,
-    WorkspaceProof, WorkspaceRefusal,
+    Begun, Claim, Head, MAX_PARSED_BODY_BYTES, Owner, ProofError, Verification, Verified,
+    WorkspaceClaim, WorkspaceProof, WorkspaceRefusal,
 };
 use crate::clock::Clock;
 use crate::directory::{Auth, DraftAuth, Endpoint, LookupError, Standing, Target};
@@ -75,6 +75,14 @@ pub(super) async fn caller(
         cause: Some(format!("{}: token {id}: {refusal}", endpoint.id)),
         ..answer
     })
+}
+
+/// What the endpoint's own proof comes to beside that of a caller, if one was asked for.
+pub(super) fn beside(caller: Option<WorkspaceProof>, verified: Verified) -> Verified {
+    match caller {
+        Some(caller) => caller.beside(verified),
+        None => verified,
+    }
 }
 
 /// What is said to whoever sends no token that can be read.

@@ -50,14 +50,7 @@ impl Greeter<'_> {
         verified: &Verified,
         body: &[u8],
     ) -> Result<Option<Answer>, Refusal> {
-        let handshake = self.greeting.handshake;
-        if handshake.could_sign(body) {
-            return Err(Refusal {
-                cause: Some("such a body could be a challenge that was signed here".to_owned()),
-                ..ProofError::SignatureMismatch.into()
-            });
-        }
-        match handshake.asked_when_proven(&self.head, body) {
+        match self.greeting.handshake.asked_when_proven(&self.head, body) {
             Some(asked) => self.answer(&asked, verified.version()).await,
             None => Ok(None),
         }

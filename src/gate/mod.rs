@@ -16,6 +16,7 @@
 mod admitted;
 mod body;
 mod budget;
+mod challenged;
 mod claimed;
 mod decision;
 mod draft;

@@ -78,6 +78,24 @@ impl Handshake {
             .any(|value| value.form.could_contain(body))
     }
 
+    /// Whether a MAC that makes `body` a delivery of `scheme` may have been given away, with a key that signs the
+    /// challenges of these handshakes, or once did.
+    ///
+    /// A scheme over messages that do not hold the body as it is cannot tell by the body: any message may have been
+    /// a challenge. So can a handshake that is not known here have signed anything.
+    pub fn gave_away<'n>(
+        names: impl IntoIterator<Item = &'n str>,
+        scheme: &Scheme,
+        body: &[u8],
+    ) -> bool {
+        // What was given away are codes of HMAC-SHA256.
+        scheme.algorithm() == Algorithm::HmacSha256
+            && names.into_iter().any(|name| {
+                let known = Self::named(name).filter(|known| known.signs());
+                !scheme.signs_raw_body() || known.is_none_or(|known| known.could_sign(body))
+            })
+    }
+
     /// Whether it signs what it is asked to.
     pub fn signs(&self) -> bool {
         self.rules.iter().any(|rule| rule.respond.signs())

@@ -28,6 +28,7 @@ pub use self::aws::{
 pub use self::cache::{CacheSettings, CacheStats, KeyAddress, KeyCache, KeyError, Keys};
 pub use self::context::EncryptionContext;
 pub use self::local::{KeyFileError, LocalKeyService};
+pub use self::open::Challenges;
 pub use self::reference::{InvalidSecretRef, SecretRef};
 pub use self::secret::Secret;
 pub use self::service::{KeyService, KeyServiceError, Sealed};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{KeyError, SealedVersion, Secret};
-use crate::auth::{KeyForm, KeyRing, NumberedKey};
+use crate::auth::{KeyForm, KeyKind, KeyRing, NumberedKey};
 use crate::clock::Stopwatch;
 
 /// A version of a secret, in memory; zeroed when it goes.
@@ -15,7 +15,9 @@ pub(super) struct OpenVersion {
     created_at: Timestamp,
     /// Of what it was encrypted as.
     sealed: [u8; 32],
-    value: Secret,
+    value: Arc<Secret>,
+    kind: Option<KeyKind>,
+    challenges: Vec<String>,
     /// When the key service was asked for it.
     pub(super) opened: Stopwatch,
 }
@@ -26,9 +28,28 @@ impl OpenVersion {
             version: version.version,
             created_at: version.created_at,
             sealed: Sha256::digest(&version.sealed.ciphertext).into(),
-            value,
+            value: Arc::new(value),
+            kind: version.kind,
+            challenges: version.challenges.clone(),
             opened,
         }
+    }
+
+    /// `known` with what the store says now beside its ciphertext: the key service has opened the value, and only
+    /// the store knows what it may be used for.
+    pub(super) fn as_stored(known: &Arc<Self>, version: &SealedVersion) -> Arc<Self> {
+        if (known.kind, &known.challenges) == (version.kind, &version.challenges) {
+            return Arc::clone(known);
+        }
+        Arc::new(Self {
+            version: known.version,
+            created_at: known.created_at,
+            sealed: known.sealed,
+            value: Arc::clone(&known.value),
+            kind: version.kind,
+            challenges: version.challenges.clone(),
+            opened: known.opened,
+        })
     }
 
     /// Whether it is that version. The number alone does not say it: a store that was put back from a backup
@@ -44,7 +65,7 @@ impl OpenVersion {
 
     fn key(&self, form: &KeyForm) -> Result<NumberedKey, KeyError> {
         Ok(NumberedKey {
-            key: Arc::new(form.prepare(self.value.expose())?),
+            key: Arc::new(form.prepare_bound(self.kind, self.value.expose())?),
             version: self.version,
         })
     }
@@ -54,6 +75,7 @@ impl OpenVersion {
 pub(super) struct OpenSecret {
     current: Arc<OpenVersion>,
     previous: Option<(Arc<OpenVersion>, Timestamp)>,
+    challenges: Option<Arc<Challenges>>,
     /// The keys, made once for each form. Endpoints seldom use one secret in more than one.
     keys: RwLock<Vec<(KeyForm, Arc<KeyRing>)>>,
 }
@@ -63,11 +85,22 @@ impl OpenSecret {
         current: Arc<OpenVersion>,
         previous: Option<(Arc<OpenVersion>, Timestamp)>,
     ) -> Self {
+        let all = std::iter::once(&current).chain(previous.iter().map(|(version, _)| version));
+        let signing: Vec<_> = all
+            .filter(|version| !version.challenges.is_empty())
+            .map(|version| (version.version, version.challenges.clone()))
+            .collect();
         Self {
             current,
             previous,
+            challenges: (!signing.is_empty()).then(|| Arc::new(Challenges(signing))),
             keys: RwLock::default(),
         }
+    }
+
+    /// The challenges that were signed with its versions, if any were.
+    pub(super) fn challenges(&self) -> Option<&Arc<Challenges>> {
+        self.challenges.as_ref()
     }
 
     /// The keys in one form.
@@ -95,6 +128,20 @@ impl OpenSecret {
             current: self.current.key(form)?,
             previous,
         })
+    }
+}
+
+/// Which versions of a secret sign challenges of strangers, or once did, and for which handshakes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Challenges(Vec<(u32, Vec<String>)>);
+
+impl Challenges {
+    /// The handshakes of `version`, by their names.
+    pub fn of(&self, version: u32) -> impl Iterator<Item = &str> {
+        let found = self.0.iter().find(|(known, _)| *known == version);
+        found
+            .into_iter()
+            .flat_map(|(_, names)| names.iter().map(String::as_str))
     }
 }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::{Sealed, SecretRef, VersionUse};
 use crate::audit::AuditEntry;
+use crate::auth::KeyKind;
 
 /// Keeps versions of secrets.
 #[async_trait]
@@ -13,6 +14,9 @@ pub trait SecretStore: Send + Sync {
     async fn versions(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError>;
 
     /// Performs an installation, all of it or nothing.
+    ///
+    /// The version is a key of the kind that the endpoints need that use the secret. If they differ, or if the
+    /// installation names another kind, it is a [`StoreError::OtherKind`].
     async fn install(&self, installation: Installation) -> Result<(), StoreError>;
 
     /// Performs an installation if no version of the secret counts, and `window` is still open at an
@@ -23,8 +27,9 @@ pub trait SecretStore: Send + Sync {
         window: &Window,
     ) -> Result<(), StoreError>;
 
-    /// Ends versions of `secret` at `at`, and says how many. If there was none to end,
-    /// nothing is written down.
+    /// Ends versions of `secret`, and says how many. If there was none to end, nothing is written down.
+    ///
+    /// The current one ends at `at`. Those beside it have ended when the current one began.
     async fn end(
         &self,
         secret: &SecretRef,
@@ -76,8 +81,31 @@ pub struct SealedVersion {
     pub created_at: Timestamp,
     /// When it ends or ended; `None` for the current one.
     pub ends_at: Option<Timestamp>,
+    /// The kind of key that it was bound as; `None` until the first endpoint uses the secret.
+    pub kind: Option<KeyKind>,
+    /// The handshakes, by their names, that sign challenges of strangers with it, or once did.
+    pub challenges: Vec<String>,
     /// The ciphertext.
     pub sealed: Sealed,
+}
+
+impl SealedVersion {
+    /// The versions that count at `now`: the current one, and the one before it with its end, inside an overlap.
+    /// `versions` are those of one secret, the newest first.
+    pub fn counting(
+        versions: &[Self],
+        now: Timestamp,
+    ) -> Option<(&Self, Option<(&Self, Timestamp)>)> {
+        // Without a current version there is none to begin with: the secret has ended.
+        let current = versions.iter().find(|version| version.ends_at.is_none())?;
+        // Versions come newest first, so this is the youngest that still counts. One that ended when the current
+        // one began has ended, whatever the clocks of the machines say.
+        let previous = versions.iter().find_map(|version| {
+            let until = version.ends_at?;
+            (now < until && current.created_at < until).then_some((version, until))
+        });
+        Some((current, previous))
+    }
 }
 
 /// A version to be added as the current one, with its audit entry.
@@ -94,6 +122,8 @@ pub struct Installation {
     pub created_at: Timestamp,
     /// How long the version before it stays valid.
     pub previous_ends_at: Timestamp,
+    /// The kind of key that it is bound as, if no endpoint has to say it.
+    pub kind: Option<KeyKind>,
     /// The ciphertext.
     pub sealed: Sealed,
     /// What the audit log says about it.
@@ -156,6 +186,13 @@ pub enum StoreError {
     /// A row that does not say what it should.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),
+
+    /// A secret would become a key of two kinds.
+    #[error(
+        "the secret {0} would be a key of two kinds: what uses it differs in whether it is a public key, a shared \
+         secret or a token; give each a slot of its own"
+    )]
+    OtherKind(String),
 
     /// Under the path of the store there is another one now.
     #[error("the store was replaced while it was open; restart, so that the new one is used")]

@@ -114,6 +114,8 @@ pub(super) const TABLES: &[Table] = &[
             ("service", Kind::Text),
             ("key_id", Kind::Text),
             ("ciphertext", Kind::Bytes),
+            ("kind", Kind::Text),
+            ("challenges", Kind::Text),
         ],
         keys: 3,
         newest_only: false,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use http::Method;
 use jiff::Timestamp;
-use portcullis::auth::{Message, Place, Preset, ProofError};
+use portcullis::auth::{KeyKind, Message, Place, Preset, ProofError};
 use portcullis::explain::{
     Advice, Delivery, Diagnosis, Form, JudgedAt, Leads, Question, Secrets, Version, diagnose,
     parse_curl, parse_har, parse_raw_http,
@@ -29,6 +29,7 @@ fn explained(delivery: Delivery, secret: &[u8]) -> Diagnosis {
         secrets: Some(Secrets {
             current: Version {
                 number: 1,
+                kind: Some(KeyKind::Shared),
                 value: Arc::new(Secret::new(secret.to_vec())),
             },
             previous: None,

@@ -27,6 +27,7 @@ mod memory;
 mod names;
 mod postgres;
 mod providers;
+mod public_keys;
 pub(crate) mod readme;
 mod records;
 mod redis;

@@ -8,11 +8,13 @@ use serde::Serialize;
 use super::replays::{replays, shown};
 use super::shaken::Shaken;
 use crate::auth::Mode;
+use crate::cli::binding::{self, Binding};
 use crate::cli::draft_token::draft_auth;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::directory::{Definition, DraftAuth, EndpointId, MissingKey, Target};
+use crate::secrets::SecretRef;
 
 /// All endpoints whose id begins with `prefix`.
 pub(super) async fn list(session: &Session, prefix: &str, json: bool) -> Result<String, Failure> {
@@ -76,10 +78,11 @@ pub(super) async fn show(
     let definition = session.definition(id).await?;
     let auth = definition.auth.as_ref();
     let secret = auth.and_then(|auth| auth.secret_of(id));
-    let since = match &secret {
-        None => None,
-        Some(secret) => session.bound_since(secret).await?,
+    let binding = match &secret {
+        None => Binding::Unbound,
+        Some(secret) => Binding::of(session, secret, binding::needed(&definition)).await?,
     };
+    let since = binding.since();
     let secret_bound = secret.is_some().then_some(since.is_some());
     let url = session.url(&definition);
     let handshake = Shaken::of(session, &definition).await?;
@@ -108,14 +111,7 @@ pub(super) async fn show(
             None => auth.mode.to_string(),
         },
     };
-    let secret = match (&secret, since) {
-        (Some(secret), Some(at)) => format!("{secret} (bound since {at:.0})"),
-        (Some(secret), _) if !is_asked => format!("{secret} (not bound)"),
-        (Some(secret), _) => {
-            format!("{secret} {alarm}(not bound: every delivery is refused){alarm:#}")
-        }
-        (None, _) => "-".to_owned(),
-    };
+    let secret = secret_line(&definition, secret.as_ref(), binding, is_asked);
     let mut lines = vec![
         format!("endpoint      {id}"),
         format!("url           {}", url.as_deref().unwrap_or("-")),
@@ -156,6 +152,29 @@ pub(super) async fn show(
             .map(|alias| format!("alias         {alias}")),
     );
     Ok(lines.join("\n"))
+}
+
+/// Where the secret is, and whether it lets anybody in.
+fn secret_line(
+    definition: &Definition,
+    secret: Option<&SecretRef>,
+    binding: Binding,
+    is_asked: bool,
+) -> String {
+    let alarm = output::ALARM;
+    match (secret, binding.since()) {
+        (None, _) => "-".to_owned(),
+        (Some(secret), Some(at)) => format!("{secret} (bound since {at:.0})"),
+        (Some(secret), None) => {
+            let why = binding.complaint().unwrap_or_default();
+            if is_asked {
+                let remedy = binding::remedy(definition, secret);
+                format!("{secret} {alarm}({why}: every delivery is refused){alarm:#}; {remedy}")
+            } else {
+                format!("{secret} ({why})")
+            }
+        }
+    }
 }
 
 /// Who may deliver to a draft.

@@ -27,6 +27,7 @@ pub(super) async fn certificate(
     Ok(Secrets {
         current: Version {
             number: 1,
+            kind: Some(scheme.algorithm().key_kind()),
             value: Arc::new(Secret::new(pem)),
         },
         previous: None,

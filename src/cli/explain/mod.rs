@@ -80,13 +80,18 @@ impl Explain {
         let value = Arc::new(super::secret_value::read_value()?);
         let now = SystemClock.now();
         let (at, judged_at) = self.time(&delivery, now);
+        let kind = Some(scheme.algorithm().key_kind());
         let diagnosis = diagnose(&Question {
             methods: vec![delivery.method.clone(), Method::POST],
             delivery,
             is_open: false,
             scheme: Some(Arc::new(scheme)),
             secrets: Some(Secrets {
-                current: Version { number: 1, value },
+                current: Version {
+                    number: 1,
+                    kind,
+                    value,
+                },
                 previous: None,
                 ended: Vec::new(),
             }),

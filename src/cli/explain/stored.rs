@@ -55,6 +55,7 @@ pub(super) async fn secrets(
     for revealed in vault.reveal_all(&secret, &session.actor).await? {
         let version = Version {
             number: revealed.version,
+            kind: revealed.kind,
             value: Arc::new(revealed.value),
         };
         match revealed.ends_at {

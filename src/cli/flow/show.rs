@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::cli::binding::Binding;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
@@ -161,7 +162,9 @@ async fn at_target(
         let secret = secret.map_err(|error| Failure::Other(error.to_string()))?;
         slots.push(ShownSlot {
             slot: slot.slot.to_string(),
-            bound_since: session.bound_since(&secret).await?,
+            bound_since: Binding::of(session, &secret, flow.key_kinds(&slot.slot).pop_first())
+                .await?
+                .since(),
             secret: secret.to_string(),
             label: slot.label.clone(),
         });

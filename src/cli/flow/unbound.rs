@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::change::Change;
+use crate::cli::binding::Binding;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::directory::DraftAuth;
@@ -27,7 +28,8 @@ pub(super) async fn slots(session: &Session, change: &Change) -> Result<Vec<Unbo
         for slot in needed(session, target, flow) {
             let secret = target.secret(name, slot);
             let secret = secret.map_err(|error| Failure::Other(error.to_string()))?;
-            if session.custody.vault().is_bound(&secret).await? {
+            let needed = flow.key_kinds(slot).pop_first();
+            if let Binding::Bound(_) = Binding::of(session, &secret, needed).await? {
                 continue;
             }
             unbound.push(Unbound {

@@ -97,6 +97,9 @@ fn secret_in_another_form(case: &Case<'_>) -> Option<Cause> {
     };
     let says = match error {
         UnusableSecret::Empty => "the secret is empty",
+        UnusableSecret::OtherKind { .. } => {
+            "the secret was bound as a key of another kind (`portcullis secret status`)"
+        }
         UnusableSecret::PublicKey => {
             "the secret is a public key, and the scheme needs a shared one"
         }

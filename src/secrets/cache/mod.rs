@@ -38,8 +38,8 @@ use self::load::Loader;
 use self::seen::{Found, Seen, Slot, Use};
 pub use self::stats::CacheStats;
 use super::{
-    KeyService, KeyServiceError, Secret, SecretRef, SecretStore, StoreError, Uses, VaultError,
-    Window,
+    Challenges, KeyService, KeyServiceError, Secret, SecretRef, SecretStore, StoreError, Uses,
+    VaultError, Window,
 };
 use crate::audit::Actor;
 use crate::auth::{KeyForm, KeyRing, UnusableSecret};
@@ -193,6 +193,7 @@ impl KeyCache {
                     Some(error) if ended => Err(error),
                     lacking => Ok(Keys {
                         ring: bound.secret.keys(form)?,
+                        challenges: bound.secret.challenges().cloned(),
                         lacking,
                         until: bound.until,
                     }),
@@ -211,6 +212,8 @@ impl KeyCache {
 pub struct Keys {
     /// The keys.
     pub ring: Arc<KeyRing>,
+    /// The challenges that were signed with them, if any were.
+    pub challenges: Option<Arc<Challenges>>,
     /// What keeps the others away. Without them nobody can say that a delivery is not genuine.
     pub lacking: Option<KeyError>,
     /// When they end, if the current one is not among them.

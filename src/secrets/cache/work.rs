@@ -32,21 +32,11 @@ impl Work<'_> {
         kept: Vec<Arc<OpenVersion>>,
         mark: Mark,
     ) -> Seen {
-        let current = versions.iter().find(|version| version.ends_at.is_none());
-        // Versions come newest first, so this is the youngest that still counts.
-        let previous = versions.iter().find_map(|version| match version.ends_at {
-            // One that ended when the current one began has ended, whatever the clocks of the machines say.
-            Some(until) if self.now < until && current.is_none_or(|it| it.created_at < until) => {
-                Some((version, until))
-            }
-            _ => None,
-        });
         let mut failed = None;
         let mut is_of_current = false;
         let mut opened = Vec::new();
-        // Without a current version there is none to begin with: the secret has ended.
         let mut found = Found::Unbound;
-        if let Some(current) = current {
+        if let Some((current, previous)) = SealedVersion::counting(versions, self.now) {
             let first = self.version(current, true, &kept, &mut failed).await;
             is_of_current = failed.is_some();
             let second = match previous {
@@ -85,7 +75,7 @@ impl Work<'_> {
         let same = known.filter(|known| known.is_of(version));
         let young = self.before.map_or(Duration::ZERO, |it| it.refresh_after);
         if let Some(known) = same.filter(|known| known.opened.elapsed() < young) {
-            return Some(Arc::clone(known));
+            return Some(OpenVersion::as_stored(known, version));
         }
         let context = EncryptionContext::new(self.secret, version.version);
         let opened = Stopwatch::start();
@@ -118,7 +108,7 @@ impl Work<'_> {
                 failed.get_or_insert(error.into());
                 known
                     .filter(|known| known.opened.elapsed() < may_be_old)
-                    .cloned()
+                    .map(|known| OpenVersion::as_stored(known, version))
             }
         }
     }

@@ -16,7 +16,7 @@ use super::{
     StoreError, Window,
 };
 use crate::audit::{Action, Actor, AuditEntry};
-use crate::auth::proves_nothing;
+use crate::auth::{KeyKind, proves_nothing};
 use crate::clock::Clock;
 
 /// Creates, sets, rotates and reveals secrets.
@@ -24,6 +24,7 @@ pub struct Vault {
     store: Arc<dyn SecretStore>,
     service: Arc<dyn KeyService>,
     clock: Arc<dyn Clock>,
+    kind: Option<KeyKind>,
 }
 
 impl Vault {
@@ -37,7 +38,14 @@ impl Vault {
             store,
             service,
             clock,
+            kind: None,
         }
+    }
+
+    /// The same, for secrets that are bound as keys of `kind` before an endpoint uses them.
+    #[must_use]
+    pub fn binding_as(self, kind: Option<KeyKind>) -> Self {
+        Self { kind, ..self }
     }
 
     /// Whether `secret` has a version that counts.
@@ -170,6 +178,7 @@ impl Vault {
             version,
             created_at: now,
             previous_ends_at: now.checked_add(overlap).unwrap_or(Timestamp::MAX),
+            kind: self.kind,
             sealed,
             audit: self.entry(secret, action, version, actor),
         })

@@ -128,6 +128,7 @@ impl Vault {
             store: Arc::clone(&self.store),
             service: Arc::clone(&self.service),
             clock: Arc::clone(&self.clock),
+            kind: self.kind,
         }
     }
 }

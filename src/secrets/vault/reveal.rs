@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{Vault, VaultError};
 use crate::audit::{Action, Actor};
+use crate::auth::KeyKind;
 use crate::secrets::{EncryptionContext, Secret, SecretRef};
 
 /// A secret that was asked for.
@@ -14,6 +15,8 @@ pub struct Revealed {
     pub created_at: Timestamp,
     /// When it ends or ended; `None` for the current one.
     pub ends_at: Option<Timestamp>,
+    /// The kind of key that it was bound as.
+    pub kind: Option<KeyKind>,
     /// The value.
     pub value: Secret,
 }
@@ -37,6 +40,7 @@ impl Vault {
             version: current.version,
             created_at: current.created_at,
             ends_at: None,
+            kind: current.kind,
             value,
         })
     }
@@ -64,6 +68,7 @@ impl Vault {
                 version: version.version,
                 created_at: version.created_at,
                 ends_at: version.ends_at,
+                kind: version.kind,
                 value,
             });
         }

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::{Vault, VaultError};
 use crate::audit::{Action, Actor};
-use crate::secrets::{Ending, SecretRef};
+use crate::auth::KeyKind;
+use crate::secrets::{Ending, SealedVersion, SecretRef};
 
 /// A version, and who uses it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,6 +16,10 @@ pub struct VersionStatus {
     pub created_at: Timestamp,
     /// Whether it counts.
     pub standing: VersionStanding,
+    /// The kind of key that it was bound as; `None` until an endpoint uses the secret.
+    pub kind: Option<KeyKind>,
+    /// The handshakes that sign challenges of strangers with it, or once did.
+    pub challenges: Vec<String>,
     /// The key service that it is encrypted by.
     pub service: String,
     /// The key inside that service.
@@ -46,22 +51,24 @@ impl Vault {
         }
         let uses = self.store.uses(secret).await?;
         let now = self.clock.now();
-        let mut has_previous = false;
-        let status = |version: crate::secrets::SealedVersion| {
-            let standing = match version.ends_at {
-                None => VersionStanding::Current,
-                // As deliveries are judged: the youngest that still counts.
-                Some(until) if now < until && !has_previous => {
-                    has_previous = true;
+        let counting = SealedVersion::counting(&versions, now);
+        let previous = counting.and_then(|(_, previous)| previous);
+        let previous = previous.map(|(version, until)| (version.version, until));
+        let status = |version: SealedVersion| {
+            let standing = match (version.ends_at, previous) {
+                (None, _) => VersionStanding::Current,
+                (_, Some((number, until))) if number == version.version => {
                     VersionStanding::Previous(until)
                 }
-                Some(until) => VersionStanding::Retired(until.min(now)),
+                (Some(until), _) => VersionStanding::Retired(until.min(now)),
             };
             let counted = uses.iter().find(|it| it.version == version.version);
             VersionStatus {
                 version: version.version,
                 created_at: version.created_at,
                 standing,
+                kind: version.kind,
+                challenges: version.challenges,
                 service: version.sealed.service,
                 key_id: version.sealed.key_id,
                 deliveries: counted.map_or(0, |it| it.deliveries),
@@ -89,10 +96,6 @@ impl Vault {
             subject: secret.to_string(),
             detail: detail.to_owned(),
         };
-        // Whatever the clocks of the gates say, it has ended there, too.
-        let versions = self.store.versions(secret).await?;
-        let current = versions.iter().find(|version| version.ends_at.is_none());
-        let at = current.map_or(audit.at, |current| audit.at.min(current.created_at));
-        Ok(self.store.end(secret, ending, at, audit).await?)
+        Ok(self.store.end(secret, ending, audit.at, audit).await?)
     }
 }

@@ -28,6 +28,8 @@ mod schema;
 mod sealing;
 #[path = "../sql/secret_endings.rs"]
 mod secret_endings;
+#[path = "../sql/secret_kinds.rs"]
+mod secret_kinds;
 #[path = "../sql/secret_uses.rs"]
 mod secret_uses;
 #[path = "../sql/secrets.rs"]

@@ -2,7 +2,7 @@
 
 use sqlx::Transaction;
 
-use super::{Database, audit, changes, secret_endings, secrets};
+use super::{Database, audit, changes, secret_endings, secret_kinds, secrets};
 use crate::audit::AuditEntry;
 use crate::directory::{Change, Definition, EndpointChange, EndpointId, Name, Operation};
 use crate::secrets::{Installation, SecretRef, StoreError};
@@ -15,7 +15,7 @@ pub(super) async fn change(
     secrets: &[Installation],
 ) -> Result<Vec<SecretRef>, StoreError> {
     for secret in secrets {
-        secrets::install(transaction, secret).await?;
+        secrets::install_undecided(transaction, secret).await?;
     }
     // Aliases are given up by everybody before anybody takes one, so that they can be swapped.
     for (change, _) in changes {
@@ -31,6 +31,7 @@ pub(super) async fn change(
         changes::add(transaction, &Change::Endpoint(id.clone())).await?;
     }
     let mut retired = Vec::new();
+    let mut settled = Vec::new();
     for (change, entry) in changes {
         match change {
             EndpointChange::Delete(id) => {
@@ -38,15 +39,26 @@ pub(super) async fn change(
             }
             EndpointChange::Put(definition) => {
                 put(transaction, definition, definition.flow.as_ref(), entry).await?;
+                settled.extend(secret_kinds::claim(transaction, definition).await?);
             }
             EndpointChange::Adopt(definition) => {
                 put(transaction, definition, None, entry).await?;
+                settled.extend(secret_kinds::claim(transaction, definition).await?);
             }
             EndpointChange::Operate(id, operation) => {
                 operate(transaction, id, *operation, entry).await?;
             }
         }
         audit::add(transaction, entry).await?;
+    }
+    // As the endpoints need them now, which may not be as before the change.
+    for secret in secrets {
+        secret_kinds::decide(transaction, &secret.secret).await?;
+    }
+    // What was installed was told already.
+    settled.retain(|settled| secrets.iter().all(|new| new.secret != *settled));
+    for secret in settled {
+        changes::add(transaction, &Change::Secret(secret)).await?;
     }
     changes::trim(transaction).await?;
     Ok(retired)
@@ -103,7 +115,7 @@ async fn operate(
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
     let gone = || StoreError::Conflict(format!("the endpoint {id}"));
-    let mut definition = stored(transaction, id).await?.ok_or_else(gone)?;
+    let mut definition = stored(transaction, id.as_str()).await?.ok_or_else(gone)?;
     definition.operate(operation);
     sqlx::query("UPDATE endpoints SET definition = $2, updated_ms = $3 WHERE id = $1")
         .bind(id.as_str())
@@ -114,12 +126,13 @@ async fn operate(
     Ok(())
 }
 
-async fn stored(
+/// The definition of an endpoint, as the transaction sees it.
+pub(super) async fn stored(
     transaction: &mut Transaction<'_, Database>,
-    id: &EndpointId,
+    id: &str,
 ) -> Result<Option<Definition>, StoreError> {
     sqlx::query_scalar("SELECT definition FROM endpoints WHERE id = $1")
-        .bind(id.as_str())
+        .bind(id)
         .fetch_optional(&mut **transaction)
         .await?
         .map(|text: String| rows::definition(&text))
@@ -146,7 +159,7 @@ async fn put(
     part_of: Option<&Name>,
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
-    let text = match stored(transaction, &definition.id).await? {
+    let text = match stored(transaction, definition.id.as_str()).await? {
         None => written(definition)?,
         Some(old) => {
             let mut definition = definition.clone();

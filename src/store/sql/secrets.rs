@@ -4,8 +4,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::Transaction;
 
+use super::secret_kinds::{self, Usage};
 use super::{Database, Engine, Pool, audit, changes, dialect, sealing, secret_uses};
 use crate::audit::AuditEntry;
+use crate::auth::KeyKind;
 use crate::directory::Change;
 use crate::secrets::{
     Ending, Installation, Resealing, Sealed, SealedUnder, SealedVersion, SecretRef, SecretStore,
@@ -125,7 +127,7 @@ impl SecretStore for Engine {
 
 async fn versions(pool: &Pool, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
     let versions: Vec<Row> = sqlx::query_as(
-        "SELECT version, created_ms, ends_ms, service, key_id, ciphertext \
+        "SELECT version, created_ms, ends_ms, service, key_id, ciphertext, kind, challenges \
          FROM secret_versions WHERE scope = $1 AND slot = $2 ORDER BY version DESC",
     )
     .bind(secret.scope())
@@ -136,10 +138,32 @@ async fn versions(pool: &Pool, secret: &SecretRef) -> Result<Vec<SealedVersion>,
 }
 
 /// Adds a version inside a transaction.
-pub(super) async fn install(
+async fn install(
     transaction: &mut Transaction<'_, Database>,
     new: &Installation,
 ) -> Result<(), StoreError> {
+    let usage = Usage::of(transaction, &new.secret).await?;
+    add(transaction, new, usage).await
+}
+
+/// Adds a version inside a transaction that goes on to store the endpoints that use it.
+pub(super) async fn install_undecided(
+    transaction: &mut Transaction<'_, Database>,
+    new: &Installation,
+) -> Result<(), StoreError> {
+    add(transaction, new, Usage::default()).await
+}
+
+async fn add(
+    transaction: &mut Transaction<'_, Database>,
+    new: &Installation,
+    usage: Usage,
+) -> Result<(), StoreError> {
+    if let (Some(needed), Some(said)) = (usage.kind, new.kind)
+        && needed != said
+    {
+        return Err(StoreError::OtherKind(new.secret.to_string()));
+    }
     // Of all the others only the version that was current may go on for a while.
     sqlx::query(
         "UPDATE secret_versions \
@@ -154,8 +178,8 @@ pub(super) async fn install(
     .await?;
     sqlx::query(
         "INSERT INTO secret_versions \
-         (scope, slot, version, created_ms, ends_ms, service, key_id, ciphertext) \
-         VALUES ($1, $2, $3, $4, NULL, $5, $6, $7)",
+         (scope, slot, version, created_ms, ends_ms, service, key_id, ciphertext, kind, challenges) \
+         VALUES ($1, $2, $3, $4, NULL, $5, $6, $7, $8, $9)",
     )
     .bind(new.secret.scope())
     .bind(new.secret.slot())
@@ -164,6 +188,8 @@ pub(super) async fn install(
     .bind(&new.sealed.service)
     .bind(&new.sealed.key_id)
     .bind(&new.sealed.ciphertext)
+    .bind(usage.kind.or(new.kind).map(KeyKind::word))
+    .bind(usage.challenges())
     .execute(&mut **transaction)
     .await
     .map_err(|error| match error.as_database_error() {
@@ -183,13 +209,23 @@ async fn end(
     at: Timestamp,
     audit: &AuditEntry,
 ) -> Result<u64, StoreError> {
-    let ended = sqlx::query(
-        "UPDATE secret_versions SET ends_ms = $3 \
-         WHERE scope = $1 AND slot = $2 AND (ends_ms > $3 OR (ends_ms IS NULL AND $4 = 1))",
+    // What ends beside the current version has ended when that began: no clock is asked, so none can be wrong.
+    let began: Option<i64> = sqlx::query_scalar(
+        "SELECT created_ms FROM secret_versions WHERE scope = $1 AND slot = $2 AND ends_ms IS NULL",
     )
     .bind(secret.scope())
     .bind(secret.slot())
-    .bind(at.as_millisecond())
+    .fetch_optional(&mut **transaction)
+    .await?;
+    let at = at.as_millisecond();
+    let ended = sqlx::query(
+        "UPDATE secret_versions SET ends_ms = CASE WHEN ends_ms IS NULL THEN $3 ELSE $4 END \
+         WHERE scope = $1 AND slot = $2 AND (ends_ms > $4 OR (ends_ms IS NULL AND $5 = 1))",
+    )
+    .bind(secret.scope())
+    .bind(secret.slot())
+    .bind(at)
+    .bind(began.unwrap_or(at))
     .bind(i64::from(ending == Ending::Everything))
     .execute(&mut **transaction)
     .await?
@@ -201,14 +237,25 @@ async fn end(
     Ok(ended)
 }
 
-type Row = (i64, i64, Option<i64>, String, String, Vec<u8>);
+type Row = (
+    i64,
+    i64,
+    Option<i64>,
+    String,
+    String,
+    Vec<u8>,
+    Option<String>,
+    Option<String>,
+);
 
 fn version(row: Row) -> Result<SealedVersion, StoreError> {
-    let (version, created, ends, service, key_id, ciphertext) = row;
+    let (version, created, ends, service, key_id, ciphertext, kind, challenges) = row;
     Ok(SealedVersion {
         version: rows::number(version)?,
         created_at: rows::time(created)?,
         ends_at: ends.map(rows::time).transpose()?,
+        kind: secret_kinds::kind(kind.as_deref())?,
+        challenges: secret_kinds::names(challenges.as_deref()),
         sealed: Sealed {
             service,
             key_id,

@@ -7,6 +7,10 @@ pub(super) const MAY_BE_BOUND: &str = "SELECT EXISTS (SELECT 1 FROM endpoints WH
      AND NOT EXISTS (SELECT 1 FROM secret_versions \
      WHERE scope = $1 AND slot = $2 AND ends_ms IS NULL)";
 
+/// What the endpoints that are judged by a secret say of their proofs and handshakes, each saying once.
+pub(super) const USERS: &str = "SELECT DISTINCT definition ->> 'auth', definition ->> 'handshake' \
+     FROM endpoints WHERE secret = $1";
+
 /// The endpoints that are judged by a secret and have one of some handshakes, or none of them.
 pub(super) const SHARING: &str = "SELECT id FROM endpoints WHERE secret = $1 \
      AND (coalesce(definition ->> 'handshake', '') IN (SELECT value FROM json_each($2))) = $3 \

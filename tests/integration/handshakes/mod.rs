@@ -9,6 +9,7 @@ mod challenges;
 mod declared;
 mod echoes;
 mod oracle;
+mod outlived;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use portcullis::audit::Actor;
-use portcullis::auth::{Algorithm, KeyForm};
+use portcullis::auth::{Algorithm, KeyForm, KeyKind};
 use portcullis::clock::Clock;
 use portcullis::secrets::{
     CacheSettings, Ending, KeyAddress, KeyCache, LocalKeyService, Secret, SecretRef, Vault,
+    VersionStanding,
 };
 use portcullis::store::SqliteStore;
 
@@ -37,6 +38,7 @@ fn a_secret_that_was_ended_by_a_machine_whose_clock_is_ahead_has_ended_for_the_o
         let service = Arc::new(service);
         let ahead = Arc::new(Ahead(SignedDuration::from_mins(3)));
         let vault = Vault::new(store.clone(), service.clone(), ahead);
+        let vault = vault.binding_as(Some(KeyKind::Shared));
         let secret = SecretRef::new("a", "b").unwrap();
         let actor = Actor {
             name: "somebody".to_owned(),
@@ -82,5 +84,71 @@ fn a_secret_that_was_ended_by_a_machine_whose_clock_is_ahead_has_ended_for_the_o
             (5, Some(4)),
             "one before the current one, and no more"
         );
+    });
+}
+
+/// A clock that a test sets.
+struct Set(std::sync::Mutex<Timestamp>);
+
+impl Clock for Set {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+#[test]
+fn whoever_retires_a_version_and_whoever_looks_agree_whatever_their_clocks_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let store = Arc::new(
+            SqliteStore::open(&folder.path().join("a.db"), true)
+                .await
+                .unwrap(),
+        );
+        let service = LocalKeyService::open_or_create(&folder.path().join("a.key")).unwrap();
+        let service = Arc::new(service);
+        let actor = Actor {
+            name: "somebody".to_owned(),
+            origin: "elsewhere".to_owned(),
+        };
+        let true_time = Timestamp::now();
+        let hours = [-3, -1, 0, 1, 3].map(SignedDuration::from_hours);
+        let vault_at = |skew: SignedDuration| {
+            let clock = Arc::new(Set(std::sync::Mutex::new(true_time + skew)));
+            Vault::new(store.clone(), service.clone(), clock)
+        };
+        let mut number = 0;
+        for rotated in hours {
+            for retired in hours {
+                number += 1;
+                let secret = SecretRef::new("a", &format!("b{number}")).unwrap();
+                for (value, overlap) in [("one", 0), ("two", 2)] {
+                    let value = Secret::new(value.as_bytes().to_vec());
+                    let overlap = SignedDuration::from_hours(overlap);
+                    let vault = vault_at(rotated);
+                    vault.set(&secret, &value, overlap, &actor).await.unwrap();
+                }
+                let ending = Ending::Previous;
+                let ended = vault_at(retired).retire(&secret, ending, &actor).await;
+                assert_eq!(ended.unwrap(), 1, "{rotated:#} {retired:#}");
+                let again = vault_at(rotated).retire(&secret, ending, &actor).await;
+                assert_eq!(again.unwrap(), 0, "{rotated:#} {retired:#}");
+                for looks in hours {
+                    let status = vault_at(looks).status(&secret).await.unwrap();
+                    let standing: Vec<_> = status.iter().map(|it| it.standing).collect();
+                    assert!(
+                        matches!(
+                            standing[..],
+                            [VersionStanding::Current, VersionStanding::Retired(_)]
+                        ),
+                        "{rotated:#} {retired:#} {looks:#}: {standing:?}"
+                    );
+                }
+            }
+        }
     });
 }

@@ -5,6 +5,7 @@ mod captures;
 mod concurrency;
 mod copies;
 mod endpoints;
+mod kinds;
 mod life;
 mod secrets;
 mod tokens;
@@ -151,6 +152,7 @@ pub(crate) fn version(of: &str, version: u32, made: i64, previous_ends: i64) -> 
         version,
         created_at: at(made),
         previous_ends_at: at(previous_ends),
+        kind: None,
         sealed: Sealed {
             service: "local".to_owned(),
             key_id: "0123456789abcdef".to_owned(),

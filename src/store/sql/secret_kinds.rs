@@ -1,0 +1,190 @@
+//! What versions of secrets are used for: the kind of key that each was bound as, and whose challenges it signs.
+//!
+//! Both are written in the transaction of whatever makes them so: a version that is bound, an endpoint that begins to
+//! use a secret. A kind is never changed, and a handshake is never taken off the list.
+
+use std::collections::BTreeSet;
+
+use sqlx::Transaction;
+
+use super::{Database, dialect, endpoint_changes};
+use crate::auth::KeyKind;
+use crate::directory::{AuthDefinition, Definition, HANDSHAKE_SLOT};
+use crate::handshake::Handshake;
+use crate::secrets::{SecretRef, StoreError};
+
+/// What the endpoints that use a secret make of a version of it.
+#[derive(Default)]
+pub(super) struct Usage {
+    /// The kind of key that they need; `None` if there are none.
+    pub(super) kind: Option<KeyKind>,
+    /// The handshakes among theirs that sign challenges.
+    pub(super) challenges: BTreeSet<String>,
+}
+
+impl Usage {
+    /// What the endpoints in the store make of `secret`.
+    pub(super) async fn of(
+        transaction: &mut Transaction<'_, Database>,
+        secret: &SecretRef,
+    ) -> Result<Self, StoreError> {
+        let users: Vec<(Option<String>, Option<String>)> = sqlx::query_as(dialect::USERS)
+            .bind(secret.to_string())
+            .fetch_all(&mut **transaction)
+            .await?;
+        let mut kinds = BTreeSet::new();
+        let mut challenges = BTreeSet::new();
+        for (auth, handshake) in users {
+            kinds.insert(kind_of(secret, auth.as_deref())?);
+            challenges.extend(handshake.filter(|name| signs(name)));
+        }
+        if secret.slot() == HANDSHAKE_SLOT
+            && let Some(owner) = endpoint_changes::stored(transaction, secret.scope()).await?
+            && owner.verify_token().as_ref() == Some(secret)
+        {
+            kinds.insert(KeyKind::Token);
+        }
+        if kinds.len() > 1 {
+            return Err(StoreError::OtherKind(secret.to_string()));
+        }
+        Ok(Self {
+            kind: kinds.pop_first(),
+            challenges,
+        })
+    }
+
+    /// The names of the handshakes, as a column keeps them.
+    pub(super) fn challenges(&self) -> Option<String> {
+        joined(&self.challenges)
+    }
+}
+
+/// Settles what the secrets of a definition are used for, while it is stored. Gives those that change by it.
+pub(super) async fn claim(
+    transaction: &mut Transaction<'_, Database>,
+    definition: &Definition,
+) -> Result<Vec<SecretRef>, StoreError> {
+    let mut changed = Vec::new();
+    let kind = definition.auth.as_ref().and_then(AuthDefinition::key_kind);
+    if let (Some(secret), Some(kind)) = (definition.secret(), kind) {
+        let handshake = definition.handshake.as_deref().filter(|name| signs(name));
+        if settle(transaction, &secret, kind, handshake).await? {
+            changed.push(secret);
+        }
+    }
+    if let Some(token) = definition.verify_token()
+        && settle(transaction, &token, KeyKind::Token, None).await?
+    {
+        changed.push(token);
+    }
+    Ok(changed)
+}
+
+/// Settles what `secret` is used for by the endpoints in the store.
+pub(super) async fn decide(
+    transaction: &mut Transaction<'_, Database>,
+    secret: &SecretRef,
+) -> Result<(), StoreError> {
+    let usage = Usage::of(transaction, secret).await?;
+    let Some(kind) = usage.kind else {
+        return Ok(());
+    };
+    settle(transaction, secret, kind, None).await?;
+    for handshake in &usage.challenges {
+        settle(transaction, secret, kind, Some(handshake)).await?;
+    }
+    Ok(())
+}
+
+/// Gives the versions of `secret` that have no kind yet theirs, and notes a handshake that signs with all of them.
+/// Says whether that changes any.
+async fn settle(
+    transaction: &mut Transaction<'_, Database>,
+    secret: &SecretRef,
+    kind: KeyKind,
+    handshake: Option<&str>,
+) -> Result<bool, StoreError> {
+    let decided = sqlx::query(
+        "UPDATE secret_versions SET kind = $3 WHERE scope = $1 AND slot = $2 AND kind IS NULL",
+    )
+    .bind(secret.scope())
+    .bind(secret.slot())
+    .bind(kind.word())
+    .execute(&mut **transaction)
+    .await?;
+    let mut changed = decided.rows_affected() > 0;
+    if let Some(handshake) = handshake {
+        changed |= mark(transaction, secret, handshake).await?;
+    }
+    Ok(changed)
+}
+
+/// Notes on every version of `secret` that `handshake` signs with it. Gives whether that is new for any.
+async fn mark(
+    transaction: &mut Transaction<'_, Database>,
+    secret: &SecretRef,
+    handshake: &str,
+) -> Result<bool, StoreError> {
+    let noted: Vec<(i64, Option<String>)> = sqlx::query_as(
+        "SELECT version, challenges FROM secret_versions WHERE scope = $1 AND slot = $2",
+    )
+    .bind(secret.scope())
+    .bind(secret.slot())
+    .fetch_all(&mut **transaction)
+    .await?;
+    let mut changed = false;
+    for (version, column) in noted {
+        let mut names: BTreeSet<String> = names(column.as_deref()).into_iter().collect();
+        if !names.insert(handshake.to_owned()) {
+            continue;
+        }
+        sqlx::query(
+            "UPDATE secret_versions SET challenges = $4 \
+             WHERE scope = $1 AND slot = $2 AND version = $3",
+        )
+        .bind(secret.scope())
+        .bind(secret.slot())
+        .bind(version)
+        .bind(joined(&names))
+        .execute(&mut **transaction)
+        .await?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+/// The kind in a column.
+pub(super) fn kind(column: Option<&str>) -> Result<Option<KeyKind>, StoreError> {
+    let parsed = column.map(|word| {
+        let unknown = |_| StoreError::Corrupt(format!("the kind of key `{word}`"));
+        word.parse().map_err(unknown)
+    });
+    parsed.transpose()
+}
+
+/// The names of handshakes in a column.
+pub(super) fn names(column: Option<&str>) -> Vec<String> {
+    let parts = column.unwrap_or_default().split(',');
+    let parts = parts.filter(|name| !name.is_empty());
+    parts.map(str::to_owned).collect()
+}
+
+fn joined(names: &BTreeSet<String>) -> Option<String> {
+    let joined = names
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(",");
+    (!joined.is_empty()).then_some(joined)
+}
+
+/// The kind of key that an endpoint needs whose `auth` is given as JSON.
+fn kind_of(secret: &SecretRef, auth: Option<&str>) -> Result<KeyKind, StoreError> {
+    let read = |text| serde_json::from_str::<AuthDefinition>(text).ok();
+    let kind = auth.and_then(read).and_then(|auth| auth.key_kind());
+    kind.ok_or_else(|| StoreError::Unfit(format!("that uses the secret {secret}")))
+}
+
+fn signs(handshake: &str) -> bool {
+    Handshake::named(handshake).is_some_and(Handshake::signs)
+}

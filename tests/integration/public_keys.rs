@@ -1,0 +1,326 @@
+//! A public key never becomes a shared secret or a token, by any number of steps: everybody has it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::support::*;
+
+/// A public key of a provider, as everybody has it: the text that was set, and its bytes.
+fn key() -> (String, Vec<u8>) {
+    let bytes: Vec<u8> = (1..=32).map(|byte| byte * 7).collect();
+    (STANDARD.encode(&bytes), bytes)
+}
+
+const OTHER: &str = "workflows/other";
+const OTHER_PATH: &str = "/webhooks/ai/workflows/other";
+const SLOT: &str = "workflows/pr-bot#webhook";
+const TELNYX: [&str; 4] = ["--mode", "provider", "--preset", "telnyx"];
+const OWNER: [&str; 4] = ["--organisation", "acme", "--workspace", "main"];
+
+/// What somebody sends who has nothing but the public key.
+fn forgeries(path: &str) -> Vec<Request> {
+    let (text, bytes) = key();
+    let body = "{\"forged\":true}";
+    let now = jiff::Timestamp::now().as_second();
+    let mut forged = vec![
+        Request::post(path).header("Authorization", &format!("Bearer {text}")),
+        Request::post(&format!(
+            "{path}?token={}",
+            text.replace('+', "%2B")
+                .replace('/', "%2F")
+                .replace('=', "%3D")
+        )),
+    ];
+    for secret in [text.as_bytes(), &bytes] {
+        let sign = |message: &str| {
+            let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret);
+            ring::hmac::sign(&key, message.as_bytes())
+        };
+        let signature = format!("sha256={}", hex::encode(sign(body)));
+        forged.push(Request::post(path).header("X-Hub-Signature-256", &signature));
+        let signature = STANDARD.encode(sign(&format!("msg_1.{now}.{body}")));
+        forged.push(
+            Request::post(path)
+                .header("webhook-id", "msg_1")
+                .header("webhook-timestamp", &now.to_string())
+                .header("webhook-signature", &format!("v1,{signature}")),
+        );
+    }
+    let forged = forged.into_iter();
+    forged.map(|request| request.body(body)).collect()
+}
+
+#[track_caller]
+fn nobody_gets_in(gate: &Gate, backend: &Backend, paths: &[&str], what: &str) {
+    for path in paths {
+        for request in forgeries(path) {
+            let answer = send(gate.http(), &request);
+            assert!(
+                matches!(answer.status, 401 | 404),
+                "{what}: {} {}",
+                answer.status,
+                answer.head
+            );
+        }
+    }
+    assert!(backend.received().is_empty(), "{what}");
+}
+
+/// The commands after which the endpoint would be judged by a shared secret or a token, each a way there.
+fn ways() -> Vec<(&'static str, Vec<Vec<&'static str>>)> {
+    let update =
+        |options: &[&'static str]| [&["endpoint", "update", "workflows/pr-bot"], options].concat();
+    let create =
+        |options: &[&'static str]| [&["endpoint", "create", OTHER], &OWNER[..], options].concat();
+    let sns = [
+        "--mode",
+        "provider",
+        "--preset",
+        "aws-sns",
+        "--setting",
+        "topic_arn=arn:aws:sns:eu-central-1:123456789012:orders",
+    ];
+    let standard = ["--mode", "provider", "--preset", "standard-webhooks"];
+    vec![
+        ("one step", vec![update(&["--mode", "hmac"])]),
+        ("one step to a token", vec![update(&["--mode", "bearer"])]),
+        (
+            "a preset without a secret between",
+            vec![update(&sns), update(&["--mode", "hmac"])],
+        ),
+        (
+            "the same, to a scheme that decodes the key",
+            vec![update(&sns), update(&standard)],
+        ),
+        (
+            "another slot and back",
+            vec![
+                update(&["--mode", "hmac", "--secret", "workflows/pr-bot#other"]),
+                update(&["--mode", "hmac", "--secret", SLOT]),
+            ],
+        ),
+        (
+            "no proof between",
+            vec![
+                update(&["--mode", "none"]),
+                update(&["--mode", "secret", "--secret", "workflows/pr-bot#other"]),
+                update(&["--mode", "secret", "--secret", SLOT]),
+            ],
+        ),
+        (
+            "another endpoint takes the slot over",
+            vec![
+                update(&["--mode", "hmac", "--secret", "workflows/pr-bot#other"]),
+                create(&["--mode", "hmac", "--secret", SLOT]),
+            ],
+        ),
+        (
+            "another endpoint beside it",
+            vec![create(&[
+                "--mode",
+                "api-key",
+                "--header",
+                "Authorization",
+                "--secret",
+                SLOT,
+            ])],
+        ),
+        (
+            "the endpoint is deleted, and made anew",
+            vec![
+                vec!["endpoint", "delete", "workflows/pr-bot"],
+                [&["endpoint", "create", ID], &OWNER[..], &["--mode", "hmac"]].concat(),
+            ],
+        ),
+        (
+            "another public key between",
+            vec![
+                update(&["--mode", "provider", "--preset", "standard-webhooks-v1a"]),
+                update(&sns),
+                update(&["--mode", "secret"]),
+            ],
+        ),
+        (
+            "moved to another key of the same service",
+            vec![
+                vec!["secret", "rewrap"],
+                update(&sns),
+                update(&["--mode", "hmac"]),
+            ],
+        ),
+    ]
+}
+
+#[test]
+fn a_public_key_signs_nothing_whatever_the_endpoint_becomes() {
+    let (text, _) = key();
+    for (what, commands) in ways() {
+        let backend = Backend::accepting();
+        let gate = Gate::before(&backend)
+            .with("auth", "allow_unauthenticated = true")
+            .endpoint_with(ID, &TELNYX);
+        gate.run_with_input(&["secret", "set", ID], text.as_bytes())
+            .succeeded();
+        for command in &commands {
+            // Refused or not: what counts is who gets in afterwards.
+            gate.run(command);
+        }
+        let gate = gate.start();
+        nobody_gets_in(&gate, &backend, &[PATH, OTHER_PATH], what);
+    }
+}
+
+#[test]
+fn a_public_key_signs_nothing_after_declarations_without_auth() {
+    let (text, _) = key();
+    let backend = Backend::accepting();
+    let declared = |auth: &str| {
+        format!(
+            "[[endpoints]]\nid = \"{ID}\"\norganisation = \"acme\"\nworkspace = \"main\"\n{auth}\n"
+        )
+    };
+    let gate = Gate::before(&backend)
+        .apply(&declared(
+            "auth = { mode = \"provider\", preset = \"telnyx\" }",
+        ))
+        .start();
+    gate.run_with_input(&["secret", "set", ID], text.as_bytes())
+        .succeeded();
+    let gate = gate.apply(&declared(""));
+    for auth in ["auth = { mode = \"hmac\" }", "auth = { mode = \"bearer\" }"] {
+        let path = gate.file("next.toml", declared(auth));
+        let told = gate
+            .run(&["apply", "-f", path.to_str().unwrap()])
+            .failed_with(1);
+        assert!(told.contains("which everybody has"), "{told}");
+    }
+    nobody_gets_in(&gate, &backend, &[PATH], "declared");
+    // A secret of its own lets its owner in, in another slot or as another version.
+    gate.run(&["secret", "rotate", SLOT]).succeeded();
+    let gate = gate.apply(&declared("auth = { mode = \"hmac\" }"));
+    let secret = gate.secret(ID);
+    let body = "{\"genuine\":true}";
+    eventually(|| {
+        let signature = github_signature(&secret, body.as_bytes());
+        let request = Request::post(PATH).header("X-Hub-Signature-256", &signature);
+        send(gate.http(), &request.body(body)).status == 202
+    });
+}
+
+#[test]
+fn the_gate_itself_refuses_a_key_of_another_kind_and_the_log_says_why() {
+    let (text, _) = key();
+    for auth in ["{\"mode\":\"hmac\"}", "{\"mode\":\"secret\"}"] {
+        let backend = Backend::accepting();
+        let gate = Gate::before(&backend).endpoint_with(ID, &TELNYX);
+        gate.run_with_input(&["secret", "set", ID], text.as_bytes())
+            .succeeded();
+        // Behind the back of every command.
+        let said = "{\"mode\":\"provider\",\"preset\":\"telnyx\"}";
+        let statement =
+            format!("UPDATE endpoints SET definition = replace(definition, '{said}', '{auth}')");
+        sqlite(&gate, &statement);
+        let gate = gate.start();
+        nobody_gets_in(&gate, &backend, &[PATH], auth);
+        let cause = gate
+            .log(1)
+            .iter()
+            .find_map(|line| Some(line["cause"].as_str()?.to_owned()));
+        let cause = cause.expect("a cause");
+        assert!(cause.contains("bound as a public key"), "{cause}");
+        let shown = gate.run(&["endpoint", "show", ID]).succeeded();
+        assert!(shown.contains("bound as a public key"), "{shown}");
+    }
+}
+
+#[test]
+fn a_previous_version_that_is_a_public_key_signs_nothing_beside_a_shared_secret() {
+    let (text, _) = key();
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint_with(ID, &TELNYX);
+    gate.run_with_input(&["secret", "set", ID], text.as_bytes())
+        .succeeded();
+    let gate = gate.endpoint_with(OTHER, &["--mode", "hmac"]);
+    let away = [
+        "endpoint",
+        "update",
+        ID,
+        "--secret",
+        "workflows/pr-bot#away",
+    ];
+    gate.run(&[&away[..], &TELNYX].concat()).succeeded();
+    gate.run(&["secret", "rotate", SLOT, "--overlap", "1h"])
+        .succeeded();
+    let here = [
+        "endpoint", "update", OTHER, "--mode", "hmac", "--secret", SLOT,
+    ];
+    gate.run(&here).succeeded();
+    let gate = gate.start();
+    let secret = gate.secret(OTHER);
+    let signature = github_signature(&secret, b"{}");
+    let genuine = Request::post(OTHER_PATH).header("X-Hub-Signature-256", &signature);
+    nobody_gets_in(&gate, &backend, &[PATH, OTHER_PATH], "previous");
+    assert_eq!(send(gate.http(), &genuine.body("{}")).status, 202);
+}
+
+#[test]
+fn a_public_key_that_was_bound_for_a_flow_signs_nothing_whatever_its_draft_becomes() {
+    let (text, _) = key();
+    let document = |auth: &str| {
+        format!(
+            "{{:requires [{{:slot :key :type :secret}}]
+              :interfaces {{:webhook [{{:id :hook :draft-auth :interface {auth}}}]}}}}"
+        )
+    };
+    let telnyx = document(":auth {:type :provider :preset :telnyx :secret-ref :key}");
+    let none = document("");
+    let hmac =
+        document(":auth {:type :hmac-sha256 :header \"X-Hub-Signature-256\" :secret-ref :key}");
+    let bearer = document(":auth {:type :bearer :secret-ref :key}");
+    let draft = "/api/flows/keys/interfaces/draft/hook";
+    let live = "/api/flows/keys/interfaces/live/hook";
+    for (what, next) in [("a signature", &hmac), ("a token", &bearer)] {
+        let backend = Backend::accepting();
+        let gate = Gate::before(&backend).start();
+        let apply = |text: &str| {
+            let path = gate.file("keys.edn", text);
+            let words = ["apply", "-f", path.to_str().unwrap()];
+            gate.run(&[&words[..], &OWNER[..]].concat())
+        };
+        apply(&telnyx).succeeded();
+        for scope in ["flows/keys/draft", "flows/keys/live"] {
+            // For the draft that is there, and for a release that is to come.
+            gate.run_with_input(&["secret", "bind", scope, "key"], text.as_bytes())
+                .succeeded();
+        }
+        apply(&none).succeeded();
+        let told = apply(next).failed_with(1);
+        assert!(told.contains("which everybody has"), "{told}");
+        gate.run(&["flow", "release", "keys", "--unbound"]);
+        nobody_gets_in(&gate, &backend, &[draft, live], what);
+    }
+}
+
+#[test]
+fn a_token_that_was_sent_in_the_open_does_not_become_the_secret_of_a_signature() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("bearer").start();
+    let token = gate.secret(ID);
+    let told = gate
+        .run(&["endpoint", "update", ID, "--mode", "hmac"])
+        .succeeded();
+    assert!(told.contains("secret rotate"), "{told}");
+    let signed = |secret: &str| {
+        let signature = github_signature(secret, b"{}");
+        let request = Request::post(PATH).header("X-Hub-Signature-256", &signature);
+        let answer = send(gate.http(), &request.body("{}"));
+        (answer.status, answer.reason().to_owned())
+    };
+    eventually(|| signed(&token) == (401, "secret_unbound".to_owned()));
+    let told = gate.run(&["sign", ID]).failed_with(1);
+    assert!(told.contains("secret rotate"), "{told}");
+    backend.was_not_contacted();
+    gate.run(&["secret", "rotate", ID]).succeeded();
+    let secret = gate.secret(ID);
+    eventually(|| signed(&secret).0 == 202);
+}
