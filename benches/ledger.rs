@@ -25,6 +25,7 @@ use portcullis::ledger::{
     Shared,
 };
 use portcullis::redis::RedisSettings;
+use portcullis::task::Tasks;
 use tokio::runtime::Runtime;
 
 #[path = "../tests/integration/support/redis.rs"]
@@ -91,6 +92,7 @@ fn shared() {
         settings(&server),
         KeyPrefix::default(),
         Arc::new(SystemClock),
+        &Tasks::default(),
     );
     runtime.block_on(far.redis().ready()).expect("a Redis");
     let ledgers: [(&str, Arc<dyn Ledger>); 2] = [

@@ -23,7 +23,7 @@
 //! ```
 //!
 //! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`; only `cli` and `app` know `config`;
-//! `clock`, `sync`, `audit` and `redis` stand below everything; `explain`, which people ask and no delivery
+//! `clock`, `sync`, `task`, `audit` and `redis` stand below everything; `explain`, which people ask and no delivery
 //! passes, stands above `proxy` and below `cli`.
 
 pub mod admin;
@@ -47,5 +47,6 @@ pub mod redis;
 pub mod secrets;
 pub mod store;
 mod sync;
+pub mod task;
 pub mod telemetry;
 pub mod tokens;

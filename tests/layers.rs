@@ -151,7 +151,7 @@ fn what_is_pure_touches_nothing_outside() {
         "use std::{fmt, io::Read};",
         "fn f() { tracing::info!(1); }",
         "use tokio::net::TcpStream;",
-        "fn f() { println!(); }",
+        "fn f() { log::info!(1); }",
         "async fn f() {}",
         "fn f() { g().await }",
     ] {
@@ -163,4 +163,61 @@ fn what_is_pure_touches_nothing_outside() {
 
 fn planted(path: &str, text: &str) -> Vec<String> {
     violations(&Source::read(path, text))
+}
+
+#[test]
+fn background_work_is_started_by_the_supervisor_only() {
+    for line in [
+        "fn f() { tokio::spawn(g()); }",
+        "fn f() { tokio::task::spawn_blocking(g); }",
+        "fn f() { std::thread::spawn(g); }",
+        "fn f() { tracker.spawn(g()); }",
+        "fn f() { Builder::new().spawn(g); }",
+        "use tokio::spawn;",
+    ] {
+        let found = planted("src/proxy/planted.rs", line);
+        assert_eq!(found.len(), 1, "{line}: {found:?}");
+        assert!(found[0].contains("supervise"), "{found:?}");
+        assert_eq!(planted("src/task/mod.rs", line).len(), 0, "{line}");
+    }
+}
+
+#[test]
+fn nothing_writes_to_the_standard_streams_but_the_two_places_that_cannot_panic() {
+    for line in [
+        "fn f() { println!(); }",
+        "fn f() { eprintln!(\"{x}\"); }",
+        "fn f() { print!(); }",
+        "fn f() { dbg!(x); }",
+        "fn f() { std::io::stdout().lock(); }",
+        "fn f() { log(std::io::stderr); }",
+        "fn f() { anstream::stdout(); }",
+    ] {
+        let found = planted("src/cli/planted.rs", line);
+        assert_eq!(found.len(), 1, "{line}: {found:?}");
+    }
+    let line = "fn f() { let print = 1; shown.print(); std::io::stdout().lock(); }";
+    assert_eq!(planted("src/cli/output.rs", line).len(), 0);
+}
+
+#[test]
+fn faults_can_be_injected_into_debug_builds_only() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/task");
+    let text = std::fs::read_to_string(root.join("mod.rs")).unwrap();
+    for (position, _) in text
+        .match_indices("fault::")
+        .chain(text.match_indices("mod fault"))
+    {
+        let before = &text[..position];
+        let guard = before.rfind("#[cfg(debug_assertions)]").unwrap();
+        // Nothing ends between the condition and what it is about.
+        assert!(!before[guard..].contains("\n}"), "{}", &before[guard..]);
+    }
+    for source in crate_sources() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&source.path);
+        let knows = std::fs::read_to_string(path)
+            .unwrap()
+            .contains("PORTCULLIS_TEST_FAULTS");
+        assert_eq!(knows, source.path == "src/task/fault.rs", "{}", source.path);
+    }
 }

@@ -7,12 +7,14 @@ use tokio::sync::watch;
 
 use crate::clock::Stopwatch;
 use crate::secrets::{KeyService, KeyServiceError};
+use crate::task::{Task, Tasks};
 
 /// Asks the key service, and remembers for a while what came of it.
 pub struct KeyServiceCheck {
     service: Arc<dyn KeyService>,
     times: KnownSecrets,
     asked: Arc<Mutex<Asked>>,
+    tasks: Tasks,
 }
 
 /// How long secrets that are in memory stay in use without the key service.
@@ -36,10 +38,11 @@ struct Asked {
 
 impl KeyServiceCheck {
     /// A check of `service`.
-    pub fn new(service: Arc<dyn KeyService>, times: KnownSecrets) -> Self {
+    pub fn new(service: Arc<dyn KeyService>, times: KnownSecrets, tasks: Tasks) -> Self {
         Self {
             service,
             times,
+            tasks,
             asked: Arc::default(),
         }
     }
@@ -96,8 +99,13 @@ impl KeyServiceCheck {
         let (answered, under_way) = watch::channel(());
         asked.under_way = Some(under_way.clone());
         let (service, shared) = (Arc::clone(&self.service), Arc::clone(&self.asked));
+        let tasks = self.tasks.clone();
         tokio::spawn(async move {
-            let answer = service.probe().await;
+            let probe = tasks.contain(PROBE, async move { service.probe().await });
+            let answer = probe.await.unwrap_or_else(|panicked| {
+                let text = format!("the check failed: {panicked}");
+                Err(KeyServiceError::Unavailable(text))
+            });
             let now = Stopwatch::start();
             let mut asked = shared.lock().unwrap_or_else(PoisonError::into_inner);
             if answer.is_ok() {
@@ -112,6 +120,7 @@ impl KeyServiceCheck {
     }
 }
 
+const PROBE: Task = Task::named("key_service_check");
 const KEEP_WELL: Duration = Duration::from_secs(30);
 const KEEP_ILL: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_millis(800);

@@ -32,11 +32,11 @@ pub struct Admin {
 impl Admin {
     /// Serves on `listener` until `shutdown` turns true.
     pub async fn run(
-        self,
+        self: Arc<Self>,
         listener: TcpListener,
         mut shutdown: watch::Receiver<bool>,
     ) -> std::io::Result<()> {
-        let admin = Arc::new(self);
+        let admin = self;
         let router = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::{Custody, StartError};
-use crate::capture::Captures;
+use crate::capture::{Captures, Keeper};
 use crate::config::Config;
 use crate::directory::{Directory, DirectorySettings, Follower, Pace, StandingNow};
 use crate::gate::{Budget, Gate, Known};
@@ -14,6 +15,8 @@ use crate::ledger::{Fleet, InProcess, Ledger, Shared};
 use crate::outbound::Outbound;
 use crate::proxy::{Delivery, Forwarder, Upstream, UpstreamSettings};
 use crate::secrets::{KeyCache, Uses};
+use crate::store::Store;
+use crate::task::{Pulse, Task, Tasks};
 use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
 use crate::tokens::{TokenCache, TokenUses};
 
@@ -34,6 +37,7 @@ pub(super) async fn deliveries(
     custody: &Custody,
     log: Option<AccessLog>,
     ending: &watch::Receiver<bool>,
+    tasks: &Tasks,
 ) -> Result<Deliveries, StartError> {
     let clock = &custody.clock;
     let store_reads = usize::try_from(config.store.readers()).unwrap_or(1);
@@ -53,12 +57,13 @@ pub(super) async fn deliveries(
         config.routes,
         Arc::clone(&custody.store) as _,
     ));
-    let keys = Arc::new(KeyCache::new(
+    let keys = KeyCache::new(
         config.keys,
         Arc::clone(&custody.store) as _,
         Arc::clone(&custody.key_service),
         Arc::clone(clock),
-    ));
+    );
+    let keys = Arc::new(keys.reporting_to(tasks.clone()));
     let follower = Follower::start(
         Pace {
             every: config.directory.follow_every,
@@ -68,16 +73,20 @@ pub(super) async fn deliveries(
         Arc::clone(&directory),
         Arc::clone(&keys),
         Arc::clone(&tokens),
+        tasks,
     )
     .await?;
     let standing = Arc::clone(directory.standing());
-    tokio::spawn(follower.run(ending.clone()));
+    let (follower, end) = (Arc::new(follower), ending.clone());
+    tasks.supervise(Follower::TASK, move |pulse| {
+        Arc::clone(&follower).run(end.clone(), pulse)
+    });
 
     let budget = Budget::new(config.body_budget_bytes);
     let own = Arc::new(InProcess::new(config.ledger.capacity, Arc::clone(clock)));
     let fleet = match config.ledger.redis {
         Some((settings, prefix)) => {
-            let shared = Shared::new(settings, prefix, Arc::clone(clock));
+            let shared = Shared::new(settings, prefix, Arc::clone(clock), tasks);
             // What is wrong with it was logged. A node must be able to start while Redis is away.
             let _ = shared.redis().ready().await;
             Some(Arc::new(Fleet::new(Arc::clone(&own), shared)))
@@ -88,23 +97,22 @@ pub(super) async fn deliveries(
         Some(fleet) => Arc::clone(fleet) as _,
         None => Arc::clone(&own) as _,
     };
-    let dropped = log.clone();
     let metrics = Metrics::new(Sources {
         budget: Arc::clone(&budget),
         keys: Arc::clone(keys.stats()),
         directory: Arc::clone(directory.stats()),
         standing: Arc::clone(&standing),
+        can_write: Box::new({
+            let store = Arc::clone(&custody.store);
+            move || store.write_fault().is_none()
+        }),
         ledger: own,
         fleet: fleet.clone(),
-        dropped_log_lines: Box::new(move || dropped.as_ref().map_or(0, AccessLog::dropped)),
+        tasks: tasks.clone(),
     })?;
-    let uses = Arc::clone(keys.uses());
-    tokio::spawn(Arc::clone(&keys).stay_tidy(ending.clone()));
-    tokio::spawn(Arc::clone(&uses).keep(Arc::clone(&custody.store) as _, ending.clone()));
-    let token_uses = Arc::clone(tokens.uses());
-    tokio::spawn(Arc::clone(&token_uses).keep(Arc::clone(&custody.store) as _, ending.clone()));
+    let (uses, token_uses) = (Arc::clone(keys.uses()), Arc::clone(tokens.uses()));
     let (captures, keeper) = Captures::new(Arc::clone(&custody.store) as _, Arc::clone(clock));
-    tokio::spawn(keeper.run(ending.clone()));
+    start_writers(tasks, ending, &custody.store, (&keys, &tokens), keeper);
     let delivery = Delivery {
         settings: config.public.settings,
         names: config.names,
@@ -121,7 +129,7 @@ pub(super) async fn deliveries(
             Arc::clone(clock),
         ),
         forwarder: Forwarder::new(config.server.upstream_pool_size),
-        upstreams: upstreams(config.upstreams, ending).await,
+        upstreams: upstreams(config.upstreams, ending, tasks).await,
         telemetry: Arc::new(Telemetry::new(metrics, log)),
         captures,
         clock: Arc::clone(clock),
@@ -136,15 +144,69 @@ pub(super) async fn deliveries(
     })
 }
 
+/// Starts what writes to the store beside deliveries, and what keeps the cache of secrets.
+fn start_writers(
+    tasks: &Tasks,
+    ending: &watch::Receiver<bool>,
+    store: &Arc<dyn Store>,
+    (keys, tokens): (&Arc<KeyCache>, &Arc<TokenCache>),
+    keeper: Keeper,
+) {
+    let (tidied, end) = (Arc::clone(keys), ending.clone());
+    tasks.supervise(KeyCache::TASK, move |pulse| {
+        Arc::clone(&tidied).stay_tidy(end.clone(), pulse)
+    });
+    let (counted, written, end) = (Arc::clone(keys.uses()), Arc::clone(store), ending.clone());
+    tasks.supervise(Uses::TASK, move |pulse| {
+        Arc::clone(&counted).keep(Arc::clone(&written) as _, end.clone(), pulse)
+    });
+    let (noted, written, end) = (Arc::clone(tokens.uses()), Arc::clone(store), ending.clone());
+    tasks.supervise(TokenUses::TASK, move |pulse| {
+        Arc::clone(&noted).keep(Arc::clone(&written) as _, end.clone(), pulse)
+    });
+    let (probed, end) = (Arc::clone(store), ending.clone());
+    tasks.supervise(STORE_PROBE, move |pulse| {
+        probe_writes(Arc::clone(&probed), end.clone(), pulse)
+    });
+    let (keeper, end) = (Arc::new(keeper), ending.clone());
+    tasks.supervise(Keeper::TASK, move |pulse| {
+        Arc::clone(&keeper).run(end.clone(), pulse)
+    });
+}
+
+/// While the store cannot be written, finds out when it can be again: nobody else may have anything to write.
+async fn probe_writes(store: Arc<dyn Store>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(PROBE_EVERY) => {}
+            _ = shutdown.changed() => return,
+        }
+        if store.write_fault().is_some() {
+            // What came of it is noted by the store.
+            let _ = store.try_write().await;
+        }
+        pulse.beat();
+    }
+}
+
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+const STORE_PROBE: Task = Task::named("store_probe").beats_within(Duration::from_mins(1));
+
 async fn upstreams(
     settings: Vec<UpstreamSettings>,
     ending: &watch::Receiver<bool>,
+    tasks: &Tasks,
 ) -> BTreeMap<Box<str>, Arc<Upstream>> {
     let mut upstreams = BTreeMap::new();
     for settings in settings {
         let upstream = Arc::new(Upstream::new(settings));
         upstream.resolve().await;
-        tokio::spawn(Arc::clone(&upstream).keep_resolved(ending.clone()));
+        if upstream.has_names() {
+            let (resolved, end) = (Arc::clone(&upstream), ending.clone());
+            tasks.supervise(Upstream::TASK, move |pulse| {
+                Arc::clone(&resolved).keep_resolved(end.clone(), pulse)
+            });
+        }
         upstreams.insert(upstream.settings().name.clone(), upstream);
     }
     upstreams

@@ -22,9 +22,10 @@ pub use self::sockets::Sockets;
 use crate::admin::{Admin, KeyServiceCheck, KnownSecrets, Readiness};
 use crate::config::Config;
 use crate::ledger::Ledger;
-use crate::proxy::PublicApp;
+use crate::proxy::{LISTENERS, PublicApp};
 use crate::secrets::Uses;
 use crate::store::Store;
+use crate::task::{Task, Tasks};
 use crate::telemetry::AccessLog;
 use crate::tokens::TokenUses;
 
@@ -62,7 +63,8 @@ impl Server {
         };
         let allowed_hosts = config.admin.allowed_hosts.clone();
 
-        let made = deliveries(config, custody, log, &ending).await?;
+        let tasks = Tasks::new(ending.clone());
+        let made = deliveries(config, custody, log, &ending, &tasks).await?;
         let Deliveries {
             delivery,
             standing,
@@ -76,25 +78,42 @@ impl Server {
         let public = public
             .map(|bound| (bound.address(), bound.is_tls()))
             .collect();
-        let serving = tokio::spawn(PublicApp::new(delivery).run(sockets.public, ending.clone()));
+        let taking = PublicApp::new(delivery).run(sockets.public, ending.clone(), tasks.clone());
+        let serving = tokio::spawn(taking);
 
-        let listener = TcpListener::from_std(sockets.admin)?;
+        let listener = sockets.admin;
         let admin_address = listener.local_addr()?;
-        let admin = Admin {
+        let admin = Arc::new(Admin {
             readiness: Readiness {
                 store: Arc::clone(&custody.store),
-                key_service: KeyServiceCheck::new(Arc::clone(&custody.key_service), known_secrets),
+                key_service: KeyServiceCheck::new(
+                    Arc::clone(&custody.key_service),
+                    known_secrets,
+                    tasks.clone(),
+                ),
                 serving: serving.abort_handle(),
                 standing,
                 fleet,
+                listeners: &LISTENERS,
+                tasks: tasks.clone(),
                 shutdown: ending,
             },
             telemetry,
             allowed_hosts,
-        };
-        let admin_serving = tokio::spawn(async move {
-            if let Err(error) = admin.run(listener, admin_ending).await {
-                error!(%error, "the admin listener has ended");
+        });
+        // It ends after everything else, so that health and metrics can be seen until then.
+        let admin_tasks = tasks.ending_with(admin_ending.clone());
+        let admin_serving = admin_tasks.supervise(Task::named("admin_listener"), move |_| {
+            let (admin, ending) = (Arc::clone(&admin), admin_ending.clone());
+            let socket = listener.try_clone().and_then(TcpListener::from_std);
+            async move {
+                let ended = match socket {
+                    Ok(socket) => admin.run(socket, ending).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = ended {
+                    error!(%error, "the admin listener has ended");
+                }
             }
         });
         Ok(Self {

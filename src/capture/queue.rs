@@ -4,22 +4,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tracing::warn;
 
 use super::render::render;
 use super::{CaptureStore, Captured, Refused};
 use crate::clock::Clock;
 use crate::gate::Reason;
+use crate::task::{Pulse, Task};
 
 /// Where refused deliveries are offered.
 pub struct Captures(mpsc::Sender<Captured>);
 
 /// The task that writes.
 pub struct Keeper {
-    offered: mpsc::Receiver<Captured>,
+    taken: Mutex<Taken>,
     store: Arc<dyn CaptureStore>,
     clock: Arc<dyn Clock>,
+}
+
+/// The other end of the queue, and what was taken from it. A run that panics leaves it to the next one.
+struct Taken {
+    offered: mpsc::Receiver<Captured>,
+    unwritten: Vec<Captured>,
 }
 
 impl Captures {
@@ -27,7 +34,10 @@ impl Captures {
     pub fn new(store: Arc<dyn CaptureStore>, clock: Arc<dyn Clock>) -> (Self, Keeper) {
         let (sender, offered) = mpsc::channel(QUEUE);
         let keeper = Keeper {
-            offered,
+            taken: Mutex::new(Taken {
+                offered,
+                unwritten: Vec::new(),
+            }),
             store,
             clock,
         };
@@ -60,39 +70,52 @@ impl Captures {
 }
 
 impl Keeper {
-    /// Writes until `shutdown`. What cannot be written is lost, and said.
-    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+    /// The task that [`run`](Self::run) is.
+    pub const TASK: Task = Task::named("captures").beats_within(SILENCE);
+
+    /// Writes until `shutdown`. What the store does not take is tried again; new ones find no room meanwhile.
+    pub async fn run(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
+        let mut taken = self.taken.lock().await;
+        let taken = &mut *taken;
         loop {
-            let first = tokio::select! {
-                first = self.offered.recv() => match first {
-                    Some(first) => Some(first),
+            let pause = if taken.unwritten.is_empty() {
+                FORGET_EVERY
+            } else {
+                RETRY_EVERY
+            };
+            tokio::select! {
+                first = taken.offered.recv(), if taken.unwritten.is_empty() => match first {
+                    Some(first) => taken.unwritten.push(first),
                     None => return,
                 },
-                () = tokio::time::sleep(FORGET_EVERY) => None,
+                () = tokio::time::sleep(pause) => {}
                 _ = shutdown.changed() => break,
-            };
-            self.keep(first).await;
+            }
+            self.keep(taken).await;
+            pulse.beat();
             tokio::select! {
                 () = tokio::time::sleep(WRITE_EVERY) => {}
                 _ = shutdown.changed() => break,
             }
         }
-        let last = self.offered.try_recv().ok();
-        if last.is_some() {
-            self.keep(last).await;
+        taken.unwritten.extend(taken.offered.try_recv());
+        if !taken.unwritten.is_empty() {
+            self.keep(taken).await;
         }
     }
 
-    async fn keep(&mut self, first: Option<Captured>) {
-        let mut batch: Vec<Captured> = first.into_iter().collect();
-        while let Ok(next) = self.offered.try_recv() {
-            batch.push(next);
-            if batch.len() >= QUEUE {
-                break;
-            }
+    async fn keep(&self, taken: &mut Taken) {
+        while taken.unwritten.len() < QUEUE
+            && let Ok(next) = taken.offered.try_recv()
+        {
+            taken.unwritten.push(next);
         }
-        if let Err(error) = self.store.keep(batch, self.clock.now()).await {
-            warn!(%error, "refused deliveries could not be kept");
+        let batch = taken.unwritten.clone();
+        match self.store.keep(batch, self.clock.now()).await {
+            Ok(()) => taken.unwritten.clear(),
+            Err(error) => {
+                warn!(%error, "refused deliveries could not be kept; it is tried again");
+            }
         }
     }
 }
@@ -112,4 +135,7 @@ const fn is_about_the_proof(reason: Reason) -> bool {
 /// At most so many wait: 128 KiB each.
 const QUEUE: usize = 32;
 const WRITE_EVERY: Duration = Duration::from_secs(1);
+const RETRY_EVERY: Duration = Duration::from_secs(4);
 const FORGET_EVERY: Duration = Duration::from_mins(1);
+/// A writer that has not come round for so long does not run.
+const SILENCE: Duration = Duration::from_mins(3);

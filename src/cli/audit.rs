@@ -1,7 +1,5 @@
 //! `portcullis audit`: who did what, and whether the log is whole.
 
-use std::io::Write as _;
-
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -9,6 +7,7 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use crate::audit::{AuditLine, Break, Broken, Chain, End};
+use crate::telemetry::escape_bidi;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -52,14 +51,14 @@ impl AuditCommand {
                 verified(end, json)
             }
             Self::Export { after } => {
-                let mut out = std::io::stdout().lock();
                 walk(session, None, |line| {
                     if line.number <= after {
                         return Ok(());
                     }
-                    let text = serde_json::to_string(line).map_err(std::io::Error::from);
-                    text.and_then(|text| writeln!(out, "{text}"))
-                        .map_err(|error| Failure::Other(format!("standard output: {error}")))
+                    let text = serde_json::to_string(line);
+                    let text = text.map_err(|error| Failure::Other(error.to_string()))?;
+                    output::print(&escape_bidi(&text));
+                    output::write_failure().map_or(Ok(()), Err)
                 })
                 .await?;
                 Ok(String::new())

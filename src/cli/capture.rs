@@ -1,7 +1,5 @@
 //! `portcullis capture`: refused deliveries that the gate has kept.
 
-use std::io::IsTerminal;
-
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -36,7 +34,7 @@ impl CaptureCommand {
             Self::Show { id } => {
                 let (_, http) = find(session, &id).await?;
                 // Anybody may have sent it: it must not reach a terminal as commands.
-                if std::io::stdout().is_terminal() {
+                if output::stdout_is_terminal() {
                     output::print(&output::plain(&String::from_utf8_lossy(&http)));
                 } else {
                     output::print_bytes(&http);

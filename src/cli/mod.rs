@@ -120,7 +120,13 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(text) => {
             output::print(&text);
-            ExitCode::SUCCESS
+            match output::write_failure() {
+                None => ExitCode::SUCCESS,
+                Some(failure) => {
+                    output::print_error(&failure);
+                    failure.exit_code()
+                }
+            }
         }
         Err(failure) => {
             output::print_error(&failure);

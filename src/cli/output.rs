@@ -1,49 +1,93 @@
 //! Text for people: tables, colours, JSON.
 
-use std::io::Write;
+use std::borrow::Cow;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::failure::Failure;
+use crate::telemetry::{escape_bidi, is_bidi_control};
 
 /// What must not be overlooked.
 pub(super) const ALARM: Style = AnsiColor::Red.on_default().bold();
 /// What is as it should be.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 
-/// Writes `text` and a line end to standard output. A reader that has gone is no failure.
+/// Writes `text` and a line end to standard output. Whatever in it comes from outside cannot steer a terminal.
 pub(super) fn print(text: &str) {
     if !text.is_empty() {
-        let _ = writeln!(anstream::stdout(), "{}", text.trim_end());
+        let text = harmless(text.trim_end());
+        note_result(writeln!(anstream::stdout(), "{text}"));
     }
+}
+
+/// Writes exactly `text` and a line end, as for a secret; but to a terminal only what cannot steer it.
+pub(super) fn print_exact(text: &str) {
+    if stdout_is_terminal() {
+        return print(text);
+    }
+    let line = format!("{}\n", text.trim_end());
+    print_bytes(line.as_bytes());
 }
 
 /// Writes bytes to standard output, exactly.
 pub(super) fn print_bytes(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(bytes).and_then(|()| out.flush());
+    note_result(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+/// Whether people look at standard output.
+pub(super) fn stdout_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Whether people look at standard error.
+pub(super) fn stderr_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
 }
 
 /// Writes to standard error what is no result.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", harmless(text));
 }
 
 /// Writes a failure to standard error.
 pub(super) fn print_error(failure: &Failure) {
     let (style, reset) = (ALARM.render(), ALARM.render_reset());
-    let _ = writeln!(anstream::stderr(), "{style}error:{reset} {failure}");
+    let text = harmless(&failure.to_string()).into_owned();
+    let _ = writeln!(anstream::stderr(), "{style}error:{reset} {text}");
 }
 
 /// Writes what people should know beside the result to standard error.
 pub(super) fn print_notice(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    note(text);
 }
+
+/// Why a result could not be written, if it could not. A reader that has gone has read what it wanted.
+pub(super) fn write_failure() -> Option<Failure> {
+    let error = FAILED.get()?;
+    Some(Failure::Other(format!(
+        "standard output cannot be written: {error}; what was done is done, only its result is missing"
+    )))
+}
+
+fn note_result(written: std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = FAILED.set(error.to_string());
+    }
+}
+
+static FAILED: OnceLock<String> = OnceLock::new();
 
 /// A value as JSON that both scripts and people can read.
 pub(super) fn json(value: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string_pretty(value).map_err(|error| Failure::Other(error.to_string()))
+    let json = serde_json::to_string_pretty(value);
+    let json = json.map_err(|error| Failure::Other(error.to_string()))?;
+    Ok(escape_bidi(&json).into_owned())
 }
 
 /// Rows of plain cells, aligned under `titles`; `paint` colours a cell after it was measured.
@@ -86,8 +130,77 @@ pub(super) fn shell_word(text: &str) -> String {
     }
 }
 
-/// The text without what a terminal takes for commands.
+/// The text without what a terminal takes for commands, and without what reorders it.
 pub(super) fn plain(text: &str) -> String {
-    let is_command = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    text.replace("\r\n", "\n").replace(is_command, "\u{fffd}")
+    let steers = |c: char| is_bidi_control(c) || c.is_control() && !matches!(c, '\n' | '\t');
+    text.replace("\r\n", "\n").replace(steers, "\u{fffd}")
+}
+
+/// The same for a text that has our own styles in it.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| !is_bidi_control(c) && (!c.is_control() || matches!(c, '\n' | '\t'));
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let ours =
+        [ALARM, GOOD].map(|style| [style.render().to_string(), style.render_reset().to_string()]);
+    let ours = ours.as_flattened();
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{1b}') {
+        let (before, after) = rest.split_at(at);
+        shown.push_str(&plain(before));
+        let style = ours.iter().find(|style| after.starts_with(style.as_str()));
+        let taken = if let Some(style) = style {
+            shown.push_str(style);
+            style.len()
+        } else {
+            shown.push('\u{fffd}');
+            1
+        };
+        rest = after.get(taken..).unwrap_or_default();
+    }
+    shown.push_str(&plain(rest));
+    Cow::Owned(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn our_own_styles_stay_and_nothing_else_that_steers_a_terminal_does() {
+        let ours = format!("{ALARM}DISABLED{ALARM:#} {GOOD}ok{GOOD:#}");
+        assert_eq!(harmless(&ours), ours);
+        for steering in [
+            "\u{1b}[2J",
+            "\u{1b}]0;title\u{7}",
+            "\u{9b}2J",
+            "\u{202e}txt.exe",
+            "\u{2066}",
+            "\u{61c}",
+            "\r",
+            "\u{1b}[8m",
+        ] {
+            let shown = harmless(steering);
+            assert!(shown.contains('\u{fffd}'), "{steering:?}");
+            assert!(
+                !shown.contains(['\u{1b}', '\u{9b}', '\r', '\u{202e}']),
+                "{shown:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_keeps_a_control_character_or_changes_what_is_harmless(text in "\\PC*|.*|[\\x00-\\x9f\u{200e}-\u{2069}]*") {
+            let shown = harmless(&text).into_owned();
+            prop_assert!(!shown.contains(is_bidi_control));
+            let ours = ["\u{1b}[1m\u{1b}[31m", "\u{1b}[32m", "\u{1b}[0m"];
+            let without = ours.iter().fold(shown, |text, style| text.replace(style, ""));
+            prop_assert!(!without.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')));
+        }
+    }
 }

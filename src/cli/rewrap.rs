@@ -31,7 +31,7 @@ impl Rewrap {
         let progress = |moved: &Moved| {
             let done = moved.moved + moved.current + moved.failures;
             if total > SMALL && done > 0 {
-                eprintln!("rewrap: {done} of {total} versions");
+                output::note(&format!("rewrap: {done} of {total} versions"));
             }
         };
         let vault = session.custody.vault();

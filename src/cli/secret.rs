@@ -178,5 +178,6 @@ async fn reveal(session: &Session, secret: &str, json: bool) -> Result<String, F
             value,
         });
     }
-    Ok(value.to_owned())
+    output::print_exact(value);
+    Ok(String::new())
 }

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::outgoing::{Outgoing, Signer};
 use super::request::request;
 use super::{brief, in_session, output};
+use crate::telemetry::escape_bidi;
 
 /// Sign deliveries and post them: to the endpoint's public URL, or to any other.
 ///
@@ -105,18 +106,13 @@ impl Send {
                 duration_us: answer.took.as_micros(),
                 body: &answer.body,
             };
-            return serde_json::to_string(&shown)
-                .map_err(|error| Failure::Other(error.to_string()));
+            let json = serde_json::to_string(&shown);
+            let json = json.map_err(|error| Failure::Other(error.to_string()))?;
+            return Ok(escape_bidi(&json).into_owned());
         }
-        // What a stranger answers must not reach the terminal as commands.
-        let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-        let body: String = answer
-            .body
-            .trim_end()
-            .chars()
-            .take(MAX_SHOWN)
-            .map(plain)
-            .collect();
+        // What a stranger answers is one line, and must not reach the terminal as commands.
+        let body: String = answer.body.trim_end().chars().take(MAX_SHOWN).collect();
+        let body = output::plain(&body).replace(['\n', '\t'], "\u{fffd}");
         Ok(format!(
             "{}  {}  {:.1} ms  {body}",
             answer.status.as_u16(),

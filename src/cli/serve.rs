@@ -1,22 +1,24 @@
 //! `portcullis serve`: the gate itself.
 
-use std::io::IsTerminal;
 use std::path::Path;
 
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Signal, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
 
 use super::failure::Failure;
+use super::output;
 use crate::app::{Custody, Server, Sockets};
 use crate::config::{Config, LogConfig};
-use crate::telemetry::AccessLog;
+use crate::telemetry::{AccessLog, LineWriter, Stream, log_panics};
 
 /// Serves until a signal, and gives nothing to print.
 pub(super) fn serve(path: &Path) -> Result<String, Failure> {
     let config = Config::load(path)?;
-    start_log(&config.log);
+    let (diagnostics, _written_at_the_end) = LineWriter::start(Stream::Stderr).map_err(other)?;
+    start_log(&config.log, diagnostics.clone());
+    log_panics();
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, files) {
@@ -27,27 +29,30 @@ pub(super) fn serve(path: &Path) -> Result<String, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Other(error.to_string()))?
-        .block_on(run(config))
+        .block_on(run(config, &diagnostics))
 }
 
-async fn run(config: Config) -> Result<String, Failure> {
+async fn run(config: Config, diagnostics: &LineWriter) -> Result<String, Failure> {
     // Before anything can be sent a signal: one that comes early must not be lost.
     let mut terminate = signal(SignalKind::terminate()).map_err(other)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(other)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(other)?;
+    // A file that reaches its limit (`ulimit -f`) is an error of the write, as a full disk is, and not the end of
+    // the process.
+    let _file_too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(other)?;
     let sockets = Sockets::bind(&config).map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Failure::Other(errors.join("\n"))
     })?;
     let custody = Custody::open(&config).await?;
     let (log, _flushed_at_the_end) = if config.log.access {
-        let (log, guard) = AccessLog::new(std::io::BufWriter::new(std::io::stdout()));
-        (Some(log), Some(guard))
+        let (lines, guard) = LineWriter::start(Stream::Stdout).map_err(other)?;
+        (Some(AccessLog::new(lines)), Some(guard))
     } else {
         (None, None)
     };
     let server = Server::start(config, &custody, sockets, log).await?;
-    announce(&server);
+    announce(&server, diagnostics);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -70,18 +75,21 @@ async fn run(config: Config) -> Result<String, Failure> {
 }
 
 /// Says where it listens, whatever the level of the log: people and scripts wait for it.
-fn announce(server: &Server) {
+fn announce(server: &Server, diagnostics: &LineWriter) {
+    let say = |text: String| diagnostics.line(text.into_bytes());
     for (address, tls) in &server.public {
         let scheme = if *tls { "https" } else { "http" };
-        eprintln!("portcullis {VERSION}: deliveries at {scheme}://{address}");
+        say(format!(
+            "portcullis {VERSION}: deliveries at {scheme}://{address}\n"
+        ));
     }
-    eprintln!(
-        "portcullis {VERSION}: health and metrics at http://{}",
+    say(format!(
+        "portcullis {VERSION}: health and metrics at http://{}\n",
         server.admin
-    );
+    ));
 }
 
-fn start_log(config: &LogConfig) {
+fn start_log(config: &LogConfig, lines: LineWriter) {
     // What these say at other levels is about themselves; that connections are lost is said once, by whoever
     // needs them.
     let filter = format!(
@@ -89,12 +97,15 @@ fn start_log(config: &LogConfig) {
         config.level
     );
     // Colours are for people: not in a file, and not where NO_COLOR says so (https://no-color.org).
-    let colours = std::io::stderr().is_terminal()
+    let colours = output::stderr_is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let log = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+        // What it cannot parse it would print by itself. The level is one of a list.
+        .with_env_filter(EnvFilter::try_new(filter).unwrap_or_default())
         .with_ansi(colours)
-        .with_writer(std::io::stderr);
+        // Nor does it print that it cannot write.
+        .log_internal_errors(false)
+        .with_writer(move || lines.clone());
     // A second call, as in a test, keeps the first log.
     let _ = if config.json {
         log.json().try_init()

@@ -100,7 +100,8 @@ impl Create {
             grant.expires_at,
             issued.record.id
         ));
-        Ok(issued.text.to_string())
+        output::print_exact(issued.text.as_ref());
+        Ok(String::new())
     }
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::standing::Standing;
+use super::standing::{FOLLOWER_SILENCE, Standing};
 use super::{Bell, Change, Directory, EndpointStore, Position};
-use crate::clock::Stopwatch;
 use crate::secrets::{KeyCache, StoreError};
+use crate::task::{Pulse, Task, Tasks};
 use crate::tokens::TokenCache;
 
 /// Keeps a directory, a key cache and a cache of tokens in step with the store.
@@ -19,12 +20,18 @@ pub struct Follower {
     directory: Arc<Directory>,
     keys: Arc<KeyCache>,
     tokens: Arc<TokenCache>,
+    bell: Option<Arc<Bell>>,
+    /// Where the first run begins. A later one begins where the store is then, and forgets everything: nobody
+    /// knows how far the run before it came.
+    first: Mutex<Option<Place>>,
+}
+
+/// How far the changes of the store are followed.
+struct Place {
     seen: Position,
     /// What was forgotten in the last round. It is forgotten once more in the next one, because a
     /// read that began before the change may have put the old value back in between.
     again: Stale,
-    bell: Option<Arc<Bell>>,
-    in_step: Stopwatch,
 }
 
 /// How often a store is asked, and how long it need not answer.
@@ -44,46 +51,63 @@ impl Follower {
         directory: Arc<Directory>,
         keys: Arc<KeyCache>,
         tokens: Arc<TokenCache>,
+        tasks: &Tasks,
     ) -> Result<Self, StoreError> {
         // The number comes first: what changes while the names are read is seen again.
         let seen = store.newest_change().await?;
         directory.load().await?;
+        directory.standing().follow(pace.grace, tasks.clone());
+        let first = Place {
+            seen,
+            again: Stale::These(Vec::new()),
+        };
         Ok(Self {
             pace,
-            bell: store.bell(),
+            bell: store.bell(tasks),
             store,
             directory,
             keys,
             tokens,
-            seen,
-            again: Stale::These(Vec::new()),
-            in_step: Stopwatch::start(),
+            first: Mutex::new(Some(first)),
         })
     }
 
-    /// Follows until `shutdown` turns true.
-    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+    /// The task that [`run`](Self::run) is.
+    pub const TASK: Task = Task::named("follower")
+        .beats_within(FOLLOWER_SILENCE)
+        .essential();
+
+    /// Follows until `shutdown` turns true. It may be called again when a call has panicked.
+    pub async fn run(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
+        let mut place = self.first.lock().take();
         while !*shutdown.borrow() {
             tokio::select! {
-                () = self.worth_looking() => {}
+                () = self.worth_looking(place.as_ref()) => {}
                 changed = shutdown.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
                 },
             }
-            match self.round().await {
-                Ok(()) => self.answered(),
+            match self.round(place.as_ref()).await {
+                Ok(next) => {
+                    place = Some(next);
+                    self.answered();
+                }
                 Err(error) => self.unanswered(&error),
             }
+            pulse.beat();
         }
     }
 
     /// Waits until it is time, or until the store says that something has changed.
-    async fn worth_looking(&self) {
+    async fn worth_looking(&self, place: Option<&Place>) {
+        let Some(place) = place else {
+            return tokio::time::sleep(self.pace.every).await;
+        };
         let Some(bell) = &self.bell else {
             return tokio::time::sleep(self.pace.every).await;
         };
-        let at_rest = matches!(&self.again, Stale::These(changes) if changes.is_empty());
+        let at_rest = matches!(&place.again, Stale::These(changes) if changes.is_empty());
         let wait = if bell.is_heard() && at_rest && self.standing() == Standing::InStep {
             self.pace.every.max(SAFETY_NET)
         } else {
@@ -99,17 +123,17 @@ impl Follower {
         self.directory.standing().get()
     }
 
-    fn answered(&mut self) {
-        self.in_step = Stopwatch::start();
+    fn answered(&self) {
+        self.directory.standing().followed();
         if self.directory.stand(Standing::InStep) != Standing::InStep {
             info!("the store answers again: its changes are followed");
         }
     }
 
-    fn unanswered(&mut self, error: &StoreError) {
+    fn unanswered(&self, error: &StoreError) {
         let standing = if *error == StoreError::Replaced {
             Standing::Replaced
-        } else if self.in_step.elapsed() < self.pace.grace {
+        } else if self.directory.standing().unfollowed_for() < self.pace.grace {
             Standing::Behind
         } else {
             Standing::Expired
@@ -138,14 +162,24 @@ impl Follower {
         }
     }
 
-    async fn round(&mut self) -> Result<(), StoreError> {
-        self.forget_all(&self.again).await?;
-        let news = self.store.changes_since(self.seen).await?;
+    /// Forgets what has changed since `place`, and gives the next place.
+    async fn round(&self, place: Option<&Place>) -> Result<Place, StoreError> {
+        let Some(place) = place else {
+            let seen = self.store.newest_change().await?;
+            self.forget_all(&Stale::Everything).await?;
+            return Ok(Place {
+                seen,
+                again: Stale::Everything,
+            });
+        };
+        self.forget_all(&place.again).await?;
+        let news = self.store.changes_since(place.seen).await?;
         let stale = news.changes.map_or(Stale::Everything, Stale::These);
         self.forget_all(&stale).await?;
-        self.again = stale;
-        self.seen = news.newest;
-        Ok(())
+        Ok(Place {
+            seen: news.newest,
+            again: stale,
+        })
     }
 
     async fn forget_all(&self, stale: &Stale) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use super::{Definition, EndpointId, Operation};
 use crate::audit::AuditEntry;
 use crate::auth::TokenId;
 use crate::secrets::{Installation, SecretRef, StoreError};
+use crate::task::Tasks;
 
 /// Keeps endpoints, and says what changed.
 #[async_trait]
@@ -49,10 +50,11 @@ pub trait EndpointStore: Send + Sync {
     /// What changed after `seen`.
     async fn changes_since(&self, seen: Position) -> Result<Changes, StoreError>;
 
-    /// A bell that the store rings when something has changed, if it can: it is worth looking then. What
+    /// A bell that the store rings when something has changed, if it can: it is worth looking then. `tasks` keeps
+    /// whoever listens for it. What
     /// changed is found by [`changes_since`](Self::changes_since) alone; a bell may ring for nothing, and
     /// one that does not ring proves nothing.
-    fn bell(&self) -> Option<Arc<Bell>>;
+    fn bell(&self, tasks: &Tasks) -> Option<Arc<Bell>>;
 }
 
 /// An endpoint as a store holds it.

@@ -23,6 +23,7 @@ use super::{
     Token, Unavailable, Unwatched,
 };
 use crate::redis::Redis;
+use crate::task::Task;
 
 /// The memory of a node and that of its fleet.
 pub struct Fleet {
@@ -33,9 +34,12 @@ pub struct Fleet {
 impl Fleet {
     /// The two memories together.
     pub fn new(own: Arc<InProcess>, shared: Shared) -> Self {
+        let tasks = shared.redis().tasks().clone();
         let both = Arc::new(Both::new(own, shared));
+        let telling = Arc::clone(&both);
+        let task = Task::named("ledger_teller");
         Self {
-            teller: tokio::spawn(Arc::clone(&both).tell()),
+            teller: tasks.supervise(task, move |_| Arc::clone(&telling).tell()),
             both,
         }
     }

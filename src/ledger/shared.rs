@@ -18,6 +18,7 @@ use super::scripts::{greeting, holder, milliseconds, scripts};
 use super::{Entries, KeyPrefix, Ledger, Standing, Taken, Token, Unavailable};
 use crate::clock::Clock;
 use crate::redis::{Call, ConnectError, Eviction, Fault, Redis, RedisSettings, Script, inspect};
+use crate::task::Tasks;
 
 /// A ledger in Redis.
 pub struct Shared {
@@ -34,12 +35,17 @@ pub struct Shared {
 
 impl Shared {
     /// A ledger whose keys begin with `prefix`. Redis is looked for from now on.
-    pub fn new(settings: RedisSettings, prefix: KeyPrefix, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        settings: RedisSettings,
+        prefix: KeyPrefix,
+        clock: Arc<dyn Clock>,
+        tasks: &Tasks,
+    ) -> Self {
         let [claim, commit, release, permit, leave] = scripts();
         // Tokens of two processes do not meet: each begins somewhere.
         let first = getrandom::u64().unwrap_or_default();
         Self {
-            redis: Redis::start(settings, greeting(&prefix, Token(first))),
+            redis: Redis::start(settings, greeting(&prefix, Token(first)), tasks),
             prefix,
             claim,
             commit,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing::info;
 
+use super::backlog::Backlog;
 use super::both::Both;
 use super::shared::{Outcome, Settlement};
 use super::{Entries, Entry, Token};
@@ -60,24 +61,37 @@ impl Both {
 
     /// The oldest of what waits.
     async fn tell_some(&self) {
-        let settlements = self.backlog.take();
-        let answers = self.shared.settle_all(&settlements).await;
-        let again: Vec<&Settlement> = match &answers {
-            Ok(answers) => {
-                let both = settlements.iter().zip(answers);
-                both.filter(|(_, it)| it.is_err()).map(|it| it.0).collect()
-            }
-            Err(_) => settlements.iter().collect(),
+        let mut untold = Untold {
+            backlog: &self.backlog,
+            settlements: self.backlog.take(),
         };
-        let must_wait = !again.is_empty();
-        for settlement in again {
-            self.backlog.keep(settlement);
+        if let Ok(answers) = self.shared.settle_all(&untold.settlements).await {
+            let mut answers = answers.iter();
+            untold
+                .settlements
+                .retain(|_| answers.next().is_none_or(Result::is_err));
         }
+        let must_wait = !untold.settlements.is_empty();
+        drop(untold);
         if self.backlog.len() == 0 {
             info!("Redis was told what it had missed");
         }
         if must_wait {
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Settlements that go back to the backlog unless Redis has taken them, even if the task panics meanwhile.
+struct Untold<'a> {
+    backlog: &'a Backlog,
+    settlements: Vec<Settlement>,
+}
+
+impl Drop for Untold<'_> {
+    fn drop(&mut self) {
+        for settlement in &self.settlements {
+            self.backlog.keep(settlement);
         }
     }
 }

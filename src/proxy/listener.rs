@@ -18,18 +18,20 @@ use pingora_core::services::listening::Service;
 use prometheus::IntGauge;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
 use super::delivery::{Delivery, Origin};
 use super::pem::PemError;
 use super::tls::{Handshake, TlsFiles};
 use super::{connection, h2};
 use crate::clock::within;
+use crate::task::{Task, Tasks};
 
 /// A socket that is bound.
 pub struct Bound {
     socket: TcpListener,
     address: SocketAddr,
-    tls: Option<Handshake>,
+    tls: Option<Arc<Handshake>>,
 }
 
 impl Bound {
@@ -46,7 +48,7 @@ impl Bound {
 
 /// Binds a socket.
 pub fn bind(address: SocketAddr, tls: Option<&TlsFiles>) -> Result<Bound, ListenError> {
-    let tls = tls.map(Handshake::new).transpose()?;
+    let tls = tls.map(Handshake::new).transpose()?.map(Arc::new);
     let in_use = |error: std::io::Error| ListenError::Address {
         address,
         error: error.to_string(),
@@ -79,29 +81,38 @@ impl PublicApp {
     }
 
     /// Serves on `sockets` until `shutdown` turns true, and then until no connection is left.
-    pub async fn run(self, sockets: Vec<Bound>, shutdown: ShutdownWatch) {
+    pub async fn run(self, sockets: Vec<Bound>, shutdown: ShutdownWatch, tasks: Tasks) {
         let app = Arc::new(self);
-        let accepting = TaskTracker::new();
+        let mut accepting = Vec::new();
         for bound in sockets {
-            let (app, shutdown) = (Arc::clone(&app), shutdown.clone());
-            accepting.spawn(app.accept(bound, shutdown));
+            let task = if bound.is_tls() { HTTPS } else { HTTP };
+            let (app, bound, shutdown) = (Arc::clone(&app), Arc::new(bound), shutdown.clone());
+            accepting.push(tasks.supervise(task, move |_| {
+                let (app, bound) = (Arc::clone(&app), Arc::clone(&bound));
+                app.accept(bound, shutdown.clone())
+            }));
         }
-        accepting.close();
-        accepting.wait().await;
+        for accepting in accepting {
+            // It ends with the shutdown.
+            let _ = accepting.await;
+        }
         // What was accepted a moment ago gets the time to be counted.
         tokio::time::sleep(SETTLE).await;
         app.open.close();
         app.open.wait().await;
     }
 
-    /// Takes connections from one socket.
-    async fn accept(self: Arc<Self>, bound: Bound, shutdown: ShutdownWatch) {
-        let Bound {
-            socket,
-            address,
-            tls,
-        } = bound;
-        let name = address.to_string();
+    /// Takes connections from one socket. The socket stays open: a run after a panic goes on with it.
+    async fn accept(self: Arc<Self>, bound: Arc<Bound>, shutdown: ShutdownWatch) {
+        let socket = match bound.socket.try_clone() {
+            Ok(socket) => socket,
+            Err(error) => {
+                warn!(address = %bound.address, %error, "no connections can be taken");
+                return;
+            }
+        };
+        let tls = bound.tls.clone();
+        let name = bound.address.to_string();
         let config = ListenerConfig::tcp(name.clone())
             .l4_buffer(L4BufferSettings::default().read(READ_BUFFER));
         // Pingora takes sockets over by the name of their address.
@@ -146,11 +157,19 @@ impl PublicApp {
     }
 }
 
+/// The tasks that take connections.
+const HTTP: Task = Task::named(HTTP_LISTENER);
+const HTTPS: Task = Task::named(HTTPS_LISTENER);
+const HTTP_LISTENER: &str = "http_listener";
+const HTTPS_LISTENER: &str = "https_listener";
+/// The names of the tasks without which no connections are taken.
+pub const LISTENERS: [&str; 2] = [HTTP_LISTENER, HTTPS_LISTENER];
+
 /// The app behind one socket.
 struct Listener {
     app: Arc<PublicApp>,
     /// Shaken here and not by Pingora, which would give it a minute and count it nowhere.
-    tls: Option<Handshake>,
+    tls: Option<Arc<Handshake>>,
 }
 
 #[async_trait]
@@ -160,7 +179,7 @@ impl ServerApp for Listener {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        self.app.serve(stream, self.tls.as_ref(), shutdown).await;
+        self.app.serve(stream, self.tls.as_deref(), shutdown).await;
         None
     }
 }

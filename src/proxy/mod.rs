@@ -41,7 +41,7 @@ pub use self::filter::{belongs_to_others, covers_others};
 pub use self::forward::Forwarder;
 pub use self::head::RequestHead;
 pub use self::head_scanner::HeadScanner;
-pub use self::listener::{Bound, ListenError, PublicApp, bind};
+pub use self::listener::{Bound, LISTENERS, ListenError, PublicApp, bind};
 pub use self::names::{HeaderNames, InvalidHeaderNames, NAMES};
 pub use self::pem::{PemError, PemPart, authorities, client_certificate, trusted_authorities};
 pub use self::raw_head::{Framing, HeadFault, HeadLimits};

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::clock::Stopwatch;
+use crate::task::{Pulse, Task};
 
 /// A named backend.
 pub struct Upstream {
@@ -78,17 +79,23 @@ impl Upstream {
         self.addresses.store(Arc::new(addresses));
     }
 
-    /// Looks its names up again and again until `shutdown` turns true.
-    pub async fn keep_resolved(self: Arc<Self>, mut shutdown: watch::Receiver<bool>) {
+    /// Whether it has names to look up, and not only addresses.
+    pub fn has_names(&self) -> bool {
         let literal = |name: &String| name.parse::<SocketAddr>().is_ok();
-        if self.settings.addresses.iter().all(literal) {
-            return;
-        }
+        !self.settings.addresses.iter().all(literal)
+    }
+
+    /// The task that [`keep_resolved`](Self::keep_resolved) is.
+    pub const TASK: Task = Task::named("upstream_resolver").beats_within(RESOLVER_SILENCE);
+
+    /// Looks its names up again and again until `shutdown` turns true.
+    pub async fn keep_resolved(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
         while !*shutdown.borrow() {
             tokio::select! {
                 () = tokio::time::sleep(RESOLVE_EVERY) => self.resolve().await,
                 changed = shutdown.changed() => if changed.is_err() { return },
             }
+            pulse.beat();
         }
     }
 
@@ -195,3 +202,5 @@ pub struct UpstreamTimeouts {
 const AVOIDED_FOR_MS: u64 = 5_000;
 const NEVER: u64 = u64::MAX;
 const RESOLVE_EVERY: Duration = Duration::from_secs(30);
+/// Name servers may take their time; a resolver that is silent for longer does not run.
+const RESOLVER_SILENCE: Duration = Duration::from_mins(5);

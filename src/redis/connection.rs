@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use redis_rs::aio::MultiplexedConnection;
@@ -13,6 +14,7 @@ use tracing::warn;
 
 use super::fault::Meaning;
 use super::{Call, Fault, Greeting, RedisSettings, RedisStats};
+use crate::task::{Task, Tasks};
 
 /// A Redis, whether it can be reached at the moment or not.
 pub struct Redis {
@@ -27,6 +29,7 @@ pub(super) struct Shared {
     /// `None` until it was tried.
     pub(super) up: watch::Sender<Option<bool>>,
     pub(super) stats: Arc<RedisStats>,
+    pub(super) tasks: Tasks,
 }
 
 pub(super) enum State {
@@ -37,15 +40,22 @@ pub(super) enum State {
 
 impl Redis {
     /// Looks for it from now on. Whoever wants to know whether it is there asks [`ready`](Self::ready).
-    pub fn start(settings: RedisSettings, greeting: Greeting) -> Self {
+    pub fn start(settings: RedisSettings, greeting: Greeting, tasks: &Tasks) -> Self {
         let shared = Arc::new(Shared {
             settings,
             greeting,
             state: ArcSwap::from_pointee(State::Down("not connected yet".into())),
             up: watch::Sender::new(None),
             stats: Arc::default(),
+            tasks: tasks.clone(),
         });
-        let keeper = tokio::spawn(Arc::clone(&shared).keep());
+        let kept = Arc::clone(&shared);
+        let task = Task::named("ledger_keeper")
+            .beats_within(
+                shared.settings.connect_timeout + shared.settings.response_timeout + KEEPER_SILENCE,
+            )
+            .essential();
+        let keeper = tasks.supervise(task, move |pulse| Arc::clone(&kept).keep(pulse));
         Self { shared, keeper }
     }
 
@@ -67,6 +77,11 @@ impl Redis {
     /// Tells when it can be used and when not; `None` until it was tried.
     pub fn watch(&self) -> watch::Receiver<Option<bool>> {
         self.shared.up.subscribe()
+    }
+
+    /// The tasks that it is kept by.
+    pub fn tasks(&self) -> &Tasks {
+        &self.shared.tasks
     }
 
     /// What is counted.
@@ -154,7 +169,7 @@ impl Shared {
     pub(super) fn lose(&self, state: &Arc<State>, cause: &Arc<str>) {
         let down = Arc::new(State::Down(Arc::clone(cause)));
         let before = self.state.compare_and_swap(state, down);
-        if Arc::ptr_eq(&before, state) {
+        if Arc::ptr_eq(&before, state) && matches!(&**state, State::Up(..)) {
             self.stats.up.store(0, Ordering::Relaxed);
             count(&self.stats.lost);
             warn!(redis = %self.settings, %cause, "Redis is out of reach");
@@ -206,6 +221,9 @@ fn number(value: &Value) -> Result<i64, Failed> {
         _ => Err(Failed::Refused("something that is no number".into())),
     }
 }
+
+/// Longer than the keeper waits between two attempts, or two pings, on a machine that is busy.
+const KEEPER_SILENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);

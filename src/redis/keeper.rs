@@ -13,20 +13,25 @@ use super::Eviction;
 use super::connect::{Connected, connect};
 use super::connection::{Failed, Shared, State, count};
 use crate::clock::Stopwatch;
+use crate::task::Pulse;
 
 impl Shared {
     /// Connects, watches over the connection, and begins anew when it is lost.
-    pub(super) async fn keep(self: Arc<Self>) {
+    pub(super) async fn keep(self: Arc<Self>, pulse: Pulse) {
+        // The keeper before this one may have panicked, and its connection went with it.
+        let state = self.state.load_full();
+        self.lose(&state, &"not connected yet".into());
         let mut pause = FIRST_PAUSE;
         let mut away = Some(Stopwatch::start());
         let mut said = false;
         loop {
+            pulse.beat();
             match connect(&self.settings, &self.greeting).await {
                 Ok(connected) => {
                     let was_away = away.take().map_or(Duration::ZERO, Stopwatch::elapsed);
                     info!(redis = %self.settings, away = ?was_away, "Redis can be used");
                     let since = Stopwatch::start();
-                    self.watch_over(connected).await;
+                    self.watch_over(connected, &pulse).await;
                     away = Some(Stopwatch::start());
                     said = true;
                     if since.elapsed() > STEADY {
@@ -53,7 +58,7 @@ impl Shared {
     }
 
     /// Lets everybody use the connection until it is lost.
-    async fn watch_over(&self, connected: Connected) {
+    async fn watch_over(&self, connected: Connected, pulse: &Pulse) {
         let Connected {
             connection,
             driver,
@@ -71,6 +76,7 @@ impl Shared {
         let pinging = async {
             let mut connection = connection;
             loop {
+                pulse.beat();
                 // So that it is known that it is away before a delivery has to find out.
                 tokio::time::sleep(PING_EVERY).await;
                 let answer = connection.send_packed_command(&cmd("PING")).await;

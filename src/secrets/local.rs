@@ -39,11 +39,20 @@ impl LocalKeyService {
             _ => unreadable(error),
         })?;
         // The open file is asked, not the path: nobody can swap one for the other in between.
-        let mode = file.metadata().map_err(&unreadable)?.mode() & 0o777;
+        let found = file.metadata().map_err(&unreadable)?;
+        let mode = found.mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(KeyFileError::Exposed {
                 path: path.to_owned(),
                 mode,
+            });
+        }
+        let (owner, user) = (found.uid(), rustix::process::geteuid().as_raw());
+        if !may_own(owner, user) {
+            return Err(KeyFileError::Foreign {
+                path: path.to_owned(),
+                owner,
+                user,
             });
         }
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_FILE_LEN));
@@ -168,6 +177,21 @@ pub enum KeyFileError {
         mode: u32,
     },
 
+    /// Another user owns it, and can read and replace it.
+    #[error(
+        "{}: the key belongs to another user (id {owner}, this process runs as {user}); run `chown {user}` on it, or \
+         run Portcullis as its owner",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The user that owns it.
+        owner: u32,
+        /// The user of the process.
+        user: u32,
+    },
+
     /// It holds something else.
     #[error("{}: this is no key file of Portcullis", path.display())]
     Malformed {
@@ -208,6 +232,13 @@ impl KeyFileError {
     }
 }
 
+/// Whether a key that `owner` has may be used by `user`: its own, or one that root has put in place.
+const fn may_own(owner: u32, user: u32) -> bool {
+    owner == user || owner == ROOT
+}
+
+const ROOT: u32 = 0;
+
 fn parse(text: &[u8]) -> Option<Zeroizing<[u8; KEY_LEN]>> {
     let encoded = text
         .strip_prefix(HEADER.as_bytes())?
@@ -223,3 +254,22 @@ fn parse(text: &[u8]) -> Option<Zeroizing<[u8; KEY_LEN]>> {
 pub(super) const NAME: &str = "local";
 const HEADER: &str = "portcullis-key-1";
 const MAX_FILE_LEN: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_may_be_owned_by_the_user_of_the_process_and_by_root() {
+        for (owner, user, allowed) in [
+            (1000, 1000, true),
+            (0, 1000, true),
+            (0, 0, true),
+            (1001, 1000, false),
+            // Root can read everything, and must not take what somebody else can change.
+            (1000, 0, false),
+        ] {
+            assert_eq!(may_own(owner, user), allowed, "{owner} {user}");
+        }
+    }
+}

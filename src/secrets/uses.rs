@@ -12,10 +12,15 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::{SecretRef, SecretStore};
+use crate::task::{Pulse, Task};
 
 /// What was counted and is not written down yet.
 #[derive(Debug, Default)]
-pub struct Uses(Mutex<Counted>);
+pub struct Uses {
+    counted: Mutex<Counted>,
+    /// What the writer has taken and could not write yet. A writer that panics leaves it to the next one.
+    unwritten: tokio::sync::Mutex<Counted>,
+}
 
 /// How often a version was used, and when last.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,7 +41,7 @@ impl Uses {
             deliveries: 1,
             last_used_at: at,
         };
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(versions) = counted.get_mut(secret) {
             merge(versions, one);
         } else if counted.len() < MAX_SECRETS {
@@ -45,36 +50,39 @@ impl Uses {
     }
 
     fn take(&self) -> Counted {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Writes what is counted to `store`, again and again.
     pub async fn keep(
         self: Arc<Self>,
         store: Arc<dyn SecretStore>,
-        shutdown: watch::Receiver<bool>,
+        mut shutdown: watch::Receiver<bool>,
+        pulse: Pulse,
     ) {
-        let (mut ending, mut unwritten) = (shutdown, Counted::new());
         loop {
             tokio::select! {
                 () = tokio::time::sleep(WRITE_EVERY) => {}
-                _ = ending.changed() => break,
+                // Whoever ends the process writes the rest, when the last delivery is through.
+                _ = shutdown.changed() => return,
             }
-            self.write(&*store, &mut unwritten).await;
+            self.write(&*store).await;
+            pulse.beat();
         }
-        // Whoever ends the process writes the rest, when the last delivery is through.
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        take_in(&mut counted, unwritten);
     }
+
+    /// The task that [`keep`](Self::keep) is.
+    pub const TASK: Task = Task::named("secret_uses").beats_within(WRITER_SILENCE);
 
     /// Writes what is counted and not written yet.
     pub async fn write_rest(&self, store: &dyn SecretStore) {
-        self.write(store, &mut Counted::new()).await;
+        self.write(store).await;
     }
 
     /// What cannot be written stays with the writer: deliveries that count are not held up by it.
-    async fn write(&self, store: &dyn SecretStore, unwritten: &mut Counted) {
-        take_in(unwritten, self.take());
+    async fn write(&self, store: &dyn SecretStore) {
+        let mut unwritten = self.unwritten.lock().await;
+        take_in(&mut unwritten, self.take());
         let mut uses: Vec<(SecretRef, VersionUse)> = Vec::new();
         for (secret, versions) in unwritten.iter() {
             uses.extend(versions.iter().map(|one| (secret.clone(), *one)));
@@ -127,5 +135,7 @@ fn merge(versions: &mut Vec<VersionUse>, one: VersionUse) {
 /// More secrets than that are not counted before the next time that something is written.
 const MAX_SECRETS: usize = 100_000;
 const WRITE_EVERY: Duration = Duration::from_secs(5);
+/// A writer that has not come round for so long does not run.
+const WRITER_SILENCE: Duration = Duration::from_mins(1);
 /// A transaction of so many is over before anybody waits for it.
 const BATCH: usize = 100;

@@ -10,6 +10,7 @@ mod rows;
 mod sqlite;
 mod tables;
 mod transfer;
+mod write_health;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -31,6 +32,12 @@ use crate::tokens::TokenStore;
 pub trait Store: CaptureStore + EndpointStore + FlowStore + SecretStore + TokenStore {
     /// Whether it answers.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Why the last write failed; `None` if it did not.
+    fn write_fault(&self) -> Option<StoreError>;
+
+    /// Writes something that changes nothing, to find out whether the store can be written.
+    async fn try_write(&self) -> Result<(), StoreError>;
 
     /// Ends every connection, so that nothing but the store itself is left on the disk.
     async fn close(&self);

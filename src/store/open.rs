@@ -112,6 +112,17 @@ pub struct Migrated {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
+    /// Others than its owner may read a file of it.
+    #[error(
+        "{file}: others can read the store (mode {mode:04o}); run `chmod 600 {file}`, and ask who may have read it"
+    )]
+    Exposed {
+        /// The file: the store itself, or one of those beside it.
+        file: String,
+        /// Its permissions.
+        mode: u32,
+    },
+
     /// A newer Portcullis has changed its schema.
     #[error(
         "{store}: the store has the schema {version} of a newer Portcullis; use that one or its backup"

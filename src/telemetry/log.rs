@@ -1,44 +1,19 @@
 //! The access log: one JSON object a delivery, one line each, on standard output.
 
-use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::{LineWriter, Outcome};
 use serde::Serialize;
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-use super::Outcome;
-
-/// Writes outcomes from a thread of its own.
-///
-/// A reader that does not keep up costs lines, which are counted, and never a delivery.
+/// Writes one line for each outcome. What cannot be written is counted, and never holds up a delivery.
 #[derive(Clone, Debug)]
-pub struct AccessLog {
-    lines: NonBlocking,
-    dropped: ErrorCounter,
-}
-
-/// Writes what is left when it is dropped.
-#[derive(Debug)]
-pub struct AccessLogGuard {
-    _worker: WorkerGuard,
-}
+pub struct AccessLog(LineWriter);
 
 impl AccessLog {
-    /// A log on `output`.
-    pub fn new(output: impl Write + Send + 'static) -> (Self, AccessLogGuard) {
-        let (lines, worker) = NonBlockingBuilder::default()
-            .lossy(true)
-            .buffered_lines_limit(BUFFERED_LINES)
-            .thread_name("access-log")
-            .finish(output);
-        let dropped = lines.error_counter();
-        (Self { lines, dropped }, AccessLogGuard { _worker: worker })
-    }
-
-    /// The lines that nobody took in time.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.dropped_lines() as u64
+    /// A log on `lines`.
+    pub fn new(lines: LineWriter) -> Self {
+        Self(lines)
     }
 
     pub(super) fn write(&self, outcome: &Outcome<'_>) {
@@ -46,7 +21,7 @@ impl AccessLog {
         // A record of plain values cannot fail to be written to memory.
         if serde_json::to_writer(&mut line, &Line::from(outcome)).is_ok() {
             line.push(b'\n');
-            let _ = self.lines.clone().write_all(&line);
+            self.0.line(line);
         }
     }
 }
@@ -122,6 +97,5 @@ fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-const BUFFERED_LINES: usize = 65_536;
 const MAX_METHOD_LEN: usize = 16;
 const MAX_PATH_LEN: usize = 256;

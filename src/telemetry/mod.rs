@@ -1,13 +1,19 @@
 //! What SREs see: one record a delivery, as a line of the log and as numbers.
 
+mod lines;
 mod log;
 mod metrics;
 mod outcome;
+mod panics;
+mod printable;
 mod sources;
 
-pub use self::log::{AccessLog, AccessLogGuard};
+pub use self::lines::{LineGuard, LineWriter, Stream};
+pub use self::log::AccessLog;
 pub use self::metrics::Metrics;
 pub use self::outcome::{Outcome, Verdict};
+pub use self::panics::log_panics;
+pub use self::printable::{escape_bidi, is_bidi_control};
 pub use self::sources::Sources;
 
 /// Where outcomes go.

@@ -6,10 +6,13 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
+use super::Stream;
+use super::panics::panics;
 use crate::directory::{DirectoryStats, Standing, StandingNow};
 use crate::gate::Budget;
 use crate::ledger::{Fleet, InProcess};
 use crate::secrets::CacheStats;
+use crate::task::Tasks;
 
 /// The parts.
 pub struct Sources {
@@ -21,12 +24,14 @@ pub struct Sources {
     pub directory: Arc<DirectoryStats>,
     /// How they stand to the store.
     pub standing: Arc<StandingNow>,
+    /// Whether the last write to the store succeeded.
+    pub can_write: Box<dyn Fn() -> bool + Send + Sync>,
     /// The deliveries that this node remembers.
     pub ledger: Arc<InProcess>,
     /// The memory that it shares with others, if it does.
     pub fleet: Option<Arc<Fleet>>,
-    /// Lines of the access log that nobody took.
-    pub dropped_log_lines: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// The background tasks.
+    pub tasks: Tasks,
 }
 
 impl Sources {
@@ -101,15 +106,56 @@ impl Sources {
                 "1 while the store answers and its changes are followed; 0 while known endpoints go on without it, or none does.",
                 u64::from(self.standing.get() == Standing::InStep),
             )?,
+            gauge(
+                "portcullis_store_writable",
+                "1 unless the last write to the store failed, as on a full disk.",
+                u64::from((self.can_write)()),
+            )?,
             one(
                 "portcullis_access_log_lines_dropped_total",
-                "Lines of the access log that nobody took in time.",
-                (self.dropped_log_lines)(),
+                "Lines of the access log that could not be written. The same as portcullis_log_lines_lost_total{stream=\"stdout\"}.",
+                Stream::Stdout.lost_lines(),
             )?,
+            by(
+                "portcullis_log_lines_lost_total",
+                "Lines that could not be written: stdout has the access log, stderr what the process says about itself.",
+                "stream",
+                &Stream::ALL.map(|stream| (stream.word(), stream.lost_lines())),
+            )?,
+            one(
+                "portcullis_panics_total",
+                "Panics of background tasks and connections. Each is a bug; the log says where.",
+                panics(),
+            )?,
+            self.tasks()?,
         ]
         .into_iter()
         .flatten()
         .collect())
+    }
+
+    fn tasks(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
+        let reports = self.tasks.reports();
+        let restarts: Vec<_> = reports.iter().map(|it| (it.name, it.restarts)).collect();
+        let up = IntGaugeVec::new(
+            Opts::new(
+                "portcullis_task_up",
+                "1 while a background task runs and makes progress, 0 while it does not.",
+            ),
+            &["task"],
+        )?;
+        for report in &reports {
+            up.with_label_values(&[report.name])
+                .set(i64::from(report.up));
+        }
+        let mut families = up.collect();
+        families.extend(by(
+            "portcullis_task_restarts_total",
+            "Restarts of a background task that panicked or returned.",
+            "task",
+            &restarts,
+        )?);
+        Ok(families)
     }
 
     fn ledger(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {

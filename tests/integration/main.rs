@@ -23,6 +23,7 @@ mod handshakes;
 mod headers;
 mod http2;
 mod kms;
+mod liveness;
 mod memory;
 mod names;
 mod postgres;

@@ -12,46 +12,47 @@ use crate::source::{Named, Source};
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it.
-pub(crate) const LAYERS: [(&str, &str); 24] = [
+pub(crate) const LAYERS: [(&str, &str); 25] = [
     ("clock", ""),
     ("sync", ""),
-    ("redis", "clock"),
+    ("task", "clock"),
+    ("redis", "clock task"),
     ("audit", ""),
     ("auth", ""),
     ("contract", ""),
     ("handshake", "auth"),
-    ("secrets", "clock audit auth"),
-    ("tokens", "clock audit auth secrets"),
+    ("secrets", "clock task audit auth"),
+    ("tokens", "clock task audit auth secrets"),
     (
         "directory",
-        "clock audit auth contract handshake secrets tokens",
+        "clock task audit auth contract handshake secrets tokens",
     ),
     (
         "flow",
         "clock audit auth contract handshake secrets tokens directory",
     ),
-    ("ledger", "clock sync redis"),
+    ("ledger", "clock sync task redis"),
     ("outbound", "clock auth"),
     (
         "gate",
         "clock sync audit auth contract handshake secrets tokens directory ledger outbound",
     ),
-    ("capture", "clock auth contract secrets directory gate"),
+    ("capture", "clock task auth contract secrets directory gate"),
     (
         "store",
-        "clock audit auth contract handshake secrets tokens directory flow gate capture",
+        "clock task audit auth contract handshake secrets tokens directory flow gate capture",
     ),
     (
         "telemetry",
-        "clock audit auth contract handshake secrets tokens directory ledger outbound gate",
+        "clock task audit auth contract handshake secrets tokens directory ledger outbound gate",
     ),
     (
         "proxy",
-        "clock audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry",
+        "clock task audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry",
     ),
     (
         "admin",
-        "clock audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry store",
+        "clock task audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry store",
     ),
     ("explain", "auth secrets directory gate capture proxy"),
     (
@@ -60,11 +61,11 @@ pub(crate) const LAYERS: [(&str, &str); 24] = [
     ),
     (
         "app",
-        "clock redis audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry proxy admin store config",
+        "clock task redis audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock redis audit auth contract handshake secrets tokens directory flow ledger outbound gate capture telemetry proxy admin store explain config app",
+        "clock task redis audit auth contract handshake secrets tokens directory flow ledger outbound gate capture telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];
@@ -136,12 +137,80 @@ pub(crate) fn violations(source: &Source) -> Vec<String> {
         let why = name_fault(module, named)?;
         Some((named.line, why))
     });
-    let mut found: Vec<(usize, String)> = imports.chain(names).collect();
+    let places = source.names.iter().filter_map(|named| {
+        let why = place_fault(&source.path, named)?;
+        Some((named.line, why))
+    });
+    let mut found: Vec<(usize, String)> = imports.chain(names).chain(places).collect();
     found.sort();
     found
         .into_iter()
         .map(|(line, why)| format!("{}:{line}: {why}", source.path))
         .collect()
+}
+
+/// Files that start something by themselves, and why it needs no supervisor. Everything else that runs beside
+/// deliveries is started by `Tasks::supervise`.
+const SPAWNS: [(&str, &str); 15] = [
+    ("src/task/mod.rs", "the supervisor itself"),
+    ("src/telemetry/lines.rs", "the threads that write the logs"),
+    (
+        "src/gate/payload.rs",
+        "one payload, awaited by its delivery",
+    ),
+    (
+        "src/redis/connect.rs",
+        "one connection; the keeper notices its end",
+    ),
+    ("src/ledger/contract.rs", "the rest of one settlement"),
+    ("src/ledger/fleet.rs", "the rest of one settlement"),
+    ("src/ledger/both.rs", "the rest of one settlement"),
+    (
+        "src/secrets/cache/flight.rs",
+        "one load, contained; its end is noticed however it comes",
+    ),
+    (
+        "src/secrets/vault/moving.rs",
+        "a command, which waits for it",
+    ),
+    ("src/admin/key_service.rs", "one check, contained"),
+    (
+        "src/app/mod.rs",
+        "the parent of the listeners; readiness watches it",
+    ),
+    ("src/proxy/h2.rs", "one stream of a connection"),
+    ("src/cli/client/mod.rs", "a command"),
+    ("src/cli/demo/engine.rs", "a command"),
+    ("src/cli/demo/sender.rs", "a command"),
+];
+const SPAWN_WORDS: [&str; 4] = ["spawn", "spawn_blocking", "spawn_local", "spawn_on"];
+
+/// Files that write to the standard streams. The macros of the standard library panic if that fails.
+const OUTPUTS: [&str; 2] = ["src/cli/output.rs", "src/telemetry/lines.rs"];
+const OUTPUT_MACROS: [&str; 5] = ["dbg", "eprint", "eprintln", "print", "println"];
+const OUTPUT_STREAMS: [&str; 2] = ["stderr", "stdout"];
+
+fn place_fault(path: &str, named: &Named) -> Option<String> {
+    let word = named.path.last().map_or("", String::as_str);
+    if SPAWN_WORDS.contains(&word) && !SPAWNS.iter().any(|(file, _)| *file == path) {
+        return Some(format!(
+            "`{word}` starts something that nobody restarts: use `Tasks::supervise`, or add the file to `SPAWNS` \
+             with the reason"
+        ));
+    }
+    let first = named.path.first().map_or("", String::as_str);
+    let is_stream = OUTPUT_STREAMS.contains(&word) && named.path.len() > 1;
+    if is_stream && !OUTPUTS.contains(&path) {
+        return Some(format!(
+            "`{word}` is written by `LineWriter` and `cli::output` only: they lose lines rather than panic or wait"
+        ));
+    }
+    if named.path.len() == 1 && OUTPUT_MACROS.contains(&first) && named.is_macro {
+        return Some(format!(
+            "`{first}!` panics when the stream is gone: use `cli::output`, or log it"
+        ));
+    }
+    None
 }
 
 fn import_fault(module: &str, imported: &str) -> Option<String> {

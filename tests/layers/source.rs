@@ -21,6 +21,8 @@ pub(crate) struct Named {
     pub(crate) path: Vec<String>,
     /// The module in which it stands.
     inside: Vec<String>,
+    /// Whether it is called as a macro.
+    pub(crate) is_macro: bool,
 }
 
 /// A module of the crate that a file names.
@@ -170,6 +172,7 @@ fn collect_path<'t>(
         line: first.span().start().line,
         path,
         inside: inside.to_vec(),
+        is_macro: matches!(rest, [TokenTree::Punct(mark), ..] if mark.as_char() == '!'),
     });
     rest
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use portcullis::ledger::{Alone, Fleet, Held, InProcess, Ledger, Shared, Standing, Unavailable};
 use portcullis::redis::Fault;
+use portcullis::task::Tasks;
 
 use crate::redis::RedisServer;
 use crate::setting::*;
@@ -44,7 +45,12 @@ impl Away {
 
 async fn node(server: &RedisServer, capacity: usize) -> Arc<Fleet> {
     let own = Arc::new(InProcess::new(capacity, clock()));
-    let shared = Shared::new(settings(server), "test:".parse().unwrap(), clock());
+    let shared = Shared::new(
+        settings(server),
+        "test:".parse().unwrap(),
+        clock(),
+        &Tasks::default(),
+    );
     shared.redis().ready().await.unwrap();
     Arc::new(Fleet::new(own, shared))
 }

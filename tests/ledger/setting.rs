@@ -15,6 +15,7 @@ use portcullis::ledger::{
     Unavailable,
 };
 use portcullis::redis::RedisSettings;
+use portcullis::task::Tasks;
 use tokio::runtime::Runtime;
 
 use crate::redis::RedisServer;
@@ -279,7 +280,7 @@ fn shared(server: &RedisServer, hand: &Arc<Hand>) -> Shared {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::SeqCst);
     let prefix = format!("test-{number}:").parse().unwrap();
-    Shared::new(settings(server), prefix, hand.clone())
+    Shared::new(settings(server), prefix, hand.clone(), &Tasks::default())
 }
 
 pub(crate) fn settings(server: &RedisServer) -> RedisSettings {

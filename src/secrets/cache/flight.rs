@@ -11,12 +11,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::load::Loader;
 use super::seen::Slot;
 use crate::secrets::SecretRef;
+use crate::task::{Task, Tasks};
 
 /// The loads that are under way.
 pub(super) struct Flights {
     loader: Arc<Loader>,
     under_way: Arc<Mutex<HashMap<SecretRef, Flight>>>,
     refreshes: Arc<Semaphore>,
+    tasks: Tasks,
 }
 
 struct Flight {
@@ -31,7 +33,12 @@ impl Flights {
             loader,
             under_way: Arc::default(),
             refreshes: Arc::new(Semaphore::new(refreshes)),
+            tasks: Tasks::default(),
         }
+    }
+
+    pub(super) fn report_to(&mut self, tasks: Tasks) {
+        self.tasks = tasks;
     }
 
     /// The place of a secret that is being loaded.
@@ -78,14 +85,27 @@ impl Flights {
             _permit: permit,
         };
         let (loader, slot) = (Arc::clone(&self.loader), Arc::clone(slot));
+        let tasks = self.tasks.clone();
         tokio::spawn(async move {
-            let seen = loader.load(&landing.secret, &slot).await;
-            slot.put(seen);
+            let loading = (
+                Arc::clone(&loader),
+                landing.secret.clone(),
+                Arc::clone(&slot),
+            );
+            let load = async move {
+                let (loader, secret, slot) = loading;
+                loader.load(&secret, &slot).await
+            };
+            let seen = tasks.contain(LOAD, load).await;
+            // A load that panicked is a failed one: it is tried again with backoff, and the grace time counts.
+            slot.put(seen.unwrap_or_else(|panicked| loader.failed(&panicked, &slot)));
             drop(landing);
         });
         landed
     }
 }
+
+const LOAD: Task = Task::named("secret_load");
 
 /// The end of a load, however it comes.
 struct Landing {

@@ -110,6 +110,16 @@ impl Loader {
         seen
     }
 
+    /// What is known when a load ended without a result.
+    pub(super) fn failed(&self, cause: &dyn std::fmt::Display, slot: &Slot) -> Seen {
+        let before = slot.seen();
+        let kept = before.as_ref().map_or_else(Vec::new, |it| it.kept.clone());
+        let error = StoreError::Unavailable(format!("the load failed: {cause}"));
+        // The secret may have changed since: then nothing is known of it.
+        let mark = slot.mark(self.epoch());
+        self.without_store(error, before.as_deref(), kept, mark)
+    }
+
     async fn read(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
         let reading = async {
             // The semaphore is never closed.

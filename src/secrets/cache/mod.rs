@@ -44,6 +44,7 @@ use super::{
 use crate::audit::Actor;
 use crate::auth::{KeyForm, KeyRing, UnusableSecret};
 use crate::clock::Clock;
+use crate::task::{Pulse, Task, Tasks};
 
 /// The keys that deliveries are judged by.
 pub struct KeyCache {
@@ -72,6 +73,13 @@ impl KeyCache {
             loader,
             uses: Arc::default(),
         }
+    }
+
+    /// Reports its tasks to `tasks`.
+    #[must_use]
+    pub fn reporting_to(mut self, tasks: Tasks) -> Self {
+        self.flights.report_to(tasks);
+        self
     }
 
     /// The keys of a secret, prepared for what they are used for: of every version that counts.
@@ -143,15 +151,20 @@ impl KeyCache {
     }
 
     /// Drops what is over, also while nobody asks for anything: values are zeroed when they go.
-    pub async fn stay_tidy(self: Arc<Self>, shutdown: watch::Receiver<bool>) {
-        let mut ending = shutdown;
+    pub async fn stay_tidy(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(TIDY_EVERY) => self.cache.run_pending_tasks().await,
-                _ = ending.changed() => return,
+                _ = shutdown.changed() => return,
             }
+            pulse.beat();
         }
     }
+
+    /// The task that [`stay_tidy`](Self::stay_tidy) is.
+    pub const TASK: Task = Task::named("secret_cache")
+        .beats_within(TIDY_SILENCE)
+        .essential();
 
     /// Which versions have proven deliveries.
     pub fn uses(&self) -> &Arc<Uses> {
@@ -266,3 +279,4 @@ pub enum KeyError {
 /// One for a load that began before a change, one for the change, and one more.
 const MAX_WAITS: usize = 4;
 const TIDY_EVERY: Duration = Duration::from_secs(30);
+const TIDY_SILENCE: Duration = Duration::from_mins(3);

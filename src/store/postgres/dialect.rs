@@ -16,3 +16,6 @@ pub(super) const SHARING: &str = "SELECT id FROM endpoints WHERE secret = $1 \
      AND (coalesce(definition::json ->> 'handshake', '') \
      IN (SELECT json_array_elements_text($2::json))) = $3 \
      LIMIT $4";
+
+/// A write that changes nothing: a transaction with a number is one that the server must be able to log.
+pub(super) const WRITE_NOTHING: &str = "SELECT txid_current()";

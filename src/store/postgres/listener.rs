@@ -13,22 +13,31 @@ use tracing::debug;
 
 use super::settings::PostgresSettings;
 use crate::directory::Bell;
+use crate::task::{Task, Tasks};
 
 /// A bell that rings whenever something has changed, as long as somebody holds it and `pool` is open.
-pub(super) fn listen(settings: &PostgresSettings, pool: &PgPool) -> Arc<Bell> {
+pub(super) fn listen(settings: &PostgresSettings, pool: &PgPool, tasks: &Tasks) -> Arc<Bell> {
     let bell = Arc::new(Bell::default());
     let (settings, pool, held) = (settings.clone(), pool.clone(), Arc::downgrade(&bell));
-    tokio::spawn(async move {
-        let closed = pool.close_event();
-        tokio::select! {
-            () = closed => {}
-            () = keep_listening(&settings, &held) => {}
+    // Nothing depends on it: without notifications the follower asks more often.
+    tasks.supervise(Task::named("change_listener"), move |_| {
+        let (settings, pool, held) = (settings.clone(), pool.clone(), held.clone());
+        async move {
+            let closed = pool.close_event();
+            tokio::select! {
+                () = closed => {}
+                () = keep_listening(&settings, &held) => {}
+            }
         }
     });
     bell
 }
 
 async fn keep_listening(settings: &PostgresSettings, held: &Weak<Bell>) {
+    // The run before this one may have panicked.
+    if let Some(bell) = held.upgrade() {
+        bell.set_heard(false);
+    }
     while held.strong_count() > 0 {
         if let Err(error) = listen_once(settings, held).await {
             debug!(%error, "the database is not listened to");

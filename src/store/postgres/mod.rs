@@ -48,8 +48,10 @@ use sqlx::{Connection, Postgres, Transaction};
 
 pub use self::settings::{PostgresLimits, PostgresSettings, PostgresUrlError};
 use super::OpenError;
+use super::write_health::WriteHealth;
 use crate::directory::Bell;
 use crate::secrets::StoreError;
+use crate::task::Tasks;
 
 /// What the files in `sql`, which are compiled once for each engine, know this one by.
 type Database = Postgres;
@@ -61,6 +63,7 @@ type Pool = PgPool;
 pub struct PostgresStore {
     pool: PgPool,
     settings: PostgresSettings,
+    writes: WriteHealth,
 }
 
 impl PostgresStore {
@@ -88,6 +91,7 @@ impl PostgresStore {
         Ok(Self {
             pool,
             settings: settings.clone(),
+            writes: WriteHealth::default(),
         })
     }
 
@@ -138,8 +142,8 @@ impl PostgresStore {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "another engine has none")]
-    fn listen(&self) -> Option<Arc<Bell>> {
-        Some(listener::listen(&self.settings, &self.pool))
+    fn listen(&self, tasks: &Tasks) -> Option<Arc<Bell>> {
+        Some(listener::listen(&self.settings, &self.pool, tasks))
     }
 
     /// A question that is given up after its time.
@@ -165,13 +169,13 @@ impl PostgresStore {
         let times = u32::try_from(steps / STEPS_IN_TIME).unwrap_or(u32::MAX);
         let limit = self.settings.limits.timeout;
         let limit = limit.saturating_mul(times.saturating_add(1));
-        match tokio::time::timeout(limit, work).await {
-            Ok(answered) => answered,
-            Err(_) => Err(StoreError::Unavailable(format!(
+        let written = tokio::time::timeout(limit, work).await;
+        self.writes.note(written.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(format!(
                 "no answer within {limit:?}; the change may have been made all the same: look before you \
                  try again"
-            ))),
-        }
+            )))
+        }))
     }
 
     /// Somebody waits for the answer who does not wait long.

@@ -10,6 +10,7 @@ use crate::directory::{
 };
 use crate::secrets::{Installation, SecretRef, StoreError};
 use crate::store::{Stored, rows};
+use crate::task::Tasks;
 use async_trait::async_trait;
 
 #[async_trait]
@@ -54,8 +55,8 @@ impl EndpointStore for Engine {
         self.bounded(changes::since(self.readers()?, seen)).await
     }
 
-    fn bell(&self) -> Option<Arc<Bell>> {
-        self.listen()
+    fn bell(&self, tasks: &Tasks) -> Option<Arc<Bell>> {
+        self.listen(tasks)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Engine, audit, contents, endpoints};
+use super::{Engine, audit, contents, dialect, endpoints};
 use crate::audit::{Action, AuditLine, End};
 use crate::directory::EndpointId;
 use crate::secrets::{SecretRef, StoreError};
@@ -16,6 +16,21 @@ impl Store for Engine {
                 .fetch_optional(self.readers()?)
                 .await?;
             Ok(())
+        })
+        .await
+    }
+
+    fn write_fault(&self) -> Option<StoreError> {
+        self.writes.fault()
+    }
+
+    async fn try_write(&self) -> Result<(), StoreError> {
+        self.bounded_write(1, async {
+            let mut transaction = self.begin_beside().await?;
+            sqlx::query(dialect::WRITE_NOTHING)
+                .execute(&mut *transaction)
+                .await?;
+            Ok(transaction.commit().await?)
         })
         .await
     }

@@ -15,3 +15,6 @@ pub(super) const USERS: &str = "SELECT DISTINCT definition ->> 'auth', definitio
 pub(super) const SHARING: &str = "SELECT id FROM endpoints WHERE secret = $1 \
      AND (coalesce(definition ->> 'handshake', '') IN (SELECT value FROM json_each($2))) = $3 \
      LIMIT $4";
+
+/// A write of one page that changes nothing: Portcullis does not use this number.
+pub(super) const WRITE_NOTHING: &str = "PRAGMA user_version = 0";

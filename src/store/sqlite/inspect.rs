@@ -5,7 +5,9 @@ use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
-use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, SqliteStore, endpoints, newest_schema, sealing};
+use super::{
+    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, SqliteStore, endpoints, newest_schema, private, sealing,
+};
 use crate::secrets::StoreError;
 use crate::store::{Contents, OpenError};
 
@@ -17,6 +19,7 @@ impl SqliteStore {
         if !path.exists() {
             return allowed(path, None, migrate).map(|()| Contents::default());
         }
+        private::verify(path)?;
         let pool = look(path).await.map_err(|error| unusable(&error))?;
         let known = newest_schema();
         let found = match schema(&pool).await.map_err(|error| unusable(&error))? {

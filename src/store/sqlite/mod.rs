@@ -23,6 +23,7 @@ mod flow_change;
 mod flows;
 mod identity;
 mod inspect;
+mod private;
 #[path = "../sql/sealing.rs"]
 mod sealing;
 #[path = "../sql/secret_endings.rs"]
@@ -50,12 +51,14 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Connection as _, Sqlite, Transaction};
 
 use self::identity::Identity;
+use super::write_health::WriteHealth;
 use super::{Migrated, OpenError};
 use crate::directory::Bell;
 use crate::secrets::StoreError;
+use crate::task::Tasks;
 
 /// What the files in `sql`, which are compiled once for each engine, know this one by.
 type Database = Sqlite;
@@ -69,6 +72,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     writer: SqlitePool,
     identity: Arc<Identity>,
+    pub(super) writes: Arc<WriteHealth>,
 }
 
 impl SqliteStore {
@@ -79,6 +83,7 @@ impl SqliteStore {
     /// is not, if it may not `migrate`.
     pub async fn open(path: &Path, migrate: bool) -> Result<Self, OpenError> {
         let unusable = |error: sqlx::Error| OpenError::unusable(&path.display(), &error);
+        private::verify(path)?;
         if !migrate {
             Self::refuse_older(path).await?;
         }
@@ -88,12 +93,25 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             // A rotation that was reported must not be undone by a loss of power.
             .synchronous(SqliteSynchronous::Full)
+            // Ciphertexts that were replaced or deleted are overwritten, not only taken off the index.
+            .pragma("secure_delete", "ON")
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let pool = |connections| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
+                // When a statement fails because the disk is full, SQLite may roll the transaction back by itself.
+                // The driver does not notice: it goes on to count a transaction that is not there, and every
+                // later one on that connection fails. A rollback that failed leaves one that is there. Either
+                // way the connection is closed, and the next write gets a new one.
+                .after_release(|connection, _| {
+                    Box::pin(async {
+                        // A rollback may be under way; the answer comes after it.
+                        connection.ping().await?;
+                        Ok(!connection.is_in_transaction())
+                    })
+                })
                 .connect_with(options.clone())
         };
         let writer = pool(1).await.map_err(unusable)?;
@@ -104,11 +122,14 @@ impl SqliteStore {
             })?;
         }
         let readers = pool(Self::READERS).await.map_err(unusable)?;
+        // By now the files beside it are there.
+        private::verify(path)?;
         let identity = Identity::of(path).map_err(|error| unusable(error.into()))?;
         Ok(Self {
             readers,
             writer,
             identity: Arc::new(identity),
+            writes: Arc::default(),
         })
     }
 
@@ -174,7 +195,7 @@ impl SqliteStore {
 
     /// A file does not say by itself that it has changed.
     #[expect(clippy::unused_self, reason = "another engine needs it")]
-    fn listen(&self) -> Option<Arc<Bell>> {
+    fn listen(&self, _tasks: &Tasks) -> Option<Arc<Bell>> {
         None
     }
 
@@ -191,7 +212,7 @@ impl SqliteStore {
         _steps: usize,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        work.await
+        self.writes.note(work.await)
     }
 
     async fn pinged(
@@ -223,3 +244,38 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store as _;
+
+    /// SQLite's own limit of pages behaves as a full disk: `SQLITE_FULL`, and the transaction is rolled back.
+    #[tokio::test]
+    async fn a_write_after_a_full_disk_succeeds_as_soon_as_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("store.db"), true)
+            .await
+            .unwrap();
+        sqlx::query("CREATE TABLE filler (bytes BLOB)")
+            .execute(&store.writer)
+            .await
+            .unwrap();
+        for _ in 0..3 {
+            sqlx::query("PRAGMA max_page_count = 1")
+                .execute(&store.writer)
+                .await
+                .unwrap();
+            let mut transaction = store.begin().await.unwrap();
+            let filled = sqlx::query("INSERT INTO filler VALUES (zeroblob(1000000))")
+                .execute(&mut *transaction)
+                .await;
+            let error = filled.unwrap_err().to_string();
+            assert!(error.contains("full"), "{error}");
+            drop(transaction);
+            // There is room again: the limit belongs to the connection, which is gone.
+            store.try_write().await.unwrap();
+            assert_eq!(store.write_fault(), None);
+        }
+    }
+}

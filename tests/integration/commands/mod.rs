@@ -4,6 +4,7 @@ mod apply;
 mod audit;
 mod endpoints;
 mod folder;
+mod private;
 mod secrets;
 mod sending;
 mod shown;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use portcullis::directory::EndpointStore as _;
 use portcullis::secrets::SecretStore as _;
+use portcullis::task::Tasks;
 use sqlx::Connection as _;
 
 use super::*;
@@ -14,7 +15,7 @@ fn a_store_rings_when_another_node_has_changed_something_and_after_a_lost_connec
     let database = Postgres::start();
     blocking(async {
         let (one, other) = (open(&database).await, open(&database).await);
-        let bell = one.bell().unwrap();
+        let bell = one.bell(&Tasks::default()).unwrap();
         let rings = || tokio::time::timeout(Duration::from_secs(5), bell.rung());
         // Whoever begins to listen looks once.
         rings().await.unwrap();
@@ -38,7 +39,7 @@ fn a_store_rings_when_another_node_has_changed_something_and_after_a_lost_connec
     });
     blocking(async {
         let one = open(&database).await;
-        let bell = one.bell().unwrap();
+        let bell = one.bell(&Tasks::default()).unwrap();
         bell.rung().await;
         for _ in 0..2 {
             // The listener's own connection is cut; it comes back, and rings for what it may have missed.

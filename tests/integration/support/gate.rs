@@ -1,11 +1,13 @@
 //! The program under test, as people run it: a process with a configuration of its own.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -142,15 +144,20 @@ impl Gate {
 
     /// Starts to serve, whatever became of the process before.
     pub(crate) fn restart(&mut self) {
+        self.restart_on(Output::Read, Output::Read);
+    }
+
+    /// The same, with other standard streams.
+    pub(crate) fn restart_on(&mut self, stdout: Output, stderr: Output) {
         self.kill();
         let mut child = self
             .command(&["serve"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(stdout.stdio())
+            .stderr(stderr.stdio())
             .spawn()
             .unwrap();
-        let log = lines_of(child.stdout.take().unwrap());
-        let diagnostics = lines_of(child.stderr.take().unwrap());
+        let log = stdout.lines(child.stdout.take());
+        let diagnostics = stderr.lines(child.stderr.take());
         let until = Instant::now() + Duration::from_secs(20);
         let listening = loop {
             let said = diagnostics.lock().unwrap().clone();
@@ -387,16 +394,84 @@ fn addresses(said: &[String]) -> Vec<(String, SocketAddr)> {
         .collect()
 }
 
-fn lines_of(output: impl Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
-    let lines = Arc::new(Mutex::new(Vec::new()));
-    let shared = lines.clone();
+/// Where a standard stream of the gate leads.
+pub(crate) enum Output {
+    /// To a reader that takes every line.
+    Read,
+    /// To a reader that does what it is told.
+    Controlled(Reader),
+    /// To a file.
+    File(PathBuf),
+}
+
+/// A reader that can be told to die, or to leave the pipe alone.
+#[derive(Clone, Default)]
+pub(crate) struct Reader {
+    dies: Arc<AtomicBool>,
+    rests: Arc<AtomicBool>,
+}
+
+impl Reader {
+    /// It closes its end of the pipe after the next line.
+    pub(crate) fn die(&self) {
+        self.dies.store(true, Ordering::SeqCst);
+    }
+
+    /// It reads nothing more after the next line, and keeps its end open.
+    pub(crate) fn rest(&self) {
+        self.rests.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Output {
+    fn stdio(&self) -> Stdio {
+        match self {
+            Self::Read | Self::Controlled(_) => Stdio::piped(),
+            Self::File(path) => {
+                let file = OpenOptions::new().append(true).create(true).open(path);
+                file.unwrap().into()
+            }
+        }
+    }
+
+    /// The lines so far, as they come.
+    fn lines(self, pipe: Option<impl Read + Send + 'static>) -> Arc<Mutex<Vec<String>>> {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let shared = lines.clone();
+        match self {
+            Self::Read => follow(pipe.unwrap(), shared, Reader::default()),
+            Self::Controlled(reader) => follow(pipe.unwrap(), shared, reader),
+            Self::File(path) if path.starts_with("/dev") => {}
+            Self::File(path) => {
+                let weak = Arc::downgrade(&lines);
+                thread::spawn(move || {
+                    while let Some(lines) = weak.upgrade() {
+                        let text = std::fs::read(&path).unwrap_or_default();
+                        let text = String::from_utf8_lossy(&text).into_owned();
+                        *lines.lock().unwrap() = text.lines().map(str::to_owned).collect();
+                        drop(lines);
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                });
+            }
+        }
+        lines
+    }
+}
+
+fn follow(output: impl Read + Send + 'static, lines: Arc<Mutex<Vec<String>>>, reader: Reader) {
     thread::spawn(move || {
-        for line in BufReader::new(output).lines() {
-            let Ok(line) = line else { return };
-            shared.lock().unwrap().push(line);
+        let mut output = BufReader::new(output).lines();
+        while let Some(Ok(line)) = output.next() {
+            lines.lock().unwrap().push(line);
+            if reader.dies.load(Ordering::SeqCst) {
+                return;
+            }
+            while reader.rests.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(50));
+            }
         }
     });
-    lines
 }
 
 /// Changes the store behind the back of everybody, as a broken disk or a careless hand would.

@@ -13,7 +13,7 @@ pub(crate) mod tls;
 
 pub(crate) use self::backend::{ACCEPTED, Backend};
 pub(crate) use self::fault_proxy::{Fault, FaultProxy};
-pub(crate) use self::gate::{Gate, Ran, portcullis, sqlite};
+pub(crate) use self::gate::{Gate, Output, Ran, Reader, portcullis, sqlite};
 pub(crate) use self::http2::{Http2, Pending};
 pub(crate) use self::moto::Moto;
 pub(crate) use self::postgres::{DATABASE_PASSWORD, Postgres};

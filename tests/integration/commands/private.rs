@@ -1,0 +1,90 @@
+//! What other users of the machine must not read, and what a terminal must not obey.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn set_mode(gate: &Gate, file: &str, mode: u32) {
+    std::fs::set_permissions(gate.folder().join(file), Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_store_or_a_log_of_it_that_others_can_read_is_refused_by_every_command() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    // While the gate runs the files beside the store are there.
+    for file in ["portcullis.db", "portcullis.db-wal", "portcullis.db-shm"] {
+        for mode in [0o640, 0o604, 0o660, 0o644] {
+            set_mode(&gate, file, mode);
+            for (code, words) in [
+                (5, &["endpoint", "list"][..]),
+                (5, &["secret", "reveal", ID]),
+                (5, &["store", "copy", "--from", "portcullis.db"]),
+                (3, &["check"]),
+            ] {
+                let mut command = portcullis();
+                command.current_dir(gate.folder());
+                command.arg("--config").arg(gate.config()).args(words);
+                let told = Ran::of(command, b"").failed_with(code);
+                let mode = format!("{file}: others can read the store (mode {mode:04o})");
+                assert!(told.contains(&mode), "{words:?}: {told}");
+                assert!(told.contains("chmod 600"), "{told}");
+            }
+        }
+        set_mode(&gate, file, 0o600);
+        gate.run(&["endpoint", "list"]).succeeded();
+    }
+    drop(gate);
+}
+
+#[test]
+fn a_gate_does_not_serve_from_a_store_that_others_can_read() {
+    let backend = Backend::accepting();
+    let mut gate = Gate::before(&backend).endpoint("hmac");
+    set_mode(&gate, "portcullis.db", 0o644);
+    let told = gate.serve_that_ends().failed_with(5);
+    assert!(told.contains("others can read the store"), "{told}");
+    set_mode(&gate, "portcullis.db", 0o600);
+    gate.restart();
+    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+}
+
+const BIDI: [char; 12] = [
+    '\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}',
+    '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
+];
+
+#[test]
+fn no_command_prints_a_character_that_turns_text_around() {
+    let backend = Backend::accepting();
+    let text: String = BIDI.iter().map(|c| format!("<{c}>")).collect();
+    let declared = serde_json::to_string(&text).unwrap();
+    let gate = Gate::before(&backend).apply(&format!(
+        "[[endpoints]]\nid = \"{ID}\"\norganisation = \"acme\"\nworkspace = \"main\"\n\
+         auth = {{ mode = \"hmac\" }}\nlabels = {{ team = {declared} }}\n"
+    ));
+    let wrong = format!("workflows/{}", BIDI[7]);
+    for words in [
+        &["endpoint", "list"][..],
+        &["endpoint", "show", ID],
+        &["endpoint", "show", ID, "--json"],
+        &["endpoint", "list", "--json"],
+        &["endpoint", "show", &wrong],
+        &["audit", "list"],
+        &["audit", "list", "--json"],
+        &["audit", "export"],
+        &["explain", &wrong],
+        &["capture", "show", &wrong],
+    ] {
+        let ran = gate.run(words);
+        let all = ran.stdout.clone() + &ran.stderr;
+        // What clap says about the words that were typed is the typist's own.
+        if ran.code != Some(2) {
+            assert!(!all.contains(BIDI), "{words:?}: {all:?}");
+        }
+    }
+    let shown = gate.run(&["endpoint", "show", ID, "--json"]).succeeded();
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["labels"]["team"], text.as_str());
+}
