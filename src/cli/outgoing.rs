@@ -267,6 +267,13 @@ impl Signer {
         }
     }
 
+    /// Whether what is added proves the sender and not the body: whoever sees it can send anything.
+    pub(super) fn proves_by_token(&self) -> bool {
+        self.proof
+            .as_ref()
+            .is_none_or(|(scheme, _)| !scheme.covers_body())
+    }
+
     fn prove(&self, now: Timestamp) -> Result<Vec<(Place, String)>, Failure> {
         if let Some(ready) = &self.ready {
             return Ok(ready.clone());

@@ -65,21 +65,30 @@ impl Sign {
             (None, None) => DEFAULT_URL.to_owned(),
         };
         let mut words = vec!["curl -sS -i".to_owned(), format!("-X {}", signer.method)];
+        let mut input = Input::default();
         if asks_token {
-            // Nor of curl's arguments, which every user of the machine sees: `printf` is the shell itself.
-            let header = format!("printf 'Authorization: Bearer %s\\n' \"${VARIABLE}\" |");
-            words.insert(0, header);
-            words.push("-H @-".to_owned());
+            input.token();
         }
+        // A signature is good for one body; a token is good for every one.
+        let is_credential = signer.proves_by_token();
+        let mut url_has_credential = false;
         for (place, value) in proof {
             match place {
+                Place::Header(name) if is_credential => input.header(&format!("{name}: {value}")),
                 Place::Header(name) => {
                     words.push(format!("-H {}", shell_word(&format!("{name}: {value}"))));
                 }
-                Place::Query(name) => url = with_parameter(&url, &name, &value),
+                Place::Query(name) => {
+                    url_has_credential |= is_credential;
+                    url = with_parameter(&url, &name, &value);
+                }
                 Place::Body | Place::Form(_) | Place::Json(_) => {}
             }
         }
+        if url_has_credential {
+            input.url(&url);
+        }
+        words.extend(input.option());
         words.push(format!("-H 'Content-Type: {}'", signer.content_type()));
         words.extend(
             self.outgoing
@@ -91,9 +100,102 @@ impl Sign {
             "--data-binary {}",
             shell_word(&self.outgoing.data())
         ));
-        words.push(shell_word(&url));
-        Ok(words.join(" \\\n  "))
+        if !url_has_credential {
+            words.push(shell_word(&url));
+        }
+        Ok(input
+            .feed(words, self.outgoing.data() == "@-")
+            .join(" \\\n  "))
     }
+}
+
+/// What curl reads rather than gets as arguments, which every user of the machine sees. `printf` is the shell itself.
+#[derive(Default)]
+struct Input {
+    has_token: bool,
+    headers: Vec<String>,
+    url: Option<String>,
+}
+
+impl Input {
+    fn token(&mut self) {
+        self.has_token = true;
+    }
+
+    fn header(&mut self, header: &str) {
+        self.headers.push(header.to_owned());
+    }
+
+    fn url(&mut self, url: &str) {
+        self.url = Some(url.to_owned());
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.has_token && self.headers.is_empty() && self.url.is_none()
+    }
+
+    /// The option by which curl reads it. A URL can be read from a configuration only.
+    fn option(&self) -> Option<String> {
+        match self.url {
+            _ if self.is_empty() => None,
+            None => Some("-H @FILE".to_owned()),
+            Some(_) => Some("--config FILE".to_owned()),
+        }
+    }
+
+    /// The pipeline. A body that is read from standard input stays there.
+    fn feed(&self, mut words: Vec<String>, body_is_piped: bool) -> Vec<String> {
+        if self.is_empty() {
+            return words;
+        }
+        let file = if body_is_piped { "/dev/fd/3" } else { "-" };
+        for word in &mut words {
+            if matches!(word.as_str(), "-H @FILE" | "--config FILE") {
+                *word = word.replace("FILE", file);
+            }
+        }
+        let config = self.url.is_some();
+        let headers = self.headers.iter().map(|header| {
+            let line = if config {
+                format!("header = {}", config_word(header))
+            } else {
+                header.clone()
+            };
+            shell_word(&line)
+        });
+        let token = self.has_token.then(|| {
+            if config {
+                format!("\"header = \\\"Authorization: Bearer ${VARIABLE}\\\"\"")
+            } else {
+                format!("\"Authorization: Bearer ${VARIABLE}\"")
+            }
+        });
+        let url = self
+            .url
+            .iter()
+            .map(|url| shell_word(&format!("url = {}", config_word(url))));
+        let lines: Vec<String> = headers.chain(url).collect();
+        let printf = match (&token, lines.is_empty()) {
+            (Some(_), true) if !config => {
+                format!("printf 'Authorization: Bearer %s\\n' \"${VARIABLE}\"")
+            }
+            _ => {
+                let lines: Vec<String> = lines.into_iter().chain(token).collect();
+                format!("printf '%s\\n' {}", lines.join(" "))
+            }
+        };
+        words.insert(0, format!("{printf} |"));
+        if body_is_piped {
+            words.insert(0, "{".to_owned());
+            words.push("3<&0 0<&4; } 4<&0".to_owned());
+        }
+        words
+    }
+}
+
+/// `text` as a quoted value in a configuration of curl.
+fn config_word(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
 /// Where a gate listens if its configuration says nothing.

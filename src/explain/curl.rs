@@ -27,13 +27,16 @@ pub fn parse(
         Some(word) if word.is_empty() => return Err(CaptureError::Empty),
         None => return Err(CaptureError::Empty),
         // Something may be piped into it.
-        Some(_) => {
-            let mut piped = words.by_ref().skip_while(|word| word != b"|");
-            if !(piped.next().is_some() && words.next().is_some_and(|word| is_curl(&word))) {
+        Some(first) => {
+            let piped: Vec<Vec<u8>> = words.by_ref().take_while(|word| word != b"|").collect();
+            if !words.next().is_some_and(|word| is_curl(&word)) {
                 return Err(error("it does not begin with `curl`"));
             }
-            let text = "what is piped into the curl command is left out";
-            curl.remarks.push(text.to_owned());
+            curl.input = printed(&first, &piped);
+            if curl.input.is_none() {
+                let text = "what is piped into the curl command is left out";
+                curl.remarks.push(text.to_owned());
+            }
         }
     }
     while let Some(word) = words.next() {
@@ -86,6 +89,23 @@ impl Curl {
         }
         Ok(())
     }
+}
+
+/// The lines that `printf` prints, as `portcullis sign` uses it; `None` if a shell would have to be asked.
+fn printed(first: &[u8], words: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+    match words {
+        [format, lines @ ..] if first == b"printf" && format == br"%s\n" => {
+            let known = lines.iter().all(|line| !contains_variable(line));
+            known.then(|| lines.to_vec())
+        }
+        _ => None,
+    }
+}
+
+/// Whether a shell may have put something else in its place: which quotes there were is not known any more.
+fn contains_variable(word: &[u8]) -> bool {
+    let variable = b"$PORTCULLIS_TOKEN";
+    word.windows(variable.len()).any(|part| part == variable)
 }
 
 fn unknown(option: &str) -> CaptureError {

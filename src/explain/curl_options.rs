@@ -7,6 +7,8 @@
 pub(super) enum Effect {
     Agent,
     Binary,
+    /// A file of options.
+    Config,
     Cookie,
     Data,
     Encoded,
@@ -70,6 +72,7 @@ pub(super) const LONG: &[(&str, Effect)] = &[
     ("cacert", Effect::Value),
     ("cert", Effect::Value),
     ("compressed", Effect::Flag),
+    ("config", Effect::Config),
     ("connect-timeout", Effect::Value),
     ("connect-to", Effect::Value),
     ("cookie", Effect::Cookie),

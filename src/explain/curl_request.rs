@@ -21,10 +21,29 @@ pub(super) struct Curl {
     get: bool,
     head: bool,
     pub(super) remarks: Vec<String>,
+    /// The lines of its standard input, if they are known.
+    pub(super) input: Option<Vec<Vec<u8>>>,
 }
 
 /// Gives the bytes of a file that a command names.
 pub(super) type Load<'l> = &'l mut dyn FnMut(&str) -> Result<Vec<u8>, String>;
+
+/// A line `name = "value"` of a configuration of curl.
+fn config_line(line: &[u8]) -> Option<(&[u8], Vec<u8>)> {
+    let at = line.windows(4).position(|part| part == b" = \"")?;
+    let (name, rest) = line.split_at_checked(at)?;
+    let quoted = rest.strip_prefix(b" = \"")?.strip_suffix(b"\"")?;
+    let mut value = Vec::with_capacity(quoted.len());
+    let mut bytes = quoted.iter();
+    while let Some(byte) = bytes.next() {
+        value.push(if *byte == b'\\' {
+            *bytes.next()?
+        } else {
+            *byte
+        });
+    }
+    Some((name, value))
+}
 
 impl Curl {
     pub(super) fn apply(
@@ -35,12 +54,32 @@ impl Curl {
     ) -> Result<(), CaptureError> {
         match option {
             Effect::Flag | Effect::Value => {}
+            Effect::Config => {
+                let lines = match (value.as_slice(), self.input.take()) {
+                    (b"-", Some(lines)) => lines,
+                    _ => return Err(error("--config is understood after `printf` only")),
+                };
+                for line in lines {
+                    match config_line(&line) {
+                        Some((b"url", value)) => self.take_url(&value)?,
+                        Some((b"header", value)) => self.take_header(&value),
+                        _ => {
+                            return Err(error("--config has a line that is neither url nor header"));
+                        }
+                    }
+                }
+            }
             Effect::Get => self.get = true,
             Effect::Head => self.head = true,
             Effect::Request => self.method = Some(text(&value)),
             Effect::Url => return self.take_url(&value),
             Effect::Header => match value.strip_prefix(b"@") {
                 None => self.take_header(&value),
+                Some(b"-") if self.input.is_some() => {
+                    for line in self.input.take().unwrap_or_default() {
+                        self.take_header(&line);
+                    }
+                }
                 Some(b"-") => {
                     let text =
                         "headers come from its standard input (`-H @-`) and are not in the command";

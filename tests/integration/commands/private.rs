@@ -88,3 +88,49 @@ fn no_command_prints_a_character_that_turns_text_around() {
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["labels"]["team"], text.as_str());
 }
+
+#[test]
+fn sign_puts_no_credential_into_an_argument_list_and_its_command_still_works() {
+    let backend = Backend::accepting();
+    let mut gate = Gate::before(&backend);
+    for (name, options) in [
+        ("bearer", &["--mode", "bearer"][..]),
+        ("key", &["--mode", "api-key", "--header", "X-Shop-Key"]),
+        ("secret", &["--mode", "secret"]),
+    ] {
+        gate = gate.endpoint_with(&format!("workflows/{name}"), options);
+    }
+    let gate = gate.start();
+    for name in ["bearer", "key", "secret"] {
+        let id = format!("workflows/{name}");
+        let secret = gate.secret(&id);
+        let url = format!("http://{}/webhooks/ai/{id}", gate.http());
+        for body in [&[][..], &["--body", "-"]] {
+            let words = [&["sign", &id, "--url", &url][..], body].concat();
+            let command = gate.run_with_input(&words, b"{}").succeeded();
+            // A curl of our own writes its arguments down, and runs the real one.
+            let bin = gate.folder().join("bin");
+            std::fs::create_dir_all(&bin).unwrap();
+            let seen = gate.folder().join("arguments");
+            let curl = bin.join("curl");
+            let path = std::env::var("PATH").unwrap();
+            let script = format!(
+                "#!/bin/sh\nprintf '%s\\n' \"$@\" > '{}'\nPATH='{path}' exec curl \"$@\"\n",
+                seen.display()
+            );
+            std::fs::write(&curl, script).unwrap();
+            std::fs::set_permissions(&curl, Permissions::from_mode(0o755)).unwrap();
+            let mut shell = std::process::Command::new("sh");
+            shell.arg("-c").arg(&command);
+            shell.env("PATH", format!("{}:{path}", bin.display()));
+            let told = Ran::of(shell, b"{}").succeeded();
+            assert!(
+                told.starts_with("HTTP/1.1 202"),
+                "{name}: {command}\n{told}"
+            );
+            let arguments = std::fs::read_to_string(&seen).unwrap();
+            assert!(arguments.contains("-sS"), "{arguments}");
+            assert!(!arguments.contains(&secret), "{name}: {arguments}");
+        }
+    }
+}
