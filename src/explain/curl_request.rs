@@ -64,7 +64,9 @@ impl Curl {
                         Some((b"url", value)) => self.take_url(&value)?,
                         Some((b"header", value)) => self.take_header(&value),
                         _ => {
-                            return Err(error("--config has a line that is neither url nor header"));
+                            return Err(error(
+                                "--config has a line that is neither url nor header",
+                            ));
                         }
                     }
                 }

@@ -19,7 +19,6 @@ impl SqliteStore {
         if !path.exists() {
             return allowed(path, None, migrate).map(|()| Contents::default());
         }
-        private::verify(path)?;
         let pool = look(path).await.map_err(|error| unusable(&error))?;
         let known = newest_schema();
         let found = match schema(&pool).await.map_err(|error| unusable(&error))? {
@@ -33,7 +32,9 @@ impl SqliteStore {
             version => allowed(path, version, migrate).map(|()| Contents::default()),
         };
         pool.close().await;
-        found
+        let found = found?;
+        private::verify(path)?;
+        Ok(found)
     }
 
     /// The schema of the store at `path`; `None` if it has none yet.

@@ -87,7 +87,9 @@ impl SqliteStore {
         if !migrate {
             Self::refuse_older(path).await?;
         }
-        make_private(path).map_err(|error| unusable(error.into()))?;
+        make_private(path)
+            .and_then(|()| private::claim_empty(path))
+            .map_err(|error| unusable(error.into()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)

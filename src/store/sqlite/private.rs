@@ -4,23 +4,37 @@
 //! holds on it in this process (<https://www.sqlite.org/howtocorrupt.html>, section 2.2).
 
 use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::store::OpenError;
 
-/// Refuses a store that others may read, or whose log they may. What is not there is not looked at.
+/// Refuses a store that others may read, or whose log they may. What is not there is not looked at, and an empty
+/// store has nothing to read yet.
 pub(super) fn verify(path: &Path) -> Result<(), OpenError> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let file = beside(path, suffix);
         let Ok(found) = file.metadata() else {
             continue;
         };
+        if suffix.is_empty() && found.len() == 0 {
+            continue;
+        }
         let mode = found.mode() & 0o777;
         if mode & 0o077 != 0 {
             let file = file.display().to_string();
             return Err(OpenError::Exposed { file, mode });
         }
+    }
+    Ok(())
+}
+
+/// Takes an empty store from others before anything is written to it.
+pub(super) fn claim_empty(path: &Path) -> std::io::Result<()> {
+    let found = path.metadata()?;
+    if found.len() == 0 && found.mode() & 0o077 != 0 {
+        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
     }
     Ok(())
 }

@@ -134,3 +134,15 @@ fn sign_puts_no_credential_into_an_argument_list_and_its_command_still_works() {
         }
     }
 }
+
+#[test]
+fn an_empty_file_that_others_can_read_becomes_a_store_that_they_cannot() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend);
+    let store = gate.file("portcullis.db", "");
+    set_mode(&gate, "portcullis.db", 0o644);
+    let gate = gate.endpoint("hmac");
+    let mode = store.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    drop(gate);
+}
