@@ -124,6 +124,7 @@ impl Borders {
     fn rule_before(&mut self, token: &Token, next: Option<&Piece<'_>>) -> Border {
         match (token, next) {
             (_, None) | (Token::Method, Some(Piece::Value(Token::Url))) => Border::Open,
+            (Token::Canonical(form), _) if form.ends_by_itself() => Border::Open,
             (_, Some(Piece::Text(text))) => Border::Before(text.as_slice().into()),
             (Token::Timestamp, _) => {
                 self.exact_time = true;

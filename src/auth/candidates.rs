@@ -41,12 +41,17 @@ impl Signatures {
                     Reading::Value(value) => value,
                 };
                 present = true;
+                let older_tag = rule.older_tag_of(&value);
                 for part in rule.parts(&value) {
                     offered += 1;
                     if offered > MAX_PARTS || decoded > most {
                         return;
                     }
-                    if let Some(text) = rule.untag(part) {
+                    let text = match older_tag {
+                        None => rule.untag(part),
+                        Some(tag) => rule.after(tag, part),
+                    };
+                    if let Some(text) = text {
                         let before = bytes.len();
                         push(&mut bytes, |into| {
                             rule.encoding.decode(text, &lengths, into)
@@ -76,7 +81,7 @@ impl Signatures {
         Self { bytes }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let mut rest = self.bytes.as_slice();
         std::iter::from_fn(move || {
             let (len, after) = rest.split_first_chunk()?;
@@ -187,6 +192,13 @@ impl SignatureRule {
                     part
                 }
             })
+    }
+
+    /// The word of the older version, if it counts: no proof of the newer version stands in `value`.
+    fn older_tag_of(&self, value: &[u8]) -> Option<&str> {
+        let older = self.older_tag.as_deref()?;
+        let newer = self.parts(value).any(|part| self.untag(part).is_some());
+        (!newer).then_some(older)
     }
 
     /// What stands after the tag; `None` if the value does not begin with it.

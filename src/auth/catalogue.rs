@@ -16,6 +16,7 @@ struct Declared {
     evidence_at: Option<String>,
     sender_timeout: Option<SignedDuration>,
     refuses_empty: bool,
+    probed: bool,
     notes: Option<String>,
     sender: Sender,
     scheme: Scheme,
@@ -61,6 +62,11 @@ impl<'de> Deserialize<'de> for Declared {
             Some("empty") => true,
             Some(other) => unreachable!("no refusal `{other}`"),
         };
+        let probed = match table.optional::<String>("probe").as_deref() {
+            None => false,
+            Some("HEAD") => true,
+            Some(other) => unreachable!("no probe `{other}`"),
+        };
         let notes = table.optional("notes");
         let sender = table.required("sender")?;
         let scheme = table.required("scheme")?;
@@ -72,6 +78,7 @@ impl<'de> Deserialize<'de> for Declared {
             evidence_at,
             sender_timeout,
             refuses_empty,
+            probed,
             notes,
             sender,
             scheme,
@@ -104,6 +111,7 @@ pub(super) static PROVIDERS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
             evidence_at: declared.evidence_at,
             sender_timeout: declared.sender_timeout,
             refuses_empty: declared.refuses_empty,
+            probed: declared.probed,
             notes: declared.notes,
             sender: declared.sender,
             scheme: declared.scheme,
@@ -222,6 +230,7 @@ const PROVIDER_FILES: &[(&str, &str)] = providers![
     "standard-webhooks",
     "standard-webhooks-v1a",
     "stripe",
+    "supabase",
     "svix",
     "telegram",
     "telnyx",

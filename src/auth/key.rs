@@ -18,69 +18,71 @@ use super::{Algorithm, Fingerprint, KeyKind};
 ///
 /// A MAC's key has its first blocks hashed already; a token is kept as its SHA-256. The secret
 /// itself is not in here, cannot be printed, and what is in here is zeroed when it is dropped.
-pub struct Key(Prepared);
+pub struct Key {
+    prepared: Prepared,
+    /// What the same secret is for senders that read it in another way; it counts as much.
+    other: Option<Prepared>,
+}
 
 impl Key {
     /// Prepares `secret` for `algorithm`.
     ///
     /// A secret that [`proves_nothing`] gives no key: it must never admit.
     pub fn prepare(algorithm: Algorithm, secret: &[u8]) -> Result<Self, UnusableSecret> {
-        if proves_nothing(secret) {
-            return Err(UnusableSecret::Empty);
-        }
-        Ok(Self(match algorithm {
-            Algorithm::HmacSha1 => Prepared::HmacSha1(Box::new(hmac_key(secret))),
-            Algorithm::HmacSha256 => Prepared::HmacSha256(Box::new(hmac_key(secret))),
-            Algorithm::HmacSha512 => Prepared::HmacSha512(Box::new(hmac_key(secret))),
-            Algorithm::Sha256 => Prepared::Sha256(Box::new(Sha256::new_with_prefix(secret))),
-            Algorithm::EcdsaP256
-            | Algorithm::EcdsaP256Fixed
-            | Algorithm::Ed25519
-            | Algorithm::RsaSha1
-            | Algorithm::RsaSha256 => Prepared::Public(PublicKey::read(algorithm, secret)?),
-            Algorithm::Basic | Algorithm::Token => {
-                Prepared::Token(Zeroizing::new(Sha256::digest(secret).into()))
-            }
-        }))
+        Ok(Self {
+            prepared: Prepared::new(algorithm, secret)?,
+            other: None,
+        })
+    }
+
+    /// Prepares a secret that stands for `secret` to some senders and for `other` to others.
+    pub(super) fn prepare_either(
+        algorithm: Algorithm,
+        secret: &[u8],
+        other: &[u8],
+    ) -> Result<Self, UnusableSecret> {
+        Ok(Self {
+            prepared: Prepared::new(algorithm, secret)?,
+            other: Some(Prepared::new(algorithm, other)?),
+        })
     }
 
     /// Begins a MAC; `None` if this key makes none.
     pub fn begin(&self) -> Option<Code> {
-        match &self.0 {
-            Prepared::HmacSha1(key) => Some(Code::HmacSha1((**key).clone())),
-            Prepared::HmacSha256(key) => Some(Code::HmacSha256((**key).clone())),
-            Prepared::HmacSha512(key) => Some(Code::HmacSha512(key.clone())),
-            Prepared::Sha256(key) => Some(Code::Sha256((**key).clone())),
-            Prepared::Public(_) | Prepared::Token(_) => None,
-        }
+        self.prepared.begin()
     }
 
     /// Whether one of `signatures` proves the message, and its fingerprint; `None` for a token.
+    ///
+    /// The fingerprint is the same whichever way of reading the secret made the signature.
     pub(super) fn compare<'s>(
         &self,
         around: &Around,
         body: &[u8],
-        signatures: impl Iterator<Item = &'s [u8]>,
+        signatures: impl Iterator<Item = &'s [u8]> + Clone,
     ) -> Option<(bool, Fingerprint)> {
-        if let Prepared::Public(key) = &self.0 {
-            let message = around.message(body);
-            let verifies = key.verifies(&message, signatures);
-            // Of the message: an ECDSA signature can be respelt by anybody who has one.
-            return Some((verifies, Fingerprint::of(&message)));
-        }
-        let mut code = self.begin()?;
-        code.update(&around.before_body);
-        if let Some(after) = &around.after_body {
-            code.update(body);
-            code.update(after);
-        }
-        Some(code.compare(signatures))
+        let compared = self.prepared.compare(around, body, signatures.clone());
+        let (matches, fingerprint) = compared?;
+        let matches = matches || self.compares_otherwise(around, body, signatures);
+        Some((matches, fingerprint))
+    }
+
+    /// Whether one of `signatures` proves the message if the secret is read in the other way, if it has one.
+    pub(super) fn compares_otherwise<'s>(
+        &self,
+        around: &Around,
+        body: &[u8],
+        signatures: impl Iterator<Item = &'s [u8]>,
+    ) -> bool {
+        let other = self.other.as_ref();
+        let compared = other.and_then(|other| other.compare(around, body, signatures));
+        compared.is_some_and(|(matches, _)| matches)
     }
 
     /// Whether all `digests` are the SHA-256 of this token, in a time that does not depend on
     /// where they differ. False without any, and for a key that is no token.
     pub(super) fn matches_tokens(&self, digests: &[[u8; 32]]) -> bool {
-        let Prepared::Token(expected) = &self.0 else {
+        let Prepared::Token(expected) = &self.prepared else {
             return false;
         };
         let all = digests.iter().fold(Choice::from(1), |all, digest| {
@@ -133,6 +135,59 @@ enum Prepared {
     Public(PublicKey),
     Sha256(Box<Sha256>),
     Token(Zeroizing<[u8; 32]>),
+}
+
+impl Prepared {
+    fn new(algorithm: Algorithm, secret: &[u8]) -> Result<Self, UnusableSecret> {
+        if proves_nothing(secret) {
+            return Err(UnusableSecret::Empty);
+        }
+        Ok(match algorithm {
+            Algorithm::HmacSha1 => Self::HmacSha1(Box::new(hmac_key(secret))),
+            Algorithm::HmacSha256 => Self::HmacSha256(Box::new(hmac_key(secret))),
+            Algorithm::HmacSha512 => Self::HmacSha512(Box::new(hmac_key(secret))),
+            Algorithm::Sha256 => Self::Sha256(Box::new(Sha256::new_with_prefix(secret))),
+            Algorithm::EcdsaP256
+            | Algorithm::EcdsaP256Fixed
+            | Algorithm::Ed25519
+            | Algorithm::RsaSha1
+            | Algorithm::RsaSha256 => Self::Public(PublicKey::read(algorithm, secret)?),
+            Algorithm::Basic | Algorithm::Token => {
+                Self::Token(Zeroizing::new(Sha256::digest(secret).into()))
+            }
+        })
+    }
+
+    fn begin(&self) -> Option<Code> {
+        match self {
+            Self::HmacSha1(key) => Some(Code::HmacSha1((**key).clone())),
+            Self::HmacSha256(key) => Some(Code::HmacSha256((**key).clone())),
+            Self::HmacSha512(key) => Some(Code::HmacSha512(key.clone())),
+            Self::Sha256(key) => Some(Code::Sha256((**key).clone())),
+            Self::Public(_) | Self::Token(_) => None,
+        }
+    }
+
+    fn compare<'s>(
+        &self,
+        around: &Around,
+        body: &[u8],
+        signatures: impl Iterator<Item = &'s [u8]>,
+    ) -> Option<(bool, Fingerprint)> {
+        if let Self::Public(key) = self {
+            let message = around.message(body);
+            let verifies = key.verifies(&message, signatures);
+            // Of the message: an ECDSA signature can be respelt by anybody who has one.
+            return Some((verifies, Fingerprint::of(&message)));
+        }
+        let mut code = self.begin()?;
+        code.update(&around.before_body);
+        if let Some(after) = &around.after_body {
+            code.update(body);
+            code.update(after);
+        }
+        Some(code.compare(signatures))
+    }
 }
 
 /// A message authentication code in the making.

@@ -8,15 +8,17 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use super::public_key::PublicKey;
-use super::{Algorithm, Key, KeyKind, UnusableSecret};
+use super::{Algorithm, Key, KeyKind, UnusableSecret, proves_nothing};
 
 /// What a key is prepared for, and from which form of the secret.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct KeyForm {
     /// The algorithm.
     pub algorithm: Algorithm,
-    /// What stands before the key in the text, if it is there.
+    /// What may stand before the key in the text, and is left out.
     pub strip: Option<Box<str>>,
+    /// What may stand there in its place; the first of all these that does is left out.
+    pub strip_else: Vec<Box<str>>,
     /// How the key is written down.
     pub encoding: KeyEncoding,
 }
@@ -27,6 +29,7 @@ impl KeyForm {
         Self {
             algorithm,
             strip: None,
+            strip_else: Vec::new(),
             encoding: KeyEncoding::Utf8,
         }
     }
@@ -47,10 +50,16 @@ impl KeyForm {
         self.prepare(secret)
     }
 
+    /// The text without what stands before the key.
+    pub fn stripped<'t>(&self, secret: &'t [u8]) -> &'t [u8] {
+        let mut prefixes = self.strip.iter().chain(&self.strip_else);
+        let stripped = prefixes.find_map(|prefix| secret.strip_prefix(prefix.as_bytes()));
+        stripped.unwrap_or(secret)
+    }
+
     /// Prepares `secret`.
     pub fn prepare(&self, secret: &[u8]) -> Result<Key, UnusableSecret> {
-        let prefix = self.strip.as_deref().unwrap_or_default().as_bytes();
-        let text = secret.strip_prefix(prefix).unwrap_or(secret);
+        let text = self.stripped(secret);
         // What is empty has no encoding: its SHA-1 would be a key that everybody knows.
         if text.is_empty() {
             return Err(UnusableSecret::Empty);
@@ -70,6 +79,7 @@ impl KeyForm {
             }
             KeyEncoding::Utf8 => return Key::prepare(self.algorithm, text),
             KeyEncoding::Base64 => KEY_BASE64.decode(text).ok(),
+            KeyEncoding::Base64OrUtf8 => return self.prepare_either(secret, text),
             KeyEncoding::Hex => hex::decode(text).ok(),
             KeyEncoding::Nfkd => std::str::from_utf8(text)
                 .ok()
@@ -78,6 +88,21 @@ impl KeyForm {
         };
         let decoded = Zeroizing::new(decoded.ok_or(UnusableSecret::Undecodable)?);
         Key::prepare(self.algorithm, &decoded)
+    }
+}
+
+impl KeyForm {
+    /// Which way a text was meant cannot be told from it: a token of letters and digits is base 64, too. So both
+    /// ways count, and whoever does not know the text knows neither key.
+    fn prepare_either(&self, secret: &[u8], text: &[u8]) -> Result<Key, UnusableSecret> {
+        let decoded = Zeroizing::new(KEY_BASE64.decode(text).unwrap_or_default());
+        let has_prefix = text.len() < secret.len();
+        if has_prefix && STANDARD_WEBHOOKS_LEN.contains(&decoded.len()) && !proves_nothing(&decoded)
+        {
+            Key::prepare_either(self.algorithm, &decoded, secret)
+        } else {
+            Key::prepare(self.algorithm, secret)
+        }
     }
 }
 
@@ -93,6 +118,8 @@ fn is_pair(text: &[u8]) -> bool {
 pub enum KeyEncoding {
     /// Base 64 (RFC 4648 §4), with or without padding.
     Base64,
+    /// Base 64 behind one of the prefixes, or the whole text as it is: both count (Polar).
+    Base64OrUtf8,
     /// Base 16 (RFC 4648 §8), in either case.
     Hex,
     /// The text in Unicode's normalisation form KD (`EasyPost`).
@@ -106,12 +133,20 @@ pub enum KeyEncoding {
 
 impl KeyEncoding {
     /// Every encoding.
-    pub const ALL: [Self; 5] = [Self::Base64, Self::Hex, Self::Nfkd, Self::Sha1, Self::Utf8];
+    pub const ALL: [Self; 6] = [
+        Self::Base64,
+        Self::Base64OrUtf8,
+        Self::Hex,
+        Self::Nfkd,
+        Self::Sha1,
+        Self::Utf8,
+    ];
 
     /// The name in the scheme language.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Base64 => "base64",
+            Self::Base64OrUtf8 => "base64-or-utf8",
             Self::Hex => "hex",
             Self::Nfkd => "nfkd",
             Self::Sha1 => "sha1",
@@ -125,6 +160,8 @@ impl KeyEncoding {
     }
 }
 
+/// How long a key may be (Standard Webhooks, "Signature scheme"): 192 to 512 bits.
+const STANDARD_WEBHOOKS_LEN: std::ops::RangeInclusive<usize> = 24..=64;
 const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),

@@ -37,6 +37,7 @@ impl Words<'_> {
         }
         if let Some(prefix) = self.words.get("secret_prefix") {
             key.strip = Some(prefix.as_str().into());
+            key.strip_else.clear();
         }
     }
 
@@ -53,6 +54,7 @@ impl Words<'_> {
                     groups: None,
                     split: None,
                     tagged: None,
+                    older_tag: None,
                     encoding: Encoding::default(),
                 }),
             }
@@ -78,13 +80,15 @@ impl Words<'_> {
             rule.split = split.and_then(|text| text.first().copied()).or(rule.split);
             if tagged.is_some() {
                 rule.tagged.clone_from(&tagged);
+                rule.older_tag = None;
             }
         }
     }
 
-    pub(super) fn message(&mut self, signed: &mut Vec<Template>) {
+    /// Whether something was said.
+    pub(super) fn message(&mut self, signed: &mut Vec<Template>) -> bool {
         let text = match self.words.get("signed_message").map(String::as_str) {
-            None => return,
+            None => return false,
             // What people call the body elsewhere.
             Some("body" | "payload") => "{body}",
             Some("timestamp.body" | "timestamp.payload") => "{ts}.{body}",
@@ -94,6 +98,7 @@ impl Words<'_> {
             Ok(template) => *signed = vec![template],
             Err(error) => self.wrong("signed_message", error.to_string()),
         }
+        true
     }
 
     pub(super) fn time(&mut self, timestamp: &mut Option<TimestampRule>) {
@@ -184,6 +189,7 @@ impl Scheme {
             required: Vec::new(),
             id: None,
             event: None,
+            methods: Self::only_post(),
         }
     }
 }

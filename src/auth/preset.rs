@@ -22,6 +22,8 @@ pub struct Preset {
     pub sender_timeout: Option<SignedDuration>,
     /// Whether a refusal has to have an empty body, or the provider takes the endpoint for broken.
     pub refuses_empty: bool,
+    /// Whether the provider looks for the URL with a `HEAD` request, unsigned, before it delivers.
+    pub probed: bool,
     /// What an operator has to know.
     pub notes: Option<String>,
     /// How the sender behaves.

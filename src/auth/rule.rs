@@ -19,6 +19,9 @@ pub struct SignatureRule {
     pub split: Option<u8>,
     /// The form, or `None` if the whole value is the proof.
     pub tagged: Option<Tagged>,
+    /// The word of an older version. A proof with it counts only where no proof with the word of `tagged`
+    /// stands in the same value.
+    pub older_tag: Option<Box<str>>,
     /// The text encoding of a signature.
     pub encoding: Encoding,
 }
@@ -38,6 +41,7 @@ impl SignatureRule {
             groups: None,
             split: None,
             tagged: None,
+            older_tag: None,
             encoding: Encoding::Base64,
         }
     }

@@ -37,7 +37,8 @@ impl Scheme {
             ..message
         };
         let Some(place) = in_body else {
-            made.added.extend(self.prove(secret, message)?);
+            let proof = self.prove_beside(&made.added, secret, message)?;
+            made.added.extend(proof);
             let added = made.added;
             return Ok(Sample { body, added });
         };

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
 
 use super::digest::DigestRule;
 use super::sns::Message;
 use super::url::UrlRule;
 use super::{
     Algorithm, CertificateUrl, Covers, Envelope, Head, KeyForm, NoScheme, Place, ProofError,
-    SignatureRule, SnsRule, Source, Template, TimestampRule,
+    Received, SignatureRule, SnsRule, Source, Template, TimestampRule,
 };
 
 /// How senders of an endpoint prove themselves.
@@ -30,12 +30,30 @@ pub struct Scheme {
     pub(super) required: Vec<(HeaderName, HeaderValue)>,
     pub(super) id: Option<Source>,
     pub(super) event: Option<Source>,
+    /// The methods of requests that the sender signs.
+    pub(super) methods: Box<[Method]>,
 }
 
 impl Scheme {
     /// The algorithm. It is the endpoint's choice, never the sender's.
     pub fn algorithm(&self) -> Algorithm {
         self.key.algorithm
+    }
+
+    /// The methods that a sender signs. Every other request cannot be proven, if the proof is a signature.
+    pub fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    /// What is signed unless a declaration says otherwise: a delivery with a body.
+    pub(super) fn only_post() -> Box<[Method]> {
+        [Method::POST].into()
+    }
+
+    /// Whether it is certain where the body begins in what is signed.
+    pub(super) fn may_sign(&self, received: &Received<'_>) -> bool {
+        let mut canonicals = self.signed.iter().flat_map(Template::canonicals);
+        canonicals.all(|form| form.may_precede(received))
     }
 
     /// How the secret becomes a key.

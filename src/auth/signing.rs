@@ -42,6 +42,16 @@ impl Scheme {
         secret: &[u8],
         message: Message<'_>,
     ) -> Result<Vec<(Place, String)>, Unsignable> {
+        self.prove_beside(&[], secret, message)
+    }
+
+    /// The same for a request that has `beside` in its head already.
+    pub(super) fn prove_beside(
+        &self,
+        beside: &[(Place, String)],
+        secret: &[u8],
+        message: Message<'_>,
+    ) -> Result<Vec<(Place, String)>, Unsignable> {
         let key = self.key.prepare(secret)?;
         if let Some(envelope) = &self.envelope {
             return envelope.prove(self, &key, message);
@@ -56,17 +66,27 @@ impl Scheme {
             let place = source.preferred().filter(|place| !place.is_in_body());
             added.extend(place.map(|place| (place.clone(), text.clone())));
         }
-        let proof = self.proof(&key, secret, message, &added)?;
+        let mut head = [beside, &added].concat();
+        let mut canonicals = self.signed.iter().flat_map(super::Template::canonicals);
+        let listed = canonicals.find_map(|form| form.list(&head));
+        let (_, split) = rule.separators();
+        if let Some((name, list)) = &listed {
+            let announced = format!("{list}{split}{}", rule.tag(""));
+            head.push((Place::Header(name.clone()), announced));
+        }
+        let proof = self.proof(&key, secret, message, &head)?;
         let mut value = rule.tag(&proof);
+        if let Some((_, list)) = listed {
+            value = format!("{list}{split}{value}");
+        }
         if let Some((time, text)) = time {
             match &time.from {
                 TimestampSource::Source(_) => {}
                 TimestampSource::First => {
-                    let (_, split) = rule.separators();
                     value = format!("{text}{split}{value}");
                 }
                 TimestampSource::Tag(tag) => {
-                    let (separator, split) = rule.separators();
+                    let (separator, _) = rule.separators();
                     value = format!("{tag}{separator}{text}{split}{value}");
                 }
             }

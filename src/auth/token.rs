@@ -111,7 +111,7 @@ impl Token {
 #[error(
     "unknown token at `{0}`: there is `{{body}}`, once, `{{ts}}`, `{{url}}`, `{{method}}`, `{{form}}`, \
      `{{crc32:body}}`, `{{secret}}` at the very beginning, `{{config:NAME}}`, \
-     `{{contentful:path}}`, `{{contentful:headers}}`, `{{plivo-v3}}`, `{{aws-sns}}`, and sources such as \
+     `{{contentful:path}}`, `{{contentful:headers}}`, `{{hook0:headers}}`, `{{plivo-v3}}`, `{{aws-sns}}`, and sources such as \
      `{{header:NAME}}`, with a `?` behind them if they may be missing"
 )]
 pub struct UnknownToken(pub(super) String);

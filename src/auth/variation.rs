@@ -21,15 +21,19 @@ impl Scheme {
         other
     }
 
-    /// The same with a secret that is written down in another way.
+    /// The same with a secret that is written down in another way behind the same prefixes.
     #[must_use]
-    pub fn with_key(&self, strip: Option<&str>, encoding: KeyEncoding) -> Self {
+    pub fn with_key(&self, encoding: KeyEncoding) -> Self {
         let mut other = self.clone();
-        other.key = KeyForm {
-            algorithm: self.key.algorithm,
-            strip: strip.map(Into::into),
-            encoding,
-        };
+        other.key.encoding = encoding;
+        other
+    }
+
+    /// The same with a secret that is the key itself, whatever it begins with.
+    #[must_use]
+    pub fn with_plain_key(&self) -> Self {
+        let mut other = self.clone();
+        other.key = KeyForm::plain(self.key.algorithm);
         other
     }
 

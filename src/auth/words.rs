@@ -118,7 +118,10 @@ impl SchemeWords {
         }
         said.key(&mut scheme.key);
         said.signature(&mut scheme.signatures);
-        said.message(&mut scheme.signed);
+        if said.message(&mut scheme.signed) {
+            // What the preset says of its methods holds for what its provider signs, and for nothing else.
+            scheme.methods = Scheme::only_post();
+        }
         said.time(&mut scheme.timestamp);
         if let Some(id) = said.parsed("id") {
             scheme.id = Some(id);

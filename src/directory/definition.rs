@@ -43,7 +43,7 @@ pub struct Definition {
     /// Whether an operator has stopped it, whatever its flow says. It is no part of a declaration either.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspended: bool,
-    /// The methods that it takes; `POST` if nothing is said.
+    /// The methods that it takes; those that its sender signs if nothing is said, and `POST` if it signs nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
     /// Literal paths that lead to it beside its route.

@@ -85,15 +85,15 @@ impl Endpoint {
                 None => None,
                 Some(name) => Some(Box::new(Greeting::compile(name, definition, &auth)?)),
             },
+            methods: if methods.is_empty() {
+                auth.methods().to_vec()
+            } else {
+                methods
+            },
             auth,
             draft_auth: match definition.target {
                 Target::Draft => definition.draft_auth.unwrap_or(directory.draft_auth),
                 Target::Installation | Target::Live => DraftAuth::Interface,
-            },
-            methods: if methods.is_empty() {
-                vec![Method::POST]
-            } else {
-                methods
             },
             limits: Limits {
                 max_body_bytes: definition.limits.max_body_bytes,
@@ -169,6 +169,12 @@ impl Auth {
         }
     }
 
+    /// The methods that are taken where an endpoint names none: those that its sender signs.
+    fn methods(&self) -> &[Method] {
+        let signed = self.scheme().filter(|scheme| scheme.covers_body());
+        signed.map_or(&[Method::POST], Scheme::methods)
+    }
+
     fn compile(definition: &Definition) -> Option<Self> {
         let Some(auth) = &definition.auth else {
             return Some(Self::Missing);
@@ -183,13 +189,11 @@ impl Auth {
         let Some(scheme) = auth.compiled().ok()? else {
             return Some(Self::Unauthenticated);
         };
+        let preset = auth.preset.as_deref().and_then(Preset::named);
         Some(Self::Proof(Proof {
             mode: auth.mode,
-            refuses_empty: auth
-                .preset
-                .as_deref()
-                .and_then(Preset::named)
-                .is_some_and(|preset| preset.refuses_empty),
+            refuses_empty: preset.is_some_and(|preset| preset.refuses_empty),
+            probed: preset.is_some_and(|preset| preset.probed),
             public_url: auth.public_url.as_deref().map(Into::into),
             key: if scheme.has_certificate() {
                 None
@@ -211,6 +215,8 @@ pub struct Proof {
     pub mode: Mode,
     /// Whether the sender needs refusals without a body.
     pub refuses_empty: bool,
+    /// Whether the sender looks for the URL with `HEAD` before it delivers.
+    pub probed: bool,
     /// The URL that the sender was told to deliver to, if it is not the portal's own.
     pub public_url: Option<Box<str>>,
     /// How it is made.

@@ -1,5 +1,7 @@
 //! What can be wrong with how senders of an endpoint prove themselves.
 
+use http::Method;
+
 use super::{AuthDefinition, Definition, DraftAuth, Surroundings, Target};
 use crate::auth::{Mode, NoScheme};
 
@@ -72,10 +74,19 @@ impl Definition {
             (_, Err(error)) => wrong("auth", error.to_string()),
             (_, Ok(_)) => {}
         }
-        let signed = matches!(compiled, Ok(Some(scheme)) if scheme.covers_body());
-        if signed && self.methods.iter().any(|method| method != "POST") {
-            let message = format!("mode `{mode}` proves a body, so it takes `POST` only");
-            wrong("methods", message);
+        if let Ok(Some(scheme)) = &compiled
+            && scheme.covers_body()
+        {
+            let signed: Vec<&str> = scheme.methods().iter().map(Method::as_str).collect();
+            let unsigned = |method: &String| !signed.contains(&method.as_str());
+            if self.methods.iter().any(unsigned) {
+                let signed = signed.join("`, `");
+                let message = format!(
+                    "{} is signed with these methods, so it takes `{signed}` only",
+                    named(auth)
+                );
+                wrong("methods", message);
+            }
         }
     }
 }

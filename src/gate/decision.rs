@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::challenged;
 use super::draft::{self, Caller, Misled};
-use super::greeter::Greeter;
+use super::greeter::{Greeter, answer_to_head};
 use super::grounds::Grounds;
 use super::judgement::Notes;
 use super::keyed::Keyed;
@@ -146,9 +146,7 @@ impl Gate {
             outbound: &self.outbound,
             now: self.clock.now(),
         });
-        if let Some(greeter) = &greeter
-            && let Some(answer) = greeter.by_head().await?
-        {
+        if let Some(answer) = answer_to_head(&endpoint, request, greeter.as_ref()).await? {
             return Ok(Look::Passed(Passed::Answered(answer)));
         }
         let claim = match (self.claim(&endpoint, &caller, request, &head), &greeter) {
@@ -317,7 +315,7 @@ impl Gate {
         };
         notes.body_received = true;
         notes.body_bytes = Some(body.len() as u64);
-        let answer = greeter.by_body(body.bytes());
+        let answer = greeter.by_body(body.bytes()).await?;
         answer.map(Passed::Answered).ok_or(refusal)
     }
 }

@@ -1,8 +1,9 @@
 //! Handshakes of an endpoint: what a provider asks before it delivers, answered here and not passed on.
 
+use http::Method;
 use jiff::Timestamp;
 
-use super::{Reason, Refusal};
+use super::{Reason, Refusal, Request};
 use crate::audit::Actor;
 use crate::auth::{Head, ProofError, Verified};
 use crate::directory::{Auth, Endpoint, Greeting};
@@ -20,9 +21,26 @@ pub(super) struct Greeter<'a> {
     pub(super) now: Timestamp,
 }
 
+/// The answer to what the head alone asks, if it does: of the endpoint's handshake, or with the `HEAD` with which
+/// its sender looks for the URL.
+pub(super) async fn answer_to_head(
+    endpoint: &Endpoint,
+    request: &Request<'_>,
+    greeter: Option<&Greeter<'_>>,
+) -> Result<Option<Answer>, Refusal> {
+    if let Some(greeter) = greeter
+        && let Some(answer) = greeter.by_head().await?
+    {
+        return Ok(Some(answer));
+    }
+    let is_probed = matches!(&endpoint.auth, Auth::Proof(proof) if proof.probed);
+    let is_probe = is_probed && *request.method == Method::HEAD;
+    Ok(is_probe.then(Answer::empty))
+}
+
 impl Greeter<'_> {
     /// The answer to what the head alone asks, if it does.
-    pub(super) async fn by_head(&self) -> Result<Option<Answer>, Refusal> {
+    async fn by_head(&self) -> Result<Option<Answer>, Refusal> {
         match self.greeting.handshake.asked_by_head(&self.head) {
             Some(asked) => self.answer(&asked, None).await,
             None => Ok(None),
@@ -36,11 +54,14 @@ impl Greeter<'_> {
     }
 
     /// The answer to what an unproven body asks.
-    pub(super) fn by_body(&self, body: &[u8]) -> Option<Answer> {
-        let asked = self.greeting.handshake.asked_by_body(&self.head, body)?;
+    pub(super) async fn by_body(&self, body: &[u8]) -> Result<Option<Answer>, Refusal> {
+        let Some(asked) = self.greeting.handshake.asked_by_body(&self.head, body) else {
+            return Ok(None);
+        };
         match asked.need() {
-            Need::Nothing => asked.answer(None),
-            Need::Binding(_) | Need::Key | Need::VerifyToken(_) | Need::Visit(_) => None,
+            Need::Nothing => Ok(asked.answer(None)),
+            Need::Binding(value) => self.bind(value, &asked).await,
+            Need::Key | Need::VerifyToken(_) | Need::Visit(_) => Ok(None),
         }
     }
 

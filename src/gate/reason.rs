@@ -35,7 +35,7 @@ pub enum Reason {
     LedgerUnavailable,
     /// The endpoint does not take this method.
     MethodNotAllowed,
-    /// The endpoint's proof covers a body, so only `POST` can be proven.
+    /// The endpoint's proof is a signature, and its sender signs no requests of this method.
     MethodNotSigned,
     /// Nothing takes deliveries there.
     NotConfigured(Wording),

@@ -115,7 +115,8 @@ pub fn judge_method(
     scheme: Option<&Scheme>,
     methods: &[Method],
 ) -> Result<(), Reason> {
-    if scheme.is_some_and(Scheme::covers_body) && method != Method::POST {
+    let signed = scheme.filter(|scheme| scheme.covers_body());
+    if signed.is_some_and(|scheme| !scheme.methods().contains(method)) {
         return Err(Reason::MethodNotSigned);
     }
     if !methods.contains(method) {

@@ -21,6 +21,18 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+impl Answer {
+    /// `200` and nothing else, for whoever asks whether an URL is there.
+    pub fn empty() -> Self {
+        Self {
+            status: StatusCode::OK,
+            content_type: None,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
+    }
+}
+
 /// It may hold a MAC or a secret, so it shows neither body nor headers.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,6 +17,7 @@ use crate::auth::Place;
 pub(super) struct Declared {
     pub(super) title: String,
     pub(super) source: String,
+    pub(super) next: Option<String>,
     pub(super) rules: Vec<Rule>,
 }
 
@@ -33,11 +34,13 @@ impl<'de> Deserialize<'de> for Declared {
         let mut table = TableHelper::new(value)?;
         let title = table.required("title");
         let source = table.required("source");
+        let next = table.optional("next");
         let rules = table.required("rules");
         table.finalize(None)?;
         Ok(Self {
             title: title?,
             source: source?,
+            next,
             rules: rules?,
         })
     }
@@ -84,8 +87,9 @@ impl<'de> Deserialize<'de> for Rule {
             let text = "an URL is asked for if it was signed and leads to the provider, and is never echoed";
             return Err(custom(text, span).into());
         }
-        if rule.binds_secret && (rule.reads_body() || rule.value.is_none()) {
-            let text = "a secret is bound from a value of the head";
+        let lost = rule.reads_body() && !rule.when.alone;
+        if rule.binds_secret && (lost || rule.value.is_none()) {
+            let text = "a secret is bound from a value of the head, or from a body with nothing else in it";
             return Err(custom(text, span).into());
         }
         Ok(rule)

@@ -16,6 +16,8 @@ pub struct Handshake {
     pub title: String,
     /// The provider's own page about it.
     pub source: String,
+    /// What its operator has to do once it has brought a secret.
+    pub next: Option<String>,
     /// The declaration, as it stands in the source.
     pub declaration: &'static str,
     rules: Vec<Rule>,
@@ -166,6 +168,7 @@ static PRESETS: LazyLock<Vec<Handshake>> = LazyLock::new(|| {
             name,
             title: declared.title,
             source: declared.source,
+            next: declared.next,
             declaration: text,
             rules: declared.rules,
         }
@@ -188,6 +191,7 @@ const FILES: &[(&str, &str)] = handshakes![
     "meta",
     "microsoft-graph",
     "monday",
+    "notion",
     "nylas",
     "okta",
     "slack",

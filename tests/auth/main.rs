@@ -26,6 +26,7 @@ mod providers;
 mod published;
 mod rotation;
 mod senders;
+mod sent;
 mod signatures;
 mod sns;
 mod timestamps;

@@ -25,6 +25,7 @@ mod http2;
 mod kms;
 mod liveness;
 mod memory;
+mod methods;
 mod names;
 mod postgres;
 mod providers;

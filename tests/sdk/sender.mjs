@@ -136,8 +136,16 @@ async function send(delivery, job) {
   });
 }
 
-const [sdk, sign] = SDKS[process.argv.at(-1)];
 const job = JSON.parse(readFileSync(0, 'utf8'));
+if (process.argv.at(-1) === 'twilio-spellings') {
+  // Which of the pairs of a signed URL and the URL that was sent the SDK's validator accepts.
+  const { getExpectedTwilioSignature, validateRequest } = (await import('twilio')).default;
+  const accepted = job.pairs.map(([signed, sent]) =>
+    validateRequest(job.secret, getExpectedTwilioSignature(job.secret, signed, {}), sent, {}));
+  process.stdout.write(JSON.stringify(accepted));
+  process.exit(0);
+}
+const [sdk, sign] = SDKS[process.argv.at(-1)];
 TEXT = job.text ?? TEXT;
 const answers = [];
 for (const kind of job.cases) {

@@ -300,8 +300,19 @@ def send(delivery, job):
         return answer.status, answer.headers["Portcullis-Reason"]
 
 
+def twilio_spellings(job):
+    """Which of the pairs of a signed URL and the URL that was sent the SDK's validator accepts."""
+    from twilio.request_validator import RequestValidator
+
+    validator = RequestValidator(job["secret"])
+    accepts = lambda signed, sent: validator.validate(sent, {}, validator.compute_signature(signed, {}))
+    json.dump([accepts(signed, sent) for signed, sent in job["pairs"]], sys.stdout)
+
+
 def main():
     global TEXT
+    if sys.argv[1] == "twilio-spellings":
+        return twilio_spellings(json.load(sys.stdin))
     distribution, sign = SDKS[sys.argv[1]]
     job = json.load(sys.stdin)
     TEXT = job.get("text", TEXT)

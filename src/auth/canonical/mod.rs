@@ -1,12 +1,13 @@
 //! Canonical forms of a request that single providers sign, where no general template can say it.
 
 mod contentful;
+mod hook0;
 mod plivo;
 
 use http::HeaderName;
 
 use super::view::View;
-use super::{Place, Source};
+use super::{Place, Received, Source};
 
 /// A form that has a name in templates.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,6 +16,8 @@ pub(super) enum Canonical {
     ContentfulHeaders,
     /// The path and the query, encoded once more.
     ContentfulPath,
+    /// The headers that Hook0 signs between the time and the body.
+    Hook0Headers,
     /// URL, query, form and nonce.
     PlivoV3,
     /// The members of a message of Amazon SNS.
@@ -27,6 +30,7 @@ impl Canonical {
         match name {
             "contentful:headers" => Some(Self::ContentfulHeaders),
             "contentful:path" => Some(Self::ContentfulPath),
+            "hook0:headers" => Some(Self::Hook0Headers),
             "plivo-v3" => Some(Self::PlivoV3),
             "aws-sns" => Some(Self::Sns),
             _ => None,
@@ -38,8 +42,23 @@ impl Canonical {
         match self {
             Self::ContentfulHeaders => contentful::headers(received.head().headers),
             Self::ContentfulPath => contentful::path(url?),
+            Self::Hook0Headers => hook0::headers(received.head().headers),
             Self::PlivoV3 => plivo::text(received, url?),
             Self::Sns => received.message()?.signed(),
+        }
+    }
+
+    /// Whether its end is certain, whatever stands behind it.
+    pub(super) fn ends_by_itself(self) -> bool {
+        matches!(self, Self::Hook0Headers)
+    }
+
+    /// Whether it is certain where the body begins that follows it.
+    pub(super) fn may_precede(self, received: &Received<'_>) -> bool {
+        let body = received.body.unwrap_or_default();
+        match self {
+            Self::Hook0Headers => hook0::may_precede(received.head.headers, body),
+            Self::ContentfulHeaders | Self::ContentfulPath | Self::PlivoV3 | Self::Sns => true,
         }
     }
 
@@ -48,14 +67,21 @@ impl Canonical {
         match self {
             Self::ContentfulHeaders => Some((contentful::LIST, contentful::least_list())),
             Self::ContentfulPath | Self::Sns => None,
+            Self::Hook0Headers => Some((hook0::ADDED, id.to_owned())),
             Self::PlivoV3 => Some((plivo::NONCE, id.to_owned())),
         }
+    }
+
+    /// What a sender that adds `added` to the head puts into the header of the signature, beside the
+    /// signature.
+    pub(super) fn list(self, added: &[(Place, String)]) -> Option<(HeaderName, String)> {
+        matches!(self, Self::Hook0Headers).then(|| hook0::list(added))
     }
 
     /// Whether the value at `source` is a part of it.
     pub(super) fn covers(self, source: &Source) -> bool {
         match self {
-            Self::ContentfulHeaders | Self::ContentfulPath => false,
+            Self::ContentfulHeaders | Self::ContentfulPath | Self::Hook0Headers => false,
             Self::PlivoV3 => *source == Place::Header(plivo::NONCE).into(),
             Self::Sns => source.is_member("MessageId"),
         }

@@ -15,6 +15,7 @@ impl<'de> Deserialize<'de> for Jws {
         let mut table = TableHelper::new(value)?;
         let body = table.optional::<String>("body_claim");
         let encoding = named(&mut table, "body_encoding", Encoding::from_name, ENCODINGS);
+        let query_as_body = table.optional("query_as_body").unwrap_or_default();
         let claims = table.optional::<Expected>("claims");
         let present = table.optional::<Vec<String>>("present");
         let query_hash = table.optional::<QueryHash>("query_hash");
@@ -25,6 +26,7 @@ impl<'de> Deserialize<'de> for Jws {
             body: body.map(|name| BodyClaim {
                 name: name.into(),
                 encoding: encoding.unwrap_or_default(),
+                query_as_body,
             }),
             claims: claims.map_or_else(Vec::new, |claims| claims.0),
             present: present.into_iter().flatten().map(Into::into).collect(),

@@ -6,9 +6,10 @@ mod envelopes;
 mod rules;
 mod words;
 
+use http::Method;
 use toml_span::de_helpers::TableHelper;
 use toml_span::value::Value;
-use toml_span::{DeserError, Deserialize, ErrorKind};
+use toml_span::{DeserError, Deserialize, ErrorKind, Spanned};
 
 use self::rules::{KeyText, RequiredHeader};
 use self::words::{ALGORITHMS, COVERS, custom, named, parsed};
@@ -34,7 +35,7 @@ impl<'de> Deserialize<'de> for Scheme {
             Some(OneOrSeveral(texts)) => texts,
             // What is wrapped says itself what is signed.
             None if envelope.is_some() => Vec::new(),
-            None => vec![toml_span::Spanned::new("{body}".to_owned())],
+            None => vec![Spanned::new("{body}".to_owned())],
         };
         let key = table.optional::<KeyText>("key").unwrap_or_default();
         let certificate = named(&mut table, "certificate", certificate, &[AWS_SNS]);
@@ -43,6 +44,7 @@ impl<'de> Deserialize<'de> for Scheme {
         let digest = table.optional::<DigestRule>("digest");
         let covers = named(&mut table, "covers", Covers::from_word, COVERS);
         let required = table.optional::<Vec<RequiredHeader>>("required");
+        let methods = table.optional::<Vec<Spanned<String>>>("methods");
         let id = table.optional_s::<String>("id");
         let event = table.optional_s::<String>("event");
 
@@ -58,6 +60,11 @@ impl<'de> Deserialize<'de> for Scheme {
             let error = custom("`free` is one of the values that are signed", free_at);
             table.errors.push(error);
         }
+        let methods = methods.map(|words| {
+            let words = words.into_iter();
+            let methods = words.filter_map(|word| parsed(&mut table.errors, Some(word)));
+            methods.collect::<Box<[Method]>>()
+        });
         let id = parsed(&mut table.errors, id);
         let event = parsed(&mut table.errors, event);
         if algorithm.is_none() && table.errors.is_empty() {
@@ -69,11 +76,13 @@ impl<'de> Deserialize<'de> for Scheme {
             let error = custom("a scheme needs at least one signature", value.span);
             table.errors.push(error);
         }
+        let mut strip = key.strip.into_iter();
         let scheme = Self {
             key: KeyForm {
                 // What is missing was reported; the rest can still be looked at.
                 algorithm: algorithm.unwrap_or(Algorithm::HmacSha256),
-                strip: key.strip,
+                strip: strip.next(),
+                strip_else: strip.collect(),
                 encoding: key.encoding,
             },
             signatures: signatures.unwrap_or_default(),
@@ -90,6 +99,7 @@ impl<'de> Deserialize<'de> for Scheme {
                 .collect(),
             id,
             event,
+            methods: methods.unwrap_or_else(Scheme::only_post),
         };
         if both {
             let error = custom("a proof is a JWS or a message signature", value.span);
@@ -109,16 +119,16 @@ fn certificate(name: &str) -> Option<SnsRule> {
 }
 
 /// A text, or a list of texts.
-struct OneOrSeveral(Vec<toml_span::Spanned<String>>);
+struct OneOrSeveral(Vec<Spanned<String>>);
 
 impl<'de> Deserialize<'de> for OneOrSeveral {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         if value.as_str().is_some() {
-            return Ok(Self(vec![toml_span::Spanned::deserialize(value)?]));
+            return Ok(Self(vec![Spanned::deserialize(value)?]));
         }
-        let texts = Vec::<toml_span::Spanned<String>>::deserialize(value)?;
+        let texts = Vec::<Spanned<String>>::deserialize(value)?;
         if texts.is_empty() {
-            return Err(custom("at least one message is signed", value.span).into());
+            return Err(custom("the list is empty", value.span).into());
         }
         Ok(Self(texts))
     }

@@ -6,6 +6,7 @@ use toml_span::de_helpers::TableHelper;
 use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize, Spanned};
 
+use super::OneOrSeveral;
 use super::words::{ENCODINGS, KEY_ENCODINGS, UNITS, custom, named, parsed};
 use crate::auth::rule::Tagged;
 use crate::auth::{
@@ -41,7 +42,7 @@ impl<'de> Deserialize<'de> for UrlRule {
         let mut table = TableHelper::new(value)?;
         let rule = Self {
             any_port: table.optional("any_port").unwrap_or_default(),
-            any_apostrophe: table.optional("any_apostrophe").unwrap_or_default(),
+            any_escaping: table.optional("any_escaping").unwrap_or_default(),
             without_query: table.optional("without_query").unwrap_or_default(),
             decoded: table.optional("decoded").unwrap_or_default(),
         };
@@ -67,14 +68,15 @@ impl<'de> Deserialize<'de> for DigestRule {
 /// What a declaration says about the text of the secret.
 #[derive(Default)]
 pub(super) struct KeyText {
-    pub(super) strip: Option<Box<str>>,
+    pub(super) strip: Vec<Box<str>>,
     pub(super) encoding: KeyEncoding,
 }
 
 impl<'de> Deserialize<'de> for KeyText {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
-        let strip = table.optional::<String>("strip").map(Into::into);
+        let strip = table.optional::<OneOrSeveral>("strip");
+        let strip = strip.map_or_else(Vec::new, |texts| texts.0);
         let encoding = named(
             &mut table,
             "encoding",
@@ -83,7 +85,7 @@ impl<'de> Deserialize<'de> for KeyText {
         );
         table.finalize(None)?;
         Ok(Self {
-            strip,
+            strip: strip.into_iter().map(|text| text.value.into()).collect(),
             encoding: encoding.unwrap_or_default(),
         })
     }
@@ -132,6 +134,7 @@ impl<'de> Deserialize<'de> for SignatureRule {
         let from = table.required_s::<String>("from").ok();
         let separator = table.optional_s::<String>("separator");
         let tag = table.optional::<String>("tag");
+        let older_tag = table.optional::<String>("older_tag");
         let split = table.optional_s::<String>("split");
         let groups = table.optional_s::<String>("groups");
         let encoding = named(&mut table, "encoding", Encoding::from_name, ENCODINGS);
@@ -163,12 +166,17 @@ impl<'de> Deserialize<'de> for SignatureRule {
                 None
             }
         };
+        if older_tag.is_some() && tagged.as_ref().is_none_or(|it| it.tag.is_none()) {
+            let error = custom("an `older_tag` needs a `tag`", value.span);
+            table.errors.push(error);
+        }
         table.finalize(None)?;
         from.map(|from| Self {
             from,
             groups,
             split,
             tagged,
+            older_tag: older_tag.map(Into::into),
             encoding: encoding.unwrap_or_default(),
         })
         .ok_or_else(|| custom("a signature needs a source", value.span).into())

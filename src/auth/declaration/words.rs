@@ -60,5 +60,6 @@ pub(super) const ALGORITHMS: &[&str] = &[
 ];
 pub(super) const COVERS: &[&str] = &["body", "fields", "head"];
 pub(super) const ENCODINGS: &[&str] = &["base64", "base64url", "hex"];
-pub(super) const KEY_ENCODINGS: &[&str] = &["base64", "hex", "nfkd", "sha1", "utf8"];
+pub(super) const KEY_ENCODINGS: &[&str] =
+    &["base64", "base64-or-utf8", "hex", "nfkd", "sha1", "utf8"];
 pub(super) const UNITS: &[&str] = &["http-date", "ms", "rfc3339", "s"];

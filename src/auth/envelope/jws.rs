@@ -3,11 +3,13 @@
 //! The algorithm is the scheme's and the key the endpoint's: a header that names another algorithm is
 //! refused, and keys that it carries or points to (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
 
+use http::Method;
 use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
 
 use super::claims::Claims;
 use super::compact::{check_header, decoded, names, parts, token};
-use super::{DigestAlgorithm, QueryHash, Sealed, Terms, query_hash};
+use super::{DigestAlgorithm, QueryHash, Sealed, Terms, query_body, query_hash};
 use crate::auth::candidates::Signatures;
 use crate::auth::signed::fill;
 use crate::auth::template::Around;
@@ -37,6 +39,8 @@ pub struct BodyClaim {
     pub name: Box<str>,
     /// How it is written down.
     pub encoding: Encoding,
+    /// Whether the digest of a `GET` is that of its query, written as a JSON object (Vonage).
+    pub query_as_body: bool,
 }
 
 impl Jws {
@@ -82,6 +86,7 @@ impl Jws {
             _ => None,
         };
         let mut digests = Vec::new();
+        let mut query_differs = false;
         if let Some(body) = &self.body {
             let text = claims.text(&body.name).unwrap_or_default();
             let mut digest = Vec::new();
@@ -91,6 +96,11 @@ impl Jws {
             {
                 return Err(ProofError::SignatureMalformed);
             }
+            if body.query_as_body && *received.head.method == Method::GET {
+                query_differs = !query_body::has_digest(received.head.query, &digest);
+                // Whatever came as a body beside the query is not what was signed.
+                digest = Sha256::digest(b"").to_vec();
+            }
             digests.push((DigestAlgorithm::Sha256, digest));
         }
         Ok(Terms {
@@ -99,6 +109,7 @@ impl Jws {
             expires: claims.time("exp")?,
             leeway: self.leeway,
             digests,
+            query_differs,
             agrees: self.agrees(scheme, received, &claims)?,
         })
     }

@@ -1,12 +1,14 @@
 //! The other side of a JWS: the token that its verification accepts.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::Jws;
 use super::compact::names;
 use super::jws::{filled, hash_of};
+use super::{Jws, query_body};
 use crate::auth::key::Key;
 use crate::auth::signing::{Message, Unsignable};
 use crate::auth::{Head, Place, Received, Scheme};
@@ -41,7 +43,15 @@ impl Jws {
             claims.insert(name.to_string(), text.into());
         }
         if let Some(body) = &self.body {
-            let digest = body.encoding.encode(&Sha256::digest(message.body));
+            let query = message.url.and_then(|url| url.split_once('?'));
+            let query = query.map_or("", |(_, query)| query);
+            let signed = match query_body::json(query) {
+                Some(json) if body.query_as_body && *message.method == http::Method::GET => {
+                    Cow::Owned(json)
+                }
+                _ => Cow::Borrowed(message.body),
+            };
+            let digest = body.encoding.encode(&Sha256::digest(&signed));
             claims.insert(body.name.to_string(), digest.into());
         }
         if let Some(rule) = &self.query_hash {

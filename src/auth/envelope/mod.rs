@@ -13,6 +13,7 @@ mod jws;
 mod jws_signing;
 mod message_signature;
 mod message_signing;
+mod query_body;
 mod query_hash;
 mod terms;
 

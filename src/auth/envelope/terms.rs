@@ -18,6 +18,8 @@ pub(in crate::auth) struct Terms {
     pub(in crate::auth) leeway: SignedDuration,
     /// The digests of the body, as they were sent.
     pub(in crate::auth) digests: Vec<(DigestAlgorithm, Vec<u8>)>,
+    /// Whether it says the digest of another query.
+    pub(in crate::auth) query_differs: bool,
     /// Whether whatever else it says is about this endpoint and this request.
     pub(in crate::auth) agrees: bool,
 }
@@ -55,7 +57,7 @@ impl Terms {
         if self.not_before.is_some_and(|at| -since(at) > self.leeway) {
             return Err(ProofError::TimestampFuture);
         }
-        if digests.are(&self.digests) {
+        if !self.query_differs && digests.are(&self.digests) {
             Ok(())
         } else {
             Err(ProofError::BodyDigestMismatch)

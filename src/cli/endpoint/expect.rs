@@ -54,9 +54,14 @@ impl Expect {
         if self.window.is_zero() {
             return Ok(format!("{id}: no handshake of {name} is expected any more"));
         }
+        let next = handshake.and_then(|it| it.next.as_deref()).map(|text| {
+            let text = text.replace("{endpoint}", id.as_str());
+            format!("\nthen {text}")
+        });
         Ok(format!(
             "{id}: a handshake of {name} is expected until {until}\n\
-             make the webhook at the provider now, then look: portcullis endpoint show {id}"
+             make the webhook at the provider now, then look: portcullis endpoint show {id}{}",
+            next.unwrap_or_default()
         ))
     }
 }

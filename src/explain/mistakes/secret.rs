@@ -16,7 +16,6 @@ pub(super) fn key_encoding(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
         return ControlFlow::Continue(());
     }
     let form = base.scheme.key();
-    let strip = form.strip.as_deref();
     // The usual ones first: one text can be the same key in several of them.
     for encoding in [
         KeyEncoding::Utf8,
@@ -28,28 +27,24 @@ pub(super) fn key_encoding(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
         if encoding != form.encoding {
             let detail = match encoding {
                 KeyEncoding::Utf8 => "its text was taken as the key, without decoding it",
-                KeyEncoding::Base64 => "it was decoded from base64",
+                KeyEncoding::Base64 | KeyEncoding::Base64OrUtf8 => "it was decoded from base64",
                 KeyEncoding::Hex => "it was decoded from hex",
                 KeyEncoding::Nfkd => "its text was normalised (NFKD)",
                 KeyEncoding::Sha1 => "the SHA-1 of its text was taken as the key",
             };
-            try_it(
-                detail,
-                base.with_scheme(base.scheme.with_key(strip, encoding)),
-            )?;
+            try_it(detail, base.with_scheme(base.scheme.with_key(encoding)))?;
         }
     }
-    if strip.is_some() {
-        let whole = base.scheme.with_key(None, KeyEncoding::Utf8);
+    if form.strip.is_some() {
+        let whole = base.scheme.with_plain_key();
         let detail = "its whole text, with the prefix, was taken as the key";
         try_it(detail, base.with_scheme(whole))?;
     }
-    let text = base.secret.expose();
-    let text = strip.map_or(text, |it| text.strip_prefix(it.as_bytes()).unwrap_or(text));
+    let text = form.stripped(base.secret.expose());
     let unpadded = text.strip_suffix(b"=").unwrap_or(text);
     let unpadded = unpadded.strip_suffix(b"=").unwrap_or(unpadded);
     if let Ok(key) = URL_SAFE_NO_PAD.decode(unpadded) {
-        let scheme = base.scheme.with_key(None, KeyEncoding::Utf8);
+        let scheme = base.scheme.with_plain_key();
         let detail = "it was decoded from base64url";
         try_it(detail, base.with_scheme(scheme).with_secret(key))?;
     }

@@ -8,6 +8,7 @@ mod asana;
 mod challenges;
 mod declared;
 mod echoes;
+mod notion;
 mod oracle;
 mod outlived;
 
