@@ -193,7 +193,7 @@ impl Delivery {
             if let Some(held) = held {
                 held.settle_unwatched(false);
             }
-            Forwarded::to_nowhere()
+            Forwarded::to_nowhere(upstream)
         };
         let mut ended = Ended::forwarded(session, &forwarded, parcel.stamp).await;
         ended.backend = Some(watch.elapsed());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use pingora_core::protocols::http::ServerSession;
 
+use super::fault::FaultAt;
 use super::forward::Forwarded;
 use super::respond::{self, Stamp};
 use crate::gate::{Reason, Refusal};
@@ -20,6 +21,8 @@ pub(super) struct Ended {
     pub(super) backend: Option<Duration>,
     /// The backend's own status.
     pub(super) backend_status: Option<u16>,
+    /// What went wrong at the backend.
+    pub(super) fault: Option<FaultAt>,
 }
 
 impl Ended {
@@ -54,6 +57,7 @@ impl Ended {
             failure: None,
             backend: None,
             backend_status: None,
+            fault: None,
         }
     }
 
@@ -68,6 +72,7 @@ impl Ended {
             Some(reason) if !forwarded.answered => Self {
                 failure: Some(reason),
                 backend_status: forwarded.status,
+                fault: forwarded.fault().cloned(),
                 ..Self::refused(session, &reason.into(), stamp).await
             },
             failure => Self {
@@ -76,6 +81,7 @@ impl Ended {
                 failure,
                 backend: None,
                 backend_status: forwarded.status,
+                fault: forwarded.fault().cloned(),
             },
         }
     }

@@ -19,6 +19,7 @@ use pingora_core::protocols::http::v1::client::HttpSession;
 use pingora_core::upstreams::peer::Peer;
 
 use super::answer;
+use super::fault::{FaultAt, UpstreamFault};
 use super::parcel::{Parcel, Stopped, write};
 use super::upstream::{Address, Upstream};
 use crate::clock::{Stopwatch, within};
@@ -78,7 +79,30 @@ impl Forwarder {
             }
         };
         done.failure = passed.err();
+        if let (Some(Reason::UpstreamTimeout), Some(at)) = (done.failure, &mut done.fault) {
+            at.fault = UpstreamFault::Timeout;
+        } else if let (true, Some(at)) = (done.answered, &mut done.fault) {
+            // The head was good, and the rest did not come.
+            at.fault = UpstreamFault::Reset;
+        }
         done
+    }
+
+    /// Connects to every address of `upstream`, as a delivery would, and sends nothing.
+    pub async fn probe(&self, upstream: &Upstream) -> Vec<Result<String, FaultAt>> {
+        let addresses = upstream.order();
+        if addresses.is_empty() {
+            return vec![Err(upstream.nowhere())];
+        }
+        let mut found = Vec::new();
+        for address in addresses {
+            let connected = self.connector.new_stream(address.peer()).await;
+            found.push(match connected {
+                Ok(_) => Ok(address.shown()),
+                Err(error) => Err(address.fault(UpstreamFault::of(&error))),
+            });
+        }
+        found
     }
 
     /// Sends the parcel, and waits for the head of the answer.
@@ -88,7 +112,7 @@ impl Forwarder {
         upstream: &Upstream,
         done: &mut Forwarded,
     ) -> Result<Asked, Reason> {
-        let (stream, address, sent) = self.send(parcel, upstream, &mut done.reached).await?;
+        let (stream, address, sent) = self.send(parcel, upstream, done).await?;
         let mut backend = HttpSession::new(stream);
         backend.read_timeout = Some(match sent {
             Ok(()) => upstream.settings().timeouts.read,
@@ -97,9 +121,16 @@ impl Forwarder {
         });
         let head = answer::read_head(&mut backend).await.map_err(|error| {
             let failed_to_send = sent.as_ref().err().copied();
+            done.fault = Some(match failed_to_send {
+                Some(Reason::UpstreamTimeout) => address.fault(UpstreamFault::Timeout),
+                Some(_) => address.fault(UpstreamFault::Reset),
+                None => address.fault(UpstreamFault::of(&error)),
+            });
             failed_to_send.unwrap_or_else(|| answer::reason(&error))
         })?;
         done.status = Some(head.status.as_u16());
+        // What is wrong from here on is wrong with the answer.
+        done.fault = Some(address.fault(UpstreamFault::Protocol));
         Ok(Asked {
             answer: answer::prepare(&mut backend, head, parcel).await?,
             backend,
@@ -142,29 +173,40 @@ impl Forwarder {
         &self,
         parcel: &Parcel<'_>,
         upstream: &Upstream,
-        reached: &mut bool,
+        done: &mut Forwarded,
     ) -> Result<(Stream, Arc<Address>, Result<(), Reason>), Reason> {
         let timeout = upstream.settings().timeouts.write;
+        done.fault = Some(upstream.nowhere());
         for address in upstream.order() {
             let peer = address.peer();
-            let Ok((mut stream, reused)) = self.connector.get_stream(peer).await else {
-                upstream.failed(&address);
-                continue;
+            // Until the time is up it is the connection that takes too long.
+            done.fault = Some(address.fault(UpstreamFault::Timeout));
+            let (mut stream, reused) = match self.connector.get_stream(peer).await {
+                Ok(connected) => connected,
+                Err(error) => {
+                    done.fault = Some(address.fault(UpstreamFault::of(&error)));
+                    upstream.failed(&address);
+                    continue;
+                }
             };
             // Who has taken the connection and not the delivery is slow, and not out of reach.
-            *reached = true;
+            done.reached = true;
             match write(&mut stream, parcel, timeout).await {
                 // A kept connection that the backend has closed: the socket has taken nothing.
                 Err(Stopped { sent: 0, .. }) if reused && !peer.is_tls() => {}
                 Err(stopped) => return Ok((stream, address, Err(stopped.reason))),
                 Ok(()) => return Ok((stream, address, Ok(()))),
             }
-            *reached = false;
-            let Ok(mut stream) = self.connector.new_stream(peer).await else {
-                upstream.failed(&address);
-                continue;
+            done.reached = false;
+            let mut stream = match self.connector.new_stream(peer).await {
+                Ok(stream) => stream,
+                Err(error) => {
+                    done.fault = Some(address.fault(UpstreamFault::of(&error)));
+                    upstream.failed(&address);
+                    continue;
+                }
             };
-            *reached = true;
+            done.reached = true;
             let sent = write(&mut stream, parcel, timeout).await;
             return Ok((stream, address, sent.map_err(|stopped| stopped.reason)));
         }
@@ -205,6 +247,8 @@ pub(super) struct Forwarded {
     pub(super) status: Option<u16>,
     /// Why there is no answer, or no whole one.
     pub(super) failure: Option<Reason>,
+    /// What went wrong, or was under way when the time was up; it counts if there is a failure.
+    fault: Option<FaultAt>,
     /// Whether there was a connection to it.
     reached: bool,
     /// Whether its answer was good enough to be passed on.
@@ -218,10 +262,23 @@ impl Forwarded {
             .is_some_and(|status| (200..300).contains(&status))
     }
 
+    /// Why the backend did not answer, or not whole.
+    pub(super) fn fault(&self) -> Option<&FaultAt> {
+        let is_its_own = matches!(
+            self.failure,
+            Some(Reason::UpstreamTimeout | Reason::UpstreamUnreachable)
+        );
+        self.fault.as_ref().filter(|_| is_its_own)
+    }
+
     /// There is no such upstream.
-    pub(super) fn to_nowhere() -> Self {
+    pub(super) fn to_nowhere(name: &str) -> Self {
         Self {
             failure: Some(Reason::UpstreamUnreachable),
+            fault: Some(FaultAt {
+                fault: UpstreamFault::Unknown,
+                address: name.to_owned(),
+            }),
             ..Self::default()
         }
     }

@@ -17,6 +17,7 @@ mod client;
 mod connection;
 mod delivery;
 mod ended;
+mod fault;
 mod filter;
 mod forward;
 mod h2;
@@ -37,6 +38,7 @@ mod upstream;
 
 pub use self::client::TrustedProxies;
 pub use self::delivery::Delivery;
+pub use self::fault::{FaultAt, UpstreamFault};
 pub use self::filter::{belongs_to_others, covers_others};
 pub use self::forward::Forwarder;
 pub use self::head::RequestHead;

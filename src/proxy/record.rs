@@ -6,7 +6,7 @@ use crate::gate::{Judgement, Passed, Reason};
 use crate::telemetry::{Outcome, Verdict};
 
 /// The part of the record that the gate and the backend know.
-pub(super) fn outcome<'o>(judgement: &'o Judgement, ended: &Ended) -> Outcome<'o> {
+pub(super) fn outcome<'o>(judgement: &'o Judgement, ended: &'o Ended) -> Outcome<'o> {
     let found = judgement.found.as_ref();
     let endpoint = found.map(|found| &*found.endpoint);
     let (admitted, refusal) = match &judgement.verdict {
@@ -38,6 +38,8 @@ pub(super) fn outcome<'o>(judgement: &'o Judgement, ended: &Ended) -> Outcome<'o
         body_bytes: judgement.body_bytes,
         timings: judgement.timings,
         backend: ended.backend,
+        upstream_fault: ended.fault.as_ref().map(|at| at.fault.word()),
+        upstream_address: ended.fault.as_ref().map(|at| &*at.address),
         cause: refusal.and_then(|refusal| refusal.cause.as_deref()),
         ..Outcome::unknown(verdict)
     }

@@ -13,6 +13,7 @@ use pingora_core::utils::tls::CertKey;
 use tokio::sync::watch;
 use tracing::warn;
 
+use super::fault::{FaultAt, UpstreamFault};
 use crate::clock::Stopwatch;
 use crate::task::{Pulse, Task};
 
@@ -113,6 +114,14 @@ impl Upstream {
         order
     }
 
+    /// What is said if there is no address to try.
+    pub(super) fn nowhere(&self) -> FaultAt {
+        FaultAt {
+            fault: UpstreamFault::Dns,
+            address: self.settings.addresses.join(", "),
+        }
+    }
+
     /// Remembers that an address could not be reached.
     pub(super) fn failed(&self, address: &Address) {
         address.failed_ms.store(self.now_ms(), Ordering::Relaxed);
@@ -147,6 +156,23 @@ pub(super) struct Address {
 }
 
 impl Address {
+    /// The name of the configuration, with the socket that it stands for.
+    pub(super) fn shown(&self) -> String {
+        let socket = self.socket.to_string();
+        if *self.name == *socket {
+            socket
+        } else {
+            format!("{} ({socket})", self.name)
+        }
+    }
+
+    pub(super) fn fault(&self, fault: UpstreamFault) -> FaultAt {
+        FaultAt {
+            fault,
+            address: self.shown(),
+        }
+    }
+
     /// How Pingora's connectors know it.
     pub(super) fn peer(&self) -> &HttpPeer {
         &self.peer

@@ -45,6 +45,10 @@ struct Line<'a> {
     secret: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_fault: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_address: Option<&'a str>,
     client: Option<IpAddr>,
     method: &'a str,
     path: &'a str,
@@ -75,6 +79,8 @@ impl<'a> From<&Outcome<'a>> for Line<'a> {
             mode: outcome.mode,
             secret: outcome.generation.map(crate::auth::Generation::word),
             upstream: outcome.upstream,
+            upstream_fault: outcome.upstream_fault,
+            upstream_address: outcome.upstream_address,
             client: outcome.client,
             method: short(outcome.method, MAX_METHOD_LEN),
             path: short(outcome.path, MAX_PATH_LEN),

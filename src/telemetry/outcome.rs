@@ -29,6 +29,10 @@ pub struct Outcome<'a> {
     pub generation: Option<Generation>,
     /// The name of the upstream that it was for, if it was admitted.
     pub upstream: Option<&'a str>,
+    /// Why the backend did not answer, in a word.
+    pub upstream_fault: Option<&'static str>,
+    /// The address of the backend that did not answer.
+    pub upstream_address: Option<&'a str>,
     /// The status that the backend answered with.
     pub backend_status: Option<u16>,
     /// The address of the sender.
@@ -65,6 +69,8 @@ impl Outcome<'_> {
             mode: None,
             generation: None,
             upstream: None,
+            upstream_fault: None,
+            upstream_address: None,
             backend_status: None,
             client: None,
             method: "",

@@ -18,6 +18,7 @@ use crate::cli::request::request;
 use crate::cli::session::Session;
 use crate::clock::Stopwatch;
 use crate::directory::{Definition, EndpointId};
+use crate::proxy::{Forwarder, Upstream, UpstreamFault};
 
 /// Send a real, correctly signed sample to an endpoint, and say what became of it and how long each part took.
 ///
@@ -80,7 +81,10 @@ impl Test {
         if let Some(token) = token {
             token.give_back(session).await;
         }
-        let trial = trial?;
+        let mut trial = trial?;
+        if trial.is_out_of_reach() {
+            trial.backends = backends(session, &definition).await;
+        }
         let text = if self.json {
             trial.json()?
         } else {
@@ -121,6 +125,7 @@ impl Test {
                 total: watch.elapsed(),
             },
             answer,
+            backends: Vec::new(),
         })
     }
 
@@ -137,6 +142,24 @@ impl Test {
     fn more_headers(&self) -> Result<Vec<(HeaderName, String)>, Failure> {
         Outgoing::headers(&self.headers)
     }
+}
+
+/// What keeps the backend of an endpoint from being reached, as seen from this machine.
+async fn backends(session: &Session, definition: &Definition) -> Vec<String> {
+    let mut upstreams = session.config.upstreams.iter();
+    let settings = upstreams.find(|it| *it.name == *definition.upstream);
+    let Some(settings) = settings else {
+        let says = UpstreamFault::Unknown.says();
+        return vec![format!("{}: {says}", definition.upstream)];
+    };
+    let upstream = Upstream::new(settings.clone());
+    upstream.resolve().await;
+    let probed = Forwarder::new(1).probe(&upstream).await;
+    let told = probed.into_iter().map(|one| match one {
+        Ok(address) => format!("{address}: it takes connections from this machine"),
+        Err(at) => format!("{at} [{}]", at.fault.word()),
+    });
+    told.collect()
 }
 
 /// Says who can sign, where it is not us.

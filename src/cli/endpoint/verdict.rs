@@ -19,6 +19,8 @@ pub(super) struct Trial {
     pub(super) parts: Parts,
     /// Or why there is none.
     pub(super) answer: Result<Answer, String>,
+    /// What came of connecting to the backend, if the gate could not reach it.
+    pub(super) backends: Vec<String>,
 }
 
 /// How long the parts took.
@@ -42,6 +44,13 @@ impl Trial {
     pub(super) fn failure(&self) -> Option<String> {
         let said = self.said();
         (said.word != ACCEPTED).then(|| format!("{}: {}", said.word, said.says))
+    }
+
+    /// Whether the gate has let it in and could not reach the backend.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        let answer = self.answer.as_ref().ok();
+        let reason = answer.and_then(|answer| answer.reason.as_deref());
+        matches!(reason, Some("upstream_unreachable" | "upstream_timeout"))
     }
 
     fn said(&self) -> Said {
@@ -127,6 +136,11 @@ impl Trial {
             let status = format!("{} ({})", answer.status.as_u16(), shown(reason));
             lines.push(line("status", &status));
             lines.push(line("answer", &shown(&answer.body)));
+            lines.extend(
+                self.backends
+                    .iter()
+                    .map(|told| line("backend", &shown(told))),
+            );
             if let Some(id) = &answer.request_id {
                 lines.push(line("request id", &shown(id)));
             }
@@ -154,6 +168,8 @@ impl Trial {
             reason: Option<&'t str>,
             request_id: Option<&'t str>,
             answer: Option<&'t str>,
+            #[serde(skip_serializing_if = "<[String]>::is_empty")]
+            backends: &'t [String],
             times_us: serde_json::Map<String, serde_json::Value>,
         }
         let said = self.said();
@@ -175,6 +191,7 @@ impl Trial {
             reason: answer.and_then(|answer| answer.reason.as_deref()),
             request_id: answer.and_then(|answer| answer.request_id.as_deref()),
             answer: answer.map(|answer| answer.body.as_str()),
+            backends: &self.backends,
             times_us: times.collect(),
         })
     }

@@ -5,3 +5,4 @@ mod answers;
 mod broken;
 mod connections;
 mod encrypted;
+mod faults;
