@@ -17,6 +17,8 @@ pub(super) struct Attempt {
     pub(super) secret: Arc<Secret>,
     pub(super) headers: Arc<HeaderMap>,
     pub(super) body: Bytes,
+    /// The public URL, for schemes that sign it.
+    pub(super) url: Option<Arc<str>>,
     pub(super) known: Arc<Known>,
 }
 
@@ -31,6 +33,7 @@ impl Attempt {
     pub(super) fn head(&self) -> Head<'_> {
         Head {
             headers: &self.headers,
+            url: self.url.as_deref(),
             ..self.known.delivery.head()
         }
     }
@@ -52,6 +55,13 @@ impl Attempt {
     pub(super) fn with_scheme(&self, scheme: Scheme) -> Self {
         Self {
             scheme: Arc::new(scheme),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn with_url(&self, url: &str) -> Self {
+        Self {
+            url: Some(url.into()),
             ..self.clone()
         }
     }

@@ -18,6 +18,10 @@ pub struct Delivery {
     pub query: Option<String>,
     /// The public URL that the sender was told, for schemes that cover it.
     pub url: Option<String>,
+    /// The path that may have been meant, if this one leads to no endpoint.
+    pub meant_path: Option<String>,
+    /// The URL that the capture itself names, if it does.
+    pub seen_url: Option<String>,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
@@ -64,6 +68,8 @@ impl Delivery {
             path,
             query,
             url: target.contains("://").then(|| target.to_owned()),
+            meant_path: None,
+            seen_url: target.contains("://").then(|| target.to_owned()),
             headers: map,
             has_body: true,
             body,

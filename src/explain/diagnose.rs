@@ -9,6 +9,7 @@ use super::question::Question;
 use super::report::Report;
 use super::search::{Goal, search};
 use super::suspicions;
+use super::wording::shown_url;
 use crate::auth::ProofError;
 use crate::gate::Reason;
 
@@ -23,6 +24,7 @@ pub fn diagnose(question: &Question) -> Diagnosis {
             causes: Vec::new(),
             notes: question.delivery.remarks.clone(),
             judged_at: question.at,
+            url: judged_url(question),
             signed_at: None,
             age_seconds: None,
             tried: 0,
@@ -34,6 +36,13 @@ pub fn diagnose(question: &Question) -> Diagnosis {
     report.proof(question);
     report.diagnosis.admitted = report.diagnosis.refused_by.is_none();
     report.diagnosis
+}
+
+/// The URL that the delivery is judged by, if the scheme signs one.
+fn judged_url(question: &Question) -> Option<String> {
+    let signs_url = question.scheme.as_ref().is_some_and(|it| it.covers_url());
+    let url = question.delivery.url.as_deref().filter(|_| signs_url);
+    url.map(shown_url)
 }
 
 impl Report {
@@ -87,6 +96,7 @@ impl Report {
             secret: Arc::clone(&secrets.current.value),
             headers: Arc::new(question.delivery.headers.clone()),
             body: question.delivery.body.clone(),
+            url: question.delivery.url.as_deref().map(Into::into),
             known: Arc::new(Known {
                 ended: secrets
                     .ended

@@ -20,6 +20,8 @@ pub struct Diagnosis {
     pub notes: Vec<String>,
     /// The time that it was judged at.
     pub judged_at: Timestamp,
+    /// The URL that it was judged by, where the URL is signed. Values of credentials are left out.
+    pub url: Option<String>,
     /// When its sender says that it was signed.
     pub signed_at: Option<Timestamp>,
     /// How much later than that it was judged; negative if it comes from the future.

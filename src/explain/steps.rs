@@ -25,9 +25,14 @@ impl Report {
                 self.suspect("path", says, None, Some(operator));
             }
             Leads::Nowhere(right) => {
+                let meant = question.delivery.meant_path.as_ref();
                 let reason = Reason::NotConfigured(Wording::Webhook);
                 let says = format!("{path} leads to no endpoint that takes deliveries");
                 self.refused(Step::Path, reason, says.clone());
+                let says = match meant {
+                    Some(meant) => format!("{says}; did you mean {meant}?"),
+                    None => says,
+                };
                 let sender = right.as_ref().map(|right| format!("send to {right}"));
                 let operator = "look at the id, at the workspace in the path, and whether the endpoint \
                                 is enabled: `portcullis endpoint show`";
@@ -43,7 +48,11 @@ impl Report {
             Ok(()) => self.passed(Step::Method, method.as_str()),
             Err(reason) => {
                 let says = match reason {
-                    Reason::MethodNotSigned => format!("{method}, and only a POST can be signed"),
+                    Reason::MethodNotSigned => {
+                        let signed = scheme.map_or(&[][..], Scheme::methods).iter();
+                        let signed: Vec<&str> = signed.map(Method::as_str).collect();
+                        format!("{method}, and only a {} can be signed", signed.join(" or "))
+                    }
                     _ => format!("{method}, which the endpoint does not take"),
                 };
                 self.refused(Step::Method, reason, says.clone());
@@ -106,6 +115,15 @@ impl Report {
         } else if let (true, Some((_, reason))) = (stands(Step::Signature), refusal) {
             let says = match failed {
                 Some(Failed::Secret(error)) => unusable(error),
+                _ if scheme.covers_body() && !question.delivery.has_body => {
+                    "the capture has no body, so nobody can say whether the signature is right"
+                }
+                _ if scheme.algorithm().is_public_key() => {
+                    "this public key did not make it for this body"
+                }
+                _ if scheme.covers_url() => {
+                    "it is not the one of this URL, this body and this secret"
+                }
                 _ if scheme.covers_body() => "it is not the one of this body and this secret",
                 _ => "it is not the endpoint's",
             };

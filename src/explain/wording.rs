@@ -20,6 +20,47 @@ pub(super) fn expectation(scheme: &Scheme) -> String {
     rules.collect::<Vec<_>>().join(", or ")
 }
 
+/// A URL for people and scripts, without the values of parameters that may be credentials, and without what
+/// would reach a terminal as commands.
+pub(super) fn shown_url(url: &str) -> String {
+    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let url: String = url.chars().take(MAX_URL_SHOWN).map(plain).collect();
+    let (place, query) = match url.split_once('?') {
+        Some((place, query)) => (place, Some(query)),
+        None => (&*url, None),
+    };
+    let place = match (place.find("://"), place.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            let (before, after) = (place.get(..scheme + 3), place.get(at..));
+            format!(
+                "{}…{}",
+                before.unwrap_or_default(),
+                after.unwrap_or_default()
+            )
+        }
+        _ => place.to_owned(),
+    };
+    let Some(query) = query else { return place };
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) if !value.is_empty() && may_be_credential(name) => {
+            format!("{name}=…")
+        }
+        _ => pair.to_owned(),
+    });
+    format!("{place}?{}", pairs.collect::<Vec<_>>().join("&"))
+}
+
+fn may_be_credential(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    CREDENTIALS.iter().any(|word| name.contains(word))
+}
+
+/// What names of parameters with a credential have in them.
+const CREDENTIALS: &[&str] = &[
+    "auth", "code", "cred", "jwt", "key", "pass", "pwd", "secret", "session", "sig", "token",
+];
+const MAX_URL_SHOWN: usize = 2000;
+
 /// An age, for people.
 pub(super) fn said_age(seconds: i64) -> String {
     let size = SignedDuration::from_secs(seconds.saturating_abs());

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use http::Method;
 
 use crate::cli::failure::Failure;
 use crate::explain::{
@@ -60,6 +61,12 @@ impl Input {
             .any(|path| is_standard_input(path))
     }
 
+    /// Whether a whole URL was named, and not only a path.
+    pub(super) fn names_url(&self) -> bool {
+        let url = self.url.as_deref();
+        url.is_some_and(|url| url.contains("://"))
+    }
+
     pub(super) fn read(&self) -> Result<Delivery, Failure> {
         let both =
             [&self.capture, &self.body].map(|it| it.as_deref().is_some_and(is_standard_input));
@@ -79,6 +86,10 @@ impl Input {
             delivery = self
                 .with_flags(&delivery)
                 .map_err(|error| wrong(place, &error))?;
+        }
+        // Nobody has shown a body: what flags say of a request that has one is not all of it.
+        if self.capture.is_none() && delivery.method != Method::GET {
+            delivery.has_body = false;
         }
         if let Some(path) = &self.body {
             delivery.body = load(path).map_err(other)?.into();
@@ -131,6 +142,10 @@ impl Input {
         };
         let mut delivery = Delivery::new(method, &target, &headers, captured.body.clone())?;
         delivery.url = delivery.url.take().or_else(|| captured.url.clone());
+        delivery.seen_url = delivery
+            .seen_url
+            .take()
+            .or_else(|| captured.seen_url.clone());
         delivery.has_body = captured.has_body;
         delivery.taken_at = captured.taken_at;
         delivery.other_bodies.clone_from(&captured.other_bodies);

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod input;
+mod near;
 mod print;
 mod stored;
 
@@ -121,10 +122,13 @@ impl Explain {
             (Some(id), _) => id.clone(),
             (None, Some(endpoint)) => endpoint.id.clone(),
             (None, None) => {
+                let meant = near::meant(session, &directory, &delivery.path).await?;
+                let meant = meant.map(|meant| format!("did you mean {meant}? "));
                 return Err(Failure::NotFound(format!(
-                    "{} leads to no endpoint that takes deliveries; name one with --endpoint, or a preset \
+                    "{} leads to no endpoint that takes deliveries; {}name one with --endpoint, or a preset \
                      with --preset",
-                    delivery.path
+                    delivery.path,
+                    meant.unwrap_or_default()
                 )));
             }
         };
@@ -135,6 +139,10 @@ impl Explain {
             Some(endpoint) => Leads::Elsewhere(endpoint.id.to_string()),
             None => Leads::Nowhere(session.url(&definition)),
         };
+        let meant_path = match &leads {
+            Leads::Nowhere(_) => near::meant(session, &directory, &delivery.path).await?,
+            _ => None,
+        };
         let endpoint = compiled(session, &directory, &definition, found).await;
         let methods = match &endpoint {
             Some(endpoint) => endpoint.methods.clone(),
@@ -144,14 +152,20 @@ impl Explain {
         let limit_bytes = endpoint.as_ref();
         let limit_bytes =
             limit_bytes.map(|endpoint| gate.limit_bytes(endpoint, &delivery.request()));
-        let mut delivery = delivery;
+        let mut delivery = Delivery {
+            meant_path,
+            ..delivery
+        };
         if asks != DraftAuth::Interface {
             let note = "this is a draft: it asks for a token of its workspace, which is not judged here; what is \
                         judged is the rest, as at the live endpoint";
             delivery.remarks.push(note.to_owned());
         }
-        delivery.url =
-            endpoint.and_then(|endpoint| gate.public_url(&endpoint, &delivery.request()));
+        // Whoever names a URL asks about that one.
+        if !self.input.names_url() {
+            delivery.url =
+                endpoint.and_then(|endpoint| gate.public_url(&endpoint, &delivery.request()));
+        }
         let scheme = match &definition.auth {
             None => None,
             Some(auth) => auth

@@ -29,8 +29,9 @@ pub(super) fn text(by: &str, judged_at: JudgedAt, diagnosis: &Diagnosis) -> Stri
         line("verdict", &format!("{verdict} ({})", diagnosis.reason)),
         line("judged by", by),
         line("judged at", &format!("{:.0}{when}", diagnosis.judged_at)),
-        String::new(),
     ];
+    lines.extend(diagnosis.url.as_ref().map(|url| line("judged URL", url)));
+    lines.push(String::new());
     for report in &diagnosis.steps {
         let outcome = match report.outcome {
             Outcome::Passed => format!("{GOOD}ok{GOOD:#}       "),

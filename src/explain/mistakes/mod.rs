@@ -14,6 +14,8 @@ mod json;
 mod scheme;
 mod secret;
 mod table;
+mod text;
+mod url;
 
 use std::ops::ControlFlow;
 

@@ -1,6 +1,6 @@
 //! The table of the usual mistakes, one row each, in the order in which they are tried.
 
-use super::{Mistake, body, form, head, json, scheme, secret};
+use super::{Mistake, body, form, head, json, scheme, secret, text, url};
 
 pub(in crate::explain) static TABLE: &[Mistake] = &[
     Mistake {
@@ -23,6 +23,15 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         sender: Some("sign the encoded form, exactly the bytes of the body, and not what is in it"),
         operator: None,
         variants: form::variants,
+    },
+    Mistake {
+        name: "json-numbers",
+        says: "numbers were read and written again between signing and sending",
+        sender: Some(
+            "sign and send the same bytes: a JSON library writes 1.0, 1e3 and long numbers in its own way",
+        ),
+        operator: Some("make sure that nothing in front of the gate parses and rewrites the body"),
+        variants: text::numbers,
     },
     Mistake {
         name: "json-reserialized",
@@ -69,6 +78,15 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         variants: body::charset,
     },
     Mistake {
+        name: "body-normalised",
+        says: "the characters of the body were composed in another way (Unicode normalisation)",
+        sender: Some(
+            "normalise before signing, or not at all, and send the bytes that were signed",
+        ),
+        operator: Some("make sure that nothing in front of the gate normalises text"),
+        variants: text::normalised,
+    },
+    Mistake {
         name: "body-byte-order-mark",
         says: "a byte order mark at the start of the body was signed and not sent, or sent and not signed",
         sender: Some("write the body without a byte order mark"),
@@ -83,6 +101,15 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         ),
         operator: None,
         variants: body::something_else,
+    },
+    Mistake {
+        name: "url",
+        says: "another URL was signed than the one that it is judged by",
+        sender: Some("register the URL exactly as `portcullis endpoint show` prints it"),
+        operator: Some(
+            "set the URL that the sender was told: `endpoint update … --public-url`, or `public.url`",
+        ),
+        variants: url::variants,
     },
     Mistake {
         name: "header-quotes",
@@ -127,6 +154,13 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         sender: Some("write the word before the signature exactly as it is documented"),
         operator: None,
         variants: head::prefix_case,
+    },
+    Mistake {
+        name: "key-encoding",
+        says: "the text of the secret was made into a key in another way",
+        sender: Some("decode the secret, or do not, exactly as the scheme says"),
+        operator: Some("`portcullis presets show` says which form the scheme expects"),
+        variants: secret::key_encoding,
     },
     Mistake {
         name: "other-preset",
@@ -178,13 +212,6 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         sender: Some("send the time in the documented unit"),
         operator: None,
         variants: scheme::other_unit,
-    },
-    Mistake {
-        name: "key-encoding",
-        says: "the text of the secret was made into a key in another way",
-        sender: Some("decode the secret, or do not, exactly as the scheme says"),
-        operator: Some("`portcullis presets show` says which form the scheme expects"),
-        variants: secret::key_encoding,
     },
     Mistake {
         name: "secret-ended",

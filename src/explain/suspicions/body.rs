@@ -3,10 +3,13 @@
 use http::header::CONTENT_ENCODING;
 
 use super::{Case, cause, is_mismatch};
+use crate::auth::ProofError;
 use crate::explain::diagnosis::Cause;
+use crate::explain::judge::Failed;
 
 pub(super) fn not_captured(case: &Case<'_>) -> Option<Cause> {
-    let relevant = !case.question.delivery.has_body && is_mismatch(case);
+    let digest_differs = case.failed == Failed::Proof(ProofError::BodyDigestMismatch);
+    let relevant = !case.question.delivery.has_body && (is_mismatch(case) || digest_differs);
     relevant.then(|| {
         let says =
             "the capture has no body, or not all of it: a signature over it cannot be judged";

@@ -63,10 +63,15 @@ pub(super) fn header_missing(case: &Case<'_>) -> Option<Cause> {
             Some("look whether something in front of the gate takes headers away"),
         ));
     }
+    let judged = if case.question.delivery.has_body {
+        "but the secret does not verify them"
+    } else {
+        "and without the body nobody can say whether the secret verifies them"
+    };
     Some(cause(
         "other-provider",
         format!(
-            "the headers are those of {}, but the secret does not verify them; expected: {expected}",
+            "the headers are those of {}, {judged}; expected: {expected}",
             others.join(", ")
         ),
         None,

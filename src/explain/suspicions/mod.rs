@@ -7,7 +7,7 @@ use super::attempt::Attempt;
 use super::diagnosis::Cause;
 use super::judge::Failed;
 use super::question::{JudgedAt, Question};
-use super::wording::said_age;
+use super::wording::{said_age, shown_url};
 use crate::auth::{ProofError, UnusableSecret};
 
 /// All that apply, the most likely first. There is at least one.
@@ -48,6 +48,7 @@ const SUSPICIONS: &[fn(&Case<'_>) -> Option<Cause>] = &[
     head::header_missing,
     head::header_malformed,
     body::characters_lost,
+    other_url,
 ];
 
 fn wrong_time(case: &Case<'_>) -> Option<Cause> {
@@ -91,6 +92,25 @@ fn wrong_time(case: &Case<'_>) -> Option<Cause> {
     ))
 }
 
+/// The usual reason where the URL is signed: no URL that could be guessed verifies, and there are others.
+fn other_url(case: &Case<'_>) -> Option<Cause> {
+    let url = case.base.url.as_deref()?;
+    let relevant =
+        is_mismatch(case) && case.base.scheme.covers_url() && case.question.delivery.has_body;
+    relevant.then(|| {
+        cause(
+            "other-url",
+            format!(
+                "the URL is signed, and the delivery was judged by {}: the sender may have been told another \
+                 one, which none of the usual mistakes leads to; or the secrets differ",
+                shown_url(url)
+            ),
+            Some("compare the URL that is registered at the sender with this one, character by character"),
+            Some("judge it by another one, with --url; set it with `endpoint update … --public-url`"),
+        )
+    })
+}
+
 fn secret_in_another_form(case: &Case<'_>) -> Option<Cause> {
     let Failed::Secret(error) = case.failed else {
         return None;
@@ -111,6 +131,16 @@ fn secret_in_another_form(case: &Case<'_>) -> Option<Cause> {
 
 impl Case<'_> {
     fn last_resort(&self) -> Cause {
+        if self.base.scheme.algorithm().is_public_key() && is_mismatch(self) {
+            return cause(
+                "other-public-key",
+                "the signature is whole, and this public key did not make it: the key is that of another \
+                 application, account or environment, or the body is not the one that was signed"
+                    .to_owned(),
+                None,
+                Some("copy the public key again, from the page of the application that sends"),
+            );
+        }
         let (says, sender) = if self.base.scheme.covers_body() {
             (
                 "the secrets differ, or the body is not the one that was signed; none of the usual \

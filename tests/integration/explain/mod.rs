@@ -3,6 +3,7 @@
 mod captures;
 mod causes;
 mod endpoint;
+mod urls;
 
 use std::path::PathBuf;
 
