@@ -81,10 +81,7 @@ impl Definition {
             let unsigned = |method: &String| !signed.contains(&method.as_str());
             if self.methods.iter().any(unsigned) {
                 let signed = signed.join("`, `");
-                let message = format!(
-                    "{} is signed with these methods, so it takes `{signed}` only",
-                    named(auth)
-                );
+                let message = format!("{} proves a body, so it takes `{signed}` only", named(auth));
                 wrong("methods", message);
             }
         }
