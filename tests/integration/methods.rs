@@ -61,9 +61,6 @@ fn a_get_that_twilio_signs_is_passed_on_as_it_was_sent() {
         let answer = send(gate.http(), &twilio(method, sent, signed));
         assert_eq!((answer.status, answer.reason()), (401, reason), "{sent}");
     }
-    // Under another method the same signature is the same delivery.
-    let again = send(gate.http(), &twilio("POST", sent, signed));
-    assert_eq!((again.status, again.reason()), (409, "replay"));
     assert_eq!(backend.received().len(), 1);
 }
 

@@ -223,12 +223,10 @@ fn the_encoding_of_the_key_comes_before_another_preset() {
 #[test]
 fn another_public_key_is_called_that() {
     let key = ed25519_key(1);
+    let signature = ed25519_signature(2, &format!("1700000000{BODY}"));
     let headers = [
         ("X-Signature-Timestamp", "1700000000"),
-        (
-            "X-Signature-Ed25519",
-            &*ed25519_signature(2, &format!("1700000000{BODY}")),
-        ),
+        ("X-Signature-Ed25519", signature.as_str()),
     ];
     let capture = http(&headers, BODY.as_bytes());
     let said = Desk::new().explain("discord", key.as_bytes(), &capture, &["--at", "1700000000"]);
