@@ -142,7 +142,8 @@ if (process.argv.at(-1) === 'twilio-spellings') {
   const { getExpectedTwilioSignature, validateRequest } = (await import('twilio')).default;
   const accepted = job.pairs.map(([signed, sent]) =>
     validateRequest(job.secret, getExpectedTwilioSignature(job.secret, signed, {}), sent, {}));
-  process.stdout.write(JSON.stringify(accepted));
+  // A pipe takes so much at a time: the rest is lost if the process ends before it is written.
+  await new Promise((written) => process.stdout.write(JSON.stringify(accepted), written));
   process.exit(0);
 }
 const [sdk, sign] = SDKS[process.argv.at(-1)];
