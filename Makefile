@@ -23,12 +23,14 @@ fleet: ## Start three gates with PostgreSQL, Redis and a KMS emulator, and show 
 
 test: ## Run every test
 	@scripts/prepare test
-	@cargo test --locked --quiet --doc
-	@cargo nextest run --locked
+	@cargo test --locked --quiet --doc; doc=$$?; \
+	cargo nextest run --locked; status=$$?; \
+	[ $$doc = 0 ] || echo 'the documentation tests failed, see above' >&2; \
+	[ $$doc = 0 ] && exit $$status || exit $$doc
 
 sdks: ## Show what became of the deliveries that the providers' own SDKs signed
 	@scripts/prepare test
-	@cargo nextest run --locked --test integration senders:: --no-capture --no-fail-fast \
+	@cargo nextest run --locked --test integration senders:: --no-capture \
 		>target/sdk/shown 2>target/sdk/said; \
 	status=$$?; \
 	printf '%-25s %-8s %-7s %-17s %-18s %s\n' SDK VERSION IN SENDER DELIVERY ANSWER; \

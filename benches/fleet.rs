@@ -11,6 +11,13 @@
 #[path = "support/house.rs"]
 #[expect(dead_code, reason = "it is shared with other benchmarks")]
 mod house;
+#[path = "../tests/integration/support/ports.rs"]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "it is shared with the tests"
+)]
+mod ports;
 #[path = "../tests/integration/support/postgres.rs"]
 #[expect(
     dead_code,
@@ -22,6 +29,9 @@ mod postgres;
 #[path = "../tests/integration/support/tls.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "it is shared with the tests")]
 mod tls;
+#[path = "../tests/integration/support/waiting.rs"]
+#[expect(dead_code, reason = "it is shared with the tests")]
+mod waiting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

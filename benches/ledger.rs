@@ -28,6 +28,13 @@ use portcullis::redis::RedisSettings;
 use portcullis::task::Tasks;
 use tokio::runtime::Runtime;
 
+#[path = "../tests/integration/support/ports.rs"]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "it is shared with the tests"
+)]
+mod ports;
 #[path = "../tests/integration/support/redis.rs"]
 #[expect(
     dead_code,
@@ -36,6 +43,9 @@ use tokio::runtime::Runtime;
     reason = "it is shared with the tests"
 )]
 mod redis;
+#[path = "../tests/integration/support/waiting.rs"]
+#[expect(dead_code, reason = "it is shared with the tests")]
+mod waiting;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -255,8 +255,7 @@ fn the_public_url_is_the_portals_own_unless_the_endpoint_says_another() {
         "https://old.example.com/square",
     ])
     .succeeded();
-    // What is changed is in force within a second.
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    gate.catch_up();
     assert_eq!(send(gate.http(), &other).status, 202);
     assert_eq!(send(gate.http(), &own).status, 401);
     gate.run(&["endpoint", "update", ID, "--public-url", "old.example.com"])

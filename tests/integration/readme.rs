@@ -6,11 +6,10 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
 use portcullis::auth::ProofError;
 use portcullis::config::Config;
@@ -66,8 +65,7 @@ impl Drop for Server {
 
 impl Reader {
     pub(crate) fn new(backend: &Backend) -> Self {
-        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [public, admin] = free.map(|socket| socket.local_addr().unwrap().to_string());
+        let [public, admin] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
         let home = tempfile::tempdir().unwrap();
         Self {
             folder: home.path().canonicalize().unwrap(),
@@ -114,7 +112,7 @@ impl Reader {
         let server = self.server.insert(Server { child, log, told });
         let mut said = String::new();
         while !said.contains("health and metrics at") {
-            let line = server.told.recv_timeout(Duration::from_secs(20));
+            let line = server.told.recv_timeout(PATIENCE);
             said += &line.unwrap_or_else(|_| panic!("it did not start: {said}"));
             said += "\n";
         }
@@ -150,13 +148,17 @@ impl Reader {
         answer.text().to_owned()
     }
 
-    fn log(&self) -> Vec<serde_json::Value> {
-        let log = &self.server.as_ref().unwrap().log;
-        let mut lines = Vec::new();
-        while let Ok(line) = log.recv_timeout(Duration::from_secs(2)) {
-            lines.push(serde_json::from_str(&line).unwrap());
-        }
+    /// Ends the server, and gives every line of its access log.
+    fn ends(&mut self) -> Vec<serde_json::Value> {
+        let server = self.server.as_mut().unwrap();
+        let id = server.child.id().to_string();
+        let ended = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(ended.unwrap().success());
+        assert!(server.child.wait().unwrap().success());
+        let lines = server.log.iter();
         lines
+            .map(|line| serde_json::from_str(&line).unwrap())
+            .collect()
     }
 }
 
@@ -231,7 +233,7 @@ fn what_the_readme_says_can_be_typed_and_comes_out_so() {
         .collect();
     assert_eq!(listed, counted);
 
-    let log = reader.log();
+    let log = reader.ends();
     assert_eq!(log.len(), 3, "{log:#?}");
     let fields = |line: &serde_json::Value| -> BTreeSet<String> {
         line.as_object().unwrap().keys().cloned().collect()

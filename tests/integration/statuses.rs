@@ -501,6 +501,7 @@ fn multipart_under_a_signed_mode_has_a_cap_of_its_own() {
 fn an_endpoint_may_have_limits_of_its_own() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend)
+        .with("auth", "allow_unauthenticated = true")
         .apply(
             r#"
             [[endpoints]]
@@ -508,7 +509,14 @@ fn an_endpoint_may_have_limits_of_its_own() {
             organisation = "acme"
             workspace = "main"
             auth = { mode = "hmac" }
-            limits = { max_body = "1 KiB", body_timeout = "300ms" }
+            limits = { max_body = "1 KiB" }
+
+            [[endpoints]]
+            id = "workflows/hasty"
+            organisation = "acme"
+            workspace = "main"
+            auth = { mode = "none" }
+            limits = { body_timeout = "300ms" }
             "#,
         )
         .start();
@@ -519,7 +527,8 @@ fn an_endpoint_may_have_limits_of_its_own() {
         "body_too_large",
     );
     let mut connection = Connection::to(gate.http());
-    connection.write(&genuine(&gate, b"{}").head());
+    let hasty = Request::post("/webhooks/ai/workflows/hasty").body("{}");
+    connection.write(&hasty.head());
     refused(
         &connection.answer(),
         408,
@@ -539,10 +548,10 @@ fn a_body_slower_than_its_deadline_is_408() {
     let mut connection = Connection::to(gate.http());
     let request = genuine(&gate, &noise(100));
     connection.write(&request.head());
-    // A byte now and then does not move the deadline.
+    // A byte now and then does not move the deadline. tests/integration/deadlines.rs goes on for longer.
     for byte in noise(8) {
         connection.write(&[byte]);
-        std::thread::sleep(Duration::from_millis(100));
+        let_pass(Duration::from_millis(100));
     }
     refused(
         &connection.answer(),
@@ -614,7 +623,8 @@ fn no_memory_left_for_bodies_is_503() {
     for connection in &mut stalled {
         connection.write(&request[..request.len() - 1]);
     }
-    std::thread::sleep(Duration::from_millis(300));
+    let held = 2 * (body.len() as u64 - 1);
+    gate.wait_for_at_least("portcullis_body_budget_used_bytes", held);
     let answer = send(gate.http(), &genuine(&gate, &body));
     refused(
         &answer,
@@ -628,7 +638,7 @@ fn no_memory_left_for_bodies_is_503() {
     // A part of the memory is kept for small bodies, and what is given up can be used again.
     assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
     drop(stalled);
-    std::thread::sleep(Duration::from_millis(200));
+    gate.wait_for_metric("portcullis_body_budget_used_bytes", 0);
     assert_eq!(send(gate.http(), &genuine(&gate, &body)).status, 202);
 }
 
@@ -646,10 +656,7 @@ fn a_backend_that_cannot_be_reached_is_502() {
 
 #[test]
 fn a_backend_that_does_not_answer_in_time_is_504() {
-    let backend = Backend::scripted(|_, _| {
-        std::thread::sleep(Duration::from_secs(3));
-        false
-    });
+    let backend = Backend::mute();
     let gate = Gate::before(&backend)
         .with("upstreams.default", "read_timeout = \"300ms\"")
         .endpoint("hmac")

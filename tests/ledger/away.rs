@@ -9,6 +9,7 @@ use portcullis::task::Tasks;
 
 use crate::redis::RedisServer;
 use crate::setting::*;
+use crate::waiting::PATIENCE;
 
 /// Two nodes of one fleet, and their Redis in a hand that can kill it.
 struct Away {
@@ -82,13 +83,13 @@ async fn accept(node: &Arc<Fleet>, entries: portcullis::ledger::Entries) {
 
 /// Waits until it is so.
 async fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    for _ in 0..4000 {
-        if is_so() {
-            return;
+    let polling = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("not so after a while: {what}");
+    };
+    let polled = tokio::time::timeout(PATIENCE, polling).await;
+    assert!(polled.is_ok(), "not so after {PATIENCE:?}: {what}");
 }
 
 #[tokio::test]

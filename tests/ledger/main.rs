@@ -19,9 +19,14 @@ mod gate;
 mod house;
 mod keys;
 mod model;
+#[path = "../integration/support/ports.rs"]
+mod ports;
 #[path = "../integration/support/redis.rs"]
 #[expect(dead_code, reason = "it is shared with the tests through sockets")]
 mod redis;
 mod room;
 mod setting;
 mod settling;
+#[path = "../integration/support/waiting.rs"]
+#[expect(dead_code, reason = "it is shared with the tests through sockets")]
+mod waiting;

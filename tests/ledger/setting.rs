@@ -19,6 +19,7 @@ use portcullis::task::Tasks;
 use tokio::runtime::Runtime;
 
 use crate::redis::RedisServer;
+use crate::waiting::PATIENCE;
 
 /// Runs a test on every ledger: each time a function of its own, in a module with the ledger's name.
 macro_rules! on_every_ledger {
@@ -291,8 +292,8 @@ pub(crate) fn settings(server: &RedisServer) -> RedisSettings {
         user: None,
         password: None,
         database: 0,
-        connect_timeout: Duration::from_secs(10),
-        response_timeout: Duration::from_secs(10),
+        connect_timeout: PATIENCE,
+        response_timeout: PATIENCE,
     }
 }
 

@@ -1,7 +1,6 @@
 //! `secret` and `sign`: values come from standard input, are shown when asked for, and nowhere else.
 
 use super::*;
-use crate::rotation::within_a_second;
 
 /// A gate that senders reach at the URL that it prints.
 fn reachable(gate: Gate) -> Gate {
@@ -166,7 +165,7 @@ fn a_command_is_right_whatever_the_secret_the_body_and_the_names_hold() {
             let header = "X-Note: it's \"quoted\" $HOME";
             let words = ["sign", id, "--body", file, "--header", header];
             let command = gate.run(&words).succeeded();
-            within_a_second(|| {
+            in_force(|| {
                 shell(&command, b"")
                     .succeeded()
                     .starts_with("HTTP/1.1 202 ")

@@ -139,12 +139,10 @@ fn hostile_bodies_are_422_and_cost_little() {
         );
         assert!(answer.body.len() < 20_000);
     }
-    let after = gate.resident_bytes();
-    assert!(
-        after < before + 32 * 1024 * 1024,
-        "{} KiB more",
-        (after - before) / 1024
-    );
+    // The allocator gives pages back after a while.
+    eventually("at most 32 MiB more are held", || {
+        gate.resident_bytes() < before + 32 * 1024 * 1024
+    });
     backend.was_not_contacted();
     assert_eq!(
         send(gate.http(), &delivery(&gate, json, r#"{"a":[{}],"n":1}"#)).status,

@@ -1,7 +1,5 @@
 //! Contracts: what keeps to them goes on byte for byte, and what does not is told why.
 
-use std::time::Duration;
-
 use super::*;
 
 const INPUTS: &str = r#"
@@ -93,7 +91,7 @@ fn nothing_is_said_of_a_contract_before_the_proof() {
 }
 
 #[test]
-fn a_schema_may_stand_in_a_file_of_its_own_and_a_new_version_counts_within_a_second() {
+fn a_schema_may_stand_in_a_file_of_its_own_and_a_new_version_counts() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend);
     let schema = r#"{"type":"object","required":["a"],"properties":{"a":{"type":"integer"}}}"#;
@@ -112,7 +110,7 @@ fn a_schema_may_stand_in_a_file_of_its_own_and_a_new_version_counts_within_a_sec
     let path = gate.file("endpoints.toml", &inline);
     gate.run(&["apply", "-f", path.to_str().unwrap()])
         .succeeded();
-    std::thread::sleep(Duration::from_millis(1000));
+    gate.catch_up();
     is_invalid(
         &send(gate.http(), &json(&gate, r#"{"a":1}"#)),
         &[("/b", "is required")],

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -89,7 +88,7 @@ fn who_may_wait_gets_its_turn_in_order() {
     let backend = &turnstile.backend;
     let gate = gate(
         backend,
-        "key_field = \"key\"\nconcurrency = { per_key = 1, wait = \"20s\" }",
+        "key_field = \"key\"\nconcurrency = { per_key = 1, wait = \"60s\" }",
     )
     .start();
     let mut senders: Vec<Connection> = Vec::new();
@@ -101,7 +100,7 @@ fn who_may_wait_gets_its_turn_in_order() {
             backend.wait_for(1);
         }
         gate.wait_for_metric("portcullis_bodies_in_flight", u64::from(number));
-        thread::sleep(Duration::from_millis(50));
+        gate.wait_until_idle();
     }
     assert_eq!(backend.received().len(), 1);
     for (position, sender) in senders.iter_mut().enumerate() {
@@ -144,7 +143,7 @@ fn a_copy_of_a_delivery_that_waits_is_in_flight_and_does_not_stand_in_line() {
     let backend = &turnstile.backend;
     let gate = gate(
         backend,
-        "key_field = \"key\"\nconcurrency = { per_key = 1, wait = \"20s\" }\n\
+        "key_field = \"key\"\nconcurrency = { per_key = 1, wait = \"60s\" }\n\
          replay = { duplicates = \"acknowledge\" }",
     )
     .start();
@@ -155,7 +154,7 @@ fn a_copy_of_a_delivery_that_waits_is_in_flight_and_does_not_stand_in_line() {
     let mut second = Connection::to(gate.http());
     second.write(&waiting.bytes());
     gate.wait_for_metric("portcullis_bodies_in_flight", 2);
-    thread::sleep(Duration::from_millis(50));
+    gate.wait_until_idle();
     assert_eq!(send(gate.http(), &waiting).reason(), "in_flight");
     turnstile.let_out(2);
     assert_eq!(first.answer().status, 202);
@@ -184,7 +183,7 @@ fn who_waits_already_comes_first_when_more_may_go_at_once() {
     let turnstile = Turnstile::new();
     let backend = &turnstile.backend;
     let lines = |many: u32| {
-        format!("key_field = \"key\"\nconcurrency = {{ per_key = {many}, wait = \"20s\" }}")
+        format!("key_field = \"key\"\nconcurrency = {{ per_key = {many}, wait = \"60s\" }}")
     };
     let gate = gate(backend, &lines(1)).start();
     let mut senders: Vec<Connection> = Vec::new();
@@ -194,15 +193,14 @@ fn who_waits_already_comes_first_when_more_may_go_at_once() {
         sender.write(&request.bytes());
         senders.push(sender);
         gate.wait_for_metric("portcullis_bodies_in_flight", u64::from(number));
-        thread::sleep(Duration::from_millis(50));
+        gate.wait_until_idle();
     };
     (1..=3).for_each(&mut ask);
     backend.wait_for(1);
     let path = gate.file("endpoints.toml", declaration(&lines(3)));
     gate.run(&["apply", "-f", path.to_str().unwrap()])
         .succeeded();
-    // Every gate knows within a second.
-    thread::sleep(Duration::from_millis(1200));
+    gate.catch_up();
     ask(4);
     backend.wait_for(3);
     let received = backend.received();
@@ -239,17 +237,11 @@ fn a_sender_that_does_not_read_its_answer_keeps_nobody_else_waiting() {
         deaf.write_all(&of_key(&gate, "a", number).bytes()).unwrap();
     }
     backend.wait_for(1);
-    let mut seen = 0;
-    while seen < backend.received().len() {
-        seen = backend.received().len();
-        thread::sleep(Duration::from_millis(500));
-    }
-    assert!(seen < 8, "it was heard");
-    let until = Instant::now() + Duration::from_secs(3);
-    while send(gate.http(), &of_key(&gate, "a", 9)).status != 200 {
-        assert!(Instant::now() < until, "the turn was not given back");
-        thread::sleep(Duration::from_millis(50));
-    }
+    gate.wait_until_idle();
+    assert!(backend.received().len() < 8, "it was heard");
+    eventually("the turn is given back", || {
+        send(gate.http(), &of_key(&gate, "a", 9)).status == 200
+    });
     // What it did not read in time is still there for it.
     let mut heard = Vec::new();
     std::io::Read::read_to_end(&mut std::io::Read::take(&mut deaf, 900_000), &mut heard).unwrap();

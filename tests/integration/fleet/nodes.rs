@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::*;
 
@@ -30,40 +30,59 @@ pub(super) struct Fleet {
 impl Fleet {
     /// All of it, started, with the two endpoints in the memory of each gate.
     pub(super) fn start() -> Self {
-        let this = Self::with(Backend::accepting(), "claim_timeout = \"20s\"");
-        for id in [CLOSED, LOCAL] {
-            for node in 0..this.nodes.len() {
-                assert_eq!(this.deliver(node, id), "202 admitted");
-            }
-        }
+        let this = Self::with(Backend::accepting(), None);
+        this.admits_at_every_gate();
         // As a balancer asks, again and again.
         eventually("all is well", || this.is_whole());
         this
     }
 
-    pub(super) fn with(backend: Backend, ledger: &str) -> Self {
+    /// Makes the two endpoints known at each gate.
+    pub(super) fn admits_at_every_gate(&self) {
+        for id in [CLOSED, LOCAL] {
+            for node in 0..self.nodes.len() {
+                eventually("a delivery is admitted", || {
+                    self.deliver(node, id) == "202 admitted"
+                });
+            }
+        }
+    }
+
+    /// All of it, started. The last gate gives a delivery so many seconds, and others have minutes.
+    ///
+    /// The gates give up engines that do not answer soon. The commands of the test have the time that they need.
+    pub(super) fn with(backend: Backend, seconds: Option<u64>) -> Self {
         let (postgres, redis, moto) = (Postgres::start(), RedisServer::start(), Moto::start());
         let kms = FaultProxy::before(moto.address());
         let key = moto.key();
+        let store = format!("url = \"{}\"", postgres.url_with_password());
+        let ledger = format!("url = \"{}\"", redis.url());
+        let aws = format!(
+            "key = \"{key}\"\nregion = \"eu-central-1\"\nendpoint = \"{}\"",
+            kms.url()
+        );
         let node = || {
             Gate::before(&backend)
                 .environment("AWS_ACCESS_KEY_ID", "fleet")
                 .environment("AWS_SECRET_ACCESS_KEY", "fleet")
                 .environment("AWS_EC2_METADATA_DISABLED", "true")
-                .with("upstreams.default", "total_timeout = \"10s\"")
-                .with(
-                    "store",
-                    &format!("url = \"{}\"\ntimeout = \"2s\"\nconnect_timeout = \"1s\"", postgres.url_with_password()),
-                )
-                .with("ledger", &format!("url = \"{}\"\n{ledger}", redis.url()))
+                .with("store", &store)
+                .with("ledger", &ledger)
                 .with("secrets", "key_service = \"aws\"")
+                .with("secrets.aws", &aws)
+        };
+        let impatient = |gate: Gate| {
+            let gate = gate
+                .with("store", "timeout = \"2s\"\nconnect_timeout = \"1s\"")
+                .with("ledger", "response_timeout = \"500ms\"")
                 .with(
                     "secrets.aws",
-                    &format!(
-                        "key = \"{key}\"\nregion = \"eu-central-1\"\nendpoint = \"{}\"\nattempt_timeout = \"1s\"\ncall_timeout = \"2s\"\nattempts = 2",
-                        kms.url()
-                    ),
-                )
+                    "attempt_timeout = \"1s\"\ncall_timeout = \"2s\"\nattempts = 2",
+                );
+            let gate = gate.start();
+            gate.with_only("store", &store)
+                .with_only("ledger", &ledger)
+                .with_only("secrets.aws", &aws)
         };
         let mut nodes = vec![node()];
         for (id, preset) in [(CLOSED, "slack"), (LOCAL, "github"), (COLD, "github")] {
@@ -77,8 +96,17 @@ impl Fleet {
                 .succeeded();
             nodes.push(first);
         }
-        nodes.extend([node(), node()]);
-        let nodes = nodes.into_iter().map(Gate::start).collect();
+        let last = match seconds {
+            None => node(),
+            Some(seconds) => node()
+                .with(
+                    "upstreams.default",
+                    &format!("total_timeout = \"{seconds}s\""),
+                )
+                .with("ledger", &format!("claim_timeout = \"{}s\"", seconds + 1)),
+        };
+        nodes.extend([node(), last]);
+        let nodes = nodes.into_iter().map(impatient).collect();
         Self {
             nodes,
             backend,
@@ -161,12 +189,16 @@ impl Fleet {
                             None => load.unanswered.push(name),
                         }
                         drop(load);
-                        thread::sleep(Duration::from_millis(10));
+                        let_pass(Duration::from_millis(10));
                     }
                 });
             }
             let given = meanwhile(self);
-            thread::sleep(Duration::from_secs(1));
+            // It goes on for a while afterwards.
+            let so_far = load.lock().unwrap().admitted.len();
+            eventually("more deliveries are admitted", || {
+                load.lock().unwrap().admitted.len() > so_far + 20
+            });
             stop.store(true, Ordering::Relaxed);
             given
         });
@@ -210,14 +242,4 @@ pub(super) fn github(id: &str, secret: &str, name: &str) -> (String, Request) {
 
 pub(super) fn said(answer: &Answer) -> String {
     format!("{} {}", answer.status, answer.reason())
-}
-
-#[track_caller]
-pub(super) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    // A key service is asked by `/readyz` every 30 s only, as long as it is well.
-    let until = Instant::now() + Duration::from_secs(90);
-    while !holds() {
-        assert!(Instant::now() < until, "not within 90 s: {what}");
-        thread::sleep(Duration::from_millis(50));
-    }
 }

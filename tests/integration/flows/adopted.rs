@@ -34,11 +34,14 @@ fn an_endpoint_becomes_a_part_of_the_flow_at_its_id_and_no_delivery_is_turned_aw
     assert_eq!(status(&gate, LIVE, "as ever"), 202);
 
     bind(&gate, "flows/orders/live", "as ever");
+    let followed = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let sender = scope.spawn(|| {
-            let until = std::time::Instant::now() + std::time::Duration::from_secs(3);
-            while std::time::Instant::now() < until {
+        scope.spawn(|| {
+            let mut afterwards = 0;
+            while afterwards < 30 {
+                let is_after = followed.load(std::sync::atomic::Ordering::SeqCst);
                 assert_eq!(status(&gate, LIVE, "as ever"), 202);
+                afterwards += usize::from(is_after);
             }
         });
         let told = gate.run(&adopt).succeeded();
@@ -46,7 +49,8 @@ fn an_endpoint_becomes_a_part_of_the_flow_at_its_id_and_no_delivery_is_turned_aw
             told.starts_with(&format!("~ {LIVE_ID}: update (")) && told.contains("flow"),
             "{told}"
         );
-        sender.join().unwrap();
+        gate.catch_up();
+        followed.store(true, std::sync::atomic::Ordering::SeqCst);
     });
     let shown = json(&gate, &["endpoint", "show", LIVE_ID]);
     assert_eq!(shown["event_name"], "orders.updated");
@@ -64,7 +68,7 @@ fn an_endpoint_is_adopted_by_the_first_apply_of_a_flow_too() {
     assert!(told.contains("becomes needed and is not bound"), "{told}");
     let unbound = [&live[..], &["--unbound"]].concat();
     apply(&gate, "orders.edn", &text, &unbound).succeeded();
-    within_a_second(|| {
+    in_force(|| {
         let answer = send(gate.http(), &order(LIVE, "as ever"));
         answer.reason() == "secret_unbound"
     });
@@ -109,13 +113,13 @@ fn what_was_disabled_stays_so_and_senders_go_on_finding_what_they_go_by() {
     gate.run(&["endpoint", "update", LIVE_ID, "--clear", "alias"])
         .succeeded();
     gate.run(&["endpoint", "disable", LIVE_ID]).succeeded();
-    within_a_second(|| status(&gate, LIVE, "as ever") == 404);
+    in_force(|| status(&gate, LIVE, "as ever") == 404);
     apply_orders(&gate, &[]);
     gate.run(&adopt).succeeded();
-    std::thread::sleep(std::time::Duration::from_millis(1200));
+    gate.catch_up();
     assert_eq!(status(&gate, LIVE, "as ever"), 404);
     gate.run(&["endpoint", "enable", LIVE_ID]).succeeded();
-    within_a_second(|| status(&gate, LIVE, "as ever") == 202);
+    in_force(|| status(&gate, LIVE, "as ever") == 202);
 }
 
 #[test]

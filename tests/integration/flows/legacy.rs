@@ -78,7 +78,7 @@ fn senders_of_events_go_on_with_the_url_that_they_know() {
             .body(body);
         send(gate.http(), &request).status
     };
-    within_a_second(|| delivered("/events/orders/updated") == 202);
+    in_force(|| delivered("/events/orders/updated") == 202);
     let received = backend.only();
     assert_eq!(received.header("X-Portal-Event-Name"), "orders.updated");
     assert_eq!(

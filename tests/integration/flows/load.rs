@@ -13,7 +13,7 @@ fn no_genuine_delivery_is_refused_while_versions_change() {
         .succeeded();
     bind(&gate, "flows/orders/live", "that of live");
     bind(&gate, "installations/acme/orders", "the installation's");
-    within_a_second(|| {
+    in_force(|| {
         status(&gate, LIVE, "that of live") == 202
             && status(&gate, INSTALLED, "the installation's") == 202
     });

@@ -91,12 +91,3 @@ fn status(gate: &Gate, path: &str, secret: &str) -> u16 {
 const DRAFT: &str = "/api/flows/orders/interfaces/draft/order-webhook";
 const LIVE: &str = "/api/flows/orders/interfaces/live/order-webhook";
 const INSTALLED: &str = "/api/flows/orders/installations/acme/interfaces/order-webhook";
-
-#[track_caller]
-fn within_a_second(mut holds: impl FnMut() -> bool) {
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(1);
-    while !holds() {
-        assert!(std::time::Instant::now() < until, "not within a second");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-}

@@ -252,7 +252,7 @@ fn a_secret_survives_the_interfaces_that_come_and_go() {
     let gate = Gate::before(&Backend::accepting()).start();
     apply_orders(&gate, &["--target", "live"]);
     bind(&gate, "flows/orders/live", "the secret");
-    within_a_second(|| status(&gate, LIVE, "the secret") == 202);
+    in_force(|| status(&gate, LIVE, "the secret") == 202);
 
     let without = "{:requires [] :interfaces {:webhook []}}";
     let told = apply(&gate, "orders.edn", without, &["--target", "live"]).succeeded();
@@ -260,10 +260,10 @@ fn a_secret_survives_the_interfaces_that_come_and_go() {
         told.contains("- flows/orders/live/order-webhook: delete") && !told.contains("retired"),
         "{told}"
     );
-    within_a_second(|| status(&gate, LIVE, "the secret") == 404);
+    in_force(|| status(&gate, LIVE, "the secret") == 404);
 
     gate.run(&["flow", "rollback", "orders"]).succeeded();
-    within_a_second(|| status(&gate, LIVE, "the secret") == 202);
+    in_force(|| status(&gate, LIVE, "the secret") == 202);
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn secrets_end_when_the_flow_is_taken_from_their_target() {
     ] {
         bind(&gate, scope, "the secret");
     }
-    within_a_second(|| status(&gate, INSTALLED, "the secret") == 202);
+    in_force(|| status(&gate, INSTALLED, "the secret") == 202);
     let told = gate
         .run(&["flow", "delete", "orders", "--installation", "acme"])
         .succeeded();
@@ -287,12 +287,12 @@ fn secrets_end_when_the_flow_is_taken_from_their_target() {
         told.contains("installations/acme/orders#webhook-signing-secret retired"),
         "{told}"
     );
-    within_a_second(|| status(&gate, INSTALLED, "the secret") == 404);
+    in_force(|| status(&gate, INSTALLED, "the secret") == 404);
     assert_eq!(status(&gate, LIVE, "the secret"), 202);
     // Whoever comes next does not inherit it.
     gate.run(&["flow", "promote", "orders", "--installation", "acme"])
         .succeeded();
-    within_a_second(|| status(&gate, INSTALLED, "the secret") == 401);
+    in_force(|| status(&gate, INSTALLED, "the secret") == 401);
 
     let told = gate.run(&["flow", "delete", "orders", "--all"]).succeeded();
     for scope in ["flows/orders/draft", "flows/orders/live"] {
@@ -301,7 +301,7 @@ fn secrets_end_when_the_flow_is_taken_from_their_target() {
             "{told}"
         );
     }
-    within_a_second(|| {
+    in_force(|| {
         status(&gate, LIVE, "the secret") == 404 && status(&gate, DRAFT, "the secret") == 404
     });
     gate.run(&["flow", "show", "orders"]).failed_with(4);

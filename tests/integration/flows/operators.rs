@@ -16,7 +16,7 @@ fn a_release_that_needs_an_empty_slot_is_refused_and_the_slot_can_be_bound_befor
     // Before anything is live.
     bind(&gate, "flows/orders/live", "the first");
     gate.run(&["flow", "release", "orders"]).succeeded();
-    within_a_second(|| status(&gate, LIVE, "the first") == 202);
+    in_force(|| status(&gate, LIVE, "the first") == 202);
 
     apply(&gate, "orders.edn", &renamed(), &[]).succeeded();
     let told = gate.run(&["flow", "release", "orders"]).failed_with(1);
@@ -30,10 +30,10 @@ fn a_release_that_needs_an_empty_slot_is_refused_and_the_slot_can_be_bound_befor
     let words = ["secret", "bind", "flows/orders/live", NEXT_SLOT];
     gate.run_with_input(&words, b"the next").succeeded();
     gate.run(&["flow", "release", "orders"]).succeeded();
-    within_a_second(|| status(&gate, LIVE, "the next") == 202);
+    in_force(|| status(&gate, LIVE, "the next") == 202);
     // The way back needs a slot that is bound, too.
     gate.run(&["flow", "rollback", "orders"]).succeeded();
-    within_a_second(|| status(&gate, LIVE, "the first") == 202);
+    in_force(|| status(&gate, LIVE, "the first") == 202);
 }
 
 #[test]
@@ -70,10 +70,10 @@ fn what_an_operator_stops_stays_stopped_through_releases_until_it_is_let_go_on()
     let gate = Gate::before(&Backend::accepting()).start();
     apply_orders(&gate, &["--target", "live"]);
     bind(&gate, "flows/orders/live", "the secret");
-    within_a_second(|| status(&gate, LIVE, "the secret") == 202);
+    in_force(|| status(&gate, LIVE, "the secret") == 202);
     let id = "flows/orders/live/order-webhook";
     gate.run(&["endpoint", "disable", id]).succeeded();
-    within_a_second(|| status(&gate, LIVE, "the secret") == 404);
+    in_force(|| status(&gate, LIVE, "the secret") == 404);
     let text = orders_with_open_draft().replace("orders.updated", "orders.changed");
     apply(&gate, "orders.edn", &text, &["--target", "live"]).succeeded();
     gate.run(&["flow", "rollback", "orders"]).succeeded();
@@ -81,7 +81,7 @@ fn what_an_operator_stops_stays_stopped_through_releases_until_it_is_let_go_on()
     assert!(shown.contains("stopped by an operator"), "{shown}");
     assert_eq!(status(&gate, LIVE, "the secret"), 404);
     gate.run(&["endpoint", "enable", id]).succeeded();
-    within_a_second(|| status(&gate, LIVE, "the secret") == 202);
+    in_force(|| status(&gate, LIVE, "the secret") == 202);
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn is_admitted_only_as_signed(
     )
     .succeeded();
     let path = format!("/api/flows/{flow}/interfaces/live/{interface}");
-    within_a_second(|| {
+    in_force(|| {
         let answer = send(gate.http(), &Request::post(&path).body("{}"));
         answer.reason() == "signature_missing"
     });

@@ -22,7 +22,7 @@ fn each_target_is_judged_by_its_own_secret() {
     ];
     // Nothing is bound: nobody gets in.
     for (path, ..) in places {
-        within_a_second(|| {
+        in_force(|| {
             let answer = send(gate.http(), &order(path, "any"));
             (answer.status, answer.reason()) == (401, "secret_unbound")
         });
@@ -31,7 +31,7 @@ fn each_target_is_judged_by_its_own_secret() {
         bind(&gate, scope, secret);
     }
     for (path, _, own, target) in places {
-        within_a_second(|| status(&gate, path, own) == 202);
+        in_force(|| status(&gate, path, own) == 202);
         let received = backend.received().pop().unwrap();
         assert_eq!(received.header("X-Portal-Target"), target);
         assert_eq!(received.header("X-Portal-Org-Id"), "acme");
@@ -52,7 +52,7 @@ fn binding_another_value_rotates_with_an_overlap() {
         told,
         "flows/orders/live#webhook-signing-secret: bound, version 1"
     );
-    within_a_second(|| status(&gate, LIVE, "the first") == 202);
+    in_force(|| status(&gate, LIVE, "the first") == 202);
     let words = [
         "secret",
         "bind",
@@ -66,13 +66,13 @@ fn binding_another_value_rotates_with_an_overlap() {
         told.contains("version 2; the old value stays valid for 1h"),
         "{told}"
     );
-    within_a_second(|| status(&gate, LIVE, "the second") == 202);
+    in_force(|| status(&gate, LIVE, "the second") == 202);
     assert_eq!(status(&gate, LIVE, "the first"), 202);
     let told = gate
         .run(&["secret", "bind", "flows/orders/live", SLOT, "--generate"])
         .succeeded();
     assert!(told.contains("secret reveal"), "{told}");
-    within_a_second(|| status(&gate, LIVE, "the second") == 401);
+    in_force(|| status(&gate, LIVE, "the second") == 401);
     let generated = gate.secret("flows/orders/live#webhook-signing-secret");
     assert!(!told.contains(&generated));
     assert_eq!(status(&gate, LIVE, &generated), 202);
@@ -175,7 +175,7 @@ fn an_interface_without_auth_exists_and_refuses_everybody() {
     let gate = Gate::before(&backend).start();
     let text = "{:interfaces {:webhook [{:id :order-webhook :draft-auth :interface}]}}";
     apply(&gate, "orders.edn", text, &OWNER).succeeded();
-    within_a_second(|| {
+    in_force(|| {
         let answer = send(gate.http(), &order(DRAFT, "any"));
         (answer.status, answer.reason()) == (401, "auth_missing")
     });

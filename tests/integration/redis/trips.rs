@@ -29,11 +29,11 @@ fn a_delivery_takes_one_round_trip_to_claim_and_one_to_settle() {
 fn scripts_that_redis_has_forgotten_are_sent_again_once() {
     let (redis, backend) = (RedisServer::start(), Backend::accepting());
     let gate = node("slack", &backend, &redis).start();
-    for _ in 0..2 {
+    for round in 0..2 {
         assert_eq!(redis.ask(&["SCRIPT", "FLUSH"]), "OK");
         assert_eq!(redis.ask(&["CONFIG", "RESETSTAT"]), "OK");
         for number in 0..3 {
-            let delivery = slack(now(), &format!("token={number}-{:?}", Instant::now()));
+            let delivery = slack(now(), &format!("token={number}-{round}"));
             assert_eq!(send(gate.http(), &delivery).status, 202);
         }
         eventually("all are settled", || redis.calls("evalsha") == 6);
@@ -53,14 +53,9 @@ fn the_sender_does_not_wait_until_redis_has_heard_of_its_delivery() {
     sender.write(&delivery.bytes());
     backend.wait_for(1);
     redis.pause();
-    let since = Instant::now();
     door.open();
+    // Redis is still held.
     assert_eq!(sender.answer().status, 202);
-    assert!(
-        since.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        since.elapsed()
-    );
     // The gate knows it already; and Redis, before it hears anything else of this gate.
     is_replay(&send(one.http(), &delivery));
     redis.resume();
@@ -84,7 +79,7 @@ fn a_gate_that_ends_settles_what_it_has_begun() {
     redis.pause();
     door.open();
     assert_eq!(sender.answer().status, 202);
-    std::thread::sleep(Duration::from_millis(100));
+    one.wait_until_idle();
     assert!(one.is_running(), "it does not wait for Redis");
     redis.resume();
     assert_eq!(one.wait(), Some(0));

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::contracts::turns::{Turnstile, is_refused, of_key};
@@ -12,8 +13,7 @@ use crate::contracts::{self, json};
 /// A gate of a fleet at whose endpoint deliveries take turns.
 fn turning(backend: &Backend, redis: &RedisServer, concurrency: &str) -> Gate {
     let lines = format!("key_field = \"key\"\nconcurrency = {{ {concurrency} }}");
-    let patient = "connect_timeout = \"20s\"\nresponse_timeout = \"20s\"";
-    let ledger = format!("url = \"{}\"\n{patient}", redis.url());
+    let ledger = format!("url = \"{}\"", redis.url());
     contracts::gate(backend, &lines).with("ledger", &ledger)
 }
 
@@ -55,10 +55,10 @@ fn one_more_of_the_same_key_is_429_at_every_gate_until_the_first_one_has_gone() 
 }
 
 #[test]
-fn who_waits_at_other_gates_comes_before_all_that_stand_in_line_behind_it() {
+fn deliveries_of_one_key_at_four_gates_go_through_one_at_a_time() {
     let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
     let backend = &turnstile.backend;
-    let gates = [(); 4].map(|()| turning(backend, &redis, "per_key = 1, wait = \"30s\"").start());
+    let gates = [(); 4].map(|()| turning(backend, &redis, "per_key = 1, wait = \"60s\"").start());
     let mut senders = vec![sent(&gates[0], "a", 1)];
     backend.wait_for(1);
     for (number, gate) in gates.iter().enumerate().skip(1) {
@@ -72,18 +72,45 @@ fn who_waits_at_other_gates_comes_before_all_that_stand_in_line_behind_it() {
     for place in 1..=8 {
         backend.wait_for(place);
         assert_eq!(backend.received().len(), place, "one at a time");
-        if place < 4 {
-            // So long that who comes next has asked, and knows.
-            thread::sleep(Duration::from_millis(600));
-        }
         turnstile.let_out(1);
     }
     for sender in &mut senders {
         assert_eq!(sender.answer().status, 202);
     }
     let received = backend.received();
-    let order: Vec<&str> = received.iter().map(|it| it.header("X-Number")).collect();
-    assert_eq!(order[..4], ["1", "2", "3", "4"]);
+    let mut numbers: Vec<&str> = received.iter().map(|it| it.header("X-Number")).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, ["1", "2", "3", "4", "5", "6", "7", "8"]);
+}
+
+/// Whoever does not ask for half a second loses its place, so at gates the order depends on the machine. Inside one script
+/// of Redis the time stands still.
+#[test]
+fn a_permit_goes_to_the_first_in_the_queue_that_asks_soon() {
+    let redis = RedisServer::start();
+    let permit = include_str!("../../../src/ledger/scripts/permit.lua");
+    let script = format!(
+        "local function permit(KEYS, ARGV)\n{permit}\nend\n\
+         local answers = {{}}\n\
+         local function ask(token, pause)\n\
+           table.insert(answers, permit(KEYS, {{token, 1, 60000, pause}}))\n\
+         end\n\
+         local function give_back(token) redis.call('ZREM', KEYS[1], token) end\n\
+         ask('a', 50) ask('b', 50) ask('c', 50) ask('d', 0)\n\
+         give_back('a')\n\
+         ask('d', 50) ask('c', 50) ask('b', 50)\n\
+         give_back('b')\n\
+         ask('d', 5000) ask('c', 5000)\n\
+         give_back('c')\n\
+         ask('e', 50)\n\
+         return answers"
+    );
+    let answers = redis.ask(&["EVAL", &script, "3", "has", "waits", "due"]);
+    let answers: Vec<&str> = answers.lines().collect();
+    // `a` has one, `b` and `c` wait, and `d` only looks. What `a` gives back is kept for `b`, and then for `c`. `d` comes
+    // before `e` and asks only in five seconds: the permit does not lie idle.
+    let expected = ["1", "0", "-1", "-2", "-2", "-1", "1", "-1", "1", "1"];
+    assert_eq!(answers, expected);
 }
 
 #[test]
@@ -91,7 +118,7 @@ fn who_waited_at_a_gate_that_was_killed_keeps_nobody_waiting_for_long() {
     let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
     let backend = &turnstile.backend;
     let [one, mut killed, two] =
-        [(); 3].map(|()| turning(backend, &redis, "per_key = 1, wait = \"30s\"").start());
+        [(); 3].map(|()| turning(backend, &redis, "per_key = 1, wait = \"60s\"").start());
     let mut first = sent(&one, "a", 1);
     backend.wait_for(1);
     let _gone = sent(&killed, "a", 2);
@@ -101,9 +128,8 @@ fn who_waited_at_a_gate_that_was_killed_keeps_nobody_waiting_for_long() {
     killed.kill();
     turnstile.let_out(2);
     assert_eq!(first.answer().status, 202);
-    let since = Instant::now();
+    // The permit would have gone to the killed gate for minutes, and then this is 429.
     assert_eq!(last.answer().status, 202);
-    assert!(since.elapsed() < Duration::from_secs(5));
     assert_eq!(backend.received()[1].header("X-Number"), "3");
 }
 
@@ -124,7 +150,9 @@ fn a_redis_that_hangs_takes_no_turn_with_it() {
     wait_until_up(&gate, true);
     eventually("nothing was left behind", || redis.keys().is_empty());
     turnstile.let_out(1);
-    assert_eq!(send(gate.http(), &of_key(&gate, "a", 2)).status, 202);
+    eventually("the permit is free", || {
+        send(gate.http(), &of_key(&gate, "a", 2)).status == 202
+    });
 }
 
 #[test]
@@ -137,7 +165,8 @@ fn no_more_than_so_many_are_with_the_backend_at_once_and_none_is_lost() {
             if request.is_some() {
                 let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
                 most.fetch_max(now, Ordering::SeqCst);
-                thread::sleep(Duration::from_millis(10));
+                // Others would come meanwhile.
+                thread::yield_now();
                 inside.fetch_sub(1, Ordering::SeqCst);
                 let _ = stream.write_all(ACCEPTED);
             }
@@ -175,10 +204,13 @@ fn who_has_waited_long_enough_is_told_so_and_comes_next_no_more() {
     let since = Instant::now();
     is_refused(&send(two.http(), &of_key(&two, "a", 2)));
     assert!(since.elapsed() >= Duration::from_millis(300));
-    // Sooner than its place would end by itself.
-    let since = Instant::now();
     eventually("nobody waits", || waiting(&redis) == 0);
-    assert!(since.elapsed() < Duration::from_millis(300));
+    // Its place was given up, and did not end by itself.
+    let stats = redis.ask(&["INFO", "stats"]);
+    assert!(
+        stats.lines().any(|line| line == "expired_keys:0"),
+        "{stats}"
+    );
     turnstile.let_out(2);
     assert_eq!(first.answer().status, 202);
     assert_eq!(send(two.http(), &of_key(&two, "a", 2)).status, 202);
@@ -189,7 +221,7 @@ fn what_a_sender_has_left_while_it_waited_is_delivered_and_leaves_nothing_behind
     let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
     let backend = &turnstile.backend;
     let [one, two] =
-        [(); 2].map(|()| turning(backend, &redis, "per_key = 1, wait = \"30s\"").start());
+        [(); 2].map(|()| turning(backend, &redis, "per_key = 1, wait = \"60s\"").start());
     let mut first = sent(&one, "a", 1);
     backend.wait_for(1);
     let gone = sent(&two, "a", 2);
@@ -207,22 +239,41 @@ fn what_a_sender_has_left_while_it_waited_is_delivered_and_leaves_nothing_behind
 fn the_permit_of_a_gate_that_was_killed_ends_with_its_time() {
     let (redis, turnstile) = (RedisServer::start(), Turnstile::new());
     let (backend, other) = (&turnstile.backend, Backend::accepting());
-    let with_times = |backend: &Backend| {
-        turning(backend, &redis, "per_key = 1, wait = \"20s\"")
-            .with("upstreams.default", "total_timeout = \"1s\"")
-            .with("ledger", "claim_timeout = \"3s\"")
-            .start()
+    let concurrency = "per_key = 1, wait = \"60s\"";
+    let next = turning(&other, &redis, concurrency).start();
+    let mut seconds = 1;
+    // It is killed before its delivery ends by itself: until then its permit is there.
+    let ends = found("a gate is killed in time", || {
+        let mut killed = turning(backend, &redis, concurrency)
+            .with(
+                "upstreams.default",
+                &format!("total_timeout = \"{seconds}s\""),
+            )
+            .with("ledger", &format!("claim_timeout = \"{}s\"", seconds + 2))
+            .start();
+        seconds *= 2;
+        let so_far = backend.received().len();
+        let _sender = sent(&killed, "a", 1);
+        backend.wait_for(so_far + 1);
+        killed.kill();
+        let keys = redis.keys();
+        let permits = keys
+            .iter()
+            .find(|key| redis.ask(&["TYPE", key]) == "zset")?;
+        let permits = redis.ask(&["ZRANGE", permits, "0", "-1", "WITHSCORES"]);
+        permits.lines().nth(1)?.parse::<u64>().ok()
+    });
+    let now = || {
+        let time = redis.ask(&["TIME"]);
+        let mut parts = time.lines().map(|part| part.parse::<u64>().unwrap());
+        parts.next().unwrap() * 1000 + parts.next().unwrap() / 1000
     };
-    let mut killed = with_times(backend);
-    let next = with_times(&other);
-    let _sender = sent(&killed, "a", 1);
-    backend.wait_for(1);
-    let since = Instant::now();
-    killed.kill();
+    assert!(
+        ends <= now() + 1000 * (seconds / 2 + 2),
+        "it lasts longer than its time"
+    );
     assert_eq!(send(next.http(), &of_key(&next, "a", 2)).status, 202);
-    let waited = since.elapsed();
-    assert!(waited > Duration::from_secs(1), "{waited:?}");
-    assert!(waited < Duration::from_secs(5), "{waited:?}");
+    assert!(now() >= ends, "it was given to two");
     turnstile.let_out(1);
 }
 

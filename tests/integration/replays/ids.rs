@@ -253,6 +253,6 @@ fn a_change_of_what_becomes_of_duplicates_is_in_force_at_once() {
     is_duplicate(&send(gate.http(), &standard("evt_1", ago(19), "{}")));
     gate.run(&["endpoint", "update", ID, "--duplicates", "reject"])
         .succeeded();
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    gate.catch_up();
     is_replay(&send(gate.http(), &standard("evt_1", ago(18), "{}")));
 }

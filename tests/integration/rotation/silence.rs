@@ -150,7 +150,7 @@ fn a_rotated_and_a_set_secret_leave_no_trace_in_the_store() {
     gate.run_with_input(&["secret", "set", ID], issued.as_bytes())
         .succeeded();
     values.push(issued.to_owned());
-    within_a_second(|| signed_with(&gate, issued) == 202);
+    in_force(|| signed_with(&gate, issued) == 202);
     let store = store_bytes(&gate);
     // The search finds what is there.
     assert!(holds(&store, "secret_rotated") && holds(&store, ID));

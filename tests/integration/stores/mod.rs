@@ -64,8 +64,8 @@ pub(crate) fn on_postgres(promise: impl AsyncFnOnce(Stores)) {
 pub(crate) fn settings(server: &Postgres) -> PostgresSettings {
     let limits = PostgresLimits {
         connections: 4,
-        connect_timeout: Duration::from_secs(10),
-        timeout: Duration::from_secs(20),
+        connect_timeout: Duration::from_mins(1),
+        timeout: Duration::from_mins(1),
     };
     let url = Url::parse(&server.url()).unwrap();
     let here = std::path::Path::new(".");

@@ -5,11 +5,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use rustls::{ServerConnection, StreamOwned};
 
-use super::{Authority, Identity, sha256, tls};
+use super::{Authority, Identity, eventually, hang, sha256, tls};
 
 /// A backend on a port of its own.
 pub(crate) struct Backend {
@@ -131,11 +130,28 @@ impl Backend {
         this
     }
 
+    /// Accepts connections and never reads from them.
+    pub(crate) fn deaf() -> Self {
+        Self::raw(|_stream| hang())
+    }
+
+    /// Reads every request and never answers one.
+    pub(crate) fn mute() -> Self {
+        Self::scripted(|_, _| hang())
+    }
+
     /// An address where nobody listens.
     pub(crate) fn refusing() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        // A port that is bound and not listened at refuses, and nobody else gets it.
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&any.into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        // Tests keep the address alone, too.
+        std::mem::forget(socket);
         Self {
-            address: free.local_addr().unwrap(),
+            address,
             connections: Arc::default(),
             received: Arc::default(),
         }
@@ -164,23 +180,25 @@ impl Backend {
 
     /// Waits until that many requests have reached it.
     pub(crate) fn wait_for(&self, count: usize) {
-        let until = Instant::now() + Duration::from_secs(10);
-        while self.received().len() < count {
-            assert!(
-                Instant::now() < until,
-                "{:?} of {count}",
-                self.received().len()
-            );
-            thread::sleep(Duration::from_millis(5));
-        }
+        eventually(&format!("{count} requests reached the backend"), || {
+            self.received().len() >= count
+        });
     }
 
     /// Makes sure that not one packet reached it.
     #[track_caller]
     pub(crate) fn was_not_contacted(&self) {
-        // What would be on its way now is given the time to arrive.
-        thread::sleep(Duration::from_millis(20));
-        assert_eq!(self.connections(), 0, "the backend was contacted");
+        // The kernel has completed a connection before the gate can use it, and accepts them in order: when the test's own
+        // connection was accepted, so was every earlier one.
+        let so_far = self.connections();
+        let Ok(_fence) = TcpStream::connect(self.address) else {
+            return; // Nobody listens there.
+        };
+        eventually("the test's own connection was accepted", || {
+            self.connections() > so_far
+        });
+        let all = self.connections.fetch_sub(1, Ordering::SeqCst);
+        assert_eq!(all, 1, "the backend was contacted");
     }
 }
 

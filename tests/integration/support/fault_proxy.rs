@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use super::{eventually, let_pass};
 
 /// A proxy on a port of its own.
 pub(crate) struct FaultProxy {
@@ -36,6 +38,8 @@ pub(crate) enum Fault {
     Reset,
     /// It is read, and nothing comes back for a long time.
     Hang,
+    /// Calls to decrypt are passed on when the test sets another fault. Others are passed on at once.
+    HoldDecrypt,
     /// It is answered with so many bytes that mean nothing, as a success.
     Garbage,
     /// It is answered with an error of the service: the status, the code, the message.
@@ -107,11 +111,9 @@ impl FaultProxy {
     /// Waits until an operation was called so often.
     #[track_caller]
     pub(crate) fn wait_for(&self, operation: &str, count: usize) {
-        let until = Instant::now() + Duration::from_secs(20);
-        while self.count(operation) < count {
-            assert!(Instant::now() < until, "{:?}", self.calls());
-            thread::sleep(Duration::from_millis(5));
-        }
+        eventually(&format!("{count} calls of {operation}"), || {
+            self.count(operation) >= count
+        });
     }
 
     /// The most calls that were under way at once.
@@ -156,14 +158,19 @@ impl Shared {
         let fault = self.fault.lock().unwrap().clone();
         match fault {
             Fault::None => {}
-            Fault::Delay(delay) => thread::sleep(delay),
+            Fault::Delay(delay) => let_pass(delay),
+            Fault::HoldDecrypt if operation == "Decrypt" => {
+                eventually("the test lets the call go on", || {
+                    !matches!(*self.fault.lock().unwrap(), Fault::HoldDecrypt)
+                });
+            }
+            Fault::HoldDecrypt => {}
             Fault::Refuse | Fault::Reset => return Ok(None),
             Fault::Hang => {
-                // Until the test is over, or says otherwise.
-                let until = Instant::now() + Duration::from_secs(60);
-                while Instant::now() < until && matches!(*self.fault.lock().unwrap(), Fault::Hang) {
-                    thread::sleep(Duration::from_millis(20));
-                }
+                // Until the test is over, or sets something else.
+                eventually("the test ends the silence", || {
+                    !matches!(*self.fault.lock().unwrap(), Fault::Hang)
+                });
                 return Ok(None);
             }
             Fault::Garbage => {
@@ -173,7 +180,7 @@ impl Shared {
             }
             Fault::Error(status, code, message) => return Ok(Some(error(status, code, message))),
             Fault::LateError(delay, status, code) => {
-                thread::sleep(delay);
+                let_pass(delay);
                 return Ok(Some(error(status, code, "")));
             }
             Fault::ErrorTo(of, status, code) => {

@@ -1,18 +1,20 @@
 //! The program under test, as people run it: a process with a configuration of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use super::{Authority, Backend, DATABASE_PASSWORD, ID, Postgres};
+use super::{
+    Authority, Backend, DATABASE_PASSWORD, ID, PATIENCE, Postgres, Request, eventually, found,
+    in_force, send,
+};
 
 /// A gate that is being set up or runs.
 pub(crate) struct Gate {
@@ -158,24 +160,19 @@ impl Gate {
             .unwrap();
         let log = stdout.lines(child.stdout.take());
         let diagnostics = stderr.lines(child.stderr.take());
-        let until = Instant::now() + Duration::from_secs(20);
-        let listening = loop {
+        let listening = found("the gate has started", || {
             let said = diagnostics.lock().unwrap().clone();
-            let listening = addresses(&said);
-            if said
-                .iter()
-                .any(|line| line.contains("health and metrics at"))
-            {
-                break listening;
-            }
             let ended = child.try_wait().unwrap();
+            let said_all = said
+                .iter()
+                .any(|line| line.contains("health and metrics at"));
             assert!(
-                ended.is_none() && Instant::now() < until,
+                said_all || ended.is_none(),
                 "the gate did not start: {ended:?}\n{}",
                 said.join("\n")
             );
-            thread::sleep(Duration::from_millis(5));
-        };
+            said_all.then(|| addresses(&said))
+        });
         self.running = Some(Running {
             child,
             listening,
@@ -221,17 +218,29 @@ impl Gate {
     /// The lines of the access log so far; waits until there are `count`.
     pub(crate) fn log(&self, count: usize) -> Vec<serde_json::Value> {
         let running = self.running();
-        let until = Instant::now() + Duration::from_secs(10);
-        loop {
+        let lines = found(&format!("{count} lines in the access log"), || {
             let lines = running.log.lock().unwrap().clone();
-            if lines.len() >= count {
-                return lines
-                    .iter()
-                    .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
-                    .collect();
-            }
-            assert!(Instant::now() < until, "{} of {count} lines", lines.len());
-            thread::sleep(Duration::from_millis(5));
+            (lines.len() >= count).then_some(lines)
+        });
+        lines
+            .iter()
+            .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+            .collect()
+    }
+
+    /// Waits until the running gate has followed every change of the store, twice: it forgets what changed in two rounds.
+    ///
+    /// Changes are followed in their order, so a later one that is visible proves the earlier ones.
+    pub(crate) fn catch_up(&self) {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        for _ in 0..2 {
+            let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+            let id = format!("workflows/fence-{number}");
+            let words = ["endpoint", "create", &id, "--organisation", "fence"];
+            self.run(&[&words[..], &["--workspace", "fence", "--mode", "secret"]].concat())
+                .succeeded();
+            let request = Request::post(&format!("/webhooks/ai/{id}")).body("{}");
+            in_force(|| send(self.http(), &request).status == 401);
         }
     }
 
@@ -254,6 +263,34 @@ impl Gate {
         let line = status.lines().find(|line| line.starts_with("VmRSS:"));
         let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
         kilobytes.parse::<u64>().unwrap() * 1024
+    }
+
+    /// Waits until the gate has done all that it can do without another event: every thread of it sleeps at once.
+    ///
+    /// A thread that a busy machine keeps from running is runnable and does not sleep.
+    pub(crate) fn wait_until_idle(&self) {
+        eventually("every thread of the gate sleeps", || {
+            let before = self.threads();
+            // None has run in between, so there was a moment when all of them slept.
+            before.iter().all(|(state, _)| state == "S") && before == self.threads()
+        });
+    }
+
+    /// The state of each thread, and how often it was on and off the processor.
+    fn threads(&self) -> Vec<(String, String)> {
+        let tasks = format!("/proc/{}/task", self.process_id());
+        let threads = std::fs::read_dir(tasks).unwrap().map(|entry| {
+            let status = entry.unwrap().path().join("status");
+            let status = std::fs::read_to_string(status).unwrap_or_default();
+            let line = |name: &str| {
+                let lines = status.lines().filter(|line| line.contains(name));
+                lines.collect::<Vec<_>>().join(" ")
+            };
+            let state = line("State:");
+            let state = state.split_whitespace().nth(1).unwrap_or_default();
+            (state.to_owned(), line("ctxt_switches"))
+        });
+        threads.collect()
     }
 
     /// Sends a signal.
@@ -323,10 +360,14 @@ impl Gate {
     }
 
     fn configuration(&self) -> String {
-        self.sections
-            .iter()
-            .map(|(name, lines)| format!("[{name}]\n{lines}\n"))
-            .collect()
+        let patient = PATIENT.iter().map(|(name, _)| *name);
+        let own = self.sections.keys().map(String::as_str);
+        let names: BTreeSet<&str> = patient.filter(|name| is_default(name)).chain(own).collect();
+        let section = |name: &str| {
+            let lines = self.sections.get(name).map_or("", String::as_str);
+            format!("[{name}]\n{lines}{}\n", patience(name, lines))
+        };
+        names.into_iter().map(section).collect()
     }
 }
 
@@ -334,6 +375,70 @@ impl Drop for Gate {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The time-outs of a gate whose test does not set them: minutes, or the longest time that may be configured.
+///
+/// A busy machine must not turn a healthy step into a time-out. Keys of one row depend on each other, so a test that
+/// sets one of them gets the defaults of the product for the others.
+const PATIENT: [(&str, &[(&str, &str)]); 12] = [
+    ("bodies", &[("timeout", "5m")]),
+    (
+        "ledger",
+        &[("connect_timeout", "30s"), ("response_timeout", "30s")],
+    ),
+    ("outbound", &[("timeout", "5m")]),
+    ("public", &[("head_timeout", "5m")]),
+    ("public", &[("keep_alive", "5m")]),
+    ("public", &[("send_timeout", "5m")]),
+    (
+        "secrets.aws",
+        &[
+            ("connect_timeout", "30s"),
+            ("attempt_timeout", "30s"),
+            ("call_timeout", "60s"),
+        ],
+    ),
+    ("server", &[("shutdown_grace", "5m")]),
+    ("store", &[("connect_timeout", "60s"), ("timeout", "60s")]),
+    (
+        "upstreams",
+        &[("connect_timeout", "5m"), ("total_timeout", "5m")],
+    ),
+    (
+        "upstreams",
+        &[("read_timeout", "5m"), ("idle_timeout", "5m")],
+    ),
+    ("upstreams", &[("write_timeout", "5m")]),
+];
+
+/// Whether a section is written although no test has lines for it.
+fn is_default(section: &str) -> bool {
+    matches!(section, "bodies" | "outbound" | "public" | "server")
+}
+
+/// The lines of [`PATIENT`] for a section with `lines`.
+fn patience(section: &str, lines: &str) -> String {
+    let sets = |key: &str| {
+        let names = lines.lines().filter_map(|line| line.split_once('='));
+        names.into_iter().any(|(name, _)| name.trim() == key)
+    };
+    // The time-outs of a server need its URL beside them.
+    if matches!(section, "ledger" | "store") && !sets("url") {
+        return String::new();
+    }
+    let kind = section
+        .split_once('.')
+        .map_or(section, |(kind, _)| match kind {
+            "upstreams" => kind,
+            _ => section,
+        });
+    PATIENT
+        .iter()
+        .filter(|(name, keys)| *name == kind && !keys.iter().any(|(key, _)| sets(key)))
+        .flat_map(|(_, keys)| *keys)
+        .map(|(key, time)| format!("{key} = \"{time}\"\n"))
+        .collect()
 }
 
 /// The program.
@@ -514,7 +619,8 @@ impl Gate {
     pub(crate) fn serve_that_ends(&self) -> Ran {
         let mut command = Command::new("timeout");
         command
-            .args(["10", env!("CARGO_BIN_EXE_portcullis"), "--config"])
+            .arg(PATIENCE.as_secs().to_string())
+            .args([env!("CARGO_BIN_EXE_portcullis"), "--config"])
             .arg(self.config())
             .arg("serve")
             .env_remove("PORTCULLIS_CONFIG")
@@ -550,27 +656,14 @@ impl Gate {
 
     /// Waits until a series has at least a value.
     pub(crate) fn wait_for_at_least(&self, series: &str, value: u64) {
-        let until = Instant::now() + Duration::from_secs(20);
-        while self.metric(series) < value {
-            assert!(
-                Instant::now() < until,
-                "{series} is {}",
-                self.metric(series)
-            );
-            thread::sleep(Duration::from_millis(5));
-        }
+        let what = format!("{series} is at least {value}");
+        eventually(&what, || self.metric(series) >= value);
     }
 
     /// Waits until a series has a value.
     pub(crate) fn wait_for_metric(&self, series: &str, value: u64) {
-        let until = Instant::now() + Duration::from_secs(10);
-        while self.metric(series) != value {
-            assert!(
-                Instant::now() < until,
-                "{series} is {}",
-                self.metric(series)
-            );
-            thread::sleep(Duration::from_millis(5));
-        }
+        eventually(&format!("{series} is {value}"), || {
+            self.metric(series) == value
+        });
     }
 }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
@@ -11,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsConnector;
 
-use super::tls;
+use super::{PATIENCE, tls};
 
 /// A connection to the gate, with streams side by side.
 pub(crate) struct Http2 {
@@ -91,7 +90,7 @@ impl Http2 {
                     body: read(body).await?,
                 })
             };
-            tokio::time::timeout(Duration::from_secs(20), waiting)
+            tokio::time::timeout(PATIENCE, waiting)
                 .await
                 .expect("an answer in time")
         })

@@ -6,20 +6,24 @@ mod fault_proxy;
 mod gate;
 mod http2;
 mod moto;
+mod ports;
 mod postgres;
 mod redis;
 mod sender;
 pub(crate) mod tls;
+mod waiting;
 
 pub(crate) use self::backend::{ACCEPTED, Backend};
 pub(crate) use self::fault_proxy::{Fault, FaultProxy};
 pub(crate) use self::gate::{Gate, Output, Ran, Reader, portcullis, sqlite};
 pub(crate) use self::http2::{Http2, Pending};
 pub(crate) use self::moto::Moto;
+pub(crate) use self::ports::free_port;
 pub(crate) use self::postgres::{DATABASE_PASSWORD, Postgres};
-pub(crate) use self::redis::{RedisServer, free_port};
-pub(crate) use self::sender::{Answer, Connection, Request, send};
+pub(crate) use self::redis::RedisServer;
+pub(crate) use self::sender::{Answer, Connection, Request, send, settled};
 pub(crate) use self::tls::{Authority, Identity};
+pub(crate) use self::waiting::{PATIENCE, eventually, found, hang, in_force, let_pass};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};

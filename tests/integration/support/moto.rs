@@ -15,11 +15,10 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Connection, Request};
+use super::{Connection, Request, eventually};
 
 /// A KMS with nothing in it.
 pub(crate) struct Moto {
@@ -55,11 +54,9 @@ impl Moto {
             process,
             address: SocketAddr::from(([127, 0, 0, 1], port)),
         };
-        let until = Instant::now() + Duration::from_secs(60);
-        while Connection::try_to(this.address).is_none() {
-            assert!(Instant::now() < until, "moto did not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        eventually("moto takes connections", || {
+            Connection::try_to(this.address).is_some()
+        });
         this
     }
 

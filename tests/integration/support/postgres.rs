@@ -5,17 +5,16 @@
 //! is killed: a shell waits at a pipe that only the test holds.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use sqlx::Connection as _;
 
 use super::Authority;
+use super::ports::free_port;
+use super::waiting::found;
 
 /// The password of the role `portcullis`. It needs escaping in a URL, and must not be seen anywhere.
 pub(crate) const DATABASE_PASSWORD: &str = "p@ss/word#7";
@@ -89,27 +88,22 @@ impl Postgres {
         prepare(&data);
         let mut this = Self {
             folder,
-            port: 0,
+            port: free_port(),
             settings: settings.iter().map(|it| (*it).to_owned()).collect(),
             running: None,
             pid: 0,
         };
-        for _ in 0..5 {
-            // Somebody else may take the port in between; then it is another one's turn.
-            let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-            this.port = free.local_addr().unwrap().port();
-            drop(free);
-            if this.try_launch() {
-                let password = DATABASE_PASSWORD;
-                this.as_admin(
-                    "postgres",
-                    &format!("CREATE ROLE portcullis LOGIN PASSWORD '{password}'"),
-                );
-                this.as_admin("postgres", "CREATE DATABASE gate OWNER portcullis");
-                return this;
-            }
-        }
-        panic!("no PostgreSQL server came up:\n{}", this.log());
+        assert!(
+            this.try_launch(),
+            "PostgreSQL did not start:\n{}",
+            this.log()
+        );
+        this.as_admin(
+            "postgres",
+            &format!("CREATE ROLE portcullis LOGIN PASSWORD '{DATABASE_PASSWORD}'"),
+        );
+        this.as_admin("postgres", "CREATE DATABASE gate OWNER portcullis");
+        this
     }
 
     /// Where it is, for a configuration; without the password.
@@ -152,6 +146,17 @@ impl Postgres {
                 .fetch_one(connection)
                 .await
                 .unwrap()
+        })
+    }
+
+    /// Does `work` while somebody else holds the lock of writers.
+    pub(crate) fn with_writers_locked<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.connected("portcullis", "gate", async |connection| {
+            // WRITER in src/store/postgres; it ends with the connection.
+            let lock = format!("SELECT pg_advisory_lock({})", 0x706f_7274_6375_6c6c_i64);
+            let lock = sqlx::AssertSqlSafe(lock);
+            sqlx::raw_sql(lock).execute(connection).await.unwrap();
+            work()
         })
     }
 
@@ -244,18 +249,17 @@ impl Postgres {
         said.read_line(&mut pid).unwrap();
         self.pid = pid.trim().parse().unwrap();
         self.running = Some(shell);
-        let until = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < until {
+        let is_up = found("PostgreSQL is ready, or has ended", || {
+            let has_ended = !Path::new(&format!("/proc/{}", self.pid)).exists();
             if self.is_ready() {
-                return true;
+                return Some(true);
             }
-            if !Path::new(&format!("/proc/{}", self.pid)).exists() {
-                break;
-            }
-            thread::sleep(Duration::from_millis(20));
+            has_ended.then_some(false)
+        });
+        if !is_up {
+            self.kill();
         }
-        self.kill();
-        false
+        is_up
     }
 
     fn is_ready(&self) -> bool {

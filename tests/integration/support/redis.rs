@@ -1,10 +1,11 @@
 //! A Redis of the test's own: a private process on a free port, with what it keeps in a folder that goes.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+
+use super::ports::free_port;
+use super::waiting::{PATIENCE, eventually};
 
 /// A Redis that runs, or that was stopped for a while.
 pub(crate) struct RedisServer {
@@ -45,7 +46,6 @@ impl RedisServer {
     /// Starts it on its port, with an empty memory.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        let until = Instant::now() + Duration::from_secs(20);
         let port = self.port.to_string();
         let log = std::fs::File::create(self.folder.path().join("redis.log")).unwrap();
         let mut command = Command::new("redis-server");
@@ -65,16 +65,16 @@ impl RedisServer {
             )
         });
         let child = self.child.insert(child);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        eventually("redis-server takes connections", || {
             let ended = child.try_wait().unwrap();
             let log = std::fs::read_to_string(self.folder.path().join("redis.log"));
             assert!(
-                ended.is_none() && Instant::now() < until,
+                ended.is_none(),
                 "redis-server: {ended:?}\n{}",
                 log.unwrap_or_default()
             );
-            thread::sleep(Duration::from_millis(5));
-        }
+            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        });
     }
 
     /// Ends it, without a word to anybody.
@@ -138,9 +138,7 @@ struct Client(BufReader<TcpStream>);
 impl Client {
     fn to(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self(BufReader::new(stream))
     }
 
@@ -171,10 +169,4 @@ impl Client {
             _ => rest.to_owned(),
         }
     }
-}
-
-/// A port that nobody has now. Servers that take a port and not a socket leave no other way.
-pub(crate) fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
 }

@@ -2,11 +2,10 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::Duration;
 
 use rustls::{ClientConnection, StreamOwned};
 
-use super::tls;
+use super::{PATIENCE, found, tls};
 
 /// A connection to the gate.
 pub(crate) struct Connection {
@@ -216,9 +215,7 @@ impl Connection {
 fn connect(address: SocketAddr) -> Option<TcpStream> {
     let socket = TcpStream::connect(address).ok()?;
     socket.set_nodelay(true).unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     Some(socket)
 }
 
@@ -334,6 +331,17 @@ impl Request {
         };
         format!("{}{}{length}\r\n", self.line, self.headers).into_bytes()
     }
+}
+
+/// Sends a request as a provider does: again while the gate answers 503.
+///
+/// For gates with short time-outs: on a busy machine such a gate may find a healthy store, Redis or key service too slow.
+#[track_caller]
+pub(crate) fn settled(gate: SocketAddr, request: &Request) -> Answer {
+    found("an answer other than 503", || {
+        let answer = send(gate, request);
+        (answer.status != 503).then_some(answer)
+    })
 }
 
 /// Sends one request over a connection of its own.

@@ -126,7 +126,7 @@ fn a_token_of_another_workspace_gets_the_very_answer_of_a_path_that_leads_nowher
     let nowhere = at(&format!("{shape}/nothing"), &own);
     assert!(nowhere.0.starts_with("HTTP/1.1 404 "), "{}", nowhere.0);
     assert_eq!(nowhere.1, br#"{"error":"Webhook not configured"}"#);
-    crate::rotation::within_a_second(|| at(&format!("{shape}/off"), &own) == nowhere);
+    in_force(|| at(&format!("{shape}/off"), &own) == nowhere);
     for token in [&of_other, &of_namesake] {
         for path in [
             format!("{shape}/new"),
@@ -239,7 +239,7 @@ fn what_is_signed_for_the_live_endpoint_is_told_so_at_the_draft() {
     // As a live endpoint, and yet it says more than that the signature is wrong.
     gate.run(&["endpoint", "update", DRAFT, "--draft-auth", "interface"])
         .succeeded();
-    crate::rotation::within_a_second(|| {
+    in_force(|| {
         let answer = send(gate.http(), &Request::post(DRAFT_PATH).body("{}"));
         answer.reason() == "signature_missing"
     });

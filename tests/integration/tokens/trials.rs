@@ -151,7 +151,7 @@ fn what_does_not_work_is_told_in_a_sentence_with_what_to_do_and_ends_with_1() {
 
     gate.run(&["endpoint", "disable", "workflows/off"])
         .succeeded();
-    crate::rotation::within_a_second(|| {
+    in_force(|| {
         let path = "/webhooks/ai/workflows/off";
         send(gate.http(), &Request::post(path).body("{}")).status == 404
     });

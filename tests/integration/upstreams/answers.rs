@@ -1,7 +1,6 @@
 //! What a backend answers, right or wrong.
 
 use std::io::{Read, Write};
-use std::time::Duration;
 
 use crate::support::*;
 
@@ -192,8 +191,7 @@ fn a_refusal_of_head_has_a_length_and_no_body() {
 fn an_answer_that_stops_is_cut_off_when_its_time_is_over() {
     let backend = Backend::scripted(|_, stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
-        std::thread::sleep(Duration::from_secs(3));
-        false
+        hang()
     });
     let gate = Gate::before(&backend)
         .with("upstreams.default", "read_timeout = \"300ms\"")

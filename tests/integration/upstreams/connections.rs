@@ -1,8 +1,9 @@
 //! Which connection a delivery takes, and that it takes one only.
 
 use std::io::{Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::replays::flight::Door;
 use crate::support::*;
 
 fn addresses(backends: &[&Backend]) -> String {
@@ -83,7 +84,8 @@ fn a_kept_connection_that_the_backend_has_closed_costs_no_delivery() {
     let gate = Gate::before(&backend).endpoint("hmac").start();
     for _ in 0..20 {
         assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
-        std::thread::sleep(Duration::from_millis(5));
+        // The end of the connection may have arrived, or not yet.
+        gate.wait_until_idle();
     }
     assert_eq!(backend.received().len(), 20);
     assert_eq!(backend.connections(), 20);
@@ -112,7 +114,8 @@ fn a_connection_is_not_kept_longer_than_it_may_be_unused() {
         .endpoint("hmac")
         .start();
     assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
-    std::thread::sleep(Duration::from_millis(600));
+    // More time only makes the connection older.
+    let_pass(Duration::from_millis(600));
     assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
     assert_eq!(backend.connections(), 2);
 }
@@ -132,7 +135,7 @@ fn the_rest_of_an_answer_is_never_taken_for_the_next_one() {
 
 #[test]
 fn a_backend_that_does_not_read_is_504_when_the_time_to_write_is_over() {
-    let backend = Backend::raw(|_stream| std::thread::sleep(Duration::from_secs(5)));
+    let backend = Backend::deaf();
     let gate = Gate::before(&backend)
         .with("upstreams.default", "write_timeout = \"300ms\"")
         .endpoint("hmac")
@@ -143,15 +146,15 @@ fn a_backend_that_does_not_read_is_504_when_the_time_to_write_is_over() {
 
 #[test]
 fn a_sender_that_leaves_meanwhile_has_still_delivered_once() {
-    let backend = Backend::scripted(|request, stream| {
-        std::thread::sleep(Duration::from_millis(300));
-        request.is_some() && stream.write_all(ACCEPTED).is_ok()
-    });
+    let door = Door::default();
+    let backend = door.backend(ACCEPTED);
     let gate = Gate::before(&backend).endpoint("hmac").start();
     let mut connection = Connection::to(gate.http());
     connection.write(&genuine(&gate, b"{}").bytes());
     backend.wait_for(1);
     drop(connection);
+    gate.wait_until_idle();
+    door.open();
     let line = &gate.log(1)[0];
     assert_eq!(line["outcome"], "admitted");
     assert_eq!(backend.received().len(), 1);
@@ -190,26 +193,22 @@ fn the_time_for_everything_is_kept_whatever_the_parts_take() {
     let backend = Backend::raw(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX-Slow: ");
-        while stream.write_all(b"x").is_ok() {
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        // Each byte comes soon after the one before, until the gate has gone.
+        eventually("the gate ends the connection", || {
+            stream.write_all(b"x").is_err()
+        });
     });
     let gate = Gate::before(&backend)
-        .with(
-            "upstreams.default",
-            "total_timeout = \"600ms\"\nread_timeout = \"300ms\"",
-        )
+        .with("upstreams.default", "total_timeout = \"600ms\"")
         .endpoint("hmac")
         .start();
-    let begun = Instant::now();
     let answer = send(gate.http(), &genuine(&gate, b"{}"));
     assert_eq!((answer.status, answer.reason()), (504, "upstream_timeout"));
-    assert!(begun.elapsed() < Duration::from_secs(3));
 }
 
 #[test]
 fn a_backend_that_does_not_read_is_504_when_the_time_for_everything_is_over() {
-    let backend = Backend::raw(|_stream| std::thread::sleep(Duration::from_secs(5)));
+    let backend = Backend::deaf();
     let gate = Gate::before(&backend)
         .with("upstreams.default", "total_timeout = \"700ms\"")
         .endpoint("hmac")
