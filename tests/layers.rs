@@ -1,5 +1,5 @@
 //! Imports run one way, held to the code: who may import whom, who may name which crate, who may read
-//! the time.
+//! the time. And tests are held to waiting for what they wait for.
 //!
 //! What is read are tokens, so comments and strings do not count, and bodies of macros do.
 
@@ -14,11 +14,14 @@
 mod rules;
 #[path = "layers/source.rs"]
 mod source;
+#[path = "layers/waits.rs"]
+mod waits;
 
 use std::collections::BTreeSet;
 
 use self::rules::{LAYERS, below, violations};
-use self::source::{Source, crate_sources};
+use self::source::{Source, crate_sources, texts_of};
+use self::waits::{EXCEPTIONS, Rule};
 
 #[test]
 fn every_module_imports_only_what_stands_below_it() {
@@ -158,6 +161,57 @@ fn what_is_pure_touches_nothing_outside() {
         let found = planted("src/auth/planted.rs", line);
         assert_eq!(found.len(), 1, "{line}: {found:?}");
         assert_eq!(planted("src/cli/planted.rs", line).len(), 0, "{line}");
+    }
+}
+
+#[test]
+fn no_test_depends_on_how_fast_the_machine_is() {
+    let texts = texts_of("tests");
+    let found = texts
+        .iter()
+        .flat_map(|(path, text)| waits::violations(path, text).into_iter().map(move |it| (path, it)));
+    let (excepted, found): (Vec<_>, Vec<_>) = found.partition(|(path, (rule, _))| {
+        let mut exceptions = EXCEPTIONS.iter();
+        exceptions.any(|(known, of, _)| known == path && of == rule)
+    });
+    let found: Vec<String> = found.into_iter().map(|(_, (_, what))| what).collect();
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+    for (path, of, why) in EXCEPTIONS {
+        let is_needed = excepted
+            .iter()
+            .any(|(known, (rule, _))| *known == path && *rule == of);
+        assert!(is_needed, "{path} needs no exception any more: {why}");
+    }
+}
+
+#[test]
+fn a_test_that_depends_on_the_speed_of_the_machine_is_reported() {
+    for (line, rule) in [
+        ("std::thread::sleep(SECOND);", Rule::Sleep),
+        ("tokio::time::sleep(SECOND).await;", Rule::Sleep),
+        ("let_pass(SECOND);", Rule::Pause),
+        ("assert!(since.elapsed() < SECOND);", Rule::Bound),
+        ("assert!(since.elapsed().as_millis() < 1000);", Rule::Bound),
+        ("assert!(since.elapsed() <= SECOND);", Rule::Bound),
+        ("assert!(took < Duration::from_secs(3));", Rule::Bound),
+        ("assert!(took <= std::time::Duration::from_secs(3));", Rule::Bound),
+        ("let until = Instant::now() + SECOND;", Rule::Deadline),
+    ] {
+        let text = format!("async fn f() {{ {line} }}");
+        let found = waits::violations("tests/integration/planted.rs", &text);
+        let rules: Vec<Rule> = found.iter().map(|(rule, _)| *rule).collect();
+        assert_eq!(rules, [rule], "{line}: {found:?}");
+    }
+    for line in [
+        "assert!(since.elapsed() >= SECOND);",
+        "assert!(lasted >= Duration::from_secs(3));",
+        "let f: Option<Duration> = None;",
+        "let text = \"thread::sleep(SECOND)\"; // thread::sleep(SECOND)",
+        "eventually(\"it is so\", || true);",
+    ] {
+        let text = format!("fn f() {{ {line} }}");
+        let found = waits::violations("tests/integration/planted.rs", &text);
+        assert_eq!(found, [], "{line}");
     }
 }
 
