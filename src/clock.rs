@@ -6,9 +6,10 @@
 
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync {
@@ -27,6 +28,8 @@ impl Clock for SystemClock {
 }
 
 /// Measures how long something takes. It never runs backwards.
+///
+/// It reads the clock of the runtime, which is the monotonic clock of the system: tests may let it stand still.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 

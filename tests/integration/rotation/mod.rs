@@ -1,10 +1,11 @@
 //! Changes from outside take effect in a gate that goes on running.
 //!
-//! That they do so within a second is tested in virtual time, in `directory::follower`.
+//! That they do so within a second is tested in virtual time, in `in_time`.
 
 mod clocks;
 mod custody;
 mod flood;
+mod in_time;
 mod silence;
 mod under_way;
 mod uses;

@@ -26,7 +26,7 @@ pub(crate) fn found<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
 
 /// Polls until a change of the configuration or the store is in force at a running gate.
 ///
-/// The promise of one second is tested in virtual time (`directory::follower`), where a busy machine cannot break it.
+/// The promise of one second is tested in virtual time (`rotation::in_time`), where a busy machine cannot break it.
 #[track_caller]
 pub(crate) fn in_force(holds: impl FnMut() -> bool) {
     eventually("the change is in force", holds);
