@@ -80,11 +80,19 @@ fn what_init_says_to_do_next_works() {
         };
         let shown = shell(create, b"").succeeded();
         assert!(shown.contains("workflows/hello"), "{shown}");
-        let served = shell(&format!("timeout 2 {serve}"), b"");
-        assert!(
-            served.stderr.contains("deliveries at http://127.0.0.1:"),
-            "{served:?}"
-        );
+        let mut served = in_shell(&format!("exec {serve}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(served.stderr.take().unwrap()).lines();
+        let is_serving = lines.any(|line| {
+            let line = line.unwrap();
+            line.contains("deliveries at http://127.0.0.1:")
+        });
+        served.kill().unwrap();
+        served.wait().unwrap();
+        assert!(is_serving, "{serve}");
     }
 }
 

@@ -52,6 +52,11 @@ fn audited(gate: &Gate) -> Vec<(String, String)> {
 
 /// Runs what was printed, as somebody who pastes it into a terminal does. `portcullis` is found.
 fn shell(command: &str, input: &[u8]) -> Ran {
+    Ran::of(in_shell(command), input)
+}
+
+/// The same, not run yet.
+fn in_shell(command: &str) -> Command {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_portcullis"));
     let path = format!(
         "{}:{}",
@@ -63,7 +68,7 @@ fn shell(command: &str, input: &[u8]) -> Ran {
         .args(["-c", command])
         .env("PATH", path)
         .env("NO_COLOR", "1");
-    Ran::of(shell, input)
+    shell
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn a_node_stays_ready_while_it_lives_on_grace_and_a_new_one_does_not_become_so()
         .endpoint("hmac")
         .start();
     let ready = |gate: &Gate| send(gate.admin(), &admin_get("/readyz"));
-    assert_eq!(ready(&gate).status, 200);
+    eventually("the gate is ready", || ready(&gate).status == 200);
     let asked = kms.proxy.calls().len();
     for _ in 0..20 {
         assert_eq!(ready(&gate).status, 200);
