@@ -43,6 +43,8 @@ struct State {
     definition: Option<Definition>,
     changes: Vec<Change>,
     is_down: bool,
+    /// How often somebody looked for changes.
+    looks: usize,
 }
 
 impl Fake {
@@ -124,6 +126,7 @@ impl EndpointStore for Fake {
     }
 
     async fn changes_since(&self, seen: Position) -> Result<Changes, StoreError> {
+        self.state.lock().unwrap().looks += 1;
         let newest = self.newest_change().await?;
         let seen = usize::try_from(seen.number).unwrap();
         self.answer(|state| Changes {
@@ -365,6 +368,21 @@ async fn a_change_is_in_force_within_a_second_of_its_commit() {
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_notifies_is_looked_at_about_once_a_second() {
+    let bell = Arc::new(Bell::default());
+    bell.set_heard(true);
+    let store = Fake::with_endpoint(Some(bell));
+    let pace = Pace {
+        every: SECOND / 5,
+        grace: Duration::from_hours(1),
+    };
+    let _directory = followed(&store, pace).await;
+    sleep(60 * SECOND).await;
+    let looks = store.state.lock().unwrap().looks;
+    assert!((60..=80).contains(&looks), "{looks} looks in a minute");
 }
 
 #[tokio::test(start_paused = true)]
