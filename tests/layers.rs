@@ -167,9 +167,11 @@ fn what_is_pure_touches_nothing_outside() {
 #[test]
 fn no_test_depends_on_how_fast_the_machine_is() {
     let texts = texts_of("tests");
-    let found = texts
-        .iter()
-        .flat_map(|(path, text)| waits::violations(path, text).into_iter().map(move |it| (path, it)));
+    let found = texts.iter().flat_map(|(path, text)| {
+        waits::violations(path, text)
+            .into_iter()
+            .map(move |it| (path, it))
+    });
     let (excepted, found): (Vec<_>, Vec<_>) = found.partition(|(path, (rule, _))| {
         let mut exceptions = EXCEPTIONS.iter();
         exceptions.any(|(known, of, _)| known == path && of == rule)
@@ -194,7 +196,10 @@ fn a_test_that_depends_on_the_speed_of_the_machine_is_reported() {
         ("assert!(since.elapsed().as_millis() < 1000);", Rule::Bound),
         ("assert!(since.elapsed() <= SECOND);", Rule::Bound),
         ("assert!(took < Duration::from_secs(3));", Rule::Bound),
-        ("assert!(took <= std::time::Duration::from_secs(3));", Rule::Bound),
+        (
+            "assert!(took <= std::time::Duration::from_secs(3));",
+            Rule::Bound,
+        ),
         ("let until = Instant::now() + SECOND;", Rule::Deadline),
     ] {
         let text = format!("async fn f() {{ {line} }}");

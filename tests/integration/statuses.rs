@@ -1,7 +1,6 @@
 //! Every row of the contract's table that this version can reach: status, body, reason, and that the
 //! backend was not contacted.
 
-
 use crate::support::*;
 
 #[track_caller]

@@ -88,7 +88,9 @@ fn deliveries_to_a_known_endpoint_cost_the_database_nothing() {
     assert_eq!(signed_with(&gate, &secret), 202);
     let reads = || {
         let metrics = gate.metrics();
-        let lines = metrics.lines().filter(|line| line.contains("{result=\"miss\"}"));
+        let lines = metrics
+            .lines()
+            .filter(|line| line.contains("{result=\"miss\"}"));
         lines.map(str::to_owned).collect::<Vec<String>>()
     };
     let before = reads();

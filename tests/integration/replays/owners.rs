@@ -1,8 +1,6 @@
 //! Ids are those of one creation of an endpoint and of one version of its secret: nobody who had either before has used
 //! up an id of deliveries to come.
 
-use std::time::{Duration, Instant};
-
 use super::*;
 
 const ANOTHER: &str = "the secret of whoever comes next";
@@ -43,15 +41,11 @@ fn make_again(gate: &Gate, preset: &str, secret: &str) {
 /// Sends what `request` makes until it is admitted.
 #[track_caller]
 fn is_admitted_soon(gate: &Gate, mut request: impl FnMut(i64) -> Request) {
-    let until = Instant::now() + Duration::from_secs(120);
-    for attempt in 0.. {
-        let answer = send(gate.http(), &request(attempt));
-        if answer.status == 202 {
-            return;
-        }
-        assert!(Instant::now() < until, "{}", answer.head);
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let mut attempt = -1;
+    eventually("a delivery is admitted", || {
+        attempt += 1;
+        send(gate.http(), &request(attempt)).status == 202
+    });
 }
 
 /// Waits until `secret` is in force: sends deliveries whose ids nobody else uses.
@@ -140,17 +134,11 @@ fn an_endpoint_that_goes_to_another_owner_takes_no_ids_along_and_one_that_stays_
     };
     apply(declaration("acme", "first"));
     apply(declaration("acme", "second"));
-    let until = Instant::now() + Duration::from_secs(120);
-    while backend
-        .received()
-        .last()
-        .unwrap()
-        .headers("X-Portal-Event-Name")
-        != ["second"]
-    {
-        assert!(Instant::now() < until, "the change is not in force");
+    in_force(|| {
         wait_for_secret(&gate, SECRET);
-    }
+        let received = backend.received();
+        received.last().unwrap().headers("X-Portal-Event-Name") == ["second"]
+    });
     is_duplicate(&send(gate.http(), &sent(SECRET, "evt_1", ago(60))));
     apply(declaration("globex", "second"));
     is_admitted_soon(&gate, |attempt| {
@@ -193,11 +181,7 @@ fn during_an_overlap_an_id_is_known_whichever_version_proves_it() {
         is_duplicate(&send(gate.http(), &sent(first, &id, now())));
     }
     gate.run(&["secret", "retire", ID]).succeeded();
-    let until = Instant::now() + Duration::from_secs(120);
-    while status(SECRET, &uuid::Uuid::now_v7().to_string()) == 202 {
-        assert!(Instant::now() < until, "the overlap goes on");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    in_force(|| status(SECRET, &uuid::Uuid::now_v7().to_string()) != 202);
     // What was accepted during the overlap is known to the version that is left.
     let id = format!("during_{}", SECRET.len());
     is_duplicate(&send(gate.http(), &sent(ANOTHER, &id, ago(120))));

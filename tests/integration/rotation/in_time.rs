@@ -19,7 +19,7 @@ use portcullis::directory::{
     EndpointChange, EndpointId, EndpointStore, Follower, LookupError, NamesPage, Pace, Position,
 };
 use portcullis::secrets::{
-    CacheSettings, Ending, EncryptionContext, Installation, KeyAddress, KeyCache, KeyError,
+    CacheSettings, EncryptionContext, Ending, Installation, KeyAddress, KeyCache, KeyError,
     KeyService, KeyServiceError, Resealing, Sealed, SealedUnder, SealedVersion, Secret, SecretRef,
     SecretStore, StoreError, VersionRef, VersionUse, Window,
 };
@@ -101,7 +101,11 @@ impl EndpointStore for Fake {
 
     async fn names(&self, _after: Option<&str>, _limit: u32) -> Result<NamesPage, StoreError> {
         self.answer(|state| NamesPage {
-            names: state.definition.iter().map(|it| it.id.to_string()).collect(),
+            names: state
+                .definition
+                .iter()
+                .map(|it| it.id.to_string())
+                .collect(),
             next: None,
         })
     }

@@ -41,16 +41,6 @@ fn signed(secret: &str) -> Request {
         .body(BODY)
 }
 
-/// Waits until a change is in force, however long that takes here.
-#[track_caller]
-fn in_force(mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(120);
-    while !holds() {
-        assert!(Instant::now() < until, "the change is not in force");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// Whether the body under way reached the backend.
 fn was_delivered(backend: &Backend) -> bool {
     let received = backend.received();

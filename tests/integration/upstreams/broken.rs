@@ -51,6 +51,10 @@ impl Sender {
     const ALL: [Self; 3] = [Self::Http11, Self::Http10, Self::InTurns];
 
     fn gate(self, backend: &Backend) -> Gate {
+        self.gate_with(backend, "")
+    }
+
+    fn gate_with(self, backend: &Backend, upstream: &str) -> Gate {
         gate(
             backend,
             match self {
@@ -58,6 +62,7 @@ impl Sender {
                 Self::Http11 | Self::Http10 => "",
             },
         )
+        .with("upstreams.default", upstream)
         .start()
     }
 
@@ -169,7 +174,7 @@ fn a_2xx_answer_that_stops_in_the_middle_is_a_timeout_and_not_remembered() {
             let _ = stream.write_all(ACCEPTED);
             true
         });
-        let gate = sender.gate(&backend);
+        let gate = sender.gate_with(&backend, "read_timeout = \"8s\"");
         let delivery = sender.bytes(&standard("evt_1", now(), "{\"key\":1}"));
         let mut connection = Connection::to(gate.http());
         let status = connection.write(&delivery).answer_without_body().status;
