@@ -273,6 +273,8 @@ fn the_settings_of_the_server_have_bounds_that_are_told() {
         let line = text.lines().position(|line| line == lines).unwrap() + 1;
         assert!(told.contains(&format!("portcullis.toml:{line}:")), "{told}");
     }
-    let gate = Gate::before(&Backend::refusing()).with("ledger", "claim_timeout = \"9s\"");
+    let gate = Gate::before(&Backend::refusing())
+        .with("upstreams.default", "total_timeout = \"8s\"")
+        .with("ledger", "claim_timeout = \"9s\"");
     gate.run(&["check"]).succeeded();
 }

@@ -78,6 +78,13 @@ impl Gate {
         self.with(section, lines)
     }
 
+    /// Takes a section out of the configuration.
+    pub(crate) fn without(mut self, section: &str) -> Self {
+        self.sections.remove(section);
+        std::fs::write(self.config(), self.configuration()).unwrap();
+        self
+    }
+
     /// Keeps its store in a database.
     pub(crate) fn on(self, database: &Postgres) -> Self {
         let password = self.file("database.password", DATABASE_PASSWORD);

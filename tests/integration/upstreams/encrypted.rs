@@ -97,7 +97,10 @@ fn plain_words_to_a_backend_that_wants_tls_deliver_nothing() {
     let gate = Gate::before(&backend).endpoint("hmac").start();
     assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 502);
     let plain = Backend::accepting();
-    let gate = gate_over_tls(&plain, &authority, NAME).start();
+    // It waits for the rest of what it takes for a request.
+    let gate = gate_over_tls(&plain, &authority, NAME)
+        .with("upstreams.default", "connect_timeout = \"1s\"")
+        .start();
     assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 502);
     assert!(plain.received().is_empty());
 }
