@@ -16,7 +16,8 @@ use portcullis::clock::SystemClock;
 use portcullis::config::Config;
 use portcullis::directory::{
     AuthDefinition, Bell, Change, Changes, Definition, Directory, DirectorySettings,
-    EndpointChange, EndpointId, EndpointStore, Follower, LookupError, NamesPage, Pace, Position,
+    EndpointChange, EndpointId, EndpointRecord, EndpointStore, Follower, LookupError, NamesPage,
+    Pace, Position,
 };
 use portcullis::secrets::{
     CacheSettings, EncryptionContext, Ending, Installation, KeyAddress, KeyCache, KeyError,
@@ -91,8 +92,15 @@ impl Fake {
 
 #[async_trait]
 impl EndpointStore for Fake {
-    async fn endpoint(&self, id: &str) -> Result<Option<Definition>, StoreError> {
-        self.answer(|state| state.definition.clone().filter(|it| it.id.as_str() == id))
+    async fn endpoint_record(&self, id: &str) -> Result<Option<EndpointRecord>, StoreError> {
+        self.answer(|state| {
+            let definition = state.definition.clone();
+            let definition = definition.filter(|it| it.id.as_str() == id)?;
+            Some(EndpointRecord {
+                definition,
+                generation: 1,
+            })
+        })
     }
 
     async fn alias(&self, _path: &str) -> Result<Option<EndpointId>, StoreError> {
