@@ -204,9 +204,7 @@ fn an_endpoint_is_there_changed_and_gone() {
     assert_eq!(with_token(&gate, PATH, &token), 401);
 
     gate.run(&["endpoint", "disable", ID]).succeeded();
-    in_force(|| {
-        signed_with(&gate, &secret) == 404 && unproven(&gate, "/hooks/other") == 404
-    });
+    in_force(|| signed_with(&gate, &secret) == 404 && unproven(&gate, "/hooks/other") == 404);
     gate.run(&["endpoint", "enable", ID]).succeeded();
     in_force(|| signed_with(&gate, &secret) == 202);
 
