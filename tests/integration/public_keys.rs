@@ -200,7 +200,7 @@ fn a_public_key_signs_nothing_after_declarations_without_auth() {
     let gate = gate.apply(&declared("auth = { mode = \"hmac\" }"));
     let secret = gate.secret(ID);
     let body = "{\"genuine\":true}";
-    eventually(|| {
+    in_force(|| {
         let signature = github_signature(&secret, body.as_bytes());
         let request = Request::post(PATH).header("X-Hub-Signature-256", &signature);
         send(gate.http(), &request.body(body)).status == 202
@@ -316,11 +316,11 @@ fn a_token_that_was_sent_in_the_open_does_not_become_the_secret_of_a_signature()
         let answer = send(gate.http(), &request.body("{}"));
         (answer.status, answer.reason().to_owned())
     };
-    eventually(|| signed(&token) == (401, "secret_unbound".to_owned()));
+    in_force(|| signed(&token) == (401, "secret_unbound".to_owned()));
     let told = gate.run(&["sign", ID]).failed_with(1);
     assert!(told.contains("secret rotate"), "{told}");
     backend.was_not_contacted();
     gate.run(&["secret", "rotate", ID]).succeeded();
     let secret = gate.secret(ID);
-    eventually(|| signed(&secret).0 == 202);
+    in_force(|| signed(&secret).0 == 202);
 }

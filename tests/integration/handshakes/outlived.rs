@@ -58,7 +58,7 @@ fn what_was_signed_for_a_stranger_is_no_delivery_once_the_handshake_is_gone() {
         assert_eq!(code, mac(SECRET, body.as_bytes()));
         gate.run(&["endpoint", "update", ID, "--clear", "handshake"])
             .succeeded();
-        eventually(|| send(gate.http(), &get("crc_token=12345")).status == 401);
+        in_force(|| send(gate.http(), &get("crc_token=12345")).status == 401);
         let theft = with_code(PATH, &body, &code);
         is_refused(&gate, &theft, 401, "signature_mismatch");
         // Nor at a gate that knows nothing but what is stored.
@@ -68,7 +68,7 @@ fn what_was_signed_for_a_stranger_is_no_delivery_once_the_handshake_is_gone() {
         let shared = ["--mode", "hmac", "--secret", SLOT];
         let gate = gate.endpoint_with(OTHER, &shared);
         let theft = with_code(OTHER_PATH, &body, &code);
-        eventually(|| send(gate.http(), &theft).status == 401);
+        in_force(|| send(gate.http(), &theft).status == 401);
         is_refused(&gate, &theft, 401, "signature_mismatch");
         backend.was_not_contacted();
         // What nobody could have asked for is a delivery as ever.
@@ -82,10 +82,10 @@ fn what_was_signed_for_a_stranger_is_no_delivery_once_the_handshake_is_gone() {
         gate.run(&["secret", "rotate", SLOT, "--overlap", "1h"])
             .succeeded();
         let new = gate.secret(ID);
-        eventually(|| send(gate.http(), &signed_with(&new, &body)).status == 202);
+        in_force(|| send(gate.http(), &signed_with(&new, &body)).status == 202);
         is_refused(&gate, &theft, 401, "signature_mismatch");
         gate.run(&["secret", "retire", SLOT]).succeeded();
-        eventually(|| send(gate.http(), &signed("{\"a\":2}")).status == 401);
+        in_force(|| send(gate.http(), &signed("{\"a\":2}")).status == 401);
     }
 }
 
@@ -95,7 +95,7 @@ fn a_value_that_is_set_while_the_handshake_is_there_is_remembered_too() {
     let gate = gate("x", HMAC, &backend);
     gate.run(&["secret", "rotate", ID]).succeeded();
     let new = gate.secret(ID);
-    eventually(|| {
+    in_force(|| {
         let answer = send(gate.http(), &get("crc_token=12345"));
         let told = answer.text().to_owned();
         let code = STANDARD.encode(mac(&new, b"12345"));
@@ -103,7 +103,7 @@ fn a_value_that_is_set_while_the_handshake_is_there_is_remembered_too() {
     });
     gate.run(&["endpoint", "update", ID, "--clear", "handshake"])
         .succeeded();
-    eventually(|| send(gate.http(), &get("crc_token=12345")).status == 401);
+    in_force(|| send(gate.http(), &get("crc_token=12345")).status == 401);
     let theft = with_code(PATH, "12345", &mac(&new, b"12345"));
     is_refused(&gate, &theft, 401, "signature_mismatch");
     let status = gate.run(&["secret", "status", ID, "--json"]).succeeded();
@@ -138,6 +138,6 @@ fn a_scheme_that_signs_something_else_than_the_body_takes_no_secret_that_signed_
     let request = Request::post(PATH)
         .header("Content-Type", "application/json")
         .body(&forged.to_string());
-    eventually(|| send(gate.http(), &request).reason() == "signature_mismatch");
+    in_force(|| send(gate.http(), &request).reason() == "signature_mismatch");
     backend.was_not_contacted();
 }

@@ -10,7 +10,7 @@ fn a_store_on_a_full_disk_is_written_again_without_a_restart_and_loses_nothing()
         .start();
     let secret = gate.secret(ID);
     assert_eq!(signed(&gate, &secret).status, 202);
-    until("the first use is written", || uses(&gate) == 1);
+    eventually("the first use is written", || uses(&gate) == 1);
     assert_eq!(gate.metric(WRITABLE), 1);
 
     // No file can grow, so no transaction of the gate can be written to the log of the store.
@@ -18,7 +18,7 @@ fn a_store_on_a_full_disk_is_written_again_without_a_restart_and_loses_nothing()
     limit_files(&gate, Some(log.metadata().unwrap().len().min(4096)));
     assert_eq!(signed(&gate, &secret).status, 202);
     assert_eq!(signed(&gate, "wrong").status, 401);
-    until("it is known that nothing can be written", || {
+    eventually("it is known that nothing can be written", || {
         gate.metric(WRITABLE) == 0
     });
     let (status, report) = readiness(&gate);
@@ -29,15 +29,15 @@ fn a_store_on_a_full_disk_is_written_again_without_a_restart_and_loses_nothing()
     let secret = revoke(&gate, &secret);
 
     limit_files(&gate, None);
-    until("it can be written again", || gate.metric(WRITABLE) == 1);
+    eventually("it can be written again", || gate.metric(WRITABLE) == 1);
     wait_until_well(&gate);
-    until("the capture is kept", || {
+    eventually("the capture is kept", || {
         let kept = gate.run(&["capture", "list", ID]).succeeded();
         kept.contains("wrong") || kept.lines().count() > 1
     });
     let before = uses(&gate);
     assert_eq!(signed(&gate, &secret).status, 202);
-    until("every use is written", || uses(&gate) > before);
+    eventually("every use is written", || uses(&gate) > before);
     assert!(gate.is_running());
     gate.signal("TERM");
     assert_eq!(gate.wait(), Some(0));

@@ -12,7 +12,7 @@ fn gate(backend: &Backend) -> Gate {
 /// Sends signals, each of which is a warning, until `is_so`.
 #[track_caller]
 fn warn_until(gate: &Gate, what: &str, mut is_so: impl FnMut() -> bool) {
-    until(what, || {
+    eventually(what, || {
         gate.signal("HUP");
         is_so()
     });
@@ -24,7 +24,7 @@ fn goes_on(gate: &mut Gate, secret: &str) {
     outage(gate);
     let secret = revoke(gate, secret);
     gate.run(&["endpoint", "disable", ID]).succeeded();
-    until("the disabled endpoint is gone", || {
+    eventually("the disabled endpoint is gone", || {
         signed(gate, &secret).status == 404
     });
     wait_until_well(gate);
@@ -83,7 +83,7 @@ fn logs_on_a_full_disk_cost_lines_and_are_written_again_when_there_is_room() {
         diagnostics.metadata().unwrap().len() > before
     });
     let before = gate.log(0).len();
-    until("the access log is written again", || {
+    eventually("the access log is written again", || {
         assert_eq!(signed(&gate, &secret).status, 202);
         gate.log(0).len() > before
     });
@@ -108,9 +108,9 @@ fn an_access_log_on_a_device_without_room_is_told_of_once_and_counted() {
     for _ in 0..5 {
         assert_eq!(signed(&gate, &secret).status, 202);
     }
-    until("the lines are counted", || gate.metric(LOST_ACCESS) == 5);
+    eventually("the lines are counted", || gate.metric(LOST_ACCESS) == 5);
     assert_eq!(gate.metric("portcullis_access_log_lines_dropped_total"), 5);
-    until("it is told of", || {
+    eventually("it is told of", || {
         gate.everything_written()
             .contains("lines of the access log are lost")
     });
@@ -147,13 +147,13 @@ fn a_listener_and_redis_come_back_though_no_line_can_be_written() {
     let mut gate = gate(&backend).with("ledger", &format!("url = \"{}\"", redis.url()));
     gate.restart_on(Output::Read, Output::Controlled(reader.clone()));
     let secret = gate.secret(ID);
-    until("Redis is used", || gate.metric("portcullis_redis_up") == 1);
+    eventually("Redis is used", || gate.metric("portcullis_redis_up") == 1);
     reader.die();
     warn_until(&gate, "lines are lost", || gate.metric(LOST) > 0);
     redis.kill();
-    until("Redis is away", || gate.metric("portcullis_redis_up") == 0);
+    eventually("Redis is away", || gate.metric("portcullis_redis_up") == 0);
     redis.restart();
-    until("Redis is used again", || {
+    eventually("Redis is used again", || {
         gate.metric("portcullis_redis_up") == 1
     });
     goes_on(&mut gate, &secret);
@@ -173,11 +173,11 @@ fn a_follower_of_a_database_goes_on_after_an_outage_that_nobody_could_be_told_of
     reader.die();
     warn_until(&gate, "lines are lost", || gate.metric(LOST) > 0);
     database.kill();
-    until("the outage is noticed", || {
+    eventually("the outage is noticed", || {
         gate.metric("portcullis_store_up") == 0
     });
     database.restart();
-    until("the outage is over", || {
+    eventually("the outage is over", || {
         gate.metric("portcullis_store_up") == 1
     });
     revoke(&gate, &secret);

@@ -12,16 +12,6 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::support::*;
 
-/// Waits until it is so.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(3);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not so after minutes: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// The answer to a delivery that is signed with `secret`.
 fn signed(gate: &Gate, secret: &str) -> Answer {
     let request = Request::post(PATH)
@@ -38,7 +28,7 @@ fn readiness(gate: &Gate) -> (u16, serde_json::Value) {
 /// Waits until every part of the gate is well.
 #[track_caller]
 fn wait_until_well(gate: &Gate) {
-    until("every part is ok", || {
+    eventually("every part is ok", || {
         let (status, report) = readiness(gate);
         let parts = report["parts"].as_object().unwrap();
         status == 200 && parts.values().all(|part| part == "ok")
@@ -50,10 +40,10 @@ fn wait_until_well(gate: &Gate) {
 fn revoke(gate: &Gate, old: &str) -> String {
     gate.run(&["secret", "rotate", ID]).succeeded();
     let new = gate.secret(ID);
-    until("the old secret is refused", || {
+    eventually("the old secret is refused", || {
         signed(gate, old).status == 401
     });
-    until("the new secret is admitted", || {
+    eventually("the new secret is admitted", || {
         signed(gate, &new).status == 202
     });
     new
@@ -64,11 +54,11 @@ fn outage(gate: &Gate) {
     let store = gate.folder().join("portcullis.db");
     let away = gate.folder().join("away.db");
     std::fs::rename(&store, &away).unwrap();
-    until("the outage is noticed", || {
+    eventually("the outage is noticed", || {
         gate.metric("portcullis_store_up") == 0
     });
     std::fs::rename(&away, &store).unwrap();
-    until("the outage is over", || {
+    eventually("the outage is over", || {
         gate.metric("portcullis_store_up") == 1
     });
 }

@@ -56,10 +56,10 @@ fn with_every_task(backend: &Backend, redis: &RedisServer) -> Gate {
 #[track_caller]
 fn survives(subject: &Subject, task: &str, secret: &mut String) {
     let gate = &subject.gate;
-    until(&format!("{task} runs"), || gate.metric(&up(task)) == 1);
+    eventually(&format!("{task} runs"), || gate.metric(&up(task)) == 1);
     let panics = gate.metric("portcullis_panics_total");
     subject.inject(task, "panic");
-    until(&format!("{task} is down"), || {
+    eventually(&format!("{task} is down"), || {
         gate.metric(&up(task)) == 0 && gate.metric(&restarts(task)) >= 1
     });
     assert!(gate.metric("portcullis_panics_total") > panics);
@@ -70,7 +70,7 @@ fn survives(subject: &Subject, task: &str, secret: &mut String) {
         "{told}"
     );
     subject.lift(task, "panic");
-    until(&format!("{task} runs again"), || {
+    eventually(&format!("{task} runs again"), || {
         gate.metric(&up(task)) == 1
     });
     *secret = revoke(gate, secret);
@@ -137,13 +137,13 @@ fn an_admin_listener_that_panics_is_restarted_on_its_socket() {
     let subject = Subject::new(Gate::before(&backend).endpoint("hmac"));
     let secret = subject.gate.secret(ID);
     subject.inject("admin_listener", "panic");
-    until("it has panicked", || {
+    eventually("it has panicked", || {
         let written = subject.gate.everything_written();
         written.contains("fault injected") || written.contains("it is restarted")
     });
     subject.lift("admin_listener", "panic");
     // Connections wait in the socket meanwhile.
-    until("it answers again", || {
+    eventually("it answers again", || {
         subject.gate.metric(&restarts("admin_listener")) >= 1
     });
     revoke(&subject.gate, &secret);
@@ -157,10 +157,10 @@ fn fails_closed(task: &str, fault: &str, gate: Gate) {
     let gate = &subject.gate;
     let secret = gate.secret(ID);
     assert_eq!(signed(gate, &secret).status, 202);
-    until("it runs", || gate.metric(&up(task)) == 1);
+    eventually("it runs", || gate.metric(&up(task)) == 1);
     subject.inject(task, fault);
     gate.run(&["secret", "rotate", ID]).succeeded();
-    until("the gate refuses", || {
+    eventually("the gate refuses", || {
         let answer = signed(gate, &secret);
         answer.status == 503 && answer.reason() == "store_unavailable"
     });
@@ -176,7 +176,7 @@ fn fails_closed(task: &str, fault: &str, gate: Gate) {
     assert_ne!(report["parts"]["changes"], "ok", "{report}");
     assert_eq!(gate.metric("portcullis_store_up"), 0);
     subject.lift(task, fault);
-    until("the new secret is admitted", || {
+    eventually("the new secret is admitted", || {
         signed(gate, &new).status == 202
     });
     assert_eq!(signed(gate, &secret).status, 401);
@@ -220,7 +220,7 @@ fn secrets_that_cannot_be_refreshed_are_used_for_their_time_and_then_not() {
     let secret = gate.secret(ID);
     assert_eq!(signed(gate, &secret).status, 202);
     subject.inject("secret_load", "panic");
-    until("the secret is not used any more", || {
+    eventually("the secret is not used any more", || {
         let answer = signed(gate, &secret);
         assert!(matches!(answer.status, 202 | 503), "{}", answer.head);
         answer.status == 503
@@ -232,7 +232,7 @@ fn secrets_that_cannot_be_refreshed_are_used_for_their_time_and_then_not() {
     let told = report["parts"]["tasks"].as_str().unwrap();
     assert!(told.contains("secret_load does not run"), "{told}");
     subject.lift("secret_load", "panic");
-    until("it is loaded again", || signed(gate, &secret).status == 202);
+    eventually("it is loaded again", || signed(gate, &secret).status == 202);
     revoke(gate, &secret);
     wait_until_well(gate);
 }

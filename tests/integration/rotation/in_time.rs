@@ -24,6 +24,7 @@ use portcullis::secrets::{
     KeyService, KeyServiceError, Resealing, Sealed, SealedUnder, SealedVersion, Secret, SecretRef,
     SecretStore, StoreError, VersionRef, VersionUse, Window,
 };
+use portcullis::task::Tasks;
 use portcullis::tokens::{TokenCache, TokenRecord, TokenStatus, TokenStore};
 use tokio::sync::watch;
 use tokio::time::{advance, sleep};
@@ -147,7 +148,7 @@ impl EndpointStore for Fake {
         })
     }
 
-    fn bell(&self) -> Option<Arc<Bell>> {
+    fn bell(&self, _tasks: &Tasks) -> Option<Arc<Bell>> {
         self.bell.clone()
     }
 }
@@ -332,17 +333,22 @@ async fn followed(store: &Arc<Fake>, pace: Pace) -> Arc<Directory> {
     let service = Arc::new(FakeService::default());
     let keys = KeyCache::new(config.keys, store.clone(), service, Arc::new(SystemClock));
     let tokens = Arc::new(TokenCache::new(10, 1, store.clone()));
+    let (stop, stopped) = watch::channel(false);
+    // It goes on until the test is over.
+    std::mem::forget(stop);
+    let tasks = Tasks::new(stopped.clone());
     let follower = Follower::start(
         pace,
         store.clone(),
         directory.clone(),
         Arc::new(keys),
         tokens,
+        &tasks,
     );
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(follower.await.unwrap().run(stopped));
-    // It goes on until the test is over.
-    std::mem::forget(stop);
+    let follower = Arc::new(follower.await.unwrap());
+    tasks.supervise(Follower::TASK, move |pulse| {
+        Arc::clone(&follower).run(stopped.clone(), pulse)
+    });
     directory
 }
 

@@ -10,10 +10,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use super::{
     Authority, Backend, DATABASE_PASSWORD, ID, PATIENCE, Postgres, Request, eventually, found,
-    in_force, send,
+    in_force, let_pass, send,
 };
 
 /// A gate that is being set up or runs.
@@ -562,7 +563,7 @@ impl Output {
                         let text = String::from_utf8_lossy(&text).into_owned();
                         *lines.lock().unwrap() = text.lines().map(str::to_owned).collect();
                         drop(lines);
-                        thread::sleep(Duration::from_millis(5));
+                        let_pass(Duration::from_millis(5));
                     }
                 });
             }
@@ -580,7 +581,7 @@ fn follow(output: impl Read + Send + 'static, lines: Arc<Mutex<Vec<String>>>, re
                 return;
             }
             while reader.rests.load(Ordering::SeqCst) {
-                thread::sleep(Duration::from_millis(50));
+                let_pass(Duration::from_millis(50));
             }
         }
     });

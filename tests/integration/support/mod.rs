@@ -82,13 +82,3 @@ pub(crate) fn admin_get(path: &str) -> Request {
 pub(crate) const PATH: &str = "/webhooks/ai/workflows/pr-bot";
 /// Its id.
 pub(crate) const ID: &str = "workflows/pr-bot";
-
-/// Waits until something holds: for minutes on a machine that is busy, and for no longer than it takes.
-#[track_caller]
-pub(crate) fn eventually(mut holds: impl FnMut() -> bool) {
-    let until = std::time::Instant::now() + std::time::Duration::from_mins(2);
-    while !holds() {
-        assert!(std::time::Instant::now() < until, "not within two minutes");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-}
