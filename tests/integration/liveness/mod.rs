@@ -6,8 +6,6 @@ mod logs;
 #[cfg(debug_assertions)] // Release builds have no way to inject a fault into a task.
 mod tasks;
 
-use std::time::{Duration, Instant};
-
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::support::*;
