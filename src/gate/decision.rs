@@ -20,6 +20,7 @@ use super::{
     Admitted, Body, BodySource, Budget, GateSettings, Judgement, Known, Passed, Reason, Refusal,
     Request,
 };
+use crate::auth::{Head, Verified};
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::{Auth, Concurrency};
 use crate::handshake::MAX_BODY_BYTES;
@@ -46,6 +47,15 @@ enum Look {
     Passed(Passed),
     /// What it was judged by is not in force any more.
     Again(Body),
+}
+
+/// A delivery on its way, with what was made of its head.
+struct Line<'a> {
+    request: &'a Request<'a>,
+    head: &'a Head<'a>,
+    greeter: Option<&'a Greeter<'a>>,
+    grounds: &'a Grounds,
+    scan: Option<Scan>,
 }
 
 /// Judges deliveries.
@@ -219,30 +229,50 @@ impl Gate {
         challenged::refuse(&endpoint, challenges.as_deref(), &verified, body.bytes())?;
         let verified = draft::beside(caller, verified);
         self.count_use(&endpoint, &verified);
-        if let Some(greeter) = &greeter
+        let line = Line {
+            request,
+            head: &head,
+            greeter: greeter.as_ref(),
+            grounds: &grounds,
+            scan,
+        };
+        self.after_proof(line, verified, body, past).await
+    }
+
+    /// What follows the proof: a handshake, an event that nobody takes, or the ledger, the payload and the turn.
+    async fn after_proof(
+        &self,
+        line: Line<'_>,
+        verified: Verified,
+        body: Body,
+        past: &mut Past,
+    ) -> Result<Look, Refusal> {
+        let (request, grounds) = (line.request, line.grounds);
+        let endpoint = Arc::clone(&grounds.endpoint);
+        if let Some(greeter) = line.greeter
             && let Some(answer) = greeter.when_proven(&verified, body.bytes()).await?
         {
             return Ok(Look::Passed(Passed::Answered(answer)));
         }
         // Before the ledger: what is not passed on is not remembered either, and can be had again once
         // somebody subscribes to it.
-        if !takes_event(&endpoint, &head, &body) {
+        if !takes_event(&endpoint, line.head, &body) {
             return Ok(Look::Passed(Passed::Ignored));
         }
         let times = self.settings.times(&endpoint, self.clock.now());
         let proven = Proven {
             endpoint: &endpoint,
-            head: &head,
+            head: line.head,
             verified: &verified,
             body: &body,
             keys: grounds.keys.as_deref(),
         };
         let claimed = proven.claim(&self.ledger, &times).await?;
-        let parts = scan.map(Scan::finish);
+        let parts = line.scan.map(Scan::finish);
         let key = examine(&endpoint, request, &body, parts).await?;
         let admitted = Admitted::new(endpoint, verified, body, claimed, key);
         let admitted = self.take_turn(admitted, past).await?;
-        Ok(if self.still_stands(request, &grounds).await {
+        Ok(if self.still_stands(request, grounds).await {
             Look::Passed(Passed::Admitted(admitted))
         } else {
             Look::Again(admitted.withdraw())
