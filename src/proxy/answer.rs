@@ -9,7 +9,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Version, header};
-use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v1::client::HttpSession;
 use pingora_error::{Error, ErrorType};
 use pingora_http::ResponseHeader;
@@ -17,6 +16,7 @@ use pingora_http::ResponseHeader;
 use super::filter::strip_hop_by_hop;
 use super::parcel::Parcel;
 use super::raw_head::length_of;
+use super::reply::{Reply, SenderGone};
 use crate::clock::{Stopwatch, within};
 use crate::gate::Reason;
 
@@ -91,12 +91,12 @@ pub(super) async fn prepare(
 }
 
 /// Passes the answer on, part by part. The backend may be waited for until `patience` is used up; how
-/// long the sender takes is its own affair, and bounded by the session.
+/// long the sender may take is the reply's affair.
 ///
 /// Calls `when_whole` once all of the answer has arrived, before the sender can know that. It is not called for an
 /// answer that breaks off. A sender that leaves changes nothing: the rest of the answer is still read.
 pub(super) async fn pass_on(
-    session: &mut ServerSession,
+    reply: &mut Reply,
     backend: &mut HttpSession,
     answer: Ready,
     mut patience: Duration,
@@ -104,7 +104,7 @@ pub(super) async fn pass_on(
 ) -> Result<(), Reason> {
     let mut waiting_to_go = answer.begun;
     let mut sender = Sender {
-        session,
+        reply,
         head: Some(answer.head),
         has_left: false,
     };
@@ -154,7 +154,7 @@ pub(super) async fn pass_on(
 
 /// The sender's side of an answer.
 struct Sender<'s> {
-    session: &'s mut ServerSession,
+    reply: &'s mut Reply,
     /// `None` once it has gone out.
     head: Option<Box<ResponseHeader>>,
     has_left: bool,
@@ -168,12 +168,12 @@ impl Sender<'_> {
         }
     }
 
-    async fn try_send(&mut self, part: Vec<u8>) -> pingora_error::Result<()> {
+    async fn try_send(&mut self, part: Vec<u8>) -> Result<(), SenderGone> {
         if let Some(head) = self.head.take() {
-            self.session.write_response_header(head).await?;
+            self.reply.head(head).await?;
         }
         if !part.is_empty() {
-            self.session.write_response_body(part.into(), false).await?;
+            self.reply.part(part.into()).await?;
         }
         Ok(())
     }
@@ -182,8 +182,7 @@ impl Sender<'_> {
         if self.has_left {
             return Err(Reason::SenderLeft);
         }
-        let finished = self.session.finish_body().await;
-        finished.map_err(|_| Reason::SenderLeft)
+        self.reply.end().await.map_err(|_| Reason::SenderLeft)
     }
 }
 

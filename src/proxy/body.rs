@@ -1,11 +1,16 @@
 //! Where bodies come from: the bytes of an HTTP/1 connection, or an HTTP/2 stream.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use h2::RecvStream;
+use http::HeaderMap;
 use pingora_core::protocols::Stream;
-use pingora_core::protocols::http::ServerSession;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::chunked::Chunked;
+use super::h2_frames::StreamFaults;
+use super::head::is_trimmed;
 use super::raw_head::Framing;
 use crate::gate::{BodyError, BodySource};
 
@@ -112,24 +117,44 @@ impl BodySource for WireBody<'_> {
 }
 
 /// The body of an HTTP/2 request.
-pub(super) struct H2Body<'s> {
-    session: &'s mut ServerSession,
+pub(super) struct H2Body {
+    stream: RecvStream,
     announced: Option<u64>,
     /// What did not fit into the room that there was.
     ahead: Bytes,
+    faults: Arc<StreamFaults>,
 }
 
-impl<'s> H2Body<'s> {
-    pub(super) fn new(session: &'s mut ServerSession, announced: Option<u64>) -> Self {
+impl H2Body {
+    pub(super) fn new(
+        stream: RecvStream,
+        announced: Option<u64>,
+        faults: Arc<StreamFaults>,
+    ) -> Self {
         Self {
-            session,
+            stream,
             announced,
             ahead: Bytes::new(),
+            faults,
+        }
+    }
+
+    /// Looks at the trailers, which are dropped: nobody downstream may act on them. Malformed ones make
+    /// the whole request malformed (RFC 9113 §8.1.1).
+    async fn end(&mut self) -> Result<(), BodyError> {
+        let trailers = self.stream.trailers().await;
+        let trailers = trailers.map_err(|_| BodyError::SenderLeft)?;
+        let is_well_formed = |trailers: HeaderMap| trailers.values().all(is_trimmed);
+        let fault = self.faults.take(self.stream.stream_id().as_u32());
+        if fault.is_none() && trailers.is_none_or(is_well_formed) {
+            Ok(())
+        } else {
+            Err(BodyError::Malformed)
         }
     }
 }
 
-impl BodySource for H2Body<'_> {
+impl BodySource for H2Body {
     fn announced_len(&self) -> Option<u64> {
         self.announced
     }
@@ -141,10 +166,14 @@ impl BodySource for H2Body<'_> {
 
     async fn read(&mut self, into: &mut Vec<u8>, room: usize) -> Result<usize, BodyError> {
         while self.ahead.is_empty() {
-            match self.session.read_request_body().await {
-                Ok(Some(data)) => self.ahead = data,
-                Ok(None) => return Ok(0),
-                Err(_) => return Err(BodyError::SenderLeft),
+            match self.stream.data().await {
+                Some(Ok(data)) => {
+                    // An error here is one of the stream, which the next read tells.
+                    let _ = self.stream.flow_control().release_capacity(data.len());
+                    self.ahead = data;
+                }
+                Some(Err(_)) => return Err(BodyError::SenderLeft),
+                None => return self.end().await.map(|()| 0),
             }
         }
         if room == 0 {

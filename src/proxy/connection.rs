@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::BytesMut;
 use http::{Method, Version};
 use pingora_core::protocols::Stream;
-use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -19,6 +18,7 @@ use super::delivery::{Delivery, Origin};
 use super::head::RequestHead;
 use super::head_scanner::HeadScanner;
 use super::raw_head::{Framing, HeadFault};
+use super::reply::Reply;
 use super::respond::{self, Stamp};
 use crate::clock::within;
 use crate::gate::Reason;
@@ -48,15 +48,16 @@ pub(super) async fn serve(
         let reusable = judged.body_received();
         let keep = reusable && head.keeps_connection() && !*shutdown.borrow();
         let keep_alive = keep.then_some(settings.keep_alive);
-        let Some(mut session) = session(stream, &head.method, head.version, keep_alive).await
-        else {
+        let (method, version) = (&head.method, head.version);
+        let reply = Reply::http1(stream, method, version, keep_alive, settings.send_timeout);
+        let Some(mut reply) = reply.await else {
             return;
         };
-        if !delivery.answer(&mut session, &head, judged, origin).await {
+        if !delivery.answer(&mut reply, &head, judged, origin).await {
             // Half an answer must not look like a whole one. And who did not take it is not waited for.
             return;
         }
-        match finish(session, settings.send_timeout).await {
+        match reply.into_stream().await {
             Some(reused) => stream = reused,
             None => return,
         }
@@ -121,50 +122,21 @@ async fn read_head(
     }
 }
 
-/// A session that has read a request without a body, and is to be answered.
-async fn session(
-    stream: Stream,
-    method: &Method,
-    version: Version,
-    keep_alive: Option<Duration>,
-) -> Option<ServerSession> {
-    let mut session = ServerSession::new_http1(stream);
-    let version = if version == Version::HTTP_10 {
-        '0'
-    } else {
-        '1'
-    };
-    let head = format!("{method} / HTTP/1.{version}\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
-    session.set_pipelined_prefix(BytesMut::from(head.as_bytes()));
-    // All of it is there: nothing is read from the connection.
-    session.read_request().await.ok().filter(|read| *read)?;
-    session.set_keepalive(keep_alive.map(|time| time.as_secs().max(1)));
-    Some(session)
-}
-
 /// Answers what is no request, and closes: not a byte after it is looked at.
 async fn refuse(delivery: &Delivery, stream: Stream, origin: Origin, fault: HeadFault) {
     let id = delivery.record_bad_head(origin, &fault.to_string());
     let stamp = Stamp::new(delivery.settings(), &id);
-    let Some(mut session) = session(stream, &Method::POST, Version::HTTP_11, None).await else {
+    let patience = delivery.settings().send_timeout;
+    let reply = Reply::http1(stream, &Method::POST, Version::HTTP_11, None, patience);
+    let Some(mut reply) = reply.await else {
         return;
     };
     let refusal = Reason::BadRequest.into();
-    let patience = delivery.settings().send_timeout;
-    let answering = respond::write(&mut session, &refusal, &stamp);
-    if within(patience, pin!(answering)).await.flatten().is_some()
-        && let Some(stream) = finish(session, patience).await
+    if respond::write(&mut reply, &refusal, &stamp).await.is_some()
+        && let Some(stream) = reply.into_stream().await
     {
         linger(stream, true).await;
     }
-}
-
-/// Sends what is left of an answer, and gives the connection back.
-async fn finish(mut session: ServerSession, patience: Duration) -> Option<Stream> {
-    // Whatever was told to the sender: the connection is needed to say goodbye.
-    session.set_keepalive(Some(1));
-    let finished = within(patience, pin!(session.finish())).await?;
-    Some(finished.ok()??.into_parts().0)
 }
 
 /// Ends the sending side, and takes for a moment what the sender still sends: closing at once would

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, Version};
 use jiff::Timestamp;
-use pingora_core::protocols::http::ServerSession;
 use uuid::Uuid;
 
 use super::ended::Ended;
@@ -16,6 +15,7 @@ use super::headers::{Additions, write_head};
 use super::names::REQUEST_ID;
 use super::parcel::Parcel;
 use super::record::outcome;
+use super::reply::Reply;
 use super::respond::Stamp;
 use super::{HeaderNames, PublicSettings, Upstream};
 use crate::capture::{Captures, Refused};
@@ -113,7 +113,7 @@ impl Delivery {
     /// False if the answer did not get to the sender, or not whole.
     pub(super) async fn answer(
         &self,
-        session: &mut ServerSession,
+        reply: &mut Reply,
         head: &RequestHead,
         judged: Judged,
         origin: Origin,
@@ -124,12 +124,11 @@ impl Delivery {
             at,
             watch,
         } = judged;
-        session.set_write_timeout(Some(self.settings.send_timeout));
         let stamp = Stamp::new(&self.settings, &request_id);
         let ended = match &mut judgement.verdict {
-            Err(refusal) => Ended::refused(session, refusal, &stamp).await,
-            Ok(Passed::Answered(answer)) => Ended::handshaken(session, answer, &stamp).await,
-            Ok(Passed::Ignored) => Ended::ignored(session, &stamp).await,
+            Err(refusal) => Ended::refused(reply, refusal, &stamp).await,
+            Ok(Passed::Answered(answer)) => Ended::handshaken(reply, answer, &stamp).await,
+            Ok(Passed::Ignored) => Ended::ignored(reply, &stamp).await,
             Ok(Passed::Admitted(admitted)) => {
                 let (unsettled, turn) = (admitted.take_held(), admitted.take_turn());
                 let parcel = Parcel {
@@ -140,8 +139,7 @@ impl Delivery {
                     in_turn: turn.is_some(),
                 };
                 let name = &admitted.endpoint().upstream;
-                self.forward(session, &parcel, (unsettled, turn), name)
-                    .await
+                self.forward(reply, &parcel, (unsettled, turn), name).await
             }
         };
         let trusted = &self.settings.trusted_proxies;
@@ -178,7 +176,7 @@ impl Delivery {
 
     async fn forward(
         &self,
-        session: &mut ServerSession,
+        reply: &mut Reply,
         parcel: &Parcel<'_>,
         (held, turn): (Option<Held>, Option<Turn>),
         upstream: &str,
@@ -186,7 +184,7 @@ impl Delivery {
         let watch = Stopwatch::start();
         let forwarded = if let Some(upstream) = self.upstreams.get(upstream) {
             let forwarder = &self.forwarder;
-            let forwarding = forwarder.forward(session, parcel, held, turn, upstream);
+            let forwarding = forwarder.forward(reply, parcel, held, turn, upstream);
             forwarding.await
         } else {
             // The configuration has changed since the endpoint was made; `check` says so.
@@ -195,7 +193,7 @@ impl Delivery {
             }
             Forwarded::to_nowhere(upstream)
         };
-        let mut ended = Ended::forwarded(session, &forwarded, parcel.stamp).await;
+        let mut ended = Ended::forwarded(reply, &forwarded, parcel.stamp).await;
         ended.backend = Some(watch.elapsed());
         ended
     }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use pingora_core::protocols::http::ServerSession;
 
 use super::fault::FaultAt;
 use super::forward::Forwarded;
+use super::reply::Reply;
 use super::respond::{self, Stamp};
 use crate::gate::{Reason, Refusal};
 use crate::handshake::Answer;
@@ -27,26 +27,18 @@ pub(super) struct Ended {
 
 impl Ended {
     /// Answers a refusal.
-    pub(super) async fn refused(
-        session: &mut ServerSession,
-        refusal: &Refusal,
-        stamp: &Stamp,
-    ) -> Self {
-        Self::here(respond::write(session, refusal, stamp).await)
+    pub(super) async fn refused(reply: &mut Reply, refusal: &Refusal, stamp: &Stamp) -> Self {
+        Self::here(respond::write(reply, refusal, stamp).await)
     }
 
     /// Answers a handshake.
-    pub(super) async fn handshaken(
-        session: &mut ServerSession,
-        answer: &Answer,
-        stamp: &Stamp,
-    ) -> Self {
-        Self::here(respond::write_handshake(session, answer, stamp).await)
+    pub(super) async fn handshaken(reply: &mut Reply, answer: &Answer, stamp: &Stamp) -> Self {
+        Self::here(respond::write_handshake(reply, answer, stamp).await)
     }
 
     /// Acknowledges a delivery that its endpoint does not take.
-    pub(super) async fn ignored(session: &mut ServerSession, stamp: &Stamp) -> Self {
-        Self::here(respond::write_ignored(session, stamp).await)
+    pub(super) async fn ignored(reply: &mut Reply, stamp: &Stamp) -> Self {
+        Self::here(respond::write_ignored(reply, stamp).await)
     }
 
     /// The end of what went no further than to the gate.
@@ -62,18 +54,14 @@ impl Ended {
     }
 
     /// Ends what was admitted and forwarded.
-    pub(super) async fn forwarded(
-        session: &mut ServerSession,
-        forwarded: &Forwarded,
-        stamp: &Stamp,
-    ) -> Self {
+    pub(super) async fn forwarded(reply: &mut Reply, forwarded: &Forwarded, stamp: &Stamp) -> Self {
         match forwarded.failure {
             // Nothing has gone to the sender yet: it gets the answer of the contract.
             Some(reason) if !forwarded.answered => Self {
                 failure: Some(reason),
                 backend_status: forwarded.status,
                 fault: forwarded.fault().cloned(),
-                ..Self::refused(session, &reason.into(), stamp).await
+                ..Self::refused(reply, &reason.into(), stamp).await
             },
             failure => Self {
                 whole: failure.is_none(),

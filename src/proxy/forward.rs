@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use pingora_core::connectors::{ConnectorOptions, TransportConnector};
 use pingora_core::protocols::Stream;
-use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v1::client::HttpSession;
 use pingora_core::upstreams::peer::Peer;
 
 use super::answer;
 use super::fault::{FaultAt, UpstreamFault};
 use super::parcel::{Parcel, Stopped, write};
+use super::reply::Reply;
 use super::upstream::{Address, Upstream};
 use crate::clock::{Stopwatch, within};
 use crate::gate::{Reason, Turn};
@@ -43,7 +43,7 @@ impl Forwarder {
     /// the sender.
     pub(super) async fn forward(
         &self,
-        session: &mut ServerSession,
+        reply: &mut Reply,
         parcel: &Parcel<'_>,
         held: Option<Held>,
         turn: Option<Turn>,
@@ -74,7 +74,7 @@ impl Forwarder {
                 let is_success = done.is_success();
                 let patience = total.saturating_sub(watch.elapsed());
                 let when_whole = || unsettled.settle(is_success);
-                self.pass_on(session, asked, upstream, patience, when_whole)
+                self.pass_on(reply, asked, upstream, patience, when_whole)
                     .await
             }
         };
@@ -142,7 +142,7 @@ impl Forwarder {
     /// Passes the answer on, and keeps the connection if it is good for another delivery.
     async fn pass_on(
         &self,
-        session: &mut ServerSession,
+        reply: &mut Reply,
         asked: Asked,
         upstream: &Upstream,
         patience: Duration,
@@ -154,7 +154,7 @@ impl Forwarder {
             address,
             reusable,
         } = asked;
-        answer::pass_on(session, &mut backend, answer, patience, when_whole).await?;
+        answer::pass_on(reply, &mut backend, answer, patience, when_whole).await?;
         let own = upstream.settings().idle_timeout;
         if let Some(idle) = answer::keep_for(&backend, own).filter(|_| reusable) {
             backend.respect_keepalive();

@@ -4,20 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::server::Connection;
-use http::header;
-use pingora_core::protocols::http::ServerSession;
-use pingora_core::protocols::http::v2::server::{
-    H2Accept, HttpSession, default_h2_options, handshake,
-};
-use pingora_core::protocols::{Digest, Stream};
+use h2::RecvStream;
+use h2::server::{Connection, SendResponse};
+use http::{Method, header};
+use pingora_core::protocols::Stream;
+use pingora_core::protocols::http::v2::server::default_h2_options;
 use pingora_core::server::ShutdownWatch;
 use tokio_util::task::TaskTracker;
 
 use super::body::H2Body;
 use super::delivery::{Delivery, Origin};
+use super::h2_frames::StreamFaults;
+use super::h2_io::H2Io;
 use super::head::RequestHead;
-use super::raw_head::length_of;
+use super::raw_head::{HeadFault, length_of};
+use super::reply::Reply;
 use super::respond::{self, Stamp};
 use crate::gate::Reason;
 
@@ -29,84 +30,113 @@ pub(super) async fn serve(
     shutdown: &ShutdownWatch,
 ) {
     let settings = delivery.settings();
-    let digest = Arc::new(Digest {
-        ssl_digest: stream.get_ssl_digest(),
-        timing_digest: stream.get_timing_digest(),
-        proxy_digest: stream.get_proxy_digest(),
-        socket_digest: stream.get_socket_digest(),
-    });
+    let faults = Arc::default();
     // From Pingora's bounds: without them a header list may grow without limit.
     let mut options = default_h2_options();
     options.max_concurrent_streams(MAX_STREAMS);
     options.max_header_list_size(u32::try_from(settings.head_limits.bytes).unwrap_or(u32::MAX));
-    let shaking_hands = handshake(stream, Some(options));
-    let Ok(Ok(mut connection)) = tokio::time::timeout(settings.head_timeout, shaking_hands).await
-    else {
+    options.max_send_buffer_size(SEND_BUFFER);
+    // The deadline for the preface and the first head is the socket's.
+    let socket = H2Io::new(stream, settings, &faults);
+    let Ok(mut connection) = options.handshake(socket).await else {
         return;
     };
-
-    let streams = TaskTracker::new();
-    accept(
+    let served = Served {
         delivery,
-        &mut connection,
-        &digest,
         origin,
-        shutdown,
-        &streams,
-    )
-    .await;
+        faults,
+        streams: TaskTracker::new(),
+    };
+    served.accept(&mut connection, shutdown).await;
     drop(connection);
     // A delivery that was admitted goes on without its sender, and this connection counts until then.
-    streams.close();
-    streams.wait().await;
+    served.streams.close();
+    served.streams.wait().await;
 }
 
-/// Takes streams until one side has had enough, or the process is to end.
-async fn accept(
-    delivery: &Arc<Delivery>,
-    connection: &mut Connection<Stream, Bytes>,
-    digest: &Arc<Digest>,
+/// A connection that is being served.
+struct Served<'c> {
+    delivery: &'c Arc<Delivery>,
     origin: Origin,
-    shutdown: &ShutdownWatch,
-    streams: &TaskTracker,
-) {
-    let mut ending = shutdown.clone();
-    let mut rejected = 0;
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = async { drop(ending.wait_for(|ending| *ending).await) } => break,
-            accepted = HttpSession::from_h2_conn(connection, Arc::clone(digest)) => accepted,
-            () = tokio::time::sleep(delivery.settings().keep_alive), if streams.is_empty() => return,
-            () = idle_again(streams), if !streams.is_empty() => continue,
-        };
-        match accepted {
-            Ok(Some(H2Accept::Session(session))) => {
-                let delivery = Arc::clone(delivery);
-                streams.spawn(async move {
-                    one(&delivery, ServerSession::new_http2(session), origin).await;
-                });
-            }
-            // Pingora counts rejected requests only inside its own loop, which has no deadlines.
-            Ok(Some(H2Accept::Rejected)) => {
-                rejected += 1;
-                if rejected >= MAX_REJECTED {
-                    return;
+    faults: Arc<StreamFaults>,
+    streams: TaskTracker,
+}
+
+impl Served<'_> {
+    /// Takes streams until one side has had enough, or the process is to end.
+    async fn accept(&self, connection: &mut Connection<H2Io, Bytes>, shutdown: &ShutdownWatch) {
+        let mut ending = shutdown.clone();
+        let settings = self.delivery.settings();
+        let mut refused = 0;
+        let mut idle = settings.head_timeout;
+        loop {
+            let streams = &self.streams;
+            let accepted = tokio::select! {
+                biased;
+                () = async { drop(ending.wait_for(|ending| *ending).await) } => break,
+                accepted = connection.accept() => accepted,
+                () = tokio::time::sleep(idle), if streams.is_empty() => return,
+                () = idle_again(streams), if !streams.is_empty() => continue,
+            };
+            let Some(Ok((request, respond))) = accepted else {
+                return;
+            };
+            idle = settings.keep_alive;
+            let (parts, body) = request.into_parts();
+            let fault = self.faults.take(body.stream_id().as_u32());
+            let is_head = parts.method == Method::HEAD;
+            let reply = Reply::http2(respond, is_head, settings.send_timeout);
+            let head = match fault {
+                Some(fault) => Err(fault),
+                None => RequestHead::from_h2(parts, settings.head_limits),
+            };
+            match head {
+                Ok(head) => self.spawn(head, body, reply),
+                Err(fault) => {
+                    refused += 1;
+                    if refused > MAX_REFUSED {
+                        return;
+                    }
+                    self.refuse(fault, reply);
                 }
             }
-            Ok(None) | Err(_) => return,
         }
+        say_goodbye(connection, &self.streams).await;
     }
-    say_goodbye(connection, digest, streams).await;
+
+    /// Serves one request.
+    fn spawn(&self, head: RequestHead, body: RecvStream, mut reply: Reply) {
+        let (delivery, origin) = (Arc::clone(self.delivery), self.origin);
+        let faults = Arc::clone(&self.faults);
+        self.streams.spawn(async move {
+            // The library holds a sender to the length that it announces.
+            let announced = if body.is_end_stream() {
+                Some(0)
+            } else {
+                let length = head.headers.get(header::CONTENT_LENGTH);
+                length.and_then(|length| length_of(length.as_bytes()))
+            };
+            let fault = head.waits().err();
+            let mut body = H2Body::new(body, announced, faults);
+            let judged = delivery.judge(&head, fault, &mut body, origin).await;
+            delivery.answer(&mut reply, &head, judged, origin).await;
+        });
+    }
+
+    /// Answers what is no request.
+    fn refuse(&self, fault: HeadFault, mut reply: Reply) {
+        let (delivery, origin) = (Arc::clone(self.delivery), self.origin);
+        self.streams.spawn(async move {
+            let id = delivery.record_bad_head(origin, &fault.to_string());
+            let stamp = Stamp::new(delivery.settings(), &id);
+            respond::write(&mut reply, &Reason::BadRequest.into(), &stamp).await;
+        });
+    }
 }
 
 /// Lets the streams end that were begun. Others are refused, which tells their senders that nothing
 /// was done (RFC 9113 §8.7); nobody has to acknowledge the goodbye.
-async fn say_goodbye(
-    connection: &mut Connection<Stream, Bytes>,
-    digest: &Arc<Digest>,
-    streams: &TaskTracker,
-) {
+async fn say_goodbye(connection: &mut Connection<H2Io, Bytes>, streams: &TaskTracker) {
     connection.graceful_shutdown();
     streams.close();
     // What the streams have left behind needs a moment to be sent.
@@ -115,12 +145,8 @@ async fn say_goodbye(
         tokio::time::sleep(GOODBYE).await;
     };
     let refusing = async {
-        while let Ok(Some(accepted)) =
-            HttpSession::from_h2_conn(connection, Arc::clone(digest)).await
-        {
-            if let H2Accept::Session(mut session) = accepted {
-                session.shutdown_with_reason(h2::Reason::REFUSED_STREAM);
-            }
+        while let Some(Ok((_, respond))) = connection.accept().await {
+            refuse_stream(respond);
         }
     };
     tokio::select! {
@@ -129,35 +155,8 @@ async fn say_goodbye(
     }
 }
 
-/// Serves one request.
-async fn one(delivery: &Delivery, mut session: ServerSession, origin: Origin) {
-    let settings = delivery.settings();
-    let head = match RequestHead::from_h2(session.req_header(), settings.head_limits) {
-        Ok(head) => head,
-        Err(fault) => {
-            let id = delivery.record_bad_head(origin, &fault.to_string());
-            let stamp = Stamp::new(settings, &id);
-            session.set_write_timeout(Some(settings.send_timeout));
-            respond::write(&mut session, &Reason::BadRequest.into(), &stamp).await;
-            return;
-        }
-    };
-    // The library holds a sender to the length that it announces.
-    let announced = if session.is_body_empty() {
-        Some(0)
-    } else {
-        let length = head.headers.get(header::CONTENT_LENGTH);
-        length.and_then(|length| length_of(length.as_bytes()))
-    };
-    let fault = head.waits().err();
-    let mut body = H2Body::new(&mut session, announced);
-    let judged = delivery.judge(&head, fault, &mut body, origin).await;
-    if delivery.answer(&mut session, &head, judged, origin).await {
-        // Nothing is left to be done if the sender has gone.
-        let _ = session.finish().await;
-    } else {
-        session.shutdown().await;
-    }
+fn refuse_stream(mut respond: SendResponse<Bytes>) {
+    respond.send_reset(h2::Reason::REFUSED_STREAM);
 }
 
 /// Waits until no stream is left, so that the idle time begins anew.
@@ -169,5 +168,8 @@ async fn idle_again(streams: &TaskTracker) {
 
 const GOODBYE: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-const MAX_REJECTED: u32 = 32;
+/// Bad heads that a connection may send.
+const MAX_REFUSED: u32 = 32;
 const MAX_STREAMS: u32 = 100;
+/// What the library may hold of one response.
+const SEND_BUFFER: usize = 16 * 1024;

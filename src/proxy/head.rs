@@ -2,11 +2,10 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
-use pingora_http::RequestHeader;
 
 use super::raw_head::{
-    Framing, HeadFault, HeadLimits, check_target, field, framing, host, is_host, lines_of,
-    request_line,
+    Framing, HeadFault, HeadLimits, check_target, field, framing, host, is_host, length_of,
+    lines_of, request_line,
 };
 use crate::auth::Received;
 use crate::gate::{Reason, Request};
@@ -55,8 +54,12 @@ impl RequestHead {
         })
     }
 
-    /// The head of an HTTP/2 request, which Pingora has taken apart.
-    pub(super) fn from_h2(head: &RequestHeader, limits: HeadLimits) -> Result<Self, HeadFault> {
+    /// The head of an HTTP/2 request, which the library has taken apart. What it lets pass and RFC 9113
+    /// calls malformed is refused here.
+    pub(super) fn from_h2(
+        head: http::request::Parts,
+        limits: HeadLimits,
+    ) -> Result<Self, HeadFault> {
         let target = head.uri.path_and_query().ok_or(HeadFault::Target)?.as_str();
         check_target(target.as_bytes())?;
         let lines = head.headers.iter();
@@ -64,23 +67,14 @@ impl RequestHead {
         if head.headers.len() > limits.headers || target.len() + len > limits.bytes {
             return Err(HeadFault::TooLarge);
         }
-        if head.headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
-            return Err(HeadFault::Framing);
+        if !head.headers.values().all(is_trimmed) {
+            return Err(HeadFault::HeaderLine);
         }
-        let authority = head.uri.authority();
-        let authority = authority.and_then(|it| HeaderValue::from_str(it.as_str()).ok());
-        let host = authority.or_else(|| head.headers.get(header::HOST).cloned());
+        framing_of_h2(&head.headers)?;
+        let host = host_of_h2(&head)?;
         Ok(Self {
-            host: Some(
-                host.filter(|it| is_host(it.as_bytes()))
-                    .ok_or(HeadFault::Host)?,
-            ),
-            ..Self::new(
-                head.method.clone(),
-                target,
-                head.version,
-                head.headers.clone(),
-            )
+            host: Some(host),
+            ..Self::new(head.method, target, head.version, head.headers)
         })
     }
 
@@ -195,6 +189,39 @@ impl RequestHead {
             lines: None,
         }
     }
+}
+
+/// Whether a value begins and ends as RFC 9113 §8.2.1 wants it.
+pub(super) fn is_trimmed(value: &HeaderValue) -> bool {
+    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let bytes = value.as_bytes();
+    !is_space(bytes.first()) && !is_space(bytes.last())
+}
+
+/// At most one length, and a number. The library holds the body to it.
+fn framing_of_h2(headers: &HeaderMap) -> Result<(), HeadFault> {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if length_of(only.as_bytes()).is_some() => Ok(()),
+        _ => Err(HeadFault::Framing),
+    }
+}
+
+/// The one host that the sender speaks to, in `:authority` or `Host` or the same in both.
+fn host_of_h2(head: &http::request::Parts) -> Result<HeaderValue, HeadFault> {
+    let authority = head.uri.authority().map(http::uri::Authority::as_str);
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    let host = match (authority, hosts.next(), hosts.next()) {
+        (Some(authority), None, _) => HeaderValue::from_str(authority).ok(),
+        (None, Some(host), None) => Some(host.clone()),
+        (Some(authority), Some(host), None) if host.as_bytes() == authority.as_bytes() => {
+            Some(host.clone())
+        }
+        _ => None,
+    };
+    host.filter(|host| is_host(host.as_bytes()))
+        .ok_or(HeadFault::Host)
 }
 
 /// More than most senders write.

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
-use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 
 use super::PublicSettings;
 use super::names::REQUEST_ID;
+use super::reply::Reply;
 use crate::contract::Violations;
 use crate::directory::Wording;
 use crate::gate::{Reason, Refusal};
@@ -103,47 +103,35 @@ fn invalid_payload(violations: Option<&Violations>) -> Bytes {
 
 /// Writes the answer. Gives the status, or `None` if nobody was there to take it.
 pub(super) async fn write(
-    session: &mut ServerSession,
+    reply: &mut Reply,
     refusal: &Refusal,
     stamp: &Stamp,
 ) -> Option<StatusCode> {
     let (status, body) = answer(refusal);
     let head = head(refusal, status, body.len(), stamp).ok()?;
-    send(session, head, body).await?;
+    reply.whole(head, body).await.ok()?;
     Some(status)
 }
 
 /// Writes the answer to a handshake, likewise.
 pub(super) async fn write_handshake(
-    session: &mut ServerSession,
+    reply: &mut Reply,
     answer: &Answer,
     stamp: &Stamp,
 ) -> Option<StatusCode> {
     let head = handshake_head(answer, stamp).ok()?;
-    send(session, head, answer.body.clone()).await?;
+    reply.whole(head, answer.body.clone()).await.ok()?;
     Some(answer.status)
 }
 
 /// Writes the acknowledgement of a delivery that goes no further, likewise.
-pub(super) async fn write_ignored(
-    session: &mut ServerSession,
-    stamp: &Stamp,
-) -> Option<StatusCode> {
+pub(super) async fn write_ignored(reply: &mut Reply, stamp: &Stamp) -> Option<StatusCode> {
     let body = Bytes::from_static(br#"{"status":"ignored"}"#);
     let status = StatusCode::ACCEPTED;
     let mut head = own_head(status, body.len()).ok()?;
     stamp.put(&mut head, Verdict::Ignored.reason()).ok()?;
-    send(session, head, body).await?;
+    reply.whole(head, body).await.ok()?;
     Some(status)
-}
-
-async fn send(session: &mut ServerSession, head: ResponseHeader, body: Bytes) -> Option<()> {
-    session.write_response_header(Box::new(head)).await.ok()?;
-    if body.is_empty() {
-        session.finish_body().await.ok()
-    } else {
-        session.write_response_body(body, true).await.ok()
-    }
 }
 
 /// The two headers that every answer carries, unless they are switched off.

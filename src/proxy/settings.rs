@@ -12,7 +12,7 @@ pub struct PublicSettings {
     pub head_timeout: Duration,
     /// How long a connection may be silent between two deliveries.
     pub keep_alive: Duration,
-    /// How long a sender may take to take the next part of an answer.
+    /// How long a sender may take, in all, to take a response.
     pub send_timeout: Duration,
     /// How large a head may be.
     pub head_limits: HeadLimits,

@@ -183,15 +183,14 @@ fn connections_beyond_the_limit_are_closed_and_taken_again_when_there_is_room() 
     assert_eq!(answer.status, 202);
 }
 
-/// Asks without end, and never looks at an answer.
-fn deaf(address: std::net::SocketAddr) -> std::net::TcpStream {
+/// Asks without end, and never looks at a response.
+fn deaf(address: std::net::SocketAddr, ask: &[u8]) -> std::net::TcpStream {
     use std::io::Write;
 
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.connect(&address.into()).unwrap();
     let mut sender: std::net::TcpStream = socket.into();
-    let ask = b"POST /webhooks/ai/workflows/nope HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
     let asks = ask.repeat(1000);
     // Until the gate reads no more, because nobody reads its answers, and then ends the connection.
     sender.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -205,20 +204,74 @@ fn deaf(address: std::net::SocketAddr) -> std::net::TcpStream {
 }
 
 #[test]
-fn a_sender_that_does_not_read_is_left_and_keeps_nobody_out() {
-    let backend = Backend::accepting();
-    let limits = "send_timeout = \"600ms\"\nmax_connections = 3";
-    let mut gate = impatient(&backend, "public", limits).start();
-    let deaf: Vec<_> = std::thread::scope(|scope| {
-        let deaf: Vec<_> = (0..3).map(|_| scope.spawn(|| deaf(gate.http()))).collect();
-        deaf.into_iter().map(|it| it.join().unwrap()).collect()
+fn a_sender_that_reads_no_response_of_any_kind_is_left_and_keeps_nobody_out() {
+    // So large that few of them fill what the system holds of a connection.
+    static ANSWER: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+        let mut answer = b"HTTP/1.1 202 Accepted\r\nContent-Length: 500000\r\n\r\n".to_vec();
+        answer.resize(answer.len() + 500_000, b'x');
+        answer
     });
-    gate.wait_for_metric("portcullis_connections", 0);
-    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
-    // And it delays the end of nothing: the grace time is minutes, and then the exit code says so.
+    let backend = Backend::answering(&ANSWER);
+    let mut gate = Gate::before(&backend)
+        .with("public", "send_timeout = \"600ms\"\nmax_connections = 3")
+        .endpoint("hmac")
+        .start();
+    let ask = |line: &str| {
+        let head = format!("{line} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+        head.into_bytes()
+    };
+    let kinds = [
+        ask(&format!("POST {PATH}x")),
+        // Without a body: their only write is the head.
+        ask(&format!("HEAD {PATH}")),
+        ask(&format!("HEAD {PATH}x")),
+        genuine(&gate, b"{}").bytes(),
+    ];
+    for kind in &kinds {
+        let deaf: Vec<_> = std::thread::scope(|scope| {
+            let deaf = |_| scope.spawn(|| deaf(gate.http(), kind));
+            let deaf: Vec<_> = (0..3).map(deaf).collect();
+            deaf.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        gate.wait_for_metric("portcullis_connections", 0);
+        assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+        gate.wait_for_metric("portcullis_connections", 0);
+        drop(deaf);
+    }
+    // And it delays the end of nothing.
+    let _deaf = deaf(gate.http(), &kinds[1]);
     gate.signal("TERM");
     assert_eq!(gate.wait(), Some(0));
-    drop(deaf);
+}
+
+#[test]
+fn a_sender_that_reads_its_response_in_drops_is_left_at_one_deadline() {
+    use std::io::Read;
+
+    static ANSWER: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+        let len = 64 * 1024 * 1024;
+        let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n").into_bytes();
+        answer.resize(answer.len() + len, b'x');
+        answer
+    });
+    let backend = Backend::answering(&ANSWER);
+    let gate = Gate::before(&backend)
+        .with("public", "send_timeout = \"2s\"")
+        .endpoint("hmac")
+        .start();
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.connect(&gate.http().into()).unwrap();
+    let mut sender: std::net::TcpStream = socket.into();
+    std::io::Write::write_all(&mut sender, &genuine(&gate, b"{}").bytes()).unwrap();
+    // Every drop makes room for the next part: a time-out for each part never passes.
+    let mut drop_of = [0; 64 * 1024];
+    while gate.metric("portcullis_connections") > 0 {
+        let _ = sender.read(&mut drop_of).unwrap();
+        let_pass(Duration::from_millis(20));
+    }
+    let line = &gate.log(1)[0];
+    assert_eq!(line["reason"], "admitted", "{line}");
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod framing;
 mod handshakes;
 mod headers;
 mod http2;
+mod http2_frames;
 mod kms;
 mod liveness;
 mod memory;

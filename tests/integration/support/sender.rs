@@ -114,6 +114,14 @@ impl Connection {
         self.answer()
     }
 
+    /// What comes next, or `None` at the end of the connection.
+    pub(crate) fn some(&mut self) -> Option<Vec<u8>> {
+        if self.unread.is_empty() && !self.read_more() {
+            return None;
+        }
+        Some(std::mem::take(&mut self.unread))
+    }
+
     /// Everything until the end of the connection.
     pub(crate) fn everything(&mut self) -> Vec<u8> {
         while self.read_more() {}
@@ -157,6 +165,23 @@ impl Connection {
         let peeked = self.socket.peek(&mut byte);
         self.socket.set_nonblocking(false).unwrap();
         !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+
+    /// Waits for a moment. Whether the gate has closed the connection by then; what it says is read.
+    pub(crate) fn has_ended_after(&mut self, moment: Duration) -> bool {
+        std::thread::sleep(moment);
+        let mut buffer = [0; 4096];
+        self.socket.set_nonblocking(true).unwrap();
+        let read = self.stream.read(&mut buffer);
+        self.socket.set_nonblocking(false).unwrap();
+        match read {
+            Ok(0) => true,
+            Ok(read) => {
+                self.unread.extend_from_slice(&buffer[..read]);
+                false
+            }
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        }
     }
 
     /// Whether the connection ends in the middle of an answer with a length.

@@ -1,0 +1,232 @@
+//! The frames of an HTTP/2 connection, followed beside the library that serves them (RFC 9113 §4).
+//!
+//! The library does not tell when a head began, so it has no deadline for one. It also hides two things
+//! that make a request malformed: it cuts a fragment off `:path`, and it drops pseudo-headers of trailers.
+//! This observer sees the same bytes before the library does. It decodes header blocks with the library's
+//! own decoder, so both always read the same. It changes nothing. A fuzz target feeds it.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_core::Stream;
+use h2::Codec;
+use h2::frame::{Frame, Headers, Pseudo};
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::raw_head::{HeadFault, check_target};
+
+/// Follows what a client sends, from its preface on.
+pub struct H2Frames {
+    /// The bytes of the preface that are still to come.
+    preface: usize,
+    /// The frame header, as far as it has come.
+    header: Vec<u8>,
+    /// The bytes of the frame's payload that are still to come.
+    payload: usize,
+    /// Whether a header block waits for its CONTINUATION.
+    in_block: bool,
+    /// The number of the frame or header block that came last.
+    unit: u64,
+    /// The last stream that a client has opened.
+    last_opened: u32,
+    blocks: Codec<Blocks, Bytes>,
+    faults: Arc<StreamFaults>,
+}
+
+impl H2Frames {
+    /// An observer of a new connection. `max_header_list` is the library's own limit.
+    pub fn new(max_header_list: usize, faults: Arc<StreamFaults>) -> Self {
+        let mut blocks = Codec::new(Blocks::default());
+        blocks.set_max_recv_header_list_size(max_header_list);
+        Self {
+            preface: PREFACE_LEN,
+            header: Vec::with_capacity(HEADER_LEN),
+            payload: 0,
+            in_block: false,
+            unit: 0,
+            last_opened: 0,
+            blocks,
+            faults,
+        }
+    }
+
+    /// Looks at what has come.
+    pub fn observe(&mut self, bytes: &[u8]) {
+        let mut rest = bytes.get(self.preface..).unwrap_or_default();
+        self.preface = self.preface.saturating_sub(bytes.len());
+        while !rest.is_empty() {
+            let wanted = if self.header.len() < HEADER_LEN {
+                HEADER_LEN - self.header.len()
+            } else {
+                self.payload
+            };
+            let (news, after) = rest.split_at(wanted.min(rest.len()));
+            rest = after;
+            if self.header.len() < HEADER_LEN {
+                if self.header.is_empty() && !self.in_block {
+                    self.unit += 1;
+                }
+                self.header.extend_from_slice(news);
+                if self.header.len() < HEADER_LEN {
+                    return;
+                }
+                self.payload = self.payload_len();
+                if self.is_of_block() {
+                    self.blocks.get_mut().0.extend_from_slice(&self.header);
+                }
+            } else {
+                self.payload -= news.len();
+                if self.is_of_block() {
+                    self.blocks.get_mut().0.extend_from_slice(news);
+                }
+            }
+            if self.payload == 0 {
+                self.end_frame();
+            }
+        }
+    }
+
+    /// The number of the frame or header block that has begun and not ended. A body has a deadline of
+    /// its own: a DATA frame counts only until its header is there.
+    pub fn under_way(&self) -> Option<u64> {
+        let in_frame = match self.header.get(KIND_AT) {
+            Some(_) if self.header.len() == HEADER_LEN => self.kind() != DATA,
+            _ => !self.header.is_empty(),
+        };
+        (in_frame || self.in_block).then_some(self.unit)
+    }
+
+    /// Whether a client has opened a stream.
+    pub const fn has_opened(&self) -> bool {
+        self.last_opened > 0
+    }
+
+    fn end_frame(&mut self) {
+        if self.is_of_block() {
+            let flags = self.header.get(FLAGS_AT).copied().unwrap_or_default();
+            self.in_block = flags & END_HEADERS == 0;
+            self.judge_blocks();
+        }
+        self.header.clear();
+    }
+
+    /// Judges the header blocks that are complete.
+    fn judge_blocks(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        // A block that the decoder refuses is refused by the library too: it is the same decoder.
+        while let Poll::Ready(Some(frame)) = Pin::new(&mut self.blocks).poll_next(&mut context) {
+            if let Ok(Frame::Headers(headers)) = frame {
+                self.judge(headers);
+            }
+        }
+    }
+
+    fn judge(&mut self, headers: Headers) {
+        let stream = u32::from(headers.stream_id());
+        let (pseudo, _) = headers.into_parts();
+        let fault = if stream > self.last_opened {
+            self.last_opened = stream;
+            let path = pseudo.path.as_deref();
+            path.and_then(|path| check_target(path.as_bytes()).err())
+        } else {
+            // Trailers, which have none (RFC 9113 §8.1).
+            (pseudo != Pseudo::default()).then_some(HeadFault::HeaderLine)
+        };
+        if let Some(fault) = fault {
+            self.faults.0.lock().insert(stream, fault);
+        }
+    }
+
+    fn payload_len(&self) -> usize {
+        let bytes = self.header.iter().take(LENGTH_LEN);
+        bytes.fold(0, |len, byte| (len << 8) | usize::from(*byte))
+    }
+
+    fn kind(&self) -> u8 {
+        self.header.get(KIND_AT).copied().unwrap_or_default()
+    }
+
+    /// Whether the frame is a part of a header block. One that is too large ends the connection, and
+    /// nothing of it is kept.
+    fn is_of_block(&self) -> bool {
+        matches!(self.kind(), HEADERS | CONTINUATION) && self.payload_len() <= MAX_FRAME
+    }
+}
+
+/// What is wrong with streams, by their numbers, until somebody asks.
+#[derive(Debug, Default)]
+pub struct StreamFaults(Mutex<BTreeMap<u32, HeadFault>>);
+
+impl StreamFaults {
+    /// What is wrong with the head or the trailers of a stream.
+    pub fn take(&self, stream: u32) -> Option<HeadFault> {
+        self.0.lock().remove(&stream)
+    }
+
+    /// How many there are that nobody has asked for.
+    pub fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The bytes of header blocks, for the decoder.
+#[derive(Debug, Default)]
+struct Blocks(BytesMut);
+
+impl AsyncRead for Blocks {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if self.0.is_empty() {
+            return Poll::Pending;
+        }
+        let len = self.0.len().min(into.remaining());
+        into.put_slice(self.0.get(..len).unwrap_or_default());
+        self.0.advance(len);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Nothing is ever written.
+impl AsyncWrite for Blocks {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// `PRI * HTTP/2.0`, an empty line, `SM`, an empty line (RFC 9113 §3.4).
+const PREFACE_LEN: usize = 24;
+/// A length of three bytes, a kind, flags, and the number of a stream (RFC 9113 §4.1).
+const HEADER_LEN: usize = 9;
+const LENGTH_LEN: usize = 3;
+const KIND_AT: usize = 3;
+const FLAGS_AT: usize = 4;
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const CONTINUATION: u8 = 9;
+const END_HEADERS: u8 = 4;
+/// The largest frame that the library takes, which announces no other (RFC 9113 §6.5.2).
+const MAX_FRAME: usize = 16_384;

@@ -1,0 +1,166 @@
+//! The socket of an HTTP/2 connection, with the deadlines that the library does not have.
+//!
+//! A head, and every other frame that is no body, has to arrive within `head_timeout` of its first byte;
+//! so does the first head of a connection. What was written has to be flushed within `send_timeout`. After
+//! either deadline the socket fails, which ends the connection and all its streams.
+
+use std::io::{Error, ErrorKind, Result};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pingora_core::protocols::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use super::PublicSettings;
+use super::h2_frames::{H2Frames, StreamFaults};
+
+/// A socket that gives up on a client that does not send or does not read.
+pub(super) struct H2Io {
+    stream: Stream,
+    frames: H2Frames,
+    faults: Arc<StreamFaults>,
+    reading: Deadline,
+    /// The frame that the deadline for reading is about; 0 for the first head.
+    awaited: Option<u64>,
+    writing: Deadline,
+}
+
+impl H2Io {
+    pub(super) fn new(
+        stream: Stream,
+        settings: &PublicSettings,
+        faults: &Arc<StreamFaults>,
+    ) -> Self {
+        let mut reading = Deadline::new(settings.head_timeout);
+        reading.set();
+        Self {
+            stream,
+            frames: H2Frames::new(settings.head_limits.bytes, Arc::clone(faults)),
+            faults: Arc::clone(faults),
+            reading,
+            awaited: Some(FIRST_HEAD),
+            writing: Deadline::new(settings.send_timeout),
+        }
+    }
+
+    /// Sets the deadline for reading anew if something else is awaited now.
+    fn follow(&mut self, bytes: &[u8]) {
+        self.frames.observe(bytes);
+        if !self.frames.has_opened() {
+            // The first head has one deadline, whatever comes before it.
+            return;
+        }
+        let awaited = self.frames.under_way();
+        if self.awaited != awaited {
+            self.awaited = awaited;
+            match awaited {
+                Some(_) => self.reading.set(),
+                None => self.reading.clear(),
+            }
+        }
+    }
+}
+
+impl AsyncRead for H2Io {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<Result<()>> {
+        let this = &mut *self;
+        this.reading.check(context)?;
+        let before = into.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(context, into))?;
+        this.follow(into.filled().get(before..).unwrap_or_default());
+        if this.faults.len() > MAX_FAULTS {
+            return Poll::Ready(Err(ErrorKind::InvalidData.into()));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for H2Io {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
+        let this = &mut *self;
+        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.writing.wait(context, written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = &mut *self;
+        let flushed = Pin::new(&mut this.stream).poll_flush(context);
+        if flushed.is_ready() {
+            this.writing.clear();
+        }
+        this.writing.wait(context, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = &mut *self;
+        let closed = Pin::new(&mut this.stream).poll_shutdown(context);
+        this.writing.wait(context, closed)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[std::io::IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        let this = &mut *self;
+        let written = Pin::new(&mut this.stream).poll_write_vectored(context, parts);
+        this.writing.wait(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// A deadline that is set now and then.
+struct Deadline {
+    after: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Deadline {
+    fn new(after: Duration) -> Self {
+        Self { after, sleep: None }
+    }
+
+    fn set(&mut self) {
+        self.sleep = Some(Box::pin(tokio::time::sleep(self.after)));
+    }
+
+    fn clear(&mut self) {
+        self.sleep = None;
+    }
+
+    /// Fails if it has passed; otherwise the task is woken when it does.
+    fn check(&mut self, context: &mut Context<'_>) -> Result<()> {
+        let sleep = self.sleep.as_mut();
+        match sleep.map(|sleep| sleep.as_mut().poll(context)) {
+            Some(Poll::Ready(())) => Err(Error::from(ErrorKind::TimedOut)),
+            Some(Poll::Pending) | None => Ok(()),
+        }
+    }
+
+    /// Passes on what has come of a write; one that has to wait begins the deadline.
+    fn wait<T>(&mut self, context: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
+        if written.is_pending() && self.sleep.is_none() {
+            self.set();
+        }
+        self.check(context)?;
+        written
+    }
+}
+
+const FIRST_HEAD: u64 = 0;
+/// Malformed heads and trailers of streams that the library has refused by itself.
+const MAX_FAULTS: usize = 32;
