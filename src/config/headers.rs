@@ -6,7 +6,9 @@ use http::HeaderName;
 
 use super::table::Table;
 use super::units::Expected;
-use crate::proxy::{HeaderNames, NAMES, belongs_to_others, covers_others};
+use crate::proxy::{
+    HeaderNames, NAMES, WITHHELD, belongs_to_others, covers_others, describes_body,
+};
 
 /// What the section says.
 pub(super) struct Headers {
@@ -19,11 +21,22 @@ pub(super) struct Headers {
 }
 
 pub(super) fn read(mut table: Table<'_, '_>) -> Headers {
+    let withheld = withheld(&mut table);
     Headers {
         reason: table.flag("reason").unwrap_or(true),
         request_id: table.flag("request_id").unwrap_or(true),
-        names: names(&mut table),
+        names: names(&mut table).map(|names| {
+            let withheld = withheld.iter().map(|Withheld(name)| name.as_str());
+            names.withholding(withheld)
+        }),
     }
+}
+
+fn withheld(table: &mut Table<'_, '_>) -> Vec<Withheld> {
+    let default = || WITHHELD.iter().map(|name| Withheld((*name).to_owned()));
+    table
+        .list("withheld")
+        .unwrap_or_else(|| default().collect())
 }
 
 fn names(table: &mut Table<'_, '_>) -> Option<HeaderNames> {
@@ -72,6 +85,22 @@ fn names(table: &mut Table<'_, '_>) -> Option<HeaderNames> {
     names
         .map_err(|error| table.wrong_at(span, "names", error.to_string()))
         .ok()
+}
+
+/// The name of a header that is kept from backends.
+struct Withheld(String);
+
+impl FromStr for Withheld {
+    type Err = Expected;
+
+    fn from_str(text: &str) -> Result<Self, Expected> {
+        match HeaderName::try_from(text) {
+            Ok(_) if !describes_body(text.as_bytes()) => Ok(Self(text.to_owned())),
+            _ => Err(Expected(
+                "the name of a header that the backend does not need to read the body, such as \"X-Original-URL\"",
+            )),
+        }
+    }
 }
 
 /// The name of a header, or its beginning, as it was spelt.

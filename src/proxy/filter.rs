@@ -45,6 +45,7 @@ impl<'a> Filter<'a> {
             || is_hop_by_hop(name)
             || self.nominated.iter().any(|other| is(other))
             || self.names.is_reserved(name)
+            || self.names.is_withheld(name)
             || !self.continues_trace && is(b"tracestate")
             || speaks_for_a_proxy(name) && !(self.trusted && is_spelt_plainly(name))
             || self.credentials.iter().any(
@@ -97,15 +98,24 @@ pub(super) fn strip_hop_by_hop(head: &mut ResponseHeader) {
     }
 }
 
-/// The headers that are between two neighbours only because `Connection` says so (RFC 9110 §7.6.1).
+/// The headers that are between two neighbours only because `Connection` says so (RFC 9110 §7.6.1). What says how
+/// the body is to be read is meant for whoever reads it, and cannot be nominated.
 fn nominated(headers: &HeaderMap) -> Vec<&[u8]> {
     headers
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .map(<[u8]>::trim_ascii)
-        .filter(|name| !name.is_empty())
+        .filter(|name| !name.is_empty() && !describes_body(name))
         .collect()
+}
+
+/// Whether a reader of the body needs the header of this name.
+pub fn describes_body(name: &[u8]) -> bool {
+    begins_like(name, b"content-")
+        || [&b"digest"[..], b"repr-digest", b"mime-version"]
+            .iter()
+            .any(|known| reads_like(name, known))
 }
 
 /// Whether the gate writes a header of this name itself, whoever sends one.

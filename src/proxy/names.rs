@@ -28,6 +28,8 @@ pub struct HeaderNames {
     pub key: Bytes,
     /// All of them and the namespace, in the form in which names are compared.
     reserved: Reserved,
+    /// Names that senders use to override what was proven, in the same form.
+    withheld: Vec<Vec<u8>>,
 }
 
 impl HeaderNames {
@@ -65,6 +67,7 @@ impl HeaderNames {
                 namespace: comparable(namespace.as_bytes()),
                 names: Vec::new(),
             },
+            withheld: Vec::new(),
         };
         let own: Vec<Vec<u8>> = this
             .all()
@@ -82,6 +85,21 @@ impl HeaderNames {
             .chain(ALWAYS_RESERVED.iter().map(|name| name.as_bytes().to_vec()))
             .collect();
         Ok(this)
+    }
+
+    /// The same, and headers of the names in `withheld` are kept from the backend.
+    #[must_use]
+    pub fn withholding<'n>(self, withheld: impl IntoIterator<Item = &'n str>) -> Self {
+        let withheld = withheld.into_iter();
+        Self {
+            withheld: withheld.map(|name| comparable(name.as_bytes())).collect(),
+            ..self
+        }
+    }
+
+    /// Whether a header of this name is kept from the backend, whoever sends it.
+    pub fn is_withheld(&self, name: &[u8]) -> bool {
+        self.withheld.iter().any(|known| reads_like(name, known))
     }
 
     /// Whether a header of this name could be taken for one of the portal's own.
@@ -143,6 +161,25 @@ pub const NAMES: [(&str, &str); 10] = [
     ("secret_version", "Secret-Version"),
     ("delivery", "Delivery-Id"),
     ("concurrency_key", "Concurrency-Key"),
+];
+
+/// The headers that are withheld unless the configuration says otherwise. Frameworks read another method, path or
+/// client out of them, and CGI takes `Proxy` for `HTTP_PROXY`. No proof covers them.
+pub const WITHHELD: [&str; 14] = [
+    "X-HTTP-Method-Override",
+    "X-HTTP-Method",
+    "X-Method-Override",
+    "X-Original-URL",
+    "X-Original-URI",
+    "X-Original-Host",
+    "X-Rewrite-URL",
+    "X-Host",
+    "Proxy",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "Fastly-Client-IP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
 ];
 
 pub(super) const FORWARDED_FOR: &str = "X-Forwarded-For";

@@ -112,6 +112,82 @@ fn a_sender_cannot_nominate_the_gates_headers_away() {
 }
 
 #[test]
+fn a_sender_cannot_nominate_away_what_says_how_the_body_is_to_be_read() {
+    let needed = [
+        ("Content-Type", "application/json"),
+        ("Content-Encoding", "identity"),
+        ("Content-Language", "en"),
+        ("Content-Disposition", "inline"),
+        ("Content-Location", "/a"),
+        ("Content-Digest", "sha-256=:AAAA:"),
+        ("Digest", "sha-256=AAAA"),
+    ];
+    let backend = Backend::answering(
+        b"HTTP/1.1 202 Accepted\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\
+          Connection: content-type\r\n\r\n",
+    );
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let mut request = genuine(&gate, b"{}");
+    for (name, value) in needed {
+        let nominated = name.to_ascii_uppercase();
+        request = request.header(name, value).header("Connection", &nominated);
+    }
+    let answer = send(gate.http(), &request);
+    assert_eq!(answer.status, 202);
+    assert_eq!(answer.header("Content-Type"), "text/plain");
+    let received = backend.only();
+    for (name, value) in needed {
+        assert_eq!(received.header(name), value);
+    }
+}
+
+/// Headers out of which a backend may read another request than the one that was proven.
+const OVERRIDES: [&str; 8] = [
+    "X-HTTP-Method-Override",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "Proxy",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "X_HTTP_Method_Override",
+    "x.rewrite.url",
+];
+
+#[test]
+fn headers_that_override_the_request_are_withheld_unless_the_configuration_lets_them_pass() {
+    let deliver = |lines: &str| {
+        let backend = Backend::accepting();
+        let gate = Gate::before(&backend)
+            .with("headers", lines)
+            .endpoint("hmac")
+            .start();
+        let mut request = genuine(&gate, b"{}").header("X-Of-My-Own", "override");
+        for name in OVERRIDES {
+            request = request.header(name, "override");
+        }
+        assert_eq!(send(gate.http(), &request).status, 202);
+        backend.only()
+    };
+    let by_default = deliver("");
+    for name in OVERRIDES {
+        assert!(by_default.headers(name).is_empty(), "{name}");
+    }
+    assert_eq!(by_default.header("X-Of-My-Own"), "override");
+    let chosen = deliver("withheld = [\"X-Of-My-Own\"]");
+    assert!(chosen.headers("X-Of-My-Own").is_empty());
+    for name in OVERRIDES {
+        assert_eq!(chosen.headers(name), ["override"], "{name}");
+    }
+    for name in ["Content-Type", "content-encoding", "no name", ""] {
+        let gate = Gate::configured(format!(
+            "[upstreams.a]\naddresses = [\"h:1\"]\n[headers]\nwithheld = [\"{name}\"]\n"
+        ));
+        let told = gate.run(&["check", "--running"]).failed_with(3);
+        assert!(told.contains("headers.withheld"), "{told}");
+    }
+}
+
+#[test]
 fn hop_by_hop_headers_end_at_the_gate_in_both_directions() {
     let backend = Backend::answering(
         b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: keep-alive, X-Inner\r\n\
