@@ -3,6 +3,4 @@
 //! `tests/interleavings` compiles the files that use them once more, over those of a model checker. What they guard is
 //! as it is there: only who runs next is decided by the checker.
 
-pub(crate) use std::sync::atomic::AtomicU64;
-
 pub(crate) use parking_lot::Mutex;

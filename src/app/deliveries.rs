@@ -82,7 +82,8 @@ pub(super) async fn deliveries(
         Arc::clone(&follower).run(end.clone(), pulse)
     });
 
-    let budget = Budget::new(config.body_budget_bytes);
+    let max_requests = config.public.settings.max_requests as u64;
+    let budget = Budget::limited(config.body_budget_bytes, max_requests);
     let own = Arc::new(InProcess::new(config.ledger.capacity, Arc::clone(clock)));
     let fleet = match config.ledger.redis {
         Some((settings, prefix)) => {

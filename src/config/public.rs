@@ -31,6 +31,9 @@ pub(super) fn read(
     });
     let networks: Vec<Network> = table.list("trusted_proxies").unwrap_or_default();
     let networks = networks.into_iter().map(|Network(network)| network);
+    let max_connections = table
+        .number("max_connections", 1, 1_000_000)
+        .map_or(10_000, to_usize);
     let settings = PublicSettings {
         head_timeout: time(&mut table, "head_timeout", 10),
         keep_alive: time(&mut table, "keep_alive", 30),
@@ -39,9 +42,11 @@ pub(super) fn read(
             bytes: to_usize(size(&mut table, "max_head", 64 * KIB)),
             headers: table.number("max_headers", 1, 200).map_or(100, to_usize),
         },
-        max_connections: table
-            .number("max_connections", 1, 1_000_000)
-            .map_or(10_000, to_usize),
+        max_connections,
+        // One a connection is what HTTP/1 can have.
+        max_requests: table
+            .number("max_requests", 1, 1_000_000)
+            .map_or(max_connections, to_usize),
         trusted_proxies: TrustedProxies::new(networks.collect()),
         reason_header: headers.reason,
         request_id_header: headers.request_id,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Body;
+use super::body::RESPONSE_BYTES;
 use super::turns::Turn;
+use super::{Body, Lease};
 use crate::auth::Verified;
 use crate::contract::ConcurrencyKey;
 use crate::directory::Endpoint;
@@ -18,6 +19,8 @@ pub struct Admitted {
     held: Option<Held>,
     key: Option<ConcurrencyKey>,
     turn: Option<Turn>,
+    /// The memory for its response.
+    response: Lease,
 }
 
 impl Admitted {
@@ -27,6 +30,7 @@ impl Admitted {
         body: Body,
         held: Option<Held>,
         key: Option<ConcurrencyKey>,
+        response: Lease,
     ) -> Self {
         Self {
             endpoint,
@@ -35,6 +39,7 @@ impl Admitted {
             held,
             key,
             turn: None,
+            response,
         }
     }
 
@@ -75,6 +80,11 @@ impl Admitted {
     /// Whether it has a claim in the ledger.
     pub(super) fn is_claimed(&self) -> bool {
         self.held.is_some()
+    }
+
+    /// Leases memory for a response of `bytes` that is read before it is passed on. False if there is none left.
+    pub fn make_room_for_response(&mut self, bytes: usize) -> bool {
+        self.response.grow_to(RESPONSE_BYTES + bytes as u64).is_ok()
     }
 
     /// Its claim in the ledger, once: whoever forwards the delivery settles it.

@@ -1,5 +1,6 @@
 //! A body: where it comes from, and what it becomes.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +11,16 @@ use super::{Lease, OverBudget};
 pub trait BodySource: Send {
     /// The length that the sender announced.
     fn announced_len(&self) -> Option<u64>;
+
+    /// The address of the sender, as far as it can be told: a share of the memory is charged to it.
+    fn client(&self) -> Option<IpAddr> {
+        None
+    }
+
+    /// Waits until something more has come, or the end. A source that has all of it never waits.
+    fn arrived(&mut self) -> impl Future<Output = Result<(), BodyError>> + Send {
+        async { Ok(()) }
+    }
 
     /// Tells a sender that waits for it to go on (`100 Continue`, RFC 9110 §10.1.1).
     ///
@@ -70,6 +81,13 @@ impl Body {
         Ok(lease)
     }
 
+    /// Room for the response to this delivery: the backend's, on its way to a sender that may be slow.
+    pub(super) fn room_for_response(&self) -> Result<Lease, OverBudget> {
+        let mut lease = self.lease.another();
+        lease.grow_to(RESPONSE_BYTES)?;
+        Ok(lease)
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -85,3 +103,6 @@ impl Body {
         self.bytes.is_empty()
     }
 }
+
+/// The head for the backend, Pingora's buffers for its answer, and the parts that a sender has not taken.
+pub(super) const RESPONSE_BYTES: u64 = 128 * 1024;

@@ -17,12 +17,12 @@ use super::replay::{Proven, alone};
 use super::scan::Scan;
 use super::turns::Turns;
 use super::{
-    Admitted, Body, BodySource, Budget, GateSettings, Judgement, Known, Passed, Reason, Refusal,
-    Request,
+    Admitted, Body, BodySource, Budget, GateSettings, Judgement, Known, Lease, OverBudget, Passed,
+    Reason, Refusal, Request,
 };
 use crate::auth::{Head, Verified};
 use crate::clock::{Clock, Stopwatch};
-use crate::directory::{Auth, Concurrency};
+use crate::directory::{Auth, Concurrency, Endpoint, Proof};
 use crate::handshake::MAX_BODY_BYTES;
 use crate::ledger::{Ledger, Permits};
 use crate::outbound::Outbound;
@@ -192,13 +192,11 @@ impl Gate {
             verification: keyed.streaming(),
             scan: scan.as_mut(),
         };
-        let body = self.body(body, rules, watchers, past).await?;
-        notes.body_received = true;
-        notes.body_bytes = Some(body.len() as u64);
+        let body = self.body(body, &endpoint, rules, watchers, past).await?;
+        notes.received(&body);
         notes.timings.receive.get_or_insert(receiving.elapsed());
 
-        let copies = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.copies_body());
-        let copy = copies.then(|| body.room_for_copy()).transpose()?;
+        let copy = room_to_verify(&endpoint.auth, &body)?;
         let challenges = keyed.challenges();
         let verifying = Stopwatch::start();
         let verified = keyed.finish(&self.outbound, &head, body.bytes()).await;
@@ -267,10 +265,12 @@ impl Gate {
             body: &body,
             keys: grounds.keys.as_deref(),
         };
+        // Before the ledger and the backend: what they have taken must not be lost for want of memory.
+        let response = body.room_for_response()?;
         let claimed = proven.claim(&self.ledger, &times).await?;
         let parts = line.scan.map(Scan::finish);
         let key = examine(&endpoint, request, &body, parts).await?;
-        let admitted = Admitted::new(endpoint, verified, body, claimed, key);
+        let admitted = Admitted::new(endpoint, verified, body, claimed, key, response);
         let admitted = self.take_turn(admitted, past).await?;
         Ok(if self.still_stands(request, grounds).await {
             Look::Passed(Passed::Admitted(admitted))
@@ -283,6 +283,7 @@ impl Gate {
     async fn body(
         &self,
         source: &mut impl BodySource,
+        endpoint: &Endpoint,
         rules: BodyRules,
         watchers: Watchers<'_>,
         past: &mut Past,
@@ -292,8 +293,16 @@ impl Gate {
                 show_again(&body, rules, watchers).await?;
                 Ok(body)
             }
-            None => receive(source, rules, &self.budget, watchers).await,
+            None => {
+                let lease = self.budget.body(source.client(), endpoint.id.as_str());
+                receive(source, rules, lease, watchers).await
+            }
         }
+    }
+
+    /// The memory for all that senders make the gate hold.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
     }
 
     /// The delivery with its turn, if deliveries of one key take turns at its endpoint.
@@ -339,14 +348,24 @@ impl Gate {
             limit_bytes: rules.limit_bytes.min(MAX_BODY_BYTES),
             ..rules
         };
-        let body = match self.body(body, rules, Watchers::default(), past).await {
+        let body = self.body(body, greeter.endpoint, rules, Watchers::default(), past);
+        let body = match body.await {
             Err(too_large) if too_large.reason == Reason::BodyTooLarge => return Err(refusal),
             received => received?,
         };
-        notes.body_received = true;
-        notes.body_bytes = Some(body.len() as u64);
+        notes.received(&body);
         let answer = greeter.by_body(body.bytes()).await?;
         answer.map(Passed::Answered).ok_or(refusal)
+    }
+}
+
+/// Room for the copies that some proofs make of a body: the message of a public-key algorithm, and the fields of a
+/// form or of JSON.
+pub(super) fn room_to_verify(auth: &Auth, body: &Body) -> Result<Option<Lease>, OverBudget> {
+    let copies = |proof: &Proof| proof.scheme.copies_body() || proof.scheme.waits_for_body();
+    match auth {
+        Auth::Proof(proof) if copies(proof) => body.room_for_copy().map(Some),
+        _ => Ok(None),
     }
 }
 

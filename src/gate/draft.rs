@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::decision::room_to_verify;
 use super::judgement::Notes;
 use super::{Body, GateSettings, Known, Reason, Refusal, Request};
 use crate::auth::{
@@ -138,8 +139,7 @@ impl Misled<'_> {
         let url = self.settings.public_url(&live, &request);
         let head = request.head(url.as_deref());
         let claim = Claim::read(&proof.scheme, &head).ok()?;
-        let copies = proof.scheme.copies_body();
-        let _copy = copies.then(|| self.body.room_for_copy()).transpose().ok()?;
+        let _copy = room_to_verify(&live.auth, self.body).ok()?;
         let ring = Arc::clone(&keys.ring);
         match Verification::begin(&proof.scheme, claim, ring, clock.now()).ok()? {
             Begun::Proven(_) => None,

@@ -63,6 +63,14 @@ pub(super) struct Notes {
     pub(super) refused_body: Option<Body>,
 }
 
+impl Notes {
+    /// Notes that the body was read to its end.
+    pub(super) fn received(&mut self, body: &Body) {
+        self.body_received = true;
+        self.body_bytes = Some(body.len() as u64);
+    }
+}
+
 /// How long the parts of a judgement took; `None` for a part that was not reached.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Timings {

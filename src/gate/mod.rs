@@ -16,6 +16,8 @@
 mod admitted;
 mod body;
 mod budget;
+#[cfg(test)]
+mod budget_shares;
 mod challenged;
 mod claimed;
 mod decision;

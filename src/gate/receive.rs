@@ -1,11 +1,10 @@
 //! Receiving a body: once, within its limits, into one piece of memory, hashed as it arrives.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::scan::Scan;
-use super::{Body, BodyError, BodySource, Budget, Lease, OverBudget, Reason, Refusal};
+use super::{Body, BodyError, BodySource, Lease, OverBudget, Reason, Refusal};
 use crate::auth::Verification;
 use crate::clock::within;
 
@@ -40,12 +39,12 @@ impl Watchers<'_> {
 pub(super) async fn receive(
     source: &mut impl BodySource,
     rules: BodyRules,
-    budget: &Arc<Budget>,
+    lease: Lease,
     watchers: Watchers<'_>,
 ) -> Result<Body, Refusal> {
     let receiving = async {
         source.invite().await?;
-        gather(source, rules.limit_bytes, budget.lease(), watchers).await
+        gather(source, rules.limit_bytes, lease, watchers).await
     };
     // One deadline over the whole body: a byte now and then does not move it.
     within(rules.timeout, pin!(receiving))
@@ -88,6 +87,10 @@ async fn gather(
     };
     loop {
         let before = buffer.bytes.len();
+        if buffer.is_full() {
+            // Memory is leased for bytes that are there, and not for a sender that says nothing.
+            source.arrived().await?;
+        }
         let room = buffer.make_room()?;
         if source.read(&mut buffer.bytes, room).await? == 0 {
             return Ok(Body::new(buffer.bytes, buffer.lease));
@@ -108,20 +111,38 @@ struct Buffer {
 }
 
 impl Buffer {
+    fn is_full(&self) -> bool {
+        self.bytes.len() == self.bytes.capacity()
+    }
+
     /// Makes room for more, and says for how much: for nothing if all of it has come.
     fn make_room(&mut self) -> Result<usize, OverBudget> {
         let len = self.bytes.len() as u64;
         let old = self.bytes.capacity() as u64;
         if len == old && len < self.most {
-            // Twice as much each time, so that every byte is moved a bounded number of times; but
-            // never all that was announced before it has come: a sender's word costs no memory.
-            let new = old.saturating_mul(2).max(FIRST_ALLOCATION).min(self.most);
+            let new = next_capacity(old, self.most);
             // For a moment there are both, the old piece and the new one.
             self.lease.grow_to(old.saturating_add(new))?;
             self.bytes.reserve_exact(to_usize(new - len));
             self.lease.shrink_to(new);
         }
         Ok(self.bytes.capacity() - self.bytes.len())
+    }
+}
+
+/// The capacity that follows `old` for a body of at most `most` bytes.
+///
+/// Twice as much each time, so that every byte is moved a bounded number of times; but never all that was
+/// announced before it has come: a sender's word costs no memory. The steps are halves of `most`, so
+/// that the last two pieces take one and a half times `most` together and not twice.
+fn next_capacity(old: u64, most: u64) -> u64 {
+    let mut next = most;
+    loop {
+        let half = next.div_ceil(2);
+        if half <= old || half < FIRST_ALLOCATION {
+            return next;
+        }
+        next = half;
     }
 }
 
@@ -145,4 +166,31 @@ impl From<OverBudget> for Refusal {
 }
 
 const SHOWN_AT_ONCE: usize = 256 * 1024;
-const FIRST_ALLOCATION: u64 = 64 * 1024;
+const FIRST_ALLOCATION: u64 = 4 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_body_of_any_length_grows_in_few_steps_and_never_far_ahead_of_what_has_come(
+            most in 1..200_000_000_u64
+        ) {
+            let (mut capacity, mut moved, mut peak) = (0, 0, 0);
+            while capacity < most {
+                let next = next_capacity(capacity, most);
+                prop_assert!(next > capacity);
+                prop_assert!(next <= (2 * capacity).max(2 * FIRST_ALLOCATION));
+                moved += capacity;
+                peak = peak.max(capacity + next);
+                capacity = next;
+            }
+            prop_assert_eq!(capacity, most);
+            prop_assert!(moved <= most + 64);
+            prop_assert!(peak <= most + most.div_ceil(2));
+        }
+    }
+}

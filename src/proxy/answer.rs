@@ -77,7 +77,7 @@ pub(super) async fn prepare(
     // long to be read first ends where the connection does.
     let needs_length = ends_by_chunk && parcel.old_sender;
     if length != AnswerLength::None && (needs_length || parcel.in_turn) {
-        let is_whole = gather(backend, &mut begun).await?;
+        let is_whole = gather(backend, &mut begun, parcel.most_gathered).await?;
         length = match is_whole {
             true if ends_by_chunk => AnswerLength::Known(begun.len() as u64),
             false if needs_length => AnswerLength::UntilClose,
@@ -231,8 +231,12 @@ fn has_two_lengths(head: &ResponseHeader, raw: &[u8]) -> bool {
 }
 
 /// Reads a body as far as it fits. True if that was all of it.
-async fn gather(backend: &mut HttpSession, into: &mut Vec<u8>) -> Result<bool, Reason> {
-    while into.len() < MAX_GATHERED {
+async fn gather(
+    backend: &mut HttpSession,
+    into: &mut Vec<u8>,
+    most: usize,
+) -> Result<bool, Reason> {
+    while into.len() < most {
         match backend.read_body_ref().await.map_err(|e| reason(&e))? {
             Some(part) => into.extend_from_slice(part),
             None => return Ok(true),
@@ -271,6 +275,6 @@ const CLOSING_MARGIN: Duration = Duration::from_secs(1);
 /// As much of an answer goes to the sender at once, if the backend has sent it already.
 const SENT_AT_ONCE: usize = 16 * 1024;
 /// More than any backend has to say to a webhook.
-const MAX_GATHERED: usize = 1024 * 1024;
+pub(super) const MAX_GATHERED: usize = 1024 * 1024;
 /// No backend has more to say before its answer.
 const MAX_INFORMATIONAL: usize = 8;

@@ -1,5 +1,6 @@
 //! Where bodies come from: the bytes of an HTTP/1 connection, or an HTTP/2 stream.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -23,6 +24,7 @@ pub(super) struct WireBody<'c> {
     rest: Rest,
     announced: Option<u64>,
     waits: bool,
+    client: Option<IpAddr>,
 }
 
 enum Rest {
@@ -37,6 +39,7 @@ impl<'c> WireBody<'c> {
         ahead: &'c mut BytesMut,
         framing: Framing,
         waits: bool,
+        client: Option<IpAddr>,
     ) -> Self {
         let (rest, announced) = match framing {
             Framing::Chunked => (Rest::Chunked(Chunked::new()), None),
@@ -48,6 +51,7 @@ impl<'c> WireBody<'c> {
             rest,
             announced,
             waits,
+            client,
         }
     }
 }
@@ -55,6 +59,25 @@ impl<'c> WireBody<'c> {
 impl BodySource for WireBody<'_> {
     fn announced_len(&self) -> Option<u64> {
         self.announced
+    }
+
+    fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    async fn arrived(&mut self) -> Result<(), BodyError> {
+        let is_whole = match &self.rest {
+            Rest::Length(left) => *left == 0,
+            Rest::Chunked(chunked) => chunked.is_end(),
+        };
+        if is_whole || !self.ahead.is_empty() {
+            return Ok(());
+        }
+        self.ahead.reserve(READ_AHEAD);
+        match self.stream.read_buf(self.ahead).await {
+            Ok(1..) => Ok(()),
+            Ok(0) | Err(_) => Err(BodyError::SenderLeft),
+        }
     }
 
     async fn invite(&mut self) -> Result<(), BodyError> {
@@ -123,6 +146,7 @@ pub(super) struct H2Body {
     /// What did not fit into the room that there was.
     ahead: Bytes,
     faults: Arc<StreamFaults>,
+    client: Option<IpAddr>,
 }
 
 impl H2Body {
@@ -130,13 +154,31 @@ impl H2Body {
         stream: RecvStream,
         announced: Option<u64>,
         faults: Arc<StreamFaults>,
+        client: Option<IpAddr>,
     ) -> Self {
         Self {
             stream,
             announced,
             ahead: Bytes::new(),
             faults,
+            client,
         }
+    }
+
+    /// Waits for the next bytes, which stay in `ahead`; there are none at the end.
+    async fn fill(&mut self) -> Result<(), BodyError> {
+        while self.ahead.is_empty() {
+            match self.stream.data().await {
+                Some(Ok(data)) => {
+                    // An error here is one of the stream, which the next read tells.
+                    let _ = self.stream.flow_control().release_capacity(data.len());
+                    self.ahead = data;
+                }
+                Some(Err(_)) => return Err(BodyError::SenderLeft),
+                None => return Ok(()),
+            }
+        }
+        Ok(())
     }
 
     /// Looks at the trailers, which are dropped: nobody downstream may act on them. Malformed ones make
@@ -159,22 +201,23 @@ impl BodySource for H2Body {
         self.announced
     }
 
+    fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    async fn arrived(&mut self) -> Result<(), BodyError> {
+        self.fill().await
+    }
+
     async fn invite(&mut self) -> Result<(), BodyError> {
         // HTTP/2 has no need of it, and the library no way to send it.
         Ok(())
     }
 
     async fn read(&mut self, into: &mut Vec<u8>, room: usize) -> Result<usize, BodyError> {
-        while self.ahead.is_empty() {
-            match self.stream.data().await {
-                Some(Ok(data)) => {
-                    // An error here is one of the stream, which the next read tells.
-                    let _ = self.stream.flow_control().release_capacity(data.len());
-                    self.ahead = data;
-                }
-                Some(Err(_)) => return Err(BodyError::SenderLeft),
-                None => return self.end().await.map(|()| 0),
-            }
+        self.fill().await?;
+        if self.ahead.is_empty() {
+            return self.end().await.map(|()| 0);
         }
         if room == 0 {
             return Err(BodyError::Malformed);
@@ -186,4 +229,4 @@ impl BodySource for H2Body {
 }
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-const READ_AHEAD: usize = 16 * 1024;
+const READ_AHEAD: usize = 8 * 1024;

@@ -17,11 +17,11 @@ use super::body::WireBody;
 use super::delivery::{Delivery, Origin};
 use super::head::RequestHead;
 use super::head_scanner::HeadScanner;
-use super::raw_head::{Framing, HeadFault};
+use super::raw_head::Framing;
 use super::reply::Reply;
 use super::respond::{self, Stamp};
 use crate::clock::within;
-use crate::gate::Reason;
+use crate::gate::{Lease, OverBudget, Reason};
 
 /// Serves a connection until one side has had enough.
 pub(super) async fn serve(
@@ -31,18 +31,29 @@ pub(super) async fn serve(
     shutdown: &ShutdownWatch,
 ) {
     let settings = delivery.settings();
-    let mut ahead = BytesMut::new();
+    let mut reader = HeadReader {
+        delivery,
+        ahead: BytesMut::new(),
+        lease: None,
+        origin,
+    };
     let mut patience = settings.head_timeout;
     loop {
-        let head = match read_head(delivery, &mut stream, &mut ahead, patience, shutdown).await {
+        let head = match reader.read(&mut stream, patience, shutdown).await {
             Head::Complete(head) => head,
             Head::Nothing => return,
-            Head::Faulty(fault) => return refuse(delivery, stream, origin, fault).await,
+            Head::Refused(reason, cause) => {
+                return refuse(delivery, stream, origin, reason, &cause).await;
+            }
         };
+        let request = delivery.begin(&head, origin, 0);
         let framing = head.framing.unwrap_or(Framing::Length(0));
         let waits = head.waits();
-        let mut body = WireBody::new(&mut stream, &mut ahead, framing, waits == Ok(true));
-        let judged = delivery.judge(&head, waits.err(), &mut body, origin).await;
+        let client = delivery.client(&head, origin);
+        let ahead = &mut reader.ahead;
+        let mut body = WireBody::new(&mut stream, ahead, framing, waits == Ok(true), client);
+        let fault = request.as_ref().err().copied().or(waits.err());
+        let judged = delivery.judge(&head, fault, &mut body, origin).await;
 
         // Only where the body was read to its end is what follows known to be another request.
         let reusable = judged.body_received();
@@ -57,6 +68,7 @@ pub(super) async fn serve(
             // Half an answer must not look like a whole one. And who did not take it is not waited for.
             return;
         }
+        drop(request);
         match reply.into_stream().await {
             Some(reused) => stream = reused,
             None => return,
@@ -70,68 +82,108 @@ pub(super) async fn serve(
 
 enum Head {
     Complete(Box<RequestHead>),
-    Faulty(HeadFault),
+    Refused(Reason, String),
     /// The sender said nothing, or nothing whole, or the process is about to end.
     Nothing,
 }
 
-/// Reads a head. What was read beyond it stays in `ahead`.
-async fn read_head(
-    delivery: &Delivery,
-    stream: &mut Stream,
-    ahead: &mut BytesMut,
-    patience: Duration,
-    shutdown: &ShutdownWatch,
-) -> Head {
-    let settings = delivery.settings();
-    if ahead.is_empty() {
-        ahead.reserve(HEAD_CAPACITY);
-        let mut ending = shutdown.clone();
-        // A connection without a request under way is closed as soon as the process is to end.
-        let first = async {
-            tokio::select! {
-                biased;
-                first = stream.read_buf(ahead) => first.ok(),
-                _ = ending.wait_for(|ending| *ending) => None,
+/// Reads the heads of a connection.
+struct HeadReader<'d> {
+    delivery: &'d Delivery,
+    /// What was read beyond the last head or body.
+    ahead: BytesMut,
+    /// The memory for heads that are larger than most.
+    lease: Option<Lease>,
+    origin: Origin,
+}
+
+impl HeadReader<'_> {
+    /// Reads a head, whose first byte has to come within `patience`.
+    async fn read(
+        &mut self,
+        stream: &mut Stream,
+        patience: Duration,
+        shutdown: &ShutdownWatch,
+    ) -> Head {
+        if self.ahead.is_empty() {
+            self.ahead = BytesMut::with_capacity(HEAD_CAPACITY);
+            self.lease = None;
+            let mut ending = shutdown.clone();
+            let ahead = &mut self.ahead;
+            // A connection without a request under way is closed as soon as the process is to end.
+            let first = async {
+                tokio::select! {
+                    biased;
+                    first = stream.read_buf(ahead) => first.ok(),
+                    _ = ending.wait_for(|ending| *ending) => None,
+                }
+            };
+            if !matches!(within(patience, pin!(first)).await.flatten(), Some(1..)) {
+                return Head::Nothing;
             }
-        };
-        if !matches!(within(patience, pin!(first)).await.flatten(), Some(1..)) {
-            return Head::Nothing;
         }
+        let timeout = self.delivery.settings().head_timeout;
+        let whole = self.whole(stream);
+        within(timeout, pin!(whole)).await.unwrap_or(Head::Nothing)
     }
-    let whole = async {
+
+    /// Reads the rest of a head.
+    async fn whole(&mut self, stream: &mut Stream) -> Head {
+        let limits = self.delivery.settings().head_limits;
         let mut scanner = HeadScanner::default();
         loop {
-            match scanner.scan(ahead, settings.head_limits) {
-                Err(fault) => return Some(Err(fault)),
+            let parsed = match scanner.scan(&self.ahead, limits) {
+                Err(fault) => Err(fault),
                 Ok(Some(len)) => {
-                    let head = ahead.split_to(len).freeze();
-                    return Some(RequestHead::parse(&head, settings.head_limits));
+                    let head = self.ahead.split_to(len).freeze();
+                    RequestHead::parse(&head, limits)
                 }
-                Ok(None) => {}
+                Ok(None) => {
+                    if self.make_room().is_err() {
+                        let cause = "no memory is left for a large head";
+                        return Head::Refused(Reason::Overloaded, cause.to_owned());
+                    }
+                    if !matches!(stream.read_buf(&mut self.ahead).await, Ok(1..)) {
+                        return Head::Nothing;
+                    }
+                    continue;
+                }
+            };
+            return match parsed {
+                Ok(head) => Head::Complete(Box::new(head)),
+                Err(fault) => Head::Refused(Reason::BadRequest, fault.to_string()),
+            };
+        }
+    }
+
+    /// Makes room for more. The first piece is a part of what a connection costs.
+    fn make_room(&mut self) -> Result<(), OverBudget> {
+        let len = self.ahead.len();
+        if len == self.ahead.capacity() {
+            if self.lease.is_none() {
+                self.lease = Some(self.delivery.connect(self.origin, 0)?);
             }
-            if !matches!(stream.read_buf(ahead).await, Ok(1..)) {
-                return None;
+            if let Some(lease) = &mut self.lease {
+                // For a moment there are both, the old piece and the new one.
+                lease.grow_to(3 * len as u64)?;
+                self.ahead.reserve(len);
+                lease.shrink_to(self.ahead.capacity() as u64);
             }
         }
-    };
-    match within(settings.head_timeout, pin!(whole)).await.flatten() {
-        Some(Ok(head)) => Head::Complete(Box::new(head)),
-        Some(Err(fault)) => Head::Faulty(fault),
-        None => Head::Nothing,
+        Ok(())
     }
 }
 
 /// Answers what is no request, and closes: not a byte after it is looked at.
-async fn refuse(delivery: &Delivery, stream: Stream, origin: Origin, fault: HeadFault) {
-    let id = delivery.record_bad_head(origin, &fault.to_string());
+async fn refuse(delivery: &Delivery, stream: Stream, origin: Origin, reason: Reason, cause: &str) {
+    let id = delivery.record_bad_head(origin, reason, cause);
     let stamp = Stamp::new(delivery.settings(), &id);
     let patience = delivery.settings().send_timeout;
     let reply = Reply::http1(stream, &Method::POST, Version::HTTP_11, None, patience);
     let Some(mut reply) = reply.await else {
         return;
     };
-    let refusal = Reason::BadRequest.into();
+    let refusal = reason.into();
     if respond::write(&mut reply, &refusal, &stamp).await.is_some()
         && let Some(stream) = reply.into_stream().await
     {

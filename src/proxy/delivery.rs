@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode, Version};
+use http::{HeaderValue, Version};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::answer::MAX_GATHERED;
 use super::ended::Ended;
 use super::forward::{Forwarded, Forwarder};
 use super::head::RequestHead;
@@ -16,11 +17,11 @@ use super::names::REQUEST_ID;
 use super::parcel::Parcel;
 use super::record::outcome;
 use super::reply::Reply;
-use super::respond::Stamp;
+use super::respond::{Stamp, answer};
 use super::{HeaderNames, PublicSettings, Upstream};
 use crate::capture::{Captures, Refused};
 use crate::clock::{Clock, Stopwatch};
-use crate::gate::{Admitted, BodySource, Gate, Judgement, Passed, Reason, Turn};
+use crate::gate::{Admitted, BodySource, Gate, Judgement, Lease, OverBudget, Passed, Reason, Turn};
 use crate::ledger::Held;
 use crate::telemetry::{Outcome, Telemetry, Verdict};
 
@@ -89,6 +90,32 @@ impl Delivery {
         judged
     }
 
+    /// A lease for a request whose head was read, and that is in flight as long as the lease.
+    pub(super) fn begin(
+        &self,
+        head: &RequestHead,
+        origin: Origin,
+        bytes: u64,
+    ) -> Result<Lease, Reason> {
+        let client = self.client(head, origin);
+        let bytes = bytes + head.memory_bytes();
+        let lease = self.gate.budget().request(client, bytes);
+        lease.map_err(|_| Reason::Overloaded)
+    }
+
+    /// A lease for a connection. What comes over one of a trusted proxy is charged to its clients.
+    pub(super) fn connect(&self, origin: Origin, bytes: u64) -> Result<Lease, OverBudget> {
+        let trusted = &self.settings.trusted_proxies;
+        let client = origin.peer.filter(|peer| !trusted.trusts(*peer));
+        self.gate.budget().connection(client, bytes)
+    }
+
+    /// The address of the sender, as trusted proxies tell it.
+    pub(super) fn client(&self, head: &RequestHead, origin: Origin) -> Option<IpAddr> {
+        let trusted = &self.settings.trusted_proxies;
+        origin.peer.map(|peer| trusted.client(peer, &head.headers))
+    }
+
     /// Keeps a refused delivery for whoever has to explain it, if its endpoint asks for that.
     fn capture(&self, head: &RequestHead, judged: &mut Judged) {
         let judgement = &mut judged.judgement;
@@ -131,22 +158,25 @@ impl Delivery {
             Ok(Passed::Ignored) => Ended::ignored(reply, &stamp).await,
             Ok(Passed::Admitted(admitted)) => {
                 let (unsettled, turn) = (admitted.take_held(), admitted.take_turn());
+                let old_sender = head.version == Version::HTTP_10;
+                let gathers =
+                    (old_sender || turn.is_some()) && admitted.make_room_for_response(MAX_GATHERED);
                 let parcel = Parcel {
                     head: write_head(head, &self.additions(admitted, &request_id, origin)),
                     body: admitted.body().bytes(),
                     stamp: &stamp,
-                    old_sender: head.version == Version::HTTP_10,
+                    old_sender,
                     in_turn: turn.is_some(),
+                    most_gathered: if gathers { MAX_GATHERED } else { 0 },
                 };
                 let name = &admitted.endpoint().upstream;
                 self.forward(reply, &parcel, (unsettled, turn), name).await
             }
         };
-        let trusted = &self.settings.trusted_proxies;
         self.telemetry.record(&Outcome {
             at,
             request_id: request_id.to_str().unwrap_or_default(),
-            client: origin.peer.map(|peer| trusted.client(peer, &head.headers)),
+            client: self.client(head, origin),
             method: head.method.as_str(),
             path: head.path(),
             total: watch.elapsed(),
@@ -156,15 +186,20 @@ impl Delivery {
     }
 
     /// Records a request that never became a delivery because its head was refused, and gives its id.
-    pub(super) fn record_bad_head(&self, origin: Origin, cause: &str) -> HeaderValue {
+    pub(super) fn record_bad_head(
+        &self,
+        origin: Origin,
+        reason: Reason,
+        cause: &str,
+    ) -> HeaderValue {
         let id = new_request_id();
         self.telemetry.record(&Outcome {
             at: self.clock.now(),
             request_id: id.to_str().unwrap_or_default(),
             client: origin.peer,
-            status: Some(StatusCode::BAD_REQUEST.as_u16()),
+            status: Some(answer(&reason.into()).0.as_u16()),
             cause: Some(cause),
-            ..Outcome::unknown(Verdict::NotDelivered(Reason::BadRequest))
+            ..Outcome::unknown(Verdict::NotDelivered(reason))
         });
         id
     }

@@ -17,10 +17,10 @@ use super::delivery::{Delivery, Origin};
 use super::h2_frames::StreamFaults;
 use super::h2_io::H2Io;
 use super::head::RequestHead;
-use super::raw_head::{HeadFault, length_of};
+use super::raw_head::length_of;
 use super::reply::Reply;
 use super::respond::{self, Stamp};
-use crate::gate::Reason;
+use crate::gate::{Lease, Reason};
 
 /// Serves a connection until one side has had enough.
 pub(super) async fn serve(
@@ -91,13 +91,16 @@ impl Served<'_> {
                 None => RequestHead::from_h2(parts, settings.head_limits),
             };
             match head {
-                Ok(head) => self.spawn(head, body, reply),
+                Ok(head) => match self.delivery.begin(&head, self.origin, STREAM_BYTES) {
+                    Ok(lease) => self.spawn(head, body, reply, lease),
+                    Err(reason) => self.refuse(reason, "no memory is left", reply),
+                },
                 Err(fault) => {
                     refused += 1;
                     if refused > MAX_REFUSED {
                         return;
                     }
-                    self.refuse(fault, reply);
+                    self.refuse(Reason::BadRequest, &fault.to_string(), reply);
                 }
             }
         }
@@ -105,7 +108,7 @@ impl Served<'_> {
     }
 
     /// Serves one request.
-    fn spawn(&self, head: RequestHead, body: RecvStream, mut reply: Reply) {
+    fn spawn(&self, head: RequestHead, body: RecvStream, mut reply: Reply, lease: Lease) {
         let (delivery, origin) = (Arc::clone(self.delivery), self.origin);
         let faults = Arc::clone(&self.faults);
         self.streams.spawn(async move {
@@ -117,19 +120,20 @@ impl Served<'_> {
                 length.and_then(|length| length_of(length.as_bytes()))
             };
             let fault = head.waits().err();
-            let mut body = H2Body::new(body, announced, faults);
+            let client = delivery.client(&head, origin);
+            let mut body = H2Body::new(body, announced, faults, client);
             let judged = delivery.judge(&head, fault, &mut body, origin).await;
             delivery.answer(&mut reply, &head, judged, origin).await;
+            drop(lease);
         });
     }
 
-    /// Answers what is no request.
-    fn refuse(&self, fault: HeadFault, mut reply: Reply) {
-        let (delivery, origin) = (Arc::clone(self.delivery), self.origin);
+    /// Refuses a request by its head.
+    fn refuse(&self, reason: Reason, cause: &str, mut reply: Reply) {
+        let id = self.delivery.record_bad_head(self.origin, reason, cause);
+        let stamp = Stamp::new(self.delivery.settings(), &id);
         self.streams.spawn(async move {
-            let id = delivery.record_bad_head(origin, &fault.to_string());
-            let stamp = Stamp::new(delivery.settings(), &id);
-            respond::write(&mut reply, &Reason::BadRequest.into(), &stamp).await;
+            respond::write(&mut reply, &reason.into(), &stamp).await;
         });
     }
 }
@@ -171,5 +175,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Bad heads that a connection may send.
 const MAX_REFUSED: u32 = 32;
 const MAX_STREAMS: u32 = 100;
+/// What a stream takes beside its header fields: its task, and what the library knows of it.
+const STREAM_BYTES: u64 = 40 * 1024;
 /// What the library may hold of one response.
 const SEND_BUFFER: usize = 16 * 1024;

@@ -128,6 +128,17 @@ impl RequestHead {
         }
     }
 
+    /// About what it takes in memory: its bytes, and an entry for each header.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        let decoded = || {
+            let fields = self.headers.iter();
+            let lens = fields.map(|(name, value)| name.as_str().len() + value.len());
+            lens.sum()
+        };
+        let wire = self.lines.as_ref().map_or_else(decoded, Bytes::len);
+        (wire + self.target.len() + self.headers.capacity() * ENTRY_BYTES) as u64
+    }
+
     /// As the gate sees it.
     pub fn request(&self) -> Request<'_> {
         Request {
@@ -224,5 +235,7 @@ fn host_of_h2(head: &http::request::Parts) -> Result<HeaderValue, HeadFault> {
         .ok_or(HeadFault::Host)
 }
 
+/// A name, a value and their place in the table.
+const ENTRY_BYTES: usize = 128;
 /// More than most senders write.
 const EXPECTED_HEADERS: usize = 16;

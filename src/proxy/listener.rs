@@ -138,6 +138,15 @@ impl PublicApp {
                 .and_then(|digest| Some(digest.peer_addr()?.as_inet()?.ip())),
             over_tls: tls.is_some(),
         };
+        // Likewise where no memory is left, or where a client has its share of it.
+        let bytes = if tls.is_some() {
+            TLS_CONNECTION_BYTES
+        } else {
+            CONNECTION_BYTES
+        };
+        let Ok(_lease) = self.delivery.connect(origin, bytes) else {
+            return;
+        };
         let stream = match tls {
             None => stream,
             Some(handshake) => {
@@ -233,4 +242,8 @@ pub enum ListenError {
 
 /// A quarter of Pingora's default: a connection that waits costs memory.
 const READ_BUFFER: usize = 16 * 1024;
+/// What a connection takes: Pingora's buffer, the first piece of a head, its task.
+const CONNECTION_BYTES: u64 = 32 * 1024;
+/// The same with the buffers of TLS.
+const TLS_CONNECTION_BYTES: u64 = 64 * 1024;
 const SETTLE: Duration = Duration::from_millis(50);

@@ -21,6 +21,8 @@ pub(super) struct Parcel<'a> {
     pub(super) old_sender: bool,
     /// Whether others wait for the backend to be done, and not for the sender to have read its answer.
     pub(super) in_turn: bool,
+    /// How much of an answer there is memory for, where it is read before it is passed on.
+    pub(super) most_gathered: usize,
 }
 
 /// A write that did not come to its end.

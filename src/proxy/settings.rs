@@ -18,6 +18,8 @@ pub struct PublicSettings {
     pub head_limits: HeadLimits,
     /// How many connections may be open.
     pub max_connections: usize,
+    /// How many requests may be in flight.
+    pub max_requests: usize,
     /// The proxies that are believed.
     pub trusted_proxies: TrustedProxies,
     /// Whether answers carry `Portcullis-Reason`.

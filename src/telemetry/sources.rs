@@ -60,6 +60,16 @@ impl Sources {
                 self.budget.used(),
             )?,
             gauge(
+                "portcullis_memory_leased_bytes",
+                "Memory of the same budget that is leased for anything: bodies, heads, streams, connections, responses.",
+                self.budget.leased(),
+            )?,
+            gauge(
+                "portcullis_requests_in_flight",
+                "Requests whose head was read and whose response was not written yet.",
+                self.budget.requests(),
+            )?,
+            gauge(
                 "portcullis_body_budget_bytes",
                 "Memory that there is for bodies.",
                 self.budget.total(),

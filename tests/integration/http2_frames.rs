@@ -266,10 +266,8 @@ fn silence_after_the_preface_is_closed_after_the_time_for_a_head() {
     while silent.next().is_some() {}
     // Frames that are no head do not count as one.
     let mut pings = connect(&gate, &authority);
-    while !pings
-        .connection()
-        .has_ended_after(Duration::from_millis(50))
-    {
+    while !pings.connection().is_over() {
+        let_pass(Duration::from_millis(50));
         pings.frame(6, 0, 0, b"12345678");
     }
     gate.wait_for_metric("portcullis_connections", 0);
@@ -310,10 +308,8 @@ fn a_head_that_drips_is_closed_however_it_is_cut() {
                 if piece.len() > 9 && piece[8] == 1 {
                     piece[8] = stream;
                 }
-                if sender
-                    .connection()
-                    .has_ended_after(Duration::from_millis(40))
-                {
+                let_pass(Duration::from_millis(40));
+                if sender.connection().is_over() {
                     break;
                 }
                 sender.connection().write(&piece);

@@ -60,6 +60,169 @@ fn forged_uploads_that_stall_stay_inside_the_budget_and_leave_room_for_good_ones
 }
 
 #[test]
+fn uploads_in_step_never_take_more_than_the_budget_and_the_process_itself() {
+    const SENDERS: usize = 24;
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with("public", "trusted_proxies = [\"127.0.0.0/8\"]")
+        .with("bodies", "budget = \"256 MiB\"\ntimeout = \"10m\"")
+        .endpoint("hmac")
+        .start();
+    assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+    let idle = gate.peak_bytes();
+    let body = noise(49 * 1024 * 1024);
+    let forged = github_signature("another secret", b"{}");
+    let step = std::sync::Barrier::new(SENDERS);
+    std::thread::scope(|scope| {
+        for number in 0..SENDERS {
+            let (gate, body, forged, step) = (&gate, &body, &forged, &step);
+            scope.spawn(move || {
+                let head = Request::post(PATH)
+                    .header("X-Forwarded-For", &format!("192.0.2.{number}"))
+                    .header("X-Hub-Signature-256", forged)
+                    .header("Content-Length", &body.len().to_string())
+                    .framed();
+                let mut connection = Connection::to(gate.http());
+                connection.write(&head.head());
+                // All buffers grow at the same time: where one is copied, the old piece is freed.
+                for part in body.chunks(1024 * 1024) {
+                    if !connection.has_ended() {
+                        connection.write(part);
+                    }
+                    step.wait();
+                }
+            });
+        }
+    });
+    let most = idle + 256 * MIB + 32 * MIB;
+    let peak = gate.peak_bytes();
+    assert!(peak <= most, "{} of {} MiB", peak / MIB, most / MIB);
+    backend.wait_for(1);
+    assert_eq!(backend.received().len(), 1);
+}
+
+#[test]
+fn a_body_that_was_announced_and_does_not_come_costs_no_memory() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .tls(&authority)
+        .with("public", "http2 = true")
+        .endpoint("hmac")
+        .start();
+    let head = genuine(&gate, &noise(1024 * 1024)).head();
+    let silent: Vec<Connection> = (0..20)
+        .map(|_| {
+            let mut connection = Connection::to(gate.http());
+            connection.write(&head);
+            connection
+        })
+        .collect();
+    let signature = github_signature(&gate.secret(ID), b"{}");
+    let mut streams = RawHttp2::connect(gate.https(), authority.certificate(), &[]);
+    for stream in 0..80 {
+        streams.headers(
+            2 * stream + 1,
+            false,
+            &[
+                (":method", "POST"),
+                (":scheme", "https"),
+                (":authority", "portal.example.com"),
+                (":path", PATH),
+                ("x-hub-signature-256", &signature),
+            ],
+        );
+    }
+    gate.wait_for_metric("portcullis_bodies_in_flight", 100);
+    assert_eq!(gate.metric("portcullis_requests_in_flight"), 100);
+    assert_eq!(gate.metric("portcullis_body_budget_used_bytes"), 0);
+    // Their heads, streams and connections are in the budget all the same.
+    assert!(gate.metric("portcullis_memory_leased_bytes") >= 80 * 32 * 1024 + 20 * 32 * 1024);
+    // The first byte of one of them leases the first piece.
+    streams.data(1, false, b"{");
+    eventually("a piece is leased", || {
+        gate.metric("portcullis_body_budget_used_bytes") > 0
+    });
+    assert!(gate.metric("portcullis_body_budget_used_bytes") <= 8 * 1024);
+    drop((silent, streams));
+    gate.wait_for_metric("portcullis_memory_leased_bytes", 0);
+    assert_eq!(gate.metric("portcullis_requests_in_flight"), 0);
+}
+
+/// A gate that believes its one sender about the addresses of others.
+fn behind_a_proxy(backend: &Backend) -> Gate {
+    Gate::before(backend)
+        .with(
+            "public",
+            "trusted_proxies = [\"127.0.0.0/8\"]\nmax_requests = 30",
+        )
+        .with(
+            "bodies",
+            "max = \"6 MiB\"\nbudget = \"14 MiB\"\ntimeout = \"10m\"",
+        )
+        .endpoint("hmac")
+}
+
+#[test]
+fn a_client_that_takes_all_it_can_get_leaves_a_share_for_the_others() {
+    let backend = Backend::accepting();
+    let gate = behind_a_proxy(&backend).start();
+    let body = noise(900_000);
+    let from = |client: &str, body: &[u8]| genuine(&gate, body).header("X-Forwarded-For", client);
+    let stalled: Vec<Connection> = (0..40)
+        .map(|_| {
+            let request = from("192.0.2.1", &body).bytes();
+            let mut connection = Connection::to(gate.http());
+            connection.write(&request[..request.len() - 1]);
+            connection
+        })
+        .collect();
+    // Some were refused: by the limit of requests, or by the share of memory.
+    let refused = |connection: &mut Connection| connection.has_ended();
+    let mut stalled = stalled;
+    eventually("one client has not got everything", || {
+        stalled.iter_mut().any(refused)
+    });
+    for connection in &mut stalled {
+        if !connection.has_ended() {
+            continue;
+        }
+        if let Some(answer) = connection.try_answer() {
+            assert_eq!((answer.status, answer.reason()), (503, "overloaded"));
+            assert!(answer.try_header("Retry-After").is_some());
+        }
+    }
+    let other = from("192.0.2.2", &noise(300_000));
+    assert_eq!(send(gate.http(), &other).status, 202);
+    drop(stalled);
+    gate.wait_for_metric("portcullis_memory_leased_bytes", 0);
+}
+
+#[test]
+fn requests_in_flight_are_limited_and_one_client_does_not_have_them_all() {
+    let backend = Backend::accepting();
+    let gate = behind_a_proxy(&backend).start();
+    let from = |client: &str| genuine(&gate, b"{}").header("X-Forwarded-For", client);
+    let mut waiting: Vec<Connection> = (0..30)
+        .map(|_| {
+            let mut connection = Connection::to(gate.http());
+            connection.write(&from("192.0.2.1").head());
+            connection
+        })
+        .collect();
+    gate.wait_for_metric("portcullis_requests_in_flight", 20);
+    let held = |waiting: &mut [Connection]| {
+        let many = waiting.len();
+        let ended = waiting.iter_mut().map(|it| usize::from(it.has_ended()));
+        many - ended.sum::<usize>()
+    };
+    eventually("the others are refused", || held(&mut waiting) <= 20);
+    assert_eq!(send(gate.http(), &from("192.0.2.2")).status, 202);
+    let refused = send(gate.http(), &from("192.0.2.1"));
+    assert_eq!((refused.status, refused.reason()), (503, "overloaded"));
+}
+
+#[test]
 fn uploads_that_break_off_reach_no_backend_and_give_everything_back() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac").start();

@@ -167,9 +167,8 @@ impl Connection {
         !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
-    /// Waits for a moment. Whether the gate has closed the connection by then; what it says is read.
-    pub(crate) fn has_ended_after(&mut self, moment: Duration) -> bool {
-        std::thread::sleep(moment);
+    /// Whether the gate has closed the connection, without waiting for it; what it says is read.
+    pub(crate) fn is_over(&mut self) -> bool {
         let mut buffer = [0; 4096];
         self.socket.set_nonblocking(true).unwrap();
         let read = self.stream.read(&mut buffer);

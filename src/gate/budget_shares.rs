@@ -1,0 +1,124 @@
+//! The budget's arithmetic: what one holder may have beside others, and that everything comes back.
+//!
+//! Beside `budget.rs` and not in it, because a model checker compiles that file once more.
+
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::{Budget, Lease};
+
+const MIB: u64 = 1024 * 1024;
+
+fn client(number: u8) -> Option<IpAddr> {
+    Some(IpAddr::from([192, 0, 2, number]))
+}
+
+#[test]
+fn one_client_leaves_a_third_for_others_whatever_it_leases() {
+    for bytes in [4096, 64 * 1024, MIB, 4 * MIB] {
+        let budget = Budget::new(1024 * MIB);
+        let lease = || budget.connection(client(1), bytes);
+        let held: Vec<Lease> = std::iter::from_fn(|| lease().ok()).collect();
+        assert!(budget.leased() <= 700 * MIB, "{bytes}: {}", budget.leased());
+        let other = budget.connection(client(2), 100 * MIB);
+        assert!(other.is_ok(), "{bytes}");
+        drop(held);
+    }
+}
+
+#[test]
+fn many_clients_leave_room_for_the_next_one() {
+    let budget = Budget::new(1024 * MIB);
+    let mut held = Vec::new();
+    for number in 1..=50 {
+        held.extend(std::iter::from_fn(|| {
+            budget.connection(client(number), 64 * 1024).ok()
+        }));
+    }
+    assert!(budget.connection(client(51), 64 * 1024).is_ok());
+    assert!(
+        budget
+            .body(client(51), "workflows/a")
+            .grow_to(64 * 1024)
+            .is_ok()
+    );
+}
+
+#[test]
+fn an_endpoint_has_a_share_as_a_client_has() {
+    let budget = Budget::new(64 * MIB);
+    let lease = |number: u8, endpoint: &str| {
+        let mut lease = budget.body(client(number), endpoint);
+        lease.grow_to(64 * 1024).map(|()| lease)
+    };
+    let held: Vec<Lease> = (1..=255)
+        .cycle()
+        .map_while(|number| lease(number, "workflows/busy").ok())
+        .collect();
+    assert!(budget.used() < 44 * MIB, "{}", budget.used());
+    assert!(lease(1, "workflows/quiet").is_ok());
+    drop(held);
+}
+
+#[test]
+fn requests_in_flight_are_limited_and_shared() {
+    let budget = Budget::limited(1024 * MIB, 90);
+    let request = |number| budget.request(client(number), 1);
+    let held: Vec<Lease> = std::iter::from_fn(|| request(1).ok()).collect();
+    assert_eq!(held.len(), 60);
+    let others: Vec<Lease> = (2..=255).map_while(|number| request(number).ok()).collect();
+    assert_eq!(others.len(), 30);
+    drop((held, others));
+    assert_eq!(budget.requests(), 0);
+}
+
+#[test]
+fn the_addresses_of_one_ipv6_network_are_one_client() {
+    let budget = Budget::new(12 * MIB);
+    let held: Vec<Lease> = (0..100_u16)
+        .map_while(|number| {
+            let address = IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, number]);
+            budget.connection(Some(address), MIB).ok()
+        })
+        .collect();
+    assert!(held.len() <= 8, "{}", held.len());
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_leased_and_returned_the_sums_are_right_and_nothing_is_left(
+        steps in proptest::collection::vec((0..8_usize, 0..4_u8, 0..3 * MIB), 1..200)
+    ) {
+        let budget = Budget::limited(8 * MIB, 6);
+        let mut leases: Vec<Option<(Lease, u64)>> = (0..8).map(|_| None).collect();
+        for (place, number, bytes) in steps {
+            match (number, &mut leases[place]) {
+                (3, lease) => {
+                    *lease = None;
+                    *lease = budget.request(client(1), 1000).ok().map(|lease| (lease, 1000));
+                }
+                (_, Some((lease, held))) if number == 0 => {
+                    lease.shrink_to(bytes);
+                    *held = bytes.min(*held);
+                }
+                (_, Some((lease, held))) => {
+                    if lease.grow_to(bytes).is_ok() {
+                        *held = bytes.max(*held);
+                    }
+                }
+                (_, lease) => *lease = Some((budget.body(client(number), "e"), 0)),
+            }
+            let held: u64 = leases.iter().flatten().map(|(_, held)| held).sum();
+            prop_assert_eq!(budget.leased(), held);
+            prop_assert!(held <= budget.total());
+        }
+        drop(leases);
+        prop_assert_eq!(budget.leased(), 0);
+        prop_assert_eq!(budget.used(), 0);
+        prop_assert_eq!(budget.bodies(), 0);
+        prop_assert_eq!(budget.requests(), 0);
+        // Nobody is charged for anything any more.
+        prop_assert!(budget.body(client(1), "e").grow_to(4 * MIB).is_ok());
+    }
+}
