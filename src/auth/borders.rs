@@ -231,13 +231,15 @@ impl Border {
                 let from = is_url.then(|| memchr::memchr(b'?', value).unwrap_or(value.len()));
                 let both = [value, next].concat();
                 let mut places = from.unwrap_or(0)..value.len();
-                unit.is_some_and(|unit| {
-                    places.all(|at| {
-                        both.get(at..)
-                            .and_then(|rest| unit.exact_len(rest))
-                            .is_none()
+                let is_short = is_url || value.len() <= MAX_LEN_BEFORE_TIME;
+                is_short
+                    && unit.is_some_and(|unit| {
+                        places.all(|at| {
+                            both.get(at..)
+                                .and_then(|rest| unit.exact_len(rest))
+                                .is_none()
+                        })
                     })
-                })
             }
             Self::BeforeUrl => scheme(value) == 0,
             Self::UrlBehind => {
@@ -292,3 +294,6 @@ fn host_len(url: &[u8]) -> usize {
 const fn may_stand_beside(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'<' | b'>' | b'[' | b']' | b'{' | b'}')
 }
+
+/// Longer than any id that stands before a time without text between them.
+const MAX_LEN_BEFORE_TIME: usize = 1024;

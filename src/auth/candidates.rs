@@ -183,15 +183,17 @@ impl SignatureRule {
     /// The proofs that one value holds.
     fn parts<'v>(&self, value: &'v [u8]) -> impl Iterator<Item = &'v [u8]> {
         let split = self.split;
-        value
-            .split(move |byte| Some(*byte) == split)
-            .map(move |part| {
-                if split.is_some() {
-                    part.trim_ascii()
-                } else {
-                    part
-                }
-            })
+        let mut rest = Some(value);
+        std::iter::from_fn(move || {
+            let text = rest.take()?;
+            let Some(split) = split else {
+                return Some(text);
+            };
+            let end = memchr::memchr(split, text).unwrap_or(text.len());
+            let (part, after) = text.split_at_checked(end)?;
+            rest = after.get(1..);
+            Some(part.trim_ascii())
+        })
     }
 
     /// The word of the older version, if it counts: no proof of the newer version stands in `value`.

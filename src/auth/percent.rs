@@ -3,10 +3,13 @@
 /// `text` with every byte encoded that is neither a letter, nor a digit, nor in `as_it_is`; `%` is written as
 /// `sign`. In time that is linear in the text: the head comes from anybody.
 pub(super) fn encoded(text: &[u8], as_it_is: &[u8], sign: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || as_it_is.contains(&byte);
+    let mut plain = [false; 256];
+    for (byte, plain) in (0..=u8::MAX).zip(&mut plain) {
+        *plain = byte.is_ascii_alphanumeric() || as_it_is.contains(&byte);
+    }
     let mut encoded = String::with_capacity(text.len() + text.len() / 4);
     for byte in text {
-        if is_plain(*byte) {
+        if plain.get(usize::from(*byte)) == Some(&true) {
             encoded.push(char::from(*byte));
         } else {
             encoded.push_str(sign);

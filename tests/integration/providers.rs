@@ -473,3 +473,73 @@ fn a_genuine_delivery_that_is_too_old_is_refused_for_that() {
     assert_eq!((answer.status, answer.reason()), (401, "timestamp_stale"));
     backend.was_not_contacted();
 }
+
+#[test]
+fn what_was_signed_once_is_not_admitted_with_other_values() {
+    let backend = Backend::accepting();
+    let gate = gate("svix", &backend);
+    let square = "workflows/square";
+    let gate = gate.endpoint_with(square, &["--mode", "provider", "--preset", "square"]);
+    let form = "workflows/form";
+    let gate = gate.endpoint_with(form, &["--mode", "provider", "--preset", "gitea-form"]);
+    let gate = gate.with("public", "url = \"https://portal.example.com\"");
+    gate.run_with_input(
+        &["secret", "set", ID],
+        b"whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0",
+    )
+    .succeeded();
+    for id in [square, form] {
+        gate.run_with_input(&["secret", "set", id], b"a secret of the provider")
+            .succeeded();
+    }
+    let gate = gate.start();
+    let told = |request: &Request| {
+        let answer = send(gate.http(), request);
+        (answer.status, answer.reason().to_owned())
+    };
+    let malformed = (401, "signature_malformed".to_owned());
+
+    // An hour ago this was delivered; now its time is part of the id.
+    let now = jiff::Timestamp::now().as_second();
+    let old = now - 3600;
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"secretsecretsecretsecret");
+    let code = ring::hmac::sign(&key, format!("msg_1.{old}.{now}.{{}}").as_bytes());
+    let code = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, code);
+    let moved = Request::post(PATH)
+        .header("svix-id", &format!("msg_1.{old}"))
+        .header("svix-timestamp", &now.to_string())
+        .header("svix-signature", &format!("v1,{code}"))
+        .body("{}");
+    assert_eq!(told(&moved), malformed);
+
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a secret of the provider");
+    let path = "/webhooks/ai/workflows/square";
+    let signed = format!("https://portal.example.com{path}?a=b&c={{}}");
+    let code = ring::hmac::sign(&key, signed.as_bytes());
+    let code = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, code);
+    let cut = |query: &str, body: &str| {
+        Request::post(&format!("{path}{query}"))
+            .header("x-square-hmacsha256-signature", &code)
+            .body(body)
+    };
+    assert_eq!(told(&cut("?a=b", "&c={}")), malformed);
+    assert_eq!(told(&cut("?a=b&c={", "}")), malformed);
+    assert_eq!(told(&cut("?a=b&c=", "{}")).0, 202);
+
+    let code = hex::encode(ring::hmac::sign(&key, b"{}"));
+    let sent = |body: &str| {
+        Request::post("/webhooks/ai/workflows/form")
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .header("X-Gitea-Signature", &code)
+            .body(body)
+    };
+    for more in ["payload[]=x", "Payload=x", "+payload=x", "payload%00=x"] {
+        assert_eq!(
+            told(&sent(&format!("payload=%7B%7D&{more}"))),
+            malformed,
+            "{more}"
+        );
+    }
+    assert_eq!(told(&sent("payload=%7B%7D&other=x")).0, 202);
+    assert_eq!(backend.received().len(), 2);
+}

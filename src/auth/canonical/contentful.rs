@@ -79,7 +79,11 @@ pub(super) fn path(url: &str) -> Option<Vec<u8>> {
     let at = below.find(['/', '?'])?;
     let target = below.get(at..)?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    if !path.starts_with('/') || query.contains('?') || target.ends_with('?') {
+    if !path.starts_with('/')
+        || query.contains('?')
+        || target.ends_with('?')
+        || target.len() > MAX_TARGET_LEN
+    {
         return None;
     }
     let mut text = encoded(path.as_bytes(), b"-_.!~*'();,/?:@&=+$#", "%");
@@ -90,5 +94,7 @@ pub(super) fn path(url: &str) -> Option<Vec<u8>> {
     Some(text.into_bytes())
 }
 
+/// Longer than any that Contentful is told to call.
+const MAX_TARGET_LEN: usize = 8 * 1024;
 /// More than any request has.
 const MAX_HEADERS: usize = 100;

@@ -1,0 +1,448 @@
+//! The cost of a hostile head, for each preset: what a stranger can make the gate do before there is a key
+//! and before a byte of the body is read.
+//!
+//! ```text
+//! cargo bench --bench heads
+//! cargo bench --bench heads -- rfc9421
+//! ```
+//!
+//! A plain head is what the provider sends: a handful of headers and the proof. Its cost is that of parsing it
+//! and of reading its claim. A hostile head has as many bytes and lines as the listener takes, in the
+//! shapes below; its cost is measured in the same way. The benchmark fails if the dearest one of a preset costs
+//! more than twenty times its plain head.
+//!
+//! Both are the least of several runs: what else the machine does makes neither smaller.
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Method;
+use jiff::Timestamp;
+use portcullis::auth::{Claim, Message, Place, Preset, Scheme, Source, Template};
+use portcullis::proxy::{HeadLimits, RequestHead};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let only: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|it| !it.starts_with('-'))
+        .collect();
+    let mut worst = 0.0_f64;
+    println!(
+        "{:<26}{:>10}{:>12}{:>8}  dearest head",
+        "preset", "plain", "hostile", "ratio"
+    );
+    for preset in Preset::all() {
+        if !only.is_empty() && !only.iter().any(|it| preset.name.contains(&**it)) {
+            continue;
+        }
+        let scheme = scheme_of(preset);
+        let plain = cost(&scheme, &head("", &proof(&scheme)));
+        let mut hostile = Duration::ZERO;
+        let mut name = "";
+        for (shape, bytes) in shapes(&scheme) {
+            let cost = cost(&scheme, &bytes);
+            if cost > hostile {
+                (hostile, name) = (cost, shape);
+            }
+        }
+        let ratio = hostile.as_secs_f64() / plain.as_secs_f64();
+        worst = worst.max(ratio);
+        println!(
+            "{:<26}{plain:>10.1?}{hostile:>12.1?}{ratio:>8.1}  {name}",
+            preset.name
+        );
+    }
+    println!("the dearest: {worst:.1} times a plain head; at most {MOST_TIMES} are allowed");
+    if worst > MOST_TIMES {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn scheme_of(preset: &Preset) -> Scheme {
+    let mut scheme = preset.scheme.clone();
+    let settings = [
+        ("webhook_id", "WH-1"),
+        ("base_url", "https://portal.example.com/hooks"),
+        ("topic_arn", "arn:aws:sns:us-east-1:123456789012:a"),
+    ];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    scheme
+        .set(&settings.into())
+        .expect("every setting is there");
+    scheme
+}
+
+/// What a sender adds to the head: as we can make it, or as it looks.
+fn proof(scheme: &Scheme) -> Vec<(String, String)> {
+    let message = Message {
+        method: &Method::POST,
+        url: Some(URL),
+        body: b"{}",
+        at: Timestamp::UNIX_EPOCH,
+        id: "msg_1",
+    };
+    let added = scheme.prove(SECRET.as_bytes(), message).unwrap_or_default();
+    let in_head = |(place, value): (Place, String)| match place {
+        Place::Header(name) => Some((name.to_string(), value)),
+        _ => None,
+    };
+    let mut lines: Vec<(String, String)> = added.into_iter().filter_map(in_head).collect();
+    if lines.is_empty() {
+        lines.extend(
+            headers(scheme)
+                .into_iter()
+                .map(|name| (name, "1700000000".to_owned())),
+        );
+    }
+    lines
+}
+
+/// Every header that the scheme reads.
+fn headers(scheme: &Scheme) -> Vec<String> {
+    let signed = scheme.signed().iter().flat_map(sources);
+    let proofs = scheme.signatures().iter().map(|rule| rule.from.to_string());
+    let id = scheme.id().map(ToString::to_string);
+    let texts = proofs.chain(signed).chain(id);
+    let texts: Vec<String> = texts
+        .flat_map(|text| text.split('|').map(ToOwned::to_owned).collect::<Vec<_>>())
+        .collect();
+    let names = texts.iter().filter_map(|text| {
+        let numbered = text
+            .strip_prefix("headers:")
+            .map(|name| name.replace('*', "1"));
+        numbered.or_else(|| text.strip_prefix("header:").map(ToOwned::to_owned))
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn sources(template: &Template) -> Vec<String> {
+    template.sources().map(Source::to_string).collect()
+}
+
+/// Heads that are as dear as we know how to make them, each within the limits.
+fn shapes(scheme: &Scheme) -> Shapes {
+    let proof = proof(scheme);
+    let mut shapes = queries(&proof);
+    shapes.extend(other_headers(&proof));
+    shapes.extend(own_headers(scheme, &proof));
+    shapes.extend(messages());
+    shapes.retain(|(_, head)| head.len() <= LIMITS.bytes);
+    shapes
+}
+
+type Shapes = Vec<(&'static str, Bytes)>;
+type Lines = [(String, String)];
+
+fn queries(proof: &Lines) -> Shapes {
+    let mut shapes = Vec::new();
+    // The query.
+    for (name, unit) in [
+        ("parameters without a value", "a&"),
+        ("encoded parameters", "%41=%41&"),
+        ("parameters of two letters", "id=%2F&"),
+        ("encoded characters", "%2F"),
+        ("percent signs", "%"),
+        ("plus signs", "+"),
+        ("apostrophes", "'"),
+        ("characters to encode", "|"),
+        ("tokens", "token=a&"),
+    ] {
+        shapes.push((name, head(&format!("?{}", repeated(unit, ROOM)), proof)));
+        let few = format!("?{}", unit.repeat(190));
+        shapes.push((name, head(&few, proof)));
+    }
+    shapes
+}
+
+fn other_headers(proof: &Lines) -> Shapes {
+    let mut shapes = Vec::new();
+    // Other headers.
+    let with = |more: Vec<(String, String)>| [proof.to_vec(), more].concat();
+    let count = LIMITS.headers - 20;
+    let line = ROOM / count - 40;
+    let many = |name: &dyn Fn(usize) -> String, value: &str| -> Vec<(String, String)> {
+        (0..count).map(|at| (name(at), value.to_owned())).collect()
+    };
+    shapes.push((
+        "many headers",
+        head("", &with(many(&|at| format!("x-{at}"), &"a".repeat(line)))),
+    ));
+    shapes.push((
+        "names with underscores",
+        head(
+            "",
+            &with(many(&|at| format!("x_{at}_{}", "a".repeat(line)), "1")),
+        ),
+    ));
+    shapes.push((
+        "one header, many times",
+        head("", &with(many(&|_| "x-a".to_owned(), &"a".repeat(line)))),
+    ));
+    let numbered = (1..=count).map(|at| (format!("X-DocuSign-Signature-{at}"), "a".repeat(line)));
+    shapes.push(("numbered headers", head("", &numbered.collect::<Vec<_>>())));
+    // Contentful lists what it signs.
+    let names: Vec<String> = (10..90).map(|at| format!("x-{at}")).collect();
+    let list = format!(
+        "{},x-contentful-signed-headers,x-contentful-timestamp",
+        names.join(",")
+    );
+    let mut lines: Vec<(String, String)> = names
+        .iter()
+        .map(|name| (name.clone(), "a;".repeat(line / 2)))
+        .collect();
+    lines.extend(
+        proof
+            .iter()
+            .filter(|(name, _)| name != "x-contentful-signed-headers")
+            .cloned(),
+    );
+    lines.push(("x-contentful-signed-headers".to_owned(), list));
+    shapes.push(("a long list of headers", head("", &lines)));
+    shapes
+}
+
+/// What the scheme reads.
+fn own_headers(scheme: &Scheme, proof: &Lines) -> Shapes {
+    let mut shapes = Vec::new();
+    for name in headers(scheme) {
+        let others: Vec<(String, String)> = proof
+            .iter()
+            .filter(|(it, _)| *it != name)
+            .cloned()
+            .collect();
+        let mut put = |shape, values: Vec<String>| {
+            let lines = values.into_iter().map(|value| (name.clone(), value));
+            shapes.push((
+                shape,
+                head("", &others.iter().cloned().chain(lines).collect::<Vec<_>>()),
+            ));
+        };
+        for unit in [
+            "a",
+            "0",
+            "=",
+            ",",
+            "t=1,",
+            "v1=00,",
+            "v1,00 ",
+            ".",
+            "{}",
+            "t=1,v1=00 ",
+            ";",
+            "://",
+            "\"\"",
+            "(",
+            "a;",
+        ] {
+            put("a long proof or value", vec![repeated(unit, ROOM)]);
+        }
+        let zeros = "0".repeat(64);
+        for rule in scheme.signatures() {
+            let tag = rule
+                .tagged
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let split = char::from(rule.split.unwrap_or(b','));
+            let one = format!("{tag}{zeros}{split}");
+            put("64 proofs", vec![one.repeat(64)]);
+            put("more proofs than are read", vec![repeated(&one, ROOM)]);
+            put(
+                "as many proofs as fit beside a time",
+                vec![format!(
+                    "t=1700000000{split}ts=1700000000{split}{}",
+                    one.repeat(62)
+                )],
+            );
+        }
+        let group = format!("t=1700000000,v1={zeros}");
+        put("groups", vec![[group.as_str(); 4].join(" ")]);
+        let long = format!("{group},{}", repeated("v1=00,", ROOM / 5));
+        put("groups that are long", vec![vec![long; 4].join(" ")]);
+        for prefix in ["", "JWT ", "Bearer "] {
+            for token in tokens(ROOM) {
+                put("a long token", vec![format!("{prefix}{token}")]);
+            }
+        }
+        put("numbered headers", vec!["a".to_owned()]);
+    }
+    shapes
+}
+
+fn messages() -> Shapes {
+    let mut shapes = Vec::new();
+    // Message signatures say themselves what they cover.
+    for (labels, each, parameters) in [
+        (1, 32, 60),
+        (8, 4, 60),
+        (8, 4, 1000),
+        (8, 32, 60),
+        (8, 250, 4000),
+        (1, 250, 60),
+        (2, 16, 8000),
+    ] {
+        shapes.push((
+            "message signatures",
+            message_signatures(labels, each, parameters),
+        ));
+    }
+    for unit in [
+        "a,",
+        "a=1,",
+        "sig=(),",
+        "sig1=(\"a\" ",
+        ";a",
+        "(",
+        "\"@query-param\";name=\"a\" ",
+    ] {
+        let lines = vec![
+            (
+                "signature-input".to_owned(),
+                format!("a=({}", repeated(unit, ROOM / 2)),
+            ),
+            ("signature".to_owned(), repeated(unit, ROOM / 3)),
+        ];
+        shapes.push(("dictionaries", head("", &lines)));
+    }
+    shapes
+}
+
+fn repeated(text: &str, len: usize) -> String {
+    text.repeat(len / text.len())
+}
+
+/// Tokens with a long header, long claims, or many.
+fn tokens(room: usize) -> Vec<String> {
+    let url_safe = |text: &str| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
+    };
+    let len = room * 3 / 4 - 600;
+    let header = |more: &str| url_safe(&format!(r#"{{"alg":"HS256","typ":"JWT"{more}}}"#));
+    let signature = url_safe(&"0".repeat(32));
+    let claims = |more: &str| {
+        url_safe(&format!(
+            r#"{{"iat":1,"exp":2,"qsh":"a","sha256":"{}"{more}}}"#,
+            "0".repeat(64)
+        ))
+    };
+    let list =
+        |unit: &str, len: usize| format!("[{}]", vec![unit; len / (unit.len() + 1)].join(","));
+    let members = |len: usize| {
+        let members = (0..len / 8).map(|at| format!(r#","{at:04}":1"#));
+        members.take(60).collect::<String>()
+    };
+    let mut tokens = vec![
+        format!(
+            "{}.{}.{signature}",
+            header(""),
+            claims(&format!(r#","aud":{}"#, list(r#""""#, len)))
+        ),
+        format!(
+            "{}.{}.{signature}",
+            header(""),
+            claims(&format!(r#","x":{}"#, list("1", len)))
+        ),
+        format!(
+            "{}.{}.{signature}",
+            header(""),
+            claims(&format!(r#","x":"{}""#, r"\u0041".repeat(len / 6)))
+        ),
+        format!("{}.{}.{signature}", header(""), claims(&members(len))),
+        format!(
+            "{}.{}.{signature}",
+            header(&format!(r#","x":{}"#, list("1", 11_000))),
+            claims("")
+        ),
+    ];
+    tokens.push(".".repeat(room));
+    tokens
+}
+
+fn message_signatures(labels: usize, each: usize, parameters: usize) -> Bytes {
+    let name = |at: usize| format!("p{at}");
+    let items = (0..each).map(|at| format!("\"@query-param\";name=\"{}\"", name(at)));
+    let asked = ["\"content-digest\"", "\"@target-uri\""].map(ToOwned::to_owned);
+    let items = asked.into_iter().chain(items);
+    let items: Vec<String> = items.take(each).collect();
+    let inputs = (0..labels).map(|at| format!("s{at}=({});created=1700000000", items.join(" ")));
+    let proof = "A".repeat(43);
+    let values = (0..labels).map(|at| format!("s{at}=:{proof}=:"));
+    let query: Vec<String> = (0..parameters)
+        .map(|at| format!("{}=%2F", name(at)))
+        .collect();
+    let lines = [
+        (
+            "signature-input".to_owned(),
+            inputs.collect::<Vec<_>>().join(", "),
+        ),
+        (
+            "signature".to_owned(),
+            values.collect::<Vec<_>>().join(", "),
+        ),
+        ("content-digest".to_owned(), format!("sha-256=:{proof}=:")),
+    ];
+    head(&format!("?{}", query.join("&")), &lines)
+}
+
+fn head(query: &str, lines: &[(String, String)]) -> Bytes {
+    let mut text = format!(
+        "POST /hooks/orders{query} HTTP/1.1\r\nHost: portal.example.com\r\nUser-Agent: Provider/1.0\r\n\
+         Accept: */*\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+    );
+    for (name, value) in lines {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str("\r\n");
+    text.into()
+}
+
+/// What parsing the head costs, and reading its claim, at the least.
+fn cost(scheme: &Scheme, bytes: &Bytes) -> Duration {
+    let mut least = Duration::MAX;
+    let begin = Instant::now();
+    while begin.elapsed() < TIME {
+        let start = Instant::now();
+        for _ in 0..BATCH {
+            judge(scheme, black_box(bytes));
+        }
+        least = least.min(start.elapsed() / BATCH);
+    }
+    least
+}
+
+fn judge(scheme: &Scheme, bytes: &Bytes) {
+    let Ok(head) = RequestHead::parse(bytes, LIMITS) else {
+        return;
+    };
+    let request = head.request();
+    let mut url = "https://portal.example.com/hooks/orders".to_owned();
+    if let Some(query) = request.query {
+        url.push('?');
+        url.push_str(query);
+    }
+    let claim = Claim::read(scheme, &request.head(Some(&url)));
+    black_box(claim.is_ok());
+}
+
+/// As the listener takes them by default.
+const LIMITS: HeadLimits = HeadLimits {
+    bytes: 64 * 1024,
+    headers: 100,
+};
+const URL: &str = "https://portal.example.com/hooks/orders";
+const SECRET: &str = "00112233445566778899aabbccddeeff";
+/// What is left of a head beside its first lines.
+const ROOM: usize = LIMITS.bytes - 4096;
+const MOST_TIMES: f64 = 20.0;
+const TIME: Duration = Duration::from_millis(2);
+const BATCH: u32 = 3;
