@@ -13,11 +13,21 @@ pub(super) fn encoded(text: &[u8], as_it_is: &[u8], sign: &str) -> String {
             encoded.push(char::from(*byte));
         } else {
             encoded.push_str(sign);
-            encoded.push(digit(byte >> 4));
-            encoded.push(digit(byte & 15));
+            push_digits(&mut encoded, *byte);
         }
     }
     encoded
+}
+
+/// Appends `byte`, encoded.
+pub(super) fn push(text: &mut String, byte: u8) {
+    text.push('%');
+    push_digits(text, byte);
+}
+
+fn push_digits(text: &mut String, byte: u8) {
+    text.push(digit(byte >> 4));
+    text.push(digit(byte & 15));
 }
 
 fn digit(value: u8) -> char {

@@ -9,7 +9,7 @@ use super::template::Around;
 use super::token::Token;
 use super::view::View;
 use super::{
-    ProofError, Reading, Scheme, Source, Template, TimestampSource, TimestampUnit, UrlRule, form,
+    ProofError, Reading, Scheme, Source, Template, TimestampSource, TimestampUnit, UrlRule,
 };
 
 /// Everything that the signature covers, filled in.
@@ -137,8 +137,10 @@ pub(super) fn fill<'v, 'r: 'v>(
             Ok(Cow::Owned(crc32fast::hash(body).to_string().into_bytes()))
         }
         Token::Form => {
-            let fields = received.fields().map(form::sorted);
-            fields.map(Cow::Owned).ok_or(ProofError::SignatureMalformed)
+            let fields = received.sorted_form();
+            fields
+                .map(Cow::Borrowed)
+                .ok_or(ProofError::SignatureMalformed)
         }
         Token::Method => Ok(Cow::Borrowed(received.head().method.as_str().as_bytes())),
         // An endpoint that does not say what it has to say is not compiled.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::form;
+use super::{form, percent};
 
 /// How a scheme writes the URL.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -72,7 +72,7 @@ fn escaped(query: &str) -> String {
     for byte in query.bytes() {
         match byte {
             b'!' | b'$'..=b'&' | b'('..=b';' | b'=' | b'?'..=b'~' => text.push(char::from(byte)),
-            _ => text.push_str(&format!("%{byte:02X}")),
+            _ => percent::push(&mut text, byte),
         }
     }
     text
@@ -120,7 +120,7 @@ fn encode(text: &str, into: &mut String) {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
             into.push(char::from(byte));
         } else {
-            into.push_str(&format!("%{byte:02X}"));
+            percent::push(into, byte);
         }
     }
 }

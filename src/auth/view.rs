@@ -19,6 +19,7 @@ pub(super) struct View<'a> {
     is_strict: bool,
     json: OnceCell<Vec<(&'a Pointer, Reading<'a>)>>,
     form: OnceCell<Option<Vec<Field<'a>>>>,
+    sorted: OnceCell<Option<Vec<u8>>>,
     message: OnceCell<Option<Message>>,
 }
 
@@ -53,6 +54,7 @@ impl<'a> View<'a> {
             is_strict,
             json: OnceCell::new(),
             form: OnceCell::new(),
+            sorted: OnceCell::new(),
             message: OnceCell::new(),
         }
     }
@@ -74,6 +76,12 @@ impl<'a> View<'a> {
             fields.flatten()
         };
         self.form.get_or_init(read).as_deref()
+    }
+
+    /// The same as Twilio signs them, however many spellings of the URL stand before them.
+    pub(super) fn sorted_form(&self) -> Option<&[u8]> {
+        let read = || self.fields().map(form::sorted);
+        self.sorted.get_or_init(read).as_deref()
     }
 
     /// The message of Amazon SNS that the body is.
