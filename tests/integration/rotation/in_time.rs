@@ -166,6 +166,8 @@ impl SecretStore for Fake {
                 version: 1,
                 created_at: Timestamp::UNIX_EPOCH,
                 ends_at: None,
+                kind: None,
+                challenges: Vec::new(),
                 sealed,
             }]
         })
