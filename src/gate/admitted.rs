@@ -72,9 +72,9 @@ impl Admitted {
         self.turn.take()
     }
 
-    /// Takes the body back. Its claim in the ledger and its turn are given up.
-    pub(super) fn withdraw(self) -> Body {
-        self.body
+    /// Takes the body back, and the turn if it has one. Its claim in the ledger is given up.
+    pub(super) fn withdraw(self) -> (Body, Option<Turn>) {
+        (self.body, self.turn)
     }
 
     /// Whether it has a claim in the ledger.

@@ -15,7 +15,7 @@ use super::payload::{examine, takes_event};
 use super::receive::{BodyRules, Watchers, receive, show_again};
 use super::replay::{Proven, alone};
 use super::scan::Scan;
-use super::turns::Turns;
+use super::turns::{Turn, Turns};
 use super::{
     Admitted, Body, BodySource, Budget, GateSettings, Judgement, Known, Lease, OverBudget, Passed,
     Reason, Refusal, Request,
@@ -36,6 +36,8 @@ struct Past {
     body: Option<Body>,
     /// How long it has waited for its turn.
     waited: Duration,
+    /// Its turn, if it has one: deliveries that came later do not overtake it.
+    turn: Option<Turn>,
 }
 
 /// What came of one look.
@@ -275,7 +277,9 @@ impl Gate {
         Ok(if self.still_stands(request, grounds).await {
             Look::Passed(Passed::Admitted(admitted))
         } else {
-            Look::Again(admitted.withdraw())
+            let (body, turn) = admitted.withdraw();
+            past.turn = turn;
+            Look::Again(body)
         })
     }
 
@@ -311,6 +315,14 @@ impl Gate {
         let (Some(rule), Some(key)) = (endpoint.concurrency, admitted.key()) else {
             return Ok(admitted);
         };
+        // Its path or its key may have become another one's.
+        let kept = past
+            .turn
+            .take()
+            .filter(|turn| turn.is_of(&endpoint.id, key));
+        if kept.is_some() {
+            return Ok(admitted.in_turn(kept));
+        }
         let since = Stopwatch::start();
         let rule = Concurrency {
             // However often it is judged, it waits no longer than it may.

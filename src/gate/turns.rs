@@ -122,6 +122,12 @@ impl Turns {
 }
 
 impl Turn {
+    /// Whether it is one of this key.
+    pub(super) fn is_of(&self, endpoint: &EndpointId, key: &ConcurrencyKey) -> bool {
+        let own = self.key.as_ref();
+        own.is_some_and(|(id, of)| id == endpoint && of == key)
+    }
+
     /// The turn, together with its permit.
     pub(super) fn permitted(mut self, permit: Permit) -> Self {
         self.permit = Some(permit);
