@@ -214,7 +214,7 @@ fn a_test_that_depends_on_the_speed_of_the_machine_is_reported() {
         "let text = \"thread::sleep(SECOND)\"; // thread::sleep(SECOND)",
         "eventually(\"it is so\", || true);",
     ] {
-        let text = format!("fn f() {{ {line} }}");
+        let text = format!("fn f() {{ {line}\n}}");
         let found = waits::violations("tests/integration/planted.rs", &text);
         assert_eq!(found, [], "{line}");
     }
