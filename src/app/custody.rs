@@ -7,7 +7,7 @@ use super::{StartError, keys};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, KeyServiceName};
 use crate::secrets::{KeyFileError, KeyService, LocalKeyService, Vault};
-use crate::store::{Contents, Store, Stored};
+use crate::store::{Contents, Store};
 
 /// What both a server and the command line work on.
 pub struct Custody {
@@ -37,8 +37,8 @@ impl Custody {
     }
 
     /// Looks for everything that would keep [`open`](Self::open) from its work, makes and changes
-    /// nothing, and gives the endpoints that are stored.
-    pub async fn inspect(config: &Config) -> (Vec<Stored>, Vec<StartError>) {
+    /// nothing, and gives what is stored.
+    pub async fn inspect(config: &Config) -> (Contents, Vec<StartError>) {
         let mut wrong = Vec::new();
         let key_file = config.key_services.key_file.as_path();
         let paths = [Some(key_file), config.store.path()];
@@ -51,7 +51,7 @@ impl Custody {
             Contents::default()
         });
         wrong.extend(keys::inspect(config, &contents.sealed_under).await);
-        (contents.endpoints, wrong)
+        (contents, wrong)
     }
 
     /// The vault over them.

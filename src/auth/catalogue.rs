@@ -1,5 +1,6 @@
 //! The files of the presets, read once.
 
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use jiff::SignedDuration;
@@ -7,7 +8,7 @@ use toml_span::de_helpers::TableHelper;
 use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize};
 
-use super::{Evidence, Preset, Recipient, Retries, Scheme, Sender};
+use super::{Evidence, Preset, Recipient, Retries, Scheme, SecretIssuer, Sender};
 
 struct Declared {
     title: String,
@@ -17,6 +18,8 @@ struct Declared {
     sender_timeout: Option<SignedDuration>,
     refuses_empty: bool,
     probed: bool,
+    secret: SecretIssuer,
+    secret_bytes: Option<RangeInclusive<usize>>,
     notes: Option<String>,
     sender: Sender,
     scheme: Scheme,
@@ -67,6 +70,14 @@ impl<'de> Deserialize<'de> for Declared {
             Some("HEAD") => true,
             Some(other) => unreachable!("no probe `{other}`"),
         };
+        let secret: String = table.required("secret")?;
+        let secret = SecretIssuer::from_word(&secret)
+            .unwrap_or_else(|| unreachable!("nobody called `{secret}` issues secrets"));
+        let secret_bytes = table.optional::<Vec<usize>>("secret_bytes").map(|bounds| {
+            let bounds = <[usize; 2]>::try_from(bounds);
+            let [least, most] = bounds.unwrap_or_else(|_| unreachable!("two lengths"));
+            least..=most
+        });
         let notes = table.optional("notes");
         let sender = table.required("sender")?;
         let scheme = table.required("scheme")?;
@@ -79,6 +90,8 @@ impl<'de> Deserialize<'de> for Declared {
             sender_timeout,
             refuses_empty,
             probed,
+            secret,
+            secret_bytes,
             notes,
             sender,
             scheme,
@@ -112,6 +125,8 @@ pub(super) static PROVIDERS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
             sender_timeout: declared.sender_timeout,
             refuses_empty: declared.refuses_empty,
             probed: declared.probed,
+            secret: declared.secret,
+            secret_bytes: declared.secret_bytes,
             notes: declared.notes,
             sender: declared.sender,
             scheme: declared.scheme,

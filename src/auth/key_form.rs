@@ -57,6 +57,20 @@ impl KeyForm {
         stripped.unwrap_or(secret)
     }
 
+    /// How many bytes the key in `secret` has; `None` where it is not written as the scheme expects.
+    pub fn key_len(&self, secret: &[u8]) -> Option<usize> {
+        let text = self.stripped(secret);
+        let decoded = match self.encoding {
+            KeyEncoding::Base64 => KEY_BASE64.decode(text).ok()?,
+            KeyEncoding::Hex => hex::decode(text).ok()?,
+            KeyEncoding::Base64OrUtf8
+            | KeyEncoding::Nfkd
+            | KeyEncoding::Sha1
+            | KeyEncoding::Utf8 => return Some(text.len()),
+        };
+        Some(Zeroizing::new(decoded).len())
+    }
+
     /// Prepares `secret`.
     pub fn prepare(&self, secret: &[u8]) -> Result<Key, UnusableSecret> {
         let text = self.stripped(secret);
@@ -76,6 +90,14 @@ impl KeyForm {
             // Public keys are passed on in PEM files, whatever the provider's page shows.
             _ if self.algorithm.is_public_key() && text.starts_with(PublicKey::PEM) => {
                 PublicKey::from_pem(text)
+            }
+            // No text is a public key by itself: whoever says nothing of its encoding has one of these two.
+            KeyEncoding::Utf8 if self.algorithm.is_public_key() => {
+                let plain = Key::prepare(self.algorithm, text);
+                let decoded = [hex::decode(text).ok(), KEY_BASE64.decode(text).ok()];
+                let mut keys = decoded.into_iter().flatten();
+                let found = keys.find_map(|bytes| Key::prepare(self.algorithm, &bytes).ok());
+                return found.map_or(plain, Ok);
             }
             KeyEncoding::Utf8 => return Key::prepare(self.algorithm, text),
             KeyEncoding::Base64 => KEY_BASE64.decode(text).ok(),

@@ -44,6 +44,7 @@ mod query;
 mod rule;
 mod sample;
 mod scheme;
+mod secret_check;
 mod sender;
 mod signed;
 mod signing;
@@ -82,6 +83,7 @@ pub use self::preset::Preset;
 pub use self::rule::{SignatureRule, Tagged};
 pub use self::sample::Sample;
 pub use self::scheme::Scheme;
+pub use self::secret_check::{Doubt, SecretIssuer};
 pub use self::sender::{Recipient, Retries, Sender};
 pub use self::signing::{Message, Unsignable};
 pub use self::sns::{

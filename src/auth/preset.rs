@@ -1,9 +1,11 @@
 //! Presets: schemes by name, each one a file in `presets/` that people can read.
 
+use std::ops::RangeInclusive;
+
 use jiff::SignedDuration;
 
 use super::catalogue::{GENERIC, PROVIDERS};
-use super::{Evidence, Scheme, Sender};
+use super::{Evidence, Scheme, SecretIssuer, Sender};
 
 /// How a provider signs its deliveries.
 #[derive(Clone, Debug)]
@@ -24,6 +26,10 @@ pub struct Preset {
     pub refuses_empty: bool,
     /// Whether the provider looks for the URL with a `HEAD` request, unsigned, before it delivers.
     pub probed: bool,
+    /// Who makes the secret.
+    pub secret: SecretIssuer,
+    /// How many bytes the provider's keys have, where that is certain.
+    pub secret_bytes: Option<RangeInclusive<usize>>,
     /// What an operator has to know.
     pub notes: Option<String>,
     /// How the sender behaves.

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::binding::{needed, remedy};
 use super::failure::Failure;
 use crate::app::{Custody, Sockets};
 use crate::config::{Config, Mistake, Mistakes};
+use crate::directory::{DraftAuth, Target};
 use crate::ledger::Shared;
 use crate::redis::Eviction;
-use crate::store::Stored;
+use crate::store::{Contents, Stored};
 
 /// What to leave out.
 #[derive(Args, Debug)]
@@ -44,9 +46,13 @@ impl Check {
                 Err(error) => wrong.push(format!("ledger.url: {settings}: {error}")),
             }
         }
-        let (stored, errors) = Custody::inspect(&config).await;
+        let (contents, errors) = Custody::inspect(&config).await;
+        let stored = &contents.endpoints;
         wrong.extend(errors.iter().map(ToString::to_string));
-        wrong.extend(wrong_endpoints(&config, &stored));
+        wrong.extend(wrong_endpoints(&config, stored));
+        for note in unbound(&config, &contents) {
+            notes.push_str(&format!("\nnote: {note}"));
+        }
         if wrong.is_empty() {
             return Ok(format!(
                 "{}: in order; {}, {}{notes}",
@@ -77,6 +83,42 @@ fn wrong_endpoints(config: &Config, stored: &[Stored]) -> Vec<String> {
     });
     mistakes.collect()
 }
+
+/// Endpoints that refuse every delivery because their secret is not bound, or as something else.
+fn unbound(config: &Config, contents: &Contents) -> Vec<String> {
+    let mut notes = Vec::new();
+    for Stored { definition, .. } in &contents.endpoints {
+        let asks = definition.draft_auth.unwrap_or(config.draft_auth);
+        let is_waived = definition.target == Target::Draft && asks == DraftAuth::Workspace;
+        let Some(secret) = definition.secret().filter(|_| !is_waived) else {
+            continue;
+        };
+        let bound = contents.bound.get(&secret.to_string());
+        let why = match bound {
+            None => "is not bound".to_owned(),
+            Some(Some(kind)) if needed(definition) != Some(*kind) => {
+                format!("is bound as {}", kind.noun())
+            }
+            Some(_) => continue,
+        };
+        notes.push(format!(
+            "endpoint `{}`: its secret `{secret}` {why}, so every delivery is refused: {}",
+            definition.id,
+            remedy(definition, &secret)
+        ));
+    }
+    let left = notes.len().saturating_sub(MOST_NOTES);
+    notes.truncate(MOST_NOTES);
+    if left > 0 {
+        notes.push(format!(
+            "{left} more endpoints have no secret that they can use"
+        ));
+    }
+    notes
+}
+
+/// Endpoints without a secret that are told one by one.
+const MOST_NOTES: usize = 20;
 
 fn count(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };

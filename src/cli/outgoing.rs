@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, Method};
 use jiff::Timestamp;
 
-use super::binding;
+use super::binding::{self, Binding};
 use super::draft_token::{DraftToken, draft_auth};
 use super::explain::load;
 use super::failure::Failure;
@@ -117,7 +117,20 @@ impl Outgoing {
         let scheme = auth.map_or(Ok(None), AuthDefinition::compiled);
         let scheme = scheme.map_err(|error| Failure::Other(error.to_string()))?;
         let proof = match (scheme, auth.and_then(|auth| auth.secret_of(id))) {
+            (Some(scheme), Some(_)) if scheme.algorithm().is_public_key() => {
+                return Err(Failure::Other(Unsignable::PrivateKey.to_string()));
+            }
             (Some(scheme), Some(secret)) => {
+                let binding = Binding::of(session, &secret, Some(scheme.algorithm().key_kind()));
+                if let (Binding::Unbound, false) =
+                    (binding.await?, definition.can_generate_secret())
+                {
+                    return Err(Failure::NotFound(format!(
+                        "`{id}`: no secret is bound to {secret}, so every delivery is refused, and only the provider \
+                         issues it; first: {}",
+                        binding::remedy(&definition, &secret)
+                    )));
+                }
                 let vault = session.custody.vault();
                 let revealed = vault.reveal(&secret, &session.actor).await?;
                 let key = scheme.key();

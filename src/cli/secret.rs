@@ -9,7 +9,7 @@ use super::output;
 use super::rewrap::Rewrap;
 use super::secret_bind::Bind;
 use super::secret_status;
-use super::secret_value::{overlap, read_value};
+use super::secret_value::{ask_value, check_value, overlap};
 use super::session::Session;
 use crate::secrets::SecretRef;
 
@@ -50,8 +50,16 @@ pub(super) enum SecretCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Replace the value by one that is read from standard input. One line end at its end is dropped.
-    Set(Replace),
+    /// Replace the value by one that is read from standard input, without showing it on a terminal. One line end at
+    /// its end is dropped.
+    Set {
+        #[command(flatten)]
+        replace: Replace,
+
+        /// Take a value that looks wrong: white space or quotes around it, a placeholder, an unusual length.
+        #[arg(long)]
+        force: bool,
+    },
     /// Encrypt every secret with the key and the key service that are configured now. The values stay as they
     /// are, deliveries go on meanwhile, and what is interrupted is run again.
     Rewrap(Rewrap),
@@ -98,9 +106,11 @@ impl SecretCommand {
                     .await?;
                 replace.done("rotated", &secret, version)
             }
-            Self::Set(replace) => {
+            Self::Set { replace, force } => {
                 let secret = session.secret(&replace.secret).await?;
-                let value = read_value()?;
+                let users = session.users_of(&secret).await?;
+                let value = ask_value(&secret)?;
+                check_value(&value, &users, force)?;
                 let vault = session.custody.vault();
                 let version = vault
                     .set(&secret, &value, replace.overlap, &session.actor)

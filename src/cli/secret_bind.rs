@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::output;
-use super::secret_value::{overlap, read_value};
+use super::secret_value::{ask_value, check_value, overlap};
 use super::session::Session;
 use crate::flow::{Flow, FlowState, FlowTarget, PartName};
 use crate::secrets::SecretRef;
@@ -23,6 +23,10 @@ pub(super) struct Bind {
     /// Make a random value instead of reading one, for providers that take yours.
     #[arg(long)]
     generate: bool,
+
+    /// Take a value that looks wrong: white space or quotes around it, a placeholder, an unusual length.
+    #[arg(long, conflicts_with = "generate")]
+    force: bool,
 
     /// How long the old value stays valid beside the new one, such as 24h.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = overlap)]
@@ -62,7 +66,12 @@ impl Bind {
                 .generate(&secret, self.overlap, &session.actor)
                 .await?
         } else {
-            let value = read_value()?;
+            let owner = (&state.organisation, &state.workspace);
+            let users = flow.definitions(&state.name, owner, &target);
+            let mut users = users.unwrap_or_default();
+            users.retain(|user| user.secret().as_ref() == Some(&secret));
+            let value = ask_value(&secret)?;
+            check_value(&value, &users, self.force)?;
             vault
                 .set(&secret, &value, self.overlap, &session.actor)
                 .await?
@@ -150,8 +159,8 @@ fn refuse_generated(
     match by_others {
         None => Ok(()),
         Some(definition) => Err(Failure::Other(format!(
-            "`{secret}`: what proves deliveries to `{}` is the sender's own (a public key, or a user and a \
-             password); bind that, from standard input",
+            "`{secret}`: what proves deliveries to `{}` is the sender's own (a public key, a user and a \
+             password, or a secret that only the provider issues); bind that, from standard input",
             definition.id
         ))),
     }

@@ -80,6 +80,12 @@ impl AuthDefinition {
             .is_some_and(|preset| preset.scheme.has_certificate())
     }
 
+    /// The preset, if the mode takes one.
+    pub fn named_preset(&self) -> Option<&'static Preset> {
+        let preset = self.preset.as_deref().filter(|_| self.mode.takes_preset());
+        preset.and_then(Preset::named)
+    }
+
     /// The secret that deliveries to `endpoint` are judged by, if the mode has one.
     pub fn secret_of(&self, endpoint: &EndpointId) -> Option<SecretRef> {
         if self.mode == Mode::None || self.has_certificate() {

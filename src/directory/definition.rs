@@ -9,7 +9,7 @@ use super::{
     AuthDefinition, ConcurrencyDefinition, DraftAuth, EndpointId, MissingKey, Name, PathTemplate,
     ReplayDefinition, Target,
 };
-use crate::auth::{Algorithm, Sender};
+use crate::auth::{Algorithm, SecretIssuer, Sender};
 use crate::contract::{ContractDefinition, KeyPath};
 use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
@@ -137,9 +137,13 @@ impl Definition {
         matches!(compiled, Some(Ok(Some(scheme))) if scheme.algorithm().is_public_key())
     }
 
-    /// Whether any text will do for its secret: a public key is the provider's, a user and a password
-    /// are somebody's, and nobody can make one up.
+    /// Whether any text will do for its secret: a public key and what only the provider issues are the provider's, a
+    /// user and a password are somebody's, and nobody can make one up.
     pub fn can_generate_secret(&self) -> bool {
+        let preset = self.auth.as_ref().and_then(AuthDefinition::named_preset);
+        if preset.is_some_and(|preset| preset.secret == SecretIssuer::Provider) {
+            return false;
+        }
         let compiled = self.auth.as_ref().map(AuthDefinition::compiled);
         let Some(Ok(Some(scheme))) = compiled else {
             return true;

@@ -1,10 +1,12 @@
 //! Which store: the one place that chooses between the engines.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{PostgresSettings, PostgresStore, SqliteStore, Store, Stored};
+use crate::auth::KeyKind;
 use crate::secrets::SealedUnder;
 
 /// Where a store is, and whether its schema may be changed.
@@ -97,6 +99,8 @@ pub struct Contents {
     pub endpoints: Vec<Stored>,
     /// Which keys have encrypted its secrets.
     pub sealed_under: Vec<SealedUnder>,
+    /// The secrets that have a current version, and the kind of key that it was bound as.
+    pub bound: HashMap<String, Option<KeyKind>>,
 }
 
 /// A schema that is up to date.

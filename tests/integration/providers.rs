@@ -119,8 +119,15 @@ fn sign_makes_what_every_provider_would_send() {
             _ => b"00112233445566778899aabbccddeeff",
         };
         if !name.starts_with("aws-sns") {
-            gate.run_with_input(&["secret", "set", &id], secret)
-                .succeeded();
+            let set = gate.run_with_input(&["secret", "set", &id], secret);
+            // It is no public key, and nothing else will do there.
+            let preset = portcullis::auth::Preset::named(name).unwrap();
+            if preset.scheme.algorithm().is_public_key() {
+                let told = set.failed_with(1);
+                assert!(told.contains("cannot use it"), "{name}: {told}");
+            } else {
+                set.succeeded();
+            }
         }
         let now = jiff::Timestamp::now().as_millisecond();
         let body = match *name {
@@ -414,9 +421,20 @@ fn a_preset_that_cannot_be_is_refused_with_the_way_to_find_one() {
 
 #[test]
 fn a_secret_in_the_wrong_encoding_admits_nobody_and_the_log_says_why() {
-    let gate = gate("adyen-platform", &Backend::refusing());
+    // Where it was right once, and the endpoint has changed.
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     gate.run_with_input(&["secret", "set", ID], b"this is no hex")
         .succeeded();
+    let adyen = ["--mode", "provider", "--preset", "adyen-platform"];
+    gate.run(&[&["endpoint", "update", ID], &adyen[..]].concat())
+        .succeeded();
+    for value in ["this is no hex", "abc"] {
+        for force in [&[][..], &["--force"]] {
+            let words = [&["secret", "set", ID], force].concat();
+            let told = gate.run_with_input(&words, value.as_bytes()).failed_with(1);
+            assert!(told.contains("not in the encoding"), "{told}");
+        }
+    }
     let gate = gate.start();
     let request = Request::post(PATH)
         .header(

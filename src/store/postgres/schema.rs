@@ -9,7 +9,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection, PgConnection};
 
 use super::settings::PostgresSettings;
-use super::{PostgresStore, sealing};
+use super::{PostgresStore, sealing, secret_kinds};
 use crate::store::{Contents, Migrated, OpenError};
 
 impl PostgresStore {
@@ -43,6 +43,7 @@ async fn contents(store: &PostgresStore) -> Result<Contents, crate::secrets::Sto
     Ok(Contents {
         endpoints: store.definitions("").await?,
         sealed_under: store.bounded(sealing::under(store.readers()?)).await?,
+        bound: store.bounded(secret_kinds::bound(store.readers()?)).await?,
     })
 }
 

@@ -3,11 +3,11 @@
 //! Both are written in the transaction of whatever makes them so: a version that is bound, an endpoint that begins to
 //! use a secret. A kind is never changed, and a handshake is never taken off the list.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::Transaction;
 
-use super::{Database, dialect, endpoint_changes};
+use super::{Database, Pool, dialect, endpoint_changes};
 use crate::auth::KeyKind;
 use crate::directory::{AuthDefinition, Definition, HANDSHAKE_SLOT};
 use crate::handshake::Handshake;
@@ -151,6 +151,17 @@ async fn mark(
         changed = true;
     }
     Ok(changed)
+}
+
+/// The secrets that have a current version, and the kind of key that it was bound as.
+pub(super) async fn bound(pool: &Pool) -> Result<HashMap<String, Option<KeyKind>>, StoreError> {
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT scope || '#' || slot, kind FROM secret_versions WHERE ends_ms IS NULL",
+    )
+    .fetch_all(pool)
+    .await?;
+    let of_row = |(secret, word): (String, Option<String>)| Ok((secret, kind(word.as_deref())?));
+    rows.into_iter().map(of_row).collect()
 }
 
 /// The kind in a column.

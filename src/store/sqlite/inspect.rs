@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
 use super::{
     ACQUIRE_TIMEOUT, BUSY_TIMEOUT, SqliteStore, endpoints, newest_schema, private, sealing,
+    secret_kinds,
 };
 use crate::secrets::StoreError;
 use crate::store::{Contents, OpenError};
@@ -90,6 +91,7 @@ async fn contents(pool: &SqlitePool) -> Result<Contents, StoreError> {
     Ok(Contents {
         endpoints: endpoints::definitions(pool, "", "", u32::MAX).await?,
         sealed_under: sealing::under(pool).await?,
+        bound: secret_kinds::bound(pool).await?,
     })
 }
 

@@ -17,7 +17,6 @@ fn a_set_secret_is_what_came_in_without_the_line_end_that_a_shell_adds() {
         ("whsec_abc", "whsec_abc"),
         ("whsec_abc\n", "whsec_abc"),
         ("whsec_abc\r\n", "whsec_abc"),
-        ("  spaces stay  \n", "  spaces stay  "),
         ("two\nlines\n", "two\nlines"),
         ("schlüssel\n", "schlüssel"),
         (&longest, &longest),
@@ -27,6 +26,132 @@ fn a_set_secret_is_what_came_in_without_the_line_end_that_a_shell_adds() {
         let revealed = json(&gate, &["secret", "reveal", ID]);
         assert_eq!(revealed["value"], value, "{input:?}");
     }
+}
+
+#[test]
+fn a_value_that_looks_wrong_is_refused_unless_somebody_insists() {
+    let standard = ["--mode", "provider", "--preset", "standard-webhooks"];
+    let gate = Gate::before(&Backend::refusing())
+        .endpoint("hmac")
+        .endpoint_with("workflows/standard", &standard);
+    let secret = gate.secret(ID);
+    for (id, value, why) in [
+        (ID, "  spaces stay  \n", "white space"),
+        (ID, "trailing-space \n", "white space"),
+        (ID, "\tindented-value", "white space"),
+        (ID, "\"quoted-value\"\n", "quotes"),
+        (ID, "'quoted-value'", "quotes"),
+        (ID, "changeme", "placeholder"),
+        (ID, "Your-Secret-Here", "placeholder"),
+        (ID, "whsec_xxxxxxxx", "placeholder"),
+        (ID, "whsec_...", "placeholder"),
+        (ID, "<your secret>", "placeholder"),
+        (ID, "It's a Secret to Everybody", "placeholder"),
+        (
+            "workflows/standard",
+            "whsec_bmV3IHNlY3JldCBrZXk=",
+            "its key has 14 bytes",
+        ),
+    ] {
+        let words = ["secret", "set", id];
+        let told = gate.run_with_input(&words, value.as_bytes()).failed_with(1);
+        assert!(
+            told.contains(why) && told.contains("--force"),
+            "{value:?}: {told}"
+        );
+        let words = ["secret", "set", id, "--force"];
+        gate.run_with_input(&words, value.as_bytes()).succeeded();
+        assert_eq!(gate.secret(id), value.trim_end_matches('\n'));
+    }
+    assert_ne!(gate.secret(ID), secret);
+    // Nobody can insist on what is no key at all.
+    for value in ["whsec_not base64!", ""] {
+        let words = ["secret", "set", "workflows/standard", "--force"];
+        gate.run_with_input(&words, value.as_bytes()).failed_with(1);
+    }
+    let short = gate.run_with_input(&["secret", "set", ID], b"cut-off");
+    assert!(short.stderr.contains("7 bytes"), "{short:?}");
+    short.succeeded();
+}
+
+#[test]
+fn what_only_the_provider_issues_is_not_made_up_and_is_unbound_until_it_was_set() {
+    let slack = ["--mode", "provider", "--preset", "slack"];
+    let gate = Gate::before(&Backend::refusing()).endpoint_with(ID, &slack);
+    let shown = json(&gate, &["endpoint", "show", ID]);
+    assert_eq!(shown["secret_bound"], false);
+    let told = gate.run(&["endpoint", "show", ID]).succeeded();
+    assert!(
+        told.contains("not bound: every delivery is refused"),
+        "{told}"
+    );
+    let told = gate.run(&["check"]).succeeded();
+    assert!(
+        told.contains("is not bound, so every delivery is refused"),
+        "{told}"
+    );
+    let told = gate.run(&["endpoint", "test", ID]).failed_with(4);
+    assert!(told.contains("only the provider"), "{told}");
+    let told = gate.run(&["secret", "rotate", ID]).failed_with(1);
+    assert!(told.contains("secret set"), "{told}");
+    gate.run_with_input(&["secret", "set", ID], b"0123456789abcdef0123456789abcdef")
+        .succeeded();
+    let told = gate
+        .run(&["secret", "rotate", ID, "--overlap", "1h"])
+        .failed_with(1);
+    assert!(told.contains("comes from the provider"), "{told}");
+    let shown = json(&gate, &["endpoint", "show", ID]);
+    assert_eq!(shown["secret_bound"], true);
+    assert!(!gate.run(&["check"]).succeeded().contains("not bound"));
+    // What its owner chooses is generated, as ever.
+    let github = ["--mode", "provider", "--preset", "github"];
+    let gate = gate.endpoint_with("workflows/github", &github);
+    let shown = json(&gate, &["endpoint", "show", "workflows/github"]);
+    assert_eq!(shown["secret_bound"], true);
+    gate.run(&["secret", "rotate", "workflows/github"])
+        .succeeded();
+}
+
+/// A terminal, as Python has one, and a person who types `value`.
+const AT_A_TERMINAL: &str = r#"
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+seen = b""
+while b"not shown" not in seen:
+    seen += os.read(terminal, 1024)
+os.write(terminal, b"typed-by-a-person-1\n")
+while True:
+    try:
+        more = os.read(terminal, 1024)
+    except OSError:
+        break
+    if not more:
+        break
+    seen += more
+sys.stdout.write(seen.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+#[test]
+fn what_is_typed_at_a_terminal_is_not_shown() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let mut command = std::process::Command::new("python3");
+    command.args([
+        "-c",
+        AT_A_TERMINAL,
+        env!("CARGO_BIN_EXE_portcullis"),
+        "--config",
+    ]);
+    command.arg(gate.config()).args(["secret", "set", ID]);
+    let told = Ran::of(command, b"").succeeded();
+    assert!(
+        told.contains("not shown") && told.contains("version 2"),
+        "{told}"
+    );
+    assert!(!told.contains("typed-by"), "{told}");
+    assert_eq!(gate.secret(ID), "typed-by-a-person-1");
 }
 
 #[test]

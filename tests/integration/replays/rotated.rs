@@ -68,7 +68,7 @@ fn an_event_that_is_signed_anew_after_the_rotation_is_a_duplicate() {
     );
     gate.run_with_input(
         &["secret", "set", ID, "--overlap", "1h"],
-        b"whsec_bmV3IHNlY3JldCBrZXk=",
+        b"whsec_bmV3IHNlY3JldCBrZXksIGxvbmcgZW5vdWdo",
     )
     .succeeded();
     gate.catch_up();

@@ -501,6 +501,8 @@ fn what_is_made_up_fits_the_contract_the_key_and_the_events_of_the_endpoint() {
             inputs.join(", ")
         );
         let gate = at_its_url(Gate::before(&backend).apply(&text).start());
+        gate.run_with_input(&["secret", "set", ID], b"what-mailgun-shows-as-the-key")
+            .succeeded();
         let told = tested(&gate, &[ID], 0);
         assert_eq!(told["status"], 202, "{told}");
         let received = backend.only();
