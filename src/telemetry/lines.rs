@@ -191,20 +191,29 @@ struct Sink<W> {
 impl<W: Write> Sink<W> {
     /// Writes whole lines. Those that the stream does not take are counted.
     fn write(&mut self, lines: &[u8]) {
-        if self.torn && self.write_all(b"\n").is_ok() {
+        if self.torn {
+            // Behind the beginning of a lost line the next one would not be whole either.
+            if let Err((_, error)) = self.write_all(b"\n") {
+                return self.lose(lines, error);
+            }
             self.torn = false;
         }
         match self.write_all(lines) {
             Ok(()) => self.tell(None),
             Err((rest, error)) => {
-                let written = lines.get(..lines.len() - rest).unwrap_or_default();
-                self.torn |= written.last().is_some_and(|byte| *byte != b'\n');
-                let lost = lines.iter().rev().take(rest).filter(|byte| **byte == b'\n');
-                let lost = u64::try_from(lost.count()).unwrap_or(u64::MAX);
-                self.stream.lost().fetch_add(lost, Ordering::Relaxed);
-                self.tell(Some(error));
+                let (written, rest) = lines.split_at(lines.len().saturating_sub(rest));
+                self.torn = written.last().is_some_and(|byte| *byte != b'\n');
+                self.lose(rest, error);
             }
         }
+    }
+
+    /// Counts the lines that end in these bytes.
+    fn lose(&mut self, bytes: &[u8], error: std::io::Error) {
+        let lost = bytes.iter().filter(|byte| **byte == b'\n').count();
+        let lost = u64::try_from(lost).unwrap_or(u64::MAX);
+        self.stream.lost().fetch_add(lost, Ordering::Relaxed);
+        self.tell(Some(error));
     }
 
     /// Gives the number of bytes that are not written, and why.
