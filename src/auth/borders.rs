@@ -6,7 +6,7 @@
 //! one), and the values around it are read from the left and from the right. Each of those ends where
 //! the bytes alone say so:
 //!
-//! - before a literal, because it must not hold that literal;
+//! - before a literal, because it must not hold that literal, or is a time in its exact form;
 //! - a time beside another value, because it is written in one exact form;
 //! - a URL or a header beside the body, because the body begins (or ends) with a byte that they cannot hold;
 //! - a URL behind the body, because it holds `://` once.
@@ -199,9 +199,13 @@ impl Borders {
             let next = next.map(|(_, value)| value).unwrap_or_default();
             let is_url = *part == Part::Token(Token::Url);
             let is_time = *part == Part::Token(Token::Timestamp);
-            let exact = !(self.exact_time && is_time)
-                || unit.is_some_and(|unit| unit.exact_len(value) == Some(value.len()));
-            if !(exact && border.holds(value, next, is_url, unit)) {
+            let is_exact =
+                is_time && unit.is_some_and(|unit| unit.exact_len(value) == Some(value.len()));
+            let exact = !(self.exact_time && is_time) || is_exact;
+            // A time that is written with colons may stand before one: its form says where it ends.
+            let holds = (is_exact && matches!(border, Border::Before(_) | Border::Behind(_)))
+                || border.holds(value, next, is_url, unit);
+            if !(exact && holds) {
                 return Err(ProofError::SignatureMalformed);
             }
         }

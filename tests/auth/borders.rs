@@ -65,7 +65,12 @@ fn with_borders() -> Vec<(&'static Preset, Vec<Piece>)> {
     let several = |pieces: &Vec<Piece>| {
         let values = pieces.iter().filter(|it| matches!(it, Piece::Value(_)));
         let whole = |it: &Piece| {
-            let forms = ["form", "contentful:headers", "contentful:path"];
+            let forms = [
+                "form",
+                "contentful:headers",
+                "contentful:path",
+                "hook0:headers",
+            ];
             matches!(it, Piece::Value(name) if forms.contains(&&**name))
         };
         values.count() > 1 && !pieces.iter().any(whole)
@@ -490,6 +495,22 @@ fn the_start_of_a_body_does_not_move_into_the_query() {
                 expected,
                 "{name} {query} {body}"
             );
+        }
+    }
+}
+
+#[test]
+fn a_time_in_its_exact_form_may_hold_the_text_beside_it() {
+    for unit in ["rfc3339", "http-date"] {
+        for signed in ["{ts}:{body}", "v1:{ts}:{body}", "{body}:{ts}"] {
+            let scheme = declared(&format!(
+                "algorithm = \"hmac-sha256\"\nsigned = \"{signed}\"\n\
+                 signatures = [{{ from = \"header:S\" }}]\n\
+                 timestamp = {{ from = \"header:T\", unit = \"{unit}\", tolerance = \"5m\" }}"
+            ));
+            let delivery = Delivery::proven(&scheme, b"6f2b9d1e", "{}");
+            let verdict = delivery.judged_by(&scheme, b"6f2b9d1e");
+            assert!(verdict.is_ok(), "{unit} {signed}: {verdict:?}");
         }
     }
 }
