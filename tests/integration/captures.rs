@@ -109,6 +109,7 @@ fn nothing_is_kept_unless_the_endpoint_asks_for_it_and_its_captures_go_with_it()
     let backend = Backend::accepting();
     let gate =
         gate(&backend, &[]).endpoint_with("workflows/other", &["--mode", "hmac", "--capture", "3"]);
+    gate.catch_up();
     let refused = |id: &str| {
         let path = format!("/webhooks/ai/{id}");
         assert_eq!(

@@ -61,7 +61,8 @@ fn a_value_that_looks_wrong_is_refused_unless_somebody_insists() {
         );
         let words = ["secret", "set", id, "--force"];
         gate.run_with_input(&words, value.as_bytes()).succeeded();
-        assert_eq!(gate.secret(id), value.trim_end_matches('\n'));
+        let revealed = json(&gate, &["secret", "reveal", id]);
+        assert_eq!(revealed["value"], value.trim_end_matches('\n'));
     }
     assert_ne!(gate.secret(ID), secret);
     // Nobody can insist on what is no key at all.

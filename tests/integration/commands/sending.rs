@@ -200,6 +200,10 @@ fn send_posts_to_the_endpoint_and_shows_what_it_was_answered() {
         )
         .endpoint_with("workflows/token", &[])
         .start();
+    let secret = b"8f742231b10e8888abcd99yyyzzz85a5";
+    gate.run_with_input(&["secret", "set", "workflows/slack"], secret)
+        .succeeded();
+    gate.catch_up();
     let url = format!("url = \"http://{}\"", gate.http());
     let gate = gate.with("public", &url);
 
