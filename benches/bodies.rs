@@ -27,7 +27,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let github = Preset::named("github").expect("a preset");
-    let floor = cost(&github.scheme, &[b'a'; SIZE]);
+    let floor = cost(&github.scheme, &vec![b'a'; SIZE]);
     println!(
         "{:<20}{:>12}{:>8}  dearest body",
         "preset", "a MiB", "ratio"

@@ -19,12 +19,7 @@ mod house;
 )]
 mod ports;
 #[path = "../tests/integration/support/postgres.rs"]
-#[expect(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::pedantic,
-    reason = "it is shared with the tests"
-)]
+#[expect(dead_code, clippy::unwrap_used, reason = "it is shared with the tests")]
 mod postgres;
 #[path = "../tests/integration/support/tls.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "it is shared with the tests")]

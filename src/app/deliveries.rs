@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 use super::{Custody, StartError};
 use crate::capture::{Captures, Keeper};
-use crate::config::Config;
+use crate::clock::Clock;
+use crate::config::{Config, LedgerConfig};
 use crate::directory::{Directory, DirectorySettings, Follower, Pace, StandingNow};
 use crate::gate::{Budget, Gate, Known};
 use crate::ledger::{Fleet, InProcess, Ledger, Shared};
@@ -84,16 +85,7 @@ pub(super) async fn deliveries(
 
     let max_requests = config.public.settings.max_requests as u64;
     let budget = Budget::limited(config.body_budget_bytes, max_requests);
-    let own = Arc::new(InProcess::new(config.ledger.capacity, Arc::clone(clock)));
-    let fleet = match config.ledger.redis {
-        Some((settings, prefix)) => {
-            let shared = Shared::new(settings, prefix, Arc::clone(clock), tasks);
-            // What is wrong with it was logged. A node must be able to start while Redis is away.
-            let _ = shared.redis().ready().await;
-            Some(Arc::new(Fleet::new(Arc::clone(&own), shared)))
-        }
-        None => None,
-    };
+    let (own, fleet) = ledgers(config.ledger, clock, tasks).await;
     let ledger: Arc<dyn Ledger> = match &fleet {
         Some(fleet) => Arc::clone(fleet) as _,
         None => Arc::clone(&own) as _,
@@ -143,6 +135,23 @@ pub(super) async fn deliveries(
         uses,
         token_uses,
     })
+}
+
+/// The ledger of this node, and the one that it shares with others, if it does.
+async fn ledgers(
+    config: LedgerConfig,
+    clock: &Arc<dyn Clock>,
+    tasks: &Tasks,
+) -> (Arc<InProcess>, Option<Arc<Fleet>>) {
+    let own = Arc::new(InProcess::new(config.capacity, Arc::clone(clock)));
+    let Some((settings, prefix)) = config.redis else {
+        return (own, None);
+    };
+    let shared = Shared::new(settings, prefix, Arc::clone(clock), tasks);
+    // What is wrong with it was logged. A node must be able to start while Redis is away.
+    let _ = shared.redis().ready().await;
+    let fleet = Arc::new(Fleet::new(Arc::clone(&own), shared));
+    (own, Some(fleet))
 }
 
 /// Starts what writes to the store beside deliveries, and what keeps the cache of secrets.

@@ -55,9 +55,8 @@ impl Curl {
         match option {
             Effect::Flag | Effect::Value => {}
             Effect::Config => {
-                let lines = match (value.as_slice(), self.input.take()) {
-                    (b"-", Some(lines)) => lines,
-                    _ => return Err(error("--config is understood after `printf` only")),
+                let (b"-", Some(lines)) = (value.as_slice(), self.input.take()) else {
+                    return Err(error("--config is understood after `printf` only"));
                 };
                 for line in lines {
                     match config_line(&line) {

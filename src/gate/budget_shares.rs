@@ -10,6 +10,10 @@ use super::{Budget, Lease};
 
 const MIB: u64 = 1024 * 1024;
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the budget takes a client that it may not know"
+)]
 fn client(number: u8) -> Option<IpAddr> {
     Some(IpAddr::from([192, 0, 2, number]))
 }

@@ -292,16 +292,12 @@ impl Gate {
         watchers: Watchers<'_>,
         past: &mut Past,
     ) -> Result<Body, Refusal> {
-        match past.body.take() {
-            Some(body) => {
-                show_again(&body, rules, watchers).await?;
-                Ok(body)
-            }
-            None => {
-                let lease = self.budget.body(source.client(), endpoint.id.as_str());
-                receive(source, rules, lease, watchers).await
-            }
+        if let Some(body) = past.body.take() {
+            show_again(&body, rules, watchers).await?;
+            return Ok(body);
         }
+        let lease = self.budget.body(source.client(), endpoint.id.as_str());
+        receive(source, rules, lease, watchers).await
     }
 
     /// The memory for all that senders make the gate hold.

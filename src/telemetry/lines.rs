@@ -210,7 +210,7 @@ impl<W: Write> Sink<W> {
 
     /// Counts the lines that end in these bytes.
     fn lose(&mut self, bytes: &[u8], error: std::io::Error) {
-        let lost = bytes.iter().filter(|byte| **byte == b'\n').count();
+        let lost = memchr::memchr_iter(b'\n', bytes).count();
         let lost = u64::try_from(lost).unwrap_or(u64::MAX);
         self.stream.lost().fetch_add(lost, Ordering::Relaxed);
         self.tell(Some(error));

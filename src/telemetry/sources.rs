@@ -49,31 +49,7 @@ impl Sources {
                 .map(shared)
                 .transpose()?
                 .unwrap_or_default(),
-            gauge(
-                "portcullis_bodies_in_flight",
-                "Bodies that are held in memory.",
-                self.budget.bodies(),
-            )?,
-            gauge(
-                "portcullis_body_budget_used_bytes",
-                "Memory that is leased for bodies.",
-                self.budget.used(),
-            )?,
-            gauge(
-                "portcullis_memory_leased_bytes",
-                "Memory of the same budget that is leased for anything: bodies, heads, streams, connections, responses.",
-                self.budget.leased(),
-            )?,
-            gauge(
-                "portcullis_requests_in_flight",
-                "Requests whose head was read and whose response was not written yet.",
-                self.budget.requests(),
-            )?,
-            gauge(
-                "portcullis_body_budget_bytes",
-                "Memory that there is for bodies.",
-                self.budget.total(),
-            )?,
+            self.memory()?,
             by(
                 "portcullis_secret_cache_requests_total",
                 "Look-ups of keys: in memory, in memory past their time, loaded, or known not to open.",
@@ -138,6 +114,39 @@ impl Sources {
                 panics(),
             )?,
             self.tasks()?,
+        ]
+        .into_iter()
+        .flatten()
+        .collect())
+    }
+
+    fn memory(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
+        Ok([
+            gauge(
+                "portcullis_bodies_in_flight",
+                "Bodies that are held in memory.",
+                self.budget.bodies(),
+            )?,
+            gauge(
+                "portcullis_body_budget_used_bytes",
+                "Memory that is leased for bodies.",
+                self.budget.used(),
+            )?,
+            gauge(
+                "portcullis_memory_leased_bytes",
+                "Memory of the same budget that is leased for anything: bodies, heads, streams, connections, responses.",
+                self.budget.leased(),
+            )?,
+            gauge(
+                "portcullis_requests_in_flight",
+                "Requests whose head was read and whose response was not written yet.",
+                self.budget.requests(),
+            )?,
+            gauge(
+                "portcullis_body_budget_bytes",
+                "Memory that there is for bodies.",
+                self.budget.total(),
+            )?,
         ]
         .into_iter()
         .flatten()

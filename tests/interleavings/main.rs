@@ -11,6 +11,7 @@
     dead_code,
     missing_docs,
     unreachable_pub,
+    unfulfilled_lint_expectations,
     unused_imports,
     reason = "a test may fail loudly, and needs a part of the files only"
 )]

@@ -137,7 +137,7 @@ fn a_scheme_that_signs_something_else_than_the_body_takes_no_secret_that_signed_
         .succeeded();
     let request = Request::post(PATH)
         .header("Content-Type", "application/json")
-        .body(&forged.to_string());
+        .body(forged.to_string());
     in_force(|| send(gate.http(), &request).reason() == "signature_mismatch");
     backend.was_not_contacted();
 }
