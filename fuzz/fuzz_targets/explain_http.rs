@@ -36,6 +36,7 @@ fuzz_target!(|capture: &[u8]| {
         secrets: Some(Secrets {
             current: Version {
                 number: 1,
+                kind: Some(preset.scheme.algorithm().key_kind()),
                 value: Arc::new(Secret::new(value)),
             },
             previous: None,

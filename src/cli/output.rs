@@ -53,6 +53,12 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{}", harmless(text));
 }
 
+/// Asks a person at the terminal for something: the line does not end.
+pub(super) fn ask(text: &str) {
+    let mut terminal = anstream::stderr();
+    let _ = write!(terminal, "{}", harmless(text)).and_then(|()| terminal.flush());
+}
+
 /// Writes a failure to standard error.
 pub(super) fn print_error(failure: &Failure) {
     let (style, reset) = (ALARM.render(), ALARM.render_reset());

@@ -1,6 +1,6 @@
 //! Values of secrets, and how long old ones stay: as they are typed.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
@@ -37,13 +37,11 @@ pub(super) fn ask_value(secret: &SecretRef) -> Result<Secret, Failure> {
     }
     let unusable = |error: std::io::Error| Failure::Other(format!("the terminal: {error}"));
     let hidden = Hidden::begin().map_err(unusable)?;
-    let mut terminal = std::io::stderr();
-    write!(terminal, "value of {secret} (not shown): ")
-        .and_then(|()| terminal.flush())
-        .map_err(unusable)?;
+    output::ask(&format!("value of {secret} (not shown): "));
     let value = read_line();
     drop(hidden);
-    let _ = writeln!(terminal);
+    // The line end that was typed is not shown either.
+    output::ask("\n");
     value
 }
 

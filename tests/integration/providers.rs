@@ -227,7 +227,10 @@ fn a_public_key_does_not_become_a_shared_secret() {
 
 #[test]
 fn a_refusal_has_no_body_where_the_sender_needs_that() {
-    let gate = gate("xero", &Backend::refusing()).start();
+    let gate = gate("xero", &Backend::refusing());
+    gate.run_with_input(&["secret", "set", ID], b"nR0bLWjH5XtGv2YqKeD8sZ")
+        .succeeded();
+    let gate = gate.start();
     let zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let request = Request::post(PATH).header("x-xero-signature", zeros);
     let answer = send(gate.http(), &request.body("{}"));

@@ -76,7 +76,7 @@ fn each_endpoint_is_closed_or_judged_by_the_gate_alone_as_its_rule_asks() {
 #[test]
 fn what_was_accepted_without_redis_is_known_to_every_gate_as_soon_as_it_is_back() {
     let (mut redis, backend) = (RedisServer::start(), Backend::accepting());
-    let [one, two] = [(); 2].map(|()| both(&backend, &redis).start());
+    let [one, two] = twins(both(&backend, &redis), &backend, &redis);
     let signed = slack(now(), "token=1");
     assert_eq!(send(one.http(), &signed).status, 202);
     eventually("it is known", || {

@@ -7,7 +7,11 @@ use super::*;
 #[test]
 fn what_one_gate_has_accepted_is_a_replay_or_a_duplicate_at_the_next() {
     let (redis, backend) = (RedisServer::start(), Backend::accepting());
-    let [one, two] = [(); 2].map(|()| node("standard-webhooks", &backend, &redis).start());
+    let [one, two] = twins(
+        node("standard-webhooks", &backend, &redis),
+        &backend,
+        &redis,
+    );
     let first = standard("evt_1", ago(10), "{}");
     assert_eq!(send(one.http(), &first).status, 202);
     eventually("it is known", || {

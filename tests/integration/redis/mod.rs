@@ -26,6 +26,21 @@ fn node_with(preset: &str, backend: &Backend, redis: &RedisServer, options: &[&s
     with_preset(gate, ID, preset, options)
 }
 
+/// Two gates of a fleet, with one store. An endpoint of another store is another creation of it, so ids do not count there.
+fn twins(one: Gate, backend: &Backend, redis: &RedisServer) -> [Gate; 2] {
+    let two = if std::env::var_os("PORTCULLIS_TEST_STORE").is_some() {
+        one.beside(backend)
+    } else {
+        let file = |name: &str| one.folder().join(name).display().to_string();
+        let (store, key) = (file("portcullis.db"), file("portcullis.key"));
+        Gate::before(backend)
+            .with("store", &format!("path = \"{store}\""))
+            .with("secrets", &format!("key_file = \"{key}\""))
+    };
+    let two = two.with("ledger", &format!("url = \"{}\"", redis.url()));
+    [one.start(), two.start()]
+}
+
 /// The same gate, which soon gives up a Redis that does not answer.
 ///
 /// On a busy machine it may do so with a healthy Redis, too, so a test that has such a gate uses [`settled`].

@@ -5,7 +5,11 @@ use super::*;
 #[test]
 fn a_delivery_takes_one_round_trip_to_claim_and_one_to_settle() {
     let (redis, backend) = (RedisServer::start(), Backend::accepting());
-    let gate = node("standard-webhooks", &backend, &redis).start();
+    let [gate, other] = twins(
+        node("standard-webhooks", &backend, &redis),
+        &backend,
+        &redis,
+    );
     assert_eq!(redis.ask(&["CONFIG", "RESETSTAT"]), "OK");
     let before = gate.metric(CALLS);
     for number in 0..20 {
@@ -19,7 +23,6 @@ fn a_delivery_takes_one_round_trip_to_claim_and_one_to_settle() {
     assert_eq!(redis.calls("eval"), 0);
     assert_eq!(gate.metric(CALLS), before + 40);
     // And what another one has, in one.
-    let other = node("standard-webhooks", &backend, &redis).start();
     assert_eq!(redis.ask(&["CONFIG", "RESETSTAT"]), "OK");
     is_duplicate(&send(other.http(), &standard("evt_2", now(), "{}")));
     assert_eq!(redis.calls("evalsha"), 1);

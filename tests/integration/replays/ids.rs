@@ -126,7 +126,7 @@ fn the_modes_that_follow_a_preset_follow_its_sender() {
         (
             "hmac-sha256",
             Some("Stripe-Signature"),
-            "the same id is acknowledged for 24h",
+            "the same signed id is acknowledged for 24h",
         ),
         ("hmac-sha256", Some("X-Other"), "not told"),
         ("provider --preset gitlab", None, "the same id is forwarded"),

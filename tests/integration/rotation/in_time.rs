@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use portcullis::audit::AuditEntry;
-use portcullis::auth::{Algorithm, Grant, KeyForm, Mode, TokenId};
+use portcullis::auth::{Algorithm, Grant, KeyForm, KeyKind, Mode, TokenId};
 use portcullis::clock::SystemClock;
 use portcullis::config::Config;
 use portcullis::directory::{
@@ -166,7 +166,7 @@ impl SecretStore for Fake {
                 version: 1,
                 created_at: Timestamp::UNIX_EPOCH,
                 ends_at: None,
-                kind: None,
+                kind: Some(KeyKind::Shared),
                 challenges: Vec::new(),
                 sealed,
             }]
