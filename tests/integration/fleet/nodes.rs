@@ -79,7 +79,7 @@ impl Fleet {
                     "secrets.aws",
                     "attempt_timeout = \"1s\"\ncall_timeout = \"2s\"\nattempts = 2",
                 );
-            let gate = gate.start();
+            let gate = gate.start_supervised();
             gate.with_only("store", &store)
                 .with_only("ledger", &ledger)
                 .with_only("secrets.aws", &aws)
