@@ -61,14 +61,24 @@ impl Http2 {
     }
 
     /// Begins a request.
+    #[track_caller]
     pub(crate) fn begin(&self, request: http::Request<()>, has_body: bool) -> Pending {
+        self.try_begin(request, has_body).unwrap()
+    }
+
+    /// Begins a request; an error if the gate has closed the connection.
+    pub(crate) fn try_begin(
+        &self,
+        request: http::Request<()>,
+        has_body: bool,
+    ) -> Result<Pending, h2::Error> {
         self.runtime.block_on(async {
-            let mut sender = self.sender.clone().ready().await.unwrap();
-            let (answer, body) = sender.send_request(request, !has_body).unwrap();
-            Pending {
+            let mut sender = self.sender.clone().ready().await?;
+            let (answer, body) = sender.send_request(request, !has_body)?;
+            Ok(Pending {
                 answer,
                 body: has_body.then_some(body),
-            }
+            })
         })
     }
 
