@@ -48,10 +48,10 @@ impl Fleet {
         }
     }
 
-    /// All of it, started. The last gate gives a delivery so many seconds, and others have minutes.
+    /// All of it, started. The last gate gives a delivery so much time, and others have minutes.
     ///
     /// The gates give up engines that do not answer soon. The commands of the test have the time that they need.
-    pub(super) fn with(backend: Backend, seconds: Option<u64>) -> Self {
+    pub(super) fn with(backend: Backend, total_timeout: Option<Duration>) -> Self {
         let (postgres, redis, moto) = (Postgres::start(), RedisServer::start(), Moto::start());
         let kms = FaultProxy::before(moto.address());
         let key = moto.key();
@@ -96,7 +96,7 @@ impl Fleet {
                 .succeeded();
             nodes.push(first);
         }
-        let last = match seconds {
+        let last = match total_timeout.map(|timeout| timeout.as_secs()) {
             None => node(),
             Some(seconds) => node()
                 .with(

@@ -145,20 +145,45 @@ fn a_secret_in_use_is_refreshed_before_its_time_and_no_delivery_waits_for_it() {
         .endpoint("hmac")
         .start();
     let secret = gate.secret(ID);
-    assert_eq!(signed(&gate, ID, &secret), admitted());
-    let before = kms.proxy.count("Decrypt");
     let misses = || gate.metric("portcullis_secret_cache_requests_total{result=\"miss\"}");
-    kms.proxy.set(Fault::Hang);
-    // The refresh begins at nine tenths of the time at the latest, so it has seconds until the secret is over.
-    eventually("the secret is refreshed", || {
-        assert_eq!(signed(&gate, ID, &secret), admitted());
-        kms.proxy.count("Decrypt") > before
-    });
-    for _ in 0..3 {
-        assert_eq!(signed(&gate, ID, &secret), admitted());
-    }
-    // None of them has waited for the key service, which has not answered yet.
-    assert_eq!(misses(), 1);
+    // On a busy machine the time may be over before the test has sent its deliveries: then it begins again.
+    eventually(
+        "the deliveries come before the secret's time is over",
+        || {
+            kms.proxy.set(Fault::None);
+            let before = kms.proxy.count("Decrypt");
+            let mut not_yet_fetched = Instant::now();
+            eventually("the secret is fetched or refreshed", || {
+                let now = Instant::now();
+                let is_admitted = signed(&gate, ID, &secret) == admitted();
+                let is_fetched = kms.proxy.count("Decrypt") > before;
+                if !is_fetched {
+                    not_yet_fetched = now;
+                }
+                is_admitted && is_fetched
+            });
+            let missed = misses();
+            kms.proxy.set(Fault::Hang);
+            let before = kms.proxy.count("Decrypt");
+            // The refresh begins at nine tenths of the time at the latest, so the secret has seconds left.
+            let mut are_admitted = true;
+            eventually("a refresh has begun", || {
+                are_admitted &= signed(&gate, ID, &secret) == admitted();
+                kms.proxy.count("Decrypt") > before
+            });
+            for _ in 0..3 {
+                are_admitted &= signed(&gate, ID, &secret) == admitted();
+            }
+            let have_waited = misses() > missed;
+            let is_in_time = not_yet_fetched.elapsed() < Duration::from_secs(29);
+            if is_in_time {
+                // The key service has not answered yet, and nobody waits for it.
+                assert!(are_admitted);
+                assert!(!have_waited);
+            }
+            is_in_time
+        },
+    );
     kms.proxy.set(Fault::None);
 }
 
