@@ -267,7 +267,8 @@ fn a_sender_that_reads_its_response_in_drops_is_left_at_one_deadline() {
     // Every drop makes room for the next part: a time-out for each part never passes.
     let mut drop_of = [0; 64 * 1024];
     while gate.metric("portcullis_connections") > 0 {
-        let _ = sender.read(&mut drop_of).unwrap();
+        // The end, or a reset: either way the gate has left.
+        let _ = sender.read(&mut drop_of);
         let_pass(Duration::from_millis(20));
     }
     let line = &gate.log(1)[0];

@@ -295,14 +295,16 @@ fn a_head_that_drips_is_closed_however_it_is_cut() {
         let pieces: Vec<Vec<u8>> = pieces;
         // Also where another request came before: then it is no new connection any more.
         for served in [false, true] {
-            let mut sender = connect(&gate, &authority);
-            let mut stream = 1;
-            if served {
-                sender.headers(1, false, &fields(&signature, PATH, &[]));
-                sender.data(1, true, BODY);
-                assert!(matches!(sender.ended(1), Ended::Response(_)));
-                stream = 3;
-            }
+            // On a busy machine the whole head may be late, too: then it is sent again.
+            let mut sender = found("a connection that was served", || {
+                let mut sender = connect(&gate, &authority);
+                if served {
+                    sender.headers(1, false, &fields(&signature, PATH, &[]));
+                    sender.data(1, true, BODY);
+                }
+                (!served || matches!(sender.ended(1), Ended::Response(_))).then_some(sender)
+            });
+            let stream = if served { 3 } else { 1 };
             let before = backend.received().len();
             for mut piece in pieces.clone() {
                 if piece.len() > 9 && piece[8] == 1 {

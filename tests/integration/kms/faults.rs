@@ -290,7 +290,7 @@ fn a_key_service_that_fails_now_and_then_does_not_fill_the_log() {
         said(&gate, "the key service answers again") > 0
     });
     // An outage is told every five seconds at most, and its end.
-    let outages = usize::try_from(begun.elapsed().as_secs()).unwrap() / 5 + 1;
     let lines = said(&gate, "the key service");
+    let outages = usize::try_from(begun.elapsed().as_secs()).unwrap() / 5 + 1;
     assert!((2..=2 * outages).contains(&lines), "{lines}");
 }

@@ -130,14 +130,9 @@ fn what_was_interrupted_goes_on_where_it_was() {
         .known_to(local(&backend))
         .with("secrets", "key_service = \"aws\"");
     let gate = gate.with("secrets.aws", "max_calls_in_flight = 1");
-    kms.proxy.set(Fault::Delay(Duration::from_millis(100)));
-    let told = std::thread::scope(|scope| {
-        let moving = scope.spawn(|| gate.run(&["secret", "rewrap"]).failed_with(5));
-        // Each is read back before it takes the place of what it was made from.
-        kms.proxy.wait_for("Decrypt", 8);
-        kms.proxy.set(Fault::INTERNAL);
-        moving.join().unwrap()
-    });
+    // Each is read back before it takes the place of what it was made from.
+    kms.proxy.set(Fault::InternalAfter("Decrypt", 8));
+    let told = gate.run(&["secret", "rewrap"]).failed_with(5);
     assert!(
         told.contains("run it again: it goes on where it was"),
         "{told}"

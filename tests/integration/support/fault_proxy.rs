@@ -46,6 +46,8 @@ pub(crate) enum Fault {
     Error(u16, &'static str, &'static str),
     /// The same, after a while.
     LateError(Duration, u16, &'static str),
+    /// So many calls of one operation are passed on, and all after them are answered with an error.
+    InternalAfter(&'static str, usize),
     /// Calls of one operation are answered with an error, and others are passed on.
     ErrorTo(&'static str, u16, &'static str),
 }
@@ -182,6 +184,12 @@ impl Shared {
             Fault::LateError(delay, status, code) => {
                 let_pass(delay);
                 return Ok(Some(error(status, code, "")));
+            }
+            Fault::InternalAfter(of, count) => {
+                let calls = self.calls.lock().unwrap();
+                if calls.iter().filter(|it| *it == of).count() > count {
+                    return Ok(Some(error(500, "KMSInternalException", "")));
+                }
             }
             Fault::ErrorTo(of, status, code) => {
                 if of == operation {
