@@ -155,7 +155,7 @@ fn a_stream_that_is_reset_never_reaches_the_backend() {
     let line = &gate.log(1)[0];
     assert_eq!(line["reason"], "sender_left");
     backend.was_not_contacted();
-    assert_eq!(gate.metric("portcullis_bodies_in_flight"), 0);
+    gate.wait_for_metric("portcullis_bodies_in_flight", 0);
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn a_sender_that_opens_no_window_for_its_answer_is_left() {
     let stalled = connection.begin(http2_request(&gate, b""), false);
     let line = &gate.log(1)[0];
     assert_eq!(line["reason"], "admitted");
-    assert_eq!(gate.metric("portcullis_bodies_in_flight"), 0);
+    gate.wait_for_metric("portcullis_bodies_in_flight", 0);
     drop(stalled);
 }
 
