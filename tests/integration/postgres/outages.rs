@@ -232,6 +232,9 @@ fn after_the_grace_time_nothing_is_admitted_until_the_database_is_back() {
     let ready = send(gate.admin(), &admin_get("/readyz"));
     assert_eq!(ready.status, 503);
     assert!(ready.text().contains("grace"), "{}", ready.text());
+    eventually("it is said that every delivery gets 503", || {
+        said(&gate, "every delivery gets 503") >= 1
+    });
     assert_eq!(said(&gate, "every delivery gets 503"), 1);
     database.restart();
     is_in_step_again(&gate, 1);
