@@ -43,4 +43,5 @@ mod statuses;
 mod stores;
 mod support;
 mod tokens;
+mod upgrades;
 mod upstreams;
