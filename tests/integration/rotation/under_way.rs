@@ -263,3 +263,45 @@ fn a_delivery_under_way_is_judged_by_the_secret_and_the_endpoint_that_came_meanw
     assert_eq!(received.header("X-Portal-Secret-Version"), "2");
     assert_eq!(received.header("X-Portal-Event-Name"), "renamed");
 }
+
+#[test]
+fn a_flow_that_is_rolled_back_while_a_body_comes_admits_it_no_more() {
+    let backend = Backend::accepting();
+    let gate = patient(&backend).start();
+    let owner = ["--organisation", "acme", "--workspace", "shop"];
+    // The first version has another interface in place of the one that the second has.
+    let second = crate::flows::ORDERS;
+    let first = second.replace(":id :order-webhook", ":id :order-archive");
+    for text in [&first, second] {
+        let path = gate.file("orders.edn", text);
+        let apply = ["apply", "-f", path.to_str().unwrap(), "--target", "live"];
+        gate.run(&[&apply[..], &owner].concat()).succeeded();
+    }
+    let secret = "the secret of the flow's orders";
+    let bind = [
+        "secret",
+        "bind",
+        "flows/orders/live",
+        "webhook-signing-secret",
+    ];
+    gate.run_with_input(&bind, secret.as_bytes()).succeeded();
+    let path = "/api/flows/orders/interfaces/live/order-webhook";
+    let signed = |body: &[u8]| {
+        let now = jiff::Timestamp::now().as_second();
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
+        let code = ring::hmac::sign(&key, &[format!("{now}.").as_bytes(), body].concat());
+        let signature = format!("t={now},v1={}", hex::encode(code));
+        Request::post(path)
+            .header("Stripe-Signature", &signature)
+            .body(body)
+    };
+    in_force(|| send(gate.http(), &signed(br#"{"order-id":"o-1"}"#)).status == 202);
+    let body = br#"{"order-id":"o-2"}"#;
+    let under_way = UnderWay::begin(&gate, &signed(body));
+    gate.run(&["flow", "rollback", "orders"]).succeeded();
+    in_force(|| send(gate.http(), &signed(br#"{"order-id":"o-3"}"#)).status == 404);
+    let answer = under_way.end();
+    assert_eq!((answer.status, answer.reason()), (404, "not_configured"));
+    let received = backend.received();
+    assert!(received.iter().all(|it| it.body_sha256 != sha256(body)));
+}
