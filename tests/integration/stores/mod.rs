@@ -5,6 +5,7 @@ mod captures;
 mod concurrency;
 mod copies;
 mod endpoints;
+mod erased;
 mod kinds;
 mod life;
 mod secrets;
