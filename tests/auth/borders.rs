@@ -427,6 +427,247 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_move_between_the_path_the_headers_and_the_body_of_contentful(
+        texts in proptest::collection::vec(confusing(), 4), more in 0..4_usize,
+    ) {
+        let scheme = preset("contentful");
+        let list = "x-a,x-b,x-contentful-signed-headers,x-contentful-timestamp";
+        let at = NOW.as_millisecond();
+        let text = |text: &str| Piece::Text(text.to_owned());
+        let value = |name: &str| Piece::Value(name.to_owned());
+        let pieces = [
+            text("POST\n"), value("path"), text("\nx-a:"), value("x-a"), text(";x-b:"), value("x-b"),
+            text(&format!(";x-contentful-signed-headers:{list};x-contentful-timestamp:{at}\n")), value("body"),
+        ];
+        let mut cut = Cut { values: texts };
+        cut.values[0].splice(..0, *b"/hooks");
+        // The text between two values, inside one of them.
+        let between = [&b"\nx-a:"[..], b";x-b:", b"\n", b""][more];
+        cut.values[more].extend_from_slice(between);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+        let proof = hex::encode(hmac::sign(&key, &cut.message(&pieces)));
+        let mut cuts = vec![cut.clone()];
+        cuts.extend(cut.moved(&pieces));
+        let mut admitted = BTreeSet::new();
+        for cut in cuts {
+            let [path, a, b, body] = &cut.values[..] else { unreachable!("there are four") };
+            let Ok(path) = std::str::from_utf8(path) else { continue };
+            let can_be_sent = path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+            if !can_be_sent || [a, b].into_iter().any(|value| HeaderValue::from_bytes(value).is_err()) {
+                continue;
+            }
+            let delivery = Delivery::of(body.clone())
+                .to(&format!("https://portal.example.com{path}"))
+                .header("x-contentful-signature", &proof)
+                .header("x-contentful-signed-headers", list)
+                .header("x-contentful-timestamp", at.to_string())
+                .header("x-a", a.trim_ascii())
+                .header("x-b", b.trim_ascii());
+            if delivery.judged_by(&scheme, b"secret").is_ok() {
+                admitted.insert(cut.values);
+            }
+        }
+        prop_assert!(admitted.len() <= 1, "{admitted:?}");
+    }
+
+    /// Where its fields end is not signed, and `presets list` says so. Where the URL ends is settled.
+    #[test]
+    fn no_bytes_move_between_the_url_and_the_form_of_twilio(
+        name in select(vec!["twilio", "twilio-sha256"]), query in confusing(), form in confusing(),
+    ) {
+        let scheme = preset(name);
+        let base = "https://portal.example.com/hooks";
+        let Ok(rest) = String::from_utf8([query, form].concat()) else { return Ok(()) };
+        let message = format!("{base}{rest}");
+        let proof = match name {
+            "twilio" => {
+                let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"secret");
+                STANDARD.encode(hmac::sign(&key, message.as_bytes()))
+            }
+            _ => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+                STANDARD.encode(hmac::sign(&key, message.as_bytes()))
+            }
+        };
+        let place = scheme.signatures()[0].from.preferred().unwrap().to_string();
+        let header = place.strip_prefix("header:").unwrap();
+        let mut admitted = BTreeSet::new();
+        for (at, _) in rest.char_indices().chain([(rest.len(), ' ')]) {
+            let (query, field) = rest.split_at(at);
+            let url = format!("{base}{query}");
+            let is_query = query.is_empty() || query.starts_with('?');
+            if !is_query || !query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+                continue;
+            }
+            let form: String = form_urlencoded::byte_serialize(field.as_bytes()).collect();
+            let delivery = Delivery::of(form).sent_as_form().to(&url).header(header, &proof);
+            if delivery.judged_by(&scheme, b"secret").is_ok() {
+                admitted.insert(url);
+            }
+        }
+        // Nothing says where a query ends that the sender has made longer; it never begins in the form.
+        let without = admitted.iter().filter(|url| !url.contains('?')).count();
+        prop_assert!(without == 0 || admitted.len() == 1, "{name}: {admitted:?}");
+    }
+}
+
+/// The deliveries of Coinbase that are admitted among those with the signed bytes of `cut`: the event's id and type and
+/// the body of each. Of the older version only the body is signed.
+fn admitted_of_coinbase(cut: &Cut) -> BTreeSet<Vec<Vec<u8>>> {
+    let scheme = preset("coinbase-cdp");
+    let at = NOW.as_second();
+    let list = "x-event-id x-event-type";
+    let text = |text: &str| Piece::Text(text.to_owned());
+    let value = |name: &str| Piece::Value(name.to_owned());
+    let pieces = [
+        text(&format!("{at}.{list}.")),
+        value("id"),
+        text("."),
+        value("type"),
+        text("."),
+        value("body"),
+    ];
+    let message = cut.message(&pieces);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+    let proof = hex::encode(hmac::sign(&key, &message));
+    let mut cuts = vec![cut.clone()];
+    cuts.extend(cut.moved(&pieces));
+    let twice: Vec<Cut> = cuts
+        .iter()
+        .take(40)
+        .flat_map(|cut| cut.moved(&pieces))
+        .collect();
+    cuts.extend(twice);
+    let mut admitted = BTreeSet::new();
+    for cut in cuts {
+        let [id, event, body] = &cut.values[..] else {
+            unreachable!("there are three")
+        };
+        if [id, event]
+            .into_iter()
+            .any(|value| HeaderValue::from_bytes(value).is_err())
+        {
+            continue;
+        }
+        let delivery = Delivery::of(body.clone())
+            .header("x-hook0-signature", format!("t={at},h={list},v1={proof}"))
+            .header("x-event-id", id.trim_ascii())
+            .header("x-event-type", event.trim_ascii());
+        if delivery.judged_by(&scheme, b"secret").is_ok() {
+            admitted.insert(cut.values);
+        }
+    }
+    let body = &message[format!("{at}.").len()..];
+    let older = Delivery::of(body).header("x-hook0-signature", format!("t={at},v0={proof}"));
+    if older.judged_by(&scheme, b"secret").is_ok() {
+        admitted.insert(vec![body.to_vec()]);
+    }
+    admitted
+}
+
+#[test]
+fn what_coinbase_sends_is_among_what_the_property_admits() {
+    let values = ["e-1", "wallet.activity", "{}"].map(|text| text.as_bytes().to_vec());
+    let values = values.to_vec();
+    let admitted = admitted_of_coinbase(&Cut {
+        values: values.clone(),
+    });
+    assert_eq!(admitted, BTreeSet::from([values]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_move_between_the_headers_and_the_body_of_coinbase(
+        values in proptest::collection::vec(confusing(), 3),
+    ) {
+        let admitted = admitted_of_coinbase(&Cut { values });
+        prop_assert!(admitted.len() <= 1, "{admitted:?}");
+    }
+}
+
+/// The property that holds for what a preset signs, and the source that has it.
+fn property(preset: &Preset) -> Option<(&'static str, &'static str)> {
+    let scheme = &preset.scheme;
+    let is = |names: &[&str]| names.contains(&preset.name);
+    let jws = include_str!("jws.rs");
+    let providers = include_str!("providers.rs");
+    let borders = include_str!("borders.rs");
+    let has_borders = with_borders().iter().any(|(it, _)| it.name == preset.name);
+    let values = |pieces: &[Piece]| {
+        pieces
+            .iter()
+            .filter(|it| matches!(it, Piece::Value(_)))
+            .count()
+    };
+    Some(if has_borders {
+        (
+            "no_two_deliveries_with_different_values_and_the_same_signed_bytes_are_both_admitted",
+            borders,
+        )
+    } else if is(&["contentful"]) {
+        (
+            "no_bytes_move_between_the_path_the_headers_and_the_body_of_contentful",
+            borders,
+        )
+    } else if is(&["coinbase-cdp"]) {
+        (
+            "no_bytes_move_between_the_headers_and_the_body_of_coinbase",
+            borders,
+        )
+    } else if is(&["twilio", "twilio-sha256"]) {
+        (
+            "no_bytes_move_between_the_url_and_the_form_of_twilio",
+            borders,
+        )
+    } else if is(&["plivo-v3"]) {
+        ("what_plivo_signs_decoded_has_no_separator_in_it", borders)
+    } else if crate::jws::claims(preset.name, b"").is_some() {
+        ("a_token_has_one_spelling", jws)
+    } else if scheme.has_certificate() {
+        (
+            "what_was_signed_can_be_read_in_one_way_only",
+            include_str!("sns.rs"),
+        )
+    } else if preset.name.starts_with("rfc9421") {
+        (
+            "every_part_of_a_request_is_signed_as_the_standard_says",
+            include_str!("message_signatures.rs"),
+        )
+    } else if matches!(scheme.algorithm(), Algorithm::Basic | Algorithm::Token) {
+        (
+            "tokens_are_equal_byte_for_byte_or_not_at_all",
+            include_str!("tokens.rs"),
+        )
+    } else if pieces(preset).is_none_or(|pieces| values(&pieces) == 1) {
+        // One value has no border inside.
+        (
+            "whatever_is_changed_by_one_bit_is_refused_by_every_preset",
+            providers,
+        )
+    } else {
+        return None;
+    })
+}
+
+#[test]
+fn every_preset_of_the_catalogue_is_in_a_property_of_what_it_signs() {
+    for preset in Preset::all() {
+        let found = property(preset);
+        let (test, source) = found.unwrap_or_else(|| panic!("{} is in none", preset.name));
+        assert!(
+            source.contains(&format!("fn {test}(")),
+            "{}: {test}",
+            preset.name
+        );
+    }
+}
+
 fn cuts_len(cut: &Cut, pieces: &[Piece]) -> usize {
     let text = |piece: &Piece| match piece {
         Piece::Text(text) => text.len(),
