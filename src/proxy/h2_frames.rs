@@ -29,6 +29,8 @@ pub struct H2Frames {
     payload: usize,
     /// Whether a header block waits for its CONTINUATION.
     in_block: bool,
+    /// The bytes of the header block that came last, until something else begins.
+    block_bytes: usize,
     /// The number of the frame or header block that came last.
     unit: u64,
     /// The last stream that a client has opened.
@@ -47,6 +49,7 @@ impl H2Frames {
             header: Vec::with_capacity(HEADER_LEN),
             payload: 0,
             in_block: false,
+            block_bytes: 0,
             unit: 0,
             last_opened: 0,
             blocks,
@@ -69,6 +72,7 @@ impl H2Frames {
             if self.header.len() < HEADER_LEN {
                 if self.header.is_empty() && !self.in_block {
                     self.unit += 1;
+                    self.block_bytes = 0;
                 }
                 self.header.extend_from_slice(news);
                 if self.header.len() < HEADER_LEN {
@@ -81,6 +85,7 @@ impl H2Frames {
             } else {
                 self.payload -= news.len();
                 if self.is_of_block() {
+                    self.block_bytes += news.len();
                     self.blocks.get_mut().0.extend_from_slice(news);
                 }
             }
@@ -98,6 +103,11 @@ impl H2Frames {
             _ => !self.header.is_empty(),
         };
         (in_frame || self.in_block).then_some(self.unit)
+    }
+
+    /// The bytes of the header block that came last, as they were on the wire; 0 as soon as something else begins.
+    pub const fn block_bytes(&self) -> usize {
+        self.block_bytes
     }
 
     /// Whether a client has opened a stream.

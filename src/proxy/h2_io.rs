@@ -3,6 +3,9 @@
 //! A head, and every other frame that is no body, has to arrive within `head_timeout` of its first byte;
 //! so does the first head of a connection. What was written has to be flushed within `send_timeout`. After
 //! either deadline the socket fails, which ends the connection and all its streams.
+//!
+//! A head that is not complete belongs to no request yet, so its memory is leased here as it comes. Without room
+//! for it the socket fails, too.
 
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
@@ -16,12 +19,14 @@ use tokio::time::Sleep;
 
 use super::PublicSettings;
 use super::h2_frames::{H2Frames, StreamFaults};
+use crate::gate::{Lease, OverBudget};
 
 /// A socket that gives up on a client that does not send or does not read.
 pub(super) struct H2Io {
     stream: Stream,
     frames: H2Frames,
     faults: Arc<StreamFaults>,
+    head: Lease,
     reading: Deadline,
     /// The frame that the deadline for reading is about; 0 for the first head.
     awaited: Option<u64>,
@@ -33,6 +38,7 @@ impl H2Io {
         stream: Stream,
         settings: &PublicSettings,
         faults: &Arc<StreamFaults>,
+        head: Lease,
     ) -> Self {
         let mut reading = Deadline::new(settings.head_timeout);
         reading.set();
@@ -40,10 +46,18 @@ impl H2Io {
             stream,
             frames: H2Frames::new(settings.head_limits.bytes, Arc::clone(faults)),
             faults: Arc::clone(faults),
+            head,
             reading,
             awaited: Some(FIRST_HEAD),
             writing: Deadline::new(settings.send_timeout),
         }
+    }
+
+    /// Leases what the head that came last takes until a request has its own lease for it.
+    fn pay(&mut self) -> std::result::Result<(), OverBudget> {
+        let bytes = self.frames.block_bytes().saturating_sub(USUAL_HEAD) * HEAD_COPIES;
+        self.head.shrink_to(bytes as u64);
+        self.head.grow_to(bytes as u64)
     }
 
     /// Sets the deadline for reading anew if something else is awaited now.
@@ -72,9 +86,16 @@ impl AsyncRead for H2Io {
     ) -> Poll<Result<()>> {
         let this = &mut *self;
         this.reading.check(context)?;
+        if this.frames.under_way().is_none() {
+            // The library has taken the head out, and whoever serves the request has a lease for it.
+            this.head.shrink_to(0);
+        }
         let before = into.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(context, into))?;
         this.follow(into.filled().get(before..).unwrap_or_default());
+        if this.pay().is_err() {
+            return Poll::Ready(Err(ErrorKind::OutOfMemory.into()));
+        }
         if this.faults.len() > MAX_FAULTS {
             return Poll::Ready(Err(ErrorKind::InvalidData.into()));
         }
@@ -162,5 +183,10 @@ impl Deadline {
 }
 
 const FIRST_HEAD: u64 = 0;
+/// The head that the lease of a connection covers.
+const USUAL_HEAD: usize = 1024;
+/// What a byte of a head on the wire takes while the library and the observer keep and decode it: 4.5 bytes were
+/// measured with few large fields and with many small ones.
+const HEAD_COPIES: usize = 5;
 /// Malformed heads and trailers of streams that the library has refused by itself.
 const MAX_FAULTS: usize = 32;

@@ -149,6 +149,37 @@ fn a_body_that_was_announced_and_does_not_come_costs_no_memory() {
     gate.wait_for_metric("portcullis_requests_in_flight", 0);
 }
 
+#[test]
+fn a_head_of_http2_that_never_ends_is_in_the_budget() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .tls(&authority)
+        .with("public", "http2 = true\nhead_timeout = \"5m\"")
+        .endpoint("hmac")
+        .start();
+    let heads = 20;
+    let mut senders: Vec<RawHttp2> = (0..heads)
+        .map(|_| RawHttp2::connect(gate.https(), authority.certificate(), &[]))
+        .collect();
+    gate.wait_for_metric("portcullis_connections", heads);
+    let connections = gate.metric("portcullis_memory_leased_bytes");
+    // Field by field, without END_HEADERS: a literal that is not indexed, with a name of one byte (RFC 7541 §6.2.2).
+    let field = [&[0, 1, b'x', 0x7f, 0x81, 0x7c][..], &vec![b'v'; 16_000][..]].concat();
+    let part = field.len() as u64;
+    for sender in &mut senders {
+        sender.frame(1, 0, 1, &field);
+        sender.frame(9, 0, 1, &field);
+    }
+    gate.wait_for_at_least(
+        "portcullis_memory_leased_bytes",
+        connections + heads * 4 * 2 * part,
+    );
+    drop(senders);
+    gate.wait_for_metric("portcullis_memory_leased_bytes", 0);
+    backend.was_not_contacted();
+}
+
 /// A gate that believes its one sender about the addresses of others.
 fn behind_a_proxy(backend: &Backend) -> Gate {
     Gate::before(backend)
