@@ -38,6 +38,8 @@ impl<'de> Deserialize<'de> for Sender {
         let recipient: String = table.required("recipient")?;
         let recipient = Recipient::from_word(&recipient)
             .unwrap_or_else(|| unreachable!("no recipient `{recipient}`"));
+        let account_source = table.optional("account_source");
+        let no_account = table.optional("no_account");
         table.finalize(None)?;
         Ok(Self {
             retries,
@@ -46,6 +48,8 @@ impl<'de> Deserialize<'de> for Sender {
             own_window,
             retries_source,
             recipient,
+            account_source,
+            no_account,
         })
     }
 }

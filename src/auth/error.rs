@@ -5,6 +5,10 @@
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
+    /// A genuine delivery that names another account than the endpoint's, or none.
+    #[error("the delivery does not name an account of the endpoint")]
+    AccountMismatch,
+
     /// The body is not the one whose digest was sent and signed.
     #[error("the digest that was sent is not that of the body")]
     BodyDigestMismatch,
@@ -44,7 +48,8 @@ pub enum ProofError {
 
 impl ProofError {
     /// Every value, in the order of the words.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::AccountMismatch,
         Self::BodyDigestMismatch,
         Self::HeaderUnexpected,
         Self::SignatureMalformed,
@@ -59,6 +64,7 @@ impl ProofError {
     /// The word of the contract.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::AccountMismatch => "account_mismatch",
             Self::BodyDigestMismatch => "body_digest_mismatch",
             Self::HeaderUnexpected => "header_unexpected",
             Self::SignatureMalformed => "signature_malformed",

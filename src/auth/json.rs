@@ -383,3 +383,197 @@ fn unescaped(name: &str) -> Option<Box<str>> {
 pub struct NotAPointer;
 
 const MAX_DEPTH: usize = 16;
+
+/// A walk to every value that a pointer leads to, however many there are.
+///
+/// Other than [`read_all`] it compares nothing: whoever asks sees each value, once, in its order.
+#[derive(Clone, Copy)]
+pub(super) struct Walk<'p> {
+    path: &'p [Box<str>],
+    /// Whether a text on the way is read as the JSON that is written in it.
+    opens_texts: bool,
+}
+
+/// What a walk found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Walked {
+    /// How many values.
+    values: usize,
+    /// How many branches end before there is a value.
+    lacking: usize,
+}
+
+impl<'p> Walk<'p> {
+    pub(super) fn along(pointer: &'p Pointer) -> Self {
+        Self {
+            path: &pointer.0,
+            opens_texts: false,
+        }
+    }
+
+    pub(super) fn in_texts(pointer: &'p Pointer) -> Self {
+        Self {
+            path: &pointer.0,
+            opens_texts: true,
+        }
+    }
+
+    /// Shows every value; `None` if `json` is none, or some name on the way stands twice or has one beside it
+    /// that folds onto it.
+    pub(super) fn each(self, json: &[u8], show: &mut dyn FnMut(&str)) -> Option<Walked> {
+        if json.len() > MAX_PARSED_BODY_BYTES {
+            return None;
+        }
+        let mut walked = Walked {
+            values: 0,
+            lacking: 0,
+        };
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let branch = Branch {
+            walk: self,
+            show,
+            walked: &mut walked,
+        };
+        let done = branch.deserialize(&mut deserializer);
+        done.and_then(|()| deserializer.end()).ok()?;
+        Some(walked)
+    }
+
+    /// Whether every branch has a value, or none has.
+    pub(super) fn is_clear(walked: Option<Walked>) -> bool {
+        walked.is_some_and(|it| it.values == 0 || it.lacking == 0)
+    }
+}
+
+struct Branch<'p, 's> {
+    walk: Walk<'p>,
+    show: &'s mut dyn FnMut(&str),
+    walked: &'s mut Walked,
+}
+
+impl Branch<'_, '_> {
+    fn below(&mut self) -> Branch<'_, '_> {
+        Branch {
+            walk: Walk {
+                path: self.walk.path.get(1..).unwrap_or_default(),
+                ..self.walk
+            },
+            show: &mut *self.show,
+            walked: &mut *self.walked,
+        }
+    }
+
+    fn end(self, raw: &RawValue) -> Result<(), serde_json::Error> {
+        match scalar(raw.get()) {
+            Reading::Value(value) => {
+                self.walked.values += 1;
+                (self.show)(&String::from_utf8_lossy(&value));
+                Ok(())
+            }
+            Reading::Absent => {
+                self.walked.lacking += 1;
+                Ok(())
+            }
+            Reading::Ambiguous | Reading::Unreadable => {
+                Err(serde_json::Error::custom("no text and no number"))
+            }
+        }
+    }
+
+    fn lacks(self) {
+        self.walked.lacking += 1;
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Branch<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.walk.path.is_empty() {
+            let raw = <&RawValue>::deserialize(deserializer)?;
+            return self.end(raw).map_err(D::Error::custom);
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Branch<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let name = self.walk.path.first().map(|name| &**name);
+        let mut is_there = false;
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+            let is_it = name == Some(&*key);
+            if is_it && !is_there {
+                is_there = true;
+                map.next_value_seed(self.below())?;
+            } else if is_it || name.is_some_and(|name| fold::folds_onto(&key, name)) {
+                return Err(A::Error::custom("a name stands twice"));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        if !is_there {
+            self.lacks();
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        if self.walk.path.first().is_some_and(|name| **name == *"*") {
+            while seq.next_element_seed(self.below())?.is_some() {}
+        } else {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            self.lacks();
+        }
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        self.lacks();
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        self.lacks();
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        self.lacks();
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        if !self.walk.opens_texts {
+            self.lacks();
+            return Ok(());
+        }
+        // A text inside it is a text: one that holds itself again and again would cost a parser for each.
+        let inner = Branch {
+            walk: Walk {
+                opens_texts: false,
+                ..self.walk
+            },
+            ..self
+        };
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let done = inner.deserialize(&mut deserializer);
+        done.and_then(|()| deserializer.end()).map_err(E::custom)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        self.lacks();
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.lacks();
+        Ok(())
+    }
+}

@@ -12,6 +12,7 @@
 //!
 //! A scheme whose proof is a token is settled by the head alone, unless the token is in the body.
 
+mod account;
 mod algorithm;
 mod borders;
 mod candidates;
@@ -63,6 +64,7 @@ mod words;
 mod workspace_proof;
 mod workspace_token;
 
+pub use self::account::{AccountPlace, AccountRule, NamedAccounts, UnknownAccountPlace};
 pub use self::algorithm::Algorithm;
 pub use self::claim::Claim;
 pub use self::covers::Covers;

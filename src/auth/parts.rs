@@ -190,6 +190,7 @@ impl Scheme {
             id: None,
             event: None,
             methods: Self::only_post(),
+            account: None,
         }
     }
 }

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::json::Pointer;
-use super::{Message, Place, Scheme, Source, TimestampSource, Unsignable};
+use super::{AccountPlace, Message, Place, Scheme, Source, TimestampSource, Unsignable};
 
 /// A delivery, made up.
 pub struct Sample {
@@ -68,6 +68,18 @@ impl Scheme {
         }
     }
 
+    /// Puts the account of the endpoint into the claims of a token, where senders name it there.
+    pub(super) fn put_account_claim(&self, claims: &mut Value) {
+        let Some((places, account)) = self.sample_account() else {
+            return;
+        };
+        for place in places {
+            if let AccountPlace::Claim(pointer) = place {
+                put_at(claims, pointer, account);
+            }
+        }
+    }
+
     fn unsigned_sample(
         &self,
         event: Option<&str>,
@@ -91,6 +103,11 @@ impl Scheme {
         let time = self.timestamp.as_ref();
         if let Some((rule, TimestampSource::Source(source))) = time.map(|rule| (rule, &rule.from)) {
             made.fields.put_if_in_body(source, &rule.write(message.at));
+        }
+        if let Some((places, account)) = self.sample_account() {
+            for place in places {
+                made.fields.put_account(place, account);
+            }
         }
         made
     }
@@ -150,6 +167,16 @@ impl Fields {
                 fields.push((name.to_string(), text.to_owned()));
             }
             (Self::Json(json), Place::Json(pointer)) => put_at(json, pointer, text),
+            _ => {}
+        }
+    }
+
+    fn put_account(&mut self, place: &AccountPlace, account: &str) {
+        match (self, place) {
+            (Self::Form(fields), AccountPlace::Form(name, None)) => {
+                fields.push((name.to_string(), account.to_owned()));
+            }
+            (Self::Json(json), AccountPlace::Json(pointer)) => put_at(json, pointer, account),
             _ => {}
         }
     }

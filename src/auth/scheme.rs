@@ -8,7 +8,7 @@ use super::digest::DigestRule;
 use super::sns::Message;
 use super::url::UrlRule;
 use super::{
-    Algorithm, CertificateUrl, Covers, Envelope, Head, KeyForm, NoScheme, Place, ProofError,
+    AccountRule, Algorithm, CertificateUrl, Covers, Envelope, Head, KeyForm, NoScheme, Place, ProofError,
     Received, SignatureRule, SnsRule, Source, Template, TimestampRule,
 };
 
@@ -32,6 +32,8 @@ pub struct Scheme {
     pub(super) event: Option<Source>,
     /// The methods of requests that the sender signs.
     pub(super) methods: Box<[Method]>,
+    /// Where a delivery names the account that it is about.
+    pub(super) account: Option<AccountRule>,
 }
 
 impl Scheme {
@@ -255,6 +257,9 @@ impl Scheme {
         if grouped && (self.envelope.is_some() || self.waits_for_body()) {
             return Some("with `groups` nothing can be signed that stands in the body's fields");
         }
+        if let Some(wrong) = self.account.as_ref().and_then(|rule| rule.inconsistency(self)) {
+            return Some(wrong);
+        }
         if self.covers_body() && self.covers() < least.unwrap_or(Covers::Body) {
             Some(
                 "a signature must cover the body: what is signed must contain `{body}`; \
@@ -290,7 +295,16 @@ impl Scheme {
         if let Some(certificate) = &mut self.certificate {
             *certificate = SnsRule::said(settings)?;
         }
-        Ok(())
+        let name = AccountRule::SETTING;
+        match (&mut self.account, settings.get(name)) {
+            (Some(rule), Some(accounts)) => rule.set(accounts),
+            // What an operator relies on is never passed over.
+            (None, Some(_)) => {
+                let why = "this preset's deliveries name no account that is signed".to_owned();
+                Err(NoScheme::SettingMalformed(name.into(), why))
+            }
+            (_, None) => Ok(()),
+        }
     }
 
     /// Whether `body` can be told from what is signed beside it, and from what lengthens a digest.

@@ -20,6 +20,10 @@ pub struct Sender {
     pub retries_source: Option<String>,
     /// What ties a delivery to the endpoint that it was sent to.
     pub recipient: Recipient,
+    /// Where the provider says that its deliveries name their account; `None` if no place is known.
+    pub account_source: Option<String>,
+    /// Why no account can be told from what is signed, where that has a reason.
+    pub no_account: Option<String>,
 }
 
 /// What a sender does after a delivery that was not accepted.

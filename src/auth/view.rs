@@ -170,7 +170,7 @@ impl<'a> View<'a> {
     }
 
     /// Whether whoever goes by the type of the body reads it in the same encoding.
-    fn is_utf8(&self) -> bool {
+    pub(super) fn is_utf8(&self) -> bool {
         let mut types = self.received.head.headers.get_all(CONTENT_TYPE).iter();
         types.all(|value| {
             let mut parameters = value.as_bytes().split(|byte| *byte == b';').skip(1);

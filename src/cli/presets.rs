@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::output;
-use crate::auth::{Evidence, Preset, Recipient};
+use crate::auth::{AccountRule, Evidence, Preset, Recipient};
 use crate::directory::Duplicates;
 
 #[derive(Debug, Subcommand)]
@@ -47,6 +47,9 @@ struct Row<'a> {
     fresh_signature: Option<bool>,
     duplicates: &'a str,
     recipient: String,
+    account: Vec<String>,
+    account_source: Option<&'a str>,
+    no_account: Option<&'a str>,
     sender_timeout_seconds: Option<i64>,
     notes: Option<&'a str>,
 }
@@ -88,6 +91,9 @@ fn row(preset: &'static Preset) -> Row<'static> {
         fresh_signature: sender.fresh_signature,
         duplicates: Duplicates::usual(Some(sender)).word(),
         recipient: recipient(preset),
+        account: account(preset),
+        account_source: sender.account_source.as_deref(),
+        no_account: sender.no_account.as_deref(),
         sender_timeout_seconds: preset.sender_timeout.map(|timeout| timeout.as_secs()),
         notes: preset.notes.as_deref(),
     }
@@ -126,7 +132,7 @@ fn facts(preset: &Preset) -> String {
             "duplicates",
             format!("{} by default", Duplicates::usual(Some(sender))),
         ),
-        ("recipient", recipient(preset)),
+        ("recipient", recipient_in_full(preset)),
     ]
     .map(|(name, value)| format!("{name:<12}{value}"))
     .join("\n")
@@ -164,9 +170,10 @@ fn recipient(preset: &Preset) -> String {
     } else {
         ""
     };
+    let by_account = preset.scheme.account().map_or("", |_| "; bind with account");
     match preset.sender.recipient {
-        Recipient::AppKey => format!("app key{by_url}"),
-        Recipient::Key => format!("key{by_url}"),
+        Recipient::AppKey => format!("app key{by_url}{by_account}"),
+        Recipient::Key => format!("key{by_url}{by_account}"),
         Recipient::Setting => {
             let names: Vec<&str> = preset.scheme.settings().collect();
             format!("setting {}", names.join(", "))
@@ -174,6 +181,27 @@ fn recipient(preset: &Preset) -> String {
         Recipient::Url => "url".to_owned(),
         Recipient::None => UNBOUND.to_owned(),
     }
+}
+
+/// The same, with the places where an account is named and their source, or why there is none.
+fn recipient_in_full(preset: &Preset) -> String {
+    let sender = &preset.sender;
+    let short = recipient(preset);
+    if preset.scheme.account().is_some() {
+        let source = sender.account_source.as_deref().unwrap_or_default();
+        return format!("{short}, named at {} ({source})", account(preset).join(", "));
+    }
+    match sender.no_account.as_deref() {
+        Some(reason) => format!("{short}; no account: {reason}"),
+        None => short,
+    }
+}
+
+/// Where deliveries name their account.
+fn account(preset: &Preset) -> Vec<String> {
+    let places = preset.scheme.account().map(AccountRule::places);
+    let places = places.unwrap_or_default();
+    places.iter().map(ToString::to_string).collect()
 }
 
 fn duration(time: SignedDuration) -> String {

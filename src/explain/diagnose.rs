@@ -87,6 +87,10 @@ impl Report {
         };
         self.proof_steps(question, &scheme, judged.as_ref().ok(), proof);
         let Some(failed) = proof else { return };
+        // The signature is right: there is nothing to search for.
+        if failed == Failed::Proof(ProofError::AccountMismatch) {
+            return;
+        }
         let goal = match failed {
             Failed::Proof(ProofError::TimestampStale | ProofError::TimestampFuture) => Goal::InTime,
             _ => Goal::Signature,

@@ -49,12 +49,15 @@ pub enum Step {
     Signature,
     /// It was signed in time.
     Timestamp,
+    /// It names an account of the endpoint.
+    Account,
 }
 
 impl Step {
     /// The word in output.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Account => "account",
             Self::Path => "path",
             Self::Method => "method",
             Self::Header => "header",

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::attempt::Attempt;
 use crate::auth::{
-    Begun, Claim, Head, KeyKind, KeyRing, NumberedKey, ProofError, Scheme, UnusableSecret,
+    Begun, Claim, Head, KeyKind, KeyRing, NumberedKey, ProofError, Received, Scheme, UnusableSecret,
     Verification, Verified,
 };
 use crate::secrets::Secret;
@@ -108,11 +108,17 @@ fn verify(
     now: Timestamp,
 ) -> Result<Verified, Failed> {
     let begun = Verification::begin(scheme, claim, Arc::new(keys), now).map_err(Failed::Proof)?;
-    match begun {
-        Begun::Proven(verified) => Ok(verified),
+    let verified = match begun {
+        Begun::Proven(verified) => verified,
         Begun::Streaming(mut verification) => {
             verification.update(body);
-            verification.finish(head, body).map_err(Failed::Proof)
+            verification.finish(head, body).map_err(Failed::Proof)?
         }
-    }
+    };
+    let received = Received {
+        head: *head,
+        body: Some(body),
+    };
+    scheme.check_account(received).map_err(Failed::Proof)?;
+    Ok(verified)
 }

@@ -36,6 +36,11 @@ const EXPLAIN: &str = "save the delivery and run `portcullis explain FILE --endp
 const AGAIN: &str = "try again; the gate's log has the cause";
 
 static ADVICE: &[Advice] = &[
+    advice(
+        "account_mismatch",
+        "the signature is right, and the delivery is about an account that is not the endpoint's, or names none",
+        EXPLAIN,
+    ),
     advice("admitted", "the proof holds", ""),
     advice(
         "auth_missing",

@@ -7,7 +7,7 @@ use super::judge::Failed;
 use super::question::{Leads, Question};
 use super::report::Report;
 use super::wording::{expectation, said_age};
-use crate::auth::{Generation, ProofError, Scheme, UnusableSecret, Verified};
+use crate::auth::{AccountRule, Generation, ProofError, Received, Scheme, UnusableSecret, Verified};
 use crate::directory::Wording;
 use crate::gate::{Reason, judge_method};
 
@@ -143,6 +143,11 @@ impl Report {
                 self.diagnosis.notes.push(text);
             }
         }
+        self.time(scheme, refusal);
+        self.account(question, scheme, refusal);
+    }
+
+    fn time(&mut self, scheme: &Scheme, refusal: Option<(Step, Reason)>) {
         let Some(rule) = scheme.timestamp() else {
             return;
         };
@@ -157,10 +162,68 @@ impl Report {
             Some((Step::Timestamp, reason)) => {
                 self.refused(Step::Timestamp, reason, format!("{age}{window}"));
             }
+            // Whose delivery it is comes after the time.
+            Some((Step::Account, _)) => self.passed(Step::Timestamp, format!("{age}{window}")),
             Some(_) => self.not_reached(Step::Timestamp, &age),
             None => self.passed(Step::Timestamp, format!("{age}{window}")),
         }
     }
+}
+
+impl Report {
+    /// Whose delivery it is, if the endpoint minds.
+    fn account(
+        &mut self,
+        question: &Question,
+        scheme: &Scheme,
+        refusal: Option<(Step, Reason)>,
+    ) {
+        let Some(rule) = scheme.account().filter(|_| scheme.binds_account()) else {
+            return;
+        };
+        let says = accounts(question, scheme, rule);
+        match refusal {
+            Some((Step::Account, reason)) => {
+                self.refused(Step::Account, reason, says.clone());
+                let places: Vec<String> = rule.places().iter().map(ToString::to_string).collect();
+                let operator = format!(
+                    "deliver it to the endpoint of that account; or if it is this one's: `endpoint update … --setting \
+                     account=…` (it is named at {})",
+                    places.join(", ")
+                );
+                self.suspect("other-account", says, None, Some(operator));
+            }
+            Some(_) => self.not_reached(Step::Account, "nothing is proven, so nobody looked"),
+            None => self.passed(Step::Account, says),
+        }
+    }
+}
+
+/// Whose delivery it is, and whose the endpoint is.
+fn accounts(question: &Question, scheme: &Scheme, rule: &AccountRule) -> String {
+    let delivery = &question.delivery;
+    let named = scheme.named_accounts(Received {
+        head: delivery.head(),
+        body: Some(&delivery.body),
+    });
+    let shown = |names: &[String]| {
+        let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+        let names = names.iter().map(|name| name.chars().map(plain).collect());
+        names.collect::<Vec<String>>().join(", ")
+    };
+    let own = rule.accounts().iter().map(ToString::to_string);
+    let own = shown(&own.collect::<Vec<_>>());
+    let of = if named.names.is_empty() {
+        "this delivery names no account".to_owned()
+    } else {
+        format!("this delivery is of account {}", shown(&named.names))
+    };
+    let unclear = if named.is_unclear {
+        ", and a part of it names none, or in more than one way"
+    } else {
+        ""
+    };
+    format!("{of}{unclear}; the endpoint is for {own}")
 }
 
 const fn step_of(error: ProofError) -> Step {
@@ -169,6 +232,7 @@ const fn step_of(error: ProofError) -> Step {
         | ProofError::SignatureMissing
         | ProofError::SignatureMalformed
         | ProofError::TokenMissing => Step::Header,
+        ProofError::AccountMismatch => Step::Account,
         ProofError::TimestampFuture | ProofError::TimestampStale => Step::Timestamp,
         ProofError::BodyDigestMismatch
         | ProofError::SignatureMismatch

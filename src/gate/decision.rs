@@ -20,7 +20,7 @@ use super::{
     Admitted, Body, BodySource, Budget, GateSettings, Judgement, Known, Lease, OverBudget, Passed,
     Reason, Refusal, Request,
 };
-use crate::auth::{Head, Verified};
+use crate::auth::{Head, Received, Verified};
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::{Auth, Concurrency, Endpoint, Proof};
 use crate::handshake::MAX_BODY_BYTES;
@@ -236,7 +236,7 @@ impl Gate {
             grounds: &grounds,
             scan,
         };
-        self.after_proof(line, verified, body, past).await
+        self.after_proof(line, verified, body, notes, past).await
     }
 
     /// What follows the proof: a handshake, an event that nobody takes, or the ledger, the payload and the turn.
@@ -245,6 +245,7 @@ impl Gate {
         line: Line<'_>,
         verified: Verified,
         body: Body,
+        notes: &mut Notes,
         past: &mut Past,
     ) -> Result<Look, Refusal> {
         let (request, grounds) = (line.request, line.grounds);
@@ -253,6 +254,13 @@ impl Gate {
             && let Some(answer) = greeter.when_proven(&verified, body.bytes()).await?
         {
             return Ok(Look::Passed(Passed::Answered(answer)));
+        }
+        // After the handshake, which is about the app and names no account.
+        if let Err(refusal) = is_of_account(&endpoint.auth, &verified, line.head, &body) {
+            if let Reason::Proof(_) = refusal.reason {
+                notes.refused_body = endpoint.capture.map(|_| body);
+            }
+            return Err(refusal);
         }
         // Before the ledger: what is not passed on is not remembered either, and can be had again once
         // somebody subscribes to it.
@@ -375,6 +383,26 @@ pub(super) fn room_to_verify(auth: &Auth, body: &Body) -> Result<Option<Lease>, 
         Auth::Proof(proof) if copies(proof) => body.room_for_copy().map(Some),
         _ => Ok(None),
     }
+}
+
+/// Whether a signed delivery is about an account of the endpoint. A token of the workspace is its own proof.
+fn is_of_account(
+    auth: &Auth,
+    verified: &Verified,
+    head: &Head<'_>,
+    body: &Body,
+) -> Result<(), Refusal> {
+    let scheme = auth.scheme().filter(|scheme| scheme.binds_account());
+    let Some(scheme) = scheme.filter(|_| verified.signature().is_some()) else {
+        return Ok(());
+    };
+    // The fields of a form and the claims of a token are copies.
+    let _copy = body.room_for_copy()?;
+    scheme.check_account(Received {
+        head: *head,
+        body: Some(body.bytes()),
+    })?;
+    Ok(())
 }
 
 /// How often a delivery is judged whose endpoint or secret changes meanwhile.

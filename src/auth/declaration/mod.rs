@@ -14,7 +14,7 @@ use toml_span::{DeserError, Deserialize, ErrorKind, Spanned};
 use self::rules::{KeyText, RequiredHeader};
 use self::words::{ALGORITHMS, COVERS, custom, named, parsed};
 use super::{
-    Algorithm, Covers, DigestRule, Envelope, Jws, KeyForm, MessageSignature, Scheme, SignatureRule,
+    AccountRule, Algorithm, Covers, DigestRule, Envelope, Jws, KeyForm, MessageSignature, Scheme, SignatureRule,
     SnsRule, Source, Template, TimestampRule, UrlRule,
 };
 
@@ -48,6 +48,8 @@ impl<'de> Deserialize<'de> for Scheme {
         let id = table.optional_s::<String>("id");
         let event = table.optional_s::<String>("event");
 
+        let account = table.optional::<Vec<Spanned<String>>>("account");
+
         let free = table.optional_s::<String>("free");
         let mut signed: Vec<Template> = signed
             .into_iter()
@@ -64,6 +66,11 @@ impl<'de> Deserialize<'de> for Scheme {
             let words = words.into_iter();
             let methods = words.filter_map(|word| parsed(&mut table.errors, Some(word)));
             methods.collect::<Box<[Method]>>()
+        });
+        let account = account.map(|texts| {
+            let texts = texts.into_iter();
+            let places = texts.filter_map(|text| parsed(&mut table.errors, Some(text)));
+            AccountRule::at(places.collect())
         });
         let id = parsed(&mut table.errors, id);
         let event = parsed(&mut table.errors, event);
@@ -100,6 +107,7 @@ impl<'de> Deserialize<'de> for Scheme {
             id,
             event,
             methods: methods.unwrap_or_else(Scheme::only_post),
+            account,
         };
         if both {
             let error = custom("a proof is a JWS or a message signature", value.span);

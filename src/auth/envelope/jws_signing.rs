@@ -59,7 +59,8 @@ impl Jws {
             claims.insert(rule.claim.to_string(), hash.into());
         }
         let header = serde_json::json!({ "alg": names(scheme.algorithm()).first(), "typ": "JWT" });
-        let payload = serde_json::Value::Object(claims);
+        let mut payload = serde_json::Value::Object(claims);
+        scheme.put_account_claim(&mut payload);
         let encode = |json: serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
         let signed = format!("{}.{}", encode(header), encode(payload));
         code.update(signed.as_bytes());

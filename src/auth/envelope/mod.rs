@@ -62,6 +62,11 @@ impl Envelope {
         }
     }
 
+    /// Whether it is a token with claims.
+    pub(super) const fn is_token(&self) -> bool {
+        matches!(self, Self::Jws(_))
+    }
+
     /// Whether it has to say until when it holds.
     pub(super) fn expires(&self) -> bool {
         match self {
@@ -188,6 +193,13 @@ impl Unopened {
         }
         first.ok_or(refused)
     }
+}
+
+/// The claims of the one token that is sent, as JSON. Nothing is proven by that.
+pub(super) fn signed_claims(scheme: &Scheme, received: &Received<'_>) -> Option<Vec<u8>> {
+    let token = compact::token(scheme, received).ok()?;
+    let (_, claims, _) = compact::parts(&token)?;
+    compact::decoded(claims).ok()
 }
 
 /// The signature, if a key that counts has made it.

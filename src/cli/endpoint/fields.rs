@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::SignedDuration;
 
-use crate::auth::{Mode, SchemeWords};
+use crate::auth::{AccountRule, Mode, SchemeWords};
 use crate::directory::{
     AuthDefinition, CaptureDefinition, Definition, DraftAuth, Duplicates, LedgerDown, Name,
     PathTemplate, ReplayDefinition, ReplayKey,
@@ -180,6 +180,8 @@ impl Fields {
 /// What `update` can take back.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(in crate::cli) enum Field {
+    /// The accounts that its deliveries must name: those of every account are taken again.
+    Account,
     /// The handshake: none is answered any more.
     Handshake,
     /// Who may deliver to a draft: what the server says, again.
@@ -205,6 +207,11 @@ pub(in crate::cli) enum Field {
 impl Field {
     pub(super) fn clear(self, definition: &mut Definition) {
         match self {
+            Self::Account => {
+                if let Some(auth) = &mut definition.auth {
+                    auth.settings.remove(AccountRule::SETTING);
+                }
+            }
             Self::Handshake => definition.handshake = None,
             Self::DraftAuth => definition.draft_auth = None,
             Self::Path => definition.path = None,

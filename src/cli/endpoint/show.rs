@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::replays::{replays, shown};
 use super::shaken::Shaken;
-use crate::auth::Mode;
+use crate::auth::{AccountRule, Mode, Recipient};
 use crate::cli::binding::{self, Binding};
 use crate::cli::draft_token::draft_auth;
 use crate::cli::failure::Failure;
@@ -136,6 +136,7 @@ pub(super) async fn show(
     if definition.target == Target::Draft {
         lines.insert(5, format!("draft         {}", said(asks, &definition)));
     }
+    lines.extend(account_line(&definition));
     lines.extend(declared(&definition));
     lines.extend(handshake.lines(&definition));
     if let Some(capture) = definition.capture {
@@ -152,6 +153,23 @@ pub(super) async fn show(
             .map(|alias| format!("alias         {alias}")),
     );
     Ok(lines.join("\n"))
+}
+
+/// Whose deliveries it takes, where installations of one app share a key.
+fn account_line(definition: &Definition) -> Option<String> {
+    let auth = definition.auth.as_ref()?;
+    let preset = auth.named_preset()?;
+    let rule = preset.scheme.account()?;
+    let says = match auth.settings.get(AccountRule::SETTING) {
+        Some(accounts) => output::plain(accounts).to_string(),
+        None if preset.sender.recipient == Recipient::AppKey => format!(
+            "any: every installation of the app shares the key; bind it with --setting {}=…",
+            AccountRule::SETTING
+        ),
+        None => return None,
+    };
+    let places: Vec<String> = rule.places().iter().map(ToString::to_string).collect();
+    Some(format!("account       {says} ({})", places.join(", ")))
 }
 
 /// Where the secret is, and whether it lets anybody in.
