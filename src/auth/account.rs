@@ -120,12 +120,7 @@ impl AccountRule {
     }
 
     /// Shows every account that is named; whether all of it could be read.
-    fn each(
-        &self,
-        scheme: &Scheme,
-        received: Received<'_>,
-        name: &mut dyn FnMut(&str),
-    ) -> bool {
+    fn each(&self, scheme: &Scheme, received: Received<'_>, name: &mut dyn FnMut(&str)) -> bool {
         let view = View::of(scheme, received);
         let Some(body) = received.body.filter(|_| view.is_utf8()) else {
             return false;
@@ -134,7 +129,10 @@ impl AccountRule {
         // what it is, and its type has to agree.
         let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
         let is_json = matches!(first, Some(b'{' | b'['));
-        let reads_body = self.places.iter().any(|it| !matches!(it, AccountPlace::Claim(_)));
+        let reads_body = self
+            .places
+            .iter()
+            .any(|it| !matches!(it, AccountPlace::Claim(_)));
         if is_json && reads_body && says_form(&received) {
             return false;
         }
@@ -143,7 +141,9 @@ impl AccountRule {
         self.places.iter().all(|place| match place {
             AccountPlace::Claim(pointer) => {
                 let claims = claims.get_or_insert_with(|| signed_claims(scheme, &received));
-                let read = claims.as_deref().map(|json| Walk::in_texts(pointer).each(json, name));
+                let read = claims
+                    .as_deref()
+                    .map(|json| Walk::in_texts(pointer).each(json, name));
                 read.is_some_and(Walk::is_clear)
             }
             AccountPlace::Json(pointer) if is_json => {
@@ -154,7 +154,9 @@ impl AccountRule {
                 let Some(fields) = fields else { return false };
                 let mut texts = fields.iter().filter(|(key, _)| **key == **field);
                 let text = texts.next().map(|(_, text)| text);
-                let folds = fields.iter().any(|(key, _)| fold::form_folds_onto(key, field));
+                let folds = fields
+                    .iter()
+                    .any(|(key, _)| fold::form_folds_onto(key, field));
                 if folds || texts.next().is_some() {
                     return false;
                 }
@@ -182,7 +184,9 @@ impl Scheme {
 
     /// Whether the endpoint takes the deliveries of some accounts only.
     pub fn binds_account(&self) -> bool {
-        self.account.as_ref().is_some_and(|rule| !rule.accounts.is_empty())
+        self.account
+            .as_ref()
+            .is_some_and(|rule| !rule.accounts.is_empty())
     }
 
     /// Where a made-up delivery names the account of the endpoint, and which.
@@ -259,7 +263,9 @@ impl FromStr for AccountPlace {
 
 /// Text that names no place of an account.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("an account is named at `json:/POINTER`, `form:NAME`, `form:NAME/POINTER` or `claim:/POINTER`")]
+#[error(
+    "an account is named at `json:/POINTER`, `form:NAME`, `form:NAME/POINTER` or `claim:/POINTER`"
+)]
 pub struct UnknownAccountPlace;
 
 /// More accounts than one endpoint serves.

@@ -8,8 +8,8 @@ use super::digest::DigestRule;
 use super::sns::Message;
 use super::url::UrlRule;
 use super::{
-    AccountRule, Algorithm, CertificateUrl, Covers, Envelope, Head, KeyForm, NoScheme, Place, ProofError,
-    Received, SignatureRule, SnsRule, Source, Template, TimestampRule,
+    AccountRule, Algorithm, CertificateUrl, Covers, Envelope, Head, KeyForm, NoScheme, Place,
+    ProofError, Received, SignatureRule, SnsRule, Source, Template, TimestampRule,
 };
 
 /// How senders of an endpoint prove themselves.
@@ -257,7 +257,11 @@ impl Scheme {
         if grouped && (self.envelope.is_some() || self.waits_for_body()) {
             return Some("with `groups` nothing can be signed that stands in the body's fields");
         }
-        if let Some(wrong) = self.account.as_ref().and_then(|rule| rule.inconsistency(self)) {
+        if let Some(wrong) = self
+            .account
+            .as_ref()
+            .and_then(|rule| rule.inconsistency(self))
+        {
             return Some(wrong);
         }
         if self.covers_body() && self.covers() < least.unwrap_or(Covers::Body) {

@@ -170,7 +170,10 @@ fn recipient(preset: &Preset) -> String {
     } else {
         ""
     };
-    let by_account = preset.scheme.account().map_or("", |_| "; bind with account");
+    let by_account = preset
+        .scheme
+        .account()
+        .map_or("", |_| "; bind with account");
     match preset.sender.recipient {
         Recipient::AppKey => format!("app key{by_url}{by_account}"),
         Recipient::Key => format!("key{by_url}{by_account}"),
@@ -189,7 +192,10 @@ fn recipient_in_full(preset: &Preset) -> String {
     let short = recipient(preset);
     if preset.scheme.account().is_some() {
         let source = sender.account_source.as_deref().unwrap_or_default();
-        return format!("{short}, named at {} ({source})", account(preset).join(", "));
+        return format!(
+            "{short}, named at {} ({source})",
+            account(preset).join(", ")
+        );
     }
     match sender.no_account.as_deref() {
         Some(reason) => format!("{short}; no account: {reason}"),

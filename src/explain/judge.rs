@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::attempt::Attempt;
 use crate::auth::{
-    Begun, Claim, Head, KeyKind, KeyRing, NumberedKey, ProofError, Received, Scheme, UnusableSecret,
-    Verification, Verified,
+    Begun, Claim, Head, KeyKind, KeyRing, NumberedKey, ProofError, Received, Scheme,
+    UnusableSecret, Verification, Verified,
 };
 use crate::secrets::Secret;
 

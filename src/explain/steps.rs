@@ -7,7 +7,9 @@ use super::judge::Failed;
 use super::question::{Leads, Question};
 use super::report::Report;
 use super::wording::{expectation, said_age};
-use crate::auth::{AccountRule, Generation, ProofError, Received, Scheme, UnusableSecret, Verified};
+use crate::auth::{
+    AccountRule, Generation, ProofError, Received, Scheme, UnusableSecret, Verified,
+};
 use crate::directory::Wording;
 use crate::gate::{Reason, judge_method};
 
@@ -172,12 +174,7 @@ impl Report {
 
 impl Report {
     /// Whose delivery it is, if the endpoint minds.
-    fn account(
-        &mut self,
-        question: &Question,
-        scheme: &Scheme,
-        refusal: Option<(Step, Reason)>,
-    ) {
+    fn account(&mut self, question: &Question, scheme: &Scheme, refusal: Option<(Step, Reason)>) {
         let Some(rule) = scheme.account().filter(|_| scheme.binds_account()) else {
             return;
         };

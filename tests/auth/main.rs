@@ -10,6 +10,7 @@
     reason = "a test may fail loudly, and says what it means in its own way"
 )]
 
+mod accounts;
 mod bodies;
 mod borders;
 mod canonical;

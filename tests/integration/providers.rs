@@ -373,7 +373,7 @@ fn every_preset_shows_its_window_retries_recipient_and_coverage() {
     }
     for (name, line) in [
         ("stripe", "window      5m"),
-        ("stripe", "recipient   key"),
+        ("mux", "recipient   key"),
         ("mailgun", "window      9h (5m ahead)"),
         ("github", "window      none: no time is signed"),
         ("github", "duplicates  forward by default"),
@@ -381,7 +381,16 @@ fn every_preset_shows_its_window_retries_recipient_and_coverage() {
         ("square", "recipient   key, url"),
         ("paypal-pinned", "recipient   setting webhook_id"),
         ("rfc9421-ed25519", "recipient   url"),
-        ("plaid", "recipient   NOT BOUND"),
+        (
+            "plaid",
+            "recipient   NOT BOUND; no account: item_id names a login at a bank, not the Plaid account that the \
+             webhook is for.",
+        ),
+        (
+            "sentry",
+            "recipient   app key; bind with account, named at json:/installation/uuid \
+             (https://docs.sentry.io/integrations/integration-platform/webhooks/installation/)",
+        ),
     ] {
         let told = gate.run(&["presets", "show", name]).succeeded();
         assert!(told.lines().any(|it| it == line), "{name}: {told}");
@@ -564,3 +573,96 @@ fn what_was_signed_once_is_not_admitted_with_other_values() {
     assert_eq!(told(&sent("payload=%7B%7D&other=x")).0, 202);
     assert_eq!(backend.received().len(), 2);
 }
+
+/// A delivery of the Slack workspace `team`, as every installation of the app has it signed.
+fn of_team(path: &str, team: &str, event: &str) -> Request {
+    let body = format!(r#"{{"type":"event_callback","team_id":"{team}","event_id":"{event}"}}"#);
+    slack_signed(path, &body)
+}
+
+fn slack_signed(path: &str, body: &str) -> Request {
+    let at = jiff::Timestamp::now().as_second();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, APP_SECRET);
+    let code = ring::hmac::sign(&key, format!("v0:{at}:{body}").as_bytes());
+    Request::post(path)
+        .header("Content-Type", "application/json")
+        .header("X-Slack-Request-Timestamp", &at.to_string())
+        .header("X-Slack-Signature", &format!("v0={}", hex::encode(code)))
+        .body(body)
+}
+
+#[test]
+fn a_delivery_of_another_tenant_is_refused_where_an_endpoint_names_its_account() {
+    let backend = Backend::accepting();
+    let slack = [
+        "--mode",
+        "provider",
+        "--preset",
+        "slack",
+        "--handshake",
+        "slack",
+    ];
+    let (a, b) = ("workflows/tenant-a", "workflows/tenant-b");
+    let gate = Gate::before(&backend)
+        .endpoint_with(a, &slack)
+        .endpoint_with(b, &slack);
+    for id in [a, b] {
+        gate.run_with_input(&["secret", "set", id], APP_SECRET)
+            .succeeded();
+    }
+    let gate = gate.start();
+    let path = "/webhooks/ai/workflows/tenant-b";
+    let judged = |request: &Request| {
+        let answer = send(gate.http(), request);
+        (answer.status, answer.reason().to_owned())
+    };
+    // One key for all: without an account nothing tells the tenants apart.
+    assert_eq!(judged(&of_team(path, "TAAA", "Ev1")).0, 202);
+
+    gate.run(&["endpoint", "update", b, "--setting", "account=TBBB"])
+        .succeeded();
+    gate.catch_up();
+    let refused = (401, "account_mismatch".to_owned());
+    assert_eq!(judged(&of_team(path, "TAAA", "Ev2")), refused);
+    assert_eq!(
+        judged(&slack_signed(path, r#"{"type":"event_callback"}"#)),
+        refused
+    );
+    assert_eq!(judged(&of_team(path, "TBBB", "Ev3")).0, 202);
+    assert_eq!(backend.received().len(), 2);
+    // The handshake is about the app and names no team.
+    let asks = r#"{"type":"url_verification","challenge":"c-1"}"#;
+    assert_eq!(send(gate.http(), &slack_signed(path, asks)).text(), "c-1");
+    let shown = gate.run(&["endpoint", "show", b]).succeeded();
+    assert!(
+        shown.contains("account       TBBB (json:/team_id"),
+        "{shown}"
+    );
+    gate.run(&[
+        "endpoint",
+        "test",
+        b,
+        "--url",
+        &format!("http://{}{path}", gate.http()),
+    ])
+    .succeeded();
+
+    let body = r#"{"team_id":"TAAA"}"#;
+    let at = jiff::Timestamp::now().as_second();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, APP_SECRET);
+    let code = hex::encode(ring::hmac::sign(&key, format!("v0:{at}:{body}").as_bytes()));
+    let capture = format!(
+        "POST {path} HTTP/1.1\r\nX-Slack-Request-Timestamp: {at}\r\nX-Slack-Signature: v0={code}\r\n\r\n{body}"
+    );
+    let file = gate.file("capture", capture);
+    let told = gate.run(&["explain", file.to_str().unwrap()]).stdout;
+    let says = "this delivery is of account TAAA; the endpoint is for TBBB";
+    assert!(told.contains(says), "{told}");
+
+    gate.run(&["endpoint", "update", b, "--clear", "account"])
+        .succeeded();
+    gate.catch_up();
+    assert_eq!(judged(&of_team(path, "TAAA", "Ev4")).0, 202);
+}
+
+const APP_SECRET: &[u8] = b"8f742231b10e8888abcd99yyyzzz85a5";

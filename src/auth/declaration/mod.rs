@@ -14,8 +14,8 @@ use toml_span::{DeserError, Deserialize, ErrorKind, Spanned};
 use self::rules::{KeyText, RequiredHeader};
 use self::words::{ALGORITHMS, COVERS, custom, named, parsed};
 use super::{
-    AccountRule, Algorithm, Covers, DigestRule, Envelope, Jws, KeyForm, MessageSignature, Scheme, SignatureRule,
-    SnsRule, Source, Template, TimestampRule, UrlRule,
+    AccountRule, Algorithm, Covers, DigestRule, Envelope, Jws, KeyForm, MessageSignature, Scheme,
+    SignatureRule, SnsRule, Source, Template, TimestampRule, UrlRule,
 };
 
 impl<'de> Deserialize<'de> for Scheme {
