@@ -20,7 +20,7 @@ use http::header::CONTENT_TYPE;
 use super::envelope::signed_claims;
 use super::json::{NotAPointer, Pointer, Walk};
 use super::view::View;
-use super::{Covers, NoScheme, ProofError, Received, Scheme, fold, form};
+use super::{Covers, Envelope, NoScheme, ProofError, Received, Scheme, fold, form};
 
 /// Where deliveries name their account, and the accounts that an endpoint takes.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -95,7 +95,7 @@ impl AccountRule {
 
     /// What keeps such a rule from its work.
     pub(super) fn inconsistency(&self, scheme: &Scheme) -> Option<&'static str> {
-        let has_token = scheme.envelope.as_ref().is_some_and(|it| it.is_token());
+        let has_token = scheme.envelope.as_ref().is_some_and(Envelope::is_token);
         let is_signed = |place: &AccountPlace| match place {
             AccountPlace::Claim(_) => has_token,
             AccountPlace::Form(..) | AccountPlace::Json(_) => scheme.covers() == Covers::Body,

@@ -257,20 +257,14 @@ impl Scheme {
         if grouped && (self.envelope.is_some() || self.waits_for_body()) {
             return Some("with `groups` nothing can be signed that stands in the body's fields");
         }
-        if let Some(wrong) = self
-            .account
-            .as_ref()
-            .and_then(|rule| rule.inconsistency(self))
-        {
-            return Some(wrong);
-        }
         if self.covers_body() && self.covers() < least.unwrap_or(Covers::Body) {
             Some(
                 "a signature must cover the body: what is signed must contain `{body}`; \
                  a preset that covers less says so, with `covers = \"fields\"` or `\"head\"`",
             )
         } else {
-            None
+            let account = self.account.as_ref();
+            account.and_then(|rule| rule.inconsistency(self))
         }
     }
 

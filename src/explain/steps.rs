@@ -165,9 +165,10 @@ impl Report {
                 self.refused(Step::Timestamp, reason, format!("{age}{window}"));
             }
             // Whose delivery it is comes after the time.
-            Some((Step::Account, _)) => self.passed(Step::Timestamp, format!("{age}{window}")),
+            None | Some((Step::Account, _)) => {
+                self.passed(Step::Timestamp, format!("{age}{window}"));
+            }
             Some(_) => self.not_reached(Step::Timestamp, &age),
-            None => self.passed(Step::Timestamp, format!("{age}{window}")),
         }
     }
 }
@@ -203,10 +204,10 @@ fn accounts(question: &Question, scheme: &Scheme, rule: &AccountRule) -> String 
         head: delivery.head(),
         body: Some(&delivery.body),
     });
-    let shown = |names: &[String]| {
+    let shown = |accounts: &[String]| {
         let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-        let names = names.iter().map(|name| name.chars().map(plain).collect());
-        names.collect::<Vec<String>>().join(", ")
+        let accounts = accounts.iter().map(|it| it.chars().map(plain).collect());
+        accounts.collect::<Vec<String>>().join(", ")
     };
     let own = rule.accounts().iter().map(ToString::to_string);
     let own = shown(&own.collect::<Vec<_>>());

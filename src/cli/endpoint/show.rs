@@ -161,7 +161,7 @@ fn account_line(definition: &Definition) -> Option<String> {
     let preset = auth.named_preset()?;
     let rule = preset.scheme.account()?;
     let says = match auth.settings.get(AccountRule::SETTING) {
-        Some(accounts) => output::plain(accounts).to_string(),
+        Some(accounts) => output::plain(accounts),
         None if preset.sender.recipient == Recipient::AppKey => format!(
             "any: every installation of the app shares the key; bind it with --setting {}=…",
             AccountRule::SETTING
