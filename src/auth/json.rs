@@ -28,6 +28,11 @@ impl Pointer {
         matches!(&*self.0, [only] if **only == *name)
     }
 
+    /// The member of the document that it begins with.
+    pub(super) fn root(&self) -> Option<&str> {
+        self.0.first().map(|name| &**name)
+    }
+
     /// Whether it leads through one element of an array, and says nothing about the others.
     pub(super) fn picks_element(&self) -> bool {
         let is_index = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());

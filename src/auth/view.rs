@@ -5,7 +5,7 @@
 
 use std::cell::OnceCell;
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::form::{self, Field};
 use super::json::{Pointer, read_all};
@@ -71,7 +71,9 @@ impl<'a> View<'a> {
     pub(super) fn fields(&self) -> Option<&[Field<'a>]> {
         let read = || {
             let body = self.received.body?;
-            let is_known = !self.is_strict || self.is_utf8();
+            // Some readers end a field at a semicolon, too.
+            let is_split_once = || self.is_read_as_sent() && !body.contains(&b';');
+            let is_known = !self.is_strict || is_split_once();
             let fields = is_known.then(|| form::sent(&self.received, body));
             fields.flatten()
         };
@@ -86,7 +88,7 @@ impl<'a> View<'a> {
 
     /// The message of Amazon SNS that the body is.
     pub(super) fn message(&self) -> Option<&Message> {
-        let read = || Message::read(self.received.body.filter(|_| self.is_utf8())?);
+        let read = || Message::read(self.received.body.filter(|_| self.is_read_as_sent())?);
         self.message.get_or_init(read).as_ref()
     }
 
@@ -100,12 +102,9 @@ impl<'a> View<'a> {
                     let mut names = self.received.head.headers.keys();
                     names.any(|other| fold::header_folds_onto(other, name))
                 }
-                Place::Query(name) => {
-                    let query = self.received.head.query.unwrap_or_default();
-                    let mut names = form_urlencoded::parse(query.as_bytes());
-                    let is_short = query::parameters(query).is_some();
-                    !is_short || names.any(|(other, _)| fold::form_folds_onto(&other, name))
-                }
+                Place::Query(name) => self.query_says(|other, at| {
+                    fold::form_folds_onto(other, name) || (other == &**name && at > 0)
+                }),
                 Place::Body | Place::Form(_) | Place::Json(_) => false,
             };
             let agrees = match self.at(place) {
@@ -123,17 +122,44 @@ impl<'a> View<'a> {
         if self.is_strict {
             let count = fields.iter().filter(|(key, _)| key == name).count();
             let mut keys = fields.iter();
-            if count > 1 || keys.any(|(key, _)| fold::form_folds_onto(key, name)) {
+            if count > 1
+                || keys.any(|(key, _)| fold::form_folds_onto(key, name))
+                || self.query_shadows(name)
+            {
                 return Reading::Ambiguous;
             }
         }
         form::only(name, fields)
     }
 
+    /// Whether a parameter of the query could be read in place of a value of the body: many readers look into
+    /// both, and some into the query first (Servlet, Rails).
+    fn query_shadows(&self, name: &str) -> bool {
+        self.query_says(|other, _| other == name || fold::form_folds_onto(other, name))
+    }
+
+    /// Whether the name of a parameter of the query, with the number of its part between semicolons, is such a
+    /// one; or whether the query has more parameters than anybody reads.
+    fn query_says(&self, is_such: impl Fn(&str, usize) -> bool) -> bool {
+        let query = self.received.head.query.unwrap_or_default();
+        // Some readers end a parameter at a semicolon, too.
+        let mut names = query.split('&').flat_map(|parameter| {
+            let parts = parameter.split(';').enumerate();
+            parts.flat_map(|(at, part)| {
+                form_urlencoded::parse(part.as_bytes()).map(move |(name, _)| (name, at))
+            })
+        });
+        query::parameters(query).is_none() || names.any(|(name, at)| is_such(&name, at))
+    }
+
     fn value(&self, pointer: &Pointer, body: &'a [u8]) -> Reading<'a> {
+        let shadows = || pointer.root().is_some_and(|name| self.query_shadows(name));
+        if self.is_strict && shadows() {
+            return Reading::Ambiguous;
+        }
         let all = self.json.get_or_init(|| {
             let pointers = self.pointers();
-            if self.is_strict && !self.is_utf8() {
+            if self.is_strict && !self.is_read_as_sent() {
                 let unreadable = pointers.into_iter().map(|it| (it, Reading::Unreadable));
                 return unreadable.collect();
             }
@@ -167,6 +193,19 @@ impl<'a> View<'a> {
             }
         }
         pointers
+    }
+
+    /// Whether whoever goes by the head reads the same bytes in the same encoding: a body that has to be unpacked
+    /// first can be a form of its own.
+    fn is_read_as_sent(&self) -> bool {
+        let mut encodings = self.received.head.headers.get_all(CONTENT_ENCODING).iter();
+        let is_unpacked = encodings.all(|value| {
+            value
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"identity")
+        });
+        is_unpacked && self.is_utf8()
     }
 
     /// Whether whoever goes by the type of the body reads it in the same encoding.

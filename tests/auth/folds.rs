@@ -222,6 +222,66 @@ fn a_form_that_readers_take_apart_differently_is_refused() {
 }
 
 #[test]
+fn a_body_that_readers_unpack_first_is_refused_where_its_fields_are_signed() {
+    for preset in [
+        "adyen-payments",
+        "aws-sns",
+        "braintree",
+        "gitea-form",
+        "mailgun",
+        "mailgun-form",
+        "plivo-v3",
+        "twilio",
+    ] {
+        let genuine = genuine(preset);
+        let packed = |encoding: &str| {
+            let delivery = genuine.delivery.clone();
+            genuine.verdict(&delivery.header("Content-Encoding", encoding))
+        };
+        assert_eq!(packed("Identity"), Ok(()), "{preset}");
+        for encoding in ["deflate", "gzip", "br", "identity, gzip", ""] {
+            assert!(packed(encoding).is_err(), "{preset} {encoding:?}");
+        }
+    }
+}
+
+#[test]
+fn a_parameter_of_the_query_is_not_read_in_place_of_a_signed_value_of_the_body() {
+    for (preset, name) in [
+        ("gitea-form", "payload"),
+        ("braintree", "bt_payload"),
+        ("braintree", "bt_signature"),
+        ("mailgun-form", "token"),
+        ("mailgun", "signature"),
+        ("adyen-payments", "notificationItems"),
+    ] {
+        let genuine = genuine(preset);
+        let with = |query: &str| genuine.verdict(&genuine.delivery.clone().query(query));
+        assert_eq!(with("org=acme&x=1;y=2"), Ok(()), "{preset}");
+        for shape in ["{}=x", "{}[]=x", "a=b&{}", "{}[0]=x", "a=1;{}=x", "%20{}=x"] {
+            let query = shape.replace("{}", name);
+            assert!(with(&query).is_err(), "{preset}: {query}");
+        }
+        assert!(
+            with(&format!("{}=x", name.to_uppercase())).is_err(),
+            "{preset}"
+        );
+    }
+}
+
+#[test]
+fn a_semicolon_separates_no_fields_where_they_are_signed() {
+    for preset in ["gitea-form", "braintree", "mailgun-form", "twilio"] {
+        let genuine = genuine(preset);
+        let body = text(&genuine);
+        for more in ["x=1;payload=x", ";", "x=1;"] {
+            let delivery = genuine.delivery.clone().with_body(format!("{body}&{more}"));
+            assert!(genuine.verdict(&delivery).is_err(), "{preset}: {more}");
+        }
+    }
+}
+
+#[test]
 fn a_header_or_another_place_does_not_say_something_else_than_the_signed_one() {
     let genuine = genuine("svix");
     let at = NOW.as_second().to_string();
