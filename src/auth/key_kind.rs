@@ -33,6 +33,16 @@ impl KeyKind {
         }
     }
 
+    /// The one of two kinds that more people know.
+    #[must_use]
+    pub const fn or_better_known(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Public, _) | (_, Self::Public) => Self::Public,
+            (Self::Token, _) | (_, Self::Token) => Self::Token,
+            (Self::Shared, Self::Shared) => Self::Shared,
+        }
+    }
+
     /// What it is, as people call it.
     pub const fn noun(self) -> &'static str {
         match self {

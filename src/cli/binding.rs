@@ -30,9 +30,10 @@ impl Binding {
         let current = versions.iter().find(|version| version.ends_at.is_none());
         Ok(match current {
             None => Self::Unbound,
-            // A version that has no kind yet becomes what its first endpoint needs.
-            Some(version) => match (version.kind, needed) {
-                (Some(kind), Some(needed)) if kind != needed => Self::OtherKind(kind),
+            Some(version) => match needed {
+                Some(needed) if version.kind_for(needed, &versions) != needed => {
+                    Self::OtherKind(version.kind_for(needed, &versions))
+                }
                 _ => Self::Bound(version.created_at),
             },
         })

@@ -16,7 +16,8 @@ pub trait SecretStore: Send + Sync {
     /// Performs an installation, all of it or nothing.
     ///
     /// The version is a key of the kind that the endpoints need that use the secret. If they differ, or if the
-    /// installation names another kind, it is a [`StoreError::OtherKind`].
+    /// installation names another kind, it is a [`StoreError::OtherKind`]. While no endpoint uses the secret, the
+    /// installation may name the kind; if not, the first endpoint settles it ([`SealedVersion::kind_for`]).
     async fn install(&self, installation: Installation) -> Result<(), StoreError>;
 
     /// Performs an installation if no version of the secret counts, and `window` is still open at an
@@ -90,6 +91,18 @@ pub struct SealedVersion {
 }
 
 impl SealedVersion {
+    /// The kind of this version of `versions`, which are those of one secret, once an endpoint needs a key of
+    /// `needed`.
+    ///
+    /// A value that was bound while no endpoint used the secret may be one that the secret had before. So of what its
+    /// versions are and what the endpoint needs, it becomes the kind that most people know.
+    pub fn kind_for(&self, needed: KeyKind, versions: &[Self]) -> KeyKind {
+        self.kind.unwrap_or_else(|| {
+            let known = versions.iter().filter_map(|version| version.kind);
+            known.fold(needed, KeyKind::or_better_known)
+        })
+    }
+
     /// The versions that count at `now`: the current one, and the one before it with its end, inside an overlap.
     /// `versions` are those of one secret, the newest first.
     pub fn counting(
@@ -124,6 +137,8 @@ pub struct Installation {
     pub previous_ends_at: Timestamp,
     /// The kind of key that it is bound as, if no endpoint has to say it.
     pub kind: Option<KeyKind>,
+    /// Whether the value was made up for this version, so that nobody has had it before.
+    pub generated: bool,
     /// The ciphertext.
     pub sealed: Sealed,
     /// What the audit log says about it.

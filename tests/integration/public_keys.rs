@@ -207,6 +207,113 @@ fn a_public_key_signs_nothing_after_declarations_without_auth() {
     });
 }
 
+/// A public key that is set once more while no endpoint uses its slot, in each way that frees the slot.
+#[test]
+fn a_public_key_that_is_set_while_nobody_uses_its_slot_signs_nothing_afterwards() {
+    const SHARED: &str = "shared/x#key";
+    let (text, _) = key();
+    let declared = |auth: &str| {
+        format!(
+            "[[endpoints]]\nid = \"{ID}\"\norganisation = \"acme\"\nworkspace = \"main\"\n{auth}\n"
+        )
+    };
+    let proof = |words: &str| format!("auth = {{ {words}, secret = \"{SHARED}\" }}");
+    let telnyx = declared(&proof("mode = \"provider\", preset = \"telnyx\""));
+    let away = declared(
+        "auth = { mode = \"provider\", preset = \"telnyx\", secret = \"shared/x#other\" }",
+    );
+    let nexts = [
+        proof("mode = \"hmac\""),
+        proof("mode = \"bearer\""),
+        proof("mode = \"provider\", preset = \"standard-webhooks\""),
+    ];
+    for free in ["no auth", "another slot", "deleted"] {
+        let backend = Backend::accepting();
+        let gate = Gate::before(&backend).apply(&telnyx);
+        let set = || {
+            gate.run_with_input(&["secret", "set", SHARED], text.as_bytes())
+                .succeeded()
+        };
+        set();
+        let apply = |declarations: &str| {
+            let path = gate.file("next.toml", declarations);
+            gate.run(&["apply", "-f", path.to_str().unwrap()])
+        };
+        match free {
+            "no auth" => apply(&declared("")).succeeded(),
+            "another slot" => apply(&away).succeeded(),
+            _ => gate.run(&["endpoint", "delete", ID]).succeeded(),
+        };
+        set();
+        for next in &nexts {
+            let told = apply(&declared(next)).failed_with(1);
+            assert!(told.contains("which everybody has"), "{free}: {told}");
+        }
+        // Behind the back of every command.
+        let other = ["endpoint", "create", OTHER];
+        let hmac = ["--mode", "hmac", "--secret", "shared/x#hmac"];
+        gate.run(&[&other[..], &OWNER, &hmac].concat()).succeeded();
+        sqlite(
+            &gate,
+            &format!(
+                "UPDATE endpoints SET secret = '{SHARED}', \
+                 definition = replace(definition, 'shared/x#hmac', '{SHARED}') WHERE id = '{OTHER}'"
+            ),
+        );
+        let gate = gate.start();
+        nobody_gets_in(&gate, &backend, &[PATH, OTHER_PATH], free);
+        gate.run(&["endpoint", "delete", OTHER]).succeeded();
+        // A generated value is nobody's public key.
+        gate.run(&["secret", "rotate", SHARED]).succeeded();
+        let gate = gate.apply(&declared(&nexts[0]));
+        nobody_gets_in(&gate, &backend, &[PATH], free);
+        let secret = gate.secret(SHARED);
+        in_force(|| {
+            let signature = github_signature(&secret, b"{}");
+            let request = Request::post(PATH).header("X-Hub-Signature-256", &signature);
+            send(gate.http(), &request.body("{}")).status == 202
+        });
+    }
+}
+
+/// The flow's earlier version declares its slot for a shared secret, and says so while no endpoint uses it.
+#[test]
+fn an_earlier_version_of_a_flow_does_not_make_its_public_key_a_shared_secret() {
+    let (text, _) = key();
+    let document = |auth: &str| {
+        format!(
+            "{{:requires [{{:slot :key :type :secret}}]
+              :interfaces {{:webhook [{{:id :hook :draft-auth :interface {auth}}}]}}}}"
+        )
+    };
+    let hmac =
+        document(":auth {:type :hmac-sha256 :header \"X-Hub-Signature-256\" :secret-ref :key}");
+    let telnyx = document(":auth {:type :provider :preset :telnyx :secret-ref :key}");
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).start();
+    let apply = |text: &str| {
+        let path = gate.file("keys.edn", text);
+        let words = ["apply", "-f", path.to_str().unwrap()];
+        gate.run(&[&words[..], &OWNER[..]].concat())
+    };
+    let bind = || {
+        let words = ["secret", "bind", "flows/keys/draft", "key"];
+        gate.run_with_input(&words, text.as_bytes()).succeeded()
+    };
+    apply(&hmac).succeeded();
+    gate.run(&["flow", "release", "keys", "--unbound"])
+        .succeeded();
+    apply(&telnyx).succeeded();
+    bind();
+    apply(&document("")).succeeded();
+    bind();
+    let told = apply(&hmac).failed_with(1);
+    assert!(told.contains("which everybody has"), "{told}");
+    let draft = "/api/flows/keys/interfaces/draft/hook";
+    let live = "/api/flows/keys/interfaces/live/hook";
+    nobody_gets_in(&gate, &backend, &[draft, live], "an earlier version");
+}
+
 #[test]
 fn the_gate_itself_refuses_a_key_of_another_kind_and_the_log_says_why() {
     let (text, _) = key();

@@ -64,9 +64,8 @@ impl Vault {
         if self.is_bound(secret).await? {
             return Ok(None);
         }
-        let value = Secret::generate().map_err(|_| KeyServiceError::Randomness)?;
         let overlap = SignedDuration::ZERO;
-        self.seal(secret, &value, overlap, Action::SecretCreated, actor)
+        self.seal_generated(secret, overlap, Action::SecretCreated, actor)
             .await
             .map(Some)
     }
@@ -84,9 +83,8 @@ impl Vault {
         if self.store.versions(secret).await?.is_empty() {
             return Err(VaultError::Unbound(secret.clone()));
         }
-        let value = Secret::generate().map_err(|_| KeyServiceError::Randomness)?;
-        self.install(secret, &value, overlap, Action::SecretRotated, actor)
-            .await
+        let new = self.seal_generated(secret, overlap, Action::SecretRotated, actor);
+        self.install(new.await?).await
     }
 
     /// Gives `secret` a generated value, whether it had one or not, and gives the number of the version.
@@ -101,8 +99,8 @@ impl Vault {
         } else {
             Action::SecretCreated
         };
-        let value = Secret::generate().map_err(|_| KeyServiceError::Randomness)?;
-        self.install(secret, &value, overlap, action, actor).await
+        let new = self.seal_generated(secret, overlap, action, actor);
+        self.install(new.await?).await
     }
 
     /// Sets `secret` to a value that its provider issued, and gives the number of the version.
@@ -116,8 +114,8 @@ impl Vault {
         if proves_nothing(value.expose()) {
             return Err(VaultError::Empty);
         }
-        self.install(secret, value, overlap, Action::SecretSet, actor)
-            .await
+        let new = self.seal(secret, value, overlap, Action::SecretSet, actor);
+        self.install(new.await?).await
     }
 
     /// Binds `secret` to a value that came in `window`, and gives the number of the version.
@@ -144,18 +142,25 @@ impl Vault {
         }
     }
 
-    async fn install(
-        &self,
-        secret: &SecretRef,
-        value: &Secret,
-        overlap: SignedDuration,
-        action: Action,
-        actor: &Actor,
-    ) -> Result<u32, VaultError> {
-        let installation = self.seal(secret, value, overlap, action, actor).await?;
+    async fn install(&self, installation: Installation) -> Result<u32, VaultError> {
         let version = installation.version;
         self.store.install(installation).await?;
         Ok(version)
+    }
+
+    async fn seal_generated(
+        &self,
+        secret: &SecretRef,
+        overlap: SignedDuration,
+        action: Action,
+        actor: &Actor,
+    ) -> Result<Installation, VaultError> {
+        let value = Secret::generate().map_err(|_| KeyServiceError::Randomness)?;
+        let sealed = self.seal(secret, &value, overlap, action, actor).await?;
+        Ok(Installation {
+            generated: true,
+            ..sealed
+        })
     }
 
     async fn seal(
@@ -179,6 +184,7 @@ impl Vault {
             created_at: now,
             previous_ends_at: now.checked_add(overlap).unwrap_or(Timestamp::MAX),
             kind: self.kind,
+            generated: false,
             sealed,
             audit: self.entry(secret, action, version, actor),
         })

@@ -15,7 +15,7 @@ pub(super) async fn change(
     secrets: &[Installation],
 ) -> Result<Vec<SecretRef>, StoreError> {
     for secret in secrets {
-        secrets::install_undecided(transaction, secret).await?;
+        secrets::tell(transaction, secret).await?;
     }
     // Aliases are given up by everybody before anybody takes one, so that they can be swapped.
     for (change, _) in changes {
@@ -53,9 +53,9 @@ pub(super) async fn change(
     }
     // As the endpoints need them now, which may not be as before the change.
     for secret in secrets {
-        secret_kinds::decide(transaction, &secret.secret).await?;
+        secrets::add(transaction, secret).await?;
     }
-    // What was installed was told already.
+    // What was added was told already.
     settled.retain(|settled| secrets.iter().all(|new| new.secret != *settled));
     for secret in settled {
         changes::add(transaction, &Change::Secret(secret)).await?;

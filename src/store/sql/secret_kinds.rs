@@ -11,15 +11,14 @@ use super::{Database, Pool, dialect, endpoint_changes};
 use crate::auth::KeyKind;
 use crate::directory::{AuthDefinition, Definition, HANDSHAKE_SLOT};
 use crate::handshake::Handshake;
-use crate::secrets::{SecretRef, StoreError};
+use crate::secrets::{Installation, SecretRef, StoreError};
 
 /// What the endpoints that use a secret make of a version of it.
-#[derive(Default)]
 pub(super) struct Usage {
     /// The kind of key that they need; `None` if there are none.
-    pub(super) kind: Option<KeyKind>,
+    kind: Option<KeyKind>,
     /// The handshakes among theirs that sign challenges.
-    pub(super) challenges: BTreeSet<String>,
+    challenges: BTreeSet<String>,
 }
 
 impl Usage {
@@ -53,6 +52,27 @@ impl Usage {
         })
     }
 
+    /// The kind of key that a new version is bound as; `None` leaves it to the first endpoint.
+    pub(super) async fn kind_of(
+        &self,
+        transaction: &mut Transaction<'_, Database>,
+        new: &Installation,
+    ) -> Result<Option<KeyKind>, StoreError> {
+        if let Some(needed) = self.kind {
+            return match new.kind {
+                Some(said) if said != needed => Err(StoreError::OtherKind(new.secret.to_string())),
+                _ => Ok(self.kind),
+            };
+        }
+        let known = best_known(transaction, &new.secret).await?;
+        Ok(match (new.kind, known) {
+            // Said here, so that the versions before it do not make a public key of it.
+            (None, Some(KeyKind::Public)) if new.generated => Some(KeyKind::Shared),
+            (Some(said), Some(known)) if !new.generated => Some(said.or_better_known(known)),
+            (said, _) => said,
+        })
+    }
+
     /// The names of the handshakes, as a column keeps them.
     pub(super) fn challenges(&self) -> Option<String> {
         joined(&self.challenges)
@@ -80,30 +100,43 @@ pub(super) async fn claim(
     Ok(changed)
 }
 
-/// Settles what `secret` is used for by the endpoints in the store.
-pub(super) async fn decide(
+/// The kind among those of the versions of `secret` that most people know.
+async fn best_known(
     transaction: &mut Transaction<'_, Database>,
     secret: &SecretRef,
-) -> Result<(), StoreError> {
-    let usage = Usage::of(transaction, secret).await?;
-    let Some(kind) = usage.kind else {
-        return Ok(());
-    };
-    settle(transaction, secret, kind, None).await?;
-    for handshake in &usage.challenges {
-        settle(transaction, secret, kind, Some(handshake)).await?;
+) -> Result<Option<KeyKind>, StoreError> {
+    let words: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT kind FROM secret_versions \
+         WHERE scope = $1 AND slot = $2 AND kind IS NOT NULL",
+    )
+    .bind(secret.scope())
+    .bind(secret.slot())
+    .fetch_all(&mut **transaction)
+    .await?;
+    let mut best: Option<KeyKind> = None;
+    for word in words {
+        let known = kind(Some(&word))?;
+        best = best
+            .into_iter()
+            .chain(known)
+            .reduce(KeyKind::or_better_known);
     }
-    Ok(())
+    Ok(best)
 }
 
 /// Gives the versions of `secret` that have no kind yet theirs, and notes a handshake that signs with all of them.
 /// Says whether that changes any.
+///
+/// Such a version was bound while no endpoint used the secret, and may have a value of an earlier one: it becomes the
+/// kind that most people know ([`crate::secrets::SealedVersion::kind_for`]).
 async fn settle(
     transaction: &mut Transaction<'_, Database>,
     secret: &SecretRef,
     kind: KeyKind,
     handshake: Option<&str>,
 ) -> Result<bool, StoreError> {
+    let known = best_known(transaction, secret).await?;
+    let kind = known.map_or(kind, |known| known.or_better_known(kind));
     let decided = sqlx::query(
         "UPDATE secret_versions SET kind = $3 WHERE scope = $1 AND slot = $2 AND kind IS NULL",
     )

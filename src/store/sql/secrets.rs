@@ -137,33 +137,31 @@ async fn versions(pool: &Pool, secret: &SecretRef) -> Result<Vec<SealedVersion>,
     versions.into_iter().map(version).collect()
 }
 
-/// Adds a version inside a transaction.
+/// Adds a version inside a transaction, and says so.
 async fn install(
     transaction: &mut Transaction<'_, Database>,
     new: &Installation,
 ) -> Result<(), StoreError> {
+    add(transaction, new).await?;
+    tell(transaction, new).await
+}
+
+/// Writes inside a transaction that a version is added: in the audit log, and to whoever has read the secret.
+pub(super) async fn tell(
+    transaction: &mut Transaction<'_, Database>,
+    new: &Installation,
+) -> Result<(), StoreError> {
+    audit::add(transaction, &new.audit).await?;
+    changes::add(transaction, &Change::Secret(new.secret.clone())).await
+}
+
+/// Adds a version inside a transaction, for the endpoints that are in the store by then.
+pub(super) async fn add(
+    transaction: &mut Transaction<'_, Database>,
+    new: &Installation,
+) -> Result<(), StoreError> {
     let usage = Usage::of(transaction, &new.secret).await?;
-    add(transaction, new, usage).await
-}
-
-/// Adds a version inside a transaction that goes on to store the endpoints that use it.
-pub(super) async fn install_undecided(
-    transaction: &mut Transaction<'_, Database>,
-    new: &Installation,
-) -> Result<(), StoreError> {
-    add(transaction, new, Usage::default()).await
-}
-
-async fn add(
-    transaction: &mut Transaction<'_, Database>,
-    new: &Installation,
-    usage: Usage,
-) -> Result<(), StoreError> {
-    if let (Some(needed), Some(said)) = (usage.kind, new.kind)
-        && needed != said
-    {
-        return Err(StoreError::OtherKind(new.secret.to_string()));
-    }
+    let kind = usage.kind_of(transaction, new).await?;
     // Of all the others only the version that was current may go on for a while.
     sqlx::query(
         "UPDATE secret_versions \
@@ -188,7 +186,7 @@ async fn add(
     .bind(&new.sealed.service)
     .bind(&new.sealed.key_id)
     .bind(&new.sealed.ciphertext)
-    .bind(usage.kind.or(new.kind).map(KeyKind::word))
+    .bind(kind.map(KeyKind::word))
     .bind(usage.challenges())
     .execute(&mut **transaction)
     .await
@@ -198,8 +196,7 @@ async fn add(
         }
         _ => error.into(),
     })?;
-    audit::add(transaction, &new.audit).await?;
-    changes::add(transaction, &Change::Secret(new.secret.clone())).await
+    Ok(())
 }
 
 async fn end(

@@ -9,7 +9,7 @@ use portcullis::auth::KeyKind;
 use portcullis::clock::SystemClock;
 use portcullis::config::Config;
 use portcullis::secrets::{
-    KeyAddress, KeyCache, LocalKeyService, Secret, SecretStore as _, StoreError, Vault,
+    KeyAddress, KeyCache, LocalKeyService, Secret, SecretStore as _, StoreError, Vault, VaultError,
 };
 use portcullis::store::copy;
 use proptest::prelude::*;
@@ -20,6 +20,8 @@ use super::*;
 on_both_engines! {
     a_version_is_of_the_kind_that_its_endpoint_needs_and_stays_so
     a_version_that_nobody_uses_becomes_what_its_first_endpoint_needs
+    a_version_that_nobody_used_is_of_the_kind_that_most_people_know
+    a_generated_version_is_nobodys_public_key
     a_secret_is_never_bound_as_keys_of_two_kinds
     a_version_remembers_the_handshakes_that_sign_with_it
     no_sequence_of_changes_makes_a_key_of_another_kind
@@ -104,6 +106,77 @@ async fn a_version_that_nobody_uses_becomes_what_its_first_endpoint_needs(
     assert_eq!(kinds(&*one, "m/m#handshake").await, [Some(KeyKind::Token)]);
 }
 
+async fn a_version_that_nobody_used_is_of_the_kind_that_most_people_know(
+    Stores { one, other }: Stores,
+) {
+    let auths = [
+        (KeyKind::Shared, AuthDefinition::of(Mode::Hmac)),
+        (KeyKind::Token, AuthDefinition::of(Mode::Bearer)),
+        (KeyKind::Public, preset("telnyx")),
+    ];
+    // Later in this list means known to more people.
+    for (before, (first, of_first)) in auths.iter().enumerate() {
+        for (after, (second, of_second)) in auths.iter().enumerate() {
+            let slot = format!("s#{first}-{second}");
+            change(&*one, proven("a/a", &slot, of_first.clone())).await;
+            one.install(version(&slot, 1, 0, 0)).await.unwrap();
+            change(&*one, definition("a/a")).await;
+            one.install(version(&slot, 2, 60, 120)).await.unwrap();
+            assert_eq!(kinds(&*one, &slot).await, [None, Some(*first)]);
+            change(&*one, proven("a/a", &slot, of_second.clone())).await;
+            let known = if before > after { first } else { second };
+            let expected = [Some(*known), Some(*first)];
+            assert_eq!(kinds(&*other, &slot).await, expected, "{slot}");
+        }
+    }
+    // What the declaration of a flow says is no endpoint either.
+    let slot = "f#k";
+    for (number, said, expected) in [
+        (1, KeyKind::Public, KeyKind::Public),
+        (2, KeyKind::Shared, KeyKind::Public),
+        (3, KeyKind::Token, KeyKind::Public),
+    ] {
+        let declared = Installation {
+            kind: Some(said),
+            ..version(slot, number, i64::from(number) * 60, 0)
+        };
+        one.install(declared).await.unwrap();
+        assert_eq!(kinds(&*other, slot).await.first(), Some(&Some(expected)));
+    }
+}
+
+async fn a_generated_version_is_nobodys_public_key(Stores { one, other }: Stores) {
+    let generated = |slot: &str, number: u32| Installation {
+        generated: true,
+        ..version(slot, number, i64::from(number) * 60, 0)
+    };
+    let hmac = AuthDefinition::of(Mode::Hmac);
+    change(&*one, proven("a/a", "s#k", preset("telnyx"))).await;
+    one.install(version("s#k", 1, 0, 0)).await.unwrap();
+    change(&*one, definition("a/a")).await;
+    one.install(version("s#k", 2, 60, 0)).await.unwrap();
+    one.install(generated("s#k", 3)).await.unwrap();
+    change(&*one, proven("a/a", "s#k", hmac.clone())).await;
+    let expected = [KeyKind::Shared, KeyKind::Public, KeyKind::Public].map(Some);
+    assert_eq!(kinds(&*other, "s#k").await, expected);
+    // Together with its endpoint, it is what that needs.
+    one.install(version("t#k", 1, 0, 0)).await.unwrap();
+    change(&*one, proven("b/b", "t#k", preset("telnyx"))).await;
+    for (number, (kind, auth)) in (2..).zip([
+        (KeyKind::Token, AuthDefinition::of(Mode::Bearer)),
+        (KeyKind::Shared, hmac),
+    ]) {
+        let new = put(proven("b/b", "t#k", auth));
+        one.change(vec![new], vec![generated("t#k", number)])
+            .await
+            .unwrap();
+        assert_eq!(kinds(&*other, "t#k").await.first(), Some(&Some(kind)));
+    }
+    // Without a public key before it, the first endpoint says it.
+    one.install(generated("u#k", 1)).await.unwrap();
+    assert_eq!(kinds(&*one, "u#k").await, [None]);
+}
+
 async fn a_secret_is_never_bound_as_keys_of_two_kinds(Stores { one, .. }: Stores) {
     change(&*one, proven("a/a", "s#k", preset("telnyx"))).await;
     change(&*one, proven("b/b", "s#k", AuthDefinition::of(Mode::Hmac))).await;
@@ -182,6 +255,8 @@ enum Step {
     Delete(usize),
     /// A slot, and whether the value before goes on beside it.
     Bind(usize, bool),
+    /// The same, with a generated value.
+    Rotate(usize, bool),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -189,6 +264,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0_usize..3, 0_usize..6, 0_usize..2).prop_map(|(id, auth, slot)| Step::Put(id, auth, slot)),
         1 => (0_usize..3).prop_map(Step::Delete),
         3 => (0_usize..2, any::<bool>()).prop_map(|(slot, overlap)| Step::Bind(slot, overlap)),
+        1 => (0_usize..2, any::<bool>()).prop_map(|(slot, overlap)| Step::Rotate(slot, overlap)),
     ];
     prop::collection::vec(step, 1..12)
 }
@@ -208,6 +284,20 @@ impl Model {
         kinds.sort_unstable();
         kinds.dedup();
         kinds
+    }
+
+    /// Whether a version of a slot has a kind.
+    fn has(&self, slot: &str, kind: KeyKind) -> bool {
+        let mut versions = self.versions.iter().filter(|((of, _), _)| of == slot);
+        versions.any(|(_, known)| *known == Some(kind))
+    }
+
+    /// What the versions without a kind become when an endpoint needs `kind`.
+    fn settled(&self, slot: &str, kind: KeyKind) -> KeyKind {
+        let by_publicity = [KeyKind::Public, KeyKind::Token];
+        let mut known = by_publicity.into_iter();
+        let found = known.find(|known| *known == kind || self.has(slot, *known));
+        found.unwrap_or(kind)
     }
 }
 
@@ -248,10 +338,10 @@ async fn no_sequence_of_changes_makes_a_key_of_another_kind(Stores { one, other 
                             let auth = new.auth.clone();
                             one.change(vec![put(new)], vec![]).await.unwrap();
                             if let Some(auth) = auth {
-                                let kind = auth.key_kind();
+                                let kind = model.settled(&slot, auth.key_kind().unwrap());
                                 for ((of, _), known) in &mut model.versions {
                                     if *of == slot {
-                                        *known = known.or(kind);
+                                        *known = known.or(Some(kind));
                                     }
                                 }
                                 model.endpoints.insert(id, (auth, slot));
@@ -274,6 +364,25 @@ async fn no_sequence_of_changes_makes_a_key_of_another_kind(Stores { one, other 
                                     let kind = needed.first().copied();
                                     model.versions.insert((slot, number), kind);
                                     prop_assert!(needed.len() < 2);
+                                }
+                                Err(error) => prop_assert!(needed.len() > 1, "{error}"),
+                            }
+                        }
+                        Step::Rotate(slot, goes_on) => {
+                            let slot = slot_of(slot);
+                            let needed = model.needed(&slot);
+                            let overlap = SignedDuration::from_hours(i64::from(goes_on));
+                            let actor = entry(Action::SecretRotated, "").actor;
+                            match vault.rotate(&secret(&slot), overlap, &actor).await {
+                                Ok(number) => {
+                                    let published = model.has(&slot, KeyKind::Public);
+                                    let alone = published.then_some(KeyKind::Shared);
+                                    let kind = needed.first().copied().or(alone);
+                                    model.versions.insert((slot, number), kind);
+                                    prop_assert!(needed.len() < 2);
+                                }
+                                Err(VaultError::Unbound(_)) => {
+                                    prop_assert!(model.versions.keys().all(|(of, _)| *of != slot));
                                 }
                                 Err(error) => prop_assert!(needed.len() > 1, "{error}"),
                             }

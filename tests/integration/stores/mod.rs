@@ -154,6 +154,7 @@ pub(crate) fn version(of: &str, version: u32, made: i64, previous_ends: i64) -> 
         created_at: at(made),
         previous_ends_at: at(previous_ends),
         kind: None,
+        generated: false,
         sealed: Sealed {
             service: "local".to_owned(),
             key_id: "0123456789abcdef".to_owned(),
