@@ -59,7 +59,8 @@ pub struct Body {
 }
 
 impl Body {
-    pub(super) fn new(bytes: Vec<u8>, lease: Lease) -> Self {
+    pub(super) fn new(bytes: Vec<u8>, mut lease: Lease) -> Self {
+        lease.keep();
         Self {
             bytes: Bytes::from(bytes),
             lease: Arc::new(lease),

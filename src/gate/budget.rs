@@ -6,12 +6,20 @@
 //!
 //! Two rules keep one sender from taking everything. An eighth of the budget is for small leases only.
 //! A client address, or an endpoint, may hold at most twice what is left: two thirds of the budget if it is
-//! alone, less for each further one. Nothing is taken back, so about nine greedy addresses use up a budget of 1 GiB.
+//! alone, less for each further one. If that leaves too little for a body, memory is taken back: the largest body that
+//! is still being received for whoever holds most, and more than the one that asks would hold, is given up. Connections,
+//! requests in flight and responses are not taken back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use crate::sync::Mutex;
 
@@ -22,6 +30,8 @@ pub struct Budget {
     max_requests: u64,
     hasher: RandomState,
     usage: Mutex<Usage>,
+    /// Whoever waits for memory that is taken back is told when some was returned.
+    returned: Notify,
 }
 
 impl Budget {
@@ -37,6 +47,7 @@ impl Budget {
             max_requests,
             hasher: RandomState::new(),
             usage: Mutex::default(),
+            returned: Notify::new(),
         })
     }
 
@@ -48,8 +59,8 @@ impl Budget {
     /// A lease of nothing for the body of a delivery from `client` to `endpoint`.
     pub fn body(self: &Arc<Self>, client: Option<IpAddr>, endpoint: &str) -> Lease {
         let payer = Payer {
-            client: client.map(Holder::client),
             endpoint: Some(Holder::Endpoint(self.hasher.hash_one(endpoint))),
+            ..Payer::client(client)
         };
         self.begin(payer, Purpose::Body)
     }
@@ -60,10 +71,7 @@ impl Budget {
         client: Option<IpAddr>,
         bytes: u64,
     ) -> Result<Lease, OverBudget> {
-        let payer = Payer {
-            client: client.map(Holder::client),
-            endpoint: None,
-        };
+        let payer = Payer::client(client);
         let mut lease = self.begin(payer, Purpose::Other);
         lease.grow_to(bytes)?;
         Ok(lease)
@@ -75,10 +83,7 @@ impl Budget {
         client: Option<IpAddr>,
         bytes: u64,
     ) -> Result<Lease, OverBudget> {
-        let payer = Payer {
-            client: client.map(Holder::client),
-            endpoint: None,
-        };
+        let payer = Payer::client(client);
         self.usage.lock().begin_request(payer, self.max_requests)?;
         let mut lease = self.begin(payer, Purpose::Request);
         lease.grow_to(bytes)?;
@@ -117,14 +122,19 @@ impl Budget {
     }
 
     fn begin(self: &Arc<Self>, payer: Payer, purpose: Purpose) -> Lease {
+        let mut revocable = None;
         if purpose == Purpose::Body {
-            self.usage.lock().bodies += 1;
+            let usage = &mut *self.usage.lock();
+            usage.bodies += 1;
+            usage.last_id += 1;
+            revocable = Some(usage.last_id);
         }
         Lease {
             budget: Arc::clone(self),
             payer,
             purpose,
             held: 0,
+            revocable,
         }
     }
 }
@@ -136,6 +146,8 @@ pub struct Lease {
     payer: Payer,
     purpose: Purpose,
     held: u64,
+    /// The name under which it can be taken back.
+    revocable: Option<LeaseId>,
 }
 
 impl Lease {
@@ -152,20 +164,90 @@ impl Lease {
             if self.purpose == Purpose::Body {
                 usage.bodies_bytes += bytes - self.held;
             }
+            usage.list(self.payer, self.revocable, self.held, bytes);
             self.held = bytes;
         }
         Ok(())
     }
 
+    /// Takes what is missing to `bytes`, from whoever holds more than this one would if need be.
+    pub(super) async fn obtain(&mut self, bytes: u64) -> Result<(), OverBudget> {
+        if self.grow_to(bytes).is_ok() {
+            return Ok(());
+        }
+        let taking = async {
+            loop {
+                let budget = Arc::clone(&self.budget);
+                let mut returned = pin!(budget.returned.notified());
+                returned.as_mut().enable();
+                if self.grow_to(bytes).is_ok() {
+                    return Ok(());
+                }
+                if !self.take_back_for(bytes) {
+                    return Err(OverBudget);
+                }
+                tokio::select! {
+                    () = returned => {}
+                    () = self.revoked() => return Err(OverBudget),
+                }
+            }
+        };
+        tokio::time::timeout(TAKEN_BACK_WITHIN, taking)
+            .await
+            .unwrap_or(Err(OverBudget))
+    }
+
+    /// Asks for enough memory back to grow to `bytes`. False if nobody holds more than this one would.
+    pub(super) fn take_back_for(&self, bytes: u64) -> bool {
+        let (wakers, is_enough) = {
+            let usage = &mut *self.budget.usage.lock();
+            usage.take_back(self, bytes)
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        is_enough
+    }
+
+    /// Waits until this is taken back. Then it has to be dropped.
+    pub(super) async fn revoked(&self) {
+        poll_fn(|context| self.poll_revoked(context)).await;
+    }
+
+    fn poll_revoked(&self, context: &Context<'_>) -> Poll<()> {
+        let usage = &mut *self.budget.usage.lock();
+        match self.revocable.and_then(|id| usage.listed.get_mut(&id)) {
+            Some(listed) if listed.is_revoked => Poll::Ready(()),
+            Some(listed) => {
+                match &mut listed.waker {
+                    Some(waker) => waker.clone_from(context.waker()),
+                    none => *none = Some(context.waker().clone()),
+                }
+                Poll::Pending
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    /// Lets nobody take this back any more: what it is for has come.
+    pub(super) fn keep(&mut self) {
+        let id = self.revocable.take();
+        self.budget.usage.lock().list(self.payer, id, self.held, 0);
+        // Whoever counted on it has to ask somebody else.
+        self.budget.returned.notify_waiters();
+    }
+
     /// Gives back all but `bytes`.
     pub fn shrink_to(&mut self, bytes: u64) {
         if bytes < self.held {
-            let usage = &mut *self.budget.usage.lock();
-            usage.shrink(self.payer, self.held, bytes);
-            if self.purpose == Purpose::Body {
-                usage.bodies_bytes -= self.held - bytes;
+            {
+                let usage = &mut *self.budget.usage.lock();
+                usage.shrink(self.payer, self.held, bytes);
+                if self.purpose == Purpose::Body {
+                    usage.bodies_bytes -= self.held - bytes;
+                }
+                usage.list(self.payer, self.revocable, self.held, bytes);
             }
             self.held = bytes;
+            self.budget.returned.notify_waiters();
         }
     }
 }
@@ -197,13 +279,20 @@ struct Payer {
 }
 
 impl Payer {
+    fn client(address: Option<IpAddr>) -> Self {
+        Self {
+            client: address.map(Holder::client),
+            endpoint: None,
+        }
+    }
+
     fn holders(self) -> impl Iterator<Item = Holder> {
         self.client.into_iter().chain(self.endpoint)
     }
 }
 
 /// Somebody with a share of the budget.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Holder {
     /// An address of IPv4, or the network of an IPv6 address: whoever has one address of a /64 has all.
     Client(u128),
@@ -228,16 +317,37 @@ struct Usage {
     bodies_bytes: u64,
     requests: u64,
     holdings: HashMap<Holder, Holding>,
+    last_id: LeaseId,
+    /// The leases that can be taken back.
+    listed: HashMap<LeaseId, Listed>,
+    /// Who has such a lease, by all that it holds.
+    clients: BTreeSet<(u64, Holder)>,
+    endpoints: BTreeSet<(u64, Holder)>,
+    /// What was asked back and has not come yet.
+    returning: u64,
+}
+
+type LeaseId = u64;
+
+/// A lease that can be taken back.
+#[derive(Debug)]
+struct Listed {
+    payer: Payer,
+    bytes: u64,
+    waker: Option<Waker>,
+    is_revoked: bool,
 }
 
 /// What one holder has.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Debug, Default, Eq, PartialEq)]
 struct Holding {
     /// In leases of at most [`SMALL_LEASE`].
     small: u64,
     /// In larger ones.
     large: u64,
     requests: u64,
+    /// What can be taken back of it.
+    listed: BTreeSet<(u64, LeaseId)>,
 }
 
 impl Usage {
@@ -248,9 +358,9 @@ impl Usage {
         let left = ceiling.checked_sub(self.bytes).ok_or(OverBudget)?;
         let share = left.saturating_mul(SHARE);
         let is_over = |holder: Holder| {
-            let has = self.holdings.get(&holder).copied().unwrap_or_default();
-            let large = if is_large { has.large } else { 0 };
-            has.small.saturating_add(large).saturating_add(extra) > share
+            let has = self.holdings.get(&holder);
+            let has = has.map_or(0, |has| has.small + if is_large { has.large } else { 0 });
+            has.saturating_add(extra) > share
         };
         if extra > left || payer.holders().any(is_over) {
             return Err(OverBudget);
@@ -290,9 +400,101 @@ impl Usage {
         }
     }
 
+    /// Notes that a lease that can be taken back has changed.
+    fn list(&mut self, payer: Payer, id: Option<LeaseId>, from: u64, to: u64) {
+        let Some(id) = id else { return };
+        if self.listed.get(&id).is_some_and(|listed| listed.is_revoked) {
+            // Until its task notices, it may still have changed.
+            self.returning = self.returning - from + to;
+            if to == 0 {
+                self.listed.remove(&id);
+            }
+            return;
+        }
+        for holder in payer.holders() {
+            self.change(holder, |holding| {
+                holding.listed.remove(&(from, id));
+                if to > 0 {
+                    holding.listed.insert((to, id));
+                }
+            });
+        }
+        if to == 0 {
+            self.listed.remove(&id);
+        } else {
+            let listed = self.listed.entry(id).or_insert(Listed {
+                payer,
+                bytes: 0,
+                waker: None,
+                is_revoked: false,
+            });
+            listed.bytes = to;
+        }
+    }
+
+    /// Revokes leases until `lease` can grow to `bytes`, and says whom to wake and whether there were enough.
+    fn take_back(&mut self, lease: &Lease, bytes: u64) -> (Vec<Waker>, bool) {
+        let total = lease.budget.total;
+        let extra = bytes.saturating_sub(lease.held);
+        let ceiling = if bytes > SMALL_LEASE {
+            large_leases(total)
+        } else {
+            total
+        };
+        let has = |holder| self.holdings.get(&holder).map_or(0, Holding::bytes);
+        let would_have = |holder: Option<Holder>| holder.map_or(0, has).saturating_add(extra);
+        let (client, endpoint) = (
+            would_have(lease.payer.client),
+            would_have(lease.payer.endpoint),
+        );
+        // Half of what a holder has is to be left beside it.
+        let left = extra.max(client.max(endpoint).div_ceil(SHARE));
+        let missing = self.bytes.saturating_add(left).saturating_sub(ceiling);
+        let mut wakers = Vec::new();
+        while self.returning < missing && wakers.len() < REVOKED_AT_ONCE {
+            let greedy = |ranks: &BTreeSet<(u64, Holder)>, least| {
+                ranks
+                    .last()
+                    .filter(|most| most.0 > least)
+                    .map(|most| most.1)
+            };
+            let victim =
+                greedy(&self.clients, client).or_else(|| greedy(&self.endpoints, endpoint));
+            let victim =
+                victim.and_then(|holder| self.holdings.get(&holder)?.listed.last().copied());
+            let Some((_, id)) = victim else { break };
+            wakers.extend(self.revoke(id));
+        }
+        let is_coming = self.returning > 0;
+        (wakers, is_coming)
+    }
+
+    fn revoke(&mut self, id: LeaseId) -> Option<Waker> {
+        let listed = self.listed.get_mut(&id)?;
+        listed.is_revoked = true;
+        let (payer, bytes, waker) = (listed.payer, listed.bytes, listed.waker.take());
+        self.returning += bytes;
+        for holder in payer.holders() {
+            self.change(holder, |holding| {
+                holding.listed.remove(&(bytes, id));
+            });
+        }
+        waker
+    }
+
     fn change(&mut self, holder: Holder, change: impl FnOnce(&mut Holding)) {
+        let ranks = match holder {
+            Holder::Client(_) => &mut self.clients,
+            Holder::Endpoint(_) => &mut self.endpoints,
+        };
         let holding = self.holdings.entry(holder).or_default();
+        let before = holding.rank();
         change(holding);
+        let after = holding.rank();
+        if before != after {
+            before.map(|bytes| ranks.remove(&(bytes, holder)));
+            after.map(|bytes| ranks.insert((bytes, holder)));
+        }
         if *holding == Holding::default() {
             self.holdings.remove(&holder);
         }
@@ -300,6 +502,15 @@ impl Usage {
 }
 
 impl Holding {
+    fn bytes(&self) -> u64 {
+        self.small + self.large
+    }
+
+    /// Its place among those that something can be taken back from.
+    fn rank(&self) -> Option<u64> {
+        (!self.listed.is_empty()).then(|| self.bytes())
+    }
+
     fn resize(&mut self, from: u64, to: u64) {
         *self.of(from) -= from;
         *self.of(to) += to;
@@ -330,3 +541,7 @@ const KEPT_FOR_SMALL: u64 = 8;
 const SHARE: u64 = 2;
 /// What counts as small: almost every webhook.
 const SMALL_LEASE: u64 = 1024 * 1024;
+/// How long to wait for memory that was asked back.
+const TAKEN_BACK_WITHIN: Duration = Duration::from_secs(2);
+/// How many leases are revoked under one lock.
+const REVOKED_AT_ONCE: usize = 64;

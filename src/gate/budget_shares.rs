@@ -66,6 +66,40 @@ fn an_endpoint_has_a_share_as_a_client_has() {
     drop(held);
 }
 
+/// What a greedy sender does: it takes what it gets, and never finishes.
+async fn hold(mut lease: Lease, bytes: u64) -> bool {
+    if lease.obtain(bytes).await.is_err() {
+        return false;
+    }
+    lease.revoked().await;
+    true
+}
+
+#[tokio::test]
+async fn twenty_greedy_clients_at_one_endpoint_leave_room_for_the_next_one_there_and_elsewhere() {
+    for endpoint in ["workflows/flooded", "workflows/quiet"] {
+        let budget = Budget::new(64 * MIB);
+        let mut greedy = tokio::task::JoinSet::new();
+        for number in 1..=20 {
+            // More than there is, in all.
+            for _ in 0..100 {
+                greedy.spawn(hold(
+                    budget.body(client(number), "workflows/flooded"),
+                    64 * 1024,
+                ));
+            }
+            tokio::task::yield_now().await;
+        }
+        let mut genuine = budget.body(client(21), endpoint);
+        assert_eq!(genuine.obtain(64 * 1024).await, Ok(()), "{endpoint}");
+        assert_eq!(genuine.obtain(2 * MIB).await, Ok(()), "{endpoint}");
+        genuine.keep();
+        greedy.shutdown().await;
+        drop(genuine);
+        assert_eq!(budget.leased(), 0);
+    }
+}
+
 #[test]
 fn requests_in_flight_are_limited_and_shared() {
     let budget = Budget::limited(1024 * MIB, 90);

@@ -89,16 +89,28 @@ async fn gather(
         let before = buffer.bytes.len();
         if buffer.is_full() {
             // Memory is leased for bytes that are there, and not for a sender that says nothing.
-            source.arrived().await?;
+            unless_revoked(&buffer.lease, source.arrived()).await??;
         }
-        let room = buffer.make_room()?;
-        if source.read(&mut buffer.bytes, room).await? == 0 {
+        let room = buffer.make_room().await?;
+        if unless_revoked(&buffer.lease, source.read(&mut buffer.bytes, room)).await?? == 0 {
             return Ok(Body::new(buffer.bytes, buffer.lease));
         }
         if buffer.bytes.len() as u64 > limit_bytes {
             return Err(Refusal::too_large(limit_bytes));
         }
         watchers.show(&buffer.bytes, before)?;
+    }
+}
+
+/// Waits for the sender as long as the memory is not needed by somebody who has less.
+async fn unless_revoked<T>(
+    lease: &Lease,
+    waiting: impl Future<Output = T>,
+) -> Result<T, OverBudget> {
+    tokio::select! {
+        biased;
+        done = waiting => Ok(done),
+        () = lease.revoked() => Err(OverBudget),
     }
 }
 
@@ -116,13 +128,13 @@ impl Buffer {
     }
 
     /// Makes room for more, and says for how much: for nothing if all of it has come.
-    fn make_room(&mut self) -> Result<usize, OverBudget> {
+    async fn make_room(&mut self) -> Result<usize, OverBudget> {
         let len = self.bytes.len() as u64;
         let old = self.bytes.capacity() as u64;
         if len == old && len < self.most {
             let new = next_capacity(old, self.most);
             // For a moment there are both, the old piece and the new one.
-            self.lease.grow_to(old.saturating_add(new))?;
+            self.lease.obtain(old.saturating_add(new)).await?;
             self.bytes.reserve_exact(to_usize(new - len));
             self.lease.shrink_to(new);
         }
