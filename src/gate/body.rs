@@ -76,16 +76,16 @@ impl Body {
     }
 
     /// Room for a second piece of the same length.
-    pub(super) fn room_for_copy(&self) -> Result<Lease, OverBudget> {
+    pub(super) async fn room_for_copy(&self) -> Result<Lease, OverBudget> {
         let mut lease = self.lease.another();
-        lease.grow_to(self.bytes.len() as u64)?;
+        lease.obtain(self.bytes.len() as u64).await?;
         Ok(lease)
     }
 
     /// Room for the response to this delivery: the backend's, on its way to a sender that may be slow.
-    pub(super) fn room_for_response(&self) -> Result<Lease, OverBudget> {
+    pub(super) async fn room_for_response(&self) -> Result<Lease, OverBudget> {
         let mut lease = self.lease.another();
-        lease.grow_to(RESPONSE_BYTES)?;
+        lease.obtain(RESPONSE_BYTES).await?;
         Ok(lease)
     }
 

@@ -6,9 +6,9 @@
 //!
 //! Two rules keep one sender from taking everything. An eighth of the budget is for small leases only.
 //! A client address, or an endpoint, may hold at most twice what is left: two thirds of the budget if it is
-//! alone, less for each further one. If that leaves too little for a body, memory is taken back: the largest body that
+//! alone, less for each further one. If that leaves too little, memory is taken back: the largest body that
 //! is still being received for whoever holds most, and more than the one that asks would hold, is given up. Connections,
-//! requests in flight and responses are not taken back.
+//! requests in flight and responses are never taken back themselves.
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::poll_fn;
@@ -65,29 +65,16 @@ impl Budget {
         self.begin(payer, Purpose::Body)
     }
 
-    /// A lease of `bytes` for a connection. `None` for the address of a trusted proxy, which has many clients.
-    pub fn connection(
-        self: &Arc<Self>,
-        client: Option<IpAddr>,
-        bytes: u64,
-    ) -> Result<Lease, OverBudget> {
-        let payer = Payer::client(client);
-        let mut lease = self.begin(payer, Purpose::Other);
-        lease.grow_to(bytes)?;
-        Ok(lease)
+    /// A lease of nothing for a connection. `None` for the address of a trusted proxy, which has many clients.
+    pub fn connection(self: &Arc<Self>, client: Option<IpAddr>) -> Lease {
+        self.begin(Payer::client(client), Purpose::Other)
     }
 
-    /// A lease of `bytes` for a request that is in flight as long as the lease.
-    pub fn request(
-        self: &Arc<Self>,
-        client: Option<IpAddr>,
-        bytes: u64,
-    ) -> Result<Lease, OverBudget> {
+    /// A lease of nothing for a request that is in flight as long as the lease.
+    pub fn request(self: &Arc<Self>, client: Option<IpAddr>) -> Result<Lease, OverBudget> {
         let payer = Payer::client(client);
         self.usage.lock().begin_request(payer, self.max_requests)?;
-        let mut lease = self.begin(payer, Purpose::Request);
-        lease.grow_to(bytes)?;
-        Ok(lease)
+        Ok(self.begin(payer, Purpose::Request))
     }
 
     /// The largest body that a budget of `total` bytes has room for, if nobody else needs any of it.
@@ -119,6 +106,11 @@ impl Budget {
     /// The requests in flight.
     pub fn requests(&self) -> u64 {
         self.usage.lock().requests
+    }
+
+    /// The bodies that were given up for somebody who held less.
+    pub fn taken_back(&self) -> u64 {
+        self.usage.lock().taken_back
     }
 
     fn begin(self: &Arc<Self>, payer: Payer, purpose: Purpose) -> Lease {
@@ -171,40 +163,43 @@ impl Lease {
     }
 
     /// Takes what is missing to `bytes`, from whoever holds more than this one would if need be.
-    pub(super) async fn obtain(&mut self, bytes: u64) -> Result<(), OverBudget> {
+    pub async fn obtain(&mut self, bytes: u64) -> Result<(), OverBudget> {
         if self.grow_to(bytes).is_ok() {
             return Ok(());
         }
-        let taking = async {
-            loop {
-                let budget = Arc::clone(&self.budget);
-                let mut returned = pin!(budget.returned.notified());
-                returned.as_mut().enable();
-                if self.grow_to(bytes).is_ok() {
-                    return Ok(());
-                }
-                if !self.take_back_for(bytes) {
-                    return Err(OverBudget);
-                }
-                tokio::select! {
-                    () = returned => {}
-                    () = self.revoked() => return Err(OverBudget),
-                }
-            }
-        };
-        tokio::time::timeout(TAKEN_BACK_WITHIN, taking)
-            .await
-            .unwrap_or(Err(OverBudget))
+        // Boxed: almost no delivery needs it, and the tasks of all would be larger for it.
+        let taking = Box::pin(tokio::time::timeout(TAKEN_BACK_WITHIN, self.take(bytes)));
+        taking.await.unwrap_or(Err(OverBudget))
     }
 
-    /// Asks for enough memory back to grow to `bytes`. False if nobody holds more than this one would.
-    pub(super) fn take_back_for(&self, bytes: u64) -> bool {
-        let (wakers, is_enough) = {
+    /// Waits until what is missing to `bytes` was returned by whoever holds more than this one would.
+    async fn take(&mut self, bytes: u64) -> Result<(), OverBudget> {
+        let budget = Arc::clone(&self.budget);
+        loop {
+            let mut returned = pin!(budget.returned.notified());
+            // Before looking, so that nothing that is returned meanwhile is missed.
+            returned.as_mut().enable();
+            if self.grow_to(bytes).is_ok() {
+                return Ok(());
+            }
+            if !self.take_back_for(bytes) {
+                return Err(OverBudget);
+            }
+            tokio::select! {
+                () = returned => {}
+                () = self.revoked() => return Err(OverBudget),
+            }
+        }
+    }
+
+    /// Asks for enough memory back to grow to `bytes`. False if none is to come.
+    fn take_back_for(&self, bytes: u64) -> bool {
+        let (wakers, is_coming) = {
             let usage = &mut *self.budget.usage.lock();
             usage.take_back(self, bytes)
         };
         wakers.into_iter().for_each(Waker::wake);
-        is_enough
+        is_coming
     }
 
     /// Waits until this is taken back. Then it has to be dropped.
@@ -229,8 +224,9 @@ impl Lease {
 
     /// Lets nobody take this back any more: what it is for has come.
     pub(super) fn keep(&mut self) {
-        let id = self.revocable.take();
-        self.budget.usage.lock().list(self.payer, id, self.held, 0);
+        if let Some(id) = self.revocable.take() {
+            self.budget.usage.lock().keep(self.payer, id, self.held);
+        }
         // Whoever counted on it has to ask somebody else.
         self.budget.returned.notify_waiters();
     }
@@ -325,6 +321,7 @@ struct Usage {
     endpoints: BTreeSet<(u64, Holder)>,
     /// What was asked back and has not come yet.
     returning: u64,
+    taken_back: u64,
 }
 
 type LeaseId = u64;
@@ -408,6 +405,7 @@ impl Usage {
             self.returning = self.returning - from + to;
             if to == 0 {
                 self.listed.remove(&id);
+                self.taken_back += 1;
             }
             return;
         }
@@ -432,7 +430,17 @@ impl Usage {
         }
     }
 
-    /// Revokes leases until `lease` can grow to `bytes`, and says whom to wake and whether there were enough.
+    /// Notes that a lease cannot be taken back any more, also if it was asked back a moment ago.
+    fn keep(&mut self, payer: Payer, id: LeaseId, bytes: u64) {
+        if self.listed.get(&id).is_some_and(|listed| listed.is_revoked) {
+            self.returning -= bytes;
+            self.listed.remove(&id);
+        } else {
+            self.list(payer, Some(id), bytes, 0);
+        }
+    }
+
+    /// Revokes leases until `lease` can grow to `bytes`, and says whom to wake and whether anything is to come.
     fn take_back(&mut self, lease: &Lease, bytes: u64) -> (Vec<Waker>, bool) {
         let total = lease.budget.total;
         let extra = bytes.saturating_sub(lease.held);

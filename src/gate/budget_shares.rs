@@ -3,10 +3,11 @@
 //! Beside `budget.rs` and not in it, because a model checker compiles that file once more.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Budget, Lease};
+use super::{Budget, Lease, OverBudget};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -18,15 +19,25 @@ fn client(number: u8) -> Option<IpAddr> {
     Some(IpAddr::from([192, 0, 2, number]))
 }
 
+fn connection(budget: &Arc<Budget>, client: Option<IpAddr>, bytes: u64) -> Option<Lease> {
+    let mut lease = budget.connection(client);
+    lease.grow_to(bytes).ok().map(|()| lease)
+}
+
+fn request(budget: &Arc<Budget>, client: Option<IpAddr>, bytes: u64) -> Option<Lease> {
+    let mut lease = budget.request(client).ok()?;
+    lease.grow_to(bytes).ok().map(|()| lease)
+}
+
 #[test]
 fn one_client_leaves_a_third_for_others_whatever_it_leases() {
     for bytes in [4096, 64 * 1024, MIB, 4 * MIB] {
         let budget = Budget::new(1024 * MIB);
-        let lease = || budget.connection(client(1), bytes);
-        let held: Vec<Lease> = std::iter::from_fn(|| lease().ok()).collect();
+        let held: Vec<Lease> =
+            std::iter::from_fn(|| connection(&budget, client(1), bytes)).collect();
         assert!(budget.leased() <= 700 * MIB, "{bytes}: {}", budget.leased());
-        let other = budget.connection(client(2), 100 * MIB);
-        assert!(other.is_ok(), "{bytes}");
+        let other = connection(&budget, client(2), 100 * MIB);
+        assert!(other.is_some(), "{bytes}");
         drop(held);
     }
 }
@@ -38,10 +49,10 @@ fn five_greedy_clients_leave_room_for_the_next_one() {
     // Each leaves a third of what it finds: the gate never takes memory back from a connection that it serves.
     for number in 1..=5 {
         held.extend(std::iter::from_fn(|| {
-            budget.connection(client(number), 64 * 1024).ok()
+            connection(&budget, client(number), 64 * 1024)
         }));
     }
-    assert!(budget.connection(client(6), 64 * 1024).is_ok());
+    assert!(connection(&budget, client(6), 64 * 1024).is_some());
     assert!(
         budget
             .body(client(6), "workflows/a")
@@ -90,23 +101,60 @@ async fn twenty_greedy_clients_at_one_endpoint_leave_room_for_the_next_one_there
             }
             tokio::task::yield_now().await;
         }
+        let mut connection = budget.connection(client(21));
+        assert_eq!(connection.obtain(MIB).await, Ok(()), "{endpoint}");
+        let mut request = budget.request(client(21)).unwrap();
+        assert_eq!(request.obtain(MIB).await, Ok(()), "{endpoint}");
         let mut genuine = budget.body(client(21), endpoint);
         assert_eq!(genuine.obtain(64 * 1024).await, Ok(()), "{endpoint}");
         assert_eq!(genuine.obtain(2 * MIB).await, Ok(()), "{endpoint}");
         genuine.keep();
         greedy.shutdown().await;
-        drop(genuine);
+        drop((genuine, request, connection));
         assert_eq!(budget.leased(), 0);
+        assert!(budget.taken_back() > 0);
     }
+}
+
+#[tokio::test]
+async fn whoever_holds_more_takes_nothing_back() {
+    let budget = Budget::new(64 * MIB);
+    let mut greedy = budget.body(client(1), "workflows/a");
+    assert_eq!(greedy.obtain(30 * MIB).await, Ok(()));
+    let mut other = budget.body(client(2), "workflows/b");
+    assert_eq!(other.obtain(10 * MIB).await, Ok(()));
+    assert_eq!(greedy.obtain(50 * MIB).await, Err(OverBudget));
+    let mut more = budget.body(client(1), "workflows/a");
+    assert_eq!(more.obtain(16 * MIB).await, Err(OverBudget));
+    drop((greedy, other, more));
+    assert_eq!(budget.taken_back(), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_has_come_is_not_taken_back() {
+    let budget = Budget::new(64 * MIB);
+    let mut greedy = budget.body(client(1), "workflows/a");
+    assert_eq!(greedy.obtain(37 * MIB).await, Ok(()));
+    // It comes to its end when it was asked back already.
+    let asking = Arc::clone(&budget);
+    let asking = tokio::spawn(async move {
+        let mut other = asking.body(client(2), "workflows/b");
+        other.obtain(25 * MIB).await
+    });
+    greedy.revoked().await;
+    greedy.keep();
+    assert_eq!(asking.await.unwrap(), Err(OverBudget));
+    drop(greedy);
+    assert_eq!((budget.leased(), budget.taken_back()), (0, 0));
 }
 
 #[test]
 fn requests_in_flight_are_limited_and_shared() {
     let budget = Budget::limited(1024 * MIB, 90);
-    let request = |number| budget.request(client(number), 1);
-    let held: Vec<Lease> = std::iter::from_fn(|| request(1).ok()).collect();
+    let request = |number| request(&budget, client(number), 1);
+    let held: Vec<Lease> = std::iter::from_fn(|| request(1)).collect();
     assert_eq!(held.len(), 60);
-    let others: Vec<Lease> = (2..=255).map_while(|number| request(number).ok()).collect();
+    let others: Vec<Lease> = (2..=255).map_while(request).collect();
     assert_eq!(others.len(), 30);
     drop((held, others));
     assert_eq!(budget.requests(), 0);
@@ -118,7 +166,7 @@ fn the_addresses_of_one_ipv6_network_are_one_client() {
     let held: Vec<Lease> = (0..100_u16)
         .map_while(|number| {
             let address = IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, number]);
-            budget.connection(Some(address), MIB).ok()
+            connection(&budget, Some(address), MIB)
         })
         .collect();
     assert!(held.len() <= 8, "{}", held.len());
@@ -135,7 +183,7 @@ proptest! {
             match (number, &mut leases[place]) {
                 (3, lease) => {
                     *lease = None;
-                    *lease = budget.request(client(1), 1000).ok().map(|lease| (lease, 1000));
+                    *lease = request(&budget, client(1), 1000).map(|lease| (lease, 1000));
                 }
                 (_, Some((lease, held))) if number == 0 => {
                     lease.shrink_to(bytes);

@@ -198,7 +198,7 @@ impl Gate {
         notes.received(&body);
         notes.timings.receive.get_or_insert(receiving.elapsed());
 
-        let copy = room_to_verify(&endpoint.auth, &body)?;
+        let copy = room_to_verify(&endpoint.auth, &body).await?;
         let challenges = keyed.challenges();
         let verifying = Stopwatch::start();
         let verified = keyed.finish(&self.outbound, &head, body.bytes()).await;
@@ -276,7 +276,7 @@ impl Gate {
             keys: grounds.keys.as_deref(),
         };
         // Before the ledger and the backend: what they have taken must not be lost for want of memory.
-        let response = body.room_for_response()?;
+        let response = body.room_for_response().await?;
         let claimed = proven.claim(&self.ledger, &times).await?;
         let parts = line.scan.map(Scan::finish);
         let key = examine(&endpoint, request, &body, parts).await?;
@@ -377,10 +377,10 @@ impl Gate {
 
 /// Room for the copies that some proofs make of a body: the message of a public-key algorithm, and the fields of a
 /// form or of JSON.
-pub(super) fn room_to_verify(auth: &Auth, body: &Body) -> Result<Option<Lease>, OverBudget> {
+pub(super) async fn room_to_verify(auth: &Auth, body: &Body) -> Result<Option<Lease>, OverBudget> {
     let copies = |proof: &Proof| proof.scheme.copies_body() || proof.scheme.waits_for_body();
     match auth {
-        Auth::Proof(proof) if copies(proof) => body.room_for_copy().map(Some),
+        Auth::Proof(proof) if copies(proof) => body.room_for_copy().await.map(Some),
         _ => Ok(None),
     }
 }

@@ -139,7 +139,7 @@ impl Misled<'_> {
         let url = self.settings.public_url(&live, &request);
         let head = request.head(url.as_deref());
         let claim = Claim::read(&proof.scheme, &head).ok()?;
-        let _copy = room_to_verify(&live.auth, self.body).ok()?;
+        let _copy = room_to_verify(&live.auth, self.body).await.ok()?;
         let ring = Arc::clone(&keys.ring);
         match Verification::begin(&proof.scheme, claim, ring, clock.now()).ok()? {
             Begun::Proven(_) => None,

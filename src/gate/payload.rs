@@ -50,8 +50,11 @@ pub(super) async fn examine(
         LARGE_BODY
     };
     let payload = Payload::of(request.headers, body.bytes(), parts.as_ref());
-    let copy = rules.copies(&payload).then(|| body.room_for_copy());
-    let copy = copy.transpose()?;
+    let copy = if rules.copies(&payload) {
+        Some(body.room_for_copy().await?)
+    } else {
+        None
+    };
     let examined = if body.len() <= large {
         rules.examine(&payload)
     } else {

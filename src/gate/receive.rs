@@ -1,6 +1,6 @@
 //! Receiving a body: once, within its limits, into one piece of memory, hashed as it arrives.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use super::scan::Scan;
@@ -89,10 +89,12 @@ async fn gather(
         let before = buffer.bytes.len();
         if buffer.is_full() {
             // Memory is leased for bytes that are there, and not for a sender that says nothing.
-            unless_revoked(&buffer.lease, source.arrived()).await??;
+            unless_revoked(&buffer.lease, pin!(source.arrived())).await??;
         }
         let room = buffer.make_room().await?;
-        if unless_revoked(&buffer.lease, source.read(&mut buffer.bytes, room)).await?? == 0 {
+        let read =
+            unless_revoked(&buffer.lease, pin!(source.read(&mut buffer.bytes, room))).await??;
+        if read == 0 {
             return Ok(Body::new(buffer.bytes, buffer.lease));
         }
         if buffer.bytes.len() as u64 > limit_bytes {
@@ -103,10 +105,10 @@ async fn gather(
 }
 
 /// Waits for the sender as long as the memory is not needed by somebody who has less.
-async fn unless_revoked<T>(
+async fn unless_revoked<F: Future>(
     lease: &Lease,
-    waiting: impl Future<Output = T>,
-) -> Result<T, OverBudget> {
+    waiting: Pin<&mut F>,
+) -> Result<F::Output, OverBudget> {
     tokio::select! {
         biased;
         done = waiting => Ok(done),

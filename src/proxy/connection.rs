@@ -46,7 +46,7 @@ pub(super) async fn serve(
                 return refuse(delivery, stream, origin, reason, &cause).await;
             }
         };
-        let request = delivery.begin(&head, origin, 0);
+        let request = delivery.begin(&head, origin, 0).await;
         let framing = head.framing.unwrap_or(Framing::Length(0));
         let waits = head.waits();
         let client = delivery.client(&head, origin);
@@ -139,7 +139,7 @@ impl HeadReader<'_> {
                     RequestHead::parse(&head, limits)
                 }
                 Ok(None) => {
-                    if self.make_room().is_err() {
+                    if self.make_room().await.is_err() {
                         let cause = "no memory is left for a large head";
                         return Head::Refused(Reason::Overloaded, cause.to_owned());
                     }
@@ -157,15 +157,15 @@ impl HeadReader<'_> {
     }
 
     /// Makes room for more. The first piece is a part of what a connection costs.
-    fn make_room(&mut self) -> Result<(), OverBudget> {
+    async fn make_room(&mut self) -> Result<(), OverBudget> {
         let len = self.ahead.len();
         if len == self.ahead.capacity() {
             if self.lease.is_none() {
-                self.lease = Some(self.delivery.connect(self.origin, 0)?);
+                self.lease = Some(self.delivery.connect(self.origin, 0).await?);
             }
             if let Some(lease) = &mut self.lease {
                 // For a moment there are both, the old piece and the new one.
-                lease.grow_to(3 * len as u64)?;
+                lease.obtain(3 * len as u64).await?;
                 self.ahead.reserve(len);
                 lease.shrink_to(self.ahead.capacity() as u64);
             }

@@ -91,7 +91,7 @@ impl Delivery {
     }
 
     /// A lease for a request whose head was read, and that is in flight as long as the lease.
-    pub(super) fn begin(
+    pub(super) async fn begin(
         &self,
         head: &RequestHead,
         origin: Origin,
@@ -99,15 +99,20 @@ impl Delivery {
     ) -> Result<Lease, Reason> {
         let client = self.client(head, origin);
         let bytes = bytes + head.memory_bytes();
-        let lease = self.gate.budget().request(client, bytes);
-        lease.map_err(|_| Reason::Overloaded)
+        let request = self.gate.budget().request(client);
+        let mut lease = request.map_err(|_| Reason::Overloaded)?;
+        let obtained = lease.obtain(bytes).await;
+        obtained.map_err(|_| Reason::Overloaded)?;
+        Ok(lease)
     }
 
     /// A lease for a connection. What comes over one of a trusted proxy is charged to its clients.
-    pub(super) fn connect(&self, origin: Origin, bytes: u64) -> Result<Lease, OverBudget> {
+    pub(super) async fn connect(&self, origin: Origin, bytes: u64) -> Result<Lease, OverBudget> {
         let trusted = &self.settings.trusted_proxies;
         let client = origin.peer.filter(|peer| !trusted.trusts(*peer));
-        self.gate.budget().connection(client, bytes)
+        let mut lease = self.gate.budget().connection(client);
+        lease.obtain(bytes).await?;
+        Ok(lease)
     }
 
     /// The address of the sender, as trusted proxies tell it.

@@ -20,7 +20,7 @@ use super::head::RequestHead;
 use super::raw_head::length_of;
 use super::reply::Reply;
 use super::respond::{self, Stamp};
-use crate::gate::{Lease, Reason};
+use crate::gate::Reason;
 
 /// Serves a connection until one side has had enough.
 pub(super) async fn serve(
@@ -94,16 +94,17 @@ impl Served<'_> {
                 None => RequestHead::from_h2(parts, settings.head_limits),
             };
             match head {
-                Ok(head) => match self.delivery.begin(&head, self.origin, STREAM_BYTES) {
-                    Ok(lease) => self.spawn(head, body, reply, lease),
-                    Err(reason) => self.refuse(reason, "no memory is left", reply),
-                },
+                Ok(head) => self.spawn(head, body, reply),
                 Err(fault) => {
                     refused += 1;
                     if refused > MAX_REFUSED {
                         return;
                     }
-                    self.refuse(Reason::BadRequest, &fault.to_string(), reply);
+                    let (delivery, origin) = (Arc::clone(self.delivery), self.origin);
+                    self.streams.spawn(async move {
+                        let cause = fault.to_string();
+                        refuse(&delivery, origin, Reason::BadRequest, &cause, reply).await;
+                    });
                 }
             }
         }
@@ -111,10 +112,17 @@ impl Served<'_> {
     }
 
     /// Serves one request.
-    fn spawn(&self, head: RequestHead, body: RecvStream, mut reply: Reply, lease: Lease) {
+    fn spawn(&self, head: RequestHead, body: RecvStream, mut reply: Reply) {
         let (delivery, origin) = (Arc::clone(self.delivery), self.origin);
         let faults = Arc::clone(&self.faults);
         self.streams.spawn(async move {
+            // Here, and not where streams are accepted: nothing else of the connection waits for memory.
+            let lease = match delivery.begin(&head, origin, STREAM_BYTES).await {
+                Ok(lease) => lease,
+                Err(reason) => {
+                    return refuse(&delivery, origin, reason, "no memory is left", reply).await;
+                }
+            };
             // The library holds a sender to the length that it announces.
             let announced = if body.is_end_stream() {
                 Some(0)
@@ -130,15 +138,19 @@ impl Served<'_> {
             drop(lease);
         });
     }
+}
 
-    /// Refuses a request by its head.
-    fn refuse(&self, reason: Reason, cause: &str, mut reply: Reply) {
-        let id = self.delivery.record_bad_head(self.origin, reason, cause);
-        let stamp = Stamp::new(self.delivery.settings(), &id);
-        self.streams.spawn(async move {
-            respond::write(&mut reply, &reason.into(), &stamp).await;
-        });
-    }
+/// Refuses a request by its head.
+async fn refuse(
+    delivery: &Delivery,
+    origin: Origin,
+    reason: Reason,
+    cause: &str,
+    mut reply: Reply,
+) {
+    let id = delivery.record_bad_head(origin, reason, cause);
+    let stamp = Stamp::new(delivery.settings(), &id);
+    respond::write(&mut reply, &reason.into(), &stamp).await;
 }
 
 /// Lets the streams end that were begun. Others are refused, which tells their senders that nothing

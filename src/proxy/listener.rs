@@ -144,7 +144,7 @@ impl PublicApp {
         } else {
             CONNECTION_BYTES
         };
-        let Ok(_lease) = self.delivery.connect(origin, bytes) else {
+        let Ok(_lease) = self.delivery.connect(origin, bytes).await else {
             return;
         };
         let stream = match tls {
@@ -188,7 +188,8 @@ impl ServerApp for Listener {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        self.app.serve(stream, self.tls.as_deref(), shutdown).await;
+        // Boxed, so that it is not moved: it is large, and there is one for each connection.
+        Box::pin(self.app.serve(stream, self.tls.as_deref(), shutdown)).await;
         None
     }
 }

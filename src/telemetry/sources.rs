@@ -147,6 +147,11 @@ impl Sources {
                 "Memory that there is for bodies.",
                 self.budget.total(),
             )?,
+            one(
+                "portcullis_bodies_taken_back_total",
+                "Bodies that were given up with 503 while they came, for a sender or an endpoint that held less memory.",
+                self.budget.taken_back(),
+            )?,
         ]
         .into_iter()
         .flatten()

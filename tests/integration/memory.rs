@@ -230,6 +230,68 @@ fn a_client_that_takes_all_it_can_get_leaves_a_share_for_the_others() {
 }
 
 #[test]
+fn memory_is_taken_back_from_greedy_clients_for_one_that_holds_less() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with("public", "trusted_proxies = [\"127.0.0.0/8\"]")
+        .with(
+            "bodies",
+            "max = \"6 MiB\"\nbudget = \"28 MiB\"\ntimeout = \"10m\"",
+        )
+        .endpoint("hmac")
+        .endpoint_with("workflows/flooded", &["--mode", "hmac"])
+        .endpoint_with("workflows/quiet", &["--mode", "hmac"])
+        .start();
+    let request = |id: &str, client: &str, secret: &str, body: &[u8]| {
+        Request::post(&format!("/webhooks/ai/{id}"))
+            .header("X-Forwarded-For", client)
+            .header("X-Hub-Signature-256", &github_signature(secret, body))
+            .body(body)
+    };
+    // Ten clients at two endpoints: more than a share of each, and bodies that never end.
+    let body = noise(100_000);
+    let mut greedy: Vec<Connection> = (0..240)
+        .map(|number| {
+            let id = [ID, "workflows/flooded"][number / 10 % 2];
+            let client = format!("192.0.2.{}", number % 10);
+            let bytes = request(id, &client, "another secret", &body).bytes();
+            let mut connection = Connection::to(gate.http());
+            connection.write(&bytes[..bytes.len() - 1]);
+            connection
+        })
+        .collect();
+    eventually("the greedy clients have used up what they can get", || {
+        greedy.iter_mut().any(Connection::has_ended)
+    });
+
+    for (id, client, size) in [
+        (ID, "198.51.100.1", 600_000),
+        ("workflows/flooded", "198.51.100.2", 600_000),
+        ("workflows/quiet", "198.51.100.3", 1_000_000),
+    ] {
+        let genuine = request(id, client, &gate.secret(id), &noise(size)).bytes();
+        eventually(&format!("a delivery to {id} is accepted"), || {
+            let mut connection = Connection::to(gate.http());
+            let answer = connection.write(&genuine).try_answer();
+            answer.is_some_and(|answer| answer.status == 202)
+        });
+    }
+    assert!(gate.metric("portcullis_bodies_taken_back_total") > 0);
+    let mut refused = 0;
+    for connection in &mut greedy {
+        if connection.has_ended()
+            && let Some(answer) = connection.try_answer()
+        {
+            assert_eq!((answer.status, answer.reason()), (503, "overloaded"));
+            refused += 1;
+        }
+    }
+    assert!(refused > 0, "no greedy client was told");
+    drop(greedy);
+    gate.wait_for_metric("portcullis_memory_leased_bytes", 0);
+}
+
+#[test]
 fn requests_in_flight_are_limited_and_one_client_does_not_have_them_all() {
     let backend = Backend::accepting();
     let gate = behind_a_proxy(&backend).start();
