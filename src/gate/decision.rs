@@ -256,7 +256,7 @@ impl Gate {
             return Ok(Look::Passed(Passed::Answered(answer)));
         }
         // After the handshake, which is about the app and names no account.
-        if let Err(refusal) = is_of_account(&endpoint.auth, &verified, line.head, &body) {
+        if let Err(refusal) = is_of_account(&endpoint.auth, &verified, line.head, &body).await {
             if let Reason::Proof(_) = refusal.reason {
                 notes.refused_body = endpoint.capture.map(|_| body);
             }
@@ -386,7 +386,7 @@ pub(super) async fn room_to_verify(auth: &Auth, body: &Body) -> Result<Option<Le
 }
 
 /// Whether a signed delivery is about an account of the endpoint. A token of the workspace is its own proof.
-fn is_of_account(
+async fn is_of_account(
     auth: &Auth,
     verified: &Verified,
     head: &Head<'_>,
@@ -397,7 +397,7 @@ fn is_of_account(
         return Ok(());
     };
     // The fields of a form and the claims of a token are copies.
-    let _copy = body.room_for_copy()?;
+    let _copy = body.room_for_copy().await?;
     scheme.check_account(Received {
         head: *head,
         body: Some(body.bytes()),

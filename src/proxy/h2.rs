@@ -37,7 +37,7 @@ pub(super) async fn serve(
     options.max_header_list_size(u32::try_from(settings.head_limits.bytes).unwrap_or(u32::MAX));
     options.max_send_buffer_size(SEND_BUFFER);
     // The deadline for the preface and the first head is the socket's.
-    let Ok(head) = delivery.connect(origin, 0) else {
+    let Ok(head) = delivery.connect(origin, 0).await else {
         return;
     };
     let socket = H2Io::new(stream, settings, &faults, head);
