@@ -129,6 +129,8 @@ proptest! {
         let before = it.own.as_ref().unwrap().bytes();
         // What is said in the documentation, beside what a few fixed words take.
         prop_assert!(before <= capacity * BYTES_PER_ENTRY + 1024, "{before} for {capacity}");
+        // Everything is allocated when it starts, or it would grow under an attack.
+        prop_assert!(before >= capacity * size_of::<portcullis::ledger::Key>(), "{before} for {capacity}");
         for (number, second) in (0..capacity * 3).zip(seconds.iter().cycle()) {
             let entry = Entry {
                 key: key(&number.to_string()),
