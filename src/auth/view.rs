@@ -146,7 +146,9 @@ impl<'a> View<'a> {
         let mut names = query.split('&').flat_map(|parameter| {
             let parts = parameter.split(';').enumerate();
             parts.flat_map(|(at, part)| {
-                form_urlencoded::parse(part.as_bytes()).map(move |(name, _)| (name, at))
+                // Only the name: nobody has proven anything yet, and a value may be long.
+                let name = part.split('=').next().unwrap_or_default();
+                form_urlencoded::parse(name.as_bytes()).map(move |(name, _)| (name, at))
             })
         });
         query::parameters(query).is_none() || names.any(|(name, at)| is_such(&name, at))

@@ -54,7 +54,7 @@ impl H2Io {
     }
 
     /// Leases what the head that came last takes until a request has its own lease for it.
-    fn pay(&mut self) -> std::result::Result<(), OverBudget> {
+    fn lease_head(&mut self) -> std::result::Result<(), OverBudget> {
         let bytes = self.frames.block_bytes().saturating_sub(USUAL_HEAD) * HEAD_COPIES;
         self.head.shrink_to(bytes as u64);
         self.head.grow_to(bytes as u64)
@@ -93,7 +93,7 @@ impl AsyncRead for H2Io {
         let before = into.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(context, into))?;
         this.follow(into.filled().get(before..).unwrap_or_default());
-        if this.pay().is_err() {
+        if this.lease_head().is_err() {
             return Poll::Ready(Err(ErrorKind::OutOfMemory.into()));
         }
         if this.faults.len() > MAX_FAULTS {

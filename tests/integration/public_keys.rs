@@ -276,16 +276,18 @@ fn a_public_key_that_is_set_while_nobody_uses_its_slot_signs_nothing_afterwards(
     }
 }
 
+/// A flow with one webhook, which proves itself by `auth`.
+fn document(auth: &str) -> String {
+    format!(
+        "{{:requires [{{:slot :key :type :secret}}]
+          :interfaces {{:webhook [{{:id :hook :draft-auth :interface {auth}}}]}}}}"
+    )
+}
+
 /// The flow's earlier version declares its slot for a shared secret, and says so while no endpoint uses it.
 #[test]
 fn an_earlier_version_of_a_flow_does_not_make_its_public_key_a_shared_secret() {
     let (text, _) = key();
-    let document = |auth: &str| {
-        format!(
-            "{{:requires [{{:slot :key :type :secret}}]
-              :interfaces {{:webhook [{{:id :hook :draft-auth :interface {auth}}}]}}}}"
-        )
-    };
     let hmac =
         document(":auth {:type :hmac-sha256 :header \"X-Hub-Signature-256\" :secret-ref :key}");
     let telnyx = document(":auth {:type :provider :preset :telnyx :secret-ref :key}");
@@ -373,12 +375,6 @@ fn a_previous_version_that_is_a_public_key_signs_nothing_beside_a_shared_secret(
 #[test]
 fn a_public_key_that_was_bound_for_a_flow_signs_nothing_whatever_its_draft_becomes() {
     let (text, _) = key();
-    let document = |auth: &str| {
-        format!(
-            "{{:requires [{{:slot :key :type :secret}}]
-              :interfaces {{:webhook [{{:id :hook :draft-auth :interface {auth}}}]}}}}"
-        )
-    };
     let telnyx = document(":auth {:type :provider :preset :telnyx :secret-ref :key}");
     let none = document("");
     let hmac =
