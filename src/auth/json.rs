@@ -343,9 +343,12 @@ impl Visitor<'_> for Named<'_, '_> {
         if let Some(at) = below.position(|child| child.name == name) {
             return Ok(Some((at, true)));
         }
+        if !self.is_strict {
+            return Ok(None);
+        }
+        let folded = fold::Folded::of(name);
         let mut below = self.node.below.iter();
-        let folds = |child: &Node<'_>| fold::folds_onto(name, child.name);
-        let at = self.is_strict.then(|| below.position(folds)).flatten();
+        let at = below.position(|child| folded.folds_onto(child.name));
         Ok(at.map(|at| (at, false)))
     }
 }

@@ -35,11 +35,13 @@ impl RequestHead {
         let mut lines = lines_of(head)?;
         let (method, target, version) = request_line(lines.next().unwrap_or_default())?;
         let mut headers = HeaderMap::with_capacity(EXPECTED_HEADERS);
+        let mut name_bytes = 0;
         for (count, line) in lines.enumerate() {
-            if count >= limits.headers {
+            let (name, value) = field(line)?;
+            name_bytes += name.len();
+            if count >= limits.headers || name_bytes > limits.name_bytes() {
                 return Err(HeadFault::TooLarge);
             }
-            let (name, value) = field(line)?;
             headers.append(
                 HeaderName::from_bytes(name).map_err(|_| HeadFault::HeaderLine)?,
                 HeaderValue::from_maybe_shared(head.slice_ref(value))
@@ -62,9 +64,12 @@ impl RequestHead {
     ) -> Result<Self, HeadFault> {
         let target = head.uri.path_and_query().ok_or(HeadFault::Target)?.as_str();
         check_target(target.as_bytes())?;
-        let lines = head.headers.iter();
-        let len: usize = lines.map(|(n, v)| n.as_str().len() + v.len()).sum();
-        if head.headers.len() > limits.headers || target.len() + len > limits.bytes {
+        let name_bytes: usize = head.headers.iter().map(|(n, _)| n.as_str().len()).sum();
+        let value_bytes: usize = head.headers.values().map(HeaderValue::len).sum();
+        if head.headers.len() > limits.headers
+            || name_bytes > limits.name_bytes()
+            || target.len() + name_bytes + value_bytes > limits.bytes
+        {
             return Err(HeadFault::TooLarge);
         }
         if !head.headers.values().all(is_trimmed) {

@@ -20,6 +20,16 @@ pub struct HeadLimits {
     pub headers: usize,
 }
 
+impl HeadLimits {
+    /// The bytes of all header names together.
+    ///
+    /// A name costs more than a value: it is converted to lower case, hashed and compared with others before
+    /// anything is proven. Senders use about 15 bytes a name.
+    pub(super) fn name_bytes(self) -> usize {
+        self.headers.saturating_mul(NAME_BYTES)
+    }
+}
+
 /// How the body of a request is delimited (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "HTTP/1.1 has no others")]
@@ -194,3 +204,5 @@ pub(super) fn lines_of(head: &[u8]) -> Result<impl Iterator<Item = &[u8]>, HeadF
 
 /// More digits than any length that fits into 63 bits.
 const MAX_LENGTH_DIGITS: usize = 18;
+/// The bytes of a header name, on average over as many headers as a head may have.
+const NAME_BYTES: usize = 32;

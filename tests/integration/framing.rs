@@ -196,6 +196,11 @@ fn heads_beyond_the_limits_are_refused() {
     let line = format!("POST {PATH} HTTP/1.1\r\nHost: h\r\n");
     let many = format!("{line}{}\r\n", "X-A: b\r\n".repeat(20));
     let large = format!("{line}X-A: {}\r\n\r\n", "b".repeat(4096));
+    let long_names = format!(
+        "{line}{}: b\r\n{}: b\r\n\r\n",
+        "x".repeat(320),
+        "y".repeat(320)
+    );
     let endless = format!("{line}X-A: {}", "b".repeat(100_000));
     let long_path = format!(
         "POST /{} HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -204,6 +209,7 @@ fn heads_beyond_the_limits_are_refused() {
     for (name, bytes) in [
         ("too many headers", many),
         ("too many bytes", large),
+        ("names of more than 32 bytes on average", long_names),
         ("a head without end", endless),
         ("a path of 64 KB", long_path),
     ] {

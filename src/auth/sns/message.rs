@@ -146,8 +146,9 @@ impl Visitor<'_> for Name {
         if let Some(at) = NAMES.iter().position(|known| *known == name) {
             return Ok(Some((at, true)));
         }
-        let folded = NAMES.iter().position(|known| fold::folds_onto(name, known));
-        Ok(folded.map(|at| (at, false)))
+        let folded = fold::Folded::of(name);
+        let at = NAMES.iter().position(|known| folded.folds_onto(known));
+        Ok(at.map(|at| (at, false)))
     }
 }
 

@@ -28,9 +28,17 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// All of it, started, with the two endpoints in the memory of each gate.
+    /// All of it, started, with the two endpoints in the memory of each gate. Its engines may fail: the gates
+    /// give up an engine that does not answer soon. The commands of the test have the time that they need.
     pub(super) fn start() -> Self {
-        let this = Self::with(Backend::accepting(), None);
+        let this = Self::of(Backend::accepting(), None, |gate| {
+            gate.with("store", "timeout = \"2s\"\nconnect_timeout = \"1s\"")
+                .with("ledger", "response_timeout = \"500ms\"")
+                .with(
+                    "secrets.aws",
+                    "attempt_timeout = \"1s\"\ncall_timeout = \"2s\"\nattempts = 2",
+                )
+        });
         this.admits_at_every_gate();
         // As a balancer asks, again and again.
         eventually("all is well", || this.is_whole());
@@ -48,10 +56,17 @@ impl Fleet {
         }
     }
 
-    /// All of it, started. The last gate gives a delivery so much time, and others have minutes.
-    ///
-    /// The gates give up engines that do not answer soon. The commands of the test have the time that they need.
+    /// All of it, started. The last gate gives a delivery so much time, and others have minutes. Its engines do
+    /// not fail: the gates wait for them as long as a busy machine needs, and never judge alone.
     pub(super) fn with(backend: Backend, total_timeout: Option<Duration>) -> Self {
+        Self::of(backend, total_timeout, |gate| gate)
+    }
+
+    fn of(
+        backend: Backend,
+        total_timeout: Option<Duration>,
+        with_timeouts: impl Fn(Gate) -> Gate,
+    ) -> Self {
         let (postgres, redis, moto) = (Postgres::start(), RedisServer::start(), Moto::start());
         let kms = FaultProxy::before(moto.address());
         let key = moto.key();
@@ -71,15 +86,8 @@ impl Fleet {
                 .with("secrets", "key_service = \"aws\"")
                 .with("secrets.aws", &aws)
         };
-        let impatient = |gate: Gate| {
-            let gate = gate
-                .with("store", "timeout = \"2s\"\nconnect_timeout = \"1s\"")
-                .with("ledger", "response_timeout = \"500ms\"")
-                .with(
-                    "secrets.aws",
-                    "attempt_timeout = \"1s\"\ncall_timeout = \"2s\"\nattempts = 2",
-                );
-            let gate = gate.start_supervised();
+        let started = |gate: Gate| {
+            let gate = with_timeouts(gate).start_supervised();
             gate.with_only("store", &store)
                 .with_only("ledger", &ledger)
                 .with_only("secrets.aws", &aws)
@@ -106,7 +114,7 @@ impl Fleet {
                 .with("ledger", &format!("claim_timeout = \"{}s\"", seconds + 1)),
         };
         nodes.extend([node(), last]);
-        let nodes = nodes.into_iter().map(impatient).collect();
+        let nodes = nodes.into_iter().map(started).collect();
         Self {
             nodes,
             backend,
