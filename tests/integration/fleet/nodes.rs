@@ -87,7 +87,7 @@ impl Fleet {
                 .with("secrets.aws", &aws)
         };
         let started = |gate: Gate| {
-            let gate = with_timeouts(gate).start_supervised();
+            let gate = with_timeouts(gate).start();
             gate.with_only("store", &store)
                 .with_only("ledger", &ledger)
                 .with_only("secrets.aws", &aws)

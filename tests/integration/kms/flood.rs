@@ -68,25 +68,24 @@ fn ten_thousand_cold_endpoints_never_exceed_the_bound_of_calls_in_flight() {
     kms.proxy
         .set(Fault::LateError(late, 400, "InvalidCiphertextException"));
     let endpoint = |number| delivery(&format!("workflows/w{number}"), "a guess").bytes();
-    let answers = at_once(&gate, endpoint, || {});
-    let mut reasons = std::collections::BTreeMap::<(u16, String), usize>::new();
-    for answer in answers {
-        *reasons.entry(answer).or_default() += 1;
-    }
-    println!(
-        "{reasons:?}, at most {} calls at once",
-        kms.proxy.most_in_flight()
-    );
-    // On a slow machine the file of the store has a queue, too.
+    // On a busy machine the file of the store has a queue, too, and few deliveries come as far as the key service.
     let of_the_store = (503, "store_unavailable".to_owned());
-    assert!(
-        reasons
-            .keys()
-            .all(|it| [unavailable(), undecryptable(), of_the_store.clone()].contains(it)),
-        "{reasons:?}"
-    );
-    // Those that waited too long for their turn are among them.
-    assert!(reasons.contains_key(&unavailable()), "{reasons:?}");
+    eventually("the key service has a queue", || {
+        let mut reasons = std::collections::BTreeMap::<(u16, String), usize>::new();
+        for answer in at_once(&gate, endpoint, || {}) {
+            *reasons.entry(answer).or_default() += 1;
+        }
+        println!(
+            "{reasons:?}, at most {} calls at once",
+            kms.proxy.most_in_flight()
+        );
+        let known = [unavailable(), undecryptable(), of_the_store.clone()];
+        let count = |it: &(u16, String)| reasons.get(it).copied().unwrap_or_default();
+        assert_eq!(known.iter().map(count).sum::<usize>(), MANY, "{reasons:?}");
+        // Those that waited too long for their turn are among them.
+        count(&unavailable()) > 0
+            && gate.metric("portcullis_key_service_failures_total{kind=\"busy\"}") > 0
+    });
     // One that was given up here can still be counted there.
     let given_up = gate.metric("portcullis_key_service_failures_total{kind=\"timed_out\"}");
     let most_in_flight = kms.proxy.most_in_flight() as u64;
@@ -94,7 +93,6 @@ fn ten_thousand_cold_endpoints_never_exceed_the_bound_of_calls_in_flight() {
         most_in_flight <= 16 + given_up,
         "{most_in_flight}, {given_up} given up"
     );
-    assert!(gate.metric("portcullis_key_service_failures_total{kind=\"busy\"}") > 0);
     backend.was_not_contacted();
     kms.proxy.set(Fault::None);
     eventually("it comes so far", || {
