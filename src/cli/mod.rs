@@ -51,7 +51,7 @@ use crate::auth::{Mode, NoScheme, Scheme};
 /// A gate in front of a private backend: proves every webhook delivery over its exact bytes before one
 /// packet goes inside.
 #[derive(Debug, Parser)]
-#[command(name = "portcullis", version, after_help = EXIT_CODES)]
+#[command(name = "portcullis", version = env!("PORTCULLIS_VERSION"), after_help = EXIT_CODES)]
 struct Cli {
     /// The configuration file.
     #[arg(

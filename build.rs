@@ -1,0 +1,105 @@
+//! Gives the program its version: that of Cargo.toml, and the commit that it was built from.
+//!
+//! Git is asked in release builds only, so that a commit rebuilds nothing during development. Where git is not there,
+//! `PORTCULLIS_COMMIT` may name the commit.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What the program is compiled from. A change of anything else does not make a build differ from its commit.
+const SOURCES: [&str; 6] = [
+    ".cargo",
+    "build.rs",
+    "Cargo.lock",
+    "Cargo.toml",
+    "conf",
+    "src",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=PORTCULLIS_COMMIT");
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
+    let is_release = std::env::var("PROFILE")? == "release";
+    let commit = match std::env::var("PORTCULLIS_COMMIT") {
+        Ok(name) => Some(checked(name)?),
+        Err(_) if is_release => {
+            for path in watched(&root) {
+                println!("cargo::rerun-if-changed={}", path.display());
+            }
+            commit(&root)
+        }
+        Err(_) => None,
+    };
+    let version = version(&std::env::var("CARGO_PKG_VERSION")?, is_release, commit);
+    println!("cargo::rustc-env=PORTCULLIS_VERSION={version}");
+    Ok(())
+}
+
+/// What `--version` prints behind the name.
+pub(crate) fn version(package: &str, is_release: bool, commit: Option<String>) -> String {
+    match commit {
+        Some(commit) => format!("{package} ({commit})"),
+        None if is_release => package.to_owned(),
+        None => format!("{package} (debug build)"),
+    }
+}
+
+/// The name of a commit that somebody has given, if it is one.
+pub(crate) fn checked(name: String) -> Result<String, String> {
+    let digits = name.strip_suffix("-dirty").unwrap_or(&name);
+    let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex && (7..=64).contains(&digits.len()) {
+        Ok(name)
+    } else {
+        Err(format!(
+            "PORTCULLIS_COMMIT is `{}`; expected 7 to 64 hexadecimal digits, with or without `-dirty`",
+            name.escape_debug()
+        ))
+    }
+}
+
+/// The commit that is checked out in `root`, with `-dirty` if a source differs from it. None without git, and none where
+/// `root` is only a folder of another repository.
+pub(crate) fn commit(root: &Path) -> Option<String> {
+    let is_top = git(root, &["rev-parse", "--show-prefix"])?.is_empty();
+    let commit = git(root, &["rev-parse", "--short=12", "HEAD"]).filter(|_| is_top)?;
+    let mut status = vec!["status", "--porcelain", "--"];
+    status.extend(SOURCES);
+    let is_clean = git(root, &status)?.is_empty();
+    Some(commit + if is_clean { "" } else { "-dirty" })
+}
+
+/// What changes with the commit, or makes a build differ from it. Only what exists: cargo runs the script again at every
+/// build for a path that does not.
+fn watched(root: &Path) -> Vec<PathBuf> {
+    let branch = git(root, &["rev-parse", "--symbolic-full-name", "HEAD"]);
+    let mut of_git = vec!["HEAD", "logs/HEAD", "packed-refs"];
+    of_git.extend(branch.as_deref());
+    let of_git = of_git
+        .into_iter()
+        .filter_map(|path| git(root, &["rev-parse", "--git-path", path]));
+    of_git
+        .chain(SOURCES.map(str::to_owned))
+        .map(|path| root.join(path))
+        .filter(|path| path.exists())
+        .collect()
+}
+
+/// What git says, without the line end; nothing if there is no git or it fails.
+fn git(root: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .arg("--no-optional-locks")
+        .args(arguments)
+        .current_dir(root)
+        // A hook of git runs with these, and they name its own repository.
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_INDEX_FILE")
+        .env_remove("GIT_WORK_TREE")
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(text.trim_end().to_owned())
+}
