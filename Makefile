@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 # `make fleet FLEET=--exit` ends when everything was shown.
 FLEET ?=
 
-.PHONY: help demo fleet test sdks lint bench fuzz ci
+.PHONY: help demo fleet test sdks lint docs bench fuzz ci
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -42,6 +42,10 @@ lint: ## Look at formatting, lints and documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
+
+docs: ## Build the book into target/book
+	@scripts/prepare docs
+	@mdbook build docs
 
 bench: ## Measure: hashing, look-up, the gate alone, the proxy beside a bare Pingora
 	@scripts/prepare
