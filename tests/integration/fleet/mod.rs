@@ -1,6 +1,6 @@
 //! A whole fleet: three gates on PostgreSQL, Redis and a key service, all of them real processes.
 //!
-//! Every line of the table in docs/fleet.md is made here: each engine is killed or paused under load, what
+//! Every line of the table in docs/operate/fleet.md is made here: each engine is killed or paused under load, what
 //! senders and operators see is written down, and has to be what the document says.
 
 mod engines;
@@ -15,12 +15,12 @@ use crate::support::*;
 /// Each engine is noticed by itself, and on a busy machine a healthy one may be found too slow for a moment.
 #[track_caller]
 fn is_seen(fleet: &Fleet, node: usize, what: &str) {
-    let document = include_str!("../../../docs/fleet.md");
+    let document = include_str!("../../../docs/operate/fleet.md");
     let documented: Vec<&str> = document
         .lines()
         .filter(|line| line.starts_with(&format!("| {what} |")))
         .collect();
-    eventually(&format!("docs/fleet.md is right: {documented:?}"), || {
+    eventually(&format!("docs/operate/fleet.md is right: {documented:?}"), || {
         let line = seen(fleet, node, what);
         let is_documented = documented == [line.as_str()];
         if !is_documented {
