@@ -147,7 +147,7 @@ const FORGED: &str = "a secret that is not the endpoint's";
 const HALF_SENT: u32 = 1000;
 const IN_STEP: usize = 49 * 1024 * 1024;
 const LATER: Duration = Duration::from_secs(10);
-/// What the README says of the process itself.
+/// What docs/operate/limits.md says of the process itself.
 const PROCESS_MB: u64 = 64;
 const ROUNDS: usize = 7;
 const SENDERS: usize = 64;

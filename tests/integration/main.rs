@@ -28,6 +28,7 @@ mod liveness;
 mod memory;
 mod methods;
 mod names;
+mod operate;
 mod postgres;
 mod providers;
 mod public_keys;

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 
-/// What README.md says a user needs.
+/// What docs/operate/redis.md says a user needs.
 pub(super) const MAY: [&str; 19] = [
     "+eval",
     "+evalsha",

@@ -281,7 +281,7 @@ fn a_store_that_is_replaced_under_a_running_gate_admits_nobody_and_says_so() {
     let store = gate.folder().join("portcullis.db");
     let copy = gate.folder().join("copy.db");
     sqlite(&gate, &format!("VACUUM INTO '{}'", copy.display()));
-    // As README says: a copy that others can read would be refused.
+    // As docs/operate/backup.md says: a copy that others can read would be refused.
     std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
     std::fs::rename(&store, gate.folder().join("old.db")).unwrap();
     for log in ["-wal", "-shm"] {
