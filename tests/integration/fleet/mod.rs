@@ -20,14 +20,17 @@ fn is_seen(fleet: &Fleet, node: usize, what: &str) {
         .lines()
         .filter(|line| line.starts_with(&format!("| {what} |")))
         .collect();
-    eventually(&format!("docs/operate/fleet.md is right: {documented:?}"), || {
-        let line = seen(fleet, node, what);
-        let is_documented = documented == [line.as_str()];
-        if !is_documented {
-            println!("not yet as documented: {line}");
-        }
-        is_documented
-    });
+    eventually(
+        &format!("docs/operate/fleet.md is right: {documented:?}"),
+        || {
+            let line = seen(fleet, node, what);
+            let is_documented = documented == [line.as_str()];
+            if !is_documented {
+                println!("not yet as documented: {line}");
+            }
+            is_documented
+        },
+    );
 }
 
 /// What is seen while something fails, as a line of the table.
