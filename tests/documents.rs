@@ -31,10 +31,12 @@ fn every_relative_link_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
-fn every_page_is_in_the_summary_of_the_book() {
+fn every_page_is_in_the_summary_of_the_book_once() {
     let documents = documents();
     let missing = unlisted(&documents);
     assert!(missing.is_empty(), "not in {SUMMARY}: {missing:#?}");
+    let twice = listed_twice(&documents[SUMMARY]);
+    assert!(twice.is_empty(), "twice in {SUMMARY}: {twice:#?}");
 }
 
 #[test]
@@ -112,7 +114,7 @@ fn a_link_that_leads_nowhere_is_reported() {
 }
 
 #[test]
-fn a_page_that_the_summary_forgets_is_reported() {
+fn a_page_that_the_summary_forgets_or_lists_twice_is_reported() {
     let documents: Documents = [
         (SUMMARY, "# Summary\n\n- [B](guide/b.md)\n"),
         ("docs/guide/b.md", "# B\n"),
@@ -122,6 +124,9 @@ fn a_page_that_the_summary_forgets_is_reported() {
     .map(|(path, text)| (path.to_owned(), text.to_owned()))
     .into();
     assert_eq!(unlisted(&documents), ["docs/guide/c.md"]);
+    assert_eq!(listed_twice(&documents[SUMMARY]), [""; 0]);
+    let twice = format!("{0}{0}", documents[SUMMARY]);
+    assert_eq!(listed_twice(&twice), ["guide/b.md"]);
 }
 
 #[test]
@@ -296,6 +301,13 @@ fn unlisted(documents: &Documents) -> Vec<&str> {
         .map(String::as_str)
         .filter(|page| page.starts_with("docs/") && *page != SUMMARY && !listed.contains(*page))
         .collect()
+}
+
+/// The pages that a summary lists more than once, which mdBook refuses.
+fn listed_twice(summary: &str) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let pages = links(summary).into_iter().map(|(_, page)| page);
+    pages.filter(|page| !seen.insert(page.clone())).collect()
 }
 
 /// The files and folders of the tree that are named in code spans; a pattern names none.
