@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Scheme;
 use super::parts::{Words, names, signing_names};
 
-/// What was said, word for word; the README says what each key takes.
+/// What was said, word for word; docs/guide/custom-signature.md describes each key.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct SchemeWords(BTreeMap<String, String>);
