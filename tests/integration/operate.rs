@@ -324,3 +324,100 @@ fn every_configuration_of_the_pages_is_right() {
     }
     assert!(read >= 9, "{read} configurations");
 }
+
+/// The commands of the program in the blocks of a page that no walk runs.
+fn commands(page: &str) -> Vec<Vec<&str>> {
+    let blocks = page.split("\n```sh\n").skip(1);
+    blocks
+        .flat_map(|block| block.split("\n```").next().unwrap().lines())
+        .filter_map(|line| line.strip_prefix("portcullis "))
+        .map(|line| line.split(' ').collect())
+        .collect()
+}
+
+/// The lines of a section of the configuration that a page shows.
+#[track_caller]
+fn configured<'t>(page: &'t str, section: &str) -> Vec<&'t str> {
+    let (_, block) = page.split_once("\n```toml portcullis.toml\n").unwrap();
+    let block = block.split("\n```").next().unwrap();
+    let (_, lines) = block.split_once(&format!("[{section}]\n")).unwrap();
+    lines
+        .lines()
+        .take_while(|line| !line.starts_with('['))
+        .collect()
+}
+
+#[test]
+fn the_page_about_postgresql_moves_a_store_into_a_database() {
+    let page = include_str!("../../docs/operate/postgresql.md");
+    let database = Postgres::start();
+    let gate = Gate::before(&Backend::accepting())
+        .without("store")
+        .endpoint("hmac");
+    let password = gate.file("db-password", DATABASE_PASSWORD);
+    std::fs::set_permissions(password, PermissionsExt::from_mode(0o600)).unwrap();
+    let store: Vec<String> = configured(page, "store")
+        .into_iter()
+        .map(|line| match line.starts_with("url = ") {
+            true => format!("url = \"{}\"", database.url()),
+            false => line.to_owned(),
+        })
+        .collect();
+    let gate = gate.with_only("store", &store.join("\n"));
+    let file = gate.folder().join("portcullis.db");
+    let mut printed = String::new();
+    for mut words in commands(page) {
+        for word in &mut words {
+            if *word == "portcullis.db" {
+                *word = file.to_str().unwrap();
+            }
+        }
+        printed += &gate.run(&words).succeeded();
+    }
+    assert!(printed.contains("copied from"), "{printed}");
+    assert_eq!(database.number("SELECT count(*) FROM endpoints"), 1);
+    // The same key opens what was copied.
+    assert_eq!(gate.secret(ID).trim_end().len(), 64);
+}
+
+#[test]
+fn the_page_about_kms_moves_the_secrets_to_kms_and_makes_a_key() {
+    let page = include_str!("../../docs/operate/kms.md");
+    let moto = Moto::start();
+    moto.alias("alias/portcullis", &moto.key());
+    let gate = Gate::before(&Backend::accepting()).endpoint("hmac");
+    let secret = gate.secret(ID);
+    let place = format!("endpoint = \"http://{}\"", moto.address());
+    let gate = gate
+        .with("secrets", &configured(page, "secrets").join("\n"))
+        .with("secrets.aws", &configured(page, "secrets.aws").join("\n"))
+        .with("secrets.aws", &place)
+        .environment("AWS_EC2_METADATA_DISABLED", "true")
+        .environment("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        .environment("AWS_SECRET_ACCESS_KEY", "a-secret-key");
+    assert_eq!(commands(page).len(), 2);
+    for words in commands(page) {
+        gate.run(&words).succeeded();
+    }
+    let status = gate.run(&["secret", "status", ID]).succeeded();
+    assert!(status.contains(" aws "), "{status}");
+    assert_eq!(gate.secret(ID), secret);
+
+    let (_, line) = page.split_once("\n```sh\n(umask").unwrap();
+    let line = format!("(umask{}", line.split("\n```").next().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let made = std::process::Command::new("sh")
+        .args(["-e", "-c", &line])
+        .current_dir(folder.path())
+        .status();
+    assert!(made.unwrap().success());
+    let mut init = portcullis();
+    init.arg("init").arg(folder.path());
+    let printed = Ran::of(init, b"").succeeded();
+    assert!(
+        printed
+            .lines()
+            .any(|line| line.starts_with("kept ") && line.contains("the key")),
+        "{printed}"
+    );
+}
