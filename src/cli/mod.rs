@@ -13,6 +13,7 @@ mod client;
 mod demo;
 mod draft_token;
 mod endpoint;
+mod examples;
 mod explain;
 mod failure;
 mod flow;
@@ -41,7 +42,7 @@ mod wrong;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use jiff::Timestamp;
 
 use self::failure::Failure;
@@ -113,11 +114,16 @@ enum Command {
     Store(store::StoreCommand),
 }
 
+/// Every command, with its options and an example.
+pub fn command() -> clap::Command {
+    examples::add_to(Cli::command())
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     keep_memory_private();
-    let cli = Cli::parse();
-    match run(cli) {
+    let parsed = Cli::from_arg_matches_mut(&mut command().get_matches());
+    match run(parsed.unwrap_or_else(|error| error.exit())) {
         Ok(text) => {
             output::print(&text);
             match output::write_failure() {
