@@ -71,6 +71,40 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason; `NotConfigured` in both wordings.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let without_proofs = [
+            Self::AuthMissing,
+            Self::BadRequest,
+            Self::BodyTimeout,
+            Self::BodyTooLarge,
+            Self::Duplicate,
+            Self::ExpectationFailed,
+            Self::InFlight,
+            Self::LedgerUnavailable,
+            Self::MethodNotAllowed,
+            Self::MethodNotSigned,
+            Self::NotConfigured(Wording::Workflow),
+            Self::NotConfigured(Wording::Webhook),
+            Self::Overloaded,
+            Self::PayloadInvalid,
+            Self::ProviderUnreachable,
+            Self::RateLimited,
+            Self::Replay,
+            Self::SecretUndecryptable,
+            Self::SecretUnbound,
+            Self::SecretsUnavailable,
+            Self::SenderLeft,
+            Self::SignatureAtDraft,
+            Self::StoreUnavailable,
+            Self::UpstreamTimeout,
+            Self::UpstreamUnreachable,
+        ];
+        without_proofs
+            .into_iter()
+            .chain(ProofError::ALL.map(Self::Proof))
+    }
+
     /// The word in logs, metrics and headers.
     pub const fn word(self) -> &'static str {
         match self {

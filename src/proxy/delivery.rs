@@ -17,7 +17,7 @@ use super::names::REQUEST_ID;
 use super::parcel::Parcel;
 use super::record::outcome;
 use super::reply::Reply;
-use super::respond::{Stamp, answer};
+use super::respond::{Stamp, status_and_body};
 use super::{HeaderNames, PublicSettings, Upstream};
 use crate::capture::{Captures, Refused};
 use crate::clock::{Clock, Stopwatch};
@@ -202,7 +202,7 @@ impl Delivery {
             at: self.clock.now(),
             request_id: id.to_str().unwrap_or_default(),
             client: origin.peer,
-            status: Some(answer(&reason.into()).0.as_u16()),
+            status: Some(status_and_body(&reason.into()).0.as_u16()),
             cause: Some(cause),
             ..Outcome::unknown(Verdict::NotDelivered(reason))
         });

@@ -51,6 +51,7 @@ pub use self::listener::{Bound, LISTENERS, ListenError, PublicApp, bind};
 pub use self::names::{HeaderNames, InvalidHeaderNames, NAMES, WITHHELD};
 pub use self::pem::{PemError, PemPart, authorities, client_certificate, trusted_authorities};
 pub use self::raw_head::{Framing, HeadFault, HeadLimits};
+pub use self::respond::{retry_after_seconds, status_and_body};
 pub use self::settings::PublicSettings;
 pub use self::tls::TlsFiles;
 pub use self::upstream::{Upstream, UpstreamSettings, UpstreamTimeouts, UpstreamTls};

@@ -16,7 +16,7 @@ use crate::telemetry::Verdict;
 /// The status and the body of every reason.
 ///
 /// There is no default: a new reason does not compile until somebody has decided what its senders see.
-pub(super) fn answer(refusal: &Refusal) -> (StatusCode, Bytes) {
+pub fn status_and_body(refusal: &Refusal) -> (StatusCode, Bytes) {
     let error = |status, text: &'static str| {
         let text = if refusal.without_body { "" } else { text };
         (status, Bytes::from_static(text.as_bytes()))
@@ -107,7 +107,7 @@ pub(super) async fn write(
     refusal: &Refusal,
     stamp: &Stamp,
 ) -> Option<StatusCode> {
-    let (status, body) = answer(refusal);
+    let (status, body) = status_and_body(refusal);
     let head = head(refusal, status, body.len(), stamp).ok()?;
     reply.whole(head, body).await.ok()?;
     Some(status)
@@ -198,8 +198,8 @@ fn own_head(status: StatusCode, len: usize) -> pingora_error::Result<ResponseHea
     Ok(head)
 }
 
-/// When the same request has a chance to be answered otherwise.
-fn retry_after_seconds(reason: Reason, status: StatusCode) -> Option<u16> {
+/// `Retry-After`: when the same request has a chance to be answered otherwise.
+pub fn retry_after_seconds(reason: Reason, status: StatusCode) -> Option<u16> {
     match (reason, status) {
         // The backend usually has the answer by then.
         (Reason::InFlight | Reason::RateLimited, _) => Some(1),
