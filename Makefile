@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 # `make fleet FLEET=--exit` ends when everything was shown.
 FLEET ?=
 
-.PHONY: help demo fleet test sdks lint docs bench fuzz ci
+.PHONY: help demo fleet test sdks lint docs reference bench fuzz ci
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -46,6 +46,10 @@ lint: ## Look at formatting, lints and documentation
 docs: ## Build the book into target/book
 	@scripts/prepare docs
 	@mdbook build docs
+
+reference: ## Write the generated parts of docs/reference
+	@scripts/prepare
+	@UPDATE_REFERENCE=1 cargo test --locked --quiet --test reference
 
 bench: ## Measure: hashing, look-up, the gate alone, the proxy beside a bare Pingora
 	@scripts/prepare

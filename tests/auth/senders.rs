@@ -185,7 +185,7 @@ fn a_senders_own_key_binds_nobody_unless_the_preset_says_whose_it_is() {
 }
 
 #[test]
-fn the_readme_has_the_retries_of_every_preset() {
+fn the_page_of_presets_has_the_retries_of_every_preset() {
     let mut table = "| retries | `duplicates` by default | presets |\n|---|---|---|\n".to_owned();
     for retries in ["never", "same id", "new id", "unconfirmed"] {
         let with = Preset::all()
@@ -204,9 +204,9 @@ fn the_readme_has_the_retries_of_every_preset() {
             table.push_str(&format!("| `{retries}` | `{usual}` | {names} |\n"));
         }
     }
-    let readme = include_str!("../../README.md");
+    let page = include_str!("../../docs/reference/presets.md");
     assert!(
-        readme.contains(&table),
-        "README.md has another table than\n{table}"
+        page.contains(&table),
+        "docs/reference/presets.md has another table than\n{table}"
     );
 }

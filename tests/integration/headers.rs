@@ -223,6 +223,35 @@ fn hop_by_hop_headers_end_at_the_gate_in_both_directions() {
 }
 
 #[test]
+fn what_the_reference_lists_as_removed_does_not_reach_the_backend() {
+    let page = include_str!("../../docs/reference/backend-headers.md");
+    let heading = "\n## Removed from the request\n";
+    let (_, section) = page.split_once(heading).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let names: Vec<&str> = rows
+        .flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
+        // These two change how the request itself is read.
+        .filter(|name| !["Expect", "Transfer-Encoding"].contains(name))
+        .collect();
+    for name in ["TE", "X-Portal-", "X-Real-IP", "tracestate"] {
+        assert!(names.contains(&name), "{name} is not listed: {names:?}");
+    }
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let request = names.iter().fold(genuine(&gate, b"{}"), |request, name| {
+        request.header(name, "of-the-sender")
+    });
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let received = backend.only();
+    assert!(
+        !received.head.contains("of-the-sender"),
+        "{}",
+        received.head
+    );
+}
+
+#[test]
 fn the_token_that_proved_a_delivery_is_not_passed_on() {
     for (mode, header) in [
         ("secret", true),
