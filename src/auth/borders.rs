@@ -16,7 +16,7 @@
 
 use super::template::Part;
 use super::token::Token;
-use super::{ProofError, Source, TimestampUnit};
+use super::{Source, TimestampUnit};
 
 /// The rules of one template.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -188,14 +188,16 @@ impl Borders {
             && (!self.body_ends_apart || is_apart(body.last()))
     }
 
-    /// Checks the values of a delivery: one for each part, in their order.
-    pub(super) fn check<'v>(
+    /// The part whose value breaks its rule, and the text that the value holds or borders on, if the rule has one.
+    /// `values` has one value for each part, in their order.
+    pub(super) fn breach<'v>(
         &self,
         values: impl Iterator<Item = (&'v Part, &'v [u8])> + Clone,
         unit: Option<TimestampUnit>,
-    ) -> Result<(), ProofError> {
+    ) -> Option<(usize, Option<&[u8]>)> {
         let nexts = values.clone().skip(1).map(Some).chain([None]);
-        for ((border, (part, value)), next) in self.kinds.iter().zip(values).zip(nexts) {
+        let bordered = self.kinds.iter().zip(values).zip(nexts);
+        for (at, ((border, (part, value)), next)) in bordered.enumerate() {
             let next = next.map(|(_, value)| value).unwrap_or_default();
             let is_url = *part == Part::Token(Token::Url);
             let is_time = *part == Part::Token(Token::Timestamp);
@@ -206,14 +208,23 @@ impl Borders {
             let holds = (is_exact && matches!(border, Border::Before(_) | Border::Behind(_)))
                 || border.holds(value, next, is_url, unit);
             if !(exact && holds) {
-                return Err(ProofError::SignatureMalformed);
+                return Some((at, border.text().filter(|_| exact)));
             }
         }
-        Ok(())
+        None
     }
 }
 
 impl Border {
+    /// The text that it keeps out of the value.
+    fn text(&self) -> Option<&[u8]> {
+        match self {
+            Self::Before(text) | Self::Behind(text) => Some(text),
+            Self::BeforeUrl | Self::UrlBehind => Some(b"://"),
+            Self::Open | Self::BeforeTime | Self::BesideBody | Self::BeforeForm => None,
+        }
+    }
+
     fn holds(&self, value: &[u8], next: &[u8], is_url: bool, unit: Option<TimestampUnit>) -> bool {
         let scheme = |value| memchr::memmem::find_iter(value, b"://").count();
         match self {

@@ -14,6 +14,7 @@ use std::str::FromStr;
 
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{MAX_PARSED_BODY_BYTES, Reading, fold};
@@ -39,12 +40,78 @@ impl Pointer {
         self.0.iter().any(|name| !name.is_empty() && is_index(name))
     }
 
+    /// Why the gate reads no value there; `None` if it does.
+    pub(super) fn obstacle(&self, body: &[u8]) -> Option<Obstacle> {
+        if body.len() > MAX_PARSED_BODY_BYTES {
+            return Some(Obstacle::TooLarge);
+        }
+        let Ok(document) = serde_json::from_slice::<Value>(body) else {
+            return Some(Obstacle::Malformed);
+        };
+        if let Some(name) = folded_name(&self.0, &document) {
+            return Some(Obstacle::FoldedName(name));
+        }
+        match self.read(body) {
+            Reading::Absent | Reading::Value(_) => None,
+            Reading::Ambiguous | Reading::Unreadable if leads_to_more(&self.0, &document) => {
+                Some(Obstacle::NotScalar)
+            }
+            Reading::Ambiguous | Reading::Unreadable => Some(Obstacle::Repeated),
+        }
+    }
+
     /// Reads the text, number or boolean there. A number is given as it was written: a float would
     /// not sign the same.
     pub fn read<'b>(&self, body: &'b [u8]) -> Reading<'b> {
         let found = read_all(&[self], body, false).pop();
         found.unwrap_or(Reading::Unreadable)
     }
+}
+
+/// What keeps a value from being read.
+pub(super) enum Obstacle {
+    /// This name folds onto one on the way to it.
+    FoldedName(String),
+    /// The body is no JSON.
+    Malformed,
+    /// It is an object or an array.
+    NotScalar,
+    /// A name stands twice, or the elements of an array differ.
+    Repeated,
+    /// The body is too large to be read.
+    TooLarge,
+}
+
+/// What stands below `value` on the way of a pointer that goes on with `name`.
+fn below<'v>(name: &str, value: &'v Value) -> Vec<&'v Value> {
+    match value {
+        Value::Array(elements) if name == "*" => elements.iter().collect(),
+        Value::Array(elements) => {
+            let element = name.parse().ok().and_then(|at: usize| elements.get(at));
+            element.into_iter().collect()
+        }
+        Value::Object(members) => members.get(name).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn folded_name(names: &[Box<str>], value: &Value) -> Option<String> {
+    let (name, rest) = names.split_first()?;
+    let members = value.as_object().into_iter().flatten();
+    let mut others = members.map(|(other, _)| other);
+    if let Some(other) = others.find(|other| fold::folds_onto(other, name)) {
+        return Some(other.clone());
+    }
+    let mut values = below(name, value).into_iter();
+    values.find_map(|value| folded_name(rest, value))
+}
+
+fn leads_to_more(names: &[Box<str>], value: &Value) -> bool {
+    let Some((name, rest)) = names.split_first() else {
+        return value.is_object() || value.is_array();
+    };
+    let mut values = below(name, value).into_iter();
+    values.any(|value| leads_to_more(rest, value))
 }
 
 /// Reads what stands at every one of `pointers`, in one pass.

@@ -21,6 +21,7 @@ mod catalogue;
 mod claim;
 mod covers;
 mod declaration;
+mod defect;
 mod digest;
 mod encoding;
 mod envelope;
@@ -68,6 +69,7 @@ pub use self::account::{AccountPlace, AccountRule, NamedAccounts, UnknownAccount
 pub use self::algorithm::Algorithm;
 pub use self::claim::Claim;
 pub use self::covers::Covers;
+pub use self::defect::Defect;
 pub use self::digest::DigestRule;
 pub use self::encoding::Encoding;
 pub use self::envelope::{BodyClaim, Envelope, Jws, MessageSignature, QueryHash};

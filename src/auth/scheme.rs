@@ -322,15 +322,18 @@ impl Scheme {
     }
 
     pub(super) fn check_required(&self, head: &Head<'_>) -> Result<(), ProofError> {
-        let mut required = self.required.iter();
-        let is_so = |(name, wanted): &(HeaderName, HeaderValue)| {
+        match self.unmet_header(head) {
+            None => Ok(()),
+            Some(_) => Err(ProofError::HeaderUnexpected),
+        }
+    }
+
+    /// The first header that is missing or has another value than the scheme requires.
+    pub(super) fn unmet_header(&self, head: &Head<'_>) -> Option<&(HeaderName, HeaderValue)> {
+        let is_met = |(name, wanted): &(HeaderName, HeaderValue)| {
             let mut values = head.headers.get_all(name).iter().peekable();
             values.peek().is_some() && values.all(|value| value == wanted)
         };
-        if required.all(is_so) {
-            Ok(())
-        } else {
-            Err(ProofError::HeaderUnexpected)
-        }
+        self.required.iter().find(|required| !is_met(required))
     }
 }

@@ -9,7 +9,8 @@ use super::template::Around;
 use super::token::Token;
 use super::view::View;
 use super::{
-    ProofError, Reading, Scheme, Source, Template, TimestampSource, TimestampUnit, UrlRule,
+    Defect, ProofError, Reading, Scheme, Source, Template, TimestampRule, TimestampSource,
+    TimestampUnit, UrlRule,
 };
 
 /// Everything that the signature covers, filled in.
@@ -75,14 +76,22 @@ impl<'a> Time<'a> {
         if received.body().is_none() && rule.is_in_body() {
             return Ok(None);
         }
-        let text = match &rule.from {
-            TimestampSource::Source(source) => alone(source, received)?,
-            TimestampSource::First => first(&scheme.signatures, received)?,
-            TimestampSource::Tag(tag) => tagged(&scheme.signatures, tag, received)?,
-        };
+        let text = time_text(scheme, rule, received)?;
         let at = rule.read(&text).ok_or(ProofError::SignatureMalformed)?;
         let unit = rule.unit;
         Ok(Some(Self { text, unit, at }))
+    }
+}
+
+fn time_text<'a>(
+    scheme: &Scheme,
+    rule: &TimestampRule,
+    received: &View<'a>,
+) -> Result<Cow<'a, [u8]>, ProofError> {
+    match &rule.from {
+        TimestampSource::Source(source) => alone(source, received),
+        TimestampSource::First => first(&scheme.signatures, received),
+        TimestampSource::Tag(tag) => tagged(&scheme.signatures, tag, received),
     }
 }
 
@@ -127,7 +136,17 @@ pub(super) fn fill<'v, 'r: 'v>(
     received: &'v View<'r>,
 ) -> Result<Around, ProofError> {
     let unit = time.map(|time| time.unit);
-    template.fill(unit, |token| match token {
+    template.fill(unit, |token| value(token, url, time, received))
+}
+
+/// What a delivery fills in for one token.
+fn value<'v, 'r: 'v>(
+    token: &'v Token,
+    url: Option<&'v str>,
+    time: Option<&'v Time<'_>>,
+    received: &'v View<'r>,
+) -> Result<Cow<'v, [u8]>, ProofError> {
+    match token {
         Token::Canonical(canonical) => {
             let text = canonical.text(received, url);
             text.map(Cow::Owned).ok_or(ProofError::SignatureMalformed)
@@ -158,5 +177,42 @@ pub(super) fn fill<'v, 'r: 'v>(
             let url = url.map(|url| Cow::Borrowed(url.as_bytes()));
             url.ok_or(ProofError::SignatureMalformed)
         }
+    }
+}
+
+/// What keeps the message that is signed from being put together.
+pub(super) fn defect(scheme: &Scheme, received: &View<'_>) -> Option<Defect> {
+    let rule = scheme.timestamp.as_ref();
+    let source = rule.and_then(|rule| rule.from.source());
+    if let Some(defect) = source.and_then(|source| received.signed_defect(source)) {
+        return Some(defect);
+    }
+    if let Some(TimestampSource::Tag(tag)) = rule.map(|rule| &rule.from)
+        && tagged(&scheme.signatures, tag, received).is_err()
+    {
+        return Some(Defect::Tag(tag.to_string()));
+    }
+    let Ok(time) = Time::read(scheme, received) else {
+        let rule = rule?;
+        let text = time_text(scheme, rule, received).ok()?;
+        return Some(Defect::Timestamp {
+            text: String::from_utf8_lossy(&text).into_owned(),
+            expected: rule.unit,
+        });
+    };
+    scheme.signed.iter().find_map(|template| {
+        let mut sources = template.sources();
+        let unreadable = sources.find_map(|source| received.signed_defect(source));
+        let no_form = || received.form_defect().filter(|_| template.has_form());
+        unreadable.or_else(no_form).or_else(|| {
+            let head = received.head();
+            let mut spelled = spelled(template, scheme.url, head.url);
+            spelled.find_map(|(template, url)| {
+                let unit = time.as_ref().map(|time| time.unit);
+                let (url, time) = (url.as_deref(), time.as_ref());
+                let breach = template.breach(unit, |token| value(token, url, time, received));
+                breach.map(|(value, text)| Defect::Border { value, text })
+            })
+        })
     })
 }

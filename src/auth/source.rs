@@ -74,6 +74,21 @@ impl Source {
         }
     }
 
+    /// The place whose value is read and that holds none in one way only, if there is one.
+    pub(super) fn unreadable_place<'a>(&self, sight: &impl Sight<'a>) -> Option<&Place> {
+        let readings = self.places.iter().map(|place| (place, sight.at(place)));
+        let mut there = readings.filter(|(_, reading)| *reading != Reading::Absent);
+        let is_unreadable = |(_, reading): &(&Place, Reading<'_>)| {
+            matches!(reading, Reading::Ambiguous | Reading::Unreadable)
+        };
+        let found = if self.numbered {
+            there.find(is_unreadable)
+        } else {
+            there.next().filter(is_unreadable)
+        };
+        found.map(|(place, _)| place)
+    }
+
     /// Every place that may be looked at.
     pub(super) fn places(&self) -> &[Place] {
         &self.places

@@ -58,17 +58,11 @@ impl Template {
         unit: Option<TimestampUnit>,
         mut value: impl FnMut(&'v Token) -> Result<Cow<'v, [u8]>, ProofError>,
     ) -> Result<Around, ProofError> {
-        let after = self.after_body.as_deref().unwrap_or_default();
-        let parts = self.before_body.iter().chain(after);
-        let values: Vec<Cow<'v, [u8]>> = parts
-            .clone()
-            .map(|part| match part {
-                Part::Literal(text) => Ok(Cow::Borrowed(&**text)),
-                Part::Token(token) => value(token),
-            })
-            .collect::<Result<_, _>>()?;
-        self.borders
-            .check(parts.zip(values.iter().map(|value| &**value)), unit)?;
+        let values = self.values(&mut value)?;
+        let parts = self.parts().zip(values.iter().map(|value| &**value));
+        if self.borders.breach(parts, unit).is_some() {
+            return Err(ProofError::SignatureMalformed);
+        }
         let (before, after) = values
             .split_at_checked(self.before_body.len())
             .unwrap_or_default();
@@ -76,6 +70,38 @@ impl Template {
             before_body: before.concat(),
             after_body: self.after_body.as_ref().map(|_| after.concat()),
         })
+    }
+
+    /// The value that does not keep to its border, and the text there, if there is one.
+    pub(super) fn breach<'v>(
+        &'v self,
+        unit: Option<TimestampUnit>,
+        mut value: impl FnMut(&'v Token) -> Result<Cow<'v, [u8]>, ProofError>,
+    ) -> Option<(String, Option<String>)> {
+        let values = self.values(&mut value).ok()?;
+        let parts = self.parts().zip(values.iter().map(|value| &**value));
+        let (at, text) = self.borders.breach(parts, unit)?;
+        let Part::Token(token) = self.parts().nth(at)? else {
+            return None;
+        };
+        let text = text.map(|text| String::from_utf8_lossy(text).into_owned());
+        Some((token.to_string(), text))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> + Clone {
+        let after = self.after_body.as_deref().unwrap_or_default();
+        self.before_body.iter().chain(after)
+    }
+
+    fn values<'v>(
+        &'v self,
+        value: &mut impl FnMut(&'v Token) -> Result<Cow<'v, [u8]>, ProofError>,
+    ) -> Result<Vec<Cow<'v, [u8]>>, ProofError> {
+        let values = self.parts().map(|part| match part {
+            Part::Literal(text) => Ok(Cow::Borrowed(&**text)),
+            Part::Token(token) => value(token),
+        });
+        values.collect()
     }
 
     /// Says which value may hold anything, in a template without a body; `false` if it has no such value.
@@ -136,7 +162,7 @@ impl Template {
 
     /// What it leaves open, in words for people.
     pub(super) fn leaves_open(&self) -> Option<&'static str> {
-        if self.tokens().any(Token::has_form) {
+        if self.has_form() {
             return Some("where the query and the fields of the form end is not signed");
         }
         let is_crc32 = self.tokens().any(|token| *token == Token::Crc32);
@@ -158,10 +184,15 @@ impl Template {
         self.after_body.is_some()
     }
 
+    /// Whether every field of a form is in it.
+    pub(super) fn has_form(&self) -> bool {
+        self.tokens().any(Token::has_form)
+    }
+
     /// Whether something in it is a field of a form.
     pub(super) fn reads_form(&self) -> bool {
         let is_field = |source: &Source| matches!(source.preferred(), Some(Place::Form(_)));
-        self.tokens().any(Token::has_form) || self.sources().any(is_field)
+        self.has_form() || self.sources().any(is_field)
     }
 
     /// Whether it covers the time.
@@ -194,6 +225,17 @@ impl Template {
         })
     }
 
+    /// The same without those that may be missing.
+    pub(super) fn required(&self) -> impl Iterator<Item = &Source> {
+        self.tokens().filter_map(|token| match token {
+            Token::Source {
+                source,
+                optional: false,
+            } => Some(source),
+            _ => None,
+        })
+    }
+
     /// Whether it covers the value at `source`.
     pub(super) fn covers_source(&self, source: &Source) -> bool {
         self.sources().any(|known| known == source)
@@ -214,14 +256,10 @@ impl Template {
     }
 
     fn tokens(&self) -> impl Iterator<Item = &Token> {
-        let after = self.after_body.iter().flatten();
-        self.before_body
-            .iter()
-            .chain(after)
-            .filter_map(|part| match part {
-                Part::Literal(_) => None,
-                Part::Token(token) => Some(token),
-            })
+        self.parts().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Token(token) => Some(token),
+        })
     }
 }
 

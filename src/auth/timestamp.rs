@@ -45,6 +45,16 @@ pub enum TimestampUnit {
     Seconds,
 }
 
+impl TimestampSource {
+    /// The place of its own, if it has one.
+    pub(super) fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Source(source) => Some(source),
+            Self::First | Self::Tag(_) => None,
+        }
+    }
+}
+
 impl TimestampRule {
     /// The time that `text` stands for. Numbers are digits and nothing else.
     pub(super) fn read(&self, text: &[u8]) -> Option<Timestamp> {

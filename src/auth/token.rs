@@ -1,5 +1,7 @@
 //! The parts of a template that a delivery fills in.
 
+use std::fmt;
+
 use http::HeaderName;
 
 use super::Source;
@@ -102,6 +104,22 @@ impl Token {
         match self {
             Self::Canonical(canonical) => canonical.has_url(),
             token => *token == Self::Url,
+        }
+    }
+}
+
+/// For people; it is not the language of templates.
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Canonical(_) => f.write_str("the canonical form of the request"),
+            Self::Crc32 => f.write_str("the CRC-32 of the body"),
+            Self::Form => f.write_str("the form"),
+            Self::Method => f.write_str("the method"),
+            Self::Setting(name) => write!(f, "the setting {name}"),
+            Self::Source { source, .. } => source.fmt(f),
+            Self::Timestamp => f.write_str("the timestamp"),
+            Self::Url => f.write_str("the URL"),
         }
     }
 }

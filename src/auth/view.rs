@@ -63,6 +63,10 @@ impl<'a> View<'a> {
         &self.received.head
     }
 
+    pub(super) fn scheme(&self) -> &'a Scheme {
+        self.scheme
+    }
+
     pub(super) fn body(&self) -> Option<&'a [u8]> {
         self.received.body
     }
@@ -142,6 +146,12 @@ impl<'a> View<'a> {
     /// one; or whether the query has more parameters than anybody reads.
     fn query_says(&self, is_such: impl Fn(&str, usize) -> bool) -> bool {
         let query = self.received.head.query.unwrap_or_default();
+        query::parameters(query).is_none() || self.query_name(is_such).is_some()
+    }
+
+    /// The first such name of a parameter of the query.
+    pub(super) fn query_name(&self, is_such: impl Fn(&str, usize) -> bool) -> Option<String> {
+        let query = self.received.head.query.unwrap_or_default();
         // Some readers end a parameter at a semicolon, too.
         let mut names = query.split('&').flat_map(|parameter| {
             let parts = parameter.split(';').enumerate();
@@ -151,7 +161,8 @@ impl<'a> View<'a> {
                 form_urlencoded::parse(name.as_bytes()).map(move |(name, _)| (name, at))
             })
         });
-        query::parameters(query).is_none() || names.any(|(name, at)| is_such(&name, at))
+        let found = names.find(|(name, at)| is_such(name, *at));
+        found.map(|(name, _)| name.into_owned())
     }
 
     fn value(&self, pointer: &Pointer, body: &'a [u8]) -> Reading<'a> {
@@ -179,10 +190,7 @@ impl<'a> View<'a> {
     fn pointers(&self) -> Vec<&'a Pointer> {
         let scheme = self.scheme;
         let time = scheme.timestamp.as_ref().map(|rule| &rule.from);
-        let time = time.and_then(|from| match from {
-            TimestampSource::Source(source) => Some(source),
-            TimestampSource::First | TimestampSource::Tag(_) => None,
-        });
+        let time = time.and_then(TimestampSource::source);
         let proofs = scheme.signatures.iter().map(|rule| &rule.from);
         let signed = scheme.signed.iter().flat_map(super::Template::sources);
         let places = proofs.chain(signed).chain(time).flat_map(Source::places);
@@ -199,7 +207,7 @@ impl<'a> View<'a> {
 
     /// Whether whoever goes by the head reads the same bytes in the same encoding: a body that has to be unpacked
     /// first can be a form of its own.
-    fn is_read_as_sent(&self) -> bool {
+    pub(super) fn is_read_as_sent(&self) -> bool {
         let mut encodings = self.received.head.headers.get_all(CONTENT_ENCODING).iter();
         let is_unpacked = encodings.all(|value| {
             value

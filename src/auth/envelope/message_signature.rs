@@ -91,10 +91,7 @@ impl MessageSignature {
         let signature = signature
             .filter(|bytes| lengths.is_some_and(|lengths| lengths.contains(&bytes.len())))
             .ok_or(malformed)?;
-        let covered = |name: &str| {
-            let mut items = input.items.iter();
-            items.any(|item| item.params.is_empty() && text(&item.bare_item) == Some(name))
-        };
+        let covered = |name: &str| is_covered(input, name);
         let tag = input.params.get("tag").and_then(text);
         if !self.components.iter().all(|name| covered(name))
             || self.covers_target && !names_target(covered)
@@ -172,8 +169,14 @@ impl MessageSignature {
     }
 }
 
+/// Whether a signature covers the component of that name.
+pub(super) fn is_covered(input: &InnerList, name: &str) -> bool {
+    let mut items = input.items.iter();
+    items.any(|item| item.params.is_empty() && text(&item.bare_item) == Some(name))
+}
+
 /// Whether the components name one URL. The host alone does not: all endpoints of a portal share it.
-fn names_target(covered: impl Fn(&str) -> bool) -> bool {
+pub(super) fn names_target(covered: impl Fn(&str) -> bool) -> bool {
     let path = covered("@path") || covered("@request-target");
     covered("@target-uri") || (covered("@authority") && path)
 }

@@ -8,6 +8,7 @@ mod body_digest;
 mod claims;
 mod compact;
 mod components;
+mod defect;
 mod fields;
 mod jws;
 mod jws_signing;

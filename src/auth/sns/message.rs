@@ -152,7 +152,7 @@ impl Visitor<'_> for Name {
     }
 }
 
-const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 11] = [
     "Message",
     "MessageId",
     "Signature",

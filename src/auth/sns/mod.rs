@@ -12,7 +12,7 @@ mod place;
 mod topic;
 
 pub use self::certificate::{Certified, NotACertificate};
-pub(super) use self::message::Message;
+pub(super) use self::message::{Message, NAMES};
 pub use self::place::{CertificateUrl, is_confirmation_url};
 pub use self::topic::{NotATopic, TopicArn};
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ impl SnsRule {
         algorithm: Algorithm,
         message: &Message,
     ) -> Result<CertificateUrl, ProofError> {
-        if message.signature_version() != Some(version_of(algorithm)) {
+        if !Self::is_of_version(algorithm, message) {
             return Err(ProofError::SignatureMalformed);
         }
         let topic = self.topic.as_ref().filter(|it| message.is_of(it));
@@ -57,6 +57,11 @@ impl SnsRule {
         let url = message.certificate_url();
         url.and_then(|url| CertificateUrl::of(topic, url))
             .ok_or(ProofError::SignatureMalformed)
+    }
+
+    /// Whether `message` is signed with the algorithm that the endpoint has chosen.
+    pub(super) fn is_of_version(algorithm: Algorithm, message: &Message) -> bool {
+        message.signature_version() == Some(version_of(algorithm))
     }
 
     /// What keeps such a scheme from its work.

@@ -1,0 +1,95 @@
+//! Which part of a token or of a message signature made its proof fail, for explanations.
+
+use sfv::ListEntry;
+
+use super::claims::Claims;
+use super::fields::{CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT, combined, dictionary};
+use super::jws::{filled, hash_of};
+use super::message_signature::{is_covered, names_target};
+use super::{Jws, MessageSignature, signed_claims};
+use crate::auth::{Defect, Received, Scheme, TimestampSource};
+
+impl Jws {
+    /// The claim that the token needs and does not have.
+    pub(in crate::auth) fn malformed(
+        &self,
+        scheme: &Scheme,
+        received: &Received<'_>,
+    ) -> Option<Defect> {
+        let json = signed_claims(scheme, received)?;
+        let claims = Claims::read(&json)?;
+        let time = match scheme.timestamp.as_ref().map(|rule| &rule.from) {
+            Some(TimestampSource::Tag(name)) => Some(name),
+            _ => None,
+        };
+        let body = self.body.as_ref().map(|body| &body.name);
+        let mut needed = self.present.iter().chain(time).chain(body);
+        let missing = needed.find(|name| !claims.has(name))?;
+        Some(Defect::Claim {
+            name: missing.to_string(),
+            is_missing: true,
+        })
+    }
+
+    /// The claim that says something else than this endpoint and this request.
+    pub(in crate::auth) fn disagreement(
+        &self,
+        scheme: &Scheme,
+        received: &Received<'_>,
+    ) -> Option<Defect> {
+        let json = signed_claims(scheme, received)?;
+        let claims = Claims::read(&json)?;
+        let mut expected = self.claims.iter().filter_map(|(name, text)| {
+            let text = filled(text, scheme, received).ok()?;
+            Some((name, text))
+        });
+        let other = expected.find(|(name, text)| !claims.says(name, text));
+        let other = other.map(|(name, _)| name).or_else(|| {
+            let rule = self.query_hash.as_ref()?;
+            let hash = hash_of(rule, scheme, received).ok()??;
+            (!claims.says(&rule.claim, hash.as_bytes())).then_some(&rule.claim)
+        })?;
+        Some(Defect::Claim {
+            name: other.to_string(),
+            is_missing: !claims.has(other),
+        })
+    }
+}
+
+impl MessageSignature {
+    /// What the first signature that could count does not cover, or what is missing beside it.
+    pub(in crate::auth) fn malformed(
+        &self,
+        scheme: &Scheme,
+        received: &Received<'_>,
+    ) -> Option<Defect> {
+        let headers = received.head.headers;
+        let missing = [&SIGNATURE_INPUT, &SIGNATURE];
+        let missing = missing
+            .into_iter()
+            .find(|name| !headers.contains_key(*name));
+        if let Some(name) = missing {
+            return Some(Defect::Missing(format!("header:{name}")));
+        }
+        let inputs = dictionary(&combined(headers, &SIGNATURE_INPUT)?).ok()?;
+        let input = inputs.iter().find_map(|(label, entry)| match entry {
+            ListEntry::InnerList(input) => {
+                let counts = self.label.as_deref().is_none_or(|it| it == label.as_str());
+                counts.then_some(input)
+            }
+            ListEntry::Item(_) => None,
+        })?;
+        let covered = |name: &str| is_covered(input, name);
+        if let Some(name) = self.components.iter().find(|name| !covered(name)) {
+            return Some(Defect::Component(name.to_string()));
+        }
+        if self.covers_target && !names_target(covered) {
+            return Some(Defect::Component("@target-uri".to_owned()));
+        }
+        if scheme.timestamp.is_some() && !input.params.contains_key("created") {
+            return Some(Defect::Component("created".to_owned()));
+        }
+        let has_digest = !covered(CONTENT_DIGEST.as_str()) || headers.contains_key(&CONTENT_DIGEST);
+        (!has_digest).then(|| Defect::Missing(format!("header:{CONTENT_DIGEST}")))
+    }
+}
