@@ -8,9 +8,9 @@ use super::judge::{Failed, judge, signed_at};
 use super::question::Question;
 use super::report::Report;
 use super::search::{Goal, search};
-use super::suspicions;
+use super::suspicions::{self, Case};
 use super::wording::shown_url;
-use crate::auth::ProofError;
+use crate::auth::{Claim, Defect, ProofError, Received, Scheme};
 use crate::gate::Reason;
 
 /// Answers.
@@ -85,7 +85,14 @@ impl Report {
             Ok(_) => None,
             Err(failed) => Some(*failed),
         };
-        self.proof_steps(question, &scheme, judged.as_ref().ok(), proof);
+        let defect = proof.and_then(|failed| defect(question, &scheme, failed));
+        self.proof_steps(
+            question,
+            &scheme,
+            judged.as_ref().ok(),
+            proof,
+            defect.as_ref(),
+        );
         let Some(failed) = proof else { return };
         // The signature is right: there is nothing to search for.
         if failed == Failed::Proof(ProofError::AccountMismatch) {
@@ -93,6 +100,7 @@ impl Report {
         }
         let goal = match failed {
             Failed::Proof(ProofError::TimestampStale | ProofError::TimestampFuture) => Goal::InTime,
+            Failed::Proof(ProofError::BodyDigestMismatch) => Goal::BodyDigest,
             _ => Goal::Signature,
         };
         let base = Attempt {
@@ -110,13 +118,38 @@ impl Report {
                 delivery: question.delivery.clone(),
             }),
         };
-        let found = search(&base, now, goal);
-        self.diagnosis.tried = found.tried;
-        self.diagnosis.tried_all = found.tried_all;
-        let explained = self.explained(&found);
-        if !explained {
-            let suspicions = suspicions::all(question, &base, failed, self.diagnosis.age_seconds);
-            self.diagnosis.causes.extend(suspicions);
+        let is_known = defect.as_ref().is_some_and(Defect::is_certain);
+        // A header that the scheme requires is missing, too, where the sender follows another scheme.
+        let may_be_other = failed == Failed::Proof(ProofError::HeaderUnexpected)
+            && !Claim::is_signed(&scheme, &question.delivery.head());
+        if !is_known || may_be_other {
+            let found = search(&base, now, goal);
+            self.diagnosis.tried = found.tried;
+            self.diagnosis.tried_all = found.tried_all;
+            if self.explained(&found) {
+                return;
+            }
         }
+        let case = Case {
+            question,
+            base: &base,
+            failed,
+            defect: defect.as_ref(),
+            age_seconds: age,
+        };
+        self.diagnosis.causes.extend(suspicions::all(&case));
     }
+}
+
+/// The value of the delivery that made its proof fail, as far as the capture shows it.
+fn defect(question: &Question, scheme: &Scheme, failed: Failed) -> Option<Defect> {
+    let Failed::Proof(error) = failed else {
+        return None;
+    };
+    let delivery = &question.delivery;
+    let received = Received {
+        head: delivery.head(),
+        body: delivery.has_body.then_some(&*delivery.body),
+    };
+    scheme.defect(error, received)
 }

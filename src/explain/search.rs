@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::attempt::Attempt;
 use super::judge::{Failed, judge_attempt};
-use super::mistakes::{Mistake, TABLE};
+use super::mistakes::{Mistake, TABLE, TIMESTAMP_UNIT};
 use crate::auth::ProofError;
 
 /// What a search found.
@@ -24,8 +24,21 @@ pub(super) struct Found {
 pub(super) enum Goal {
     /// The signature holds, whenever it was made.
     Signature,
-    /// The signature holds, and it was made in time.
+    /// The signature holds already, and so does its time once it is read in another unit.
     InTime,
+    /// The body is the one whose digest was sent.
+    BodyDigest,
+}
+
+impl Goal {
+    /// What was made wrong, as far as the reason of the refusal leaves it open.
+    fn leaves_open(self, mistake: &Mistake) -> bool {
+        match self {
+            Self::Signature => true,
+            Self::InTime => mistake.name == TIMESTAMP_UNIT,
+            Self::BodyDigest => mistake.is_in_body,
+        }
+    }
 }
 
 /// Looks for the mistakes that turn `base`, which is refused, into a delivery that is proven.
@@ -38,7 +51,7 @@ pub(super) fn search(base: &Attempt, now: Timestamp, goal: Goal) -> Found {
     };
     let found = search.singles(base).or_else(|| match goal {
         Goal::Signature => search.pairs(base),
-        Goal::InTime => None,
+        Goal::InTime | Goal::BodyDigest => None,
     });
     Found {
         mistakes: found.unwrap_or_default(),
@@ -58,7 +71,9 @@ struct Search {
 
 impl Search {
     fn singles(&mut self, base: &Attempt) -> Option<Explanation> {
-        TABLE.iter().find_map(|mistake| {
+        let goal = self.goal;
+        let mut mistakes = TABLE.iter().filter(|mistake| goal.leaves_open(mistake));
+        mistakes.find_map(|mistake| {
             let mut found = None;
             let _ = (mistake.variants)(base, &mut |detail, attempt| {
                 if self.explains(&attempt)? {

@@ -6,9 +6,10 @@ use super::diagnosis::Step;
 use super::judge::Failed;
 use super::question::{Leads, Question};
 use super::report::Report;
-use super::wording::{expectation, said_age};
+use super::wording::{expectation, said_age, said_defect};
 use crate::auth::{
-    AccountRule, Generation, ProofError, Received, Scheme, UnusableSecret, Verified,
+    AccountRule, Defect, Generation, ProofError, Reading, Received, Scheme, UnusableSecret,
+    Verified,
 };
 use crate::directory::Wording;
 use crate::gate::{Reason, judge_method};
@@ -92,6 +93,7 @@ impl Report {
         scheme: &Scheme,
         verified: Option<&Verified>,
         failed: Option<Failed>,
+        defect: Option<&Defect>,
     ) {
         let refusal = failed.map(|failed| match failed {
             Failed::Secret(_) => (Step::Signature, Reason::SecretUnbound),
@@ -100,9 +102,13 @@ impl Report {
         let expected = expectation(scheme);
         match refusal {
             Some((Step::Header, reason)) => {
-                let says = match reason {
-                    Reason::Proof(ProofError::SignatureMalformed) => {
+                let says = match (defect, reason) {
+                    (Some(defect), _) => said_defect(defect),
+                    (None, Reason::Proof(ProofError::SignatureMalformed)) => {
                         format!("there is something, but not as expected: {expected}")
+                    }
+                    _ if is_offered(scheme, question) => {
+                        format!("what is there is not as expected: {expected}")
                     }
                     _ => format!("nothing is there; expected: {expected}"),
                 };
@@ -115,8 +121,13 @@ impl Report {
         if stands(Step::Header) {
             self.not_reached(Step::Signature, "there is nothing to compare");
         } else if let (true, Some((_, reason))) = (stands(Step::Signature), refusal) {
+            let defect = defect.map(said_defect);
             let says = match failed {
                 Some(Failed::Secret(error)) => unusable(error),
+                _ if defect.is_some() => defect.as_deref().unwrap_or_default(),
+                Some(Failed::Proof(ProofError::BodyDigestMismatch)) => {
+                    "the digest that was sent is not that of the body"
+                }
                 _ if scheme.covers_body() && !question.delivery.has_body => {
                     "the capture has no body, so nobody can say whether the signature is right"
                 }
@@ -146,7 +157,7 @@ impl Report {
             }
         }
         self.time(scheme, refusal);
-        self.account(question, scheme, refusal);
+        self.account(question, scheme, refusal, defect);
     }
 
     fn time(&mut self, scheme: &Scheme, refusal: Option<(Step, Reason)>) {
@@ -175,11 +186,20 @@ impl Report {
 
 impl Report {
     /// Whose delivery it is, if the endpoint minds.
-    fn account(&mut self, question: &Question, scheme: &Scheme, refusal: Option<(Step, Reason)>) {
+    fn account(
+        &mut self,
+        question: &Question,
+        scheme: &Scheme,
+        refusal: Option<(Step, Reason)>,
+        defect: Option<&Defect>,
+    ) {
         let Some(rule) = scheme.account().filter(|_| scheme.binds_account()) else {
             return;
         };
-        let says = accounts(question, scheme, rule);
+        let mut says = accounts(question, scheme, rule);
+        if let (Some((Step::Account, _)), Some(defect)) = (refusal, defect) {
+            says = format!("{says}; {}", said_defect(defect));
+        }
         match refusal {
             Some((Step::Account, reason)) => {
                 self.refused(Step::Account, reason, says.clone());
@@ -222,6 +242,17 @@ fn accounts(question: &Question, scheme: &Scheme, rule: &AccountRule) -> String 
         ""
     };
     format!("{of}{unclear}; the endpoint is for {own}")
+}
+
+/// Whether there is something at the place of a proof, in whatever form.
+pub(super) fn is_offered(scheme: &Scheme, question: &Question) -> bool {
+    let delivery = &question.delivery;
+    let received = Received {
+        head: delivery.head(),
+        body: delivery.has_body.then_some(&*delivery.body),
+    };
+    let mut rules = scheme.signatures().iter();
+    rules.any(|rule| rule.from.read(&received) != Reading::Absent)
 }
 
 const fn step_of(error: ProofError) -> Step {

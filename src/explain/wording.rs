@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::auth::Scheme;
+use crate::auth::{Defect, MAX_PARSED_BODY_BYTES, Scheme, TimestampUnit};
 
 /// The proof that a scheme expects, for people.
 pub(super) fn expectation(scheme: &Scheme) -> String {
@@ -19,6 +19,123 @@ pub(super) fn expectation(scheme: &Scheme) -> String {
     });
     rules.collect::<Vec<_>>().join(", or ")
 }
+
+/// The value that made a proof fail, in a sentence.
+pub(super) fn said_defect(defect: &Defect) -> String {
+    match defect {
+        Defect::Algorithm => "it names another algorithm than the scheme's".to_owned(),
+        Defect::BodyEdge => {
+            "the body begins or ends with a character that the signed value beside it could hold, \
+                             too: nobody can tell where the value ends"
+                .to_owned()
+        }
+        Defect::BodyNotText => {
+            "the body is no text (UTF-8 without NUL), and a plain digest covers text only"
+                .to_owned()
+        }
+        Defect::Border {
+            value,
+            text: Some(text),
+        } => format!(
+            "{} holds `{}`, which separates it from another value in what is signed",
+            plain(value),
+            plain(text)
+        ),
+        Defect::Border { value, text: None } => format!(
+            "{} is written so that nobody can tell where it ends in what is signed",
+            plain(value)
+        ),
+        Defect::CertificateUrl => {
+            "SigningCertURL does not lead to a certificate of Amazon SNS in the topic's region"
+                .to_owned()
+        }
+        Defect::Charset => {
+            "Content-Type names another charset than UTF-8: a backend would read other characters \
+                            than those that were signed"
+                .to_owned()
+        }
+        Defect::Claim {
+            name,
+            is_missing: true,
+        } => format!("the token lacks the claim `{}`", plain(name)),
+        Defect::Claim { name, .. } => format!(
+            "the claim `{}` of the token is not what this endpoint expects",
+            plain(name)
+        ),
+        Defect::Component(name) => format!("the signature does not cover `{}`", plain(name)),
+        Defect::ContentEncoding => {
+            "the body has a Content-Encoding: the gate reads signed values from bodies as \
+                                    they are sent, and unpacks none"
+                .to_owned()
+        }
+        Defect::Contradiction(source) => {
+            format!("the places of {} hold different values", plain(source))
+        }
+        Defect::FoldedName { name, place } => format!(
+            "there is `{}` beside the signed {}: some backends take one for the other",
+            plain(name),
+            plain(place)
+        ),
+        Defect::FormMalformed => "the body cannot be read as a form in one way only".to_owned(),
+        Defect::HeaderValue { name, expected } => format!(
+            "the header {} does not say `{}`, which the scheme expects",
+            plain(name),
+            plain(expected)
+        ),
+        Defect::JsonMalformed => {
+            "the body is no JSON, and signed values are read from it".to_owned()
+        }
+        Defect::Missing(source) => format!("a signed value is missing: {}", plain(source)),
+        Defect::NoUrl => "the URL is signed, and none was given".to_owned(),
+        Defect::NotForm => {
+            "Content-Type does not say that the body is a form, and signed values are read from one"
+                .to_owned()
+        }
+        Defect::NotScalar(place) => format!("{} is no text and no number", plain(place)),
+        Defect::Repeated(place) => {
+            format!(
+                "{} is there more than once, with different values",
+                plain(place)
+            )
+        }
+        Defect::ShadowedByQuery(name) => format!(
+            "the query has the parameter `{}`: some backends take it for a signed value of the body",
+            plain(name)
+        ),
+        Defect::Tag(tag) => format!(
+            "`{}` does not stand exactly once beside the signature",
+            plain(tag)
+        ),
+        Defect::Timestamp { text, expected } => {
+            let wanted = match expected {
+                TimestampUnit::HttpDate => "a date of HTTP",
+                TimestampUnit::Milliseconds => "milliseconds since 1970, digits only",
+                TimestampUnit::Rfc3339 => "RFC 3339",
+                TimestampUnit::Seconds => "seconds since 1970, digits only",
+            };
+            format!(
+                "the time of the signature is `{}`, and the scheme expects {wanted}",
+                plain(text)
+            )
+        }
+        Defect::TooLargeToRead => {
+            format!(
+                "the body is larger than {MAX_PARSED_BODY_BYTES} bytes: no values are read from it"
+            )
+        }
+        Defect::TooManyParameters => "the query has more parameters than the gate reads".to_owned(),
+        Defect::Topic => "the message is of another topic than the endpoint's".to_owned(),
+    }
+}
+
+/// What a sender wrote, without what would reach a terminal as commands.
+fn plain(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().take(MAX_VALUE_SHOWN).map(visible).collect()
+}
+
+/// Enough to recognise a name or a time by.
+const MAX_VALUE_SHOWN: usize = 80;
 
 /// A URL for people and scripts, without the values of parameters that may be credentials, and without what
 /// would reach a terminal as commands.

@@ -7,11 +7,13 @@
     reason = "a test may fail loudly, and says what it means in its own way"
 )]
 
+mod defects;
+
 use std::sync::Arc;
 
 use http::Method;
 use jiff::Timestamp;
-use portcullis::auth::{KeyKind, Message, Place, Preset, ProofError};
+use portcullis::auth::{KeyKind, Message, Place, Preset, ProofError, Scheme};
 use portcullis::explain::{
     Advice, Delivery, Diagnosis, Form, JudgedAt, Leads, Question, Secrets, Version, diagnose,
     parse_curl, parse_har, parse_raw_http,
@@ -22,10 +24,15 @@ use proptest::prelude::*;
 const SECRET: &[u8] = b"It's a Secret to Everybody";
 
 fn explained(delivery: Delivery, secret: &[u8]) -> Diagnosis {
+    let scheme = Preset::named("github").unwrap().scheme.clone();
+    judged(delivery, scheme, secret)
+}
+
+fn judged(delivery: Delivery, scheme: Scheme, secret: &[u8]) -> Diagnosis {
     diagnose(&Question {
         delivery,
         is_open: false,
-        scheme: Some(Arc::new(Preset::named("github").unwrap().scheme.clone())),
+        scheme: Some(Arc::new(scheme)),
         secrets: Some(Secrets {
             current: Version {
                 number: 1,

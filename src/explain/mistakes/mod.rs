@@ -20,7 +20,7 @@ mod url;
 use std::ops::ControlFlow;
 
 pub(super) use self::head::headers_of;
-pub(super) use self::table::TABLE;
+pub(super) use self::table::{TABLE, TIMESTAMP_UNIT};
 use super::attempt::Attempt;
 
 /// A usual mistake.
@@ -33,6 +33,8 @@ pub(super) struct Mistake {
     pub(super) sender: Option<&'static str>,
     /// What whoever runs the endpoint has to change, or can.
     pub(super) operator: Option<&'static str>,
+    /// Whether it changed the body.
+    pub(super) is_in_body: bool,
     /// The ways to be tried.
     pub(super) variants: fn(&Attempt, Try<'_>) -> ControlFlow<()>,
 }

@@ -8,6 +8,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the body was compressed after it was signed",
         sender: Some("sign the bytes that are sent, after compression, or do not compress"),
         operator: Some("make sure that nothing in front of the gate compresses bodies"),
+        is_in_body: true,
         variants: body::decompressed,
     },
     Mistake {
@@ -15,6 +16,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "curl left line ends out of what was signed",
         sender: Some("use `--data-binary @file`: `--data @file` does not send the file as it is"),
         operator: None,
+        is_in_body: true,
         variants: body::other_captures,
     },
     Mistake {
@@ -22,6 +24,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the form was signed in another form than it was sent in",
         sender: Some("sign the encoded form, exactly the bytes of the body, and not what is in it"),
         operator: None,
+        is_in_body: true,
         variants: form::variants,
     },
     Mistake {
@@ -31,6 +34,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
             "sign and send the same bytes: a JSON library writes 1.0, 1e3 and long numbers in its own way",
         ),
         operator: Some("make sure that nothing in front of the gate parses and rewrites the body"),
+        is_in_body: true,
         variants: text::numbers,
     },
     Mistake {
@@ -41,6 +45,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
              client",
         ),
         operator: Some("make sure that nothing in front of the gate parses and rewrites the body"),
+        is_in_body: true,
         variants: json::rewritten,
     },
     Mistake {
@@ -50,6 +55,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         operator: Some(
             "look for a limit of body sizes in front of the gate, or at a cut-off capture",
         ),
+        is_in_body: true,
         variants: json::closed,
     },
     Mistake {
@@ -59,6 +65,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         operator: Some(
             "if the capture was saved by hand: an editor may have changed its line ends",
         ),
+        is_in_body: true,
         variants: body::line_ends,
     },
     Mistake {
@@ -68,6 +75,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
             "sign exactly the bytes that are sent; `echo` adds a line end, `printf %s` does not",
         ),
         operator: Some("if the capture was saved by hand: an editor may have added it"),
+        is_in_body: true,
         variants: body::final_newline,
     },
     Mistake {
@@ -75,6 +83,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the body was sent in another character encoding than it was signed in",
         sender: Some("encode the body once, as UTF-8, and sign and send these bytes"),
         operator: None,
+        is_in_body: true,
         variants: body::charset,
     },
     Mistake {
@@ -84,6 +93,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
             "normalise before signing, or not at all, and send the bytes that were signed",
         ),
         operator: Some("make sure that nothing in front of the gate normalises text"),
+        is_in_body: true,
         variants: text::normalised,
     },
     Mistake {
@@ -91,6 +101,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "a byte order mark at the start of the body was signed and not sent, or sent and not signed",
         sender: Some("write the body without a byte order mark"),
         operator: Some("if the capture was saved by hand: an editor may have added it"),
+        is_in_body: true,
         variants: body::byte_order_mark,
     },
     Mistake {
@@ -100,6 +111,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
             "sign the raw body: a framework may have consumed it already, or turned an object into text",
         ),
         operator: None,
+        is_in_body: true,
         variants: body::something_else,
     },
     Mistake {
@@ -109,6 +121,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         operator: Some(
             "set the URL that the sender was told: `endpoint update … --public-url`, or `public.url`",
         ),
+        is_in_body: false,
         variants: url::variants,
     },
     Mistake {
@@ -116,6 +129,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the header's value has quotes around it",
         sender: Some("send the value without quotes"),
         operator: None,
+        is_in_body: false,
         variants: head::quotes,
     },
     Mistake {
@@ -125,6 +139,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
             "send the value on one line and without spaces; some base64 encoders break lines",
         ),
         operator: None,
+        is_in_body: false,
         variants: head::whitespace,
     },
     Mistake {
@@ -132,6 +147,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the header's value is percent-encoded",
         sender: Some("headers are not URLs: send the value as it is"),
         operator: None,
+        is_in_body: false,
         variants: head::percent_encoded,
     },
     Mistake {
@@ -139,6 +155,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the base64 of the signature lacks its padding",
         sender: Some("send base64 with its `=` at the end (RFC 4648 §4)"),
         operator: None,
+        is_in_body: false,
         variants: head::padding,
     },
     Mistake {
@@ -146,6 +163,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the signature was encoded twice",
         sender: Some("encode the bytes of the signature, not their hex text"),
         operator: None,
+        is_in_body: false,
         variants: head::encoded_twice,
     },
     Mistake {
@@ -153,6 +171,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the word before the signature has another case",
         sender: Some("write the word before the signature exactly as it is documented"),
         operator: None,
+        is_in_body: false,
         variants: head::prefix_case,
     },
     Mistake {
@@ -160,6 +179,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the text of the secret was made into a key in another way",
         sender: Some("decode the secret, or do not, exactly as the scheme says"),
         operator: Some("`portcullis presets show` says which form the scheme expects"),
+        is_in_body: false,
         variants: secret::key_encoding,
     },
     Mistake {
@@ -169,6 +189,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         operator: Some(
             "give the endpoint this preset: `endpoint update … --mode provider --preset …`",
         ),
+        is_in_body: false,
         variants: scheme::other_presets,
     },
     Mistake {
@@ -176,6 +197,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the proof is in another header",
         sender: Some("send the proof in the header that the endpoint looks at"),
         operator: Some("or choose the preset of this sender, or the header with the mode api-key"),
+        is_in_body: false,
         variants: scheme::other_headers,
     },
     Mistake {
@@ -183,6 +205,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the proof has another word before it than expected, or none",
         sender: Some("write the value in the documented form, with the word before it"),
         operator: None,
+        is_in_body: false,
         variants: scheme::other_prefix,
     },
     Mistake {
@@ -190,6 +213,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "another algorithm was used",
         sender: Some("use the algorithm of the endpoint's scheme"),
         operator: Some("or choose the preset that has the sender's algorithm"),
+        is_in_body: false,
         variants: scheme::other_algorithm,
     },
     Mistake {
@@ -197,6 +221,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the signature is written down in another encoding",
         sender: Some("encode the signature as the scheme says"),
         operator: None,
+        is_in_body: false,
         variants: scheme::other_encoding,
     },
     Mistake {
@@ -204,13 +229,15 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the signature covers something else than the scheme says",
         sender: Some("put the parts together exactly as documented: time, separators, body"),
         operator: None,
+        is_in_body: false,
         variants: scheme::other_message,
     },
     Mistake {
-        name: "timestamp-unit",
+        name: TIMESTAMP_UNIT,
         says: "the time is written down in another unit",
         sender: Some("send the time in the documented unit"),
         operator: None,
+        is_in_body: false,
         variants: scheme::other_unit,
     },
     Mistake {
@@ -221,6 +248,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
             "give the sender the current secret; rotate with `--overlap` to keep the old one valid for a \
              while",
         ),
+        is_in_body: false,
         variants: secret::ended,
     },
     Mistake {
@@ -228,6 +256,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "a line end belongs to the secret on one side only",
         sender: Some("cut the line end off the secret: files and `echo` add it"),
         operator: Some("or set the secret again, without it"),
+        is_in_body: false,
         variants: secret::newline,
     },
     Mistake {
@@ -235,6 +264,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "quotes belong to the secret on one side only",
         sender: Some("take the quotes off the secret: environment files are not always unquoted"),
         operator: Some("or set the secret again, without them"),
+        is_in_body: false,
         variants: secret::quotes,
     },
     Mistake {
@@ -242,6 +272,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "white space belongs to the secret on one side only",
         sender: Some("cut the white space off the secret"),
         operator: Some("or set the secret again, without it"),
+        is_in_body: false,
         variants: secret::whitespace,
     },
     Mistake {
@@ -249,6 +280,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the prefix of the secret belongs to it on one side only",
         sender: Some("use the secret with its prefix, or without it, as the provider documents"),
         operator: Some("set the secret as the provider shows it"),
+        is_in_body: false,
         variants: secret::prefix,
     },
     Mistake {
@@ -256,6 +288,10 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         says: "the secret is percent-encoded on one side only",
         sender: Some("use the secret itself, not its form in a URL"),
         operator: Some("set the secret itself, not its form in a URL"),
+        is_in_body: false,
         variants: secret::percent_encoded,
     },
 ];
+
+/// The one that is tried for a signature that is right and out of its time.
+pub(in crate::explain) const TIMESTAMP_UNIT: &str = "timestamp-unit";

@@ -8,13 +8,32 @@ use crate::explain::diagnosis::Cause;
 use crate::explain::judge::Failed;
 
 pub(super) fn not_captured(case: &Case<'_>) -> Option<Cause> {
-    let digest_differs = case.failed == Failed::Proof(ProofError::BodyDigestMismatch);
-    let relevant = !case.question.delivery.has_body && (is_mismatch(case) || digest_differs);
+    let is_needed = match case.failed {
+        Failed::Proof(ProofError::SignatureMalformed | ProofError::SignatureMissing) => {
+            case.base.scheme.waits_for_body()
+        }
+        Failed::Proof(ProofError::BodyDigestMismatch) => true,
+        _ => is_mismatch(case),
+    };
+    let relevant = !case.question.delivery.has_body && is_needed;
     relevant.then(|| {
         let says =
             "the capture has no body, or not all of it: a signature over it cannot be judged";
         let operator = Some("capture the delivery with its exact bytes");
         cause("body-not-captured", says.to_owned(), None, operator)
+    })
+}
+
+pub(super) fn other_digest(case: &Case<'_>) -> Option<Cause> {
+    let differs = case.failed == Failed::Proof(ProofError::BodyDigestMismatch);
+    (differs && case.question.delivery.has_body).then(|| {
+        cause(
+            "body-digest",
+            "the digest that was sent is not that of the body: the body was changed after its digest was taken"
+                .to_owned(),
+            Some("take the digest of the bytes that are sent, and send them unchanged"),
+            Some("make sure that nothing in front of the gate rewrites bodies"),
+        )
     })
 }
 

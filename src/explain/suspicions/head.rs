@@ -1,49 +1,18 @@
-//! What the head shows: that the proof or its time is not there, or not in its form.
+//! What the head shows: that the proof is not there, or not in its form.
 
 use super::{Case, cause};
-use crate::auth::{Preset, ProofError, Scheme, SignatureRule, TimestampSource, TimestampUnit};
+use crate::auth::{Preset, ProofError, Scheme};
 use crate::explain::diagnosis::Cause;
 use crate::explain::judge::Failed;
 use crate::explain::mistakes::headers_of;
+use crate::explain::steps::is_offered;
 use crate::explain::wording::expectation;
-
-pub(super) fn time_in_another_form(case: &Case<'_>) -> Option<Cause> {
-    let scheme = &case.base.scheme;
-    let rule = scheme.timestamp()?;
-    let TimestampSource::Source(source) = &rule.from else {
-        return None;
-    };
-    let name = headers_of(source)
-        .into_iter()
-        .find(|name| case.base.headers.contains_key(name));
-    let Some(name) = name else {
-        let missing = case.failed == Failed::Proof(ProofError::SignatureMissing);
-        return missing.then(|| {
-            let says = format!("the time of the signature is missing: {source}");
-            let sender = Some("send the time that was signed, in this header");
-            cause("timestamp-missing", says, sender, None)
-        });
-    };
-    let value = case.base.headers.get(&name)?.to_str().ok()?;
-    let wanted = match rule.unit {
-        TimestampUnit::Milliseconds => "milliseconds since 1970, digits only",
-        TimestampUnit::Rfc3339 => "RFC 3339",
-        _ => "seconds since 1970, digits only",
-    };
-    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-    let malformed = case.failed == Failed::Proof(ProofError::SignatureMalformed);
-    let wrong = malformed && digits == (rule.unit == TimestampUnit::Rfc3339);
-    wrong.then(|| {
-        let shown: String = value.chars().take(40).collect();
-        let says = format!("{name} says `{shown}`, and the scheme expects {wanted}");
-        let sender = Some("send the time in the documented unit, and sign it as it is sent");
-        cause("timestamp-form", says, sender, None)
-    })
-}
 
 pub(super) fn header_missing(case: &Case<'_>) -> Option<Cause> {
     let missing = [ProofError::SignatureMissing, ProofError::TokenMissing];
-    if !missing.map(Failed::Proof).contains(&case.failed) {
+    if !missing.map(Failed::Proof).contains(&case.failed)
+        || is_offered(&case.base.scheme, case.question)
+    {
         return None;
     }
     let others: Vec<&str> = Preset::all()
@@ -80,26 +49,22 @@ pub(super) fn header_missing(case: &Case<'_>) -> Option<Cause> {
 }
 
 pub(super) fn header_malformed(case: &Case<'_>) -> Option<Cause> {
-    if case.failed != Failed::Proof(ProofError::SignatureMalformed) {
-        return None;
-    }
-    let twice = |rule: &SignatureRule| {
-        let mut names = headers_of(&rule.from).into_iter();
-        names.any(|name| {
-            let mut values = case.base.headers.get_all(name).iter();
-            let first = values.next();
-            values.any(|other| Some(other) != first)
-        })
+    let proof = match case.failed {
+        Failed::Proof(ProofError::SignatureMalformed) => "signature",
+        Failed::Proof(ProofError::TokenMissing) if is_offered(&case.base.scheme, case.question) => {
+            "token"
+        }
+        _ => return None,
     };
-    if case.base.scheme.signatures().iter().any(twice) {
-        let says = "the header of the signature is there twice, with different values".to_owned();
-        let sender = Some("send it once");
-        return Some(cause("header-twice", says, sender, None));
+    if case.defect.is_some()
+        || !case.question.delivery.has_body && case.base.scheme.waits_for_body()
+    {
+        return None;
     }
     Some(cause(
         "header-malformed",
         format!(
-            "the signature has another form than expected: {}",
+            "the {proof} has another form than expected: {}",
             expectation(&case.base.scheme)
         ),
         Some("write the header as documented: its word, its encoding, its whole length"),

@@ -1,6 +1,7 @@
 //! What is likely where nothing could be proven: each from what the capture shows.
 
 mod body;
+mod defect;
 mod head;
 
 use super::attempt::Attempt;
@@ -8,33 +9,29 @@ use super::diagnosis::Cause;
 use super::judge::Failed;
 use super::question::{JudgedAt, Question};
 use super::wording::{said_age, shown_url};
-use crate::auth::{ProofError, UnusableSecret};
+use crate::auth::{Defect, ProofError, UnusableSecret};
 
 /// All that apply, the most likely first. There is at least one.
-pub(super) fn all(
-    question: &Question,
-    base: &Attempt,
-    failed: Failed,
-    age_seconds: Option<i64>,
-) -> Vec<Cause> {
-    let case = Case {
-        question,
-        base,
-        failed,
-        age_seconds,
-    };
-    let mut causes: Vec<Cause> = SUSPICIONS.iter().filter_map(|it| it(&case)).collect();
+pub(super) fn all(case: &Case<'_>) -> Vec<Cause> {
+    // What is known leaves nothing to suspect.
+    if let Some(defect) = case.defect.filter(|defect| defect.is_certain()) {
+        return vec![defect::cause_of(defect, case)];
+    }
+    let mut causes: Vec<Cause> = SUSPICIONS.iter().filter_map(|it| it(case)).collect();
     if causes.is_empty() {
         causes.push(case.last_resort());
     }
     causes
 }
 
-struct Case<'q> {
-    question: &'q Question,
-    base: &'q Attempt,
-    failed: Failed,
-    age_seconds: Option<i64>,
+/// A delivery that is refused, and what the search left unexplained.
+pub(super) struct Case<'q> {
+    pub(super) question: &'q Question,
+    pub(super) base: &'q Attempt,
+    pub(super) failed: Failed,
+    /// The value that made the proof fail.
+    pub(super) defect: Option<&'q Defect>,
+    pub(super) age_seconds: Option<i64>,
 }
 
 const SUSPICIONS: &[fn(&Case<'_>) -> Option<Cause>] = &[
@@ -44,7 +41,8 @@ const SUSPICIONS: &[fn(&Case<'_>) -> Option<Cause>] = &[
     body::cut_off,
     body::unpacked,
     body::empty,
-    head::time_in_another_form,
+    body::other_digest,
+    defect::known,
     head::header_missing,
     head::header_malformed,
     body::characters_lost,
@@ -57,7 +55,19 @@ fn wrong_time(case: &Case<'_>) -> Option<Cause> {
         Failed::Proof(ProofError::TimestampFuture) => false,
         _ => return None,
     };
-    let age = case.age_seconds?;
+    let Some(age) = case.age_seconds else {
+        let says = if stale {
+            "the signature is right, and its time is over"
+        } else {
+            "the signature is right, and its time has not begun"
+        };
+        return Some(cause(
+            "clock-skew",
+            says.to_owned(),
+            Some("set the clock (NTP), and sign anew for every attempt to deliver"),
+            Some("if it was captured back then: judge it at its own time, with --at"),
+        ));
+    };
     let said = said_age(age);
     if stale && case.question.judged_at == JudgedAt::Now {
         return Some(cause(

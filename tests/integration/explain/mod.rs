@@ -35,6 +35,17 @@ fn the_page_has_every_cause_and_every_field() {
             assert!(words.contains(&name), "{name}");
         }
     }
+    let defects = include_str!("../../../src/explain/suspicions/defect.rs");
+    let quoted = defects.split('"').skip(1).step_by(2);
+    let names: Vec<&str> = quoted
+        .filter(|text| {
+            text.contains('-') && text.bytes().all(|it| it == b'-' || it.is_ascii_lowercase())
+        })
+        .collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        assert!(words.contains(&name), "{name}");
+    }
     let said = Desk::new().explain("github", b"s3cret", &http(&[], b"{}"), &[]);
     for fields in [&said, &said["steps"][0], &said["causes"][0]] {
         for field in fields.as_object().unwrap().keys() {

@@ -1,0 +1,148 @@
+//! What the delivery itself shows: the value that made its proof fail.
+
+use super::{Case, cause};
+use crate::auth::{Defect, TimestampSource};
+use crate::explain::diagnosis::Cause;
+use crate::explain::wording::said_defect;
+
+pub(super) fn known(case: &Case<'_>) -> Option<Cause> {
+    case.defect.map(|defect| cause_of(defect, case))
+}
+
+/// The cause that a defect is, with the next step.
+pub(super) fn cause_of(defect: &Defect, case: &Case<'_>) -> Cause {
+    let (name, sender, operator) = match defect {
+        Defect::Algorithm => (
+            "algorithm-unexpected",
+            Some("sign with the algorithm of the endpoint's scheme, and name no other"),
+            Some("`portcullis presets show` says which algorithm the scheme takes"),
+        ),
+        Defect::BodyEdge => (
+            "body-edge",
+            Some("send a body that begins and ends as JSON or XML does"),
+            None,
+        ),
+        Defect::BodyNotText => (
+            "body-not-text",
+            Some("send UTF-8 without NUL"),
+            Some("choose a scheme with an HMAC, if the provider has one"),
+        ),
+        Defect::Border { .. } => (
+            "value-border",
+            Some("send a value that does not hold the text that separates it from the next one"),
+            None,
+        ),
+        Defect::CertificateUrl => (
+            "certificate-url",
+            None,
+            Some("compare the region of the message with that of the setting `topic_arn`"),
+        ),
+        Defect::Charset => (
+            "body-charset-header",
+            Some("send the body as UTF-8, and name no other charset in Content-Type"),
+            Some("make sure that nothing in front of the gate changes Content-Type"),
+        ),
+        Defect::Claim { .. } => (
+            "claim-unexpected",
+            Some("sign a token for this endpoint, with every claim that the scheme needs"),
+            Some("compare the endpoint's URL and settings with those at the sender"),
+        ),
+        Defect::Component(_) => (
+            "component-not-signed",
+            Some("sign every component that the scheme needs"),
+            None,
+        ),
+        Defect::ContentEncoding => (
+            "content-encoding",
+            Some("send the body without Content-Encoding"),
+            Some("make sure that nothing in front of the gate compresses bodies"),
+        ),
+        Defect::Contradiction(_) => (
+            "value-contradicted",
+            Some("send the value in one place"),
+            Some("make sure that nothing in front of the gate adds it a second time"),
+        ),
+        Defect::FoldedName { .. } => (
+            "name-folded",
+            Some("send the signed value only, and no other name that looks like its name"),
+            Some("make sure that nothing in front of the gate adds the other name"),
+        ),
+        Defect::FormMalformed => (
+            "form-malformed",
+            Some("encode the form as application/x-www-form-urlencoded, without semicolons"),
+            None,
+        ),
+        Defect::HeaderValue { .. } => (
+            "header-unexpected",
+            Some("send the header with the value that the scheme expects"),
+            Some("look whether the sender follows another version of the scheme"),
+        ),
+        Defect::JsonMalformed => (
+            "json-malformed",
+            Some("send JSON"),
+            Some("capture the exact bytes of the body"),
+        ),
+        Defect::Missing(source) if is_time(source, case) => (
+            "timestamp-missing",
+            Some("send the time that was signed"),
+            Some("look whether something in front of the gate takes headers away"),
+        ),
+        Defect::Missing(_) => (
+            "signed-value-missing",
+            Some("send every value that is signed"),
+            Some("look whether something in front of the gate takes headers away"),
+        ),
+        Defect::NoUrl => (
+            "url-not-given",
+            None,
+            Some("name the URL that the sender was told, with --url"),
+        ),
+        Defect::NotForm => (
+            "body-not-form",
+            Some("send Content-Type: application/x-www-form-urlencoded with a form"),
+            None,
+        ),
+        Defect::NotScalar(_) => (
+            "value-not-scalar",
+            Some("send a text or a number there"),
+            None,
+        ),
+        Defect::Repeated(place) if place.starts_with("header:") => (
+            "header-twice",
+            Some("send it once"),
+            Some("make sure that nothing in front of the gate adds the header a second time"),
+        ),
+        Defect::Repeated(_) => ("value-repeated", Some("send the value once"), None),
+        Defect::ShadowedByQuery(_) => (
+            "name-in-query",
+            Some("leave the parameter out of the URL"),
+            Some("register a URL without this parameter at the sender"),
+        ),
+        Defect::Tag(_) => (
+            "timestamp-tag",
+            Some("write the header as documented, with its time once"),
+            None,
+        ),
+        Defect::Timestamp { .. } => (
+            "timestamp-form",
+            Some("send the time in the documented unit, and sign it as it is sent"),
+            None,
+        ),
+        Defect::TooLargeToRead => ("body-too-large-to-read", Some("send a smaller body"), None),
+        Defect::TooManyParameters => ("query-too-long", Some("send fewer parameters"), None),
+        Defect::Topic => (
+            "other-topic",
+            None,
+            Some("set the setting `topic_arn` to the topic that sends, or subscribe the other one"),
+        ),
+    };
+    cause(name, said_defect(defect), sender, operator)
+}
+
+fn is_time(source: &str, case: &Case<'_>) -> bool {
+    let rule = case.base.scheme.timestamp();
+    rule.is_some_and(|rule| match &rule.from {
+        TimestampSource::Source(from) => from.to_string() == source,
+        _ => false,
+    })
+}
