@@ -122,12 +122,14 @@ impl Session {
 
     /// The public URL of an endpoint: its route, or its first alias.
     pub(super) fn url(&self, definition: &Definition) -> Option<String> {
-        let path = self
-            .config
-            .routes
-            .path_of(&definition.id)
-            .or_else(|| definition.aliases.first().cloned())?;
+        let path = self.path(definition)?;
         Some(format!("{}{path}", self.config.public.url))
+    }
+
+    /// The path of that URL.
+    pub(super) fn path(&self, definition: &Definition) -> Option<String> {
+        let route = self.config.routes.path_of(&definition.id);
+        route.or_else(|| definition.aliases.first().cloned())
     }
 
     /// A secret by its own address, or by the endpoint that is judged by it.

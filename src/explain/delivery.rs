@@ -14,6 +14,8 @@ pub struct Delivery {
     pub method: Method,
     /// The path, as it was sent.
     pub path: String,
+    /// Whether the capture says which path or URL it was sent to.
+    pub has_target: bool,
     /// What followed the `?`, as it was sent.
     pub query: Option<String>,
     /// The public URL that the sender was told, for schemes that cover it.
@@ -66,6 +68,7 @@ impl Delivery {
         Ok(Self {
             method,
             path,
+            has_target: true,
             query,
             url: target.contains("://").then(|| target.to_owned()),
             meant_path: None,
@@ -87,7 +90,7 @@ impl Delivery {
     /// The URL that it was sent to, as far as a capture tells; if not in one piece, over TLS to the host
     /// that it names.
     pub fn guessed_url(&self) -> Option<String> {
-        if self.url.is_some() {
+        if self.url.is_some() || !self.has_target {
             return self.url.clone();
         }
         let host = self.headers.get(http::header::HOST)?.to_str().ok()?;

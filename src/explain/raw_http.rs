@@ -120,6 +120,7 @@ impl Head {
         let method = self.method.as_deref().unwrap_or("POST");
         let target = self.target.as_deref().unwrap_or("/");
         let mut delivery = Delivery::new(method, target, &self.headers, Vec::new())?;
+        delivery.has_target = self.target.is_some();
         delivery.remarks = self.remarks;
         if marked(&mut delivery) {
             delivery.body = body.to_vec().into();

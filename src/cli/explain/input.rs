@@ -78,7 +78,9 @@ impl Input {
             None => {
                 let headers: [(&str, &str); 0] = [];
                 let empty = Delivery::new("POST", "/", &headers, Vec::new());
-                (empty.map_err(other)?, None)
+                let mut empty = empty.map_err(other)?;
+                empty.has_target = false;
+                (empty, None)
             }
             Some(path) => (self.parse(path)?, Some(path)),
         };
@@ -146,6 +148,7 @@ impl Input {
             .seen_url
             .take()
             .or_else(|| captured.seen_url.clone());
+        delivery.has_target = captured.has_target || self.url.is_some();
         delivery.has_body = captured.has_body;
         delivery.taken_at = captured.taken_at;
         delivery.other_bodies.clone_from(&captured.other_bodies);

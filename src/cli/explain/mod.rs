@@ -105,13 +105,16 @@ impl Explain {
     }
 
     async fn by_endpoint(&self, session: &Session) -> Result<String, Failure> {
-        let delivery = match &self.kept {
+        let mut delivery = match &self.kept {
             None => self.input.read()?,
             Some(id) => {
                 let (_, http) = super::capture::find(session, id).await?;
                 parse_raw_http(&http).map_err(|error| Failure::Other(error.to_string()))?
             }
         };
+        if !delivery.has_target {
+            delivery.path = self.own_path(session).await?;
+        }
         let directory = directory(session).await?;
         let found = match directory.find(&delivery.path).await {
             Ok(found) => Some(found.endpoint),
@@ -166,6 +169,12 @@ impl Explain {
             delivery.url =
                 endpoint.and_then(|endpoint| gate.public_url(&endpoint, &delivery.request()));
         }
+        if !delivery.has_target {
+            let url = delivery.url.clone().or_else(|| session.url(&definition));
+            let url = url.unwrap_or_else(|| delivery.path.clone());
+            let note = format!("no URL was given: it is judged as sent to {url}");
+            delivery.remarks.push(note);
+        }
         let scheme = match &definition.auth {
             None => None,
             Some(auth) => auth
@@ -195,6 +204,19 @@ impl Explain {
             judged_at,
         });
         self.answer(&format!("endpoint {id}"), judged_at, &diagnosis)
+    }
+
+    /// The path that the endpoint is known by, for a delivery that does not say where it was sent.
+    async fn own_path(&self, session: &Session) -> Result<String, Failure> {
+        let Some(id) = &self.endpoint else {
+            return Err(Failure::NotFound(
+                "the delivery does not say where it was sent: name its URL with --url, its endpoint with \
+                 --endpoint, or a preset with --preset"
+                    .to_owned(),
+            ));
+        };
+        let definition = session.definition(id).await?;
+        Ok(session.path(&definition).unwrap_or_else(|| "/".to_owned()))
     }
 
     fn time(&self, delivery: &Delivery, now: Timestamp) -> (Timestamp, JudgedAt) {

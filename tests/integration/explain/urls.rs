@@ -143,6 +143,66 @@ fn a_url_beside_an_endpoint_is_the_one_that_is_judged() {
 }
 
 #[test]
+fn a_delivery_without_a_url_is_judged_as_sent_to_the_endpoint_that_is_named() {
+    let gate = Gate::before(&Backend::refusing())
+        .with("public", "url = \"https://portal.example.com\"")
+        .endpoint_with(ID, &["--mode", "provider", "--preset", "square"]);
+    gate.run_with_input(&["secret", "set", ID], SECRET.as_bytes())
+        .succeeded();
+    let own = format!("https://portal.example.com{PATH}");
+    let headers = signed("square", &own);
+    let header = format!("{}: {}", headers[0].0, headers[0].1);
+    let body = gate.file("body.json", BODY);
+    let body = body.to_str().unwrap();
+    // As flags, and as a page of recent deliveries shows it: headers, and no request line.
+    let capture = gate.file("capture", format!("{header}\n\n{BODY}"));
+    for words in [
+        &["--header", &header, "--body", body][..],
+        &[capture.to_str().unwrap()],
+    ] {
+        let explain = |more: &[&str]| gate.run(&[&["explain"], words, more].concat());
+        let said = explain(&["--endpoint", ID]).succeeded();
+        assert!(said.contains("admitted"), "{said}");
+        assert!(said.contains(&format!("{PATH} leads to {ID}")), "{said}");
+        assert!(said.contains(&format!("judged URL   {own}")), "{said}");
+        let note = format!("no URL was given: it is judged as sent to {own}");
+        assert!(said.contains(&note), "{said}");
+        // Nobody can tell which endpoint is meant.
+        let told = explain(&[]).failed_with(4);
+        assert!(
+            told.contains("--url") && told.contains("--endpoint"),
+            "{told}"
+        );
+        assert!(!told.contains("/ leads to"), "{told}");
+    }
+    // What is wrong all the same is not the path.
+    let forged = header.replace(": ", ": A");
+    let ran = gate.run(&[
+        "explain",
+        "--endpoint",
+        ID,
+        "--header",
+        &forged,
+        "--body",
+        body,
+    ]);
+    assert_eq!(ran.code, Some(1));
+    assert!(!ran.stdout.contains("not_configured"), "{}", ran.stdout);
+    // An endpoint that takes no deliveries is still told so.
+    gate.run(&["endpoint", "disable", ID]).succeeded();
+    let ran = gate.run(&[
+        "explain",
+        "--endpoint",
+        ID,
+        "--header",
+        &header,
+        "--body",
+        body,
+    ]);
+    assert!(ran.stdout.contains("not_configured"), "{}", ran.stdout);
+}
+
+#[test]
 fn without_a_body_the_secret_is_not_blamed() {
     let code = hex::encode(sha256_mac(SECRET.as_bytes(), BODY.as_bytes()));
     let header = format!("X-Hub-Signature-256: sha256={code}");
