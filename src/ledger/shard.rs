@@ -229,3 +229,41 @@ const SWEPT_AT_ONCE: usize = 2;
 const SAMPLE: usize = 16;
 /// A slot, and its share of an index that is at most half full: between 16/7 and 32/7 buckets of five bytes.
 pub(super) const BYTES_PER_ENTRY: usize = size_of::<Slot>() + 24;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ledger::Kind;
+
+    proptest! {
+        #[test]
+        fn the_entries_that_may_be_forgotten_are_counted_exactly(
+            capacity in 1..6_usize,
+            steps in prop::collection::vec((0..8_u8, 0..4_u64, any::<bool>(), 1..9_u32, 0..3_u32), 1..60),
+        ) {
+            let mut shard = Shard::new(capacity, RandomState::new());
+            let mut now = 1;
+            for (number, state, puts, lasts, later) in steps {
+                let state = match state {
+                    0 => State::SOFT,
+                    1 => State::FIRM,
+                    claim => State::claimed(claim),
+                };
+                now += later;
+                let key = Key::of("endpoint", Kind::SignedId, &[&[number]]);
+                if puts {
+                    let may_go = shard.slots.iter().any(|slot| slot.may_go(now));
+                    let fits = shard.find(&key).is_some() || shard.len() < capacity || may_go;
+                    let put = shard.put(key, state, now + lasts, now);
+                    prop_assert_eq!(put.is_ok(), fits);
+                } else {
+                    shard.remove_if(&key, state);
+                }
+                let soft = shard.slots.iter().filter(|slot| slot.state == State::SOFT);
+                prop_assert_eq!(shard.soft, soft.count());
+            }
+        }
+    }
+}
