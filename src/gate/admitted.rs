@@ -84,6 +84,8 @@ impl Admitted {
 
     /// Leases memory for a response of `bytes` that is read before it is passed on. False if there is none left.
     pub fn make_room_for_response(&mut self, bytes: usize) -> bool {
+        // Takes no memory back from others. Without this memory the response is streamed, and no delivery fails;
+        // to take memory back refuses the delivery of another sender, and can wait for seconds.
         self.response.grow_to(RESPONSE_BYTES + bytes as u64).is_ok()
     }
 
