@@ -136,3 +136,53 @@ fn a_disabled_endpoint_answers_no_handshake() {
     gate.catch_up();
     is_refused(&gate, &get("challenge=abc123"), 404, "not_configured");
 }
+
+/// Sends a part of a request, and gives the first answer to it.
+fn answer_to_part(gate: &Gate, part: &[u8]) -> (u16, String) {
+    let mut connection = Connection::to(gate.http());
+    let answer = connection.write(part).answer();
+    (answer.status, answer.reason().to_owned())
+}
+
+/// The head of a request whose sender waits to be invited.
+fn announcing(bytes: usize) -> Vec<u8> {
+    let request = Request::post(PATH).header("Content-Length", &bytes.to_string());
+    request.header("Expect", "100-continue").framed().head()
+}
+
+/// The head of a request whose body comes in chunks.
+fn chunked() -> Vec<u8> {
+    let request = Request::post(PATH).header("Transfer-Encoding", "chunked");
+    request.framed().head()
+}
+
+#[test]
+fn a_body_that_could_be_no_question_is_not_waited_for() {
+    let backend = Backend::refusing();
+    let monday = gate("monday", HMAC, &backend);
+    let refused = (401, "signature_missing".to_owned());
+    // One byte more than any question has: nobody is invited to send it.
+    let most = 64 * 1024;
+    assert_eq!(answer_to_part(&monday, &announcing(most + 1)), refused);
+    // The same in a chunk that never ends.
+    let chunk = [
+        format!("{:x}\r\n", most + 1).into_bytes(),
+        vec![b' '; most + 1],
+    ];
+    let endless = [chunked(), chunk.concat()].concat();
+    assert_eq!(answer_to_part(&monday, &endless), refused);
+    // A handshake that only a signed body begins asks nothing without a signature.
+    let slack = gate("slack", SLACK, &backend);
+    assert_eq!(answer_to_part(&slack, &announcing(100)), refused);
+    backend.was_not_contacted();
+}
+
+#[test]
+fn an_unproven_body_that_breaks_off_is_refused_for_that() {
+    let backend = Backend::refusing();
+    let monday = gate("monday", HMAC, &backend);
+    let broken = [chunked(), b"no chunk\r\n".to_vec()].concat();
+    let refused = (400, "bad_request".to_owned());
+    assert_eq!(answer_to_part(&monday, &broken), refused);
+    backend.was_not_contacted();
+}
