@@ -242,28 +242,6 @@ fn after_the_grace_time_nothing_is_admitted_until_the_database_is_back() {
 }
 
 #[test]
-fn a_body_that_ends_after_the_grace_time_is_not_admitted() {
-    let mut database = Postgres::start();
-    let (gate, secret) = running(&database, "grace = \"3s\"");
-    let body = b"{\"under\":\"way\"}";
-    let request = Request::post(PATH)
-        .header("X-Hub-Signature-256", &github_signature(&secret, body))
-        .body(body);
-    let bytes = request.bytes();
-    let (first, rest) = bytes.split_at(bytes.len() - 3);
-    let mut sender = Connection::to(gate.http());
-    sender.write(first);
-    // Its head was judged while the database answered.
-    gate.wait_for_metric("portcullis_bodies_in_flight", 1);
-    database.kill();
-    eventually("the grace time is over", || {
-        signed_with(&gate, &secret) == 503
-    });
-    let answer = sender.write(rest).answer();
-    assert_eq!((answer.status, answer.reason()), (503, "store_unavailable"));
-}
-
-#[test]
 fn a_node_does_not_start_without_its_database_and_says_why() {
     let mut database = Postgres::start();
     let (mut gate, secret) = running(&database, "");

@@ -19,6 +19,7 @@ use portcullis::directory::{
     EndpointChange, EndpointId, EndpointRecord, EndpointStore, Follower, LookupError, NamesPage,
     Pace, Position,
 };
+use portcullis::gate::Known;
 use portcullis::secrets::{
     CacheSettings, EncryptionContext, Ending, Installation, KeyAddress, KeyCache, KeyError,
     KeyService, KeyServiceError, Resealing, Sealed, SealedUnder, SealedVersion, Secret, SecretRef,
@@ -31,11 +32,11 @@ use tokio::time::{advance, sleep};
 
 use crate::support::{ID, PATH};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// A store with one endpoint and one secret.
 #[derive(Default)]
-struct Fake {
+pub(super) struct Fake {
     state: Mutex<State>,
     bell: Option<Arc<Bell>>,
 }
@@ -45,12 +46,14 @@ struct State {
     definition: Option<Definition>,
     changes: Vec<Change>,
     is_down: bool,
+    /// The kind that the secret was bound as; a shared one if nothing is said.
+    kind: Option<KeyKind>,
     /// How often somebody looked for changes.
     looks: usize,
 }
 
 impl Fake {
-    fn with_endpoint(bell: Option<Arc<Bell>>) -> Arc<Self> {
+    pub(super) fn with_endpoint(bell: Option<Arc<Bell>>) -> Arc<Self> {
         let name = |name: &str| name.parse().unwrap();
         let definition = Definition {
             auth: Some(AuthDefinition::of(Mode::Hmac)),
@@ -71,6 +74,18 @@ impl Fake {
         })
     }
 
+    /// Another process changes the endpoint.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Definition)) {
+        let mut state = self.state.lock().unwrap();
+        change(state.definition.as_mut().unwrap());
+        state.changes.push(Change::Endpoint(ID.parse().unwrap()));
+    }
+
+    /// The secret was bound as a key of this kind.
+    pub(super) fn bound_as(&self, kind: KeyKind) {
+        self.state.lock().unwrap().kind = Some(kind);
+    }
+
     /// Another process deletes the endpoint.
     fn delete(&self) {
         let mut state = self.state.lock().unwrap();
@@ -78,7 +93,7 @@ impl Fake {
         state.changes.push(Change::Endpoint(ID.parse().unwrap()));
     }
 
-    fn set_down(&self, is_down: bool) {
+    pub(super) fn set_down(&self, is_down: bool) {
         self.state.lock().unwrap().is_down = is_down;
     }
 
@@ -161,12 +176,12 @@ impl SecretStore for Fake {
             key_id: "1".to_owned(),
             ciphertext: vec![1],
         };
-        self.answer(|_| {
+        self.answer(|state| {
             vec![SealedVersion {
                 version: 1,
                 created_at: Timestamp::UNIX_EPOCH,
                 ends_at: None,
-                kind: Some(KeyKind::Shared),
+                kind: Some(state.kind.unwrap_or(KeyKind::Shared)),
                 challenges: Vec::new(),
                 sealed,
             }]
@@ -266,6 +281,10 @@ enum Manner {
     Hanging,
 }
 
+/// The secret of the endpoint. As hex it is a public key, too.
+pub(super) const SECRET: &[u8] =
+    b"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+
 /// A key service.
 #[derive(Default)]
 struct FakeService {
@@ -305,7 +324,7 @@ impl KeyService for FakeService {
         *self.asked.lock().unwrap() += 1;
         let manner = *self.manner.lock().unwrap();
         match manner {
-            Manner::Answering => Ok(Secret::new(b"the secret".to_vec())),
+            Manner::Answering => Ok(Secret::new(SECRET.to_vec())),
             Manner::Failing => Err(KeyServiceError::NoCredentials("it is down".to_owned())),
             Manner::Hanging => std::future::pending().await,
         }
@@ -316,13 +335,18 @@ impl KeyService for FakeService {
     }
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let text = "[upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n";
     Config::parse(Path::new("/portcullis.toml"), text).unwrap()
 }
 
 /// Follows `store`, and gives the directory.
 async fn followed(store: &Arc<Fake>, pace: Pace) -> Arc<Directory> {
+    known(store, pace).await.directory
+}
+
+/// Follows `store`, and gives what a gate looks up.
+pub(super) async fn known(store: &Arc<Fake>, pace: Pace) -> Known {
     let config = config();
     let settings = DirectorySettings {
         capacity: 10,
@@ -334,6 +358,7 @@ async fn followed(store: &Arc<Fake>, pace: Pace) -> Arc<Directory> {
     let directory = Arc::new(directory);
     let service = Arc::new(FakeService::default());
     let keys = KeyCache::new(config.keys, store.clone(), service, Arc::new(SystemClock));
+    let keys = Arc::new(keys);
     let tokens = Arc::new(TokenCache::new(10, 1, store.clone()));
     let (stop, stopped) = watch::channel(false);
     // It goes on until the test is over.
@@ -343,15 +368,19 @@ async fn followed(store: &Arc<Fake>, pace: Pace) -> Arc<Directory> {
         pace,
         store.clone(),
         directory.clone(),
-        Arc::new(keys),
-        tokens,
+        keys.clone(),
+        tokens.clone(),
         &tasks,
     );
     let follower = Arc::new(follower.await.unwrap());
     tasks.supervise(Follower::TASK, move |pulse| {
         Arc::clone(&follower).run(stopped.clone(), pulse)
     });
-    directory
+    Known {
+        directory,
+        keys,
+        tokens,
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@
 mod clocks;
 mod custody;
 mod flood;
+mod gate_in_time;
 mod in_time;
 mod silence;
 mod under_way;
