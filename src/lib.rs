@@ -23,6 +23,7 @@
 //! ```
 //!
 //! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`; only `cli` and `app` know `config`;
+//! `control` holds every rule about changing what is stored, and stands above `store` and below `cli`;
 //! `clock`, `sync`, `task`, `audit` and `redis` stand below everything; `explain`, which people ask and no delivery
 //! passes, stands above `proxy` and below `cli`.
 
@@ -35,6 +36,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod contract;
+pub mod control;
 pub mod directory;
 pub mod explain;
 pub mod flow;

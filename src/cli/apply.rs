@@ -10,9 +10,11 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::flow::{ApplyFlow, Manner};
-use super::plan::Plan;
+use super::output;
+use super::plan;
 use super::session::Session;
 use crate::config::{Declaration, Mistakes, Notation};
+use crate::control::Consent;
 
 /// What to apply.
 #[derive(Args, Debug)]
@@ -63,22 +65,24 @@ impl Apply {
                 .and_then(|stem| stem.parse().ok());
             return self.flow.run(session, document, stem, self.manner).await;
         }
-        let declared = document.endpoints(session.default_upstream(), &session.surroundings())?;
-        if !self.flow.is_empty() || self.manner.consent.any() {
+        let control = &session.control;
+        let declared = document.endpoints(control.default_upstream(), &control.surroundings())?;
+        if !self.flow.is_empty() || self.manner.consent() != Consent::default() {
             let text = format!(
                 "{}: this declares single endpoints; what belongs to a flow has no meaning for them",
                 path.display()
             );
             return Err(Failure::Usage(text));
         }
-        let mut plan = Plan::to_put(session, declared).await?;
+        let declared = declared.into_iter().map(Into::into).collect();
+        let mut plan = control.declaration(declared).await?;
         if !self.manner.dry_run {
-            plan.perform(session).await?;
+            plan = control.perform(&session.actor, plan).await?;
         }
         if self.manner.json {
-            return plan.json();
+            return output::json(&plan.steps());
         }
-        let mut lines = plan.lines();
+        let mut lines = plan::lines(&plan);
         if self.manner.dry_run {
             lines.push("nothing was changed: this was a dry run".to_owned());
         }

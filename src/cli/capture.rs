@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::output;
 use super::session::Session;
-use crate::capture::Kept;
 use crate::directory::EndpointId;
 
 #[derive(Debug, Subcommand)]
@@ -32,7 +31,7 @@ impl CaptureCommand {
         match self {
             Self::List { endpoint, json } => list(session, &endpoint, json).await,
             Self::Show { id } => {
-                let (_, http) = find(session, &id).await?;
+                let (_, http) = session.control.capture(&id).await?;
                 // Anybody may have sent it: it must not reach a terminal as commands.
                 if output::stdout_is_terminal() {
                     output::print(&output::plain(&String::from_utf8_lossy(&http)));
@@ -45,16 +44,6 @@ impl CaptureCommand {
     }
 }
 
-/// The capture of a request that has to be there.
-pub(super) async fn find(session: &Session, id: &str) -> Result<(Kept, Vec<u8>), Failure> {
-    let now = session.custody.clock.now();
-    let found = session.custody.store.kept_one(id, now).await?;
-    found.ok_or_else(|| {
-        let shown: String = id.chars().filter(|c| !c.is_control()).take(128).collect();
-        Failure::NotFound(format!("no refused delivery with the id `{shown}` is kept"))
-    })
-}
-
 async fn list(session: &Session, endpoint: &EndpointId, json: bool) -> Result<String, Failure> {
     #[derive(Serialize)]
     struct Shown<'a> {
@@ -64,9 +53,7 @@ async fn list(session: &Session, endpoint: &EndpointId, json: bool) -> Result<St
         reason: &'a str,
         bytes: u64,
     }
-    session.definition(endpoint).await?;
-    let now = session.custody.clock.now();
-    let kept = session.custody.store.kept(endpoint.as_str(), now).await?;
+    let kept = session.control.captures(endpoint).await?;
     if json {
         let shown = kept.iter().map(|one| Shown {
             id: &one.request_id,

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::binding::{needed, remedy};
 use super::failure::Failure;
 use crate::app::{Custody, Sockets};
 use crate::config::{Config, Mistake, Mistakes};
+use crate::control::Binding;
 use crate::directory::{DraftAuth, Target};
 use crate::ledger::Shared;
 use crate::redis::Eviction;
@@ -96,7 +96,7 @@ fn unbound(config: &Config, contents: &Contents) -> Vec<String> {
         let bound = contents.bound.get(&secret.to_string());
         let why = match bound {
             None => "is not bound".to_owned(),
-            Some(Some(kind)) if needed(definition) != Some(*kind) => {
+            Some(Some(kind)) if Binding::needed_kind(definition) != Some(*kind) => {
                 format!("is bound as {}", kind.noun())
             }
             Some(_) => continue,
@@ -104,7 +104,7 @@ fn unbound(config: &Config, contents: &Contents) -> Vec<String> {
         notes.push(format!(
             "endpoint `{}`: its secret `{secret}` {why}, so every delivery is refused: {}",
             definition.id,
-            remedy(definition, &secret)
+            Binding::remedy(definition, &secret)
         ));
     }
     let left = notes.len().saturating_sub(MOST_NOTES);

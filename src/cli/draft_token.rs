@@ -10,8 +10,7 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use crate::auth::{TokenId, WorkspaceToken};
-use crate::directory::{Definition, DraftAuth, Target};
-use crate::tokens::{Lifetime, NewToken};
+use crate::directory::{Definition, DraftAuth};
 
 /// Where the token comes from. It is no argument: every user of the machine sees those.
 #[derive(Args, Debug)]
@@ -29,14 +28,6 @@ pub(super) struct DraftToken {
     own: Option<TokenId>,
 }
 
-/// What a draft asks of whoever delivers; `Interface` for everything else.
-pub(super) fn draft_auth(session: &Session, definition: &Definition) -> DraftAuth {
-    match Target::of(&definition.id) {
-        Target::Draft => definition.draft_auth.unwrap_or(session.config.draft_auth),
-        Target::Installation | Target::Live => DraftAuth::Interface,
-    }
-}
-
 impl TokenSource {
     /// The token for deliveries to an endpoint, if it asks for one. `work` is how long they may take;
     /// [`DraftToken::give_back`] ends it.
@@ -46,22 +37,15 @@ impl TokenSource {
         definition: &Definition,
         work: Duration,
     ) -> Result<Option<DraftToken>, Failure> {
-        if draft_auth(session, definition) == DraftAuth::Interface {
+        if session.control.draft_auth(definition) == DraftAuth::Interface {
             return Ok(None);
         }
         if let Some(text) = self.given()? {
             return Ok(Some(DraftToken { text, own: None }));
         }
-        let new = NewToken {
-            organisation: definition.organisation.to_string(),
-            workspace: definition.workspace.to_string(),
-            label: format!("for one delivery to {}", definition.id)
-                .chars()
-                .take(128)
-                .collect(),
-            lifetime: Lifetime::for_once(work),
-        };
-        let issued = session.issuer().create(new, &session.actor).await?;
+        let control = &session.control;
+        let issued = control.create_delivery_token(&session.actor, definition, work);
+        let issued = issued.await?;
         Ok(Some(DraftToken {
             text: issued.text,
             own: Some(issued.record.id),
@@ -111,7 +95,7 @@ impl DraftToken {
     /// Ends it, if it was made for this once.
     pub(super) async fn give_back(self, session: &Session) {
         let Some(id) = self.own else { return };
-        if let Err(error) = session.issuer().revoke(&id, &session.actor).await {
+        if let Err(error) = session.control.revoke_token(&session.actor, &id).await {
             // It ends by itself soon.
             output::note(&format!("token {id} could not be revoked: {error}"));
         }

@@ -5,44 +5,115 @@ use std::process::ExitCode;
 
 use crate::app::StartError;
 use crate::config::Mistakes;
-use crate::secrets::{StoreError, VaultError};
+use crate::control::ControlError;
+use crate::flow::NoMove;
+use crate::secrets::StoreError;
 use crate::tokens::TokenError;
 
 /// A command that did not do what it was asked.
 #[derive(Debug)]
 pub(super) enum Failure {
+    /// The control plane does not do it.
+    Control(ControlError),
     /// Files are wrong.
     Mistakes(Mistakes),
-    /// Something that was named is not there.
+    /// Something that was named does not exist.
     NotFound(String),
     /// Anything else.
     Other(String),
-    /// The store or the key service.
+    /// The store or the key service failed.
     Service(String),
-    /// The words of the command line.
+    /// The command line is wrong.
     Usage(String),
 }
 
 impl Failure {
     pub(super) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Other(_) => 1,
-            Self::Usage(_) => 2,
-            Self::Mistakes(_) => 3,
-            Self::NotFound(_) => 4,
-            Self::Service(_) => 5,
+            Self::Control(error) => code_of(error),
+            Self::Other(_) => REFUSED,
+            Self::Usage(_) => USAGE,
+            Self::Mistakes(_) => INVALID,
+            Self::NotFound(_) => NOT_FOUND,
+            Self::Service(_) => UNAVAILABLE,
         })
+    }
+}
+
+/// The exit code of an error of the control plane.
+fn code_of(error: &ControlError) -> u8 {
+    match error {
+        ControlError::At { error, .. } => code_of(error),
+        ControlError::Several(errors) => errors.first().map_or(REFUSED, code_of),
+        ControlError::AliasTaken { .. }
+        | ControlError::ChallengeSecretBound { .. }
+        | ControlError::ChallengeWithoutSecret(_)
+        | ControlError::CopyDestination { .. }
+        | ControlError::DisabledByFlow { .. }
+        | ControlError::EndpointExists(_)
+        | ControlError::EndpointNotOfFlow { .. }
+        | ControlError::EndpointOfFlow { .. }
+        | ControlError::FlowOwner { .. }
+        | ControlError::Internal(_)
+        | ControlError::MixedKeyKinds(_)
+        | ControlError::Move(NoMove::NothingBefore(..) | NoMove::NothingReleased)
+        | ControlError::NamesTooLong(_)
+        | ControlError::NotAdoptable { .. }
+        | ControlError::NotGenerated { .. }
+        | ControlError::PublicKey { .. }
+        | ControlError::SecretEmpty
+        | ControlError::SecretInUse { .. }
+        | ControlError::SecretSignsChallenges { .. }
+        | ControlError::SlotsUnbound(_)
+        | ControlError::Store(StoreError::Conflict(_) | StoreError::Taken(_))
+        | ControlError::ValueDoubtful { .. }
+        | ControlError::ValueNotText
+        | ControlError::ValueTooLong
+        | ControlError::ValueUnusable { .. }
+        | ControlError::VerifyTokenInUse { .. } => REFUSED,
+        ControlError::FlowInForce { .. }
+        | ControlError::InvalidSecretName(_)
+        | ControlError::InvalidTarget(_)
+        | ControlError::NoteWithoutVersion
+        | ControlError::OrganisationAmbiguous { .. }
+        | ControlError::OrganisationUnknown(_)
+        | ControlError::Token(TokenError::Label(_) | TokenError::Lifetime(_)) => USAGE,
+        ControlError::InvalidDefinitions(_) => INVALID,
+        ControlError::CaptureNotFound(_)
+        | ControlError::EndpointNotFound(_)
+        | ControlError::FlowNotFound(_)
+        | ControlError::FlowNotThere { .. }
+        | ControlError::FlowVersionNotFound { .. }
+        | ControlError::Move(NoMove::NoVersion { .. } | NoMove::NothingThere(_))
+        | ControlError::NothingToRetire { .. }
+        | ControlError::SecretNotNeeded(_)
+        | ControlError::SecretUnbound(_)
+        | ControlError::SlotNotFound { .. }
+        | ControlError::StoreNotFound(_)
+        | ControlError::TokenNotFound(_) => NOT_FOUND,
+        ControlError::CopyFailed(_)
+        | ControlError::Store(_)
+        | ControlError::StoreOpen(_)
+        | ControlError::Token(_)
+        | ControlError::KeyService(_) => UNAVAILABLE,
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Control(error) => fmt::Display::fmt(error, f),
             Self::Mistakes(mistakes) => fmt::Display::fmt(mistakes, f),
             Self::NotFound(text) | Self::Other(text) | Self::Service(text) | Self::Usage(text) => {
                 f.write_str(text)
             }
         }
+    }
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        Self::Control(error)
     }
 }
 
@@ -67,33 +138,15 @@ impl From<StartError> for Failure {
     }
 }
 
+/// A store that is only read.
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Conflict(_) | StoreError::Taken(_) => Self::Other(error.to_string()),
-            _ => Self::Service(error.to_string()),
-        }
+        Self::Control(error.into())
     }
 }
 
-impl From<TokenError> for Failure {
-    fn from(error: TokenError) -> Self {
-        match error {
-            TokenError::Store(error) => error.into(),
-            TokenError::Unknown(_) => Self::NotFound(error.to_string()),
-            TokenError::Label(_) | TokenError::Lifetime(_) => Self::Usage(error.to_string()),
-            _ => Self::Service(error.to_string()),
-        }
-    }
-}
-
-impl From<VaultError> for Failure {
-    fn from(error: VaultError) -> Self {
-        match error {
-            VaultError::Store(error) => error.into(),
-            VaultError::Unbound(_) => Self::NotFound(error.to_string()),
-            VaultError::Empty => Self::Other(error.to_string()),
-            _ => Self::Service(error.to_string()),
-        }
-    }
-}
+const REFUSED: u8 = 1;
+const USAGE: u8 = 2;
+const INVALID: u8 = 3;
+const NOT_FOUND: u8 = 4;
+const UNAVAILABLE: u8 = 5;

@@ -3,10 +3,8 @@
 //! A command gives text for standard output or a failure; this file prints either and exits. Standard
 //! output carries results only, so that it can be piped; everything else goes to standard error.
 
-mod adoption;
 mod apply;
 mod audit;
-mod binding;
 mod capture;
 mod check;
 mod client;
@@ -32,9 +30,7 @@ mod secret_value;
 mod send;
 mod serve;
 mod session;
-mod sharing;
 mod sign;
-mod step;
 mod store;
 mod token;
 mod wrong;

@@ -9,14 +9,14 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, Method};
 use jiff::Timestamp;
 
-use super::binding::{self, Binding};
-use super::draft_token::{DraftToken, draft_auth};
+use super::draft_token::DraftToken;
 use super::explain::load;
 use super::failure::Failure;
 use super::session::Session;
 use super::wrong::{Wrong, prove};
 use super::{at, preset};
 use crate::auth::{Message, Place, Scheme, Unsignable};
+use crate::control::Binding;
 use crate::directory::{AuthDefinition, DraftAuth, EndpointId};
 use crate::secrets::Secret;
 
@@ -105,9 +105,9 @@ impl Outgoing {
     pub(super) async fn by_endpoint(&self, session: &Session) -> Result<Signer, Failure> {
         let id = self.endpoint.as_ref();
         let id = id.ok_or_else(|| Failure::Usage("name an endpoint".to_owned()))?;
-        let definition = session.definition(id).await?;
+        let definition = session.control.endpoint(id).await?;
         let body = self.body()?;
-        let draft_auth = draft_auth(session, &definition);
+        let draft_auth = session.control.draft_auth(&definition);
         let own = definition.auth.as_ref();
         let auth = own.filter(|_| draft_auth != DraftAuth::Workspace);
         if auth.is_none() && draft_auth != DraftAuth::Workspace {
@@ -121,22 +121,21 @@ impl Outgoing {
                 return Err(Failure::Other(Unsignable::PrivateKey.to_string()));
             }
             (Some(scheme), Some(secret)) => {
-                let binding = Binding::of(session, &secret, Some(scheme.algorithm().key_kind()));
-                if let (Binding::Unbound, false) =
-                    (binding.await?, definition.can_generate_secret())
-                {
+                let needed = scheme.algorithm().key_kind();
+                let binding = session.control.binding(&secret, Some(needed)).await?;
+                if let (Binding::Unbound, false) = (binding, definition.can_generate_secret()) {
                     return Err(Failure::NotFound(format!(
                         "`{id}`: no secret is bound to {secret}, so every delivery is refused, and only the provider \
                          issues it; first: {}",
-                        binding::remedy(&definition, &secret)
+                        Binding::remedy(&definition, &secret)
                     )));
                 }
-                let vault = session.custody.vault();
-                let revealed = vault.reveal(&secret, &session.actor).await?;
+                let control = &session.control;
+                let revealed = control.reveal_secret(&session.actor, &secret).await?;
                 let key = scheme.key();
                 key.prepare_bound(revealed.kind, revealed.value.expose())
                     .map_err(|error| {
-                        let remedy = binding::remedy(&definition, &secret);
+                        let remedy = Binding::remedy(&definition, &secret);
                         Failure::Other(format!(
                             "`{id}`: its secret `{secret}` proves nothing: {error}; first: {remedy}"
                         ))
@@ -150,7 +149,7 @@ impl Outgoing {
         let method = method
             .parse()
             .map_err(|_| Failure::Other(format!("`{method}` is no method")))?;
-        let mut signer = self.signer(method, session.url(&definition), body, proof);
+        let mut signer = self.signer(method, session.control.url(&definition), body, proof);
         let told = auth.and_then(|auth| auth.public_url.clone());
         signer.signed_url = told.or(signer.signed_url);
         signer.draft_auth = draft_auth;

@@ -22,9 +22,8 @@ pub(super) struct Rewrap {
 
 impl Rewrap {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
-        let store = &session.custody.store;
-        let sealed = store.sealed_under().await?;
-        let total: u64 = sealed.iter().map(|under| under.versions).sum();
+        let control = &session.control;
+        let total = control.secret_versions().await?;
         let moving = Moving {
             dry_run: self.dry_run,
         };
@@ -34,8 +33,8 @@ impl Rewrap {
                 output::note(&format!("rewrap: {done} of {total} versions"));
             }
         };
-        let vault = session.custody.vault();
-        let moved = vault.move_all(moving, &session.actor, progress).await;
+        let moved = control.rewrap_secrets(&session.actor, moving, progress);
+        let moved = moved.await;
         self.told(session, moved)
     }
 
@@ -49,7 +48,7 @@ impl Rewrap {
             failed: u64,
         }
         let verb = if self.dry_run { "to move" } else { "moved" };
-        let service = session.custody.key_service.name();
+        let service = session.control.key_service();
         let mut text = format!(
             "{} versions of secrets {verb} to the key service `{service}`, {} there already",
             moved.moved, moved.current

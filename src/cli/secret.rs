@@ -9,7 +9,7 @@ use super::output;
 use super::rewrap::Rewrap;
 use super::secret_bind::Bind;
 use super::secret_status;
-use super::secret_value::{ask_value, check_value, overlap};
+use super::secret_value::{ask_value, note_value, overlap};
 use super::session::Session;
 use crate::secrets::SecretRef;
 
@@ -86,7 +86,7 @@ impl SecretCommand {
             Self::Bind(bind) => bind.run(session).await,
             Self::Reveal { secret, json } => reveal(session, &secret, json).await,
             Self::Status { secret, json } => {
-                let secret = session.secret(&secret).await?;
+                let secret = session.control.secret(&secret).await?;
                 secret_status::show(session, &secret, json).await
             }
             Self::Retire {
@@ -94,28 +94,25 @@ impl SecretCommand {
                 current,
                 json,
             } => {
-                let secret = session.secret(&secret).await?;
+                let secret = session.control.secret(&secret).await?;
                 secret_status::retire(session, &secret, current, json).await
             }
             Self::Rotate(replace) => {
-                let secret = session.secret(&replace.secret).await?;
-                refuse_generated(session, &secret).await?;
-                let vault = session.custody.vault();
-                let version = vault
-                    .rotate(&secret, replace.overlap, &session.actor)
-                    .await?;
-                replace.done("rotated", &secret, version)
+                let secret = session.control.secret(&replace.secret).await?;
+                let control = &session.control;
+                let change = control.rotate_secret(&session.actor, &secret, replace.overlap);
+                let change = change.await?;
+                replace.done("rotated", &secret, change.version)
             }
             Self::Set { replace, force } => {
-                let secret = session.secret(&replace.secret).await?;
-                let users = session.users_of(&secret).await?;
+                let secret = session.control.secret(&replace.secret).await?;
                 let value = ask_value(&secret)?;
-                check_value(&value, &users, force)?;
-                let vault = session.custody.vault();
-                let version = vault
-                    .set(&secret, &value, replace.overlap, &session.actor)
-                    .await?;
-                replace.done("set", &secret, version)
+                let control = &session.control;
+                let overlap = replace.overlap;
+                let change = control.set_secret(&session.actor, &secret, &value, overlap, force);
+                let change = change.await?;
+                note_value(change);
+                replace.done("set", &secret, change.version)
             }
             Self::Rewrap(rewrap) => rewrap.run(session).await,
         }
@@ -151,19 +148,6 @@ impl Replace {
     }
 }
 
-/// Nobody can make up what only the sender has.
-async fn refuse_generated(session: &Session, secret: &SecretRef) -> Result<(), Failure> {
-    let users = session.users_of(secret).await?;
-    match users.iter().find(|user| !user.can_generate_secret()) {
-        None => Ok(()),
-        Some(user) => Err(Failure::Other(format!(
-            "`{secret}`: what proves deliveries to `{}` comes from the provider, and a random value cannot be it; set \
-             the new one: portcullis secret set '{secret}'",
-            user.id
-        ))),
-    }
-}
-
 async fn reveal(session: &Session, secret: &str, json: bool) -> Result<String, Failure> {
     #[derive(Serialize)]
     struct Shown<'a> {
@@ -172,14 +156,11 @@ async fn reveal(session: &Session, secret: &str, json: bool) -> Result<String, F
         created_at: jiff::Timestamp,
         value: &'a str,
     }
-    let secret = session.secret(secret).await?;
-    let revealed = session
-        .custody
-        .vault()
-        .reveal(&secret, &session.actor)
-        .await?;
+    let secret = session.control.secret(secret).await?;
+    let control = &session.control;
+    let revealed = control.reveal_secret(&session.actor, &secret).await?;
     let value = std::str::from_utf8(revealed.value.expose())
-        .map_err(|_| Failure::Other(format!("{secret}: the value is no text")))?;
+        .map_err(|_| Failure::Other(format!("{secret}: the value is not text")))?;
     if json {
         return output::json(&Shown {
             secret: secret.to_string(),

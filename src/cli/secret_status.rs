@@ -59,7 +59,7 @@ pub(super) async fn show(
     secret: &SecretRef,
     json: bool,
 ) -> Result<String, Failure> {
-    let versions = session.custody.vault().status(secret).await?;
+    let versions = session.control.secret_status(secret).await?;
     let shown = Shown {
         secret: secret.to_string(),
         versions: versions.iter().map(ShownVersion::from).collect(),
@@ -140,17 +140,9 @@ pub(super) async fn retire(
     } else {
         Ending::Previous
     };
-    let vault = session.custody.vault();
-    let ended = vault.retire(secret, ending, &session.actor).await?;
-    if ended == 0 {
-        return Err(Failure::NotFound(if everything {
-            format!("{secret}: no version counts")
-        } else {
-            format!(
-                "{secret}: no version counts beside the current one; `--current` ends that, too"
-            )
-        }));
-    }
+    let control = &session.control;
+    let ended = control.retire_secret(&session.actor, secret, ending);
+    let ended = ended.await?;
     if json {
         let secret = secret.to_string();
         return output::json(&Done { secret, ended });

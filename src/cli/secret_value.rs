@@ -9,13 +9,12 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 
 use super::failure::Failure;
 use super::output;
-use crate::auth::{Algorithm, Doubt, proves_nothing};
-use crate::directory::{AuthDefinition, Definition};
+use crate::control::{Control, SecretChange};
 use crate::secrets::{Secret, SecretRef};
 
 /// Reads standard input. A line end that a shell or an editor has put there is not the secret's.
 pub(super) fn read_value() -> Result<Secret, Failure> {
-    let longest = MAX_VALUE_LEN + LINE_END_LEN;
+    let longest = Control::MAX_SECRET_BYTES + LINE_END_LEN;
     // As long as it can get, so that it never moves and leaves a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(longest + 1));
     std::io::stdin()
@@ -27,7 +26,7 @@ pub(super) fn read_value() -> Result<Secret, Failure> {
             bytes.pop();
         }
     }
-    accepted(bytes)
+    Ok(Control::secret_of(bytes)?)
 }
 
 /// Asks for the value of `secret`: a person at a terminal types a line that is not shown, a script pipes it.
@@ -47,10 +46,10 @@ pub(super) fn ask_value(secret: &SecretRef) -> Result<Secret, Failure> {
 
 /// Reads standard input to the end of a line. Nothing is taken that belongs to the next.
 fn read_line() -> Result<Secret, Failure> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_VALUE_LEN + 1));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(Control::MAX_SECRET_BYTES + 1));
     let mut byte = [0];
     let mut input = std::io::stdin().lock();
-    while bytes.len() <= MAX_VALUE_LEN {
+    while bytes.len() <= Control::MAX_SECRET_BYTES {
         let read = input.read(&mut byte);
         let read = read.map_err(|error| Failure::Other(format!("standard input: {error}")))?;
         if read == 0 || byte == *b"\n" {
@@ -58,7 +57,7 @@ fn read_line() -> Result<Secret, Failure> {
         }
         bytes.extend(byte);
     }
-    accepted(bytes)
+    Ok(Control::secret_of(bytes)?)
 }
 
 /// A terminal that does not show what is typed, until this is dropped.
@@ -80,62 +79,13 @@ impl Drop for Hidden {
     }
 }
 
-/// Refuses a value that cannot be right for the endpoints that use it. What only looks wrong is taken with `force`.
-pub(super) fn check_value(
-    value: &Secret,
-    users: &[Definition],
-    force: bool,
-) -> Result<(), Failure> {
-    let value = value.expose();
-    // Whoever stores it says so.
-    if proves_nothing(value) {
-        return Ok(());
-    }
-    let insist = "if it is right all the same, say `--force`";
-    if let Some(doubt) = Doubt::about(value).filter(|_| !force) {
-        return Err(Failure::Other(format!("the secret: {doubt}; {insist}")));
-    }
-    let mut is_password = false;
-    for user in users {
-        let auth = user.auth.as_ref();
-        let Some(scheme) = auth.and_then(|auth| auth.compiled().ok().flatten()) else {
-            continue;
-        };
-        let form = scheme.key();
-        is_password |= form.algorithm == Algorithm::Basic;
-        form.prepare(value).map_err(|error| {
-            Failure::Other(format!(
-                "`{}` cannot use it: {error}; copy it again as the provider shows it",
-                user.id
-            ))
-        })?;
-        let preset = auth.and_then(AuthDefinition::named_preset);
-        let lengths = preset.and_then(|preset| preset.secret_bytes.as_ref());
-        if let Some(doubt) = Doubt::about_length(value, form, lengths).filter(|_| !force) {
-            return Err(Failure::Other(format!("`{}`: {doubt}; {insist}", user.id)));
-        }
-    }
-    if value.len() < SHORT && !is_password {
+/// Says what is worth knowing about a value that was taken.
+pub(super) fn note_value(change: SecretChange) {
+    if let Some(bytes) = change.value.and_then(|value| value.short_bytes) {
         output::print_notice(&format!(
-            "note: the value has {} bytes, which is short for a secret: was it cut off?",
-            value.len()
+            "note: the value has {bytes} bytes, which is short for a secret: was it cut off?"
         ));
     }
-    Ok(())
-}
-
-fn accepted(mut bytes: Zeroizing<Vec<u8>>) -> Result<Secret, Failure> {
-    if bytes.len() > MAX_VALUE_LEN {
-        return Err(Failure::Other(format!(
-            "a secret has at most {MAX_VALUE_LEN} bytes"
-        )));
-    }
-    if std::str::from_utf8(&bytes).is_err() {
-        return Err(Failure::Other(
-            "a secret is text in UTF-8; encode other bytes as hex or base64".to_owned(),
-        ));
-    }
-    Ok(Secret::new(std::mem::take(&mut *bytes)))
 }
 
 pub(super) fn overlap(text: &str) -> Result<SignedDuration, String> {
@@ -148,7 +98,4 @@ pub(super) fn overlap(text: &str) -> Result<SignedDuration, String> {
     Ok(overlap)
 }
 
-const MAX_VALUE_LEN: usize = 4096;
-/// In bytes: 128 bits are written with 22 signs at least.
-const SHORT: usize = 16;
 const LINE_END_LEN: usize = "\r\n".len();

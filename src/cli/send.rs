@@ -58,7 +58,7 @@ impl Send {
             let id = self.outgoing.endpoint.as_ref();
             let token = match id {
                 Some(id) => {
-                    let definition = session.definition(id).await?;
+                    let definition = session.control.endpoint(id).await?;
                     let work = Duration::from_secs(self.timeout) * u32::from(self.times);
                     let token = self.token.token_for(session, &definition, work);
                     token.await?

@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::output;
 use crate::config::Config;
-use crate::store::{CopyError, Migrated, StoreSettings, copy};
+use crate::control::{copy_store, migrate_store};
+use crate::store::{Migrated, StoreSettings};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
@@ -62,7 +63,7 @@ async fn migrate(config: &Path, json: bool) -> Result<String, Failure> {
         to: i64,
     }
     let store = Config::load(config)?.store;
-    let Migrated { from, to } = store.migrate().await.map_err(service)?;
+    let Migrated { from, to } = migrate_store(&store).await?;
     if json {
         let store = store.to_string();
         return output::json(&Done { store, from, to });
@@ -82,32 +83,12 @@ impl Copy {
             to: String,
             rows: &'a crate::store::Copied,
         }
-        let mut from = named(&self.from)?;
-        // It is read, and stays as it is: an older gate may serve from it.
-        from.migrate = false;
+        let from = named(&self.from)?;
         let to = match &self.to {
             Some(file) => named(file)?,
             None => Config::load(config)?.store,
         };
-        // To open a file that is not there would make it.
-        if let Some(path) = from.path().filter(|path| !path.exists()) {
-            let path = path.display();
-            return Err(Failure::NotFound(format!("{path}: there is no store")));
-        }
-        let source = from.open().await.map_err(service)?;
-        let copied = match to.open().await {
-            Err(error) => Err(service(error)),
-            Ok(destination) => {
-                let copied = copy(&*source, &*destination).await;
-                destination.close().await;
-                copied.map_err(|error| match error {
-                    CopyError::NotEmpty { .. } => Failure::Other(format!("{to}: {error}")),
-                    _ => Failure::Service(error.to_string()),
-                })
-            }
-        };
-        source.close().await;
-        let rows = copied?;
+        let rows = copy_store(&from, &to).await?;
         if self.json {
             return output::json(&Done {
                 from: from.to_string(),
@@ -135,11 +116,6 @@ fn named(file: &Path) -> Result<StoreSettings, Failure> {
         return Ok(StoreSettings::file(file.to_owned()));
     }
     Ok(Config::load(file)?.store)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
-fn service(error: crate::store::OpenError) -> Failure {
-    Failure::Service(error.to_string())
 }
 
 /// How every file of SQLite begins (<https://www.sqlite.org/fileformat.html>).

@@ -8,8 +8,9 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use crate::auth::TokenId;
+use crate::control::{Control, ControlError, TokenRequest};
 use crate::directory::Name;
-use crate::tokens::{Issued, Lifetime, NewToken, NotALabel, TokenState, TokenStatus};
+use crate::tokens::{Issued, Lifetime, TokenState, TokenStatus};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
@@ -76,17 +77,14 @@ impl TokenCommand {
 
 impl Create {
     async fn run(self, session: &Session) -> Result<String, Failure> {
-        let organisation = match self.organisation {
-            Some(organisation) => organisation.to_string(),
-            None => only_organisation(session, &self.workspace).await?,
-        };
-        let new = NewToken {
-            organisation,
-            workspace: self.workspace.to_string(),
+        let request = TokenRequest {
+            workspace: self.workspace,
+            organisation: self.organisation,
             label: self.label,
             lifetime: self.expires,
         };
-        let issued = session.issuer().create(new, &session.actor).await?;
+        let control = &session.control;
+        let issued = control.create_token(&session.actor, request).await?;
         if self.json {
             return output::json(&Made::of(&issued));
         }
@@ -164,7 +162,7 @@ impl<'t> Shown<'t> {
 
 async fn list(session: &Session, workspace: Option<&Name>, json: bool) -> Result<String, Failure> {
     let now = session.custody.clock.now();
-    let listed = session.issuer().list(workspace.map(Name::as_str)).await?;
+    let listed = session.control.tokens(workspace).await?;
     let shown: Vec<Shown<'_>> = listed.iter().map(|status| Shown::of(status, now)).collect();
     if json {
         return output::json(&shown);
@@ -207,7 +205,7 @@ async fn revoke(session: &Session, id: &TokenId, json: bool) -> Result<String, F
         id: String,
         revoked: bool,
     }
-    let revoked = session.issuer().revoke(id, &session.actor).await?;
+    let revoked = session.control.revoke_token(&session.actor, id).await?;
     if json {
         let id = id.to_string();
         return output::json(&Done { id, revoked });
@@ -219,26 +217,6 @@ async fn revoke(session: &Session, id: &TokenId, json: bool) -> Result<String, F
     })
 }
 
-/// The organisation that owns the endpoints of a workspace, if it is only one.
-async fn only_organisation(session: &Session, workspace: &Name) -> Result<String, Failure> {
-    let store = &session.custody.store;
-    let found = store
-        .organisations_of(workspace.as_str(), MOST_NAMED)
-        .await?;
-    match found.as_slice() {
-        [only] => Ok(only.clone()),
-        [] => Err(Failure::Usage(format!(
-            "no endpoint is of a workspace `{workspace}`: say whose it is, with --organisation"
-        ))),
-        several => Err(Failure::Usage(format!(
-            "several organisations have a workspace `{workspace}` (`{}`): choose one with --organisation",
-            several.join("`, `")
-        ))),
-    }
+fn label(text: &str) -> Result<String, ControlError> {
+    Control::check_token_label(text).map(|()| text.to_owned())
 }
-
-fn label(text: &str) -> Result<String, NotALabel> {
-    NewToken::check_label(text).map(|()| text.to_owned())
-}
-
-const MOST_NAMED: u32 = 5;

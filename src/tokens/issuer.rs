@@ -132,9 +132,13 @@ impl Issuer {
 }
 
 impl NewToken {
+    /// The most characters of a label.
+    pub const MAX_LABEL_CHARS: usize = 128;
+
     /// Whether a text can be a label: one short line.
     pub fn check_label(label: &str) -> Result<(), NotALabel> {
-        let fits = label.chars().count() <= MAX_LABEL_CHARS && !label.chars().any(char::is_control);
+        let fits =
+            label.chars().count() <= Self::MAX_LABEL_CHARS && !label.chars().any(char::is_control);
         fits.then_some(()).ok_or(NotALabel)
     }
 }
@@ -206,5 +210,4 @@ fn owner(grant: &Grant) -> String {
 
 const BOUNDS: RangeInclusive<SignedDuration> =
     SignedDuration::from_mins(1)..=SignedDuration::from_hours(365 * 24);
-const MAX_LABEL_CHARS: usize = 128;
 const PAGE: u32 = 1000;

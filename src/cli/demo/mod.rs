@@ -13,7 +13,7 @@ use self::engine::Engine;
 use self::told::Told;
 use super::failure::Failure;
 use super::output;
-use super::session::actor;
+use super::session::{actor, control};
 use crate::app::{Custody, Server, Sockets};
 use crate::config::Config;
 
@@ -67,7 +67,8 @@ impl Demo {
         )?;
         let limit_bytes = config.gate.max_body_bytes;
         let custody = Custody::open(&config).await?;
-        let secrets = setup::endpoints(&custody, &actor()).await?;
+        let control = control(&config, &custody);
+        let secrets = setup::endpoints(&control, &actor()).await?;
         let sockets = Sockets::bind(&config).map_err(|errors| {
             Failure::Other(errors.first().map(ToString::to_string).unwrap_or_default())
         })?;

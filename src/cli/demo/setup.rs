@@ -1,11 +1,11 @@
 //! The endpoints of the demonstration.
 
-use crate::app::Custody;
-use crate::audit::{Action, Actor, AuditEntry};
+use crate::audit::Actor;
 use crate::auth::Mode;
 use crate::cli::failure::Failure;
-use crate::directory::{AuthDefinition, Definition, Duplicates, EndpointChange, EndpointId, Name};
-use crate::secrets::{Secret, SecretRef};
+use crate::control::Control;
+use crate::directory::{AuthDefinition, Duplicates, EndpointId, Name};
+use crate::secrets::Secret;
 
 /// The values of their secrets, in memory only as long as the demonstration needs them.
 pub(super) struct Secrets {
@@ -15,23 +15,23 @@ pub(super) struct Secrets {
 }
 
 /// Makes the endpoints: two for GitHub, which differ in what happens to a repeated id, and one for a token.
-pub(super) async fn endpoints(custody: &Custody, actor: &Actor) -> Result<Secrets, Failure> {
+pub(super) async fn endpoints(control: &Control, actor: &Actor) -> Result<Secrets, Failure> {
     Ok(Secrets {
-        github: endpoint(custody, actor, HMAC_ENDPOINT, Mode::Hmac, None).await?,
+        github: endpoint(control, actor, HMAC_ENDPOINT, Mode::Hmac, None).await?,
         acknowledging: endpoint(
-            custody,
+            control,
             actor,
             ONCE_ENDPOINT,
             Mode::Hmac,
             Some(Duplicates::Acknowledge),
         )
         .await?,
-        bearer: endpoint(custody, actor, SECRET_ENDPOINT, Mode::Secret, None).await?,
+        bearer: endpoint(control, actor, SECRET_ENDPOINT, Mode::Secret, None).await?,
     })
 }
 
 async fn endpoint(
-    custody: &Custody,
+    control: &Control,
     actor: &Actor,
     id: &str,
     mode: Mode,
@@ -39,27 +39,16 @@ async fn endpoint(
 ) -> Result<Secret, Failure> {
     let other = |error: &dyn std::fmt::Display| Failure::Other(error.to_string());
     let id: EndpointId = id.parse().map_err(|error| other(&error))?;
-    let secret = SecretRef::new(id.as_str(), "webhook").map_err(|error| other(&error))?;
     let name = |text: &str| text.parse::<Name>().map_err(|error| other(&error));
-    let upstream = "default".to_owned();
-    let mut definition = Definition::new(id.clone(), name("acme")?, name("main")?, upstream);
+    let mut definition = control
+        .new_endpoint(id.clone(), name("acme")?, name("main")?)
+        .await?;
     definition.auth = Some(AuthDefinition::of(mode));
     definition.replay.duplicates = duplicates;
-    let entry = AuditEntry {
-        at: custody.clock.now(),
-        actor: actor.clone(),
-        action: Action::EndpointCreated,
-        subject: id.to_string(),
-        detail: "demo".to_owned(),
-    };
-    let vault = custody.vault();
-    let first = vault.first_version(&secret, actor).await?;
-    let change = (EndpointChange::Put(Box::new(definition)), entry);
-    custody
-        .store
-        .change(vec![change], first.into_iter().collect())
-        .await?;
-    Ok(vault.reveal(&secret, actor).await?.value)
+    let plan = control.endpoint_creation(definition).await?;
+    control.perform(actor, plan).await?;
+    let secret = control.secret(id.as_str()).await?;
+    Ok(control.reveal_secret(actor, &secret).await?.value)
 }
 
 const HMAC_ENDPOINT: &str = "workflows/pr-bot";

@@ -1,13 +1,12 @@
 //! The window in which a provider's handshake may bring an endpoint's secret.
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::cli::failure::Failure;
-use crate::cli::plan::Plan;
+use crate::cli::plan;
 use crate::cli::session::Session;
-use crate::directory::{EndpointId, Operation};
-use crate::handshake::Handshake;
+use crate::directory::EndpointId;
 
 /// Which endpoint, and for how long.
 #[derive(Args, Debug)]
@@ -27,40 +26,25 @@ pub(in crate::cli) struct Expect {
 impl Expect {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         let id = &self.id;
-        let definition = session.definition(id).await?;
-        let handshake = definition.handshake.as_deref().and_then(Handshake::named);
-        let name = match (handshake, definition.secret()) {
-            (Some(handshake), Some(secret)) if handshake.binds_secret() => {
-                if session.custody.vault().is_bound(&secret).await? {
-                    return Err(Failure::Other(format!(
-                        "`{secret}` is bound, and a handshake never replaces a secret; set it by hand \
-                         (`portcullis secret set {id}`), or delete the endpoint and create it anew"
-                    )));
-                }
-                handshake.name
-            }
-            _ => {
-                let text = format!("`{id}` has no handshake that brings a secret");
-                return Err(Failure::Other(text));
-            }
-        };
-        let until = session.custody.clock.now().checked_add(self.window);
-        let until = until.unwrap_or(Timestamp::MAX);
-        let mut plan = Plan::to_operate(id.clone(), Operation::ExpectHandshake(until));
-        plan.perform(session).await?;
+        let control = &session.control;
+        let expected = control.expected_challenge(id, self.window).await?;
+        let plan = control.perform(&session.actor, expected.plan).await?;
         if self.json {
-            return plan.shown(true);
+            return plan::text(&plan, true);
         }
+        let challenge = expected.challenge;
+        let name = challenge.name;
         if self.window.is_zero() {
             return Ok(format!("{id}: no handshake of {name} is expected any more"));
         }
-        let next = handshake.and_then(|it| it.next.as_deref()).map(|text| {
+        let next = challenge.next.as_deref().map(|text| {
             let text = text.replace("{endpoint}", id.as_str());
             format!("\nthen {text}")
         });
         Ok(format!(
-            "{id}: a handshake of {name} is expected until {until}\n\
+            "{id}: a handshake of {name} is expected until {}\n\
              make the webhook at the provider now, then look: portcullis endpoint show {id}{}",
+            expected.until,
             next.unwrap_or_default()
         ))
     }

@@ -1,9 +1,9 @@
 //! `portcullis endpoint`: create, change and look at endpoints.
 
+mod challenge;
 mod expect;
 mod fields;
 mod replays;
-mod shaken;
 mod show;
 mod trial;
 mod verdict;
@@ -14,10 +14,10 @@ use self::expect::Expect;
 use self::fields::{Field, Fields};
 use self::show::{list, show};
 use super::failure::Failure;
-use super::plan::Plan;
-use super::session::{self, Session};
-use crate::auth::Mode;
-use crate::directory::{AuthDefinition, Definition, EndpointId, Name, Operation};
+use super::plan;
+use super::session::Session;
+use crate::control::EndpointPlan;
+use crate::directory::{Definition, EndpointId, Name};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum EndpointCommand {
@@ -133,75 +133,42 @@ impl EndpointCommand {
                     }
                     fields.apply(definition);
                 };
-                update(session, &id, json, change).await
+                let plan = session.control.endpoint_update(&id, change).await?;
+                perform(session, plan, json).await
             }
             Self::ExpectHandshake(expect) => expect.run(session).await,
             Self::Test(test) => test.run(session).await,
-            Self::Enable { id, json } => switch(session, &id, json, true).await,
-            Self::Disable { id, json } => switch(session, &id, json, false).await,
-            Self::Delete { id, json } => delete(session, id, json).await,
+            Self::Enable { id, json } => {
+                let plan = session.control.endpoint_switch(&id, true).await?;
+                perform(session, plan, json).await
+            }
+            Self::Disable { id, json } => {
+                let plan = session.control.endpoint_switch(&id, false).await?;
+                perform(session, plan, json).await
+            }
+            Self::Delete { id, json } => {
+                let plan = session.control.endpoint_deletion(&id).await?;
+                perform(session, plan, json).await
+            }
         }
     }
 }
 
 impl Create {
     async fn run(self, session: &Session) -> Result<String, Failure> {
-        let store = &session.custody.store;
-        if store.endpoint(self.id.as_str()).await?.is_some() {
-            let text = format!("`{}` exists; use `endpoint update`", self.id);
-            return Err(Failure::Other(text));
-        }
-        let upstream = session.default_upstream().unwrap_or_default().to_owned();
-        let mut definition = Definition::new(self.id, self.organisation, self.workspace, upstream);
-        definition.auth = Some(AuthDefinition::of(Mode::Secret));
+        let control = &session.control;
+        let new = control.new_endpoint(self.id, self.organisation, self.workspace);
+        let mut definition = new.await?;
         self.fields.apply(&mut definition);
-        session.accept([&definition])?;
         let id = definition.id.clone();
-        let mut plan = Plan::to_put(session, vec![definition]).await?;
-        plan.perform(session).await?;
+        let plan = control.endpoint_creation(definition).await?;
+        control.perform(&session.actor, plan).await?;
         show(session, &id, self.json).await
     }
 }
 
-async fn update(
-    session: &Session,
-    id: &EndpointId,
-    json: bool,
-    change: impl FnOnce(&mut Definition),
-) -> Result<String, Failure> {
-    let mut definition = session.own_definition(id).await?;
-    change(&mut definition);
-    session.accept([&definition])?;
-    let mut plan = Plan::to_put(session, vec![definition]).await?;
-    plan.perform(session).await?;
-    plan.shown(json)
-}
-
-/// Lets an endpoint take deliveries, or not. What a flow says of its own comes and goes with its versions, so an
-/// operator's word stands beside it.
-async fn switch(
-    session: &Session,
-    id: &EndpointId,
-    json: bool,
-    enabled: bool,
-) -> Result<String, Failure> {
-    let definition = session.definition(id).await?;
-    if definition.flow.is_none() {
-        return update(session, id, json, |it| it.enabled = enabled).await;
-    }
-    if enabled && !definition.enabled {
-        return Err(Failure::Other(format!(
-            "`{id}`: it is its flow that says `enabled = false`; {}",
-            session::of_flow(&definition)
-        )));
-    }
-    let mut plan = Plan::to_operate(id.clone(), Operation::Suspend(!enabled));
-    plan.perform(session).await?;
-    plan.shown(json)
-}
-
-async fn delete(session: &Session, id: EndpointId, json: bool) -> Result<String, Failure> {
-    let mut plan = Plan::to_delete(session, id).await?;
-    plan.perform(session).await?;
-    plan.shown(json)
+/// Performs a plan, and prints it.
+async fn perform(session: &Session, plan: EndpointPlan, json: bool) -> Result<String, Failure> {
+    let plan = session.control.perform(&session.actor, plan).await?;
+    plan::text(&plan, json)
 }

@@ -5,20 +5,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::challenge;
 use super::replays::{replays, shown};
-use super::shaken::Shaken;
 use crate::auth::{AccountRule, Mode, Recipient};
-use crate::cli::binding::{self, Binding};
-use crate::cli::draft_token::draft_auth;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
+use crate::control::{Binding, ChallengeStatus};
 use crate::directory::{Definition, DraftAuth, EndpointId, MissingKey, Target};
 use crate::secrets::SecretRef;
 
 /// All endpoints whose id begins with `prefix`.
 pub(super) async fn list(session: &Session, prefix: &str, json: bool) -> Result<String, Failure> {
-    let stored = session.custody.store.definitions(prefix).await?;
+    let stored = session.control.endpoints(prefix).await?;
     if json {
         let definitions: Vec<_> = stored.iter().map(|stored| &stored.definition).collect();
         return output::json(&definitions);
@@ -71,21 +70,25 @@ pub(super) async fn show(
         #[serde(skip_serializing_if = "Option::is_none")]
         secret_bound_since: Option<Timestamp>,
         #[serde(flatten)]
-        handshake: &'a Shaken,
+        handshake: &'a ChallengeStatus,
         #[serde(flatten)]
         definition: &'a Definition,
     }
-    let definition = session.definition(id).await?;
+    let control = &session.control;
+    let definition = control.endpoint(id).await?;
     let auth = definition.auth.as_ref();
     let secret = auth.and_then(|auth| auth.secret_of(id));
     let binding = match &secret {
         None => Binding::Unbound,
-        Some(secret) => Binding::of(session, secret, binding::needed(&definition)).await?,
+        Some(secret) => {
+            let needed = Binding::needed_kind(&definition);
+            control.binding(secret, needed).await?
+        }
     };
     let since = binding.since();
     let secret_bound = secret.is_some().then_some(since.is_some());
-    let url = session.url(&definition);
-    let handshake = Shaken::of(session, &definition).await?;
+    let url = control.url(&definition);
+    let handshake = control.challenge_status(&definition).await?;
     if json {
         return output::json(&Shown {
             url,
@@ -97,7 +100,7 @@ pub(super) async fn show(
         });
     }
     let alarm = output::ALARM;
-    let asks = draft_auth(session, &definition);
+    let asks = control.draft_auth(&definition);
     // A draft that asks for a token instead keeps nobody out by what it lacks.
     let is_asked = asks != DraftAuth::Workspace;
     let auth = match auth {
@@ -138,7 +141,7 @@ pub(super) async fn show(
     }
     lines.extend(account_line(&definition));
     lines.extend(declared(&definition));
-    lines.extend(handshake.lines(&definition));
+    lines.extend(challenge::lines(&handshake, &definition));
     if let Some(capture) = definition.capture {
         let time = jiff::SignedDuration::from_secs(i64::from(capture.for_seconds));
         lines.push(format!(
@@ -186,7 +189,7 @@ fn secret_line(
         (Some(secret), None) => {
             let why = binding.complaint().unwrap_or_default();
             if is_asked {
-                let remedy = binding::remedy(definition, secret);
+                let remedy = Binding::remedy(definition, secret);
                 format!("{secret} {alarm}({why}: every delivery is refused){alarm:#}; {remedy}")
             } else {
                 format!("{secret} ({why})")

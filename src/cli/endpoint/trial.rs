@@ -64,7 +64,7 @@ pub(in crate::cli) struct Test {
 impl Test {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         let watch = Stopwatch::start();
-        let definition = session.definition(&self.id).await?;
+        let definition = session.control.endpoint(&self.id).await?;
         let signer = self.signer(session, &definition).await?;
         let url = signer.url.clone().ok_or_else(|| {
             Failure::Usage(format!(

@@ -17,7 +17,6 @@ use self::certificate::certificate;
 use self::input::Input;
 pub(super) use self::input::load;
 use self::stored::{compiled, directory, secrets};
-use super::draft_token::draft_auth;
 use super::failure::Failure;
 use super::session::Session;
 use super::{at, brief, in_session, output, preset};
@@ -108,7 +107,7 @@ impl Explain {
         let mut delivery = match &self.kept {
             None => self.input.read()?,
             Some(id) => {
-                let (_, http) = super::capture::find(session, id).await?;
+                let (_, http) = session.control.capture(id).await?;
                 parse_raw_http(&http).map_err(|error| Failure::Other(error.to_string()))?
             }
         };
@@ -135,12 +134,12 @@ impl Explain {
                 )));
             }
         };
-        let definition = session.definition(&id).await?;
-        let asks = draft_auth(session, &definition);
+        let definition = session.control.endpoint(&id).await?;
+        let asks = session.control.draft_auth(&definition);
         let leads = match &found {
             Some(endpoint) if endpoint.id == id => Leads::Here(id.to_string()),
             Some(endpoint) => Leads::Elsewhere(endpoint.id.to_string()),
-            None => Leads::Nowhere(session.url(&definition)),
+            None => Leads::Nowhere(session.control.url(&definition)),
         };
         let meant_path = match &leads {
             Leads::Nowhere(_) => near::meant(session, &directory, &delivery.path).await?,
@@ -170,7 +169,7 @@ impl Explain {
                 endpoint.and_then(|endpoint| gate.public_url(&endpoint, &delivery.request()));
         }
         if !delivery.has_target {
-            let url = delivery.url.clone().or_else(|| session.url(&definition));
+            let url = delivery.url.clone().or_else(|| session.control.url(&definition));
             let url = url.unwrap_or_else(|| delivery.path.clone());
             let note = format!("no URL was given: it is judged as sent to {url}");
             delivery.remarks.push(note);
@@ -215,8 +214,10 @@ impl Explain {
                     .to_owned(),
             ));
         };
-        let definition = session.definition(id).await?;
-        Ok(session.path(&definition).unwrap_or_else(|| "/".to_owned()))
+        let definition = session.control.endpoint(id).await?;
+        Ok(session
+            .control
+            .path(&definition).unwrap_or_else(|| "/".to_owned()))
     }
 
     fn time(&self, delivery: &Delivery, now: Timestamp) -> (Timestamp, JudgedAt) {

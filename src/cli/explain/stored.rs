@@ -47,12 +47,13 @@ pub(super) async fn secrets(
     let Some(secret) = definition.secret() else {
         return Ok(None);
     };
-    let vault = session.custody.vault();
     let now = session.custody.clock.now();
     let mut current = None;
     let mut previous = None;
     let mut ended = Vec::new();
-    for revealed in vault.reveal_all(&secret, &session.actor).await? {
+    let control = &session.control;
+    let revealed = control.reveal_versions(&session.actor, &secret).await?;
+    for revealed in revealed {
         let version = Version {
             number: revealed.version,
             kind: revealed.kind,

@@ -2,15 +2,14 @@
 
 use clap::{Args, ValueEnum};
 
-use super::change::{Change, Manner};
-use super::moves::number;
-use crate::audit::Action;
+use super::Manner;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
-use crate::config::{Declaration, DeclaredFlow, KnownFlow};
+use crate::config::{Declaration, KnownFlow};
+use crate::control::{Control, FlowDeclaration, FlowOwner, FlowRelease};
 use crate::directory::Name;
-use crate::flow::{FlowState, FlowTarget, MoveAction, PartName};
+use crate::flow::{FlowState, FlowTarget, PartName};
 
 /// What `apply` takes for a flow.
 #[derive(Args, Debug)]
@@ -75,17 +74,32 @@ impl ApplyFlow {
             (None, Some(said)) => said.clone().ok(),
             (None, None) => stem,
         };
+        let control = &session.control;
         let before = match &name {
-            Some(name) => session.custody.store.flow(name).await?,
+            Some(name) => control.find_flow(name).await?,
             None => None,
         };
         let known = self.known(session, name, before.as_ref())?;
-        let declared = document.flow(&known, &session.surroundings())?;
+        let declared = document.flow(&known, &control.surroundings())?;
         for notice in &declared.notices {
             output::print_notice(&format!("note: {notice}"));
         }
-        let change = self.change(session, declared, before).await?;
-        change.perform(session, manner).await
+        let declaration = FlowDeclaration {
+            name: declared.name,
+            organisation: declared.organisation,
+            workspace: declared.workspace,
+            flow: declared.flow,
+        };
+        let release = FlowRelease {
+            target: match (self.installation, self.target) {
+                (Some(id), _) => Some(FlowTarget::Installation(id)),
+                (None, Some(ApplyTarget::Live)) => Some(FlowTarget::Live),
+                (None, _) => None,
+            },
+            note: self.note,
+        };
+        let plan = control.flow_declaration(declaration, release, manner.consent());
+        manner.perform(session, plan.await?).await
     }
 
     fn known(
@@ -94,80 +108,22 @@ impl ApplyFlow {
         name: Option<PartName>,
         before: Option<&FlowState>,
     ) -> Result<KnownFlow, Failure> {
-        let owner = |key: &str, given: &Option<Name>, stored: Option<&Name>| match (given, stored) {
-            (Some(given), Some(stored)) if given != stored => Err(Failure::Other(format!(
-                "`--{key} {given}`: the flow is of `{stored}`, which does not change"
-            ))),
-            (given, stored) => Ok(stored.or(given.as_ref()).cloned()),
+        let given = FlowOwner {
+            organisation: self.organisation.clone(),
+            workspace: self.workspace.clone(),
         };
-        let organisation = before.map(|it| &it.organisation);
-        let workspace = before.map(|it| &it.workspace);
+        let owner = Control::flow_owner(before, given)?;
+        let usual_upstream = session.control.default_upstream();
         let usual = before.map(|state| state.draft.upstream.clone());
         let mut targets = vec![FlowTarget::Draft, FlowTarget::Live];
         targets.extend(self.installation.clone().map(FlowTarget::Installation));
         Ok(KnownFlow {
             name,
-            organisation: owner("organisation", &self.organisation, organisation)?,
-            workspace: owner("workspace", &self.workspace, workspace)?,
+            organisation: owner.organisation,
+            workspace: owner.workspace,
             upstream: self.upstream.clone(),
-            usual_upstream: usual.or_else(|| session.default_upstream().map(str::to_owned)),
+            usual_upstream: usual.or_else(|| usual_upstream.map(str::to_owned)),
             targets,
         })
-    }
-
-    async fn change(
-        self,
-        session: &Session,
-        declared: DeclaredFlow,
-        before: Option<FlowState>,
-    ) -> Result<Change, Failure> {
-        let DeclaredFlow {
-            name,
-            organisation,
-            workspace,
-            flow,
-            ..
-        } = declared;
-        let target = match (self.installation, self.target) {
-            (Some(id), _) => Some((FlowTarget::Installation(id), MoveAction::Promote)),
-            (None, Some(ApplyTarget::Live)) => Some((FlowTarget::Live, MoveAction::Release)),
-            (None, _) => None,
-        };
-        if target.is_none() && self.note.is_some() {
-            let text = "`--note` is about a version, and the draft is none; say `--target live` or \
-                        `--installation`, or note it at the release";
-            return Err(Failure::Usage(text.to_owned()));
-        }
-        let mut change = Change {
-            name,
-            owner: (organisation, workspace),
-            before,
-            draft: Some(flow.clone()),
-            places: vec![(FlowTarget::Draft, Some(flow.clone()))],
-            version: None,
-            moves: Vec::new(),
-            action: Action::FlowApplied,
-        };
-        let Some((target, why)) = target else {
-            return Ok(change);
-        };
-        let present = change
-            .before
-            .as_ref()
-            .and_then(|state| state.version_at(&target));
-        if let Some(present) = present
-            && session.flow_version(&change.name, present).await? == flow
-        {
-            change.places.push((target, Some(flow)));
-            return Ok(change);
-        }
-        let (number, version) = number(session, change.before.as_ref(), &flow, self.note).await?;
-        change.version = version;
-        change.action = match why {
-            MoveAction::Release => Action::FlowReleased,
-            _ => Action::FlowPromoted,
-        };
-        change.put(target, number, flow, why);
-        Ok(change)
     }
 }

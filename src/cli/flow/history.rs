@@ -53,9 +53,9 @@ struct ShownMove {
 
 impl Show {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
-        let state = session.flow(&self.name).await?;
-        let store = &session.custody.store;
-        let history = store.flow_history(&self.name, self.limit).await?;
+        let control = &session.control;
+        let state = control.flow(&self.name).await?;
+        let history = control.flow_history(&self.name, self.limit).await?;
         let versions = history.versions.into_iter().map(|version| ShownVersion {
             version: version.number,
             at: version.at,

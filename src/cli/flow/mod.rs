@@ -1,22 +1,19 @@
 //! `portcullis flow`: which version of a flow is in force where, and how it gets there.
 
 mod apply;
-mod change;
 mod delete;
 mod history;
+mod manner;
 mod moves;
-mod perform;
-mod published;
 mod show;
-mod unbound;
 
 use clap::Subcommand;
 
 pub(super) use self::apply::ApplyFlow;
-pub(super) use self::change::Manner;
+pub(super) use self::manner::Manner;
 use super::failure::Failure;
 use super::session::Session;
-use crate::flow::{NoMove, PartName};
+use crate::flow::PartName;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FlowCommand {
@@ -57,15 +54,6 @@ impl FlowCommand {
             Self::List { json } => show::list(session, json).await,
             Self::Show { name, json } => show::show(session, &name, json).await,
             Self::Delete(delete) => delete.run(session).await,
-        }
-    }
-}
-
-impl From<NoMove> for Failure {
-    fn from(error: NoMove) -> Self {
-        match error {
-            NoMove::NoVersion { .. } | NoMove::NothingThere(_) => Self::NotFound(error.to_string()),
-            _ => Self::Other(error.to_string()),
         }
     }
 }

@@ -2,12 +2,11 @@
 
 use clap::Args;
 
-use super::change::{Change, Manner};
-use crate::audit::Action;
+use super::Manner;
 use crate::cli::failure::Failure;
-use crate::cli::output;
 use crate::cli::session::Session;
-use crate::flow::{Flow, FlowState, FlowTarget, MoveAction, NewVersion, PartName};
+use crate::control::{ControlError, FlowPlan};
+use crate::flow::{FlowTarget, PartName};
 
 /// A release.
 #[derive(Args, Debug)]
@@ -25,27 +24,24 @@ pub(in crate::cli) struct Release {
 
 impl Release {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
-        let state = session.flow(&self.name).await?;
-        if let Some(live) = state.version_at(&FlowTarget::Live)
-            && session.flow_version(&self.name, live).await? == state.draft
-        {
-            let told = format!(
-                "{}: nothing to release: the draft is version {live}, which is live{}",
-                self.name,
-                if self.note.is_some() {
-                    "; the note was not kept"
-                } else {
-                    ""
-                }
-            );
-            return nothing(&self.name, told, self.manner);
+        let control = &session.control;
+        let state = control.flow(&self.name).await?;
+        let live = state.version_at(&FlowTarget::Live).unwrap_or_default();
+        let unused_note = match &self.note {
+            Some(_) => "; the note was not kept",
+            None => "",
+        };
+        let consent = self.manner.consent();
+        match control.flow_release(state, self.note, consent).await? {
+            Some(plan) => self.manner.perform(session, plan).await,
+            None => {
+                let name = &self.name;
+                let text = format!(
+                    "{name}: nothing to release: the draft is version {live}, which is live{unused_note}"
+                );
+                self.manner.nothing(name, text)
+            }
         }
-        let flow = state.draft.clone();
-        let (number, version) = number(session, Some(&state), &flow, self.note).await?;
-        let mut change = Change::of(state, Action::FlowReleased);
-        change.version = version;
-        change.put(FlowTarget::Live, number, flow, MoveAction::Release);
-        change.perform(session, self.manner).await
     }
 }
 
@@ -74,17 +70,24 @@ pub(in crate::cli) struct Promote {
 
 impl Promote {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
-        let state = session.flow(&self.name).await?;
-        let number = state.to_promote(self.version)?;
-        let target = self
-            .installation
-            .map_or(FlowTarget::Live, FlowTarget::Installation);
-        let action = (Action::FlowPromoted, MoveAction::Promote);
-        put(session, state, target, number, action, self.manner).await
+        let control = &session.control;
+        let state = control.flow(&self.name).await?;
+        let number = state.to_promote(self.version).map_err(ControlError::from)?;
+        let target = target(self.installation);
+        let consent = self.manner.consent();
+        let plan = control.flow_promotion(state, target.clone(), number, consent);
+        finish(
+            session,
+            &self.name,
+            (target, number),
+            plan.await?,
+            self.manner,
+        )
+        .await
     }
 }
 
-/// A way back.
+/// A rollback.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Rollback {
     /// The flow.
@@ -104,67 +107,40 @@ pub(in crate::cli) struct Rollback {
 
 impl Rollback {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
-        let state = session.flow(&self.name).await?;
-        let target = self
-            .installation
-            .map_or(FlowTarget::Live, FlowTarget::Installation);
-        let history = session
-            .custody
-            .store
-            .flow_history(&self.name, u32::MAX)
-            .await?;
-        let number = state.before(&target, self.to, &history.moves)?;
-        let action = (Action::FlowRolledBack, MoveAction::Rollback);
-        put(session, state, target, number, action, self.manner).await
+        let control = &session.control;
+        let state = control.flow(&self.name).await?;
+        let target = target(self.installation);
+        let number = control.rollback_version(&state, &target, self.to).await?;
+        let consent = self.manner.consent();
+        let plan = control.flow_rollback(state, target.clone(), number, consent);
+        finish(
+            session,
+            &self.name,
+            (target, number),
+            plan.await?,
+            self.manner,
+        )
+        .await
     }
 }
 
-/// Puts a version that there is to a target.
-async fn put(
+fn target(installation: Option<PartName>) -> FlowTarget {
+    installation.map_or(FlowTarget::Live, FlowTarget::Installation)
+}
+
+/// Performs a move, if there is one.
+async fn finish(
     session: &Session,
-    state: FlowState,
-    target: FlowTarget,
-    number: u32,
-    (action, why): (Action, MoveAction),
+    name: &PartName,
+    (target, number): (FlowTarget, u32),
+    plan: Option<FlowPlan>,
     manner: Manner,
 ) -> Result<String, Failure> {
-    if state.version_at(&target) == Some(number) {
-        let told = format!("{}: {target} is at version {number} already", state.name);
-        return nothing(&state.name, told, manner);
+    match plan {
+        Some(plan) => manner.perform(session, plan).await,
+        None => {
+            let text = format!("{name}: {target} is at version {number} already");
+            manner.nothing(name, text)
+        }
     }
-    let flow = session.flow_version(&state.name, number).await?;
-    let mut change = Change::of(state, action);
-    change.put(target, number, flow, why);
-    change.perform(session, manner).await
-}
-
-/// The number of the version that declares `flow`: the newest, if it is the same and nothing is said of it,
-/// or the next.
-pub(super) async fn number(
-    session: &Session,
-    state: Option<&FlowState>,
-    flow: &Flow,
-    note: Option<String>,
-) -> Result<(u32, Option<NewVersion>), Failure> {
-    let newest = state.map_or(0, |state| state.newest);
-    if let Some(state) = state.filter(|_| newest > 0 && note.is_none())
-        && session.flow_version(&state.name, newest).await? == *flow
-    {
-        return Ok((newest, None));
-    }
-    let number = newest.saturating_add(1);
-    let flow = flow.clone();
-    Ok((number, Some(NewVersion { number, flow, note })))
-}
-
-fn nothing(name: &PartName, told: String, manner: Manner) -> Result<String, Failure> {
-    if manner.json {
-        return output::json(&serde_json::json!({
-            "flow": name.as_str(),
-            "moves": [],
-            "unbound": [],
-            "dry_run": manner.dry_run,
-        }));
-    }
-    Ok(told)
 }

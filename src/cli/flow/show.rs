@@ -3,11 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::binding::Binding;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
-use crate::flow::{Flow, FlowState, FlowSummary, FlowTarget, PartName};
+use crate::flow::{Flow, FlowState, FlowTarget, PartName};
 
 /// All flows.
 pub(super) async fn list(session: &Session, json: bool) -> Result<String, Failure> {
@@ -20,18 +19,7 @@ pub(super) async fn list(session: &Session, json: bool) -> Result<String, Failur
         installations: u64,
         drafted_at: Timestamp,
     }
-    let store = &session.custody.store;
-    let mut flows: Vec<FlowSummary> = Vec::new();
-    loop {
-        // A page at a time, so that none of them takes longer than a question may.
-        let last = flows.last().map(|flow| flow.name.clone());
-        let page = store.flows(last.as_ref(), PAGE).await?;
-        let is_last = u32::try_from(page.len()).is_ok_and(|len| len < PAGE);
-        flows.extend(page);
-        if is_last {
-            break;
-        }
-    }
+    let flows = session.control.flows().await?;
     let listed: Vec<Listed> = flows
         .into_iter()
         .map(|flow| Listed {
@@ -113,14 +101,14 @@ pub(super) async fn show(
     name: &PartName,
     json: bool,
 ) -> Result<String, Failure> {
-    let state = session.flow(name).await?;
+    let state = session.control.flow(name).await?;
     let mut targets = Vec::new();
     for target in state.targets() {
-        if let Some(flow) = session.flow_at(&state, &target).await? {
+        if let Some(flow) = session.control.flow_at(&state, &target).await? {
             targets.push(at_target(session, &state, &target, &flow).await?);
         }
     }
-    let live = session.flow_at(&state, &FlowTarget::Live).await?;
+    let live = session.control.flow_at(&state, &FlowTarget::Live).await?;
     let shown = Shown {
         flow: name.to_string(),
         organisation: state.organisation.to_string(),
@@ -148,7 +136,7 @@ async fn at_target(
     let interfaces = interfaces.map(|(interface, definition)| ShownInterface {
         interface: interface.id.to_string(),
         endpoint: definition.id.to_string(),
-        url: session.url(&definition),
+        url: session.control.url(&definition),
         enabled: definition.enabled,
         description: definition.description,
         inputs: definition
@@ -160,11 +148,11 @@ async fn at_target(
     for slot in &flow.requires {
         let secret = target.secret(&state.name, &slot.slot);
         let secret = secret.map_err(|error| Failure::Other(error.to_string()))?;
+        let needed = flow.key_kinds(&slot.slot).pop_first();
+        let binding = session.control.binding(&secret, needed).await?;
         slots.push(ShownSlot {
             slot: slot.slot.to_string(),
-            bound_since: Binding::of(session, &secret, flow.key_kinds(&slot.slot).pop_first())
-                .await?
-                .since(),
+            bound_since: binding.since(),
             secret: secret.to_string(),
             label: slot.label.clone(),
         });
@@ -213,5 +201,3 @@ fn text(shown: &Shown) -> String {
     }
     lines.join("\n")
 }
-
-const PAGE: u32 = 1000;

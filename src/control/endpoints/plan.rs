@@ -1,0 +1,263 @@
+//! What is about to happen to endpoints: planned and shown first, performed in one transaction afterwards.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::put;
+use crate::audit::{Action, Actor};
+use crate::auth::KeyKind;
+use crate::control::change::EndpointChanges;
+use crate::control::{Binding, Control, ControlError};
+use crate::directory::{Definition, EndpointChange, EndpointId, Operation};
+use crate::secrets::SecretRef;
+
+/// Steps that are taken together, or not at all.
+#[derive(Debug, Default)]
+pub struct EndpointPlan {
+    steps: Vec<Step>,
+    /// The change of each step, in the same order.
+    changes: Vec<EndpointChange>,
+}
+
+/// What happens to one endpoint.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// What happens to it.
+    pub action: StepAction,
+    /// The keys that differ from the stored definition.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+    /// The secret that is generated because the endpoint needs one that is not bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_created: Option<SecretRef>,
+    /// The token that is generated for the provider to send in its challenge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify_token_created: Option<SecretRef>,
+    /// The secret that is bound as another kind than the endpoint needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_unfit: Option<KeyKindMismatch>,
+    /// The secrets that have ended with the endpoint.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets_retired: Vec<SecretRef>,
+}
+
+/// A secret that proves nothing where it is used, because it is a key of another kind.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyKindMismatch {
+    /// The secret.
+    pub secret: SecretRef,
+    /// The kind that it was bound as.
+    pub bound_as: KeyKind,
+    /// The command that repairs it.
+    pub remedy: String,
+}
+
+/// What happens to an endpoint.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "an endpoint comes, goes, changes or stays"
+)]
+#[serde(rename_all = "snake_case")]
+pub enum StepAction {
+    /// It is created.
+    Create,
+    /// It is deleted.
+    Delete,
+    /// Nothing happens.
+    Unchanged,
+    /// It is changed.
+    Update,
+}
+
+/// A step and its change.
+pub(super) struct Planned {
+    step: Step,
+    change: EndpointChange,
+}
+
+impl EndpointPlan {
+    /// What happens to each endpoint.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Whether the store holds already what the plan leads to.
+    pub fn is_unchanged(&self) -> bool {
+        let changes_nothing = |step: &Step| {
+            step.action == StepAction::Unchanged
+                && step.secret_created.is_none()
+                && step.verify_token_created.is_none()
+        };
+        self.steps.iter().all(changes_nothing)
+    }
+
+    pub(super) fn of_deletion(id: EndpointId) -> Self {
+        let mut plan = Self::default();
+        plan.push_deletion(id);
+        plan
+    }
+
+    pub(super) fn of_operation(id: EndpointId, operation: Operation) -> Self {
+        let mut step = Step::new(id.clone(), StepAction::Update);
+        step.changed = vec![operation.key().to_owned()];
+        Self {
+            steps: vec![step],
+            changes: vec![EndpointChange::Operate(id, operation)],
+        }
+    }
+
+    /// Adds a step. Endpoints may share a secret, which is created once: `secrets` are those of earlier steps.
+    pub(super) fn push(&mut self, planned: Planned, secrets: &mut BTreeSet<String>) {
+        let Planned { mut step, change } = planned;
+        for created in [&mut step.secret_created, &mut step.verify_token_created] {
+            created.take_if(|secret| !secrets.insert(secret.to_string()));
+        }
+        self.steps.push(step);
+        self.changes.push(change);
+    }
+
+    pub(super) fn push_deletion(&mut self, id: EndpointId) {
+        self.steps.push(Step::new(id.clone(), StepAction::Delete));
+        self.changes.push(EndpointChange::Delete(id));
+    }
+
+    /// Notes the secrets that have ended with the plan.
+    pub(in crate::control) fn set_retired(&mut self, secrets: Vec<SecretRef>) {
+        if let Some(last) = self.steps.last_mut() {
+            last.secrets_retired = secrets;
+        }
+    }
+}
+
+impl Step {
+    fn new(endpoint: EndpointId, action: StepAction) -> Self {
+        Self {
+            endpoint,
+            action,
+            changed: Vec::new(),
+            secret_created: None,
+            verify_token_created: None,
+            secret_unfit: None,
+            secrets_retired: Vec::new(),
+        }
+    }
+}
+
+impl Control {
+    /// The changes of a plan, each with its audit line, and the secrets that the endpoints need.
+    pub(in crate::control) async fn changes_of(
+        &self,
+        actor: &Actor,
+        plan: &EndpointPlan,
+    ) -> Result<EndpointChanges, ControlError> {
+        let vault = self.vault();
+        let mut changes = EndpointChanges::default();
+        for step in &plan.steps {
+            let created = [&step.secret_created, &step.verify_token_created];
+            for secret in created.into_iter().flatten() {
+                let first = vault.first_version(secret, actor).await?;
+                changes.secrets.extend(first);
+            }
+        }
+        for (step, change) in plan.steps.iter().zip(&plan.changes) {
+            let action = match step.action {
+                StepAction::Create => Action::EndpointCreated,
+                StepAction::Delete => Action::EndpointDeleted,
+                StepAction::Unchanged => continue,
+                StepAction::Update => Action::EndpointUpdated,
+            };
+            let subject = step.endpoint.to_string();
+            let entry = self.audit(actor, action, subject, step.changed.join(", "));
+            changes.changes.push((change.clone(), entry));
+        }
+        Ok(changes)
+    }
+
+    /// The step that makes the store hold `definition`.
+    pub(super) async fn plan_put(
+        &self,
+        mut definition: Definition,
+        adopt: bool,
+    ) -> Result<Planned, ControlError> {
+        let old = self.store.endpoint(definition.id.as_str()).await?;
+        if let Some(old) = &old {
+            super::adoption::refuse_other_owner(old, &definition, adopt)?;
+            definition.keep_operated(old);
+        }
+        let adopts = old.as_ref().is_some_and(|old| old.flow != definition.flow);
+        let changed = match &old {
+            None => Vec::new(),
+            Some(old) => changed_keys(old, &definition)?,
+        };
+        let action = match (&old, changed.is_empty()) {
+            (None, _) => StepAction::Create,
+            (Some(_), true) => StepAction::Unchanged,
+            (Some(_), false) => StepAction::Update,
+        };
+        if old.is_none() {
+            self.refuse_used_secret(&definition).await?;
+        }
+        // The history of a flow says more about its slots: see `flows::public_keys`.
+        if definition.flow.is_none() {
+            self.refuse_public_key(&definition).await?;
+        }
+        let mut step = Step::new(definition.id.clone(), action);
+        step.changed = changed;
+        step.secret_created = self.unbound(definition.generated_secret()).await?;
+        step.verify_token_created = self.unbound(definition.verify_token()).await?;
+        if action != StepAction::Unchanged {
+            step.secret_unfit = self.kind_mismatch(&definition).await?;
+        }
+        let change = put(definition, adopts);
+        Ok(Planned { step, change })
+    }
+
+    /// The secret of an endpoint, if it is bound as another kind than the endpoint needs.
+    async fn kind_mismatch(
+        &self,
+        definition: &Definition,
+    ) -> Result<Option<KeyKindMismatch>, ControlError> {
+        let Some(secret) = definition.secret() else {
+            return Ok(None);
+        };
+        let needed = Binding::needed_kind(definition);
+        let Binding::OtherKind(bound_as) = self.binding(&secret, needed).await? else {
+            return Ok(None);
+        };
+        Ok(Some(KeyKindMismatch {
+            remedy: Binding::remedy(definition, &secret),
+            secret,
+            bound_as,
+        }))
+    }
+
+    /// The secret, if it is not bound.
+    async fn unbound(&self, secret: Option<SecretRef>) -> Result<Option<SecretRef>, ControlError> {
+        match secret {
+            Some(secret) if !self.is_bound(&secret).await? => Ok(Some(secret)),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The keys in which two definitions differ.
+fn changed_keys(old: &Definition, new: &Definition) -> Result<Vec<String>, ControlError> {
+    let keys = |definition: &Definition| match serde_json::to_value(definition) {
+        Ok(serde_json::Value::Object(keys)) => Ok(keys),
+        Ok(_) => Err(ControlError::Internal(
+            "a definition is an object".to_owned(),
+        )),
+        Err(error) => Err(ControlError::Internal(error.to_string())),
+    };
+    let (old, new) = (keys(old)?, keys(new)?);
+    let changed: BTreeSet<&String> = old
+        .keys()
+        .chain(new.keys())
+        .filter(|key| old.get(*key) != new.get(*key))
+        .collect();
+    Ok(changed.into_iter().cloned().collect())
+}

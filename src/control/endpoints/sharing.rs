@@ -1,0 +1,177 @@
+//! Which endpoints may share a secret.
+
+use std::collections::BTreeMap;
+
+use super::Declared;
+use crate::auth::KeyKind;
+use crate::control::error::PublicKeyConflict;
+use crate::control::{Binding, Control, ControlError};
+use crate::directory::{Definition, EndpointId, HANDSHAKE_SLOT};
+use crate::handshake::Handshake;
+use crate::secrets::SecretRef;
+
+/// The planned definitions, by the secret that judges them.
+type PlannedBySecret<'d> = BTreeMap<SecretRef, Vec<&'d Definition>>;
+
+impl Control {
+    /// Refuses planned endpoints that must not share a secret with others, stored or planned.
+    pub(super) async fn refuse_sharing(&self, declared: &[Declared]) -> Result<(), ControlError> {
+        let mut planned = PlannedBySecret::new();
+        for Declared { definition, .. } in declared {
+            if let Some(secret) = definition.secret() {
+                planned.entry(secret).or_default().push(definition);
+            }
+        }
+        let mut errors = Vec::new();
+        for (secret, users) in &planned {
+            errors.extend(self.public_key_of_other(secret, users).await?);
+        }
+        for Declared { definition, place } in declared {
+            let error = self.used_verify_token(&planned, definition).await?;
+            errors.extend(error.map(|error| error.at(place.clone())));
+            let error = self.signed_elsewhere(&planned, definition).await?;
+            errors.extend(error.map(|error| error.at(place.clone())));
+        }
+        ControlError::of_all(errors)
+    }
+
+    /// The own secret of a new endpoint belongs to no other endpoint. To share one is possible, and is declared.
+    pub(super) async fn refuse_used_secret(&self, new: &Definition) -> Result<(), ControlError> {
+        let is_chosen = new.auth.as_ref().is_some_and(|auth| auth.secret.is_some());
+        let Some(secret) = new.secret().filter(|_| !is_chosen) else {
+            return Ok(());
+        };
+        match self.store.judged_by(&secret).await? {
+            None => Ok(()),
+            Some(user) => Err(ControlError::SecretInUse {
+                endpoint: new.id.clone(),
+                secret,
+                user,
+            }),
+        }
+    }
+
+    /// A public key must not become a shared secret, because everybody has it. The gate refuses it at a delivery, by
+    /// the kind that the version was bound as. This check says it before.
+    pub(super) async fn refuse_public_key(&self, new: &Definition) -> Result<(), ControlError> {
+        let Some(secret) = new.secret() else {
+            return Ok(());
+        };
+        let binding = self.binding(&secret, Binding::needed_kind(new)).await?;
+        if binding != Binding::OtherKind(KeyKind::Public) {
+            return Ok(());
+        }
+        Err(ControlError::PublicKey {
+            secret,
+            conflict: PublicKeyConflict::Own(new.id.clone()),
+        })
+    }
+
+    /// One endpoint must not use as a shared secret what another one has as the public key of its sender.
+    async fn public_key_of_other(
+        &self,
+        secret: &SecretRef,
+        users: &[&Definition],
+    ) -> Result<Option<ControlError>, ControlError> {
+        let Some(shared) = users.iter().find(|user| !user.has_public_key()) else {
+            return Ok(None);
+        };
+        let planned = users.iter().find(|user| user.has_public_key());
+        if planned.is_none() && !self.is_bound(secret).await? {
+            return Ok(None);
+        }
+        let owner = match planned {
+            Some(owner) => Some(owner.id.clone()),
+            None => match self.store.judged_by(secret).await? {
+                Some(id) if users.iter().all(|user| user.id != id) => {
+                    let stored = self.store.endpoint(id.as_str()).await?;
+                    stored.filter(Definition::has_public_key).map(|it| it.id)
+                }
+                _ => None,
+            },
+        };
+        Ok(owner.map(|owner| ControlError::PublicKey {
+            secret: secret.clone(),
+            conflict: PublicKeyConflict::Other {
+                endpoint: shared.id.clone(),
+                owner,
+            },
+        }))
+    }
+
+    /// A verify token is sent in the open, so it may prove no deliveries.
+    async fn used_verify_token(
+        &self,
+        planned: &PlannedBySecret<'_>,
+        definition: &Definition,
+    ) -> Result<Option<ControlError>, ControlError> {
+        let (owner, token, user) = if let Some(token) = definition.verify_token() {
+            let user = planned.get(&token).and_then(|users| users.first());
+            let user = match user {
+                Some(user) => Some(user.id.clone()),
+                None => self.store.judged_by(&token).await?,
+            };
+            (Some(definition.id.clone()), token, user)
+        } else if let Some(secret) = definition
+            .secret()
+            .filter(|secret| secret.slot() == HANDSHAKE_SLOT)
+        {
+            // The other direction: it is the verify token of a stored endpoint.
+            let owner = self.store.endpoint(secret.scope()).await?;
+            let owner = owner.filter(|owner| owner.verify_token().as_ref() == Some(&secret));
+            let user = Some(definition.id.clone());
+            (owner.map(|owner| owner.id), secret, user)
+        } else {
+            return Ok(None);
+        };
+        Ok(owner
+            .zip(user)
+            .map(|(endpoint, user)| ControlError::VerifyTokenInUse {
+                endpoint,
+                token,
+                user,
+            }))
+    }
+
+    /// Where a handshake signs what strangers choose, the same secret may judge only endpoints with that handshake.
+    /// Any other endpoint would admit what was signed.
+    async fn signed_elsewhere(
+        &self,
+        planned: &PlannedBySecret<'_>,
+        definition: &Definition,
+    ) -> Result<Option<ControlError>, ControlError> {
+        let Some(secret) = definition.secret() else {
+            return Ok(None);
+        };
+        let sharers = planned.get(&secret).map_or(&[][..], Vec::as_slice);
+        let own = definition.handshake.as_deref();
+        let clashes =
+            |other: Option<&str>| other != own && [own, other].into_iter().flatten().any(signs);
+        let mut others = sharers.iter();
+        let other = others.find(|other| clashes(other.handshake.as_deref()));
+        let other = if let Some(other) = other {
+            Some(other.id.clone())
+        } else {
+            let signing = Handshake::all().iter().filter(|it| it.signs());
+            let signing: Vec<&str> = signing.map(|it| it.name).collect();
+            let (handshakes, among) = match own.filter(|own| signs(own)) {
+                Some(own) => (vec![own], false),
+                None => (signing, true),
+            };
+            // The planned ones are checked above. One more than those is a stored one.
+            let limit = sharers.len() + 1;
+            let stored = self.store.sharing(&secret, &handshakes, among, limit);
+            let is_planned = |id: &EndpointId| sharers.iter().any(|sharer| sharer.id == *id);
+            stored.await?.into_iter().find(|id| !is_planned(id))
+        };
+        Ok(other.map(|other| ControlError::SecretSignsChallenges {
+            endpoint: definition.id.clone(),
+            secret,
+            other,
+        }))
+    }
+}
+
+fn signs(handshake: &str) -> bool {
+    Handshake::named(handshake).is_some_and(Handshake::signs)
+}
