@@ -134,6 +134,38 @@ fn crates_are_named_by_their_owners_only() {
 }
 
 #[test]
+fn only_the_control_plane_and_the_stores_name_what_changes_a_store() {
+    for line in [
+        "use crate::directory::EndpointChange;",
+        "use crate::flow::{FlowChange, FlowState};",
+        "use crate::flow::{Draft, Flow};",
+        "use crate::flow::{NewMove as Move};",
+        "fn f(version: crate::flow::NewVersion) {}",
+        "use crate::secrets::{Installation, SecretRef};",
+        "use crate::secrets::Resealing;",
+        "fn f(entry: &crate::audit::AuditEntry) {}",
+        "use crate::secrets::Vault;",
+        "async fn f() { custody.vault().rotate(secret).await }",
+        "fn f() { crate::tokens::Issuer::new(store, clock) }",
+        "use crate::tokens::NewToken;",
+        "async fn f() { store.change_flow(change).await }",
+    ] {
+        let found = planted("src/cli/planted.rs", line);
+        assert_eq!(found.len(), 1, "{line}: {found:?}");
+        assert!(found[0].contains("only `control` decides"), "{found:?}");
+        assert_eq!(planted("src/control/planted.rs", line), [""; 0], "{line}");
+    }
+    for line in [
+        "fn f() -> FlowTarget { FlowTarget::Installation(id) }",
+        "fn f() -> Target { Target::Draft }",
+        "use crate::control::{Control, EndpointPlan};",
+        "use crate::flow::{FlowTarget, PartName};",
+    ] {
+        assert_eq!(planted("src/cli/planted.rs", line), [""; 0], "{line}");
+    }
+}
+
+#[test]
 fn the_time_is_read_by_the_clock_only() {
     for line in [
         "fn f() { let now = Instant::now(); }",

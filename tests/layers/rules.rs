@@ -11,8 +11,9 @@ use crate::source::{Named, Source};
 /// `store` stands beside the line: it implements the traits of `secrets`, `directory`, `flow` and `capture`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
-/// asked by people and passed by no delivery: only `cli` knows it.
-pub(crate) const LAYERS: [(&str, &str); 25] = [
+/// asked by people and passed by no delivery: only `cli` knows it. `control` stands on the traits of the stores and
+/// below `cli`, which prints what it answers.
+pub(crate) const LAYERS: [(&str, &str); 26] = [
     ("clock", ""),
     ("sync", ""),
     ("task", "clock"),
@@ -43,6 +44,10 @@ pub(crate) const LAYERS: [(&str, &str); 25] = [
         "clock task audit auth contract handshake secrets tokens directory flow gate capture",
     ),
     (
+        "control",
+        "clock audit auth handshake secrets tokens directory flow capture store",
+    ),
+    (
         "telemetry",
         "clock task audit auth contract handshake secrets tokens directory ledger outbound gate",
     ),
@@ -65,7 +70,7 @@ pub(crate) const LAYERS: [(&str, &str); 25] = [
     ),
     (
         "cli",
-        "clock task redis audit auth contract handshake secrets tokens directory flow ledger outbound gate capture telemetry proxy admin store explain config app",
+        "clock task redis audit auth contract handshake secrets tokens directory flow ledger outbound gate capture control telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];
@@ -98,6 +103,30 @@ const OWNED_CRATES: [(&str, &str, &str); 4] = [
         "store",
         "where things are kept is the business of one module",
     ),
+];
+
+/// What changes a store, each with the modules that may name it: those that store it, and `control`, which holds the
+/// rules. The others ask `control`. A name that is also an enum variant has its module before it.
+const CHANGES: [(&str, &str); 13] = [
+    (
+        "AuditEntry",
+        "audit secrets tokens directory flow store control",
+    ),
+    ("EndpointChange", "directory flow store control"),
+    ("FlowChange", "flow store control"),
+    ("NewMove", "flow store control"),
+    ("NewVersion", "flow store control"),
+    ("flow::Draft", "flow store control"),
+    (
+        "secrets::Installation",
+        "secrets directory flow store control",
+    ),
+    ("Resealing", "secrets store control"),
+    ("Vault", "secrets app control"),
+    ("vault", "secrets app control"),
+    ("Issuer", "tokens control"),
+    ("NewToken", "tokens control"),
+    ("change_flow", "flow store control"),
 ];
 
 /// Types whose `now` reads a clock.
@@ -237,6 +266,20 @@ fn name_fault(module: &str, named: &Named) -> Option<String> {
         if is_owned && module != owner {
             return Some(format!(
                 "`{module}` names `{path}`, but only `{owner}` may: {why}"
+            ));
+        }
+    }
+    for (change, allowed) in CHANGES {
+        let segments: Vec<&str> = change.split("::").collect();
+        let is_named = named.path.windows(segments.len()).any(|found| {
+            found
+                .iter()
+                .map(String::as_str)
+                .eq(segments.iter().copied())
+        });
+        if is_named && !allowed.split_whitespace().any(|it| it == module) {
+            return Some(format!(
+                "`{module}` names `{path}`, but only `control` decides what is changed in a store: add an entry there"
             ));
         }
     }
