@@ -8,6 +8,7 @@ mod audit;
 mod capture;
 mod check;
 mod client;
+mod confirm;
 mod demo;
 mod draft_token;
 mod endpoint;

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use super::confirm::Confirm;
 use super::failure::Failure;
 use super::output;
 use super::rewrap::Rewrap;
@@ -27,7 +28,15 @@ pub(super) enum SecretCommand {
         json: bool,
     },
     /// Replace the value by a generated one. The old one ends at once, unless there is an overlap.
-    Rotate(Replace),
+    ///
+    /// It shows which senders are refused until they have the new value, and asks.
+    Rotate {
+        #[command(flatten)]
+        replace: Replace,
+
+        #[command(flatten)]
+        confirm: Confirm,
+    },
     /// Show the versions, which of them count, and how often and when each was last used.
     Status {
         /// `scope#slot`, or the id of an endpoint.
@@ -38,6 +47,8 @@ pub(super) enum SecretCommand {
         json: bool,
     },
     /// End the previous version now, before its overlap is over.
+    ///
+    /// With `--current` it shows which senders are refused then, and asks.
     Retire {
         /// `scope#slot`, or the id of an endpoint.
         secret: String,
@@ -45,6 +56,9 @@ pub(super) enum SecretCommand {
         /// End the current version, too: nothing counts any more, and every delivery is refused.
         #[arg(long)]
         current: bool,
+
+        #[command(flatten)]
+        confirm: Confirm,
 
         /// As JSON.
         #[arg(long)]
@@ -92,14 +106,23 @@ impl SecretCommand {
             Self::Retire {
                 secret,
                 current,
+                confirm,
                 json,
             } => {
                 let secret = session.control.secret(&secret).await?;
+                if current && !confirm.is_given() {
+                    let impact = session.control.retirement_impact(&secret).await?;
+                    confirm.ask(&format!("{secret}: every version ends"), &impact)?;
+                }
                 secret_status::retire(session, &secret, current, json).await
             }
-            Self::Rotate(replace) => {
-                let secret = session.control.secret(&replace.secret).await?;
+            Self::Rotate { replace, confirm } => {
                 let control = &session.control;
+                let secret = control.secret(&replace.secret).await?;
+                if !confirm.is_given() {
+                    let impact = control.rotation_impact(&secret, replace.overlap).await?;
+                    confirm.ask(&format!("{secret}: a new value replaces it"), &impact)?;
+                }
                 let change = control.rotate_secret(&session.actor, &secret, replace.overlap);
                 let change = change.await?;
                 replace.done("rotated", &secret, change.version)

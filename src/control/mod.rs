@@ -4,6 +4,7 @@
 //! Control         one entry for each thing that a person can do; takes the actor, gives a typed answer
 //! EndpointPlan    what would happen to endpoints, before it happens
 //! FlowPlan        the same for a flow and its endpoints
+//! Impact          what a change would do to deliveries, as data for a confirmation
 //! Change          what a store is asked to do, with its audit lines; only this module makes one
 //! ControlError    why something is not done: a word, a message, the next step, the place in a file
 //! ```
@@ -17,6 +18,7 @@ mod change;
 mod endpoints;
 mod error;
 mod flows;
+mod impact;
 mod secret_value;
 mod secrets;
 mod stores;
@@ -36,6 +38,7 @@ pub use self::flows::{
     Consent, FlowDeclaration, FlowDeletion, FlowOwner, FlowPlan, FlowRelease, PlannedMove,
     UnboundSlot,
 };
+pub use self::impact::{Impact, Refusal, SecretImpact, SenderImpact, VersionImpact};
 pub use self::secret_value::CheckedValue;
 pub use self::secrets::{SecretChange, SlotBinding};
 pub use self::stores::{copy_store, migrate_store};

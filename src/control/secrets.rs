@@ -221,7 +221,7 @@ impl Control {
     }
 
     /// A random value cannot replace a secret that only the sender has.
-    async fn refuse_rotation(&self, secret: &SecretRef) -> Result<(), ControlError> {
+    pub(super) async fn refuse_rotation(&self, secret: &SecretRef) -> Result<(), ControlError> {
         let users = self.users_of(secret).await?;
         refuse_generated(secret, &users, false)
     }

@@ -136,7 +136,7 @@ fn nothing_is_kept_unless_the_endpoint_asks_for_it_and_its_captures_go_with_it()
         "capture",
     ])
     .succeeded();
-    gate.run(&["endpoint", "delete", "workflows/other"])
+    gate.run(&["endpoint", "delete", "--yes", "workflows/other"])
         .succeeded();
     gate.run(&["capture", "list", "workflows/other"])
         .failed_with(4);

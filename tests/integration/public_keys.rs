@@ -128,7 +128,7 @@ fn ways() -> Vec<(&'static str, Vec<Vec<&'static str>>)> {
         (
             "the endpoint is deleted, and made anew",
             vec![
-                vec!["endpoint", "delete", "workflows/pr-bot"],
+                vec!["endpoint", "delete", "--yes", "workflows/pr-bot"],
                 [&["endpoint", "create", ID], &OWNER[..], &["--mode", "hmac"]].concat(),
             ],
         ),
@@ -196,7 +196,7 @@ fn a_public_key_signs_nothing_after_declarations_without_auth() {
     }
     nobody_gets_in(&gate, &backend, &[PATH], "declared");
     // A secret of its own lets its owner in, in another slot or as another version.
-    gate.run(&["secret", "rotate", SLOT]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", SLOT]).succeeded();
     let gate = gate.apply(&declared("auth = { mode = \"hmac\" }"));
     let secret = gate.secret(ID);
     let body = "{\"genuine\":true}";
@@ -242,7 +242,7 @@ fn a_public_key_that_is_set_while_nobody_uses_its_slot_signs_nothing_afterwards(
         match free {
             "no auth" => apply(&declared("")).succeeded(),
             "another slot" => apply(&away).succeeded(),
-            _ => gate.run(&["endpoint", "delete", ID]).succeeded(),
+            _ => gate.run(&["endpoint", "delete", "--yes", ID]).succeeded(),
         };
         set();
         for next in &nexts {
@@ -262,9 +262,10 @@ fn a_public_key_that_is_set_while_nobody_uses_its_slot_signs_nothing_afterwards(
         );
         let gate = gate.start();
         nobody_gets_in(&gate, &backend, &[PATH, OTHER_PATH], free);
-        gate.run(&["endpoint", "delete", OTHER]).succeeded();
+        gate.run(&["endpoint", "delete", "--yes", OTHER])
+            .succeeded();
         // A generated value is nobody's public key.
-        gate.run(&["secret", "rotate", SHARED]).succeeded();
+        gate.run(&["secret", "rotate", "--yes", SHARED]).succeeded();
         let gate = gate.apply(&declared(&nexts[0]));
         nobody_gets_in(&gate, &backend, &[PATH], free);
         let secret = gate.secret(SHARED);
@@ -358,7 +359,7 @@ fn a_previous_version_that_is_a_public_key_signs_nothing_beside_a_shared_secret(
         "workflows/pr-bot#away",
     ];
     gate.run(&[&away[..], &TELNYX].concat()).succeeded();
-    gate.run(&["secret", "rotate", SLOT, "--overlap", "1h"])
+    gate.run(&["secret", "rotate", "--yes", SLOT, "--overlap", "1h"])
         .succeeded();
     let here = [
         "endpoint", "update", OTHER, "--mode", "hmac", "--secret", SLOT,
@@ -423,7 +424,7 @@ fn a_token_that_was_sent_in_the_open_does_not_become_the_secret_of_a_signature()
     let told = gate.run(&["sign", ID]).failed_with(1);
     assert!(told.contains("secret rotate"), "{told}");
     backend.was_not_contacted();
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     let secret = gate.secret(ID);
     in_force(|| signed(&secret).0 == 202);
 }

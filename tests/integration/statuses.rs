@@ -55,7 +55,7 @@ fn anything_else_that_is_not_there_is_404_in_other_words() {
 fn a_disabled_endpoint_is_as_good_as_none() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac");
-    gate.run(&["endpoint", "disable", ID]).succeeded();
+    gate.run(&["endpoint", "disable", "--yes", ID]).succeeded();
     let gate = gate.start();
     let answer = send(gate.http(), &genuine(&gate, b"{}"));
     refused(

@@ -64,7 +64,7 @@ impl Senders {
                 .succeeded();
         }
         let before_rotation = gate.secret(ID);
-        gate.run(&["secret", "rotate", ID, "--overlap", "24h"])
+        gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "24h"])
             .succeeded();
         Self {
             provider,

@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use self::expect::Expect;
 use self::fields::{Field, Fields};
 use self::show::{list, show};
+use super::confirm::Confirm;
 use super::failure::Failure;
 use super::plan;
 use super::session::Session;
@@ -73,19 +74,25 @@ pub(super) enum EndpointCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Answer its senders as if it were not there.
+    /// Answer its senders as if it did not exist. It shows who they are, and asks.
     Disable {
         /// The endpoint.
         id: EndpointId,
+
+        #[command(flatten)]
+        confirm: Confirm,
 
         /// As JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Delete it, and end the secrets that no other endpoint is judged by.
+    /// Delete it, and end the secrets that no other endpoint is judged by. It shows who is refused then, and asks.
     Delete {
         /// The endpoint.
         id: EndpointId,
+
+        #[command(flatten)]
+        confirm: Confirm,
 
         /// As JSON.
         #[arg(long)]
@@ -142,12 +149,14 @@ impl EndpointCommand {
                 let plan = session.control.endpoint_switch(&id, true).await?;
                 perform(session, plan, json).await
             }
-            Self::Disable { id, json } => {
+            Self::Disable { id, confirm, json } => {
                 let plan = session.control.endpoint_switch(&id, false).await?;
+                ask(session, confirm, &plan, &format!("{id}: it is disabled")).await?;
                 perform(session, plan, json).await
             }
-            Self::Delete { id, json } => {
+            Self::Delete { id, confirm, json } => {
                 let plan = session.control.endpoint_deletion(&id).await?;
+                ask(session, confirm, &plan, &format!("{id}: it is deleted")).await?;
                 perform(session, plan, json).await
             }
         }
@@ -165,6 +174,20 @@ impl Create {
         control.perform(&session.actor, plan).await?;
         show(session, &id, self.json).await
     }
+}
+
+/// Asks before a plan that does something.
+async fn ask(
+    session: &Session,
+    confirm: Confirm,
+    plan: &EndpointPlan,
+    what: &str,
+) -> Result<(), Failure> {
+    if confirm.is_given() || plan.is_unchanged() {
+        return Ok(());
+    }
+    let impact = session.control.endpoint_impact(plan).await?;
+    confirm.ask(what, &impact)
 }
 
 /// Performs a plan, and prints it.

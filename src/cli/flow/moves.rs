@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::Manner;
+use crate::cli::confirm::Confirm;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::control::{ControlError, FlowPlan};
@@ -102,6 +103,9 @@ pub(in crate::cli) struct Rollback {
     to: Option<u32>,
 
     #[command(flatten)]
+    confirm: Confirm,
+
+    #[command(flatten)]
     manner: Manner,
 }
 
@@ -113,14 +117,15 @@ impl Rollback {
         let number = control.rollback_version(&state, &target, self.to).await?;
         let consent = self.manner.consent();
         let plan = control.flow_rollback(state, target.clone(), number, consent);
-        finish(
-            session,
-            &self.name,
-            (target, number),
-            plan.await?,
-            self.manner,
-        )
-        .await
+        let plan = plan.await?;
+        if let Some(plan) = plan.as_ref().filter(|_| !self.manner.dry_run)
+            && !self.confirm.is_given()
+        {
+            let what = format!("{}: {target} goes back to version {number}", self.name);
+            let impact = control.flow_impact(plan).await?;
+            self.confirm.ask(&what, &impact)?;
+        }
+        finish(session, &self.name, (target, number), plan, self.manner).await
     }
 }
 

@@ -85,6 +85,11 @@ impl EndpointPlan {
         &self.steps
     }
 
+    /// The change of each step, in the same order.
+    pub(in crate::control) fn changes(&self) -> &[EndpointChange] {
+        &self.changes
+    }
+
     /// Whether the store holds already what the plan leads to.
     pub fn is_unchanged(&self) -> bool {
         let changes_nothing = |step: &Step| {

@@ -8,7 +8,7 @@ use crate::support::*;
 fn gate() -> Gate {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     for _ in 0..3 {
-        gate.run(&["secret", "rotate", ID]).succeeded();
+        gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     }
     gate
 }
@@ -87,7 +87,7 @@ fn what_was_done_to_the_log_shows_with_its_place() {
         let is_told = told.code == Some(1) && told.stderr.contains(place);
         assert!(is_told, "{statement}: {} {}", told.stdout, told.stderr);
         // It keeps nobody from working, and what follows does not cover it up.
-        gate.run(&["secret", "rotate", ID]).succeeded();
+        gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
         gate.run(&["audit", "verify"]).failed_with(1);
     }
 }
@@ -157,7 +157,7 @@ fn a_log_that_was_begun_before_it_was_a_chain_goes_on_as_one() {
         "UPDATE audit SET digest = NULL; DELETE FROM audit_end",
     );
     assert_eq!(verified(&gate).0, 5);
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     let (lines, end) = verified(&gate);
     assert_eq!(lines, 6);
     gate.run(&["audit", "verify", "--since", &end]).succeeded();

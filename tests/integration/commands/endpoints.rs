@@ -332,15 +332,16 @@ fn what_was_given_for_a_field_can_be_taken_back() {
 #[test]
 fn every_change_can_be_told_to_a_script() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
-    for (verb, action) in [
-        ("disable", "update"),
-        ("disable", "unchanged"),
-        ("enable", "update"),
-        ("delete", "delete"),
+    for (words, action) in [
+        (&["disable", "--yes"][..], "update"),
+        (&["disable"], "unchanged"),
+        (&["enable"], "update"),
+        (&["delete", "--yes"], "delete"),
     ] {
-        let told = json(&gate, &["endpoint", verb, ID]);
+        let words = [&["endpoint"][..], words, &[ID]].concat();
+        let told = json(&gate, &words);
         assert_eq!(told["endpoint"], ID);
-        assert_eq!(told["action"], action, "{verb}");
+        assert_eq!(told["action"], action, "{words:?}");
     }
 }
 
@@ -367,7 +368,7 @@ fn an_update_that_is_wrong_changes_nothing() {
 fn disable_enable_and_delete_do_what_they_say() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let enabled = || json(&gate, &["endpoint", "show", ID])["enabled"].clone();
-    gate.run(&["endpoint", "disable", ID]).succeeded();
+    gate.run(&["endpoint", "disable", "--yes", ID]).succeeded();
     assert_eq!(enabled(), false);
     assert!(
         gate.run(&["endpoint", "list"])
@@ -376,12 +377,13 @@ fn disable_enable_and_delete_do_what_they_say() {
     );
     gate.run(&["endpoint", "enable", ID]).succeeded();
     assert_eq!(enabled(), true);
-    gate.run(&["endpoint", "delete", ID]).succeeded();
+    gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     assert_eq!(json(&gate, &["endpoint", "list"]), serde_json::json!([]));
-    gate.run(&["endpoint", "delete", ID]).failed_with(4);
+    gate.run(&["endpoint", "delete", "--yes", ID])
+        .failed_with(4);
     // Its name, and its aliases, are free again.
     create(&gate, ID, &["--alias", "/hooks/a"]).succeeded();
-    gate.run(&["endpoint", "delete", ID]).succeeded();
+    gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     create(&gate, "workflows/heir", &["--alias", "/hooks/a"]).succeeded();
 }
 
@@ -389,7 +391,7 @@ fn disable_enable_and_delete_do_what_they_say() {
 fn a_new_owner_of_an_id_does_not_inherit_the_secret() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let old = gate.secret(ID);
-    let told = gate.run(&["endpoint", "delete", ID]).succeeded();
+    let told = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     assert_eq!(told, format!("- {ID}: delete, secret {ID}#webhook retired"));
     gate.run(&["secret", "reveal", &format!("{ID}#webhook")])
         .failed_with(4);
@@ -406,7 +408,7 @@ fn a_secret_that_another_endpoint_is_judged_by_outlives_its_owner() {
             &["--mode", "hmac", "--secret", &format!("{ID}#webhook")],
         );
     let secret = gate.secret(ID);
-    let told = gate.run(&["endpoint", "delete", ID]).succeeded();
+    let told = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     assert_eq!(told, format!("- {ID}: delete"));
     assert_eq!(gate.secret("workflows/other"), secret);
 }
@@ -420,7 +422,7 @@ fn no_way_leads_to_the_secret_of_a_former_owner() {
     let elsewhere = ["--mode", "hmac", "--secret", &format!("{ID}#other")];
     gate.run(&[&["endpoint", "update", ID][..], &elsewhere].concat())
         .succeeded();
-    let told = gate.run(&["endpoint", "delete", ID]).succeeded();
+    let told = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     assert!(
         told.contains("#webhook retired") && told.contains("#other retired"),
         "{told}"
@@ -431,7 +433,7 @@ fn no_way_leads_to_the_secret_of_a_former_owner() {
     // Another endpoint goes on using it.
     let sharing = ["--mode", "hmac", "--secret", &own];
     create(&gate, "workflows/other", &sharing).succeeded();
-    gate.run(&["endpoint", "delete", ID]).succeeded();
+    gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     let told = create(&gate, ID, &["--mode", "hmac"]).failed_with(1);
     assert!(
         told.contains("`workflows/other`") && told.contains(&own),
@@ -439,10 +441,10 @@ fn no_way_leads_to_the_secret_of_a_former_owner() {
     );
     // To share it is possible, if it is said.
     create(&gate, ID, &sharing).succeeded();
-    gate.run(&["endpoint", "delete", ID]).succeeded();
+    gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     // It ends with the last that uses it.
     let told = gate
-        .run(&["endpoint", "delete", "workflows/other"])
+        .run(&["endpoint", "delete", "--yes", "workflows/other"])
         .succeeded();
     assert!(told.contains("#webhook retired"), "{told}");
     create(&gate, ID, &["--mode", "hmac"]).succeeded();

@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod confirmation;
 mod endpoints;
 mod folder;
 mod private;
@@ -102,8 +103,8 @@ fn the_exit_code_says_what_kind_of_failure_it_was_and_help_says_so() {
         (2, &["endpoint", "update", ID, "--mode", "hmack"]),
         (2, &["endpoint", "update", ID, "--header", "X-Key"]),
         (2, &["endpoint", "update", ID, "--label", "no-value"]),
-        (2, &["secret", "rotate", ID, "--overlap", "24"]),
-        (2, &["secret", "rotate", ID, "--overlap", "-1h"]),
+        (2, &["secret", "rotate", "--yes", ID, "--overlap", "24"]),
+        (2, &["secret", "rotate", "--yes", ID, "--overlap", "-1h"]),
         (2, &["audit", "list", "--limit", "0"]),
         (3, &["apply", "-f", "/nowhere/endpoints.toml"]),
         (3, &["endpoint", "update", ID, "--upstream", "nope"]),
@@ -113,11 +114,11 @@ fn the_exit_code_says_what_kind_of_failure_it_was_and_help_says_so() {
             &["endpoint", "update", "workflows/nope", "--label", "a=b"],
         ),
         (4, &["endpoint", "enable", "workflows/nope"]),
-        (4, &["endpoint", "disable", "workflows/nope"]),
-        (4, &["endpoint", "delete", "workflows/nope"]),
+        (4, &["endpoint", "disable", "--yes", "workflows/nope"]),
+        (4, &["endpoint", "delete", "--yes", "workflows/nope"]),
         (4, &["secret", "reveal", "workflows/nope"]),
         (4, &["secret", "reveal", "workflows/nope#webhook"]),
-        (4, &["secret", "rotate", "workflows/nope#webhook"]),
+        (4, &["secret", "rotate", "--yes", "workflows/nope#webhook"]),
         (4, &["secret", "set", "workflows/nope"]),
         (4, &["sign", "workflows/nope"]),
     ] {
@@ -175,16 +176,16 @@ fn every_change_is_audited_with_who_when_and_what_and_never_a_value() {
     let mut values = vec![gate.secret(ID)];
     gate.run(&["endpoint", "update", ID, "--event-name", "ping"])
         .succeeded();
-    gate.run(&["endpoint", "disable", ID]).succeeded();
+    gate.run(&["endpoint", "disable", "--yes", ID]).succeeded();
     gate.run(&["endpoint", "enable", ID]).succeeded();
-    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .succeeded();
     values.push(gate.secret(ID));
     gate.run_with_input(&["secret", "set", ID], b"from the provider")
         .succeeded();
     values.push("from the provider".to_owned());
     gate.run(&["sign", ID]).succeeded();
-    gate.run(&["endpoint", "delete", ID]).succeeded();
+    gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     // What changes nothing, or fails, is no change.
     gate.run(&["endpoint", "show", ID]).failed_with(4);
     gate.run_with_input(&["secret", "set", "workflows/pr-bot#webhook"], b"")

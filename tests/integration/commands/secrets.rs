@@ -93,12 +93,12 @@ fn what_only_the_provider_issues_is_not_made_up_and_is_unbound_until_it_was_set(
     );
     let told = gate.run(&["endpoint", "test", ID]).failed_with(4);
     assert!(told.contains("only the provider"), "{told}");
-    let told = gate.run(&["secret", "rotate", ID]).failed_with(1);
+    let told = gate.run(&["secret", "rotate", "--yes", ID]).failed_with(1);
     assert!(told.contains("secret set"), "{told}");
     gate.run_with_input(&["secret", "set", ID], b"0123456789abcdef0123456789abcdef")
         .succeeded();
     let told = gate
-        .run(&["secret", "rotate", ID, "--overlap", "1h"])
+        .run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .failed_with(1);
     assert!(told.contains("comes from the provider"), "{told}");
     let shown = json(&gate, &["endpoint", "show", ID]);
@@ -109,7 +109,7 @@ fn what_only_the_provider_issues_is_not_made_up_and_is_unbound_until_it_was_set(
     let gate = gate.endpoint_with("workflows/github", &github);
     let shown = json(&gate, &["endpoint", "show", "workflows/github"]);
     assert_eq!(shown["secret_bound"], true);
-    gate.run(&["secret", "rotate", "workflows/github"])
+    gate.run(&["secret", "rotate", "--yes", "workflows/github"])
         .succeeded();
 }
 
@@ -229,7 +229,7 @@ fn rotate_makes_a_new_value_and_shows_neither() {
         (&[][..], "the old value ends now"),
         (&["--overlap", "24h"], "the old value stays valid for 24h"),
     ] {
-        let words = [&["secret", "rotate", ID][..], options].concat();
+        let words = [&["secret", "rotate", "--yes", ID][..], options].concat();
         let told = gate.run(&words).succeeded();
         assert!(told.contains(says), "{told}");
         let new = gate.secret(ID);

@@ -186,7 +186,10 @@ fn the_keys_of_every_json_are_those_that_scripts_know() {
         ["created_at", "secret", "value", "version"]
     );
     assert_eq!(revealed["version"], 1);
-    let rotated = json(&gate, &["secret", "rotate", ID, "--overlap", "90m"]);
+    let rotated = json(
+        &gate,
+        &["secret", "rotate", "--yes", ID, "--overlap", "90m"],
+    );
     assert_eq!(
         keys(&rotated),
         ["action", "overlap_seconds", "secret", "version"]

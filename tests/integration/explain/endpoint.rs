@@ -53,7 +53,7 @@ fn a_secret_that_was_replaced_is_named_with_its_version_and_one_in_its_overlap_i
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let old = gate.secret(ID);
     let capture = delivery(PATH, &old, "{}");
-    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .succeeded();
     let said = explained(&gate, &capture, &[]);
     assert_eq!(said["admitted"], true, "{said:#}");
@@ -62,7 +62,7 @@ fn a_secret_that_was_replaced_is_named_with_its_version_and_one_in_its_overlap_i
         "{said:#}"
     );
 
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     let said = explained(&gate, &capture, &[]);
     assert_eq!(said["reason"], "signature_mismatch");
     assert_eq!(names(&said), ["secret-ended"]);
@@ -125,7 +125,7 @@ fn what_is_wrong_with_the_endpoint_itself_is_told() {
         (&"body_too_large".into(), vec!["body-too-large"])
     );
 
-    gate.run(&["endpoint", "disable", ID]).succeeded();
+    gate.run(&["endpoint", "disable", "--yes", ID]).succeeded();
     let file = gate.file("capture", &capture);
     let file = file.to_str().unwrap();
     gate.run(&["explain", file]).failed_with(4);

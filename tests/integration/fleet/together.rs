@@ -23,7 +23,7 @@ fn a_rotation_is_in_force_at_every_gate() {
         } else {
             &[]
         };
-        let words = [&["secret", "rotate", LOCAL], overlap].concat();
+        let words = [&["secret", "rotate", "--yes", LOCAL], overlap].concat();
         fleet.nodes[0].run(&words).succeeded();
         let new = fleet.nodes[0].secret(LOCAL);
         let mut number = round * 1000;

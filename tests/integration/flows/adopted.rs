@@ -54,7 +54,9 @@ fn an_endpoint_becomes_a_part_of_the_flow_at_its_id_and_no_delivery_is_turned_aw
     });
     let shown = json(&gate, &["endpoint", "show", LIVE_ID]);
     assert_eq!(shown["event_name"], "orders.updated");
-    let told = gate.run(&["endpoint", "delete", LIVE_ID]).failed_with(1);
+    let told = gate
+        .run(&["endpoint", "delete", "--yes", LIVE_ID])
+        .failed_with(1);
     assert!(told.contains("is a part of the flow `orders`"), "{told}");
     gate.run(&["audit", "verify"]).succeeded();
 }
@@ -112,7 +114,8 @@ fn what_was_disabled_stays_so_and_senders_go_on_finding_what_they_go_by() {
 
     gate.run(&["endpoint", "update", LIVE_ID, "--clear", "alias"])
         .succeeded();
-    gate.run(&["endpoint", "disable", LIVE_ID]).succeeded();
+    gate.run(&["endpoint", "disable", "--yes", LIVE_ID])
+        .succeeded();
     in_force(|| status(&gate, LIVE, "as ever") == 404);
     apply_orders(&gate, &[]);
     gate.run(&adopt).succeeded();

@@ -44,9 +44,17 @@ fn no_genuine_delivery_is_refused_while_versions_change() {
             gate.run(&["flow", "release", "orders"]).succeeded();
             gate.run(&["flow", "promote", "orders", "--installation", "acme"])
                 .succeeded();
-            gate.run(&["flow", "rollback", "orders"]).succeeded();
-            gate.run(&["flow", "rollback", "orders", "--installation", "acme"])
+            gate.run(&["flow", "rollback", "--yes", "orders"])
                 .succeeded();
+            gate.run(&[
+                "flow",
+                "rollback",
+                "--yes",
+                "orders",
+                "--installation",
+                "acme",
+            ])
+            .succeeded();
         }
         over.store(true, Ordering::Relaxed);
         for sender in senders {

@@ -68,8 +68,15 @@ fn the_draft_follows_and_the_others_stay_until_they_are_moved() {
         .run(&["flow", "promote", "orders", "--installation", "acme"])
         .succeeded();
     assert_eq!(told, "orders: installation acme is at version 2 already");
-    gate.run(&["flow", "rollback", "orders", "--installation", "acme"])
-        .succeeded();
+    gate.run(&[
+        "flow",
+        "rollback",
+        "--yes",
+        "orders",
+        "--installation",
+        "acme",
+    ])
+    .succeeded();
     assert_eq!(
         [LIVE_ID, INSTALLED_ID].map(|id| event(&gate, id)),
         ["second", "orders.updated"]
@@ -78,9 +85,10 @@ fn the_draft_follows_and_the_others_stay_until_they_are_moved() {
         .succeeded();
     assert_eq!(event(&gate, LIVE_ID), "orders.updated");
     // As with a rollout: a way back from the way back.
-    gate.run(&["flow", "rollback", "orders"]).succeeded();
+    gate.run(&["flow", "rollback", "--yes", "orders"])
+        .succeeded();
     assert_eq!(event(&gate, LIVE_ID), "second");
-    gate.run(&["flow", "rollback", "orders", "--to", "1"])
+    gate.run(&["flow", "rollback", "--yes", "orders", "--to", "1"])
         .succeeded();
     assert_eq!(event(&gate, LIVE_ID), "orders.updated");
 
@@ -233,13 +241,15 @@ fn a_move_that_there_is_not_is_refused_and_says_why() {
         assert!(told.contains(message), "{words:?}: {told}");
     }
     gate.run(&["flow", "release", "orders"]).succeeded();
-    let told = gate.run(&["flow", "rollback", "orders"]).failed_with(1);
+    let told = gate
+        .run(&["flow", "rollback", "--yes", "orders"])
+        .failed_with(1);
     assert!(
         told.contains("no version was in force there before version 1"),
         "{told}"
     );
     let told = gate
-        .run(&["flow", "rollback", "orders", "--to", "7"])
+        .run(&["flow", "rollback", "--yes", "orders", "--to", "7"])
         .failed_with(4);
     assert!(
         told.contains("there is no version 7; the newest is 1"),
@@ -262,7 +272,8 @@ fn a_secret_survives_the_interfaces_that_come_and_go() {
     );
     in_force(|| status(&gate, LIVE, "the secret") == 404);
 
-    gate.run(&["flow", "rollback", "orders"]).succeeded();
+    gate.run(&["flow", "rollback", "--yes", "orders"])
+        .succeeded();
     in_force(|| status(&gate, LIVE, "the secret") == 202);
 }
 
@@ -315,7 +326,7 @@ fn endpoints_of_a_flow_are_changed_by_the_flow_alone() {
     apply_orders(&gate, &[]);
     for words in [
         &["endpoint", "update", DRAFT_ID, "--event-name", "x"][..],
-        &["endpoint", "delete", DRAFT_ID],
+        &["endpoint", "delete", "--yes", DRAFT_ID],
     ] {
         let told = gate.run(words).failed_with(1);
         assert!(told.contains("is a part of the flow `orders`"), "{told}");

@@ -32,7 +32,8 @@ fn a_release_that_needs_an_empty_slot_is_refused_and_the_slot_can_be_bound_befor
     gate.run(&["flow", "release", "orders"]).succeeded();
     in_force(|| status(&gate, LIVE, "the next") == 202);
     // The way back needs a slot that is bound, too.
-    gate.run(&["flow", "rollback", "orders"]).succeeded();
+    gate.run(&["flow", "rollback", "--yes", "orders"])
+        .succeeded();
     in_force(|| status(&gate, LIVE, "the first") == 202);
 }
 
@@ -72,11 +73,12 @@ fn what_an_operator_stops_stays_stopped_through_releases_until_it_is_let_go_on()
     bind(&gate, "flows/orders/live", "the secret");
     in_force(|| status(&gate, LIVE, "the secret") == 202);
     let id = "flows/orders/live/order-webhook";
-    gate.run(&["endpoint", "disable", id]).succeeded();
+    gate.run(&["endpoint", "disable", "--yes", id]).succeeded();
     in_force(|| status(&gate, LIVE, "the secret") == 404);
     let text = orders_with_open_draft().replace("orders.updated", "orders.changed");
     apply(&gate, "orders.edn", &text, &["--target", "live"]).succeeded();
-    gate.run(&["flow", "rollback", "orders"]).succeeded();
+    gate.run(&["flow", "rollback", "--yes", "orders"])
+        .succeeded();
     let shown = gate.run(&["endpoint", "show", id]).succeeded();
     assert!(shown.contains("stopped by an operator"), "{shown}");
     assert_eq!(status(&gate, LIVE, "the secret"), 404);

@@ -207,7 +207,7 @@ fn whoever_gets_the_id_next_does_not_get_a_secret_that_came_after_the_end() {
     let gate = gate.start();
     for _ in 0..5 {
         is_refused(&gate, &shakes("too-short"), 401, "signature_missing");
-        gate.run(&["endpoint", "delete", ID]).succeeded();
+        gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
         let late = send(gate.http(), &shakes(BROUGHT));
         assert!(matches!(late.status, 401 | 404), "{}", late.status);
         let options = [

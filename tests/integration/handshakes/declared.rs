@@ -52,7 +52,7 @@ fn a_declaration_asks_for_one_too_and_its_verify_token_is_made_with_it() {
     assert_eq!(token.len(), 64);
     assert!(!shown.to_string().contains(&token));
     // It ends with the endpoint.
-    let told = gate.run(&["endpoint", "delete", ID]).succeeded();
+    let told = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     assert!(
         told.contains("workflows/pr-bot#handshake retired"),
         "{told}"

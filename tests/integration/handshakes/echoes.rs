@@ -132,7 +132,7 @@ fn an_endpoint_without_a_handshake_answers_as_it_did() {
 fn a_disabled_endpoint_answers_no_handshake() {
     let backend = Backend::accepting();
     let gate = gate("dropbox", HMAC, &backend);
-    gate.run(&["endpoint", "disable", ID]).succeeded();
+    gate.run(&["endpoint", "disable", "--yes", ID]).succeeded();
     gate.catch_up();
     is_refused(&gate, &get("challenge=abc123"), 404, "not_configured");
 }

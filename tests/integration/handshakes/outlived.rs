@@ -79,7 +79,7 @@ fn what_was_signed_for_a_stranger_is_no_delivery_once_the_handshake_is_gone() {
         );
 
         // A new value has signed for nobody.
-        gate.run(&["secret", "rotate", SLOT, "--overlap", "1h"])
+        gate.run(&["secret", "rotate", "--yes", SLOT, "--overlap", "1h"])
             .succeeded();
         let new = gate.secret(ID);
         in_force(|| send(gate.http(), &signed_with(&new, &body)).status == 202);
@@ -93,7 +93,7 @@ fn what_was_signed_for_a_stranger_is_no_delivery_once_the_handshake_is_gone() {
 fn a_value_that_is_set_while_the_handshake_is_there_is_remembered_too() {
     let backend = Backend::accepting();
     let gate = gate("x", HMAC, &backend);
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     let new = gate.secret(ID);
     in_force(|| {
         let answer = send(gate.http(), &get("crc_token=12345"));

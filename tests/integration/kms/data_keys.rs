@@ -55,7 +55,7 @@ fn every_process_that_encrypts_makes_a_data_key_of_its_own() {
     assert_eq!(kms.proxy.calls(), ["GenerateDataKey"]);
     // A process has its own: what another one has made is not asked for.
     for id in [ID, OTHER] {
-        gate.run(&["secret", "rotate", id]).succeeded();
+        gate.run(&["secret", "rotate", "--yes", id]).succeeded();
     }
     assert_eq!(kms.proxy.count("GenerateDataKey"), 3);
 }

@@ -33,9 +33,17 @@ fn local(backend: &Backend) -> Gate {
     let ids = ids();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let gate = Gate::before(backend).apply(&super::custody::declared(&ids));
-    gate.run(&["secret", "rotate", "workflows/w7", "--overlap", "1h"])
+    gate.run(&[
+        "secret",
+        "rotate",
+        "--yes",
+        "workflows/w7",
+        "--overlap",
+        "1h",
+    ])
+    .succeeded();
+    gate.run(&["secret", "rotate", "--yes", "workflows/w8"])
         .succeeded();
-    gate.run(&["secret", "rotate", "workflows/w8"]).succeeded();
     gate
 }
 

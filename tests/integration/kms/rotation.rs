@@ -137,7 +137,7 @@ fn a_previous_secret_that_does_not_open_takes_nothing_away_from_the_current_one(
     let gate = kms
         .gate(&backend, "cache_time_to_live = \"2s\"\ngrace = \"1h\"")
         .endpoint("hmac");
-    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .succeeded();
     let new = gate.secret(ID);
     sqlite(

@@ -23,7 +23,7 @@ fn warn_until(gate: &Gate, what: &str, mut is_so: impl FnMut() -> bool) {
 fn goes_on(gate: &mut Gate, secret: &str) {
     outage(gate);
     let secret = revoke(gate, secret);
-    gate.run(&["endpoint", "disable", ID]).succeeded();
+    gate.run(&["endpoint", "disable", "--yes", ID]).succeeded();
     eventually("the disabled endpoint is gone", || {
         signed(gate, &secret).status == 404
     });

@@ -36,7 +36,7 @@ fn wait_until_well(gate: &Gate) {
 /// Rotates the secret, and waits until the old one is refused and the new one admitted. Gives the new one.
 #[track_caller]
 fn revoke(gate: &Gate, old: &str) -> String {
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     let new = gate.secret(ID);
     eventually("the old secret is refused", || {
         signed(gate, old).status == 401

@@ -159,7 +159,7 @@ fn fails_closed(task: &str, fault: &str, gate: Gate) {
     assert_eq!(signed(gate, &secret).status, 202);
     eventually("it runs", || gate.metric(&up(task)) == 1);
     subject.inject(task, fault);
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     eventually("the gate refuses", || {
         let answer = signed(gate, &secret);
         answer.status == 503 && answer.reason() == "store_unavailable"

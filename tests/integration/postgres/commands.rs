@@ -22,8 +22,15 @@ fn every_command_works_on_a_database_as_on_a_file() {
         .succeeded();
     gate.run_with_input(&["secret", "set", "workflows/a"], b"issued-by-zoom-123")
         .succeeded();
-    gate.run(&["secret", "rotate", "workflows/b", "--overlap", "1h"])
-        .succeeded();
+    gate.run(&[
+        "secret",
+        "rotate",
+        "--yes",
+        "workflows/b",
+        "--overlap",
+        "1h",
+    ])
+    .succeeded();
     assert_eq!(gate.secret("workflows/a"), "issued-by-zoom-123");
     gate.run(&["sign", "workflows/b", "--body", "{}"]);
     // One that is judged by the same secret, with a handshake that signs: refused.
@@ -44,7 +51,8 @@ fn every_command_works_on_a_database_as_on_a_file() {
     ]);
     assert_ne!(shared.code, Some(0), "{shared:?}");
     gate.run(&["check"]).succeeded();
-    gate.run(&["endpoint", "delete", "workflows/b"]).succeeded();
+    gate.run(&["endpoint", "delete", "--yes", "workflows/b"])
+        .succeeded();
     let audit = gate.run(&["audit", "list"]).succeeded();
     for word in [
         "endpoint_created",
@@ -62,7 +70,7 @@ fn a_gate_moves_from_a_file_to_a_database_with_three_lines_changed() {
     let database = Postgres::start();
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac");
-    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .succeeded();
     let secret = gate.secret(ID);
     let audit = gate.run(&["audit", "list"]).succeeded();

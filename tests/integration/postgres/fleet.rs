@@ -20,7 +20,7 @@ fn a_rotation_through_one_node_is_in_force_at_every_node() {
             assert_eq!(signed_with(node, &old), 202);
         }
         // By the command line beside the first node.
-        first.run(&["secret", "rotate", ID]).succeeded();
+        first.run(&["secret", "rotate", "--yes", ID]).succeeded();
         for node in &nodes {
             in_force(|| signed_with(node, &old) == 401);
         }
@@ -53,7 +53,7 @@ fn an_endpoint_that_one_node_makes_and_deletes_comes_and_goes_at_another() {
         ]);
         first.succeeded();
         in_force(|| unproven(&other, PATH).status == 401);
-        other.run(&["endpoint", "delete", ID]).succeeded();
+        other.run(&["endpoint", "delete", "--yes", ID]).succeeded();
         in_force(|| unproven(&other, PATH).status == 404);
     }
 }
@@ -71,7 +71,7 @@ fn a_change_is_in_force_even_if_no_notification_arrives() {
     for _ in 0..3 {
         let old = gate.secret(ID);
         assert_eq!(signed_with(&gate, &old), 202);
-        gate.run(&["secret", "rotate", ID]).succeeded();
+        gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
         in_force(|| signed_with(&gate, &old) == 401);
     }
 }

@@ -62,7 +62,7 @@ fn whoever_holds_the_lock_of_writers_keeps_others_no_longer_than_their_time() {
     let secret = gate.secret(ID);
     let gate = database.with_writers_locked(|| {
         let gate = gate.with("store", "connect_timeout = \"500ms\"\ntimeout = \"1s\"");
-        let told = gate.run(&["secret", "rotate", ID]).failed_with(5);
+        let told = gate.run(&["secret", "rotate", "--yes", ID]).failed_with(5);
         assert!(told.contains("nothing was changed"), "{told}");
         let gate = gate.with_only("store", "").on(&database);
         // Nobody who reads waits for it.
@@ -70,7 +70,7 @@ fn whoever_holds_the_lock_of_writers_keeps_others_no_longer_than_their_time() {
         assert!(gate.run(&["endpoint", "list"]).succeeded().contains(ID));
         gate
     });
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
 }
 

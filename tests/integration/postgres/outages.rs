@@ -90,7 +90,7 @@ fn is_in_step_again(gate: &Gate, outage: usize) {
 /// While the database does not answer, commands give it up in time.
 fn commands_fail(gate: Gate, database: &Postgres) -> Gate {
     let gate = gate.with("store", SOON);
-    let told = gate.run(&["secret", "rotate", ID]).failed_with(5);
+    let told = gate.run(&["secret", "rotate", "--yes", ID]).failed_with(5);
     assert!(
         told.contains("no answer within") || told.contains("cannot be reached"),
         "{told}"
@@ -126,7 +126,7 @@ fn known_endpoints_go_on_while_the_database_is_dead_and_changes_are_caught_up() 
         });
         assert_eq!(signed_with(&gate, &secret), 202);
     }
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     in_force(|| signed_with(&gate, &secret) == 401);
     assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
 }
@@ -154,7 +154,7 @@ fn a_database_that_hangs_holds_no_delivery_longer_than_its_time() {
         database.resume();
         is_in_step_again(&gate, outage);
     }
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     in_force(|| signed_with(&gate, &secret) == 401);
 }
 
@@ -219,10 +219,10 @@ fn after_the_grace_time_nothing_is_admitted_until_the_database_is_back() {
             return Some((gate, secret));
         }
         database.restart();
-        gate.run(&["endpoint", "delete", ID]).succeeded();
+        gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
         for outage in 1..=2 {
             let id = format!("workflows/unknown-{outage}");
-            gate.run(&["endpoint", "delete", &id]).succeeded();
+            gate.run(&["endpoint", "delete", "--yes", &id]).succeeded();
         }
         None
     });

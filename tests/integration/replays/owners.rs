@@ -25,7 +25,7 @@ fn set_secret(gate: &Gate, secret: &str, options: &[&str]) {
 
 /// Deletes the endpoint and makes one of the same name, with this secret.
 fn make_again(gate: &Gate, preset: &str, secret: &str) {
-    gate.run(&["endpoint", "delete", ID]).succeeded();
+    gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     let owner = ["--organisation", "acme", "--workspace", "main"];
     let mode = ["--mode", "provider", "--preset", preset];
     let create = [&["endpoint", "create", ID][..], &owner, &mode].concat();

@@ -51,7 +51,7 @@ fn many_deliveries_at_once_cost_one_call_of_the_key_service() {
         assert_eq!(signed_with(gate, secret), 202);
     }
     assert_eq!(calls(), 1);
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     in_force(|| signed_with(gate, secret) == 401);
     // What is forgotten is forgotten twice, in two rounds.
     assert!((2..=3).contains(&calls()), "{}", calls());
@@ -89,7 +89,7 @@ fn a_key_that_is_lost_is_never_made_anew_for_a_store_that_needs_it() {
     std::fs::rename(&key, &kept).unwrap();
     for (words, code) in [
         (&["secret", "reveal", ID][..], 5),
-        (&["secret", "rotate", ID], 5),
+        (&["secret", "rotate", "--yes", ID], 5),
         (&["check"], 3),
     ] {
         let ran = gate.run(words);
@@ -183,7 +183,7 @@ fn a_ciphertext_of_an_older_version_admits_nobody() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac").start();
     let retired = gate.secret(ID);
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     in_force(|| signed_with(&gate, &retired) == 401);
     let reached = backend.received().len();
     // Whoever can write to the store, and knows a secret that was retired, wants it back.
@@ -288,7 +288,7 @@ fn a_store_that_is_replaced_under_a_running_gate_admits_nobody_and_says_so() {
         let _ = std::fs::remove_file(gate.folder().join(format!("portcullis.db{log}")));
     }
     std::fs::rename(&copy, &store).unwrap();
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     // What was revoked in the new one must not be admitted out of the old one.
     in_force(|| signed_with(&gate, &secret) == 503);
     let ready = send(gate.admin(), &admin_get("/readyz"));
@@ -315,7 +315,7 @@ fn a_backup_that_is_written_into_the_same_file_counts() {
     );
     let original = gate.folder().join("original.db");
     std::fs::copy(&store, &original).unwrap();
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     let second = gate.secret(ID);
     gate.run(&["endpoint", "update", ID, "--label", "a=b"])
         .succeeded();

@@ -48,7 +48,7 @@ fn a_rotated_secret_is_in_force_and_the_old_one_is_not() {
         let mut old = gate.secret(ID);
         assert_eq!(signed_with(&gate, &old), 202);
         for _ in 0..3 {
-            gate.run(&["secret", "rotate", ID]).succeeded();
+            gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
             in_force(|| signed_with(&gate, &old) == 401);
             let new = gate.secret(ID);
             assert_eq!(signed_with(&gate, &new), 202);
@@ -82,7 +82,7 @@ fn no_delivery_that_is_under_way_brings_an_old_secret_back() {
             scope.spawn(hammer);
         }
         backend.wait_for(30);
-        gate.run(&["secret", "rotate", ID]).succeeded();
+        gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
         gate.catch_up();
         followed.store(true, Ordering::SeqCst);
     });
@@ -95,7 +95,7 @@ fn during_an_overlap_both_are_admitted_and_the_log_tells_them_apart() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac").start();
     let old = gate.secret(ID);
-    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .succeeded();
     let new = gate.secret(ID);
     in_force(|| signed_with(&gate, &new) == 202);
@@ -116,7 +116,7 @@ fn an_overlap_ends_when_it_was_said_to() {
     let gate = Gate::before(&backend).endpoint("hmac").start();
     let old = gate.secret(ID);
     let before = Instant::now();
-    gate.run(&["secret", "rotate", ID, "--overlap", "2s"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "2s"])
         .succeeded();
     // Nobody has to tell the gate: no change is written when the overlap ends.
     eventually("the overlap has ended", || signed_with(&gate, &old) == 401);
@@ -129,12 +129,12 @@ fn a_rotation_without_an_overlap_ends_the_overlap_before_it() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac").start();
     let first = gate.secret(ID);
-    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .succeeded();
     let second = gate.secret(ID);
     in_force(|| signed_with(&gate, &second) == 202);
     assert_eq!(signed_with(&gate, &first), 202);
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     in_force(|| signed_with(&gate, &first) == 401 && signed_with(&gate, &second) == 401);
     assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
 }
@@ -144,10 +144,10 @@ fn two_rotations_with_overlaps_leave_two_values_and_not_three() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac").start();
     let first = gate.secret(ID);
-    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .succeeded();
     let second = gate.secret(ID);
-    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .succeeded();
     let third = gate.secret(ID);
     in_force(|| signed_with(&gate, &third) == 202);
@@ -198,18 +198,18 @@ fn an_endpoint_is_there_changed_and_gone() {
     .succeeded();
     // A token was sent in the open: it does not sign.
     in_force(|| signed_with(&gate, &token) == 401 && unproven(&gate, alias) == 404);
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     let secret = gate.secret(ID);
     in_force(|| signed_with(&gate, &secret) == 202);
     in_force(|| unproven(&gate, "/hooks/other") == 401);
     assert_eq!(with_token(&gate, PATH, &token), 401);
 
-    gate.run(&["endpoint", "disable", ID]).succeeded();
+    gate.run(&["endpoint", "disable", "--yes", ID]).succeeded();
     in_force(|| signed_with(&gate, &secret) == 404 && unproven(&gate, "/hooks/other") == 404);
     gate.run(&["endpoint", "enable", ID]).succeeded();
     in_force(|| signed_with(&gate, &secret) == 202);
 
-    gate.run(&["endpoint", "delete", ID]).succeeded();
+    gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     in_force(|| signed_with(&gate, &secret) == 404);
     let so_far = backend.received().len();
     assert_eq!(signed_with(&gate, &secret), 404);
@@ -254,7 +254,7 @@ fn every_process_over_the_same_store_follows() {
     let both = |secret: &str| [signed_with(&first, secret), signed_with(&second, secret)];
     assert_eq!(both(&old), [202, 202]);
     // The one that changes it is neither of them.
-    second.run(&["secret", "rotate", ID]).succeeded();
+    second.run(&["secret", "rotate", "--yes", ID]).succeeded();
     in_force(|| both(&old) == [401, 401]);
     assert_eq!(both(&first.secret(ID)), [202, 202]);
 }

@@ -143,7 +143,7 @@ fn a_rotated_and_a_set_secret_leave_no_trace_in_the_store() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac").start();
     let mut values = vec![gate.secret(ID)];
-    gate.run(&["secret", "rotate", ID, "--overlap", "1h"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .succeeded();
     values.push(gate.secret(ID));
     let issued = "whsec_issued-by-the-provider";

@@ -56,32 +56,36 @@ fn what_is_revoked_while_a_body_comes_admits_it_no_more() {
     let again: Vec<&str> = [&["endpoint", "create", ID], &create[..], &["hmac"]].concat();
     let again: &'static [&'static str] = Box::leak(again.into_boxed_slice());
     let cases: [Case; 8] = [
-        (&[&["endpoint", "delete", ID]], 404, (404, "not_configured")),
         (
-            &[&["endpoint", "disable", ID]],
+            &[&["endpoint", "delete", "--yes", ID]],
             404,
             (404, "not_configured"),
         ),
         (
-            Box::leak(Box::new([&["endpoint", "delete", ID][..], again])),
+            &[&["endpoint", "disable", "--yes", ID]],
+            404,
+            (404, "not_configured"),
+        ),
+        (
+            Box::leak(Box::new([&["endpoint", "delete", "--yes", ID][..], again])),
             401,
             (401, "signature_mismatch"),
         ),
         (
-            &[&["secret", "rotate", ID]],
+            &[&["secret", "rotate", "--yes", ID]],
             401,
             (401, "signature_mismatch"),
         ),
         (
             &[
-                &["secret", "rotate", ID, "--overlap", "1h"],
+                &["secret", "rotate", "--yes", ID, "--overlap", "1h"],
                 &["secret", "retire", ID],
             ],
             401,
             (401, "signature_mismatch"),
         ),
         (
-            &[&["secret", "retire", ID, "--current"]],
+            &[&["secret", "retire", ID, "--current", "--yes"]],
             401,
             (401, "secret_unbound"),
         ),
@@ -91,7 +95,7 @@ fn what_is_revoked_while_a_body_comes_admits_it_no_more() {
             (401, "token_missing"),
         ),
         (
-            &[&["secret", "rotate", ID, "--overlap", "2s"]],
+            &[&["secret", "rotate", "--yes", ID, "--overlap", "2s"]],
             401,
             (401, "signature_mismatch"),
         ),
@@ -158,9 +162,18 @@ fn a_store_that_is_replaced_while_a_body_comes_admits_it_no_more() {
 #[test]
 fn what_is_revoked_while_a_delivery_waits_for_its_turn_admits_it_no_more() {
     let cases: [(&[&str], (u16, &str)); 3] = [
-        (&["endpoint", "disable", ID], (404, "not_configured")),
-        (&["endpoint", "delete", ID], (404, "not_configured")),
-        (&["secret", "rotate", ID], (401, "signature_mismatch")),
+        (
+            &["endpoint", "disable", "--yes", ID],
+            (404, "not_configured"),
+        ),
+        (
+            &["endpoint", "delete", "--yes", ID],
+            (404, "not_configured"),
+        ),
+        (
+            &["secret", "rotate", "--yes", ID],
+            (401, "signature_mismatch"),
+        ),
     ];
     for (command, expected) in cases {
         let door = Door::default();
@@ -222,7 +235,10 @@ fn a_change_of_something_else_and_an_overlap_change_nothing_for_a_delivery_under
     let old = gate.secret(ID);
     let owner = ["--organisation", "acme", "--workspace", "main"];
     let create = [&["endpoint", "create", "workflows/other"][..], &owner].concat();
-    for command in [&create[..], &["secret", "rotate", ID, "--overlap", "1h"]] {
+    for command in [
+        &create[..],
+        &["secret", "rotate", "--yes", ID, "--overlap", "1h"],
+    ] {
         let before = backend.received().len();
         let under_way = UnderWay::begin(&gate, &signed(&old));
         gate.run(command).succeeded();
@@ -298,7 +314,8 @@ fn a_flow_that_is_rolled_back_while_a_body_comes_admits_it_no_more() {
     in_force(|| send(gate.http(), &signed(br#"{"order-id":"o-1"}"#)).status == 202);
     let body = br#"{"order-id":"o-2"}"#;
     let under_way = UnderWay::begin(&gate, &signed(body));
-    gate.run(&["flow", "rollback", "orders"]).succeeded();
+    gate.run(&["flow", "rollback", "--yes", "orders"])
+        .succeeded();
     in_force(|| send(gate.http(), &signed(br#"{"order-id":"o-3"}"#)).status == 404);
     let answer = under_way.end();
     assert_eq!((answer.status, answer.reason()), (404, "not_configured"));

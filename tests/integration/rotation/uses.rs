@@ -27,7 +27,7 @@ fn deliveries_are_counted_by_the_version_that_proved_them() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac").start();
     let old = gate.secret(ID);
-    gate.run(&["secret", "rotate", ID, "--overlap", "24h"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "24h"])
         .succeeded();
     let new = gate.secret(ID);
     in_force(|| signed_with(&gate, &new) == 202);
@@ -94,7 +94,7 @@ fn the_previous_version_is_retired_and_the_current_one_stays() {
         nothing.contains("no version counts beside the current one"),
         "{nothing}"
     );
-    gate.run(&["secret", "rotate", ID, "--overlap", "24h"])
+    gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "24h"])
         .succeeded();
     let new = gate.secret(ID);
     in_force(|| signed_with(&gate, &new) == 202);
@@ -116,13 +116,14 @@ fn a_secret_that_is_retired_whole_admits_nobody_until_it_is_set_anew() {
     let gate = Gate::before(&Backend::accepting()).endpoint("hmac").start();
     let old = gate.secret(ID);
     assert_eq!(signed_with(&gate, &old), 202);
-    gate.run(&["secret", "retire", ID, "--current"]).succeeded();
+    gate.run(&["secret", "retire", ID, "--current", "--yes"])
+        .succeeded();
     in_force(|| signed_with(&gate, &old) == 401);
     let request = Request::post(PATH)
         .header("X-Hub-Signature-256", &github_signature(&old, b"{}"))
         .body("{}");
     assert_eq!(send(gate.http(), &request).reason(), "secret_unbound");
-    gate.run(&["secret", "retire", ID, "--current"])
+    gate.run(&["secret", "retire", ID, "--current", "--yes"])
         .failed_with(4);
     let shown = gate.run(&["secret", "status", ID]).succeeded();
     assert!(shown.contains("nothing counts"), "{shown}");
@@ -130,8 +131,9 @@ fn a_secret_that_is_retired_whole_admits_nobody_until_it_is_set_anew() {
         .succeeded();
     in_force(|| signed_with(&gate, "another") == 202);
     assert_eq!(signed_with(&gate, &old), 401);
-    gate.run(&["secret", "retire", ID, "--current"]).succeeded();
-    gate.run(&["secret", "rotate", ID]).succeeded();
+    gate.run(&["secret", "retire", ID, "--current", "--yes"])
+        .succeeded();
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     let new = gate.secret(ID);
     in_force(|| signed_with(&gate, &new) == 202);
 }

@@ -105,7 +105,7 @@ fn a_token_of_another_workspace_gets_the_very_answer_of_a_path_that_leads_nowher
         .endpoint_with("flows/orders/draft/off", &["--mode", "hmac"])
         .endpoint_with("flows/orders/draft/alias", &["--alias", "/hooks/orders"])
         .start();
-    gate.run(&["endpoint", "disable", "flows/orders/draft/off"])
+    gate.run(&["endpoint", "disable", "--yes", "flows/orders/draft/off"])
         .succeeded();
     let own = gate.token("main");
     let words = [

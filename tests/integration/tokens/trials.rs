@@ -149,7 +149,7 @@ fn what_does_not_work_is_told_in_a_sentence_with_what_to_do_and_ends_with_1() {
     assert!(!ran.stdout.contains('\u{1b}'), "{ran:?}");
     assert!(ran.stderr.contains("not accepted"), "{ran:?}");
 
-    gate.run(&["endpoint", "disable", "workflows/off"])
+    gate.run(&["endpoint", "disable", "--yes", "workflows/off"])
         .succeeded();
     in_force(|| {
         let path = "/webhooks/ai/workflows/off";

@@ -1,0 +1,257 @@
+//! What a change would do to deliveries, as data. Every surface shows it before it asks for a confirmation.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{Control, ControlError, EndpointPlan, FlowPlan};
+use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, Operation};
+use crate::secrets::{SealedVersion, SecretRef};
+
+/// What a change would do to deliveries.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Impact {
+    /// The senders whose deliveries are refused afterwards.
+    pub senders: Vec<SenderImpact>,
+    /// The secrets whose versions end.
+    pub secrets: Vec<SecretImpact>,
+}
+
+/// The senders of an endpoint whose deliveries are refused.
+#[derive(Clone, Debug, Serialize)]
+pub struct SenderImpact {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Where they deliver.
+    pub url: Option<String>,
+    /// The provider's preset, or the mode, that they prove themselves by.
+    pub proof: Option<String>,
+    /// Why they are refused.
+    pub refusal: Refusal,
+    /// From when on; `None` if it is at once.
+    pub from: Option<Timestamp>,
+}
+
+/// Why senders are refused after a change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The endpoint does not take deliveries any more: 404.
+    NotConfigured,
+    /// They sign with the old value until they get the new one: 401.
+    OldSecret,
+    /// The endpoint judges them by another proof: 401 until they follow.
+    OtherProof,
+    /// The endpoint has no secret any more: 401.
+    SecretUnbound,
+}
+
+/// A secret whose versions end.
+#[derive(Clone, Debug, Serialize)]
+pub struct SecretImpact {
+    /// The secret.
+    pub secret: SecretRef,
+    /// The endpoints that are judged by it.
+    pub shared_by: Vec<EndpointId>,
+    /// The versions that end.
+    pub versions: Vec<VersionImpact>,
+}
+
+/// A version that ends, and who still uses it.
+#[derive(Clone, Debug, Serialize)]
+pub struct VersionImpact {
+    /// Its number.
+    pub version: u32,
+    /// The deliveries that it has proven since it was made.
+    pub deliveries: u64,
+    /// When it proved the last one.
+    pub last_used_at: Option<Timestamp>,
+    /// Whether that was within the last 24 hours.
+    pub used_in_last_day: bool,
+    /// When it ends; `None` if it ends at once.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl Impact {
+    /// Whether no delivery is refused that is admitted now, and no secret ends.
+    pub fn is_none(&self) -> bool {
+        self.senders.is_empty() && self.secrets.is_empty()
+    }
+}
+
+impl Control {
+    /// What [`rotate_secret`](Self::rotate_secret) would do.
+    pub async fn rotation_impact(
+        &self,
+        secret: &SecretRef,
+        overlap: SignedDuration,
+    ) -> Result<Impact, ControlError> {
+        self.refuse_rotation(secret).await?;
+        if self.store.versions(secret).await?.is_empty() {
+            return Err(ControlError::SecretUnbound(secret.clone()));
+        }
+        let ends_at = (!overlap.is_zero()).then(|| {
+            let now = self.clock.now();
+            now.checked_add(overlap).unwrap_or(Timestamp::MAX)
+        });
+        self.secret_impact(secret, Refusal::OldSecret, ends_at)
+            .await
+    }
+
+    /// What [`retire_secret`](Self::retire_secret) would do to every version of a secret.
+    pub async fn retirement_impact(&self, secret: &SecretRef) -> Result<Impact, ControlError> {
+        self.secret_impact(secret, Refusal::SecretUnbound, None)
+            .await
+    }
+
+    /// What [`perform`](Self::perform) would do.
+    pub async fn endpoint_impact(&self, plan: &EndpointPlan) -> Result<Impact, ControlError> {
+        let mut impact = Impact::default();
+        let changes = plan.changes();
+        let deleted: BTreeSet<&EndpointId> = changes
+            .iter()
+            .filter_map(|change| match change {
+                EndpointChange::Delete(id) => Some(id),
+                _ => None,
+            })
+            .collect();
+        for change in changes {
+            let (id, refusal) = match change {
+                EndpointChange::Delete(id) => (id, Some(Refusal::NotConfigured)),
+                EndpointChange::Operate(id, Operation::Suspend(true)) => {
+                    (id, Some(Refusal::NotConfigured))
+                }
+                EndpointChange::Operate(id, _) => (id, None),
+                EndpointChange::Adopt(new) | EndpointChange::Put(new) => {
+                    let old = self.store.endpoint(new.id.as_str()).await?;
+                    let refusal = old.filter(takes_deliveries).and_then(|old| {
+                        if !takes_deliveries(new) {
+                            Some(Refusal::NotConfigured)
+                        } else if old.auth != new.auth {
+                            Some(Refusal::OtherProof)
+                        } else {
+                            None
+                        }
+                    });
+                    (&new.id, refusal)
+                }
+            };
+            let Some(refusal) = refusal else { continue };
+            let Some(old) = self.store.endpoint(id.as_str()).await? else {
+                continue;
+            };
+            if takes_deliveries(&old) {
+                impact.senders.push(self.sender(&old, refusal, None));
+            }
+            // A secret ends with the last endpoint that is judged by it. One of a flow stays.
+            let secrets = [old.secret(), old.verify_token()];
+            let ends = deleted.contains(id) && old.flow.is_none();
+            for secret in secrets.into_iter().flatten().filter(|_| ends) {
+                let users = self.users_of(&secret).await?;
+                let is_known = impact.secrets.iter().any(|it| it.secret == secret);
+                if !is_known && users.iter().all(|user| deleted.contains(&user.id)) {
+                    impact
+                        .secrets
+                        .push(self.ending(&secret, &users, None).await?);
+                }
+            }
+        }
+        impact.secrets.retain(|secret| !secret.versions.is_empty());
+        Ok(impact)
+    }
+
+    /// What [`perform_flow`](Self::perform_flow) would do.
+    pub async fn flow_impact(&self, plan: &FlowPlan) -> Result<Impact, ControlError> {
+        let mut impact = self.endpoint_impact(plan.endpoints()).await?;
+        for slot in plan.unbound() {
+            for user in self.users_of(&slot.secret).await? {
+                if impact.senders.iter().all(|it| it.endpoint != user.id) {
+                    let sender = self.sender(&user, Refusal::SecretUnbound, None);
+                    impact.senders.push(sender);
+                }
+            }
+        }
+        Ok(impact)
+    }
+
+    async fn secret_impact(
+        &self,
+        secret: &SecretRef,
+        refusal: Refusal,
+        ends_at: Option<Timestamp>,
+    ) -> Result<Impact, ControlError> {
+        let users = self.users_of(secret).await?;
+        let ending = self.ending(secret, &users, ends_at).await?;
+        let taking = users.iter().filter(|user| takes_deliveries(user));
+        Ok(Impact {
+            senders: match ending.versions.as_slice() {
+                // Nothing counts, so nobody gets in now.
+                [] => Vec::new(),
+                _ => taking
+                    .map(|user| self.sender(user, refusal, ends_at))
+                    .collect(),
+            },
+            secrets: vec![ending],
+        })
+    }
+
+    /// The versions of a secret that count now, and end at `ends_at` at the latest.
+    async fn ending(
+        &self,
+        secret: &SecretRef,
+        users: &[Definition],
+        ends_at: Option<Timestamp>,
+    ) -> Result<SecretImpact, ControlError> {
+        let now = self.clock.now();
+        let versions = self.store.versions(secret).await?;
+        let uses = self.store.uses(secret).await?;
+        let counting = SealedVersion::counting(&versions, now);
+        let counting = counting.into_iter().flat_map(|(current, previous)| {
+            let previous = previous.map(|(version, until)| (version, Some(until)));
+            std::iter::once((current, None)).chain(previous)
+        });
+        let versions = counting.map(|(version, until)| {
+            let used = uses.iter().find(|it| it.version == version.version);
+            let last_used_at = used.map(|it| it.last_used_at);
+            VersionImpact {
+                version: version.version,
+                deliveries: used.map_or(0, |it| it.deliveries),
+                last_used_at,
+                used_in_last_day: last_used_at.is_some_and(|at| now.duration_since(at) < DAY),
+                ends_at: ends_at.map(|at| until.map_or(at, |until| until.min(at))),
+            }
+        });
+        Ok(SecretImpact {
+            secret: secret.clone(),
+            shared_by: users.iter().map(|user| user.id.clone()).collect(),
+            versions: versions.collect(),
+        })
+    }
+
+    fn sender(
+        &self,
+        definition: &Definition,
+        refusal: Refusal,
+        from: Option<Timestamp>,
+    ) -> SenderImpact {
+        let auth = definition.auth.as_ref();
+        SenderImpact {
+            endpoint: definition.id.clone(),
+            url: self.url(definition),
+            proof: auth.map(|auth| match AuthDefinition::named_preset(auth) {
+                Some(_) => auth.preset.clone().unwrap_or_default(),
+                None => auth.mode.to_string(),
+            }),
+            refusal,
+            from,
+        }
+    }
+}
+
+fn takes_deliveries(definition: &Definition) -> bool {
+    definition.enabled && !definition.suspended
+}
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);

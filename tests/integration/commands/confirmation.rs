@@ -1,0 +1,113 @@
+//! Changes after which deliveries are refused: they show what they do, and ask.
+
+use super::*;
+
+/// A terminal, as Python has one, and a person who answers the question with the first argument.
+const AT_A_TERMINAL: &str = r#"
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+seen = b""
+answered = False
+while True:
+    try:
+        more = os.read(terminal, 1024)
+    except OSError:
+        break
+    if not more:
+        break
+    seen += more
+    if b"[y/N]" in seen and not answered:
+        answered = True
+        os.write(terminal, sys.argv[1].encode() + b"\n")
+sys.stdout.write(seen.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+fn answered(gate: &Gate, answer: &str, words: &[&str]) -> Ran {
+    let mut command = Command::new("python3");
+    command.args(["-c", AT_A_TERMINAL, answer]);
+    command.arg(env!("CARGO_BIN_EXE_portcullis"));
+    command.arg("--config").arg(gate.config()).args(words);
+    Ran::of(command, b"")
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_nothing_is_changed_and_the_impact_is_shown() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let before = (json(&gate, &["endpoint", "show", ID]), audited(&gate));
+    for words in [
+        &["secret", "rotate", ID][..],
+        &["secret", "rotate", ID, "--overlap", "1h"],
+        &["secret", "retire", ID, "--current"],
+        &["endpoint", "disable", ID],
+        &["endpoint", "delete", ID],
+    ] {
+        let told = gate.run(words).failed_with(2);
+        for part in ["--yes", "nothing was changed", ID, "(hmac)"] {
+            assert!(told.contains(part), "{words:?}: {told}");
+        }
+    }
+    let after = (json(&gate, &["endpoint", "show", ID]), audited(&gate));
+    assert_eq!(after, before);
+}
+
+#[test]
+fn what_would_change_nothing_is_not_asked() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    gate.run(&["endpoint", "disable", ID, "--yes"]).succeeded();
+    gate.run(&["endpoint", "disable", ID]).succeeded();
+    gate.run(&["endpoint", "enable", ID]).succeeded();
+}
+
+#[test]
+fn at_a_terminal_the_answer_decides() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let secret = gate.secret(ID);
+    for answer in ["n", "", "perhaps"] {
+        let told = answered(&gate, answer, &["secret", "rotate", ID]);
+        assert_eq!(told.code, Some(1), "{told:?}");
+        assert!(told.stdout.contains("go on? [y/N]"), "{told:?}");
+        assert!(told.stdout.contains("nothing was changed"), "{told:?}");
+        assert_eq!(gate.secret(ID), secret);
+    }
+    let told = answered(&gate, "y", &["secret", "rotate", ID]).succeeded();
+    assert!(told.contains("version 2"), "{told}");
+    assert_ne!(gate.secret(ID), secret);
+    answered(&gate, "yes", &["endpoint", "delete", ID]).succeeded();
+    gate.run(&["endpoint", "show", ID]).failed_with(4);
+}
+
+#[test]
+fn the_impact_counts_the_deliveries_of_each_version_and_names_who_shares_the_secret() {
+    let backend = Backend::accepting();
+    let shared = ["--mode", "hmac", "--secret", "workflows/pr-bot#webhook"];
+    let mut gate = Gate::before(&backend)
+        .endpoint("hmac")
+        .endpoint_with("workflows/other", &shared)
+        .start();
+    for body in [&b"one"[..], b"two"] {
+        assert_eq!(send(gate.http(), &genuine(&gate, body)).status, 202);
+    }
+    // What was counted is written down when the gate ends.
+    gate.signal("TERM");
+    assert_eq!(gate.wait(), Some(0));
+    let told = gate
+        .run(&["secret", "rotate", ID, "--overlap", "24h"])
+        .failed_with(2);
+    for part in [
+        "workflows/pr-bot#webhook: judges workflows/other, workflows/pr-bot",
+        "version 1 ends at 2",
+        "deliveries so far: 2, last used at 2",
+        ", within the last 24 h",
+        "401, until they have the new value",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let told = gate.run(&["endpoint", "delete", ID]).failed_with(2);
+    // The other endpoint is still judged by the secret, so it does not end.
+    assert!(!told.contains("version 1"), "{told}");
+    assert!(told.contains("404"), "{told}");
+    assert!(!told.contains("workflows/other"), "{told}");
+}
