@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{StartError, keys};
+use super::StartError;
+use super::keys::{self, Creation};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, KeyServiceName};
 use crate::secrets::{KeyFileError, KeyService, LocalKeyService, Vault};
@@ -23,12 +24,26 @@ impl Custody {
     /// Opens the store and the key services. What does not exist yet is made; but never a new key for a
     /// store that holds secrets, which nothing but the old one could open.
     pub async fn open(config: &Config) -> Result<Self, StartError> {
+        Self::open_with(config, Creation::Allowed).await
+    }
+
+    /// Opens the store and the key services for commands that only read. Nothing is created: without a store there is
+    /// nothing to open, and without a key nothing encrypts.
+    pub async fn open_existing(config: &Config) -> Result<Option<Self>, StartError> {
+        if !config.store.exists().await? {
+            return Ok(None);
+        }
+        Self::open_with(config, Creation::Forbidden).await.map(Some)
+    }
+
+    async fn open_with(config: &Config, creation: Creation) -> Result<Self, StartError> {
         let local = local_key(config)?;
-        if local.is_none() && config.key_services.current == KeyServiceName::Local {
+        let needs_key = local.is_none() && config.key_services.current == KeyServiceName::Local;
+        if needs_key && creation == Creation::Allowed {
             folder_of(&config.key_services.key_file)?;
         }
         let store = config.store.open().await?;
-        let key_service = keys::open(config, local, &*store).await?;
+        let key_service = keys::open(config, local, &*store, creation).await?;
         Ok(Self {
             store,
             key_service,

@@ -6,7 +6,7 @@ use super::StartError;
 use crate::config::{Config, KeyServiceName};
 use crate::secrets::{
     AwsKeyService, KeyFileError, KeyService, KeyServiceError, KeyServices, LocalKeyService,
-    SealedUnder, SecretStore,
+    MissingKeyService, SealedUnder, SecretStore,
 };
 
 /// The service that encrypts, over those whose ciphertexts may still be in `store`.
@@ -18,14 +18,16 @@ pub(super) async fn open(
     config: &Config,
     local: Option<LocalKeyService>,
     store: &dyn SecretStore,
+    creation: Creation,
 ) -> Result<Arc<dyn KeyService>, StartError> {
     let path = &config.key_services.key_file;
     let aws = aws(config).await?;
     let local = match (config.key_services.current, local) {
         (_, Some(local)) => Some(local),
-        (KeyServiceName::Local, None) if store.sealed_under().await?.is_empty() => {
-            Some(LocalKeyService::open_or_create(path)?)
-        }
+        (KeyServiceName::Local, None) if store.sealed_under().await?.is_empty() => match creation {
+            Creation::Allowed => Some(LocalKeyService::open_or_create(path)?),
+            Creation::Forbidden => return Ok(Arc::new(MissingKeyService(path.clone()))),
+        },
         (KeyServiceName::Local, None) => Some(LocalKeyService::open(path)?),
         // What it has encrypted is not opened any more, and everything else is: `check` says it.
         (KeyServiceName::Aws, None) => None,
@@ -42,6 +44,13 @@ pub(super) async fn open(
         current,
         other.into_iter().collect(),
     )))
+}
+
+/// Whether a store and a key that do not exist may be created.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Creation {
+    Allowed,
+    Forbidden,
 }
 
 /// What would keep the services from opening what a store holds. AWS is asked.

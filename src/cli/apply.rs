@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::flow::{ApplyFlow, Manner};
 use super::output;
 use super::plan;
-use super::session::Session;
+use super::session::{Access, Session};
 use crate::config::{Declaration, Mistakes, Notation};
 use crate::control::Consent;
 
@@ -35,6 +35,10 @@ pub(super) struct Apply {
 }
 
 impl Apply {
+    pub(super) fn access(&self) -> Access {
+        Access::unless_dry_run(self.manner.dry_run)
+    }
+
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         let is_piped = self.file.as_os_str() == "-";
         let notation = match self.notation {

@@ -50,6 +50,13 @@ impl Check {
         let stored = &contents.endpoints;
         wrong.extend(errors.iter().map(ToString::to_string));
         wrong.extend(wrong_endpoints(&config, stored));
+        // A store that cannot be reached is among the errors already.
+        if let Ok(false) = config.store.exists().await {
+            let store = &config.store;
+            notes.push_str(&format!(
+                "\nnote: {store}: there is no store here; `portcullis serve` creates it"
+            ));
+        }
         for note in unbound(&config, &contents) {
             notes.push_str(&format!("\nnote: {note}"));
         }

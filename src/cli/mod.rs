@@ -43,7 +43,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use jiff::Timestamp;
 
 use self::failure::Failure;
-use self::session::Session;
+use self::session::{Access, Session};
 use crate::auth::{Mode, NoScheme, Scheme};
 
 /// A gate in front of a private backend: proves every webhook delivery over its exact bytes before one
@@ -151,23 +151,38 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Init(init) => brief(init.run()),
         Command::Check(check) => brief(check.run(&config)),
         Command::Store(command) => brief(command.run(&config)),
-        Command::Endpoint(command) => in_session(&config, async |it| command.run(it).await),
-        Command::Apply(apply) => in_session(&config, async |it| apply.run(it).await),
-        Command::Flow(command) => in_session(&config, async |it| command.run(it).await),
-        Command::Secret(command) => in_session(&config, async |it| command.run(it).await),
-        Command::Token(command) => in_session(&config, async |it| command.run(it).await),
-        Command::Capture(command) => in_session(&config, async |it| command.run(it).await),
-        Command::Audit(command) => in_session(&config, async |it| command.run(it).await),
+        Command::Endpoint(command) => {
+            in_session(&config, command.access(), async |it| command.run(it).await)
+        }
+        Command::Apply(apply) => {
+            in_session(&config, apply.access(), async |it| apply.run(it).await)
+        }
+        Command::Flow(command) => {
+            in_session(&config, command.access(), async |it| command.run(it).await)
+        }
+        Command::Secret(command) => {
+            in_session(&config, command.access(), async |it| command.run(it).await)
+        }
+        Command::Token(command) => {
+            in_session(&config, command.access(), async |it| command.run(it).await)
+        }
+        Command::Capture(command) => {
+            in_session(&config, Access::Read, async |it| command.run(it).await)
+        }
+        Command::Audit(command) => {
+            in_session(&config, Access::Read, async |it| command.run(it).await)
+        }
     }
 }
 
 /// Runs a command that works on what a configuration names, and closes it properly whatever happens.
 fn in_session(
     config: &Path,
+    access: Access,
     command: impl AsyncFnOnce(&Session) -> Result<String, Failure>,
 ) -> Result<String, Failure> {
     brief(async {
-        let session = Session::open(config).await?;
+        let session = Session::open(config, access).await?;
         let result = command(&session).await;
         session.custody.close().await;
         result

@@ -13,7 +13,7 @@ use crate::secrets::{Moved, Moving};
 pub(super) struct Rewrap {
     /// Only count what there is to do.
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
 
     /// As JSON.
     #[arg(long)]

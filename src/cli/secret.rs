@@ -11,7 +11,7 @@ use super::rewrap::Rewrap;
 use super::secret_bind::Bind;
 use super::secret_status;
 use super::secret_value::{ask_value, note_value, overlap};
-use super::session::Session;
+use super::session::{Access, Session};
 use crate::secrets::SecretRef;
 
 #[derive(Debug, Subcommand)]
@@ -95,6 +95,16 @@ pub(super) struct Replace {
 }
 
 impl SecretCommand {
+    pub(super) fn access(&self) -> Access {
+        match self {
+            Self::Reveal { .. } | Self::Status { .. } => Access::Read,
+            Self::Rewrap(rewrap) => Access::unless_dry_run(rewrap.dry_run),
+            Self::Bind(_) | Self::Retire { .. } | Self::Rotate { .. } | Self::Set { .. } => {
+                Access::Write
+            }
+        }
+    }
+
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         match self {
             Self::Bind(bind) => bind.run(session).await,

@@ -12,6 +12,7 @@ use super::draft_token::{DraftToken, TokenSource};
 use super::failure::Failure;
 use super::outgoing::{Outgoing, Signer};
 use super::request::request;
+use super::session::Access;
 use super::{brief, in_session, output};
 use crate::telemetry::escape_bidi;
 
@@ -53,7 +54,7 @@ impl Send {
                 }
             });
         }
-        in_session(config, async |session| {
+        in_session(config, Access::Write, async |session| {
             let signer = self.outgoing.by_endpoint(session).await?;
             let id = self.outgoing.endpoint.as_ref();
             let token = match id {

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use crate::app::Custody;
 use crate::audit::Actor;
 use crate::config::Config;
-use crate::control::{Control, ServerContext};
+use crate::control::{Control, ControlError, ServerContext};
 
 /// An open configuration.
 pub(super) struct Session {
@@ -17,11 +17,32 @@ pub(super) struct Session {
     pub(super) actor: Actor,
 }
 
+/// What a command does to the store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Access {
+    /// It only reads, so that a store and a key are not created for it.
+    Read,
+    /// It changes something.
+    Write,
+}
+
+impl Access {
+    /// The access of a command that changes something unless it only shows what it would do.
+    pub(super) fn unless_dry_run(dry_run: bool) -> Self {
+        if dry_run { Self::Read } else { Self::Write }
+    }
+}
+
 impl Session {
-    /// Reads the configuration and opens what it names.
-    pub(super) async fn open(path: &Path) -> Result<Self, Failure> {
-        let config = Config::load(path)?;
-        let custody = Custody::open(&config).await?;
+    /// Reads the configuration and opens what it names. A command that only reads creates nothing.
+    pub(super) async fn open(path: &Path, access: Access) -> Result<Self, Failure> {
+        let config = Config::load_for_command(path)?;
+        let custody = match access {
+            Access::Write => Custody::open(&config).await?,
+            Access::Read => Custody::open_existing(&config)
+                .await?
+                .ok_or_else(|| ControlError::StoreNotFound(config.store.to_string()))?,
+        };
         Ok(Self {
             control: control(&config, &custody),
             config,

@@ -8,6 +8,7 @@ use super::draft_token::VARIABLE;
 use super::failure::Failure;
 use super::outgoing::{Outgoing, Signer, with_parameter};
 use super::output::shell_word;
+use super::session::Access;
 use super::{brief, in_session};
 use crate::auth::Place;
 use crate::clock::{Clock as _, SystemClock};
@@ -34,7 +35,7 @@ impl Sign {
                 }
             });
         }
-        in_session(config, async |session| {
+        in_session(config, Access::Read, async |session| {
             self.shown(&self.outgoing.by_endpoint(session).await?)
         })
     }

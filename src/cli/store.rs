@@ -62,7 +62,7 @@ async fn migrate(config: &Path, json: bool) -> Result<String, Failure> {
         from: Option<i64>,
         to: i64,
     }
-    let store = Config::load(config)?.store;
+    let store = Config::load_for_command(config)?.store;
     let Migrated { from, to } = migrate_store(&store).await?;
     if json {
         let store = store.to_string();
@@ -86,7 +86,7 @@ impl Copy {
         let from = named(&self.from)?;
         let to = match &self.to {
             Some(file) => named(file)?,
-            None => Config::load(config)?.store,
+            None => Config::load_for_command(config)?.store,
         };
         let rows = copy_store(&from, &to).await?;
         if self.json {
@@ -115,7 +115,7 @@ fn named(file: &Path) -> Result<StoreSettings, Failure> {
     if is_store.is_ok() && head == *SQLITE {
         return Ok(StoreSettings::file(file.to_owned()));
     }
-    Ok(Config::load(file)?.store)
+    Ok(Config::load_for_command(file)?.store)
 }
 
 /// How every file of SQLite begins (<https://www.sqlite.org/fileformat.html>).

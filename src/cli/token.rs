@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::output;
-use super::session::Session;
+use super::session::{Access, Session};
 use crate::auth::TokenId;
 use crate::control::{Control, ControlError, TokenRequest};
 use crate::directory::Name;
@@ -66,6 +66,13 @@ pub(super) struct Create {
 }
 
 impl TokenCommand {
+    pub(super) fn access(&self) -> Access {
+        match self {
+            Self::List { .. } => Access::Read,
+            Self::Create(_) | Self::Revoke { .. } => Access::Write,
+        }
+    }
+
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         match self {
             Self::Create(create) => create.run(session).await,

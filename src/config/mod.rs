@@ -94,17 +94,29 @@ pub struct Config {
 impl Config {
     /// Reads the file at `path`. Paths inside it are relative to its folder.
     pub fn load(path: &Path) -> Result<Self, Mistakes> {
-        let text = std::fs::read_to_string(path)
-            .map(Zeroizing::new) // a URL in it may have a password
-            .map_err(|error| Mistakes::of_file(path, format!("cannot be read: {error}")))?;
-        Self::parse(path, &text)
+        Self::parse(path, &Self::text_of(path)?)
     }
 
     /// Reads `text` as if it stood at `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Mistakes> {
         let mut document = Document::parse(path, text)?;
-        let config = sections::read(&mut document);
+        let config = sections::read(&mut document, Use::Server);
         document.finish(config)
+    }
+
+    /// Reads the file at `path` for a command, which takes no deliveries: it does not open the certificate and the
+    /// private key of the public listener, so that whoever runs it need not be allowed to read them.
+    pub fn load_for_command(path: &Path) -> Result<Self, Mistakes> {
+        let text = Self::text_of(path)?;
+        let mut document = Document::parse(path, &text)?;
+        let config = sections::read(&mut document, Use::Command);
+        document.finish(config)
+    }
+
+    fn text_of(path: &Path) -> Result<Zeroizing<String>, Mistakes> {
+        std::fs::read_to_string(path)
+            .map(Zeroizing::new) // a URL in it may have a password
+            .map_err(|error| Mistakes::of_file(path, format!("cannot be read: {error}")))
     }
 
     /// What definitions of endpoints have to fit into; `upstreams` are the names of its upstreams.
@@ -126,6 +138,15 @@ impl Config {
             .map(|upstream| upstream.name.as_ref().into())
             .collect()
     }
+}
+
+/// What a configuration is read for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Use {
+    /// A command that takes no deliveries.
+    Command,
+    /// A server, which opens every file that the configuration names.
+    Server,
 }
 
 /// The process itself.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use http::Uri;
 
-use super::PublicConfig;
 use super::headers::Headers;
 use super::table::Table;
 use super::units::{Address, KIB, Network, size, time, to_usize};
+use super::{PublicConfig, Use};
 use crate::proxy::{HeadLimits, PemPart, PublicSettings, TlsFiles, TrustedProxies};
 
 /// Reads the section. `None` if nobody could arrive, which was reported.
@@ -16,9 +16,10 @@ pub(super) fn read(
     mut table: Table<'_, '_>,
     folder: &Path,
     headers: &Headers,
+    purpose: Use,
 ) -> Option<PublicConfig> {
     let is_said = table.has("http") || table.has("https");
-    let tls = tls(&mut table, folder);
+    let tls = tls(&mut table, folder, purpose);
     let http = match table.parsed("http") {
         Some(Address(address)) => Some(address),
         None if is_said => None,
@@ -60,7 +61,7 @@ pub(super) fn read(
 }
 
 /// The TLS listener, if there is one.
-fn tls(table: &mut Table<'_, '_>, folder: &Path) -> Option<(SocketAddr, TlsFiles)> {
+fn tls(table: &mut Table<'_, '_>, folder: &Path, purpose: Use) -> Option<(SocketAddr, TlsFiles)> {
     let given = ["https", "certificate", "private_key"].map(|key| table.has(key));
     let [https_span, certificate_span, key_span] =
         ["https", "certificate", "private_key"].map(|key| table.span_of(key));
@@ -78,7 +79,9 @@ fn tls(table: &mut Table<'_, '_>, folder: &Path) -> Option<(SocketAddr, TlsFiles
         private_key: folder.join(private_key?),
         http2: offer_h2,
     };
-    if let Err(error) = files.check() {
+    if purpose == Use::Server
+        && let Err(error) = files.check()
+    {
         let (span, key) = match error.part {
             PemPart::Certificate => (certificate_span, "certificate"),
             PemPart::PrivateKey => (key_span, "private_key"),

@@ -10,18 +10,18 @@ use super::document::Document;
 use super::table::Table;
 use super::units::{Address, Time, time, to_usize};
 use super::upstreams::{self, Upstreams};
-use super::{AdminConfig, Config, DirectoryConfig, LogConfig, ServerConfig};
+use super::{AdminConfig, Config, DirectoryConfig, LogConfig, ServerConfig, Use};
 use super::{bodies, headers, ledger, outbound, public, routes, secrets, store};
 use crate::admin::AllowedHosts;
 use crate::gate::GateSettings;
 
 /// Reads a whole configuration. What could not be read is reported by the document.
-pub(super) fn read(document: &mut Document<'_>) -> Option<Config> {
+pub(super) fn read(document: &mut Document<'_>, purpose: Use) -> Option<Config> {
     let folder = document.folder();
     let mut root = document.root();
     let server = server(root.table("server"));
     let headers = headers::read(root.table("headers"));
-    let public = public::read(root.table("public"), &folder, &headers);
+    let public = public::read(root.table("public"), &folder, &headers, purpose);
     let admin = admin(root.table("admin"));
     let mut auth = root.table("auth");
     let allow_unauthenticated = auth.flag("allow_unauthenticated").unwrap_or(false);

@@ -205,7 +205,7 @@ pub enum ControlError {
     /// A store failed, or somebody else changed the same thing.
     Store(StoreError),
     /// There is no store.
-    StoreNotFound(PathBuf),
+    StoreNotFound(String),
     /// A store cannot be opened.
     StoreOpen(OpenError),
     /// A token cannot be made or ended.
@@ -496,7 +496,7 @@ impl ControlError {
                 messages.join("\n")
             }
             Self::Store(error) => error.to_string(),
-            Self::StoreNotFound(path) => format!("{}: there is no store here", path.display()),
+            Self::StoreNotFound(store) => format!("{store}: there is no store here"),
             Self::StoreOpen(error) => error.to_string(),
             Self::Token(error) => error.to_string(),
             Self::TokenNotFound(id) => format!("there is no token {id}"),

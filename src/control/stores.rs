@@ -17,8 +17,8 @@ pub async fn copy_store(from: &StoreSettings, to: &StoreSettings) -> Result<Copi
         ..from.clone()
     };
     // Opening a file that does not exist would create it.
-    if let Some(path) = from.path().filter(|path| !path.exists()) {
-        return Err(ControlError::StoreNotFound(path.to_owned()));
+    if from.path().is_some_and(|path| !path.exists()) {
+        return Err(ControlError::StoreNotFound(from.to_string()));
     }
     let source = from.open().await?;
     let copied = match to.open().await {

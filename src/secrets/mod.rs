@@ -32,7 +32,7 @@ pub use self::open::Challenges;
 pub use self::reference::{InvalidSecretRef, SecretRef};
 pub use self::secret::Secret;
 pub use self::service::{KeyService, KeyServiceError, Sealed};
-pub use self::services::KeyServices;
+pub use self::services::{KeyServices, MissingKeyService};
 pub use self::store::{
     Ending, Installation, Resealing, SealedUnder, SealedVersion, SecretStore, StoreError,
     VersionRef, Window,

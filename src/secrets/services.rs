@@ -1,5 +1,7 @@
-//! Several key services as one: what was encrypted by any of them opens, what is new goes to one.
+//! Several key services as one: what was encrypted by any of them opens, what is new goes to one. And none, where a
+//! command that only reads must not create a key.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -55,5 +57,47 @@ impl KeyService for KeyServices {
 
     async fn is_current(&self, sealed: &Sealed) -> Result<bool, KeyServiceError> {
         self.current.is_current(sealed).await
+    }
+}
+
+/// The local key service without its key file: it encrypts and decrypts nothing.
+pub struct MissingKeyService(
+    /// Where the key file would be.
+    pub PathBuf,
+);
+
+impl MissingKeyService {
+    fn missing<T>(&self) -> Result<T, KeyServiceError> {
+        let path = self.0.display();
+        let text =
+            format!("there is no key file {path}, and a command that only reads creates none");
+        Err(KeyServiceError::KeyUnusable(text))
+    }
+}
+
+#[async_trait]
+impl KeyService for MissingKeyService {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    async fn encrypt(
+        &self,
+        _secret: &Secret,
+        _context: &EncryptionContext<'_>,
+    ) -> Result<Sealed, KeyServiceError> {
+        self.missing()
+    }
+
+    async fn decrypt(
+        &self,
+        _sealed: &Sealed,
+        _context: &EncryptionContext<'_>,
+    ) -> Result<Secret, KeyServiceError> {
+        self.missing()
+    }
+
+    async fn is_current(&self, _sealed: &Sealed) -> Result<bool, KeyServiceError> {
+        self.missing()
     }
 }

@@ -53,6 +53,16 @@ impl StoreSettings {
         }
     }
 
+    /// Whether there is a store. Nothing is created.
+    pub async fn exists(&self) -> Result<bool, OpenError> {
+        match &self.engine {
+            EngineSettings::Postgres(settings) => {
+                Ok(PostgresStore::schema(settings).await?.is_some())
+            }
+            EngineSettings::Sqlite(path) => Ok(path.exists()),
+        }
+    }
+
     /// Opens it; a file is made if there is none, and the schema brought up to date if it may be.
     pub async fn open(&self) -> Result<Arc<dyn Store>, OpenError> {
         Ok(match &self.engine {

@@ -16,7 +16,7 @@ use self::show::{list, show};
 use super::confirm::Confirm;
 use super::failure::Failure;
 use super::plan;
-use super::session::Session;
+use super::session::{Access, Session};
 use crate::control::EndpointPlan;
 use crate::directory::{Definition, EndpointId, Name};
 
@@ -123,6 +123,19 @@ pub(super) struct Create {
 }
 
 impl EndpointCommand {
+    pub(super) fn access(&self) -> Access {
+        match self {
+            Self::List { .. } | Self::Show { .. } => Access::Read,
+            Self::Create(_)
+            | Self::Delete { .. }
+            | Self::Disable { .. }
+            | Self::Enable { .. }
+            | Self::ExpectHandshake(_)
+            | Self::Test(_)
+            | Self::Update { .. } => Access::Write,
+        }
+    }
+
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         match self {
             Self::Create(create) => create.run(session).await,

@@ -18,7 +18,7 @@ use self::input::Input;
 pub(super) use self::input::load;
 use self::stored::{compiled, directory, secrets};
 use super::failure::Failure;
-use super::session::Session;
+use super::session::{Access, Session};
 use super::{at, brief, in_session, output, preset};
 use crate::clock::{Clock as _, SystemClock};
 use crate::directory::{DraftAuth, EndpointId, LookupError};
@@ -65,7 +65,9 @@ impl Explain {
         if let Some(name) = self.preset.clone() {
             return brief(async { self.by_preset(&name) });
         }
-        in_session(config, async |session| self.by_endpoint(session).await)
+        in_session(config, Access::Read, async |session| {
+            self.by_endpoint(session).await
+        })
     }
 
     fn by_preset(self, name: &str) -> Result<String, Failure> {

@@ -23,7 +23,7 @@ pub(in crate::cli) struct Delete {
     all: bool,
 
     #[command(flatten)]
-    manner: Manner,
+    pub(super) manner: Manner,
 }
 
 impl Delete {

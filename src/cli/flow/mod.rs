@@ -12,7 +12,7 @@ use clap::Subcommand;
 pub(super) use self::apply::ApplyFlow;
 pub(super) use self::manner::Manner;
 use super::failure::Failure;
-use super::session::Session;
+use super::session::{Access, Session};
 use crate::flow::PartName;
 
 #[derive(Debug, Subcommand)]
@@ -45,6 +45,17 @@ pub(super) enum FlowCommand {
 }
 
 impl FlowCommand {
+    pub(super) fn access(&self) -> Access {
+        let manner = match self {
+            Self::History(_) | Self::List { .. } | Self::Show { .. } => return Access::Read,
+            Self::Delete(delete) => &delete.manner,
+            Self::Promote(promote) => &promote.manner,
+            Self::Release(release) => &release.manner,
+            Self::Rollback(rollback) => &rollback.manner,
+        };
+        Access::unless_dry_run(manner.dry_run)
+    }
+
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         match self {
             Self::Release(release) => release.run(session).await,

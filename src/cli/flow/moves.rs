@@ -20,7 +20,7 @@ pub(in crate::cli) struct Release {
     note: Option<String>,
 
     #[command(flatten)]
-    manner: Manner,
+    pub(super) manner: Manner,
 }
 
 impl Release {
@@ -66,7 +66,7 @@ pub(in crate::cli) struct Promote {
     version: Option<u32>,
 
     #[command(flatten)]
-    manner: Manner,
+    pub(super) manner: Manner,
 }
 
 impl Promote {
@@ -106,7 +106,7 @@ pub(in crate::cli) struct Rollback {
     confirm: Confirm,
 
     #[command(flatten)]
-    manner: Manner,
+    pub(super) manner: Manner,
 }
 
 impl Rollback {

@@ -28,6 +28,17 @@ impl PostgresStore {
         contents.map_err(|error| OpenError::unusable(&settings.address(), &error))
     }
 
+    /// The schema of the database; `None` if it has none yet.
+    pub(in crate::store) async fn schema(
+        settings: &PostgresSettings,
+    ) -> Result<Option<i64>, OpenError> {
+        let mut connection = connect(settings).await?;
+        let version = found(settings, &mut connection).await?;
+        // The answer is there: how the connection ends changes nothing.
+        let _ = connection.close().await;
+        Ok(version)
+    }
+
     /// Brings the schema up to date, and says from where to where.
     pub async fn migrate(settings: &PostgresSettings) -> Result<Migrated, OpenError> {
         let mut connection = connect(settings).await?;
@@ -61,10 +72,7 @@ pub(super) async fn prepare(
 
 /// Whether the schema is that of this version; an older one is an error if it may not be changed.
 async fn is_current(settings: &PostgresSettings, may_migrate: bool) -> Result<bool, OpenError> {
-    let mut connection = connect(settings).await?;
-    let version = found(settings, &mut connection).await?;
-    // Whoever is gone without a word is gone as well.
-    let _ = connection.close().await;
+    let version = PostgresStore::schema(settings).await?;
     let wanted = newest_schema();
     match version {
         Some(version) if version == wanted => Ok(true),

@@ -333,3 +333,81 @@ fn check_leaves_no_files_beside_a_store_and_knows_one_that_is_none() {
     let told = gate.run(&["check", "--running"]).failed_with(3);
     assert!(told.contains("a database of something else"), "{told}");
 }
+
+/// A folder with a configuration and a declaration, and nothing else.
+fn folder_without_a_store(more: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!("[upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n{more}");
+    std::fs::write(folder.path().join("portcullis.toml"), config).unwrap();
+    let endpoint = "[[endpoints]]\nid = \"workflows/pr-bot\"\norganisation = \"acme\"\nworkspace = \"main\"\n\
+                    auth = { mode = \"hmac\" }\n";
+    std::fs::write(folder.path().join("endpoints.toml"), endpoint).unwrap();
+    folder
+}
+
+fn run_in(folder: &Path, words: &[&str]) -> Ran {
+    let mut command = portcullis();
+    command.args(words).current_dir(folder);
+    Ran::of(command, b"")
+}
+
+#[test]
+fn commands_that_only_read_create_neither_a_store_nor_a_key() {
+    let folder = folder_without_a_store("");
+    let before = files(folder.path());
+    for words in [
+        &["apply", "-f", "endpoints.toml", "--dry-run"][..],
+        &["audit", "export"],
+        &["audit", "list"],
+        &["audit", "verify"],
+        &["capture", "list", ID],
+        &["capture", "show", "1"],
+        &["endpoint", "list"],
+        &["endpoint", "show", ID],
+        &["flow", "history", "orders"],
+        &["flow", "list"],
+        &["flow", "release", "orders", "--dry-run"],
+        &["flow", "show", "orders"],
+        &["secret", "reveal", ID],
+        &["secret", "rewrap", "--dry-run"],
+        &["secret", "status", ID],
+        &["sign", ID],
+        &["token", "list"],
+    ] {
+        let told = run_in(folder.path(), words).failed_with(4);
+        assert!(told.contains("there is no store here"), "{words:?}: {told}");
+        assert_eq!(files(folder.path()), before, "{words:?}");
+    }
+    let told = run_in(folder.path(), &["check", "--running"]).succeeded();
+    assert!(told.contains("there is no store here"), "{told}");
+    assert_eq!(files(folder.path()), before);
+}
+
+#[test]
+fn a_store_without_its_key_is_read_and_no_key_is_created() {
+    let folder = folder_without_a_store("");
+    let none =
+        "[[endpoints]]\nid = \"workflows/pr-bot\"\norganisation = \"acme\"\nworkspace = \"main\"\n";
+    std::fs::write(folder.path().join("endpoints.toml"), none).unwrap();
+    run_in(folder.path(), &["apply", "-f", "endpoints.toml"]).succeeded();
+    std::fs::remove_file(folder.path().join("portcullis.key")).unwrap();
+    let before = files(folder.path());
+    let told = run_in(folder.path(), &["endpoint", "list"]).succeeded();
+    assert!(told.contains(ID), "{told}");
+    let told = run_in(
+        folder.path(),
+        &["apply", "-f", "endpoints.toml", "--dry-run"],
+    )
+    .succeeded();
+    assert!(told.contains("unchanged"), "{told}");
+    assert_eq!(files(folder.path()), before);
+}
+
+#[test]
+fn apply_does_not_open_the_private_key_of_the_listener() {
+    let tls = "[public]\nhttps = \"127.0.0.1:0\"\ncertificate = \"nowhere.pem\"\nprivate_key = \"nowhere.key\"\n";
+    let folder = folder_without_a_store(tls);
+    run_in(folder.path(), &["apply", "-f", "endpoints.toml"]).succeeded();
+    let told = run_in(folder.path(), &["check", "--running"]).failed_with(3);
+    assert!(told.contains("nowhere.pem"), "{told}");
+}
