@@ -127,6 +127,28 @@ fn bodies(preset: &str) -> Vec<(&'static str, Vec<u8>)> {
                 body(format!("{}\"x\":0", repeated("\"Signaturf\":0,"))),
             ),
             (
+                "one long name that expands",
+                body(format!("\"{}\":0", repeated("\u{fdfa}"))),
+            ),
+            (
+                "many names that expand",
+                body(format!(
+                    "{}\"x\":0",
+                    repeated(&format!("\"{}\":0,", "\u{fdfa}".repeat(80)))
+                )),
+            ),
+            (
+                "many names of squared words",
+                body(format!(
+                    "{}\"x\":0",
+                    repeated(&format!("\"{}\":0,", "\u{3316}".repeat(80)))
+                )),
+            ),
+            (
+                "one long name of punctuation",
+                body(format!("\"{}\":0", repeated("-"))),
+            ),
+            (
                 "many members that are not ASCII",
                 body(format!("{}\"x\":0", repeated("\"\u{fc}\":0,"))),
             ),
@@ -138,7 +160,23 @@ fn bodies(preset: &str) -> Vec<(&'static str, Vec<u8>)> {
         let fields = (0..990).map(|at| format!("f{at:03}={}", value.repeat(len / value.len())));
         body(fields.collect::<Vec<_>>().join("&"))
     };
+    let names = |name: &str| {
+        let len = room / 990 - 6;
+        let fields = (0..990).map(|at| format!("{}{at:03}=a", name.repeat(len / name.len())));
+        body(fields.collect::<Vec<_>>().join("&"))
+    };
     vec![
+        ("long names that expand", names("%EF%B7%BA")),
+        ("long names of squared words", names("\u{3316}")),
+        ("long names of punctuation", names("-")),
+        (
+            "one long name that expands",
+            body(format!("{}=a", repeated("%EF%B7%BA"))),
+        ),
+        (
+            "one long name of punctuation",
+            body(format!("{}=a", repeated("-"))),
+        ),
         ("one long field", body(format!("x={}", repeated("a")))),
         (
             "one long field of escapes",

@@ -17,79 +17,62 @@ pub(super) fn folds_onto(name: &str, known: &str) -> bool {
 
 /// A name with its folded form, which is computed once however many names it is compared with.
 ///
-/// Only the sender bounds the number of names in a body, and nothing is proven yet: folding allocates
-/// nothing unless the folded form is longer than the names that are usually signed.
+/// Only the sender bounds the number and the length of names in a body, and nothing is proven yet. So folding
+/// allocates nothing, and a name that no reader could take for a signed one costs no more than its length.
 pub(super) struct Folded<'a> {
     name: &'a str,
-    short: [u8; SHORT_LEN],
-    short_len: usize,
-    /// All letters, once there are more than `short` holds.
-    long: Vec<u8>,
+    letters: [u8; MAX_LETTERS],
+    len: usize,
+    /// More letters than are compared.
+    is_long: bool,
+    /// Too many bytes to be folded at all.
+    is_unfolded: bool,
 }
 
 impl<'a> Folded<'a> {
     pub(super) fn of(name: &'a str) -> Self {
         let mut folded = Self {
             name,
-            short: [0; SHORT_LEN],
-            short_len: 0,
-            long: Vec::new(),
+            letters: [0; MAX_LETTERS],
+            len: 0,
+            is_long: false,
+            is_unfolded: false,
         };
-        for character in before_nul(name).chars() {
-            folded.push(character);
+        let before = before_nul(name);
+        if before.is_ascii() {
+            folded.is_unfolded = before.len() > MAX_ASCII_BYTES;
+            folded.fill(before.bytes().take(MAX_ASCII_BYTES).filter_map(letter));
+        } else if before.len() > MAX_FOLDED_BYTES {
+            folded.is_unfolded = true;
+        } else {
+            for character in before.chars().filter(|it| !is_presentation_form(*it)) {
+                decompose_compatible(character, |part| folded.fill(letters_of(part)));
+            }
         }
         folded
     }
 
-    /// Whether this is another spelling of `known`, which is ASCII.
+    /// Whether this is another spelling of `known`, which is ASCII. A name that is too long to be folded counts as
+    /// one, and so does every long spelling of a long name: a delivery with it is refused.
     pub(super) fn folds_onto(&self, known: &str) -> bool {
-        let letters = self.letters().iter().copied();
-        letters.eq(known.bytes().filter_map(letter)) && self.name != known
-    }
-
-    fn letters(&self) -> &[u8] {
-        if self.long.is_empty() {
-            self.short.get(..self.short_len).unwrap_or_default()
-        } else {
-            &self.long
+        if self.name == known {
+            return false;
         }
-    }
-
-    fn push(&mut self, character: char) {
-        if character.is_ascii() {
-            self.push_ascii(character);
-        } else if !is_accent(character) {
-            decompose_compatible(character, |part| self.push_part(part));
+        if self.is_unfolded || self.is_long {
+            return self.is_unfolded || known.len() > MAX_LETTERS;
         }
+        let letters = self.letters.iter().take(self.len).copied();
+        letters.eq(known.bytes().filter_map(letter))
     }
 
-    /// Folds the case of one part of a decomposed character.
-    fn push_part(&mut self, part: char) {
-        if part.is_ascii() {
-            self.push_ascii(part);
-        } else if !is_accent(part) {
-            let upper = part.to_uppercase();
-            for lower in upper.flat_map(char::to_lowercase) {
-                decompose_compatible(lower, |it| self.push_ascii(it));
-            }
-        }
-    }
-
-    fn push_ascii(&mut self, character: char) {
-        let Some(letter) = u8::try_from(character).ok().and_then(letter) else {
-            return;
-        };
-        match self.short.get_mut(self.short_len) {
-            Some(place) => {
-                *place = letter;
-                self.short_len += 1;
-            }
-            None => {
-                if self.long.is_empty() {
-                    self.long.extend_from_slice(&self.short);
-                }
-                self.long.push(letter);
-            }
+    fn fill(&mut self, letters: impl Iterator<Item = u8>) {
+        for letter in letters {
+            let Some(place) = self.letters.get_mut(self.len) else {
+                self.is_long = true;
+                return;
+            };
+            *place = letter;
+            self.len += 1;
         }
     }
 }
@@ -119,9 +102,21 @@ pub(super) fn header_folds_onto(name: &HeaderName, known: &HeaderName) -> bool {
         && one.bytes().map(dashed).eq(other.bytes().map(dashed))
 }
 
-/// A combining mark of the Latin script: it folds to nothing. (U+0345 is a letter in upper case.)
-fn is_accent(character: char) -> bool {
-    matches!(character, '\u{300}'..='\u{344}' | '\u{346}'..='\u{36f}')
+/// The first block of Arabic presentation forms: up to 18 characters each, and none of them ASCII.
+fn is_presentation_form(character: char) -> bool {
+    matches!(character, '\u{fb50}'..='\u{fdff}')
+}
+
+/// The ASCII letters and digits of one part of a decomposed character, in either case.
+///
+/// Few parts that are not ASCII have any; a test compares this with Unicode's own mappings.
+fn letters_of(part: char) -> impl Iterator<Item = u8> {
+    let (first, second) = match part {
+        '\u{df}' => (Some(b's'), Some(b's')),
+        '\u{131}' => (Some(b'i'), None),
+        _ => (u8::try_from(part).ok().and_then(letter), None),
+    };
+    first.into_iter().chain(second)
 }
 
 /// Readers written in C end there.
@@ -134,8 +129,12 @@ fn letter(byte: u8) -> Option<u8> {
         .then(|| byte.to_ascii_lowercase())
 }
 
-/// More letters than a signed name usually has.
-const SHORT_LEN: usize = 64;
+/// More letters than the names have that providers sign.
+const MAX_LETTERS: usize = 64;
+/// More bytes than a spelling of such a name has that a person or a program would choose.
+const MAX_FOLDED_BYTES: usize = 256;
+/// The same for a name in ASCII, which costs less.
+const MAX_ASCII_BYTES: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -178,18 +177,33 @@ mod tests {
         for character in '\0'..=char::MAX {
             let name = format!("a{character}b");
             let expected = letters_by_definition(before_nul(&name));
-            assert_eq!(Folded::of(&name).letters(), expected, "{character:?}");
+            let folded = Folded::of(&name);
+            assert_eq!(&folded.letters[..folded.len], expected, "{character:?}");
         }
     }
 
     #[test]
-    fn a_name_that_is_longer_than_usual_folds_whole() {
-        for len in [SHORT_LEN - 1, SHORT_LEN, SHORT_LEN + 1, 3 * SHORT_LEN] {
-            let known = "a".repeat(len);
-            assert!(folds_onto(&"\u{e4}".repeat(len), &known), "{len}");
-            assert!(!folds_onto(&"\u{e4}".repeat(len + 1), &known), "{len}");
-            assert!(!folds_onto(&"\u{e4}".repeat(len - 1), &known), "{len}");
+    fn a_long_name_folds_onto_none_that_is_shorter() {
+        let known = "a".repeat(MAX_LETTERS);
+        for len in [MAX_LETTERS - 1, MAX_LETTERS + 1, 3 * MAX_LETTERS] {
+            assert!(!folds_onto(&"A".repeat(len), &known), "{len}");
         }
+        assert!(folds_onto(&"A".repeat(MAX_LETTERS), &known));
+        assert!(folds_onto(&"\u{e4}".repeat(MAX_LETTERS), &known));
+        // Longer ones are not compared letter by letter, and refused.
+        let long = "a".repeat(MAX_LETTERS + 1);
+        assert!(folds_onto(&"A".repeat(MAX_LETTERS + 1), &long));
+        assert!(!folds_onto(&long, &long));
+    }
+
+    #[test]
+    fn a_name_that_is_too_large_to_be_folded_counts_as_another_spelling() {
+        // It expands to 18 characters each, and to no letter.
+        let expanding = "\u{fdfa}".repeat(1000);
+        assert!(folds_onto(&expanding, "token"));
+        assert!(!folds_onto("\u{fdfa}", "token"));
+        assert!(folds_onto(&"-".repeat(5000), "token"));
+        assert!(!folds_onto(&"-".repeat(4000), "token"));
     }
 
     #[test]

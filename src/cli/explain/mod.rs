@@ -171,7 +171,10 @@ impl Explain {
                 endpoint.and_then(|endpoint| gate.public_url(&endpoint, &delivery.request()));
         }
         if !delivery.has_target {
-            let url = delivery.url.clone().or_else(|| session.control.url(&definition));
+            let url = delivery
+                .url
+                .clone()
+                .or_else(|| session.control.url(&definition));
             let url = url.unwrap_or_else(|| delivery.path.clone());
             let note = format!("no URL was given: it is judged as sent to {url}");
             delivery.remarks.push(note);
@@ -219,7 +222,8 @@ impl Explain {
         let definition = session.control.endpoint(id).await?;
         Ok(session
             .control
-            .path(&definition).unwrap_or_else(|| "/".to_owned()))
+            .path(&definition)
+            .unwrap_or_else(|| "/".to_owned()))
     }
 
     fn time(&self, delivery: &Delivery, now: Timestamp) -> (Timestamp, JudgedAt) {
