@@ -7,8 +7,8 @@ use super::StartError;
 use super::keys::{self, Creation};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, KeyServiceName};
-use crate::secrets::{KeyFileError, KeyService, LocalKeyService, Vault};
-use crate::store::{Contents, Store};
+use crate::secrets::{KeyFileError, KeyService, LocalKeyService, MissingKeyService, Vault};
+use crate::store::{Contents, SqliteStore, Store};
 
 /// What both a server and the command line work on.
 pub struct Custody {
@@ -27,13 +27,19 @@ impl Custody {
         Self::open_with(config, Creation::Allowed).await
     }
 
-    /// Opens the store and the key services for commands that only read. Nothing is created: without a store there is
-    /// nothing to open, and without a key nothing encrypts.
-    pub async fn open_existing(config: &Config) -> Result<Option<Self>, StartError> {
-        if !config.store.exists().await? {
-            return Ok(None);
-        }
-        Self::open_with(config, Creation::Forbidden).await.map(Some)
+    /// Opens a store that exists and its key services, for commands that only read. No key is created.
+    pub async fn open_existing(config: &Config) -> Result<Self, StartError> {
+        Self::open_with(config, Creation::Forbidden).await
+    }
+
+    /// What a command that only reads sees where there is no store: an empty one, in memory, without a key.
+    pub async fn empty(config: &Config) -> Result<Self, StartError> {
+        let key_file = config.key_services.key_file.clone();
+        Ok(Self {
+            store: Arc::new(SqliteStore::empty().await?),
+            key_service: Arc::new(MissingKeyService(key_file)),
+            clock: Arc::new(SystemClock),
+        })
     }
 
     async fn open_with(config: &Config, creation: Creation) -> Result<Self, StartError> {

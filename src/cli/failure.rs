@@ -8,6 +8,7 @@ use crate::config::Mistakes;
 use crate::control::ControlError;
 use crate::flow::NoMove;
 use crate::secrets::StoreError;
+use crate::store::OpenError;
 use crate::tokens::TokenError;
 
 /// A command that did not do what it was asked.
@@ -120,6 +121,12 @@ impl From<ControlError> for Failure {
 impl From<Mistakes> for Failure {
     fn from(mistakes: Mistakes) -> Self {
         Self::Mistakes(mistakes)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self::Control(error.into())
     }
 }
 

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::failure::Failure;
+use super::output;
 use crate::app::Custody;
 use crate::audit::Actor;
 use crate::config::Config;
-use crate::control::{Control, ControlError, ServerContext};
+use crate::control::{Control, ServerContext};
 
 /// An open configuration.
 pub(super) struct Session {
@@ -39,9 +40,14 @@ impl Session {
         let config = Config::load_for_command(path)?;
         let custody = match access {
             Access::Write => Custody::open(&config).await?,
-            Access::Read => Custody::open_existing(&config)
-                .await?
-                .ok_or_else(|| ControlError::StoreNotFound(config.store.to_string()))?,
+            Access::Read if config.store.exists().await? => Custody::open_existing(&config).await?,
+            Access::Read => {
+                let store = &config.store;
+                output::note(&format!(
+                    "note: {store}: there is no store here; `portcullis init` and `portcullis serve` create one"
+                ));
+                Custody::empty(&config).await?
+            }
         };
         Ok(Self {
             control: control(&config, &custody),

@@ -10,33 +10,44 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::secrets::StoreError;
 
-/// The file that was opened.
-#[derive(Debug)]
+/// The file that was opened; none for a store in memory.
+#[derive(Debug, Default)]
 pub(super) struct Identity {
+    file: Option<File>,
+    replaced: AtomicBool,
+}
+
+#[derive(Debug)]
+struct File {
     path: PathBuf,
     device: u64,
     inode: u64,
-    replaced: AtomicBool,
 }
 
 impl Identity {
     /// The file that `path` leads to now.
     pub(super) fn of(path: &Path) -> std::io::Result<Self> {
         let found = path.metadata()?;
-        Ok(Self {
+        let file = File {
             path: path.to_owned(),
             device: found.dev(),
             inode: found.ino(),
+        };
+        Ok(Self {
+            file: Some(file),
             replaced: AtomicBool::new(false),
         })
     }
 
     /// Looks at the path again.
     pub(super) async fn verify(&self) -> Result<(), StoreError> {
-        let found = tokio::fs::metadata(&self.path).await.map_err(|error| {
-            StoreError::Unavailable(format!("{}: {error}", self.path.display()))
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let found = tokio::fs::metadata(&file.path).await.map_err(|error| {
+            StoreError::Unavailable(format!("{}: {error}", file.path.display()))
         })?;
-        let replaced = (found.dev(), found.ino()) != (self.device, self.inode);
+        let replaced = (found.dev(), found.ino()) != (file.device, file.inode);
         self.replaced.store(replaced, Ordering::Relaxed);
         self.known()
     }

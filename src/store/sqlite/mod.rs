@@ -135,6 +135,29 @@ impl SqliteStore {
         })
     }
 
+    /// An empty store in memory: what a command that only reads sees where there is no store.
+    pub async fn empty() -> Result<Self, OpenError> {
+        let unusable = |error: sqlx::Error| OpenError::unusable(&"memory", &error);
+        let options: SqliteConnectOptions = "sqlite::memory:".parse().map_err(unusable)?;
+        // One connection that stays: it is the store.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(unusable)?;
+        let migrated = MIGRATIONS.run(&pool).await;
+        migrated.map_err(|error| OpenError::unusable(&"memory", &error))?;
+        Ok(Self {
+            readers: pool.clone(),
+            writer: pool,
+            identity: Arc::default(),
+            writes: Arc::default(),
+        })
+    }
+
     /// Brings the schema up to date, and says from where to where.
     pub async fn migrate(path: &Path) -> Result<Migrated, OpenError> {
         let from = Self::schema(path).await?;
