@@ -4,17 +4,20 @@
 //! file does not name are left alone; those of a flow that the flow does not declare any more go.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::confirm::Confirm;
+use super::endpoint::label;
 use super::failure::Failure;
 use super::flow::{ApplyFlow, Manner};
 use super::output;
 use super::plan;
-use super::session::{Access, Session};
-use crate::config::{Declaration, Mistakes, Notation};
+use super::session::{self, Access, Session};
+use crate::config::{Config, Declaration, Mistakes, Notation};
 use crate::control::Consent;
+use crate::flow::PartName;
 
 /// What to apply.
 #[derive(Args, Debug)]
@@ -26,6 +29,22 @@ pub(super) struct Apply {
     /// How it is written: toml, edn or json.
     #[arg(long, value_name = "NOTATION")]
     notation: Option<Notation>,
+
+    /// Delete the endpoints that have this label and that the file does not declare. It shows who is refused then, and
+    /// asks.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    prune: Option<(String, String)>,
+
+    #[command(flatten)]
+    confirm: Confirm,
+
+    /// With `--dry-run`: end with 0 if nothing would change, and with 6 if something would.
+    #[arg(long, requires = "dry_run")]
+    exit_code: bool,
+
+    /// Only validate the file against the configuration, without a store.
+    #[arg(long, conflicts_with_all = ["dry_run", "prune", "yes", "adopt", "unbound", "note"])]
+    offline: bool,
 
     #[command(flatten)]
     flow: ApplyFlow,
@@ -39,7 +58,103 @@ impl Apply {
         Access::unless_dry_run(self.manner.dry_run)
     }
 
+    /// Whether it needs no store.
+    pub(super) fn is_offline(&self) -> bool {
+        self.offline
+    }
+
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
+        let source = self.read()?;
+        let document = source.open()?;
+        let asks_exit_code = self.exit_code;
+        let applied = if document.is_flow() {
+            if self.prune.is_some() {
+                let text = "`--prune` is about single endpoints; a flow deletes what it does not declare any more";
+                return Err(Failure::Usage(text.to_owned()));
+            }
+            let applied = self
+                .flow
+                .run(session, document, source.stem.clone(), self.manner);
+            applied.await?
+        } else {
+            self.refuse_flow_options(&source.path)?;
+            self.apply_endpoints(session, document).await?
+        };
+        if asks_exit_code && applied.changes {
+            output::print(&applied.text);
+            return Err(Failure::WouldChange);
+        }
+        Ok(applied.text)
+    }
+
+    /// Validates the file against the configuration at `config`.
+    pub(super) fn run_offline(self, config: &Path) -> Result<String, Failure> {
+        let config = Config::load_for_command(config)?;
+        let server = session::server_context(&config);
+        let source = self.read()?;
+        let document = source.open()?;
+        let path = source.path.display();
+        let what = if document.is_flow() {
+            let flow = self.flow.validate(&server, document, source.stem.clone())?;
+            format!("the flow `{flow}`")
+        } else {
+            self.refuse_flow_options(&source.path)?;
+            let declared = document.endpoints(server.default_upstream(), &server.surroundings())?;
+            match declared.len() {
+                1 => "1 endpoint".to_owned(),
+                several => format!("{several} endpoints"),
+            }
+        };
+        if self.manner.json {
+            return output::json(&serde_json::json!({ "file": source.path, "valid": true }));
+        }
+        Ok(format!(
+            "{path}: valid, {what}; it was not compared with a store"
+        ))
+    }
+
+    async fn apply_endpoints(
+        self,
+        session: &Session,
+        document: Declaration<'_>,
+    ) -> Result<ApplyResult, Failure> {
+        let control = &session.control;
+        let server = control.server();
+        let declared = document.endpoints(server.default_upstream(), &server.surroundings())?;
+        let mut plan = control.declaration(declared, self.prune.as_ref()).await?;
+        let changes = !plan.is_unchanged();
+        if !self.manner.dry_run {
+            let deleted: Vec<String> = plan.deleted().map(ToString::to_string).collect();
+            if !deleted.is_empty() && !self.confirm.is_given() {
+                let impact = control.endpoint_impact(&plan).await?;
+                let what = format!("not declared, and deleted: {}", deleted.join(", "));
+                self.confirm.ask(&what, &impact)?;
+            }
+            plan = control.perform(&session.actor, plan).await?;
+        }
+        if self.manner.json {
+            let text = output::json(&plan.steps())?;
+            return Ok(ApplyResult { text, changes });
+        }
+        let mut lines = plan::lines(&plan);
+        if self.manner.dry_run {
+            lines.push("nothing was changed: this was a dry run".to_owned());
+        }
+        let text = lines.join("\n");
+        Ok(ApplyResult { text, changes })
+    }
+
+    fn refuse_flow_options(&self, path: &Path) -> Result<(), Failure> {
+        if self.flow.is_empty() && self.manner.consent() == Consent::default() {
+            return Ok(());
+        }
+        Err(Failure::Usage(format!(
+            "{}: this declares single endpoints; what belongs to a flow has no meaning for them",
+            path.display()
+        )))
+    }
+
+    fn read(&self) -> Result<Source, Failure> {
         let is_piped = self.file.as_os_str() == "-";
         let notation = match self.notation {
             Some(notation) => notation,
@@ -61,36 +176,36 @@ impl Apply {
         };
         let text =
             text.map_err(|error| Mistakes::of_file(&path, format!("cannot be read: {error}")))?;
-        let document = Declaration::open(&path, &text, notation)?;
-        if document.is_flow() {
-            let stem = self.file.file_stem().and_then(|stem| stem.to_str());
-            let stem = stem
-                .filter(|_| !is_piped)
-                .and_then(|stem| stem.parse().ok());
-            return self.flow.run(session, document, stem, self.manner).await;
-        }
-        let control = &session.control;
-        let declared = document.endpoints(control.default_upstream(), &control.surroundings())?;
-        if !self.flow.is_empty() || self.manner.consent() != Consent::default() {
-            let text = format!(
-                "{}: this declares single endpoints; what belongs to a flow has no meaning for them",
-                path.display()
-            );
-            return Err(Failure::Usage(text));
-        }
-        let declared = declared.into_iter().map(Into::into).collect();
-        let mut plan = control.declaration(declared).await?;
-        if !self.manner.dry_run {
-            plan = control.perform(&session.actor, plan).await?;
-        }
-        if self.manner.json {
-            return output::json(&plan.steps());
-        }
-        let mut lines = plan::lines(&plan);
-        if self.manner.dry_run {
-            lines.push("nothing was changed: this was a dry run".to_owned());
-        }
-        Ok(lines.join("\n"))
+        let stem = self.file.file_stem().and_then(|stem| stem.to_str());
+        let stem = stem.filter(|_| !is_piped);
+        Ok(Source {
+            stem: stem.and_then(|stem| stem.parse().ok()),
+            path,
+            text,
+            notation,
+        })
+    }
+}
+
+/// What was applied, or would be.
+pub(super) struct ApplyResult {
+    pub(super) text: String,
+    /// Whether the store changes.
+    pub(super) changes: bool,
+}
+
+/// A file of declarations.
+struct Source {
+    path: PathBuf,
+    text: String,
+    notation: Notation,
+    /// The name of a flow that the name of the file gives.
+    stem: Option<PartName>,
+}
+
+impl Source {
+    fn open(&self) -> Result<Declaration<'_>, Mistakes> {
+        Declaration::open(&self.path, &self.text, self.notation)
     }
 }
 

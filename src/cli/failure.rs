@@ -26,6 +26,8 @@ pub(super) enum Failure {
     Service(String),
     /// The command line is wrong.
     Usage(String),
+    /// A dry run that was asked by `--exit-code`, and would change something. Its result is printed already.
+    WouldChange,
 }
 
 impl Failure {
@@ -37,6 +39,7 @@ impl Failure {
             Self::Mistakes(_) => INVALID,
             Self::NotFound(_) => NOT_FOUND,
             Self::Service(_) => UNAVAILABLE,
+            Self::WouldChange => WOULD_CHANGE,
         })
     }
 }
@@ -55,6 +58,7 @@ fn code_of(error: &ControlError) -> u8 {
         | ControlError::EndpointNotOfFlow { .. }
         | ControlError::EndpointOfFlow { .. }
         | ControlError::FlowOwner { .. }
+        | ControlError::BackupExists(_)
         | ControlError::Internal(_)
         | ControlError::MixedKeyKinds(_)
         | ControlError::Move(NoMove::NothingBefore(..) | NoMove::NothingReleased)
@@ -108,6 +112,7 @@ impl fmt::Display for Failure {
             Self::NotFound(text) | Self::Other(text) | Self::Service(text) | Self::Usage(text) => {
                 f.write_str(text)
             }
+            Self::WouldChange => f.write_str("the store would change"),
         }
     }
 }
@@ -157,3 +162,4 @@ const USAGE: u8 = 2;
 const INVALID: u8 = 3;
 const NOT_FOUND: u8 = 4;
 const UNAVAILABLE: u8 = 5;
+const WOULD_CHANGE: u8 = 6;

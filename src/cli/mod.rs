@@ -106,7 +106,7 @@ enum Command {
     /// Look at who did what.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Bring the schema of the store up to date, or copy the store into another one.
+    /// Bring the schema of the store up to date, copy the store into another one, or back it up.
     #[command(subcommand)]
     Store(store::StoreCommand),
 }
@@ -132,7 +132,9 @@ pub fn main() -> ExitCode {
             }
         }
         Err(failure) => {
-            output::print_error(&failure);
+            if !matches!(failure, Failure::WouldChange) {
+                output::print_error(&failure);
+            }
             failure.exit_code()
         }
     }
@@ -154,6 +156,7 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Endpoint(command) => {
             in_session(&config, command.access(), async |it| command.run(it).await)
         }
+        Command::Apply(apply) if apply.is_offline() => apply.run_offline(&config),
         Command::Apply(apply) => {
             in_session(&config, apply.access(), async |it| apply.run(it).await)
         }
@@ -244,4 +247,5 @@ Exit codes:
   2  the command line is wrong
   3  the configuration or a declaration is wrong; every mistake is listed
   4  there is no such endpoint, flow or secret
-  5  the store or the key service does not do its work";
+  5  the store or the key service does not do its work
+  6  `apply --dry-run --exit-code`: the store would change";

@@ -60,9 +60,19 @@ impl Session {
 
 /// The control plane over what a configuration names.
 pub(super) fn control(config: &Config, custody: &Custody) -> Control {
+    Control::new(
+        Arc::clone(&custody.store),
+        Arc::clone(&custody.key_service),
+        Arc::clone(&custody.clock),
+        server_context(config),
+    )
+}
+
+/// What a configuration says about declarations.
+pub(super) fn server_context(config: &Config) -> ServerContext {
     let names = config.upstream_names();
     let surroundings = config.surroundings(&names);
-    let server = ServerContext {
+    ServerContext {
         upstream_paths: surroundings.upstream_paths.clone(),
         allow_unauthenticated: surroundings.allow_unauthenticated,
         draft_auth: surroundings.draft_auth,
@@ -70,13 +80,7 @@ pub(super) fn control(config: &Config, custody: &Custody) -> Control {
         routes: Arc::clone(&config.routes),
         public_url: config.public.url.clone(),
         upstreams: names,
-    };
-    Control::new(
-        Arc::clone(&custody.store),
-        Arc::clone(&custody.key_service),
-        Arc::clone(&custody.clock),
-        server,
-    )
+    }
 }
 
 /// The user of the operating system, on this host.

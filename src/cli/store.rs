@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::output;
 use crate::config::Config;
-use crate::control::{copy_store, migrate_store};
+use crate::control::{Backup, backup_store, copy_store, migrate_store};
 use crate::store::{Migrated, StoreSettings};
 
 #[derive(Debug, Subcommand)]
@@ -28,6 +28,18 @@ pub(super) enum StoreCommand {
     /// the source meanwhile, but what is changed there after the beginning is not in the copy. Whoever
     /// serves the copy needs the same key.
     Copy(Copy),
+    /// Back the store up into a new file, while gates use it.
+    ///
+    /// The file is a SQLite store. To restore it, put it where `store.path` says, or fill a database from it with
+    /// `store copy --from FILE`. The key is not in it: keep a copy of the key, too.
+    Backup {
+        /// The file. It must not exist.
+        file: PathBuf,
+
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// From where to where.
@@ -51,6 +63,7 @@ impl StoreCommand {
         match self {
             Self::Migrate { json } => migrate(config, json).await,
             Self::Copy(copy) => copy.run(config).await,
+            Self::Backup { file, json } => backup(config, &file, json).await,
         }
     }
 }
@@ -73,6 +86,31 @@ async fn migrate(config: &Path, json: bool) -> Result<String, Failure> {
         Some(from) if from == to => format!("{store}: is up to date, with the schema {to}"),
         Some(from) => format!("{store}: brought from the schema {from} to {to}"),
     })
+}
+
+async fn backup(config: &Path, file: &Path, json: bool) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Done {
+        store: String,
+        file: String,
+        bytes: u64,
+    }
+    let store = Config::load_for_command(config)?.store;
+    let made = backup_store(&store, file).await?;
+    let shown = file.display();
+    let size = file.metadata().map(|found| found.len());
+    let bytes = size.map_err(|error| Failure::Other(format!("{shown}: {error}")))?;
+    if json {
+        let (store, file) = (store.to_string(), shown.to_string());
+        return output::json(&Done { store, file, bytes });
+    }
+    let kept = match made {
+        Backup::File => "",
+        Backup::Copy => " Kept refusals are not in it.",
+    };
+    Ok(format!(
+        "{shown}: {bytes} bytes, a backup of {store}\nThe key is not in it: keep a copy of the key, too.{kept}"
+    ))
 }
 
 impl Copy {

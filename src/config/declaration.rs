@@ -5,7 +5,7 @@ use std::path::Path;
 use super::document::Document;
 use super::flow::{self, DeclaredFlow, KnownFlow};
 use super::{Mistakes, Notation, endpoints};
-use crate::directory::{Definition, Surroundings};
+use crate::directory::{EndpointDeclaration, Surroundings};
 
 /// A document whose syntax is right, and nothing else is known of it.
 pub struct Declaration<'t> {
@@ -33,7 +33,7 @@ impl<'t> Declaration<'t> {
         self,
         upstream: Option<&str>,
         surroundings: &Surroundings<'_>,
-    ) -> Result<Vec<Definition>, Mistakes> {
+    ) -> Result<Vec<EndpointDeclaration>, Mistakes> {
         endpoints::read_from(self.document, upstream, surroundings)
     }
 

@@ -78,6 +78,22 @@ impl<'t> Document<'t> {
         table
     }
 
+    /// The places of spans, in their order: the file, the line and the column.
+    pub(super) fn places(&self, spans: Vec<Span>) -> Vec<(PathBuf, (usize, usize))> {
+        let mut order: Vec<(usize, usize)> =
+            spans.iter().map(|span| span.start).enumerate().collect();
+        // Lines are counted in one walk through the text.
+        order.sort_by_key(|(_, start)| *start);
+        let mut walk = Places::of(self.text);
+        let mut places: Vec<_> = order
+            .into_iter()
+            .map(|(position, start)| (position, walk.place(start)))
+            .collect();
+        places.sort_by_key(|(position, _)| *position);
+        let places = places.into_iter();
+        places.map(|(_, at)| (self.path.clone(), at)).collect()
+    }
+
     /// What was read, if nothing was wrong.
     pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Mistakes> {
         match read {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use toml_span::Span;
+
 use super::document::Document;
 use super::spans::Spans;
 use super::table::Table;
@@ -10,8 +12,8 @@ use super::units::{Size, Time, milliseconds};
 use super::{Mistakes, payload};
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
-    AuthDefinition, CaptureDefinition, Definition, EndpointId, LimitsDefinition, Name,
-    ReplayDefinition, Surroundings, Target,
+    AuthDefinition, CaptureDefinition, Definition, EndpointDeclaration, EndpointId,
+    LimitsDefinition, Name, ReplayDefinition, SourcePlace, Surroundings, Target,
 };
 use crate::secrets::SecretRef;
 
@@ -24,17 +26,32 @@ pub fn read_endpoints(
     upstream: Option<&str>,
     surroundings: &Surroundings<'_>,
 ) -> Result<Vec<Definition>, Mistakes> {
-    read_from(Document::parse(path, text)?, upstream, surroundings)
+    let declared = read_from(Document::parse(path, text)?, upstream, surroundings)?;
+    Ok(declared.into_iter().map(|it| it.definition).collect())
 }
 
 pub(super) fn read_from(
     mut document: Document<'_>,
     upstream: Option<&str>,
     surroundings: &Surroundings<'_>,
-) -> Result<Vec<Definition>, Mistakes> {
+) -> Result<Vec<EndpointDeclaration>, Mistakes> {
     let folder = document.folder();
-    let definitions = read(&mut document.root(), &folder, upstream, surroundings);
-    document.finish(definitions)
+    let read = read(&mut document.root(), &folder, upstream, surroundings);
+    let spans = read.iter().flatten().map(|(_, span)| *span);
+    let places = document.places(spans.collect());
+    let declared = read.map(|read| {
+        let placed = read.into_iter().zip(places);
+        let placed = placed.map(|((definition, _), (file, at))| EndpointDeclaration {
+            place: Some(SourcePlace {
+                key: format!("endpoints[{}]", definition.id),
+                at: Some(at),
+                file,
+            }),
+            definition,
+        });
+        placed.collect()
+    });
+    document.finish(declared)
 }
 
 fn read(
@@ -42,12 +59,13 @@ fn read(
     folder: &Path,
     upstream: Option<&str>,
     surroundings: &Surroundings<'_>,
-) -> Option<Vec<Definition>> {
+) -> Option<Vec<(Definition, Span)>> {
     let mut ids = BTreeSet::new();
     let mut aliases = BTreeSet::new();
     let by_id = |id: &str| id.parse::<EndpointId>().ok().map(|id| id.to_string());
     let definitions = root.tables("endpoints", by_id, |mut table| {
         table.take_dashes();
+        let span = table.span_of("id");
         let spans = Spans::of(&table);
         let definition = one(&mut table, folder, upstream)?;
         for mistake in definition.mistakes(surroundings) {
@@ -66,7 +84,7 @@ fn read(
                 spans.wrong(&mut table, "aliases", message);
             }
         }
-        Some(definition)
+        Some((definition, span))
     });
     match definitions {
         None => {

@@ -1,11 +1,11 @@
 //! Why the control plane does not do something.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{AdoptionError, Control, UnboundSlot};
 use crate::auth::{Doubt, TokenId};
-use crate::directory::{EndpointId, Name};
+use crate::directory::{EndpointId, Name, SourcePlace};
 use crate::flow::{FlowTarget, InvalidScope, NoMove, PartName};
 use crate::secrets::{SecretRef, StoreError, VaultError};
 use crate::store::OpenError;
@@ -29,7 +29,7 @@ pub enum ControlError {
     /// The declaration at a place in a file is refused.
     At {
         /// The place.
-        place: Place,
+        place: SourcePlace,
         /// Why.
         error: Box<ControlError>,
     },
@@ -40,6 +40,8 @@ pub enum ControlError {
         /// The secret.
         secret: SecretRef,
     },
+    /// The file of a backup exists already.
+    BackupExists(PathBuf),
     /// The challenge of an endpoint brings no secret.
     ChallengeWithoutSecret(EndpointId),
     /// No refused delivery with that request id is kept.
@@ -266,31 +268,9 @@ pub enum PublicKeyConflict {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DefinitionError {
     /// Where it is declared. The file is the id of the endpoint if no file declares it.
-    pub place: Place,
+    pub place: SourcePlace,
     /// What is wrong, and what would be right.
     pub message: String,
-}
-
-/// A place in a file.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Place {
-    /// The file.
-    pub file: PathBuf,
-    /// The line and the column, from 1.
-    pub at: Option<(usize, usize)>,
-    /// The key.
-    pub key: String,
-}
-
-impl Place {
-    /// A key of an endpoint that no file declares.
-    pub(super) fn of_endpoint(endpoint: &EndpointId, key: &str) -> Self {
-        Self {
-            file: Path::new(endpoint.as_str()).to_owned(),
-            at: None,
-            key: key.to_owned(),
-        }
-    }
 }
 
 impl ControlError {
@@ -308,6 +288,7 @@ impl ControlError {
         match self {
             Self::AliasTaken { .. } => "alias_taken",
             Self::At { error, .. } => error.word(),
+            Self::BackupExists(_) => "backup_exists",
             Self::ChallengeSecretBound { .. } => "challenge_secret_bound",
             Self::ChallengeWithoutSecret(_) => "challenge_without_secret",
             Self::CaptureNotFound(_) => "capture_not_found",
@@ -362,7 +343,7 @@ impl ControlError {
     }
 
     /// The place in a file, if the error is about one.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&SourcePlace> {
         match self {
             Self::At { place, .. } => Some(place),
             Self::InvalidDefinitions(errors) => errors.first().map(|error| &error.place),
@@ -382,6 +363,7 @@ impl ControlError {
                 format!("`{endpoint}`: the alias `{alias}` belongs to the endpoint `{owner}`")
             }
             Self::At { place, error } => format!("{place}: {}", error.message()),
+            Self::BackupExists(file) => format!("{} exists already", file.display()),
             Self::ChallengeSecretBound { secret, .. } => {
                 format!("`{secret}` is bound, and a handshake never replaces a secret")
             }
@@ -537,6 +519,7 @@ impl ControlError {
                 "change the declaration of the flow and apply it (`portcullis apply`), or see \
                  `portcullis flow show {flow}`"
             )),
+            Self::BackupExists(_) => Some("name a file that does not exist".to_owned()),
             Self::EndpointExists(_) => Some("use `endpoint update`".to_owned()),
             Self::EndpointNotOfFlow { endpoint, .. } => Some(format!(
                 "let it become one (`--adopt`), delete it first (`portcullis endpoint delete {endpoint}`), or give \
@@ -642,17 +625,6 @@ impl fmt::Display for DefinitionError {
             write!(f, "{}: ", self.place.key)?;
         }
         f.write_str(&self.message)
-    }
-}
-
-/// The file, the line and the column.
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        match self.at {
-            None => Ok(()),
-            Some((line, column)) => write!(f, ":{line}:{column}"),
-        }
     }
 }
 

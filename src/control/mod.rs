@@ -30,10 +30,10 @@ use std::sync::Arc;
 pub use self::binding::Binding;
 pub use self::change::Change;
 pub use self::endpoints::{
-    AdoptionError, ChallengeStatus, Declared, EndpointPlan, ExpectedChallenge, KeyKindMismatch,
-    Step, StepAction,
+    AdoptionError, ChallengeStatus, EndpointPlan, ExpectedChallenge, KeyKindMismatch, Step,
+    StepAction,
 };
-pub use self::error::{ControlError, DefinitionError, Place, PublicKeyConflict};
+pub use self::error::{ControlError, DefinitionError, PublicKeyConflict};
 pub use self::flows::{
     Consent, FlowDeclaration, FlowDeletion, FlowOwner, FlowPlan, FlowRelease, PlannedMove,
     UnboundSlot,
@@ -41,7 +41,7 @@ pub use self::flows::{
 pub use self::impact::{Impact, Refusal, SecretImpact, SenderImpact, VersionImpact};
 pub use self::secret_value::CheckedValue;
 pub use self::secrets::{SecretChange, SlotBinding};
-pub use self::stores::{copy_store, migrate_store};
+pub use self::stores::{Backup, backup_store, copy_store, migrate_store};
 pub use self::tokens::TokenRequest;
 use crate::clock::Clock;
 use crate::directory::{
@@ -78,6 +78,31 @@ pub struct ServerContext {
     pub largest_body_bytes: u64,
 }
 
+impl ServerContext {
+    /// The upstream of endpoints that name none: the only one, or the one called `default`.
+    pub fn default_upstream(&self) -> Option<&str> {
+        match self.upstreams.as_slice() {
+            [only] => Some(only),
+            several => {
+                let mut names = several.iter().map(String::as_str);
+                names.find(|name| *name == "default")
+            }
+        }
+    }
+
+    /// What definitions have to fit into.
+    pub fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            upstreams: &self.upstreams,
+            routes: &self.routes,
+            upstream_paths: &self.upstream_paths,
+            allow_unauthenticated: self.allow_unauthenticated,
+            draft_auth: self.draft_auth,
+            largest_body_bytes: self.largest_body_bytes,
+        }
+    }
+}
+
 impl Control {
     /// The control plane over a store and the key service that encrypts its secrets.
     pub fn new(
@@ -106,15 +131,9 @@ impl Control {
         route.or_else(|| definition.aliases.first().cloned())
     }
 
-    /// The upstream of endpoints that name none: the only one, or the one called `default`.
-    pub fn default_upstream(&self) -> Option<&str> {
-        match self.server.upstreams.as_slice() {
-            [only] => Some(only),
-            several => {
-                let mut names = several.iter().map(String::as_str);
-                names.find(|name| *name == "default")
-            }
-        }
+    /// What the configuration says about declarations.
+    pub fn server(&self) -> &ServerContext {
+        &self.server
     }
 
     /// What a delivery to an endpoint needs beside its proof: a draft may ask for a token of its workspace.
@@ -122,19 +141,6 @@ impl Control {
         match Target::of(&definition.id) {
             Target::Draft => definition.draft_auth.unwrap_or(self.server.draft_auth),
             Target::Installation | Target::Live => DraftAuth::Interface,
-        }
-    }
-
-    /// What definitions have to fit into.
-    pub fn surroundings(&self) -> Surroundings<'_> {
-        let server = &self.server;
-        Surroundings {
-            upstreams: &server.upstreams,
-            routes: &server.routes,
-            upstream_paths: &server.upstream_paths,
-            allow_unauthenticated: server.allow_unauthenticated,
-            draft_auth: server.draft_auth,
-            largest_body_bytes: server.largest_body_bytes,
         }
     }
 

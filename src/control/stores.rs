@@ -1,4 +1,6 @@
-//! What people do with whole stores: migrate one, copy one into another.
+//! What people do with whole stores: migrate one, copy one into another, back one up.
+
+use std::path::Path;
 
 use super::ControlError;
 use crate::store::{Copied, CopyError, Migrated, StoreSettings, copy};
@@ -37,4 +39,36 @@ pub async fn copy_store(from: &StoreSettings, to: &StoreSettings) -> Result<Copi
     };
     source.close().await;
     copied
+}
+
+/// A backup that was made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a store is a file or a database")]
+pub enum Backup {
+    /// The rows of a database, in a store file. Kept refusals are not in it.
+    Copy,
+    /// The store file as it was.
+    File,
+}
+
+/// Backs a store up into a file that does not exist yet, while gates use the store. The key is not in it.
+pub async fn backup_store(store: &StoreSettings, file: &Path) -> Result<Backup, ControlError> {
+    if file.exists() {
+        return Err(ControlError::BackupExists(file.to_owned()));
+    }
+    if !store.exists().await? {
+        return Err(ControlError::StoreNotFound(store.to_string()));
+    }
+    let made = match store.back_up(file).await {
+        Ok(true) => Ok(Backup::File),
+        Ok(false) => copy_store(store, &StoreSettings::file(file.to_owned()))
+            .await
+            .map(|_| Backup::Copy),
+        Err(error) => Err(error.into()),
+    };
+    if made.is_err() {
+        // Half of a backup must not look like one. What it says is why the backup failed.
+        let _ = std::fs::remove_file(file);
+    }
+    made
 }

@@ -11,6 +11,7 @@
 mod auth_definition;
 mod cache;
 mod concurrency;
+mod declaration;
 mod definition;
 mod draft;
 mod endpoint;
@@ -36,6 +37,7 @@ mod wrong_replay;
 pub use self::auth_definition::AuthDefinition;
 pub use self::cache::{DirectorySettings, DirectoryStats};
 pub use self::concurrency::{ConcurrencyDefinition, MissingKey, UnknownMissingKey};
+pub use self::declaration::{EndpointDeclaration, SourcePlace};
 pub use self::definition::{CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition};
 pub use self::draft::{DraftAuth, UnknownDraftAuth};
 pub use self::endpoint::{Auth, Endpoint, Greeting, Limits, Proof};

@@ -83,6 +83,15 @@ impl StoreSettings {
         }
     }
 
+    /// Copies a store file into the file `to`, which is created. False if the store is not a file.
+    pub async fn back_up(&self, to: &Path) -> Result<bool, OpenError> {
+        let EngineSettings::Sqlite(path) = &self.engine else {
+            return Ok(false);
+        };
+        SqliteStore::create_private(to)?;
+        SqliteStore::back_up(path, to).await.map(|()| true)
+    }
+
     /// Brings the schema up to date, whether that is done at every opening or not.
     pub async fn migrate(&self) -> Result<Migrated, OpenError> {
         match &self.engine {

@@ -254,7 +254,7 @@ fn capture(text: &str) -> Result<CaptureDefinition, String> {
     }
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
+pub(in crate::cli) fn label(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .filter(|(key, _)| !key.is_empty())
         .map(|(key, value)| (key.to_owned(), value.to_owned()))

@@ -11,12 +11,15 @@ mod verdict;
 use clap::{Args, Subcommand};
 
 use self::expect::Expect;
+pub(super) use self::fields::label;
 use self::fields::{Field, Fields};
 use self::show::{list, show};
 use super::confirm::Confirm;
 use super::failure::Failure;
+use super::output;
 use super::plan;
 use super::session::{Access, Session};
+use crate::config::declaration;
 use crate::control::EndpointPlan;
 use crate::directory::{Definition, EndpointId, Name};
 
@@ -33,6 +36,12 @@ pub(super) enum EndpointCommand {
         /// As JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Print endpoints as a JSON file that `apply` takes. Secrets and endpoints of flows are not in it.
+    Export {
+        /// Only those whose id begins with this.
+        #[arg(default_value = "")]
+        prefix: String,
     },
     /// Show an endpoint, its public URL, and whether its secret is bound.
     Show {
@@ -125,7 +134,7 @@ pub(super) struct Create {
 impl EndpointCommand {
     pub(super) fn access(&self) -> Access {
         match self {
-            Self::List { .. } | Self::Show { .. } => Access::Read,
+            Self::Export { .. } | Self::List { .. } | Self::Show { .. } => Access::Read,
             Self::Create(_)
             | Self::Delete { .. }
             | Self::Disable { .. }
@@ -140,6 +149,7 @@ impl EndpointCommand {
         match self {
             Self::Create(create) => create.run(session).await,
             Self::List { prefix, json } => list(session, &prefix, json).await,
+            Self::Export { prefix } => export(session, &prefix).await,
             Self::Show { id, json } => show(session, &id, json).await,
             Self::Update {
                 id,
@@ -187,6 +197,14 @@ impl Create {
         control.perform(&session.actor, plan).await?;
         show(session, &id, self.json).await
     }
+}
+
+async fn export(session: &Session, prefix: &str) -> Result<String, Failure> {
+    let stored = session.control.endpoints(prefix).await?;
+    let own = stored.iter().map(|stored| &stored.definition);
+    let declaration = declaration(own.filter(|definition| definition.flow.is_none()));
+    let declaration = declaration.map_err(|error| Failure::Other(error.to_string()))?;
+    output::json(&declaration)
 }
 
 /// Asks before a plan that does something.

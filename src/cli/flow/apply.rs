@@ -3,11 +3,12 @@
 use clap::{Args, ValueEnum};
 
 use super::Manner;
+use crate::cli::apply::ApplyResult;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::config::{Declaration, KnownFlow};
-use crate::control::{Control, FlowDeclaration, FlowOwner, FlowRelease};
+use crate::control::{Control, FlowDeclaration, FlowOwner, FlowRelease, ServerContext};
 use crate::directory::Name;
 use crate::flow::{FlowState, FlowTarget, PartName};
 
@@ -66,21 +67,15 @@ impl ApplyFlow {
         document: Declaration<'_>,
         stem: Option<PartName>,
         manner: Manner,
-    ) -> Result<String, Failure> {
-        // What is wrong with a name in the document is said together with everything else.
-        let said = document.flow_name().map(str::parse::<PartName>);
-        let name = match (&self.flow, &said) {
-            (Some(name), _) => Some(name.clone()),
-            (None, Some(said)) => said.clone().ok(),
-            (None, None) => stem,
-        };
+    ) -> Result<ApplyResult, Failure> {
+        let name = self.name(&document, stem);
         let control = &session.control;
         let before = match &name {
             Some(name) => control.find_flow(name).await?,
             None => None,
         };
-        let known = self.known(session, name, before.as_ref())?;
-        let declared = document.flow(&known, &control.surroundings())?;
+        let known = self.known(control.server(), name, before.as_ref())?;
+        let declared = document.flow(&known, &control.server().surroundings())?;
         for notice in &declared.notices {
             output::print_notice(&format!("note: {notice}"));
         }
@@ -99,12 +94,41 @@ impl ApplyFlow {
             note: self.note,
         };
         let plan = control.flow_declaration(declaration, release, manner.consent());
-        manner.perform(session, plan.await?).await
+        let plan = plan.await?;
+        let changes = !plan.is_unchanged();
+        let text = manner.perform(session, plan).await?;
+        Ok(ApplyResult { text, changes })
+    }
+
+    /// Validates a document without a store, and gives the name of the flow.
+    pub(in crate::cli) fn validate(
+        &self,
+        server: &ServerContext,
+        document: Declaration<'_>,
+        stem: Option<PartName>,
+    ) -> Result<PartName, Failure> {
+        let name = self.name(&document, stem);
+        let known = self.known(server, name, None)?;
+        let declared = document.flow(&known, &server.surroundings())?;
+        for notice in &declared.notices {
+            output::print_notice(&format!("note: {notice}"));
+        }
+        Ok(declared.name)
+    }
+
+    fn name(&self, document: &Declaration<'_>, stem: Option<PartName>) -> Option<PartName> {
+        // A wrong name in the document is reported together with its other mistakes.
+        let said = document.flow_name().map(str::parse::<PartName>);
+        match (&self.flow, said) {
+            (Some(name), _) => Some(name.clone()),
+            (None, Some(said)) => said.ok(),
+            (None, None) => stem,
+        }
     }
 
     fn known(
         &self,
-        session: &Session,
+        server: &ServerContext,
         name: Option<PartName>,
         before: Option<&FlowState>,
     ) -> Result<KnownFlow, Failure> {
@@ -113,7 +137,7 @@ impl ApplyFlow {
             workspace: self.workspace.clone(),
         };
         let owner = Control::flow_owner(before, given)?;
-        let usual_upstream = session.control.default_upstream();
+        let usual_upstream = server.default_upstream();
         let usual = before.map(|state| state.draft.upstream.clone());
         let mut targets = vec![FlowTarget::Draft, FlowTarget::Live];
         targets.extend(self.installation.clone().map(FlowTarget::Installation));

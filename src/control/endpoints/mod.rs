@@ -12,29 +12,14 @@ pub use self::challenge::{ChallengeStatus, ExpectedChallenge};
 pub use self::plan::{EndpointPlan, KeyKindMismatch, Step, StepAction};
 use super::change::Change;
 use super::error::DefinitionError;
-use super::{Control, ControlError, Place};
+use super::{Control, ControlError};
 use crate::audit::Actor;
 use crate::auth::Mode;
-use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, Name, Operation};
+use crate::directory::{
+    AuthDefinition, Definition, EndpointChange, EndpointDeclaration, EndpointId, Name, Operation,
+    SourcePlace,
+};
 use crate::store::Stored;
-
-/// A definition, and where it is declared.
-#[derive(Clone, Debug)]
-pub struct Declared {
-    /// The definition.
-    pub definition: Definition,
-    /// The place in a file; `None` if no file declares it.
-    pub place: Option<Place>,
-}
-
-impl From<Definition> for Declared {
-    fn from(definition: Definition) -> Self {
-        Self {
-            definition,
-            place: None,
-        }
-    }
-}
 
 impl Control {
     /// The endpoints whose id begins with `prefix`, in the order of their ids.
@@ -52,7 +37,11 @@ impl Control {
         if self.store.endpoint(id.as_str()).await?.is_some() {
             return Err(ControlError::EndpointExists(id));
         }
-        let upstream = self.default_upstream().unwrap_or_default().to_owned();
+        let upstream = self
+            .server
+            .default_upstream()
+            .unwrap_or_default()
+            .to_owned();
         let mut definition = Definition::new(id, organisation, workspace, upstream);
         definition.auth = Some(AuthDefinition::of(Mode::Secret));
         Ok(definition)
@@ -110,9 +99,26 @@ impl Control {
         Ok(EndpointPlan::of_deletion(id.clone()))
     }
 
-    /// Plans what a file declares. Endpoints that it does not name are left alone.
-    pub async fn declaration(&self, declared: Vec<Declared>) -> Result<EndpointPlan, ControlError> {
-        self.plan_endpoints(declared, Vec::new(), false).await
+    /// Plans what a file declares. Endpoints that it does not name are left alone, except those with the label
+    /// `prune`: they are deleted. An endpoint of a flow never is.
+    pub async fn declaration(
+        &self,
+        declared: Vec<EndpointDeclaration>,
+        prune: Option<&(String, String)>,
+    ) -> Result<EndpointPlan, ControlError> {
+        let mut gone = Vec::new();
+        if let Some((key, value)) = prune {
+            let is_declared = |id: &EndpointId| declared.iter().any(|it| it.definition.id == *id);
+            for stored in self.store.definitions("").await? {
+                let Definition {
+                    id, labels, flow, ..
+                } = stored.definition;
+                if flow.is_none() && labels.get(key) == Some(value) && !is_declared(&id) {
+                    gone.push(id);
+                }
+            }
+        }
+        self.plan_endpoints(declared, gone, false).await
     }
 
     /// Performs a plan, all of it or nothing, and gives the plan with the secrets that have ended with it.
@@ -132,13 +138,13 @@ impl Control {
         &self,
         definitions: impl IntoIterator<Item = &'d Definition>,
     ) -> Result<(), ControlError> {
-        let surroundings = self.surroundings();
+        let surroundings = self.server.surroundings();
         let errors: Vec<DefinitionError> = definitions
             .into_iter()
             .flat_map(|definition| {
                 let mistakes = definition.mistakes(&surroundings).into_iter();
                 mistakes.map(|mistake| DefinitionError {
-                    place: Place::of_endpoint(&definition.id, mistake.key),
+                    place: place_of(&definition.id, mistake.key),
                     message: mistake.message,
                 })
             })
@@ -166,7 +172,7 @@ impl Control {
     /// endpoints that stand for themselves may become parts of a flow.
     pub(super) async fn plan_endpoints(
         &self,
-        declared: Vec<Declared>,
+        declared: Vec<EndpointDeclaration>,
         gone: Vec<EndpointId>,
         adopt: bool,
     ) -> Result<EndpointPlan, ControlError> {
@@ -175,7 +181,7 @@ impl Control {
         let mut secrets = BTreeSet::new();
         let mut plan = EndpointPlan::default();
         let mut refused = Vec::new();
-        for Declared { definition, place } in declared {
+        for EndpointDeclaration { definition, place } in declared {
             let planned = match self.plan_put(definition, adopt).await {
                 Ok(planned) => planned,
                 Err(error) if error.is_refusal() => {
@@ -196,11 +202,11 @@ impl Control {
     /// An alias can be taken only from an endpoint that gives it up in the same plan.
     async fn refuse_taken_aliases(
         &self,
-        declared: &[Declared],
+        declared: &[EndpointDeclaration],
         gone: &[EndpointId],
     ) -> Result<(), ControlError> {
         let mut taken = Vec::new();
-        for Declared { definition, place } in declared {
+        for EndpointDeclaration { definition, place } in declared {
             for alias in &definition.aliases {
                 let Some(owner) = self.store.alias(alias).await? else {
                     continue;
@@ -222,7 +228,7 @@ impl Control {
 
 impl ControlError {
     /// The same error, about a place in a file if there is one.
-    pub(super) fn at(self, place: Option<Place>) -> Self {
+    pub(super) fn at(self, place: Option<SourcePlace>) -> Self {
         match place {
             None => self,
             Some(place) => Self::At {
@@ -242,6 +248,15 @@ impl ControlError {
                 | Self::SecretInUse { .. }
                 | Self::PublicKey { .. }
         )
+    }
+}
+
+/// A key of an endpoint that no file declares.
+fn place_of(endpoint: &EndpointId, key: &str) -> SourcePlace {
+    SourcePlace {
+        file: endpoint.as_str().into(),
+        at: None,
+        key: key.to_owned(),
     }
 }
 

@@ -74,7 +74,7 @@ pub enum StepAction {
 }
 
 /// A step and its change.
-pub(super) struct Planned {
+pub(super) struct PlannedStep {
     step: Step,
     change: EndpointChange,
 }
@@ -88,6 +88,13 @@ impl EndpointPlan {
     /// The change of each step, in the same order.
     pub(in crate::control) fn changes(&self) -> &[EndpointChange] {
         &self.changes
+    }
+
+    /// The endpoints that are deleted.
+    pub fn deleted(&self) -> impl Iterator<Item = &EndpointId> {
+        let deleted = self.steps.iter();
+        let deleted = deleted.filter(|step| step.action == StepAction::Delete);
+        deleted.map(|step| &step.endpoint)
     }
 
     /// Whether the store holds already what the plan leads to.
@@ -116,8 +123,8 @@ impl EndpointPlan {
     }
 
     /// Adds a step. Endpoints may share a secret, which is created once: `secrets` are those of earlier steps.
-    pub(super) fn push(&mut self, planned: Planned, secrets: &mut BTreeSet<String>) {
-        let Planned { mut step, change } = planned;
+    pub(super) fn push(&mut self, planned: PlannedStep, secrets: &mut BTreeSet<String>) {
+        let PlannedStep { mut step, change } = planned;
         for created in [&mut step.secret_created, &mut step.verify_token_created] {
             created.take_if(|secret| !secrets.insert(secret.to_string()));
         }
@@ -187,7 +194,7 @@ impl Control {
         &self,
         mut definition: Definition,
         adopt: bool,
-    ) -> Result<Planned, ControlError> {
+    ) -> Result<PlannedStep, ControlError> {
         let old = self.store.endpoint(definition.id.as_str()).await?;
         if let Some(old) = &old {
             super::adoption::refuse_other_owner(old, &definition, adopt)?;
@@ -218,7 +225,7 @@ impl Control {
             step.secret_unfit = self.kind_mismatch(&definition).await?;
         }
         let change = put(definition, adopts);
-        Ok(Planned { step, change })
+        Ok(PlannedStep { step, change })
     }
 
     /// The secret of an endpoint, if it is bound as another kind than the endpoint needs.

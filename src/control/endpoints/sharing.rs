@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Declared;
 use crate::auth::KeyKind;
 use crate::control::error::PublicKeyConflict;
 use crate::control::{Binding, Control, ControlError};
-use crate::directory::{Definition, EndpointId, HANDSHAKE_SLOT};
+use crate::directory::{Definition, EndpointDeclaration, EndpointId, HANDSHAKE_SLOT};
 use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
 
@@ -15,9 +14,12 @@ type PlannedBySecret<'d> = BTreeMap<SecretRef, Vec<&'d Definition>>;
 
 impl Control {
     /// Refuses planned endpoints that must not share a secret with others, stored or planned.
-    pub(super) async fn refuse_sharing(&self, declared: &[Declared]) -> Result<(), ControlError> {
+    pub(super) async fn refuse_sharing(
+        &self,
+        declared: &[EndpointDeclaration],
+    ) -> Result<(), ControlError> {
         let mut planned = PlannedBySecret::new();
-        for Declared { definition, .. } in declared {
+        for EndpointDeclaration { definition, .. } in declared {
             if let Some(secret) = definition.secret() {
                 planned.entry(secret).or_default().push(definition);
             }
@@ -26,7 +28,7 @@ impl Control {
         for (secret, users) in &planned {
             errors.extend(self.public_key_of_other(secret, users).await?);
         }
-        for Declared { definition, place } in declared {
+        for EndpointDeclaration { definition, place } in declared {
             let error = self.used_verify_token(&planned, definition).await?;
             errors.extend(error.map(|error| error.at(place.clone())));
             let error = self.signed_elsewhere(&planned, definition).await?;

@@ -6,6 +6,7 @@
 
 #[path = "../sql/audit.rs"]
 mod audit;
+mod backup;
 #[path = "../sql/captures.rs"]
 mod captures;
 #[path = "../sql/changes.rs"]
@@ -156,6 +157,11 @@ impl SqliteStore {
             identity: Arc::default(),
             writes: Arc::default(),
         })
+    }
+
+    /// Creates an empty file that only its owner can read. One that exists is left alone.
+    pub(in crate::store) fn create_private(path: &Path) -> Result<(), OpenError> {
+        make_private(path).map_err(|error| OpenError::unusable(&path.display(), &error))
     }
 
     /// Brings the schema up to date, and says from where to where.

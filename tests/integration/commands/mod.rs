@@ -3,6 +3,7 @@
 mod apply;
 mod audit;
 mod confirmation;
+mod declarations;
 mod endpoints;
 mod folder;
 mod private;

@@ -134,3 +134,23 @@ fn a_copy_from_nowhere_makes_no_file() {
     assert_eq!(gate.files(), files);
     gate.run(&["store", "copy"]).failed_with(2);
 }
+
+#[test]
+fn a_backup_of_a_database_is_a_store_file_with_its_rows() {
+    let database = Postgres::start();
+    let gate = Gate::before(&Backend::refusing())
+        .on(&database)
+        .endpoint("hmac");
+    let file = gate.folder().join("backup.db");
+    let told = gate
+        .run(&["store", "backup", file.to_str().unwrap()])
+        .succeeded();
+    assert!(told.contains("Kept refusals are not in it"), "{told}");
+    let other = Gate::before(&Backend::refusing());
+    let path = file.to_str().unwrap();
+    other.run(&["store", "copy", "--from", path]).succeeded();
+    let key = |gate: &Gate| gate.folder().join("portcullis.key");
+    std::fs::copy(key(&gate), key(&other)).unwrap();
+    let listed = other.run(&["endpoint", "list"]).succeeded();
+    assert!(listed.contains(ID), "{listed}");
+}
