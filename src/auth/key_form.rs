@@ -73,13 +73,20 @@ impl KeyForm {
 
     /// Prepares `secret`.
     pub fn prepare(&self, secret: &[u8]) -> Result<Key, UnusableSecret> {
+        // White space around a public key is the end of a file; around a shared secret it may belong to it.
+        let secret = if self.algorithm.is_public_key() {
+            secret.trim_ascii()
+        } else {
+            secret
+        };
         let text = self.stripped(secret);
         // What is empty has no encoding: its SHA-1 would be a key that everybody knows.
         if text.is_empty() {
             return Err(UnusableSecret::Empty);
         }
         // Everybody has a public key: as the key of a MAC it would let everybody in.
-        if !self.algorithm.is_public_key() && PublicKey::looks_like_one(text) {
+        let is_public = PublicKey::looks_like_one(secret) || PublicKey::looks_like_one(text);
+        if !self.algorithm.is_public_key() && is_public {
             return Err(UnusableSecret::PublicKey);
         }
         // What comes before or after the colon may be missing from a script's variables.
@@ -88,7 +95,7 @@ impl KeyForm {
         }
         let decoded = match self.encoding {
             // Public keys are passed on in PEM files, whatever the provider's page shows.
-            _ if self.algorithm.is_public_key() && text.starts_with(PublicKey::PEM) => {
+            _ if self.algorithm.is_public_key() && PublicKey::is_pem(text) => {
                 PublicKey::from_pem(text)
             }
             // No text is a public key by itself: whoever says nothing of its encoding has one of these two.
@@ -184,7 +191,10 @@ impl KeyEncoding {
 
 /// How long a key may be (Standard Webhooks, "Signature scheme"): 192 to 512 bits.
 const STANDARD_WEBHOOKS_LEN: std::ops::RangeInclusive<usize> = 24..=64;
-const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+/// What stands before the keys of Standard Webhooks: secret ones, public ones, and with the version of the signature.
+pub(super) const KEY_PREFIXES: [&str; 4] = ["whsec_", "v1,whsec_", "whpk_", "v1a,whpk_"];
+const ANY_PADDING: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+pub(super) const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, ANY_PADDING);
+pub(super) const KEY_BASE64_URL: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PADDING);

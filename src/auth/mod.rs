@@ -84,6 +84,7 @@ pub use self::key_kind::{KeyKind, UnknownKeyKind};
 pub use self::mode::{Mode, NoScheme, Said, UnknownMode};
 pub use self::place::{Place, Reading};
 pub use self::preset::Preset;
+pub use self::public_key::spell_same_key;
 pub use self::rule::{SignatureRule, Tagged};
 pub use self::sample::Sample;
 pub use self::scheme::Scheme;

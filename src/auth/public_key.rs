@@ -1,16 +1,21 @@
 //! Public keys, through ring: ECDSA on P-256, Ed25519 and RSA.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ED25519,
     RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
+use serde::Deserialize;
+use subtle::ConstantTimeEq as _;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::RSAPublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
+use zeroize::Zeroizing;
 
+use super::key_form::{KEY_BASE64, KEY_BASE64_URL, KEY_PREFIXES};
 use super::{Algorithm, UnusableSecret};
 
 /// A key that verifies and cannot sign.
@@ -46,18 +51,25 @@ impl PublicKey {
             .ok_or(UnusableSecret::Undecodable)
     }
 
-    /// How a PEM file begins (RFC 7468).
-    pub(super) const PEM: &[u8] = b"-----BEGIN";
+    /// Whether `text` holds a PEM block (RFC 7468), whatever stands around it.
+    pub(super) fn is_pem(text: &[u8]) -> bool {
+        memmem::find(text, PEM).is_some()
+    }
 
-    /// Whether `text` is a public key as people pass it on: a PEM file, or the DER of one in base 64 or
-    /// base 16. A bare key of Ed25519 looks like any random bytes.
+    /// Whether `text` is a public key in one of the spellings in which people pass them on.
+    ///
+    /// These are PEM, OpenSSH, JWK and JWK sets, `whpk_`, and the DER of a key or a certificate in base64, base64url or
+    /// hex. The bare bytes of an Ed25519 key or of a curve point look like any random bytes, so nothing recognises them.
     pub(super) fn looks_like_one(text: &[u8]) -> bool {
-        let is_info = |bytes: Vec<u8>| {
-            SubjectPublicKeyInfo::from_der(&bytes).is_ok_and(|(rest, _)| rest.is_empty())
-        };
-        text.starts_with(Self::PEM)
-            || STANDARD.decode(text).is_ok_and(is_info)
-            || hex::decode(text).is_ok_and(is_info)
+        let text = text.trim_ascii();
+        Self::is_pem(text)
+            || memmem::find(text, SSH2).is_some()
+            || WEBHOOK_PREFIXES
+                .iter()
+                .any(|prefix| text.starts_with(prefix))
+            || text.split(|byte| *byte == b'\n').any(is_ssh_line)
+            || is_jwk(text)
+            || is_encoded(text)
     }
 
     /// The public key in a PEM file (RFC 7468 §13), or the one in a certificate (§5), if `text` is either.
@@ -80,6 +92,125 @@ impl PublicKey {
     }
 }
 
+/// Whether two texts may spell the same key, so that whoever knows one of them knows the other.
+pub fn spell_same_key(one: &[u8], other: &[u8]) -> bool {
+    let others = readings(other);
+    let is_other = |bytes: &[u8]| others.iter().any(|it| bool::from(it.ct_eq(bytes)));
+    readings(one).iter().any(|bytes| is_other(bytes))
+}
+
+/// What `text` may stand for: itself, what it encodes, and the bare key inside a `SubjectPublicKeyInfo`.
+fn readings(text: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+    let text = text.trim_ascii();
+    let mut prefixes = KEY_PREFIXES.iter();
+    let bare = prefixes.find_map(|prefix| text.strip_prefix(prefix.as_bytes()));
+    let mut readings = vec![Zeroizing::new(text.to_vec())];
+    readings.extend(PublicKey::from_pem(text).map(Zeroizing::new));
+    readings.extend(decoded(bare.unwrap_or(text)));
+    let mut keys = Vec::new();
+    for bytes in &readings {
+        if let Ok((_, info)) = SubjectPublicKeyInfo::from_der(bytes) {
+            keys.push(Zeroizing::new(info.subject_public_key.data.to_vec()));
+        }
+    }
+    readings.extend(keys);
+    readings
+}
+
+/// The bytes that `text` encodes, in each encoding that it is in. Lines may be wrapped, and bytes in hex separated.
+fn decoded(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+    let without = |ignored: fn(&u8) -> bool| {
+        let kept = text.iter().copied().filter(|byte| !ignored(byte));
+        Zeroizing::new(kept.collect::<Vec<u8>>())
+    };
+    let unwrapped = without(u8::is_ascii_whitespace);
+    let digits = without(|byte| byte.is_ascii_whitespace() || *byte == b':');
+    let decoded = [
+        KEY_BASE64.decode(&*unwrapped).ok(),
+        KEY_BASE64_URL.decode(&*unwrapped).ok(),
+        hex::decode(&*digits).ok(),
+    ];
+    decoded.into_iter().flatten().map(Zeroizing::new)
+}
+
+/// Whether `text` encodes a public key or a certificate.
+fn is_encoded(text: &[u8]) -> bool {
+    decoded(text).any(|bytes| is_der(&bytes) || is_ssh_blob(&bytes) || is_jwk(&bytes))
+}
+
+/// Whether it is a `SubjectPublicKeyInfo` (RFC 5280 §4.1), an RSA key by itself (RFC 8017 §A.1.1) or a certificate.
+fn is_der(bytes: &[u8]) -> bool {
+    // The parsers look at length and tag first; this spares them most texts.
+    if bytes.first() != Some(&DER_SEQUENCE) {
+        return false;
+    }
+    let is_info = SubjectPublicKeyInfo::from_der(bytes).is_ok_and(|(rest, _)| rest.is_empty());
+    let is_rsa = RSAPublicKey::from_der(bytes)
+        .is_ok_and(|(rest, key)| rest.is_empty() && key.modulus.len() >= LEAST_RSA_LEN);
+    is_info || is_rsa || X509Certificate::from_der(bytes).is_ok_and(|(rest, _)| rest.is_empty())
+}
+
+/// Whether it is a key of OpenSSH (RFC 4253 §6.6): the length of a known name, and the name.
+fn is_ssh_blob(bytes: &[u8]) -> bool {
+    let Some((len, rest)) = bytes.split_first_chunk::<4>() else {
+        return false;
+    };
+    let len = usize::try_from(u32::from_be_bytes(*len)).unwrap_or(usize::MAX);
+    rest.get(..len)
+        .is_some_and(|name| SSH_NAMES.contains(&name))
+}
+
+/// Whether it is a line of an `authorized_keys` or a `.pub` file: the name of a kind of key, and the key in base64.
+fn is_ssh_line(line: &[u8]) -> bool {
+    let mut words = line
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty());
+    let is_named = words.any(|word| SSH_NAMES.contains(&word));
+    is_named && words.next().is_some_and(|key| key.starts_with(b"AAAA"))
+}
+
+/// Whether it is a JSON Web Key of a key pair (RFC 7517 §4.1), or a set that holds one.
+fn is_jwk(text: &[u8]) -> bool {
+    if text.first() != Some(&b'{') {
+        return false;
+    }
+    serde_json::from_slice::<Jwk>(text).is_ok_and(|key| key.is_pair())
+}
+
+/// As much of a JSON Web Key, or of a set of them, as tells pairs from shared keys.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: Option<String>,
+    #[serde(default)]
+    keys: Vec<Self>,
+}
+
+impl Jwk {
+    fn is_pair(&self) -> bool {
+        let is_pair = self.kty.as_deref().is_some_and(|kind| kind != "oct");
+        is_pair || self.keys.iter().any(Self::is_pair)
+    }
+}
+
+const PEM: &[u8] = b"-----BEGIN ";
+/// RFC 4716 §3.
+const SSH2: &[u8] = b"---- BEGIN SSH2 ";
+/// Public keys of Standard Webhooks, with and without the version of the signature.
+const WEBHOOK_PREFIXES: [&[u8]; 2] = [b"whpk_", b"v1a,whpk_"];
+/// The kinds of keys that `ssh-keygen` makes.
+const SSH_NAMES: [&[u8]; 8] = [
+    b"ecdsa-sha2-nistp256",
+    b"ecdsa-sha2-nistp384",
+    b"ecdsa-sha2-nistp521",
+    b"sk-ecdsa-sha2-nistp256@openssh.com",
+    b"sk-ssh-ed25519@openssh.com",
+    b"ssh-dss",
+    b"ssh-ed25519",
+    b"ssh-rsa",
+];
+const DER_SEQUENCE: u8 = 0x30;
+/// 512 bits. No random secret of a usual length parses as a longer key.
+const LEAST_RSA_LEN: usize = 64;
 const ED25519_KEY_LEN: usize = 32;
 const P256_POINT_LEN: usize = 65;
 /// A modulus of 2048 bits alone.

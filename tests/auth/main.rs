@@ -24,6 +24,7 @@ mod jws;
 mod lists;
 mod message_signatures;
 mod providers;
+mod public_keys;
 mod published;
 mod rotation;
 mod senders;
