@@ -8,7 +8,10 @@ use toml_span::de_helpers::TableHelper;
 use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize};
 
-use super::{Evidence, Preset, Recipient, Retries, Scheme, SecretIssuer, Sender};
+use super::{
+    Evidence, OtherCredential, Preset, Recipient, Retries, Scheme, SecretAlphabet, SecretIssuer,
+    SecretShape, Sender,
+};
 
 struct Declared {
     title: String,
@@ -19,7 +22,7 @@ struct Declared {
     refuses_empty: bool,
     probed: bool,
     secret: SecretIssuer,
-    secret_bytes: Option<RangeInclusive<usize>>,
+    secret_shape: SecretShape,
     notes: Option<String>,
     sender: Sender,
     scheme: Scheme,
@@ -77,11 +80,7 @@ impl<'de> Deserialize<'de> for Declared {
         let secret: String = table.required("secret")?;
         let secret = SecretIssuer::from_word(&secret)
             .unwrap_or_else(|| unreachable!("nobody called `{secret}` issues secrets"));
-        let secret_bytes = table.optional::<Vec<usize>>("secret_bytes").map(|bounds| {
-            let bounds = <[usize; 2]>::try_from(bounds);
-            let [least, most] = bounds.unwrap_or_else(|_| unreachable!("two lengths"));
-            least..=most
-        });
+        let secret_shape = secret_shape(&mut table);
         let notes = table.optional("notes");
         let sender = table.required("sender")?;
         let scheme = table.required("scheme")?;
@@ -95,12 +94,47 @@ impl<'de> Deserialize<'de> for Declared {
             refuses_empty,
             probed,
             secret,
-            secret_bytes,
+            secret_shape,
             notes,
             sender,
             scheme,
         })
     }
+}
+
+impl<'de> Deserialize<'de> for OtherCredential {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let prefix = table.required("prefix")?;
+        let hex_digits = table.optional("hex_digits");
+        let noun = table.required("is")?;
+        table.finalize(None)?;
+        Ok(Self {
+            prefix,
+            hex_digits,
+            noun,
+        })
+    }
+}
+
+fn secret_shape(table: &mut TableHelper<'_>) -> SecretShape {
+    let alphabet = table.optional::<String>("secret_alphabet").map(|word| {
+        SecretAlphabet::from_word(&word).unwrap_or_else(|| unreachable!("no alphabet `{word}`"))
+    });
+    SecretShape {
+        bytes: lengths(table, "secret_bytes"),
+        usual_bytes: lengths(table, "secret_usual_bytes"),
+        alphabet,
+        confusable: table.optional("secret_is_not").unwrap_or_default(),
+        expected: table.optional("secret_is"),
+        source: table.optional("secret_source"),
+    }
+}
+
+fn lengths(table: &mut TableHelper<'_>, key: &'static str) -> Option<RangeInclusive<usize>> {
+    let bounds = <[usize; 2]>::try_from(table.optional::<Vec<usize>>(key)?);
+    let [least, most] = bounds.unwrap_or_else(|_| unreachable!("two lengths"));
+    Some(least..=most)
 }
 
 fn duration(table: &mut TableHelper<'_>, key: &'static str) -> Option<SignedDuration> {
@@ -130,7 +164,7 @@ pub(super) static PROVIDERS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
             refuses_empty: declared.refuses_empty,
             probed: declared.probed,
             secret: declared.secret,
-            secret_bytes: declared.secret_bytes,
+            secret_shape: declared.secret_shape,
             notes: declared.notes,
             sender: declared.sender,
             scheme: declared.scheme,

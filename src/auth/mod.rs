@@ -88,7 +88,10 @@ pub use self::public_key::spell_same_key;
 pub use self::rule::{SignatureRule, Tagged};
 pub use self::sample::Sample;
 pub use self::scheme::Scheme;
-pub use self::secret_check::{Doubt, SecretIssuer};
+pub use self::secret_check::{
+    Caution, Doubt, OtherCredential, SecretAlphabet, SecretIssuer, SecretRefusal, SecretShape,
+    SecretUse, check_secret,
+};
 pub use self::sender::{Recipient, Retries, Sender};
 pub use self::signing::{Message, Unsignable};
 pub use self::sns::{

@@ -1,11 +1,9 @@
 //! Presets: schemes by name, each one a file in `presets/` that people can read.
 
-use std::ops::RangeInclusive;
-
 use jiff::SignedDuration;
 
 use super::catalogue::{GENERIC, PROVIDERS};
-use super::{Evidence, Scheme, SecretIssuer, Sender};
+use super::{Evidence, Scheme, SecretIssuer, SecretShape, Sender};
 
 /// How a provider signs its deliveries.
 #[derive(Clone, Debug)]
@@ -28,8 +26,8 @@ pub struct Preset {
     pub probed: bool,
     /// Who makes the secret.
     pub secret: SecretIssuer,
-    /// How many bytes the provider's keys have, where that is certain.
-    pub secret_bytes: Option<RangeInclusive<usize>>,
+    /// What the provider's secrets look like.
+    pub secret_shape: SecretShape,
     /// What an operator has to know.
     pub notes: Option<String>,
     /// How the sender behaves.

@@ -71,10 +71,9 @@ fn code_of(error: &ControlError) -> u8 {
         | ControlError::SecretSignsChallenges { .. }
         | ControlError::SlotsUnbound(_)
         | ControlError::Store(StoreError::Conflict(_) | StoreError::Taken(_))
-        | ControlError::ValueDoubtful { .. }
         | ControlError::ValueNotText
         | ControlError::ValueTooLong
-        | ControlError::ValueUnusable { .. }
+        | ControlError::ValueRefused(_)
         | ControlError::VerifyTokenInUse { .. } => REFUSED,
         ControlError::FlowInForce { .. }
         | ControlError::InvalidSecretName(_)

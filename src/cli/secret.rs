@@ -144,7 +144,7 @@ impl SecretCommand {
                 let overlap = replace.overlap;
                 let change = control.set_secret(&session.actor, &secret, &value, overlap, force);
                 let change = change.await?;
-                note_value(change);
+                note_value(&change);
                 replace.done("set", &secret, change.version)
             }
             Self::Rewrap(rewrap) => rewrap.run(session).await,

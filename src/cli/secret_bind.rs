@@ -23,7 +23,7 @@ pub(super) struct Bind {
     #[arg(long)]
     generate: bool,
 
-    /// Take a value that looks wrong: white space or quotes around it, a placeholder, an unusual length.
+    /// Take a value that looks like a mistake: quotes around it, a placeholder, an API key, a wrong length.
     #[arg(long, conflicts_with = "generate")]
     force: bool,
 
@@ -56,7 +56,7 @@ impl Bind {
             let change = control.bind_slot(&session.actor, &slot, &value, self.overlap, self.force);
             change.await?
         };
-        note_value(change);
+        note_value(&change);
         let version = change.version;
         if self.json {
             return output::json(&Done {

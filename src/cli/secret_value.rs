@@ -79,12 +79,10 @@ impl Drop for Hidden {
     }
 }
 
-/// Says what is worth knowing about a value that was taken.
-pub(super) fn note_value(change: SecretChange) {
-    if let Some(bytes) = change.value.and_then(|value| value.short_bytes) {
-        output::print_notice(&format!(
-            "note: the value has {bytes} bytes, which is short for a secret: was it cut off?"
-        ));
+/// Prints what is unusual about a value that was accepted.
+pub(super) fn note_value(change: &SecretChange) {
+    for caution in &change.cautions {
+        output::print_notice(&format!("note: {caution}"));
     }
 }
 

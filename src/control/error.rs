@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::{AdoptionError, Control, UnboundSlot};
-use crate::auth::{Doubt, TokenId};
+use crate::auth::{SecretRefusal, TokenId};
 use crate::directory::{EndpointId, Name, SourcePlace};
 use crate::flow::{FlowTarget, InvalidScope, NoMove, PartName};
 use crate::secrets::{SecretRef, StoreError, VaultError};
@@ -214,24 +214,12 @@ pub enum ControlError {
     Token(TokenError),
     /// There is no such token.
     TokenNotFound(TokenId),
-    /// A value that looks wrong for a secret.
-    ValueDoubtful {
-        /// The endpoint that it is for, if the doubt is about it.
-        endpoint: Option<EndpointId>,
-        /// What looks wrong.
-        doubt: Doubt,
-    },
+    /// A value that makes no key, or that looks like a mistake.
+    ValueRefused(SecretRefusal),
     /// A value that is not text.
     ValueNotText,
     /// A value that is longer than secrets are.
     ValueTooLong,
-    /// A value that an endpoint cannot use.
-    ValueUnusable {
-        /// The endpoint.
-        endpoint: EndpointId,
-        /// Why.
-        error: String,
-    },
     /// The key service failed.
     KeyService(VaultError),
     /// A verify token is sent in the open, so that it may prove no deliveries.
@@ -333,10 +321,10 @@ impl ControlError {
             Self::StoreOpen(_) => "store_unusable",
             Self::Token(_) => "token_invalid",
             Self::TokenNotFound(_) => "token_not_found",
-            Self::ValueDoubtful { .. } => "value_doubtful",
+            Self::ValueRefused(SecretRefusal::Doubtful(..)) => "value_doubtful",
+            Self::ValueRefused(SecretRefusal::Unusable(..)) => "value_unusable",
             Self::ValueNotText => "value_not_text",
             Self::ValueTooLong => "value_too_long",
-            Self::ValueUnusable { .. } => "value_unusable",
             Self::KeyService(_) => "key_service_unavailable",
             Self::VerifyTokenInUse { .. } => "verify_token_in_use",
         }
@@ -482,20 +470,10 @@ impl ControlError {
             Self::StoreOpen(error) => error.to_string(),
             Self::Token(error) => error.to_string(),
             Self::TokenNotFound(id) => format!("there is no token {id}"),
-            Self::ValueDoubtful {
-                endpoint: None,
-                doubt,
-            } => format!("the secret: {doubt}"),
-            Self::ValueDoubtful {
-                endpoint: Some(endpoint),
-                doubt,
-            } => format!("`{endpoint}`: {doubt}"),
+            Self::ValueRefused(refusal) => refusal.to_string(),
             Self::ValueNotText => "a secret is text in UTF-8".to_owned(),
             Self::ValueTooLong => {
                 format!("a secret has at most {} bytes", Control::MAX_SECRET_BYTES)
-            }
-            Self::ValueUnusable { endpoint, error } => {
-                format!("`{endpoint}` cannot use it: {error}")
             }
             Self::KeyService(error) => error.to_string(),
             Self::VerifyTokenInUse {
@@ -558,13 +536,8 @@ impl ControlError {
             Self::StoreNotFound(_) => Some(
                 "`portcullis init` and `portcullis serve` create one".to_owned(),
             ),
-            Self::ValueDoubtful { .. } => {
-                Some("if it is right all the same, say `--force`".to_owned())
-            }
+            Self::ValueRefused(refusal) => Some(refusal.next_step().to_owned()),
             Self::ValueNotText => Some("encode other bytes as hex or base64".to_owned()),
-            Self::ValueUnusable { .. } => {
-                Some("copy it again as the provider shows it".to_owned())
-            }
             Self::VerifyTokenInUse { .. } => {
                 Some("give one of the two another secret".to_owned())
             }

@@ -39,7 +39,6 @@ pub use self::flows::{
     UnboundSlot,
 };
 pub use self::impact::{Impact, Refusal, SecretImpact, SenderImpact, VersionImpact};
-pub use self::secret_value::CheckedValue;
 pub use self::secrets::{SecretChange, SlotBinding};
 pub use self::stores::{Backup, backup_store, copy_store, migrate_store};
 pub use self::tokens::TokenRequest;

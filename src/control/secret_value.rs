@@ -3,16 +3,9 @@
 use zeroize::Zeroizing;
 
 use super::{Control, ControlError};
-use crate::auth::{Algorithm, Doubt, proves_nothing};
-use crate::directory::{AuthDefinition, Definition};
+use crate::auth::{Caution, SecretUse, check_secret, proves_nothing};
+use crate::directory::Definition;
 use crate::secrets::Secret;
-
-/// A value that passed every check.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct CheckedValue {
-    /// Its length in bytes, if it is short for a secret: it may have been cut off.
-    pub short_bytes: Option<usize>,
-}
 
 impl Control {
     /// The most bytes that a secret has.
@@ -30,46 +23,32 @@ impl Control {
     }
 }
 
-/// Refuses a value that the endpoints which use it cannot use. With `force`, a value that only looks wrong is taken.
+/// Refuses a value that cannot be right for the endpoints that use it. With `force`, a value that only looks like a
+/// mistake is accepted.
 pub(super) fn check(
     value: &Secret,
     users: &[Definition],
     force: bool,
-) -> Result<CheckedValue, ControlError> {
+) -> Result<Vec<Caution>, ControlError> {
     let value = value.expose();
     // The vault refuses it.
     if proves_nothing(value) {
-        return Ok(CheckedValue { short_bytes: None });
+        return Ok(Vec::new());
     }
-    if let Some(doubt) = Doubt::about(value).filter(|_| !force) {
-        let endpoint = None;
-        return Err(ControlError::ValueDoubtful { endpoint, doubt });
-    }
-    let mut is_password = false;
+    let mut schemes = Vec::new();
     for user in users {
-        let auth = user.auth.as_ref();
-        let Some(scheme) = auth.and_then(|auth| auth.compiled().ok().flatten()) else {
-            continue;
-        };
-        let form = scheme.key();
-        is_password |= form.algorithm == Algorithm::Basic;
-        form.prepare(value)
-            .map_err(|error| ControlError::ValueUnusable {
-                endpoint: user.id.clone(),
-                error: error.to_string(),
-            })?;
-        let preset = auth.and_then(AuthDefinition::named_preset);
-        let lengths = preset.and_then(|preset| preset.secret_bytes.as_ref());
-        if let Some(doubt) = Doubt::about_length(value, form, lengths).filter(|_| !force) {
-            let endpoint = Some(user.id.clone());
-            return Err(ControlError::ValueDoubtful { endpoint, doubt });
+        let Some(auth) = &user.auth else { continue };
+        if let Some(scheme) = auth.compiled().ok().flatten() {
+            schemes.push((user, scheme, auth.preset()));
         }
     }
-    let is_short = value.len() < SHORT && !is_password;
-    Ok(CheckedValue {
-        short_bytes: is_short.then_some(value.len()),
-    })
+    let uses: Vec<SecretUse<'_>> = schemes
+        .iter()
+        .map(|(user, scheme, preset)| SecretUse {
+            endpoint: user.id.as_str(),
+            form: scheme.key(),
+            shape: preset.map(|preset| &preset.secret_shape),
+        })
+        .collect();
+    check_secret(value, &uses, force).map_err(ControlError::ValueRefused)
 }
-
-/// In bytes: 128 bits take at least 22 characters.
-const SHORT: usize = 16;

@@ -2,9 +2,9 @@
 
 use jiff::SignedDuration;
 
-use super::{CheckedValue, Control, ControlError, secret_value};
+use super::{Control, ControlError, secret_value};
 use crate::audit::Actor;
-use crate::auth::KeyKind;
+use crate::auth::{Caution, KeyKind};
 use crate::directory::{Definition, EndpointId, InvalidName};
 use crate::flow::{Flow, FlowState, FlowTarget, PartName};
 use crate::secrets::{
@@ -12,12 +12,12 @@ use crate::secrets::{
 };
 
 /// A secret that has a new version.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SecretChange {
     /// The number of the version.
     pub version: u32,
-    /// What is worth knowing about a given value.
-    pub value: Option<CheckedValue>,
+    /// What is unusual about a given value.
+    pub cautions: Vec<Caution>,
 }
 
 /// A slot of a flow at one of its targets, ready for a value.
@@ -93,8 +93,8 @@ impl Control {
     ) -> Result<SecretChange, ControlError> {
         self.refuse_rotation(secret).await?;
         let version = self.vault().rotate(secret, overlap, actor).await?;
-        let value = None;
-        Ok(SecretChange { version, value })
+        let cautions = Vec::new();
+        Ok(SecretChange { version, cautions })
     }
 
     /// Replaces a secret by a given value. The old value stays valid for `overlap`.
@@ -107,10 +107,9 @@ impl Control {
         force: bool,
     ) -> Result<SecretChange, ControlError> {
         let users = self.users_of(secret).await?;
-        let checked = secret_value::check(value, &users, force)?;
+        let cautions = secret_value::check(value, &users, force)?;
         let version = self.vault().set(secret, value, overlap, actor).await?;
-        let value = Some(checked);
-        Ok(SecretChange { version, value })
+        Ok(SecretChange { version, cautions })
     }
 
     /// Ends versions of a secret now, and gives their number.
@@ -166,11 +165,10 @@ impl Control {
         overlap: SignedDuration,
         force: bool,
     ) -> Result<SecretChange, ControlError> {
-        let checked = secret_value::check(value, &slot.users, force)?;
+        let cautions = secret_value::check(value, &slot.users, force)?;
         let vault = self.vault().binding_as(slot.kind);
         let version = vault.set(&slot.secret, value, overlap, actor).await?;
-        let value = Some(checked);
-        Ok(SecretChange { version, value })
+        Ok(SecretChange { version, cautions })
     }
 
     /// Binds a slot to a generated value. An old value stays valid for `overlap`.
@@ -183,8 +181,8 @@ impl Control {
         refuse_generated(&slot.secret, &slot.users, true)?;
         let vault = self.vault().binding_as(slot.kind);
         let version = vault.generate(&slot.secret, overlap, actor).await?;
-        let value = None;
-        Ok(SecretChange { version, value })
+        let cautions = Vec::new();
+        Ok(SecretChange { version, cautions })
     }
 
     /// The number of versions that the store holds.

@@ -27,6 +27,7 @@ mod providers;
 mod public_keys;
 mod published;
 mod rotation;
+mod secret_checks;
 mod senders;
 mod sent;
 mod signatures;

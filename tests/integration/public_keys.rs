@@ -277,6 +277,50 @@ fn a_public_key_that_is_set_while_nobody_uses_its_slot_signs_nothing_afterwards(
     }
 }
 
+/// A public key is recognised at an endpoint whose slot has never held one.
+#[test]
+fn a_public_key_in_any_usual_spelling_is_no_shared_secret() {
+    let (text, bytes) = key();
+    let info = [
+        &hex::decode("302a300506032b6570032100").unwrap(),
+        &bytes[..],
+    ]
+    .concat();
+    let info = STANDARD.encode(info);
+    let x = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&bytes);
+    let blob = [b"\0\0\0\x0bssh-ed25519\0\0\0\x20", &bytes[..]].concat();
+    let ssh = format!("ssh-ed25519 {} somebody@example.com", STANDARD.encode(blob));
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{info}\n-----END PUBLIC KEY-----\n");
+    let gate = Gate::before(&Backend::refusing())
+        .endpoint("hmac")
+        .endpoint_with("workflows/telnyx", &TELNYX);
+    let secret = gate.secret(ID);
+    for text in [
+        format!("{{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"{x}\"}}"),
+        ssh,
+        format!("whpk_{text}"),
+        info.replace('+', "-").replace('/', "_"),
+        format!("# the key of the provider\n{pem}"),
+        format!("{pem}\n\n"),
+    ] {
+        for force in [&[][..], &["--force"]] {
+            let words = [&["secret", "set", ID], force].concat();
+            let told = gate.run_with_input(&words, text.as_bytes()).failed_with(1);
+            assert!(told.contains("this is a public key"), "{text}: {told}");
+        }
+    }
+    assert_eq!(gate.secret(ID), secret);
+    // Where a public key belongs, its file may end in blank lines, and have the line ends of Windows.
+    for text in [
+        format!("{pem}\n\n"),
+        pem.replace('\n', "\r\n"),
+        format!("# a comment\n{pem}\r\n"),
+    ] {
+        let words = ["secret", "set", "workflows/telnyx"];
+        gate.run_with_input(&words, text.as_bytes()).succeeded();
+    }
+}
+
 /// A flow with one webhook, which proves itself by `auth`.
 fn document(auth: &str) -> String {
     format!(

@@ -31,11 +31,46 @@ fn a_set_secret_is_what_came_in_without_the_line_end_that_a_shell_adds() {
 #[test]
 fn a_value_that_looks_wrong_is_refused_unless_somebody_insists() {
     let standard = ["--mode", "provider", "--preset", "standard-webhooks"];
+    let preset = |name| ["--mode", "provider", "--preset", name];
+    let by_header = ["--mode", "hmac-sha256", "--header", "Stripe-Signature"];
     let gate = Gate::before(&Backend::refusing())
         .endpoint("hmac")
-        .endpoint_with("workflows/standard", &standard);
+        .endpoint_with("workflows/standard", &standard)
+        .endpoint_with("workflows/stripe", &preset("stripe"))
+        .endpoint_with("workflows/by-header", &by_header)
+        .endpoint_with("workflows/twilio", &preset("twilio"))
+        .endpoint_with("workflows/adyen", &preset("adyen-platform"));
     let secret = gate.secret(ID);
     for (id, value, why) in [
+        (
+            ID,
+            "\u{feff}0123456789abcdef0123456789abcdef",
+            "byte order mark",
+        ),
+        (ID, "0123456789abcdef\u{200b}0123456789abcdef", "U+200B"),
+        (ID, "0123456789abcdef0123456789abcdef\u{a0}", "U+00A0"),
+        (ID, "“0123456789abcdef0123456789abcdef”", "quotes"),
+        (ID, "${GITHUB_SECRET}", "nothing has expanded"),
+        (ID, "$GITHUB_SECRET", "nothing has expanded"),
+        (ID, "{{ secret }}", "nothing has expanded"),
+        (ID, "GITHUB_SECRET=0123456789abcdef", "NAME=value"),
+        ("workflows/stripe", "whsec_", "only the prefix"),
+        (
+            "workflows/stripe",
+            "sk_live_0123456789abcdef",
+            "set the signing secret",
+        ),
+        (
+            "workflows/by-header",
+            "rk_live_0123456789abcdef",
+            "set the signing secret",
+        ),
+        (
+            "workflows/twilio",
+            "AC0123456789abcdef0123456789abcdef",
+            "set the auth token",
+        ),
+        ("workflows/adyen", "ab", "and keys of this scheme have 32"),
         (ID, "  spaces stay  \n", "white space"),
         (ID, "trailing-space \n", "white space"),
         (ID, "\tindented-value", "white space"),
@@ -65,6 +100,10 @@ fn a_value_that_looks_wrong_is_refused_unless_somebody_insists() {
         assert_eq!(revealed["value"], value.trim_end_matches('\n'));
     }
     assert_ne!(gate.secret(ID), secret);
+    let unusual = b"0123456789abcdef0123456789abcde";
+    let unusual = gate.run_with_input(&["secret", "set", "workflows/twilio"], unusual);
+    assert!(unusual.stderr.contains("usually have 32"), "{unusual:?}");
+    unusual.succeeded();
     // Nobody can insist on what is no key at all.
     for value in ["whsec_not base64!", ""] {
         let words = ["secret", "set", "workflows/standard", "--force"];
