@@ -70,7 +70,7 @@ pub(super) enum SecretCommand {
         #[command(flatten)]
         replace: Replace,
 
-        /// Take a value that looks wrong: white space or quotes around it, a placeholder, an unusual length.
+        /// Take a value that looks like a mistake: quotes around it, a placeholder, an API key, a wrong length.
         #[arg(long)]
         force: bool,
     },

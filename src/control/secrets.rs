@@ -1,5 +1,7 @@
 //! What people do with secrets: set, rotate, retire, reveal, bind to a slot, rewrap, look.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 
 use super::{Control, ControlError, secret_value};
@@ -108,7 +110,8 @@ impl Control {
     ) -> Result<SecretChange, ControlError> {
         let users = self.users_of(secret).await?;
         let cautions = secret_value::check(value, &users, force)?;
-        let version = self.vault().set(secret, value, overlap, actor).await?;
+        let vault = self.vault().binding_as(kind_for(&users));
+        let version = vault.set(secret, value, overlap, actor).await?;
         Ok(SecretChange { version, cautions })
     }
 
@@ -287,3 +290,12 @@ fn refuse_generated(
 }
 
 const MAX_USERS: usize = 100;
+
+/// The kind of key that all of the endpoints need; the store refuses a value for endpoints that differ.
+fn kind_for(users: &[Definition]) -> Option<KeyKind> {
+    let kinds = users
+        .iter()
+        .filter_map(|user| user.auth.as_ref()?.key_kind());
+    let kinds: BTreeSet<KeyKind> = kinds.collect();
+    kinds.first().copied().filter(|_| kinds.len() == 1)
+}

@@ -35,7 +35,7 @@ pub use self::service::{KeyService, KeyServiceError, Sealed};
 pub use self::services::{KeyServices, MissingKeyService};
 pub use self::store::{
     Ending, Installation, Resealing, SealedUnder, SealedVersion, SecretStore, StoreError,
-    VersionRef, Window,
+    ValueHistory, VersionRef, Window,
 };
 pub use self::uses::{Uses, VersionUse};
 pub use self::vault::{Moved, Moving, Revealed, Vault, VaultError, VersionStanding, VersionStatus};

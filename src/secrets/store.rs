@@ -1,5 +1,7 @@
 //! Where the ciphertexts are kept.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -139,10 +141,21 @@ pub struct Installation {
     pub kind: Option<KeyKind>,
     /// Whether the value was made up for this version, so that nobody has had it before.
     pub generated: bool,
+    /// What earlier versions with the same value were used for.
+    pub history: ValueHistory,
     /// The ciphertext.
     pub sealed: Sealed,
     /// What the audit log says about it.
     pub audit: AuditEntry,
+}
+
+/// What a value was used for, as an earlier version of the same secret.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ValueHistory {
+    /// The kind of key that it was bound as, where more people know such a key than the endpoints allow.
+    pub known_as: Option<KeyKind>,
+    /// The handshakes that signed challenges with it, by their names.
+    pub challenges: BTreeSet<String>,
 }
 
 /// A version of a secret, by its address and number.
@@ -208,6 +221,19 @@ pub enum StoreError {
          secret or a token; give each a slot of its own"
     )]
     OtherKind(String),
+
+    /// A value would become a key of a kind that fewer people may know.
+    #[error(
+        "the secret {secret}: an earlier version with this value, or one that does not decrypt, was bound as {}; set \
+         a value that was never used so",
+        known_as.noun()
+    )]
+    KnownAs {
+        /// The secret.
+        secret: String,
+        /// What the earlier version was bound as.
+        known_as: KeyKind,
+    },
 
     /// Under the path of the store there is another one now.
     #[error("the store was replaced while it was open; restart, so that the new one is used")]

@@ -277,6 +277,54 @@ fn a_public_key_that_is_set_while_nobody_uses_its_slot_signs_nothing_afterwards(
     }
 }
 
+/// The same slot, for a shared secret or a token: the value is set once more while an endpoint uses it.
+#[test]
+fn a_public_key_that_is_set_again_in_another_spelling_is_refused_whatever_the_slot_is_for_now() {
+    let (text, bytes) = key();
+    let info = [
+        &hex::decode("302a300506032b6570032100").unwrap(),
+        &bytes[..],
+    ]
+    .concat();
+    let spellings = [
+        text.clone(),
+        hex::encode(&bytes),
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&bytes),
+        STANDARD.encode(&info),
+        format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            STANDARD.encode(&info)
+        ),
+    ];
+    let standard = ["--mode", "provider", "--preset", "standard-webhooks"];
+    for next in [&["--mode", "hmac"][..], &["--mode", "bearer"], &standard] {
+        let backend = Backend::accepting();
+        let gate = Gate::before(&backend).endpoint_with(ID, &TELNYX).start();
+        gate.run_with_input(&["secret", "set", ID], text.as_bytes())
+            .succeeded();
+        gate.run(&["secret", "retire", SLOT, "--current"])
+            .succeeded();
+        gate.run(&[&["endpoint", "update", ID], next].concat())
+            .succeeded();
+        for spelling in &spellings {
+            for force in [&[][..], &["--force"]] {
+                let words = [&["secret", "set", ID], force].concat();
+                let ran = gate.run_with_input(&words, spelling.as_bytes());
+                let told = ran.failed_with(1);
+                let says = ["which everybody has", "cannot use it"];
+                assert!(says.iter().any(|it| told.contains(it)), "{next:?}: {told}");
+            }
+        }
+        gate.catch_up();
+        nobody_gets_in(&gate, &backend, &[PATH], &next.join(" "));
+        // Any other value may follow.
+        let other = STANDARD.encode([9; 32]);
+        gate.run_with_input(&["secret", "set", ID], other.as_bytes())
+            .succeeded();
+        gate.run(&["secret", "rotate", ID]).succeeded();
+    }
+}
+
 /// A public key is recognised at an endpoint whose slot has never held one.
 #[test]
 fn a_public_key_in_any_usual_spelling_is_no_shared_secret() {

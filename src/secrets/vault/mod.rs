@@ -13,10 +13,10 @@ pub use self::reveal::Revealed;
 pub use self::status::{VersionStanding, VersionStatus};
 use super::{
     EncryptionContext, Installation, KeyService, KeyServiceError, Secret, SecretRef, SecretStore,
-    StoreError, Window,
+    StoreError, ValueHistory, Window,
 };
 use crate::audit::{Action, Actor, AuditEntry};
-use crate::auth::{KeyKind, proves_nothing};
+use crate::auth::{KeyKind, proves_nothing, spell_same_key};
 use crate::clock::Clock;
 
 /// Creates, sets, rotates and reveals secrets.
@@ -114,8 +114,13 @@ impl Vault {
         if proves_nothing(value.expose()) {
             return Err(VaultError::Empty);
         }
-        let new = self.seal(secret, value, overlap, Action::SecretSet, actor);
-        self.install(new.await?).await
+        let history = self.history(secret, value).await?;
+        let sealed = self.seal(secret, value, overlap, Action::SecretSet, actor);
+        let new = Installation {
+            history,
+            ..sealed.await?
+        };
+        self.install(new).await
     }
 
     /// Binds `secret` to a value that came in `window`, and gives the number of the version.
@@ -131,10 +136,13 @@ impl Vault {
         if proves_nothing(value.expose()) {
             return Err(VaultError::Empty);
         }
+        let history = self.history(secret, value).await?;
         let overlap = SignedDuration::ZERO;
-        let new = self
-            .seal(secret, value, overlap, Action::SecretBound, actor)
-            .await?;
+        let sealed = self.seal(secret, value, overlap, Action::SecretBound, actor);
+        let new = Installation {
+            history,
+            ..sealed.await?
+        };
         let version = new.version;
         match self.store.install_first(new, window).await {
             Err(StoreError::Conflict(_)) => Err(VaultError::Bound(secret.clone())),
@@ -185,9 +193,43 @@ impl Vault {
             previous_ends_at: now.checked_add(overlap).unwrap_or(Timestamp::MAX),
             kind: self.kind,
             generated: false,
+            history: ValueHistory::default(),
             sealed,
             audit: self.entry(secret, action, version, actor),
         })
+    }
+
+    /// What the versions of `secret` with this value were used for.
+    ///
+    /// A value keeps its history when it is set again, in any spelling: codes that were given away still verify, and a
+    /// public key is no shared secret. A version that does not decrypt may have the same value.
+    async fn history(
+        &self,
+        secret: &SecretRef,
+        value: &Secret,
+    ) -> Result<ValueHistory, VaultError> {
+        let needed = self.kind.unwrap_or(KeyKind::Shared);
+        let mut history = ValueHistory::default();
+        for earlier in self.store.versions(secret).await? {
+            let known_as = earlier
+                .kind
+                .filter(|known| needed.or_better_known(*known) != needed);
+            if known_as.is_none() && earlier.challenges.is_empty() {
+                continue;
+            }
+            let context = EncryptionContext::new(secret, earlier.version);
+            let is_same = match self.service.decrypt(&earlier.sealed, &context).await {
+                Ok(known) => spell_same_key(known.expose(), value.expose()),
+                Err(error) if error.is_refusal() => true,
+                Err(error) => return Err(error.into()),
+            };
+            if is_same {
+                let kinds = history.known_as.into_iter().chain(known_as);
+                history.known_as = kinds.reduce(KeyKind::or_better_known);
+                history.challenges.extend(earlier.challenges);
+            }
+        }
+        Ok(history)
     }
 
     fn entry(&self, secret: &SecretRef, action: Action, version: u32, actor: &Actor) -> AuditEntry {

@@ -11,7 +11,7 @@ use super::{Database, Pool, dialect, endpoint_changes};
 use crate::auth::KeyKind;
 use crate::directory::{AuthDefinition, Definition, HANDSHAKE_SLOT};
 use crate::handshake::Handshake;
-use crate::secrets::{Installation, SecretRef, StoreError};
+use crate::secrets::{Installation, SecretRef, StoreError, ValueHistory};
 
 /// What the endpoints that use a secret make of a version of it.
 pub(super) struct Usage {
@@ -59,6 +59,13 @@ impl Usage {
         new: &Installation,
     ) -> Result<Option<KeyKind>, StoreError> {
         if let Some(needed) = self.kind {
+            let known_as = new.history.known_as;
+            if let Some(known_as) = known_as.filter(|it| needed.or_better_known(*it) != needed) {
+                return Err(StoreError::KnownAs {
+                    secret: new.secret.to_string(),
+                    known_as,
+                });
+            }
             return match new.kind {
                 Some(said) if said != needed => Err(StoreError::OtherKind(new.secret.to_string())),
                 _ => Ok(self.kind),
@@ -73,9 +80,15 @@ impl Usage {
         })
     }
 
-    /// The names of the handshakes, as a column keeps them.
-    pub(super) fn challenges(&self) -> Option<String> {
-        joined(&self.challenges)
+    /// The names of the handshakes, and of those that signed with the value before, as a column keeps them.
+    pub(super) fn challenges_with(&self, history: &ValueHistory) -> Option<String> {
+        joined(
+            &self
+                .challenges
+                .union(&history.challenges)
+                .cloned()
+                .collect(),
+        )
     }
 }
 

@@ -187,7 +187,7 @@ pub(super) async fn add(
     .bind(&new.sealed.key_id)
     .bind(&new.sealed.ciphertext)
     .bind(kind.map(KeyKind::word))
-    .bind(usage.challenges())
+    .bind(usage.challenges_with(&new.history))
     .execute(&mut **transaction)
     .await
     .map_err(|error| match error.as_database_error() {

@@ -116,6 +116,38 @@ fn a_value_that_is_set_while_the_handshake_is_there_is_remembered_too() {
 }
 
 #[test]
+fn a_value_that_is_set_again_has_still_signed_for_strangers() {
+    let backend = Backend::accepting();
+    let mut gate = gate("x", HMAC, &backend);
+    let (body, code) = stolen(&gate, "x");
+    gate.run(&["endpoint", "update", ID, "--clear", "handshake"])
+        .succeeded();
+    let theft = with_code(PATH, &body, &code);
+    let signs = |gate: &Gate, secret: &str| {
+        gate.run_with_input(&["secret", "set", ID], secret.as_bytes())
+            .succeeded();
+        gate.catch_up();
+        let status = gate.run(&["secret", "status", ID, "--json"]).succeeded();
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        status["versions"][0]["signs_challenges_of"].clone()
+    };
+    assert_eq!(signs(&gate, SECRET), serde_json::json!(["x"]));
+    is_refused(&gate, &theft, 401, "signature_mismatch");
+    gate.restart();
+    is_refused(&gate, &theft, 401, "signature_mismatch");
+    assert_eq!(send(gate.http(), &signed("{\"a\":1}")).status, 202);
+    // Another value has signed for nobody, and any body of it is a delivery.
+    let other = "another-secret-of-the-provider";
+    assert_eq!(signs(&gate, other), serde_json::Value::Null);
+    assert_eq!(send(gate.http(), &signed_with(other, &body)).status, 202);
+    is_refused(&gate, &theft, 401, "signature_mismatch");
+    // It is remembered over other values, and over a time without any.
+    gate.run(&["secret", "retire", ID, "--current"]).succeeded();
+    assert_eq!(signs(&gate, SECRET), serde_json::json!(["x"]));
+    is_refused(&gate, &theft, 401, "signature_mismatch");
+}
+
+#[test]
 fn a_scheme_that_signs_something_else_than_the_body_takes_no_secret_that_signed_for_strangers() {
     let backend = Backend::accepting();
     let gate = gate("x", HMAC, &backend);

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::Mode;
 use portcullis::directory::{AuthDefinition, Definition, EndpointChange, Operation};
-use portcullis::secrets::{Installation, Sealed, SecretRef};
+use portcullis::secrets::{Installation, Sealed, SecretRef, ValueHistory};
 use portcullis::store::{PostgresLimits, PostgresSettings, PostgresStore, SqliteStore, Store};
 use url::Url;
 
@@ -155,6 +155,7 @@ pub(crate) fn version(of: &str, version: u32, made: i64, previous_ends: i64) -> 
         previous_ends_at: at(previous_ends),
         kind: None,
         generated: false,
+        history: ValueHistory::default(),
         sealed: Sealed {
             service: "local".to_owned(),
             key_id: "0123456789abcdef".to_owned(),
