@@ -9,7 +9,7 @@ use super::sns::Message;
 use super::url::UrlRule;
 use super::{
     AccountRule, Algorithm, CertificateUrl, Covers, Envelope, Head, KeyForm, NoScheme, Place,
-    ProofError, Received, SignatureRule, SnsRule, Source, Template, TimestampRule,
+    ProofError, Received, SignatureRule, SnsRule, Source, Template, TimestampRule, TimestampUnit,
 };
 
 /// How senders of an endpoint prove themselves.
@@ -167,6 +167,15 @@ impl Scheme {
         let mut templates = self.signed.iter();
         in_signed_body
             || (!self.signed.is_empty() && templates.all(|template| template.covers_source(id)))
+    }
+
+    /// Whether two deliveries with the same body in the same second have the same signature, unless the sender signs
+    /// something else that differs. The gate refuses the second one: it looks like a replay of the first.
+    pub fn may_repeat_within_a_second(&self) -> bool {
+        let is_whole = |rule: &TimestampRule| {
+            rule.window.is_some() && rule.unit != TimestampUnit::Milliseconds
+        };
+        self.timestamp.as_ref().is_some_and(is_whole) && !self.id_is_signed()
     }
 
     /// Whether a proof may stand in `Authorization`.

@@ -118,7 +118,7 @@ fn facts(preset: &Preset) -> String {
     };
     let source = sender.retries_source.as_deref();
     let source = source.map_or_else(String::new, |source| format!(" ({source})"));
-    [
+    let mut facts = vec![
         ("preset", preset.name.to_owned()),
         ("for", preset.title.clone()),
         ("algorithm", preset.scheme.algorithm().name().to_owned()),
@@ -133,9 +133,14 @@ fn facts(preset: &Preset) -> String {
             format!("{} by default", Duplicates::usual(Some(sender))),
         ),
         ("recipient", recipient_in_full(preset)),
-    ]
-    .map(|(name, value)| format!("{name:<12}{value}"))
-    .join("\n")
+    ];
+    if preset.scheme.may_repeat_within_a_second() {
+        facts.push(("replays", SAME_SECOND.to_owned()));
+    }
+    let lines = facts
+        .iter()
+        .map(|(name, value)| format!("{name:<12}{value}"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What the proof covers, with a star where something is left open.
@@ -278,3 +283,4 @@ fn list(json: bool) -> Result<String, Failure> {
 }
 
 const UNBOUND: &str = "NOT BOUND";
+const SAME_SECOND: &str = "no id is signed: a second delivery with the same body in the same second gets 409, unless something else differs";

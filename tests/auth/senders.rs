@@ -144,6 +144,23 @@ fn a_scheme_that_signs_an_id_goes_by_it() {
     }
 }
 
+/// What sets one delivery of these presets apart from the next is a time in whole seconds, and the body.
+#[test]
+fn security_lists_every_preset_whose_second_delivery_within_a_second_looks_like_a_replay() {
+    let page = include_str!("../../SECURITY.md");
+    let (_, after) = page
+        .split_once("**Two equal deliveries within one second.**")
+        .expect("the statement");
+    let (statement, _) = after.split_once("\n- **").expect("the next one");
+    let mut listed: Vec<&str> = statement.split('`').skip(1).step_by(2).collect();
+    listed.retain(|word| Preset::named(word).is_some());
+    let repeating = Preset::all()
+        .iter()
+        .filter(|it| it.scheme.may_repeat_within_a_second());
+    let expected: Vec<&str> = repeating.map(|it| it.name).collect();
+    assert_eq!(listed, expected);
+}
+
 #[test]
 fn what_ties_a_delivery_to_its_recipient_is_covered_by_the_signature() {
     for preset in Preset::all() {

@@ -21,6 +21,33 @@ fn a_replay_of_an_accepted_delivery_is_409_and_the_backend_sees_one() {
     assert_eq!(send(gate.http(), &slack(ago(10), "token=1")).status, 202);
 }
 
+/// SECURITY.md says so, and `presets show`: nothing that is signed tells the two apart.
+#[test]
+fn a_second_delivery_with_the_same_body_and_second_is_a_replay_whatever_its_unsigned_id() {
+    let backend = Backend::accepting();
+    let gate = gate("zendesk", &backend, &[]).start();
+    let delivery = |id: &str, at: Timestamp| {
+        let time = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let signature = hmac(SECRET, &format!("{time}{{}}"));
+        let signature = base64::prelude::BASE64_STANDARD.encode(signature);
+        Request::post(PATH)
+            .header("X-Zendesk-Webhook-Invocation-Id", id)
+            .header("X-Zendesk-Webhook-Signature-Timestamp", &time)
+            .header("X-Zendesk-Webhook-Signature", &signature)
+            .body("{}")
+    };
+    let time = ago(10);
+    assert_eq!(send(gate.http(), &delivery("one", time)).status, 202);
+    is_replay(&send(gate.http(), &delivery("two", time)));
+    // A retry of the first one, signed anew, is acknowledged; another invocation at another second is forwarded.
+    let again = send(gate.http(), &delivery("one", ago(9)));
+    assert_eq!((again.status, again.reason()), (200, "duplicate"));
+    assert_eq!(send(gate.http(), &delivery("two", ago(8))).status, 202);
+    assert_eq!(backend.received().len(), 2);
+    let shown = gate.run(&["presets", "show", "zendesk"]).succeeded();
+    assert!(shown.contains("gets 409"), "{shown}");
+}
+
 #[test]
 fn a_forgery_leaves_nothing_behind() {
     let backend = Backend::accepting();
