@@ -216,9 +216,8 @@ impl Scheme {
         }
         let fields = form::sent(&view.received, body);
         rule.places().iter().find_map(|place| match place {
-            AccountPlace::Claim(_) => None,
             AccountPlace::Json(pointer) if fields.is_none() => json_defect(pointer, body),
-            AccountPlace::Json(_) => None,
+            AccountPlace::Claim(_) | AccountPlace::Json(_) => None,
             AccountPlace::Form(name, _) => {
                 let fields = fields.as_deref()?;
                 folded_field(fields, name).or_else(|| repeated_field(fields, name))
@@ -227,7 +226,7 @@ impl Scheme {
     }
 }
 
-impl<'a> View<'a> {
+impl View<'_> {
     /// What keeps the value that is read at `source` from being read.
     pub(super) fn source_defect(&self, source: &Source) -> Option<Defect> {
         let place = source.unreadable_place(self)?;

@@ -21,6 +21,7 @@ pub(super) fn expectation(scheme: &Scheme) -> String {
 }
 
 /// The value that made a proof fail, in a sentence.
+#[expect(clippy::too_many_lines, reason = "a table: one row for each defect")]
 pub(super) fn said_defect(defect: &Defect) -> String {
     match defect {
         Defect::Algorithm => "it names another algorithm than the scheme's".to_owned(),

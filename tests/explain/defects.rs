@@ -662,7 +662,7 @@ fn mailgun_stale() -> Sent {
 }
 
 #[test]
-fn every_reason_is_explained_by_its_true_cause() {
+fn explain_names_the_true_cause_of_every_reason() {
     let mut wrong = Vec::new();
     let mut reasons = BTreeSet::new();
     for (what, sent, error, name, says) in rows() {
@@ -702,7 +702,7 @@ fn every_reason_is_explained_by_its_true_cause() {
 }
 
 #[test]
-fn the_deliveries_of_the_table_are_genuine_but_for_their_one_defect() {
+fn deliveries_without_a_defect_are_admitted() {
     for (what, sent) in [
         ("standard-webhooks", signed("standard-webhooks", "{}")),
         ("mailgun", mailgun()),
@@ -723,7 +723,7 @@ fn the_deliveries_of_the_table_are_genuine_but_for_their_one_defect() {
 }
 
 #[test]
-fn a_delivery_of_another_provider_is_recognised_although_a_required_header_is_missing() {
+fn other_preset_is_recognised_if_a_required_header_is_missing() {
     let mut sent = signed("github", "{}");
     sent.scheme = scheme("box");
     let diagnosis = sent.explained();
@@ -732,7 +732,7 @@ fn a_delivery_of_another_provider_is_recognised_although_a_required_header_is_mi
 }
 
 #[test]
-fn a_capture_without_a_body_says_so_where_the_signature_is_a_part_of_the_body() {
+fn capture_without_a_body_is_named_if_the_signature_is_in_the_body() {
     for preset in ["mailgun", "mailgun-form"] {
         let headers: [(&str, &str); 0] = [];
         let mut delivery = Delivery::new("POST", "/x", &headers, Vec::new()).unwrap();

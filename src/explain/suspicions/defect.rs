@@ -10,6 +10,7 @@ pub(super) fn known(case: &Case<'_>) -> Option<Cause> {
 }
 
 /// The cause that a defect is, with the next step.
+#[expect(clippy::too_many_lines, reason = "a table: one row for each defect")]
 pub(super) fn cause_of(defect: &Defect, case: &Case<'_>) -> Cause {
     let (name, sender, operator) = match defect {
         Defect::Algorithm => (

@@ -144,7 +144,7 @@ fn answer_to_part(gate: &Gate, part: &[u8]) -> (u16, String) {
     (answer.status, answer.reason().to_owned())
 }
 
-/// The head of a request whose sender waits to be invited.
+/// The head of a request that waits for 100 Continue.
 fn announcing(bytes: usize) -> Vec<u8> {
     let request = Request::post(PATH).header("Content-Length", &bytes.to_string());
     request.header("Expect", "100-continue").framed().head()
@@ -157,11 +157,11 @@ fn chunked() -> Vec<u8> {
 }
 
 #[test]
-fn a_body_that_could_be_no_question_is_not_waited_for() {
+fn unsigned_body_larger_than_any_challenge_is_refused_before_it_is_read() {
     let backend = Backend::refusing();
     let monday = gate("monday", HMAC, &backend);
     let refused = (401, "signature_missing".to_owned());
-    // One byte more than any question has: nobody is invited to send it.
+    // One byte more than any challenge has: the gate sends no 100 Continue.
     let most = 64 * 1024;
     assert_eq!(answer_to_part(&monday, &announcing(most + 1)), refused);
     // The same in a chunk that never ends.
@@ -171,14 +171,14 @@ fn a_body_that_could_be_no_question_is_not_waited_for() {
     ];
     let endless = [chunked(), chunk.concat()].concat();
     assert_eq!(answer_to_part(&monday, &endless), refused);
-    // A handshake that only a signed body begins asks nothing without a signature.
+    // Slack signs its challenges: without a signature the gate reads no body.
     let slack = gate("slack", SLACK, &backend);
     assert_eq!(answer_to_part(&slack, &announcing(100)), refused);
     backend.was_not_contacted();
 }
 
 #[test]
-fn an_unproven_body_that_breaks_off_is_refused_for_that() {
+fn malformed_unsigned_body_gets_400() {
     let backend = Backend::refusing();
     let monday = gate("monday", HMAC, &backend);
     let broken = [chunked(), b"no chunk\r\n".to_vec()].concat();

@@ -65,7 +65,7 @@ impl BodySource for Slow<'_> {
     }
 }
 
-/// What becomes of a delivery: the word of the reason, unless it is admitted.
+/// The verdict on a delivery: admitted, or the word of the reason.
 async fn judged(
     gate: &Gate,
     headers: &[(&str, &str)],
@@ -88,7 +88,7 @@ async fn judged(
     }
 }
 
-/// What becomes of a signed delivery of `body`, whose last byte comes after so long.
+/// The verdict on a signed delivery of `body`, whose last byte comes after `last_after`.
 async fn signed(gate: &Gate, body: &str, last_after: Duration) -> Result<Admitted, &'static str> {
     let secret = std::str::from_utf8(SECRET).unwrap();
     let signature = github_signature(secret, body.as_bytes());
@@ -100,7 +100,7 @@ async fn signed(gate: &Gate, body: &str, last_after: Duration) -> Result<Admitte
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delivery_that_is_judged_again_waits_no_longer_than_its_endpoint_says() {
+async fn delivery_that_is_judged_again_waits_at_most_the_configured_time() {
     let store = Fake::with_endpoint(None);
     let key_field = |name: &str| Some(vec![name.to_owned()].try_into().unwrap());
     store.change(|definition| {
@@ -120,7 +120,7 @@ async fn a_delivery_that_is_judged_again_waits_no_longer_than_its_endpoint_says(
         judged = &mut waiting => panic!("its turn is taken: {judged:?}"),
         () = sleep(40 * SECOND) => {}
     }
-    // Its key is another one now, and the turn of that is taken, too.
+    // Its key changes, and the turn of the new key is taken, too.
     store.change(|definition| definition.key_field = key_field("b"));
     tokio::select! {
         biased;
@@ -135,7 +135,7 @@ async fn a_delivery_that_is_judged_again_waits_no_longer_than_its_endpoint_says(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_ends_after_the_grace_time_is_not_admitted() {
+async fn body_that_ends_after_the_grace_time_is_not_admitted() {
     let grace = 5 * SECOND;
     for (last_after, is_back_after, expected) in [
         (3 * SECOND, None, None),
@@ -160,7 +160,7 @@ async fn a_body_that_ends_after_the_grace_time_is_not_admitted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_copy_that_a_proof_makes_of_a_body_is_leased_from_the_budget() {
+async fn copy_of_a_body_for_its_proof_is_leased_from_the_budget() {
     const KIB: usize = 1024;
     let hex = "00".repeat(64);
     let form = ("Content-Type", "application/x-www-form-urlencoded");
