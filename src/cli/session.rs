@@ -40,7 +40,10 @@ impl Session {
         let config = Config::load_for_command(path)?;
         let custody = match access {
             Access::Write => Custody::open(&config).await?,
-            Access::Read if config.store.exists().await? => Custody::open_existing(&config).await?,
+            // A store that may not be migrated is refused with the command that creates it.
+            Access::Read if !config.store.migrate || config.store.exists().await? => {
+                Custody::open_existing(&config).await?
+            }
             Access::Read => {
                 let store = &config.store;
                 output::note(&format!(

@@ -79,7 +79,7 @@ impl<'t> Document<'t> {
     }
 
     /// The places of spans, in their order: the file, the line and the column.
-    pub(super) fn places(&self, spans: Vec<Span>) -> Vec<(PathBuf, (usize, usize))> {
+    pub(super) fn places(&self, spans: &[Span]) -> Vec<(PathBuf, (usize, usize))> {
         let mut order: Vec<(usize, usize)> =
             spans.iter().map(|span| span.start).enumerate().collect();
         // Lines are counted in one walk through the text.

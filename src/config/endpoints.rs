@@ -38,10 +38,11 @@ pub(super) fn read_from(
     let folder = document.folder();
     let read = read(&mut document.root(), &folder, upstream, surroundings);
     let spans = read.iter().flatten().map(|(_, span)| *span);
-    let places = document.places(spans.collect());
+    let spans: Vec<Span> = spans.collect();
+    let places = document.places(&spans);
     let declared = read.map(|read| {
-        let placed = read.into_iter().zip(places);
-        let placed = placed.map(|((definition, _), (file, at))| EndpointDeclaration {
+        let with_places = read.into_iter().zip(places);
+        let declared = with_places.map(|((definition, _), (file, at))| EndpointDeclaration {
             place: Some(SourcePlace {
                 key: format!("endpoints[{}]", definition.id),
                 at: Some(at),
@@ -49,7 +50,7 @@ pub(super) fn read_from(
             }),
             definition,
         });
-        placed.collect()
+        declared.collect()
     });
     document.finish(declared)
 }

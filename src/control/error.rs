@@ -167,7 +167,7 @@ pub enum ControlError {
         /// What uses it as what.
         conflict: PublicKeyConflict,
     },
-    /// A secret has no current version that could be used.
+    /// An empty value, which proves nothing.
     SecretEmpty,
     /// An endpoint's own secret is in use by another one.
     SecretInUse {
@@ -341,6 +341,7 @@ impl ControlError {
     }
 
     /// What is wrong.
+    #[expect(clippy::too_many_lines, reason = "a message for each variant")]
     pub fn message(&self) -> String {
         match self {
             Self::AliasTaken {
@@ -643,4 +644,46 @@ impl From<VaultError> for ControlError {
 fn lines(errors: &[impl fmt::Display]) -> String {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> EndpointId {
+        "workflows/pr-bot".parse().unwrap()
+    }
+
+    #[test]
+    fn the_text_is_the_message_and_the_next_step() {
+        let error = ControlError::EndpointExists(id());
+        assert_eq!(error.word(), "endpoint_exists");
+        assert_eq!(error.message(), "`workflows/pr-bot` exists");
+        assert_eq!(error.next_step().unwrap(), "use `endpoint update`");
+        assert_eq!(
+            error.to_string(),
+            "`workflows/pr-bot` exists; use `endpoint update`"
+        );
+        assert_eq!(error.place(), None);
+    }
+
+    #[test]
+    fn an_error_about_a_declaration_has_its_place_alone_and_among_others() {
+        let place = SourcePlace {
+            file: "endpoints.toml".into(),
+            at: Some((4, 6)),
+            key: "endpoints[workflows/pr-bot]".to_owned(),
+        };
+        let at = || ControlError::EndpointNotFound(id()).at(Some(place.clone()));
+        let text = "endpoints.toml:4:6: there is no endpoint `workflows/pr-bot`";
+        assert_eq!(at().place(), Some(&place));
+        assert_eq!(at().word(), "endpoint_not_found");
+        assert_eq!(at().to_string(), text);
+        let errors = vec![ControlError::EndpointExists(id()), at()];
+        let several = ControlError::of_all(errors).unwrap_err();
+        assert_eq!(several.place(), Some(&place));
+        assert_eq!(several.word(), "endpoint_exists");
+        let lines = several.to_string();
+        assert_eq!(lines.lines().last(), Some(text));
+    }
 }

@@ -74,13 +74,6 @@ pub struct VersionImpact {
     pub ends_at: Option<Timestamp>,
 }
 
-impl Impact {
-    /// Whether no delivery is refused that is admitted now, and no secret ends.
-    pub fn is_none(&self) -> bool {
-        self.senders.is_empty() && self.secrets.is_empty()
-    }
-}
-
 impl Control {
     /// What [`rotate_secret`](Self::rotate_secret) would do.
     pub async fn rotation_impact(
@@ -102,8 +95,15 @@ impl Control {
 
     /// What [`retire_secret`](Self::retire_secret) would do to every version of a secret.
     pub async fn retirement_impact(&self, secret: &SecretRef) -> Result<Impact, ControlError> {
-        self.secret_impact(secret, Refusal::SecretUnbound, None)
-            .await
+        let impact = self.secret_impact(secret, Refusal::SecretUnbound, None);
+        let impact = impact.await?;
+        if impact.secrets.iter().all(|it| it.versions.is_empty()) {
+            return Err(ControlError::NothingToRetire {
+                secret: secret.clone(),
+                current: true,
+            });
+        }
+        Ok(impact)
     }
 
     /// What [`perform`](Self::perform) would do.
@@ -201,7 +201,7 @@ impl Control {
     async fn ending(
         &self,
         secret: &SecretRef,
-        users: &[Definition],
+        judged: &[Definition],
         ends_at: Option<Timestamp>,
     ) -> Result<SecretImpact, ControlError> {
         let now = self.clock.now();
@@ -213,11 +213,11 @@ impl Control {
             std::iter::once((current, None)).chain(previous)
         });
         let versions = counting.map(|(version, until)| {
-            let used = uses.iter().find(|it| it.version == version.version);
-            let last_used_at = used.map(|it| it.last_used_at);
+            let counted = uses.iter().find(|it| it.version == version.version);
+            let last_used_at = counted.map(|it| it.last_used_at);
             VersionImpact {
                 version: version.version,
-                deliveries: used.map_or(0, |it| it.deliveries),
+                deliveries: counted.map_or(0, |it| it.deliveries),
                 last_used_at,
                 used_in_last_day: last_used_at.is_some_and(|at| now.duration_since(at) < DAY),
                 ends_at: ends_at.map(|at| until.map_or(at, |until| until.min(at))),
@@ -225,7 +225,7 @@ impl Control {
         });
         Ok(SecretImpact {
             secret: secret.clone(),
-            shared_by: users.iter().map(|user| user.id.clone()).collect(),
+            shared_by: judged.iter().map(|user| user.id.clone()).collect(),
             versions: versions.collect(),
         })
     }

@@ -21,6 +21,13 @@ pub(in crate::cli) struct Manner {
     #[arg(long)]
     pub(in crate::cli) json: bool,
 
+    #[command(flatten)]
+    consent: ConsentOptions,
+}
+
+/// What is done only if somebody agrees to it.
+#[derive(Args, Clone, Copy, Debug)]
+struct ConsentOptions {
     /// Let endpoints that stand at ids of the flow become parts of it. They are replaced in one step.
     #[arg(long)]
     adopt: bool,
@@ -33,8 +40,8 @@ pub(in crate::cli) struct Manner {
 impl Manner {
     pub(in crate::cli) fn consent(self) -> Consent {
         Consent {
-            adopt: self.adopt,
-            unbound: self.unbound,
+            adopt: self.consent.adopt,
+            unbound: self.consent.unbound,
         }
     }
 

@@ -33,16 +33,14 @@ impl Release {
             None => "",
         };
         let consent = self.manner.consent();
-        match control.flow_release(state, self.note, consent).await? {
-            Some(plan) => self.manner.perform(session, plan).await,
-            None => {
-                let name = &self.name;
-                let text = format!(
-                    "{name}: nothing to release: the draft is version {live}, which is live{unused_note}"
-                );
-                self.manner.nothing(name, text)
-            }
+        if let Some(plan) = control.flow_release(state, self.note, consent).await? {
+            return self.manner.perform(session, plan).await;
         }
+        let name = &self.name;
+        let text = format!(
+            "{name}: nothing to release: the draft is version {live}, which is live{unused_note}"
+        );
+        self.manner.nothing(name, text)
     }
 }
 
@@ -141,11 +139,9 @@ async fn finish(
     plan: Option<FlowPlan>,
     manner: Manner,
 ) -> Result<String, Failure> {
-    match plan {
-        Some(plan) => manner.perform(session, plan).await,
-        None => {
-            let text = format!("{name}: {target} is at version {number} already");
-            manner.nothing(name, text)
-        }
+    if let Some(plan) = plan {
+        return manner.perform(session, plan).await;
     }
+    let text = format!("{name}: {target} is at version {number} already");
+    manner.nothing(name, text)
 }

@@ -62,6 +62,53 @@ fn what_would_change_nothing_is_not_asked() {
 }
 
 #[test]
+fn a_rollback_shows_which_senders_are_refused_because_of_it() {
+    let gate = Gate::before(&Backend::refusing());
+    let apply = |enabled: bool| {
+        let flow = format!(
+            "flow = \"orders\"\norganisation = \"acme\"\nworkspace = \"shop\"\n\
+             [[interfaces.webhook]]\nid = \"hook\"\nenabled = {enabled}\n"
+        );
+        let file = gate.file("orders.toml", flow);
+        let words = ["apply", "-f", file.to_str().unwrap(), "--target", "live"];
+        gate.run(&words).succeeded();
+    };
+    apply(false);
+    apply(true);
+    let told = gate.run(&["flow", "rollback", "orders"]).failed_with(2);
+    for part in [
+        "orders: live goes back to version 1",
+        "flows/orders/live/hook",
+        "404: the endpoint takes no deliveries",
+        "--yes",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let live = || json(&gate, &["flow", "list"])[0]["live"].clone();
+    assert_eq!(live(), 2);
+    gate.run(&["flow", "rollback", "orders", "--dry-run"])
+        .succeeded();
+    gate.run(&["flow", "rollback", "orders", "--yes"])
+        .succeeded();
+    assert_eq!(live(), 1);
+}
+
+#[test]
+fn what_does_not_exist_is_not_asked_about() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    gate.run(&["secret", "retire", ID, "--current", "--yes"])
+        .succeeded();
+    for words in [
+        &["secret", "retire", ID, "--current"][..],
+        &["secret", "rotate", "workflows/nope#webhook"],
+        &["endpoint", "delete", "workflows/nope"],
+        &["flow", "rollback", "nope"],
+    ] {
+        gate.run(words).failed_with(4);
+    }
+}
+
+#[test]
 fn at_a_terminal_the_answer_decides() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let secret = gate.secret(ID);
