@@ -25,6 +25,7 @@ impl Claim {
     /// Reads the claim that `scheme` looks for.
     pub fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
         scheme.check_required(head)?;
+        scheme.check_proof_lens(head)?;
         let received = Received::from(*head);
         let view = View::of(scheme, received);
         let (signs, waits) = (scheme.covers_body(), scheme.waits_for_body());
@@ -124,6 +125,28 @@ impl OfferedTokens {
     }
 }
 
+impl Scheme {
+    /// Refuses a proof that is longer than any: nobody has proven anything, and reading it costs more than its bytes.
+    fn check_proof_lens(&self, head: &Head<'_>) -> Result<(), ProofError> {
+        let places = self.signatures.iter().flat_map(|rule| rule.from.places());
+        let mut names = places.filter_map(|place| match place {
+            Place::Header(name) => Some(name),
+            Place::Body | Place::Form(_) | Place::Json(_) | Place::Query(_) => None,
+        });
+        let is_long = names.any(|name| {
+            let values = head.headers.get_all(name).iter();
+            values.map(http::HeaderValue::len).sum::<usize>() > MAX_PROOF_LEN
+        });
+        if is_long && self.covers_body() {
+            Err(ProofError::SignatureMalformed)
+        } else {
+            Ok(())
+        }
+    }
+}
+
 const MAX_HINT_LEN: usize = 256;
+/// Longer than any signature header that a provider documents; message signatures and signed tokens are the longest.
+const MAX_PROOF_LEN: usize = 8 * 1024;
 /// Longer than any token that a header is meant for; what is longer is not even hashed.
 const MAX_TOKEN_LEN: usize = 8 * 1024;

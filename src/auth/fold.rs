@@ -55,14 +55,16 @@ impl<'a> Folded<'a> {
     /// Whether this is another spelling of `known`, which is ASCII. A name that is too long to be folded counts as
     /// one, and so does every long spelling of a long name: a delivery with it is refused.
     pub(super) fn folds_onto(&self, known: &str) -> bool {
-        if self.name == known {
+        if self.is_unfolded || self.is_long {
+            return self.name != known && (self.is_unfolded || known.len() > MAX_LETTERS);
+        }
+        // Most names differ in the first letter already.
+        let first = known.bytes().next().and_then(letter);
+        if first.is_some() && first != self.letters.first().copied() {
             return false;
         }
-        if self.is_unfolded || self.is_long {
-            return self.is_unfolded || known.len() > MAX_LETTERS;
-        }
         let letters = self.letters.iter().take(self.len).copied();
-        letters.eq(known.bytes().filter_map(letter))
+        letters.eq(known.bytes().filter_map(letter)) && self.name != known
     }
 
     fn fill(&mut self, letters: impl Iterator<Item = u8>) {
@@ -88,9 +90,13 @@ pub(super) fn form_folds_onto(name: &str, known: &str) -> bool {
     let first = first.split(is_bracket).next().unwrap_or_default();
     let root = first.split('.').next().unwrap_or_default();
     // PHP makes an underscore of a bracket that nothing closes.
-    [name, first, root]
-        .into_iter()
-        .any(|part| part == known || folds_onto(part, known))
+    folds_onto(name, known)
+        || (first != name && is_or_folds_onto(first, known))
+        || (root != first && is_or_folds_onto(root, known))
+}
+
+fn is_or_folds_onto(name: &str, known: &str) -> bool {
+    name == known || folds_onto(name, known)
 }
 
 /// The same for a header that is passed on through CGI, WSGI or the like.

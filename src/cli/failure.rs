@@ -70,7 +70,9 @@ fn code_of(error: &ControlError) -> u8 {
         | ControlError::SecretInUse { .. }
         | ControlError::SecretSignsChallenges { .. }
         | ControlError::SlotsUnbound(_)
-        | ControlError::Store(StoreError::Conflict(_) | StoreError::KnownAs { .. } | StoreError::Taken(_))
+        | ControlError::Store(
+            StoreError::Conflict(_) | StoreError::KnownAs { .. } | StoreError::Taken(_),
+        )
         | ControlError::ValueNotText
         | ControlError::ValueTooLong
         | ControlError::ValueRefused(_)

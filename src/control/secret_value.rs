@@ -42,7 +42,7 @@ pub(super) fn check(
             schemes.push((user, scheme, auth.preset()));
         }
     }
-    let uses: Vec<SecretUse<'_>> = schemes
+    let endpoints: Vec<SecretUse<'_>> = schemes
         .iter()
         .map(|(user, scheme, preset)| SecretUse {
             endpoint: user.id.as_str(),
@@ -50,5 +50,5 @@ pub(super) fn check(
             shape: preset.map(|preset| &preset.secret_shape),
         })
         .collect();
-    check_secret(value, &uses, force).map_err(ControlError::ValueRefused)
+    check_secret(value, &endpoints, force).map_err(ControlError::ValueRefused)
 }

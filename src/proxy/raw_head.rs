@@ -42,8 +42,9 @@ pub enum Framing {
 
 /// Judges the target of a request, in origin form: a path, and a query if there is one.
 pub(super) fn check_target(target: &[u8]) -> Result<(), HeadFault> {
-    let visible = target.iter().all(u8::is_ascii_graphic);
-    if target.first() == Some(&b'/') && visible && !target.contains(&b'#') {
+    // Every byte is counted, as in `field`.
+    let bad = |byte: &&u8| !(b'!'..=b'~').contains(*byte) || **byte == b'#';
+    if target.first() == Some(&b'/') && target.iter().filter(bad).count() == 0 {
         Ok(())
     } else {
         Err(HeadFault::Target)
@@ -78,12 +79,16 @@ pub enum HeadFault {
 }
 
 pub(super) fn request_line(line: &[u8]) -> Result<(Method, &str, Version), HeadFault> {
-    let mut parts = line.split(|byte| *byte == b' ');
-    let (Some(method), Some(target), Some(version), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
+    // The target may be long: its bytes are searched, not visited one by one.
+    let first = memchr::memchr(b' ', line).ok_or(HeadFault::RequestLine)?;
+    let last = memchr::memrchr(b' ', line).ok_or(HeadFault::RequestLine)?;
+    let method = line.get(..first).unwrap_or_default();
+    // With one space only, this range has no place; a space inside the target is refused with it.
+    let target = line.get(first + 1..last).ok_or(HeadFault::RequestLine)?;
+    let version = line.get(last + 1..).unwrap_or_default();
+    if memchr::memchr(b' ', target).is_some() {
         return Err(HeadFault::RequestLine);
-    };
+    }
     let method = Method::from_bytes(method).map_err(|_| HeadFault::RequestLine)?;
     let version = match version {
         b"HTTP/1.1" => Version::HTTP_11,

@@ -228,3 +228,25 @@ fn proof_of(scheme: &Scheme, secret: &[u8], body: &[u8]) -> (Place, String) {
     assert_eq!(added.len(), 1);
     added.remove(0)
 }
+
+/// The rest of the list is nobody's business, as long as it is short.
+#[test]
+fn a_proof_longer_than_any_provider_sends_is_refused_before_it_is_read() {
+    let scheme = &preset("stripe");
+    let secret = b"whsec_of_the_test_00112233445566778899";
+    let genuine = Delivery::proven(scheme, secret, "{}");
+    let name = http::HeaderName::from_static("stripe-signature");
+    let signature = genuine.headers()[&name].to_str().unwrap().to_owned();
+    for (len, verdict) in [
+        (7 * 1024, Ok(())),
+        (9 * 1024, Err(ProofError::SignatureMalformed)),
+    ] {
+        let longer = format!("{signature},v0={}", "0".repeat(len));
+        let delivery = genuine.clone().replacing(&name, longer.as_bytes());
+        assert_eq!(
+            delivery.judged_by(scheme, secret).map(|_| ()),
+            verdict,
+            "{len}"
+        );
+    }
+}

@@ -105,7 +105,8 @@ impl Explain {
         self.answer(&format!("preset {name}"), judged_at, &diagnosis)
     }
 
-    async fn by_endpoint(&self, session: &Session) -> Result<String, Failure> {
+    /// The delivery that was captured, or that the arguments describe.
+    async fn delivery(&self, session: &Session) -> Result<Delivery, Failure> {
         let mut delivery = match &self.kept {
             None => self.input.read()?,
             Some(id) => {
@@ -116,6 +117,11 @@ impl Explain {
         if !delivery.has_target {
             delivery.path = self.own_path(session).await?;
         }
+        Ok(delivery)
+    }
+
+    async fn by_endpoint(&self, session: &Session) -> Result<String, Failure> {
+        let delivery = self.delivery(session).await?;
         let directory = directory(session).await?;
         let found = match directory.find(&delivery.path).await {
             Ok(found) => Some(found.endpoint),

@@ -120,7 +120,6 @@ impl Control {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn internal(error: impl std::fmt::Display) -> ControlError {
     ControlError::Internal(error.to_string())
 }
