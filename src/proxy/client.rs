@@ -22,7 +22,8 @@ impl TrustedProxies {
     }
 
     /// The address of the sender: from the right of `X-Forwarded-For`, the first that is no trusted
-    /// proxy itself. What stands further left was written by somebody who is not trusted.
+    /// proxy itself. What stands further left was written by somebody who is not trusted. An entry that is no
+    /// address ends the search, so that nothing left of it is believed.
     pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         if !self.trusts(client) {
@@ -32,10 +33,10 @@ impl TrustedProxies {
             .get_all("x-forwarded-for")
             .iter()
             .rev()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.rsplit(','));
+            .flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
         for hop in hops {
-            let Ok(address) = hop.trim().parse::<IpAddr>() else {
+            let hop = std::str::from_utf8(hop.trim_ascii()).unwrap_or_default();
+            let Ok(address) = hop.parse::<IpAddr>() else {
                 break;
             };
             client = address.to_canonical();
@@ -44,5 +45,45 @@ impl TrustedProxies {
             }
         }
         client
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_that_is_no_address_hides_what_stands_left_of_it() {
+        let trusted = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let cases: [(&[&[u8]], &str); 14] = [
+            (&[], "10.0.0.1"),
+            (&[b"192.0.2.1"], "192.0.2.1"),
+            (&[b"192.0.2.1, 192.0.2.2"], "192.0.2.2"),
+            (&[b"192.0.2.1", b"192.0.2.2"], "192.0.2.2"),
+            (&[b"192.0.2.1 ,\t10.0.0.2"], "192.0.2.1"),
+            (&[b"192.0.2.1", b"10.0.0.2,10.0.0.3"], "192.0.2.1"),
+            (&[b"192.0.2.1", b"\x80, 192.0.2.2"], "192.0.2.2"),
+            (&[b"192.0.2.1", b"\x80, 10.0.0.2"], "10.0.0.2"),
+            (&[b"192.0.2.1", b"192.0.2.2\x80"], "10.0.0.1"),
+            (&[b"192.0.2.1", b"\xa0"], "10.0.0.1"),
+            (&[b"192.0.2.1", b"", b"10.0.0.2"], "10.0.0.2"),
+            (&[b"192.0.2.1, junk, 10.0.0.2"], "10.0.0.2"),
+            (&[b"192.0.2.1, 192.0.2.2:443"], "10.0.0.1"),
+            (&[b"2001:db8::1, ::ffff:10.0.0.2"], "2001:db8::1"),
+        ];
+        for (lines, client) in cases {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                let value = HeaderValue::from_bytes(line).unwrap();
+                headers.append("x-forwarded-for", value);
+            }
+            let found = trusted.client("10.0.0.1".parse().unwrap(), &headers);
+            assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{lines:?}");
+            // Nobody else is believed.
+            let peer = IpAddr::from([198, 51, 100, 1]);
+            assert_eq!(trusted.client(peer, &headers), peer);
+        }
     }
 }

@@ -380,6 +380,38 @@ fn a_trusted_proxy_is_believed_about_its_own_peer_and_no_further() {
 }
 
 #[test]
+fn a_sender_behind_a_trusted_proxy_cannot_choose_its_address() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .with("public", "trusted_proxies = [\"127.0.0.0/8\"]")
+        .endpoint("hmac")
+        .start();
+    let request = genuine(&gate, b"{}").bytes();
+    // The sender's own lines, to which its proxy adds the address that it sees.
+    for (count, (lines, client)) in [
+        (
+            &[&b"203.0.113.6"[..], b"\x80, 198.51.100.9"],
+            "198.51.100.9",
+        ),
+        (&[b"203.0.113.6", b"198.51.100.9\x80"], "127.0.0.1"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let end_of_head = request.len() - 4;
+        let (head, body) = request.split_at(end_of_head);
+        let mut spoofed = head.to_vec();
+        for line in lines {
+            spoofed.extend([b"X-Forwarded-For: ", *line, b"\r\n"].concat());
+        }
+        spoofed.extend(body);
+        let answer = Connection::to(gate.http()).write(&spoofed).answer();
+        assert_eq!(answer.status, 202);
+        assert_eq!(gate.log(count + 1)[count]["client"], client);
+    }
+}
+
+#[test]
 fn a_trace_is_continued_and_a_broken_one_begun_anew() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac").start();
