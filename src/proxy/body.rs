@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::chunked::Chunked;
 use super::h2_frames::StreamFaults;
+use super::h2_streams::ServedStream;
 use super::head::is_trimmed;
 use super::raw_head::Framing;
 use crate::gate::{BodyError, BodySource};
@@ -146,6 +147,7 @@ pub(super) struct H2Body {
     /// What did not fit into the room that there was.
     ahead: Bytes,
     faults: Arc<StreamFaults>,
+    served: ServedStream,
     client: Option<IpAddr>,
 }
 
@@ -154,6 +156,7 @@ impl H2Body {
         stream: RecvStream,
         announced: Option<u64>,
         faults: Arc<StreamFaults>,
+        served: ServedStream,
         client: Option<IpAddr>,
     ) -> Self {
         Self {
@@ -161,6 +164,7 @@ impl H2Body {
             announced,
             ahead: Bytes::new(),
             faults,
+            served,
             client,
         }
     }
@@ -170,6 +174,7 @@ impl H2Body {
         while self.ahead.is_empty() {
             match self.stream.data().await {
                 Some(Ok(data)) => {
+                    self.served.read_frame();
                     // An error here is one of the stream, which the next read tells.
                     let _ = self.stream.flow_control().release_capacity(data.len());
                     self.ahead = data;

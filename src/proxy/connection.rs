@@ -176,7 +176,7 @@ impl HeadReader<'_> {
 
 /// Answers what is no request, and closes: not a byte after it is looked at.
 async fn refuse(delivery: &Delivery, stream: Stream, origin: Origin, reason: Reason, cause: &str) {
-    let id = delivery.record_bad_head(origin, reason, cause);
+    let id = delivery.record_bad_head(origin, reason, cause, true);
     let stamp = Stamp::new(delivery.settings(), &id);
     let patience = delivery.settings().send_timeout;
     let reply = Reply::http1(stream, &Method::POST, Version::HTTP_11, None, patience);

@@ -191,18 +191,20 @@ impl Delivery {
     }
 
     /// Records a request that never became a delivery because its head was refused, and gives its id.
+    /// `is_answered` is false if its stream is refused without a response.
     pub(super) fn record_bad_head(
         &self,
         origin: Origin,
         reason: Reason,
         cause: &str,
+        is_answered: bool,
     ) -> HeaderValue {
         let id = new_request_id();
         self.telemetry.record(&Outcome {
             at: self.clock.now(),
             request_id: id.to_str().unwrap_or_default(),
             client: origin.peer,
-            status: Some(status_and_body(&reason.into()).0.as_u16()),
+            status: is_answered.then(|| status_and_body(&reason.into()).0.as_u16()),
             cause: Some(cause),
             ..Outcome::unknown(Verdict::NotDelivered(reason))
         });

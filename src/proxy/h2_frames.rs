@@ -17,6 +17,7 @@ use h2::frame::{Frame, Headers, Pseudo};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::h2_fields::FieldCounter;
 use super::raw_head::{HeadFault, check_target};
 
 /// Follows what a client sends, from its preface on.
@@ -29,8 +30,12 @@ pub struct H2Frames {
     payload: usize,
     /// Whether a header block waits for its CONTINUATION.
     in_block: bool,
-    /// The bytes of the header block that came last, until something else begins.
+    /// The bytes of the header block that is under way.
     block_bytes: usize,
+    /// The fields of its complete frames, which are decoded.
+    block_fields: FieldCounter,
+    /// The fields that the library keeps at most.
+    max_fields: usize,
     /// The number of the frame or header block that came last.
     unit: u64,
     /// The last stream that a client has opened.
@@ -50,6 +55,8 @@ impl H2Frames {
             payload: 0,
             in_block: false,
             block_bytes: 0,
+            block_fields: FieldCounter::default(),
+            max_fields: max_header_list / FIELD_OVERHEAD,
             unit: 0,
             last_opened: 0,
             blocks,
@@ -57,8 +64,8 @@ impl H2Frames {
         }
     }
 
-    /// Looks at what has come.
-    pub fn observe(&mut self, bytes: &[u8]) {
+    /// Looks at what has come, and reports what the library is about to hold for a stream.
+    pub fn observe(&mut self, bytes: &[u8], mut report: impl FnMut(Received)) {
         let mut rest = bytes.get(self.preface..).unwrap_or_default();
         self.preface = self.preface.saturating_sub(bytes.len());
         while !rest.is_empty() {
@@ -72,7 +79,6 @@ impl H2Frames {
             if self.header.len() < HEADER_LEN {
                 if self.header.is_empty() && !self.in_block {
                     self.unit += 1;
-                    self.block_bytes = 0;
                 }
                 self.header.extend_from_slice(news);
                 if self.header.len() < HEADER_LEN {
@@ -90,7 +96,7 @@ impl H2Frames {
                 }
             }
             if self.payload == 0 {
-                self.end_frame();
+                self.end_frame(&mut report);
             }
         }
     }
@@ -105,9 +111,10 @@ impl H2Frames {
         (in_frame || self.in_block).then_some(self.unit)
     }
 
-    /// The bytes of the header block that came last, as they were on the wire; 0 as soon as something else begins.
-    pub const fn block_bytes(&self) -> usize {
-        self.block_bytes
+    /// The most memory that the header block under way takes, here and in the library. A complete block is reported.
+    pub fn block_memory(&self) -> usize {
+        let fields = self.block_fields.fields().min(self.max_fields);
+        self.block_bytes * BYTE_MEMORY + fields * FIELD_MEMORY
     }
 
     /// Whether a client has opened a stream.
@@ -115,35 +122,66 @@ impl H2Frames {
         self.last_opened > 0
     }
 
-    fn end_frame(&mut self) {
+    fn end_frame(&mut self, report: &mut impl FnMut(Received)) {
         if self.is_of_block() {
-            let flags = self.header.get(FLAGS_AT).copied().unwrap_or_default();
-            self.in_block = flags & END_HEADERS == 0;
-            self.judge_blocks();
+            self.count_fields();
+            self.in_block = self.flags() & END_HEADERS == 0;
+            self.judge_blocks(report);
+            if !self.in_block {
+                self.block_bytes = 0;
+                self.block_fields = FieldCounter::default();
+            }
+        } else if self.kind() == DATA {
+            report(Received::BodyFrame {
+                stream: self.stream(),
+            });
         }
         self.header.clear();
     }
 
+    /// Counts the fields of the frame that has ended.
+    fn count_fields(&mut self) {
+        let payload = self.blocks.get_ref().0.get(HEADER_LEN..);
+        let payload = payload.unwrap_or_default();
+        let (mut start, mut end) = (0, payload.len());
+        if self.kind() == HEADERS {
+            let flags = self.flags();
+            if flags & PADDED != 0 {
+                start += 1;
+                end = end.saturating_sub(payload.first().copied().unwrap_or_default().into());
+            }
+            if flags & PRIORITY != 0 {
+                start += PRIORITY_LEN;
+            }
+        }
+        let fragment = payload.get(start..end).unwrap_or_default();
+        self.block_fields.count(fragment);
+    }
+
     /// Judges the header blocks that are complete.
-    fn judge_blocks(&mut self) {
+    fn judge_blocks(&mut self, report: &mut impl FnMut(Received)) {
         let mut context = Context::from_waker(Waker::noop());
         // A block that the decoder refuses is refused by the library too: it is the same decoder.
         while let Poll::Ready(Some(frame)) = Pin::new(&mut self.blocks).poll_next(&mut context) {
             if let Ok(Frame::Headers(headers)) = frame {
-                self.judge(headers);
+                self.judge(headers, report);
             }
         }
+        // A connection that waits keeps no buffer for heads.
+        self.blocks.get_mut().0 = BytesMut::new();
     }
 
-    fn judge(&mut self, headers: Headers) {
+    fn judge(&mut self, headers: Headers, report: &mut impl FnMut(Received)) {
         let stream = u32::from(headers.stream_id());
+        let memory = self.block_memory();
         let (pseudo, _) = headers.into_parts();
         let fault = if stream > self.last_opened {
             self.last_opened = stream;
-            let path = pseudo.path.as_deref();
-            path.and_then(|path| check_target(path.as_bytes()).err())
+            report(Received::Head { stream, memory });
+            fault_of(&pseudo)
         } else {
-            // Trailers, which have none (RFC 9113 §8.1).
+            report(Received::Trailers { stream, memory });
+            // Trailers have none (RFC 9113 §8.1).
             (pseudo != Pseudo::default()).then_some(HeadFault::HeaderLine)
         };
         if let Some(fault) = fault {
@@ -160,11 +198,52 @@ impl H2Frames {
         self.header.get(KIND_AT).copied().unwrap_or_default()
     }
 
+    fn flags(&self) -> u8 {
+        self.header.get(FLAGS_AT).copied().unwrap_or_default()
+    }
+
+    fn stream(&self) -> u32 {
+        let bytes = self.header.iter().skip(STREAM_AT);
+        let number = bytes.fold(0, |number, byte| (number << 8) | u32::from(*byte));
+        // The first bit is reserved (RFC 9113 §4.1).
+        number & (u32::MAX >> 1)
+    }
+
     /// Whether the frame is a part of a header block. One that is too large ends the connection, and
     /// nothing of it is kept.
     fn is_of_block(&self) -> bool {
         matches!(self.kind(), HEADERS | CONTINUATION) && self.payload_len() <= MAX_FRAME
     }
+}
+
+/// What is wrong with a head although the library accepts it.
+fn fault_of(pseudo: &Pseudo) -> Option<HeadFault> {
+    let path = pseudo.path.as_deref();
+    path.and_then(|path| check_target(path.as_bytes()).err())
+}
+
+/// Something complete that the library is about to hold for a stream.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Received {
+    /// A head, which takes at most so many bytes of memory.
+    Head {
+        /// The stream that it opens.
+        stream: u32,
+        /// The bytes.
+        memory: usize,
+    },
+    /// Trailers, likewise.
+    Trailers {
+        /// The stream that they end.
+        stream: u32,
+        /// The bytes.
+        memory: usize,
+    },
+    /// A frame of a body.
+    BodyFrame {
+        /// The stream that it belongs to.
+        stream: u32,
+    },
 }
 
 /// What is wrong with streams, by their numbers, until somebody asks.
@@ -234,9 +313,21 @@ const HEADER_LEN: usize = 9;
 const LENGTH_LEN: usize = 3;
 const KIND_AT: usize = 3;
 const FLAGS_AT: usize = 4;
+const STREAM_AT: usize = 5;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
+const PADDED: u8 = 8;
+const PRIORITY: u8 = 32;
+/// The stream that another one depends on, and a weight (RFC 9113 §6.2).
+const PRIORITY_LEN: usize = 5;
 /// The largest frame that the library takes, which announces no other (RFC 9113 §6.5.2).
 const MAX_FRAME: usize = 16_384;
+/// What a field counts in the library's limit beside its name and value (RFC 9113 §6.5.2).
+const FIELD_OVERHEAD: usize = 32;
+/// What a byte of a block on the wire takes while the library and the observer keep and decode it: 4.5 bytes were
+/// measured with few large fields and with many small ones.
+const BYTE_MEMORY: usize = 5;
+/// What an entry of a header map takes, in two maps that have grown to twice what they need.
+const FIELD_MEMORY: usize = 4 * 72;

@@ -4,8 +4,9 @@
 //! so does the first head of a connection. What was written has to be flushed within `send_timeout`. After
 //! either deadline the socket fails, which ends the connection and all its streams.
 //!
-//! A head that is not complete belongs to no request yet, so its memory is leased here as it comes. Without room
-//! for it the socket fails, too.
+//! A head belongs to no request until it is served, so its memory is leased here as it comes. Body frames that
+//! the library holds are leased, too. Without room for either the socket fails. While the library holds many body
+//! frames, nothing is read.
 
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
@@ -18,7 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::PublicSettings;
-use super::h2_frames::{H2Frames, StreamFaults};
+use super::h2_frames::{H2Frames, Received, StreamFaults};
+use super::h2_streams::StreamMemory;
 use crate::gate::{Lease, OverBudget};
 
 /// A socket that gives up on a client that does not send or does not read.
@@ -26,7 +28,11 @@ pub(super) struct H2Io {
     stream: Stream,
     frames: H2Frames,
     faults: Arc<StreamFaults>,
+    streams: Arc<StreamMemory>,
+    /// For the header block that is under way.
     head: Lease,
+    /// For body frames: the library's table of them never shrinks.
+    body_frames: Lease,
     reading: Deadline,
     /// The frame that the deadline for reading is about; 0 for the first head.
     awaited: Option<u64>,
@@ -38,7 +44,8 @@ impl H2Io {
         stream: Stream,
         settings: &PublicSettings,
         faults: &Arc<StreamFaults>,
-        head: Lease,
+        streams: &Arc<StreamMemory>,
+        connection: &Lease,
     ) -> Self {
         let mut reading = Deadline::new(settings.head_timeout);
         reading.set();
@@ -46,23 +53,37 @@ impl H2Io {
             stream,
             frames: H2Frames::new(settings.head_limits.bytes, Arc::clone(faults)),
             faults: Arc::clone(faults),
-            head,
+            streams: Arc::clone(streams),
+            head: connection.another(),
+            body_frames: connection.another(),
             reading,
             awaited: Some(FIRST_HEAD),
             writing: Deadline::new(settings.send_timeout),
         }
     }
 
-    /// Leases what the head that came last takes until a request has its own lease for it.
-    fn lease_head(&mut self) -> std::result::Result<(), OverBudget> {
-        let bytes = self.frames.block_bytes().saturating_sub(USUAL_HEAD) * HEAD_COPIES;
-        self.head.shrink_to(bytes as u64);
-        self.head.grow_to(bytes as u64)
+    /// Follows what has come, and leases what the library is about to hold of it.
+    fn follow(&mut self, bytes: &[u8]) -> std::result::Result<(), OverBudget> {
+        let (streams, head) = (&self.streams, &mut self.head);
+        let mut leased = Ok(());
+        self.frames.observe(bytes, |received| match received {
+            Received::Head { stream, memory } => {
+                leased = leased.and(pass_on(head, memory).map(|lease| streams.open(stream, lease)));
+            }
+            Received::Trailers { stream, memory } => {
+                let lease = pass_on(head, memory);
+                leased = leased.and(lease.map(|lease| streams.add_trailers(stream, lease)));
+            }
+            Received::BodyFrame { stream } => streams.add_frame(stream),
+        });
+        leased?;
+        self.head.grow_to(self.frames.block_memory() as u64)?;
+        self.body_frames
+            .grow_to((self.streams.frames() * BODY_FRAME_BYTES) as u64)
     }
 
     /// Sets the deadline for reading anew if something else is awaited now.
-    fn follow(&mut self, bytes: &[u8]) {
-        self.frames.observe(bytes);
+    fn set_deadline(&mut self) {
         if !self.frames.has_opened() {
             // The first head has one deadline, whatever comes before it.
             return;
@@ -86,16 +107,21 @@ impl AsyncRead for H2Io {
     ) -> Poll<Result<()>> {
         let this = &mut *self;
         this.reading.check(context)?;
+        // The library asks for more, so it has decoded what it has.
+        this.streams.set_decoded(true);
         if this.frames.under_way().is_none() {
-            // The library has taken the head out, and whoever serves the request has a lease for it.
+            // It has refused a header block that was not reported.
             this.head.shrink_to(0);
         }
+        ready!(this.streams.poll_room(context));
         let before = into.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(context, into))?;
-        this.follow(into.filled().get(before..).unwrap_or_default());
-        if this.lease_head().is_err() {
+        this.streams.set_decoded(false);
+        let followed = this.follow(into.filled().get(before..).unwrap_or_default());
+        if followed.is_err() {
             return Poll::Ready(Err(ErrorKind::OutOfMemory.into()));
         }
+        this.set_deadline();
         if this.faults.len() > MAX_FAULTS {
             return Poll::Ready(Err(ErrorKind::InvalidData.into()));
         }
@@ -144,6 +170,14 @@ impl AsyncWrite for H2Io {
     }
 }
 
+/// Makes the lease of a header block, which may have been under way, the lease of a complete one.
+fn pass_on(head: &mut Lease, memory: usize) -> std::result::Result<Lease, OverBudget> {
+    let next = head.another();
+    let mut complete = std::mem::replace(head, next);
+    complete.grow_to(memory as u64)?;
+    Ok(complete)
+}
+
 /// A deadline that is set now and then.
 struct Deadline {
     after: Duration,
@@ -183,10 +217,7 @@ impl Deadline {
 }
 
 const FIRST_HEAD: u64 = 0;
-/// The head that the lease of a connection covers.
-const USUAL_HEAD: usize = 1024;
-/// What a byte of a head on the wire takes while the library and the observer keep and decode it: 4.5 bytes were
-/// measured with few large fields and with many small ones.
-const HEAD_COPIES: usize = 5;
+/// What a body frame takes beside its bytes: its place in the library's table, which grows by doubling.
+const BODY_FRAME_BYTES: usize = 512;
 /// Malformed heads and trailers of streams that the library has refused by itself.
 const MAX_FAULTS: usize = 32;

@@ -121,6 +121,14 @@ impl Reply {
         self.end().await
     }
 
+    /// Refuses the stream without a response. Nothing was done for the request, so its sender may retry it
+    /// (RFC 9113 §8.7).
+    pub(super) fn refuse_stream(mut self) {
+        if let Wire::Http2(response) = &mut self.wire {
+            response.respond.send_reset(h2::Reason::REFUSED_STREAM);
+        }
+    }
+
     /// Gives the HTTP/1 connection back after a response that was sent whole.
     pub(super) async fn into_stream(mut self) -> Option<Stream> {
         let Wire::Http1(mut session) = self.wire else {

@@ -256,6 +256,38 @@ fn malformed_trailers_make_the_request_malformed_and_others_are_dropped() {
 }
 
 #[test]
+fn a_body_in_frames_of_single_bytes_is_the_same_body() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = gate(&backend, &authority).start();
+    // As much as the window lets a sender write before it has to read.
+    let body = noise(60_000);
+    let signature = github_signature(&gate.secret(ID), &body);
+    for size in [1, 60] {
+        let mut sender = connect(&gate, &authority);
+        let head = block(&fields(&signature, PATH, &[]));
+        let mut request = frame_bytes(1, END_HEADERS, 1, &head);
+        for piece in body.chunks(size) {
+            request.extend(frame_bytes(0, 0, 1, piece));
+        }
+        request.extend(frame_bytes(0, END_STREAM, 1, &[]));
+        sender.connection().write(&request);
+        let good = sender.ended(1);
+        assert!(
+            matches!(good, Ended::Response(_)) && !good.is_refusal(),
+            "{size}: {good:?}"
+        );
+    }
+    let received = backend.received();
+    assert_eq!(received.len(), 2);
+    let digest = sha256(&body);
+    for received in received {
+        assert_eq!(received.body_sha256, digest);
+    }
+    gate.wait_for_metric("portcullis_memory_leased_bytes", 0);
+}
+
+#[test]
 fn silence_after_the_preface_is_closed_after_the_time_for_a_head() {
     let authority = Authority::new();
     let backend = Backend::accepting();

@@ -180,6 +180,133 @@ fn a_head_of_http2_that_never_ends_is_in_the_budget() {
     backend.was_not_contacted();
 }
 
+#[test]
+fn a_head_of_http2_is_leased_by_the_memory_that_its_fields_take() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .tls(&authority)
+        .with("public", "http2 = true\nhead_timeout = \"5m\"")
+        .endpoint("hmac")
+        .start();
+    let heads = 20;
+    let mut senders: Vec<RawHttp2> = (0..heads)
+        .map(|_| RawHttp2::connect(gate.https(), authority.certificate(), &[]))
+        .collect();
+    gate.wait_for_at_least("portcullis_memory_leased_bytes", heads * 112 * 1024);
+    let connections = gate.metric("portcullis_memory_leased_bytes");
+    // A field that the table keeps, and then one byte for each time that it comes again (RFC 7541 §6.1).
+    let mut indexed = vec![0x40, 1, b'a', 0];
+    indexed.resize(1904, 0xbe);
+    for sender in &mut senders {
+        sender.frame(1, 0, 1, &indexed);
+    }
+    // Two header maps have an entry of 72 bytes for each.
+    gate.wait_for_at_least(
+        "portcullis_memory_leased_bytes",
+        connections + heads * 1900 * 2 * 72,
+    );
+    drop(senders);
+    gate.wait_for_metric("portcullis_memory_leased_bytes", 0);
+    backend.was_not_contacted();
+}
+
+/// A head of 20 KB in two frames, to which no answer is read.
+fn large_head(stream: u32) -> Vec<u8> {
+    let large = "v".repeat(10_000);
+    let mut fields = HTTP2_HEAD.to_vec();
+    fields.push(("x-a", &large));
+    [
+        frame_bytes(1, 0, stream, &block(&fields)),
+        frame_bytes(9, END_HEADERS, stream, &block(&[("x-b", &large)])),
+    ]
+    .concat()
+}
+
+const HTTP2_HEAD: [(&str, &str); 5] = [
+    (":method", "POST"),
+    (":scheme", "https"),
+    (":authority", "portal.example.com"),
+    (":path", PATH),
+    (
+        "x-hub-signature-256",
+        "sha256=0000000000000000000000000000000000000000000000000000000000000000",
+    ),
+];
+
+#[test]
+fn a_stream_that_is_refused_holds_a_leased_answer_and_not_its_head() {
+    const REFUSED: u64 = 30;
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .tls(&authority)
+        .with(
+            "public",
+            "http2 = true\nmax_requests = 3\nsend_timeout = \"5m\"",
+        )
+        .endpoint("hmac")
+        .start();
+    let no_window = [(4, 0)];
+    let mut sender = RawHttp2::connect(gate.https(), authority.certificate(), &no_window);
+    // The sender's share of the requests in flight.
+    for stream in [1, 3] {
+        sender.headers(stream, false, &HTTP2_HEAD);
+    }
+    gate.wait_for_metric("portcullis_bodies_in_flight", 2);
+    let before = gate.metric("portcullis_memory_leased_bytes");
+    for number in 0..u32::try_from(REFUSED).unwrap() {
+        let head = large_head(5 + 2 * number);
+        sender.connection().write(&head);
+    }
+    // Their answers come in any order; each stays with the gate without its body.
+    let mut answers = 0;
+    while answers < REFUSED {
+        let (kind, _, stream, _) = sender.next().expect("an answer");
+        assert_ne!(kind, 3, "stream {stream} is reset");
+        answers += u64::from(kind == 1);
+    }
+    let held = REFUSED * 8 * 1024;
+    gate.wait_for_metric("portcullis_memory_leased_bytes", before + held);
+    drop(sender);
+    gate.wait_for_metric("portcullis_memory_leased_bytes", 0);
+    backend.was_not_contacted();
+}
+
+#[test]
+fn a_stream_for_whose_answer_no_memory_is_left_is_refused() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend)
+        .tls(&authority)
+        .with("public", "http2 = true\nsend_timeout = \"5m\"")
+        .with("bodies", "max = \"1 MiB\"\nbudget = \"3 MiB\"")
+        .endpoint("hmac")
+        .start();
+    let no_window = [(4, 0)];
+    let mut sender = RawHttp2::connect(gate.https(), authority.certificate(), &no_window);
+    for number in 0..100 {
+        sender.headers(1 + 2 * number, false, &HTTP2_HEAD);
+    }
+    // Some find memory and wait for their bodies, some find enough for an answer, and the others find none.
+    let code = loop {
+        match sender.next() {
+            Some((3, _, _, code)) => break code,
+            Some(_) => {}
+            None => panic!("the connection has ended"),
+        }
+    };
+    assert_eq!(code, 7_u32.to_be_bytes(), "REFUSED_STREAM");
+    eventually("a record of a request without an answer", || {
+        let lines = gate.log(1);
+        assert!(lines.iter().all(|line| line["reason"] == "overloaded"));
+        lines.iter().any(|line| line["status"].is_null())
+    });
+    drop(sender);
+    gate.wait_for_metric("portcullis_memory_leased_bytes", 0);
+    backend.was_not_contacted();
+}
+
 /// A gate that believes its one sender about the addresses of others.
 fn behind_a_proxy(backend: &Backend) -> Gate {
     Gate::before(backend)
