@@ -24,6 +24,8 @@ use super::raw_head::{HeadFault, check_target};
 pub struct H2Frames {
     /// The bytes of the preface that are still to come.
     preface: usize,
+    /// Whether the first frame is no SETTINGS.
+    is_preface_malformed: bool,
     /// The frame header, as far as it has come.
     header: Vec<u8>,
     /// The bytes of the frame's payload that are still to come.
@@ -51,6 +53,7 @@ impl H2Frames {
         blocks.set_max_recv_header_list_size(max_header_list);
         Self {
             preface: PREFACE_LEN,
+            is_preface_malformed: false,
             header: Vec::with_capacity(HEADER_LEN),
             payload: 0,
             in_block: false,
@@ -85,6 +88,7 @@ impl H2Frames {
                     return;
                 }
                 self.payload = self.payload_len();
+                self.is_preface_malformed |= self.unit == FIRST && self.kind() != SETTINGS;
                 if self.is_of_block() {
                     self.blocks.get_mut().0.extend_from_slice(&self.header);
                 }
@@ -115,6 +119,11 @@ impl H2Frames {
     pub fn block_memory(&self) -> usize {
         let fields = self.block_fields.fields().min(self.max_fields);
         self.block_bytes * BYTE_MEMORY + fields * FIELD_MEMORY
+    }
+
+    /// Whether the frames begin with another one than SETTINGS (RFC 9113 §3.4). The library would serve them.
+    pub const fn is_preface_malformed(&self) -> bool {
+        self.is_preface_malformed
     }
 
     /// Whether a client has opened a stream.
@@ -218,6 +227,9 @@ impl H2Frames {
 
 /// What is wrong with a head although the library accepts it.
 fn fault_of(pseudo: &Pseudo) -> Option<HeadFault> {
+    if pseudo.scheme.as_deref() == Some("") {
+        return Some(HeadFault::HeaderLine);
+    }
     let path = pseudo.path.as_deref();
     path.and_then(|path| check_target(path.as_bytes()).err())
 }
@@ -308,6 +320,8 @@ impl AsyncWrite for Blocks {
 
 /// `PRI * HTTP/2.0`, an empty line, `SM`, an empty line (RFC 9113 §3.4).
 const PREFACE_LEN: usize = 24;
+/// The number of the frame that follows the preface.
+const FIRST: u64 = 1;
 /// A length of three bytes, a kind, flags, and the number of a stream (RFC 9113 §4.1).
 const HEADER_LEN: usize = 9;
 const LENGTH_LEN: usize = 3;
@@ -316,6 +330,7 @@ const FLAGS_AT: usize = 4;
 const STREAM_AT: usize = 5;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 const PADDED: u8 = 8;

@@ -122,7 +122,7 @@ impl AsyncRead for H2Io {
             return Poll::Ready(Err(ErrorKind::OutOfMemory.into()));
         }
         this.set_deadline();
-        if this.faults.len() > MAX_FAULTS {
+        if this.frames.is_preface_malformed() || this.faults.len() > MAX_FAULTS {
             return Poll::Ready(Err(ErrorKind::InvalidData.into()));
         }
         Poll::Ready(Ok(()))

@@ -126,7 +126,13 @@ fn a_malformed_head_is_refused_and_the_backend_not_contacted() {
         let ended = deliver(&gate, &authority, &fields(&signature, PATH, more));
         assert!(ended.is_refusal(), "{more:?}: {ended:?}");
     }
-    let heads: [&[(&str, &str)]; 11] = [
+    let heads: [&[(&str, &str)]; 12] = [
+        &[
+            (":method", "POST"),
+            (":scheme", ""),
+            (":authority", "portal.example.com"),
+            (":path", PATH),
+        ],
         &[(":scheme", "https"), (":authority", "a"), (":path", PATH)],
         &[(":method", "POST"), (":authority", "a"), (":path", PATH)],
         &[
@@ -253,6 +259,24 @@ fn malformed_trailers_make_the_request_malformed_and_others_are_dropped() {
     let received = backend.only();
     assert!(!received.head.contains("spoofed"), "{}", received.head);
     assert!(!received.head.contains("checksum"), "{}", received.head);
+}
+
+#[test]
+fn a_preface_without_settings_ends_the_connection() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = gate(&backend, &authority).start();
+    let signature = github_signature(&gate.secret(ID), BODY);
+    let mut sender = RawHttp2::without_settings(gate.https(), authority.certificate());
+    let head = block(&fields(&signature, PATH, &[]));
+    let request = [
+        frame_bytes(1, END_HEADERS, 1, &head),
+        frame_bytes(0, END_STREAM, 1, BODY),
+    ];
+    sender.connection().write(&request.concat());
+    assert_eq!(sender.ended(1), Ended::Connection);
+    gate.wait_for_metric("portcullis_connections", 0);
+    backend.was_not_contacted();
 }
 
 #[test]

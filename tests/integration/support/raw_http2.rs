@@ -34,14 +34,19 @@ pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
 
 impl RawHttp2 {
-    /// Connects, and sends the preface and `settings`.
-    pub(crate) fn connect(gate: SocketAddr, authority: &str, settings: &[(u16, u32)]) -> Self {
+    /// Connects, and sends the preface without the SETTINGS that belong to it.
+    pub(crate) fn without_settings(gate: SocketAddr, authority: &str) -> Self {
         let mut connection = Connection::over_tls_with(gate, authority, &[b"h2"]);
         connection.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        let mut this = Self {
+        Self {
             connection,
             unread: Vec::new(),
-        };
+        }
+    }
+
+    /// Connects, and sends the preface and `settings`.
+    pub(crate) fn connect(gate: SocketAddr, authority: &str, settings: &[(u16, u32)]) -> Self {
+        let mut this = Self::without_settings(gate, authority);
         let settings = settings.iter().flat_map(|(name, value)| {
             let name = name.to_be_bytes();
             name.into_iter().chain(value.to_be_bytes())
