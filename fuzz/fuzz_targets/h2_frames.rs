@@ -23,10 +23,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// Whether a frame is under way, what is wrong with which streams, and what is reported of them.
-fn observed(
-    wire: &[u8],
-    piece: usize,
-) -> (bool, bool, Vec<(u32, HeadFault)>, Vec<Received>) {
+fn observed(wire: &[u8], piece: usize) -> (bool, bool, Vec<(u32, HeadFault)>, Vec<Received>) {
     let faults: Arc<StreamFaults> = Arc::default();
     let mut frames = H2Frames::new(MAX_HEADER_LIST, Arc::clone(&faults));
     let mut reports = Vec::new();
@@ -35,5 +32,10 @@ fn observed(
     }
     let streams = (0..=64).filter_map(|stream| Some((stream, faults.take(stream)?)));
     let streams = streams.collect();
-    (frames.under_way().is_some(), frames.has_opened(), streams, reports)
+    (
+        frames.under_way().is_some(),
+        frames.has_opened(),
+        streams,
+        reports,
+    )
 }

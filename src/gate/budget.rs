@@ -144,6 +144,7 @@ pub struct Lease {
 
 impl Lease {
     /// A lease of nothing in the same budget, for the same client and endpoint.
+    #[must_use]
     pub fn another(&self) -> Self {
         self.budget.begin(self.payer, Purpose::Other)
     }

@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -218,13 +219,23 @@ impl H2Response {
 }
 
 /// A stream that ends before its response was written is reset: half a response must not look like a
-/// whole one, and what the library still holds of it is freed.
+/// whole one, and what the library still holds of it is freed. A stream that has ended with its connection is
+/// left alone: the library would keep it for a reset that nobody sends, and its debug builds panic over that.
 impl Drop for H2Response {
     fn drop(&mut self) {
+        let context = &mut Context::from_waker(Waker::noop());
         match &mut self.body {
             _ if self.whole => {}
-            Some(body) => body.send_reset(h2::Reason::CANCEL),
-            None => self.respond.send_reset(h2::Reason::CANCEL),
+            Some(body) => {
+                if body.poll_reset(context).is_pending() {
+                    body.send_reset(h2::Reason::CANCEL);
+                }
+            }
+            None => {
+                if self.respond.poll_reset(context).is_pending() {
+                    self.respond.send_reset(h2::Reason::CANCEL);
+                }
+            }
         }
     }
 }

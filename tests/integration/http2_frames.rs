@@ -312,6 +312,27 @@ fn a_body_in_frames_of_single_bytes_is_the_same_body() {
 }
 
 #[test]
+fn a_connection_that_breaks_off_with_open_streams_panics_nowhere() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = gate(&backend, &authority).start();
+    let signature = github_signature(&gate.secret(ID), BODY);
+    for _ in 0..5 {
+        let mut sender = connect(&gate, &authority);
+        for stream in [1, 3, 5] {
+            sender.headers(stream, false, &fields(&signature, PATH, &[]));
+        }
+        gate.wait_for_metric("portcullis_bodies_in_flight", 3);
+        // Closed with unread answers to its SETTINGS, a socket sends a reset.
+        drop(sender);
+        gate.wait_for_metric("portcullis_connections", 0);
+    }
+    gate.wait_for_metric("portcullis_memory_leased_bytes", 0);
+    assert_eq!(gate.metric("portcullis_panics_total"), 0);
+    backend.was_not_contacted();
+}
+
+#[test]
 fn silence_after_the_preface_is_closed_after_the_time_for_a_head() {
     let authority = Authority::new();
     let backend = Backend::accepting();
