@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::{Custody, StartError};
 use crate::capture::{Captures, Keeper};
@@ -30,9 +31,11 @@ pub(super) struct Deliveries {
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) uses: Arc<Uses>,
     pub(super) token_uses: Arc<TokenUses>,
+    /// The task that writes captures. It writes the rest when it ends.
+    pub(super) captures: JoinHandle<()>,
 }
 
-/// Makes everything that a delivery passes through.
+/// Makes everything that a delivery passes through. Its tasks end when `ending` turns true.
 pub(super) async fn deliveries(
     config: Config,
     custody: &Custody,
@@ -105,7 +108,7 @@ pub(super) async fn deliveries(
     })?;
     let (uses, token_uses) = (Arc::clone(keys.uses()), Arc::clone(tokens.uses()));
     let (captures, keeper) = Captures::new(Arc::clone(&custody.store) as _, Arc::clone(clock));
-    start_writers(tasks, ending, &custody.store, (&keys, &tokens), keeper);
+    let writing_captures = start_writers(tasks, ending, &custody.store, (&keys, &tokens), keeper);
     let delivery = Delivery {
         settings: config.public.settings,
         names: config.names,
@@ -134,6 +137,7 @@ pub(super) async fn deliveries(
         ledger,
         uses,
         token_uses,
+        captures: writing_captures,
     })
 }
 
@@ -154,14 +158,15 @@ async fn ledgers(
     (own, Some(fleet))
 }
 
-/// Starts what writes to the store beside deliveries, and what keeps the cache of secrets.
+/// Starts what writes to the store beside deliveries, and what keeps the cache of secrets. Returns the task that
+/// writes captures.
 fn start_writers(
     tasks: &Tasks,
     ending: &watch::Receiver<bool>,
     store: &Arc<dyn Store>,
     (keys, tokens): (&Arc<KeyCache>, &Arc<TokenCache>),
     keeper: Keeper,
-) {
+) -> JoinHandle<()> {
     let (tidied, end) = (Arc::clone(keys), ending.clone());
     tasks.supervise(KeyCache::TASK, move |pulse| {
         Arc::clone(&tidied).stay_tidy(end.clone(), pulse)
@@ -181,7 +186,7 @@ fn start_writers(
     let (keeper, end) = (Arc::new(keeper), ending.clone());
     tasks.supervise(Keeper::TASK, move |pulse| {
         Arc::clone(&keeper).run(end.clone(), pulse)
-    });
+    })
 }
 
 /// While the store cannot be written, finds out when it can be again: nobody else may have anything to write.

@@ -4,6 +4,7 @@ mod custody;
 mod deliveries;
 mod error;
 mod keys;
+mod phases;
 mod sockets;
 
 use std::net::SocketAddr;
@@ -11,13 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 pub use self::custody::Custody;
 use self::deliveries::{Deliveries, deliveries};
 pub use self::error::StartError;
+use self::phases::Phases;
 pub use self::sockets::Sockets;
 use crate::admin::{Admin, KeyServiceCheck, KnownSecrets, Readiness};
 use crate::config::Config;
@@ -36,10 +37,10 @@ pub struct Server {
     /// Where SREs look.
     pub admin: SocketAddr,
     grace: Duration,
-    shutdown: watch::Sender<bool>,
-    admin_shutdown: watch::Sender<bool>,
+    phases: Phases,
     serving: JoinHandle<()>,
     admin_serving: JoinHandle<()>,
+    captures: JoinHandle<()>,
     ledger: Arc<dyn Ledger>,
     uses: Arc<Uses>,
     token_uses: Arc<TokenUses>,
@@ -54,8 +55,8 @@ impl Server {
         sockets: Sockets,
         log: Option<AccessLog>,
     ) -> Result<Self, StartError> {
-        let (shutdown, ending) = watch::channel(false);
-        let (admin_shutdown, admin_ending) = watch::channel(false);
+        let phases = Phases::default();
+        let draining = phases.draining();
         let grace = config.server.shutdown_grace;
         let known_secrets = KnownSecrets {
             grace: config.keys.grace,
@@ -63,8 +64,10 @@ impl Server {
         };
         let allowed_hosts = config.admin.allowed_hosts.clone();
 
-        let tasks = Tasks::new(ending.clone());
-        let made = deliveries(config, custody, log, &ending, &tasks).await?;
+        // A delivery in flight is judged by the store until it ends, so these tasks outlive the drain.
+        let served = phases.served();
+        let tasks = Tasks::new(served.clone());
+        let made = deliveries(config, custody, log, &served, &tasks).await?;
         let Deliveries {
             delivery,
             standing,
@@ -72,13 +75,15 @@ impl Server {
             ledger,
             uses,
             token_uses,
+            captures,
         } = made;
         let telemetry = Arc::clone(&delivery.telemetry);
         let public = sockets.public.iter();
         let public = public
             .map(|bound| (bound.address(), bound.is_tls()))
             .collect();
-        let taking = PublicApp::new(delivery).run(sockets.public, ending.clone(), tasks.clone());
+        let accepting = tasks.ending_with(draining.clone());
+        let taking = PublicApp::new(delivery).run(sockets.public, draining.clone(), accepting);
         let serving = tokio::spawn(taking);
 
         let listener = sockets.admin;
@@ -96,12 +101,13 @@ impl Server {
                 fleet,
                 listeners: &LISTENERS,
                 tasks: tasks.clone(),
-                shutdown: ending,
+                shutdown: draining,
             },
             telemetry,
             allowed_hosts,
         });
         // It ends after everything else, so that health and metrics can be seen until then.
+        let admin_ending = phases.closing();
         let admin_tasks = tasks.ending_with(admin_ending.clone());
         let admin_serving = admin_tasks.supervise(Task::named("admin_listener"), move |_| {
             let (admin, ending) = (Arc::clone(&admin), admin_ending.clone());
@@ -120,10 +126,10 @@ impl Server {
             public,
             admin: admin_address,
             grace,
-            shutdown,
-            admin_shutdown,
+            phases,
             serving,
             admin_serving,
+            captures,
             ledger,
             uses,
             token_uses,
@@ -133,26 +139,30 @@ impl Server {
 
     /// Stops taking connections, lets what is in flight end, and ends. False if some had to be cut off
     /// when the grace time was over.
-    pub async fn stop(self) -> bool {
+    pub async fn stop(mut self) -> bool {
         info!("no new connections; waiting for the deliveries in flight");
-        self.shutdown.send_replace(true);
-        let ended = tokio::time::timeout(self.grace, self.serving).await.is_ok();
+        self.phases.drain();
+        let serving = &mut self.serving;
+        let ended = tokio::time::timeout(self.grace, serving).await.is_ok();
         if !ended {
             warn!("the grace time is over; the deliveries in flight are cut off");
         }
         // What the backend has said about them must be known to the other nodes, too.
         self.ledger.come_to_rest().await;
+        self.phases.end_background_tasks();
         let writing = async {
             self.uses.write_rest(&*self.store).await;
             self.token_uses.write_rest(&*self.store).await;
+            // Deliveries that were refused during the drain are written by its task.
+            let _ = (&mut self.captures).await;
         };
         if tokio::time::timeout(LAST_WRITE, writing).await.is_err() {
             warn!(
-                "what secrets and tokens were used for in the last seconds could not be written down"
+                "the last captures and uses of secrets and tokens could not be written to the store"
             );
         }
         // Until here, health and metrics can be seen.
-        self.admin_shutdown.send_replace(true);
+        self.phases.close();
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_serving).await;
         ended
     }

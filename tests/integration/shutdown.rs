@@ -2,6 +2,7 @@
 
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::replays::flight::Door;
 use crate::support::*;
@@ -46,6 +47,102 @@ fn a_body_that_is_half_sent_is_taken_to_its_end() {
     assert_eq!(sender.answer().status, 202);
     assert_eq!(gate.wait(), Some(0));
     assert_eq!(backend.only().body_sha256, sha256(&body));
+}
+
+/// Deliveries whose bodies are under way when the gate begins to drain. They end one by one.
+struct SlowBodies {
+    senders: Vec<(Connection, Vec<u8>)>,
+}
+
+impl SlowBodies {
+    fn begin(gate: &Gate, count: usize) -> Self {
+        let body = noise(20_000);
+        let request = genuine(gate, &body).bytes();
+        let (first, rest) = request.split_at(request.len() / 2);
+        let senders = (0..count).map(|_| {
+            let mut sender = Connection::to(gate.http());
+            sender.write(first);
+            (sender, rest.to_vec())
+        });
+        let senders = senders.collect();
+        gate.wait_for_metric("portcullis_bodies_in_flight", count as u64);
+        Self { senders }
+    }
+
+    fn end_one(&mut self) -> Answer {
+        let (mut sender, rest) = self.senders.pop().expect("a body that is under way");
+        sender.write(&rest).answer()
+    }
+}
+
+#[test]
+fn what_is_revoked_while_it_drains_admits_no_body_that_ends_later() {
+    let rotate: &[&str] = &["secret", "rotate", "--yes", ID];
+    let disable: &[&str] = &["endpoint", "disable", "--yes", ID];
+    for (command, expected) in [
+        (rotate, (401, "signature_mismatch")),
+        (disable, (404, "not_configured")),
+    ] {
+        let backend = Backend::accepting();
+        let mut gate = Gate::before(&backend).endpoint("hmac").start();
+        let mut bodies = SlowBodies::begin(&gate, 60);
+        gate.signal("TERM");
+        wait_until_refusing(&gate);
+        assert_eq!(bodies.end_one().status, 202);
+        gate.run(command).succeeded();
+        // Without connections nobody can ask when it is in force, so each body is a question.
+        let refused = found("the revocation is in force", || {
+            let_pass(Duration::from_millis(200));
+            let answer = bodies.end_one();
+            (answer.status != 202).then_some(answer)
+        });
+        assert_eq!((refused.status, refused.reason()), expected);
+        let reached = backend.received().len();
+        assert_eq!(bodies.end_one().status, expected.0);
+        assert_eq!(backend.received().len(), reached);
+        drop(bodies);
+        assert_eq!(gate.wait(), Some(0));
+    }
+}
+
+#[test]
+fn a_genuine_body_is_admitted_although_the_drain_outlasts_the_grace_of_the_directory() {
+    let backend = Backend::accepting();
+    let mut gate = Gate::before(&backend)
+        .with("directory", "grace = \"1s\"")
+        .endpoint("hmac")
+        .start();
+    let mut bodies = SlowBodies::begin(&gate, 20);
+    gate.signal("TERM");
+    wait_until_refusing(&gate);
+    // Longer than the grace time, and than the time after which a silent follower counts as stopped.
+    let_pass(Duration::from_secs(6));
+    assert_eq!(gate.metric("portcullis_store_up"), 1);
+    eventually("a body is admitted", || bodies.end_one().status == 202);
+    drop(bodies);
+    assert_eq!(gate.wait(), Some(0));
+}
+
+#[test]
+fn a_delivery_that_is_refused_while_it_drains_is_captured() {
+    let mut gate = Gate::before(&Backend::refusing())
+        .endpoint_with(ID, &["--mode", "hmac", "--capture", "10/1h"])
+        .start();
+    let forged = Request::post(PATH)
+        .header("X-Hub-Signature-256", &github_signature("wrong", b"{}"))
+        .body("{}")
+        .bytes();
+    let (first, rest) = forged.split_at(forged.len() - 1);
+    let mut sender = Connection::to(gate.http());
+    sender.write(first);
+    gate.wait_for_metric("portcullis_bodies_in_flight", 1);
+    gate.signal("TERM");
+    wait_until_refusing(&gate);
+    assert_eq!(sender.write(rest).answer().status, 401);
+    assert_eq!(gate.wait(), Some(0));
+    let kept = gate.run(&["capture", "list", ID, "--json"]).succeeded();
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(kept.as_array().unwrap().len(), 1, "{kept}");
 }
 
 #[test]
