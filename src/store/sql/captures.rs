@@ -12,10 +12,11 @@ use crate::store::rows;
 #[async_trait]
 impl CaptureStore for Engine {
     async fn keep(&self, captured: Vec<Captured>, now: Timestamp) -> Result<(), StoreError> {
+        // Outside the write: a look says nothing about whether the store can be written.
+        if captured.is_empty() && !self.bounded(has_ended(self.readers()?, now)).await? {
+            return Ok(());
+        }
         self.bounded_write(1, async {
-            if captured.is_empty() && !has_ended(self.readers()?, now).await? {
-                return Ok(());
-            }
             let mut transaction = self.begin().await?;
             keep(&mut transaction, &captured, now).await?;
             Ok(transaction.commit().await?)

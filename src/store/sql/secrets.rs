@@ -78,7 +78,7 @@ impl SecretStore for Engine {
     }
 
     async fn add_uses(&self, uses: &[(SecretRef, VersionUse)]) -> Result<(), StoreError> {
-        self.bounded(async {
+        self.bounded_write(1, async {
             // Beside other writers: whoever rotates a secret must not wait for what is only counted.
             let mut transaction = self.begin_beside().await?;
             for (secret, used) in uses {

@@ -71,7 +71,7 @@ impl TokenStore for Engine {
     }
 
     async fn add_token_uses(&self, uses: &[(TokenId, Timestamp)]) -> Result<(), StoreError> {
-        self.bounded(async {
+        self.bounded_write(1, async {
             // Beside other writers: whoever revokes a token must not wait for what is only noted.
             let mut transaction = self.begin_beside().await?;
             for (id, at) in uses {

@@ -278,8 +278,51 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::auth::TokenId;
+    use crate::capture::{CaptureStore as _, Captured};
+    use crate::secrets::{SecretRef, SecretStore as _, VersionUse};
     use crate::store::Store as _;
+    use crate::tokens::TokenStore as _;
+
+    #[tokio::test]
+    async fn every_write_beside_deliveries_is_noted_when_it_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret: SecretRef = "workflows/w#webhook".parse().unwrap();
+        let at = Timestamp::UNIX_EPOCH;
+        let used = VersionUse {
+            version: 1,
+            deliveries: 1,
+            last_used_at: at,
+        };
+        let captured = Captured {
+            endpoint: "workflows/w".parse().unwrap(),
+            request_id: "r".to_owned(),
+            at,
+            ends_at: at,
+            last: 1,
+            reason: "signature_mismatch",
+            http: Vec::new(),
+        };
+        for write in 0..3 {
+            let path = folder.path().join(format!("{write}.db"));
+            let store = SqliteStore::open(&path, true).await.unwrap();
+            store.writer.close().await;
+            assert_eq!(store.write_fault(), None);
+            let written = match write {
+                0 => store.add_uses(&[(secret.clone(), used)]).await,
+                1 => store.add_token_uses(&[(TokenId::new([1; 8]), at)]).await,
+                _ => store.keep(vec![captured.clone()], at).await,
+            };
+            assert!(written.is_err(), "write {write}");
+            assert_eq!(store.write_fault(), written.err(), "write {write}");
+            // There is nothing to keep and nothing to forget, so nothing was written.
+            store.keep(Vec::new(), at).await.unwrap();
+            assert_ne!(store.write_fault(), None, "write {write}");
+        }
+    }
 
     /// SQLite's own limit of pages behaves as a full disk: `SQLITE_FULL`, and the transaction is rolled back.
     #[tokio::test]

@@ -43,6 +43,30 @@ fn a_store_on_a_full_disk_is_written_again_without_a_restart_and_loses_nothing()
     assert_eq!(gate.wait(), Some(0));
 }
 
+#[test]
+fn a_store_that_takes_no_count_of_uses_is_reported_although_nothing_else_is_written() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let secret = gate.secret(ID);
+    assert_eq!(signed(&gate, &secret).status, 202);
+    eventually("the first use is written", || uses(&gate) == 1);
+    assert_eq!(gate.metric(WRITABLE), 1);
+
+    limit_files(&gate, Some(0));
+    assert_eq!(signed(&gate, &secret).status, 202);
+    eventually("it is known that nothing can be written", || {
+        gate.metric(WRITABLE) == 0
+    });
+    let (status, report) = readiness(&gate);
+    let told = report["parts"]["store"].as_str().unwrap();
+    assert!(told.contains("nothing can be written"), "{report}");
+    assert_eq!(status, 200, "deliveries need no writes: {report}");
+
+    limit_files(&gate, None);
+    eventually("it can be written again", || gate.metric(WRITABLE) == 1);
+    eventually("no use is lost", || uses(&gate) == 2);
+}
+
 /// The deliveries that the store knows of.
 fn uses(gate: &Gate) -> i64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
