@@ -1,53 +1,76 @@
-//! Whether the path of a store still leads to the file that was opened.
+//! Whether the path of a store still leads to the files that were opened.
 //!
 //! A file that is moved to the name of a store while a server has it open is another store. The server
-//! would go on reading the old one, and admit secrets that were revoked in the new one. (A backup that
-//! is written into the same file is found by the marks of the changes.)
+//! would go on reading the old one, and admit secrets that were revoked in the new one. The log (`-wal`) and its
+//! index (`-shm`) are parts of the store: if they are removed, other processes make new ones and write there, where
+//! this process does not read. (A backup that is written into the same file is found by the marks of the changes.)
 
+use std::ffi::OsString;
+use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::secrets::StoreError;
 
-/// The file that was opened; none for a store in memory.
+/// The files that were opened; none for a store in memory. Whoever has it keeps a connection open: SQLite removes the
+/// log and its index when the last connection is closed.
 #[derive(Debug, Default)]
 pub(super) struct Identity {
-    file: Option<File>,
+    files: Option<Files>,
     replaced: AtomicBool,
 }
 
 #[derive(Debug)]
-struct File {
+struct Files {
     path: PathBuf,
-    device: u64,
-    inode: u64,
+    place: Place,
+    /// The log and its index.
+    beside: [(PathBuf, Option<Place>); 2],
 }
 
+/// Device and inode.
+type Place = (u64, u64);
+
 impl Identity {
-    /// The file that `path` leads to now.
+    /// The files that `path` leads to now.
     pub(super) fn of(path: &Path) -> std::io::Result<Self> {
-        let found = path.metadata()?;
-        let file = File {
+        let beside = |suffix| {
+            let path = beside(path, suffix);
+            let found = optional(path.metadata())?;
+            Ok::<_, std::io::Error>((path, found.as_ref().map(place)))
+        };
+        let files = Files {
             path: path.to_owned(),
-            device: found.dev(),
-            inode: found.ino(),
+            place: place(&path.metadata()?),
+            beside: [beside("-wal")?, beside("-shm")?],
         };
         Ok(Self {
-            file: Some(file),
+            files: Some(files),
             replaced: AtomicBool::new(false),
         })
     }
 
-    /// Looks at the path again.
+    /// Looks at the paths again.
     pub(super) async fn verify(&self) -> Result<(), StoreError> {
-        let Some(file) = &self.file else {
+        let Some(files) = &self.files else {
             return Ok(());
         };
-        let found = tokio::fs::metadata(&file.path).await.map_err(|error| {
-            StoreError::Unavailable(format!("{}: {error}", file.path.display()))
-        })?;
-        let replaced = (found.dev(), found.ino()) != (file.device, file.inode);
+        let unavailable = |path: &Path, error: std::io::Error| {
+            StoreError::Unavailable(format!("{}: {error}", path.display()))
+        };
+        // A store that is missing has not been replaced yet.
+        let found = tokio::fs::metadata(&files.path).await;
+        let found = found.map_err(|error| unavailable(&files.path, error))?;
+        let mut replaced = place(&found) != files.place;
+        for (path, opened) in &files.beside {
+            // A filesystem without shared memory has neither.
+            let Some(opened) = opened else { continue };
+            let found = optional(tokio::fs::metadata(path).await);
+            let found = found.map_err(|error| unavailable(path, error))?;
+            replaced |= found.as_ref().map(place) != Some(*opened);
+        }
         self.replaced.store(replaced, Ordering::Relaxed);
         self.known()
     }
@@ -60,4 +83,22 @@ impl Identity {
             Ok(())
         }
     }
+}
+
+fn place(found: &Metadata) -> Place {
+    (found.dev(), found.ino())
+}
+
+fn optional(found: std::io::Result<Metadata>) -> std::io::Result<Option<Metadata>> {
+    match found {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+/// The name of a file that belongs to the store at `path`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(suffix);
+    path.with_file_name(name)
 }

@@ -49,10 +49,11 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Connection as _, Sqlite, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite, Transaction};
+use tokio::sync::Mutex;
 
 use self::identity::Identity;
 use super::write_health::WriteHealth;
@@ -72,6 +73,9 @@ type Pool = SqlitePool;
 pub struct SqliteStore {
     readers: SqlitePool,
     writer: SqlitePool,
+    /// Used by nobody. While it is open SQLite does not remove the log, whatever becomes of the other connections, so a
+    /// log that is gone was removed by somebody else.
+    anchor: Arc<Mutex<Option<SqliteConnection>>>,
     identity: Arc<Identity>,
     pub(super) writes: Arc<WriteHealth>,
 }
@@ -125,12 +129,14 @@ impl SqliteStore {
             })?;
         }
         let readers = pool(Self::READERS).await.map_err(unusable)?;
+        let anchor = anchor(&options).await.map_err(unusable)?;
         // By now the files beside it are there.
         private::verify(path)?;
         let identity = Identity::of(path).map_err(|error| unusable(error.into()))?;
         Ok(Self {
             readers,
             writer,
+            anchor: Arc::new(Mutex::new(Some(anchor))),
             identity: Arc::new(identity),
             writes: Arc::default(),
         })
@@ -154,6 +160,7 @@ impl SqliteStore {
         Ok(Self {
             readers: pool.clone(),
             writer: pool,
+            anchor: Arc::default(),
             identity: Arc::default(),
             writes: Arc::default(),
         })
@@ -181,6 +188,15 @@ impl SqliteStore {
     fn writer(&self) -> Result<&SqlitePool, StoreError> {
         self.identity.known().map(|()| &self.writer)
     }
+}
+
+/// A connection that has read, and so holds the log.
+async fn anchor(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1")
+        .fetch_optional(&mut connection)
+        .await?;
+    Ok(connection)
 }
 
 /// Makes an empty file that only its owner can read, if there is none. SQLite gives the files beside it
@@ -262,6 +278,10 @@ impl SqliteStore {
         }
         self.readers.close().await;
         self.writer.close().await;
+        if let Some(anchor) = self.anchor.lock().await.take() {
+            // What it could not put into the file stays in the log.
+            let _ = anchor.close().await;
+        }
     }
 }
 

@@ -3,11 +3,11 @@
 //! They are looked at by their paths and never opened: closing any descriptor of a file drops the locks that SQLite
 //! holds on it in this process (<https://www.sqlite.org/howtocorrupt.html>, section 2.2).
 
-use std::ffi::OsString;
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::identity::beside;
 use crate::store::OpenError;
 
 /// Refuses a store that others may read, or whose log they may. What is not there is not looked at, and an empty
@@ -37,10 +37,4 @@ pub(super) fn claim_empty(path: &Path) -> std::io::Result<()> {
         std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
     }
     Ok(())
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
-    name.push(suffix);
-    path.with_file_name(name)
 }

@@ -304,6 +304,48 @@ fn a_store_that_is_replaced_under_a_running_gate_admits_nobody_and_says_so() {
 }
 
 #[test]
+fn a_gate_whose_log_was_removed_admits_nobody_and_undoes_no_rotation() {
+    let backend = Backend::accepting();
+    let mut gate = Gate::before(&backend).endpoint("hmac").start();
+    let old = gate.secret(ID);
+    assert_eq!(signed_with(&gate, &old), 202);
+    for file in ["portcullis.db-wal", "portcullis.db-shm"] {
+        std::fs::remove_file(gate.folder().join(file)).unwrap();
+    }
+    // It is written to files that the gate does not have open.
+    gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
+    in_force(|| signed_with(&gate, &old) == 503);
+    let ready = send(gate.admin(), &admin_get("/readyz"));
+    assert_eq!(ready.status, 503);
+    assert!(ready.text().contains("replaced"), "{}", ready.text());
+    assert_eq!(gate.metric("portcullis_store_up"), 0);
+    // At its end it writes nothing of what it had into the store.
+    gate.signal("TERM");
+    assert_eq!(gate.wait(), Some(0));
+    gate.run(&["audit", "verify"]).succeeded();
+    gate.restart();
+    assert_eq!(signed_with(&gate, &old), 401);
+    assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
+}
+
+#[test]
+fn a_gate_that_lost_one_file_of_its_log_admits_nobody() {
+    let backend = Backend::accepting();
+    for file in ["portcullis.db-wal", "portcullis.db-shm"] {
+        let gate = Gate::before(&backend).endpoint("hmac").start();
+        let secret = gate.secret(ID);
+        assert_eq!(signed_with(&gate, &secret), 202);
+        let path = gate.folder().join(file);
+        std::fs::rename(&path, gate.folder().join("away")).unwrap();
+        // Another file in its place is not the one that was opened.
+        std::fs::write(&path, "").unwrap();
+        in_force(|| signed_with(&gate, &secret) == 503);
+        std::fs::rename(gate.folder().join("away"), &path).unwrap();
+        in_force(|| signed_with(&gate, &secret) == 202);
+    }
+}
+
+#[test]
 fn a_backup_that_is_written_into_the_same_file_counts() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac");
