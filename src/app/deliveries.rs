@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::{Custody, StartError};
 use crate::capture::{Captures, Keeper};
@@ -33,6 +34,8 @@ pub(super) struct Deliveries {
     pub(super) token_uses: Arc<TokenUses>,
     /// The task that writes captures. It writes the rest when it ends.
     pub(super) captures: JoinHandle<()>,
+    /// Cuts off the deliveries in flight.
+    pub(super) cut_off: CancellationToken,
 }
 
 /// Makes everything that a delivery passes through. Its tasks end when `ending` turns true.
@@ -109,6 +112,7 @@ pub(super) async fn deliveries(
     let (uses, token_uses) = (Arc::clone(keys.uses()), Arc::clone(tokens.uses()));
     let (captures, keeper) = Captures::new(Arc::clone(&custody.store) as _, Arc::clone(clock));
     let writing_captures = start_writers(tasks, ending, &custody.store, (&keys, &tokens), keeper);
+    let cut_off = CancellationToken::new();
     let delivery = Delivery {
         settings: config.public.settings,
         names: config.names,
@@ -129,6 +133,7 @@ pub(super) async fn deliveries(
         telemetry: Arc::new(Telemetry::new(metrics, log)),
         captures,
         clock: Arc::clone(clock),
+        cut_off: cut_off.clone(),
     };
     Ok(Deliveries {
         delivery: Arc::new(delivery),
@@ -138,6 +143,7 @@ pub(super) async fn deliveries(
         uses,
         token_uses,
         captures: writing_captures,
+        cut_off,
     })
 }
 

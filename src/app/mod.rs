@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub use self::custody::Custody;
@@ -41,6 +42,7 @@ pub struct Server {
     serving: JoinHandle<()>,
     admin_serving: JoinHandle<()>,
     captures: JoinHandle<()>,
+    cut_off: CancellationToken,
     ledger: Arc<dyn Ledger>,
     uses: Arc<Uses>,
     token_uses: Arc<TokenUses>,
@@ -76,6 +78,7 @@ impl Server {
             uses,
             token_uses,
             captures,
+            cut_off,
         } = made;
         let telemetry = Arc::clone(&delivery.telemetry);
         let public = sockets.public.iter();
@@ -130,6 +133,7 @@ impl Server {
             serving,
             admin_serving,
             captures,
+            cut_off,
             ledger,
             uses,
             token_uses,
@@ -137,15 +141,26 @@ impl Server {
         })
     }
 
-    /// Stops taking connections, lets what is in flight end, and ends. False if some had to be cut off
-    /// when the grace time was over.
-    pub async fn stop(mut self) -> bool {
+    /// Stops taking connections, lets what is in flight end, and ends. False if some had to be cut off when the grace
+    /// time was over, or when `hurry` was ready.
+    pub async fn stop(mut self, hurry: impl Future<Output = ()>) -> bool {
         info!("no new connections; waiting for the deliveries in flight");
         self.phases.drain();
-        let serving = &mut self.serving;
-        let ended = tokio::time::timeout(self.grace, serving).await.is_ok();
+        let ended = tokio::select! {
+            _ = &mut self.serving => true,
+            () = tokio::time::sleep(self.grace) => {
+                warn!("the grace time is over; the deliveries in flight are cut off");
+                false
+            }
+            () = hurry => {
+                warn!("a second signal has come; the deliveries in flight are cut off");
+                false
+            }
+        };
         if !ended {
-            warn!("the grace time is over; the deliveries in flight are cut off");
+            // Each of them gives up its claim in the ledger, answers if it can, and is recorded.
+            self.cut_off.cancel();
+            let _ = tokio::time::timeout(CUT_OFF_GRACE, &mut self.serving).await;
         }
         // What the backend has said about them must be known to the other nodes, too.
         self.ledger.come_to_rest().await;
@@ -168,5 +183,7 @@ impl Server {
     }
 }
 
+/// Connections end within a second after they were cut off; a busy machine may take longer.
+const CUT_OFF_GRACE: Duration = Duration::from_secs(3);
 const LAST_WRITE: Duration = Duration::from_secs(3);
 const ADMIN_GRACE: Duration = Duration::from_secs(1);

@@ -60,9 +60,18 @@ async fn run(config: Config, diagnostics: &LineWriter) -> Result<String, Failure
             _ = hang_up.recv() => warn!("SIGHUP: the configuration is read at the start only"),
         }
     }
+    // It hears the same interrupts: the second one cuts deliveries off, the third one ends everything at once.
+    let mut third = signal(SignalKind::interrupt()).map_err(other)?;
+    let hurry = async {
+        interrupt.recv().await;
+    };
+    let at_once = async {
+        third.recv().await;
+        third.recv().await;
+    };
     let whole = tokio::select! {
-        whole = server.stop() => whole,
-        _ = interrupt.recv() => false,
+        whole = server.stop(hurry) => whole,
+        () = at_once => false,
     };
     custody.close().await;
     if whole {

@@ -51,6 +51,14 @@ impl Judgement {
             verdict: Err(reason.into()),
         }
     }
+
+    /// The same, with what an operator should know.
+    pub fn refused_because(reason: Reason, cause: &str) -> Self {
+        Self {
+            verdict: Err(Refusal::with_cause(reason, cause)),
+            ..Self::refused(reason)
+        }
+    }
 }
 
 /// What is written down on the way to a verdict.

@@ -60,7 +60,7 @@ pub(super) async fn serve(
         let keep = reusable && head.keeps_connection() && !*shutdown.borrow();
         let keep_alive = keep.then_some(settings.keep_alive);
         let (method, version) = (&head.method, head.version);
-        let reply = Reply::http1(stream, method, version, keep_alive, settings.send_timeout);
+        let reply = Reply::http1(stream, method, version, keep_alive, delivery.patience());
         let Some(mut reply) = reply.await else {
             return;
         };
@@ -178,7 +178,7 @@ impl HeadReader<'_> {
 async fn refuse(delivery: &Delivery, stream: Stream, origin: Origin, reason: Reason, cause: &str) {
     let id = delivery.record_bad_head(origin, reason, cause, true);
     let stamp = Stamp::new(delivery.settings(), &id);
-    let patience = delivery.settings().send_timeout;
+    let patience = delivery.patience();
     let reply = Reply::http1(stream, &Method::POST, Version::HTTP_11, None, patience);
     let Some(mut reply) = reply.await else {
         return;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::{HeaderValue, Version};
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::answer::MAX_GATHERED;
@@ -16,7 +18,7 @@ use super::headers::{Additions, write_head};
 use super::names::REQUEST_ID;
 use super::parcel::Parcel;
 use super::record::outcome;
-use super::reply::Reply;
+use super::reply::{Patience, Reply};
 use super::respond::{Stamp, status_and_body};
 use super::{HeaderNames, PublicSettings, Upstream};
 use crate::capture::{Captures, Refused};
@@ -43,6 +45,9 @@ pub struct Delivery {
     pub captures: Captures,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Cancelled when deliveries in flight may take no longer. What the gate or a backend still does is broken off, and
+    /// the sender gets a 503 or 504 that is recorded as any other.
+    pub cut_off: CancellationToken,
 }
 
 /// The connection that a delivery came over.
@@ -78,9 +83,13 @@ impl Delivery {
     ) -> Judged {
         let (at, watch) = (self.clock.now(), Stopwatch::start());
         let mut judged = Judged {
-            judgement: match fault {
-                Some(reason) => Judgement::refused(reason),
-                None => self.gate.judge(&head.request(), body).await,
+            judgement: if let Some(reason) = fault {
+                Judgement::refused(reason)
+            } else {
+                let request = head.request();
+                let judging = pin!(self.gate.judge(&request, body));
+                let judged = self.cut_off.run_until_cancelled(judging).await;
+                judged.unwrap_or_else(|| Judgement::refused_because(Reason::Overloaded, CUT_OFF))
             },
             request_id: self.request_id(head, origin),
             at,
@@ -101,9 +110,11 @@ impl Delivery {
         let bytes = bytes + head.memory_bytes();
         let request = self.gate.budget().request(client);
         let mut lease = request.map_err(|_| Reason::Overloaded)?;
-        let obtained = lease.obtain(bytes).await;
-        obtained.map_err(|_| Reason::Overloaded)?;
-        Ok(lease)
+        let obtained = self.cut_off.run_until_cancelled(lease.obtain(bytes)).await;
+        match obtained {
+            Some(Ok(())) => Ok(lease),
+            _ => Err(Reason::Overloaded),
+        }
     }
 
     /// A lease for a connection. What comes over one of a trusted proxy is charged to its clients.
@@ -211,6 +222,14 @@ impl Delivery {
         id
     }
 
+    /// How long a sender may take to read its response.
+    pub(super) fn patience(&self) -> Patience {
+        Patience {
+            left: self.settings.send_timeout,
+            cut_off: self.cut_off.clone(),
+        }
+    }
+
     /// How senders are dealt with.
     pub(super) fn settings(&self) -> &PublicSettings {
         &self.settings
@@ -226,8 +245,10 @@ impl Delivery {
         let watch = Stopwatch::start();
         let forwarded = if let Some(upstream) = self.upstreams.get(upstream) {
             let forwarder = &self.forwarder;
-            let forwarding = forwarder.forward(reply, parcel, held, turn, upstream);
-            forwarding.await
+            let claimed = (held, turn);
+            forwarder
+                .forward(reply, parcel, claimed, upstream, &self.cut_off)
+                .await
         } else {
             // The configuration has changed since the endpoint was made; `check` says so.
             if let Some(held) = held {
@@ -279,3 +300,4 @@ fn new_request_id() -> HeaderValue {
 }
 
 const MAX_REQUEST_ID_LEN: usize = 128;
+const CUT_OFF: &str = "the gate stopped before the delivery was judged";

@@ -10,12 +10,14 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pingora_core::connectors::{ConnectorOptions, TransportConnector};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v1::client::HttpSession;
 use pingora_core::upstreams::peer::Peer;
+use tokio_util::sync::CancellationToken;
 
 use super::answer;
 use super::fault::{FaultAt, UpstreamFault};
@@ -40,21 +42,22 @@ impl Forwarder {
     }
 
     /// Sends `parcel` to `upstream`, settles its claim by what the backend says, and sends its answer to
-    /// the sender.
+    /// the sender. The time of the backend is up when `cut_off` is cancelled.
     pub(super) async fn forward(
         &self,
         reply: &mut Reply,
         parcel: &Parcel<'_>,
-        held: Option<Held>,
-        turn: Option<Turn>,
+        (held, turn): (Option<Held>, Option<Turn>),
         upstream: &Upstream,
+        cut_off: &CancellationToken,
     ) -> Forwarded {
         let mut done = Forwarded::default();
         let total = upstream.settings().timeouts.total;
         let watch = Stopwatch::start();
         let asked = {
-            let asking = self.ask(parcel, upstream, &mut done);
-            within(total, pin!(asking)).await
+            let asking = pin!(self.ask(parcel, upstream, &mut done));
+            let asking = pin!(cut_off.run_until_cancelled(asking));
+            within(total, asking).await.flatten()
         };
         let asked = match asked {
             Some(asked) => asked,
@@ -73,9 +76,19 @@ impl Forwarder {
                 done.answered = true;
                 let is_success = done.is_success();
                 let patience = total.saturating_sub(watch.elapsed());
-                let when_whole = || unsettled.settle(is_success);
-                self.pass_on(reply, asked, upstream, patience, when_whole)
-                    .await
+                let is_whole = AtomicBool::new(false);
+                let when_whole = || {
+                    is_whole.store(true, Ordering::Relaxed);
+                    unsettled.settle(is_success);
+                };
+                let passing = pin!(self.pass_on(reply, asked, upstream, patience, when_whole));
+                let passed = cut_off.run_until_cancelled(passing).await;
+                // Once the whole answer is here, only the sender can be late.
+                passed.unwrap_or(Err(if is_whole.load(Ordering::Relaxed) {
+                    Reason::SenderLeft
+                } else {
+                    Reason::UpstreamTimeout
+                }))
             }
         };
         done.failure = passed.err();

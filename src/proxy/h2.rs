@@ -96,7 +96,7 @@ impl Served<'_> {
             let fault = self.faults.take(stream);
             let served = self.memory.serve(stream);
             let is_head = parts.method == Method::HEAD;
-            let reply = Reply::http2(respond, is_head, settings.send_timeout);
+            let reply = Reply::http2(respond, is_head, self.delivery.patience());
             let head = match fault {
                 Some(fault) => Err(fault),
                 None => RequestHead::from_h2(parts, settings.head_limits),

@@ -189,7 +189,18 @@ impl ServerApp for Listener {
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
         // Boxed, so that it is not moved: it is large, and there is one for each connection.
-        Box::pin(self.app.serve(stream, self.tls.as_deref(), shutdown)).await;
+        let serving = Box::pin(self.app.serve(stream, self.tls.as_deref(), shutdown));
+        let cut_off = &self.app.delivery.cut_off;
+        let last_moment = async {
+            cut_off.cancelled().await;
+            tokio::time::sleep(LAST_MOMENT).await;
+        };
+        // Deliveries see the end by themselves, and earlier. What is left is a connection without one.
+        tokio::select! {
+            biased;
+            () = serving => {}
+            () = last_moment => {}
+        }
         None
     }
 }
@@ -247,4 +258,6 @@ const READ_BUFFER: usize = 16 * 1024;
 const CONNECTION_BYTES: u64 = 32 * 1024;
 /// The same with the buffers of TLS.
 const TLS_CONNECTION_BYTES: u64 = 64 * 1024;
+/// How long a connection may last after deliveries in flight were cut off. Longer than a response may take then.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(50);

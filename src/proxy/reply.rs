@@ -5,8 +5,9 @@
 //! reads a byte now and then does not move the deadline.
 
 use std::convert::Infallible;
-use std::pin::pin;
-use std::task::{Context, Waker};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -18,14 +19,23 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::date::get_cached_date;
 use pingora_http::ResponseHeader;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Stopwatch, within};
+use crate::clock::Stopwatch;
 
 /// A response that is being written.
 pub(super) struct Reply {
     wire: Wire,
-    /// How much longer the sender may take, in all.
-    patience: Duration,
+    patience: Patience,
+}
+
+/// How long the sender may take to read its response.
+#[derive(Clone)]
+pub(super) struct Patience {
+    /// How much longer, in all.
+    pub(super) left: Duration,
+    /// Cancelled when deliveries in flight are cut off: then the sender gets [`LAST_MOMENT`].
+    pub(super) cut_off: CancellationToken,
 }
 
 enum Wire {
@@ -41,7 +51,7 @@ impl Reply {
         method: &Method,
         version: Version,
         keep_alive: Option<Duration>,
-        patience: Duration,
+        patience: Patience,
     ) -> Option<Self> {
         let mut session = ServerSession::new_http1(stream);
         let version = if version == Version::HTTP_10 {
@@ -61,7 +71,7 @@ impl Reply {
     }
 
     /// A response over HTTP/2. `is_head` is whether the request was a `HEAD`.
-    pub(super) fn http2(respond: SendResponse<Bytes>, is_head: bool, patience: Duration) -> Self {
+    pub(super) fn http2(respond: SendResponse<Bytes>, is_head: bool, patience: Patience) -> Self {
         let (unsent, sent) = mpsc::channel(1);
         Self {
             wire: Wire::Http2(H2Response {
@@ -145,13 +155,35 @@ impl Reply {
 
 /// Waits for a write as long as the sender may still take, and takes the wait off that.
 async fn in_time<T>(
-    patience: &mut Duration,
+    patience: &mut Patience,
     writing: impl Future<Output = Option<T>>,
 ) -> Result<T, SenderGone> {
-    let watch = Stopwatch::start();
-    let written = within(*patience, pin!(writing)).await.flatten();
-    *patience = patience.saturating_sub(watch.elapsed());
+    let mut writing = pin!(writing);
+    let ready = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await;
+    let written = match ready {
+        Poll::Ready(written) => written,
+        // Boxed: most writes are done at once, and a connection would keep the room for this.
+        Poll::Pending => Box::pin(patience.wait(writing)).await,
+    };
     written.ok_or(SenderGone)
+}
+
+impl Patience {
+    async fn wait<T>(&mut self, writing: Pin<&mut impl Future<Output = Option<T>>>) -> Option<T> {
+        let watch = Stopwatch::start();
+        let last_moment = async {
+            self.cut_off.cancelled().await;
+            tokio::time::sleep(LAST_MOMENT).await;
+        };
+        let written = tokio::select! {
+            biased;
+            written = writing => written,
+            () = last_moment => None,
+            () = tokio::time::sleep(self.left) => None,
+        };
+        self.left = self.left.saturating_sub(watch.elapsed());
+        written
+    }
 }
 
 /// The sender has left, or did not read in time.
@@ -192,7 +224,7 @@ impl H2Response {
         let body = self.body.as_mut()?;
         while !self.without_body && !part.is_empty() {
             body.reserve_capacity(part.len());
-            let room = std::future::poll_fn(|context| body.poll_capacity(context)).await?;
+            let room = poll_fn(|context| body.poll_capacity(context)).await?;
             let next = part.split_to(room.ok()?.min(part.len()));
             let unsent = self.unsent.clone()?;
             let tracked = Bytes::from_owner(Unsent {
@@ -252,6 +284,8 @@ impl AsRef<[u8]> for Unsent {
     }
 }
 
+/// How long a sender may read its response after deliveries in flight were cut off.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 const CONNECTION_SPECIFIC: [HeaderName; 5] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),

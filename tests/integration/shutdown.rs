@@ -219,18 +219,43 @@ fn under_load_every_202_is_a_delivery_and_every_delivery_a_202() {
 
 #[test]
 fn who_takes_longer_than_the_grace_time_is_cut_off_and_the_exit_code_says_so() {
+    let authority = Authority::new();
     let backend = Backend::mute();
     let mut gate = Gate::before(&backend)
+        .tls(&authority)
+        .with("public", "http2 = true")
         .with("server", "shutdown_grace = \"500ms\"")
         .endpoint("hmac")
         .start();
-    let mut sender = Connection::to(gate.http());
-    sender.write(&genuine(&gate, b"{}").bytes());
-    backend.wait_for(1);
+    let mut forwarded = Connection::to(gate.http());
+    forwarded.write(&genuine(&gate, b"{}").bytes());
+    let http2 = Http2::connect(gate.https(), authority.certificate()).unwrap();
+    let mut stream = http2.begin(http2_request(&gate, b"{}"), true);
+    http2.send(&mut stream, b"{}", true);
+    backend.wait_for(2);
+    let bytes = genuine(&gate, b"{}").bytes();
+    let mut receiving = Connection::to(gate.http());
+    receiving.write(&bytes[..bytes.len() - 1]);
+    gate.wait_for_metric("portcullis_bodies_in_flight", 3);
+    let mut half_a_head = Connection::to(gate.http());
+    half_a_head.write(&bytes[..20]);
     gate.signal("TERM");
-    // The backend never answers.
+    // The backend never answers, and the rest of the body and of the head never come.
     assert_eq!(gate.wait(), Some(1));
-    assert!(sender.try_answer().is_none());
+    let answer = forwarded.answer();
+    assert_eq!((answer.status, answer.reason()), (504, "upstream_timeout"));
+    let answer = receiving.answer();
+    assert_eq!((answer.status, answer.reason()), (503, "overloaded"));
+    assert_eq!(http2.answer(stream).unwrap().status, 504);
+    assert!(half_a_head.try_answer().is_none());
+    let mut reasons: Vec<String> = gate
+        .log(3)
+        .iter()
+        .map(|line| line["reason"].as_str().unwrap().to_owned())
+        .collect();
+    reasons.sort();
+    let expected = ["overloaded", "upstream_timeout", "upstream_timeout"];
+    assert_eq!(reasons, expected, "each of them is recorded");
 }
 
 #[test]
@@ -245,6 +270,15 @@ fn a_second_interrupt_does_not_wait() {
     assert!(gate.is_running());
     gate.signal("INT");
     assert_eq!(gate.wait(), Some(1));
+    assert_eq!(gate.log(1)[0]["reason"], "upstream_timeout");
+    // Its last line: everything before it is there.
+    eventually("it says how it ended", || {
+        gate.everything_written()
+            .contains("deliveries in flight were cut off")
+    });
+    let written = gate.everything_written();
+    assert!(!written.contains("ERROR"), "{written}");
+    assert!(!written.contains("it is restarted"), "{written}");
 }
 
 #[test]

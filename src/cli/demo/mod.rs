@@ -103,7 +103,7 @@ impl Demo {
             ));
             std::future::pending::<()>().await;
         }
-        server.stop().await;
+        server.stop(std::future::pending()).await;
         if kept {
             Ok(String::new())
         } else {

@@ -1,4 +1,4 @@
-//! A gate that is killed in the middle of a delivery.
+//! A gate that is killed, or ends, in the middle of a delivery.
 
 use super::*;
 
@@ -39,4 +39,23 @@ fn a_claim_of_a_gate_that_was_killed_ends_with_its_time_and_the_retry_gets_throu
     });
     is_replay(&send(next.http(), &delivery));
     door.open();
+}
+
+#[test]
+fn a_claim_that_is_cut_off_at_the_end_of_the_grace_time_is_released() {
+    let redis = RedisServer::start();
+    let (mute, other) = (Backend::mute(), Backend::accepting());
+    let mut ends = node("slack", &mute, &redis)
+        .with("server", "shutdown_grace = \"500ms\"")
+        .start();
+    let next = node("slack", &other, &redis).start();
+    let delivery = slack(now(), "token=1");
+    let mut sender = Connection::to(ends.http());
+    sender.write(&delivery.bytes());
+    mute.wait_for(1);
+    assert_eq!(send(next.http(), &delivery).reason(), "in_flight");
+    ends.signal("TERM");
+    assert_eq!(ends.wait(), Some(1));
+    // At once, and not when the claim ends by itself.
+    assert_eq!(send(next.http(), &delivery).status, 202);
 }
