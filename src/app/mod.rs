@@ -109,7 +109,8 @@ impl Server {
             telemetry,
             allowed_hosts,
         });
-        // It ends after everything else, so that health and metrics can be seen until then.
+        // It ends after everything else, so that health and metrics can be seen until then. It reports no progress: if it
+        // hangs, nobody can read the report.
         let admin_ending = phases.closing();
         let admin_tasks = tasks.ending_with(admin_ending.clone());
         let admin_serving = admin_tasks.supervise(Task::named("admin_listener"), move |_| {

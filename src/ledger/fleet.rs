@@ -37,9 +37,11 @@ impl Fleet {
         let tasks = shared.redis().tasks().clone();
         let both = Arc::new(Both::new(own, shared));
         let telling = Arc::clone(&both);
-        let task = Task::named("ledger_teller");
+        let settings = both.shared.redis().settings();
+        let round = settings.response_timeout + PAUSE;
+        let task = Task::named("ledger_teller").beats_within(round + TELLER_SILENCE);
         Self {
-            teller: tasks.supervise(task, move |_| Arc::clone(&telling).tell()),
+            teller: tasks.supervise(task, move |pulse| Arc::clone(&telling).tell(pulse)),
             both,
         }
     }
@@ -214,3 +216,5 @@ impl Drop for Unfinished<'_> {
 }
 
 const PAUSE: Duration = Duration::from_millis(100);
+/// Longer than the teller waits between two reports of progress, on a machine that is busy.
+const TELLER_SILENCE: Duration = Duration::from_secs(10);

@@ -10,32 +10,43 @@ use super::backlog::Backlog;
 use super::both::Both;
 use super::shared::{Outcome, Settlement};
 use super::{Entries, Entry, Token};
+use crate::task::Pulse;
 
 impl Both {
     /// Tells Redis what it could not be told before, as soon as it is there.
-    pub(super) async fn tell(self: Arc<Self>) {
+    pub(super) async fn tell(self: Arc<Self>, pulse: Pulse) {
         let mut up = self.shared.redis().watch();
         loop {
-            if up.wait_for(|up| *up == Some(true)).await.is_err() {
-                return;
+            tokio::select! {
+                is_up = up.wait_for(|up| *up == Some(true)) => match is_up {
+                    Ok(_) => {}
+                    Err(_) => return,
+                },
+                () = tokio::time::sleep(BEAT_EVERY) => {
+                    pulse.beat();
+                    continue;
+                }
             }
             // If it is lost meanwhile and comes back, all of it is said again.
             up.mark_unchanged();
-            self.tell_again().await;
+            self.tell_again(&pulse).await;
             loop {
+                pulse.beat();
                 tokio::select! {
                     _ = up.changed() => break,
                     () = self.backlog.some() => self.tell_some().await,
+                    () = tokio::time::sleep(BEAT_EVERY) => {}
                 }
             }
         }
     }
 
     /// Every window that is open and that this node knows of.
-    async fn tell_again(&self) {
+    async fn tell_again(&self, pulse: &Pulse) {
         let before = self.retold.load(Ordering::Relaxed);
         for part in self.own.firm() {
             for entries in part.chunks(TOLD_AT_ONCE) {
+                pulse.beat();
                 let one = |entry: &Entry| {
                     let entries = Entries::from([Some(*entry), None, None, None, None, None, None]);
                     Settlement::new(&entries, Token(0), Outcome::Accepted)
@@ -98,4 +109,5 @@ impl Drop for Untold<'_> {
 
 /// So many in one round trip, so that deliveries pass in between.
 const TOLD_AT_ONCE: usize = 128;
+const BEAT_EVERY: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);

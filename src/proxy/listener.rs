@@ -166,7 +166,7 @@ impl PublicApp {
     }
 }
 
-/// The tasks that take connections.
+/// The tasks that take connections. They report no progress: Pingora accepts in tasks of its own and shows none of it.
 const HTTP: Task = Task::named(HTTP_LISTENER);
 const HTTPS: Task = Task::named(HTTPS_LISTENER);
 const HTTP_LISTENER: &str = "http_listener";

@@ -52,7 +52,8 @@ pub struct Task {
 }
 
 impl Task {
-    /// A task. `name` is its label in metrics, readiness and logs.
+    /// A task. `name` is its label in metrics, readiness and logs. Whoever does not add [`beats_within`](Self::beats_within)
+    /// says why: a task that hangs counts as running then.
     pub const fn named(name: &'static str) -> Self {
         Self {
             name,

@@ -13,33 +13,37 @@ use tracing::debug;
 
 use super::settings::PostgresSettings;
 use crate::directory::Bell;
-use crate::task::{Task, Tasks};
+use crate::task::{Pulse, Task, Tasks};
 
 /// A bell that rings whenever something has changed, as long as somebody holds it and `pool` is open.
 pub(super) fn listen(settings: &PostgresSettings, pool: &PgPool, tasks: &Tasks) -> Arc<Bell> {
     let bell = Arc::new(Bell::default());
     let (settings, pool, held) = (settings.clone(), pool.clone(), Arc::downgrade(&bell));
-    // Nothing depends on it: without notifications the follower asks more often.
-    tasks.supervise(Task::named("change_listener"), move |_| {
+    // Not essential: without notifications the follower asks more often.
+    let limits = settings.limits;
+    let silence = limits.connect_timeout + limits.timeout + HEARTBEAT + SILENCE;
+    let task = Task::named("change_listener").beats_within(silence);
+    tasks.supervise(task, move |pulse| {
         let (settings, pool, held) = (settings.clone(), pool.clone(), held.clone());
         async move {
             let closed = pool.close_event();
             tokio::select! {
                 () = closed => {}
-                () = keep_listening(&settings, &held) => {}
+                () = keep_listening(&settings, &held, &pulse) => {}
             }
         }
     });
     bell
 }
 
-async fn keep_listening(settings: &PostgresSettings, held: &Weak<Bell>) {
+async fn keep_listening(settings: &PostgresSettings, held: &Weak<Bell>, pulse: &Pulse) {
     // The run before this one may have panicked.
     if let Some(bell) = held.upgrade() {
         bell.set_heard(false);
     }
     while held.strong_count() > 0 {
-        if let Err(error) = listen_once(settings, held).await {
+        pulse.beat();
+        if let Err(error) = listen_once(settings, held, pulse).await {
             debug!(%error, "the database is not listened to");
         }
         if let Some(bell) = held.upgrade() {
@@ -50,7 +54,11 @@ async fn keep_listening(settings: &PostgresSettings, held: &Weak<Bell>) {
 }
 
 /// Listens until the connection is lost.
-async fn listen_once(settings: &PostgresSettings, held: &Weak<Bell>) -> Result<(), sqlx::Error> {
+async fn listen_once(
+    settings: &PostgresSettings,
+    held: &Weak<Bell>,
+    pulse: &Pulse,
+) -> Result<(), sqlx::Error> {
     let limits = settings.limits;
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -67,6 +75,7 @@ async fn listen_once(settings: &PostgresSettings, held: &Weak<Bell>) -> Result<(
         bell.ring();
     }
     loop {
+        pulse.beat();
         let heard = tokio::time::timeout(HEARTBEAT, listener.try_recv()).await;
         let Some(bell) = held.upgrade() else {
             return Ok(());
@@ -95,4 +104,6 @@ async fn within<T>(
 /// The channel that the schema notifies.
 const CHANNEL: &str = "portcullis_changes";
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Longer than it waits between two reports of progress beside these, on a machine that is busy.
+const SILENCE: Duration = Duration::from_secs(10);
 const RECONNECT_AFTER: Duration = Duration::from_millis(500);

@@ -131,6 +131,43 @@ fn the_listener_for_changes_of_a_database_that_panics_is_restarted() {
     }
 }
 
+/// A task that hangs counts as not running, until it makes progress again.
+#[track_caller]
+fn shows_when_it_hangs(subject: &Subject, task: &str) {
+    let gate = &subject.gate;
+    eventually("it runs", || gate.metric(&up(task)) == 1);
+    subject.inject(task, "hang");
+    eventually("it is known to hang", || gate.metric(&up(task)) == 0);
+    let (_, report) = readiness(gate);
+    let told = report["parts"]["tasks"].as_str().unwrap();
+    assert!(
+        told.contains(&format!("{task} does not run: no progress")),
+        "{told}"
+    );
+    subject.lift(task, "hang");
+    eventually("it runs again", || gate.metric(&up(task)) == 1);
+}
+
+#[test]
+fn a_task_of_the_ledger_that_hangs_is_reported() {
+    let (backend, redis) = (Backend::accepting(), RedisServer::start());
+    let limits = "connect_timeout = \"1s\"\nresponse_timeout = \"1s\"";
+    let gate = Gate::before(&backend)
+        .with("ledger", &format!("url = \"{}\"\n{limits}", redis.url()))
+        .endpoint("hmac");
+    shows_when_it_hangs(&Subject::new(gate), "ledger_teller");
+}
+
+#[test]
+fn a_listener_for_changes_of_a_database_that_hangs_is_reported() {
+    let (backend, database) = (Backend::accepting(), Postgres::start());
+    let gate = Gate::before(&backend)
+        .on(&database)
+        .with("store", "connect_timeout = \"5s\"\ntimeout = \"5s\"")
+        .endpoint("hmac");
+    shows_when_it_hangs(&Subject::new(gate), "change_listener");
+}
+
 #[test]
 fn an_admin_listener_that_panics_is_restarted_on_its_socket() {
     let backend = Backend::accepting();
