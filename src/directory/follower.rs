@@ -88,13 +88,15 @@ impl Follower {
                     Err(_) => return,
                 },
             }
+            let began = self.directory.standing().now_ms();
             match self.round(place.as_ref()).await {
                 Ok(next) => {
                     place = Some(next);
-                    self.answered();
+                    self.answered(began);
                 }
                 Err(error) => self.unanswered(&error),
             }
+            self.directory.standing().round_ended();
             pulse.beat();
         }
     }
@@ -123,8 +125,8 @@ impl Follower {
         self.directory.standing().get()
     }
 
-    fn answered(&self) {
-        self.directory.standing().followed();
+    fn answered(&self, began: u64) {
+        self.directory.standing().followed(began);
         if self.directory.stand(Standing::InStep) != Standing::InStep {
             info!("the store answers again: its changes are followed");
         }

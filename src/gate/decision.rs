@@ -139,6 +139,7 @@ impl Gate {
         notes: &mut Notes,
         past: &mut Past,
     ) -> Result<Look, Refusal> {
+        self.known.directory.standing().caught_up().await;
         // Before anything is looked up: see `grounds`.
         let moment = self.known.directory.moment();
         let found = self.known.directory.find(request.path).await?;

@@ -90,6 +90,7 @@ impl Gate {
         if grounds.until.is_some_and(|until| until <= self.clock.now()) {
             return false;
         }
+        self.known.directory.standing().caught_up().await;
         self.known.directory.moment() == grounds.moment || self.are_the_same(request, grounds).await
     }
 

@@ -28,8 +28,13 @@ impl UnderWay {
         Self { sender, rest }
     }
 
-    fn end(mut self) -> Answer {
-        self.sender.write(&self.rest).answer()
+    fn send_rest(mut self) -> Connection {
+        self.sender.write(&self.rest);
+        self.sender
+    }
+
+    fn end(self) -> Answer {
+        self.send_rest().answer()
     }
 }
 
@@ -157,6 +162,46 @@ fn a_store_that_is_replaced_while_a_body_comes_admits_it_no_more() {
     let answer = under_way.end();
     assert_eq!((answer.status, answer.reason()), (503, "store_unavailable"));
     assert!(!was_delivered(&backend));
+}
+
+#[test]
+fn what_is_revoked_while_the_process_is_stopped_admits_nothing_that_waits() {
+    let backend = Backend::accepting();
+    for grace in ["1h", "1s"] {
+        let gate = Gate::before(&backend)
+            .with("directory", &format!("grace = \"{grace}\""))
+            .endpoint("hmac")
+            .start();
+        let secret = gate.secret(ID);
+        assert_eq!(signed_with(&gate, &secret), 202);
+        let under_way = UnderWay::begin(&gate, &signed(&secret));
+        let reached = backend.received().len();
+        gate.signal("STOP");
+        gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
+        let request = Request::post(PATH)
+            .header("X-Hub-Signature-256", &github_signature(&secret, b"{}"))
+            .body("{}")
+            .bytes();
+        let queued = (0..16).map(|_| {
+            let mut sender = Connection::to(gate.http());
+            sender.write(&request);
+            sender
+        });
+        let mut waiting: Vec<Connection> = queued.collect();
+        waiting.push(under_way.send_rest());
+        // Longer than the gate takes its caches for current.
+        let_pass(Duration::from_secs(6));
+        gate.signal("CONT");
+        for mut sender in waiting {
+            let answer = sender.answer();
+            assert_eq!(
+                (answer.status, answer.reason()),
+                (401, "signature_mismatch")
+            );
+        }
+        assert_eq!(backend.received().len(), reached);
+        assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
+    }
 }
 
 #[test]
