@@ -182,7 +182,8 @@ impl H2Frames {
 
     fn judge(&mut self, headers: Headers, report: &mut impl FnMut(Received)) {
         let stream = u32::from(headers.stream_id());
-        let memory = self.block_memory();
+        // Only the library keeps it from now on.
+        let memory = self.block_memory() / 2;
         let (pseudo, _) = headers.into_parts();
         let fault = if stream > self.last_opened {
             self.last_opened = stream;

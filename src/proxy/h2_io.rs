@@ -174,6 +174,7 @@ impl AsyncWrite for H2Io {
 fn pass_on(head: &mut Lease, memory: usize) -> std::result::Result<Lease, OverBudget> {
     let next = head.another();
     let mut complete = std::mem::replace(head, next);
+    complete.shrink_to(memory as u64);
     complete.grow_to(memory as u64)?;
     Ok(complete)
 }
