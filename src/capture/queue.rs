@@ -84,10 +84,14 @@ impl Keeper {
                 RETRY_EVERY
             };
             tokio::select! {
-                first = taken.offered.recv(), if taken.unwritten.is_empty() => match first {
-                    Some(first) => taken.unwritten.push(first),
-                    None => return,
-                },
+                first = taken.offered.recv(), if taken.unwritten.is_empty() => {
+                    let Some(first) = first else {
+                        // The last delivery has ended. The task returns when it may.
+                        let _ = shutdown.wait_for(|ending| *ending).await;
+                        return;
+                    };
+                    taken.unwritten.push(first);
+                }
                 () = tokio::time::sleep(pause) => {}
                 _ = shutdown.changed() => break,
             }

@@ -44,6 +44,7 @@ const EXAMPLES: &[&str] = &[
     "portcullis endpoint update workflows/pr-bot --max-body 1MiB --clear label",
     "portcullis endpoint expect-handshake workflows/tasks --for 10m",
     "portcullis endpoint test workflows/pr-bot --event pull_request --body event.json",
+    "portcullis endpoint export workflows/ > endpoints.json",
     "portcullis endpoint enable workflows/pr-bot",
     "portcullis endpoint disable workflows/pr-bot",
     "portcullis endpoint delete workflows/pr-bot",
@@ -61,7 +62,7 @@ const EXAMPLES: &[&str] = &[
     "portcullis handshakes show slack",
     "portcullis secret bind flows/orders/live webhook-signing-secret < secret",
     "portcullis secret reveal workflows/pr-bot",
-    "portcullis secret rotate workflows/pr-bot --overlap 24h",
+    "portcullis secret rotate workflows/pr-bot --overlap 24h --yes",
     "portcullis secret status workflows/pr-bot",
     "portcullis secret retire workflows/pr-bot",
     "portcullis secret set workflows/pr-bot < secret",
@@ -79,4 +80,5 @@ const EXAMPLES: &[&str] = &[
     "portcullis audit export --after 1000 > audit.jsonl",
     "portcullis store migrate",
     "portcullis store copy --from portcullis.db",
+    "portcullis store backup backup.db",
 ];

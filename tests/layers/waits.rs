@@ -6,7 +6,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const HELPERS: &str = "tests/integration/support/waiting.rs";
 
 /// Where the rules do not hold, and why.
-pub(crate) const EXCEPTIONS: [(&str, Rule, &str); 19] = [
+pub(crate) const EXCEPTIONS: [(&str, Rule, &str); 21] = [
     (
         "tests/integration/captures.rs",
         Rule::Deadline,
@@ -101,6 +101,16 @@ pub(crate) const EXCEPTIONS: [(&str, Rule, &str); 19] = [
         "tests/ledger/away.rs",
         Rule::Sleep,
         "the poll of a helper that waits for minutes, without blocking a thread",
+    ),
+    (
+        "tests/integration/rotation/under_way.rs",
+        Rule::Pause,
+        "a stopped process falls behind; more time changes nothing",
+    ),
+    (
+        "tests/integration/shutdown.rs",
+        Rule::Pause,
+        "the pace of slow bodies, and a drain that outlasts its grace; more time changes nothing",
     ),
 ];
 
