@@ -302,7 +302,7 @@ fn a_public_key_that_is_set_again_in_another_spelling_is_refused_whatever_the_sl
         let gate = Gate::before(&backend).endpoint_with(ID, &TELNYX).start();
         gate.run_with_input(&["secret", "set", ID], text.as_bytes())
             .succeeded();
-        gate.run(&["secret", "retire", SLOT, "--current"])
+        gate.run(&["secret", "retire", "--yes", SLOT, "--current"])
             .succeeded();
         gate.run(&[&["endpoint", "update", ID], next].concat())
             .succeeded();
@@ -321,7 +321,7 @@ fn a_public_key_that_is_set_again_in_another_spelling_is_refused_whatever_the_sl
         let other = STANDARD.encode([9; 32]);
         gate.run_with_input(&["secret", "set", ID], other.as_bytes())
             .succeeded();
-        gate.run(&["secret", "rotate", ID]).succeeded();
+        gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     }
 }
 

@@ -189,7 +189,7 @@ fn a_delivery_without_a_url_is_judged_as_sent_to_the_endpoint_that_is_named() {
     assert_eq!(ran.code, Some(1));
     assert!(!ran.stdout.contains("not_configured"), "{}", ran.stdout);
     // An endpoint that takes no deliveries is still told so.
-    gate.run(&["endpoint", "disable", ID]).succeeded();
+    gate.run(&["endpoint", "disable", "--yes", ID]).succeeded();
     let ran = gate.run(&[
         "explain",
         "--endpoint",

@@ -142,7 +142,8 @@ fn a_value_that_is_set_again_has_still_signed_for_strangers() {
     assert_eq!(send(gate.http(), &signed_with(other, &body)).status, 202);
     is_refused(&gate, &theft, 401, "signature_mismatch");
     // It is remembered over other values, and over a time without any.
-    gate.run(&["secret", "retire", ID, "--current"]).succeeded();
+    gate.run(&["secret", "retire", "--yes", ID, "--current"])
+        .succeeded();
     assert_eq!(signs(&gate, SECRET), serde_json::json!(["x"]));
     is_refused(&gate, &theft, 401, "signature_mismatch");
 }

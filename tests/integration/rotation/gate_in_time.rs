@@ -209,7 +209,7 @@ async fn copy_of_a_body_for_its_proof_is_leased_from_the_budget() {
             });
         });
         let gate = gate(&store, MINUTE, 1 << 20).await;
-        let body = "a".repeat(size * KIB);
+        let body = format!("a={}", "a".repeat(size * KIB));
         let judged = if preset == "github" {
             signed(&gate, &body, Duration::ZERO).await
         } else {

@@ -194,13 +194,14 @@ fn what_is_revoked_while_the_process_is_stopped_admits_nothing_that_waits() {
         gate.signal("CONT");
         for mut sender in waiting {
             let answer = sender.answer();
-            assert_eq!(
-                (answer.status, answer.reason()),
-                (401, "signature_mismatch")
-            );
+            let told = (answer.status, answer.reason());
+            // A busy machine can exceed the short grace time before the store is followed again.
+            let is_late = grace == "1s" && told == (503, "store_unavailable");
+            assert!(is_late || told == (401, "signature_mismatch"), "{told:?}");
         }
         assert_eq!(backend.received().len(), reached);
-        assert_eq!(signed_with(&gate, &gate.secret(ID)), 202);
+        let new = gate.secret(ID);
+        in_force(|| signed_with(&gate, &new) == 202);
     }
 }
 
