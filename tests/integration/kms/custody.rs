@@ -80,6 +80,9 @@ fn a_ciphertext_that_was_moved_to_another_row_admits_nobody() {
             assert_eq!(signed(&gate, ID, secret), undecryptable(), "{data_keys}");
         }
         assert_eq!(signed(&gate, OTHER, &moved), admitted());
+        eventually("it is logged", || {
+            said(&gate, "a secret cannot be decrypted") >= 1
+        });
         assert_eq!(said(&gate, "a secret cannot be decrypted"), 1);
         gate.run(&["secret", "reveal", ID]).failed_with(5);
     }
