@@ -99,7 +99,7 @@ impl StandingNow {
     /// Waits for the next round of the follower if the last one is longer ago than rounds are apart, as it is after the
     /// process was stopped and continued: what was revoked meanwhile must be known before anything is judged.
     ///
-    /// It waits for [`CATCH_UP`] at most, once for each gap, and not at all while the store does not answer. Then the
+    /// It waits for 2 s at most, once for each gap, and not at all while the store does not answer. Then the
     /// grace time decides.
     pub async fn caught_up(&self) {
         if !self.is_current() {
