@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use http::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use super::candidates::{Signatures, Tokens};
@@ -25,7 +26,9 @@ impl Claim {
     /// Reads the claim that `scheme` looks for.
     pub fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
         scheme.check_required(head)?;
-        scheme.check_proof_lens(head)?;
+        if overlong_proof(scheme, head).is_some() {
+            return Err(ProofError::SignatureMalformed);
+        }
         let received = Received::from(*head);
         let view = View::of(scheme, received);
         let (signs, waits) = (scheme.covers_body(), scheme.waits_for_body());
@@ -125,28 +128,24 @@ impl OfferedTokens {
     }
 }
 
-impl Scheme {
-    /// Refuses a proof that is longer than any: nobody has proven anything, and reading it costs more than its bytes.
-    fn check_proof_lens(&self, head: &Head<'_>) -> Result<(), ProofError> {
-        let places = self.signatures.iter().flat_map(|rule| rule.from.places());
-        let mut names = places.filter_map(|place| match place {
-            Place::Header(name) => Some(name),
-            Place::Body | Place::Form(_) | Place::Json(_) | Place::Query(_) => None,
-        });
-        let is_long = names.any(|name| {
-            let values = head.headers.get_all(name).iter();
-            values.map(http::HeaderValue::len).sum::<usize>() > MAX_PROOF_LEN
-        });
-        if is_long && self.covers_body() {
-            Err(ProofError::SignatureMalformed)
-        } else {
-            Ok(())
-        }
+/// The header of a signature that is longer than any: nothing is proven yet, and parsing it costs more than its bytes.
+pub(super) fn overlong_proof<'s>(scheme: &'s Scheme, head: &Head<'_>) -> Option<&'s HeaderName> {
+    if !scheme.covers_body() {
+        return None;
     }
+    let places = scheme.signatures.iter().flat_map(|rule| rule.from.places());
+    let mut names = places.filter_map(|place| match place {
+        Place::Header(name) => Some(name),
+        Place::Body | Place::Form(_) | Place::Json(_) | Place::Query(_) => None,
+    });
+    names.find(|name| {
+        let values = head.headers.get_all(*name).iter();
+        values.map(HeaderValue::len).sum::<usize>() > MAX_PROOF_LEN
+    })
 }
 
 const MAX_HINT_LEN: usize = 256;
-/// Longer than any signature header that a provider documents; message signatures and signed tokens are the longest.
+/// Longer than the signature headers of the presets: signed tokens and message signatures are the longest of them.
 const MAX_PROOF_LEN: usize = 8 * 1024;
 /// Longer than any token that a header is meant for; what is longer is not even hashed.
 const MAX_TOKEN_LEN: usize = 8 * 1024;

@@ -6,6 +6,7 @@
 use http::header::CONTENT_ENCODING;
 
 use super::candidates::{Signatures, Tokens};
+use super::claim::overlong_proof;
 use super::json::Obstacle;
 use super::sns::{self, Message};
 use super::view::View;
@@ -77,6 +78,8 @@ pub enum Defect {
     NotForm,
     /// A signed value is no text and no number.
     NotScalar(String),
+    /// The header of the signature, by its place, is longer than the gate parses.
+    ProofTooLong(String),
     /// A place holds several values that differ, or a name twice.
     Repeated(String),
     /// A parameter of the query could be read in place of a signed value of the body.
@@ -138,6 +141,9 @@ impl Scheme {
     }
 
     fn malformed(&self, view: &View<'_>) -> Option<Defect> {
+        if let Some(name) = overlong_proof(self, view.head()) {
+            return Some(Defect::ProofTooLong(format!("header:{name}")));
+        }
         if self.has_certificate() {
             let Some(message) = view.message() else {
                 return view.packing_defect().or_else(|| sns_defect(view.body()?));

@@ -12,38 +12,38 @@ use unicode_normalization::char::decompose_compatible;
 
 /// Whether `name` is another spelling of `known`, which is ASCII, for some reader of JSON.
 pub(super) fn folds_onto(name: &str, known: &str) -> bool {
-    Folded::of(name).folds_onto(known)
+    FoldedName::of(name).folds_onto(known)
 }
 
 /// A name with its folded form, which is computed once however many names it is compared with.
 ///
 /// Only the sender bounds the number and the length of names in a body, and nothing is proven yet. So folding
 /// allocates nothing, and a name that no reader could take for a signed one costs no more than its length.
-pub(super) struct Folded<'a> {
+pub(super) struct FoldedName<'a> {
     name: &'a str,
     letters: [u8; MAX_LETTERS],
     len: usize,
     /// More letters than are compared.
     is_long: bool,
     /// Too many bytes to be folded at all.
-    is_unfolded: bool,
+    is_too_large: bool,
 }
 
-impl<'a> Folded<'a> {
+impl<'a> FoldedName<'a> {
     pub(super) fn of(name: &'a str) -> Self {
         let mut folded = Self {
             name,
             letters: [0; MAX_LETTERS],
             len: 0,
             is_long: false,
-            is_unfolded: false,
+            is_too_large: false,
         };
         let before = before_nul(name);
         if before.is_ascii() {
-            folded.is_unfolded = before.len() > MAX_ASCII_BYTES;
+            folded.is_too_large = before.len() > MAX_ASCII_BYTES;
             folded.fill(before.bytes().take(MAX_ASCII_BYTES).filter_map(letter));
         } else if before.len() > MAX_FOLDED_BYTES {
-            folded.is_unfolded = true;
+            folded.is_too_large = true;
         } else {
             for character in before.chars().filter(|it| !is_presentation_form(*it)) {
                 decompose_compatible(character, |part| folded.fill(letters_of(part)));
@@ -55,8 +55,8 @@ impl<'a> Folded<'a> {
     /// Whether this is another spelling of `known`, which is ASCII. A name that is too long to be folded counts as
     /// one, and so does every long spelling of a long name: a delivery with it is refused.
     pub(super) fn folds_onto(&self, known: &str) -> bool {
-        if self.is_unfolded || self.is_long {
-            return self.name != known && (self.is_unfolded || known.len() > MAX_LETTERS);
+        if self.is_too_large || self.is_long {
+            return self.name != known && (self.is_too_large || known.len() > MAX_LETTERS);
         }
         // Most names differ in the first letter already.
         let first = known.bytes().next().and_then(letter);
@@ -183,7 +183,7 @@ mod tests {
         for character in '\0'..=char::MAX {
             let name = format!("a{character}b");
             let expected = letters_by_definition(before_nul(&name));
-            let folded = Folded::of(&name);
+            let folded = FoldedName::of(&name);
             assert_eq!(&folded.letters[..folded.len], expected, "{character:?}");
         }
     }

@@ -413,7 +413,7 @@ impl Visitor<'_> for Named<'_, '_> {
         if !self.is_strict {
             return Ok(None);
         }
-        let folded = fold::Folded::of(name);
+        let folded = fold::FoldedName::of(name);
         let mut below = self.node.below.iter();
         let at = below.position(|child| folded.folds_onto(child.name));
         Ok(at.map(|at| (at, false)))

@@ -77,6 +77,12 @@ pub(super) fn said_defect(defect: &Defect) -> String {
             plain(name),
             plain(place)
         ),
+        Defect::ProofTooLong(place) => {
+            format!(
+                "{} is longer than 8 KiB, the most that the gate parses",
+                plain(place)
+            )
+        }
         Defect::FormMalformed => "the body cannot be read as a form in one way only".to_owned(),
         Defect::HeaderValue { name, expected } => format!(
             "the header {} does not say `{}`, which the scheme expects",

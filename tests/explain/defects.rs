@@ -295,6 +295,13 @@ fn malformed_values() -> Vec<Row> {
             "header:x-hub-signature-256 is there more than once",
         ),
         (
+            "a signature with 9 KiB beside it",
+            signed("stripe", "{}").header("stripe-signature", &"0".repeat(9 * 1024)),
+            Malformed,
+            "header-too-long",
+            "header:stripe-signature is longer than 8 KiB",
+        ),
+        (
             "an object in place of a text",
             mailgun().text(|body| body.replace("\"token\":\"", "\"token\":{},\"x\":\"")),
             Malformed,

@@ -146,7 +146,7 @@ impl Visitor<'_> for Name {
         if let Some(at) = NAMES.iter().position(|known| *known == name) {
             return Ok(Some((at, true)));
         }
-        let folded = fold::Folded::of(name);
+        let folded = fold::FoldedName::of(name);
         let at = NAMES.iter().position(|known| folded.folds_onto(known));
         Ok(at.map(|at| (at, false)))
     }

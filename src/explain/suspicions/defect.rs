@@ -108,6 +108,11 @@ pub(super) fn cause_of(defect: &Defect, case: &Case<'_>) -> Cause {
             Some("send a text or a number there"),
             None,
         ),
+        Defect::ProofTooLong(_) => (
+            "header-too-long",
+            Some("send the signature and nothing else in this header"),
+            Some("look whether something in front of the gate adds to the header"),
+        ),
         Defect::Repeated(place) if place.starts_with("header:") => (
             "header-twice",
             Some("send it once"),
