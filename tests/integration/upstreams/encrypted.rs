@@ -23,6 +23,8 @@ fn a_backend_with_a_certificate_of_its_own_authority_is_spoken_to() {
     let body = noise(300_000);
     for _ in 0..3 {
         assert_eq!(send(gate.http(), &genuine(&gate, &body)).status, 202);
+        // The sender has its response a moment before the connection is back in the pool.
+        gate.wait_until_idle();
     }
     let received = backend.received();
     assert_eq!(received.len(), 3);
