@@ -45,7 +45,7 @@ lint: ## Look at formatting, lints and documentation
 
 docs: ## Build the book into target/book
 	@scripts/prepare docs
-	@mdbook build docs
+	@scripts/book
 
 reference: ## Write the generated parts of docs/reference
 	@scripts/prepare

@@ -39,6 +39,27 @@ fn every_page_is_in_the_summary_of_the_book_once() {
     assert!(twice.is_empty(), "twice in {SUMMARY}: {twice:#?}");
 }
 
+/// mdBook copies what stands beside the pages, and `scripts/book` puts it there.
+#[test]
+fn every_file_that_a_page_links_to_is_in_the_book() {
+    let script = std::fs::read_to_string(root().join("scripts/book")).unwrap();
+    let copies: BTreeSet<&str> = script
+        .lines()
+        .filter(|line| line.starts_with("cp "))
+        .flat_map(str::split_whitespace)
+        .collect();
+    let documents = documents();
+    let linked = documents.iter().flat_map(|(page, text)| {
+        let targets = links(text).into_iter();
+        targets.filter_map(|(_, link)| Some(resolved(page, &link)?.ok()?.0))
+    });
+    let missing: BTreeSet<String> = linked
+        .filter(|path| !path.ends_with(".md"))
+        .filter(|path| !copies.contains(path.split('/').next().unwrap()))
+        .collect();
+    assert!(missing.is_empty(), "not in the book: {missing:#?}");
+}
+
 #[test]
 fn every_path_of_the_tree_that_a_page_for_developers_names_exists() {
     let faults: Vec<String> = documents()
@@ -123,7 +144,7 @@ fn a_page_that_the_summary_forgets_or_lists_twice_is_reported() {
     ]
     .map(|(path, text)| (path.to_owned(), text.to_owned()))
     .into();
-    assert_eq!(unlisted(&documents), ["docs/guide/c.md"]);
+    assert_eq!(unlisted(&documents), ["README.md", "docs/guide/c.md"]);
     assert_eq!(listed_twice(&documents[SUMMARY]), [""; 0]);
     let twice = format!("{0}{0}", documents[SUMMARY]);
     assert_eq!(listed_twice(&twice), ["guide/b.md"]);
@@ -290,7 +311,7 @@ fn linked_text(title: &str) -> String {
     text
 }
 
-/// The pages of the book that its summary does not list.
+/// The documents that the summary of the book does not list.
 fn unlisted(documents: &Documents) -> Vec<&str> {
     let listed: BTreeSet<String> = links(&documents[SUMMARY])
         .iter()
@@ -299,7 +320,7 @@ fn unlisted(documents: &Documents) -> Vec<&str> {
     documents
         .keys()
         .map(String::as_str)
-        .filter(|page| page.starts_with("docs/") && *page != SUMMARY && !listed.contains(*page))
+        .filter(|page| *page != SUMMARY && !listed.contains(*page))
         .collect()
 }
 
