@@ -1,7 +1,7 @@
-//! Settlements that Redis could not be told, kept until it can.
+//! Settlements that wait until Redis can be reached.
 //!
-//! What the backend has accepted while Redis was away is known to this node alone. It is told to Redis as
-//! soon as that is back, so that the other nodes know it, too.
+//! Only this node knows what the backend accepted during an outage. It tells Redis when the connection is back, so
+//! that the other nodes know it too.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,59 +11,59 @@ use tokio::sync::Notify;
 
 use super::shared::{Outcome, Settlement};
 
-/// What waits to be told.
+/// A bounded queue of settlements.
 #[derive(Default)]
 pub(super) struct Backlog {
     waiting: Mutex<VecDeque<Settlement>>,
-    /// Something has come.
-    more: Notify,
+    /// Notified when a settlement is added.
+    added: Notify,
     dropped: AtomicU64,
 }
 
 impl Backlog {
-    /// Keeps one more. There is room for many; beyond that the oldest one is dropped: this node still
-    /// remembers it. What ends by itself before long takes no room away from what was accepted.
-    pub(super) fn keep(&self, settlement: &Settlement) {
+    /// Adds a settlement. A full queue drops the oldest one, which this node still remembers itself. Releases expire
+    /// by themselves soon, so they may fill only half of the queue.
+    pub(super) fn push(&self, settlement: &Settlement) {
         let mut waiting = self.waiting.lock();
-        if settlement.outcome != Outcome::Accepted && waiting.len() >= MOST / 2 {
+        if settlement.outcome != Outcome::Accepted && waiting.len() >= CAPACITY / 2 {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        if waiting.len() >= MOST {
+        if waiting.len() >= CAPACITY {
             waiting.pop_front();
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         waiting.push_back(*settlement);
         drop(waiting);
-        self.more.notify_one();
+        self.added.notify_one();
     }
 
-    /// Takes out the oldest ones.
-    pub(super) fn take(&self) -> Vec<Settlement> {
+    /// Takes the oldest settlements, at most one batch.
+    pub(super) fn take_batch(&self) -> Vec<Settlement> {
         let mut waiting = self.waiting.lock();
-        let many = waiting.len().min(AT_ONCE);
-        waiting.drain(..many).collect()
+        let count = waiting.len().min(BATCH);
+        waiting.drain(..count).collect()
     }
 
-    /// Waits until there is something.
-    pub(super) async fn some(&self) {
+    /// Waits until the queue is not empty.
+    pub(super) async fn wait(&self) {
         while self.len() == 0 {
-            self.more.notified().await;
+            self.added.notified().await;
         }
     }
 
-    /// How many wait.
+    /// The number of waiting settlements.
     pub(super) fn len(&self) -> usize {
         self.waiting.lock().len()
     }
 
-    /// How many were dropped.
+    /// The number of dropped settlements.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 }
 
-/// 17 MB, if it comes to that.
-const MOST: usize = 65_536;
-/// So many in one round trip, so that deliveries pass in between.
-const AT_ONCE: usize = 128;
+/// About 17 MB in the worst case.
+const CAPACITY: usize = 65_536;
+/// The size of one round trip, small enough that deliveries are sent in between.
+const BATCH: usize = 128;

@@ -1,79 +1,82 @@
-//! What the nodes of a fleet use: the memory that they share, and each its own beside it.
+//! The ledger of a fleet: the memory that the nodes share, and the node's own.
 //!
-//! A delivery is claimed in the node's own memory first, and then in the shared one; both learn what became
-//! of it. So a replay to the same node is refused without a question, and while Redis is out of reach the
-//! node still knows everything that it has accepted itself, before and meanwhile. What is claimed by it
-//! alone is what endpoints chose ([`Alone`]); what the backend accepts then is told to Redis as soon as it
-//! is back. So are all signatures whose windows are open: a Redis that was started anew, or that took
-//! over from another one, may not know them any more.
+//! A delivery is claimed in the node's own memory first and in Redis second, and settled in both. A replay to the
+//! same node is refused without a round trip. During an outage of Redis the node still knows every delivery that it
+//! has accepted. An endpoint chooses whether such a node admits deliveries alone ([`Alone`]).
+//!
+//! After an outage the node sends Redis what the backend accepted meanwhile, and every signature whose window is
+//! open. A restarted server or a replica may have lost these.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tracing::warn;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
 
-use super::both::{Both, count};
+use super::backlog::Backlog;
+use super::held::begun;
 use super::shared::{Outcome, Settlement};
 use super::shared_permit::permit;
 use super::{
-    Alone, Entries, FleetStats, InProcess, Ledger, LedgerStats, Permit, Permits, Shared, Taken,
-    Token, Unavailable, Unwatched,
+    Alone, Entries, Entry, InProcess, Ledger, LedgerStats, Permit, Permits, Shared, Taken, Token,
+    Unavailable, Unwatched,
 };
-use crate::redis::Redis;
-use crate::task::Task;
+use crate::redis::{Fault, Redis};
+use crate::task::{Pulse, Task};
 
-/// The memory of a node and that of its fleet.
+/// The ledger of a fleet.
 pub struct Fleet {
-    both: Arc<Both>,
-    teller: JoinHandle<()>,
+    tiers: Arc<TieredLedger>,
+    resync: JoinHandle<()>,
 }
 
 impl Fleet {
-    /// The two memories together.
+    /// Combines the two memories and starts the resync task.
     pub fn new(own: Arc<InProcess>, shared: Shared) -> Self {
         let tasks = shared.redis().tasks().clone();
-        let both = Arc::new(Both::new(own, shared));
-        let telling = Arc::clone(&both);
-        let settings = both.shared.redis().settings();
+        let tiers = Arc::new(TieredLedger::new(own, shared));
+        let work = Arc::clone(&tiers);
+        let settings = tiers.shared.redis().settings();
         let round = settings.response_timeout + PAUSE;
-        let task = Task::named("ledger_teller").beats_within(round + TELLER_SILENCE);
+        let task = Task::named("ledger_teller").beats_within(round + RESYNC_SILENCE);
         Self {
-            teller: tasks.supervise(task, move |pulse| Arc::clone(&telling).tell(pulse)),
-            both,
+            resync: tasks.supervise(task, move |pulse| Arc::clone(&work).resync(pulse)),
+            tiers,
         }
     }
 
     /// The connection to Redis.
     pub fn redis(&self) -> &Redis {
-        self.both.shared.redis()
+        self.tiers.shared.redis()
     }
 
-    /// What deliveries were told by the two memories together.
+    /// The results that deliveries got from both memories together.
     pub fn answers(&self) -> &Arc<LedgerStats> {
-        &self.both.answers
+        &self.tiers.answers
     }
 
-    /// What became of those that Redis could not be asked for.
+    /// Deliveries that arrived while Redis could not be reached.
     pub fn stats(&self) -> &FleetStats {
-        &self.both.stats
+        &self.tiers.stats
     }
 
-    /// How many settlements wait until Redis can be told.
+    /// Settlements that wait until Redis can be reached.
     pub fn untold(&self) -> usize {
-        self.both.backlog.len()
+        self.tiers.backlog.len()
     }
 
-    /// How many open windows were told to a Redis that may have forgotten them.
+    /// Open windows that were resent to Redis since the start.
     pub fn retold(&self) -> u64 {
-        self.both.retold.load(Ordering::Relaxed)
+        self.tiers.resent.load(Ordering::Relaxed)
     }
 
-    /// How many settlements were not told to Redis, because too many waited.
+    /// Settlements that were dropped because too many waited.
     pub fn never_told(&self) -> u64 {
-        self.both.backlog.dropped()
+        self.tiers.backlog.dropped()
     }
 }
 
@@ -84,137 +87,328 @@ impl Ledger for Fleet {
         entries: &Entries,
         lease: Duration,
     ) -> Result<Result<Token, Taken>, Unavailable> {
-        let Both { own, shared, .. } = &*self.both;
+        let TieredLedger { own, shared, .. } = &*self.tiers;
         let token = shared.token();
-        // Whoever has no room here can still ask Redis.
+        // If this node has no room, Redis can still decide.
         let own_claim = match own.claim_as(token, entries, lease) {
             Ok(Err(known)) => {
-                self.both.answers.taken(known.standing);
+                self.tiers.answers.count_known(known.standing);
                 return Ok(Err(known));
             }
             Ok(Ok(())) => Ok(()),
             Err(full) => Err(full),
         };
-        let unfinished = Unfinished {
+        let guard = ClaimGuard {
             fleet: self,
             entries,
             token,
-            finished: false,
+            disarmed: false,
         };
         let claimed = shared.claim_as(token, entries, lease).await;
-        unfinished.finish();
+        guard.disarm();
         let answer = match claimed {
             Ok(Ok(())) => Ok(Ok(token)),
             Ok(Err(known)) => {
                 own.withdraw(entries, token);
                 Ok(Err(known))
             }
-            Err(fault) => self.both.alone(fault, entries, token, own_claim).map(Ok),
+            Err(fault) => self
+                .tiers
+                .claim_without_redis(fault, entries, token, own_claim)
+                .map(Ok),
         };
         match &answer {
-            Ok(Ok(_)) => count(&self.both.answers.claimed),
-            Ok(Err(known)) => self.both.answers.taken(known.standing),
+            Ok(Ok(_)) => count(&self.tiers.answers.claimed),
+            Ok(Err(known)) => self.tiers.answers.count_known(known.standing),
             Err(_) => {}
         }
         answer
     }
 
-    /// What Redis does not take in now it is told later; so this never fails.
+    /// Redis may get the settlement later, so this never fails.
     async fn commit(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
-        // A node without room for it counts on Redis.
-        let _ = self.both.own.commit_now(entries);
-        count(&self.both.answers.committed);
+        // A node without room relies on Redis.
+        let _ = self.tiers.own.commit_now(entries);
+        count(&self.tiers.answers.committed);
         let settlement = Settlement::new(entries, token, Outcome::Accepted);
-        self.both.settle(&settlement).await;
+        self.tiers.settle(&settlement).await;
         Ok(())
     }
 
     async fn release(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
-        self.both.own.withdraw(entries, token);
-        count(&self.both.answers.released);
-        let settlement = Settlement::new(entries, token, Outcome::GivenUp);
-        self.both.settle(&settlement).await;
+        self.tiers.own.withdraw(entries, token);
+        count(&self.tiers.answers.released);
+        let settlement = Settlement::new(entries, token, Outcome::Released);
+        self.tiers.settle(&settlement).await;
         Ok(())
     }
 
     async fn permit(&self, wanted: &Permits<'_>) -> Result<Option<Permit>, Unavailable> {
-        match permit(wanted, &self.both).await {
+        match permit(wanted, &self.tiers).await {
             Ok(permit) => Ok(permit),
             Err(_) if wanted.alone == Alone::Judged => {
-                // With a claim it was counted before.
+                // A delivery with a claim was counted with that claim.
                 if !wanted.claimed {
-                    count(&self.both.stats.judged);
+                    count(&self.tiers.stats.judged);
                 }
                 Ok(Some(Permit::unshared()))
             }
             Err(fault) => {
-                count(&self.both.stats.refused);
+                count(&self.tiers.stats.refused);
                 Err(Unavailable::OutOfReach(fault))
             }
         }
     }
 
     fn abandon(&self, entries: &Entries, token: Token) {
-        self.both.own.withdraw(entries, token);
-        count(&self.both.answers.released);
-        let settlement = Settlement::new(entries, token, Outcome::GivenUp);
-        self.both.settle_unwatched(&settlement);
+        self.tiers.own.withdraw(entries, token);
+        count(&self.tiers.answers.released);
+        let settlement = Settlement::new(entries, token, Outcome::Released);
+        self.tiers.settle_unwatched(&settlement);
     }
 
     fn go_on(&self, rest: Unwatched) {
-        self.both.unwatched.spawn(rest);
+        self.tiers.background.spawn(rest);
     }
 
     async fn come_to_rest(&self) {
-        self.both.unwatched.close();
-        self.both.unwatched.wait().await;
-        // What waits for Redis gets as long as a connection may take.
+        self.tiers.background.close();
+        self.tiers.background.wait().await;
+        // The backlog gets the time of one answer.
         let redis = self.redis();
         let limit = redis.settings().response_timeout + PAUSE;
-        let told = async {
+        let drained = async {
             while self.untold() > 0 && redis.standing().is_ok() {
                 tokio::time::sleep(PAUSE / 10).await;
             }
         };
-        let _ = tokio::time::timeout(limit, told).await;
+        let _ = tokio::time::timeout(limit, drained).await;
         if self.untold() > 0 {
             let settlements = self.untold();
-            warn!(
-                settlements,
-                "Redis was not told everything that it should know"
-            );
+            warn!(settlements, "shutdown before Redis got every settlement");
         }
     }
 }
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        self.teller.abort();
+        self.resync.abort();
     }
 }
 
-/// A claim that is being made. If its delivery is broken off meanwhile, it is given up.
-struct Unfinished<'a> {
+/// A claim in progress. Dropping it releases the claim, in case the delivery is aborted meanwhile.
+struct ClaimGuard<'a> {
     fleet: &'a Fleet,
     entries: &'a Entries,
     token: Token,
-    finished: bool,
+    disarmed: bool,
 }
 
-impl Unfinished<'_> {
-    fn finish(mut self) {
-        self.finished = true;
+impl ClaimGuard<'_> {
+    fn disarm(mut self) {
+        self.disarmed = true;
     }
 }
 
-impl Drop for Unfinished<'_> {
+impl Drop for ClaimGuard<'_> {
     fn drop(&mut self) {
-        if !self.finished {
+        if !self.disarmed {
             self.fleet.abandon(self.entries, self.token);
         }
     }
 }
 
+/// The two memories and the state between them.
+pub(super) struct TieredLedger {
+    own: Arc<InProcess>,
+    pub(super) shared: Shared,
+    backlog: Backlog,
+    resent: AtomicU64,
+    /// Settlements that run in the background.
+    background: TaskTracker,
+    /// The results that deliveries got from both memories.
+    answers: Arc<LedgerStats>,
+    stats: FleetStats,
+}
+
+/// Deliveries that arrived while Redis could not be reached.
+#[derive(Debug, Default)]
+pub struct FleetStats {
+    refused: AtomicU64,
+    judged: AtomicU64,
+}
+
+impl FleetStats {
+    /// Deliveries that were refused (fail-closed).
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Deliveries that were judged by this node's memory alone (fail-open).
+    pub fn judged(&self) -> u64 {
+        self.judged.load(Ordering::Relaxed)
+    }
+}
+
+impl TieredLedger {
+    fn new(own: Arc<InProcess>, shared: Shared) -> Self {
+        Self {
+            own,
+            shared,
+            backlog: Backlog::default(),
+            resent: AtomicU64::new(0),
+            background: TaskTracker::new(),
+            answers: Arc::default(),
+            stats: FleetStats::default(),
+        }
+    }
+
+    /// The result of a claim that Redis did not answer.
+    fn claim_without_redis(
+        &self,
+        fault: Fault,
+        entries: &Entries,
+        token: Token,
+        own: Result<(), Unavailable>,
+    ) -> Result<Token, Unavailable> {
+        match (entries.when_alone(), own) {
+            (Alone::Judged, Ok(())) => {
+                count(&self.stats.judged);
+                return Ok(token);
+            }
+            (Alone::Judged, Err(_)) => count(&self.answers.full),
+            (Alone::Refused, _) => self.own.withdraw(entries, token),
+        }
+        count(&self.stats.refused);
+        if let Fault::Lost(_) = fault {
+            // Redis may have executed the claim before the connection broke: a retry must not find it in flight.
+            self.backlog
+                .push(&Settlement::new(entries, token, Outcome::Released));
+        }
+        Err(Unavailable::OutOfReach(fault))
+    }
+
+    /// Sends a settlement to Redis without awaiting the answer.
+    pub(super) fn settle_unwatched(self: &Arc<Self>, settlement: &Settlement) {
+        // Without a runtime the process is ending. The lease then ends the claim.
+        if let Ok(runtime) = Handle::try_current() {
+            let (tiers, settlement) = (Arc::clone(self), *settlement);
+            let work: Unwatched = Box::pin(async move { tiers.settle(&settlement).await });
+            if let Some(rest) = begun(work) {
+                self.background.spawn_on(rest, &runtime);
+            }
+        }
+    }
+
+    /// Sends a settlement to Redis, or queues it for later.
+    async fn settle(&self, settlement: &Settlement) {
+        if self.shared.settle(settlement).await.is_err() {
+            self.backlog.push(settlement);
+        }
+    }
+
+    /// Resends open windows after every reconnect, then drains the backlog.
+    async fn resync(self: Arc<Self>, pulse: Pulse) {
+        let mut up = self.shared.redis().watch();
+        loop {
+            tokio::select! {
+                is_up = up.wait_for(|up| *up == Some(true)) => match is_up {
+                    Ok(_) => {}
+                    Err(_) => return,
+                },
+                () = tokio::time::sleep(BEAT_EVERY) => {
+                    pulse.beat();
+                    continue;
+                }
+            }
+            // If Redis is lost again meanwhile, the whole resync is repeated.
+            up.mark_unchanged();
+            self.resend_windows(&pulse).await;
+            loop {
+                pulse.beat();
+                tokio::select! {
+                    _ = up.changed() => break,
+                    () = self.backlog.wait() => self.send_backlog().await,
+                    () = tokio::time::sleep(BEAT_EVERY) => {}
+                }
+            }
+        }
+    }
+
+    /// Resends every open signature window that this node knows.
+    async fn resend_windows(&self, pulse: &Pulse) {
+        let before = self.resent.load(Ordering::Relaxed);
+        for part in self.own.pinned() {
+            for entries in part.chunks(BATCH) {
+                pulse.beat();
+                let one = |entry: &Entry| {
+                    let entries = Entries::from([Some(*entry), None, None, None, None, None, None]);
+                    Settlement::new(&entries, Token(0), Outcome::Accepted)
+                };
+                let settlements: Vec<Settlement> = entries.iter().map(one).collect();
+                let Ok(answers) = self.shared.settle_all(&settlements).await else {
+                    return; // Lost again: the resync starts again.
+                };
+                for (settlement, answer) in settlements.iter().zip(&answers) {
+                    if answer.is_ok() {
+                        self.resent.fetch_add(1, Ordering::Relaxed);
+                    } else {
+                        self.backlog.push(settlement);
+                    }
+                }
+            }
+        }
+        let windows = self.resent.load(Ordering::Relaxed) - before;
+        if windows > 0 {
+            info!(windows, "every open signature window was resent to Redis");
+        }
+    }
+
+    /// Sends the oldest batch of the backlog.
+    async fn send_backlog(&self) {
+        let mut unsent = Unsent {
+            backlog: &self.backlog,
+            settlements: self.backlog.take_batch(),
+        };
+        if let Ok(answers) = self.shared.settle_all(&unsent.settlements).await {
+            let mut answers = answers.iter();
+            unsent
+                .settlements
+                .retain(|_| answers.next().is_none_or(Result::is_err));
+        }
+        let is_rejected = !unsent.settlements.is_empty();
+        drop(unsent);
+        if self.backlog.len() == 0 {
+            info!("the settlements that waited for Redis were sent");
+        }
+        if is_rejected {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Settlements that return to the backlog when dropped, unless Redis has taken them. This holds even if the task
+/// panics.
+struct Unsent<'a> {
+    backlog: &'a Backlog,
+    settlements: Vec<Settlement>,
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        for settlement in &self.settlements {
+            self.backlog.push(settlement);
+        }
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The size of one round trip, small enough that deliveries are sent in between.
+const BATCH: usize = 128;
+const BEAT_EVERY: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
-/// Longer than the teller waits between two reports of progress, on a machine that is busy.
-const TELLER_SILENCE: Duration = Duration::from_secs(10);
+/// Longer than the task needs between two reports of progress, even on a busy machine.
+const RESYNC_SILENCE: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! A claim that one delivery holds, until it is settled.
+//! The claim of one delivery, until it is settled.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use tracing::warn;
 
 use super::{Entries, Ledger, Taken, Token, Unavailable, Unwatched};
 
-/// A claim. Dropped without being settled it is given up: whatever broke the delivery off, its retry
-/// gets through.
-#[must_use = "a claim that is dropped is given up"]
+/// A claim of one delivery. Dropping an unsettled claim releases it, so that the retry of an aborted delivery is
+/// admitted.
+#[must_use = "a claim that is dropped is released"]
 pub struct Held {
     ledger: Arc<dyn Ledger>,
     entries: Entries,
@@ -20,7 +20,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// Claims `entries` in `ledger`.
+    /// Claims `entries` in `ledger` for `lease`.
     pub async fn claim(
         ledger: &Arc<dyn Ledger>,
         entries: Entries,
@@ -35,11 +35,10 @@ impl Held {
         }))
     }
 
-    /// Puts it on its way what became of the delivery, and waits for nothing. With a ledger in memory it is
-    /// settled when this returns; to one that is far away it has been said, before anything that is said
-    /// to it later.
+    /// Settles the claim without awaiting a server.
     ///
-    /// If the ledger does not take that in, the claim ends with its lease.
+    /// A ledger in memory is settled when this returns. For a remote ledger the request is on its way, before any
+    /// later request. If the request fails, the claim ends with its lease.
     pub fn settle_unwatched(mut self, accepted: bool) {
         if let Some(settled) = self.ledger.settle_now(&self.entries, self.token, accepted) {
             self.settled = true;
@@ -52,11 +51,11 @@ impl Held {
         }
     }
 
-    /// Says what became of the delivery: whether the backend has accepted it.
+    /// Settles the claim: commits it if the backend has accepted the delivery, and releases it otherwise.
     ///
-    /// If the ledger does not take that in, the claim ends with its lease.
+    /// If the request fails, the claim ends with its lease.
     pub async fn settle(mut self, accepted: bool) -> Result<(), Unavailable> {
-        // Before anything is waited for: what was accepted must not be given up, whatever happens now.
+        // Set before the first await: an accepted delivery must not be released, whatever happens next.
         self.settled = true;
         if accepted {
             self.ledger.commit(&self.entries, self.token).await
@@ -68,12 +67,12 @@ impl Held {
 
 fn report(settled: Result<(), Unavailable>) {
     if let Err(error) = settled {
-        warn!(%error, "the ledger does not know what became of a delivery");
+        warn!(%error, "the result of a delivery was not recorded in the ledger");
     }
 }
 
-/// Does at once what can be done at once, and gives what is left. What is said to a server is on its way
-/// then, before anything that is said to it later.
+/// Polls `work` once and returns it if it is still pending. A request to a server is written by then, before any
+/// later request.
 pub(super) fn begun(mut work: Unwatched) -> Option<Unwatched> {
     let mut context = Context::from_waker(Waker::noop());
     let polled = work.as_mut().poll(&mut context);

@@ -1,10 +1,9 @@
 //! A ledger in the memory of one process.
 //!
-//! Its memory is bounded and allocated at the start. When it is full, what was to be remembered only as
-//! long as there is room goes first, about in the order in which it would have ended: the worst that
-//! comes of it is that a backend sees an event for a second time. What stands for a window that is still
-//! open never goes: without it a replay would be admitted. If there is nothing else, the ledger says that
-//! it cannot say, and the sender repeats later. It forgets everything when the process ends.
+//! The memory is bounded and allocated at the start. When it is full, evictable entries go first, roughly in order of
+//! expiry: the backend may then see an event twice. Pinned entries are never evicted, because a replay would be
+//! admitted. If everything is pinned, the ledger reports [`Unavailable::Full`] and senders retry. A restart forgets
+//! everything.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -14,17 +13,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::shard::{self, NoRoom, Shard};
-use super::slot::State;
+use super::shard::{self, NoRoom, Shard, State};
 use super::{Entries, Entry, Keep, Key, Ledger, LedgerStats, Taken, Token, Unavailable};
 use crate::clock::Clock;
 use crate::sync::Mutex;
 
-/// The most memory that an entry takes. An entry of a ledger that is not full takes less: memory that
-/// was never written to is not the process's yet.
+/// The maximum memory of one entry in bytes. A ledger that is not full uses less, because untouched pages are not
+/// resident.
 pub const BYTES_PER_ENTRY: usize = shard::BYTES_PER_ENTRY;
 
-/// A ledger in memory.
+/// A ledger in the memory of this process.
 pub struct InProcess {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
@@ -38,7 +36,7 @@ impl InProcess {
     /// A ledger with room for `capacity` entries.
     pub fn new(capacity: usize, clock: Arc<dyn Clock>) -> Self {
         let hasher = RandomState::new();
-        let shards = (capacity / LEAST_IN_A_SHARD).clamp(1, MOST_SHARDS);
+        let shards = (capacity / MIN_SHARD_CAPACITY).clamp(1, MAX_SHARDS);
         let each = capacity.div_ceil(shards);
         let shard = || Mutex::new(Shard::new(each, hasher.clone()));
         Self {
@@ -51,22 +49,22 @@ impl InProcess {
         }
     }
 
-    /// How many entries there is room for.
+    /// The maximum number of entries.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// The memory that it takes when it is full, in bytes.
+    /// The memory of a full ledger in bytes.
     pub fn bytes(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().bytes()).sum()
     }
 
-    /// What it counted.
+    /// The counters, for metrics.
     pub fn stats(&self) -> &Arc<LedgerStats> {
         &self.stats
     }
 
-    /// Works on the shard of `key`. Never across an await: what is asked for is known when it returns.
+    /// Locks the shard of `key` and runs `work` on it. The lock is never held across an await.
     fn on_shard<T>(&self, key: &Key, work: impl FnOnce(&mut Shard) -> T) -> Option<T> {
         // The index of a shard uses other bits of the same hash.
         let number = (self.hasher.hash_one(key) >> 32) as usize % self.shards.len().max(1);
@@ -74,7 +72,7 @@ impl InProcess {
         let before = shard.len() as u64;
         let result = work(&mut shard);
         let after = shard.len() as u64;
-        // In the lock, so that it is never less than nothing.
+        // Updated under the lock, so that the counter never underflows.
         if after >= before {
             self.stats
                 .entries
@@ -91,18 +89,17 @@ impl InProcess {
         seconds(self.clock.now().as_second())
     }
 
-    /// Claims one key.
-    fn claim_one(&self, key: Key, state: State, until: u32, now: u32) -> Result<(), NotClaimed> {
+    fn claim_one(&self, key: Key, state: State, until: u32, now: u32) -> Result<(), ClaimFailure> {
         let claimed = self.on_shard(&key, |shard| match shard.standing(&key, now) {
-            Some(standing) => Err(NotClaimed::Taken(Taken { key, standing })),
+            Some(standing) => Err(ClaimFailure::Taken(Taken { key, standing })),
             None => Ok(shard.put(key, state, until, now)?),
         });
-        let forgotten = claimed.unwrap_or(Err(NotClaimed::Full))?;
+        let forgotten = claimed.unwrap_or(Err(ClaimFailure::Full))?;
         count(&self.stats.forgotten, forgotten);
         Ok(())
     }
 
-    /// Claims `entries` under `token`, for somebody who sees to it that tokens differ.
+    /// Claims `entries` under `token`. The caller ensures that the token is unique.
     pub(super) fn claim_as(
         &self,
         token: Token,
@@ -113,16 +110,16 @@ impl InProcess {
         let until = ceiling(now.saturating_add(lease).unwrap_or(Timestamp::MAX));
         let now = seconds(now.as_second());
         for entry in entries.iter() {
-            // One after the other, each in its own shard: nobody waits for two locks. Who is in between
-            // sees this delivery in flight, which it is.
+            // One key after another, each under the lock of its shard, so no thread waits for two locks. A concurrent
+            // claim in between sees this delivery in flight, which is correct.
             match self.claim_one(entry.key, State::claimed(token.0), until, now) {
                 Ok(()) => {}
-                Err(NotClaimed::Taken(known)) => {
+                Err(ClaimFailure::Taken(taken)) => {
                     self.withdraw(entries, token);
-                    self.stats.taken(known.standing);
-                    return Ok(Err(known));
+                    self.stats.count_known(taken.standing);
+                    return Ok(Err(taken));
                 }
-                Err(NotClaimed::Full) => {
+                Err(ClaimFailure::Full) => {
                     self.withdraw(entries, token);
                     count(&self.stats.full, 1);
                     return Err(Unavailable::Full);
@@ -136,25 +133,25 @@ impl InProcess {
     /// Remembers `entries` as accepted.
     pub(super) fn commit_now(&self, entries: &Entries) -> Result<(), Unavailable> {
         let now = self.now();
-        let mut remembered = Ok(());
+        let mut result = Ok(());
         for entry in entries.iter() {
             let state = match entry.keep {
-                Keep::Firmly(_) => State::FIRM,
-                Keep::AsLongAsThereIsRoom(_) => State::SOFT,
+                Keep::Firmly(_) => State::PINNED,
+                Keep::AsLongAsThereIsRoom(_) => State::EVICTABLE,
             };
             let until = ceiling(entry.keep.until());
             let put = self.on_shard(&entry.key, |it| it.put(entry.key, state, until, now));
             match put {
                 Some(Ok(forgotten)) => count(&self.stats.forgotten, forgotten),
-                _ => remembered = Err(Unavailable::Full),
+                _ => result = Err(Unavailable::Full),
             }
         }
         count(&self.stats.committed, 1);
-        remembered
+        result
     }
 
-    /// Everything that must be kept, part by part, so that nobody waits long and it takes little memory.
-    pub(super) fn firm(&self) -> impl Iterator<Item = Vec<Entry>> {
+    /// All pinned entries, one shard at a time, which bounds the lock time and the memory.
+    pub(super) fn pinned(&self) -> impl Iterator<Item = Vec<Entry>> {
         let entry = |(key, until): (Key, u32)| {
             let until = Timestamp::from_second(until.into()).unwrap_or(Timestamp::MAX);
             let keep = Keep::Firmly(until);
@@ -162,11 +159,11 @@ impl InProcess {
         };
         self.shards.iter().map(move |shard| {
             let shard = shard.lock();
-            shard.firm(self.now()).map(entry).collect()
+            shard.pinned(self.now()).map(entry).collect()
         })
     }
 
-    /// Gives up a claim, without a word in the statistics.
+    /// Removes a claim without counting it.
     pub(super) fn withdraw(&self, entries: &Entries, token: Token) {
         let state = State::claimed(token.0);
         for entry in entries.iter() {
@@ -215,12 +212,12 @@ impl Ledger for InProcess {
     }
 }
 
-enum NotClaimed {
+enum ClaimFailure {
     Full,
     Taken(Taken),
 }
 
-impl From<NoRoom> for NotClaimed {
+impl From<NoRoom> for ClaimFailure {
     fn from(_: NoRoom) -> Self {
         Self::Full
     }
@@ -234,12 +231,12 @@ fn seconds(since_1970: i64) -> u32 {
     u32::try_from(since_1970.max(0)).unwrap_or(u32::MAX)
 }
 
-/// The first whole second that is not before `at`: nothing ends early.
+/// The first whole second at or after `at`, so that nothing expires early.
 fn ceiling(at: Timestamp) -> u32 {
     seconds(at.as_second()).saturating_add(u32::from(at.subsec_nanosecond() > 0))
 }
 
-/// So many locks that threads hardly meet.
-const MOST_SHARDS: usize = 64;
-/// Small ledgers are in one piece, so that they are full when they are full.
-const LEAST_IN_A_SHARD: usize = 1024;
+/// Enough locks that threads rarely wait for each other.
+const MAX_SHARDS: usize = 64;
+/// Small ledgers have a single shard, so that the whole capacity can be used.
+const MIN_SHARD_CAPACITY: usize = 1024;

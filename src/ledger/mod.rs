@@ -1,24 +1,19 @@
-//! What was already delivered: the memory that tells a replay from a retry.
+//! Replay memory: tells a replay from a retry.
 //!
 //! ```text
-//! claim ─→ the backend is asked ─┬─ it accepted ─→ commit: the same again is a replay or a duplicate
-//!                                └─ it did not  ─→ release: the same again is a retry, and gets through
+//! claim ─→ backend ─┬─ accepts ──────────→ commit: a repeat is a replay or a duplicate
+//!                   └─ does not accept ──→ release: a repeat is a retry and is admitted
 //! ```
 //!
-//! Two phases, because a memory that is written before the backend has accepted turns an honest retry
-//! away, and one that is written only afterwards lets two copies in that arrive together. Between the
-//! phases the delivery is *in flight*. A claim that nobody settles ends with its lease.
+//! Between the two phases a delivery is *in flight*, so two copies that arrive together are not both admitted. A claim
+//! that is never settled expires with its lease.
 //!
-//! Beside that the nodes of a fleet share how many deliveries of one concurrency key are in flight: each has a
-//! [`Permit`], and there are so many of a key.
+//! The nodes of a fleet also share how many deliveries of one concurrency key are in flight: each holds a [`Permit`].
 //!
-//! What is remembered is a [`Key`], a digest: never an id, a signature or a body. The [`Ledger`] is a
-//! trait: [`InProcess`] serves one machine. [`Shared`] is the memory in Redis, and [`Fleet`] the two
-//! together: what the nodes of a fleet use.
+//! The memory holds a [`Key`], a digest: never an id, a signature or a body. [`InProcess`] serves one machine, [`Shared`]
+//! keeps the memory in Redis, and [`Fleet`] combines the two for the nodes of a fleet.
 
 mod backlog;
-mod both;
-mod contract;
 mod fleet;
 mod held;
 mod in_process;
@@ -29,15 +24,10 @@ mod scripts;
 mod shard;
 mod shared;
 mod shared_permit;
-mod slot;
 mod stats;
-mod teller;
+mod traits;
 
-pub use self::both::FleetStats;
-pub use self::contract::{
-    Alone, Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable, Unwatched,
-};
-pub use self::fleet::Fleet;
+pub use self::fleet::{Fleet, FleetStats};
 pub use self::held::Held;
 pub use self::in_process::{BYTES_PER_ENTRY, InProcess};
 pub use self::key::{Key, Kind};
@@ -45,3 +35,6 @@ pub use self::permit::{Permit, Permits};
 pub use self::prefix::{KeyPrefix, WrongPrefix};
 pub use self::shared::Shared;
 pub use self::stats::LedgerStats;
+pub use self::traits::{
+    Alone, Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable, Unwatched,
+};

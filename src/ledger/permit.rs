@@ -1,4 +1,4 @@
-//! Permits: how many deliveries of one concurrency key are with the backend at once, in a whole fleet.
+//! Permits: how many deliveries of one concurrency key are in flight in a whole fleet.
 
 use std::any::Any;
 use std::fmt;
@@ -6,41 +6,41 @@ use std::time::Duration;
 
 use super::Alone;
 
-/// The permits of one concurrency key, and what is wanted of them.
+/// A request for one permit of a concurrency key.
 #[derive(Clone, Copy, Debug)]
 pub struct Permits<'a> {
-    /// The endpoint.
+    /// The id of the endpoint.
     pub endpoint: &'a str,
-    /// What is told apart there.
+    /// The value of the concurrency key in the payload.
     pub key: &'a str,
-    /// How many there are.
+    /// How many permits the key has.
     pub many: u32,
-    /// How long one lasts that is not given back.
+    /// How long a permit lasts if it is never returned.
     pub lease: Duration,
-    /// How long to wait for one; zero to take what is there.
+    /// How long to wait for a permit; zero does not wait.
     pub wait: Duration,
-    /// What becomes of the delivery while Redis is out of reach.
+    /// What happens to the delivery while Redis cannot be reached.
     pub alone: Alone,
-    /// Whether the delivery has a claim in the ledger, too.
+    /// True if the delivery also has a claim in the ledger. It was then counted with that claim.
     pub claimed: bool,
 }
 
-/// A permit. It is given back when it is dropped.
-#[must_use = "a permit that is dropped is given back"]
+/// A permit. Dropping it returns it.
+#[must_use = "a permit that is dropped is guard back"]
 pub struct Permit {
-    _given: Option<Box<dyn Any + Send + Sync>>,
+    _guard: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Permit {
-    /// What a node has that need not ask anybody.
+    /// A permit of a single node, which is not shared.
     pub const fn unshared() -> Self {
-        Self { _given: None }
+        Self { _guard: None }
     }
 
-    /// One that `given` stands for, which gives it back when it is dropped.
-    pub(super) fn shared(given: impl Send + Sync + 'static) -> Self {
+    /// A shared permit. Dropping `guard` returns it.
+    pub(super) fn shared(guard: impl Send + Sync + 'static) -> Self {
         Self {
-            _given: Some(Box::new(given)),
+            _guard: Some(Box::new(guard)),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The names of keys in Redis.
+//! Names of keys in Redis.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::Key;
 
-/// What keys begin with.
+/// The prefix of every key in Redis: 1 to 64 visible ASCII characters without braces.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyPrefix(Box<str>);
 
@@ -34,13 +34,13 @@ impl FromStr for KeyPrefix {
     }
 }
 
-/// Text that keys cannot begin with.
+/// Text that is not a valid key prefix.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected 1 to 64 visible ASCII characters without braces")]
 pub struct WrongPrefix;
 
-/// The name of a key: what stands in braces decides the slot of a cluster.
-pub(super) fn name(prefix: &KeyPrefix, key: &Key) -> Vec<u8> {
+/// The name of a key. Redis Cluster hashes only the part in braces to choose the slot.
+pub(super) fn key_name(prefix: &KeyPrefix, key: &Key) -> Vec<u8> {
     let (place, rest) = key.split();
     let mut name = Vec::with_capacity(prefix.0.len() + 2 + 2 * Key::LEN);
     name.extend(prefix.0.bytes());

@@ -1,26 +1,25 @@
-//! The scripts of the ledger in Redis, what is said to them, and how each of them is tried.
+//! The scripts of the ledger in Redis, their arguments, and how each is tried after a connect.
 
 use super::{KeyPrefix, Token};
 use crate::redis::{Greeting, Script, Trial};
 
-/// Each script, with a key that nobody else uses and that is gone afterwards: what a user may not do shows
-/// here, and not in the first delivery. And one of them in several slots: a node of a cluster, which has not
-/// all of them, says so.
-pub(super) fn greeting(prefix: &KeyPrefix, token: Token) -> Greeting {
-    let trial = |script, place: &str, words| Trial {
+/// Tries each script on a unique key that is removed afterwards, so missing permissions show at connect time. One
+/// script runs on several slots, because a node of a Redis Cluster does not serve all of them.
+pub(super) fn connection_setup(prefix: &KeyPrefix, token: Token) -> Greeting {
+    let trial = |script, hash_tag: &str, arguments| Trial {
         script,
-        keys: vec![format!("{prefix}{{{place}}}{:016x}", token.0).into_bytes()],
-        words,
+        keys: vec![format!("{prefix}{{{hash_tag}}}{:016x}", token.0).into_bytes()],
+        words: arguments,
     };
-    let (holder, second, nothing) = (holder(token), milliseconds(1000), milliseconds(0));
-    let permits = |script, words| Trial {
+    let (holder, second, zero) = (holder(token), milliseconds(1000), milliseconds(0));
+    let permits = |script, arguments| Trial {
         keys: (0..3)
             .map(|part| format!("{prefix}{{trial}}{:016x}:{part}", token.0).into_bytes())
             .collect(),
-        ..trial(script, "trial", words)
+        ..trial(script, "trial", arguments)
     };
-    // The second of one permit has to wait for it.
-    let wanted = vec![
+    // The second call asks for the only permit and has to queue.
+    let permit = vec![
         holder.clone(),
         b"1".to_vec(),
         second.clone(),
@@ -28,17 +27,17 @@ pub(super) fn greeting(prefix: &KeyPrefix, token: Token) -> Greeting {
     ];
     let mut trials = vec![
         trial(0, "trial", vec![holder.clone(), second.clone()]),
-        trial(1, "trial", vec![nothing]),
-        permits(3, wanted),
+        trial(1, "trial", vec![zero]),
+        permits(3, permit),
         permits(4, vec![holder.clone()]),
     ];
-    let places = ["trial", "0", "1", "2", "3", "4", "5", "6", "7"];
-    trials.extend(places.map(|place| trial(2, place, vec![holder.clone()])));
+    let hash_tags = ["trial", "0", "1", "2", "3", "4", "5", "6", "7"];
+    trials.extend(hash_tags.map(|hash_tag| trial(2, hash_tag, vec![holder.clone()])));
     let scripts = scripts().to_vec();
     Greeting { scripts, trials }
 }
 
-/// Claim, commit, release, permit and leave.
+/// In this order: claim, commit, release, permit, leave.
 pub(super) fn scripts() -> [Script; 5] {
     [
         Script::new("the script `claim`", include_str!("scripts/claim.lua")),
@@ -53,7 +52,7 @@ pub(super) fn holder(token: Token) -> Vec<u8> {
     format!("{:016x}", token.0).into_bytes()
 }
 
-/// No longer than Redis can count, and than a number of its scripts is exact.
+/// Milliseconds, capped at what Redis accepts and Lua represents exactly.
 pub(super) fn milliseconds(time: u128) -> Vec<u8> {
     time.min(1 << 52).to_string().into_bytes()
 }

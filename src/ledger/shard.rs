@@ -1,68 +1,64 @@
-//! One part of the memory: a dense table of slots, found by key.
+//! One shard of the memory: a dense table of entries and an index over their keys.
 //!
-//! All the memory is allocated at the start. The slots lie side by side, so that a hand can go round
-//! and meet what has expired; an index of four bytes a slot finds them by their key. What is deleted is
-//! replaced by the last slot.
+//! All memory is allocated at the start. The entries lie side by side, so a cursor can sweep expired ones. An index
+//! of four bytes per entry finds them by key. A removed entry is replaced by the last one.
 
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-use super::slot::{Slot, State};
 use super::{Key, Standing};
 
-/// A part of the memory.
+/// One shard of the memory.
 pub(super) struct Shard {
     capacity: usize,
-    slots: Vec<Slot>,
+    records: Vec<Record>,
     index: HashTable<u32>,
-    /// Keyed anew in every process, so that nobody can choose ids that meet in one place.
+    /// Seeded per process, so that a sender cannot choose ids that collide in the index.
     hasher: RandomState,
-    /// The slots that may be forgotten to make room.
-    soft: usize,
-    /// Where the next look for expired slots begins.
-    hand: usize,
-    /// Nothing ends before this second.
-    nothing_ends_before: u32,
+    /// The number of evictable entries.
+    evictable: usize,
+    /// Where the next sweep starts.
+    cursor: usize,
+    /// A lower bound of every expiry: before this second there is nothing to sweep.
+    earliest_expiry: u32,
 }
 
-/// There is no room, and nothing that may be forgotten.
+/// The shard is full and nothing may be evicted.
 pub(super) struct NoRoom;
 
 impl Shard {
-    /// A shard with room for `capacity` entries.
+    /// A shard for `capacity` entries.
     pub(super) fn new(capacity: usize, hasher: RandomState) -> Self {
         Self {
             capacity,
-            slots: Vec::with_capacity(capacity),
-            // Twice as much as is ever in it: below half of its capacity the table is tidied up where it
-            // stands, and above it would grow.
+            records: Vec::with_capacity(capacity),
+            // Twice the maximum: a table below half of its capacity rehashes in place, a fuller one would grow.
             index: HashTable::with_capacity(2 * (capacity + 1)),
             hasher,
-            soft: 0,
-            hand: 0,
-            nothing_ends_before: u32::MAX,
+            evictable: 0,
+            cursor: 0,
+            earliest_expiry: u32::MAX,
         }
     }
 
-    /// How many entries there are, expired ones among them.
+    /// The number of entries, including expired ones.
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.records.len()
     }
 
-    /// The memory that it takes when it is full, in bytes.
+    /// The memory of a full shard in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>() + self.index.allocation_size()
+        self.records.capacity() * size_of::<Record>() + self.index.allocation_size()
     }
 
-    /// What is known about `key`.
+    /// The state of `key`; `None` if it is unknown or expired.
     pub(super) fn standing(&self, key: &Key, now: u32) -> Option<Standing> {
-        let slot = self.slots.get(self.find(key)?)?;
-        (now < slot.until).then(|| slot.state.standing())
+        let record = self.records.get(self.find(key)?)?;
+        (now < record.until).then(|| record.state.standing())
     }
 
-    /// Puts `key` into `state` until then, whatever it was before. Gives how many others were forgotten
-    /// for it before their time.
+    /// Sets the state of `key`. Returns how many other entries were evicted for it.
     pub(super) fn put(
         &mut self,
         key: Key,
@@ -70,7 +66,7 @@ impl Shard {
         until: u32,
         now: u32,
     ) -> Result<u64, NoRoom> {
-        self.nothing_ends_before = self.nothing_ends_before.min(until);
+        self.earliest_expiry = self.earliest_expiry.min(until);
         if let Some(at) = self.find(&key) {
             self.set(at, state, until, now);
             return Ok(0);
@@ -79,39 +75,40 @@ impl Shard {
         let forgotten = self.make_room(now)?;
         let hash = self.hasher.hash_one(key);
         // `capacity` is far below 2³².
-        let at = u32::try_from(self.slots.len()).map_err(|_| NoRoom)?;
+        let at = u32::try_from(self.records.len()).map_err(|_| NoRoom)?;
         let Self {
             index,
-            slots,
+            records,
             hasher,
             ..
         } = self;
-        index.insert_unique(hash, at, |at| hash_of(hasher, slots, *at));
-        self.slots.push(Slot { key, until, state });
-        self.soft += usize::from(state == State::SOFT);
+        index.insert_unique(hash, at, |at| hash_of(hasher, records, *at));
+        self.records.push(Record { key, until, state });
+        self.evictable += usize::from(state == State::EVICTABLE);
         Ok(forgotten)
     }
 
-    /// Forgets `key` if it is in `state`.
+    /// Removes `key` if it is in `state`.
     pub(super) fn remove_if(&mut self, key: &Key, state: State) -> bool {
         let found = self.find(key);
-        let found = found.filter(|at| self.slots.get(*at).is_some_and(|it| it.state == state));
+        let found = found.filter(|at| self.records.get(*at).is_some_and(|it| it.state == state));
         if let Some(at) = found {
             self.remove(at);
         }
         found.is_some()
     }
 
-    /// What must be kept, and until when.
-    pub(super) fn firm(&self, now: u32) -> impl Iterator<Item = (Key, u32)> {
-        let slots = self.slots.iter();
-        let firm = slots.filter(move |slot| slot.state == State::FIRM && now < slot.until);
-        firm.map(|slot| (slot.key, slot.until))
+    /// The pinned entries that have not expired, each with its expiry.
+    pub(super) fn pinned(&self, now: u32) -> impl Iterator<Item = (Key, u32)> {
+        let records = self.records.iter();
+        let pinned =
+            records.filter(move |record| record.state == State::PINNED && now < record.until);
+        pinned.map(|record| (record.key, record.until))
     }
 
     fn find(&self, key: &Key) -> Option<usize> {
         let is_it = |at: &u32| {
-            self.slots
+            self.records
                 .get(*at as usize)
                 .is_some_and(|it| it.key == *key)
         };
@@ -120,37 +117,37 @@ impl Shard {
     }
 
     fn set(&mut self, at: usize, state: State, until: u32, now: u32) {
-        let Some(slot) = self.slots.get_mut(at) else {
+        let Some(record) = self.records.get_mut(at) else {
             return;
         };
-        self.soft -= usize::from(slot.state == State::SOFT);
-        let was_accepted = now < slot.until && slot.state.standing() == Standing::Accepted;
-        // Accepted twice, after a lease that was too short: the longer memory counts.
-        if was_accepted && slot.until > until {
-            slot.state = if slot.state == State::FIRM {
-                slot.state
+        self.evictable -= usize::from(record.state == State::EVICTABLE);
+        let was_accepted = now < record.until && record.state.standing() == Standing::Accepted;
+        // Accepted twice after a lease that was too short: the longer retention wins.
+        if was_accepted && record.until > until {
+            record.state = if record.state == State::PINNED {
+                record.state
             } else {
                 state
             };
         } else {
-            (slot.state, slot.until) = (state, until);
+            (record.state, record.until) = (state, until);
         }
-        self.soft += usize::from(slot.state == State::SOFT);
+        self.evictable += usize::from(record.state == State::EVICTABLE);
     }
 
     fn remove(&mut self, at: usize) {
-        let Some(slot) = self.slots.get(at) else {
+        let Some(record) = self.records.get(at) else {
             return;
         };
-        self.soft -= usize::from(slot.state == State::SOFT);
-        let hash = self.hasher.hash_one(slot.key);
+        self.evictable -= usize::from(record.state == State::EVICTABLE);
+        let hash = self.hasher.hash_one(record.key);
         if let Ok(found) = self.index.find_entry(hash, |it| *it as usize == at) {
             found.remove();
         }
-        self.slots.swap_remove(at);
-        // The last one has taken its place.
-        let last = self.slots.len();
-        if let Some(moved) = self.slots.get(at) {
+        self.records.swap_remove(at);
+        // The last entry has moved to this place.
+        let last = self.records.len();
+        if let Some(moved) = self.records.get(at) {
             let hash = self.hasher.hash_one(moved.key);
             let found = self.index.find_mut(hash, |it| *it as usize == last);
             if let (Some(found), Ok(at)) = (found, u32::try_from(at)) {
@@ -159,76 +156,125 @@ impl Shard {
         }
     }
 
-    /// Looks at the next slots, and forgets what has expired. Two for each that is put in, so that the
-    /// hand goes round before the table has filled up with the expired.
+    /// Removes expired entries at the cursor. Two steps for each insertion let the cursor complete a round before the
+    /// table fills up with expired entries.
     fn sweep(&mut self, now: u32) {
-        for _ in 0..SWEPT_AT_ONCE {
-            if now < self.nothing_ends_before {
+        for _ in 0..SWEEP_STEPS {
+            if now < self.earliest_expiry {
                 return;
             }
-            self.hand = if self.hand < self.slots.len() {
-                self.hand
+            self.cursor = if self.cursor < self.records.len() {
+                self.cursor
             } else {
                 0
             };
-            match self.slots.get(self.hand) {
+            match self.records.get(self.cursor) {
                 None => return,
-                Some(slot) if slot.until <= now => self.remove(self.hand),
-                Some(_) => self.hand += 1,
+                Some(record) if record.until <= now => self.remove(self.cursor),
+                Some(_) => self.cursor += 1,
             }
         }
     }
 
-    /// Makes room for one more: by what has expired, or else by what may be forgotten. Gives how many went
-    /// before their time.
+    /// Makes room for one entry: removes an expired one, or evicts one. Returns the number of evictions.
     fn make_room(&mut self, now: u32) -> Result<u64, NoRoom> {
-        if self.slots.len() < self.capacity {
+        if self.records.len() < self.capacity {
             return Ok(0);
         }
-        if self.soft == 0 && now < self.nothing_ends_before {
+        if self.evictable == 0 && now < self.earliest_expiry {
             return Err(NoRoom);
         }
-        let at = self.oldest_of_some(now).or_else(|| self.first_to_go(now));
+        let at = self
+            .oldest_of_sample(now)
+            .or_else(|| self.first_removable(now));
         let Some(at) = at else {
-            // All of them were looked at.
-            let ends = self.slots.iter().map(|slot| slot.until);
-            self.nothing_ends_before = ends.min().unwrap_or(u32::MAX);
+            // Every entry was examined, so the bound is exact now.
+            let ends = self.records.iter().map(|record| record.until);
+            self.earliest_expiry = ends.min().unwrap_or(u32::MAX);
             return Err(NoRoom);
         };
-        let expired = self.slots.get(at).is_some_and(|slot| slot.until <= now);
-        self.hand = at + 1;
+        let expired = self
+            .records
+            .get(at)
+            .is_some_and(|record| record.until <= now);
+        self.cursor = at + 1;
         self.remove(at);
         Ok(u64::from(!expired))
     }
 
-    /// Of a few that may go, the one that ends first, or has ended. They are taken from everywhere, because
-    /// neighbours have come at the same time.
-    fn oldest_of_some(&self, now: u32) -> Option<usize> {
-        let len = self.slots.len();
+    /// Of a sample of removable entries, the one that expires first. The sample is spread over the shard, because
+    /// neighbours arrived at the same time.
+    fn oldest_of_sample(&self, now: u32) -> Option<usize> {
+        let len = self.records.len();
         let apart = len.div_ceil(SAMPLE).max(1);
-        let some = (0..SAMPLE).map(|step| (self.hand + step * apart) % len.max(1));
-        let some = some.filter_map(|at| Some((at, self.slots.get(at)?)));
-        let may_go = some.filter(|(_, slot)| slot.may_go(now));
-        may_go.min_by_key(|(_, slot)| slot.until).map(|(at, _)| at)
+        let some = (0..SAMPLE).map(|step| (self.cursor + step * apart) % len.max(1));
+        let some = some.filter_map(|at| Some((at, self.records.get(at)?)));
+        let removable = some.filter(|(_, record)| record.is_removable(now));
+        removable
+            .min_by_key(|(_, record)| record.until)
+            .map(|(at, _)| at)
     }
 
-    fn first_to_go(&self, now: u32) -> Option<usize> {
-        self.slots.iter().position(|slot| slot.may_go(now))
+    fn first_removable(&self, now: u32) -> Option<usize> {
+        self.records
+            .iter()
+            .position(|record| record.is_removable(now))
     }
 }
 
-fn hash_of(hasher: &RandomState, slots: &[Slot], at: u32) -> u64 {
-    slots
+/// Times are whole seconds since 1970, which fit until 2106.
+struct Record {
+    key: Key,
+    until: u32,
+    state: State,
+}
+
+impl Record {
+    /// True if the entry has expired or may be evicted.
+    fn is_removable(&self, now: u32) -> bool {
+        self.until <= now || self.state == State::EVICTABLE
+    }
+}
+
+/// The number of a claim, or one of two numbers that no claim has.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) struct State(u32);
+
+impl State {
+    /// Accepted and pinned until it expires.
+    pub(super) const PINNED: Self = Self(u32::MAX);
+    /// Accepted and evictable.
+    pub(super) const EVICTABLE: Self = Self(u32::MAX - 1);
+
+    /// Claimed under `number`. Numbers repeat after 2³² claims, long after the first claim has expired.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a remainder of less than 2³²"
+    )]
+    pub(super) const fn claimed(number: u64) -> Self {
+        Self((number % (u32::MAX - 1) as u64) as u32)
+    }
+
+    const fn standing(self) -> Standing {
+        match self {
+            Self::PINNED | Self::EVICTABLE => Standing::Accepted,
+            Self(_) => Standing::InFlight,
+        }
+    }
+}
+
+fn hash_of(hasher: &RandomState, records: &[Record], at: u32) -> u64 {
+    records
         .get(at as usize)
-        .map_or(0, |slot| hasher.hash_one(slot.key))
+        .map_or(0, |record| hasher.hash_one(record.key))
 }
 
-/// How many slots are looked at for each that is put in.
-const SWEPT_AT_ONCE: usize = 2;
-/// Out of how many the one is chosen that is forgotten.
+/// The sweep steps for each insertion.
+const SWEEP_STEPS: usize = 2;
+/// The sample size for an eviction.
 const SAMPLE: usize = 16;
-/// A slot, and its share of an index that is at most half full: between 16/7 and 32/7 buckets of five bytes.
-pub(super) const BYTES_PER_ENTRY: usize = size_of::<Slot>() + 24;
+/// One entry and its share of the index, which is at most half full: 16/7 to 32/7 buckets of five bytes.
+pub(super) const BYTES_PER_ENTRY: usize = size_of::<Record>() + 24;
 
 #[cfg(test)]
 mod tests {
@@ -239,7 +285,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_entries_that_may_be_forgotten_are_counted_exactly(
+        fn evictable_entries_are_counted_exactly(
             capacity in 1..6_usize,
             steps in prop::collection::vec((0..8_u8, 0..4_u64, any::<bool>(), 1..9_u32, 0..3_u32), 1..60),
         ) {
@@ -247,22 +293,22 @@ mod tests {
             let mut now = 1;
             for (number, state, puts, lasts, later) in steps {
                 let state = match state {
-                    0 => State::SOFT,
-                    1 => State::FIRM,
+                    0 => State::EVICTABLE,
+                    1 => State::PINNED,
                     claim => State::claimed(claim),
                 };
                 now += later;
                 let key = Key::of("endpoint", Kind::SignedId, &[&[number]]);
                 if puts {
-                    let may_go = shard.slots.iter().any(|slot| slot.may_go(now));
-                    let fits = shard.find(&key).is_some() || shard.len() < capacity || may_go;
+                    let has_room = shard.records.iter().any(|record| record.is_removable(now));
+                    let fits = shard.find(&key).is_some() || shard.len() < capacity || has_room;
                     let put = shard.put(key, state, now + lasts, now);
                     prop_assert_eq!(put.is_ok(), fits);
                 } else {
                     shard.remove_if(&key, state);
                 }
-                let soft = shard.slots.iter().filter(|slot| slot.state == State::SOFT);
-                prop_assert_eq!(shard.soft, soft.count());
+                let evictable = shard.records.iter().filter(|record| record.state == State::EVICTABLE);
+                prop_assert_eq!(shard.evictable, evictable.count());
             }
         }
     }

@@ -1,11 +1,11 @@
 //! The memory that the nodes of a fleet share, in Redis.
 //!
-//! A key is a digest, its value the holder of a claim or the word `accepted`, and its time to live is how
-//! long that counts. So Redis forgets by itself, and a claim of a node that has crashed ends with its lease.
-//! Times are sent as durations: the clock of the server need not be right, only as fast as others. Permits, which
-//! are a queue and no memory, go by that clock and by no other.
+//! The name of a key is a digest. Its value is the token of a claim or the word `accepted`, and its TTL says how long
+//! that counts. Redis therefore expires entries itself, and the claim of a crashed node ends with its lease. Times
+//! are sent as durations, so the clock of the server may be wrong as long as it advances evenly. Only permits, which
+//! form a queue, use the clock of the server.
 //!
-//! Claiming is one script, and so is settling: Redis carries a script out whole, with nobody in between.
+//! Claiming and settling are one script each, because Redis executes a script atomically.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::prefix::name;
-use super::scripts::{greeting, holder, milliseconds, scripts};
+use super::prefix::key_name;
+use super::scripts::{connection_setup, holder, milliseconds, scripts};
 use super::{Entries, KeyPrefix, Ledger, Standing, Taken, Token, Unavailable};
 use crate::clock::Clock;
 use crate::redis::{Call, ConnectError, Eviction, Fault, Redis, RedisSettings, Script, inspect};
@@ -34,7 +34,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// A ledger whose keys begin with `prefix`. Redis is looked for from now on.
+    /// A ledger whose keys begin with `prefix`. It starts to connect immediately.
     pub fn new(
         settings: RedisSettings,
         prefix: KeyPrefix,
@@ -42,10 +42,10 @@ impl Shared {
         tasks: &Tasks,
     ) -> Self {
         let [claim, commit, release, permit, leave] = scripts();
-        // Tokens of two processes do not meet: each begins somewhere.
+        // A random start keeps the tokens of two processes apart.
         let first = getrandom::u64().unwrap_or_default();
         Self {
-            redis: Redis::start(settings, greeting(&prefix, Token(first)), tasks),
+            redis: Redis::start(settings, connection_setup(&prefix, Token(first)), tasks),
             prefix,
             claim,
             commit,
@@ -57,21 +57,21 @@ impl Shared {
         }
     }
 
-    /// Looks whether a ledger is to be had there.
+    /// Connects once and tries every script, as `portcullis check` does. Returns the eviction policy of the server.
     pub async fn inspect(
         settings: &RedisSettings,
         prefix: &KeyPrefix,
     ) -> Result<Eviction, ConnectError> {
         let token = Token(getrandom::u64().unwrap_or_default());
-        inspect(settings, &greeting(prefix, token)).await
+        inspect(settings, &connection_setup(prefix, token)).await
     }
 
-    /// The connection.
+    /// The connection, for its state and its counters.
     pub fn redis(&self) -> &Redis {
         &self.redis
     }
 
-    /// A token that nobody else has.
+    /// A token that no other claim has.
     pub(super) fn token(&self) -> Token {
         Token(self.next.fetch_add(1, Ordering::Relaxed))
     }
@@ -84,19 +84,21 @@ impl Shared {
         lease: Duration,
     ) -> Result<Result<(), Taken>, Fault> {
         let keys = self.keys(entries);
-        let words = [holder(token), milliseconds(lease.as_millis())];
-        let known = self.redis.run(self.claim.on(&keys, &words)).await?;
-        let Some(place) = usize::try_from(known.unsigned_abs())
+        let arguments = [holder(token), milliseconds(lease.as_millis())];
+        let result = self.redis.run(self.claim.on(&keys, &arguments)).await?;
+        let Some(place) = usize::try_from(result.unsigned_abs())
             .ok()
             .filter(|it| *it > 0)
         else {
             return Ok(Ok(()));
         };
         let entry = entries.iter().nth(place - 1);
-        let entry = entry.ok_or(Fault::Refused("a key that was not claimed".into()))?;
+        let entry = entry.ok_or(Fault::Refused(
+            "the script reports a key that was not claimed".into(),
+        ))?;
         Ok(Err(Taken {
             key: entry.key,
-            standing: if known > 0 {
+            standing: if result > 0 {
                 Standing::Accepted
             } else {
                 Standing::InFlight
@@ -104,8 +106,8 @@ impl Shared {
         }))
     }
 
-    /// A permit for `token`, one of `many`, for `lease`; or how many come before it. It waits if it asks again
-    /// within `pause`, and does not if that is zero.
+    /// Takes a permit for `token`, one of `many`, for `lease`. Otherwise returns the number of waiters in front of
+    /// it. With a `pause` above zero it joins the queue and promises to poll again within `pause`.
     pub(super) async fn permit_as(
         &self,
         token: Token,
@@ -114,37 +116,40 @@ impl Shared {
         [lease, pause]: [Duration; 2],
     ) -> Result<Result<(), u64>, Fault> {
         let keys = self.keys(places);
-        let words = [
+        let arguments = [
             holder(token),
             many.to_string().into_bytes(),
             milliseconds(lease.as_millis()),
             milliseconds(pause.as_millis()),
         ];
-        let place = self.redis.run(self.permit.on(&keys, &words)).await?;
-        Ok(if place > 0 {
+        let result = self.redis.run(self.permit.on(&keys, &arguments)).await?;
+        Ok(if result > 0 {
             Ok(())
         } else {
-            Err(place.unsigned_abs())
+            Err(result.unsigned_abs())
         })
     }
 
-    /// Settles a claim.
+    /// Settles one claim or permit.
     pub(super) async fn settle(&self, settlement: &Settlement) -> Result<(), Fault> {
-        let (keys, words) = self.said(settlement);
-        let call = self.script(settlement).on(&keys, &words);
+        let (keys, arguments) = self.script_arguments(settlement);
+        let call = self.script(settlement).on(&keys, &arguments);
         self.redis.run(call).await.map(drop)
     }
 
-    /// Settles many, in one round trip. Each has a result of its own.
+    /// Settles many in one round trip. Each has its own result.
     pub(super) async fn settle_all(
         &self,
         settlements: &[Settlement],
     ) -> Result<Vec<Result<i64, Fault>>, Fault> {
-        let said: Vec<_> = settlements.iter().map(|it| self.said(it)).collect();
+        let arguments: Vec<_> = settlements
+            .iter()
+            .map(|it| self.script_arguments(it))
+            .collect();
         let calls: Vec<Call<'_>> = settlements
             .iter()
-            .zip(&said)
-            .map(|(it, (keys, words))| self.script(it).on(keys, words))
+            .zip(&arguments)
+            .map(|(it, (keys, arguments))| self.script(it).on(keys, arguments))
             .collect();
         self.redis.run_all(&calls).await
     }
@@ -152,19 +157,19 @@ impl Shared {
     fn script(&self, settlement: &Settlement) -> &Script {
         match settlement.outcome {
             Outcome::Accepted => &self.commit,
-            Outcome::GivenUp => &self.release,
-            Outcome::Left => &self.leave,
+            Outcome::Released => &self.release,
+            Outcome::Returned => &self.leave,
         }
     }
 
-    /// The keys and the words of a settlement.
-    fn said(&self, settlement: &Settlement) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    /// The keys and arguments of the script for a settlement.
+    fn script_arguments(&self, settlement: &Settlement) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         let Settlement {
             entries,
             token,
             outcome,
         } = settlement;
-        let words = if *outcome == Outcome::Accepted {
+        let arguments = if *outcome == Outcome::Accepted {
             let now = self.clock.now();
             let keep = entries.iter().map(|entry| {
                 let left = entry.keep.until().duration_since(now).as_millis();
@@ -174,16 +179,18 @@ impl Shared {
         } else {
             vec![holder(*token)]
         };
-        (self.keys(entries), words)
+        (self.keys(entries), arguments)
     }
 
     fn keys(&self, entries: &Entries) -> Vec<Vec<u8>> {
-        let names = entries.iter().map(|entry| name(&self.prefix, &entry.key));
+        let names = entries
+            .iter()
+            .map(|entry| key_name(&self.prefix, &entry.key));
         names.collect()
     }
 }
 
-/// What became of a claim, or of a permit.
+/// The result of a claim, or the return of a permit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settlement {
     pub(super) entries: Entries,
@@ -191,15 +198,15 @@ pub(super) struct Settlement {
     pub(super) outcome: Outcome,
 }
 
-/// How it ended.
+/// The result.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Outcome {
-    /// A claim: the backend has accepted the delivery.
+    /// A claim: the backend accepted the delivery.
     Accepted,
-    /// A claim: it did not.
-    GivenUp,
-    /// A permit, or the wait for one.
-    Left,
+    /// A claim: the backend did not accept it.
+    Released,
+    /// A permit, or a place in the queue, that is given up.
+    Returned,
 }
 
 impl Settlement {
@@ -231,7 +238,7 @@ impl Ledger for Shared {
     }
 
     async fn release(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
-        let settlement = Settlement::new(entries, token, Outcome::GivenUp);
+        let settlement = Settlement::new(entries, token, Outcome::Released);
         let settled = self.settle(&settlement).await;
         settled.map_err(Unavailable::OutOfReach)
     }

@@ -1,31 +1,31 @@
 //! Permits in Redis.
 //!
-//! Who has a permit, and who waits for one, stands there by its token: a permit ends with its lease if nobody
-//! gives it back, a place in the queue if nobody asks for it any more. Permits go to those who wait in the order
-//! in which they came, at whatever node, but none lies idle for somebody who asks only later. Nobody is told: whoever
-//! waits asks again.
+//! Holders and waiters are listed by their tokens. A permit expires with its lease if it is not returned; a place in
+//! the queue expires if its owner stops polling. Permits go to the waiters in order of arrival, across all nodes.
+//! None stays idle for a waiter that polls only later. Nothing is pushed: waiters poll.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::both::Both;
+use super::fleet::TieredLedger;
 use super::shared::{Outcome, Settlement};
 use super::{Entries, Entry, Keep, Key, Kind, Permit, Permits, Token};
 use crate::clock::Stopwatch;
-use crate::redis::{Fault, scattered};
+use crate::redis::Fault;
+use crate::task::scattered;
 
-/// One of those that are wanted, or `None` if there was none in time.
+/// Takes a permit, or returns `None` if the wait timed out.
 pub(super) async fn permit(
     wanted: &Permits<'_>,
-    fleet: &Arc<Both>,
+    fleet: &Arc<TieredLedger>,
 ) -> Result<Option<Permit>, Fault> {
-    let mut mine = Mine {
+    let mut registration = Registration {
         fleet: Arc::clone(fleet),
-        places: places(wanted),
+        keys: permit_keys(wanted),
         token: fleet.shared.token(),
-        may_be_there: false,
+        may_be_listed: false,
     };
     let since = Stopwatch::start();
     let mut pace = Pace::default();
@@ -33,41 +33,42 @@ pub(super) async fn permit(
         let elapsed = since.elapsed();
         let left = wanted.wait.saturating_sub(elapsed);
         let pause = pace.pause(elapsed).min(left);
-        let was_there = mine.may_be_there;
-        // Also if it is broken off while it is asked for.
-        mine.may_be_there = true;
+        let was_listed = registration.may_be_listed;
+        // Set before the call, so that an aborted call is cleaned up too.
+        registration.may_be_listed = true;
         let times = [wanted.lease, pause];
-        let asked = fleet
-            .shared
-            .permit_as(mine.token, &mine.places, wanted.many, times);
-        match asked.await {
-            Ok(Ok(())) => return Ok(Some(Permit::shared(mine))),
-            Ok(Err(before)) => pace.saw(before),
+        let call =
+            fleet
+                .shared
+                .permit_as(registration.token, &registration.keys, wanted.many, times);
+        match call.await {
+            Ok(Ok(())) => return Ok(Some(Permit::shared(registration))),
+            Ok(Err(before)) => pace.update(before),
             Err(fault) => {
-                // One from which no answer came may have been carried out all the same.
-                mine.may_be_there = was_there || matches!(fault, Fault::Lost(_));
+                // A call without an answer may have been executed all the same.
+                registration.may_be_listed = was_listed || matches!(fault, Fault::Lost(_));
                 return Err(fault);
             }
         }
-        mine.may_be_there = was_there || !pause.is_zero();
+        registration.may_be_listed = was_listed || !pause.is_zero();
         if left.is_zero() {
             return Ok(None);
         }
-        // It may be nearer than it was when it said how soon it asks again.
+        // The position may have improved since the pause was announced, so the shorter of the two pauses applies.
         tokio::time::sleep(scattered(pause.min(pace.pause(elapsed)))).await;
     }
 }
 
-/// How often somebody asks who waits: by how fast it has come forward, about four times on its way to the head of
-/// the queue, and more often there.
+/// How often a waiter polls. The interval follows from the speed of the queue: about four polls on the way to the
+/// head, and more often there.
 #[derive(Default)]
 struct Pace {
-    /// How many came before it at first, and how many do now.
+    /// The number of waiters in front at first, and now.
     before: Option<(u64, u64)>,
 }
 
 impl Pace {
-    fn saw(&mut self, before: u64) {
+    fn update(&mut self, before: u64) {
         let (first, _) = self.before.unwrap_or((before, before));
         self.before = Some((first.max(before), before));
     }
@@ -79,7 +80,8 @@ impl Pace {
         let places = u32::try_from(first - before).unwrap_or(u32::MAX);
         let for_a_place = waited / places.max(1);
         let before = u32::try_from(before).unwrap_or(u32::MAX);
-        // It has to have asked while the last one before it has its permit, and a place may take half as long.
+        // The waiter must poll while the last one in front still holds its permit. A place may take half as long as
+        // the average.
         let pause = for_a_place.saturating_mul(before.saturating_mul(2).saturating_add(1)) / 8;
         let longest = match before {
             0 => LONGEST_AT_THE_HEAD,
@@ -91,39 +93,39 @@ impl Pace {
     }
 }
 
-/// Who has a permit, who waits for one, and when each of those asks again.
-fn places(wanted: &Permits<'_>) -> Entries {
+/// The three keys of a concurrency key: holders, queue, and the time of each waiter's next poll.
+fn permit_keys(wanted: &Permits<'_>) -> Entries {
     let of = |kind| {
         Some(Entry {
             key: Key::of(wanted.endpoint, kind, &[wanted.key.as_bytes()]),
-            // Nothing of it is accepted, and kept.
+            // Permits are never committed, so the retention does not matter.
             keep: Keep::AsLongAsThereIsRoom(Timestamp::MIN),
         })
     };
-    let [has, waits, due] = [Kind::Permits, Kind::PermitQueue, Kind::PermitsDue].map(of);
-    Entries::from([has, waits, due, None, None, None, None])
+    let [holders, queue, polls] = [Kind::Permits, Kind::PermitQueue, Kind::PermitsDue].map(of);
+    Entries::from([holders, queue, polls, None, None, None, None])
 }
 
-/// What stands under a token, or may. It is taken out when it is dropped.
-struct Mine {
-    fleet: Arc<Both>,
-    places: Entries,
+/// A token that may be listed in Redis. Dropping it removes the token there.
+struct Registration {
+    fleet: Arc<TieredLedger>,
+    keys: Entries,
     token: Token,
-    may_be_there: bool,
+    may_be_listed: bool,
 }
 
-impl Drop for Mine {
+impl Drop for Registration {
     fn drop(&mut self) {
-        if self.may_be_there {
-            let left = Settlement::new(&self.places, self.token, Outcome::Left);
-            self.fleet.settle_unwatched(&left);
+        if self.may_be_listed {
+            let returned = Settlement::new(&self.keys, self.token, Outcome::Returned);
+            self.fleet.settle_unwatched(&returned);
         }
     }
 }
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
-/// A permit that is free waits for who is at the head, so this is less than the script takes for soon.
+/// A free permit waits for the head of the queue, so this must be shorter than `SOON` in the script.
 const LONGEST_AT_THE_HEAD: Duration = Duration::from_millis(50);
-/// Turns that are longer never go to somebody who came later.
+/// Queues whose turns are longer never let a later arrival pass.
 const LONGEST_FOR_A_PLACE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -1,10 +1,10 @@
-//! What a ledger counts.
+//! Counters of a ledger.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Standing;
 
-/// What a ledger counts.
+/// Counters of a ledger since the start. Only `entries` can fall.
 #[derive(Debug, Default)]
 pub struct LedgerStats {
     pub(super) entries: AtomicU64,
@@ -18,8 +18,8 @@ pub struct LedgerStats {
 }
 
 impl LedgerStats {
-    /// Counts a delivery that somebody has claimed before.
-    pub(super) fn taken(&self, standing: Standing) {
+    /// Counts a delivery whose key was already known.
+    pub(super) fn count_known(&self, standing: Standing) {
         let counter = match standing {
             Standing::Accepted => &self.accepted,
             Standing::InFlight => &self.in_flight,
@@ -27,7 +27,7 @@ impl LedgerStats {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What is remembered, and what has expired and was not met yet.
+    /// Entries in memory, including expired ones that were not swept yet.
     pub fn entries(&self) -> u64 {
         self.entries.load(Ordering::Relaxed)
     }
@@ -37,17 +37,17 @@ impl LedgerStats {
         self.claimed.load(Ordering::Relaxed)
     }
 
-    /// Deliveries that were accepted before.
+    /// Deliveries that had been accepted before.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    /// Deliveries that were under way.
+    /// Deliveries whose copy was in flight.
     pub fn in_flight(&self) -> u64 {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Deliveries that found no room.
+    /// Deliveries that were refused because the ledger was full.
     pub fn full(&self) -> u64 {
         self.full.load(Ordering::Relaxed)
     }
@@ -57,12 +57,12 @@ impl LedgerStats {
         self.committed.load(Ordering::Relaxed)
     }
 
-    /// Claims of deliveries that it did not, or that were broken off.
+    /// Claims of deliveries that the backend did not accept, or that were aborted.
     pub fn released(&self) -> u64 {
         self.released.load(Ordering::Relaxed)
     }
 
-    /// Entries that were forgotten before their time, to make room.
+    /// Entries that were evicted before they expired.
     pub fn forgotten(&self) -> u64 {
         self.forgotten.load(Ordering::Relaxed)
     }

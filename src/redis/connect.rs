@@ -1,4 +1,4 @@
-//! The way to a connection that can be used, step by step, so that it can be said which one failed.
+//! Connecting in named steps, so that an error says which step failed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,35 +15,34 @@ use tokio_rustls::TlsConnector;
 use super::fault::answer;
 use super::{Eviction, RedisSettings, Script};
 
-/// What is done with every new connection before it counts as one.
+/// What happens on every new connection before it is used.
 #[derive(Clone, Debug)]
 pub struct Greeting {
-    /// Scripts that Redis keeps, so that they need not be sent each time.
+    /// Scripts to load, so that later calls send only a digest.
     pub scripts: Vec<Script>,
-    /// What is tried with them.
+    /// The calls that try these scripts.
     pub trials: Vec<Trial>,
 }
 
-/// A script that is tried.
+/// A trial call of a script.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// Its place among the scripts.
+    /// The index in [`Greeting::scripts`].
     pub script: usize,
-    /// The keys on which it is tried.
+    /// The keys of the call.
     pub keys: Vec<Vec<u8>>,
-    /// The words with which it is tried.
+    /// The arguments of the call.
     pub words: Vec<Vec<u8>>,
 }
 
-/// A connection, and the task that carries it.
+/// An open connection and the task that drives it.
 pub(super) struct Connected {
     pub(super) connection: MultiplexedConnection,
     pub(super) driver: JoinHandle<()>,
     pub(super) eviction: Eviction,
 }
 
-/// Looks whether there is a connection to be had that does everything that will be asked of it, and what
-/// becomes of keys when there is no more room.
+/// Connects once and tries everything that the gate uses. Returns the eviction policy of the server.
 pub async fn inspect(
     settings: &RedisSettings,
     greeting: &Greeting,
@@ -53,63 +52,63 @@ pub async fn inspect(
     Ok(connected.eviction)
 }
 
-/// Why there is no connection.
+/// Why a connection could not be made.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The name has no address.
-    #[error("`{host}` has no address: {error}")]
+    /// The name does not resolve.
+    #[error("`{host}` does not resolve: {error}")]
     Name {
-        /// The name.
+        /// The host name.
         host: String,
-        /// What the system answered.
+        /// The error of the system.
         error: String,
     },
 
-    /// Nobody takes the connection.
-    #[error("{address} takes no connection: {error}")]
+    /// TCP refused or timed out.
+    #[error("cannot connect to {address}: {error}")]
     Socket {
-        /// Where it was tried.
+        /// The address.
         address: String,
-        /// What the system answered.
+        /// The error of the system.
         error: String,
     },
 
-    /// There is no common ground for TLS.
-    #[error("no TLS with {host}: {error}")]
+    /// The TLS handshake failed.
+    #[error("TLS to {host} failed: {error}")]
     Tls {
-        /// The name that the certificate has to have.
+        /// The name that the certificate must contain.
         host: String,
-        /// What is wrong.
+        /// The cause.
         error: String,
     },
 
-    /// It takes connections, and says no.
+    /// The server answered a step with an error.
     #[error("{step}: {answer}")]
     Refused {
-        /// What it was asked for.
+        /// The step.
         step: &'static str,
-        /// What it answered.
+        /// The answer of the server.
         answer: String,
     },
 
-    /// It took too long.
-    #[error("no connection within {limit:?}: {step} did not come to an end")]
+    /// The timeout ended before the connection could be used.
+    #[error("timed out after {limit:?} during {step}")]
     Timeout {
-        /// What was waited for.
+        /// The step that was running.
         step: &'static str,
-        /// How long there was for all of it.
+        /// The timeout for all steps.
         limit: Duration,
     },
 }
 
-/// Connects, within the time that there is for it.
+/// Connects within the configured timeout.
 pub(super) async fn connect(
     settings: &RedisSettings,
     greeting: &Greeting,
 ) -> Result<Connected, ConnectError> {
     let limit = settings.connect_timeout;
-    let step = Mutex::new("the look-up of the name");
+    let step = Mutex::new("the name resolution");
     let connecting = attempt(settings, greeting, &step);
     let connected = tokio::time::timeout(limit, connecting).await;
     connected.unwrap_or_else(|_| {
@@ -138,8 +137,8 @@ async fn attempt(
             multiplex(settings, stream.map_err(|error| wrong(&error))?).await?
         }
     };
-    *step.lock() = "the first exchange of words";
-    match introduce(settings, greeting, &mut connected.connection).await {
+    *step.lock() = "the setup commands";
+    match set_up(settings, greeting, &mut connected.connection).await {
         Ok(()) => {
             connected.eviction = Eviction::of(&mut connected.connection).await;
             Ok(connected)
@@ -163,15 +162,15 @@ async fn socket(
     let addresses = tokio::net::lookup_host((host, port)).await;
     let addresses = addresses.map_err(|error| no_address(error.to_string()))?;
     *step.lock() = "the TCP connection";
-    let mut last = no_address("the name is known, and stands for nothing".to_owned());
+    let mut last = no_address("the name has no address record".to_owned());
     let addresses: Vec<_> = addresses.collect();
-    // One that swallows packets must not use up the time of the others.
+    // An address that swallows packets must not use up the time of the others.
     let share = settings.connect_timeout / u32::try_from(addresses.len().max(1) + 1).unwrap_or(1);
     for address in addresses {
         let connecting = tokio::time::timeout(share, TcpStream::connect(address)).await;
         match connecting.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())) {
             Ok(stream) => {
-                // What is small is sent at once: claims do not wait for one another.
+                // Small requests are sent immediately: claims do not wait for one another.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
@@ -190,15 +189,15 @@ async fn multiplex(
     settings: &RedisSettings,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
 ) -> Result<Connected, ConnectError> {
-    // Nothing is said yet: each of our own words has an answer that can be told.
-    let silent = RedisConnectionInfo::default()
+    // The client library sends nothing by itself: each command here has its own error message.
+    let no_setup = RedisConnectionInfo::default()
         .set_protocol(ProtocolVersion::RESP2)
         .set_skip_set_lib_name();
     let config = AsyncConnectionConfig::new()
         .set_response_timeout(Some(settings.response_timeout))
-        .set_pipeline_buffer_size(WAITING);
-    let made = MultiplexedConnection::new_with_config(&silent, stream, config).await;
-    let (connection, driver) = made.map_err(|error| ConnectError::Refused {
+        .set_pipeline_buffer_size(PIPELINE_BUFFER);
+    let opened = MultiplexedConnection::new_with_config(&no_setup, stream, config).await;
+    let (connection, driver) = opened.map_err(|error| ConnectError::Refused {
         step: "the connection",
         answer: answer(&error),
     })?;
@@ -209,8 +208,8 @@ async fn multiplex(
     })
 }
 
-/// Says who we are, and looks whether Redis does what it will be asked for.
-async fn introduce(
+/// Authenticates, and tries whatever the gate will use.
+async fn set_up(
     settings: &RedisSettings,
     greeting: &Greeting,
     connection: &mut MultiplexedConnection,
@@ -225,15 +224,15 @@ async fn introduce(
     }
     ask(connection, "PING", &cmd("PING")).await?;
     for script in &greeting.scripts {
-        // Not everybody may. Then the first use of it brings it along.
+        // Loading may be forbidden. The first call then sends the source code.
         let _ = connection.send_packed_command(&script.load()).await;
     }
     for trial in &greeting.trials {
         if let Some(script) = greeting.scripts.get(trial.script) {
-            // In both ways in which it will be sent. The second time finds what the first one has left.
+            // In both forms that are used later. The second call sees the result of the first.
             let call = script.on(&trial.keys, &trial.words);
-            ask(connection, script.name(), &call.whole()).await?;
-            ask(connection, script.name(), &call.known()).await?;
+            ask(connection, script.name(), &call.by_source()).await?;
+            ask(connection, script.name(), &call.by_digest()).await?;
         }
     }
     Ok(())
@@ -244,16 +243,15 @@ async fn ask(
     step: &'static str,
     command: &Cmd,
 ) -> Result<(), ConnectError> {
-    let asked = connection.send_packed_command(command).await;
-    let asked = asked.and_then(redis_rs::Value::extract_error);
-    match asked {
+    let reply = connection.send_packed_command(command).await;
+    match reply.and_then(redis_rs::Value::extract_error) {
         Ok(_) => Ok(()),
-        // It has no room now, or is at work: there is a connection, and each call will hear of it.
+        // The server is full or busy for now. The connection works, and each call reports the state itself.
         Err(error) if matches!(error.code(), Some("OOM" | "BUSY" | "MISCONF")) => Ok(()),
         Err(error) => Err(ConnectError::Refused {
             step,
             answer: if error.kind() == ErrorKind::Io && error.is_timeout() {
-                "no answer in time".to_owned()
+                "timed out".to_owned()
             } else {
                 answer(&error)
             },
@@ -261,5 +259,5 @@ async fn ask(
     }
 }
 
-/// Calls that can be waiting to be written.
-const WAITING: usize = 1024;
+/// Calls that may wait to be written.
+const PIPELINE_BUFFER: usize = 1024;

@@ -1,4 +1,4 @@
-//! The connection that everybody uses.
+//! The connection that all deliveries share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,40 +6,54 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use redis_rs::aio::MultiplexedConnection;
-use redis_rs::{Cmd, Pipeline, Value};
+use redis_rs::{Cmd, Pipeline, Value, cmd};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, info, warn};
 
-use super::fault::Meaning;
-use super::{Call, Fault, Greeting, RedisSettings, RedisStats};
-use crate::task::{Task, Tasks};
+use super::connect::{Connected, connect};
+use super::fault::CallError;
+use super::{Call, Eviction, Fault, Greeting, RedisSettings, RedisStats};
+use crate::clock::Stopwatch;
+use crate::task::{Pulse, Task, Tasks, scattered};
 
-/// A Redis, whether it can be reached at the moment or not.
+/// A Redis server, whether it can be reached at the moment or not.
 pub struct Redis {
     shared: Arc<Shared>,
-    keeper: JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
-pub(super) struct Shared {
-    pub(super) settings: RedisSettings,
-    pub(super) greeting: Greeting,
-    pub(super) state: ArcSwap<State>,
-    /// `None` until it was tried.
-    pub(super) up: watch::Sender<Option<bool>>,
-    pub(super) stats: Arc<RedisStats>,
-    pub(super) tasks: Tasks,
+/// What the handle and the background task share.
+struct Shared {
+    settings: RedisSettings,
+    greeting: Greeting,
+    state: ArcSwap<State>,
+    /// `None` until the first attempt has ended.
+    up: watch::Sender<Option<bool>>,
+    stats: Arc<RedisStats>,
+    tasks: Tasks,
 }
 
-pub(super) enum State {
-    /// The connection, and what tells that somebody has found it broken.
+enum State {
+    /// The connection, and the signal that a call has found it broken.
     Up(MultiplexedConnection, CancellationToken),
+    /// Why there is none.
     Down(Arc<str>),
 }
 
+impl State {
+    /// The error of a call that was not sent.
+    fn not_sent(&self) -> CallError {
+        CallError::Down(match self {
+            Self::Up(..) => "the connection was just lost".into(),
+            Self::Down(cause) => Arc::clone(cause),
+        })
+    }
+}
+
 impl Redis {
-    /// Looks for it from now on. Whoever wants to know whether it is there asks [`ready`](Self::ready).
+    /// Starts to connect in the background. Await [`ready`](Self::ready) for the first result.
     pub fn start(settings: RedisSettings, greeting: Greeting, tasks: &Tasks) -> Self {
         let shared = Arc::new(Shared {
             settings,
@@ -49,24 +63,26 @@ impl Redis {
             stats: Arc::default(),
             tasks: tasks.clone(),
         });
-        let kept = Arc::clone(&shared);
+        let work = Arc::clone(&shared);
         let task = Task::named("ledger_keeper")
             .beats_within(
-                shared.settings.connect_timeout + shared.settings.response_timeout + KEEPER_SILENCE,
+                shared.settings.connect_timeout
+                    + shared.settings.response_timeout
+                    + RECONNECT_SILENCE,
             )
             .essential();
-        let keeper = tasks.supervise(task, move |pulse| Arc::clone(&kept).keep(pulse));
-        Self { shared, keeper }
+        let task = tasks.supervise(task, move |pulse| Arc::clone(&work).run(pulse));
+        Self { shared, task }
     }
 
-    /// Waits until it was tried for the first time, and says whether it can be used.
+    /// Waits for the end of the first attempt. Returns whether the connection can be used.
     pub async fn ready(&self) -> Result<(), Fault> {
-        // The other end is in `self`.
+        // The sender lives in `self`, so this cannot fail.
         let _ = self.watch().wait_for(Option::is_some).await;
         self.standing()
     }
 
-    /// Whether it can be used now, or else why not.
+    /// Whether the connection can be used now; the error says why not.
     pub fn standing(&self) -> Result<(), Fault> {
         match &**self.shared.state.load() {
             State::Up(..) => Ok(()),
@@ -74,53 +90,57 @@ impl Redis {
         }
     }
 
-    /// Tells when it can be used and when not; `None` until it was tried.
+    /// Reports when the connection comes and goes; `None` until the first attempt has ended.
     pub fn watch(&self) -> watch::Receiver<Option<bool>> {
         self.shared.up.subscribe()
     }
 
-    /// The tasks that it is kept by.
+    /// The supervisor of the background task.
     pub fn tasks(&self) -> &Tasks {
         &self.shared.tasks
     }
 
-    /// What is counted.
+    /// The counters, for metrics.
     pub fn stats(&self) -> &Arc<RedisStats> {
         &self.shared.stats
     }
 
-    /// Where it is, without the password.
+    /// The settings. Their `Display` omits the password.
     pub fn settings(&self) -> &RedisSettings {
         &self.shared.settings
     }
 
-    /// Has a script carried out: one round trip, or two if Redis does not know the script yet.
+    /// Runs a script: one round trip, or two if Redis does not have the script.
     pub async fn run(&self, call: Call<'_>) -> Result<i64, Fault> {
-        match self.shared.ask(&call.known()).await {
-            Err(Failed::NoScript) => self.shared.ask(&call.whole()).await,
-            asked => asked,
+        match self.shared.ask(&call.by_digest()).await {
+            Err(CallError::NoScript) => self.shared.ask(&call.by_source()).await,
+            result => result,
         }
         .and_then(|it| number(&it))
-        .map_err(Failed::into_fault)
+        .map_err(CallError::into_fault)
     }
 
-    /// Has several carried out in one round trip. Each has a result of its own.
+    /// Runs several scripts in one round trip. Each has its own result.
     pub async fn run_all(&self, calls: &[Call<'_>]) -> Result<Vec<Result<i64, Fault>>, Fault> {
         let mut pipeline = Pipeline::new();
         let mut sent = Vec::new();
         for call in calls {
-            // Each script with its text once: this is for after a loss, and they may be forgotten there.
+            // The first call of each script sends its source: after a reconnect the server may not have it.
             let is_first = !sent.contains(&call.digest());
-            pipeline.add_command(if is_first { call.whole() } else { call.known() });
+            pipeline.add_command(if is_first {
+                call.by_source()
+            } else {
+                call.by_digest()
+            });
             if is_first {
                 sent.push(call.digest());
             }
         }
         let answers = self.shared.ask_all(&pipeline, calls.len()).await;
-        let answers = answers.map_err(Failed::into_fault)?;
+        let answers = answers.map_err(CallError::into_fault)?;
         let numbers = answers.into_iter().map(|it| {
-            let it = it.extract_error().map_err(|error| Failed::of(&error));
-            it.and_then(|it| number(&it)).map_err(Failed::into_fault)
+            let it = it.extract_error().map_err(|error| CallError::of(&error));
+            it.and_then(|it| number(&it)).map_err(CallError::into_fault)
         });
         Ok(numbers.collect())
     }
@@ -128,45 +148,45 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        self.keeper.abort();
+        self.task.abort();
     }
 }
 
 impl Shared {
-    async fn ask(&self, command: &Cmd) -> Result<Value, Failed> {
+    async fn ask(&self, command: &Cmd) -> Result<Value, CallError> {
         let state = self.state.load_full();
         let State::Up(connection, _) = &*state else {
-            return Err(Failed::before(&state));
+            return Err(state.not_sent());
         };
         count(&self.stats.calls);
         let answer = connection.clone().send_packed_command(command).await;
         let answer = answer.and_then(Value::extract_error);
-        answer.map_err(|error| self.failed(&state, Failed::of(&error)))
+        answer.map_err(|error| self.failed(&state, CallError::of(&error)))
     }
 
-    async fn ask_all(&self, pipeline: &Pipeline, many: usize) -> Result<Vec<Value>, Failed> {
+    async fn ask_all(&self, pipeline: &Pipeline, many: usize) -> Result<Vec<Value>, CallError> {
         let state = self.state.load_full();
         let State::Up(connection, _) = &*state else {
-            return Err(Failed::before(&state));
+            return Err(state.not_sent());
         };
         count(&self.stats.calls);
         let mut connection = connection.clone();
         let answers = connection.send_packed_commands(pipeline, 0, many).await;
-        answers.map_err(|error| self.failed(&state, Failed::of(&error)))
+        answers.map_err(|error| self.failed(&state, CallError::of(&error)))
     }
 
-    /// Takes note of a failure over the connection of `state`.
-    fn failed(&self, state: &Arc<State>, failed: Failed) -> Failed {
+    /// Records a failed call on the connection of `state`.
+    fn failed(&self, state: &Arc<State>, failed: CallError) -> CallError {
         match &failed {
-            Failed::Lost(cause) => self.lose(state, cause),
-            Failed::Refused(_) => count(&self.stats.refused),
-            Failed::Down(_) | Failed::NoScript => {}
+            CallError::Lost(cause) => self.lose(state, cause),
+            CallError::Refused(_) => count(&self.stats.refused),
+            CallError::Down(_) | CallError::NoScript => {}
         }
         failed
     }
 
-    /// The connection of `state` is of no use any more. Of many that find this out one says so.
-    pub(super) fn lose(&self, state: &Arc<State>, cause: &Arc<str>) {
+    /// Marks the connection of `state` as broken. Of concurrent callers, exactly one reports it.
+    fn lose(&self, state: &Arc<State>, cause: &Arc<str>) {
         let down = Arc::new(State::Down(Arc::clone(cause)));
         let before = self.state.compare_and_swap(state, down);
         if Arc::ptr_eq(&before, state) && matches!(&**state, State::Up(..)) {
@@ -179,52 +199,112 @@ impl Shared {
             }
         }
     }
-}
 
-pub(super) enum Failed {
-    Down(Arc<str>),
-    Lost(Arc<str>),
-    NoScript,
-    Refused(Arc<str>),
-}
-
-impl Failed {
-    pub(super) fn of(error: &redis_rs::RedisError) -> Self {
-        match Meaning::of(error) {
-            Meaning::Lost(cause) => Self::Lost(cause),
-            Meaning::NoScript => Self::NoScript,
-            Meaning::Refused(answer) => Self::Refused(answer),
+    /// Connects, watches the connection, and reconnects when it is lost.
+    async fn run(self: Arc<Self>, pulse: Pulse) {
+        // The run before this one may have panicked. Its connection is gone then.
+        let state = self.state.load_full();
+        self.lose(&state, &"not connected yet".into());
+        let mut backoff = FIRST_BACKOFF;
+        let mut down_since = Some(Stopwatch::start());
+        let mut is_reported = false;
+        loop {
+            pulse.beat();
+            match connect(&self.settings, &self.greeting).await {
+                Ok(connected) => {
+                    let downtime = down_since.take().map_or(Duration::ZERO, Stopwatch::elapsed);
+                    info!(redis = %self.settings, away = ?downtime, "Redis can be used");
+                    let since = Stopwatch::start();
+                    self.serve(connected, &pulse).await;
+                    down_since = Some(Stopwatch::start());
+                    is_reported = true;
+                    if since.elapsed() > STEADY {
+                        backoff = FIRST_BACKOFF;
+                        continue; // It may be back already.
+                    }
+                }
+                Err(error) => {
+                    count(&self.stats.not_connected);
+                    let cause: Arc<str> = error.to_string().into();
+                    if is_reported {
+                        debug!(redis = %self.settings, %cause, "Redis is still out of reach");
+                    } else {
+                        warn!(redis = %self.settings, %cause, "Redis is out of reach");
+                    }
+                    is_reported = true;
+                    self.state.store(Arc::new(State::Down(cause)));
+                    self.up.send_replace(Some(false));
+                }
+            }
+            tokio::time::sleep(scattered(backoff)).await;
+            backoff = (backoff * 2).min(MAX_BACKOFF);
         }
     }
 
-    /// Nothing was tried.
-    fn before(state: &State) -> Self {
-        Self::Down(match state {
-            State::Up(..) => "just lost".into(),
-            State::Down(cause) => Arc::clone(cause),
-        })
-    }
-
-    fn into_fault(self) -> Fault {
-        match self {
-            Self::Down(cause) => Fault::Down(cause),
-            Self::Lost(cause) => Fault::Lost(cause),
-            Self::NoScript => Fault::Refused("it does not keep the script".into()),
-            Self::Refused(answer) => Fault::Refused(answer),
+    /// Publishes the connection and returns when it is lost.
+    async fn serve(&self, connected: Connected, pulse: &Pulse) {
+        let Connected {
+            connection,
+            driver,
+            eviction,
+        } = connected;
+        if eviction != Eviction::None {
+            warn!(redis = %self.settings, "{eviction}");
+        }
+        let mut driver = AbortOnDrop(driver);
+        let broken = CancellationToken::new();
+        let state = Arc::new(State::Up(connection.clone(), broken.clone()));
+        self.state.store(Arc::clone(&state));
+        self.stats.up.store(1, Ordering::Relaxed);
+        self.up.send_replace(Some(true));
+        let pinging = async {
+            let mut connection = connection;
+            loop {
+                pulse.beat();
+                // A lost connection is noticed here, before a delivery has to wait for its timeout.
+                tokio::time::sleep(PING_EVERY).await;
+                let answer = connection.send_packed_command(&cmd("PING")).await;
+                let answer = answer.and_then(Value::extract_error);
+                if let Err(CallError::Lost(cause)) = answer.map_err(|error| CallError::of(&error)) {
+                    self.lose(&state, &cause);
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = broken.cancelled() => {}
+            () = pinging => {}
+            _ = &mut driver.0 => self.lose(&state, &"the connection was closed".into()),
         }
     }
 }
 
-fn number(value: &Value) -> Result<i64, Failed> {
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn number(value: &Value) -> Result<i64, CallError> {
     match value {
         Value::Int(number) => Ok(*number),
-        _ => Err(Failed::Refused("something that is no number".into())),
+        _ => Err(CallError::Refused(
+            "the script did not return a number".into(),
+        )),
     }
 }
 
-/// Longer than the keeper waits between two attempts, or two pings, on a machine that is busy.
-const KEEPER_SILENCE: Duration = Duration::from_secs(10);
+/// Longer than the task needs between two attempts or pings, even on a busy machine.
+const RECONNECT_SILENCE: Duration = Duration::from_secs(10);
 
-pub(super) fn count(counter: &AtomicU64) {
+fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
+
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+const PING_EVERY: Duration = Duration::from_secs(1);
+/// A connection that lasted this long counts as stable, and the backoff starts anew.
+const STEADY: Duration = Duration::from_secs(1);

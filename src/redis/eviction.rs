@@ -1,4 +1,4 @@
-//! Whether Redis forgets what it was told to keep.
+//! Whether Redis evicts keys that the ledger needs.
 
 use std::fmt;
 
@@ -9,24 +9,24 @@ use super::fault::answer;
 
 /// What Redis does when its memory is full.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "it does, or not, or does not say")]
+#[expect(clippy::exhaustive_enums, reason = "the gate handles each case")]
 pub enum Eviction {
-    /// It refuses to take in more.
+    /// It refuses writes and keeps every key.
     None,
-    /// It forgets keys before their time, by this policy.
+    /// It evicts keys before they expire, by this policy.
     By(String),
-    /// It does not say: this is its answer.
+    /// The server does not reveal the policy. Holds its answer.
     Unknown(String),
 }
 
 impl Eviction {
-    /// Asks for it.
+    /// Asks the server for `maxmemory-policy` and `maxmemory`.
     pub(super) async fn of(connection: &mut MultiplexedConnection) -> Self {
         let policy = setting(connection, "maxmemory-policy").await;
         let limit = setting(connection, "maxmemory").await;
         match (policy, limit) {
             (Ok(policy), _) if policy == "noeviction" => Self::None,
-            // Without a limit nothing is ever evicted.
+            // Without a limit nothing is evicted.
             (Ok(_), Ok(limit)) if limit == "0" => Self::None,
             (Ok(policy), Ok(_)) => Self::By(policy),
             (Err(error), _) | (_, Err(error)) => Self::Unknown(error),
@@ -37,31 +37,32 @@ impl Eviction {
 impl fmt::Display for Eviction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::None => f.write_str("Redis forgets nothing before its time"),
+            Self::None => f.write_str("Redis evicts no key"),
             Self::By(policy) => write!(
                 f,
-                "Redis forgets keys when its memory is full (maxmemory-policy {policy}): replays could get \
-                 in; the policy has to be `noeviction`"
+                "Redis evicts keys when its memory is full (maxmemory-policy {policy}), so a replay could be \
+                 admitted: set maxmemory-policy to noeviction"
             ),
             Self::Unknown(answer) => write!(
                 f,
-                "Redis does not say what it does when its memory is full ({answer}): see to it that \
-                 maxmemory-policy is `noeviction`"
+                "cannot read the eviction policy of Redis ({answer}): make sure that maxmemory-policy is \
+                 noeviction"
             ),
         }
     }
 }
 
 async fn setting(connection: &mut MultiplexedConnection, name: &str) -> Result<String, String> {
+    let unreadable = || format!("the server does not report {name}");
     let mut get = cmd("CONFIG");
     get.arg("GET").arg(name);
-    let asked: RedisResult<Value> = connection.send_packed_command(&get).await;
-    let asked = asked.and_then(Value::extract_error);
-    match asked.map_err(|error| answer(&error))? {
+    let reply: RedisResult<Value> = connection.send_packed_command(&get).await;
+    let reply = reply.and_then(Value::extract_error);
+    match reply.map_err(|error| answer(&error))? {
         Value::Array(pair) => match pair.as_slice() {
             [_, Value::BulkString(value)] => Ok(String::from_utf8_lossy(value).into_owned()),
-            _ => Err(format!("nothing is known about {name}")),
+            _ => Err(unreadable()),
         },
-        _ => Err(format!("nothing is known about {name}")),
+        _ => Err(unreadable()),
     }
 }

@@ -1,55 +1,66 @@
-//! A call that came to nothing.
+//! Failed calls.
 
 use std::sync::Arc;
 
 use redis_rs::RedisError;
 
-/// A call that came to nothing.
+/// A call of a script that failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// There is no connection, and nothing was tried.
+    /// There is no connection. The call was not sent.
     #[error("Redis is out of reach: {0}")]
     Down(Arc<str>),
 
-    /// The connection broke, or there was no answer in time: nobody knows whether the call was carried out.
+    /// The connection broke, or the call timed out. Redis may or may not have executed it.
     #[error("Redis is out of reach: {0}")]
     Lost(Arc<str>),
 
-    /// Redis has answered that it does not do it.
-    #[error("Redis answers: {0}")]
+    /// Redis answered with an error.
+    #[error("Redis answers with an error: {0}")]
     Refused(Arc<str>),
 }
 
-/// What an error says about the connection that it came over.
-pub(super) enum Meaning {
-    /// The connection is of no use, or not any more.
+/// A failed call, seen from inside this module: it also tells whether the script has to be sent.
+pub(super) enum CallError {
+    /// There is no connection. The call was not sent.
+    Down(Arc<str>),
+    /// The connection is broken or unusable.
     Lost(Arc<str>),
-    /// The script is not known there.
+    /// Redis does not have the script.
     NoScript,
-    /// This call was refused, and another one may not be.
+    /// Redis refused this call. Another call may succeed.
     Refused(Arc<str>),
 }
 
-impl Meaning {
+impl CallError {
     pub(super) fn of(error: &RedisError) -> Self {
         let text: Arc<str> = answer(error).into();
         match error.code() {
             Some("NOSCRIPT") => Self::NoScript,
-            // What a server says that may not, cannot or must not do this work at all: a replica, one that
-            // still reads its data, one of a cluster. The next attempt may find another one there.
+            // This server cannot serve the ledger: a replica, a cluster node, or one that is still loading. A
+            // reconnect may reach another server.
             Some(
                 "ASK" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" | "MOVED" | "NOAUTH" | "NOPERM"
                 | "READONLY" | "WRONGPASS",
             ) => Self::Lost(text),
             Some(_) => Self::Refused(text),
-            None if error.is_timeout() => Self::Lost("no answer in time".into()),
+            None if error.is_timeout() => Self::Lost("timed out".into()),
             None => Self::Lost(text),
+        }
+    }
+
+    pub(super) fn into_fault(self) -> Fault {
+        match self {
+            Self::Down(cause) => Fault::Down(cause),
+            Self::Lost(cause) => Fault::Lost(cause),
+            Self::NoScript => Fault::Refused("the server did not keep the script".into()),
+            Self::Refused(answer) => Fault::Refused(answer),
         }
     }
 }
 
-/// What the server has answered, or else what went wrong.
+/// The error reply of the server, or else the local error.
 pub(super) fn answer(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),

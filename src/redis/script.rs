@@ -1,9 +1,9 @@
-//! What Redis is asked to do: scripts, which it carries out whole or not at all.
+//! Scripts, which Redis executes atomically.
 
 use redis_rs::{Cmd, cmd};
 use sha1::{Digest, Sha1};
 
-/// A script that answers with a number. Redis keeps it and knows it by its digest.
+/// A script that returns a number. Redis caches it under its SHA-1 digest.
 #[derive(Clone, Debug)]
 pub struct Script {
     name: &'static str,
@@ -12,7 +12,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// The script with this text, and what people call it.
+    /// A script with this source code. `name` appears in error messages.
     pub fn new(name: &'static str, code: &'static str) -> Self {
         Self {
             name,
@@ -21,12 +21,12 @@ impl Script {
         }
     }
 
-    /// To be carried out on these keys, with these words.
-    pub fn on<'a>(&'a self, keys: &'a [Vec<u8>], words: &'a [Vec<u8>]) -> Call<'a> {
+    /// A call of this script with these keys and arguments.
+    pub fn on<'a>(&'a self, keys: &'a [Vec<u8>], arguments: &'a [Vec<u8>]) -> Call<'a> {
         Call {
             script: self,
             keys,
-            words,
+            arguments,
         }
     }
 
@@ -41,35 +41,34 @@ impl Script {
     }
 }
 
-/// A script with what it is carried out on.
+/// A script with its keys and arguments.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     script: &'a Script,
     keys: &'a [Vec<u8>],
-    words: &'a [Vec<u8>],
+    arguments: &'a [Vec<u8>],
 }
 
 impl Call<'_> {
-    /// Which script it is.
     pub(super) fn digest(&self) -> &str {
         &self.script.digest
     }
 
-    /// By its digest.
-    pub(super) fn known(&self) -> Cmd {
+    /// The call by digest: `EVALSHA`.
+    pub(super) fn by_digest(&self) -> Cmd {
         self.command("EVALSHA", &self.script.digest)
     }
 
-    /// With its text.
-    pub(super) fn whole(&self) -> Cmd {
+    /// The call with the source code: `EVAL`.
+    pub(super) fn by_source(&self) -> Cmd {
         self.command("EVAL", self.script.code)
     }
 
     fn command(&self, name: &str, script: &str) -> Cmd {
         let mut command = cmd(name);
         command.arg(script).arg(self.keys.len());
-        for word in self.keys.iter().chain(self.words) {
-            command.arg(word.as_slice());
+        for part in self.keys.iter().chain(self.arguments) {
+            command.arg(part.as_slice());
         }
         command
     }

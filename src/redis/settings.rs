@@ -1,4 +1,4 @@
-//! Where Redis is, and how it is spoken to.
+//! The address of Redis, the credentials and the timeouts.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,29 +7,29 @@ use zeroize::Zeroizing;
 
 use super::RedisTls;
 
-/// Where Redis is, and how it is spoken to.
+/// The address of Redis, the credentials and the timeouts.
 ///
-/// It is neither compared nor copied: there is a password in it.
+/// The type holds a password, so it is neither cloned nor compared.
 pub struct RedisSettings {
-    /// A name or an address.
+    /// A host name or an IP address.
     pub host: String,
-    /// The port.
+    /// The TCP port.
     pub port: u16,
-    /// TLS, if it is spoken to over TLS.
+    /// TLS towards the server; `None` for plain TCP.
     pub tls: Option<RedisTls>,
-    /// The ACL user; `default` if none is said.
+    /// The ACL user; without one Redis uses `default`.
     pub user: Option<String>,
-    /// The password.
+    /// Sent with `AUTH`.
     pub password: Option<Zeroizing<String>>,
     /// The number of the database.
     pub database: u32,
-    /// How long it may take until a connection can be used.
+    /// The timeout for a usable connection: name resolution, TCP, TLS and the scripts.
     pub connect_timeout: Duration,
-    /// How long an answer may take.
+    /// The timeout for one answer.
     pub response_timeout: Duration,
 }
 
-/// Without the password.
+/// The URL without the password.
 impl fmt::Display for RedisSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls.is_some() {
@@ -50,7 +50,7 @@ impl fmt::Display for RedisSettings {
     }
 }
 
-/// The same.
+/// The same as `Display`, so that the password cannot leak.
 impl fmt::Debug for RedisSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,8 +1,8 @@
-//! What is counted about the connection.
+//! Counters of the connection.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What is counted about the connection.
+/// Counters of the connection since the start.
 #[derive(Debug, Default)]
 pub struct RedisStats {
     pub(super) up: AtomicU64,
@@ -13,27 +13,27 @@ pub struct RedisStats {
 }
 
 impl RedisStats {
-    /// Whether it can be used now.
+    /// True if the connection can be used now.
     pub fn is_up(&self) -> bool {
         self.up.load(Ordering::Relaxed) > 0
     }
 
-    /// Round trips that were begun.
+    /// Round trips that were started.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Calls that it answered with an error.
+    /// Calls that Redis answered with an error.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Connections that broke, or that gave no answer in time.
+    /// Connections that broke or timed out.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Attempts to connect that failed.
+    /// Failed attempts to connect.
     pub fn not_connected(&self) -> u64 {
         self.not_connected.load(Ordering::Relaxed)
     }

@@ -320,8 +320,8 @@ fn watched<W: Future + Send>(_name: &'static str, work: W) -> W {
     work
 }
 
-/// Between a half and the whole of `pause`: tasks that stopped together do not come back together.
-fn scattered(pause: Duration) -> Duration {
+/// A random duration between half of `pause` and `pause`, so that nodes do not retry together.
+pub fn scattered(pause: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX);
     pause / 2 + pause.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
 }

@@ -180,7 +180,7 @@ pub(crate) fn violations(source: &Source) -> Vec<String> {
 
 /// Files that start something by themselves, and why it needs no supervisor. Everything else that runs beside
 /// deliveries is started by `Tasks::supervise`.
-const SPAWNS: [(&str, &str); 16] = [
+const SPAWNS: [(&str, &str); 15] = [
     ("src/task/mod.rs", "the supervisor itself"),
     ("src/telemetry/lines.rs", "the threads that write the logs"),
     (
@@ -189,11 +189,10 @@ const SPAWNS: [(&str, &str); 16] = [
     ),
     (
         "src/redis/connect.rs",
-        "one connection; the keeper notices its end",
+        "one connection; the reconnect task notices its end",
     ),
-    ("src/ledger/contract.rs", "the rest of one settlement"),
+    ("src/ledger/traits.rs", "the rest of one settlement"),
     ("src/ledger/fleet.rs", "the rest of one settlement"),
-    ("src/ledger/both.rs", "the rest of one settlement"),
     (
         "src/secrets/cache/flight.rs",
         "one load, contained; its end is noticed however it comes",

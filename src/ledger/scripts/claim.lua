@@ -1,8 +1,7 @@
--- Claims KEYS for the holder ARGV[1], for ARGV[2] milliseconds: all of them or none.
--- 0: claimed. n: the n-th key was accepted before. -n: it is in flight.
+-- Claims KEYS for the holder ARGV[1] for ARGV[2] milliseconds: all of them or none.
+-- Returns 0 if claimed, n if the n-th key was accepted before, -n if it is in flight.
 --
--- Without room the first SET is refused, and so is the script, before it has changed anything; what is
--- taken is told even then.
+-- When Redis is full, the first SET fails before the script has changed anything. A known key is still reported.
 for n, key in ipairs(KEYS) do
   local holder = redis.call('GET', key)
   if holder == 'accepted' then return n end

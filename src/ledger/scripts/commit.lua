@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Remembers KEYS as accepted, each for ARGV[n] milliseconds from now, whoever holds a claim. If one was
--- accepted before, the longer memory counts.
+-- Marks KEYS as accepted, each for ARGV[n] milliseconds from now, whichever delivery holds a claim. A longer earlier
+-- retention stays.
 --
--- It may be done without room: what was claimed has room, and must not be forgotten for the lack of it.
+-- It may run when Redis is full: the claim already has its memory, and an accepted delivery must not be forgotten.
 for n, key in ipairs(KEYS) do
   local keep = tonumber(ARGV[n])
   local before = redis.call('GET', key) == 'accepted' and redis.call('PTTL', key) or 0

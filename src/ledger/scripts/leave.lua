@@ -1,3 +1,3 @@
--- Takes ARGV[1] out of KEYS: its permit is given back, and it waits for none.
+-- Removes ARGV[1] from KEYS: returns its permit and leaves the queue.
 for _, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[1]) end
 return 0

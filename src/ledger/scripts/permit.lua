@@ -1,11 +1,10 @@
--- A permit for ARGV[1]: one of ARGV[2], for ARGV[3] milliseconds from now.
--- 1: it has one. -n: it has none, and n come before it.
+-- Takes a permit for ARGV[1]: one of ARGV[2], for ARGV[3] milliseconds.
+-- Returns 1 if it has one, or -n if it has none and n waiters are in front of it.
 --
--- KEYS[1] are those who have a permit, each until its time; KEYS[2] those who wait, in the order in which they
--- came; KEYS[3] when each of those asks again. Who finds nothing waits if ARGV[4] is more than 0, and asks again
--- within so many milliseconds.
+-- KEYS[1] holds the permits with their expiry, KEYS[2] the waiters in order of arrival, KEYS[3] the time of each
+-- waiter's next poll. Without a permit it joins the queue if ARGV[4] is above 0, and polls again within that time.
 local has, waits, due = KEYS[1], KEYS[2], KEYS[3]
--- Who is due so soon is waited for; who is overdue for so long has gone.
+-- A waiter that is due within SOON keeps its turn; one that is overdue by GONE has left.
 local SOON, GONE = 60, 500
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -24,7 +23,7 @@ if free > 0 then
     end
   end
 end
--- A key must not end before what is in it.
+-- A key must not expire before its content.
 local function keep(key, milliseconds)
   if redis.call('PTTL', key) < milliseconds then redis.call('PEXPIRE', key, milliseconds) end
 end

@@ -129,7 +129,10 @@ fn a_user_that_may_not_see_the_policy_is_told_what_it_has_to_be() {
     let (redis, backend) = (Secured::start(&may), Backend::accepting());
     let gate = redis.node(&backend);
     let told = gate.run(&["check"]).succeeded();
-    assert!(told.contains("note: Redis does not say"), "{told}");
+    assert!(
+        told.contains("note: cannot read the eviction policy of Redis"),
+        "{told}"
+    );
     assert!(told.contains("noeviction"), "{told}");
     let gate = gate.start();
     assert_eq!(send(gate.http(), &slack(now(), "token=1")).status, 202);

@@ -1,7 +1,5 @@
 //! The ledger in memory: the product's own files.
 
-#[path = "../../../src/ledger/contract.rs"]
-mod contract;
 #[path = "../../../src/ledger/held.rs"]
 mod held;
 #[path = "../../../src/ledger/in_process.rs"]
@@ -12,16 +10,16 @@ mod key;
 mod permit;
 #[path = "../../../src/ledger/shard.rs"]
 mod shard;
-#[path = "../../../src/ledger/slot.rs"]
-mod slot;
 #[path = "../../../src/ledger/stats.rs"]
 mod stats;
+#[path = "../../../src/ledger/traits.rs"]
+mod traits;
 
-pub use self::contract::{
-    Alone, Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable, Unwatched,
-};
 pub use self::held::Held;
 pub use self::in_process::InProcess;
 pub use self::key::{Key, Kind};
 pub use self::permit::{Permit, Permits};
 pub use self::stats::LedgerStats;
+pub use self::traits::{
+    Alone, Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable, Unwatched,
+};
