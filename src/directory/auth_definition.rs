@@ -1,4 +1,4 @@
-//! How senders of an endpoint prove themselves, as people write it down.
+//! How senders of an endpoint prove themselves: the declared form.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,34 @@ use super::EndpointId;
 use crate::auth::{KeyKind, Mode, NoScheme, Preset, Said, Scheme, SchemeWords};
 use crate::secrets::SecretRef;
 
-/// How senders prove themselves, as it is written down.
+/// The `auth` of an endpoint as it is declared.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthDefinition {
-    /// The mode.
+    /// How deliveries are proven: a token, a signature, a preset or nothing.
     pub mode: Mode,
-    /// The header of the token, for modes that let it be chosen.
+    /// The header of the token, for modes that let the endpoint choose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
-    /// The provider's preset, for the mode that takes one.
+    /// The name of a preset, for the mode that takes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
-    /// What is said about the scheme, for the modes `signature` and `provider`.
+    /// The scheme, for the modes `signature` and `provider`.
     #[serde(default, skip_serializing_if = "SchemeWords::is_empty")]
     pub scheme: SchemeWords,
-    /// What the preset asks of the endpoint.
+    /// Values that the preset requires from the endpoint, such as an account.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
-    /// The URL that the sender delivers to and signs, without its query, if it is not the portal's
-    /// own.
+    /// The URL that the sender delivers to and signs, without its query. By default it is the URL of the portal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
-    /// The secret; the slot `webhook` of the endpoint itself if nothing is said.
+    /// The secret. By default it is the slot `webhook` of the endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretRef>,
 }
 
 impl AuthDefinition {
-    /// A mode, and nothing that could be chosen with it.
+    /// A mode with its defaults.
     pub fn of(mode: Mode) -> Self {
         Self {
             mode,
@@ -49,7 +48,7 @@ impl AuthDefinition {
         }
     }
 
-    /// How deliveries are proven; `None` if they are not.
+    /// The scheme that verifies deliveries; `None` if the mode asks for no proof.
     pub fn compiled(&self) -> Result<Option<Scheme>, NoScheme> {
         let header = self.header.as_deref().and_then(|name| name.parse().ok());
         self.mode.scheme(&Said {
@@ -60,33 +59,31 @@ impl AuthDefinition {
         })
     }
 
-    /// The preset that describes the sender, if the mode follows one.
+    /// The preset that describes the sender, whether it is named or implied by the mode.
     pub fn preset(&self) -> Option<&'static Preset> {
         let header = self.header.as_deref().and_then(|name| name.parse().ok());
         self.mode.preset(header.as_ref(), self.preset.as_deref())
     }
 
-    /// The kind of key that deliveries are proven with; `None` if there is no secret, or no scheme.
+    /// The kind of key that verifies deliveries; `None` without a secret or without a valid scheme.
     pub fn key_kind(&self) -> Option<KeyKind> {
         let scheme = self.compiled().ok().flatten()?;
         (!scheme.has_certificate()).then(|| scheme.algorithm().key_kind())
     }
 
-    /// Whether deliveries are proven with the sender's certificate, so that there is no secret.
+    /// True if deliveries are verified with the certificate of the sender, so there is no secret.
     pub fn has_certificate(&self) -> bool {
-        let preset = self.preset.as_deref().filter(|_| self.mode.takes_preset());
-        preset
-            .and_then(Preset::named)
+        self.named_preset()
             .is_some_and(|preset| preset.scheme.has_certificate())
     }
 
-    /// The preset, if the mode takes one.
+    /// The preset that the endpoint names, if the mode takes one.
     pub fn named_preset(&self) -> Option<&'static Preset> {
         let preset = self.preset.as_deref().filter(|_| self.mode.takes_preset());
         preset.and_then(Preset::named)
     }
 
-    /// The secret that deliveries to `endpoint` are judged by, if the mode has one.
+    /// The secret that verifies deliveries to `endpoint`, if the mode has one.
     pub fn secret_of(&self, endpoint: &EndpointId) -> Option<SecretRef> {
         if self.mode == Mode::None || self.has_certificate() {
             return None;

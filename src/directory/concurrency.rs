@@ -1,27 +1,49 @@
-//! Deliveries of one key: what is declared about them.
+//! Concurrency of deliveries with the same key: the declared form and the rule.
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How many deliveries of one key may be with the backend at once.
+use super::Definition;
+
+/// How many deliveries of one key may be in flight at once, as declared.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConcurrencyDefinition {
-    /// So many of each key.
+    /// The limit for each key.
     pub per_key: u32,
-    /// How long one more waits before it is refused, in milliseconds; 0 to refuse it at once.
+    /// How long a further delivery waits before it is refused, in milliseconds; 0 refuses it at once.
     #[serde(default)]
     pub wait_ms: u64,
 }
 
-/// What becomes of a payload that has no key, or none that is one value.
+/// How many deliveries of one key may be in flight at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Concurrency {
+    /// The limit for each key.
+    pub per_key: u32,
+    /// How long a further delivery waits before it is refused.
+    pub wait: Duration,
+}
+
+impl Concurrency {
+    pub(super) fn of(definition: &Definition) -> Option<Self> {
+        definition.concurrency.map(|declared| Self {
+            per_key: declared.per_key,
+            wait: Duration::from_millis(declared.wait_ms),
+        })
+    }
+}
+
+/// What happens to a payload without a key, or with more than one value.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "lowercase")]
 pub enum MissingKey {
-    /// It is delivered without one.
+    /// It is delivered without a key.
     #[default]
     None,
     /// It is refused.
@@ -29,7 +51,7 @@ pub enum MissingKey {
 }
 
 impl MissingKey {
-    /// The word.
+    /// The word in declarations.
     pub const fn word(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -63,7 +85,7 @@ impl FromStr for MissingKey {
     }
 }
 
-/// Text that says nothing about missing keys.
+/// A word that is not a [`MissingKey`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a payload without a key is told by `none` or `reject`")]
+#[error("expected `none` or `reject`")]
 pub struct UnknownMissingKey;

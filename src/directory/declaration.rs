@@ -1,27 +1,27 @@
-//! A definition with its place in a file.
+//! A definition and its position in a file.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use super::Definition;
 
-/// A definition, and where it is declared.
+/// A definition and where it is declared.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EndpointDeclaration {
-    /// The definition.
+    /// The declared endpoint.
     pub definition: Definition,
-    /// The place in a file; `None` if no file declares it.
+    /// The position in a file; `None` if it comes from a command.
     pub place: Option<SourcePlace>,
 }
 
-/// A place in a file.
+/// A position in a file.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SourcePlace {
-    /// The file.
+    /// The path of the file.
     pub file: PathBuf,
     /// The line and the column, from 1.
     pub at: Option<(usize, usize)>,
-    /// The key.
+    /// The key of the declaration there.
     pub key: String,
 }
 
@@ -34,7 +34,7 @@ impl From<Definition> for EndpointDeclaration {
     }
 }
 
-/// The file, the line and the column.
+/// `file:line:column`.
 impl fmt::Display for SourcePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;

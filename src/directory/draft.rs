@@ -5,22 +5,22 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What a draft asks of whoever delivers to it.
+/// The credentials that a draft requires.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "lowercase")]
 pub enum DraftAuth {
-    /// A token of the workspace that owns it, and what the endpoint's `auth` asks for.
+    /// A token of the workspace that owns it, and the proof that its `auth` requires.
     Both,
-    /// What the endpoint's `auth` asks for, as a live one.
+    /// The proof that its `auth` requires, as for a live endpoint.
     Interface,
-    /// A token of the workspace that owns it, in place of the endpoint's `auth`.
+    /// A token of the workspace that owns it, instead of the proof.
     #[default]
     Workspace,
 }
 
 impl DraftAuth {
-    /// The word.
+    /// The word in declarations.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Both => "both",
@@ -47,7 +47,7 @@ impl FromStr for DraftAuth {
     }
 }
 
-/// Text that says nothing about drafts.
+/// A word that is not a [`DraftAuth`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a draft is delivered to with `workspace`, `interface` or `both`")]
+#[error("expected `workspace`, `interface` or `both`")]
 pub struct UnknownDraftAuth;

@@ -1,4 +1,4 @@
-//! An endpoint as deliveries need it: compiled once, when it is loaded.
+//! An endpoint as deliveries need it: compiled once when it is loaded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use sha2::{Digest, Sha256};
 
 use super::{
     CaptureDefinition, Concurrency, Definition, Directory, DraftAuth, EndpointId, EndpointRecord,
-    Events, Name, PathTemplate, ReplayRule, Target,
+    Name, PathTemplate, ReplayRule, Target,
 };
 use crate::auth::{Algorithm, KeyForm, Mode, Preset, Scheme};
 use crate::contract::PayloadRules;
 use crate::handshake::Handshake;
 use crate::secrets::KeyAddress;
 
-/// One webhook.
+/// One webhook, compiled.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// Its id.
+    /// The endpoint id.
     pub id: EndpointId,
-    /// The number of its creation: [`EndpointRecord::generation`].
+    /// The random number of its creation: [`EndpointRecord::generation`].
     pub generation: i64,
-    /// The digest of its definition.
+    /// A SHA-256 of the definition, to detect changes.
     digest: [u8; 32],
     /// The organisation that owns it.
     pub organisation: Name,
@@ -31,45 +31,45 @@ pub struct Endpoint {
     pub workspace: Name,
     /// The run-time that it belongs to.
     pub target: Target,
-    /// The installation that it belongs to, by its id.
+    /// The id of the installation that it belongs to.
     pub installation: Option<Name>,
     /// The name of its upstream.
     pub upstream: Box<str>,
-    /// The path at the upstream, if it is rewritten; of its parameters only `{path}` is left.
+    /// The path at the upstream if it is rewritten. `{path}` is the only parameter left in it.
     pub path: Option<PathTemplate>,
     /// How senders prove themselves.
     pub auth: Auth,
-    /// Whose word lets a delivery in: a draft asks for a token of its workspace, unless it was told otherwise;
-    /// everything else for what `auth` says.
+    /// Who may deliver. Only a draft can ask for a workspace token; every other endpoint asks for the proof of
+    /// `auth`.
     pub draft_auth: DraftAuth,
-    /// The handshake that is answered for it.
+    /// The provider challenge that the gate answers.
     pub greeting: Option<Box<Greeting>>,
-    /// The methods that it takes.
+    /// The methods that it accepts.
     pub methods: Vec<Method>,
     /// The name of its event.
     pub event_name: Option<Name>,
-    /// The events that it takes; all if `None`.
+    /// The events that it accepts; `None` for all.
     pub events: Option<Events>,
-    /// What it asks of payloads.
+    /// The rules for payloads.
     pub payload: Option<Arc<PayloadRules>>,
-    /// How many deliveries of one key may be with the backend at once.
+    /// How many deliveries of one key may be in flight at once.
     pub concurrency: Option<Concurrency>,
     /// Its own limits.
     pub limits: Limits,
-    /// The fields of a form that hold a raw MIME message, if they are its own.
+    /// The form fields that hold a raw MIME message, if it declares its own.
     pub raw_mime_fields: Option<Arc<[Box<str>]>>,
-    /// How replays and duplicates are told.
+    /// How replays and duplicates are detected and answered.
     pub replay: ReplayRule,
-    /// Whether refused deliveries are kept.
+    /// Which refused deliveries are captured.
     pub capture: Option<CaptureDefinition>,
-    /// Whether the backend gets the token that proved a delivery.
+    /// Whether the backend receives the token that proved a delivery.
     pub forward_credentials: bool,
-    /// Whether it takes deliveries.
+    /// Whether it accepts deliveries: enabled and not suspended.
     pub enabled: bool,
 }
 
 impl Endpoint {
-    /// Compiles a record; `None` if its definition is not one that could have been stored.
+    /// Compiles a record; `None` if the definition could not have been stored by this version.
     pub(super) fn compile(record: &EndpointRecord, directory: &Directory) -> Option<Self> {
         let definition = &record.definition;
         let methods: Vec<Method> = definition
@@ -122,15 +122,13 @@ impl Endpoint {
             enabled: definition.enabled && !definition.suspended,
         })
     }
-}
-
-impl Endpoint {
-    /// Whether nothing about it has changed: it is the same creation, with the same definition.
+    /// True if it is the same creation with the same definition.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.generation, self.digest) == (other.generation, other.digest)
     }
 
-    /// How its deliveries are proven, in a word: the mode of its `auth`, or `workspace`. `None` if nobody gets in.
+    /// How its deliveries are proven, in a word: the mode of `auth`, or `workspace`. `None` if every delivery is
+    /// refused.
     pub fn mode_word(&self) -> Option<&'static str> {
         match self.draft_auth {
             DraftAuth::Workspace => Some(DraftAuth::Workspace.word()),
@@ -139,20 +137,20 @@ impl Endpoint {
     }
 }
 
-/// What an endpoint asks of its senders.
+/// What an endpoint requires from senders.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Auth {
-    /// Nothing was said: nobody gets in.
+    /// Nothing is declared: every delivery is refused.
     Missing,
-    /// A proof.
+    /// Deliveries need this proof.
     Proof(Proof),
-    /// No proof: everybody gets in, if the server's configuration agrees.
+    /// Deliveries need no proof, if the configuration of the server allows that.
     Unauthenticated,
 }
 
 impl Auth {
-    /// The mode, if there is one.
+    /// The declared mode, if there is one.
     pub fn mode(&self) -> Option<Mode> {
         match self {
             Self::Missing => None,
@@ -161,7 +159,7 @@ impl Auth {
         }
     }
 
-    /// How a proof is made, if one is asked for.
+    /// The scheme of the proof, if one is required.
     pub fn scheme(&self) -> Option<&Scheme> {
         match self {
             Self::Proof(proof) => Some(&proof.scheme),
@@ -169,7 +167,7 @@ impl Auth {
         }
     }
 
-    /// The methods that are taken where an endpoint names none: those that its sender signs.
+    /// The default methods: those that the sender signs.
     fn methods(&self) -> &[Method] {
         let signed = self.scheme().filter(|scheme| scheme.covers_body());
         signed.map_or(&[Method::POST], Scheme::methods)
@@ -208,31 +206,31 @@ impl Auth {
     }
 }
 
-/// A proof that is asked for.
+/// A proof that deliveries need.
 #[derive(Clone, Debug)]
 pub struct Proof {
-    /// The mode that it was chosen by.
+    /// The declared mode.
     pub mode: Mode,
-    /// Whether the sender needs refusals without a body.
+    /// Whether refusals must have an empty body, because the sender requires it.
     pub refuses_empty: bool,
-    /// Whether the sender looks for the URL with `HEAD` before it delivers.
+    /// Whether the sender probes the URL with `HEAD` before it delivers.
     pub probed: bool,
-    /// The URL that the sender was told to deliver to, if it is not the portal's own.
+    /// The URL that the sender signs, if it is not the URL of the portal.
     pub public_url: Option<Box<str>>,
-    /// How it is made.
+    /// How the proof is computed and where it stands.
     pub scheme: Arc<Scheme>,
-    /// What it is made with; `None` if that is a certificate that the delivery names.
+    /// The key; `None` if the delivery names a certificate.
     pub key: Option<KeyAddress>,
 }
 
-/// The handshake of an endpoint.
+/// The provider challenge of an endpoint.
 #[derive(Clone, Debug)]
 pub struct Greeting {
-    /// What is asked and answered.
+    /// The challenge and its answer.
     pub handshake: &'static Handshake,
-    /// The token that the provider has to send, where it sends one.
+    /// The token that the provider has to send, if it sends one.
     pub verify_token: Option<KeyAddress>,
-    /// Until when it may bind the endpoint's secret.
+    /// Until when the challenge may bind the secret of the endpoint.
     pub expected_until: Option<Timestamp>,
 }
 
@@ -252,19 +250,42 @@ impl Greeting {
     }
 }
 
-/// Limits of one endpoint; what is not set is the server's.
+/// The events that an endpoint accepts. A trailing `*` matches any rest.
+#[derive(Clone, Debug)]
+pub struct Events(Vec<Box<str>>);
+
+impl Events {
+    /// The events of `definition`; `None` if it accepts all.
+    fn of(definition: &Definition) -> Option<Self> {
+        let names = definition.events.iter().map(|name| name.as_str().into());
+        (!definition.events.is_empty()).then(|| Self(names.collect()))
+    }
+
+    /// True if the endpoint accepts this event.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|known| match known.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => name == &**known,
+        })
+    }
+}
+
+/// Limits of one endpoint. A limit that is not set is that of the server.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Limits {
-    /// The largest body.
+    /// The largest body in bytes.
     pub max_body_bytes: Option<u64>,
-    /// The largest `multipart/*` body under a signed mode.
+    /// The largest `multipart/*` body of a signed delivery, in bytes.
     pub max_multipart_bytes: Option<u64>,
-    /// How long a body may take to arrive.
+    /// The timeout for receiving a body.
     pub body_timeout: Option<Duration>,
 }
 
-/// The outer option is whether every parameter is known, the inner one whether there is a template.
-#[expect(clippy::option_option, reason = "the two are different questions")]
+/// The outer option is `None` if a parameter is unknown; the inner one if there is no template.
+#[expect(
+    clippy::option_option,
+    reason = "an invalid template differs from none"
+)]
 fn upstream_path(definition: &Definition, directory: &Directory) -> Option<Option<PathTemplate>> {
     let own = definition.path.as_ref();
     let template = own.or_else(|| directory.upstream_paths.get(&definition.upstream));
@@ -274,7 +295,7 @@ fn upstream_path(definition: &Definition, directory: &Directory) -> Option<Optio
             _ => directory.routes.parameter(&definition.id, name),
         })
     });
-    // What cannot be rewritten as it was asked is not forwarded under another path.
+    // A path that cannot be rewritten as declared must not be forwarded under another name.
     let is_whole = |template: &PathTemplate| template.parameters().all(|name| name == "path");
     bound.as_ref().is_none_or(is_whole).then_some(bound)
 }

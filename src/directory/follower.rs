@@ -1,4 +1,4 @@
-//! Follows what other processes change in the store.
+//! Follows the changes of the store and invalidates the caches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::secrets::{KeyCache, StoreError};
 use crate::task::{Pulse, Task, Tasks};
 use crate::tokens::TokenCache;
 
-/// Keeps a directory, a key cache and a cache of tokens in step with the store.
+/// Keeps the directory, the key cache and the token cache in step with the store.
 pub struct Follower {
     pace: Pace,
     store: Arc<dyn EndpointStore>,
@@ -21,30 +21,30 @@ pub struct Follower {
     keys: Arc<KeyCache>,
     tokens: Arc<TokenCache>,
     bell: Option<Arc<Bell>>,
-    /// Where the first run begins. A later one begins where the store is then, and forgets everything: nobody
-    /// knows how far the run before it came.
+    /// Where the first run starts. A later run starts at the current end and invalidates everything, because it
+    /// cannot know how far the run before it got.
     first: Mutex<Option<Place>>,
 }
 
-/// How far the changes of the store are followed.
+/// How far the changes were read.
 struct Place {
     seen: Position,
-    /// What was forgotten in the last round. It is forgotten once more in the next one, because a
-    /// read that began before the change may have put the old value back in between.
+    /// What the last round invalidated. It is invalidated once more, because a read that began before the change may
+    /// have stored the old value in between.
     again: Stale,
 }
 
-/// How often a store is asked, and how long it need not answer.
+/// How often the store is polled, and how long an outage is tolerated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Pace {
-    /// The time between two looks at what has changed.
+    /// The polling interval.
     pub every: Duration,
-    /// How long known endpoints go on while the store does not answer.
+    /// How long known endpoints are served while the store does not answer.
     pub grace: Duration,
 }
 
 impl Follower {
-    /// Loads the directory, and follows from there.
+    /// Loads the directory and starts there.
     pub async fn start(
         pace: Pace,
         store: Arc<dyn EndpointStore>,
@@ -53,7 +53,7 @@ impl Follower {
         tokens: Arc<TokenCache>,
         tasks: &Tasks,
     ) -> Result<Self, StoreError> {
-        // The number comes first: what changes while the names are read is seen again.
+        // The position is read first, so changes during the load are read again.
         let seen = store.newest_change().await?;
         directory.load().await?;
         directory.standing().follow(pace.grace, tasks.clone());
@@ -72,12 +72,12 @@ impl Follower {
         })
     }
 
-    /// The task that [`run`](Self::run) is.
+    /// The background task of [`run`](Self::run).
     pub const TASK: Task = Task::named("follower")
         .beats_within(FOLLOWER_SILENCE)
         .essential();
 
-    /// Follows until `shutdown` turns true. It may be called again when a call has panicked.
+    /// Follows until `shutdown` becomes true. It may be called again after a panic.
     pub async fn run(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
         let mut place = self.first.lock().take();
         while !*shutdown.borrow() {
@@ -101,7 +101,7 @@ impl Follower {
         }
     }
 
-    /// Waits until it is time, or until the store says that something has changed.
+    /// Waits for the polling interval or for a notification of the store.
     async fn worth_looking(&self, place: Option<&Place>) {
         let Some(place) = place else {
             return tokio::time::sleep(self.pace.every).await;
@@ -141,7 +141,7 @@ impl Follower {
             Standing::Expired
         };
         if standing == Standing::Replaced {
-            // Nothing that is known is about the store that is there now.
+            // Every cached entry describes another store.
             self.keys.forget_all();
             self.tokens.forget_all();
         }
@@ -153,7 +153,7 @@ impl Follower {
             Standing::Behind => warn!(
                 %error,
                 grace = ?self.pace.grace,
-                "the store does not answer: known endpoints go on, others get 503"
+                "the store does not answer: known endpoints are served, others get 503"
             ),
             Standing::Expired => warn!(
                 %error,
@@ -164,7 +164,7 @@ impl Follower {
         }
     }
 
-    /// Forgets what has changed since `place`, and gives the next place.
+    /// Invalidates what has changed since `place`, and returns the next place.
     async fn round(&self, place: Option<&Place>) -> Result<Place, StoreError> {
         let Some(place) = place else {
             let seen = self.store.newest_change().await?;
@@ -215,7 +215,7 @@ impl Follower {
                 Ok(())
             }
         };
-        // Deliveries under way went by what was known before: they look again.
+        // Deliveries in progress must check their endpoint and keys again.
         self.directory.changed();
         forgotten
     }
@@ -227,6 +227,5 @@ enum Stale {
     These(Vec<Change>),
 }
 
-/// The time between two looks where the store says by itself when one is due: short enough for a change to
-/// be in force within a second even if it does not.
+/// The polling interval while notifications work. It bounds the delay of a lost notification to less than a second.
 const SAFETY_NET: Duration = Duration::from_millis(800);

@@ -1,12 +1,12 @@
-//! Whether something was forgotten while it was read, or since somebody went by it.
+//! Detects that a name was invalidated while it was read.
 //!
-//! A read of a store takes time, over a network more of it than there is between two looks at the changes.
-//! What it brings may be older than a change that was already applied, and must not be kept.
+//! A read over a network can take longer than the interval between two polls. Its result may be older than a change
+//! that was already applied, and must not be cached.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts how often names were forgotten. Names share counters, which only costs a read now and then.
+/// Counts invalidations by name. Names share counters, so an unrelated invalidation sometimes costs one more read.
 pub(super) struct Generations {
     hasher: RandomState,
     counts: [AtomicU64; SHARDS],
@@ -20,20 +20,20 @@ impl Generations {
         }
     }
 
-    /// The generation of a name: another one after it was forgotten.
+    /// The generation of a name. It changes with every invalidation.
     pub(super) fn of(&self, name: &str) -> u64 {
         self.count(name)
             .map_or(0, |count| count.load(Ordering::Acquire))
     }
 
-    /// Begins a new generation of a name.
+    /// Starts a new generation of a name.
     pub(super) fn forget(&self, name: &str) {
         if let Some(count) = self.count(name) {
             count.fetch_add(1, Ordering::Release);
         }
     }
 
-    /// Begins a new generation of every name.
+    /// Starts a new generation of every name.
     pub(super) fn forget_all(&self) {
         for count in &self.counts {
             count.fetch_add(1, Ordering::Release);

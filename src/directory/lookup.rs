@@ -1,4 +1,4 @@
-//! The look-up: from a path to an endpoint, in memory wherever that is possible.
+//! The look-up from a path to an endpoint, from memory where possible.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::cache::weighed;
 use super::generations::Generations;
-use super::mistake::MAX_ALIAS_LEN;
 use super::presence::Presence;
 use super::standing::{Moment, Standing, StandingNow};
+use super::validation::MAX_ALIAS_LEN;
 use super::{
-    DirectorySettings, DirectoryStats, DraftAuth, Endpoint, EndpointId, EndpointStore, Found,
-    LookupError, PathTemplate, RouteTable, Target, Wording,
+    DraftAuth, Endpoint, EndpointId, EndpointStore, PathTemplate, Route, RouteTable, Target,
+    Wording,
 };
 use crate::secrets::StoreError;
 
-/// Finds endpoints.
+/// Finds endpoints. Endpoints and aliases are cached, and so are names that do not exist.
 pub struct Directory {
     pub(super) routes: Arc<RouteTable>,
     pub(super) upstream_paths: BTreeMap<String, PathTemplate>,
@@ -30,14 +30,14 @@ pub struct Directory {
     aliases: Cache<String, Option<EndpointId>>,
     store_reads: Semaphore,
     generations: Generations,
-    /// How many changes of the store were applied here.
+    /// The number of store changes that were applied.
     changes: AtomicU64,
     standing: Arc<StandingNow>,
     stats: Arc<DirectoryStats>,
 }
 
 impl Directory {
-    /// A directory that has not looked at the store yet: see [`load`](Self::load).
+    /// An empty directory. Call [`load`](Self::load) before the first look-up.
     pub fn new(
         settings: DirectorySettings,
         routes: Arc<RouteTable>,
@@ -49,7 +49,7 @@ impl Directory {
             draft_auth: settings.draft_auth,
             store,
             presence: Presence::new(),
-            endpoints: weighed(settings.capacity),
+            endpoints: weighted_cache(settings.capacity),
             aliases: Cache::new(settings.capacity),
             store_reads: Semaphore::new(settings.store_reads),
             generations: Generations::new(),
@@ -59,7 +59,7 @@ impl Directory {
         }
     }
 
-    /// Learns which names exist. Until then, none does.
+    /// Reads all names from the store. Until then every look-up fails.
     pub async fn load(&self) -> Result<(), StoreError> {
         self.presence.load(&*self.store).await
     }
@@ -67,11 +67,11 @@ impl Directory {
     /// Finds the endpoint of a path.
     pub async fn find(&self, path: &str) -> Result<Found, LookupError> {
         match self.standing.get() {
-            Standing::InStep => self.find_known(path).await,
-            // What is not known here may be there: "nothing is configured" would be a guess. It is the
-            // same for what is disabled or somebody else's, or the difference would tell that it exists.
-            Standing::Behind => match self.find_known(path).await {
-                Err(LookupError::NotConfigured(_)) => Err(behind().into()),
+            Standing::InStep => self.find_in_step(path).await,
+            // An unknown endpoint may exist, so the answer is 503. Disabled and foreign endpoints get the same
+            // answer, so that it does not reveal that they exist.
+            Standing::Behind => match self.find_in_step(path).await {
+                Err(LookupError::NotConfigured(_)) => Err(not_cached().into()),
                 found => found,
             },
             Standing::Expired => Err(StoreError::Unavailable(
@@ -82,8 +82,8 @@ impl Directory {
         }
     }
 
-    /// The endpoint that a draft becomes when it is released, as far as that can be had. One of that name may
-    /// belong to somebody else.
+    /// The live endpoint of a draft, if it is enabled and has the same owner. Used to detect deliveries that were
+    /// sent to the draft by mistake.
     pub async fn live_of(&self, draft: &Endpoint) -> Option<Arc<Endpoint>> {
         let live = Target::live_of(&draft.id)?;
         let found = self.endpoint(&live).await.ok()??;
@@ -92,22 +92,21 @@ impl Directory {
         Some(found).filter(|live| live.enabled && is_ours)
     }
 
-    /// What is said of a path that leads to nothing, for whoever must not learn that this one leads to
-    /// something.
+    /// The error for a caller that must not learn that this path leads to an endpoint.
     pub fn nothing_at(&self, found: &Found) -> LookupError {
         let wording = found.route.as_ref().map(|route| route.wording());
         match self.standing.get() {
             Standing::InStep => LookupError::NotConfigured(wording.unwrap_or_default()),
-            _ => behind().into(),
+            _ => not_cached().into(),
         }
     }
 
-    async fn find_known(&self, path: &str) -> Result<Found, LookupError> {
+    async fn find_in_step(&self, path: &str) -> Result<Found, LookupError> {
         let Some(resolved) = self.routes.resolve(path) else {
             return self.find_alias(path).await;
         };
         let nothing = LookupError::NotConfigured(resolved.route.wording());
-        // Whoever does not own the endpoint must not learn that it exists.
+        // A caller of another workspace must not learn that the endpoint exists.
         self.endpoint(&resolved.id)
             .await?
             .filter(|endpoint| endpoint.enabled)
@@ -122,18 +121,18 @@ impl Directory {
             .ok_or(nothing)
     }
 
-    /// The routes.
+    /// The route table.
     pub fn routes(&self) -> &Arc<RouteTable> {
         &self.routes
     }
 
-    /// How it stands to its store.
+    /// Whether the directory is in step with the store.
     pub fn standing(&self) -> &Arc<StandingNow> {
         &self.standing
     }
 
-    /// The moment: another one after a change of the store was applied here. Whoever takes it before a look-up, and finds
-    /// the same one later, goes by nothing that has changed meanwhile.
+    /// The current moment, which changes with every store change that is applied. If it is the same before a look-up
+    /// and later, nothing that was looked up has changed meanwhile.
     pub fn moment(&self) -> Moment {
         Moment {
             changes: self.changes.load(Ordering::Acquire),
@@ -141,41 +140,41 @@ impl Directory {
         }
     }
 
-    /// Begins a new moment. It comes after everything was forgotten that the change is about, so that nobody who has
-    /// read it before takes the new moment for the one of that read.
+    /// Starts a new moment. It must come after the invalidation: otherwise a stale read could be attributed to the
+    /// new moment.
     pub(super) fn changed(&self) {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// What the directory counted.
+    /// The counters, for metrics.
     pub fn stats(&self) -> &Arc<DirectoryStats> {
         &self.stats
     }
 
-    /// Forgets what is known about an endpoint, and that it did not exist.
+    /// Invalidates an endpoint, including the knowledge that it did not exist.
     pub(super) async fn forget_endpoint(&self, id: &EndpointId) -> Result<(), StoreError> {
-        self.know(id.as_str()).await?;
+        self.add_name(id.as_str()).await?;
         self.generations.forget(id.as_str());
         self.endpoints.invalidate(id).await;
         Ok(())
     }
 
-    /// Forgets what is known about an alias, and that it did not exist.
+    /// Invalidates an alias, including the knowledge that it did not exist.
     pub(super) async fn forget_alias(&self, path: &str) -> Result<(), StoreError> {
-        self.know(path).await?;
+        self.add_name(path).await?;
         self.generations.forget(path);
         self.aliases.invalidate(path).await;
         Ok(())
     }
 
-    /// Forgets everything and learns anew which names exist.
+    /// Invalidates everything and reads all names again.
     pub(super) async fn forget_all(&self) -> Result<(), StoreError> {
         self.load().await?;
         self.forget_cached();
         Ok(())
     }
 
-    /// Says how it stands to its store, and gives how it stood. What is about another store is forgotten.
+    /// Sets the state towards the store and returns the previous one. A replaced store invalidates everything.
     pub(super) fn stand(&self, standing: Standing) -> Standing {
         let was = self.standing.set(standing);
         if standing == Standing::Replaced {
@@ -205,7 +204,7 @@ impl Directory {
             .ok_or(nothing)
     }
 
-    async fn know(&self, name: &str) -> Result<(), StoreError> {
+    async fn add_name(&self, name: &str) -> Result<(), StoreError> {
         if !self.presence.add(name) {
             self.load().await?;
         }
@@ -226,7 +225,7 @@ impl Directory {
             .endpoints
             .try_get_with_by_ref(id, async {
                 let _permit = self.read_permit().await?;
-                for _ in 0..READS {
+                for _ in 0..MAX_READS {
                     let generation = self.generations.of(id.as_str());
                     let read = self.store.endpoint_record(id.as_str()).await?;
                     if self.generations.of(id.as_str()) == generation {
@@ -238,18 +237,18 @@ impl Directory {
                         };
                     }
                 }
-                Err(unsettled())
+                Err(unstable())
             })
             .await;
         if self.generations.of(id.as_str()) != generation {
-            // What was read may have been put in after it was forgotten.
+            // The read may have stored its result after the invalidation.
             self.endpoints.invalidate(id).await;
         }
         found.map_err(|error: Arc<StoreError>| LookupError::Store((*error).clone()))
     }
 
     async fn alias(&self, path: &str) -> Result<Option<EndpointId>, LookupError> {
-        // What cannot be an alias is no key of a cache either, however long a sender makes it.
+        // A path that cannot be an alias is never cached, however many a sender invents.
         if path.len() > MAX_ALIAS_LEN || !self.presence.may_contain(path) {
             self.stats.absent.fetch_add(1, Ordering::Relaxed);
             return Ok(None);
@@ -259,14 +258,14 @@ impl Directory {
             .aliases
             .try_get_with_by_ref(path, async {
                 let _permit = self.read_permit().await?;
-                for _ in 0..READS {
+                for _ in 0..MAX_READS {
                     let generation = self.generations.of(path);
                     let read = self.store.alias(path).await?;
                     if self.generations.of(path) == generation {
                         return Ok(read);
                     }
                 }
-                Err(unsettled())
+                Err(unstable())
             })
             .await;
         if self.generations.of(path) != generation {
@@ -276,30 +275,116 @@ impl Directory {
     }
 
     async fn read_permit(&self) -> Result<Option<SemaphorePermit<'_>>, StoreError> {
-        // The follower asks all the time: nobody else has to find out whether the store is back.
+        // The follower polls the store, so deliveries need not wait for it during an outage.
         if self.standing.get() != Standing::InStep {
-            return Err(behind());
+            return Err(not_cached());
         }
         self.stats.misses.fetch_add(1, Ordering::Relaxed);
         match tokio::time::timeout(PERMIT_TIMEOUT, self.store_reads.acquire()).await {
-            // It may have gone away meanwhile.
-            Ok(_) if self.standing.get() != Standing::InStep => Err(behind()),
+            // The store may have failed while this read waited.
+            Ok(_) if self.standing.get() != Standing::InStep => Err(not_cached()),
             // The semaphore is never closed.
             Ok(permit) => Ok(permit.ok()),
-            Err(_) => Err(StoreError::Unavailable("too many wait for it".to_owned())),
+            Err(_) => Err(StoreError::Unavailable(
+                "too many reads are waiting".to_owned(),
+            )),
         }
     }
 }
 
-fn behind() -> StoreError {
-    StoreError::Unavailable("it does not answer, and this is not known here".to_owned())
+/// The settings of a [`Directory`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DirectorySettings {
+    /// How many endpoints, and how many aliases, are cached. An endpoint with a payload contract counts as several,
+    /// by its memory.
+    pub capacity: u64,
+    /// How many reads of the store may run at once.
+    pub store_reads: usize,
+    /// The path templates of upstreams by name. They apply where an endpoint has none of its own.
+    pub upstream_paths: BTreeMap<String, PathTemplate>,
+    /// Who may deliver to drafts that do not say so themselves.
+    pub draft_auth: DraftAuth,
 }
 
-fn unsettled() -> StoreError {
-    StoreError::Unavailable("what was read kept changing".to_owned())
+/// An endpoint that accepts deliveries at a path.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// The route that led to it; `None` for an alias.
+    pub route: Option<Arc<Route>>,
 }
 
-/// How often something is read that changes while it is read.
-const READS: usize = 4;
-/// How long a read waits for others. A store that hangs is known to within this time.
+/// A look-up that found no endpoint.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// There is none, or it is disabled, or the workspace in the path does not own it.
+    #[error("nothing is configured there")]
+    NotConfigured(Wording),
+
+    /// The store does not answer, so the endpoint may exist.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Counters of a [`Directory`] since the start.
+#[derive(Debug, Default)]
+pub struct DirectoryStats {
+    absent: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl DirectoryStats {
+    /// Look-ups of names that the presence filter rejected.
+    pub fn absent(&self) -> u64 {
+        self.absent.load(Ordering::Relaxed)
+    }
+
+    /// Look-ups of endpoints that were cached.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// Reads of the store.
+    pub fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+}
+
+/// A cache whose capacity counts endpoints without a contract.
+fn weighted_cache(capacity: u64) -> Cache<EndpointId, Option<Arc<Endpoint>>> {
+    // An entry that outweighs the whole cache would never be kept, so its weight is capped.
+    let max_weight = u32::try_from(capacity / 2).unwrap_or(u32::MAX).max(1);
+    Cache::builder()
+        .max_capacity(capacity)
+        // The default policy admits a heavy entry only if it is requested more often than everything that it would
+        // evict.
+        .eviction_policy(EvictionPolicy::lru())
+        .weigher(move |_, endpoint: &Option<Arc<Endpoint>>| {
+            weight(endpoint.as_deref()).min(max_weight)
+        })
+        .build()
+}
+
+fn weight(endpoint: Option<&Endpoint>) -> u32 {
+    let rules = endpoint.and_then(|endpoint| endpoint.payload.as_ref());
+    let bytes = rules.map_or(0, |rules| rules.memory_bytes());
+    u32::try_from(bytes / BASE_BYTES).map_or(u32::MAX, |more| more.saturating_add(1))
+}
+
+fn not_cached() -> StoreError {
+    StoreError::Unavailable("it does not answer, and the endpoint is not cached".to_owned())
+}
+
+fn unstable() -> StoreError {
+    StoreError::Unavailable("the record changed during every read".to_owned())
+}
+
+/// How often a record is read that changes during the read.
+const MAX_READS: usize = 4;
+/// The timeout for a turn to read. It bounds how long a hanging store goes unnoticed.
 const PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The measured size of an endpoint without a contract.
+const BASE_BYTES: usize = 2500;

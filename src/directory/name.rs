@@ -1,4 +1,4 @@
-//! Names: endpoint ids, organisations, workspaces.
+//! Names of endpoints, organisations and workspaces.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -7,16 +7,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The id of an endpoint: names joined by `/`, e.g. `workflows/pr-bot`.
+/// The id of an endpoint: names joined by `/`, such as `workflows/pr-bot`.
 ///
-/// Upper and lower case differ. Nothing is decoded or normalised: a path that is spelt in another way
-/// is another name.
+/// It is case-sensitive. Nothing is decoded or normalised, so a path in another spelling names another endpoint.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct EndpointId(Arc<str>);
 
 impl EndpointId {
-    /// The text.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -60,7 +59,7 @@ impl From<EndpointId> for String {
     }
 }
 
-/// A name that goes into a header: an organisation, a workspace, an event.
+/// A name that is sent in a header: an organisation, a workspace or an event.
 ///
 /// 1 to 128 visible ASCII characters, without spaces.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -68,7 +67,7 @@ impl From<EndpointId> for String {
 pub struct Name(Box<str>);
 
 impl Name {
-    /// The text.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -108,10 +107,10 @@ impl From<Name> for String {
     }
 }
 
-/// Text that cannot be a name.
+/// Text that is not a valid name. The error quotes at most 80 characters of it.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{0}` is no name: use letters, digits, `.`, `_`, `-` (and `/` between the parts of an id)"
+    "`{0}` is not a valid name: use letters, digits, `.`, `_`, `-` (and `/` between the parts of an id)"
 )]
 pub struct InvalidName(String);
 
@@ -121,10 +120,10 @@ impl InvalidName {
     }
 }
 
-/// Whether `text` can be one part of an id, and so one segment of a path.
+/// True if `text` can be one part of an id, and so one segment of a path.
 ///
-/// Unreserved characters of RFC 3986 §2.3 only, so that there is exactly one way to write it in a
-/// URL, and never `.` or `..`.
+/// Only the unreserved characters of RFC 3986 §2.3, so that there is exactly one spelling in a URL. `.` and `..` are
+/// excluded.
 pub(super) fn is_segment(text: &str) -> bool {
     (1..=MAX_SEGMENT_LEN).contains(&text.len())
         && !text.starts_with('.')

@@ -1,4 +1,4 @@
-//! The path under which the backend gets a delivery: kept, or rewritten by a template.
+//! The path at the backend: kept, or rewritten by a template.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// A template such as `/internal/{workflow}` or `/v2{path}`.
 ///
-/// `{path}` is the path as it was sent, `{endpoint}` the endpoint's id, and every other name a
-/// parameter of the route that leads to that id. None of them needs escaping: a path that was routed
-/// consists of unreserved characters.
+/// `{path}` is the path of the request, `{endpoint}` the endpoint id, and every other name a parameter of the route.
+/// Values need no escaping, because a routed path has only unreserved characters.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PathTemplate {
@@ -17,7 +16,7 @@ pub struct PathTemplate {
 }
 
 impl PathTemplate {
-    /// Writes the path, or `None` if it needs a parameter that the route does not have.
+    /// Writes the path; `None` if a parameter has no value.
     pub fn expand<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
         let mut path = String::with_capacity(64);
         for part in &self.parts {
@@ -29,7 +28,7 @@ impl PathTemplate {
         Some(path)
     }
 
-    /// The same template with what is known of it filled in: `value` leaves out what is not.
+    /// Fills in the parameters that `value` knows. The others stay.
     #[must_use]
     pub fn bind<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Self {
         let parts = self.parts.iter().map(|part| match part {
@@ -79,7 +78,7 @@ impl FromStr for PathTemplate {
             let (literal, after) = rest.split_once('{').unwrap_or((rest, ""));
             if !literal.bytes().all(is_path_byte) {
                 return Err(invalid(
-                    "its text may hold only what a path may hold (RFC 3986 §3.3)",
+                    "it has a character that a path cannot have (RFC 3986 §3.3)",
                 ));
             }
             if !literal.is_empty() {
@@ -92,7 +91,7 @@ impl FromStr for PathTemplate {
                 .split_once('}')
                 .ok_or_else(|| invalid("a `{` is not closed"))?;
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-                return Err(invalid("a parameter is a name in braces"));
+                return Err(invalid("a parameter must be a name in braces"));
             }
             parts.push(Part::Parameter(name.into()));
             rest = after;
@@ -115,9 +114,9 @@ impl From<PathTemplate> for String {
     }
 }
 
-/// Text that is no template of a path.
+/// Text that is not a valid path template.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{text}` is no path template: {why}")]
+#[error("`{text}` is not a path template: {why}")]
 pub struct InvalidPathTemplate {
     text: String,
     why: &'static str,

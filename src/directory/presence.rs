@@ -1,8 +1,8 @@
-//! Which names exist at all: a Bloom filter over every id and alias.
+//! Which names exist: a Bloom filter over all ids and aliases.
 //!
-//! A sender can invent any number of names. The filter says of almost every one of them that it does
-//! not exist, without the store; it never says so of one that does. It takes 10 bits a name for one
-//! wrong guess in a hundred, and wrong guesses cost one read of the store each.
+//! A sender can invent any number of names. The filter rejects almost all of them without asking the store, and never
+//! rejects a name that exists. It takes 10 bits for each name. One in a hundred invented names passes and costs one
+//! read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,24 +19,24 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// A filter that knows no name.
+    /// A filter without names.
     pub(super) fn new() -> Self {
         Self {
             filter: ArcSwap::from_pointee(Filter::with_capacity(0)),
         }
     }
 
-    /// Whether the name may exist.
+    /// False if the name certainly does not exist.
     pub(super) fn may_contain(&self, name: &str) -> bool {
         self.filter.load().bits.contains(name)
     }
 
-    /// Adds a name. False if the filter is so full that it should be loaded anew.
+    /// Adds a name. Returns false if the filter is full and should be loaded again.
     pub(super) fn add(&self, name: &str) -> bool {
         self.filter.load().add(name)
     }
 
-    /// Reads all names of the store.
+    /// Reads all names of the store into a new filter.
     pub(super) async fn load(&self, store: &dyn EndpointStore) -> Result<(), StoreError> {
         let mut names = Vec::new();
         let mut after = None;
@@ -57,7 +57,7 @@ impl Presence {
     }
 }
 
-/// A filter and how many names it was made for.
+/// A filter with the number of names that it is sized for.
 struct Filter {
     bits: AtomicBloomFilter,
     names: AtomicUsize,
@@ -65,7 +65,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// A filter for `names` names and as many again, before wrong guesses become frequent.
+    /// Room for twice as many names before the rate of false positives rises.
     fn with_capacity(names: usize) -> Self {
         let capacity = names.saturating_mul(2).max(MIN_CAPACITY);
         Self {

@@ -1,26 +1,27 @@
-//! What an endpoint says about replays and duplicates, word for word.
+//! What an endpoint declares about replays and duplicates, and the rule that follows from it.
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What an endpoint says about replays, as it is written down.
+use crate::auth::{Covers, Scheme, Sender};
+
+/// What an endpoint declares about replays and duplicates.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReplayDefinition {
-    /// What happens to an event that was accepted before; the preset's default if nothing is said here.
+    /// What happens to an event that was accepted before. By default the preset decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duplicates: Option<Duplicates>,
-    /// What deliveries are told by.
+    /// How deliveries are identified.
     #[serde(skip_serializing_if = "is_default")]
     pub key: ReplayKey,
-    /// How long an accepted delivery is remembered, in milliseconds; what the server says if nothing is
-    /// said here.
+    /// How long an accepted delivery is remembered, in milliseconds. By default the server decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remember_ms: Option<u64>,
-    /// What becomes of deliveries while the ledger that nodes share is out of reach; what the rule asks for
-    /// if nothing is said here.
+    /// What happens while the shared ledger cannot be reached. By default it follows from the rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger_down: Option<LedgerDown>,
 }
@@ -31,55 +32,27 @@ impl ReplayDefinition {
     }
 }
 
-/// What becomes of an event that was accepted before.
+/// What happens to an event that was accepted before.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "what senders get in each case is one exhaustive match"
+    reason = "the response for each case is one exhaustive match"
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Duplicates {
-    /// The sender is told that all is well, and the backend is not contacted.
+    /// The sender gets a success, and the backend is not contacted.
     #[default]
     Acknowledge,
     /// It goes to the backend as if it were new.
     Forward,
-    /// The sender is refused.
+    /// It is refused.
     Reject,
-}
-
-/// What becomes of deliveries while the ledger that nodes share is out of reach.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[expect(clippy::exhaustive_enums, reason = "they go in or they do not")]
-#[serde(rename_all = "kebab-case")]
-pub enum LedgerDown {
-    /// They are refused, and their senders repeat them.
-    #[default]
-    Closed,
-    /// Each node judges by what it remembers itself: one that another node has accepted gets in again.
-    Local,
-}
-
-/// What deliveries are told by.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[non_exhaustive]
-#[serde(rename_all = "kebab-case")]
-pub enum ReplayKey {
-    /// By what the scheme has: a signature over a time, an id, or both.
-    #[default]
-    Auto,
-    /// By the id alone.
-    Id,
-    /// Not at all.
-    None,
-    /// By the signature alone, whether it is made over a time or not.
-    Signature,
 }
 
 impl Duplicates {
     const ALL: [Self; 3] = [Self::Acknowledge, Self::Reject, Self::Forward];
 
-    /// The word in configuration.
+    /// The word in declarations.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Acknowledge => "acknowledge",
@@ -87,12 +60,32 @@ impl Duplicates {
             Self::Reject => "reject",
         }
     }
+
+    /// The default for this sender.
+    pub fn usual(sender: Option<&Sender>) -> Self {
+        match sender {
+            Some(sender) if !sender.repeats_by_itself() => Self::Forward,
+            _ => Self::Acknowledge,
+        }
+    }
+}
+
+/// What happens to deliveries while the shared ledger cannot be reached.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[expect(clippy::exhaustive_enums, reason = "fail-closed or fail-open")]
+#[serde(rename_all = "kebab-case")]
+pub enum LedgerDown {
+    /// Fail-closed: they are refused, and senders retry.
+    #[default]
+    Closed,
+    /// Fail-open: each node judges by its own memory, so a delivery that another node accepted is admitted again.
+    Local,
 }
 
 impl LedgerDown {
     const ALL: [Self; 2] = [Self::Closed, Self::Local];
 
-    /// The word in configuration.
+    /// The word in declarations.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -101,10 +94,26 @@ impl LedgerDown {
     }
 }
 
+/// How deliveries are identified.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplayKey {
+    /// By what the scheme has: a signature over a timestamp, an id, or both.
+    #[default]
+    Auto,
+    /// By the id alone.
+    Id,
+    /// Deliveries are not remembered.
+    None,
+    /// By the signature alone, with or without a timestamp.
+    Signature,
+}
+
 impl ReplayKey {
     const ALL: [Self; 4] = [Self::Auto, Self::Id, Self::Signature, Self::None];
 
-    /// The word in configuration.
+    /// The word in declarations.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -160,21 +169,107 @@ impl FromStr for ReplayKey {
     }
 }
 
-/// Text that does not say what becomes of duplicates.
+/// How an endpoint tells replays and duplicates from new deliveries.
+///
+/// A *signature* over a timestamp differs for every delivery, so the same one again is a replay. An *id* names an
+/// event, and a sender that got no response sends the event again. The scheme says which of them a delivery has; the
+/// endpoint declares what happens.
+///
+/// A sender that never retries repeats an id only because a person asked for it. Such repeats are forwarded by
+/// default.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ReplayRule {
+    /// Whether a repeated signature is refused.
+    pub signature: bool,
+    /// Whether a repeated signature is acknowledged as a duplicate, because this sender retries with the signature of
+    /// its first attempt.
+    pub acknowledges_signature: bool,
+    /// What happens to a repeated id; `None` if repeats are forwarded, so ids need not be remembered.
+    pub id: Option<Duplicates>,
+    /// How long an accepted delivery is remembered. By default the server decides.
+    pub remember: Option<Duration>,
+    /// What happens while the shared ledger cannot be reached.
+    pub ledger_down: LedgerDown,
+}
+
+impl ReplayRule {
+    /// The rule for a declaration, a scheme and a sender.
+    pub fn of(
+        definition: &ReplayDefinition,
+        scheme: Option<&Scheme>,
+        sender: Option<&Sender>,
+    ) -> Self {
+        let ReplayDefinition {
+            duplicates,
+            key,
+            remember_ms,
+            ledger_down,
+        } = *definition;
+        let duplicates = duplicates.unwrap_or_else(|| Duplicates::usual(sender));
+        let is_timed = scheme.is_some_and(Scheme::expires);
+        let is_signed = scheme.is_some_and(tells_apart);
+        let has_id = scheme.is_some_and(|scheme| scheme.id().is_some());
+        let (signature, id) = match key {
+            ReplayKey::Auto => (is_timed, has_id),
+            ReplayKey::Id => (false, has_id),
+            ReplayKey::None => (false, false),
+            ReplayKey::Signature => (is_signed, false),
+        };
+        let id = (id && duplicates != Duplicates::Forward).then_some(duplicates);
+        let acknowledges_signature = key == ReplayKey::Auto
+            && signature
+            && duplicates == Duplicates::Acknowledge
+            && sender.is_some_and(Sender::repeats_signatures);
+        // Fail-open is the default if the worst outcome is that the backend sees an event twice, or too many
+        // deliveries of one key. Otherwise a replay would be admitted.
+        let refuses_no_replay = !signature && matches!(id, None | Some(Duplicates::Acknowledge));
+        let usual = if refuses_no_replay {
+            LedgerDown::Local
+        } else {
+            LedgerDown::Closed
+        };
+        Self {
+            signature,
+            acknowledges_signature,
+            id,
+            remember: remember_ms.map(Duration::from_millis),
+            ledger_down: ledger_down.unwrap_or(usual),
+        }
+    }
+
+    /// True if deliveries are remembered at all.
+    pub fn remembers(&self) -> bool {
+        self.signature || self.id.is_some()
+    }
+
+    /// True if the retention can be chosen. The window of a signature fixes it for replays.
+    pub(super) fn has_choice(&self, scheme: &Scheme) -> bool {
+        let has_window = scheme.timestamp().is_some_and(|time| time.window.is_some());
+        self.id.is_some() || (self.signature && !has_window)
+    }
+}
+
+/// A word that is not a [`Duplicates`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected `acknowledge`, `reject` or `forward`")]
 pub struct UnknownDuplicates;
 
-/// Text that does not say what becomes of deliveries without the ledger.
+/// A word that is not a [`LedgerDown`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected `closed` or `local`")]
 pub struct UnknownLedgerDown;
 
-/// Text that does not say what deliveries are told by.
+/// A word that is not a [`ReplayKey`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected `auto`, `id`, `signature` or `none`")]
 pub struct UnknownReplayKey;
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// True if the signature covers the body, so two different deliveries cannot share it.
+pub(super) fn tells_apart(scheme: &Scheme) -> bool {
+    scheme.covers_body() && scheme.covers() > Covers::Head
 }

@@ -1,4 +1,4 @@
-//! Routes: path patterns of the portal, and the endpoint ids that they name.
+//! Routes: path patterns of the portal and the endpoint ids that they name.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub struct RouteTable {
 }
 
 impl RouteTable {
-    /// Compiles the definitions. Every one that cannot be used is reported, with its position.
+    /// Compiles the definitions. Returns every invalid one with its position.
     pub fn compile(definitions: &[RouteDefinition]) -> Result<Self, Vec<(usize, InvalidRoute)>> {
         let mut table = Self {
             router: matchit::Router::new(),
@@ -32,10 +32,9 @@ impl RouteTable {
         }
     }
 
-    /// The endpoint that `path` names, if a pattern matches it exactly.
+    /// The endpoint that `path` names, if a pattern matches.
     ///
-    /// The path is compared as it was sent. `%2e`, `//`, a trailing slash or another case never name
-    /// an endpoint.
+    /// The path is compared as it was sent. `%2e`, `//`, a trailing slash or another case never name an endpoint.
     pub fn resolve<'p>(&self, path: &'p str) -> Option<Resolved<'p>> {
         let found = self.router.at(path).ok()?;
         if !found.params.iter().all(|(_, value)| is_segment(value)) {
@@ -55,19 +54,19 @@ impl RouteTable {
         &self.routes
     }
 
-    /// The path of an endpoint's public URL: the first route that leads to it.
+    /// The path of the public URL of an endpoint: the first route that leads to it.
     pub fn path_of(&self, id: &EndpointId) -> Option<String> {
         let (route, values) = self.leading_to(id)?;
         route.pattern.expand(|name| value_of(&values, name))
     }
 
-    /// What the id of an endpoint says for a parameter: `pr-bot` for `{workflow}`.
+    /// The value of a parameter in an endpoint id: `pr-bot` for `{workflow}`.
     pub fn parameter<'i>(&self, id: &'i EndpointId, name: &str) -> Option<&'i str> {
         self.leading_to(id)
             .and_then(|(_, values)| value_of(&values, name))
     }
 
-    /// Whether the id of any endpoint can say something for a parameter of this name.
+    /// True if some endpoint id has a value for this parameter.
     pub fn has_parameter(&self, name: &str) -> bool {
         let mut ids = self.routes.iter().map(|route| &route.endpoint);
         ids.any(|id| id.parameters().any(|known| known == name))
@@ -90,16 +89,16 @@ impl RouteTable {
     }
 }
 
-/// A route as it is written down.
+/// A route as it is declared.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RouteDefinition {
     /// The name in metrics and logs.
     pub name: String,
-    /// The path, with parameters in braces; each stands for one segment.
+    /// The path. Each parameter in braces stands for one segment.
     pub pattern: String,
-    /// The id of the endpoint, with the parameters of the pattern.
+    /// The endpoint id, with parameters of the pattern.
     pub endpoint: String,
-    /// What to say where nothing is configured.
+    /// The response text for a path without an endpoint.
     pub wording: Wording,
 }
 
@@ -118,12 +117,12 @@ impl Route {
         &self.name
     }
 
-    /// The pattern.
+    /// The path pattern.
     pub fn pattern(&self) -> &PathTemplate {
         &self.pattern
     }
 
-    /// What to say where nothing is configured.
+    /// The response text for a path without an endpoint.
     pub fn wording(&self) -> Wording {
         self.wording
     }
@@ -131,7 +130,7 @@ impl Route {
     fn compile(definition: &RouteDefinition) -> Result<Self, InvalidRoute> {
         let invalid = |error: &dyn std::fmt::Display| InvalidRoute(error.to_string());
         let pattern: PathTemplate = definition.pattern.parse().map_err(|e| invalid(&e))?;
-        // An id has no leading slash; the template of a path has.
+        // The parser expects a leading slash, which an id does not have.
         let endpoint: PathTemplate = format!("/{}", definition.endpoint)
             .parse()
             .map_err(|e| invalid(&e))?;
@@ -144,7 +143,7 @@ impl Route {
         };
         if !whole_segments(&pattern) || !whole_segments(&endpoint) {
             return Err(InvalidRoute(
-                "a parameter stands for a whole segment".to_owned(),
+                "a parameter must be a whole segment".to_owned(),
             ));
         }
         if let Some(unknown) = endpoint
@@ -152,7 +151,7 @@ impl Route {
             .find(|name| pattern.parameters().all(|known| known != *name))
         {
             return Err(InvalidRoute(format!(
-                "the endpoint uses `{{{unknown}}}`, which the pattern does not have"
+                "the endpoint uses `{{{unknown}}}`, which is not in the pattern"
             )));
         }
         Ok(Self {
@@ -163,7 +162,7 @@ impl Route {
         })
     }
 
-    /// The parameters with which this route leads to `id`.
+    /// The values of the parameters with which this route leads to `id`.
     fn values_in<'i>(&self, id: &'i EndpointId) -> Option<Vec<(String, &'i str)>> {
         let template = self.endpoint.to_string();
         let mut shape = template.strip_prefix('/')?.split('/');
@@ -191,13 +190,13 @@ impl Route {
 pub struct Resolved<'p> {
     /// The route.
     pub route: Arc<Route>,
-    /// The endpoint that the path names. It need not exist.
+    /// The endpoint id that the path names. The endpoint may not exist.
     pub id: EndpointId,
-    /// The workspace that the path names, which must own the endpoint.
+    /// The workspace in the path, which must own the endpoint.
     pub workspace: Option<&'p str>,
 }
 
-/// The two texts of the contract for what is not there.
+/// The response text for a path without an endpoint. Each is part of the public interface.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Wording {
@@ -208,7 +207,7 @@ pub enum Wording {
     Workflow,
 }
 
-/// A route that cannot be used.
+/// A route that cannot be compiled.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidRoute(String);

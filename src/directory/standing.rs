@@ -1,4 +1,4 @@
-//! Whether what a directory knows is what the store says.
+//! Whether the directory is in step with its store.
 
 use std::pin::pin;
 use std::sync::OnceLock;
@@ -10,51 +10,49 @@ use tokio::sync::Notify;
 use crate::clock::Stopwatch;
 use crate::task::Tasks;
 
-/// How a directory stands to its store.
+/// The state of a directory towards its store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Standing {
     /// Changes are followed.
     InStep,
-    /// The store does not answer, and has not for less than the grace time: what is known goes on, and
-    /// nobody knows whether there is anything else.
+    /// The store does not answer, for less than the grace time. Cached endpoints are served; others may exist.
     Behind,
-    /// The store has not answered for longer than that: what is known may be long wrong.
+    /// The store has not answered for longer than the grace time. Cached endpoints may be out of date.
     Expired,
-    /// Under the name of the store there is another one, and nothing that is known is about it.
+    /// Another store has taken the place of this one. Nothing that is cached describes it.
     Replaced,
 }
 
 impl Standing {
     const ALL: [Self; 4] = [Self::InStep, Self::Behind, Self::Expired, Self::Replaced];
 
-    /// Whether endpoints that are known are served.
+    /// True if cached endpoints are served.
     pub fn serves(self) -> bool {
         matches!(self, Self::InStep | Self::Behind)
     }
 }
 
-/// What tells whether anything has changed since somebody looked: an endpoint, an alias, a secret, a token, or how the
-/// directory stands to its store.
+/// Tells whether anything has changed since a look-up: an endpoint, an alias, a secret, a token, or the state of the
+/// store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Moment {
     pub(super) changes: u64,
     pub(super) standing: Standing,
 }
 
-/// The standing of a directory now, for whoever looks.
+/// The current state of a directory.
 ///
-/// It does not depend on the follower being alive. The follower says what it found; everybody who looks also checks
-/// when the last round was completed, so a follower that panicked or hangs cannot leave a standing behind that is
-/// better than the truth.
+/// The follower sets it, but every reader also checks when the last round was completed. A follower that panicked or
+/// hangs can therefore not leave a state behind that is better than the truth.
 #[derive(Default)]
 pub struct StandingNow {
     said: AtomicU8,
-    /// When the last round was completed, in milliseconds since the follower began.
+    /// When the last round was completed, in milliseconds since the follower started.
     followed_ms: AtomicU64,
-    /// When that round began: changes from before are known.
+    /// When that round began. Earlier changes are known.
     known_until_ms: AtomicU64,
-    /// The same number, if somebody has waited in vain for a later round.
+    /// The same number, if a wait for a later round has timed out.
     given_up_ms: AtomicU64,
     round_ended: Notify,
     bounds: OnceLock<Bounds>,
@@ -67,7 +65,7 @@ struct Bounds {
 }
 
 impl StandingNow {
-    /// What it is.
+    /// The current state.
     pub fn get(&self) -> Standing {
         let said = self.said();
         let Some(bounds) = self.bounds.get() else {
@@ -81,13 +79,13 @@ impl StandingNow {
         })
     }
 
-    /// The essential task that has not run for the grace time, if there is one.
+    /// An essential task that has not run for the grace time, if there is one.
     pub fn absent_task(&self) -> Option<&'static str> {
         let bounds = self.bounds.get()?;
         bounds.tasks.overdue(bounds.grace)
     }
 
-    /// How long ago the last round was completed.
+    /// The time since the last completed round.
     pub fn unfollowed_for(&self) -> Duration {
         let followed = Duration::from_millis(self.followed_ms.load(Ordering::Acquire));
         let began = self.bounds.get().map(|bounds| bounds.began);
@@ -96,14 +94,13 @@ impl StandingNow {
         })
     }
 
-    /// Waits for the next round of the follower if the last one is longer ago than rounds are apart, as it is after the
-    /// process was stopped and continued: what was revoked meanwhile must be known before anything is judged.
+    /// Waits for the next round if the last one is overdue, as after the process was stopped and continued. A
+    /// revocation in between must be known before a delivery is judged.
     ///
-    /// It waits for 2 s at most, once for each gap, and not at all while the store does not answer. Then the
-    /// grace time decides.
+    /// It waits at most 2 s, once for each gap, and not while the store does not answer. The grace time decides then.
     pub async fn caught_up(&self) {
         if !self.is_current() {
-            // Boxed: it is needed after a pause only, and every delivery would keep the room for it.
+            // Boxed: this future is rarely needed, and every delivery would reserve memory for it.
             Box::pin(self.catch_up()).await;
         }
     }
@@ -137,19 +134,19 @@ impl StandingNow {
             || self.given_up_ms.load(Ordering::Acquire) == known_until
     }
 
-    /// The time since the follower began, in milliseconds.
+    /// The time since the follower started, in milliseconds.
     pub(super) fn now_ms(&self) -> u64 {
         let began = self.bounds.get().map(|bounds| bounds.began);
         began.map_or(0, |began| milliseconds(began.elapsed()))
     }
 
-    /// A round was completed, or has failed.
+    /// Wakes the deliveries that wait for a round, whether it succeeded or failed.
     pub(super) fn round_ended(&self) {
         self.round_ended.notify_waiters();
     }
 
-    /// Changes are followed from now on. Known endpoints go on for `grace` after the last completed round, and as
-    /// long as no essential task of `tasks` is away for longer.
+    /// Starts to follow. Cached endpoints are served for `grace` after the last completed round, and only while every
+    /// essential task of `tasks` runs.
     pub(super) fn follow(&self, grace: Duration, tasks: Tasks) {
         let began = Stopwatch::start();
         let _ = self.bounds.set(Bounds {
@@ -161,7 +158,7 @@ impl StandingNow {
         self.followed(self.now_ms());
     }
 
-    /// A round was completed that began at `began`.
+    /// Records a completed round that began at `began`.
     pub(super) fn followed(&self, began: u64) {
         self.known_until_ms.store(began, Ordering::Release);
         self.followed_ms.store(self.now_ms(), Ordering::Release);
@@ -169,14 +166,14 @@ impl StandingNow {
 
     fn said(&self) -> Standing {
         let position = usize::from(self.said.load(Ordering::Relaxed));
-        // Only `set` writes it.
+        // Only `set` writes this value, so the fallback is never used.
         Standing::ALL
             .get(position)
             .copied()
             .unwrap_or(Standing::Expired)
     }
 
-    /// Says what it is, and gives what it was.
+    /// Sets the state and returns the previous one.
     pub(super) fn set(&self, standing: Standing) -> Standing {
         let was = self.said();
         let position = Standing::ALL.iter().position(|it| *it == standing);
@@ -187,7 +184,7 @@ impl StandingNow {
     }
 }
 
-/// What the follower said, held to the time of its last completed round.
+/// The state that the follower reported, limited by the time of its last completed round.
 fn judged(
     said: Standing,
     unfollowed: Duration,
@@ -211,12 +208,12 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// More than 800 ms, which rounds are apart at most, and the time that a round takes.
+/// More than the 800 ms between two rounds and the time of a round.
 const ROUNDS_APART: Duration = Duration::from_millis(1500);
-/// How long deliveries wait for a round that is overdue.
+/// The timeout for an overdue round.
 const CATCH_UP: Duration = Duration::from_secs(2);
-/// A follower that has not completed a round for so long does not run. A round takes milliseconds, and there are at
-/// most 800 ms between two of them.
+/// Without a completed round for this long, the follower counts as not running. A round takes milliseconds, and two
+/// rounds are at most 800 ms apart.
 pub(super) const FOLLOWER_SILENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -237,14 +234,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_gap_a_round_that_began_later_is_waited_for() {
+    async fn deliveries_wait_for_a_round_that_began_after_the_gap() {
         let standing = following();
         advance(Duration::from_millis(1400)).await;
         assert!(!waits(&standing).await);
         let before_the_gap = standing.now_ms();
         advance(Duration::from_secs(8)).await;
         assert!(waits(&standing).await);
-        // The round that was under way has read the changes before the gap.
+        // The round in progress has read the changes before the gap.
         standing.followed(before_the_gap);
         standing.round_ended();
         assert!(waits(&standing).await);
@@ -258,13 +255,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_waits_twice_for_a_follower_that_hangs_nor_for_a_store_that_is_down() {
+    async fn deliveries_wait_once_for_a_hanging_follower_and_never_for_a_store_that_is_down() {
         let standing = following();
         advance(Duration::from_secs(8)).await;
         assert!(waits(&standing).await);
         standing.caught_up().await;
         assert!(!waits(&standing).await);
-        // The next gap is another one.
+        // The next gap counts separately.
         standing.followed(standing.now_ms());
         advance(Duration::from_secs(8)).await;
         assert!(waits(&standing).await);
@@ -273,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_follower_said_holds_no_longer_than_its_silence_and_the_grace_time() {
+    fn a_reported_state_expires_with_the_silence_of_the_follower_and_the_grace_time() {
         use Standing::{Behind, Expired, InStep};
         let seconds = Duration::from_secs;
         for (said, unfollowed, grace, expected) in [
@@ -282,7 +279,7 @@ mod tests {
             (InStep, 5, 60, Behind),
             (InStep, 59, 60, Behind),
             (InStep, 60, 60, Expired),
-            // A short grace time does not make a busy machine refuse what it has just followed.
+            // A short grace time does not make a busy machine refuse deliveries after a round.
             (InStep, 2, 1, InStep),
             (InStep, 5, 1, Expired),
             (Behind, 0, 60, Behind),

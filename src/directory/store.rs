@@ -1,4 +1,4 @@
-//! Where definitions are kept.
+//! The interface of a store of endpoints.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,62 +12,62 @@ use crate::auth::TokenId;
 use crate::secrets::{Installation, SecretRef, StoreError};
 use crate::task::Tasks;
 
-/// Keeps endpoints, and says what changed.
+/// Stores endpoints and reports changes.
 #[async_trait]
 pub trait EndpointStore: Send + Sync {
-    /// The endpoint of that id, as it is stored.
+    /// The endpoint with this id, as it is stored.
     async fn endpoint_record(&self, id: &str) -> Result<Option<EndpointRecord>, StoreError>;
 
-    /// The definition of the endpoint of that id.
+    /// The definition of the endpoint with this id.
     async fn endpoint(&self, id: &str) -> Result<Option<Definition>, StoreError> {
         let record = self.endpoint_record(id).await?;
         Ok(record.map(|record| record.definition))
     }
 
-    /// The endpoint that a literal path leads to.
+    /// The endpoint of a literal path.
     async fn alias(&self, path: &str) -> Result<Option<EndpointId>, StoreError>;
 
-    /// Up to `limit` ids and aliases that come after `after` in the order of the store.
+    /// Up to `limit` ids and aliases after `after`, in the order of the store.
     async fn names(&self, after: Option<&str>, limit: u32) -> Result<NamesPage, StoreError>;
 
-    /// Performs `changes`, each with its audit entry, and installs the secrets that they need: all of
-    /// it or nothing, so that an endpoint is never there without its secret, nor the other way round.
+    /// Applies `changes`, each with its audit entry, and installs the secrets that they need, in one transaction. An
+    /// endpoint never exists without its secret, nor the reverse.
     ///
-    /// A secret that an endpoint had or was judged by ends with it, unless another endpoint is judged
-    /// by it: whoever gets the id next must not inherit it. What has ended is given back.
+    /// A secret that an endpoint owned or used is retired with it, unless another endpoint uses it: the next owner of
+    /// the id must not inherit it. Returns the retired secrets.
     async fn change(
         &self,
         changes: Vec<(EndpointChange, AuditEntry)>,
         secrets: Vec<Installation>,
     ) -> Result<Vec<SecretRef>, StoreError>;
 
-    /// An endpoint that is judged by `secret`, if there is one.
+    /// An endpoint that is verified with `secret`, if there is one.
     async fn judged_by(&self, secret: &SecretRef) -> Result<Option<EndpointId>, StoreError>;
 
-    /// The newest change.
+    /// The position of the newest change.
     async fn newest_change(&self) -> Result<Position, StoreError>;
 
-    /// What changed after `seen`.
+    /// The changes after `seen`.
     async fn changes_since(&self, seen: Position) -> Result<Changes, StoreError>;
 
-    /// A bell that the store rings when something has changed, if it can: it is worth looking then. `tasks` keeps
-    /// whoever listens for it. What
-    /// changed is found by [`changes_since`](Self::changes_since) alone; a bell may ring for nothing, and
-    /// one that does not ring proves nothing.
+    /// The notifier that the store rings after a change, if it supports that. `tasks` supervises the listener.
+    ///
+    /// A notification only says that [`changes_since`](Self::changes_since) is worth a call. It may come without a
+    /// change, and may be lost.
     fn bell(&self, tasks: &Tasks) -> Option<Arc<Bell>>;
 }
 
-/// An endpoint as a store holds it.
+/// An endpoint as it is stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EndpointRecord {
-    /// The definition.
+    /// The declared endpoint.
     pub definition: Definition,
-    /// The number of its creation. It stays when the endpoint is changed. An endpoint of the same id that is made after a
-    /// deletion has another one, and so has one that goes to another organisation or workspace.
+    /// The random number of this creation. It changes when the id is created again after a deletion, or moves to
+    /// another organisation or workspace. An update keeps it.
     pub generation: i64,
 }
 
-/// What a store rings.
+/// Notifications of a store.
 #[derive(Debug, Default)]
 pub struct Bell {
     rung: Notify,
@@ -75,33 +75,33 @@ pub struct Bell {
 }
 
 impl Bell {
-    /// Wakes whoever waits, or the next one who does.
+    /// Wakes the waiter, or the next one.
     pub fn ring(&self) {
         self.rung.notify_one();
     }
 
-    /// Says whether it would ring now, if something changed.
+    /// Records whether notifications work at the moment.
     pub fn set_heard(&self, heard: bool) {
         self.heard.store(heard, Ordering::Relaxed);
     }
 
-    /// Whether it would ring now, if something changed.
+    /// True if notifications work at the moment.
     pub fn is_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
     }
 
-    /// Waits until it rings.
+    /// Waits for a notification.
     pub async fn rung(&self) {
         self.rung.notified().await;
     }
 }
 
-/// A part of all names.
+/// A page of names.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct NamesPage {
     /// Ids, and aliases with their leading `/`.
     pub names: Vec<String>,
-    /// Where the next page begins; `None` if this is the last one.
+    /// The last name, if another page follows.
     pub next: Option<String>,
 }
 
@@ -109,45 +109,44 @@ pub struct NamesPage {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum EndpointChange {
-    /// It becomes a part of a flow, which it is not so far. In all else as [`Put`](Self::Put).
+    /// Like [`Put`](Self::Put), for an endpoint that becomes a part of a flow.
     Adopt(Box<Definition>),
-    /// It is deleted.
+    /// Deletes it.
     Delete(EndpointId),
-    /// Something is done to it as it is then, whatever has become of it since somebody looked.
+    /// Applies a change of an operator to the endpoint as it is stored at that time.
     Operate(EndpointId, Operation),
-    /// It is created, or replaced. What operators have done to it stays
-    /// ([`Definition::keep_operated`]).
+    /// Creates or replaces it. Changes by operators are kept ([`Definition::keep_operated`]).
     Put(Box<Definition>),
 }
 
-/// What happened since somebody last asked.
+/// The changes since a position.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Changes {
-    /// The newest change.
+    /// The position of the newest change.
     pub newest: Position,
-    /// The changes; `None` if it is not known which, and everything may be different.
+    /// The changes; `None` if they are unknown, so anything may have changed.
     pub changes: Option<Vec<Change>>,
 }
 
-/// A place in the history of a store.
+/// A position in the history of a store.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Position {
     /// The number of the change; 0 before the first.
     pub number: u64,
-    /// What tells it from a change of the same number in another history.
+    /// A random number of the change. It tells apart two histories with the same numbers.
     pub mark: i64,
 }
 
-/// Something that is not as it was.
+/// Something that changed.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Change {
-    /// A literal path leads elsewhere, or nowhere.
+    /// A literal path leads elsewhere or nowhere.
     Alias(String),
     /// An endpoint was created, changed or deleted.
     Endpoint(EndpointId),
     /// A secret has other versions.
     Secret(SecretRef),
-    /// A token was made, or revoked.
+    /// A token was created or revoked.
     Token(TokenId),
 }

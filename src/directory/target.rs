@@ -7,23 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use super::EndpointId;
 
-/// `draft`, `live` or `installation`.
+/// The run-time that an endpoint belongs to. The word is sent to the backend.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(clippy::exhaustive_enums, reason = "the contract names these three")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the public interface names these three"
+)]
 pub enum Target {
-    /// What its author works on.
+    /// The version that its author works on.
     Draft,
-    /// What somebody installed.
+    /// A copy that somebody has installed.
     Installation,
-    /// What is released.
+    /// The released version.
     Live,
 }
 
 impl Target {
-    /// The target that an id speaks of, by the shapes of the default routes.
+    /// The target that an id implies, by the patterns of the default routes.
     ///
-    /// `flows/F/draft/I` is draft and `installations/N/F/I` an installation; every other id is live.
+    /// `flows/F/draft/I` is a draft and `installations/N/F/I` an installation. Every other id is live.
     pub fn of(id: &EndpointId) -> Self {
         let mut parts = id.as_str().split('/');
         match (parts.next(), parts.next(), parts.next()) {
@@ -33,7 +36,7 @@ impl Target {
         }
     }
 
-    /// The live endpoint of the same interface of the same flow; `None` if `draft` is no draft.
+    /// The live endpoint of the same interface of the same flow; `None` if `draft` is not a draft.
     pub fn live_of(draft: &EndpointId) -> Option<EndpointId> {
         let rest = draft.as_str().strip_prefix("flows/")?;
         let (flow, rest) = rest.split_once('/')?;
@@ -41,7 +44,7 @@ impl Target {
         format!("flows/{flow}/live/{interface}").parse().ok()
     }
 
-    /// The word.
+    /// The word in headers, metrics and output.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Draft => "draft",
@@ -68,7 +71,7 @@ impl FromStr for Target {
     }
 }
 
-/// Text that is no target.
+/// A word that is not a [`Target`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the targets are `draft`, `live` and `installation`")]
+#[error("expected `draft`, `live` or `installation`")]
 pub struct UnknownTarget;

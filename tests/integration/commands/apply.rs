@@ -194,7 +194,7 @@ fn an_alias_that_somebody_else_has_and_nothing_at_all_is_applied() {
 /// Line, key, and a part of what is told, of every mistake in [`WRONG`].
 const MISTAKES: [(usize, &str, &str); 11] = [
     (5, "auth.mode", "is missing"),
-    (9, "organisation", "`ac me` is no name"),
+    (9, "organisation", "`ac me` is not a valid name"),
     (11, "auth.mode", "the modes are `secret`"),
     (11, "auth.secrt", "unknown key"),
     (12, "colour", "unknown key"),
@@ -204,9 +204,9 @@ const MISTAKES: [(usize, &str, &str); 11] = [
     (
         26,
         "upstream",
-        "no upstream `nope` is configured; there is `default`",
+        "no upstream `nope` is configured: use `default`",
     ),
-    (27, "methods", "`BREW` is none of"),
+    (27, "methods", "`BREW` is not a supported method"),
     (29, "endpoint", "unknown key"),
 ];
 const WRONG: &str = r#"[[endpoints]]

@@ -76,13 +76,13 @@ fn what_is_wrong_with_an_endpoint_is_told_all_at_once_and_nothing_is_kept() {
         (
             ID,
             &["--upstream", "nope"][..],
-            &["upstream: no upstream `nope` is configured; there is `default`"][..],
+            &["upstream: no upstream `nope` is configured: use `default`"][..],
         ),
         (
             ID,
             &["--mode", "none"],
             &[
-                "auth: mode `none` lets everybody in",
+                "auth: mode `none` accepts every delivery without a proof",
                 "allow_unauthenticated = true",
             ],
         ),
@@ -94,22 +94,26 @@ fn what_is_wrong_with_an_endpoint_is_told_all_at_once_and_nothing_is_kept() {
         (
             ID,
             &["--mode", "api-key", "--header", "X Key"],
-            &["auth.header: `X Key` is no name of a header"],
+            &["auth.header: `X Key` is not a header name"],
         ),
         (
             ID,
             &["--mode", "hmac", "--method", "PUT"],
-            &["methods: mode `hmac` proves a body"],
+            &["methods: mode `hmac` signs a body"],
         ),
-        (ID, &["--method", "post"], &["methods: `post` is none of"]),
+        (
+            ID,
+            &["--method", "post"],
+            &["methods: `post` is not a supported method"],
+        ),
         (
             ID,
             &["--alias", "hooks"],
-            &["aliases: `hooks`: an alias is a path"],
+            &["aliases: `hooks`: an alias must be a path"],
         ),
         (ID, &["--alias", "/a/../b"], &["aliases: `/a/../b`"]),
         (ID, &["--alias", PATH], &["a route has that path already"]),
-        (ID, &["--path", "/x/{nope}"], &["path: no route gives"]),
+        (ID, &["--path", "/x/{nope}"], &["path: no route of"]),
         (
             "unknown/shape",
             &[],
@@ -462,7 +466,10 @@ fn a_limit_that_there_can_be_no_memory_for_is_refused() {
         let told = gate
             .run(&["endpoint", "update", ID, "--max-body", size])
             .failed_with(3);
-        assert!(told.contains("what `bodies.budget` has room for"), "{told}");
+        assert!(
+            told.contains("which `bodies.budget` has room for"),
+            "{told}"
+        );
     }
 }
 

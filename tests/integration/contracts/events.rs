@@ -158,7 +158,11 @@ fn who_sends_batches_cannot_be_subscribed_to_by_event() {
     let told = gate
         .run(&["apply", "-f", path.to_str().unwrap()])
         .failed_with(3);
-    assert_eq!(told.matches("is no name of an event").count(), 2, "{told}");
+    assert_eq!(
+        told.matches("is not the name of an event").count(),
+        2,
+        "{told}"
+    );
 }
 
 fn of_preset(preset: &str, lines: &str) -> String {

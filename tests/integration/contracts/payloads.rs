@@ -141,12 +141,12 @@ colour = "red""#,
         .run(&["apply", "-f", path.to_str().unwrap()])
         .failed_with(3);
     for expected in [
-        "`a*b` is no name of an event",
+        "`a*b` is not the name of an event",
         "a path has from 1 to 16 names",
-        "a payload without a key is told by `none` or `reject`",
+        "expected `none` or `reject`",
         "expected a number from 1 to 1000, found 0",
         "expected a string with its unit",
-        "`raw_mime_fields` are at most 100 names",
+        "`raw_mime_fields` takes at most 100 names",
         "the types are `text`",
         "`broken.json`: EOF while parsing",
         "unknown key; there is `inputs`",
@@ -178,10 +178,13 @@ fn the_shape_of_a_contract_is_judged_at_apply() {
             "[endpoints.contract]\nschema = { \"$ref\" = \"https://example.com/a\" }",
             "the schema is wrong",
         ),
-        ("key_missing = \"reject\"", "there is no `key_field`"),
+        (
+            "key_missing = \"reject\"",
+            "`key_missing` needs a `key_field`",
+        ),
         (
             "concurrency = { per_key = 1 }",
-            "deliveries are told apart by a key",
+            "`concurrency` needs a `key_field`",
         ),
         (
             "key_field = \"a\"\nconcurrency = { per_key = 1, wait = \"2m\" }",
@@ -217,7 +220,7 @@ fn the_shape_of_a_contract_is_judged_at_apply() {
         .run(&["apply", "-f", path.to_str().unwrap()])
         .failed_with(3);
     assert!(
-        told.contains("does not say where the name of an event is"),
+        told.contains("does not say where deliveries name their event"),
         "{told}"
     );
 }

@@ -58,7 +58,7 @@ fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
             (
                 1,
                 "upstream",
-                "no upstream `nope` is configured; there is `default`",
+                "no upstream `nope` is configured: use `default`",
             ),
             (2, "colour", "unknown key"),
             (3, "requires[0].type", "the one type of a slot is `secret`"),
@@ -116,14 +116,18 @@ fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
             (
                 19,
                 "interfaces.webhook[six].event-name",
-                "`two words` is no name",
+                "`two words` is not a valid name",
             ),
             (
                 19,
                 "interfaces.webhook[six].auth.secret-ref",
                 "is there twice, with `-` and with `_`",
             ),
-            (20, "interfaces.webhook[seven].methods", "`BREW` is none of"),
+            (
+                20,
+                "interfaces.webhook[seven].methods",
+                "`BREW` is not a supported method",
+            ),
             (
                 20,
                 "interfaces.webhook[seven].limits.max-body",

@@ -84,9 +84,12 @@ fn a_handshake_that_cannot_be_is_a_mistake_with_its_key_and_place() {
     wrong(
         hmac,
         "nope",
-        &["`nope` is none of `asana`, `aws-sns`", "`zoom`"],
+        &[
+            "`nope` is not a known challenge: use `asana`, `aws-sns`",
+            "`zoom`",
+        ],
     );
-    wrong(hmac, "Slack", &["is none of"]);
+    wrong(hmac, "Slack", &["is not a known challenge"]);
     wrong(hmac, "aws-sns", &["the preset of that provider"]);
     for signed in ["slack", "zoom", "twitch", "discord", "asana"] {
         wrong(secret, signed, &[signed, "rests on the signature"]);
@@ -98,7 +101,7 @@ fn a_handshake_that_cannot_be_is_a_mistake_with_its_key_and_place() {
         wrong(sha1, signs, &["HMAC-SHA256"]);
     }
     let in_the_open = "auth = { mode = \"hmac\", secret = \"workflows/pr-bot#handshake\" }";
-    wrong(in_the_open, "meta", &["verify token", "in the open"]);
+    wrong(in_the_open, "meta", &["verify token", "in plain text"]);
 
     let told = create(&gate, ID, &["--mode", "secret", "--handshake", "slack"]).failed_with(3);
     assert!(
@@ -106,7 +109,7 @@ fn a_handshake_that_cannot_be_is_a_mistake_with_its_key_and_place() {
         "{told}"
     );
     let told = create(&gate, ID, &["--handshake", "nope"]).failed_with(3);
-    assert!(told.contains("`nope` is none of"), "{told}");
+    assert!(told.contains("`nope` is not a known challenge"), "{told}");
 }
 
 #[test]

@@ -131,11 +131,7 @@ fn what_would_have_no_effect_is_refused_and_says_why() {
             &["--duplicates", "reject"],
             "mode `secret` has no id",
         ),
-        (
-            "secret",
-            &["--remember", "1h"],
-            "`remember` says nothing here",
-        ),
+        ("secret", &["--remember", "1h"], "`remember` has no effect"),
         (
             "none",
             &["--replay-key", "none"],
@@ -144,7 +140,7 @@ fn what_would_have_no_effect_is_refused_and_says_why() {
         (
             "hmac",
             &["--replay-key", "signature", "--duplicates", "reject"],
-            "`duplicates` is about ids, which `key = \"signature\"` does not look at",
+            "`duplicates` applies to ids, which `key = \"signature\"` ignores",
         ),
         (
             "provider --preset zoom",
@@ -154,7 +150,7 @@ fn what_would_have_no_effect_is_refused_and_says_why() {
         (
             "provider --preset zoom",
             &["--remember", "1h"],
-            "`remember` says nothing here",
+            "`remember` has no effect",
         ),
         (
             "hmac",

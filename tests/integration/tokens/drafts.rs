@@ -215,7 +215,7 @@ fn both_needs_an_auth_that_leaves_authorization_to_the_token() {
         "acme",
     ];
     let told = gate.run(&[&words[..], &["--workspace", "main"]].concat());
-    assert!(told.failed_with(3).contains("is no draft"));
+    assert!(told.failed_with(3).contains("is not a draft"));
     let gate = gate.endpoint_with(DRAFT, &["--mode", "api-key"]);
     let gate = gate.endpoint_with(LIVE, &["--mode", "bearer"]);
     let shown = gate.run(&["endpoint", "show", DRAFT]).succeeded();
