@@ -1,8 +1,8 @@
-//! Tokens, ready for deliveries.
+//! The cache of workspace tokens that deliveries use.
 //!
-//! A token that was seen before is answered from memory, and so is an id that nobody has. Invented ids get a
-//! cache of their own, so that no flood of them drives out what is known, and their reads of the store get
-//! few of its connections. Whoever follows the changes of the store says what has to be forgotten.
+//! A token that was seen before is answered from memory, and so is an unknown id. Unknown ids have a cache of their
+//! own, so a flood of invented ids cannot evict known tokens. Reads for ids use few connections of the store. The
+//! follower of store changes invalidates entries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,13 +21,14 @@ pub struct TokenCache {
     known: Cache<TokenId, Arc<Grant>>,
     absent: Cache<TokenId, ()>,
     reads: Semaphore,
-    /// How often something was forgotten. What is read meanwhile may be older than that, and is not kept.
+    /// The number of invalidations. A read that overlaps one may be stale and is not cached.
     forgotten: AtomicU64,
     uses: Arc<TokenUses>,
 }
 
 impl TokenCache {
-    /// An empty cache of `capacity` tokens, that reads the store `reads` times at once.
+    /// An empty cache for `capacity` tokens and as many unknown ids. It runs at most `reads` reads of the store at
+    /// once.
     pub fn new(capacity: u64, reads: usize, store: Arc<dyn TokenStore>) -> Self {
         Self {
             store,
@@ -39,10 +40,10 @@ impl TokenCache {
         }
     }
 
-    /// What a token with that id is judged by; `None` if there is no such token.
+    /// The grant of a token; `None` if there is no token with this id.
     ///
-    /// While the store is known not to answer it is not asked, and only what is known counts: that an id was
-    /// nobody's is no answer then, because somebody may have it by now.
+    /// While the store is known to be down, only cached tokens count. An unknown id is then an error, because
+    /// somebody may have created the token meanwhile.
     pub async fn find(
         &self,
         id: &TokenId,
@@ -52,7 +53,7 @@ impl TokenCache {
             return Ok(Some(grant));
         }
         if !store_answers {
-            let text = "it does not answer, and this token is not known here";
+            let text = "it does not answer, and the token is not cached";
             return Err(StoreError::Unavailable(text.to_owned()));
         }
         if self.absent.contains_key(id) {
@@ -64,7 +65,7 @@ impl TokenCache {
             self.absent.insert(*id, ()).await;
         }
         if self.forgotten.load(Ordering::Acquire) != forgotten {
-            // What was read may have been put in after it was forgotten.
+            // The read may have stored its result after the invalidation.
             self.known.invalidate(id).await;
             self.absent.invalidate(id).await;
         }
@@ -77,21 +78,21 @@ impl TokenCache {
         }
     }
 
-    /// Forgets what is known about a token, and that there was none.
+    /// Invalidates a token, including the knowledge that it did not exist.
     pub async fn forget(&self, id: &TokenId) {
         self.forgotten.fetch_add(1, Ordering::Release);
         self.known.invalidate(id).await;
         self.absent.invalidate(id).await;
     }
 
-    /// The same for every token.
+    /// Invalidates every token.
     pub fn forget_all(&self) {
         self.forgotten.fetch_add(1, Ordering::Release);
         self.known.invalidate_all();
         self.absent.invalidate_all();
     }
 
-    /// When tokens were used.
+    /// The times of use that were not written yet.
     pub fn uses(&self) -> &Arc<TokenUses> {
         &self.uses
     }
@@ -105,7 +106,7 @@ impl TokenCache {
                 return read.map(Arc::new).ok_or(Miss::Absent);
             }
         }
-        let text = "what was read kept changing".to_owned();
+        let text = "the record changed during every read".to_owned();
         Err(StoreError::Unavailable(text).into())
     }
 
@@ -113,12 +114,14 @@ impl TokenCache {
         match tokio::time::timeout(PERMIT_TIMEOUT, self.reads.acquire()).await {
             // The semaphore is never closed.
             Ok(permit) => Ok(permit.ok()),
-            Err(_) => Err(StoreError::Unavailable("too many wait for it".to_owned())),
+            Err(_) => Err(StoreError::Unavailable(
+                "too many reads are waiting".to_owned(),
+            )),
         }
     }
 }
 
-/// Why there is nothing to be judged by.
+/// A look-up without a grant.
 enum Miss {
     Absent,
     Store(StoreError),
@@ -130,7 +133,7 @@ impl From<StoreError> for Miss {
     }
 }
 
-/// How often something is read that changes while it is read.
+/// How often a record is read that changes during the read.
 const READS: usize = 4;
-/// How long a read waits for others.
+/// The timeout for a turn to read.
 const PERMIT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! What people do with tokens. Everything here that changes something is audited, and never with a value.
+//! The operations on tokens for operators. Every change is audited, and the audit log never holds a token.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -14,40 +14,40 @@ use crate::auth::{Grant, TokenId, WorkspaceToken};
 use crate::clock::Clock;
 use crate::secrets::StoreError;
 
-/// Makes, lists and revokes tokens.
+/// Creates, lists and revokes tokens.
 pub struct Issuer {
     store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
 }
 
-/// A token that is to be made.
+/// The fields of a token to create.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// The organisation.
+    /// The organisation that owns the workspace.
     pub organisation: String,
-    /// The workspace of it that the token speaks for.
+    /// The workspace that the token acts for.
     pub workspace: String,
-    /// What its owner calls it; see [`NewToken::check_label`].
+    /// A description for people; see [`NewToken::check_label`].
     pub label: String,
-    /// How long it lasts.
+    /// The time until it expires.
     pub lifetime: Lifetime,
 }
 
-/// A token that was made. Its text is shown once.
+/// A created token. Its text is shown once and never stored.
 pub struct Issued {
-    /// What is kept of it.
+    /// The stored part.
     pub record: TokenRecord,
-    /// The token.
+    /// The token itself.
     pub text: Zeroizing<String>,
 }
 
 impl Issuer {
-    /// An issuer over a store.
+    /// An issuer for the tokens in `store`.
     pub fn new(store: Arc<dyn TokenStore>, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock }
     }
 
-    /// Makes a token of 256 bits of the system's randomness.
+    /// Creates a token of 256 random bits.
     pub async fn create(&self, new: NewToken, actor: &Actor) -> Result<Issued, TokenError> {
         NewToken::check_label(&new.label)?;
         let mut id = [0; 8];
@@ -76,8 +76,7 @@ impl Issuer {
         Ok(Issued { record, text })
     }
 
-    /// Every token that is kept, or those of one workspace: by their owner, and in the order in which they
-    /// were made.
+    /// Every stored token, or those of one workspace, ordered by owner and time of creation.
     pub async fn list(&self, workspace: Option<&str>) -> Result<Vec<TokenStatus>, StoreError> {
         let mut all: Vec<TokenStatus> = Vec::new();
         loop {
@@ -100,7 +99,7 @@ impl Issuer {
         Ok(all)
     }
 
-    /// Ends a token. False if it had ended before.
+    /// Revokes a token. Returns false if it had already ended.
     pub async fn revoke(&self, id: &TokenId, actor: &Actor) -> Result<bool, TokenError> {
         let grant = self.store.grant(id).await?;
         let grant = grant.ok_or(TokenError::Unknown(*id))?;
@@ -132,10 +131,10 @@ impl Issuer {
 }
 
 impl NewToken {
-    /// The most characters of a label.
+    /// The maximum number of characters in a label.
     pub const MAX_LABEL_CHARS: usize = 128;
 
-    /// Whether a text can be a label: one short line.
+    /// Checks that a label is one short line.
     pub fn check_label(label: &str) -> Result<(), NotALabel> {
         let fits =
             label.chars().count() <= Self::MAX_LABEL_CHARS && !label.chars().any(char::is_control);
@@ -143,13 +142,13 @@ impl NewToken {
     }
 }
 
-/// How long a token lasts: from a minute to a year.
+/// The lifetime of a token: one minute to 365 days.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Lifetime(SignedDuration);
 
 impl Lifetime {
-    /// The shortest one that covers `work`, and no longer than an hour: for whoever needs a token once, and
-    /// revokes it afterwards.
+    /// The lifetime for a token that is used once for `work` and revoked afterwards: a minute more than `work`, and
+    /// at most an hour.
     pub fn for_once(work: Duration) -> Self {
         let time = SignedDuration::try_from(work).unwrap_or(SignedDuration::MAX);
         let time = time.saturating_add(*BOUNDS.start());
@@ -169,37 +168,37 @@ impl FromStr for Lifetime {
     }
 }
 
-/// Text that is no lifetime.
+/// Text that is not a valid lifetime.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a token lasts from 1m to 365d, such as 90d or 12h; there are none that last for ever")]
+#[error("expected a lifetime from 1m to 365d, such as 90d or 12h")]
 pub struct NotALifetime;
 
-/// Text that is no label.
+/// Text that is not a valid label.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a label is one line of at most 128 characters")]
+#[error("expected a label of one line with at most 128 characters")]
 pub struct NotALabel;
 
-/// A token that could not be made or ended.
+/// An operation on a token that failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Its label is none.
+    /// The label is not valid.
     #[error(transparent)]
     Label(#[from] NotALabel),
 
-    /// Its end lies beyond all calendars.
+    /// The expiry lies outside the calendar.
     #[error(transparent)]
     Lifetime(#[from] NotALifetime),
 
-    /// The system gives no randomness.
-    #[error("the system gives no randomness")]
+    /// The random number generator of the system failed.
+    #[error("the system provides no random bytes")]
     Randomness,
 
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 
-    /// No token has that id.
+    /// No token has this id.
     #[error("there is no token {0}")]
     Unknown(TokenId),
 }

@@ -1,12 +1,12 @@
-//! Tokens of workspaces: made, listed, revoked, and known to every gate.
+//! Workspace tokens: created, listed, revoked and cached.
 //!
 //! ```text
-//! auth::WorkspaceToken   the text, and the proof that it makes (pure)
-//! TokenRecord            what is kept of a token: its id, the hash of its secret, whose it is, how long
-//! Issuer                 what people do: create, list, revoke; audited
-//! TokenStore             keeps the records (a trait; `store` implements it)
-//! TokenCache             what deliveries use: bounded, forgotten when the store says that something changed
-//! TokenUses              when each was last used: counted in memory, written down now and then
+//! auth::WorkspaceToken   the text and the proof (pure)
+//! TokenRecord            the stored part: id, hash of the secret, owner, expiry
+//! Issuer                 create, list and revoke, audited
+//! TokenStore             the interface of a store of tokens, which `store` implements
+//! TokenCache             the bounded cache of deliveries, invalidated by store changes
+//! TokenUses              when each was last used: collected in memory, written every few seconds
 //! ```
 
 mod cache;

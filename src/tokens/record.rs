@@ -1,24 +1,24 @@
-//! What is kept of a token.
+//! The stored part of a token.
 
 use jiff::Timestamp;
 
 use crate::auth::{Grant, TokenId};
 
-/// A token as it is stored. The token itself is nowhere.
+/// A token as it is stored: the hash of its secret, never the token.
 #[derive(Clone)]
 pub struct TokenRecord {
-    /// What it is found by.
+    /// The public id, a part of the token text.
     pub id: TokenId,
-    /// What it is judged by.
+    /// The owner, the hash and the expiry.
     pub grant: Grant,
-    /// What its owner calls it.
+    /// The description that its owner gave it.
     pub label: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
 impl TokenRecord {
-    /// Whether it lets anybody in, and why not.
+    /// The state of the token at `now`.
     pub fn state(&self, now: Timestamp) -> TokenState {
         if self.grant.revoked_at.is_some() {
             TokenState::Revoked
@@ -30,32 +30,32 @@ impl TokenRecord {
     }
 }
 
-/// A token, and what became of it.
+/// A token and its last use.
 #[derive(Clone)]
 pub struct TokenStatus {
-    /// The token.
+    /// The stored part.
     pub record: TokenRecord,
-    /// When it was last used, as far as nodes have written it down.
+    /// The last use that a node has written to the store.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// Whether a token counts.
+/// Whether a token is accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "a token counts, or has ended in one of two ways"
+    reason = "a token is valid, expired or revoked"
 )]
 pub enum TokenState {
-    /// It lets its bearer in.
+    /// Deliveries are accepted with it.
     Active,
-    /// Its time is over.
+    /// Its lifetime has ended.
     Expired,
-    /// Somebody has ended it.
+    /// An operator has revoked it.
     Revoked,
 }
 
 impl TokenState {
-    /// The word in output.
+    /// The word in output and JSON.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Active => "active",

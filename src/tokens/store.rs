@@ -1,4 +1,4 @@
-//! Where tokens are kept.
+//! The interface of a store of tokens.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -8,14 +8,13 @@ use crate::audit::AuditEntry;
 use crate::auth::{Grant, TokenId};
 use crate::secrets::StoreError;
 
-/// Keeps tokens.
+/// Stores tokens.
 #[async_trait]
 pub trait TokenStore: Send + Sync {
-    /// What a token with that id is judged by, whether it has ended or not.
+    /// The grant of the token with this id, including expired and revoked ones.
     async fn grant(&self, id: &TokenId) -> Result<Option<Grant>, StoreError>;
 
-    /// Up to `limit` tokens that come after `after`, in the order of their ids; of one workspace only, if one is
-    /// named.
+    /// Up to `limit` tokens after `after`, in the order of their ids, optionally of one workspace.
     async fn tokens(
         &self,
         workspace: Option<&str>,
@@ -23,13 +22,13 @@ pub trait TokenStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<TokenStatus>, StoreError>;
 
-    /// Adds a token. An id that is there already is a [`StoreError::Conflict`].
+    /// Adds a token. An existing id is a [`StoreError::Conflict`].
     ///
-    /// Those that have ended are forgotten on this occasion: a month later, or after as long as they had
-    /// lived, if that is shorter. The audit log still tells of them.
+    /// It also deletes tokens that ended long ago: after a month, or after their own lifetime if that is shorter. The
+    /// audit log keeps their history.
     async fn add_token(&self, record: &TokenRecord, audit: AuditEntry) -> Result<(), StoreError>;
 
-    /// Ends a token at `at`. False, and nothing is written down, if there was none to end.
+    /// Revokes a token at `at`. Returns false, and writes no audit entry, if it had already ended.
     async fn revoke_token(
         &self,
         id: &TokenId,
@@ -37,6 +36,6 @@ pub trait TokenStore: Send + Sync {
         audit: AuditEntry,
     ) -> Result<bool, StoreError>;
 
-    /// Writes down when tokens were last used.
+    /// Records when tokens were last used.
     async fn add_token_uses(&self, uses: &[(TokenId, Timestamp)]) -> Result<(), StoreError>;
 }

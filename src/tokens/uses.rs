@@ -1,4 +1,4 @@
-//! When tokens were last used: kept in memory, written down now and then, as what secrets are used for.
+//! When tokens were last used: collected in memory and written every few seconds.
 //!
 //! A process that is killed loses the last seconds.
 
@@ -14,24 +14,24 @@ use super::TokenStore;
 use crate::auth::TokenId;
 use crate::task::{Pulse, Task};
 
-/// What was used and is not written down yet.
+/// The uses that are not in the store yet.
 #[derive(Debug, Default)]
 pub struct TokenUses {
     used: Mutex<Used>,
-    /// What the writer has taken and could not write yet. A writer that panics leaves it to the next one.
+    /// Uses that the writer has taken and not written. A writer that panics leaves them to the next one.
     unwritten: tokio::sync::Mutex<Used>,
 }
 
 type Used = HashMap<TokenId, Timestamp>;
 
 impl TokenUses {
-    /// Notes that a token was used.
+    /// Records that a token was used.
     pub fn note(&self, id: &TokenId, at: Timestamp) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         put(&mut used, *id, at);
     }
 
-    /// Writes what is noted to `store`, again and again.
+    /// Writes recorded uses to `store` until `shutdown` becomes true.
     pub async fn keep(
         self: Arc<Self>,
         store: Arc<dyn TokenStore>,
@@ -41,36 +41,31 @@ impl TokenUses {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(WRITE_EVERY) => {}
-                // Whoever ends the process writes the rest, when the last delivery is through.
+                // The shutdown calls the final write itself, after the last delivery.
                 _ = shutdown.changed() => return,
             }
-            self.write(&*store).await;
+            self.write_rest(&*store).await;
             pulse.beat();
         }
     }
 
-    /// The task that [`keep`](Self::keep) is.
+    /// The background task of [`keep`](Self::keep).
     pub const TASK: Task = Task::named("token_uses").beats_within(WRITER_SILENCE);
 
-    /// Writes what is noted and not written yet.
+    /// Writes every recorded use. A failed batch stays for the next call, and deliveries never wait for the store.
     pub async fn write_rest(&self, store: &dyn TokenStore) {
-        self.write(store).await;
-    }
-
-    /// What cannot be written stays with the writer: deliveries that are noted are not held up by it.
-    async fn write(&self, store: &dyn TokenStore) {
         let mut unwritten = self.unwritten.lock().await;
         let noted = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
         for (id, at) in noted {
             put(&mut unwritten, id, at);
         }
-        // In one order at every node, so that two of them never wait for each other.
+        // All nodes write in the same order, so that their transactions cannot deadlock.
         let mut uses: Vec<(TokenId, Timestamp)> =
             unwritten.iter().map(|(id, at)| (*id, *at)).collect();
         uses.sort_unstable();
         for batch in uses.chunks(BATCH) {
             if let Err(error) = store.add_token_uses(batch).await {
-                warn!(%error, "when tokens were used could not be written down; it is tried again");
+                warn!(%error, "the use of tokens could not be recorded; it is retried");
                 return;
             }
             for (id, _) in batch {
@@ -87,10 +82,10 @@ fn put(used: &mut Used, id: TokenId, at: Timestamp) {
     }
 }
 
-/// More tokens than that are not noted before the next time that something is written.
+/// A flood of tokens must not fill the memory between two writes.
 const MAX_TOKENS: usize = 100_000;
 const WRITE_EVERY: Duration = Duration::from_secs(5);
-/// A writer that has not come round for so long does not run.
+/// A writer that is silent for this long counts as not running.
 const WRITER_SILENCE: Duration = Duration::from_mins(1);
-/// A transaction of so many is over before anybody waits for it.
+/// Small enough that no other transaction waits long.
 const BATCH: usize = 100;

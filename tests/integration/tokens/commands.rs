@@ -160,7 +160,7 @@ fn what_cannot_be_is_refused_with_what_would_be_right() {
     let long = "x".repeat(129);
     for label in [long.as_str(), "two\nlines", "\u{1b}[31m"] {
         let ran = gate.run(&[&named[..], &["--label", label]].concat());
-        assert!(ran.failed_with(2).contains("a label is one line"));
+        assert!(ran.failed_with(2).contains("a label of one line"));
     }
     for (code, words) in [
         (2, &["token", "create"][..]),
