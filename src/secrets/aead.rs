@@ -1,14 +1,14 @@
-//! AES-256-GCM over a secret and its context: what a key service does that has the key in its memory.
+//! AES-256-GCM over a secret and its context, for key services with a key in memory.
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 
 use super::{EncryptionContext, KeyServiceError, Secret};
 
-/// A 256-bit key, prepared; it is zeroed when it goes.
+/// A 256-bit key, ready to use and zeroed on drop.
 ///
-/// A ciphertext is a random 96-bit nonce followed by what AES-256-GCM gives (NIST SP 800-38D). One key
-/// seals far fewer than the 2^32 messages that random nonces allow.
+/// A ciphertext is a random 96-bit nonce followed by the output of AES-256-GCM (NIST SP 800-38D). One key seals far
+/// fewer messages than the 2^32 that random nonces allow.
 pub(super) struct SealingKey(Aes256Gcm);
 
 impl SealingKey {
@@ -16,7 +16,7 @@ impl SealingKey {
         Self(Aes256Gcm::new(key.into()))
     }
 
-    /// Encrypts `secret` so that it decrypts only with the same context.
+    /// Encrypts `secret` for this context only.
     pub(super) fn seal(
         &self,
         secret: &Secret,
@@ -37,7 +37,7 @@ impl SealingKey {
         Ok(ciphertext)
     }
 
-    /// Decrypts what [`seal`](Self::seal) gave.
+    /// Decrypts the output of [`seal`](Self::seal).
     pub(super) fn open(
         &self,
         ciphertext: &[u8],
@@ -57,6 +57,6 @@ impl SealingKey {
     }
 }
 
-/// The length of a key in bytes.
+/// In bytes.
 pub(super) const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 12;

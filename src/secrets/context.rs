@@ -1,11 +1,10 @@
-//! What a ciphertext is bound to.
+//! The context that a ciphertext is bound to.
 
 use super::SecretRef;
 
-/// The address and number of one version of a secret.
+/// The address and the number of one version of a secret.
 ///
-/// It is authenticated together with the ciphertext, so that one that was copied to another row does
-/// not decrypt there.
+/// It is authenticated with the ciphertext, so a ciphertext that is copied to another row does not decrypt there.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EncryptionContext<'a> {
     secret: &'a SecretRef,
@@ -18,10 +17,10 @@ impl<'a> EncryptionContext<'a> {
         Self { secret, version }
     }
 
-    /// The pairs, as key services that take pairs want them.
+    /// The pairs for a key service such as AWS KMS.
     ///
-    /// The names say whose they are, and have a `:`, which nothing in an address has: whoever strings names and
-    /// values together without marking where one ends gets another string for every other context.
+    /// The names contain a `:`, which no scope or slot can contain. Even a service that concatenates names and values
+    /// without separators therefore cannot confuse two contexts.
     pub fn pairs(&self) -> [(&'static str, String); 4] {
         [
             (PURPOSE, "secret".to_owned()),
@@ -31,7 +30,7 @@ impl<'a> EncryptionContext<'a> {
         ]
     }
 
-    /// The pairs as one string of bytes.
+    /// The context as bytes.
     ///
     /// Every part carries its length, so no two contexts give the same bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -43,7 +42,7 @@ impl<'a> EncryptionContext<'a> {
             ("version", &version),
         ] {
             for part in [key.as_bytes(), value.as_bytes()] {
-                // A part is at most 512 bytes long, so its length fits.
+                // A part has at most 512 bytes, so its length fits.
                 bytes.extend_from_slice(
                     &u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes(),
                 );
@@ -54,5 +53,5 @@ impl<'a> EncryptionContext<'a> {
     }
 }
 
-/// What the ciphertext is for: the name of the pair in every context that this program gives to a service.
+/// The pair that marks every context as one of Portcullis.
 pub(super) const PURPOSE: &str = "portcullis:purpose";

@@ -1,4 +1,4 @@
-//! The embedded key service: AES-256-GCM with a key in a file.
+//! The key service `local`: AES-256-GCM with a key in a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -21,7 +21,7 @@ pub struct LocalKeyService {
 }
 
 impl LocalKeyService {
-    /// Opens the key file, or makes it (mode 0600) if there is none.
+    /// Opens the key file, or creates it with mode 0600.
     pub fn open_or_create(path: &Path) -> Result<Self, KeyFileError> {
         match Self::open(path) {
             Err(KeyFileError::Missing { .. }) => Self::create(path),
@@ -29,7 +29,7 @@ impl LocalKeyService {
         }
     }
 
-    /// Opens the key file.
+    /// Opens the key file and checks its owner and mode.
     pub fn open(path: &Path) -> Result<Self, KeyFileError> {
         let unreadable = KeyFileError::unusable(path, "read");
         let mut file = File::open(path).map_err(|error| match error.kind() {
@@ -38,7 +38,7 @@ impl LocalKeyService {
             },
             _ => unreadable(error),
         })?;
-        // The open file is asked, not the path: nobody can swap one for the other in between.
+        // The metadata of the open file, because the path could be swapped in between.
         let found = file.metadata().map_err(&unreadable)?;
         let mode = found.mode() & 0o777;
         if mode & 0o077 != 0 {
@@ -67,43 +67,43 @@ impl LocalKeyService {
             })
     }
 
-    /// Makes a new key file. A file that is there already is left alone.
+    /// Creates a key file. An existing file is kept.
     fn create(path: &Path) -> Result<Self, KeyFileError> {
-        let uncreatable = KeyFileError::unusable(path, "made");
+        let uncreatable = KeyFileError::unusable(path, "created");
         let mut key = Zeroizing::new([0; KEY_LEN]);
         getrandom::fill(&mut *key).map_err(|error| uncreatable(std::io::Error::other(error)))?;
         let text = Zeroizing::new(format!("{HEADER} {}\n", STANDARD.encode(*key)));
 
-        // The key gets its name only when it is complete on the disk, so a crash leaves no half key.
+        // The key gets its name only when it is complete on disk, so a crash leaves no partial key.
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.new", std::process::id()));
-        let unfinished = folder.join(name);
+        let temporary = folder.join(name);
         let result = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&unfinished)
+            .open(&temporary)
             .and_then(|mut file| {
                 file.write_all(text.as_bytes())?;
                 file.sync_all()
             })
-            .and_then(|()| std::fs::hard_link(&unfinished, path))
+            .and_then(|()| std::fs::hard_link(&temporary, path))
             .and_then(|()| File::open(folder)?.sync_all());
-        // Nothing is lost if this fails: the name says what the file is.
-        let _ = std::fs::remove_file(&unfinished);
+        // A failure is harmless: the name shows that the file is temporary.
+        let _ = std::fs::remove_file(&temporary);
         match result {
             Ok(()) => Ok(Self::with_key(&key)),
-            // Another process was faster; its key is the key.
+            // Another process created the file first, so its key is used.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::open(path),
             Err(error) => Err(uncreatable(error)),
         }
     }
 
-    /// The public name of the key: a part of its hash.
+    /// The public name of the key: the first 16 hex digits of a hash.
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
@@ -164,45 +164,44 @@ impl KeyService for LocalKeyService {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// Others than its owner may read it.
+    /// Its mode lets other users read it.
     #[error(
-        "{}: others can read the key (mode {mode:04o}); run `chmod 600` on it, and ask who may \
-         have read it",
+"{}: others can read the key (mode {mode:04o}): run `chmod 600` on it, and find out who may have read it",
         path.display()
     )]
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Its permissions.
+        /// The permissions of the file.
         mode: u32,
     },
 
-    /// Another user owns it, and can read and replace it.
+    /// Another user owns it and can read or replace it.
     #[error(
-        "{}: the key belongs to another user (id {owner}, this process runs as {user}); run `chown {user}` on it, or \
+"{}: the key belongs to another user (id {owner}, this process runs as {user}): run `chown {user}` on it, or \
          run Portcullis as its owner",
         path.display()
     )]
     Foreign {
         /// The file.
         path: PathBuf,
-        /// The user that owns it.
+        /// The user id of its owner.
         owner: u32,
-        /// The user of the process.
+        /// The user id of the process.
         user: u32,
     },
 
-    /// It holds something else.
-    #[error("{}: this is no key file of Portcullis", path.display())]
+    /// The content is not a key.
+    #[error("{}: not a key file of Portcullis", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
     },
 
-    /// There is none.
+    /// The file does not exist.
     #[error(
-        "{}: there is no key file, and the store holds secrets that only its key can open; bring it \
-         back from your copy",
+"{}: there is no key file, but the store holds secrets that only its key can decrypt: restore it from your \
+         backup",
         path.display()
     )]
     Missing {
@@ -210,14 +209,14 @@ pub enum KeyFileError {
         path: PathBuf,
     },
 
-    /// It could not be read or made.
+    /// It could not be read or created.
     #[error("{}: the key file cannot be {verb}: {error}", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
-        /// What was tried: `read` or `made`.
+        /// What failed: `read` or `created`.
         verb: &'static str,
-        /// What the system answered.
+        /// The error of the system.
         error: String,
     },
 }
@@ -232,7 +231,7 @@ impl KeyFileError {
     }
 }
 
-/// Whether a key that `owner` has may be used by `user`: its own, or one that root has put in place.
+/// True if `user` may use a key file of `owner`: its own, or one of root.
 const fn may_own(owner: u32, user: u32) -> bool {
     owner == user || owner == ROOT
 }
@@ -250,7 +249,7 @@ fn parse(text: &[u8]) -> Option<Zeroizing<[u8; KEY_LEN]>> {
         .map(Zeroizing::new)
 }
 
-/// The name of the embedded key service.
+/// The name of this key service in the store.
 pub(super) const NAME: &str = "local";
 const HEADER: &str = "portcullis-key-1";
 const MAX_FILE_LEN: usize = 128;
@@ -260,13 +259,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_may_be_owned_by_the_user_of_the_process_and_by_root() {
+    fn the_key_file_may_belong_to_the_user_of_the_process_or_to_root() {
         for (owner, user, allowed) in [
             (1000, 1000, true),
             (0, 1000, true),
             (0, 0, true),
             (1001, 1000, false),
-            // Root can read everything, and must not take what somebody else can change.
+            // Root must not use a key that another user can change.
             (1000, 0, false),
         ] {
             assert_eq!(may_own(owner, user), allowed, "{owner} {user}");

@@ -1,11 +1,11 @@
-//! Secrets: made, kept encrypted, rotated, and held ready for deliveries.
+//! Secrets: generated, encrypted at rest, rotated, and cached for deliveries.
 //!
 //! ```text
 //! SecretRef      scope#slot: the address of a secret
-//! Vault          what people do with it: create, set, rotate, reveal, move to another key; audited
-//! KeyService     encrypts and decrypts a version, bound to its address and number: `local`, `aws`
-//! SecretStore    keeps the ciphertexts (a trait; `store` implements it)
-//! KeyCache       what deliveries use: keys, prepared, bounded, expiring, loaded once
+//! Vault          the operations of people: create, set, rotate, reveal, move to another key; audited
+//! KeyService     encrypts and decrypts one version, bound to its address and number: `local`, `aws`
+//! SecretStore    the interface of a store of ciphertexts, which `store` implements
+//! KeyCache       the prepared keys of deliveries: bounded, expiring, loaded once for concurrent requests
 //! ```
 
 mod aead;

@@ -1,4 +1,4 @@
-//! A secret that was decrypted, and the keys that were made of it.
+//! Decrypted secrets and the keys that are prepared from them.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -9,11 +9,11 @@ use super::{KeyError, SealedVersion, Secret};
 use crate::auth::{KeyForm, KeyKind, KeyRing, NumberedKey};
 use crate::clock::Stopwatch;
 
-/// A version of a secret, in memory; zeroed when it goes.
+/// A decrypted version of a secret, zeroed on drop.
 pub(super) struct OpenVersion {
     version: u32,
     created_at: Timestamp,
-    /// Of what it was encrypted as.
+    /// The SHA-256 of the ciphertext.
     sealed: [u8; 32],
     value: Arc<Secret>,
     kind: Option<KeyKind>,
@@ -35,8 +35,8 @@ impl OpenVersion {
         }
     }
 
-    /// `known` with what the store says now beside its ciphertext: the key service has opened the value, and only
-    /// the store knows what it may be used for.
+    /// `known` with the metadata that the store has now. The value comes from the key service, but only the store
+    /// knows what it may be used for.
     pub(super) fn as_stored(known: &Arc<Self>, version: &SealedVersion) -> Arc<Self> {
         if (known.kind, &known.challenges) == (version.kind, &version.challenges) {
             return Arc::clone(known);
@@ -52,13 +52,13 @@ impl OpenVersion {
         })
     }
 
-    /// Whether it is that version. The number alone does not say it: a store that was put back from a backup
-    /// gives it out a second time.
+    /// True if it is this version. The number alone is not enough, because a store that was restored from a backup
+    /// reuses numbers.
     pub(super) fn is(&self, version: &SealedVersion) -> bool {
         (self.version, self.created_at) == (version.version, version.created_at)
     }
 
-    /// Whether it was opened from the very ciphertext that is there.
+    /// True if it was decrypted from this ciphertext.
     pub(super) fn is_of(&self, version: &SealedVersion) -> bool {
         self.sealed == *Sha256::digest(&version.sealed.ciphertext)
     }
@@ -71,12 +71,12 @@ impl OpenVersion {
     }
 }
 
-/// The values of a secret that count.
+/// The valid values of a secret: the current one, and the previous one during an overlap.
 pub(super) struct OpenSecret {
     current: Arc<OpenVersion>,
     previous: Option<(Arc<OpenVersion>, Timestamp)>,
     challenges: Option<Arc<Challenges>>,
-    /// The keys, made once for each form. Endpoints seldom use one secret in more than one.
+    /// The prepared keys by form. Endpoints seldom use a secret in more than one form.
     keys: RwLock<Vec<(KeyForm, Arc<KeyRing>)>>,
 }
 
@@ -98,12 +98,12 @@ impl OpenSecret {
         }
     }
 
-    /// The challenges that were signed with its versions, if any were.
+    /// The challenges that were signed with its versions, if any.
     pub(super) fn challenges(&self) -> Option<&Arc<Challenges>> {
         self.challenges.as_ref()
     }
 
-    /// The keys in one form.
+    /// The key ring in one form.
     pub(super) fn keys(&self, form: &KeyForm) -> Result<Arc<KeyRing>, KeyError> {
         let known = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, keys)) = known.iter().find(|(known, _)| known == form) {
@@ -120,7 +120,7 @@ impl OpenSecret {
 
     fn prepare(&self, form: &KeyForm) -> Result<KeyRing, KeyError> {
         let previous = match &self.previous {
-            // One that was set for another scheme does not keep the current one from its work.
+            // A previous version for another scheme must not disable the current one.
             Some((previous, until)) => previous.key(form).ok().map(|key| (key, *until)),
             None => None,
         };
@@ -131,12 +131,13 @@ impl OpenSecret {
     }
 }
 
-/// Which versions of a secret sign challenges of strangers, or once did, and for which handshakes.
+/// The provider challenges that versions of a secret sign or once signed. Such a signature can be requested by
+/// strangers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Challenges(Vec<(u32, Vec<String>)>);
 
 impl Challenges {
-    /// The handshakes of `version`, by their names.
+    /// The names of the challenges that `version` signs or signed.
     pub fn of(&self, version: u32) -> impl Iterator<Item = &str> {
         let found = self.0.iter().find(|(known, _)| *known == version);
         found
@@ -145,5 +146,5 @@ impl Challenges {
     }
 }
 
-/// Others are made anew each time.
+/// Further forms are prepared for each request.
 const MAX_FORMS: usize = 8;

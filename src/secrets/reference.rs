@@ -5,10 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a secret is kept, e.g. `workflows/pr-bot#webhook`.
+/// The address of a secret, such as `workflows/pr-bot#webhook`.
 ///
-/// The scope is usually the id of the endpoint that owns it; the slot tells several secrets of one
-/// scope apart.
+/// The scope is usually the id of the endpoint that owns it. The slot distinguishes the secrets of one scope.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct SecretRef {
@@ -17,7 +16,7 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// The secret of `scope` in `slot`.
+    /// The secret in `slot` of `scope`.
     pub fn new(scope: &str, slot: &str) -> Result<Self, InvalidSecretRef> {
         let scope_ok = scope.len() <= MAX_LEN && scope.split('/').all(is_name);
         if !scope_ok || slot.len() > MAX_LEN || !is_name(slot) {
@@ -29,12 +28,12 @@ impl SecretRef {
         })
     }
 
-    /// What owns it.
+    /// The owner, usually an endpoint id.
     pub fn scope(&self) -> &str {
         &self.scope
     }
 
-    /// Which of the owner's secrets it is.
+    /// The name of the secret within its scope.
     pub fn slot(&self) -> &str {
         &self.slot
     }
@@ -71,11 +70,11 @@ impl From<SecretRef> for String {
     }
 }
 
-/// Text that is no address of a secret.
+/// Text that is not the address of a secret.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{0}` is no secret: write `scope#slot` with letters, digits, `.`, `_` and `-`, \
-     and `/` inside the scope"
+    "`{0}` is not the address of a secret: write `scope#slot` with letters, digits, `.`, `_` and `-`, and `/` inside \
+     the scope"
 )]
 pub struct InvalidSecretRef(String);
 

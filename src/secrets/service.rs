@@ -1,4 +1,4 @@
-//! What encrypts secrets at rest.
+//! The interface of a key service.
 
 use async_trait::async_trait;
 
@@ -6,27 +6,27 @@ use super::{EncryptionContext, Secret, SecretRef};
 
 /// Encrypts and decrypts versions of secrets.
 ///
-/// It answers in bounded time, however long whatever stands behind it takes.
+/// Every call returns within a bounded time, however slow the service behind it is.
 #[async_trait]
 pub trait KeyService: Send + Sync {
-    /// The name that goes with its ciphertexts: `local` or `aws`.
+    /// The name that is stored with its ciphertexts: `local` or `aws`.
     fn name(&self) -> &'static str;
 
-    /// Encrypts `secret` so that it decrypts only with the same context.
+    /// Encrypts `secret` for this context only.
     async fn encrypt(
         &self,
         secret: &Secret,
         context: &EncryptionContext<'_>,
     ) -> Result<Sealed, KeyServiceError>;
 
-    /// Decrypts what [`encrypt`](Self::encrypt) gave.
+    /// Decrypts the output of [`encrypt`](Self::encrypt).
     async fn decrypt(
         &self,
         sealed: &Sealed,
         context: &EncryptionContext<'_>,
     ) -> Result<Secret, KeyServiceError>;
 
-    /// Whether the service does its work: it encrypts and decrypts something that is no secret.
+    /// Checks the service: it encrypts and decrypts a value that is not secret.
     async fn probe(&self) -> Result<(), KeyServiceError> {
         let probe = SecretRef::new("readiness", "probe").map_err(|_| KeyServiceError::Corrupt)?;
         let context = EncryptionContext::new(&probe, 1);
@@ -35,81 +35,81 @@ pub trait KeyService: Send + Sync {
         self.decrypt(&sealed, &context).await.map(drop)
     }
 
-    /// Whether [`encrypt`](Self::encrypt) would make it with the same key and in the same form today.
+    /// True if [`encrypt`](Self::encrypt) would use the same key and format today.
     async fn is_current(&self, sealed: &Sealed) -> Result<bool, KeyServiceError>;
 }
 
-/// An encrypted secret, and what is needed to know who can open it.
+/// A ciphertext with the names of its key service and key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sealed {
-    /// The key service that made it.
+    /// The key service that encrypted it.
     pub service: String,
-    /// The id of the key inside that service.
+    /// The id of the key in that service.
     pub key_id: String,
-    /// The ciphertext, in a form of the service's own.
+    /// The ciphertext, in a format of the service.
     pub ciphertext: Vec<u8>,
 }
 
-/// A key service that did not do its work. What a service has said is in it, and no credential ever.
+/// A failed call of a key service. The text of the service is kept, except where it may quote a credential.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyServiceError {
-    /// The service does not know these credentials, or they do not sign as they should.
-    #[error("the key service does not accept the credentials: {0}")]
+    /// The service does not know the credentials, or the signature of the call is wrong.
+    #[error("the key service rejects the credentials: {0}")]
     BadCredentials(String),
 
-    /// Too many calls are under way already, and none of them ended in time.
-    #[error("too many calls to the key service are under way")]
+    /// No call slot became free in time.
+    #[error("too many calls to the key service are in progress")]
     Busy,
 
     /// The ciphertext is damaged, or belongs to another secret or version.
-    #[error("the ciphertext does not decrypt here: it is damaged, or it belongs to another secret")]
+    #[error("the ciphertext does not decrypt: it is damaged, or it belongs to another secret")]
     Corrupt,
 
-    /// The service knows who asks, and that it may not.
-    #[error("the key service denies it: {0}")]
+    /// The credentials are valid and lack a permission.
+    #[error("the key service denies access: {0}")]
     Denied(String),
 
-    /// The key is not there, disabled, about to be deleted, or one for something else.
+    /// The key does not exist, is disabled or scheduled for deletion, or has another usage.
     #[error("the key cannot be used: {0}")]
     KeyUnusable(String),
 
-    /// There are no credentials to ask with, or they have expired.
+    /// There are no credentials, or they have expired.
     #[error("no valid credentials for the key service: {0}")]
     NoCredentials(String),
 
-    /// The ciphertext was made with a key that this service does not have.
+    /// The ciphertext was encrypted with a key that this service does not have.
     #[error(
-        "encrypted with key {wanted} of the key service `{service}`, but the key here is {here}"
+        "encrypted with key {wanted} of the key service `{service}`, but this key service has {here}"
     )]
     OtherKey {
-        /// The service that the ciphertext names.
+        /// The service that encrypted it.
         service: String,
-        /// The key that the ciphertext names.
+        /// The key that encrypted it.
         wanted: String,
-        /// The key that there is.
+        /// The key of this service.
         here: String,
     },
 
-    /// The system has no randomness to give.
-    #[error("the system gives no random bytes")]
+    /// The random number generator of the system failed.
+    #[error("the system provides no random bytes")]
     Randomness,
 
-    /// The service is asked more often than it allows.
-    #[error("the key service is asked too often: {0}")]
+    /// The service limits the rate of calls.
+    #[error("the key service limits the rate of calls: {0}")]
     Throttled(String),
 
     /// The service did not answer in time.
     #[error("the key service did not answer in time")]
     TimedOut,
 
-    /// The service cannot be reached, has failed itself, or said what nobody understands.
-    #[error("the key service cannot be used: {0}")]
+    /// The service cannot be reached, failed, or sent an answer that is not valid.
+    #[error("the key service is unavailable: {0}")]
     Unavailable(String),
 }
 
 impl KeyServiceError {
-    /// The words of all variants, in the order of [`kind`](Self::kind)'s numbers.
+    /// The words of all variants, indexed by [`kind`](Self::kind). Metrics use them as labels.
     pub const KINDS: [&'static str; 11] = [
         "bad_credentials",
         "busy",
@@ -124,7 +124,7 @@ impl KeyServiceError {
         "unavailable",
     ];
 
-    /// Its position in [`KINDS`](Self::KINDS).
+    /// The index of this variant in [`KINDS`](Self::KINDS).
     pub const fn kind(&self) -> usize {
         match self {
             Self::BadCredentials(_) => 0,
@@ -141,8 +141,8 @@ impl KeyServiceError {
         }
     }
 
-    /// Whether the service has answered, and the answer is no: asking again changes nothing until somebody
-    /// has done something about it. Everything else passes by itself.
+    /// True if the service answered and refused: a retry is useless until somebody changes something. Every other
+    /// failure is temporary.
     pub const fn is_refusal(&self) -> bool {
         match self {
             Self::BadCredentials(_)

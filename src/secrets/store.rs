@@ -1,4 +1,4 @@
-//! Where the ciphertexts are kept.
+//! The interface of a store of ciphertexts.
 
 use std::collections::BTreeSet;
 
@@ -9,30 +9,30 @@ use super::{Sealed, SecretRef, VersionUse};
 use crate::audit::AuditEntry;
 use crate::auth::KeyKind;
 
-/// Keeps versions of secrets.
+/// Stores versions of secrets.
 #[async_trait]
 pub trait SecretStore: Send + Sync {
-    /// All versions of `secret`, the newest first; none if it is not bound.
+    /// All versions of `secret`, the newest first. Empty if it was never bound.
     async fn versions(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError>;
 
-    /// Performs an installation, all of it or nothing.
+    /// Adds a version and its audit entry in one transaction.
     ///
-    /// The version is a key of the kind that the endpoints need that use the secret. If they differ, or if the
-    /// installation names another kind, it is a [`StoreError::OtherKind`]. While no endpoint uses the secret, the
-    /// installation may name the kind; if not, the first endpoint settles it ([`SealedVersion::kind_for`]).
+    /// The endpoints that use the secret decide which kind of key the version is. If they disagree, or if the request
+    /// names another kind, it is a [`StoreError::OtherKind`]. While no endpoint uses the secret, the request may name
+    /// the kind; otherwise the first endpoint decides ([`SealedVersion::kind_for`]).
     async fn install(&self, installation: Installation) -> Result<(), StoreError>;
 
-    /// Performs an installation if no version of the secret counts, and `window` is still open at an
-    /// endpoint that is judged by it. If not, it is a [`StoreError::Conflict`].
+    /// Adds the first version, if no version is current and `window` is still open at an endpoint that uses the
+    /// secret. Otherwise it is a [`StoreError::Conflict`].
     async fn install_first(
         &self,
         installation: Installation,
         window: &Window,
     ) -> Result<(), StoreError>;
 
-    /// Ends versions of `secret`, and says how many. If there was none to end, nothing is written down.
+    /// Retires versions of `secret` and returns how many. Without any, no audit entry is written.
     ///
-    /// The current one ends at `at`. Those beside it have ended when the current one began.
+    /// The current version ends at `at`. Others end when the current one began.
     async fn end(
         &self,
         secret: &SecretRef,
@@ -41,37 +41,36 @@ pub trait SecretStore: Send + Sync {
         audit: AuditEntry,
     ) -> Result<u64, StoreError>;
 
-    /// Adds to how often versions were used.
+    /// Adds to the use counters of versions.
     async fn add_uses(&self, uses: &[(SecretRef, VersionUse)]) -> Result<(), StoreError>;
 
-    /// How often the versions of `secret` were used, as far as nodes have written it down.
+    /// The use counters of `secret`, as far as nodes have written them.
     async fn uses(&self, secret: &SecretRef) -> Result<Vec<VersionUse>, StoreError>;
-    /// How many versions were encrypted by which key of which service.
+    /// The number of versions for each key of each service.
     async fn sealed_under(&self) -> Result<Vec<SealedUnder>, StoreError>;
 
-    /// Up to `limit` versions that come after `after`, in the order of their addresses and numbers: all that there
-    /// are, those that have ended among them.
+    /// Up to `limit` versions after `after`, ordered by address and number, including retired ones.
     async fn sealed_after(
         &self,
         after: Option<&VersionRef>,
         limit: u32,
     ) -> Result<Vec<(VersionRef, Sealed)>, StoreError>;
 
-    /// Puts another ciphertext of the same value in the place of one. If that is not there any more, it is a
-    /// [`StoreError::Conflict`]. No cache has to forget anything.
+    /// Replaces a ciphertext by another one of the same value. If the stored ciphertext is not the expected one, it
+    /// is a [`StoreError::Conflict`]. Caches stay valid.
     async fn reseal(&self, resealing: Resealing) -> Result<(), StoreError>;
 
-    /// Writes down what changed nothing.
+    /// Adds an audit entry for an operation that changes nothing.
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError>;
 }
 
-/// Which versions are ended.
+/// Which versions to retire.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "there is nothing else to end")]
+#[expect(clippy::exhaustive_enums, reason = "a secret has no other versions")]
 pub enum Ending {
-    /// All of them: nothing proves anything any more.
+    /// All of them: the secret verifies nothing any more.
     Everything,
-    /// Those beside the current one.
+    /// The versions before the current one.
     Previous,
 }
 
@@ -80,24 +79,24 @@ pub enum Ending {
 pub struct SealedVersion {
     /// Its number, from 1.
     pub version: u32,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it ends or ended; `None` for the current one.
+    /// When it ends or ended; `None` for the current version.
     pub ends_at: Option<Timestamp>,
-    /// The kind of key that it was bound as; `None` until the first endpoint uses the secret.
+    /// The kind of key; `None` until the first endpoint uses the secret.
     pub kind: Option<KeyKind>,
-    /// The handshakes, by their names, that sign challenges of strangers with it, or once did.
+    /// The names of the provider challenges that sign with it, or once did.
     pub challenges: Vec<String>,
-    /// The ciphertext.
+    /// The encrypted value.
     pub sealed: Sealed,
 }
 
 impl SealedVersion {
-    /// The kind of this version of `versions`, which are those of one secret, once an endpoint needs a key of
-    /// `needed`.
+    /// The kind that this version gets when an endpoint needs a key of `needed`. `versions` are all versions of the
+    /// secret.
     ///
-    /// A value that was bound while no endpoint used the secret may be one that the secret had before. So of what its
-    /// versions are and what the endpoint needs, it becomes the kind that most people know.
+    /// A value that was bound without a kind may equal an earlier version. It therefore gets the most widely known
+    /// kind among the kinds of all versions and `needed`.
     pub fn kind_for(&self, needed: KeyKind, versions: &[Self]) -> KeyKind {
         self.kind.unwrap_or_else(|| {
             let known = versions.iter().filter_map(|version| version.kind);
@@ -105,16 +104,16 @@ impl SealedVersion {
         })
     }
 
-    /// The versions that count at `now`: the current one, and the one before it with its end, inside an overlap.
-    /// `versions` are those of one secret, the newest first.
+    /// The versions that are valid at `now`: the current one, and during an overlap the previous one with its end.
+    /// `versions` are all versions of the secret, the newest first.
     pub fn counting(
         versions: &[Self],
         now: Timestamp,
     ) -> Option<(&Self, Option<(&Self, Timestamp)>)> {
-        // Without a current version there is none to begin with: the secret has ended.
+        // Without a current version the secret is retired.
         let current = versions.iter().find(|version| version.ends_at.is_none())?;
-        // Versions come newest first, so this is the youngest that still counts. One that ended when the current
-        // one began has ended, whatever the clocks of the machines say.
+        // The first match is the newest. A version that ended when the current one began is over, however wrong a
+        // clock is.
         let previous = versions.iter().find_map(|version| {
             let until = version.ends_at?;
             (now < until && current.created_at < until).then_some((version, until))
@@ -123,131 +122,131 @@ impl SealedVersion {
     }
 }
 
-/// A version to be added as the current one, with its audit entry.
+/// A version to add as the current one, with its audit entry.
 ///
-/// The version before it stays valid until `previous_ends_at`; older ones end with it at the latest. A
-/// version of that number that exists already is a [`StoreError::Conflict`].
+/// The previous version stays valid until `previous_ends_at`; older ones end no later. An existing number is a
+/// [`StoreError::Conflict`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Installation {
-    /// The secret.
+    /// The secret that gets the version.
     pub secret: SecretRef,
-    /// The number of the version: one more than the newest.
+    /// Its number: one more than the newest.
     pub version: u32,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// How long the version before it stays valid.
+    /// Until when the previous version stays valid.
     pub previous_ends_at: Timestamp,
-    /// The kind of key that it is bound as, if no endpoint has to say it.
+    /// The kind of key, if no endpoint decides it.
     pub kind: Option<KeyKind>,
-    /// Whether the value was made up for this version, so that nobody has had it before.
+    /// True if the value was generated for this version, so nobody knew it before.
     pub generated: bool,
-    /// What earlier versions with the same value were used for.
+    /// How earlier versions with the same value were used.
     pub history: ValueHistory,
-    /// The ciphertext.
+    /// The encrypted value.
     pub sealed: Sealed,
-    /// What the audit log says about it.
+    /// The entry for the audit log.
     pub audit: AuditEntry,
 }
 
-/// What a value was used for, as an earlier version of the same secret.
+/// How a value was used in earlier versions of the same secret.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ValueHistory {
-    /// The kind of key that it was bound as, where more people know such a key than the endpoints allow.
+    /// The kind it was bound as, if that kind is more widely known than the endpoints allow.
     pub known_as: Option<KeyKind>,
-    /// The handshakes that signed challenges with it, by their names.
+    /// The names of the provider challenges that signed with it.
     pub challenges: BTreeSet<String>,
 }
 
-/// A version of a secret, by its address and number.
+/// The address and number of a version.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VersionRef {
-    /// The secret.
+    /// The address of the secret.
     pub secret: SecretRef,
     /// The number of the version.
     pub version: u32,
 }
 
-/// How much one key of one service has encrypted.
+/// How many versions one key encrypts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SealedUnder {
-    /// The service.
+    /// The key service.
     pub service: String,
-    /// The key.
+    /// The id of the key.
     pub key_id: String,
     /// The number of versions.
     pub versions: u64,
 }
 
-/// A ciphertext to be replaced by another one of the same value, with its audit entry.
+/// A ciphertext to replace by another one of the same value, with its audit entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Resealing {
     /// The version.
     pub of: VersionRef,
-    /// The ciphertext that is there.
+    /// The ciphertext that must be stored now.
     pub from: Sealed,
-    /// The one that takes its place.
+    /// The new ciphertext.
     pub to: Sealed,
-    /// What the audit log says about it.
+    /// The entry for the audit log.
     pub audit: AuditEntry,
 }
 
-/// A time in which an endpoint takes its secret from a stranger.
+/// The time in which a provider challenge may bind the secret of an endpoint.
 ///
-/// Whoever installs the secret may have learnt of it a moment ago: what counts is what the store says
-/// then, or an endpoint that was made anew would begin with a secret that its former window let in.
+/// The store checks it again when the secret is installed: the endpoint may have been deleted and created anew
+/// meanwhile.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Window {
-    /// The id of the endpoint.
+    /// The endpoint id.
     pub endpoint: String,
-    /// When it ends.
+    /// When the window ends.
     pub until: Timestamp,
 }
 
-/// A store that did not do its work.
+/// A failed call of a store.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Somebody else changed the same thing at the same time.
-    #[error("somebody else changed {0} at the same time")]
+    /// A concurrent change of the same object.
+    #[error("{0} was changed by somebody else at the same time")]
     Conflict(String),
 
-    /// A row that does not say what it should.
-    #[error("the store holds something unreadable: {0}")]
+    /// A row with an invalid value.
+    #[error("the store holds an invalid value: {0}")]
     Corrupt(String),
 
-    /// A secret would become a key of two kinds.
+    /// A secret would be used as two kinds of keys.
     #[error(
-        "the secret {0} would be a key of two kinds: what uses it differs in whether it is a public key, a shared \
-         secret or a token; give each a slot of its own"
+        "the secret {0} cannot be used as two kinds of keys (public key, shared secret, token): use a separate slot for \
+         each"
     )]
     OtherKind(String),
 
-    /// A value would become a key of a kind that fewer people may know.
+    /// A value would become a kind of key that fewer people may know.
     #[error(
-        "the secret {secret}: an earlier version with this value, or one that does not decrypt, was bound as {}; set \
-         a value that was never used so",
+"the secret {secret}: an earlier version with this value, or one that does not decrypt, was bound as {}: set a \
+         value that was never used like that",
         known_as.noun()
     )]
     KnownAs {
-        /// The secret.
+        /// The address of the secret.
         secret: String,
-        /// What the earlier version was bound as.
+        /// The kind of the earlier version.
         known_as: KeyKind,
     },
 
-    /// Under the path of the store there is another one now.
-    #[error("the store was replaced while it was open; restart, so that the new one is used")]
+    /// Another store has taken the place of the open one.
+    #[error("the store was replaced while it was open: restart to use the new one")]
     Replaced,
 
-    /// Something can have one owner only, and has another one.
-    #[error("{0} belongs to another endpoint already")]
+    /// An object belongs to another endpoint.
+    #[error("{0} already belongs to another endpoint")]
     Taken(String),
 
-    /// An endpoint that this configuration cannot serve; `portcullis check` says why.
-    #[error("the endpoint {0} does not fit this configuration; `portcullis check` says why")]
+    /// A stored endpoint that does not compile under this configuration.
+    #[error("the endpoint {0} does not fit this configuration: see `portcullis check`")]
     Unfit(String),
 
     /// The store does not answer, or refuses.
-    #[error("the store cannot be used: {0}")]
+    #[error("the store is unavailable: {0}")]
     Unavailable(String),
 }

@@ -1,7 +1,7 @@
-//! Who still uses which version of a secret: counted in memory, written down now and then.
+//! How often, and when last, each version of a secret verified a delivery.
 //!
-//! A rotation with an overlap ends well if nobody needs the old value any more. So every proof counts for
-//! the version that made it. A process that is killed loses what it has counted in the last seconds.
+//! A rotation can end when nobody uses the old value any more. Uses are counted in memory and written every few
+//! seconds. A process that is killed loses the last seconds.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,11 +14,11 @@ use tracing::warn;
 use super::{SecretRef, SecretStore};
 use crate::task::{Pulse, Task};
 
-/// What was counted and is not written down yet.
+/// The uses that are not in the store yet.
 #[derive(Debug, Default)]
 pub struct Uses {
     counted: Mutex<Counted>,
-    /// What the writer has taken and could not write yet. A writer that panics leaves it to the next one.
+    /// Uses that the writer has taken and not written. A writer that panics leaves them to the next one.
     unwritten: tokio::sync::Mutex<Counted>,
 }
 
@@ -27,14 +27,14 @@ pub struct Uses {
 pub struct VersionUse {
     /// The number of the version.
     pub version: u32,
-    /// The deliveries that it has proven.
+    /// The number of deliveries that it verified.
     pub deliveries: u64,
-    /// When it proved the last one.
+    /// When it verified the last one.
     pub last_used_at: Timestamp,
 }
 
 impl Uses {
-    /// Counts a delivery that `version` of `secret` has proven.
+    /// Counts a delivery that `version` of `secret` verified.
     pub fn count(&self, secret: &SecretRef, version: u32, at: Timestamp) {
         let one = VersionUse {
             version,
@@ -49,11 +49,7 @@ impl Uses {
         }
     }
 
-    fn take(&self) -> Counted {
-        std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Writes what is counted to `store`, again and again.
+    /// Writes counted uses to `store` until `shutdown` becomes true.
     pub async fn keep(
         self: Arc<Self>,
         store: Arc<dyn SecretStore>,
@@ -63,35 +59,32 @@ impl Uses {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(WRITE_EVERY) => {}
-                // Whoever ends the process writes the rest, when the last delivery is through.
+                // The shutdown calls the final write itself, after the last delivery.
                 _ = shutdown.changed() => return,
             }
-            self.write(&*store).await;
+            self.write_rest(&*store).await;
             pulse.beat();
         }
     }
 
-    /// The task that [`keep`](Self::keep) is.
+    /// The background task of [`keep`](Self::keep).
     pub const TASK: Task = Task::named("secret_uses").beats_within(WRITER_SILENCE);
 
-    /// Writes what is counted and not written yet.
+    /// Writes every counted use. A failed batch stays for the next call, and deliveries never wait for the store.
     pub async fn write_rest(&self, store: &dyn SecretStore) {
-        self.write(store).await;
-    }
-
-    /// What cannot be written stays with the writer: deliveries that count are not held up by it.
-    async fn write(&self, store: &dyn SecretStore) {
         let mut unwritten = self.unwritten.lock().await;
-        take_in(&mut unwritten, self.take());
+        let counted =
+            std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));
+        merge_all(&mut unwritten, counted);
         let mut uses: Vec<(SecretRef, VersionUse)> = Vec::new();
         for (secret, versions) in unwritten.iter() {
             uses.extend(versions.iter().map(|one| (secret.clone(), *one)));
         }
-        // In one order at every node, so that two of them never wait for each other.
+        // All nodes write in the same order, so that their transactions cannot deadlock.
         uses.sort_by(|(one, a), (other, b)| (one, a.version).cmp(&(other, b.version)));
         for batch in uses.chunks(BATCH) {
             if let Err(error) = store.add_uses(batch).await {
-                warn!(%error, "what secrets were used for could not be written down; it is tried again");
+                warn!(%error, "the use of secrets could not be recorded; it is retried");
                 return;
             }
             for (secret, written) in batch {
@@ -108,7 +101,7 @@ impl Uses {
 
 type Counted = HashMap<SecretRef, Vec<VersionUse>>;
 
-fn take_in(counted: &mut Counted, more: Counted) {
+fn merge_all(counted: &mut Counted, more: Counted) {
     for (secret, versions) in more {
         if counted.len() < MAX_SECRETS || counted.contains_key(&secret) {
             let known = counted.entry(secret).or_default();
@@ -132,10 +125,10 @@ fn merge(versions: &mut Vec<VersionUse>, one: VersionUse) {
     }
 }
 
-/// More secrets than that are not counted before the next time that something is written.
+/// A flood of secrets must not fill the memory between two writes.
 const MAX_SECRETS: usize = 100_000;
 const WRITE_EVERY: Duration = Duration::from_secs(5);
-/// A writer that has not come round for so long does not run.
+/// A writer that is silent for this long counts as not running.
 const WRITER_SILENCE: Duration = Duration::from_mins(1);
-/// A transaction of so many is over before anybody waits for it.
+/// Small enough that no other transaction waits long.
 const BATCH: usize = 100;

@@ -198,7 +198,7 @@ const SPAWNS: [(&str, &str); 15] = [
         "one load, contained; its end is noticed however it comes",
     ),
     (
-        "src/secrets/vault/moving.rs",
+        "src/secrets/vault.rs",
         "a command, which waits for it",
     ),
     ("src/admin/key_service.rs", "one check, contained"),

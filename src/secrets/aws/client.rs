@@ -1,4 +1,4 @@
-//! Calls to KMS: each bounded in time, all together in number.
+//! Calls to AWS KMS, with a timeout for each and a limit on their number.
 
 use std::error::Error;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::data_key::DataKey;
+use super::data_keys::DataKey;
 use super::failure::meaning;
 use super::{AwsSettings, KeyName, NoRegion};
 use crate::clock::Stopwatch;
@@ -28,7 +28,7 @@ use crate::secrets::aead::{KEY_LEN, SealingKey};
 use crate::secrets::context::PURPOSE;
 use crate::secrets::{EncryptionContext, KeyServiceError, Secret};
 
-/// Asks KMS.
+/// A client of AWS KMS for one key.
 pub(super) struct KmsClient {
     client: Client,
     key: KeyName,
@@ -39,8 +39,8 @@ pub(super) struct KmsClient {
 }
 
 impl KmsClient {
-    /// A client with the credentials of the SDK's own chain: the environment, the profile, a web identity, the
-    /// container, the instance. They are looked for when the first call is made.
+    /// A client with the default credential chain of the SDK: environment, profile, web identity, container,
+    /// instance. The credentials are fetched with the first call.
     pub(super) async fn new(key: KeyName, settings: &AwsSettings) -> Result<Self, NoRegion> {
         let region = region(&key, settings).await.ok_or(NoRegion)?;
         let http = Builder::new()
@@ -55,7 +55,7 @@ impl KmsClient {
             .with_max_attempts(settings.attempts)
             .with_initial_backoff(FIRST_BACKOFF)
             .with_max_backoff(LONGEST_BACKOFF);
-        // Shorter than an attempt, so that it is said that the credentials are what is missing.
+        // Shorter than an attempt, so that the error names the missing credentials.
         let identities = IdentityCache::lazy().load_timeout(settings.attempt_timeout.mul_f32(0.8));
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)
@@ -80,7 +80,7 @@ impl KmsClient {
         &self.region
     }
 
-    /// Encrypts a secret, and gives the ARN of the key that did with the ciphertext.
+    /// Encrypts a secret. Returns the ARN of the key and the ciphertext.
     pub(super) async fn encrypt(
         &self,
         secret: &Secret,
@@ -89,7 +89,7 @@ impl KmsClient {
         self.seal(secret.expose(), &context.pairs()).await
     }
 
-    /// Decrypts what the key `key_id` has encrypted.
+    /// Decrypts what the key `key_id` encrypted.
     pub(super) async fn decrypt(
         &self,
         key_id: &str,
@@ -101,7 +101,7 @@ impl KmsClient {
             .map(Secret::new)
     }
 
-    /// A new data key, open and wrapped.
+    /// Creates a data key, as plaintext and wrapped.
     pub(super) async fn generate_data_key(&self) -> Result<DataKey, KeyServiceError> {
         let call = self
             .client
@@ -117,7 +117,7 @@ impl KmsClient {
         })
     }
 
-    /// Opens a data key that the key `key_id` has wrapped.
+    /// Decrypts a data key that the key `key_id` wrapped.
     pub(super) async fn unwrap_data_key(
         &self,
         key_id: &str,
@@ -127,12 +127,12 @@ impl KmsClient {
         sealing_key(self.open(key_id, wrapped, &context).await?)
     }
 
-    /// Encrypts something that is no secret.
+    /// Encrypts a value that is not secret.
     pub(super) async fn encrypt_probe(&self) -> Result<(String, Vec<u8>), KeyServiceError> {
         self.seal(b"probe", &[(PURPOSE, PROBE.to_owned())]).await
     }
 
-    /// Decrypts it again.
+    /// Decrypts what [`encrypt_probe`](Self::encrypt_probe) returned.
     pub(super) async fn decrypt_probe(
         &self,
         key_id: &str,
@@ -171,7 +171,7 @@ impl KmsClient {
         let mut call = self
             .client
             .decrypt()
-            .key_id(self.here(key_id))
+            .key_id(self.local_arn(key_id))
             .ciphertext_blob(Blob::new(blob));
         for (name, value) in context {
             call = call.encryption_context(*name, value);
@@ -180,8 +180,8 @@ impl KmsClient {
         Ok(answer.plaintext.ok_or_else(incomplete)?.into_inner())
     }
 
-    /// The ARN of a key as this region has it: a multi-Region key has encrypted in one and decrypts in all.
-    fn here(&self, key_id: &str) -> String {
+    /// The ARN of a key in this region: a multi-Region key encrypts in one region and decrypts in every replica.
+    fn local_arn(&self, key_id: &str) -> String {
         match key_id.splitn(5, ':').collect::<Vec<_>>().as_slice() {
             [arn, partition, service, _, key] if key.contains(":key/mrk-") => {
                 [*arn, partition, service, &self.region, key].join(":")
@@ -190,8 +190,8 @@ impl KmsClient {
         }
     }
 
-    /// Makes a call when it is its turn. Whoever waits too long for that to leave time for one attempt does not
-    /// begin: under a rush, calls that are given up half way would be all that the service has to do.
+    /// Runs a call when a slot is free. A call that waited so long that no full attempt fits is not started: aborted
+    /// calls would only add load.
     async fn limited<T, E>(
         &self,
         call: impl Future<Output = Result<T, SdkError<E>>>,
@@ -211,11 +211,11 @@ impl KmsClient {
     }
 }
 
-/// The region: what is configured, that of the key, the environment's, the profile's. The instance is not asked:
-/// where there is none, a start would wait for it.
+/// The region: configured, that of the key, of the environment, or of the profile. The instance metadata is not
+/// asked, because outside AWS the start would hang.
 async fn region(key: &KeyName, settings: &AwsSettings) -> Option<Region> {
-    let said = settings.region.as_deref().or_else(|| key.region());
-    if let Some(region) = said {
+    let configured = settings.region.as_deref().or_else(|| key.region());
+    if let Some(region) = configured {
         return Some(Region::new(region.to_owned()));
     }
     RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
@@ -232,7 +232,7 @@ fn sealing_key(bytes: Vec<u8>) -> Result<SealingKey, KeyServiceError> {
 }
 
 fn incomplete() -> KeyServiceError {
-    KeyServiceError::Unavailable("its answer lacks what was asked for".to_owned())
+    KeyServiceError::Unavailable("its answer is incomplete".to_owned())
 }
 
 const DATA_KEY: &str = "data-key";

@@ -1,7 +1,7 @@
 //! Data keys: one call to KMS for many secrets.
 //!
-//! KMS makes a data key and gives it twice, open and wrapped. The open one encrypts secrets here, each bound to
-//! its own context, and never leaves the memory; the wrapped one stands beside each of them in the store.
+//! KMS returns a data key as plaintext and wrapped. The plaintext encrypts secrets here, each bound to its own
+//! context, and stays in memory. The wrapped form is stored with each ciphertext.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +12,24 @@ use tokio::sync::Mutex;
 
 use super::DataKeyBounds;
 use super::client::KmsClient;
-use super::data_key::DataKey;
 use crate::clock::Stopwatch;
 use crate::secrets::KeyServiceError;
 use crate::secrets::aead::SealingKey;
 
-/// The data keys that are in memory; each is zeroed when it goes.
+/// A data key as KMS returns it: plaintext and wrapped.
+pub(super) struct DataKey {
+    pub(super) key: SealingKey,
+    pub(super) wrapped: Vec<u8>,
+    /// The ARN of the key that wrapped it.
+    pub(super) key_id: String,
+}
+
+/// The data keys in memory, zeroed on drop.
 pub(super) struct DataKeys {
     bounds: DataKeyBounds,
-    /// The one that encrypts. Whoever finds it used up makes the next, and the others wait for it.
+    /// The key that encrypts. The first caller that finds it used up requests the next one; others wait.
     encrypting: Mutex<Option<Encrypting>>,
-    /// Those that were unwrapped, by the hash of their wrapped form.
+    /// Decrypted data keys, by a hash of their wrapped form.
     unwrapped: Cache<[u8; 32], Arc<SealingKey>>,
 }
 
@@ -44,7 +51,7 @@ impl DataKeys {
         }
     }
 
-    /// The data key that encrypts the next secret.
+    /// The data key for the next secret.
     pub(super) async fn for_encryption(
         &self,
         client: &KmsClient,
@@ -67,14 +74,14 @@ impl DataKeys {
         Ok(data_key)
     }
 
-    /// The data key that `wrapped` holds. KMS is asked once, however many secrets wait for it.
+    /// The data key in `wrapped`. Concurrent requests for the same one cause a single call.
     pub(super) async fn unwrapped(
         &self,
         client: &KmsClient,
         key_id: &str,
         wrapped: &[u8],
     ) -> Result<Arc<SealingKey>, KeyServiceError> {
-        // The key goes into it: a row that names another one is not opened by what this one has unwrapped.
+        // The key id is part of the name: a row with another key id must not use this cached data key.
         let name = Sha256::new()
             .chain_update(key_id)
             .chain_update([0])
@@ -89,5 +96,5 @@ impl DataKeys {
     }
 }
 
-/// A few kilobytes each, with what the cache needs around them.
+/// A few kilobytes each, including the overhead of the cache.
 const MAX_UNWRAPPED: u64 = 10_000;

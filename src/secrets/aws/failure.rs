@@ -1,4 +1,4 @@
-//! What came back instead of an answer, in the words of `secrets`.
+//! Errors of AWS KMS as [`KeyServiceError`].
 
 use std::error::Error;
 
@@ -7,7 +7,7 @@ use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 
 use crate::secrets::KeyServiceError;
 
-/// What `error` means. What the service has said is kept as far as it holds no credential.
+/// The meaning of `error`. The message of the service is kept unless it may quote a credential.
 pub(super) fn meaning<E>(error: &SdkError<E>) -> KeyServiceError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -18,25 +18,25 @@ where
             let answer = answer.err();
             by_code(answer.code().unwrap_or_default(), answer.message())
         }
-        // It was not understood, whatever its status.
+        // The answer could not be parsed, whatever its status.
         SdkError::ResponseError(_) => {
-            KeyServiceError::Unavailable("what it answered is no answer of KMS".to_owned())
+            KeyServiceError::Unavailable("its answer is not one of KMS".to_owned())
         }
         other => {
             let sources = || std::iter::successors(other.source(), |it| (*it).source());
             if sources().any(|it| it.is::<CredentialsError>() || is_slow_identity(it)) {
-                KeyServiceError::NoCredentials(told(sources()))
+                KeyServiceError::NoCredentials(causes(sources()))
             } else {
-                KeyServiceError::Unavailable(told(sources()))
+                KeyServiceError::Unavailable(causes(sources()))
             }
         }
     }
 }
 
-/// The codes are those of <https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html> and of the
-/// three operations. One that is not among them is taken for a failure of the service, which passes.
+/// The codes of <https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html> and of the three operations.
+/// An unknown code counts as a temporary failure of the service.
 fn by_code(code: &str, message: Option<&str>) -> KeyServiceError {
-    let said = || {
+    let description = || {
         let message = first_line(message.unwrap_or_default());
         match (code, message.as_str()) {
             ("", "") => "an answer without a code".to_owned(),
@@ -52,51 +52,51 @@ fn by_code(code: &str, message: Option<&str>) -> KeyServiceError {
         | "NotAuthorized"
         | "OptInRequired"
         | "ValidationException"
-        | "ValidationError" => KeyServiceError::Denied(said()),
-        // What AWS says to a wrong signature may quote the headers that were signed, a token among them.
+        | "ValidationError" => KeyServiceError::Denied(description()),
+        // AWS may quote the signed headers, with a session token, in its answer to a wrong signature.
         "InvalidSignatureException" | "SignatureDoesNotMatch" | "IncompleteSignature" => {
             KeyServiceError::BadCredentials(format!(
-                "{code}: the secret access key is another one, or the clock here is wrong"
+                "{code}: the secret access key is wrong, or the clock of this machine is"
             ))
         }
         "InvalidClientTokenId" | "MissingAuthenticationToken" | "UnrecognizedClientException" => {
-            KeyServiceError::BadCredentials(said())
+            KeyServiceError::BadCredentials(description())
         }
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
-            KeyServiceError::NoCredentials(said())
+            KeyServiceError::NoCredentials(description())
         }
         "DisabledException"
         | "InvalidArnException"
         | "InvalidKeyUsageException"
         | "KMSInvalidStateException"
-        | "NotFoundException" => KeyServiceError::KeyUnusable(said()),
+        | "NotFoundException" => KeyServiceError::KeyUnusable(description()),
         "LimitExceededException"
         | "RequestLimitExceeded"
         | "Throttling"
         | "ThrottlingException"
-        | "TooManyRequestsException" => KeyServiceError::Throttled(said()),
-        _ => KeyServiceError::Unavailable(said()),
+        | "TooManyRequestsException" => KeyServiceError::Throttled(description()),
+        _ => KeyServiceError::Unavailable(description()),
     }
 }
 
-/// The chain of credentials has its own deadline, and no error type for it.
+/// The credential chain has its own timeout and no error type for it.
 fn is_slow_identity(error: &(dyn Error + 'static)) -> bool {
     error.to_string().contains("identity resolver timed out")
 }
 
-/// The causes, from the outside in, each once.
-fn told<'e>(causes: impl Iterator<Item = &'e (dyn Error + 'static)>) -> String {
-    let mut told: Vec<String> = Vec::new();
-    for cause in causes {
-        let text = first_line(&cause.to_string());
-        if !told.iter().any(|known| known.contains(&text)) {
-            told.push(text);
+/// The messages of the causes, from the outermost to the root, without repetitions.
+fn causes<'e>(errors: impl Iterator<Item = &'e (dyn Error + 'static)>) -> String {
+    let mut causes: Vec<String> = Vec::new();
+    for error in errors {
+        let text = first_line(&error.to_string());
+        if !causes.iter().any(|known| known.contains(&text)) {
+            causes.push(text);
         }
     }
-    told.join(": ")
+    causes.join(": ")
 }
 
-/// What fits into a line of a log.
+/// The first line without control characters, short enough for a log line.
 fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     line.chars()

@@ -1,27 +1,27 @@
-//! What stands in a ciphertext of this service. The first byte says which of the two it is.
+//! The two ciphertext formats of this service. The first byte tells them apart.
 
 use crate::secrets::KeyServiceError;
 
-/// A ciphertext, taken apart.
+/// A parsed ciphertext.
 #[derive(Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever opens one has to know them all"
+    reason = "decryption has to handle every format"
 )]
 pub enum Form<'a> {
-    /// KMS has encrypted the secret: its blob.
+    /// A ciphertext of KMS.
     ByService(&'a [u8]),
-    /// A data key has encrypted it, and stands beside it as KMS has wrapped it.
+    /// A ciphertext of a data key, with the wrapped data key.
     ByDataKey {
-        /// The data key.
+        /// The wrapped data key.
         wrapped: &'a [u8],
-        /// What it has encrypted.
+        /// The ciphertext of the secret.
         ciphertext: &'a [u8],
     },
 }
 
 impl<'a> Form<'a> {
-    /// Takes `ciphertext` apart; `None` if it is neither.
+    /// Parses a ciphertext; `None` if it has neither format.
     pub fn read(ciphertext: &'a [u8]) -> Option<Self> {
         match ciphertext.split_first()? {
             (&BY_SERVICE, blob) if !blob.is_empty() => Some(Self::ByService(blob)),
@@ -38,16 +38,17 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// The ciphertext that holds a blob of KMS.
+    /// Formats a ciphertext of KMS.
     pub fn by_service(blob: &[u8]) -> Vec<u8> {
         [[BY_SERVICE].as_slice(), blob].concat()
     }
 
-    /// The ciphertext that holds a wrapped data key and what it has encrypted.
+    /// Formats a wrapped data key and the ciphertext of the secret.
     pub fn by_data_key(wrapped: &[u8], ciphertext: &[u8]) -> Result<Vec<u8>, KeyServiceError> {
-        // KMS gives a few hundred bytes; more than 64 KiB would be something else.
-        let len = u16::try_from(wrapped.len())
-            .map_err(|_| KeyServiceError::Unavailable("it gave a data key too long".to_owned()))?;
+        // KMS returns a few hundred bytes, so more than 64 KiB is not a data key.
+        let len = u16::try_from(wrapped.len()).map_err(|_| {
+            KeyServiceError::Unavailable("it returned a data key that is too long".to_owned())
+        })?;
         Ok([
             [BY_DATA_KEY].as_slice(),
             &len.to_be_bytes(),

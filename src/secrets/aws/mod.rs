@@ -1,15 +1,14 @@
 //! The key service `aws`: AWS KMS.
 //!
 //! ```text
-//! KeyName, AwsSettings   what is configured
-//! KmsClient              calls, each bounded in time and all together in number
-//! failure                what came back instead of an answer, in the words of `secrets`
-//! Form                   what stands in a ciphertext: a blob of KMS, or a wrapped data key and what it sealed
-//! DataKeys               data keys: those that encrypt, bounded by age and use, and those that were unwrapped
+//! KeyName, AwsSettings   the configuration
+//! KmsClient              calls with a timeout for each and a limit on their number
+//! failure                errors of KMS as `KeyServiceError`
+//! Form                   the ciphertext formats: encrypted by KMS, or by a wrapped data key
+//! DataKeys               the encrypting data key, bounded by age and use, and the decrypted ones
 //! ```
 
 mod client;
-mod data_key;
 mod data_keys;
 mod failure;
 mod form;
@@ -33,14 +32,14 @@ pub struct AwsKeyService {
     data_keys: Arc<DataKeys>,
     /// Whether secrets are encrypted with data keys.
     shared: bool,
-    /// The ARN of the key, once the service has told it: what is configured may be an alias.
+    /// The ARN of the key, once known. The configuration may name an alias.
     arn: OnceCell<String>,
 }
 
 impl AwsKeyService {
-    /// Gets ready to ask. Nothing is sent to AWS yet: a server starts though the service is down.
+    /// Prepares the client without a call, so that a server starts while AWS is down.
     ///
-    /// Data keys that were unwrapped are kept for `keep_unwrapped`.
+    /// Decrypted data keys are cached for `keep_unwrapped`.
     pub async fn open(
         key: KeyName,
         settings: &AwsSettings,
@@ -54,13 +53,13 @@ impl AwsKeyService {
         })
     }
 
-    /// The ARN of the key that is configured. Whoever may encrypt learns it, and needs no further right.
+    /// The ARN of the configured key. An encryption returns it, so no further permission is needed.
     async fn key_arn(&self) -> Result<String, KeyServiceError> {
         let (key_id, _) = self.client.encrypt_probe().await?;
         Ok(key_id)
     }
 
-    /// The region that is asked.
+    /// The region of the service.
     pub fn region(&self) -> &str {
         self.client.region()
     }
@@ -86,7 +85,7 @@ impl KeyService for AwsKeyService {
             let (key_id, blob) = self.client.encrypt(secret, context).await?;
             (key_id, Form::by_service(&blob))
         };
-        // What was learnt on the way need not be asked for again.
+        // Saves a later call.
         let _ = self.arn.set(key_id.clone());
         Ok(Sealed {
             service: NAME.to_owned(),
@@ -114,7 +113,7 @@ impl KeyService for AwsKeyService {
         }
     }
 
-    /// By the service itself: a data key in memory would say nothing about it.
+    /// Probes KMS itself: a cached data key would hide an outage.
     async fn probe(&self) -> Result<(), KeyServiceError> {
         let (key_id, blob) = self.client.encrypt_probe().await?;
         self.client.decrypt_probe(&key_id, &blob).await

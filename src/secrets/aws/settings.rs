@@ -1,38 +1,38 @@
-//! What is configured about AWS KMS.
+//! The configuration of AWS KMS.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How KMS is asked.
+/// How KMS is called.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AwsSettings {
-    /// The region; without it the key's own, or that of the environment or the profile.
+    /// The region. By default that of the key, the environment or the profile.
     pub region: Option<String>,
-    /// Where KMS is, if it is not where the region has it.
+    /// The URL of KMS, if it is not the default of the region.
     pub endpoint: Option<String>,
-    /// How long a connection may take.
+    /// The timeout for a connection.
     pub connect_timeout: Duration,
-    /// How long one attempt may take.
+    /// The timeout for one attempt.
     pub attempt_timeout: Duration,
-    /// How long a call may take: the wait for its turn, and every attempt.
+    /// The timeout for a call: waiting for a slot and all attempts.
     pub call_timeout: Duration,
-    /// How often a call is tried.
+    /// The maximum number of attempts.
     pub attempts: u32,
-    /// How many calls may be under way at once.
+    /// The maximum number of concurrent calls.
     pub max_calls_in_flight: usize,
-    /// Whether data keys encrypt secrets, each of them many. KMS encrypts every secret itself otherwise.
+    /// Whether one data key encrypts many secrets. Otherwise KMS encrypts each secret itself.
     pub shares_data_keys: bool,
-    /// How long a data key does.
+    /// How long a data key is used.
     pub data_keys: DataKeyBounds,
 }
 
 /// How long one data key encrypts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DataKeyBounds {
-    /// Its greatest age.
+    /// The maximum age.
     pub max_age: Duration,
-    /// The most secrets that it encrypts.
+    /// The maximum number of secrets.
     pub max_secrets: u32,
 }
 
@@ -41,12 +41,12 @@ pub struct DataKeyBounds {
 pub struct KeyName(String);
 
 impl KeyName {
-    /// As KMS takes it.
+    /// The name as KMS accepts it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The region that an ARN names.
+    /// The region in an ARN.
     pub fn region(&self) -> Option<&str> {
         self.0
             .strip_prefix("arn:")?
@@ -55,7 +55,7 @@ impl KeyName {
             .filter(|region| !region.is_empty())
     }
 
-    /// Whether it is the same key in every region that has a replica of it.
+    /// True for a multi-Region key, which exists in every region with a replica.
     pub fn is_multi_region(&self) -> bool {
         self.0.starts_with("mrk-") || self.0.contains(":key/mrk-")
     }
@@ -100,7 +100,7 @@ impl FromStr for KeyName {
     }
 }
 
-/// Text that names no key of KMS.
+/// Text that is not the name of a KMS key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "expected the id of a key (1234abcd-12ab-34cd-56ef-1234567890ab), an alias (alias/portcullis), or the ARN \
@@ -108,11 +108,11 @@ impl FromStr for KeyName {
 )]
 pub struct InvalidKeyName;
 
-/// Nobody says which region is meant.
+/// No source names a region.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "no region for the key service `aws`: write `region` into [secrets.aws], or set AWS_REGION, or give the \
-     profile one"
+    "no region for the key service `aws`: set `region` in [secrets.aws], or AWS_REGION, or the region of the \
+     profile"
 )]
 pub struct NoRegion;
 
@@ -125,5 +125,5 @@ fn is_made_of(text: &str, of: impl Fn(&u8) -> bool) -> bool {
     text.as_bytes().iter().all(of)
 }
 
-/// The longest that KMS takes.
+/// The maximum that KMS accepts.
 const MAX_LEN: usize = 2048;

@@ -1,6 +1,6 @@
-//! One load a secret at a time, and a bounded number of refreshes.
+//! Single-flight loads: one load per secret at a time, and a limited number of background refreshes.
 //!
-//! A load is a task of its own: it goes on though the delivery that began it is gone.
+//! Each load is a task of its own, which continues if the delivery that started it is aborted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,21 +8,21 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::entry::CacheEntry;
 use super::load::Loader;
-use super::seen::Slot;
 use crate::secrets::SecretRef;
 use crate::task::{Task, Tasks};
 
-/// The loads that are under way.
+/// The loads in progress.
 pub(super) struct Flights {
     loader: Arc<Loader>,
-    under_way: Arc<Mutex<HashMap<SecretRef, Flight>>>,
+    in_progress: Arc<Mutex<HashMap<SecretRef, Flight>>>,
     refreshes: Arc<Semaphore>,
     tasks: Tasks,
 }
 
 struct Flight {
-    slot: Arc<Slot>,
+    entry: Arc<CacheEntry>,
     /// Closed when the load has ended.
     landed: watch::Receiver<()>,
 }
@@ -31,7 +31,7 @@ impl Flights {
     pub(super) fn new(refreshes: usize, loader: Arc<Loader>) -> Self {
         Self {
             loader,
-            under_way: Arc::default(),
+            in_progress: Arc::default(),
             refreshes: Arc::new(Semaphore::new(refreshes)),
             tasks: Tasks::default(),
         }
@@ -41,64 +41,66 @@ impl Flights {
         self.tasks = tasks;
     }
 
-    /// The place of a secret that is being loaded.
-    pub(super) fn slot(&self, secret: &SecretRef) -> Option<Arc<Slot>> {
-        let under_way = self.under_way.lock();
-        under_way.get(secret).map(|flight| Arc::clone(&flight.slot))
+    /// The cache entry of a secret that is being loaded.
+    pub(super) fn entry(&self, secret: &SecretRef) -> Option<Arc<CacheEntry>> {
+        let in_progress = self.in_progress.lock();
+        in_progress
+            .get(secret)
+            .map(|flight| Arc::clone(&flight.entry))
     }
 
-    /// Waits for a load of the secret, and begins it if there is none.
-    pub(super) async fn land(&self, secret: &SecretRef, slot: &Arc<Slot>) {
-        let mut landed = self.join_or_begin(secret, slot, None);
+    /// Waits for a load of the secret. Starts one if none is in progress.
+    pub(super) async fn wait(&self, secret: &SecretRef, entry: &Arc<CacheEntry>) {
+        let mut landed = self.join_or_begin(secret, entry, None);
         while landed.changed().await.is_ok() {}
     }
 
-    /// Begins a load that nobody waits for. If too many of these are under way, a later delivery does.
-    pub(super) fn refresh(&self, secret: &SecretRef, slot: &Arc<Slot>) {
+    /// Starts a load in the background, unless too many are in progress. A later delivery tries again then.
+    pub(super) fn refresh(&self, secret: &SecretRef, entry: &Arc<CacheEntry>) {
         if let Ok(permit) = Arc::clone(&self.refreshes).try_acquire_owned() {
-            self.join_or_begin(secret, slot, Some(permit));
+            self.join_or_begin(secret, entry, Some(permit));
         }
     }
 
     fn join_or_begin(
         &self,
         secret: &SecretRef,
-        slot: &Arc<Slot>,
+        entry: &Arc<CacheEntry>,
         permit: Option<OwnedSemaphorePermit>,
     ) -> watch::Receiver<()> {
-        let mut under_way = self.under_way.lock();
-        if let Some(flight) = under_way.get(secret) {
+        let mut in_progress = self.in_progress.lock();
+        if let Some(flight) = in_progress.get(secret) {
             return flight.landed.clone();
         }
         let (end, landed) = watch::channel(());
-        under_way.insert(
+        in_progress.insert(
             secret.clone(),
             Flight {
-                slot: Arc::clone(slot),
+                entry: Arc::clone(entry),
                 landed: landed.clone(),
             },
         );
         let landing = Landing {
-            under_way: Arc::clone(&self.under_way),
+            in_progress: Arc::clone(&self.in_progress),
             secret: secret.clone(),
             _end: end,
             _permit: permit,
         };
-        let (loader, slot) = (Arc::clone(&self.loader), Arc::clone(slot));
+        let (loader, entry) = (Arc::clone(&self.loader), Arc::clone(entry));
         let tasks = self.tasks.clone();
         tokio::spawn(async move {
             let loading = (
                 Arc::clone(&loader),
                 landing.secret.clone(),
-                Arc::clone(&slot),
+                Arc::clone(&entry),
             );
             let load = async move {
-                let (loader, secret, slot) = loading;
-                loader.load(&secret, &slot).await
+                let (loader, secret, entry) = loading;
+                loader.load(&secret, &entry).await
             };
-            let seen = tasks.contain(LOAD, load).await;
-            // A load that panicked is a failed one: it is tried again with backoff, and the grace time counts.
-            slot.put(seen.unwrap_or_else(|panicked| loader.failed(&panicked, &slot)));
+            let result = tasks.contain(LOAD, load).await;
+            // A load that panicked counts as failed: it is retried with backoff, and the grace time applies.
+            entry.put(result.unwrap_or_else(|panicked| loader.failed(&panicked, &entry)));
             drop(landing);
         });
         landed
@@ -107,17 +109,17 @@ impl Flights {
 
 const LOAD: Task = Task::named("secret_load");
 
-/// The end of a load, however it comes.
+/// Ends a load when dropped, however it ended.
 struct Landing {
-    under_way: Arc<Mutex<HashMap<SecretRef, Flight>>>,
+    in_progress: Arc<Mutex<HashMap<SecretRef, Flight>>>,
     secret: SecretRef,
-    /// Dropped after the load is off the list: whoever waits for it finds what it has put down.
+    /// Dropped after the load has left the map, so a waiter finds the new result.
     _end: watch::Sender<()>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        self.under_way.lock().remove(&self.secret);
+        self.in_progress.lock().remove(&self.secret);
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the key service answers: said once, when it changes.
+//! Whether the key service answers. Only changes are logged.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,16 +10,16 @@ use super::KeyError;
 use crate::clock::Stopwatch;
 use crate::secrets::{KeyServiceError, SecretRef};
 
-/// What the last calls came to.
+/// The state of the key service, from its last answer.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     is_down: AtomicBool,
-    told: Mutex<Told>,
+    report: Mutex<Report>,
 }
 
-/// What was said last. A service that fails now and then is not told of each time.
+/// What was logged last. A service that flaps is not logged each time.
 #[derive(Debug, Default)]
-struct Told {
+struct Report {
     is_down: bool,
     at: Option<Stopwatch>,
 }
@@ -29,39 +29,39 @@ impl Health {
         self.is_down.load(Ordering::Relaxed)
     }
 
-    /// The service has answered, whatever it said.
+    /// Records an answer, including a refusal.
     pub(super) fn answered(&self) {
         if self.is_down() && self.is_down.swap(false, Ordering::Relaxed) {
-            let mut told = self.told.lock();
-            if std::mem::take(&mut told.is_down) {
+            let mut report = self.report.lock();
+            if std::mem::take(&mut report.is_down) {
                 info!("the key service answers again");
             }
         }
     }
 
-    /// The service has failed. What failed here, before it was asked, says nothing about it.
+    /// Records a failure. Failures in this process, before the call, say nothing about the service.
     pub(super) fn failed(&self, error: &KeyServiceError, grace: Duration) {
         if matches!(error, KeyServiceError::Busy | KeyServiceError::Randomness) {
             return;
         }
         self.is_down.store(true, Ordering::Relaxed);
-        let mut told = self.told.lock();
-        if !told.is_down && told.at.is_none_or(|at| at.elapsed() >= SELDOM) {
-            *told = Told {
+        let mut report = self.report.lock();
+        if !report.is_down && report.at.is_none_or(|at| at.elapsed() >= MIN_INTERVAL) {
+            *report = Report {
                 is_down: true,
                 at: Some(Stopwatch::start()),
             };
             warn!(
                 %error,
-                "the key service does not answer: known secrets stay in use for {grace:?} past their time, \
-                 others get 503"
+            "the key service does not answer: cached secrets stay in use for {grace:?} past their TTL, others get \
+                 503"
             );
         }
     }
 }
 
-/// Says that a secret cannot be opened, or can be again, where it was otherwise before.
-pub(super) fn tell(secret: &SecretRef, before: Option<&KeyError>, now: Option<&KeyError>) {
+/// Logs that a secret cannot be decrypted, or that it can be again, when that changes.
+pub(super) fn log_change(secret: &SecretRef, before: Option<&KeyError>, now: Option<&KeyError>) {
     let refusal = |error: Option<&KeyError>| matches!(error, Some(KeyError::Service(error)) if error.is_refusal());
     match (refusal(before), now) {
         (false, Some(error)) if refusal(now) => {
@@ -72,5 +72,5 @@ pub(super) fn tell(secret: &SecretRef, before: Option<&KeyError>, now: Option<&K
     }
 }
 
-/// The shortest time between two outages that are told.
-const SELDOM: Duration = Duration::from_secs(5);
+/// The minimum time between two logged outages.
+const MIN_INTERVAL: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! A load: the store is read, the versions that count are opened, and what is known begins there.
+//! A load: reads the store, decrypts the valid versions, and records the result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::health::tell;
-use super::pause::between;
-use super::seen::{Found, Mark, Seen, Slot, Times};
-use super::work::{Work, trouble};
+use super::entry::{CacheEntry, Content, LoadResult, Stamp, Times};
+use super::health::log_change;
+use super::opener::{Opener, between, failure};
 use super::{CacheSettings, CacheStats};
 use crate::clock::{Clock, Stopwatch};
 use crate::secrets::open::OpenVersion;
 use crate::secrets::{KeyService, SealedVersion, SecretRef, SecretStore, StoreError, Vault};
 
-/// Loads secrets.
+/// Loads secrets from the store and the key service.
 pub(super) struct Loader {
     times: Times,
     store: Arc<dyn SecretStore>,
@@ -64,28 +63,28 @@ impl Loader {
         Vault::new(store, service, Arc::clone(&self.clock))
     }
 
-    /// How often everything has changed.
+    /// The number of invalidations of all secrets.
     pub(super) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::SeqCst)
     }
 
-    pub(super) fn doubt_everything(&self) {
+    pub(super) fn invalidate_all(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Reads and opens the versions of `secret` that count.
-    pub(super) async fn load(&self, secret: &SecretRef, slot: &Slot) -> Seen {
-        let before = slot.seen();
-        let mut kept = before
+    /// Reads the valid versions of `secret` and decrypts them.
+    pub(super) async fn load(&self, secret: &SecretRef, entry: &CacheEntry) -> LoadResult {
+        let before = entry.result();
+        let mut opened = before
             .as_ref()
-            .map_or_else(Vec::new, |seen| seen.kept.clone());
+            .map_or_else(Vec::new, |result| result.opened.clone());
         let mut attempts = 0;
-        let seen = loop {
-            // What changes while the store and the key service are asked is seen by this.
-            let mark = slot.mark(self.epoch());
-            let seen = match self.read(secret).await {
+        let result = loop {
+            // A change during the load is detected by this stamp.
+            let stamp = entry.stamp(self.epoch());
+            let result = match self.read(secret).await {
                 Ok(versions) => {
-                    let work = Work {
+                    let opener = Opener {
                         service: &*self.service,
                         stats: &self.stats,
                         times: self.times,
@@ -94,30 +93,33 @@ impl Loader {
                         secret,
                         before: before.as_deref(),
                     };
-                    work.open(&versions, kept, mark).await
+                    opener.open(&versions, &opened, stamp).await
                 }
-                Err(error) => self.without_store(error, before.as_deref(), kept, mark),
+                Err(error) => self.without_store(error, before.as_deref(), opened, stamp),
             };
             attempts += 1;
-            if slot.mark(self.epoch()) == mark || attempts == MAX_ATTEMPTS {
-                break seen;
+            if entry.stamp(self.epoch()) == stamp || attempts == MAX_ATTEMPTS {
+                break result;
             }
-            kept = seen.kept;
+            opened = result.opened;
         };
-        let error = |seen: &Seen| seen.trouble.as_ref().map(|trouble| trouble.error.clone());
+        let error =
+            |result: &LoadResult| result.failure.as_ref().map(|failure| failure.error.clone());
         let error_before = before.as_deref().and_then(error);
-        tell(secret, error_before.as_ref(), error(&seen).as_ref());
-        seen
+        log_change(secret, error_before.as_ref(), error(&result).as_ref());
+        result
     }
 
-    /// What is known when a load ended without a result.
-    pub(super) fn failed(&self, cause: &dyn std::fmt::Display, slot: &Slot) -> Seen {
-        let before = slot.seen();
-        let kept = before.as_ref().map_or_else(Vec::new, |it| it.kept.clone());
+    /// The result of a load that panicked.
+    pub(super) fn failed(&self, cause: &dyn std::fmt::Display, entry: &CacheEntry) -> LoadResult {
+        let before = entry.result();
+        let opened = before
+            .as_ref()
+            .map_or_else(Vec::new, |it| it.opened.clone());
         let error = StoreError::Unavailable(format!("the load failed: {cause}"));
-        // The secret may have changed since: then nothing is known of it.
-        let mark = slot.mark(self.epoch());
-        self.without_store(error, before.as_deref(), kept, mark)
+        // The secret may have changed since. The current stamp makes earlier results invalid then.
+        let stamp = entry.stamp(self.epoch());
+        self.without_store(error, before.as_deref(), opened, stamp)
     }
 
     async fn read(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
@@ -126,34 +128,36 @@ impl Loader {
             let _permit = self.store_reads.acquire().await;
             self.store.versions(secret).await
         };
-        // Deliveries wait for it. While a store hangs there would be no end of them.
+        // Deliveries wait for this. Without the timeout they would pile up while the store hangs.
         let read = tokio::time::timeout(STORE_PATIENCE, reading).await;
-        read.unwrap_or_else(|_| Err(StoreError::Unavailable("too many wait for it".to_owned())))
+        read.unwrap_or_else(|_| Err(StoreError::Unavailable("the read timed out".to_owned())))
     }
 
-    /// What is known stays known while the store is away, unless it is known to have changed.
+    /// The result while the store is down. Earlier values stay valid unless the secret is known to have changed.
     fn without_store(
         &self,
         error: StoreError,
-        before: Option<&Seen>,
-        mut kept: Vec<Arc<OpenVersion>>,
-        mark: Mark,
-    ) -> Seen {
-        let is_away = matches!(error, StoreError::Unavailable(_));
+        before: Option<&LoadResult>,
+        mut opened: Vec<Arc<OpenVersion>>,
+        stamp: Stamp,
+    ) -> LoadResult {
+        let is_down = matches!(error, StoreError::Unavailable(_));
         let longest = self.times.to_live + self.times.grace;
-        kept.retain(|version| is_away && version.opened.elapsed() < longest);
-        let known = before.filter(|seen| is_away && !kept.is_empty() && seen.is_about(mark));
-        let (found, since) = match known {
-            Some(seen) if matches!(seen.found, Found::Bound(_)) => (seen.found.clone(), seen.since),
-            _ => (Found::Nothing, Stopwatch::start()),
+        opened.retain(|version| is_down && version.opened.elapsed() < longest);
+        let known = before.filter(|result| is_down && !opened.is_empty() && result.is_about(stamp));
+        let (content, since) = match known {
+            Some(result) if matches!(result.content, Content::Bound(_)) => {
+                (result.content.clone(), result.since)
+            }
+            _ => (Content::Nothing, Stopwatch::start()),
         };
-        Seen {
-            mark,
-            found,
-            trouble: Some(trouble(error.into(), true, before, mark)),
+        LoadResult {
+            stamp,
+            content,
+            failure: Some(failure(error.into(), true, before, stamp)),
             since,
             refresh_after: self.refresh_after(),
-            kept,
+            opened,
         }
     }
 
@@ -162,9 +166,9 @@ impl Loader {
     }
 }
 
-/// Reads of the store that may be under way at once; the store itself has as many readers.
+/// Concurrent reads of the store: as many as the store has readers.
 const STORE_READS: usize = 4;
-/// A secret that changes more often while it is loaded is read again by the next delivery.
+/// A secret that changes more often during a load is read again by the next delivery.
 const MAX_ATTEMPTS: usize = 3;
-/// Longer than a read takes, with those before it; shorter than a sender waits.
+/// Longer than a read with a queue, shorter than a sender waits.
 const STORE_PATIENCE: Duration = Duration::from_secs(5);

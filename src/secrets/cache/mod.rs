@@ -1,30 +1,27 @@
-//! Keys, ready for deliveries.
+//! The key cache: prepared keys for deliveries.
 //!
-//! A hot secret costs a delivery one look-up. A cold one is read and decrypted once, however many deliveries
-//! wait for it, and whether or not they stay. What is cached is bounded in number, expires, and is zeroed when
-//! it goes. The rules, each in one place:
+//! A hot secret costs a delivery one look-up. A cold one is read and decrypted once, however many deliveries wait for it,
+//! and whether or not they stay. Entries are bounded in number, expire, and are zeroed on drop.
 //!
 //! ```text
-//! seen.rs     what is known about a secret, and what a delivery does with it: use it, refresh it, wait, refuse
-//! load.rs     what the store says becomes what is known
-//! work.rs     what the key service opens, and what is used where it does not
-//! flight.rs   one load a secret at a time, and a bounded number of refreshes
-//! pause.rs    how long nobody asks again after a failure
-//! health.rs   whether the key service answers: said once, when it changes
-//! stats.rs    what is counted
+//! entry.rs    what is known about a secret, and what a delivery does: use, refresh, wait or refuse
+//! load.rs     one load: reads the store, retries after a concurrent change
+//! opener.rs   decrypts the valid versions, or falls back to values that were decrypted before
+//! flight.rs   single-flight loads and background refreshes
+//! health.rs   whether the key service answers
+//! stats.rs    counters
 //! ```
 //!
-//! A change of a secret makes the store be read before the secret is used again. Only what the store says counts
-//! then; what the key service has opened before is used under it, so that a change costs no more calls than it
-//! needs, and one that comes while the key service is down takes nothing away but what it was meant to end.
+//! After a change of a secret, the store is read before the secret is used again, and only the versions in the store are
+//! valid. Values that were decrypted before are reused for them. A change therefore costs few calls, and a change during an
+//! outage of the key service ends only what it was meant to end.
 
+mod entry;
 mod flight;
 mod health;
 mod load;
-mod pause;
-mod seen;
+mod opener;
 mod stats;
-mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,9 +30,9 @@ use jiff::Timestamp;
 use moka::future::Cache;
 use tokio::sync::watch;
 
+use self::entry::{CacheEntry, Content, LoadResult, Stamp, Use};
 use self::flight::Flights;
 use self::load::Loader;
-use self::seen::{Found, Seen, Slot, Use};
 pub use self::stats::CacheStats;
 use super::{
     Challenges, KeyService, KeyServiceError, Secret, SecretRef, SecretStore, StoreError, Uses,
@@ -48,7 +45,7 @@ use crate::task::{Pulse, Task, Tasks};
 
 /// The keys that deliveries are judged by.
 pub struct KeyCache {
-    cache: Cache<SecretRef, Arc<Slot>>,
+    cache: Cache<SecretRef, Arc<CacheEntry>>,
     flights: Flights,
     loader: Arc<Loader>,
     uses: Arc<Uses>,
@@ -66,7 +63,7 @@ impl KeyCache {
         Self {
             cache: Cache::builder()
                 .max_capacity(settings.capacity)
-                // Whatever is older may not be used any more, and whoever uses it keeps it fresh.
+                // An older entry may not be used any more. An entry in use is refreshed before.
                 .time_to_idle(settings.time_to_live.saturating_add(settings.grace))
                 .build(),
             flights: Flights::new(settings.refreshes, Arc::clone(&loader)),
@@ -75,51 +72,53 @@ impl KeyCache {
         }
     }
 
-    /// Reports its tasks to `tasks`.
+    /// Reports the state of loads to `tasks`.
     #[must_use]
     pub fn reporting_to(mut self, tasks: Tasks) -> Self {
         self.flights.report_to(tasks);
         self
     }
 
-    /// The keys of a secret, prepared for what they are used for: of every version that counts.
+    /// The key ring of a secret. It fails unless every valid version is available.
     pub async fn keys(&self, address: &KeyAddress) -> Result<Arc<KeyRing>, KeyError> {
         let keys = self.keys_at_hand(address).await?;
         keys.lacking.map_or(Ok(keys.ring), Err)
     }
 
-    /// The keys of a secret, as many as could be had. At least one could.
+    /// The key ring of a secret with the versions that are available. There is at least one.
     pub async fn keys_at_hand(&self, address: &KeyAddress) -> Result<Keys, KeyError> {
-        let slot = self.slot(&address.secret).await;
+        let entry = self.entry(&address.secret).await;
         for waits in 0..MAX_WAITS {
-            let seen = slot.seen().filter(|seen| seen.is_about(self.mark(&slot)));
-            let mut usage = seen
+            let result = entry
+                .result()
+                .filter(|result| result.is_about(self.stamp(&entry)));
+            let mut usage = result
                 .as_ref()
-                .map_or(Use::Load, |seen| seen.usage(self.loader.times()));
+                .map_or(Use::Load, |result| result.usage(self.loader.times()));
             if waits == 0 {
                 self.stats().count(usage);
             } else if usage == Use::Load
-                && let Some(seen) = &seen
+                && let Some(result) = &result
             {
-                // It took as long as it may be used. Whoever has waited for it uses it once.
-                usage = seen.once();
+                // The load took as long as the TTL. The deliveries that waited for it may use the result once.
+                usage = result.once();
             }
             if usage == Use::Load {
-                self.flights.land(&address.secret, &slot).await;
+                self.flights.wait(&address.secret, &entry).await;
                 continue;
             }
             if matches!(usage, Use::Refresh | Use::GraceAndRefresh) {
-                self.flights.refresh(&address.secret, &slot);
+                self.flights.refresh(&address.secret, &entry);
             }
-            if let Some(seen) = seen {
-                return self.of(&seen, usage, &address.form);
+            if let Some(result) = result {
+                return self.keys_from(&result, usage, &address.form);
             }
         }
-        // It changes faster than it can be read.
+        // The secret changes faster than it can be read.
         Err(StoreError::Conflict(address.secret.to_string()).into())
     }
 
-    /// Binds a secret that has no value yet to what its provider has sent: see [`Vault::bind`](super::Vault::bind).
+    /// Binds a secret to the value that its provider sent in a challenge: see [`Vault::bind`](super::Vault::bind).
     pub async fn bind(
         &self,
         secret: &SecretRef,
@@ -132,25 +131,25 @@ impl KeyCache {
             .vault()
             .bind(secret, value, window, actor)
             .await?;
-        // The provider's first delivery does not wait for the follower.
+        // The first delivery of the provider must not wait for the follower.
         self.forget(secret).await;
         Ok(version)
     }
 
-    /// Forgets what the store said about `secret`: it is read before the secret is used again.
+    /// Invalidates a secret: the store is read before it is used again.
     pub async fn forget(&self, secret: &SecretRef) {
         let cached = self.cache.get(secret).await;
-        for slot in cached.into_iter().chain(self.flights.slot(secret)) {
-            slot.doubt();
+        for entry in cached.into_iter().chain(self.flights.entry(secret)) {
+            entry.invalidate();
         }
     }
 
-    /// The same for every secret.
+    /// Invalidates every secret.
     pub fn forget_all(&self) {
-        self.loader.doubt_everything();
+        self.loader.invalidate_all();
     }
 
-    /// Drops what is over, also while nobody asks for anything: values are zeroed when they go.
+    /// Drops expired entries while the gate is idle, so that their values are zeroed in time.
     pub async fn stay_tidy(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
         loop {
             tokio::select! {
@@ -161,44 +160,44 @@ impl KeyCache {
         }
     }
 
-    /// The task that [`stay_tidy`](Self::stay_tidy) is.
+    /// The background task of [`stay_tidy`](Self::stay_tidy).
     pub const TASK: Task = Task::named("secret_cache")
         .beats_within(TIDY_SILENCE)
         .essential();
 
-    /// Which versions have proven deliveries.
+    /// The use counters that were not written yet.
     pub fn uses(&self) -> &Arc<Uses> {
         &self.uses
     }
 
-    /// What the cache counted.
+    /// The counters, for metrics.
     pub fn stats(&self) -> &Arc<CacheStats> {
         self.loader.stats()
     }
 
-    async fn slot(&self, secret: &SecretRef) -> Arc<Slot> {
-        if let Some(slot) = self.cache.get(secret).await {
-            return slot;
+    async fn entry(&self, secret: &SecretRef) -> Arc<CacheEntry> {
+        if let Some(entry) = self.cache.get(secret).await {
+            return entry;
         }
-        // A full cache may have had no room for it; its load is under way all the same.
-        if let Some(slot) = self.flights.slot(secret) {
-            return slot;
+        // A full cache may have dropped the entry of a load that is still in progress.
+        if let Some(entry) = self.flights.entry(secret) {
+            return entry;
         }
         self.cache
             .get_with_by_ref(secret, async { Arc::default() })
             .await
     }
 
-    fn mark(&self, slot: &Slot) -> seen::Mark {
-        slot.mark(self.loader.epoch())
+    fn stamp(&self, entry: &CacheEntry) -> Stamp {
+        entry.stamp(self.loader.epoch())
     }
 
-    fn of(&self, seen: &Seen, usage: Use, form: &KeyForm) -> Result<Keys, KeyError> {
-        let trouble = seen.trouble.as_ref().map(|trouble| trouble.error.clone());
-        match (&seen.found, trouble) {
+    fn keys_from(&self, result: &LoadResult, usage: Use, form: &KeyForm) -> Result<Keys, KeyError> {
+        let failure = result.failure.as_ref().map(|failure| failure.error.clone());
+        match (&result.content, failure) {
             (_, Some(error)) if usage == Use::Refuse => Err(error),
-            (Found::Bound(bound), trouble) => {
-                let lacking = trouble.filter(|_| bound.is_lacking);
+            (Content::Bound(bound), failure) => {
+                let lacking = failure.filter(|_| bound.is_incomplete);
                 let ended = bound
                     .until
                     .is_some_and(|until| until <= self.loader.clock().now());
@@ -212,50 +211,51 @@ impl KeyCache {
                     }),
                 }
             }
-            (Found::Unbound, _) => Err(KeyError::Unbound),
-            (Found::Nothing, Some(error)) => Err(error),
-            (Found::Nothing, None) => {
-                Err(StoreError::Unavailable("nothing is known of it".to_owned()).into())
+            (Content::Unbound, _) => Err(KeyError::Unbound),
+            (Content::Nothing, Some(error)) => Err(error),
+            (Content::Nothing, None) => {
+                Err(StoreError::Unavailable("the secret was never loaded".to_owned()).into())
             }
         }
     }
 }
 
-/// Keys that could be had, and why not all of them, if some could not.
+/// The available keys of a secret.
 pub struct Keys {
-    /// The keys.
+    /// The keys, prepared for the requested form.
     pub ring: Arc<KeyRing>,
-    /// The challenges that were signed with them, if any were.
+    /// The challenges that were signed with these keys, if any.
     pub challenges: Option<Arc<Challenges>>,
-    /// What keeps the others away. Without them nobody can say that a delivery is not genuine.
+    /// Why a valid version is missing, if one is. A delivery that no available key verifies may still be genuine
+    /// then.
     pub lacking: Option<KeyError>,
-    /// When they end, if the current one is not among them.
+    /// When these keys expire, if the current version is not among them.
     pub until: Option<Timestamp>,
 }
 
-/// A secret and what it is used for.
+/// A secret and the form of key that is needed.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct KeyAddress {
-    /// The secret.
+    /// The address of the secret.
     pub secret: SecretRef,
     /// What its key is prepared for.
     pub form: KeyForm,
 }
 
-/// The bounds of a [`KeyCache`].
+/// The limits of a [`KeyCache`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CacheSettings {
-    /// How many keys are kept.
+    /// The maximum number of secrets.
     pub capacity: u64,
-    /// How long a key is used without the key service having opened it again.
+    /// How long a decrypted value is used before it must be decrypted again.
     pub time_to_live: Duration,
-    /// How much longer while the key service or the store cannot be asked.
+    /// How much longer it is used while the key service or the store is down.
     pub grace: Duration,
-    /// How many keys are refreshed at once.
+    /// The maximum number of concurrent refreshes.
     pub refreshes: usize,
 }
 
-/// Keys that could not be had.
+/// A key that is not available.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -271,12 +271,12 @@ pub enum KeyError {
     #[error("no secret is bound")]
     Unbound,
 
-    /// The secret has a value that makes no key for the scheme.
+    /// The value is not a key for the scheme.
     #[error(transparent)]
     Unusable(#[from] UnusableSecret),
 }
 
-/// One for a load that began before a change, one for the change, and one more.
+/// One for a load that began before a change, one for the change, and two more for further changes.
 const MAX_WAITS: usize = 4;
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 const TIDY_SILENCE: Duration = Duration::from_mins(3);

@@ -1,12 +1,12 @@
-//! What the cache counts.
+//! Counters of the key cache.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::entry::Use;
 use super::health::Health;
-use super::seen::Use;
 use crate::secrets::KeyServiceError;
 
-/// What a [`KeyCache`](super::KeyCache) counts.
+/// Counters of a [`KeyCache`](super::KeyCache) since the start.
 #[derive(Debug, Default)]
 pub struct CacheStats {
     hits: AtomicU64,
@@ -19,32 +19,32 @@ pub struct CacheStats {
 }
 
 impl CacheStats {
-    /// Deliveries that found their key.
+    /// Deliveries that content a valid key.
     pub fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }
 
-    /// Deliveries that used a key past its time, because nobody could be asked for it.
+    /// Deliveries that used a key past its TTL during an outage.
     pub fn grace(&self) -> u64 {
         self.grace.load(Ordering::Relaxed)
     }
 
-    /// Deliveries that had to wait for their key.
+    /// Deliveries that waited for a load.
     pub fn misses(&self) -> u64 {
         self.misses.load(Ordering::Relaxed)
     }
 
-    /// Deliveries that were told what the last load had failed with.
+    /// Deliveries that failed with the error of an earlier load.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Calls to the key service.
+    /// Calls of the key service.
     pub fn service_calls(&self) -> u64 {
         self.service_calls.load(Ordering::Relaxed)
     }
 
-    /// Calls to the key service that failed, by kind.
+    /// Failed calls of the key service by kind.
     pub fn service_failures(&self) -> impl Iterator<Item = (&'static str, u64)> {
         KeyServiceError::KINDS
             .into_iter()
@@ -52,7 +52,7 @@ impl CacheStats {
             .map(|(kind, count)| (kind, count.load(Ordering::Relaxed)))
     }
 
-    /// Whether the key service answered when it was asked last.
+    /// Whether the last call of the key service was answered.
     pub fn service_is_up(&self) -> bool {
         !self.health.is_down()
     }

@@ -85,7 +85,7 @@ fn of_two_people_who_release_at_once_one_does_or_both_do_after_each_other() {
             assert_eq!(ran.code, Some(1));
             assert!(
                 ran.stderr
-                    .contains("somebody else changed the flow `orders` at the same time"),
+                    .contains("the flow `orders` was changed by somebody else at the same time"),
                 "{ran:?}"
             );
         }

@@ -11,7 +11,7 @@ fn what_is_wrong_is_said_with_its_key_and_what_the_service_answered() {
     for (fault, expected) in [
         (
             Fault::DENIED,
-            "secrets.aws.key, or what these credentials may do with it: the key service denies it: \
+            "secrets.aws.key, or what these credentials may do with it: the key service denies access: \
              AccessDeniedException: User: arn:aws:iam::123456789012:user/gate is not authorized to perform: \
              kms:Decrypt (asked in the region eu-central-1)",
         ),
@@ -21,7 +21,7 @@ fn what_is_wrong_is_said_with_its_key_and_what_the_service_answered() {
                 "UnrecognizedClientException",
                 "The security token is invalid.",
             ),
-            "the credentials of AWS: the key service does not accept the credentials: \
+            "the credentials of AWS: the key service rejects the credentials: \
              UnrecognizedClientException: The security token is invalid.",
         ),
         (
@@ -30,8 +30,8 @@ fn what_is_wrong_is_said_with_its_key_and_what_the_service_answered() {
                 "InvalidSignatureException",
                 "The canonical string is a-private-text",
             ),
-            "the credentials of AWS: the key service does not accept the credentials: \
-             InvalidSignatureException: the secret access key is another one, or the clock here is wrong",
+            "the credentials of AWS: the key service rejects the credentials: \
+             InvalidSignatureException: the secret access key is wrong, or the clock of this machine is",
         ),
         (
             Fault::Error(
@@ -48,11 +48,11 @@ fn what_is_wrong_is_said_with_its_key_and_what_the_service_answered() {
         ),
         (
             Fault::INTERNAL,
-            "secrets.aws.region or secrets.aws.endpoint: the key service cannot be used: KMSInternalException",
+            "secrets.aws.region or secrets.aws.endpoint: the key service is unavailable: KMSInternalException",
         ),
         (
             Fault::Garbage,
-            "secrets.aws.region or secrets.aws.endpoint: the key service cannot be used",
+            "secrets.aws.region or secrets.aws.endpoint: the key service is unavailable",
         ),
         (
             Fault::Hang,
@@ -212,7 +212,7 @@ fn the_region_comes_from_the_key_or_from_the_environment_or_is_missed() {
     let gate = with_credentials(Gate::configured(&by_id));
     let told = gate.run(&["check"]).failed_with(3);
     assert!(
-        told.contains("no region for the key service `aws`: write `region` into [secrets.aws]"),
+        told.contains("no region for the key service `aws`: set `region` in [secrets.aws]"),
         "{told}"
     );
     gate.serve_that_ends().failed_with(5);
@@ -242,7 +242,7 @@ fn kms_is_spoken_to_over_tls_and_its_certificate_is_verified() {
     let gate = gate.environment("SSL_CERT_FILE", trusted.to_str().unwrap());
     let told = gate.run(&["check"]).failed_with(3);
     // What answers there is no KMS, but it was asked.
-    assert!(told.contains("the key service cannot be used"), "{told}");
+    assert!(told.contains("the key service is unavailable"), "{told}");
     let asked = kms.only();
     assert_eq!(asked.header("x-amz-target"), "TrentService.Encrypt");
     assert!(

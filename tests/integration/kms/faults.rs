@@ -208,7 +208,7 @@ fn a_node_stays_ready_while_it_lives_on_grace_and_a_new_one_does_not_become_so()
     let answer = ready(&late);
     assert_eq!(answer.status, 503, "{}", answer.text());
     assert!(
-        answer.text().contains("the key service cannot be used"),
+        answer.text().contains("the key service is unavailable"),
         "{}",
         answer.text()
     );

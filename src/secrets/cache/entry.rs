@@ -1,0 +1,179 @@
+//! What is known about a secret, and what a delivery does with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
+
+use super::KeyError;
+use crate::clock::Stopwatch;
+use crate::secrets::open::{OpenSecret, OpenVersion};
+
+/// The cache entry of a secret.
+#[derive(Default)]
+pub(super) struct CacheEntry {
+    result: ArcSwapOption<LoadResult>,
+    invalidations: AtomicU64,
+}
+
+impl CacheEntry {
+    /// The result of the last load.
+    pub(super) fn result(&self) -> Option<Arc<LoadResult>> {
+        self.result.load_full()
+    }
+
+    pub(super) fn put(&self, result: LoadResult) {
+        self.result.store(Some(Arc::new(result)));
+    }
+
+    /// Invalidates the result: the secret has changed.
+    pub(super) fn invalidate(&self) {
+        self.invalidations.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The current stamp. It differs after every invalidation.
+    pub(super) fn stamp(&self, epoch: u64) -> Stamp {
+        Stamp {
+            invalidations: self.invalidations.load(Ordering::SeqCst),
+            epoch,
+        }
+    }
+}
+
+/// Counts invalidations, of this secret and of all secrets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Stamp {
+    invalidations: u64,
+    epoch: u64,
+}
+
+/// The result of a load.
+pub(super) struct LoadResult {
+    /// The stamp before the load read the store.
+    pub(super) stamp: Stamp,
+    pub(super) content: Content,
+    /// The last failure, if a load or a part of it failed.
+    pub(super) failure: Option<LoadFailure>,
+    /// When the oldest value in it was decrypted.
+    pub(super) since: Stopwatch,
+    /// The age at which it is refreshed. It varies by secret, so that refreshes are spread out.
+    pub(super) refresh_after: Duration,
+    /// The decrypted versions, for the next load.
+    pub(super) opened: Vec<Arc<OpenVersion>>,
+}
+
+/// What the store holds, as far as it could be decrypted.
+#[derive(Clone)]
+pub(super) enum Content {
+    Bound(Bound),
+    /// No version is valid.
+    Unbound,
+    /// Unknown, because the load failed.
+    Nothing,
+}
+
+#[derive(Clone)]
+pub(super) struct Bound {
+    pub(super) secret: Arc<OpenSecret>,
+    /// Whether a valid version is missing.
+    pub(super) is_incomplete: bool,
+    /// When the available versions expire, if the current one is not among them.
+    pub(super) until: Option<Timestamp>,
+}
+
+/// A load that failed, wholly or for one version.
+#[derive(Clone)]
+pub(super) struct LoadFailure {
+    pub(super) error: KeyError,
+    /// Whether the current version is missing, and not only the previous one.
+    pub(super) affects_current: bool,
+    /// Whether the key service has refused since it last succeeded.
+    pub(super) was_refused: bool,
+    /// The same for the current version alone. Refusals of another version do not affect it.
+    pub(super) current_was_refused: bool,
+    /// The number of consecutive failures.
+    pub(super) failures: u32,
+    /// When the last one happened.
+    pub(super) at: Stopwatch,
+    /// How long no retry is made.
+    pub(super) pause: Duration,
+}
+
+/// What a delivery does with the result.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Use {
+    /// Use it.
+    Now,
+    /// Use it and refresh it in the background.
+    Refresh,
+    /// Use it past its TTL, because a retry is not due yet.
+    Grace,
+    /// Use it past its TTL and retry in the background.
+    GraceAndRefresh,
+    /// Wait for a load.
+    Load,
+    /// Fail with the error of the last load, because a retry is not due yet.
+    Refuse,
+}
+
+/// How long a decrypted value may be used.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) to_live: Duration,
+    pub(super) grace: Duration,
+}
+
+impl LoadResult {
+    /// True if nothing has changed since.
+    pub(super) fn is_about(&self, stamp: Stamp) -> bool {
+        self.stamp == stamp
+    }
+
+    /// What a delivery does that has waited for this load, although the TTL has already passed.
+    pub(super) fn once(&self) -> Use {
+        match self.failure {
+            None => Use::Now,
+            Some(_) => Use::Refuse,
+        }
+    }
+
+    /// What a delivery does at this moment.
+    pub(super) fn usage(&self, times: Times) -> Use {
+        let age = self.since.elapsed();
+        let failure = self.failure.as_ref();
+        let may_ask = failure.is_none_or(|failure| {
+            // The backoff applies to the version that failed. It must not keep the other one from being refreshed.
+            let other = !failure.affects_current && age >= self.refresh_after;
+            other || failure.at.elapsed() >= failure.pause
+        });
+        let otherwise = if may_ask { Use::Load } else { Use::Refuse };
+        match &self.content {
+            Content::Bound(bound) if age < times.to_live => {
+                let is_due = bound.is_incomplete || age >= self.refresh_after;
+                if is_due && may_ask {
+                    Use::Refresh
+                } else {
+                    Use::Now
+                }
+            }
+            Content::Bound(_) => match failure {
+                // A refusal gets no grace time: somebody may have revoked the key.
+                Some(failure)
+                    if !failure.current_was_refused && age < times.to_live + times.grace =>
+                {
+                    if may_ask {
+                        Use::GraceAndRefresh
+                    } else {
+                        Use::Grace
+                    }
+                }
+                _ => otherwise,
+            },
+            Content::Unbound if age < times.to_live => Use::Now,
+            Content::Unbound => Use::Load,
+            Content::Nothing => otherwise,
+        }
+    }
+}

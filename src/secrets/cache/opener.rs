@@ -1,0 +1,199 @@
+//! Decrypts the valid versions of a secret, or falls back to values that were decrypted before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::entry::{Bound, Content, LoadFailure, LoadResult, Stamp, Times};
+use super::{CacheStats, KeyError};
+use crate::clock::Stopwatch;
+use crate::secrets::open::{OpenSecret, OpenVersion};
+use crate::secrets::{EncryptionContext, KeyService, SealedVersion, SecretRef, StoreError};
+
+/// The decryption of one secret after its versions were read.
+pub(super) struct Opener<'a> {
+    pub(super) service: &'a dyn KeyService,
+    pub(super) stats: &'a CacheStats,
+    pub(super) times: Times,
+    /// The refresh age of what is decrypted now.
+    pub(super) refresh_after: Duration,
+    pub(super) now: Timestamp,
+    pub(super) secret: &'a SecretRef,
+    pub(super) before: Option<&'a LoadResult>,
+}
+
+impl Opener<'_> {
+    /// Decrypts the valid versions, or reuses known values.
+    pub(super) async fn open(
+        &self,
+        versions: &[SealedVersion],
+        earlier: &[Arc<OpenVersion>],
+        stamp: Stamp,
+    ) -> LoadResult {
+        let mut failed = None;
+        let mut affects_current = false;
+        let mut opened = Vec::new();
+        let mut content = Content::Unbound;
+        if let Some((current, previous)) = SealedVersion::counting(versions, self.now) {
+            let first = self.version(current, true, earlier, &mut failed).await;
+            affects_current = failed.is_some();
+            let second = match previous {
+                None => None,
+                Some((version, until)) => {
+                    let value = self.version(version, false, earlier, &mut failed).await;
+                    value.map(|value| (value, until))
+                }
+            };
+            opened.extend(first.iter().cloned());
+            opened.extend(second.iter().map(|(value, _)| Arc::clone(value)));
+            content = bound(first, second, previous.is_some());
+        }
+        let oldest = opened.iter().map(|version| version.opened);
+        LoadResult {
+            stamp,
+            content,
+            failure: failed
+                .map(|error: KeyError| failure(error, affects_current, self.before, stamp)),
+            since: oldest
+                .max_by_key(|opened| opened.elapsed())
+                .unwrap_or_else(Stopwatch::start),
+            refresh_after: self.refresh_after,
+            opened,
+        }
+    }
+
+    /// One version: a recent value is reused, otherwise the key service decrypts it.
+    async fn version(
+        &self,
+        version: &SealedVersion,
+        is_current: bool,
+        earlier: &[Arc<OpenVersion>],
+        failed: &mut Option<KeyError>,
+    ) -> Option<Arc<OpenVersion>> {
+        let known = earlier.iter().find(|known| known.is(version));
+        let same = known.filter(|known| known.is_of(version));
+        let recent = self.before.map_or(Duration::ZERO, |it| it.refresh_after);
+        if let Some(known) = same.filter(|known| known.opened.elapsed() < recent) {
+            return Some(OpenVersion::as_stored(known, version));
+        }
+        let context = EncryptionContext::new(self.secret, version.version);
+        let opened = Stopwatch::start();
+        self.stats.called();
+        match self.service.decrypt(&version.sealed, &context).await {
+            Ok(value) => {
+                self.stats.health.answered();
+                Some(Arc::new(OpenVersion::new(version, value, opened)))
+            }
+            Err(error) => {
+                self.stats.failed(&error);
+                let Times { to_live, grace } = self.times;
+                let (known, max_age) = if error.is_refusal() {
+                    self.stats.health.answered();
+                    // A different ciphertext that does not decrypt says nothing about the value that did.
+                    (same, to_live)
+                } else {
+                    self.stats.health.failed(&error, grace);
+                    let was_refused = was_refused(self.before, is_current);
+                    // The version may have moved to another key meanwhile. Its number and creation time identify the
+                    // value.
+                    (
+                        known,
+                        if was_refused {
+                            to_live
+                        } else {
+                            to_live + grace
+                        },
+                    )
+                };
+                failed.get_or_insert(error.into());
+                known
+                    .filter(|known| known.opened.elapsed() < max_age)
+                    .map(|known| OpenVersion::as_stored(known, version))
+            }
+        }
+    }
+}
+
+/// The result for the versions that could be decrypted.
+fn bound(
+    current: Option<Arc<OpenVersion>>,
+    previous: Option<(Arc<OpenVersion>, Timestamp)>,
+    has_previous: bool,
+) -> Content {
+    let (current, previous, is_incomplete, until) = match (current, previous) {
+        (Some(current), previous) => {
+            let is_incomplete = has_previous && previous.is_none();
+            (current, previous, is_incomplete, None)
+        }
+        // The previous version still verifies deliveries. Without the current one, no proof may be called wrong.
+        (None, Some((previous, until))) => (previous, None, true, Some(until)),
+        (None, None) => return Content::Nothing,
+    };
+    Content::Bound(Bound {
+        secret: Arc::new(OpenSecret::new(current, previous)),
+        is_incomplete,
+        until,
+    })
+}
+
+/// Records a failure and its backoff.
+pub(super) fn failure(
+    error: KeyError,
+    affects_current: bool,
+    before: Option<&LoadResult>,
+    stamp: Stamp,
+) -> LoadFailure {
+    let is_refusal = match &error {
+        KeyError::Service(error) => error.is_refusal(),
+        KeyError::Store(error) => !matches!(error, StoreError::Unavailable(_)),
+        KeyError::Unbound | KeyError::Unusable(_) => true,
+    };
+    let failures = before
+        .filter(|result| result.is_about(stamp))
+        .and_then(|result| result.failure.as_ref())
+        .map_or(1, |failure| failure.failures.saturating_add(1));
+    LoadFailure {
+        pause: backoff(is_refusal, failures),
+        error,
+        affects_current,
+        was_refused: is_refusal || was_refused(before, false),
+        current_was_refused: affects_current && (is_refusal || was_refused(before, true)),
+        failures,
+        at: Stopwatch::start(),
+    }
+}
+
+/// Whether the key service has refused since it last succeeded. Silence afterwards does not lift a refusal.
+fn was_refused(before: Option<&LoadResult>, of_current: bool) -> bool {
+    let failure = before.and_then(|result| result.failure.as_ref());
+    failure.is_some_and(|failure| {
+        if of_current {
+            failure.current_was_refused
+        } else {
+            failure.was_refused
+        }
+    })
+}
+
+/// The backoff after consecutive failures: it doubles up to a limit, with jitter between a half and the whole, so
+/// that failed loads do not retry together.
+fn backoff(is_refusal: bool, failures: u32) -> Duration {
+    // A refusal lasts until somebody fixes it. Any other failure may be over in a second.
+    let (first, longest) = if is_refusal {
+        (Duration::from_secs(1), Duration::from_mins(1))
+    } else {
+        (Duration::from_millis(500), Duration::from_secs(5))
+    };
+    let doublings = failures.saturating_sub(1).min(16);
+    let longest = first.saturating_mul(1 << doublings).min(longest);
+    between(longest / 2, longest)
+}
+
+/// A random duration between two others.
+pub(super) fn between(shortest: Duration, longest: Duration) -> Duration {
+    // Without randomness the middle is used: only the spread of the calls depends on it.
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    let fraction = f64::from(random) / f64::from(u32::MAX);
+    shortest + longest.saturating_sub(shortest).mul_f64(fraction)
+}
