@@ -34,16 +34,13 @@ pub(super) async fn open(
     };
     let local = local.map(|it| Arc::new(it) as Arc<dyn KeyService>);
     let aws = aws.map(|it| Arc::new(it) as Arc<dyn KeyService>);
-    let (current, other) = match config.key_services.current {
-        KeyServiceName::Local => (local, aws),
-        KeyServiceName::Aws => (aws, local),
+    let current = match config.key_services.current {
+        KeyServiceName::Local => LOCAL,
+        KeyServiceName::Aws => AWS,
     };
-    // Whichever is current was opened, or the configuration would not have been read.
-    let current = current.ok_or(StartError::NoKeyService)?;
-    Ok(Arc::new(KeyServices::new(
-        current,
-        other.into_iter().collect(),
-    )))
+    // The configuration requires the settings of the current service, so it was opened.
+    let services = KeyServices::new(current, local.into_iter().chain(aws).collect());
+    Ok(Arc::new(services.ok_or(StartError::NoKeyService)?))
 }
 
 /// Whether a store and a key that do not exist may be created.

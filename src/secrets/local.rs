@@ -128,6 +128,10 @@ impl KeyService for LocalKeyService {
         NAME
     }
 
+    fn has_key_of(&self, sealed: &Sealed) -> bool {
+        sealed.service == NAME && sealed.key_id == self.key_id
+    }
+
     async fn encrypt(
         &self,
         secret: &Secret,
@@ -145,7 +149,7 @@ impl KeyService for LocalKeyService {
         sealed: &Sealed,
         context: &EncryptionContext<'_>,
     ) -> Result<Secret, KeyServiceError> {
-        if sealed.service != NAME || sealed.key_id != self.key_id {
+        if !self.has_key_of(sealed) {
             return Err(KeyServiceError::OtherKey {
                 service: sealed.service.clone(),
                 wanted: sealed.key_id.clone(),
@@ -156,7 +160,7 @@ impl KeyService for LocalKeyService {
     }
 
     async fn is_current(&self, sealed: &Sealed) -> Result<bool, KeyServiceError> {
-        Ok(sealed.service == NAME && sealed.key_id == self.key_id)
+        Ok(self.has_key_of(sealed))
     }
 }
 

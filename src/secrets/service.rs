@@ -12,6 +12,11 @@ pub trait KeyService: Send + Sync {
     /// The name that is stored with its ciphertexts: `local` or `aws`.
     fn name(&self) -> &'static str;
 
+    /// True if this service can decrypt `sealed`, as far as the stored names tell.
+    fn has_key_of(&self, sealed: &Sealed) -> bool {
+        sealed.service == self.name()
+    }
+
     /// Encrypts `secret` for this context only.
     async fn encrypt(
         &self,
