@@ -1,8 +1,8 @@
-//! What is kept: endpoints, flows, encrypted secrets, the audit log, refused deliveries.
+//! Persistent state: endpoints, flows, encrypted secrets, tokens, the audit log and captured deliveries.
 //!
-//! The traits that deliveries need belong to `secrets`, `tokens` and `directory`, that of flows to `flow`; this module implements them, on
-//! SQLite and on PostgreSQL. What only people need is in [`Store`]. The two speak nearly the same SQL: the
-//! files in `sql` are compiled once for each of them, over the types that its module names.
+//! The store traits are defined by `secrets`, `tokens`, `directory`, `flow` and `capture`. This module implements
+//! them on SQLite and on PostgreSQL. [`Store`] adds the queries of operators. Both engines speak nearly the same SQL,
+//! so the files in `sql` are compiled once for each engine, over the types that its module names.
 
 mod open;
 mod postgres;
@@ -27,26 +27,26 @@ use crate::flow::FlowStore;
 use crate::secrets::{SecretRef, SecretStore, StoreError};
 use crate::tokens::TokenStore;
 
-/// A whole store.
+/// A complete store.
 #[async_trait]
 pub trait Store: CaptureStore + EndpointStore + FlowStore + SecretStore + TokenStore {
-    /// Whether it answers.
+    /// Checks that the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// Why the last write failed; `None` if it did not.
+    /// The error of the last write, if it failed.
     fn write_fault(&self) -> Option<StoreError>;
 
-    /// Writes something that changes nothing, to find out whether the store can be written.
+    /// Writes without a change, to check that the store is writable.
     async fn try_write(&self) -> Result<(), StoreError>;
 
-    /// Ends every connection, so that nothing but the store itself is left on the disk.
+    /// Closes every connection and flushes the store to disk.
     async fn close(&self);
 
-    /// The endpoints whose id begins with `prefix`, in the order of their ids.
+    /// The endpoints whose id starts with `prefix`, in the order of their ids.
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError>;
 
-    /// Up to `limit` endpoints that are judged by `secret`, and whose handshake is one of `handshakes`,
-    /// or none of them, as `among` says.
+    /// Up to `limit` endpoints that use `secret`. If `among` is true their challenge is one of `handshakes`,
+    /// otherwise it is none of them.
     async fn sharing(
         &self,
         secret: &SecretRef,
@@ -55,39 +55,39 @@ pub trait Store: CaptureStore + EndpointStore + FlowStore + SecretStore + TokenS
         limit: usize,
     ) -> Result<Vec<EndpointId>, StoreError>;
 
-    /// Up to `limit` organisations that own endpoints of a workspace of that name.
+    /// Up to `limit` organisations that own endpoints in a workspace of this name.
     async fn organisations_of(
         &self,
         workspace: &str,
         limit: u32,
     ) -> Result<Vec<String>, StoreError>;
 
-    /// The newest line of the audit log that says that `action` was done to `subject`.
+    /// The newest audit entry for `action` on `subject`.
     async fn last(&self, action: Action, subject: &str) -> Result<Option<AuditLine>, StoreError>;
 
-    /// The newest lines of the audit log, the newest first.
+    /// The newest audit entries, the newest first.
     async fn audit(&self, limit: u32) -> Result<Vec<AuditLine>, StoreError>;
 
-    /// Up to `limit` lines of the audit log that come after line `after`, in their order.
+    /// Up to `limit` audit entries after line `after`, in order.
     async fn audit_after(&self, after: i64, limit: u32) -> Result<Vec<AuditLine>, StoreError>;
 
-    /// Where the audit log says that it ends.
+    /// The end of the audit log, as it is recorded apart from the entries.
     async fn audit_end(&self) -> Result<End, StoreError>;
 
-    /// Everything that counts, as it is now, for a copy.
+    /// A consistent snapshot of everything that a copy needs.
     async fn export(&self) -> Result<Box<dyn Export>, StoreError>;
 
-    /// A place for a copy. Nobody else writes until it is there.
+    /// A transaction that fills an empty store. Other writers wait until it ends.
     async fn import(&self) -> Result<Box<dyn Import>, StoreError>;
 }
 
-/// A definition and when it changed.
+/// A definition with its timestamps.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Stored {
-    /// The definition.
+    /// The stored definition.
     pub definition: Definition,
     /// When the endpoint was created.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// When it was last changed.
     pub updated_at: Timestamp,
 }

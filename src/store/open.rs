@@ -1,4 +1,4 @@
-//! Which store: the one place that chooses between the engines.
+//! The choice of the engine: the only place that knows both.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,21 +9,21 @@ use super::{PostgresSettings, PostgresStore, SqliteStore, Store, Stored};
 use crate::auth::KeyKind;
 use crate::secrets::SealedUnder;
 
-/// Where a store is, and whether its schema may be changed.
+/// The location of a store, and whether its schema may be migrated.
 #[derive(Clone, Debug)]
 pub struct StoreSettings {
-    /// Where it is.
+    /// The engine and its location.
     pub engine: EngineSettings,
-    /// Whether an older schema is brought up to date when the store is opened, or refused.
+    /// Whether an older schema is migrated when the store is opened. Otherwise it is refused.
     pub migrate: bool,
 }
 
-/// Where a store is.
+/// The location of a store.
 #[derive(Clone, Debug)]
 pub enum EngineSettings {
-    /// In a database that many nodes share.
+    /// A database that several nodes can share.
     Postgres(Box<PostgresSettings>),
-    /// In a file.
+    /// A file.
     Sqlite(PathBuf),
 }
 
@@ -36,7 +36,7 @@ impl StoreSettings {
         }
     }
 
-    /// The file, if it is one.
+    /// The path, if it is a file.
     pub fn path(&self) -> Option<&Path> {
         match &self.engine {
             EngineSettings::Postgres(_) => None,
@@ -44,16 +44,16 @@ impl StoreSettings {
         }
     }
 
-    /// How many may read it at once.
+    /// The number of concurrent readers.
     pub fn readers(&self) -> u32 {
         match &self.engine {
-            // One is for whoever follows the changes, and writes.
+            // One connection is reserved for the follower and for writes.
             EngineSettings::Postgres(settings) => settings.limits.connections.saturating_sub(1),
             EngineSettings::Sqlite(_) => SqliteStore::READERS,
         }
     }
 
-    /// Whether there is a store. Nothing is created.
+    /// True if the store exists. Nothing is created.
     pub async fn exists(&self) -> Result<bool, OpenError> {
         match &self.engine {
             EngineSettings::Postgres(settings) => {
@@ -63,7 +63,7 @@ impl StoreSettings {
         }
     }
 
-    /// Opens it; a file is made if there is none, and the schema brought up to date if it may be.
+    /// Opens the store. A missing file is created, and the schema is migrated if that is allowed.
     pub async fn open(&self) -> Result<Arc<dyn Store>, OpenError> {
         Ok(match &self.engine {
             EngineSettings::Postgres(settings) => {
@@ -73,7 +73,7 @@ impl StoreSettings {
         })
     }
 
-    /// What it holds. Nothing is made or changed; what is not there yet is taken for empty.
+    /// The content of the store. Nothing is created or changed; a missing store counts as empty.
     pub async fn inspect(&self) -> Result<Contents, OpenError> {
         match &self.engine {
             EngineSettings::Postgres(settings) => {
@@ -83,16 +83,15 @@ impl StoreSettings {
         }
     }
 
-    /// Copies a store file into the file `to`, which is created. False if the store is not a file.
+    /// Copies a store file to the new file `to`. Returns false if the store is not a file.
     pub async fn back_up(&self, to: &Path) -> Result<bool, OpenError> {
         let EngineSettings::Sqlite(path) = &self.engine else {
             return Ok(false);
         };
-        SqliteStore::create_private(to)?;
         SqliteStore::back_up(path, to).await.map(|()| true)
     }
 
-    /// Brings the schema up to date, whether that is done at every opening or not.
+    /// Migrates the schema, whether that also happens at every opening or not.
     pub async fn migrate(&self) -> Result<Migrated, OpenError> {
         match &self.engine {
             EngineSettings::Postgres(settings) => PostgresStore::migrate(settings).await,
@@ -111,23 +110,23 @@ impl fmt::Display for StoreSettings {
     }
 }
 
-/// What is in a store.
+/// The content of a store.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Contents {
-    /// Every endpoint.
+    /// All endpoints.
     pub endpoints: Vec<Stored>,
-    /// Which keys have encrypted its secrets.
+    /// Which keys encrypted its secrets.
     pub sealed_under: Vec<SealedUnder>,
-    /// The secrets that have a current version, and the kind of key that it was bound as.
+    /// The secrets with a current version, and the kind of key that it was bound as.
     pub bound: HashMap<String, Option<KeyKind>>,
 }
 
-/// A schema that is up to date.
+/// The result of a migration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Migrated {
-    /// What it was; `None` if there was none.
+    /// The version before; `None` without a schema.
     pub from: Option<i64>,
-    /// What it is.
+    /// The version now.
     pub to: i64,
 }
 
@@ -135,31 +134,31 @@ pub struct Migrated {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Others than its owner may read a file of it.
+    /// Its mode lets other users read a file of it.
     #[error(
-        "{file}: others can read the store (mode {mode:04o}); run `chmod 600 {file}`, and ask who may have read it"
+        "{file}: others can read the store (mode {mode:04o}): run `chmod 600 {file}`, and find out who may have read it"
     )]
     Exposed {
-        /// The file: the store itself, or one of those beside it.
+        /// The file: the store itself, or its log or index.
         file: String,
-        /// Its permissions.
+        /// The permissions of the file.
         mode: u32,
     },
 
-    /// A newer Portcullis has changed its schema.
+    /// A newer Portcullis has migrated its schema.
     #[error(
-        "{store}: the store has the schema {version} of a newer Portcullis; use that one or its backup"
+        "{store}: the store has the schema {version} of a newer Portcullis: use that version or its backup"
     )]
     Newer {
-        /// Where it is.
+        /// The path or URL of the store.
         store: String,
-        /// The version that is not known here.
+        /// The schema version, which is unknown here.
         version: i64,
     },
 
-    /// Its schema is an older one, and must not be changed.
+    /// Its schema is older and must not be migrated.
     #[error(
-        "{store}: the store has {}, this Portcullis needs {wanted}, and `store.migrate` is false; run \
+"{store}: the store has {}, this Portcullis needs {wanted}, and `store.migrate` is false: run \
          `portcullis store migrate`",
         match version {
             Some(version) => format!("the schema {version}"),
@@ -167,20 +166,20 @@ pub enum OpenError {
         }
     )]
     Older {
-        /// Where it is.
+        /// The path or URL of the store.
         store: String,
-        /// The version that was found.
+        /// The schema version of the store.
         version: Option<i64>,
-        /// The version that is needed.
+        /// The schema version of this Portcullis.
         wanted: i64,
     },
 
-    /// It is something else, or out of reach.
+    /// It is not a store, or it cannot be reached.
     #[error("{store}: the store cannot be opened: {error}")]
     Unusable {
-        /// Where it is.
+        /// The path or URL of the store.
         store: String,
-        /// What the database answered.
+        /// The error of the database.
         error: String,
     },
 }

@@ -1,17 +1,17 @@
-//! What a store holds, as it is copied: every table with its columns, said once for both engines.
+//! The tables and columns of a copy, for both engines.
 
 /// A table as it is copied.
 #[derive(Debug)]
 pub struct Table {
     pub(super) name: &'static str,
     pub(super) columns: &'static [(&'static str, Kind)],
-    /// How many columns, from the first, are its primary key.
+    /// How many of the first columns form the primary key.
     pub(super) keys: usize,
-    /// Whether only the row with the greatest key goes along.
+    /// Whether only the row with the greatest key is copied.
     pub(super) newest_only: bool,
 }
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     Bytes,
@@ -19,13 +19,13 @@ pub(super) enum Kind {
     Text,
 }
 
-/// Every column that is copied, with its table.
+/// Every copied column with its table. A test compares them with the schema.
 pub fn copied_columns() -> impl Iterator<Item = (&'static str, &'static str)> {
     let columns = |table: &'static Table| table.columns.iter().map(|(name, _)| (table.name, *name));
     TABLES.iter().flat_map(columns)
 }
 
-/// Everything that counts. What others refer to comes first.
+/// Every table of a copy. Referenced tables come first.
 pub(super) const TABLES: &[Table] = &[
     Table {
         name: "endpoints",

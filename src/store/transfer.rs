@@ -1,8 +1,7 @@
-//! From one store to another: every row that counts, as it is, in one transaction on either side.
+//! Copies one store to another: all rows, in one transaction on each side.
 //!
-//! What is copied is said once, in [`tables`](super::tables); both engines read and write by it. Refused deliveries stay
-//! behind: they are kept for hours only. Of the changes the newest one goes along, so that whoever follows
-//! knows where it stands.
+//! [`tables`](super::tables) lists what is copied, for both engines. Captured deliveries are not copied, because they
+//! are kept for hours only. Of the changes only the newest is copied, so that followers keep their position.
 
 use std::collections::BTreeMap;
 
@@ -24,30 +23,30 @@ pub(super) enum Value {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Row(pub(super) Vec<Value>);
 
-/// A store that is read as it was at one moment, whatever happens to it meanwhile.
+/// A store that is read as of one moment, whatever is written meanwhile.
 #[async_trait]
 pub trait Export: Send {
-    /// The rows of `table` that come after `after`, some at a time; none at the end.
+    /// The next rows of `table` after `after`; empty at the end.
     async fn page(&mut self, table: &Table, after: Option<&Row>) -> Result<Vec<Row>, StoreError>;
 }
 
-/// A store that is being filled. Dropped before the end, it is as empty as it was.
+/// A store that is being filled. Dropping it before [`commit`](Self::commit) leaves the store empty.
 #[async_trait]
 pub trait Import: Send {
-    /// How many rows `table` has.
+    /// The number of rows in `table`.
     async fn count(&mut self, table: &Table) -> Result<u64, StoreError>;
 
     /// Adds rows to `table`.
     async fn add(&mut self, table: &Table, rows: &[Row]) -> Result<(), StoreError>;
 
-    /// Keeps them.
+    /// Commits the copy.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// How many rows were copied, by their table.
+/// The number of copied rows by table.
 pub type Copied = BTreeMap<&'static str, u64>;
 
-/// Copies everything that counts into a store that is empty.
+/// Copies everything into an empty store.
 pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError> {
     let mut source = from.export().await.map_err(CopyError::Source)?;
     let mut destination = to.import().await.map_err(CopyError::Destination)?;
@@ -80,7 +79,7 @@ pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError>
         }
         let found = destination.count(table).await;
         if found.map_err(CopyError::Destination)? != count {
-            let missing = StoreError::Corrupt(format!("not every row of `{}`", table.name));
+            let missing = StoreError::Corrupt(format!("rows of `{}` are missing", table.name));
             return Err(CopyError::Destination(missing));
         }
         copied.insert(table.name, count);
@@ -89,27 +88,27 @@ pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError>
     Ok(copied)
 }
 
-/// A copy that was not made. The destination is as it was.
+/// A copy that failed. The destination is unchanged.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {
-    /// The store that was to be filled did not do its work.
+    /// The destination failed.
     #[error("the destination: {0}")]
     Destination(StoreError),
 
-    /// Something is there already.
+    /// The destination already has rows.
     #[error(
         "the destination is not empty: its table `{table}` has {rows} {}",
         if *rows == 1 { "row" } else { "rows" }
     )]
     NotEmpty {
-        /// The table.
+        /// The table that has rows.
         table: &'static str,
-        /// Its rows.
+        /// The number of its rows.
         rows: u64,
     },
 
-    /// The store that was to be read did not do its work.
+    /// The source failed.
     #[error("the source: {0}")]
     Source(StoreError),
 }

@@ -1,8 +1,7 @@
-//! What the database tells by itself: that something has changed.
+//! Change notifications of the database.
 //!
-//! A connection of its own listens. A notification carries nothing, and none is needed to be right: it only
-//! says that it is worth looking now. Whoever looks finds out by the numbers of the changes, after a lost
-//! connection as well as before.
+//! A dedicated connection listens. A notification has no content and is only a hint to poll now. The follower relies
+//! on the numbers of the changes, so a lost notification costs only time.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -15,11 +14,11 @@ use super::settings::PostgresSettings;
 use crate::directory::Bell;
 use crate::task::{Pulse, Task, Tasks};
 
-/// A bell that rings whenever something has changed, as long as somebody holds it and `pool` is open.
+/// A notifier that rings after every change, while somebody holds it and `pool` is open.
 pub(super) fn listen(settings: &PostgresSettings, pool: &PgPool, tasks: &Tasks) -> Arc<Bell> {
     let bell = Arc::new(Bell::default());
     let (settings, pool, held) = (settings.clone(), pool.clone(), Arc::downgrade(&bell));
-    // Not essential: without notifications the follower asks more often.
+    // Not essential: without notifications the follower polls more often.
     let limits = settings.limits;
     let silence = limits.connect_timeout + limits.timeout + HEARTBEAT + SILENCE;
     let task = Task::named("change_listener").beats_within(silence);
@@ -44,7 +43,7 @@ async fn keep_listening(settings: &PostgresSettings, held: &Weak<Bell>, pulse: &
     while held.strong_count() > 0 {
         pulse.beat();
         if let Err(error) = listen_once(settings, held, pulse).await {
-            debug!(%error, "the database is not listened to");
+            debug!(%error, "no change notifications from the database");
         }
         if let Some(bell) = held.upgrade() {
             bell.set_heard(false);
@@ -69,7 +68,7 @@ async fn listen_once(
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     within(limits.timeout, listener.listen(CHANNEL)).await?;
-    // From here on nothing is missed; what came before is found by looking now.
+    // No notification is missed from here on. Earlier changes are found by polling now.
     if let Some(bell) = held.upgrade() {
         bell.set_heard(true);
         bell.ring();
@@ -84,7 +83,7 @@ async fn listen_once(
             Ok(Ok(Some(_))) => bell.ring(),
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
-            // Silence may be that of a connection that is gone.
+            // The silence may be that of a dead connection.
             Err(_) => {
                 within(limits.timeout, listener.execute("SELECT 1")).await?;
             }
@@ -101,9 +100,9 @@ async fn within<T>(
         .unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
-/// The channel that the schema notifies.
+/// The channel that the triggers notify.
 const CHANNEL: &str = "portcullis_changes";
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Longer than it waits between two reports of progress beside these, on a machine that is busy.
+/// More than the other waits between two reports of progress, even on a busy machine.
 const SILENCE: Duration = Duration::from_secs(10);
 const RECONNECT_AFTER: Duration = Duration::from_millis(500);

@@ -1,4 +1,4 @@
-//! How the database is reached, and how long it may take.
+//! The connection options of PostgreSQL and the timeouts.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,9 +9,9 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
-/// A database, who we are there, and the limits of every question.
+/// A database, the credentials, and the limits of every query.
 ///
-/// It holds a password, and shows its address only.
+/// It holds a password, so its output shows only the address.
 #[derive(Clone)]
 pub struct PostgresSettings {
     address: String,
@@ -19,22 +19,22 @@ pub struct PostgresSettings {
     pub(in crate::store) limits: PostgresLimits,
 }
 
-/// The limits of what is asked of a database.
+/// The limits of connections and queries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PostgresLimits {
-    /// How many connections there are at most.
+    /// The maximum number of connections.
     pub connections: u32,
-    /// How long it may take to get one.
+    /// The timeout for getting a connection.
     pub connect_timeout: Duration,
-    /// How long an answer may take, and getting a connection with it.
+    /// The timeout for a query, including getting a connection.
     pub timeout: Duration,
 }
 
 impl PostgresSettings {
-    /// The database at `url`, which has no password in it. Files that it names are relative to `folder`.
+    /// The database at `url`, which has no password. File names in it are relative to `folder`.
     ///
-    /// Without `sslmode` a server on this machine is spoken to as it likes, and any other one over TLS with
-    /// a certificate that is verified: what is not said must not be the weaker choice.
+    /// Without `sslmode` the certificate of a remote server is verified, and a local server may choose. The default
+    /// must not be the weaker choice.
     pub fn new(
         url: &Url,
         password: Option<&str>,
@@ -90,39 +90,39 @@ impl PostgresSettings {
         })
     }
 
-    /// The URL, without a password.
+    /// The URL without the password.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Whether the server has to prove that it is the one that is meant.
+    /// True if the certificate of the server is verified.
     pub fn verifies(&self) -> bool {
         matches!(self.options.get_ssl_mode(), PgSslMode::VerifyFull)
     }
 
-    /// A connection that may take its time: to change a schema.
+    /// Options without query timeouts, for migrations.
     pub(super) fn patient_options(&self) -> PgConnectOptions {
         self.options.clone()
     }
 
-    /// A connection on which the server, too, gives up what takes too long.
+    /// Options with timeouts on the server, too.
     pub(super) fn bounded_options(&self) -> PgConnectOptions {
         let milliseconds = self.limits.timeout.as_millis().to_string();
-        // Shorter, so that whoever waits for others is told that nothing was changed, before it gives up.
+        // Shorter than the query timeout, so that a waiting writer learns that nothing was changed.
         let lock_milliseconds = (self.limits.timeout / 4 * 3).as_millis().to_string();
         self.options.clone().options([
             ("statement_timeout", milliseconds.as_str()),
             ("lock_timeout", &lock_milliseconds),
-            // A node that was stopped in the middle of a change must not keep the others from theirs.
+            // A stopped node in the middle of a change must not block the others.
             ("idle_in_transaction_session_timeout", &milliseconds),
         ])
     }
 
-    /// What an error says about the database, the connection to it, or who we are there.
-    pub(super) fn told(&self, error: &sqlx::Error) -> String {
+    /// A message that names the server or the user.
+    pub(super) fn describe(&self, error: &sqlx::Error) -> String {
         let options = &self.options;
         match error {
-            // What went wrong in a handshake comes as an error of the connection.
+            // TLS errors of the handshake arrive as I/O errors.
             sqlx::Error::Io(error) if is_tls(error) => format!("TLS: {error}"),
             sqlx::Error::Io(error) => match options.get_socket() {
                 Some(socket) => format!("{} cannot be reached: {error}", socket.display()),
@@ -138,8 +138,8 @@ impl PostgresSettings {
                 let what = match answer.code().as_deref() {
                     Some("28000" | "28P01") => format!("the server refuses `{user}`"),
                     Some("3D000") => "the server has no such database".to_owned(),
-                    Some("42501") => format!("`{user}` may not do that"),
-                    Some("53300" | "57P03") => "the server takes no connection now".to_owned(),
+                    Some("42501") => format!("`{user}` lacks a permission"),
+                    Some("53300" | "57P03") => "the server accepts no connections now".to_owned(),
                     _ => "the server refuses".to_owned(),
                 };
                 format!("{what}: {}", answer.message())
@@ -162,7 +162,7 @@ fn is_tls(error: &std::io::Error) -> bool {
     matches!(error.get_ref(), Some(cause) if cause.is::<rustls::Error>())
 }
 
-/// Whether the server is on this machine.
+/// True if the server runs on this machine.
 fn is_here(options: &PgConnectOptions) -> bool {
     let host = options.get_host().trim_matches(['[', ']']);
     options.get_socket().is_some()
@@ -171,34 +171,34 @@ fn is_here(options: &PgConnectOptions) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// A URL that names no way to a database.
+/// A URL that does not describe a connection.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PostgresUrlError {
-    /// A mode that would be plain text without saying so.
+    /// A mode that may fall back to plain text.
     #[error(
-        "`sslmode=allow` is not taken: say `verify-full`, `verify-ca`, `require` or `prefer`, or \
-         `disable` for plain text"
+        "`sslmode=allow` is not supported: use `verify-full`, `verify-ca`, `require` or `prefer`, or `disable` for \
+         plain text"
     )]
     Allow,
 
     /// A file that cannot be read.
     #[error("`{key}`: {error}")]
     File {
-        /// The parameter.
+        /// The parameter that names it.
         key: String,
-        /// What the system answered.
+        /// The error of the system.
         error: String,
     },
 
-    /// A parameter that nobody knows.
+    /// An unknown parameter.
     #[error(
-        "unknown parameter `{0}`; there is `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `host`, \
-         `hostaddr`, `port`, `user`, `dbname`, `application_name`, `options`"
+        "unknown parameter `{0}`: use `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `host`, `hostaddr`, `port`, \
+         `user`, `dbname`, `application_name` or `options`"
     )]
     Parameter(String),
 
-    /// A parameter with a wrong value.
+    /// A parameter with an invalid value.
     #[error("{0}")]
     Value(String),
 }

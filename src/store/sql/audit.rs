@@ -1,4 +1,4 @@
-//! The audit log: lines are added inside the transaction of what they tell, each with its digest.
+//! The audit log: entries are added in the transaction of the change that they record, each with a digest.
 
 use sqlx::{Executor, Transaction};
 
@@ -7,7 +7,7 @@ use crate::audit::{Action, AuditEntry, AuditLine, Chain, Digest, End};
 use crate::secrets::StoreError;
 use crate::store::rows;
 
-/// Adds a line. Nobody else writes meanwhile, so it follows the one that is the last now.
+/// Adds an entry. The transaction excludes other writers, so the entry follows the current last one.
 pub(super) async fn add(
     transaction: &mut Transaction<'_, Database>,
     entry: &AuditEntry,
@@ -16,7 +16,7 @@ pub(super) async fn add(
         Some(end) => end,
         None => end_of_older(transaction).await?,
     };
-    // Lines that somebody has put in or taken out keep nobody from writing; `audit verify` tells.
+    // Inserted or missing entries must not block writes; `audit verify` reports them.
     let last: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM audit")
         .fetch_one(&mut **transaction)
         .await?;
@@ -67,7 +67,7 @@ async fn stored_end<'e>(
     end.transpose()
 }
 
-/// The end of the lines of a log that was begun before it was a chain.
+/// The end of a log that was started before entries had digests.
 async fn end_of_older(transaction: &mut Transaction<'_, Database>) -> Result<End, StoreError> {
     let mut chain = Chain::default();
     loop {

@@ -1,4 +1,4 @@
-//! Refused deliveries. They go with their endpoint.
+//! Captured deliveries. They are deleted with their endpoint.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -12,8 +12,8 @@ use crate::store::rows;
 #[async_trait]
 impl CaptureStore for Engine {
     async fn keep(&self, captured: Vec<Captured>, now: Timestamp) -> Result<(), StoreError> {
-        // Outside the write: a look says nothing about whether the store can be written.
-        if captured.is_empty() && !self.bounded(has_ended(self.readers()?, now)).await? {
+        // Outside the write: a read says nothing about whether the store can be written.
+        if captured.is_empty() && !self.bounded(has_expired(self.readers()?, now)).await? {
             return Ok(());
         }
         self.bounded_write(1, async {
@@ -38,8 +38,8 @@ impl CaptureStore for Engine {
     }
 }
 
-/// Whether there is anything to forget: a look costs less than a transaction.
-async fn has_ended(pool: &Pool, now: Timestamp) -> Result<bool, StoreError> {
+/// True if a capture has expired. This read is cheaper than a transaction.
+async fn has_expired(pool: &Pool, now: Timestamp) -> Result<bool, StoreError> {
     Ok(
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM captures WHERE ends_ms <= $1)")
             .bind(now.as_millisecond())
@@ -58,7 +58,7 @@ async fn keep(
         .execute(&mut **transaction)
         .await?;
     for one in captured {
-        // Its endpoint may be gone by now, and what it left behind with it.
+        // The endpoint may have been deleted meanwhile, and its captures with it.
         sqlx::query(
             "INSERT INTO captures (endpoint, request_id, at_ms, ends_ms, reason, http) \
              SELECT id, $2, $3, $4, $5, $6 FROM endpoints WHERE id = $1",
@@ -136,5 +136,5 @@ fn one(row: Row) -> Result<Kept, StoreError> {
     })
 }
 
-/// Of all endpoints together: 256 MiB at 128 KiB each.
+/// For all endpoints together: 256 MiB at 128 KiB each.
 const MAX_KEPT: i64 = 2000;

@@ -1,4 +1,4 @@
-//! The log of changes: what other processes have to forget.
+//! The log of changes, from which other processes learn what to invalidate.
 
 use sqlx::Transaction;
 
@@ -25,7 +25,7 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// Drops changes that everybody has had time to see.
+/// Deletes changes that every follower has had time to read.
 pub(super) async fn trim(transaction: &mut Transaction<'_, Database>) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - $1")
         .bind(KEPT)
@@ -68,11 +68,11 @@ pub(super) async fn since(pool: &Pool, seen: Position) -> Result<Changes, StoreE
     .fetch_all(pool)
     .await?;
     let news = match rows.split_first() {
-        // Nothing was seen, and nothing was dropped since.
+        // The follower has seen nothing, and nothing was deleted since.
         None | Some(((1, ..), _)) if seen.number == 0 => rows.as_slice(),
         Some(((first, mark, ..), news)) if (*first, *mark) == (number, seen.mark) => news,
-        // What was seen last is not there: it is too long ago, or the store has another history, as
-        // one that was put back from a backup.
+        // The last change that was seen is missing. It is too old, or the store has another history, for instance
+        // after a restore from a backup.
         _ => return Ok(everything),
     };
     let newest = match news.last() {
@@ -85,7 +85,7 @@ pub(super) async fn since(pool: &Pool, seen: Position) -> Result<Changes, StoreE
     let changes = news.iter().map(|(_, _, kind, name)| parse(kind, name));
     Ok(Changes {
         newest,
-        // A change of an unknown kind was written by a newer version: forget everything.
+        // A newer version wrote a change of an unknown kind, so everything may have changed.
         changes: changes.collect(),
     })
 }

@@ -1,4 +1,4 @@
-//! Rows as they are, for a copy.
+//! Rows in their stored form, for a copy.
 
 use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row as _, Transaction};
@@ -8,20 +8,20 @@ use crate::secrets::StoreError;
 use crate::store::tables::{Kind, Table};
 use crate::store::transfer::{Export, Import, Row, Value};
 
-/// A store as it is at this moment.
+/// A snapshot of the store.
 pub(super) async fn export(store: &Engine) -> Result<Box<dyn Export>, StoreError> {
-    Ok(Box::new(Snapshot(store.snapshot().await?)))
+    Ok(Box::new(ExportTransaction(store.snapshot().await?)))
 }
 
-/// A store into which nobody else writes until it is filled.
+/// A transaction into an empty store, which excludes other writers.
 pub(super) async fn import(store: &Engine) -> Result<Box<dyn Import>, StoreError> {
-    Ok(Box::new(Filling(store.begin().await?)))
+    Ok(Box::new(ImportTransaction(store.begin().await?)))
 }
 
-struct Snapshot(Transaction<'static, Database>);
+struct ExportTransaction(Transaction<'static, Database>);
 
 #[async_trait]
-impl Export for Snapshot {
+impl Export for ExportTransaction {
     async fn page(&mut self, table: &Table, after: Option<&Row>) -> Result<Vec<Row>, StoreError> {
         if table.newest_only && after.is_some() {
             return Ok(Vec::new());
@@ -68,10 +68,10 @@ fn row(table: &Table, found: &DatabaseRow) -> Result<Row, StoreError> {
     values.collect::<Result<_, StoreError>>().map(Row)
 }
 
-struct Filling(Transaction<'static, Database>);
+struct ImportTransaction(Transaction<'static, Database>);
 
 #[async_trait]
-impl Import for Filling {
+impl Import for ImportTransaction {
     async fn count(&mut self, table: &Table) -> Result<u64, StoreError> {
         let mut query = QueryBuilder::<Database>::new("SELECT count(*) FROM ");
         query.push(table.name);
@@ -108,5 +108,6 @@ impl Import for Filling {
     }
 }
 
-/// Rows at a time: times the columns of the widest table, far below the 32,766 values of SQLite.
+/// Rows per page. Multiplied by the columns of the widest table, this is far below the limit of 32,766 values in
+/// SQLite.
 const PAGE: usize = 1000;

@@ -1,23 +1,23 @@
-//! Changes of endpoints, with their aliases and the secrets that end with them.
+//! Changes of endpoints, with their aliases and the secrets that are retired with them.
 
 use sqlx::Transaction;
 
-use super::{Database, audit, changes, secret_endings, secret_kinds, secrets};
+use super::{Database, audit, changes, secret_kinds, secret_retirement, secrets};
 use crate::audit::AuditEntry;
 use crate::directory::{Change, Definition, EndpointChange, EndpointId, Name, Operation};
 use crate::secrets::{Installation, SecretRef, StoreError};
 use crate::store::rows;
 
-/// Performs changes inside a transaction, and gives the secrets that ended with them.
+/// Applies changes in a transaction. Returns the secrets that were retired.
 pub(super) async fn change(
     transaction: &mut Transaction<'_, Database>,
     changes: &[(EndpointChange, AuditEntry)],
     secrets: &[Installation],
 ) -> Result<Vec<SecretRef>, StoreError> {
     for secret in secrets {
-        secrets::tell(transaction, secret).await?;
+        secrets::announce(transaction, secret).await?;
     }
-    // Aliases are given up by everybody before anybody takes one, so that they can be swapped.
+    // All aliases are released before any is taken, so that endpoints can swap them.
     for (change, _) in changes {
         let id = match change {
             EndpointChange::Delete(id) => id,
@@ -51,11 +51,11 @@ pub(super) async fn change(
         }
         audit::add(transaction, entry).await?;
     }
-    // As the endpoints need them now, which may not be as before the change.
+    // New versions get the kind that the endpoints need after the change.
     for secret in secrets {
         secrets::add(transaction, secret).await?;
     }
-    // What was added was told already.
+    // New versions were announced already.
     settled.retain(|settled| secrets.iter().all(|new| new.secret != *settled));
     for secret in settled {
         changes::add(transaction, &Change::Secret(secret)).await?;
@@ -79,7 +79,7 @@ async fn give_up_aliases(
     Ok(())
 }
 
-/// Deletes an endpoint, and ends the secrets that nobody needs any more. Gives those.
+/// Deletes an endpoint and retires the secrets that no endpoint needs any more. Returns these secrets.
 async fn delete(
     transaction: &mut Transaction<'_, Database>,
     id: &EndpointId,
@@ -100,14 +100,14 @@ async fn delete(
     for text in judged_by.flatten().into_iter().chain(own) {
         let unreadable = |_| StoreError::Corrupt(format!("the secret {text}"));
         let secret: SecretRef = text.parse().map_err(unreadable)?;
-        if secret_endings::retire_unused(transaction, &secret, entry).await? {
+        if secret_retirement::retire_unused(transaction, &secret, entry).await? {
             retired.push(secret);
         }
     }
     Ok(retired)
 }
 
-/// Does something to an endpoint as it stands in the store now.
+/// Applies a change of an operator to the endpoint as it is stored now.
 async fn operate(
     transaction: &mut Transaction<'_, Database>,
     id: &EndpointId,
@@ -119,14 +119,14 @@ async fn operate(
     definition.operate(operation);
     sqlx::query("UPDATE endpoints SET definition = $2, updated_ms = $3 WHERE id = $1")
         .bind(id.as_str())
-        .bind(written(&definition)?)
+        .bind(to_json(&definition)?)
         .bind(entry.at.as_millisecond())
         .execute(&mut **transaction)
         .await?;
     Ok(())
 }
 
-/// The definition of an endpoint, as the transaction sees it.
+/// The definition of an endpoint as the transaction sees it.
 pub(super) async fn stored(
     transaction: &mut Transaction<'_, Database>,
     id: &str,
@@ -139,17 +139,16 @@ pub(super) async fn stored(
         .transpose()
 }
 
-fn written(definition: &Definition) -> Result<String, StoreError> {
+fn to_json(definition: &Definition) -> Result<String, StoreError> {
     serde_json::to_string(definition)
         .map_err(|error| StoreError::Corrupt(format!("{}: {error}", definition.id)))
 }
 
-/// A number that no endpoint has had. It is random, so that a store that was put back from a backup does not give one
-/// out for a second time.
+/// A new random generation. It is random so that a store that was restored from a backup does not reuse one.
 fn new_generation() -> Result<i64, StoreError> {
     let random = getrandom::u64();
     random.map(u64::cast_signed).map_err(|error| {
-        StoreError::Unavailable(format!("the system gives no random numbers: {error}"))
+        StoreError::Unavailable(format!("the system provides no random bytes: {error}"))
     })
 }
 
@@ -160,15 +159,14 @@ async fn put(
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
     let text = match stored(transaction, definition.id.as_str()).await? {
-        None => written(definition)?,
+        None => to_json(definition)?,
         Some(old) => {
             let mut definition = definition.clone();
             definition.keep_operated(&old);
-            written(&definition)?
+            to_json(&definition)?
         }
     };
-    // What is a part of a flow stays one. Nothing else becomes one that was not looked at as such, or is
-    // somebody else's by now.
+    // An endpoint keeps its flow. It joins a flow only if that was requested and its owner is unchanged.
     let stored = sqlx::query(
         "INSERT INTO endpoints \
          (id, organisation, workspace, definition, created_ms, updated_ms, secret, flow, generation) \

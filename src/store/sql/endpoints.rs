@@ -1,4 +1,4 @@
-//! Definitions of endpoints.
+//! Definitions of endpoints, and the changes that followers read.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ async fn alias(pool: &Pool, path: &str) -> Result<Option<EndpointId>, StoreError
 }
 
 async fn names(pool: &Pool, after: Option<&str>, limit: u32) -> Result<NamesPage, StoreError> {
-    // Both sides come in the order of their primary keys, a page of each: no more is read or sorted.
+    // Each side reads one page in the order of its primary key, so nothing more is read or sorted.
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM (SELECT id AS name FROM endpoints WHERE id > $1 ORDER BY id LIMIT $2) AS ids \
          UNION ALL SELECT name FROM \
@@ -119,7 +119,7 @@ async fn judged_by(pool: &Pool, secret: &SecretRef) -> Result<Option<EndpointId>
     .transpose()
 }
 
-/// Up to `limit` endpoints whose ids begin with `prefix` and come after `after`.
+/// Up to `limit` endpoints whose id starts with `prefix` and comes after `after`.
 pub(super) async fn definitions(
     pool: &Pool,
     prefix: &str,

@@ -1,10 +1,10 @@
-//! Flows as they stand, their versions and moves.
+//! Flows with their versions and moves.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::{Engine, Pool, flow_change};
+use super::{Engine, Pool, flow_changes};
 use crate::audit::Actor;
 use crate::flow::{
     Flow, FlowChange, FlowMove, FlowState, FlowStore, FlowSummary, FlowTarget, History, PartName,
@@ -46,7 +46,7 @@ impl FlowStore for Engine {
         let steps = change.endpoints.len().saturating_add(change.secrets.len());
         self.bounded_write(steps, async {
             let mut transaction = self.begin().await?;
-            let retired = flow_change::perform(&mut transaction, &change).await?;
+            let retired = flow_changes::perform(&mut transaction, &change).await?;
             transaction.commit().await?;
             Ok(retired)
         })
@@ -55,7 +55,7 @@ impl FlowStore for Engine {
 }
 
 async fn flow(pool: &Pool, name: &PartName) -> Result<Option<FlowState>, StoreError> {
-    // The revision is read first: if anything changes meanwhile, a change that is planned on this is refused.
+    // The revision is read first: a change that is planned on a stale read is refused.
     let found: Option<(String, String, String, i64, i64)> = sqlx::query_as(
         "SELECT organisation, workspace, draft, revision, updated_ms FROM flows WHERE name = $1",
     )

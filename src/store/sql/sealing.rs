@@ -1,4 +1,4 @@
-//! Ciphertexts, for whoever moves them to another key.
+//! Ciphertexts, for moves to another key.
 
 use sqlx::Transaction;
 
@@ -6,7 +6,7 @@ use super::{Database, Pool, audit};
 use crate::secrets::{Resealing, Sealed, SealedUnder, SecretRef, StoreError, VersionRef};
 use crate::store::rows;
 
-/// How many versions were encrypted by which key.
+/// The number of versions for each key of each service.
 pub(super) async fn under(pool: &Pool) -> Result<Vec<SealedUnder>, StoreError> {
     let rows: Vec<(String, String, i64)> = sqlx::query_as(
         "SELECT service, key_id, count(*) FROM secret_versions GROUP BY service, key_id \
@@ -24,13 +24,13 @@ pub(super) async fn under(pool: &Pool) -> Result<Vec<SealedUnder>, StoreError> {
     rows.into_iter().map(under).collect()
 }
 
-/// The versions after one, in the order of their addresses and numbers.
+/// The versions after one, ordered by address and number.
 pub(super) async fn after(
     pool: &Pool,
     after: Option<&VersionRef>,
     limit: u32,
 ) -> Result<Vec<(VersionRef, Sealed)>, StoreError> {
-    // No scope is empty, so everything comes after this.
+    // No scope is empty, so every version comes after this.
     let (scope, slot, version) = after.map_or(("", "", 0), |it| {
         (it.secret.scope(), it.secret.slot(), it.version)
     });
@@ -62,7 +62,7 @@ fn version_of(row: Row) -> Result<(VersionRef, Sealed), StoreError> {
     Ok((VersionRef { secret, version }, sealed))
 }
 
-/// Puts a ciphertext in the place of the one that it was made from.
+/// Replaces a ciphertext, if it is the expected one.
 pub(super) async fn replace(
     transaction: &mut Transaction<'_, Database>,
     resealing: &Resealing,

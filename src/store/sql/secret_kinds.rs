@@ -1,7 +1,7 @@
-//! What versions of secrets are used for: the kind of key that each was bound as, and whose challenges it signs.
+//! The use of secret versions: the kind of key that each was bound as, and the challenges that it signs.
 //!
-//! Both are written in the transaction of whatever makes them so: a version that is bound, an endpoint that begins to
-//! use a secret. A kind is never changed, and a handshake is never taken off the list.
+//! Both are written in the transaction that causes them: a version is bound, or an endpoint starts to use a secret. A
+//! kind is never changed, and a challenge is never removed.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,16 +13,16 @@ use crate::directory::{AuthDefinition, Definition, HANDSHAKE_SLOT};
 use crate::handshake::Handshake;
 use crate::secrets::{Installation, SecretRef, StoreError, ValueHistory};
 
-/// What the endpoints that use a secret make of a version of it.
+/// How the endpoints that use a secret use it.
 pub(super) struct Usage {
-    /// The kind of key that they need; `None` if there are none.
+    /// The kind of key that they need; `None` without endpoints.
     kind: Option<KeyKind>,
-    /// The handshakes among theirs that sign challenges.
+    /// Their challenges that sign with the secret.
     challenges: BTreeSet<String>,
 }
 
 impl Usage {
-    /// What the endpoints in the store make of `secret`.
+    /// How the stored endpoints use `secret`.
     pub(super) async fn of(
         transaction: &mut Transaction<'_, Database>,
         secret: &SecretRef,
@@ -52,7 +52,7 @@ impl Usage {
         })
     }
 
-    /// The kind of key that a new version is bound as; `None` leaves it to the first endpoint.
+    /// The kind of a new version; `None` leaves it to the first endpoint.
     pub(super) async fn kind_of(
         &self,
         transaction: &mut Transaction<'_, Database>,
@@ -67,22 +67,26 @@ impl Usage {
                 });
             }
             return match new.kind {
-                Some(said) if said != needed => Err(StoreError::OtherKind(new.secret.to_string())),
+                Some(requested) if requested != needed => {
+                    Err(StoreError::OtherKind(new.secret.to_string()))
+                }
                 _ => Ok(self.kind),
             };
         }
         let known = best_known(transaction, &new.secret).await?;
         Ok(match (new.kind, known) {
-            // Said here, so that the versions before it do not make a public key of it.
+            // Stored explicitly, because otherwise earlier versions would make it a public key later.
             (None, Some(KeyKind::Public)) if new.generated => Some(KeyKind::Shared),
-            (Some(said), Some(known)) if !new.generated => Some(said.or_better_known(known)),
-            (said, _) => said,
+            (Some(requested), Some(known)) if !new.generated => {
+                Some(requested.or_better_known(known))
+            }
+            (requested, _) => requested,
         })
     }
 
-    /// The names of the handshakes, and of those that signed with the value before, as a column keeps them.
+    /// The challenges of the endpoints and of earlier versions with the value, as a column stores them.
     pub(super) fn challenges_with(&self, history: &ValueHistory) -> Option<String> {
-        joined(
+        to_column(
             &self
                 .challenges
                 .union(&history.challenges)
@@ -92,7 +96,7 @@ impl Usage {
     }
 }
 
-/// Settles what the secrets of a definition are used for, while it is stored. Gives those that change by it.
+/// Records how a definition uses its secrets, while it is stored. Returns the secrets whose record changed.
 pub(super) async fn claim(
     transaction: &mut Transaction<'_, Database>,
     definition: &Definition,
@@ -113,7 +117,7 @@ pub(super) async fn claim(
     Ok(changed)
 }
 
-/// The kind among those of the versions of `secret` that most people know.
+/// The most widely known kind among the versions of `secret`.
 async fn best_known(
     transaction: &mut Transaction<'_, Database>,
     secret: &SecretRef,
@@ -137,11 +141,11 @@ async fn best_known(
     Ok(best)
 }
 
-/// Gives the versions of `secret` that have no kind yet theirs, and notes a handshake that signs with all of them.
-/// Says whether that changes any.
+/// Sets the kind of the versions of `secret` that have none, and adds a challenge that signs with all of them.
+/// Returns whether anything changed.
 ///
-/// Such a version was bound while no endpoint used the secret, and may have a value of an earlier one: it becomes the
-/// kind that most people know ([`crate::secrets::SealedVersion::kind_for`]).
+/// Such a version was bound while no endpoint used the secret, and may equal an earlier one. It therefore gets the
+/// most widely known kind ([`crate::secrets::SealedVersion::kind_for`]).
 async fn settle(
     transaction: &mut Transaction<'_, Database>,
     secret: &SecretRef,
@@ -160,13 +164,13 @@ async fn settle(
     .await?;
     let mut changed = decided.rows_affected() > 0;
     if let Some(handshake) = handshake {
-        changed |= mark(transaction, secret, handshake).await?;
+        changed |= add_challenge(transaction, secret, handshake).await?;
     }
     Ok(changed)
 }
 
-/// Notes on every version of `secret` that `handshake` signs with it. Gives whether that is new for any.
-async fn mark(
+/// Adds a challenge to every version of `secret`. Returns whether it is new for any.
+async fn add_challenge(
     transaction: &mut Transaction<'_, Database>,
     secret: &SecretRef,
     handshake: &str,
@@ -191,7 +195,7 @@ async fn mark(
         .bind(secret.scope())
         .bind(secret.slot())
         .bind(version)
-        .bind(joined(&names))
+        .bind(to_column(&names))
         .execute(&mut **transaction)
         .await?;
         changed = true;
@@ -199,7 +203,7 @@ async fn mark(
     Ok(changed)
 }
 
-/// The secrets that have a current version, and the kind of key that it was bound as.
+/// The secrets with a current version, and the kind of key that it was bound as.
 pub(super) async fn bound(pool: &Pool) -> Result<HashMap<String, Option<KeyKind>>, StoreError> {
     let rows: Vec<(String, Option<String>)> = sqlx::query_as(
         "SELECT scope || '#' || slot, kind FROM secret_versions WHERE ends_ms IS NULL",
@@ -219,14 +223,14 @@ pub(super) fn kind(column: Option<&str>) -> Result<Option<KeyKind>, StoreError> 
     parsed.transpose()
 }
 
-/// The names of handshakes in a column.
+/// The names of challenges in a column.
 pub(super) fn names(column: Option<&str>) -> Vec<String> {
     let parts = column.unwrap_or_default().split(',');
     let parts = parts.filter(|name| !name.is_empty());
     parts.map(str::to_owned).collect()
 }
 
-fn joined(names: &BTreeSet<String>) -> Option<String> {
+fn to_column(names: &BTreeSet<String>) -> Option<String> {
     let joined = names
         .iter()
         .map(String::as_str)
@@ -235,7 +239,7 @@ fn joined(names: &BTreeSet<String>) -> Option<String> {
     (!joined.is_empty()).then_some(joined)
 }
 
-/// The kind of key that an endpoint needs whose `auth` is given as JSON.
+/// The kind of key for an endpoint whose `auth` is given as JSON.
 fn kind_of(secret: &SecretRef, auth: Option<&str>) -> Result<KeyKind, StoreError> {
     let read = |text| serde_json::from_str::<AuthDefinition>(text).ok();
     let kind = auth.and_then(read).and_then(|auth| auth.key_kind());

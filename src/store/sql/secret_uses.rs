@@ -1,4 +1,4 @@
-//! How often, and when last, each version of a secret has proven a delivery.
+//! How often, and when last, each version of a secret verified a delivery.
 
 use sqlx::Transaction;
 
@@ -6,7 +6,7 @@ use super::{Database, Pool};
 use crate::secrets::{SecretRef, StoreError, VersionUse};
 use crate::store::rows;
 
-/// Adds what was counted of a version.
+/// Adds to the counter of a version.
 pub(super) async fn add(
     transaction: &mut Transaction<'_, Database>,
     secret: &SecretRef,
@@ -29,7 +29,7 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// What was counted of each version, the newest first.
+/// The counters of all versions, the newest first.
 pub(super) async fn of(pool: &Pool, secret: &SecretRef) -> Result<Vec<VersionUse>, StoreError> {
     let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
         "SELECT version, deliveries, last_used_ms FROM secret_uses \

@@ -1,4 +1,4 @@
-//! Versions of secrets, encrypted.
+//! Encrypted versions of secrets.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -37,7 +37,7 @@ impl SecretStore for Engine {
         window: &Window,
     ) -> Result<(), StoreError> {
         self.bounded_write(1, async {
-            // What is looked at may not change until it is done: nobody else writes meanwhile.
+            // The check and the write are in one transaction, which excludes other writers.
             let mut transaction = self.begin().await?;
             let secret = &installation.secret;
             let free: bool = sqlx::query_scalar(dialect::MAY_BE_BOUND)
@@ -79,8 +79,8 @@ impl SecretStore for Engine {
 
     async fn add_uses(&self, uses: &[(SecretRef, VersionUse)]) -> Result<(), StoreError> {
         self.bounded_write(1, async {
-            // Beside other writers: whoever rotates a secret must not wait for what is only counted.
-            let mut transaction = self.begin_beside().await?;
+            // Does not exclude other writers: a rotation must not wait for counters.
+            let mut transaction = self.begin_concurrent().await?;
             for (secret, used) in uses {
                 secret_uses::add(&mut transaction, secret, used).await?;
             }
@@ -137,17 +137,17 @@ async fn versions(pool: &Pool, secret: &SecretRef) -> Result<Vec<SealedVersion>,
     versions.into_iter().map(version).collect()
 }
 
-/// Adds a version inside a transaction, and says so.
+/// Adds a version and announces it.
 async fn install(
     transaction: &mut Transaction<'_, Database>,
     new: &Installation,
 ) -> Result<(), StoreError> {
     add(transaction, new).await?;
-    tell(transaction, new).await
+    announce(transaction, new).await
 }
 
-/// Writes inside a transaction that a version is added: in the audit log, and to whoever has read the secret.
-pub(super) async fn tell(
+/// Records a new version in the audit log and in the log of changes.
+pub(super) async fn announce(
     transaction: &mut Transaction<'_, Database>,
     new: &Installation,
 ) -> Result<(), StoreError> {
@@ -155,14 +155,14 @@ pub(super) async fn tell(
     changes::add(transaction, &Change::Secret(new.secret.clone())).await
 }
 
-/// Adds a version inside a transaction, for the endpoints that are in the store by then.
+/// Adds a version. Its kind follows from the endpoints that are stored by then.
 pub(super) async fn add(
     transaction: &mut Transaction<'_, Database>,
     new: &Installation,
 ) -> Result<(), StoreError> {
     let usage = Usage::of(transaction, &new.secret).await?;
     let kind = usage.kind_of(transaction, new).await?;
-    // Of all the others only the version that was current may go on for a while.
+    // Only the previously current version may overlap with the new one.
     sqlx::query(
         "UPDATE secret_versions \
          SET ends_ms = CASE WHEN ends_ms IS NULL THEN $3 WHEN ends_ms < $4 THEN ends_ms ELSE $4 END \
@@ -206,7 +206,7 @@ async fn end(
     at: Timestamp,
     audit: &AuditEntry,
 ) -> Result<u64, StoreError> {
-    // What ends beside the current version has ended when that began: no clock is asked, so none can be wrong.
+    // Earlier versions end at the start of the current one. That time is stored, so no clock can be wrong.
     let began: Option<i64> = sqlx::query_scalar(
         "SELECT created_ms FROM secret_versions WHERE scope = $1 AND slot = $2 AND ends_ms IS NULL",
     )

@@ -1,4 +1,4 @@
-//! Tokens of workspaces.
+//! Workspace tokens.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ impl TokenStore for Engine {
             forget_ended(&mut transaction, record.created_at).await?;
             add(&mut transaction, record).await?;
             audit::add(&mut transaction, &audit).await?;
-            // Whoever was asked for it before knows that there is none.
+            // A gate may have cached that this id does not exist.
             changes::add(&mut transaction, &Change::Token(record.id)).await?;
             changes::trim(&mut transaction).await?;
             Ok(transaction.commit().await?)
@@ -72,8 +72,8 @@ impl TokenStore for Engine {
 
     async fn add_token_uses(&self, uses: &[(TokenId, Timestamp)]) -> Result<(), StoreError> {
         self.bounded_write(1, async {
-            // Beside other writers: whoever revokes a token must not wait for what is only noted.
-            let mut transaction = self.begin_beside().await?;
+            // Does not exclude other writers: a revocation must not wait for counters.
+            let mut transaction = self.begin_concurrent().await?;
             for (id, at) in uses {
                 add_use(&mut transaction, id, *at).await?;
             }
@@ -90,7 +90,7 @@ async fn grant(pool: &Pool, id: &TokenId) -> Result<Option<Grant>, StoreError> {
     .bind(id.to_string())
     .fetch_optional(pool)
     .await?;
-    row.map(granted).transpose()
+    row.map(grant_of_row).transpose()
 }
 
 async fn tokens(
@@ -143,7 +143,7 @@ async fn add(
     Ok(())
 }
 
-/// Forgets tokens that ended longer ago than they had lived, or than a month.
+/// Deletes tokens that ended longer ago than their lifetime, or than a month.
 async fn forget_ended(
     transaction: &mut Transaction<'_, Database>,
     now: Timestamp,
@@ -183,7 +183,7 @@ async fn add_use(
 
 type GrantRow = (String, String, Vec<u8>, i64, Option<i64>);
 
-fn granted(row: GrantRow) -> Result<Grant, StoreError> {
+fn grant_of_row(row: GrantRow) -> Result<Grant, StoreError> {
     let (organisation, workspace, hash, expires, revoked) = row;
     let corrupt = || StoreError::Corrupt("the hash of a token".to_owned());
     Ok(Grant {
@@ -213,7 +213,7 @@ fn status(row: Row) -> Result<TokenStatus, StoreError> {
     Ok(TokenStatus {
         record: TokenRecord {
             id: id.parse().map_err(unreadable)?,
-            grant: granted((organisation, workspace, hash, expires, revoked))?,
+            grant: grant_of_row((organisation, workspace, hash, expires, revoked))?,
             label,
             created_at: rows::time(created)?,
         },

@@ -1,20 +1,19 @@
-//! What SQLite says in its own way.
+//! SQL in the dialect of SQLite.
 
-/// Whether a secret may be bound: nothing is bound to it, and a window is open at an endpoint that is
-/// judged by it.
+/// True if a secret may be bound: it has no current version, and a window is open at an endpoint that uses it.
 pub(super) const MAY_BE_BOUND: &str = "SELECT EXISTS (SELECT 1 FROM endpoints WHERE id = $4 AND secret = $3 \
      AND definition ->> 'handshake_expected_until' = $5) \
      AND NOT EXISTS (SELECT 1 FROM secret_versions \
      WHERE scope = $1 AND slot = $2 AND ends_ms IS NULL)";
 
-/// What the endpoints that are judged by a secret say of their proofs and handshakes, each saying once.
+/// The distinct `auth` and `handshake` of all endpoints that use a secret.
 pub(super) const USERS: &str = "SELECT DISTINCT definition ->> 'auth', definition ->> 'handshake' \
      FROM endpoints WHERE secret = $1";
 
-/// The endpoints that are judged by a secret and have one of some handshakes, or none of them.
+/// The endpoints that use a secret and whose challenge is in a list, or is not.
 pub(super) const SHARING: &str = "SELECT id FROM endpoints WHERE secret = $1 \
      AND (coalesce(definition ->> 'handshake', '') IN (SELECT value FROM json_each($2))) = $3 \
      LIMIT $4";
 
-/// A write of one page that changes nothing: Portcullis does not use this number.
+/// A write of one page without a change: Portcullis does not use this number.
 pub(super) const WRITE_NOTHING: &str = "PRAGMA user_version = 0";

@@ -1,9 +1,9 @@
-//! Whether the path of a store still leads to the files that were opened.
+//! Detects that the path of the store leads to other files than the open ones.
 //!
-//! A file that is moved to the name of a store while a server has it open is another store. The server
-//! would go on reading the old one, and admit secrets that were revoked in the new one. The log (`-wal`) and its
-//! index (`-shm`) are parts of the store: if they are removed, other processes make new ones and write there, where
-//! this process does not read. (A backup that is written into the same file is found by the marks of the changes.)
+//! A file that is moved over an open store is another store. The server would keep reading the old one, and accept
+//! secrets that were revoked in the new one. The log (`-wal`) and its index (`-shm`) belong to the store. If they are
+//! removed, other processes create new ones, which this process does not read. A backup that is copied into the same
+//! file is detected by the marks of the changes.
 
 use std::ffi::OsString;
 use std::fs::Metadata;
@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::secrets::StoreError;
 
-/// The files that were opened; none for a store in memory. Whoever has it keeps a connection open: SQLite removes the
-/// log and its index when the last connection is closed.
+/// The open files; none for a store in memory. Its owner must keep a connection open, because SQLite removes the log
+/// and its index with the last connection.
 #[derive(Debug, Default)]
 pub(super) struct Identity {
     files: Option<Files>,
@@ -27,7 +27,7 @@ struct Files {
     path: PathBuf,
     place: Place,
     /// The log and its index.
-    beside: [(PathBuf, Option<Place>); 2],
+    companions: [(PathBuf, Option<Place>); 2],
 }
 
 /// Device and inode.
@@ -36,15 +36,15 @@ type Place = (u64, u64);
 impl Identity {
     /// The files that `path` leads to now.
     pub(super) fn of(path: &Path) -> std::io::Result<Self> {
-        let beside = |suffix| {
-            let path = beside(path, suffix);
+        let companion = |suffix| {
+            let path = sibling(path, suffix);
             let found = optional(path.metadata())?;
             Ok::<_, std::io::Error>((path, found.as_ref().map(place)))
         };
         let files = Files {
             path: path.to_owned(),
             place: place(&path.metadata()?),
-            beside: [beside("-wal")?, beside("-shm")?],
+            companions: [companion("-wal")?, companion("-shm")?],
         };
         Ok(Self {
             files: Some(files),
@@ -52,7 +52,7 @@ impl Identity {
         })
     }
 
-    /// Looks at the paths again.
+    /// Checks the paths again.
     pub(super) async fn verify(&self) -> Result<(), StoreError> {
         let Some(files) = &self.files else {
             return Ok(());
@@ -60,23 +60,23 @@ impl Identity {
         let unavailable = |path: &Path, error: std::io::Error| {
             StoreError::Unavailable(format!("{}: {error}", path.display()))
         };
-        // A store that is missing has not been replaced yet.
+        // A missing store was not replaced.
         let found = tokio::fs::metadata(&files.path).await;
         let found = found.map_err(|error| unavailable(&files.path, error))?;
         let mut replaced = place(&found) != files.place;
-        for (path, opened) in &files.beside {
-            // A filesystem without shared memory has neither.
+        for (path, opened) in &files.companions {
+            // A filesystem without shared memory has neither file.
             let Some(opened) = opened else { continue };
             let found = optional(tokio::fs::metadata(path).await);
             let found = found.map_err(|error| unavailable(path, error))?;
             replaced |= found.as_ref().map(place) != Some(*opened);
         }
         self.replaced.store(replaced, Ordering::Relaxed);
-        self.known()
+        self.check()
     }
 
-    /// What the last look has found. A store that was replaced is not used until it is back.
-    pub(super) fn known(&self) -> Result<(), StoreError> {
+    /// The result of the last check. A replaced store is not used until it is back.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
         if self.replaced.load(Ordering::Relaxed) {
             Err(StoreError::Replaced)
         } else {
@@ -96,8 +96,8 @@ fn optional(found: std::io::Result<Metadata>) -> std::io::Result<Option<Metadata
     }
 }
 
-/// The name of a file that belongs to the store at `path`.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// The path of a file that belongs to the store at `path`.
+pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
     name.push(suffix);
     path.with_file_name(name)

@@ -1,12 +1,10 @@
 //! The embedded store: one SQLite file in WAL mode.
 //!
-//! Readers never wait for the writer, and the command line may write while a server reads. Writes are
-//! rare and go through one connection, each as one transaction with its audit lines and its entry in
-//! the log of changes.
+//! Readers never wait for a writer, and a command can write while a server reads. Writes are rare and use one
+//! connection. Each is one transaction with its audit entries and its change records.
 
 #[path = "../sql/audit.rs"]
 mod audit;
-mod backup;
 #[path = "../sql/captures.rs"]
 mod captures;
 #[path = "../sql/changes.rs"]
@@ -18,27 +16,26 @@ mod dialect;
 mod endpoint_changes;
 #[path = "../sql/endpoints.rs"]
 mod endpoints;
-#[path = "../sql/flow_change.rs"]
-mod flow_change;
+#[path = "../sql/flow_changes.rs"]
+mod flow_changes;
 #[path = "../sql/flows.rs"]
 mod flows;
 mod identity;
-mod inspect;
+#[path = "../sql/operators.rs"]
+mod operators;
 mod private;
 #[path = "../sql/sealing.rs"]
 mod sealing;
-#[path = "../sql/secret_endings.rs"]
-mod secret_endings;
 #[path = "../sql/secret_kinds.rs"]
 mod secret_kinds;
+#[path = "../sql/secret_retirement.rs"]
+mod secret_retirement;
 #[path = "../sql/secret_uses.rs"]
 mod secret_uses;
 #[path = "../sql/secrets.rs"]
 mod secrets;
 #[path = "../sql/tokens.rs"]
 mod tokens;
-#[path = "../sql/whole.rs"]
-mod whole;
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -55,14 +52,14 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite, Transaction};
 use tokio::sync::Mutex;
 
-use self::identity::Identity;
+use self::identity::{Identity, sibling};
 use super::write_health::WriteHealth;
-use super::{Migrated, OpenError};
+use super::{Contents, Migrated, OpenError};
 use crate::directory::Bell;
 use crate::secrets::StoreError;
 use crate::task::Tasks;
 
-/// What the files in `sql`, which are compiled once for each engine, know this one by.
+/// The names that the files in `sql` use for this engine.
 type Database = Sqlite;
 type DatabaseRow = SqliteRow;
 type Engine = SqliteStore;
@@ -73,34 +70,33 @@ type Pool = SqlitePool;
 pub struct SqliteStore {
     readers: SqlitePool,
     writer: SqlitePool,
-    /// Used by nobody. While it is open SQLite does not remove the log, whatever becomes of the other connections, so a
-    /// log that is gone was removed by somebody else.
+    /// An unused connection. While it is open, SQLite never removes the log, so a missing log was removed by somebody
+    /// else.
     anchor: Arc<Mutex<Option<SqliteConnection>>>,
     identity: Arc<Identity>,
     pub(super) writes: Arc<WriteHealth>,
 }
 
 impl SqliteStore {
-    /// How many may read at once.
+    /// The number of concurrent readers.
     pub const READERS: u32 = 4;
 
-    /// Opens the file, makes it if there is none, and brings its schema up to date; or refuses one that
-    /// is not, if it may not `migrate`.
+    /// Opens the file, or creates it, and migrates the schema. An older schema is refused if `migrate` is false.
     pub async fn open(path: &Path, migrate: bool) -> Result<Self, OpenError> {
         let unusable = |error: sqlx::Error| OpenError::unusable(&path.display(), &error);
         private::verify(path)?;
         if !migrate {
             Self::refuse_older(path).await?;
         }
-        make_private(path)
+        create_private(path)
             .and_then(|()| private::claim_empty(path))
             .map_err(|error| unusable(error.into()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
-            // A rotation that was reported must not be undone by a loss of power.
+            // A reported rotation must survive a power failure.
             .synchronous(SqliteSynchronous::Full)
-            // Ciphertexts that were replaced or deleted are overwritten, not only taken off the index.
+            // Replaced and deleted ciphertexts are overwritten, not only unlinked.
             .pragma("secure_delete", "ON")
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
@@ -108,13 +104,13 @@ impl SqliteStore {
             SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
-                // When a statement fails because the disk is full, SQLite may roll the transaction back by itself.
-                // The driver does not notice: it goes on to count a transaction that is not there, and every
-                // later one on that connection fails. A rollback that failed leaves one that is there. Either
-                // way the connection is closed, and the next write gets a new one.
+                // When a statement fails on a full disk, SQLite may roll back the transaction itself. The driver does
+                // not notice, and every later transaction on that connection fails. After a failed rollback the
+                // transaction is still open. In both cases the connection is closed, and the next write gets a new
+                // one.
                 .after_release(|connection, _| {
                     Box::pin(async {
-                        // A rollback may be under way; the answer comes after it.
+                        // A rollback may be in progress. The ping waits for it.
                         connection.ping().await?;
                         Ok(!connection.is_in_transaction())
                     })
@@ -130,7 +126,7 @@ impl SqliteStore {
         }
         let readers = pool(Self::READERS).await.map_err(unusable)?;
         let anchor = anchor(&options).await.map_err(unusable)?;
-        // By now the files beside it are there.
+        // The log and its index exist by now.
         private::verify(path)?;
         let identity = Identity::of(path).map_err(|error| unusable(error.into()))?;
         Ok(Self {
@@ -142,11 +138,11 @@ impl SqliteStore {
         })
     }
 
-    /// An empty store in memory: what a command that only reads sees where there is no store.
+    /// An empty store in memory, for read-only commands without a store.
     pub async fn empty() -> Result<Self, OpenError> {
         let unusable = |error: sqlx::Error| OpenError::unusable(&"memory", &error);
         let options: SqliteConnectOptions = "sqlite::memory:".parse().map_err(unusable)?;
-        // One connection that stays: it is the store.
+        // A single permanent connection, because it holds the store.
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .idle_timeout(None)
@@ -166,12 +162,7 @@ impl SqliteStore {
         })
     }
 
-    /// Creates an empty file that only its owner can read. One that exists is left alone.
-    pub(in crate::store) fn create_private(path: &Path) -> Result<(), OpenError> {
-        make_private(path).map_err(|error| OpenError::unusable(&path.display(), &error))
-    }
-
-    /// Brings the schema up to date, and says from where to where.
+    /// Migrates the schema.
     pub async fn migrate(path: &Path) -> Result<Migrated, OpenError> {
         let from = Self::schema(path).await?;
         Self::open(path, true).await?.end().await;
@@ -181,72 +172,127 @@ impl SqliteStore {
         })
     }
 
+    /// The content of the store at `path`. A store that needs a migration counts as empty, or is refused if `migrate`
+    /// is false.
+    pub async fn inspect(path: &Path, migrate: bool) -> Result<Contents, OpenError> {
+        let unusable = |error: &dyn std::fmt::Display| OpenError::unusable(&path.display(), error);
+        if !path.exists() {
+            return check_migration(path, None, migrate).map(|()| Contents::default());
+        }
+        let pool = open_read_only(path)
+            .await
+            .map_err(|error| unusable(&error))?;
+        let known = newest_schema();
+        let found = match schema(&pool).await.map_err(|error| unusable(&error))? {
+            Some(version) if version > known => Err(OpenError::newer(&path.display(), version)),
+            Some(version) if version == known => {
+                contents(&pool).await.map_err(|error| unusable(&error))
+            }
+            None if !is_empty(&pool).await.map_err(|error| unusable(&error))? => {
+                Err(unusable(&"it is a database of another application"))
+            }
+            version => check_migration(path, version, migrate).map(|()| Contents::default()),
+        };
+        pool.close().await;
+        let found = found?;
+        private::verify(path)?;
+        Ok(found)
+    }
+
+    /// Copies the store at `path` into the new file `to`, which only its owner can read. A gate may use the store
+    /// meanwhile, and its schema may be older.
+    pub(in crate::store) async fn back_up(path: &Path, to: &Path) -> Result<(), OpenError> {
+        let unusable = |error: &dyn std::fmt::Display| OpenError::unusable(&path.display(), error);
+        create_private(to).map_err(|error| OpenError::unusable(&to.display(), &error))?;
+        private::verify(path)?;
+        let name = to.to_str();
+        let name = name.ok_or_else(|| unusable(&"the name of the backup is not UTF-8"))?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(|error| unusable(&error))?;
+        let copied = sqlx::query("VACUUM INTO $1")
+            .bind(name)
+            .execute(&pool)
+            .await;
+        pool.close().await;
+        copied.map(drop).map_err(|error| unusable(&error))
+    }
+
+    /// The schema version of the store at `path`; `None` without a schema.
+    async fn schema(path: &Path) -> Result<Option<i64>, OpenError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let unusable = |error: sqlx::Error| OpenError::unusable(&path.display(), &error);
+        let pool = open_read_only(path).await.map_err(unusable)?;
+        let found = schema(&pool).await.map_err(unusable);
+        pool.close().await;
+        found
+    }
+
+    /// Refuses an older schema, which would need a migration, and a newer one.
+    async fn refuse_older(path: &Path) -> Result<(), OpenError> {
+        match Self::schema(path).await? {
+            Some(version) if version > newest_schema() => {
+                Err(OpenError::newer(&path.display(), version))
+            }
+            version if version != Some(newest_schema()) => check_migration(path, version, false),
+            _ => Ok(()),
+        }
+    }
+
     fn readers(&self) -> Result<&SqlitePool, StoreError> {
-        self.identity.known().map(|()| &self.readers)
+        self.identity.check().map(|()| &self.readers)
     }
 
     fn writer(&self) -> Result<&SqlitePool, StoreError> {
-        self.identity.known().map(|()| &self.writer)
+        self.identity.check().map(|()| &self.writer)
     }
-}
 
-/// A connection that has read, and so holds the log.
-async fn anchor(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
-    let mut connection = options.connect().await?;
-    sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1")
-        .fetch_optional(&mut connection)
-        .await?;
-    Ok(connection)
-}
+    // The methods below are called by the files in `sql`.
 
-/// Makes an empty file that only its owner can read, if there is none. SQLite gives the files beside it
-/// the same permissions.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    match made {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// What the files in `sql` ask of an engine.
-impl SqliteStore {
-    /// A transaction that nobody else writes beside, from its first statement on.
+    /// A transaction that excludes other writers from its first statement.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.writer()?.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    /// A transaction of what is only counted. A file has one writer at a time.
-    async fn begin_beside(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    /// A transaction for counters. A file has one writer at a time.
+    async fn begin_concurrent(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         self.begin().await
     }
 
-    /// A transaction that sees the store as it is now.
+    /// A read transaction with a consistent snapshot.
     async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         let mut transaction = self.readers()?.begin().await?;
-        // It is the first read that fixes what is seen.
+        // The first read fixes the snapshot.
         sqlx::query("SELECT 1 FROM changes LIMIT 1")
             .fetch_optional(&mut *transaction)
             .await?;
         Ok(transaction)
     }
 
-    /// Whether it is still the store that was opened.
+    /// Checks that it is still the store that was opened.
     async fn verify(&self) -> Result<(), StoreError> {
         self.identity.verify().await
     }
 
-    /// A file does not say by itself that it has changed.
-    #[expect(clippy::unused_self, reason = "another engine needs it")]
+    /// A file has no change notifications.
+    #[expect(
+        clippy::unused_self,
+        reason = "the signature is that of the PostgreSQL store"
+    )]
     fn listen(&self, _tasks: &Tasks) -> Option<Arc<Bell>> {
         None
     }
 
-    /// Every wait of SQLite ends by itself: see `BUSY_TIMEOUT`.
+    /// Every wait of SQLite has a timeout: see `BUSY_TIMEOUT`.
     async fn bounded<T>(
         &self,
         work: impl Future<Output = Result<T, StoreError>>,
@@ -262,7 +308,7 @@ impl SqliteStore {
         self.writes.note(work.await)
     }
 
-    async fn pinged(
+    async fn bounded_ping(
         &self,
         work: impl Future<Output = Result<(), StoreError>>,
     ) -> Result<(), StoreError> {
@@ -270,22 +316,98 @@ impl SqliteStore {
     }
 
     async fn end(&self) {
-        // The last one to go puts what the log holds into the file; a reader may not.
+        // The last connection checkpoints the log into the file. A reader cannot.
         if self.identity.verify().await.is_err() {
-            // SQLite would remove the log that now belongs to the store that has taken the path.
+            // SQLite would remove the log of the store that has taken the path.
             std::mem::forget(self.clone());
             return;
         }
         self.readers.close().await;
         self.writer.close().await;
         if let Some(anchor) = self.anchor.lock().await.take() {
-            // What it could not put into the file stays in the log.
+            // What was not checkpointed stays in the log.
             let _ = anchor.close().await;
         }
     }
 }
 
-/// The schema of this version of Portcullis.
+/// A connection that has read, and therefore holds the log.
+async fn anchor(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1")
+        .fetch_optional(&mut connection)
+        .await?;
+    Ok(connection)
+}
+
+/// Creates an empty file that only its owner can read. SQLite gives the log and its index the same permissions.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let created = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match created {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn check_migration(path: &Path, version: Option<i64>, migrate: bool) -> Result<(), OpenError> {
+    if migrate {
+        return Ok(());
+    }
+    let wanted = newest_schema();
+    Err(OpenError::older(&path.display(), version, wanted))
+}
+
+/// Opens a file read-only.
+async fn open_read_only(path: &Path) -> Result<SqlitePool, sqlx::Error> {
+    // If the log is empty, the file alone is the store, and SQLite need not create others.
+    let log = sibling(path, "-wal");
+    let at_rest = log.metadata().map_or(true, |log| log.len() == 0);
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .immutable(at_rest)
+        .busy_timeout(BUSY_TIMEOUT);
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await
+}
+
+async fn contents(pool: &SqlitePool) -> Result<Contents, StoreError> {
+    Ok(Contents {
+        endpoints: endpoints::definitions(pool, "", "", u32::MAX).await?,
+        sealed_under: sealing::under(pool).await?,
+        bound: secret_kinds::bound(pool).await?,
+    })
+}
+
+async fn is_empty(pool: &SqlitePool) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)")
+        .fetch_one(pool)
+        .await
+}
+
+/// The newest applied migration.
+async fn schema(pool: &SqlitePool) -> Result<Option<i64>, sqlx::Error> {
+    let is_there: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
+    )
+    .fetch_one(pool)
+    .await?;
+    if !is_there {
+        return Ok(None);
+    }
+    sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+        .fetch_one(pool)
+        .await
+}
+
+/// The schema version of this Portcullis.
 fn newest_schema() -> i64 {
     let versions = MIGRATIONS.iter().map(|migration| migration.version);
     versions.max().unwrap_or_default()
@@ -308,7 +430,7 @@ mod tests {
     use crate::tokens::TokenStore as _;
 
     #[tokio::test]
-    async fn every_write_beside_deliveries_is_noted_when_it_fails() {
+    async fn failures_of_background_writes_are_recorded() {
         let folder = tempfile::tempdir().unwrap();
         let secret: SecretRef = "workflows/w#webhook".parse().unwrap();
         let at = Timestamp::UNIX_EPOCH;
@@ -338,15 +460,15 @@ mod tests {
             };
             assert!(written.is_err(), "write {write}");
             assert_eq!(store.write_fault(), written.err(), "write {write}");
-            // There is nothing to keep and nothing to forget, so nothing was written.
+            // Without captures there is nothing to write, so the recorded failure stays.
             store.keep(Vec::new(), at).await.unwrap();
             assert_ne!(store.write_fault(), None, "write {write}");
         }
     }
 
-    /// SQLite's own limit of pages behaves as a full disk: `SQLITE_FULL`, and the transaction is rolled back.
+    /// The page limit of SQLite behaves like a full disk: `SQLITE_FULL`, and the transaction is rolled back.
     #[tokio::test]
-    async fn a_write_after_a_full_disk_succeeds_as_soon_as_there_is_room() {
+    async fn writes_succeed_again_after_a_full_disk() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("store.db"), true)
             .await
@@ -367,7 +489,7 @@ mod tests {
             let error = filled.unwrap_err().to_string();
             assert!(error.contains("full"), "{error}");
             drop(transaction);
-            // There is room again: the limit belongs to the connection, which is gone.
+            // There is room again, because the limit belongs to the closed connection.
             store.try_write().await.unwrap();
             assert_eq!(store.write_fault(), None);
         }

@@ -1,20 +1,19 @@
-//! The files of a store belong to its user alone.
+//! The files of a store must be private to its user.
 //!
-//! They are looked at by their paths and never opened: closing any descriptor of a file drops the locks that SQLite
-//! holds on it in this process (<https://www.sqlite.org/howtocorrupt.html>, section 2.2).
+//! They are checked by path and never opened. Closing any descriptor of a file drops the locks that SQLite holds on
+//! it in this process (<https://www.sqlite.org/howtocorrupt.html>, section 2.2).
 
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use super::identity::beside;
+use super::identity::sibling;
 use crate::store::OpenError;
 
-/// Refuses a store that others may read, or whose log they may. What is not there is not looked at, and an empty
-/// store has nothing to read yet.
+/// Refuses a store if others can read it or its log. Missing files are skipped, and so is an empty store.
 pub(super) fn verify(path: &Path) -> Result<(), OpenError> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
-        let file = beside(path, suffix);
+        let file = sibling(path, suffix);
         let Ok(found) = file.metadata() else {
             continue;
         };
@@ -30,7 +29,7 @@ pub(super) fn verify(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Takes an empty store from others before anything is written to it.
+/// Makes an empty store private before anything is written to it.
 pub(super) fn claim_empty(path: &Path) -> std::io::Result<()> {
     let found = path.metadata()?;
     if found.len() == 0 && found.mode() & 0o077 != 0 {

@@ -331,7 +331,7 @@ fn check_leaves_no_files_beside_a_store_and_knows_one_that_is_none() {
     gate.file("portcullis.db", "");
     sqlite(&gate, "CREATE TABLE cats (name TEXT)");
     let told = gate.run(&["check", "--running"]).failed_with(3);
-    assert!(told.contains("a database of something else"), "{told}");
+    assert!(told.contains("a database of another application"), "{told}");
 }
 
 /// A folder with a configuration and a declaration, and nothing else.

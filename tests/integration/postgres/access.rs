@@ -57,7 +57,7 @@ fn what_is_wrong_with_the_way_to_the_database_is_named_and_the_password_is_not()
         ),
         (
             format!("{right}?sslmode=allow"),
-            "store.url: `sslmode=allow` is not taken",
+            "store.url: `sslmode=allow` is not supported",
         ),
         (format!("{right}?sslmode=sometimes"), "sometimes"),
         (format!("{right}?sslrootcert=missing.pem"), "missing.pem"),

@@ -134,7 +134,7 @@ fn a_database_of_something_else_is_refused_and_left_alone() {
         gate.run(&["store", "migrate"]).failed_with(5),
         gate.run(&["check"]).failed_with(3),
     ] {
-        assert!(told.contains("something else"), "{told}");
+        assert!(told.contains("another application"), "{told}");
     }
     assert_eq!(database.number("SELECT count(*) FROM endpoints"), 1);
     // A schema of its own in it will do.

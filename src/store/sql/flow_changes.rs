@@ -2,33 +2,33 @@
 
 use sqlx::Transaction;
 
-use super::{Database, audit, endpoint_changes, secret_endings};
+use super::{Database, audit, endpoint_changes, secret_retirement};
 use crate::audit::AuditEntry;
 use crate::flow::{Draft, Flow, FlowChange, FlowTarget, NewMove, NewVersion, PartName};
 use crate::secrets::{SecretRef, StoreError};
 
-/// Performs a change inside a transaction, and gives the secrets that ended with it.
+/// Applies a change in a transaction. Returns the secrets that were retired.
 pub(super) async fn perform(
     transaction: &mut Transaction<'_, Database>,
     change: &FlowChange,
 ) -> Result<Vec<SecretRef>, StoreError> {
     let name = &change.name;
     let at = change.audit.at.as_millisecond();
-    // Where the flow will not be any more.
-    let mut left: Vec<String> = Vec::new();
+    // The scopes where the flow will no longer be in force.
+    let mut abandoned_scopes: Vec<String> = Vec::new();
     match (&change.draft, change.based_on) {
         (Some(draft), None) => create(transaction, name, draft, at).await?,
         (Some(draft), Some(revision)) => update(transaction, name, draft, revision, at).await?,
         (None, revision) => {
-            left =
+            abandoned_scopes =
                 sqlx::query_scalar("SELECT scope FROM flow_targets WHERE flow = $1 ORDER BY scope")
                     .bind(name.as_str())
                     .fetch_all(&mut **transaction)
                     .await?;
-            // A secret can be there before the release that needs it.
+            // A secret may be bound before the first release.
             let live = FlowTarget::Live.scope(name);
-            if !left.contains(&live) {
-                left.push(live);
+            if !abandoned_scopes.contains(&live) {
+                abandoned_scopes.push(live);
             }
             delete(transaction, name, revision.unwrap_or_default()).await?;
         }
@@ -36,16 +36,16 @@ pub(super) async fn perform(
     if let Some(version) = &change.version {
         add_version(transaction, name, version, &change.audit).await?;
     }
-    for made in change.moves.iter().filter(|_| change.draft.is_some()) {
-        add_move(transaction, name, made, &change.audit).await?;
-        if made.to.is_none() {
-            left.push(made.target.scope(name));
+    for moved in change.moves.iter().filter(|_| change.draft.is_some()) {
+        add_move(transaction, name, moved, &change.audit).await?;
+        if moved.to.is_none() {
+            abandoned_scopes.push(moved.target.scope(name));
         }
     }
     let mut retired =
         endpoint_changes::change(transaction, &change.endpoints, &change.secrets).await?;
-    for scope in &left {
-        retired.extend(secret_endings::retire_scope(transaction, scope, &change.audit).await?);
+    for scope in &abandoned_scopes {
+        retired.extend(secret_retirement::retire_scope(transaction, scope, &change.audit).await?);
     }
     audit::add(transaction, &change.audit).await?;
     Ok(retired)
@@ -64,7 +64,7 @@ async fn create(
     .bind(name.as_str())
     .bind(draft.organisation.as_str())
     .bind(draft.workspace.as_str())
-    .bind(written(&draft.flow)?)
+    .bind(to_json(&draft.flow)?)
     .bind(at)
     .execute(&mut **transaction)
     .await
@@ -72,7 +72,7 @@ async fn create(
         Some(database) if database.is_unique_violation() => conflict(name),
         _ => error.into(),
     })?;
-    stand(transaction, name, &FlowTarget::Draft, None).await
+    set_target(transaction, name, &FlowTarget::Draft, None).await
 }
 
 async fn update(
@@ -82,7 +82,7 @@ async fn update(
     revision: u64,
     at: i64,
 ) -> Result<(), StoreError> {
-    let text = written(&draft.flow)?;
+    let text = to_json(&draft.flow)?;
     let updated = sqlx::query(
         "UPDATE flows SET updated_ms = CASE WHEN draft = $3 THEN updated_ms ELSE $4 END, \
          draft = $3, revision = revision + 1 WHERE name = $1 AND revision = $2",
@@ -127,7 +127,7 @@ async fn add_version(
     )
     .bind(name.as_str())
     .bind(i64::from(version.number))
-    .bind(written(&version.flow)?)
+    .bind(to_json(&version.flow)?)
     .bind(&version.note)
     .bind(&audit.actor.name)
     .bind(&audit.actor.origin)
@@ -144,7 +144,7 @@ async fn add_version(
 async fn add_move(
     transaction: &mut Transaction<'_, Database>,
     name: &PartName,
-    made: &NewMove,
+    moved: &NewMove,
     audit: &AuditEntry,
 ) -> Result<(), StoreError> {
     sqlx::query(
@@ -154,26 +154,26 @@ async fn add_move(
          $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(name.as_str())
-    .bind(made.target.scope(name))
-    .bind(made.from.map(i64::from))
-    .bind(made.to.map(i64::from))
-    .bind(made.action.word())
+    .bind(moved.target.scope(name))
+    .bind(moved.from.map(i64::from))
+    .bind(moved.to.map(i64::from))
+    .bind(moved.action.word())
     .bind(&audit.actor.name)
     .bind(&audit.actor.origin)
     .bind(audit.at.as_millisecond())
     .execute(&mut **transaction)
     .await?;
-    if made.to.is_some() {
-        return stand(transaction, name, &made.target, made.to).await;
+    if moved.to.is_some() {
+        return set_target(transaction, name, &moved.target, moved.to).await;
     }
     sqlx::query("DELETE FROM flow_targets WHERE scope = $1")
-        .bind(made.target.scope(name))
+        .bind(moved.target.scope(name))
         .execute(&mut **transaction)
         .await?;
     Ok(())
 }
 
-async fn stand(
+async fn set_target(
     transaction: &mut Transaction<'_, Database>,
     name: &PartName,
     target: &FlowTarget,
@@ -191,7 +191,7 @@ async fn stand(
     Ok(())
 }
 
-fn written(flow: &Flow) -> Result<String, StoreError> {
+fn to_json(flow: &Flow) -> Result<String, StoreError> {
     serde_json::to_string(flow)
         .map_err(|error| StoreError::Corrupt(format!("the declaration of a flow: {error}")))
 }

@@ -1,4 +1,4 @@
-//! What only people ask a store.
+//! Queries of operators, and the upkeep of the store. No delivery passes here.
 
 use async_trait::async_trait;
 
@@ -11,7 +11,7 @@ use crate::store::{Export, Import, Store, Stored};
 #[async_trait]
 impl Store for Engine {
     async fn ping(&self) -> Result<(), StoreError> {
-        self.pinged(async {
+        self.bounded_ping(async {
             sqlx::query("SELECT 1 FROM changes LIMIT 1")
                 .fetch_optional(self.readers()?)
                 .await?;
@@ -26,7 +26,7 @@ impl Store for Engine {
 
     async fn try_write(&self) -> Result<(), StoreError> {
         self.bounded_write(1, async {
-            let mut transaction = self.begin_beside().await?;
+            let mut transaction = self.begin_concurrent().await?;
             sqlx::query(dialect::WRITE_NOTHING)
                 .execute(&mut *transaction)
                 .await?;
@@ -42,7 +42,7 @@ impl Store for Engine {
     async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError> {
         let mut all: Vec<Stored> = Vec::new();
         loop {
-            // A page at a time, so that none of them takes longer than a question may.
+            // In pages, so that each query stays below its timeout.
             let last = all.last();
             let after = last.map_or("", |last| last.definition.id.as_str());
             let page = endpoints::definitions(self.readers()?, prefix, after, PAGE);

@@ -1,4 +1,4 @@
-//! Secrets that end with what they were for.
+//! Secrets that are retired with the objects that needed them.
 
 use sqlx::Transaction;
 
@@ -7,7 +7,7 @@ use crate::audit::{Action, AuditEntry};
 use crate::directory::Change;
 use crate::secrets::{SecretRef, StoreError};
 
-/// Ends every secret of `scope` inside a transaction, and gives those that have ended.
+/// Retires every secret of `scope` in a transaction. Returns the retired secrets.
 pub(super) async fn retire_scope(
     transaction: &mut Transaction<'_, Database>,
     scope: &str,
@@ -30,8 +30,8 @@ pub(super) async fn retire_scope(
     Ok(retired)
 }
 
-/// Ends `secret` inside a transaction, if it is bound, no endpoint is judged by it any more, and it is none
-/// of a flow's: those stay as long as the flow is at its target.
+/// Retires `secret` in a transaction, if it is bound and no endpoint uses it. Secrets of a flow stay while the flow
+/// is in force at their scope.
 pub(super) async fn retire_unused(
     transaction: &mut Transaction<'_, Database>,
     secret: &SecretRef,
