@@ -24,7 +24,7 @@
 //!
 //! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`; only `cli` and `app` know `config`;
 //! `control` holds every rule about changing what is stored, and stands above `store` and below `cli`;
-//! `clock`, `sync`, `task`, `audit` and `redis` stand below everything; `explain`, which people ask and no delivery
+//! `clock`, `sync`, `task`, `tls`, `audit` and `redis` stand below everything; `explain`, which people ask and no delivery
 //! passes, stands above `proxy` and below `cli`.
 
 pub mod admin;
@@ -51,4 +51,5 @@ pub mod store;
 mod sync;
 pub mod task;
 pub mod telemetry;
+pub mod tls;
 pub mod tokens;

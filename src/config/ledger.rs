@@ -1,9 +1,11 @@
 //! What is said about the memory of deliveries: a node's own, and the one that nodes share.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
+use rustls::ClientConfig;
 use toml_span::Span;
 use zeroize::Zeroizing;
 
@@ -13,7 +15,8 @@ use super::table::Table;
 use super::units::{Time, time, to_usize};
 use crate::ledger::KeyPrefix;
 use crate::proxy::UpstreamSettings;
-use crate::redis::{RedisSettings, RedisTls, TlsPart};
+use crate::redis::RedisSettings;
+use crate::tls::{self, PemError, PemPart};
 
 /// What is said about the memory of deliveries.
 pub(super) struct LedgerText {
@@ -138,7 +141,11 @@ fn place(url: &ServerUrl) -> Result<(String, Option<String>, u32), String> {
 
 /// The outer option is whether it could be read, the inner one whether there is TLS at all.
 #[expect(clippy::option_option, reason = "the two are different questions")]
-fn tls(table: &mut Table<'_, '_>, folder: &Path, is_tls: bool) -> Option<Option<RedisTls>> {
+fn tls(
+    table: &mut Table<'_, '_>,
+    folder: &Path,
+    is_tls: bool,
+) -> Option<Option<Arc<ClientConfig>>> {
     let span_of = |table: &Table<'_, '_>, key| (key, table.span_of(key));
     let [ca, certificate, key] = TLS_KEYS.map(|key| span_of(table, key));
     let [ca_file, certificate_file, key_file] = TLS_KEYS.map(|key| {
@@ -168,18 +175,26 @@ fn tls(table: &mut Table<'_, '_>, folder: &Path, is_tls: bool) -> Option<Option<
             return None;
         }
     };
-    match RedisTls::new(ca_file.as_deref(), client) {
+    match client_config(ca_file.as_deref(), client) {
         Ok(tls) => Some(Some(tls)),
         Err(error) => {
             let (key, span) = match error.part {
-                TlsPart::Authorities => ca,
-                TlsPart::Certificate => certificate,
-                TlsPart::Key => key,
+                PemPart::Authorities => ca,
+                PemPart::Certificate => certificate,
+                PemPart::PrivateKey => key,
             };
             table.wrong_at(span, key, error.to_string());
             None
         }
     }
+}
+
+fn client_config(
+    ca: Option<&Path>,
+    client: Option<(&Path, &Path)>,
+) -> Result<Arc<ClientConfig>, PemError> {
+    let client = client.map(|(certificate, key)| tls::certified_key(certificate, key));
+    Ok(tls::client(tls::roots(ca)?, client.transpose()?))
 }
 
 /// A time-out in milliseconds: long enough for a network, and short enough for a sender that waits.

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use super::table::Table;
 use super::units::time;
 use crate::outbound::{OutboundSettings, Proxy};
-use crate::proxy::trusted_authorities;
+use crate::tls::roots;
 
 pub(super) fn read(mut table: Table<'_, '_>, folder: &Path) -> OutboundSettings {
     let ca_span = table.span_of("ca");
     let ca = table.parsed::<PathBuf>("ca");
     let ca = ca.and_then(|path| {
-        trusted_authorities(&folder.join(path))
+        roots(Some(&folder.join(path)))
             .map_err(|error| table.wrong_at(ca_span, "ca", error.to_string()))
             .ok()
     });

@@ -9,7 +9,8 @@ use super::headers::Headers;
 use super::table::Table;
 use super::units::{Address, KIB, Network, size, time, to_usize};
 use super::{PublicConfig, Use};
-use crate::proxy::{HeadLimits, PemPart, PublicSettings, TlsFiles, TrustedProxies};
+use crate::proxy::{HeadLimits, PublicSettings, TlsFiles, TrustedProxies};
+use crate::tls::PemPart;
 
 /// Reads the section. `None` if nobody could arrive, which was reported.
 pub(super) fn read(
@@ -83,7 +84,7 @@ fn tls(table: &mut Table<'_, '_>, folder: &Path, purpose: Use) -> Option<(Socket
         && let Err(error) = files.check()
     {
         let (span, key) = match error.part {
-            PemPart::Certificate => (certificate_span, "certificate"),
+            PemPart::Authorities | PemPart::Certificate => (certificate_span, "certificate"),
             PemPart::PrivateKey => (key_span, "private_key"),
         };
         table.wrong_at(span, key, error.to_string());

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::ServerName;
 
 use super::table::Table;
-use crate::proxy::{PemPart, UpstreamTls, authorities, client_certificate};
+use crate::proxy::{UpstreamTls, authorities, client_certificate};
+use crate::tls::PemPart;
 
 /// The outer option is whether it could be read, the inner one whether TLS is used.
 #[expect(clippy::option_option, reason = "the two are different questions")]
@@ -50,7 +51,9 @@ pub(super) fn tls(
             let read = client_certificate(&folder.join(certificate), &folder.join(key));
             Some(read.map_err(|error| {
                 let (span, key) = match error.part {
-                    PemPart::Certificate => (certificate_span, "client_certificate"),
+                    PemPart::Authorities | PemPart::Certificate => {
+                        (certificate_span, "client_certificate")
+                    }
                     PemPart::PrivateKey => (key_span, "client_key"),
                 };
                 table.wrong_at(span, key, error.to_string());

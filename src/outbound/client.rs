@@ -7,8 +7,10 @@ use std::time::Duration;
 use bytes::BytesMut;
 use reqwest::redirect::Policy;
 use reqwest::{StatusCode, Url};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
 use tokio::sync::Semaphore;
+
+use crate::tls;
 
 /// How the gate gets outside.
 #[derive(Clone, Debug)]
@@ -103,14 +105,9 @@ fn made(settings: &OutboundSettings) -> Result<reqwest::Client, OutboundError> {
     let unusable = |error: &dyn std::error::Error| OutboundError::Unusable(whole(error));
     let roots = match &settings.ca {
         Some(roots) => Arc::clone(roots),
-        None => Arc::new(system_roots().map_err(|error| unusable(&error))?),
+        None => tls::roots(None).map_err(|error| unusable(&error))?,
     };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(&error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let tls = Arc::unwrap_or_clone(tls::client(roots, None));
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .https_only(true)
@@ -127,12 +124,6 @@ fn made(settings: &OutboundSettings) -> Result<reqwest::Client, OutboundError> {
         None => builder.no_proxy(),
     };
     builder.build().map_err(|error| unusable(&error))
-}
-
-fn system_roots() -> std::io::Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs()?);
-    Ok(roots)
 }
 
 /// The error with what it came from; without the URL, which may have a token in it.

@@ -21,11 +21,11 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::delivery::{Delivery, Origin};
-use super::pem::PemError;
 use super::tls::{Handshake, TlsFiles};
 use super::{connection, h2};
 use crate::clock::within;
 use crate::task::{Task, Tasks};
+use crate::tls::PemError;
 
 /// A socket that is bound.
 pub struct Bound {

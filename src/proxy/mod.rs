@@ -51,7 +51,7 @@ pub use self::head::RequestHead;
 pub use self::head_scanner::HeadScanner;
 pub use self::listener::{Bound, LISTENERS, ListenError, PublicApp, bind};
 pub use self::names::{HeaderNames, InvalidHeaderNames, NAMES, WITHHELD};
-pub use self::pem::{PemError, PemPart, authorities, client_certificate, trusted_authorities};
+pub use self::pem::{authorities, client_certificate};
 pub use self::raw_head::{Framing, HeadFault, HeadLimits};
 pub use self::respond::{retry_after_seconds, status_and_body};
 pub use self::settings::PublicSettings;

@@ -11,7 +11,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 
-use super::pem::{PemError, certified_key};
+use crate::tls::{PemError, certified_key};
 
 /// The files of a TLS listener.
 #[derive(Clone, Debug, Eq, PartialEq)]

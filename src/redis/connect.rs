@@ -132,7 +132,7 @@ async fn attempt(
             };
             let name = ServerName::try_from(settings.host.clone()).map_err(|it| wrong(&it))?;
             *step.lock() = "the TLS handshake";
-            let connector = TlsConnector::from(Arc::clone(&tls.0));
+            let connector = TlsConnector::from(Arc::clone(tls));
             let stream = connector.connect(name, stream).await;
             multiplex(settings, stream.map_err(|error| wrong(&error))?).await?
         }

@@ -17,7 +17,6 @@ mod fault;
 mod script;
 mod settings;
 mod stats;
-mod tls;
 
 pub use self::connect::{ConnectError, Greeting, Trial, inspect};
 pub use self::connection::Redis;
@@ -26,4 +25,3 @@ pub use self::fault::Fault;
 pub use self::script::{Call, Script};
 pub use self::settings::RedisSettings;
 pub use self::stats::RedisStats;
-pub use self::tls::{RedisTls, TlsFileError, TlsPart};

@@ -1,11 +1,11 @@
 //! The address of Redis, the credentials and the timeouts.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use zeroize::Zeroizing;
-
-use super::RedisTls;
 
 /// The address of Redis, the credentials and the timeouts.
 ///
@@ -16,7 +16,7 @@ pub struct RedisSettings {
     /// The TCP port.
     pub port: u16,
     /// TLS towards the server; `None` for plain TCP.
-    pub tls: Option<RedisTls>,
+    pub tls: Option<Arc<ClientConfig>>,
     /// The ACL user; without one Redis uses `default`.
     pub user: Option<String>,
     /// Sent with `AUTH`.

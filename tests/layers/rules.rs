@@ -13,11 +13,12 @@ use crate::source::{Named, Source};
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it. `control` stands on the traits of the stores and
 /// below `cli`, which prints what it answers.
-pub(crate) const LAYERS: [(&str, &str); 26] = [
+pub(crate) const LAYERS: [(&str, &str); 27] = [
     ("clock", ""),
     ("sync", ""),
+    ("tls", ""),
     ("task", "clock"),
-    ("redis", "clock task"),
+    ("redis", "clock task tls"),
     ("audit", ""),
     ("auth", ""),
     ("contract", ""),
@@ -33,7 +34,7 @@ pub(crate) const LAYERS: [(&str, &str); 26] = [
         "clock audit auth contract handshake secrets tokens directory",
     ),
     ("ledger", "clock sync task redis"),
-    ("outbound", "clock auth"),
+    ("outbound", "clock tls auth"),
     (
         "gate",
         "clock sync audit auth contract handshake secrets tokens directory ledger outbound",
@@ -53,7 +54,7 @@ pub(crate) const LAYERS: [(&str, &str); 26] = [
     ),
     (
         "proxy",
-        "clock task audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry",
+        "clock task tls audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry",
     ),
     (
         "admin",
@@ -62,7 +63,7 @@ pub(crate) const LAYERS: [(&str, &str); 26] = [
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock redis audit auth contract handshake secrets tokens directory flow ledger outbound gate telemetry proxy admin store",
+        "clock tls redis audit auth contract handshake secrets tokens directory flow ledger outbound gate telemetry proxy admin store",
     ),
     (
         "app",
@@ -70,7 +71,7 @@ pub(crate) const LAYERS: [(&str, &str); 26] = [
     ),
     (
         "cli",
-        "clock task redis audit auth contract handshake secrets tokens directory flow ledger outbound gate capture control telemetry proxy admin store explain config app",
+        "clock task tls redis audit auth contract handshake secrets tokens directory flow ledger outbound gate capture control telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];
@@ -197,10 +198,7 @@ const SPAWNS: [(&str, &str); 15] = [
         "src/secrets/cache/flight.rs",
         "one load, contained; its end is noticed however it comes",
     ),
-    (
-        "src/secrets/vault.rs",
-        "a command, which waits for it",
-    ),
+    ("src/secrets/vault.rs", "a command, which waits for it"),
     ("src/admin/key_service.rs", "one check, contained"),
     (
         "src/app/mod.rs",
