@@ -1,16 +1,14 @@
-//! Whose delivery it is: where the signed part of a delivery names the account at the provider.
+//! The account at the provider that a delivery names in its signed part.
 //!
-//! Installations of one app share its key, so a genuine delivery to one tenant verifies at another tenant's
-//! endpoint. An endpoint that is given its accounts refuses every delivery that names another one, or none.
+//! All installations of one app share its key, so a delivery to one tenant also verifies at another tenant's endpoint.
+//! An endpoint with the setting `account` rejects deliveries that name another account, or none. The syntax of a place:
 //!
 //! ```text
-//! json:/PATH        a value of a JSON body, by its JSON Pointer; `*` stands for every element of an array
+//! json:/PATH        a value of a JSON body, by JSON Pointer; `*` means every element of an array
 //! form:NAME         a field of a form
-//! form:NAME/PATH    a value of the JSON text in a field of a form
-//! claim:/PATH       a claim of the token that is signed, or a value of the JSON text in a claim
+//! form:NAME/PATH    a value in the JSON text of a form field
+//! claim:/PATH       a claim of the signed token, or a value in the JSON text of a claim
 //! ```
-//!
-//! Everything that is there counts: every place, and every element of an array.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,36 +20,38 @@ use super::json::{NotAPointer, Pointer, Walk};
 use super::view::View;
 use super::{Covers, Envelope, NoScheme, ProofError, Received, Scheme, fold, form};
 
-/// Where deliveries name their account, and the accounts that an endpoint takes.
+/// Where deliveries name their account, and the accounts that an endpoint accepts.
+///
+/// Every account at every place counts, and so does every element of an array.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AccountRule {
     places: Vec<AccountPlace>,
-    /// The accounts of the endpoint; none if it takes deliveries of every one.
+    /// The accounts of the endpoint; empty if it accepts every account.
     accounts: Vec<Box<str>>,
 }
 
 /// One place where a delivery may name its account.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum AccountPlace {
-    /// A value of the token that is signed.
+    /// A claim of the signed token.
     Claim(Pointer),
-    /// A field of a form, or a value of the JSON text in it.
+    /// A field of a form, or a value in its JSON text.
     Form(Box<str>, Option<Pointer>),
     /// A value of a JSON body.
     Json(Pointer),
 }
 
-/// The accounts that a delivery names, as far as somebody may want to read them.
+/// The accounts that a delivery names, for display.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct NamedAccounts {
-    /// The first few, each once.
+    /// The first accounts, without duplicates.
     pub names: Vec<String>,
-    /// Whether some part names none, or cannot be read in one way only.
+    /// Whether a place names no account, or can be read in more than one way.
     pub is_unclear: bool,
 }
 
 impl AccountRule {
-    /// The setting of an endpoint that names its accounts.
+    /// The name of the setting with the accounts of an endpoint.
     pub const SETTING: &str = "account";
 
     pub(super) fn at(places: Vec<AccountPlace>) -> Self {
@@ -61,22 +61,24 @@ impl AccountRule {
         }
     }
 
-    /// Where deliveries name their account.
+    /// The places where deliveries name their account.
     pub fn places(&self) -> &[AccountPlace] {
         &self.places
     }
 
-    /// The accounts that the endpoint takes; none if it takes all.
+    /// The accounts that the endpoint accepts; empty if it accepts every account.
     pub fn accounts(&self) -> &[Box<str>] {
         &self.accounts
     }
 
-    /// Takes over what an endpoint says: one account, or several with commas between them.
+    /// Sets the accounts from the text of a setting: one account, or several separated by commas.
     pub(super) fn set(&mut self, text: &str) -> Result<(), NoScheme> {
         let wrong = |why: String| NoScheme::SettingMalformed(Self::SETTING.into(), why);
         let accounts: Vec<Box<str>> = text.split(',').map(|it| it.trim().into()).collect();
         if accounts.len() > MAX_ACCOUNTS {
-            return Err(wrong(format!("more than {MAX_ACCOUNTS} accounts")));
+            return Err(wrong(format!(
+                "an endpoint has at most {MAX_ACCOUNTS} accounts"
+            )));
         }
         let is_account = |it: &str| {
             (1..=MAX_ACCOUNT_BYTES).contains(&it.len())
@@ -84,8 +86,8 @@ impl AccountRule {
         };
         if let Some(other) = accounts.iter().find(|it| !is_account(it)) {
             return Err(wrong(format!(
-                "`{}` is no account: 1 to {MAX_ACCOUNT_BYTES} bytes without white space; several are separated by \
-                 commas",
+                "`{}` is not an account: use 1 to {MAX_ACCOUNT_BYTES} bytes without white space, and commas between \
+                 accounts",
                 other.escape_debug()
             )));
         }
@@ -93,7 +95,7 @@ impl AccountRule {
         Ok(())
     }
 
-    /// What keeps such a rule from its work.
+    /// The reason why the scheme cannot check the account, if there is one.
     pub(super) fn inconsistency(&self, scheme: &Scheme) -> Option<&'static str> {
         let has_token = scheme.envelope.as_ref().is_some_and(Envelope::is_token);
         let is_signed = |place: &AccountPlace| match place {
@@ -101,11 +103,11 @@ impl AccountRule {
             AccountPlace::Form(..) | AccountPlace::Json(_) => scheme.covers() == Covers::Body,
         };
         let all = !self.places.is_empty() && self.places.iter().all(is_signed);
-        (!all).then_some("`account` names places that the signature covers")
+        (!all).then_some("every place in `account` must be covered by the signature")
     }
 
-    /// Whether everything that the delivery is about is an account of the endpoint.
-    fn check(&self, scheme: &Scheme, received: Received<'_>) -> Result<(), ProofError> {
+    /// Accepts the delivery if it names accounts, and only accounts of the endpoint.
+    pub(super) fn check(&self, scheme: &Scheme, received: Received<'_>) -> Result<(), ProofError> {
         let mut is_named = false;
         let mut all = true;
         let clear = self.each(scheme, received, &mut |name| {
@@ -119,21 +121,34 @@ impl AccountRule {
         }
     }
 
-    /// Shows every account that is named; whether all of it could be read.
+    /// The accounts that a delivery names.
+    pub(super) fn named(&self, scheme: &Scheme, received: Received<'_>) -> NamedAccounts {
+        let mut accounts = NamedAccounts::default();
+        let clear = self.each(scheme, received, &mut |name| {
+            let shown: String = name.chars().take(MAX_ACCOUNT_BYTES).collect();
+            if accounts.names.len() < MAX_NAMES_SHOWN && !accounts.names.contains(&shown) {
+                accounts.names.push(shown);
+            }
+        });
+        accounts.is_unclear = !clear;
+        accounts
+    }
+
+    /// Passes every account to `name`. `false` if a place cannot be read in exactly one way.
     fn each(&self, scheme: &Scheme, received: Received<'_>, name: &mut dyn FnMut(&str)) -> bool {
         let view = View::of(scheme, received);
         let Some(body) = received.body.filter(|_| view.is_utf8()) else {
             return false;
         };
-        // The type is not signed, and another one would lead a backend to other values. So the body says itself
-        // what it is, and its type has to agree.
+        // The `Content-Type` is not signed, and a changed one could make the backend read other values. So the body
+        // determines the type, and the header must not contradict it.
         let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
         let is_json = matches!(first, Some(b'{' | b'['));
         let reads_body = self
             .places
             .iter()
             .any(|it| !matches!(it, AccountPlace::Claim(_)));
-        if is_json && reads_body && says_form(&received) {
+        if is_json && reads_body && claims_form(&received) {
             return false;
         }
         let mut claims = None;
@@ -176,51 +191,8 @@ impl AccountRule {
     }
 }
 
-impl Scheme {
-    /// Where deliveries name their account, if that is known and signed.
-    pub fn account(&self) -> Option<&AccountRule> {
-        self.account.as_ref()
-    }
-
-    /// Whether the endpoint takes the deliveries of some accounts only.
-    pub fn binds_account(&self) -> bool {
-        self.account
-            .as_ref()
-            .is_some_and(|rule| !rule.accounts.is_empty())
-    }
-
-    /// Where a made-up delivery names the account of the endpoint, and which.
-    pub(super) fn sample_account(&self) -> Option<(&[AccountPlace], &str)> {
-        let rule = self.account.as_ref()?;
-        Some((&rule.places, rule.accounts.first()?))
-    }
-
-    /// Judges whose delivery it is, once its signature was verified. It holds where an endpoint names no account.
-    pub fn check_account(&self, received: Received<'_>) -> Result<(), ProofError> {
-        match &self.account {
-            Some(rule) if self.binds_account() => rule.check(self, received),
-            _ => Ok(()),
-        }
-    }
-
-    /// The accounts that a delivery names, for people. Nothing is proven by that.
-    pub fn named_accounts(&self, received: Received<'_>) -> NamedAccounts {
-        let mut named = NamedAccounts::default();
-        let Some(rule) = &self.account else {
-            return named;
-        };
-        let clear = rule.each(self, received, &mut |name| {
-            let shown: String = name.chars().take(MAX_ACCOUNT_BYTES).collect();
-            if named.names.len() < MAX_NAMES_SHOWN && !named.names.contains(&shown) {
-                named.names.push(shown);
-            }
-        });
-        named.is_unclear = !clear;
-        named
-    }
-}
-
-fn says_form(received: &Received<'_>) -> bool {
+/// Whether the `Content-Type` says that the body is a form.
+fn claims_form(received: &Received<'_>) -> bool {
     let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
     types.any(|value| {
         let essence = value.as_bytes().split(|byte| *byte == b';').next();
@@ -261,16 +233,16 @@ impl FromStr for AccountPlace {
     }
 }
 
-/// Text that names no place of an account.
+/// Text that is not a place of an account.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "an account is named at `json:/POINTER`, `form:NAME`, `form:NAME/POINTER` or `claim:/POINTER`"
+    "a place of an account is `json:/POINTER`, `form:NAME`, `form:NAME/POINTER` or `claim:/POINTER`"
 )]
 pub struct UnknownAccountPlace;
 
-/// More accounts than one endpoint serves.
+/// The limit of the setting `account`.
 const MAX_ACCOUNTS: usize = 64;
-/// Ids of accounts have at most about 40 bytes.
+/// Providers' account ids have at most about 40 bytes.
 const MAX_ACCOUNT_BYTES: usize = 128;
-/// As many as people read.
+/// The limit of [`NamedAccounts::names`].
 const MAX_NAMES_SHOWN: usize = 8;

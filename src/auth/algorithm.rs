@@ -1,8 +1,10 @@
-//! The algorithms, and what is particular to each.
+//! The signature and token algorithms, with their key kinds and signature lengths.
 
 use std::ops::RangeInclusive;
 
-/// What makes the proof.
+use super::KeyKind;
+
+/// How a sender makes its proof.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -10,7 +12,7 @@ pub enum Algorithm {
     Basic,
     /// ECDSA on P-256 with SHA-256 (FIPS 186-5), the signature in DER.
     EcdsaP256,
-    /// The same, the signature as two integers of a fixed length (RFC 7518 §3.4).
+    /// ECDSA on P-256 with SHA-256, the signature as two integers of fixed length (RFC 7518 §3.4).
     EcdsaP256Fixed,
     /// Ed25519 (RFC 8032).
     Ed25519,
@@ -24,7 +26,7 @@ pub enum Algorithm {
     RsaSha1,
     /// RSA with PKCS #1 v1.5 padding and SHA-256 (RFC 8017 §8.2), 2048 bits and more.
     RsaSha256,
-    /// SHA-256 over the secret and what follows it: legacy senders only.
+    /// SHA-256 over the secret followed by the message: legacy senders only.
     Sha256,
     /// The secret itself, compared in constant time.
     Token,
@@ -46,7 +48,7 @@ impl Algorithm {
         Self::Token,
     ];
 
-    /// The name in the scheme language.
+    /// The name in declarations.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Basic => "basic",
@@ -63,25 +65,25 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of that name.
+    /// The algorithm called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|alg| alg.name() == name)
     }
 
-    /// How long a signature can be, in bytes; `None` where there is no signature.
+    /// The possible lengths of a signature in bytes; `None` for tokens.
     pub fn signature_len(self) -> Option<RangeInclusive<usize>> {
         match self {
             Self::Basic | Self::Token => None,
             Self::HmacSha1 => Some(20..=20),
             Self::HmacSha256 | Self::Sha256 => Some(32..=32),
             Self::HmacSha512 | Self::EcdsaP256Fixed | Self::Ed25519 => Some(64..=64),
-            // Two integers of at most 33 bytes, with their headers and that of the sequence.
+            // DER: a sequence of two integers of at most 33 bytes each.
             Self::EcdsaP256 => Some(8..=72),
             Self::RsaSha1 | Self::RsaSha256 => Some(256..=1024),
         }
     }
 
-    /// Whether it verifies with a public key, so that nobody who can verify can sign.
+    /// Whether it verifies with a public key, so that the gate's key cannot sign.
     pub const fn is_public_key(self) -> bool {
         matches!(
             self,
@@ -93,14 +95,27 @@ impl Algorithm {
         )
     }
 
-    /// How many signatures one delivery may offer.
+    /// The kind of key that the algorithm needs.
+    pub const fn key_kind(self) -> KeyKind {
+        match self {
+            Self::Basic | Self::Token => KeyKind::Token,
+            Self::EcdsaP256
+            | Self::EcdsaP256Fixed
+            | Self::Ed25519
+            | Self::RsaSha1
+            | Self::RsaSha256 => KeyKind::Public,
+            Self::HmacSha1 | Self::HmacSha256 | Self::HmacSha512 | Self::Sha256 => KeyKind::Shared,
+        }
+    }
+
+    /// The maximum number of signatures in one delivery.
     ///
-    /// As many as providers send while they change a key. A MAC is computed once for all of them, but
-    /// each signature by a private key costs a pass over the body.
+    /// Providers send several during a key rotation. One MAC is compared with all of them, but each public-key
+    /// signature costs a pass over the body.
     pub(super) const fn max_candidates(self) -> usize {
         if self.is_public_key() { 2 } else { MAX_PARTS }
     }
 }
 
-/// More parts than the value of any provider's header has.
+/// The signature values of all providers have fewer parts.
 pub(super) const MAX_PARTS: usize = 64;

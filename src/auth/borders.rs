@@ -1,64 +1,59 @@
-//! Where one value of a signed message ends and the next one begins.
+//! Keeps signed messages unambiguous: the bytes alone determine where each value ends.
 //!
-//! A signature covers the bytes of a message and not the way in which they were cut into values. If two
-//! deliveries with different values gave the same bytes, whoever has one of them could send the other.
-//! So a template is examined once, when it is compiled: one of its values is free (the body, if there is
-//! one), and the values around it are read from the left and from the right. Each of those ends where
-//! the bytes alone say so:
-//!
-//! - before a literal, because it must not hold that literal, or is a time in its exact form;
-//! - a time beside another value, because it is written in one exact form;
-//! - a URL or a header beside the body, because the body begins (or ends) with a byte that they cannot hold;
-//! - a URL behind the body, because it holds `://` once.
-//!
-//! A delivery that breaks such a rule is malformed. A template without a rule for one of its borders is
-//! no template.
+//! A signature covers bytes, not values. If two deliveries with different values produced the same bytes, whoever has
+//! one could forge the other. So every border between two values gets a rule when the template is compiled. One value
+//! is free (the body, if there is one); the others are delimited from the left and from the right, by a rule of
+//! `Border`. A delivery that breaks a rule is malformed. A template without a rule for one of its borders is rejected.
 
 use super::template::Part;
 use super::token::Token;
 use super::{Source, TimestampUnit};
 
-/// The rules of one template.
+/// The border rules of one template.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Borders {
-    /// One for each part, in their order; the body is no part.
+    /// One border for each part, in order. The body is not a part.
     kinds: Box<[Border]>,
-    /// Whether the time has to be in its exact form.
+    /// Whether the timestamp must have the exact length of its unit.
     exact_time: bool,
+    /// Whether the first byte of the body must delimit the value before it.
     body_begins_apart: bool,
+    /// Whether the last byte of the body must delimit the value after it.
     body_ends_apart: bool,
-    unsettled: Option<Unsettled>,
+    ambiguity: Option<Ambiguity>,
 }
 
-/// What keeps a value apart from its neighbour.
+/// The rule that delimits a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Border {
-    /// Nothing has to: it is free, a constant, or ends by itself.
+    /// No rule: the value is free, a constant, or has a known length.
     Open,
-    /// It does not hold the text behind it.
+    /// The value does not contain the literal after it.
     Before(Box<[u8]>),
-    /// It does not hold the text before it.
+    /// The value does not contain the literal before it.
     Behind(Box<[u8]>),
-    /// No time begins inside of it, and one follows.
+    /// A timestamp follows, and none starts inside the value.
     BeforeTime,
-    /// It does not hold `://`, and a URL follows.
+    /// A URL follows, and the value does not contain `://`.
     BeforeUrl,
-    /// It is a URL, and holds `://` once.
+    /// The value is a URL after the free value, and contains `://` once.
     UrlBehind,
-    /// It holds no byte that a body begins or ends with.
+    /// The body is adjacent; it starts (or ends) with a byte that the value cannot contain.
     BesideBody,
-    /// It is a URL before a form. Without a query, the form must not look like one.
+    /// The value is a URL before a form. If it has no query, the form must not look like one.
     BeforeForm,
 }
 
-/// Why nobody can tell two values apart.
+/// Why two adjacent values have no delimiter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Unsettled {
-    /// Because the query before it comes from the sender.
+enum Ambiguity {
+    /// The sender chooses the query of the URL before the other value.
     Query,
+    /// No rule delimits the values.
     Always,
 }
 
+/// A part of a template with adjacent literals joined, or its body.
 enum Piece<'p> {
     Text(Vec<u8>),
     Value(&'p Token),
@@ -66,7 +61,7 @@ enum Piece<'p> {
 }
 
 impl Borders {
-    /// The rules for a template of these parts. Without a body, `free` or the last value is the free one.
+    /// Finds the rules of a template. Without a body, the free value is `free` or, if that is `None`, the last one.
     pub(super) fn of(before: &[Part], after: Option<&[Part]>, free: Option<&Source>) -> Self {
         let mut borders = Self::default();
         let mut kinds = Vec::new();
@@ -86,7 +81,7 @@ impl Borders {
                         pieces.push(Piece::Text(text.to_vec()));
                     }
                 }
-                // It becomes text once the endpoint has said it.
+                // The endpoint's setting replaces it with text later.
                 Some(Part::Token(Token::Setting(_))) => {
                     owners.push(None);
                     pieces.push(Piece::Text(Vec::new()));
@@ -120,7 +115,7 @@ impl Borders {
         borders
     }
 
-    /// What ends a value that stands before the free one.
+    /// The rule for the end of a value before the free one.
     fn rule_before(&mut self, token: &Token, next: Option<&Piece<'_>>) -> Border {
         match (token, next) {
             (_, None) | (Token::Method, Some(Piece::Value(Token::Url))) => Border::Open,
@@ -141,17 +136,17 @@ impl Borders {
             }
             (Token::Url, Some(Piece::Value(Token::Form))) => Border::BeforeForm,
             (Token::Url, Some(Piece::Value(_))) => {
-                self.unsettled.get_or_insert(Unsettled::Query);
+                self.ambiguity.get_or_insert(Ambiguity::Query);
                 Border::Open
             }
             _ => {
-                self.unsettled = Some(Unsettled::Always);
+                self.ambiguity = Some(Ambiguity::Always);
                 Border::Open
             }
         }
     }
 
-    /// What begins a value that stands behind the free one.
+    /// The rule for the start of a value after the free one.
     fn rule_behind(&mut self, token: &Token, before: Option<&Piece<'_>>) -> Border {
         match (token, before) {
             (_, None) => Border::Open,
@@ -166,30 +161,31 @@ impl Borders {
                 Border::BesideBody
             }
             _ => {
-                self.unsettled = Some(Unsettled::Always);
+                self.ambiguity = Some(Ambiguity::Always);
                 Border::Open
             }
         }
     }
 
-    /// Whether every border has a rule. A URL whose query is not signed has no value of the sender's.
-    pub(super) fn are_settled(&self, without_query: bool) -> bool {
-        match self.unsettled {
+    /// Whether every border has a rule. Without its query, the sender controls no part of a URL.
+    pub(super) fn are_unambiguous(&self, without_query: bool) -> bool {
+        match self.ambiguity {
             None => true,
-            Some(Unsettled::Query) => without_query,
-            Some(Unsettled::Always) => false,
+            Some(Ambiguity::Query) => without_query,
+            Some(Ambiguity::Always) => false,
         }
     }
 
-    /// Whether the body begins and ends in a way that keeps it apart from what is signed beside it.
+    /// Whether the first and the last byte of the body delimit the adjacent values.
     pub(super) fn keep_apart(&self, body: &[u8]) -> bool {
         let is_apart = |edge: Option<&u8>| edge.is_none_or(|byte| !may_stand_beside(*byte));
         (!self.body_begins_apart || is_apart(body.first()))
             && (!self.body_ends_apart || is_apart(body.last()))
     }
 
-    /// The part whose value breaks its rule, and the text that the value holds or borders on, if the rule has one.
-    /// `values` has one value for each part, in their order.
+    /// The position of the first part whose value breaks its rule, and the literal of the rule, if it has one.
+    ///
+    /// `values` has one value for each part, in order.
     pub(super) fn breach<'v>(
         &self,
         values: impl Iterator<Item = (&'v Part, &'v [u8])> + Clone,
@@ -204,7 +200,7 @@ impl Borders {
             let is_exact =
                 is_time && unit.is_some_and(|unit| unit.exact_len(value) == Some(value.len()));
             let exact = !(self.exact_time && is_time) || is_exact;
-            // A time that is written with colons may stand before one: its form says where it ends.
+            // A timestamp may contain the literal, such as the colons of RFC 3339: its exact length delimits it.
             let holds = (is_exact && matches!(border, Border::Before(_) | Border::Behind(_)))
                 || border.holds(value, next, is_url, unit);
             if !(exact && holds) {
@@ -216,7 +212,7 @@ impl Borders {
 }
 
 impl Border {
-    /// The text that it keeps out of the value.
+    /// The text that the value must not contain, or not contain twice.
     fn text(&self) -> Option<&[u8]> {
         match self {
             Self::Before(text) | Self::Behind(text) => Some(text),
@@ -231,7 +227,7 @@ impl Border {
             Self::Open => true,
             Self::Before(text) => match &**text {
                 [one] => memchr::memchr(*one, value).is_none(),
-                // Nor may the text begin in the value and end in itself.
+                // The literal must not start inside the value and overlap its real position either.
                 text => {
                     let both = [value, text].concat();
                     memchr::memmem::find(&both, text) == Some(value.len())
@@ -242,7 +238,7 @@ impl Border {
                 text => memchr::memmem::rfind(&[text, value].concat(), text) == Some(0),
             },
             Self::BeforeTime => {
-                // Of a URL only the query is the sender's.
+                // The sender controls only the query of a URL.
                 let from = is_url.then(|| memchr::memchr(b'?', value).unwrap_or(value.len()));
                 let both = [value, next].concat();
                 let mut places = from.unwrap_or(0)..value.len();
@@ -277,7 +273,7 @@ impl Border {
     }
 }
 
-/// The position of the value that may hold anything.
+/// The position of the free value, which may contain anything.
 fn free_at(pieces: &[Piece<'_>], free: Option<&Source>) -> Option<usize> {
     let position = |is_it: &dyn Fn(&Piece<'_>) -> bool| pieces.iter().position(is_it);
     let body = position(&|piece| matches!(piece, Piece::Body));
@@ -294,7 +290,7 @@ fn free_at(pieces: &[Piece<'_>], free: Option<&Source>) -> Option<usize> {
     body.or_else(named).or_else(last)
 }
 
-/// How long a URL is up to its path or query; nothing if it is none.
+/// The length of a URL up to its path or query; 0 if it is not a URL.
 fn host_len(url: &[u8]) -> usize {
     let Some(scheme) = memchr::memmem::find(url, b"://") else {
         return 0;
@@ -304,11 +300,12 @@ fn host_len(url: &[u8]) -> usize {
     end.map_or(url.len(), |end| scheme + 3 + end)
 }
 
-/// Whether a URL or a header beside the body may hold the byte. A body that has to stand apart begins
-/// and ends with another one: JSON and XML do, in whatever white space.
+/// Whether a URL or a header next to the body may contain `byte`.
+///
+/// A body that must delimit its neighbours starts and ends with another byte. JSON and XML do, with any white space.
 const fn may_stand_beside(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'<' | b'>' | b'[' | b']' | b'{' | b'}')
 }
 
-/// Longer than any id that stands before a time without text between them.
+/// Ids that providers sign directly before a timestamp are shorter.
 const MAX_LEN_BEFORE_TIME: usize = 1024;

@@ -1,23 +1,23 @@
-//! From a header's value to the proofs that it offers.
+//! Reads the candidate proofs of a delivery: decoded signatures, tagged values and tokens.
 
 use std::borrow::Cow;
 
 use super::algorithm::MAX_PARTS;
-use super::rule::{SignatureRule, Tagged};
+use super::rule::SignatureRule;
 use super::view::View;
 use super::{Algorithm, Place, ProofError, Reading};
 
-/// The signatures that a request offers, decoded, all of a length that the algorithm can make.
+/// The decoded signatures of a request. Each has a length that the algorithm can produce.
 pub(super) struct Signatures {
-    /// Each one behind its length: one allocation for all of them.
+    /// Each signature after its length, so that all of them take one allocation.
     bytes: Vec<u8>,
 }
 
 impl Signatures {
-    /// Reads what every rule finds.
+    /// Reads the signatures at the places of all rules.
     ///
-    /// A value that is there but in another form is malformed only if no rule found a good one, and a
-    /// part that cannot be decoded is passed over. More than a handful are nobody's honest delivery.
+    /// A part that does not decode is skipped. The request is malformed if a value is present but no part decodes, or
+    /// if there are more parts or signatures than any provider sends.
     pub(super) fn read(
         rules: &[SignatureRule],
         algorithm: Algorithm,
@@ -26,7 +26,7 @@ impl Signatures {
         let Some(lengths) = algorithm.signature_len() else {
             return Err(ProofError::SignatureMalformed);
         };
-        let most = algorithm.max_candidates();
+        let max_decoded = algorithm.max_candidates();
         let mut bytes = Vec::new();
         let (mut present, mut ambiguous, mut offered) = (false, false, 0_usize);
         let mut decoded = 0_usize;
@@ -44,7 +44,7 @@ impl Signatures {
                 let older_tag = rule.older_tag_of(&value);
                 for part in rule.parts(&value) {
                     offered += 1;
-                    if offered > MAX_PARTS || decoded > most {
+                    if offered > MAX_PARTS || decoded > max_decoded {
                         return;
                     }
                     let text = match older_tag {
@@ -62,7 +62,7 @@ impl Signatures {
             });
         }
         match (bytes.is_empty(), present) {
-            _ if ambiguous || offered > MAX_PARTS || decoded > most => {
+            _ if ambiguous || offered > MAX_PARTS || decoded > max_decoded => {
                 Err(ProofError::SignatureMalformed)
             }
             (false, _) => Ok(Self { bytes }),
@@ -71,7 +71,7 @@ impl Signatures {
         }
     }
 
-    /// One that was decoded elsewhere.
+    /// A signature that an envelope already decoded.
     pub(super) fn one(signature: &[u8]) -> Self {
         let mut bytes = Vec::new();
         push(&mut bytes, |into| {
@@ -92,7 +92,7 @@ impl Signatures {
     }
 }
 
-/// Appends what `decode` appends, behind its length; nothing if it gives `false`.
+/// Appends a length and the bytes that `decode` appends; nothing if `decode` returns `false`.
 fn push(bytes: &mut Vec<u8>, decode: impl FnOnce(&mut Vec<u8>) -> bool) {
     let start = bytes.len();
     bytes.extend_from_slice(&[0; 2]);
@@ -104,7 +104,7 @@ fn push(bytes: &mut Vec<u8>, decode: impl FnOnce(&mut Vec<u8>) -> bool) {
     }
 }
 
-/// What stands under `tag` in the values of the signatures. It has to be there exactly once.
+/// The text with `tag` in the signature values, which must contain it exactly once.
 pub(super) fn tagged<'a>(
     rules: &[SignatureRule],
     tag: &str,
@@ -130,7 +130,7 @@ pub(super) fn tagged<'a>(
     found.map(Cow::Owned).ok_or(ProofError::SignatureMalformed)
 }
 
-/// The first part of the one value of the signatures.
+/// The first part of the signature value: some senders put the timestamp there.
 pub(super) fn first<'a>(
     rules: &[SignatureRule],
     received: &View<'a>,
@@ -145,13 +145,13 @@ pub(super) fn first<'a>(
     Ok(Cow::Owned(part.to_vec()))
 }
 
-/// The tokens that a head offers, with the places where they were.
+/// The tokens of a request, each with its place.
 pub(super) struct Tokens<'a> {
     pub(super) found: Vec<(&'a Place, Cow<'a, [u8]>)>,
 }
 
 impl<'a> Tokens<'a> {
-    /// Reads what every rule finds. An empty token is none.
+    /// Reads the tokens at the places of all rules. An empty token counts as absent.
     pub(super) fn read(
         rules: &'a [SignatureRule],
         received: &View<'a>,
@@ -176,64 +176,5 @@ impl<'a> Tokens<'a> {
             return Err(ProofError::TokenMissing);
         }
         Ok(Self { found })
-    }
-}
-
-impl SignatureRule {
-    /// The proofs that one value holds.
-    fn parts<'v>(&self, value: &'v [u8]) -> impl Iterator<Item = &'v [u8]> {
-        let split = self.split;
-        let mut rest = Some(value);
-        std::iter::from_fn(move || {
-            let text = rest.take()?;
-            let Some(split) = split else {
-                return Some(text);
-            };
-            let end = memchr::memchr(split, text).unwrap_or(text.len());
-            let (part, after) = text.split_at_checked(end)?;
-            rest = after.get(1..);
-            Some(part.trim_ascii())
-        })
-    }
-
-    /// The word of the older version, if it counts: no proof of the newer version stands in `value`.
-    fn older_tag_of(&self, value: &[u8]) -> Option<&str> {
-        let older = self.older_tag.as_deref()?;
-        let newer = self.parts(value).any(|part| self.untag(part).is_some());
-        (!newer).then_some(older)
-    }
-
-    /// What stands after the tag; `None` if the value does not begin with it.
-    pub(super) fn untag<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
-        match &self.tagged {
-            None => Some(value),
-            Some(Tagged { tag: Some(tag), .. }) => self.after(tag, value),
-            Some(Tagged {
-                tag: None,
-                separator,
-            }) => {
-                let mut utf8 = [0; 4];
-                let separator = separator.encode_utf8(&mut utf8).as_bytes();
-                let at = memchr::memmem::find(value, separator)?;
-                value.get(at + separator.len()..)
-            }
-        }
-    }
-
-    /// What stands after `tag` and the separator.
-    fn after<'v>(&self, tag: &str, value: &'v [u8]) -> Option<&'v [u8]> {
-        let mut separator_utf8 = [0; 4];
-        let separator = self.tagged.as_ref()?.separator;
-        let separator = separator.encode_utf8(&mut separator_utf8).as_bytes();
-        let (word, rest) = value.split_at_checked(tag.len())?;
-        let rest = rest.strip_prefix(separator)?;
-        // The name of an HTTP authentication scheme is case-insensitive, and any number of spaces
-        // may follow it (RFC 9110 §11.1, §11.4); every other tag is exact.
-        if self.from.is_authorization() {
-            word.eq_ignore_ascii_case(tag.as_bytes())
-                .then(|| rest.trim_ascii_start())
-        } else {
-            (word == tag.as_bytes()).then_some(rest)
-        }
     }
 }

@@ -1,4 +1,6 @@
-//! The files of the presets, read once.
+//! The preset files: embedded in the binary and parsed once.
+//!
+//! A file that does not parse is a bug in the source. Parsing panics then, and a test parses every file.
 
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
@@ -13,7 +15,8 @@ use super::{
     SecretShape, Sender,
 };
 
-struct Declared {
+/// The contents of a preset file.
+struct PresetFile {
     title: String,
     source: String,
     evidence: Evidence,
@@ -32,15 +35,15 @@ impl<'de> Deserialize<'de> for Sender {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
         let retries: String = table.required("retries")?;
-        let retries =
-            Retries::from_word(&retries).unwrap_or_else(|| unreachable!("no retries `{retries}`"));
+        let retries = Retries::from_word(&retries)
+            .unwrap_or_else(|| unreachable!("unknown `retries`: `{retries}`"));
         let retry_span = duration(&mut table, "retry_span");
         let own_window = duration(&mut table, "own_window");
         let fresh_signature = table.optional("fresh_signature");
         let retries_source = table.optional("retries_source");
         let recipient: String = table.required("recipient")?;
         let recipient = Recipient::from_word(&recipient)
-            .unwrap_or_else(|| unreachable!("no recipient `{recipient}`"));
+            .unwrap_or_else(|| unreachable!("unknown `recipient`: `{recipient}`"));
         let account_source = table.optional("account_source");
         let no_account = table.optional("no_account");
         table.finalize(None)?;
@@ -57,29 +60,29 @@ impl<'de> Deserialize<'de> for Sender {
     }
 }
 
-impl<'de> Deserialize<'de> for Declared {
+impl<'de> Deserialize<'de> for PresetFile {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
         let title = table.required("title")?;
         let source = table.required("source")?;
         let evidence: String = table.required("evidence")?;
         let evidence = Evidence::from_word(&evidence)
-            .unwrap_or_else(|| unreachable!("no evidence `{evidence}`"));
+            .unwrap_or_else(|| unreachable!("unknown `evidence`: `{evidence}`"));
         let evidence_at = table.optional("evidence_at");
         let sender_timeout = duration(&mut table, "sender_timeout");
         let refuses_empty = match table.optional::<String>("refusal").as_deref() {
             None => false,
             Some("empty") => true,
-            Some(other) => unreachable!("no refusal `{other}`"),
+            Some(other) => unreachable!("unknown `refusal`: `{other}`"),
         };
         let probed = match table.optional::<String>("probe").as_deref() {
             None => false,
             Some("HEAD") => true,
-            Some(other) => unreachable!("no probe `{other}`"),
+            Some(other) => unreachable!("unknown `probe`: `{other}`"),
         };
         let secret: String = table.required("secret")?;
         let secret = SecretIssuer::from_word(&secret)
-            .unwrap_or_else(|| unreachable!("nobody called `{secret}` issues secrets"));
+            .unwrap_or_else(|| unreachable!("unknown `secret`: `{secret}`"));
         let secret_shape = secret_shape(&mut table);
         let notes = table.optional("notes");
         let sender = table.required("sender")?;
@@ -119,7 +122,8 @@ impl<'de> Deserialize<'de> for OtherCredential {
 
 fn secret_shape(table: &mut TableHelper<'_>) -> SecretShape {
     let alphabet = table.optional::<String>("secret_alphabet").map(|word| {
-        SecretAlphabet::from_word(&word).unwrap_or_else(|| unreachable!("no alphabet `{word}`"))
+        SecretAlphabet::from_word(&word)
+            .unwrap_or_else(|| unreachable!("unknown `secret_alphabet`: `{word}`"))
     });
     SecretShape {
         bytes: lengths(table, "secret_bytes"),
@@ -133,17 +137,19 @@ fn secret_shape(table: &mut TableHelper<'_>) -> SecretShape {
 
 fn lengths(table: &mut TableHelper<'_>, key: &'static str) -> Option<RangeInclusive<usize>> {
     let bounds = <[usize; 2]>::try_from(table.optional::<Vec<usize>>(key)?);
-    let [least, most] = bounds.unwrap_or_else(|_| unreachable!("two lengths"));
+    let [least, most] = bounds.unwrap_or_else(|_| unreachable!("`{key}` must have two lengths"));
     Some(least..=most)
 }
 
 fn duration(table: &mut TableHelper<'_>, key: &'static str) -> Option<SignedDuration> {
     let text = table.optional::<String>(key)?;
     let parsed = text.parse();
-    Some(parsed.unwrap_or_else(|error| unreachable!("no duration `{text}`: {error}")))
+    Some(
+        parsed.unwrap_or_else(|error| unreachable!("`{key}` is not a duration: `{text}`: {error}")),
+    )
 }
 
-// The files are part of the source, and a test reads every one of them.
+/// Parses an embedded file. The error cannot occur: a test parses every file.
 fn read<T: for<'de> Deserialize<'de>>(name: &str, text: &str) -> T {
     toml_span::parse(text)
         .map_err(DeserError::from)
@@ -153,21 +159,21 @@ fn read<T: for<'de> Deserialize<'de>>(name: &str, text: &str) -> T {
 
 pub(super) static PROVIDERS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
     let preset = |(name, text): &(&'static str, &'static str)| {
-        let declared: Declared = read(name, text);
+        let file: PresetFile = read(name, text);
         Preset {
             name,
-            title: declared.title,
-            source: declared.source,
-            evidence: declared.evidence,
-            evidence_at: declared.evidence_at,
-            sender_timeout: declared.sender_timeout,
-            refuses_empty: declared.refuses_empty,
-            probed: declared.probed,
-            secret: declared.secret,
-            secret_shape: declared.secret_shape,
-            notes: declared.notes,
-            sender: declared.sender,
-            scheme: declared.scheme,
+            title: file.title,
+            source: file.source,
+            evidence: file.evidence,
+            evidence_at: file.evidence_at,
+            sender_timeout: file.sender_timeout,
+            refuses_empty: file.refuses_empty,
+            probed: file.probed,
+            secret: file.secret,
+            secret_shape: file.secret_shape,
+            notes: file.notes,
+            sender: file.sender,
+            scheme: file.scheme,
             declaration: text,
         }
     };

@@ -1,13 +1,14 @@
-//! What a delivery's head claims: read before the body, proven by nothing yet.
+//! The claim in a delivery's head: signatures or tokens, read before the body and still unproven.
 
 use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::candidates::{Signatures, Tokens};
 use super::envelope::{Envelope, Sealed};
-use super::signed::Signed;
+use super::signed::SignedMessages;
 use super::view::View;
 use super::{
     Algorithm, Encoding, Head, Place, ProofError, Reading, Received, Scheme, SignatureRule, Source,
@@ -16,14 +17,13 @@ use super::{
 
 /// The unproven claim of a head.
 ///
-/// A head without a usable proof gives an error here, before a key is fetched or a byte of the body
-/// is read.
+/// A head without a usable proof is rejected here, before the gate fetches a key or reads the body.
 pub struct Claim {
     pub(super) offer: Offer,
 }
 
 impl Claim {
-    /// Reads the claim that `scheme` looks for.
+    /// Reads the claim at the places that `scheme` names.
     pub fn read(scheme: &Scheme, head: &Head<'_>) -> Result<Self, ProofError> {
         scheme.check_required(head)?;
         if overlong_proof(scheme, head).is_some() {
@@ -43,17 +43,17 @@ impl Claim {
         } else if waits {
             let in_head = |rule: &SignatureRule| !rule.from.is_in_body();
             if scheme.signatures.iter().all(in_head) {
-                // It is read again with the body; who sends none need not send the body.
+                // `finish` reads the signatures again. A head without one is rejected before its body.
                 Signatures::read(&scheme.signatures, scheme.algorithm(), &view)?;
             }
             Offer::InBody
         } else {
-            Offer::Signatures(Signed::claimed(scheme, &view)?)
+            Offer::Signatures(SignedMessages::with_signatures(scheme, &view)?)
         };
         Ok(Self { offer })
     }
 
-    /// Whether a signature that `scheme` looks for stands in the head, whatever it is worth.
+    /// Whether the head has a signature at a place that `scheme` names, valid or not.
     pub fn is_signed(scheme: &Scheme, head: &Head<'_>) -> bool {
         let received = Received::from(*head);
         let mut rules = scheme.signatures.iter();
@@ -62,10 +62,18 @@ impl Claim {
                 .any(|rule| !rule.from.is_in_body() && rule.from.read(&received) != Reading::Absent)
     }
 
-    /// The text at `source`, if it is there once and fit to be passed on in a header.
+    /// When the delivery was signed, according to its sender; unproven.
+    pub fn signed_at(&self) -> Option<Timestamp> {
+        match &self.offer {
+            Offer::Signatures((_, signed)) => signed.at,
+            Offer::Sealed(sealed) => sealed.first()?.terms.at,
+            Offer::InBody | Offer::Tokens(_) => None,
+        }
+    }
+
+    /// The text at `source`, if there is exactly one value and it is safe in a header.
     ///
-    /// Ids that providers send beside the signature are read with this. Nothing proves them unless the
-    /// scheme signs them.
+    /// Delivery ids are read with this. They are unproven unless the scheme signs them.
     pub fn hint<'a>(source: &Source, received: &Received<'a>) -> Option<Cow<'a, str>> {
         let Reading::Value(value) = source.read(received) else {
             return None;
@@ -74,27 +82,27 @@ impl Claim {
             Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
             Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
         };
-        let fit = !text.is_empty()
+        let is_safe = !text.is_empty()
             && text.len() <= MAX_HINT_LEN
             && text.bytes().all(|byte| byte.is_ascii_graphic());
-        fit.then_some(text)
+        is_safe.then_some(text)
     }
 }
 
-/// What the head offers as proof.
+/// The proof that a head offers.
 pub(super) enum Offer {
-    /// It is in the body, or needs it.
+    /// The proof, or a signed value, is in the body.
     InBody,
-    /// Each with what it says it is made over.
+    /// Signatures with the message and the terms of each.
     Sealed(Vec<Sealed>),
-    Signatures((Signatures, Signed)),
+    /// Signatures that share their messages.
+    Signatures((Signatures, SignedMessages)),
     Tokens(OfferedTokens),
 }
 
-/// Tokens, and where they were.
+/// The tokens of a head and their places.
 pub(super) struct OfferedTokens {
-    /// The SHA-256 of each token: of equal length, so that comparing them tells nothing about
-    /// the length of the real one.
+    /// The SHA-256 of each token: digests have one length, so comparing them does not reveal the length of the secret.
     pub(super) digests: Vec<[u8; 32]>,
     pub(super) places: Vec<Place>,
 }
@@ -128,7 +136,7 @@ impl OfferedTokens {
     }
 }
 
-/// The header of a signature that is longer than any: nothing is proven yet, and parsing it costs more than its bytes.
+/// The first signature header that is too long to parse. Parsing unproven input costs more than receiving it.
 pub(super) fn overlong_proof<'s>(scheme: &'s Scheme, head: &Head<'_>) -> Option<&'s HeaderName> {
     if !scheme.covers_body() {
         return None;
@@ -145,7 +153,7 @@ pub(super) fn overlong_proof<'s>(scheme: &'s Scheme, head: &Head<'_>) -> Option<
 }
 
 const MAX_HINT_LEN: usize = 256;
-/// Longer than the signature headers of the presets: signed tokens and message signatures are the longest of them.
+/// The longest signature headers of the presets (JWS, RFC 9421) stay below this.
 const MAX_PROOF_LEN: usize = 8 * 1024;
-/// Longer than any token that a header is meant for; what is longer is not even hashed.
+/// Longer tokens are rejected before they are hashed.
 const MAX_TOKEN_LEN: usize = 8 * 1024;

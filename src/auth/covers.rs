@@ -1,20 +1,20 @@
-//! How much a proof proves.
+//! How much of a delivery a proof covers.
 
-/// How much of a delivery a signature proves.
+/// How much of a delivery a proof covers, in ascending order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[expect(clippy::exhaustive_enums, reason = "there is nothing in between")]
+#[expect(clippy::exhaustive_enums, reason = "callers must handle every case")]
 pub enum Covers {
-    /// Nothing of the body.
+    /// Values of the head only.
     Head,
-    /// Some fields of the body, or its CRC-32, or all fields without what separates them: whoever has seen
-    /// one delivery can make others.
+    /// Some fields of the body, its CRC-32, or all fields without their separators. Whoever has one delivery can forge
+    /// others with the same covered values.
     Fields,
-    /// All of the body.
+    /// The whole body.
     Body,
 }
 
 impl Covers {
-    /// The word in lists.
+    /// The word in declarations and lists.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Head => "head",
@@ -23,7 +23,7 @@ impl Covers {
         }
     }
 
-    /// The one of that word.
+    /// The coverage for a word of a declaration.
     pub(super) fn from_word(word: &str) -> Option<Self> {
         [Self::Head, Self::Fields, Self::Body]
             .into_iter()

@@ -1,7 +1,7 @@
-//! Which value of a delivery made its proof fail, for explanations.
+//! Finds the value of a rejected delivery that made its proof fail, for `explain`.
 //!
-//! A refusal has one word for many defects. This reads the delivery once more, in the order of the verification,
-//! and names the first value that stops it. It decides nothing: only a delivery that was refused comes here.
+//! One rejection reason covers many defects. This module reads the delivery again, in the order of the verification,
+//! and names the first value that stops it. It decides nothing.
 
 use http::header::CONTENT_ENCODING;
 
@@ -17,93 +17,90 @@ use super::{
 
 /// The value of a delivery that made its proof fail.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "whoever explains has a sentence for each"
-)]
+#[expect(clippy::exhaustive_enums, reason = "`explain` has a sentence for each")]
 pub enum Defect {
-    /// The signature names another algorithm than the scheme.
+    /// The signature names an algorithm that the scheme does not use.
     Algorithm,
-    /// The body begins or ends with a byte that the signed value beside it could hold, too.
+    /// The body begins or ends with a byte that the adjacent signed value could contain.
     BodyEdge,
-    /// The body is no text, and a plain digest covers text only.
+    /// The body is not text, and a plain digest accepts text only.
     BodyNotText,
-    /// A signed value holds the text that separates it from the next one, or could be cut elsewhere.
+    /// A signed value contains its separator, so that its end is ambiguous.
     Border {
-        /// The value.
+        /// The token of the value.
         value: String,
-        /// The text, if there is one.
+        /// The separator, if there is one.
         text: Option<String>,
     },
-    /// The `Content-Type` names another charset than UTF-8.
+    /// The `Content-Type` names a charset other than UTF-8.
     Charset,
-    /// A claim of the token is missing, or does not say what the endpoint expects.
+    /// A claim of the token is missing or has an unexpected value.
     Claim {
-        /// Its name.
+        /// The name of the claim.
         name: String,
         /// Whether it is missing.
         is_missing: bool,
     },
     /// The signature does not cover this component of the request.
     Component(String),
-    /// The certificate does not lie where Amazon serves those of the topic's region.
+    /// The URL of the certificate is not one of Amazon SNS in the topic's region.
     CertificateUrl,
     /// The body has a `Content-Encoding`.
     ContentEncoding,
-    /// The places of one signed value hold different values.
+    /// The places of one signed value contain different values.
     Contradiction(String),
-    /// Some readers take this name for the one of a signed value.
+    /// Some parsers treat this name as the name of a signed value.
     FoldedName {
-        /// The name.
+        /// The name in the delivery.
         name: String,
         /// The place of the signed value.
         place: String,
     },
-    /// The body cannot be read as a form in one way only.
+    /// The body is not a form, or not an unambiguous one.
     FormMalformed,
     /// A header has another value than the scheme expects, or is missing.
     HeaderValue {
-        /// Its name.
+        /// The name of the header.
         name: String,
         /// The value that the scheme expects.
         expected: String,
     },
-    /// The body is no JSON.
+    /// The body is not valid JSON.
     JsonMalformed,
     /// A signed value is missing.
     Missing(String),
-    /// The URL is signed, and nobody has said which it is.
+    /// The URL is signed, but the public URL is unknown.
     NoUrl,
-    /// The body is a form for the scheme, and its `Content-Type` says otherwise.
+    /// The scheme needs a form, but the `Content-Type` says otherwise.
     NotForm,
-    /// A signed value is no text and no number.
+    /// A signed value is an object or an array.
     NotScalar(String),
-    /// The header of the signature, by its place, is longer than the gate parses.
+    /// The signature header at this place exceeds the length limit.
     ProofTooLong(String),
     /// A place holds several values that differ, or a name twice.
     Repeated(String),
-    /// A parameter of the query could be read in place of a signed value of the body.
+    /// A query parameter could be read instead of a signed value of the body.
     ShadowedByQuery(String),
-    /// This word does not stand exactly once in the header of the signature.
+    /// This tag does not occur exactly once in the signature header.
     Tag(String),
     /// The time of the signature is written in another form than the scheme expects.
     Timestamp {
-        /// The time as it was sent.
+        /// The text of the timestamp.
         text: String,
-        /// The form that the scheme expects.
+        /// The expected format.
         expected: TimestampUnit,
     },
     /// The body is larger than the gate reads values from.
     TooLargeToRead,
-    /// The query has more parameters than the gate reads.
+    /// The query exceeds the limit of parameters.
     TooManyParameters,
-    /// The message is of another topic than the endpoint's.
+    /// The message belongs to a topic that is not the endpoint's.
     Topic,
 }
 
 impl Defect {
-    /// Whether nothing else than this keeps the proof from being judged. Otherwise the delivery may follow another
-    /// scheme, or may have been changed on the way.
+    /// Whether this defect is the cause for certain. Otherwise the delivery may follow another scheme, or may have been
+    /// changed on the way.
     pub fn is_certain(&self) -> bool {
         !matches!(
             self,
@@ -113,7 +110,7 @@ impl Defect {
 }
 
 impl Scheme {
-    /// The value that made a delivery fail with `error`; `None` if the error itself says all that is known.
+    /// The value that made a delivery fail with `error`; `None` if nothing more is known.
     pub fn defect(&self, error: ProofError, received: Received<'_>) -> Option<Defect> {
         let view = View::of(self, received);
         match error {
@@ -185,7 +182,7 @@ impl Scheme {
         })
     }
 
-    /// What a sender does not sign for this endpoint, whatever its key is.
+    /// A mismatch that no key would resolve, such as a foreign topic.
     fn disagreement(&self, view: &View<'_>) -> Option<Defect> {
         if let Some(Envelope::Jws(jws)) = &self.envelope {
             return jws.disagreement(self, &view.received);
@@ -196,7 +193,7 @@ impl Scheme {
         other.then_some(Defect::Topic)
     }
 
-    /// What is signed and missing beside a signature that is there.
+    /// The signed value that is missing, if a signature is present.
     fn missing(&self, view: &View<'_>) -> Option<Defect> {
         let is_there = |source: &Source| source.read_in(view) != Reading::Absent;
         if !self.signatures.iter().any(|rule| is_there(&rule.from)) {
@@ -214,7 +211,7 @@ impl Scheme {
         sources.find_map(|source| view.source_defect(source))
     }
 
-    /// Why the accounts that a delivery names cannot be read in one way only.
+    /// Why the accounts of a delivery are ambiguous.
     fn account_defect(&self, view: &View<'_>) -> Option<Defect> {
         let (rule, body) = (self.account()?, view.body()?);
         if !view.is_utf8() {
@@ -233,13 +230,13 @@ impl Scheme {
 }
 
 impl View<'_> {
-    /// What keeps the value that is read at `source` from being read.
+    /// Why the value at `source` cannot be read.
     pub(super) fn source_defect(&self, source: &Source) -> Option<Defect> {
         let place = source.unreadable_place(self)?;
         Some(self.place_defect(place))
     }
 
-    /// The same of a signed value, which nothing beside it may contradict.
+    /// Why the signed value at `source` cannot be read, or what contradicts it.
     pub(super) fn signed_defect(&self, source: &Source) -> Option<Defect> {
         let folded = |place: &Place| {
             let name = match place {
@@ -267,7 +264,7 @@ impl View<'_> {
             })
     }
 
-    /// What keeps the body from being read as a form.
+    /// Why the body cannot be read as a form.
     pub(super) fn form_defect(&self) -> Option<Defect> {
         if self.fields().is_some() {
             return None;
@@ -283,7 +280,7 @@ impl View<'_> {
         }))
     }
 
-    /// What makes a backend read other bytes or other characters than those that were signed.
+    /// The header that makes a backend read other bytes or characters than those that were signed.
     pub(super) fn packing_defect(&self) -> Option<Defect> {
         if self.is_read_as_sent() {
             return None;
@@ -297,7 +294,7 @@ impl View<'_> {
         })
     }
 
-    /// Why nothing can be read at `place`.
+    /// Why the value at `place` cannot be read.
     fn place_defect(&self, place: &Place) -> Defect {
         let repeated = || Defect::Repeated(place.to_string());
         let is_strict = self.covers_fields();

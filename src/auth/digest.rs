@@ -1,20 +1,21 @@
-//! A digest of the body that is sent and signed in its place.
+//! Senders that put a digest of the body into the request and sign the digest instead of the body.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{Place, ProofError, Received, Source, Template};
 
-/// A digest of the body that is sent beside it, and is signed in its place.
+/// A digest that senders sign instead of the body.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DigestRule {
-    /// Where the SHA-256 of the body is, in hexadecimal; the rule counts if it is there.
+    /// Where the SHA-256 of the body stands, in hexadecimal. The rule applies only if it is present.
     pub from: Source,
-    /// What is signed then.
+    /// The message that is signed if the digest is present.
     pub signed: Template,
 }
 
 impl DigestRule {
+    /// Compares the digest that was sent with that of the body, in constant time.
     pub(super) fn check(&self, received: &Received<'_>) -> Result<(), ProofError> {
         let body = received.body.ok_or(ProofError::SignatureMalformed)?;
         let text = self.from.required(received)?;
@@ -31,8 +32,9 @@ impl DigestRule {
         }
     }
 
-    /// Whether the digest is the last of the query, where it is one of its parameters. Senders append it.
-    /// Anywhere else, fields of a form that was signed behind the URL could pose as the rest of the query.
+    /// Whether a digest in the query is its last parameter, where senders append it.
+    ///
+    /// Otherwise the fields of a form delivery, which are signed after the URL, could pass for the rest of the query.
     fn ends_query(&self, received: &Received<'_>, text: &[u8]) -> bool {
         let query = received.head.query.unwrap_or_default();
         let last = query.rsplit('&').next().unwrap_or_default();

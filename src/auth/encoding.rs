@@ -1,4 +1,4 @@
-//! How a signature is written down in text.
+//! Text encodings of signatures.
 
 use std::ops::RangeInclusive;
 
@@ -7,15 +7,15 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, Engine};
 use zeroize::Zeroizing;
 
-/// The encoding of a signature.
+/// The text encoding of a signature.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Encoding {
-    /// Base 64 with padding (RFC 4648 §4).
+    /// Base64 with padding (RFC 4648 §4).
     Base64,
-    /// Base 64 for URLs (RFC 4648 §5); providers write it with and without padding.
+    /// Base64url (RFC 4648 §5), with or without padding: providers do both.
     Base64Url,
-    /// Base 16 (RFC 4648 §8), in either case.
+    /// Hexadecimal (RFC 4648 §8), in either case.
     #[default]
     Hex,
 }
@@ -24,7 +24,7 @@ impl Encoding {
     /// Every encoding.
     pub const ALL: [Self; 3] = [Self::Base64, Self::Base64Url, Self::Hex];
 
-    /// The name in the scheme language.
+    /// The name in declarations.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Base64 => "base64",
@@ -33,29 +33,28 @@ impl Encoding {
         }
     }
 
-    /// The encoding of that name.
+    /// The encoding called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.name() == name)
     }
 
-    /// Decodes `text` to the end of `into` if it stands for as many bytes as `lengths` allows.
+    /// Decodes `text` and appends the bytes to `into`, if `lengths` contains their number.
     ///
-    /// Anything else leaves `into` as it was and gives `false`. Base 64 must be canonical: bits that
-    /// are left over in the last character must be zero (RFC 4648 §3.5), so that one signature has
-    /// one spelling.
+    /// Otherwise it returns `false` and leaves `into` unchanged. Base64 must be canonical: the unused bits of the last
+    /// character must be zero (RFC 4648 §3.5), so that one signature has one spelling.
     pub(super) fn decode(
         self,
         text: &[u8],
         lengths: &RangeInclusive<usize>,
         into: &mut Vec<u8>,
     ) -> bool {
-        // The longest text that can stand for so many bytes, so that nothing is decoded in vain.
+        // Hexadecimal is the longest encoding: a longer text cannot fit.
         if text.len() > lengths.end().saturating_mul(2) {
             return false;
         }
         let start = into.len();
-        // An engine that estimates the length may want room for what it will not write.
-        into.resize(start + lengths.end() + ROOM_TO_ESTIMATE, 0);
+        // The base64 engines require room for their estimate of the length, which may exceed the result.
+        into.resize(start + lengths.end() + ESTIMATE_MARGIN, 0);
         let room = into.get_mut(start..).unwrap_or_default();
         let decoded = match self {
             Self::Base64 => STANDARD.decode_slice(text, room).ok(),
@@ -70,7 +69,7 @@ impl Encoding {
         decoded.is_some()
     }
 
-    /// Decodes a text that is as long as its sender likes; the head's size bounds it.
+    /// Decodes a text of any length. Only use it for values of the head, whose size is limited.
     pub(super) fn decode_any(self, text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let decoded = match self {
             Self::Base64 => STANDARD.decode(text).ok(),
@@ -80,7 +79,7 @@ impl Encoding {
         decoded.map(Zeroizing::new)
     }
 
-    /// Encodes `bytes` the way that providers write them.
+    /// Encodes `bytes` as providers write them: base64url without padding, hexadecimal in lower case.
     pub fn encode(self, bytes: &[u8]) -> String {
         match self {
             Self::Base64 => STANDARD.encode(bytes),
@@ -100,4 +99,4 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
         .with_encode_padding(false)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-const ROOM_TO_ESTIMATE: usize = 4;
+const ESTIMATE_MARGIN: usize = 4;

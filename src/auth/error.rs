@@ -1,43 +1,44 @@
-//! Why a proof was refused. The words are part of the contract: they are what logs, metrics and the
-//! `Portcullis-Reason` header say.
+//! Why a proof was rejected.
+//!
+//! The words are a contract: logs, metrics and the `Portcullis-Reason` header contain them.
 
-/// A proof that did not hold.
+/// Why a delivery is not proven.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
-    /// A genuine delivery that names another account than the endpoint's, or none.
-    #[error("the delivery does not name an account of the endpoint")]
+    /// The signature is valid, but the delivery names a foreign account, or none.
+    #[error("the delivery names an account that is not the endpoint's, or none")]
     AccountMismatch,
 
-    /// The body is not the one whose digest was sent and signed.
-    #[error("the digest that was sent is not that of the body")]
+    /// The body does not match the signed digest.
+    #[error("the body does not match the digest that was sent")]
     BodyDigestMismatch,
 
-    /// A header that says how the delivery was signed says something else than the scheme.
+    /// A header announces a signature version or algorithm that the scheme does not use.
     #[error("a header names another version or algorithm than the scheme")]
     HeaderUnexpected,
 
-    /// A signature is there, but in no form that the scheme knows.
-    #[error("the signature has another form than the scheme expects")]
+    /// A signature was sent, but it cannot be parsed, or a signed value is unusable.
+    #[error("the signature is not in the format that the scheme expects")]
     SignatureMalformed,
 
     /// No signature was sent.
     #[error("no signature was sent")]
     SignatureMissing,
 
-    /// A signature of the right form that none of the keys makes.
+    /// The signature is well-formed, but no valid key made it.
     #[error("the signature does not match")]
     SignatureMismatch,
 
-    /// A genuine signature whose time lies too far ahead.
+    /// The signature is valid, but its time is beyond the future tolerance.
     #[error("the delivery was signed too far in the future")]
     TimestampFuture,
 
-    /// A genuine signature that is too old.
+    /// The signature is valid, but older than the tolerance.
     #[error("the delivery was signed too long ago")]
     TimestampStale,
 
-    /// A token that is not the endpoint's.
+    /// The token is not a valid one of the endpoint.
     #[error("the token does not match")]
     TokenMismatch,
 
@@ -47,7 +48,7 @@ pub enum ProofError {
 }
 
 impl ProofError {
-    /// Every value, in the order of the words.
+    /// Every variant, in the order of the words.
     pub const ALL: [Self; 10] = [
         Self::AccountMismatch,
         Self::BodyDigestMismatch,
@@ -61,7 +62,7 @@ impl ProofError {
         Self::TokenMissing,
     ];
 
-    /// The word of the contract.
+    /// The word in logs, metrics and headers.
     pub const fn word(self) -> &'static str {
         match self {
             Self::AccountMismatch => "account_mismatch",

@@ -1,24 +1,23 @@
-//! The name of the event that a delivery is about: unproven unless the scheme signs it.
+//! The event name of a delivery. It is unproven unless the scheme signs it.
 
 use std::borrow::Cow;
 
 use super::{Reading, Received, Source};
 
-/// What a delivery says about its event.
+/// The event name of a delivery, as far as it can be read.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "whoever asks has to know each")]
+#[expect(clippy::exhaustive_enums, reason = "callers must handle every case")]
 pub enum EventName<'a> {
-    /// Nothing.
+    /// The delivery names no event.
     Absent,
-    /// This.
+    /// The delivery names one event.
     Named(Cow<'a, str>),
-    /// Something that cannot be made out: two names, no text, or a body that is too large to be looked
-    /// through. What it is about nobody can tell.
+    /// The name is ambiguous, is not valid text, or is in a body that is too large to parse.
     Unreadable,
 }
 
 impl<'a> EventName<'a> {
-    /// Reads what stands at `source`.
+    /// Reads the name at `source`.
     pub fn read(source: &Source, received: &Received<'a>) -> Self {
         let value = match source.read(received) {
             Reading::Absent => return Self::Absent,
@@ -35,8 +34,9 @@ impl<'a> EventName<'a> {
     }
 }
 
-/// Whether a text may name an event. It is put into no header, so that spaces and letters of every language
-/// are as good as others: GitLab has a `Push Hook`.
+/// Whether `name` is a valid event name: 1 to 256 bytes without control characters.
+///
+/// Names never become header values, so spaces and non-ASCII letters are allowed: GitLab has a `Push Hook`.
 pub fn may_be_event(name: &str) -> bool {
     (1..=MAX_NAME_LEN).contains(&name.len()) && !name.chars().any(char::is_control)
 }

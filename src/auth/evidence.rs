@@ -1,23 +1,23 @@
-//! How well a preset is founded.
+//! How a preset was confirmed, from a published test vector down to nothing.
 
-/// What a preset rests on.
+/// The evidence for a preset.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Evidence {
-    /// Several independent catalogues of signatures agree; nobody here has seen a delivery.
+    /// Several independent catalogues of signature schemes agree; no delivery was seen.
     Catalogues,
-    /// The provider's own library or program, read or run.
+    /// The provider's own library or program was read or run.
     Sdk,
-    /// The provider's own page states the rule.
+    /// The provider's documentation describes the scheme.
     Source,
-    /// Nobody has confirmed it: try it against a live delivery first.
+    /// Nothing confirms it: try it with a live delivery first.
     Unconfirmed,
-    /// Somebody has published a delivery with its signature, and a test verifies it.
+    /// A published delivery with its signature, which a test verifies.
     Vector,
 }
 
 impl Evidence {
-    /// Every kind, the strongest first.
+    /// Every kind of evidence, the strongest first.
     pub const ALL: [Self; 5] = [
         Self::Vector,
         Self::Sdk,

@@ -1,16 +1,16 @@
-//! Several complete signatures in one header, each with a time of its own.
+//! Several complete signatures in one header, each with its own timestamp.
 //!
-//! While a secret is being rotated, Persona sends `t=…,v1=… t=…,v1=…`. A time belongs to the signature
-//! beside it, so each group is read as if it were alone.
+//! During a key rotation Persona sends `t=…,v1=… t=…,v1=…`. A timestamp belongs to the signature in its group,
+//! so each group is read as if it were the whole header.
 
 use http::HeaderValue;
 
 use super::envelope::{Sealed, Terms};
-use super::signed::Signed;
+use super::signed::SignedMessages;
 use super::view::View;
 use super::{Head, Place, ProofError, Received, Scheme};
 
-/// What every group offers; `None` if there is one group at most, which is read like any signature.
+/// The signatures of every group; `None` if there is at most one group, which is read like any signature.
 pub(super) fn read(scheme: &Scheme, head: &Head<'_>) -> Option<Result<Vec<Sealed>, ProofError>> {
     let mut rules = scheme.signatures.iter();
     let (separator, name) = rules.find_map(|rule| match rule.from.preferred() {
@@ -24,20 +24,20 @@ pub(super) fn read(scheme: &Scheme, head: &Head<'_>) -> Option<Result<Vec<Sealed
     }
     let groups = value.split(|byte| *byte == separator);
     let mut groups = groups.filter(|group| !group.is_empty());
-    let mut unfit = ProofError::SignatureMalformed;
-    let mut fit = Vec::new();
+    let mut last_error = ProofError::SignatureMalformed;
+    let mut accepted = Vec::new();
     for group in groups.by_ref().take(MAX_GROUPS) {
         let mut headers = head.headers.clone();
-        let Ok(alone) = HeaderValue::from_bytes(group) else {
+        let Ok(value) = HeaderValue::from_bytes(group) else {
             continue;
         };
-        headers.insert(name, alone);
+        headers.insert(name, value);
         let head = Head {
             headers: &headers,
             ..*head
         };
-        match Signed::claimed(scheme, &View::of(scheme, Received::from(head))) {
-            Ok((signatures, signed)) => fit.push(Sealed {
+        match SignedMessages::with_signatures(scheme, &View::of(scheme, Received::from(head))) {
+            Ok((signatures, signed)) => accepted.push(Sealed {
                 signatures,
                 message: signed.first,
                 terms: Terms {
@@ -46,15 +46,15 @@ pub(super) fn read(scheme: &Scheme, head: &Head<'_>) -> Option<Result<Vec<Sealed
                     ..Terms::default()
                 },
             }),
-            Err(error) => unfit = error,
+            Err(error) => last_error = error,
         }
     }
-    Some(if groups.next().is_some() || fit.is_empty() {
-        Err(unfit)
+    Some(if groups.next().is_some() || accepted.is_empty() {
+        Err(last_error)
     } else {
-        Ok(fit)
+        Ok(accepted)
     })
 }
 
-/// As many as secrets are valid at a time, and more.
+/// Only two secrets are valid at a time, so no sender needs more groups.
 const MAX_GROUPS: usize = 4;

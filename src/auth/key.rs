@@ -1,4 +1,4 @@
-//! Keys, prepared: what a delivery needs is computed once, when the secret is loaded.
+//! Prepared keys: the work that every verification needs is done once, when a secret is loaded.
 
 use std::sync::Arc;
 
@@ -14,75 +14,76 @@ use super::public_key::PublicKey;
 use super::template::Around;
 use super::{Algorithm, Fingerprint, KeyKind};
 
-/// A key in the state in which it is used.
+/// A key, ready for use.
 ///
-/// A MAC's key has its first blocks hashed already; a token is kept as its SHA-256. The secret
-/// itself is not in here, cannot be printed, and what is in here is zeroed when it is dropped.
+/// A MAC key has hashed its first block already; a token is kept as its SHA-256. The key does not contain the text of
+/// the secret, cannot be printed, and zeroes its memory when it is dropped.
 pub struct Key {
-    prepared: Prepared,
-    /// What the same secret is for senders that read it in another way; it counts as much.
-    other: Option<Prepared>,
+    material: KeyMaterial,
+    /// A second reading of the same secret, which some senders use; it is equally valid.
+    alternative: Option<KeyMaterial>,
 }
 
 impl Key {
     /// Prepares `secret` for `algorithm`.
     ///
-    /// A secret that [`proves_nothing`] gives no key: it must never admit.
+    /// Fails for a secret that [`proves_nothing`], so that it can never admit a delivery.
     pub fn prepare(algorithm: Algorithm, secret: &[u8]) -> Result<Self, UnusableSecret> {
         Ok(Self {
-            prepared: Prepared::new(algorithm, secret)?,
-            other: None,
+            material: KeyMaterial::new(algorithm, secret)?,
+            alternative: None,
         })
     }
 
-    /// Prepares a secret that stands for `secret` to some senders and for `other` to others.
+    /// Prepares a secret that some senders read as `secret` and others as `alternative`.
     pub(super) fn prepare_either(
         algorithm: Algorithm,
         secret: &[u8],
-        other: &[u8],
+        alternative: &[u8],
     ) -> Result<Self, UnusableSecret> {
         Ok(Self {
-            prepared: Prepared::new(algorithm, secret)?,
-            other: Some(Prepared::new(algorithm, other)?),
+            material: KeyMaterial::new(algorithm, secret)?,
+            alternative: Some(KeyMaterial::new(algorithm, alternative)?),
         })
     }
 
-    /// Begins a MAC; `None` if this key makes none.
+    /// Starts a MAC; `None` for public keys and tokens.
     pub fn begin(&self) -> Option<Code> {
-        self.prepared.begin()
+        self.material.begin()
     }
 
-    /// Whether one of `signatures` proves the message, and its fingerprint; `None` for a token.
+    /// Whether one of `signatures` proves the message, and the fingerprint of the message; `None` for a token.
     ///
-    /// The fingerprint is the same whichever way of reading the secret made the signature.
+    /// The fingerprint is the same for both readings of the secret.
     pub(super) fn compare<'s>(
         &self,
         around: &Around,
         body: &[u8],
         signatures: impl Iterator<Item = &'s [u8]> + Clone,
     ) -> Option<(bool, Fingerprint)> {
-        let compared = self.prepared.compare(around, body, signatures.clone());
+        let compared = self.material.compare(around, body, signatures.clone());
         let (matches, fingerprint) = compared?;
-        let matches = matches || self.compares_otherwise(around, body, signatures);
+        let matches = matches || self.matches_alternative(around, body, signatures);
         Some((matches, fingerprint))
     }
 
-    /// Whether one of `signatures` proves the message if the secret is read in the other way, if it has one.
-    pub(super) fn compares_otherwise<'s>(
+    /// Whether one of `signatures` proves the message under the second reading of the secret.
+    pub(super) fn matches_alternative<'s>(
         &self,
         around: &Around,
         body: &[u8],
         signatures: impl Iterator<Item = &'s [u8]>,
     ) -> bool {
-        let other = self.other.as_ref();
-        let compared = other.and_then(|other| other.compare(around, body, signatures));
+        let alternative = self.alternative.as_ref();
+        let compared = alternative.and_then(|key| key.compare(around, body, signatures));
         compared.is_some_and(|(matches, _)| matches)
     }
 
-    /// Whether all `digests` are the SHA-256 of this token, in a time that does not depend on
-    /// where they differ. False without any, and for a key that is no token.
+    /// Whether every digest is the SHA-256 of this token, compared in constant time.
+    ///
+    /// `false` for an empty list and for a key that is not a token.
     pub(super) fn matches_tokens(&self, digests: &[[u8; 32]]) -> bool {
-        let Prepared::Token(expected) = &self.prepared else {
+        let KeyMaterial::Token(expected) = &self.material else {
             return false;
         };
         let all = digests.iter().fold(Choice::from(1), |all, digest| {
@@ -92,43 +93,45 @@ impl Key {
     }
 }
 
-/// Whether anybody could sign for `secret`: it is empty, or of zero bytes only, which HMAC takes for the
-/// same, because it fills a short key up with them (RFC 2104 §2).
+/// Whether anybody could sign with `secret`: it is empty or has only zero bytes.
+///
+/// HMAC pads a short key with zero bytes (RFC 2104 §2), so zero bytes are the same key as an empty one.
 pub fn proves_nothing(secret: &[u8]) -> bool {
     secret.iter().all(|byte| *byte == 0)
 }
 
-/// A secret that makes no key.
+/// Why a secret makes no key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableSecret {
-    /// There is nothing in it.
+    /// It is empty, or has only zero bytes.
     #[error("an empty secret proves nothing")]
     Empty,
 
-    /// It was bound as a key of another kind, or nothing says what it was bound as.
+    /// It was bound as another kind of key, or its kind is not recorded.
     #[error(
-        "it was bound as {}, and is needed as {}",
-        bound_as.map_or("nothing that is known", KeyKind::noun),
+        "it was bound as {}; the scheme needs {}",
+        bound_as.map_or("an unknown kind of key", KeyKind::noun),
         needed.noun()
     )]
     OtherKind {
-        /// What it was bound as.
+        /// The recorded kind.
         bound_as: Option<KeyKind>,
-        /// What the scheme needs.
+        /// The kind that the scheme needs.
         needed: KeyKind,
     },
 
-    /// It is a public key, and the scheme's keys are secret.
-    #[error("this is a public key: it cannot be the shared secret of a signature or a token")]
+    /// It is a public key, but the scheme needs a secret.
+    #[error("this is a public key: a shared secret or a token is needed")]
     PublicKey,
 
-    /// It is not written down as the scheme expects.
+    /// It does not decode, or is not a key of the algorithm.
     #[error("the secret is not in the encoding that the scheme expects")]
     Undecodable,
 }
 
-enum Prepared {
+/// The prepared form of a secret, by algorithm.
+enum KeyMaterial {
     HmacSha1(Box<Hmac<Sha1>>),
     HmacSha256(Box<Hmac<Sha256>>),
     HmacSha512(Box<Hmac<Sha512>>),
@@ -137,7 +140,7 @@ enum Prepared {
     Token(Zeroizing<[u8; 32]>),
 }
 
-impl Prepared {
+impl KeyMaterial {
     fn new(algorithm: Algorithm, secret: &[u8]) -> Result<Self, UnusableSecret> {
         if proves_nothing(secret) {
             return Err(UnusableSecret::Empty);
@@ -177,7 +180,7 @@ impl Prepared {
         if let Self::Public(key) = self {
             let message = around.message(body);
             let verifies = key.verifies(&message, signatures);
-            // Of the message: an ECDSA signature can be respelt by anybody who has one.
+            // The fingerprint is that of the message: anybody who has an ECDSA signature can respell it.
             return Some((verifies, Fingerprint::of(&message)));
         }
         let mut code = self.begin()?;
@@ -190,7 +193,7 @@ impl Prepared {
     }
 }
 
-/// A message authentication code in the making.
+/// A message authentication code (MAC) in progress.
 pub enum Code {
     #[doc(hidden)]
     HmacSha1(Hmac<Sha1>),
@@ -203,7 +206,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// Takes the next bytes of the message.
+    /// Hashes the next bytes of the message.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::HmacSha1(mac) => mac.update(bytes),
@@ -213,9 +216,7 @@ impl Code {
         }
     }
 
-    /// The code of everything that was taken.
-    ///
-    /// It is a valid signature: whoever asks for it signs.
+    /// The MAC of all bytes so far. It is a valid signature, so keep it secret.
     pub fn sign(self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(match self {
             Self::HmacSha1(mac) => mac.finalize().into_bytes().to_vec(),
@@ -225,8 +226,9 @@ impl Code {
         })
     }
 
-    /// Whether one of `candidates` is the code, and its fingerprint. Every candidate is compared, in
-    /// constant time.
+    /// Whether one of `candidates` equals the MAC, and the fingerprint of the MAC.
+    ///
+    /// Every candidate is compared, in constant time.
     pub(super) fn compare<'c>(
         self,
         candidates: impl Iterator<Item = &'c [u8]>,
@@ -241,18 +243,18 @@ impl Code {
     }
 }
 
-/// The keys that are valid at one time: the current one and, after a rotation with an overlap, the
-/// one before it.
+/// The valid keys of a secret: the current one and, during a rotation overlap, the previous one.
 pub struct KeyRing {
-    /// The key that new deliveries are expected to use.
+    /// The newest key.
     pub current: NumberedKey,
-    /// The key before it, and when it stops to count.
+    /// The key before it and the end of its overlap.
     pub previous: Option<(NumberedKey, Timestamp)>,
 }
 
 impl KeyRing {
-    /// Whether one of the keys that are valid `now` is this token. It takes as long for every token of
-    /// a length.
+    /// Whether `token` is one of the keys that are valid at `now`.
+    ///
+    /// The time it takes depends only on the length of `token`.
     pub fn has_token(&self, token: &[u8], now: Timestamp) -> bool {
         let digest = [Sha256::digest(token).into()];
         let previous = self.previous_at(now);
@@ -260,7 +262,7 @@ impl KeyRing {
         keys.fold(false, |any, key| any | key.key.matches_tokens(&digest))
     }
 
-    /// The key of that version, if it is one of these; the current one for any other.
+    /// The key of `version`; the current key if the ring does not have that version.
     pub fn of_version(&self, version: Option<u32>) -> &NumberedKey {
         match &self.previous {
             Some((previous, _)) if Some(previous.version) == version => previous,
@@ -268,7 +270,7 @@ impl KeyRing {
         }
     }
 
-    /// The previous key, if it still counts at `now`.
+    /// The previous key, if its overlap has not ended at `now`.
     pub(super) fn previous_at(&self, now: Timestamp) -> Option<&NumberedKey> {
         self.previous
             .as_ref()
@@ -277,17 +279,17 @@ impl KeyRing {
     }
 }
 
-/// A key and the version of the secret that it was made from.
+/// A key with the version number of its secret.
 pub struct NumberedKey {
-    /// The key. Shared, because bodies in flight are hashed with it.
+    /// The key, shared with the verifications in flight.
     pub key: Arc<Key>,
-    /// The number of the version, from 1.
+    /// The version number, starting at 1.
     pub version: u32,
 }
 
 fn hmac_key<M: KeyInit>(secret: &[u8]) -> M {
     // An HMAC key may have any length (RFC 2104 §2), so this cannot fail.
-    M::new_from_slice(secret).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
+    M::new_from_slice(secret).unwrap_or_else(|_| unreachable!("HMAC accepts keys of any length"))
 }
 
 fn any_equal<'c>(code: &[u8], candidates: impl Iterator<Item = &'c [u8]>) -> bool {

@@ -1,4 +1,4 @@
-//! How the text of a secret becomes a key.
+//! How the text of a secret becomes a key: prefixes, encodings, and checks against keys of the wrong kind.
 
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -10,21 +10,21 @@ use zeroize::Zeroizing;
 use super::public_key::PublicKey;
 use super::{Algorithm, Key, KeyKind, UnusableSecret, proves_nothing};
 
-/// What a key is prepared for, and from which form of the secret.
+/// The algorithm of a key and the text form of its secret.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct KeyForm {
-    /// The algorithm.
+    /// The algorithm that uses the key.
     pub algorithm: Algorithm,
-    /// What may stand before the key in the text, and is left out.
+    /// An optional prefix of the text that is not part of the key.
     pub strip: Option<Box<str>>,
-    /// What may stand there in its place; the first of all these that does is left out.
+    /// Alternatives to `strip`; the first prefix that matches is removed.
     pub strip_else: Vec<Box<str>>,
-    /// How the key is written down.
+    /// The text encoding of the key.
     pub encoding: KeyEncoding,
 }
 
 impl KeyForm {
-    /// The text itself, for an algorithm.
+    /// The text of the secret is the key.
     pub const fn plain(algorithm: Algorithm) -> Self {
         Self {
             algorithm,
@@ -34,10 +34,10 @@ impl KeyForm {
         }
     }
 
-    /// Prepares a stored secret that was bound as a key of the kind `bound_as`.
+    /// Prepares a stored secret that was bound as `bound_as`. Fails if the algorithm needs another kind.
     ///
-    /// A value is never a key of another kind: a public key as the secret of a signature would let everybody
-    /// sign, and a token was sent in the open.
+    /// A public key as a shared secret would let everybody sign. A token was sent in deliveries, so it is not secret
+    /// enough to sign with.
     pub fn prepare_bound(
         &self,
         bound_as: Option<KeyKind>,
@@ -50,14 +50,14 @@ impl KeyForm {
         self.prepare(secret)
     }
 
-    /// The text without what stands before the key.
+    /// The text without its prefix.
     pub fn stripped<'t>(&self, secret: &'t [u8]) -> &'t [u8] {
         let mut prefixes = self.strip.iter().chain(&self.strip_else);
         let stripped = prefixes.find_map(|prefix| secret.strip_prefix(prefix.as_bytes()));
         stripped.unwrap_or(secret)
     }
 
-    /// How many bytes the key in `secret` has; `None` where it is not written as the scheme expects.
+    /// The length of the key in bytes; `None` if the text does not decode.
     pub fn key_len(&self, secret: &[u8]) -> Option<usize> {
         let text = self.stripped(secret);
         let decoded = match self.encoding {
@@ -71,34 +71,34 @@ impl KeyForm {
         Some(Zeroizing::new(decoded).len())
     }
 
-    /// Prepares `secret`.
+    /// Prepares `secret` without a check of the kind that it was bound as.
     pub fn prepare(&self, secret: &[u8]) -> Result<Key, UnusableSecret> {
-        // White space around a public key is the end of a file; around a shared secret it may belong to it.
+        // White space around a public key comes from its file. Around a shared secret it may be part of the secret.
         let secret = if self.algorithm.is_public_key() {
             secret.trim_ascii()
         } else {
             secret
         };
         let text = self.stripped(secret);
-        // What is empty has no encoding: its SHA-1 would be a key that everybody knows.
+        // Check before decoding: the SHA-1 of an empty text would be a key that everybody knows.
         if text.is_empty() {
             return Err(UnusableSecret::Empty);
         }
-        // Everybody has a public key: as the key of a MAC it would let everybody in.
+        // Everybody may know a public key: as a MAC key it would let everybody sign.
         let is_public = PublicKey::looks_like_one(secret) || PublicKey::looks_like_one(text);
         if !self.algorithm.is_public_key() && is_public {
             return Err(UnusableSecret::PublicKey);
         }
-        // What comes before or after the colon may be missing from a script's variables.
+        // A script with an unset variable produces `user:` or an empty password.
         if self.algorithm == Algorithm::Basic && !is_pair(text) {
             return Err(UnusableSecret::Empty);
         }
         let decoded = match self.encoding {
-            // Public keys are passed on in PEM files, whatever the provider's page shows.
+            // Operators often have a PEM file, whatever encoding the provider documents.
             _ if self.algorithm.is_public_key() && PublicKey::is_pem(text) => {
                 PublicKey::from_pem(text)
             }
-            // No text is a public key by itself: whoever says nothing of its encoding has one of these two.
+            // A public key is never plain text: without a declared encoding it is hexadecimal or base64.
             KeyEncoding::Utf8 if self.algorithm.is_public_key() => {
                 let plain = Key::prepare(self.algorithm, text);
                 let decoded = [hex::decode(text).ok(), KEY_BASE64.decode(text).ok()];
@@ -118,11 +118,11 @@ impl KeyForm {
         let decoded = Zeroizing::new(decoded.ok_or(UnusableSecret::Undecodable)?);
         Key::prepare(self.algorithm, &decoded)
     }
-}
 
-impl KeyForm {
-    /// Which way a text was meant cannot be told from it: a token of letters and digits is base 64, too. So both
-    /// ways count, and whoever does not know the text knows neither key.
+    /// Prepares the decoded key and the plain text as alternatives.
+    ///
+    /// The text does not reveal which one the provider uses: letters and digits are valid base64. Accepting both is
+    /// safe, because both keys require knowledge of the text.
     fn prepare_either(&self, secret: &[u8], text: &[u8]) -> Result<Key, UnusableSecret> {
         let decoded = Zeroizing::new(KEY_BASE64.decode(text).unwrap_or_default());
         let has_prefix = text.len() < secret.len();
@@ -135,27 +135,27 @@ impl KeyForm {
     }
 }
 
-/// Whether it is a user and a password (RFC 7617 §2).
+/// Whether `text` is `user:password` with a password (RFC 7617 §2).
 fn is_pair(text: &[u8]) -> bool {
     let colon = text.iter().position(|byte| *byte == b':');
     colon.is_some_and(|at| at + 1 < text.len())
 }
 
-/// How a key is written down.
+/// The text encoding of a key.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum KeyEncoding {
-    /// Base 64 (RFC 4648 §4), with or without padding.
+    /// Base64 (RFC 4648 §4), with or without padding.
     Base64,
-    /// Base 64 behind one of the prefixes, or the whole text as it is: both count (Polar).
+    /// Base64 after one of the prefixes, or the whole text: both keys are accepted (Polar).
     Base64OrUtf8,
-    /// Base 16 (RFC 4648 §8), in either case.
+    /// Hexadecimal (RFC 4648 §8), in either case.
     Hex,
-    /// The text in Unicode's normalisation form KD (`EasyPost`).
+    /// The text in Unicode normalisation form KD (`EasyPost`).
     Nfkd,
     /// The key is the SHA-1 of the text (Braintree).
     Sha1,
-    /// As it is.
+    /// The text itself.
     #[default]
     Utf8,
 }
@@ -171,7 +171,7 @@ impl KeyEncoding {
         Self::Utf8,
     ];
 
-    /// The name in the scheme language.
+    /// The name in declarations.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Base64 => "base64",
@@ -183,15 +183,15 @@ impl KeyEncoding {
         }
     }
 
-    /// The encoding of that name.
+    /// The encoding called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.name() == name)
     }
 }
 
-/// How long a key may be (Standard Webhooks, "Signature scheme"): 192 to 512 bits.
+/// The key lengths of Standard Webhooks ("Signature scheme"): 192 to 512 bits.
 const STANDARD_WEBHOOKS_LEN: std::ops::RangeInclusive<usize> = 24..=64;
-/// What stands before the keys of Standard Webhooks: secret ones, public ones, and with the version of the signature.
+/// The prefixes of Standard Webhooks keys, shared and public, with and without the signature version.
 pub(super) const KEY_PREFIXES: [&str; 4] = ["whsec_", "v1,whsec_", "whpk_", "v1a,whpk_"];
 const ANY_PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);

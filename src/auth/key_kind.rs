@@ -1,22 +1,20 @@
-//! The kinds of keys, by who knows them.
+//! The kinds of keys: public keys, shared secrets and tokens.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::Algorithm;
-
-/// Who knows a key. A value keeps the kind that it was bound as: a key of one kind never serves as another.
+/// The kind of a key. A stored value keeps the kind that it was bound as and never serves as another kind.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[expect(clippy::exhaustive_enums, reason = "the store keeps these three")]
 #[serde(rename_all = "lowercase")]
 pub enum KeyKind {
-    /// The public key of a sender. Everybody has it, and nobody can sign with it.
+    /// The public key of a sender. Everybody may know it, and nobody can sign with it.
     Public,
-    /// The shared secret of a signature. Only the sender and the gate have it, and it is never sent.
+    /// The shared secret of a signature. Only the sender and the gate know it; deliveries do not contain it.
     Shared,
-    /// A token or a password. It is sent with each delivery, so whoever sees one has it.
+    /// A token or a password. Every delivery contains it.
     Token,
 }
 
@@ -33,7 +31,7 @@ impl KeyKind {
         }
     }
 
-    /// The one of two kinds that more people know.
+    /// The kind that more parties know: public, then token, then shared.
     #[must_use]
     pub const fn or_better_known(self, other: Self) -> Self {
         match (self, other) {
@@ -43,7 +41,7 @@ impl KeyKind {
         }
     }
 
-    /// What it is, as people call it.
+    /// A noun phrase for messages.
     pub const fn noun(self) -> &'static str {
         match self {
             Self::Public => "a public key, which everybody has",
@@ -72,18 +70,3 @@ impl FromStr for KeyKind {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the kinds of keys are `public`, `shared` and `token`")]
 pub struct UnknownKeyKind;
-
-impl Algorithm {
-    /// The kind of key that it works with.
-    pub const fn key_kind(self) -> KeyKind {
-        match self {
-            Self::Basic | Self::Token => KeyKind::Token,
-            Self::EcdsaP256
-            | Self::EcdsaP256Fixed
-            | Self::Ed25519
-            | Self::RsaSha1
-            | Self::RsaSha256 => KeyKind::Public,
-            Self::HmacSha1 | Self::HmacSha256 | Self::HmacSha512 | Self::Sha256 => KeyKind::Shared,
-        }
-    }
-}

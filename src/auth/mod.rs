@@ -1,16 +1,15 @@
-//! Proof of who sent a delivery: bytes in, verdict out.
+//! Verification of deliveries: bytes in, verdict out.
 //!
-//! This layer is pure. It reads no clock and no file, holds no socket, writes no log; what it needs
-//! to know about time arrives as an argument. A delivery passes through it in four steps:
+//! This module is pure: no clock, no files, no sockets, no log. The time is an argument. Four types, in this order:
 //!
 //! ```text
-//! Scheme   how a sender proves itself (data: a preset, or what an endpoint wrote down)
-//! Claim    what this delivery's head says: candidates for a signature or a token, still unproven
-//! Verification  claim + keys; takes the body as it arrives and gives one answer at its end
-//! Verified      the proof. Only a verification that succeeded can make one
+//! Scheme        how senders prove a delivery: a preset, or the words of an endpoint
+//! Claim         the signatures or tokens in one head, unproven
+//! Verification  a claim and the keys; it hashes the body as it arrives, then gives the verdict
+//! Verified      the proof; only a successful verification makes one
 //! ```
 //!
-//! A scheme whose proof is a token is settled by the head alone, unless the token is in the body.
+//! A token in the head is judged without the body. `verify_whole` does it all for a body in memory.
 
 mod account;
 mod algorithm;
@@ -37,7 +36,6 @@ mod key;
 mod key_form;
 mod key_kind;
 mod mode;
-mod parts;
 mod percent;
 mod place;
 mod preset;
@@ -57,7 +55,6 @@ mod timestamp;
 mod token;
 mod uncertified;
 mod url;
-mod variation;
 mod verification;
 mod verified;
 mod view;
@@ -103,7 +100,7 @@ pub use self::timestamp::{TimestampRule, TimestampSource, TimestampUnit};
 pub use self::token::UnknownToken;
 pub use self::uncertified::Uncertified;
 pub use self::url::UrlRule;
-pub use self::verification::{Begun, Verification};
+pub use self::verification::{Begun, Verification, verify_whole};
 pub use self::verified::{Fingerprint, Generation, Signature, Verified};
 pub use self::words::{SchemeWords, WrongWord};
 pub use self::workspace_proof::{Grant, Owner, WorkspaceClaim, WorkspaceProof, WorkspaceRefusal};
@@ -111,6 +108,5 @@ pub use self::workspace_token::{
     NotATokenId, NotAWorkspaceToken, TokenHash, TokenId, WorkspaceToken,
 };
 
-/// How large a body may be whose fields are looked at. Whatever is larger is verified as it is, but
-/// nothing is taken out of it.
+/// The largest body, in bytes, whose fields the gate reads. A larger body is verified, but its fields are unreadable.
 pub const MAX_PARSED_BODY_BYTES: usize = 1024 * 1024;

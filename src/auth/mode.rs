@@ -1,7 +1,6 @@
-//! The modes of `auth`: short names for schemes that people choose by hand.
+//! The modes of `auth`: short names for schemes in an endpoint's configuration.
 //!
-//! A mode is no second way of verifying. Each one names a preset, whose header can be replaced in some,
-//! or is described by the endpoint itself.
+//! A mode resolves to a scheme: that of a preset, sometimes with another header, or one in the endpoint's own words.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,20 +22,20 @@ pub enum Mode {
     Bearer,
     /// GitHub's `X-Hub-Signature-256`.
     Hmac,
-    /// HMAC-SHA256 in a header of the endpoint's choice, in the form that the header is known for.
+    /// HMAC-SHA256 in a header of the endpoint's choice; well-known headers use the format of their provider.
     HmacSha256,
-    /// No proof at all.
+    /// No proof: the endpoint is unauthenticated.
     None,
-    /// As a provider signs, by the name of its preset.
+    /// The scheme of a provider's preset.
     Provider,
     /// A token, in `Authorization: Bearer` or in `?token=`.
     Secret,
-    /// A signature that the endpoint describes in its own words.
+    /// A signature scheme that the endpoint describes.
     Signature,
 }
 
 impl Mode {
-    /// Every mode, in the order in which they are explained to people.
+    /// Every mode, in the order of the documentation.
     pub const ALL: [Self; 8] = [
         Self::Secret,
         Self::Hmac,
@@ -62,15 +61,15 @@ impl Mode {
         }
     }
 
-    /// The scheme; `None` for the mode without a proof.
-    pub fn scheme(self, said: &Said<'_>) -> Result<Option<Scheme>, NoScheme> {
-        // What is not found must never read as "no proof".
+    /// The scheme; `None` for mode `none`.
+    pub fn scheme(self, options: &Said<'_>) -> Result<Option<Scheme>, NoScheme> {
+        // A missing preset must be an error: `None` would mean that no proof is required.
         let generic = |name| preset::generic(name).ok_or(NoScheme::UnknownPreset);
-        let preset = self.preset(said.header, said.preset);
+        let preset = self.preset(options.header, options.preset);
         let mut base = match self {
             Self::ApiKey => Some(generic("api-key")?.clone()),
             Self::Bearer => Some(generic("bearer")?.clone()),
-            Self::HmacSha256 if said.header.is_none() => return Err(NoScheme::HeaderMissing),
+            Self::HmacSha256 if options.header.is_none() => return Err(NoScheme::HeaderMissing),
             Self::HmacSha256 if preset.is_none() => Some(generic("hmac-sha256")?.clone()),
             Self::None => return Ok(None),
             Self::Hmac | Self::HmacSha256 | Self::Provider => {
@@ -80,20 +79,21 @@ impl Mode {
             Self::Secret => Some(generic("secret")?.clone()),
             Self::Signature => None,
         };
-        if let (true, Some(header), Some(scheme)) = (self.takes_header(), said.header, &mut base) {
+        if let (true, Some(header), Some(scheme)) = (self.takes_header(), options.header, &mut base)
+        {
             for rule in &mut scheme.signatures {
                 rule.from = Place::Header(header.clone()).into();
             }
         }
         let mut scheme = match base {
-            Some(scheme) if said.words.is_empty() => scheme,
-            base => said.words.scheme(base).map_err(NoScheme::Words)?,
+            Some(scheme) if options.words.is_empty() => scheme,
+            base => options.words.scheme(base).map_err(NoScheme::Words)?,
         };
-        scheme.set(said.settings)?;
+        scheme.set(options.settings)?;
         Ok(Some(scheme))
     }
 
-    /// The preset that the mode follows, with this header or this name of a preset.
+    /// The preset that the mode uses for this header or this preset name.
     pub fn preset(
         self,
         header: Option<&HeaderName>,
@@ -111,7 +111,7 @@ impl Mode {
         name.and_then(Preset::named)
     }
 
-    /// The scheme if nothing is said beside the mode and, with `provider`, the preset.
+    /// The scheme without any option except the preset's name.
     pub fn plain_scheme(self, preset: Option<&str>) -> Result<Option<Scheme>, NoScheme> {
         self.scheme(&Said {
             header: None,
@@ -121,17 +121,17 @@ impl Mode {
         })
     }
 
-    /// Whether `auth` may say something about the scheme with this mode.
+    /// Whether `auth` may override parts of the scheme in this mode.
     pub const fn takes_words(self) -> bool {
         matches!(self, Self::Provider | Self::Signature)
     }
 
-    /// Whether `auth` may name a header with this mode.
+    /// Whether `auth` may set `header` in this mode.
     pub const fn takes_header(self) -> bool {
         matches!(self, Self::ApiKey | Self::HmacSha256)
     }
 
-    /// Whether `auth` names a preset with this mode.
+    /// Whether `auth` must set `preset` in this mode.
     pub const fn takes_preset(self) -> bool {
         matches!(self, Self::Provider)
     }
@@ -154,52 +154,52 @@ impl FromStr for Mode {
     }
 }
 
-/// Text that is no mode.
+/// Text that names no mode.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "the modes are `secret`, `hmac`, `hmac-sha256`, `provider`, `signature`, `bearer`, `api-key` and `none`"
 )]
 pub struct UnknownMode;
 
-/// What `auth` says beside its mode.
+/// The options of `auth` next to the mode.
 #[derive(Clone, Copy, Debug)]
 pub struct Said<'s> {
-    /// The header, for modes that take one.
+    /// The header, in modes that take one.
     pub header: Option<&'s HeaderName>,
-    /// The provider's preset.
+    /// The name of the preset.
     pub preset: Option<&'s str>,
-    /// What is said about the scheme.
+    /// Overrides of the scheme, or the whole scheme in mode `signature`.
     pub words: &'s SchemeWords,
-    /// What the preset asks of the endpoint.
+    /// The settings that the preset requires.
     pub settings: &'s BTreeMap<String, String>,
 }
 
-/// Why there is no scheme.
+/// Why the options of `auth` make no scheme.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoScheme {
-    /// The mode needs a header.
+    /// Mode `hmac-sha256` without a header.
     #[error("mode `hmac-sha256` needs the `header` of the signature, such as \"Stripe-Signature\"")]
     HeaderMissing,
 
-    /// What was said is not what the preset asks for.
+    /// A setting has an invalid value: its name and the fault.
     #[error("the setting `{0}`: {1}")]
     SettingMalformed(Box<str>, String),
 
-    /// The preset asks for something that was not said.
+    /// The preset requires a setting that is missing.
     #[error("the preset needs the setting `{0}`")]
     SettingMissing(Box<str>),
 
-    /// There is no such preset, or none was named.
-    #[error("there is no such preset; `portcullis presets list` shows them all")]
+    /// The preset does not exist, or none was named.
+    #[error("unknown preset; `portcullis presets list` shows all presets")]
     UnknownPreset,
 
-    /// What was said about the scheme cannot be.
+    /// The scheme's own words have mistakes.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Words(Vec<WrongWord>),
 }
 
-/// Headers that have a form of their own under `hmac-sha256`, by the preset that has it.
+/// Headers with a well-known format in mode `hmac-sha256`, each with the preset of that format.
 const KNOWN_HEADERS: &[(&str, &str)] = &[
     ("stripe-signature", "stripe"),
     ("x-hub-signature-256", "github"),

@@ -1,11 +1,12 @@
-//! Percent-encoding (RFC 3986 §2.1), in the sets that different providers choose.
+//! Percent-encoding (RFC 3986 §2.1) with the character set of each provider.
 
-/// `text` with every byte encoded that is neither a letter, nor a digit, nor in `as_it_is`; `%` is written as
-/// `sign`. In time that is linear in the text: the head comes from anybody.
-pub(super) fn encoded(text: &[u8], as_it_is: &[u8], sign: &str) -> String {
+/// Encodes every byte of `text` except letters, digits and `unreserved`. `sign` replaces the percent sign.
+///
+/// It runs in linear time, because unauthenticated senders control `text`.
+pub(super) fn encoded(text: &[u8], unreserved: &[u8], sign: &str) -> String {
     let mut plain = [false; 256];
     for (byte, plain) in (0..=u8::MAX).zip(&mut plain) {
-        *plain = byte.is_ascii_alphanumeric() || as_it_is.contains(&byte);
+        *plain = byte.is_ascii_alphanumeric() || unreserved.contains(&byte);
     }
     let mut encoded = String::with_capacity(text.len() + text.len() / 4);
     for byte in text {
@@ -19,7 +20,7 @@ pub(super) fn encoded(text: &[u8], as_it_is: &[u8], sign: &str) -> String {
     encoded
 }
 
-/// Appends `byte`, encoded.
+/// Appends the encoded form of `byte`.
 pub(super) fn push(text: &mut String, byte: u8) {
     text.push('%');
     push_digits(text, byte);

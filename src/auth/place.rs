@@ -1,4 +1,4 @@
-//! One place of a request: a header, a parameter of the query string, or a field of the body.
+//! One place of a request: a header, a query parameter, the body, or a field of the body.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,28 +8,27 @@ use http::HeaderName;
 use super::json::Pointer;
 use super::{Received, form, query};
 
-/// Where one value is read, and written.
+/// A place in a request where a value is read, or where a sender puts one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a request has no other places")]
 pub enum Place {
-    /// The whole body, without the line end that may close it.
+    /// The whole body without a final line end.
     Body,
-    /// A field of a form in the body, by its exact name.
+    /// A field of a form body, by its exact name.
     Form(Box<str>),
-    /// A header, by its name in any case.
+    /// A header; its name is case-insensitive.
     Header(HeaderName),
     /// A value of a JSON body.
     Json(Pointer),
-    /// A parameter of the query string, by its exact name
-    /// (`application/x-www-form-urlencoded`, WHATWG URL §5).
+    /// A query parameter, by its exact name (`application/x-www-form-urlencoded`, WHATWG URL §5).
     Query(Box<str>),
 }
 
 impl Place {
     /// Reads the value.
     ///
-    /// A place that is filled twice with different values is [`Reading::Ambiguous`]: a gate that
-    /// picks one of them can be made to disagree with the backend.
+    /// Two different values at one place are [`Reading::Ambiguous`]: if the gate picked one, the backend could pick the
+    /// other.
     pub fn read<'a>(&self, received: &Received<'a>) -> Reading<'a> {
         let in_body =
             |read: &dyn Fn(&'a [u8]) -> Reading<'a>| received.body.map_or(Reading::Absent, read);
@@ -58,7 +57,7 @@ impl Place {
         }
     }
 
-    /// Whether it can be read only when the body is there.
+    /// Whether reading it requires the body.
     pub const fn is_in_body(&self) -> bool {
         matches!(self, Self::Body | Self::Form(_) | Self::Json(_))
     }
@@ -76,16 +75,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// What a place held.
+/// The result of reading a place.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Reading<'a> {
-    /// Nothing.
+    /// The request has no value there.
     Absent,
-    /// Several values that differ.
+    /// The request has several different values there.
     Ambiguous,
-    /// A body that is not of the expected type, or is too large to be taken apart.
+    /// The body has another type, or is too large to parse.
     Unreadable,
-    /// One value.
+    /// The request has one value there, maybe repeated.
     Value(Cow<'a, [u8]>),
 }
 

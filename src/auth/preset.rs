@@ -1,56 +1,56 @@
-//! Presets: schemes by name, each one a file in `presets/` that people can read.
+//! Presets: named schemes of providers. Each one is a TOML file in `presets/`.
 
 use jiff::SignedDuration;
 
 use super::catalogue::{GENERIC, PROVIDERS};
 use super::{Evidence, Scheme, SecretIssuer, SecretShape, Sender};
 
-/// How a provider signs its deliveries.
+/// The scheme of one provider, with the facts that operators need about it.
 #[derive(Clone, Debug)]
 pub struct Preset {
-    /// The name, as configuration writes it.
+    /// The name in configuration.
     pub name: &'static str,
-    /// What it is for.
+    /// The title in lists.
     pub title: String,
-    /// The provider's own page about it.
+    /// The URL of the provider's documentation.
     pub source: String,
-    /// What the preset rests on.
+    /// How the preset was confirmed.
     pub evidence: Evidence,
-    /// Where that stands, if it is not the page itself.
+    /// The URL of the evidence, if it is not `source`.
     pub evidence_at: Option<String>,
-    /// How long the provider waits for an answer, if it says so.
+    /// The provider's timeout for a response, if it is published.
     pub sender_timeout: Option<SignedDuration>,
-    /// Whether a refusal has to have an empty body, or the provider takes the endpoint for broken.
+    /// Whether a rejection needs an empty body, because the provider treats any other body as a broken endpoint.
     pub refuses_empty: bool,
-    /// Whether the provider looks for the URL with a `HEAD` request, unsigned, before it delivers.
+    /// Whether the provider probes the URL with an unsigned `HEAD` request before it delivers.
     pub probed: bool,
-    /// Who makes the secret.
+    /// Who issues the secret.
     pub secret: SecretIssuer,
-    /// What the provider's secrets look like.
+    /// The format of the provider's secrets.
     pub secret_shape: SecretShape,
-    /// What an operator has to know.
+    /// Notes for operators.
     pub notes: Option<String>,
     /// How the sender behaves.
     pub sender: Sender,
-    /// The scheme.
+    /// The compiled scheme.
     pub scheme: Scheme,
-    /// The declaration, as it stands in the source.
+    /// The text of the TOML file.
     pub declaration: &'static str,
 }
 
 impl Preset {
-    /// Every provider's preset, in the order of the names.
+    /// Every preset, sorted by name.
     pub fn all() -> &'static [Self] {
         &PROVIDERS
     }
 
-    /// The preset of that name.
+    /// The preset called `name`.
     pub fn named(name: &str) -> Option<&'static Self> {
         PROVIDERS.iter().find(|preset| preset.name == name)
     }
 }
 
-/// The scheme of a mode that is no provider's.
+/// The scheme of a mode that is not tied to a provider.
 pub(super) fn generic(name: &str) -> Option<&'static Scheme> {
     let found = GENERIC.iter().find(|(known, _)| *known == name);
     found.map(|(_, scheme)| scheme)

@@ -1,4 +1,6 @@
-//! Public keys, through ring: ECDSA on P-256, Ed25519 and RSA.
+//! Public keys: ECDSA on P-256, Ed25519 and RSA, verified with ring.
+//!
+//! The module also recognises public keys in other formats, so that nobody binds one as a shared secret.
 
 use base64::Engine as _;
 use memchr::memmem;
@@ -18,11 +20,11 @@ use zeroize::Zeroizing;
 use super::key_form::{KEY_BASE64, KEY_BASE64_URL, KEY_PREFIXES};
 use super::{Algorithm, UnusableSecret};
 
-/// A key that verifies and cannot sign.
+/// A key that can verify but not sign.
 pub(super) struct PublicKey(UnparsedPublicKey<Vec<u8>>);
 
 impl PublicKey {
-    /// Reads a `SubjectPublicKeyInfo` (RFC 5280 §4.1), or the bare key of Ed25519.
+    /// Reads a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1), or the 32 bytes of an Ed25519 key.
     pub(super) fn read(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, UnusableSecret> {
         let bare = algorithm == Algorithm::Ed25519 && bytes.len() == ED25519_KEY_LEN;
         let key = if bare {
@@ -34,7 +36,7 @@ impl PublicKey {
         };
         let fits = match algorithm {
             Algorithm::Ed25519 => key.len() == ED25519_KEY_LEN,
-            // The uncompressed form, the only one that ring takes (SEC 1 §2.3.3).
+            // ring accepts only the uncompressed form (SEC 1 §2.3.3).
             Algorithm::EcdsaP256 | Algorithm::EcdsaP256Fixed => {
                 key.len() == P256_POINT_LEN && key.first() == Some(&4)
             }
@@ -51,15 +53,15 @@ impl PublicKey {
             .ok_or(UnusableSecret::Undecodable)
     }
 
-    /// Whether `text` holds a PEM block (RFC 7468), whatever stands around it.
+    /// Whether `text` contains a PEM block (RFC 7468), with or without text around it.
     pub(super) fn is_pem(text: &[u8]) -> bool {
         memmem::find(text, PEM).is_some()
     }
 
-    /// Whether `text` is a public key in one of the spellings in which people pass them on.
+    /// Whether `text` is a public key in a common format.
     ///
-    /// These are PEM, OpenSSH, JWK and JWK sets, `whpk_`, and the DER of a key or a certificate in base64, base64url or
-    /// hex. The bare bytes of an Ed25519 key or of a curve point look like any random bytes, so nothing recognises them.
+    /// The formats are PEM, OpenSSH, JWK and JWK sets, `whpk_`, and a DER key or certificate in base64, base64url or
+    /// hexadecimal. The raw bytes of an Ed25519 key or a curve point look random, so they are not recognised.
     pub(super) fn looks_like_one(text: &[u8]) -> bool {
         let text = text.trim_ascii();
         Self::is_pem(text)
@@ -72,7 +74,7 @@ impl PublicKey {
             || is_encoded(text)
     }
 
-    /// The public key in a PEM file (RFC 7468 §13), or the one in a certificate (§5), if `text` is either.
+    /// The key in a PEM public key (RFC 7468 §13) or a PEM certificate (§5), as `SubjectPublicKeyInfo`.
     pub(super) fn from_pem(text: &[u8]) -> Option<Vec<u8>> {
         if let Ok(info) = SubjectPublicKeyInfoDer::from_pem_slice(text) {
             return Some(info.as_ref().to_vec());
@@ -82,7 +84,7 @@ impl PublicKey {
         Some(read.public_key().raw.to_vec())
     }
 
-    /// Whether one of `signatures` was made over `message` by the owner of the key.
+    /// Whether one of `signatures` is a valid signature over `message`.
     pub(super) fn verifies<'s>(
         &self,
         message: &[u8],
@@ -92,14 +94,14 @@ impl PublicKey {
     }
 }
 
-/// Whether two texts may spell the same key, so that whoever knows one of them knows the other.
+/// Whether two texts may encode the same key, so that knowing one of them means knowing the other.
 pub fn spell_same_key(one: &[u8], other: &[u8]) -> bool {
     let others = readings(other);
     let is_other = |bytes: &[u8]| others.iter().any(|it| bool::from(it.ct_eq(bytes)));
     readings(one).iter().any(|bytes| is_other(bytes))
 }
 
-/// What `text` may stand for: itself, what it encodes, and the bare key inside a `SubjectPublicKeyInfo`.
+/// Every key that `text` may encode: the text, its decoded bytes, and the raw key in a `SubjectPublicKeyInfo`.
 fn readings(text: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     let text = text.trim_ascii();
     let mut prefixes = KEY_PREFIXES.iter();
@@ -117,11 +119,11 @@ fn readings(text: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     readings
 }
 
-/// The bytes that `text` encodes, in each encoding that it is in. Lines may be wrapped, and bytes in hex separated.
+/// `text` decoded with each encoding that accepts it. Line breaks are ignored, and `:` between hexadecimal bytes.
 fn decoded(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
     let without = |ignored: fn(&u8) -> bool| {
-        let kept = text.iter().copied().filter(|byte| !ignored(byte));
-        Zeroizing::new(kept.collect::<Vec<u8>>())
+        let remaining = text.iter().copied().filter(|byte| !ignored(byte));
+        Zeroizing::new(remaining.collect::<Vec<u8>>())
     };
     let unwrapped = without(u8::is_ascii_whitespace);
     let digits = without(|byte| byte.is_ascii_whitespace() || *byte == b':');
@@ -138,9 +140,9 @@ fn is_encoded(text: &[u8]) -> bool {
     decoded(text).any(|bytes| is_der(&bytes) || is_ssh_blob(&bytes) || is_jwk(&bytes))
 }
 
-/// Whether it is a `SubjectPublicKeyInfo` (RFC 5280 §4.1), an RSA key by itself (RFC 8017 §A.1.1) or a certificate.
+/// Whether `bytes` are a `SubjectPublicKeyInfo` (RFC 5280 §4.1), an RSA key (RFC 8017 §A.1.1) or a certificate.
 fn is_der(bytes: &[u8]) -> bool {
-    // The parsers look at length and tag first; this spares them most texts.
+    // Cheap check first: most texts are not DER.
     if bytes.first() != Some(&DER_SEQUENCE) {
         return false;
     }
@@ -150,7 +152,7 @@ fn is_der(bytes: &[u8]) -> bool {
     is_info || is_rsa || X509Certificate::from_der(bytes).is_ok_and(|(rest, _)| rest.is_empty())
 }
 
-/// Whether it is a key of OpenSSH (RFC 4253 §6.6): the length of a known name, and the name.
+/// Whether `bytes` are an SSH key (RFC 4253 §6.6): they start with the length and the name of a known key type.
 fn is_ssh_blob(bytes: &[u8]) -> bool {
     let Some((len, rest)) = bytes.split_first_chunk::<4>() else {
         return false;
@@ -160,7 +162,7 @@ fn is_ssh_blob(bytes: &[u8]) -> bool {
         .is_some_and(|name| SSH_NAMES.contains(&name))
 }
 
-/// Whether it is a line of an `authorized_keys` or a `.pub` file: the name of a kind of key, and the key in base64.
+/// Whether `line` is from an `authorized_keys` or `.pub` file: the name of a key type, then the key in base64.
 fn is_ssh_line(line: &[u8]) -> bool {
     let mut words = line
         .split(u8::is_ascii_whitespace)
@@ -169,7 +171,7 @@ fn is_ssh_line(line: &[u8]) -> bool {
     is_named && words.next().is_some_and(|key| key.starts_with(b"AAAA"))
 }
 
-/// Whether it is a JSON Web Key of a key pair (RFC 7517 §4.1), or a set that holds one.
+/// Whether `text` is a JSON Web Key of a key pair (RFC 7517 §4.1), or a key set with one.
 fn is_jwk(text: &[u8]) -> bool {
     if text.first() != Some(&b'{') {
         return false;
@@ -177,7 +179,7 @@ fn is_jwk(text: &[u8]) -> bool {
     serde_json::from_slice::<Jwk>(text).is_ok_and(|key| key.is_pair())
 }
 
-/// As much of a JSON Web Key, or of a set of them, as tells pairs from shared keys.
+/// The members of a JSON Web Key or key set that distinguish key pairs from symmetric keys.
 #[derive(Deserialize)]
 struct Jwk {
     kty: Option<String>,
@@ -193,11 +195,11 @@ impl Jwk {
 }
 
 const PEM: &[u8] = b"-----BEGIN ";
-/// RFC 4716 §3.
+/// The start of an SSH public key file (RFC 4716 §3).
 const SSH2: &[u8] = b"---- BEGIN SSH2 ";
-/// Public keys of Standard Webhooks, with and without the version of the signature.
+/// The prefixes of Standard Webhooks public keys, with and without the signature version.
 const WEBHOOK_PREFIXES: [&[u8]; 2] = [b"whpk_", b"v1a,whpk_"];
-/// The kinds of keys that `ssh-keygen` makes.
+/// The key types that `ssh-keygen` creates.
 const SSH_NAMES: [&[u8]; 8] = [
     b"ecdsa-sha2-nistp256",
     b"ecdsa-sha2-nistp384",
@@ -209,9 +211,9 @@ const SSH_NAMES: [&[u8]; 8] = [
     b"ssh-rsa",
 ];
 const DER_SEQUENCE: u8 = 0x30;
-/// 512 bits. No random secret of a usual length parses as a longer key.
+/// In bytes (512 bits). A random secret of a usual length does not parse as a key this long.
 const LEAST_RSA_LEN: usize = 64;
 const ED25519_KEY_LEN: usize = 32;
 const P256_POINT_LEN: usize = 65;
-/// A modulus of 2048 bits alone.
+/// In bytes: the length of a 2048-bit modulus, without the rest of the encoding.
 const RSA_2048_LEN: usize = 256;

@@ -1,40 +1,35 @@
-//! Where a proof stands, and the form that it has there.
+//! One place where a proof can stand, and its form there: separators, tag and text encoding.
+
+use std::fmt;
 
 use http::HeaderName;
 
 use super::{Encoding, Place, Source};
 
-/// One place where a proof can be, and the form it has there.
+/// One place where a proof can stand, and its form there.
 ///
-/// The value is cut into parts at `split`, and each part once at `separator`; it counts if what stands
-/// before equals `tag`. So `sha256=…` is separator `=` and tag `sha256`, `Bearer …` is a space and
-/// `Bearer`, and `v1=…,v1=…` is split at the comma.
+/// The value is split into parts at `split`, and each part once at `separator`. A part counts if the text before the
+/// separator equals `tag`. So `sha256=…` has separator `=` and tag `sha256`, and `Bearer …` has a space and
+/// `Bearer`. `v1=…,v1=…` is split at the comma.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SignatureRule {
-    /// The place.
+    /// Where the value is read.
     pub from: Source,
-    /// What separates several values in one, each with a time of its own.
+    /// The character between complete signatures, each with its own timestamp.
     pub groups: Option<u8>,
-    /// What separates several proofs in one value; white space around them does not count.
+    /// The character between the proofs in one value; white space around a proof is ignored.
     pub split: Option<u8>,
-    /// The form, or `None` if the whole value is the proof.
+    /// The tag before the proof; `None` if the whole value is the proof.
     pub tagged: Option<Tagged>,
-    /// The word of an older version. A proof with it counts only where no proof with the word of `tagged`
-    /// stands in the same value.
+    /// The tag of an older signature version. A proof with it counts only if the value has no proof with the tag of
+    /// `tagged`.
     pub older_tag: Option<Box<str>>,
     /// The text encoding of a signature.
     pub encoding: Encoding,
 }
 
-impl std::fmt::Display for Tagged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let tag = self.tag.as_deref().unwrap_or_default();
-        write!(f, "{tag}{}", self.separator)
-    }
-}
-
 impl SignatureRule {
-    /// Where an HTTP message signature is, for whoever asks; it is read as what it is.
+    /// A placeholder for an HTTP message signature (RFC 9421), which has its own parser. It only names the header.
     pub(super) fn of_message() -> Self {
         Self {
             from: Place::Header(HeaderName::from_static("signature")).into(),
@@ -45,13 +40,91 @@ impl SignatureRule {
             encoding: Encoding::Base64,
         }
     }
+
+    /// The proofs in one value.
+    pub(super) fn parts<'v>(&self, value: &'v [u8]) -> impl Iterator<Item = &'v [u8]> {
+        let split = self.split;
+        let mut rest = Some(value);
+        std::iter::from_fn(move || {
+            let text = rest.take()?;
+            let Some(split) = split else {
+                return Some(text);
+            };
+            let end = memchr::memchr(split, text).unwrap_or(text.len());
+            let (part, after) = text.split_at_checked(end)?;
+            rest = after.get(1..);
+            Some(part.trim_ascii())
+        })
+    }
+
+    /// The older tag, if it counts for `value`: no part has the newer tag.
+    pub(super) fn older_tag_of(&self, value: &[u8]) -> Option<&str> {
+        let older = self.older_tag.as_deref()?;
+        let has_newer = self.parts(value).any(|part| self.untag(part).is_some());
+        (!has_newer).then_some(older)
+    }
+
+    /// The text after the tag; `None` if `value` does not begin with it.
+    pub(super) fn untag<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
+        match &self.tagged {
+            None => Some(value),
+            Some(Tagged { tag: Some(tag), .. }) => self.after(tag, value),
+            Some(Tagged {
+                tag: None,
+                separator,
+            }) => {
+                let mut utf8 = [0; 4];
+                let separator = separator.encode_utf8(&mut utf8).as_bytes();
+                let at = memchr::memmem::find(value, separator)?;
+                value.get(at + separator.len()..)
+            }
+        }
+    }
+
+    /// The text after `tag` and the separator.
+    pub(super) fn after<'v>(&self, tag: &str, value: &'v [u8]) -> Option<&'v [u8]> {
+        let mut separator_utf8 = [0; 4];
+        let separator = self.tagged.as_ref()?.separator;
+        let separator = separator.encode_utf8(&mut separator_utf8).as_bytes();
+        let (word, rest) = value.split_at_checked(tag.len())?;
+        let rest = rest.strip_prefix(separator)?;
+        // The name of an HTTP authentication scheme is case-insensitive, and any number of spaces
+        // may follow it (RFC 9110 §11.1, §11.4); every other tag is exact.
+        if self.from.is_authorization() {
+            word.eq_ignore_ascii_case(tag.as_bytes())
+                .then(|| rest.trim_ascii_start())
+        } else {
+            (word == tag.as_bytes()).then_some(rest)
+        }
+    }
+
+    /// `proof` with the tag of the rule before it, as a sender writes it.
+    pub(super) fn tag(&self, proof: &str) -> String {
+        match &self.tagged {
+            None => proof.to_owned(),
+            Some(tagged) => format!("{tagged}{proof}"),
+        }
+    }
+
+    /// The characters that a sender writes after a tag and between parts.
+    pub(super) fn separators(&self) -> (char, char) {
+        let separator = self.tagged.as_ref().map_or('=', |tagged| tagged.separator);
+        (separator, self.split.map_or(',', char::from))
+    }
 }
 
-/// A value that begins with a word.
+/// The tag before a proof, such as `sha256=` or `Bearer `.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tagged {
-    /// What ends the word.
+    /// The character after the tag.
     pub separator: char,
-    /// The word; `None` if any will do.
+    /// The tag; `None` accepts any text before the separator.
     pub tag: Option<Box<str>>,
+}
+
+impl fmt::Display for Tagged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tag = self.tag.as_deref().unwrap_or_default();
+        write!(f, "{tag}{}", self.separator)
+    }
 }

@@ -1,124 +1,102 @@
-//! A whole delivery that a scheme's verification accepts, body and proof: for whoever wants to try an
-//! endpoint and has nothing to send.
+//! A complete delivery, body and proof, that a scheme's verification accepts: for trying an endpoint.
 //!
-//! What it says is made up. It has what the scheme looks at: the event, the id and the time where they
-//! stand in the body, the fields that are signed, and the signature, if that is a part of the body.
+//! The content is invented. It contains every value that the scheme reads from the body: the event, the id, the
+//! timestamp, the signed fields, and the signature if it is a field of the body.
 
 use serde_json::{Map, Value};
 
 use super::json::Pointer;
-use super::{AccountPlace, Message, Place, Scheme, Source, TimestampSource, Unsignable};
+use super::{AccountPlace, Message, Place, Scheme, Source, TimestampSource, Unsignable, signing};
 
-/// A delivery, made up.
+/// An invented delivery.
 pub struct Sample {
     /// The body.
     pub body: Vec<u8>,
-    /// What goes into the head: values, and where they go.
+    /// The values to add to the head, each with its place.
     pub added: Vec<(Place, String)>,
 }
 
-impl Scheme {
-    /// A delivery of `event` with the members of `payload`, by a sender that knows `secret`. The body of
-    /// `message` does not count.
-    pub fn sample(
-        &self,
-        secret: &[u8],
-        event: Option<&str>,
-        payload: Map<String, Value>,
-        message: Message<'_>,
-    ) -> Result<Sample, Unsignable> {
-        let mut made = self.unsigned_sample(event, payload, message);
-        let rule = self.signatures.first().ok_or(Unsignable::InBody)?;
-        let place = rule.from.preferred().ok_or(Unsignable::InBody)?;
-        let in_body = place.is_in_body().then_some(place);
-        let body = made.fields.written();
-        let message = Message {
-            body: &body,
-            ..message
-        };
-        let Some(place) = in_body else {
-            let proof = self.prove_beside(&made.added, secret, message)?;
-            made.added.extend(proof);
-            let added = made.added;
-            return Ok(Sample { body, added });
-        };
-        if *place == Place::Body || self.envelope.is_some() {
-            return Err(Unsignable::InBody);
-        }
-        let key = self.key.prepare(secret)?;
-        let proof = self.proof(&key, secret, message, &made.added)?;
-        made.fields.put(place, &rule.tag(&proof));
-        Ok(Sample {
-            body: made.fields.written(),
-            added: made.added,
-        })
+/// A delivery with its proof. See [`Scheme::sample`].
+pub(super) fn signed(
+    scheme: &Scheme,
+    secret: &[u8],
+    event: Option<&str>,
+    payload: Map<String, Value>,
+    message: Message<'_>,
+) -> Result<Sample, Unsignable> {
+    let mut draft = Draft::new(scheme, event, payload, message);
+    let rule = scheme.signatures.first().ok_or(Unsignable::InBody)?;
+    let place = rule.from.preferred().ok_or(Unsignable::InBody)?;
+    let in_body = place.is_in_body().then_some(place);
+    let body = draft.fields.to_bytes();
+    let message = Message {
+        body: &body,
+        ..message
+    };
+    let Some(place) = in_body else {
+        let proof = signing::prove(scheme, &draft.added, secret, message)?;
+        draft.added.extend(proof);
+        let added = draft.added;
+        return Ok(Sample { body, added });
+    };
+    if *place == Place::Body || scheme.envelope.is_some() {
+        return Err(Unsignable::InBody);
     }
-
-    /// The same without a proof, for whoever is let in otherwise.
-    pub fn unproven_sample(
-        &self,
-        event: Option<&str>,
-        payload: Map<String, Value>,
-        message: Message<'_>,
-    ) -> Sample {
-        let made = self.unsigned_sample(event, payload, message);
-        Sample {
-            body: made.fields.written(),
-            added: made.added,
-        }
-    }
-
-    /// Puts the account of the endpoint into the claims of a token, where senders name it there.
-    pub(super) fn put_account_claim(&self, claims: &mut Value) {
-        let Some((places, account)) = self.sample_account() else {
-            return;
-        };
-        for place in places {
-            if let AccountPlace::Claim(pointer) = place {
-                put_at(claims, pointer, account);
-            }
-        }
-    }
-
-    fn unsigned_sample(
-        &self,
-        event: Option<&str>,
-        payload: Map<String, Value>,
-        message: Message<'_>,
-    ) -> Unsigned {
-        let mut made = Unsigned {
-            fields: Fields::like(self, payload),
-            added: Vec::new(),
-        };
-        let templates = self.signed.first();
-        for source in templates.into_iter().flat_map(super::Template::sources) {
-            made.fields.put_if_in_body(source, MADE_UP);
-        }
-        if let Some(id) = &self.id {
-            made.put(id, message.id);
-        }
-        if let (Some(source), Some(event)) = (&self.event, event) {
-            made.put(source, event);
-        }
-        let time = self.timestamp.as_ref();
-        if let Some((rule, TimestampSource::Source(source))) = time.map(|rule| (rule, &rule.from)) {
-            made.fields.put_if_in_body(source, &rule.write(message.at));
-        }
-        if let Some((places, account)) = self.sample_account() {
-            for place in places {
-                made.fields.put_account(place, account);
-            }
-        }
-        made
-    }
+    let key = scheme.key.prepare(secret)?;
+    let proof = signing::proof(scheme, &key, secret, message, &draft.added)?;
+    draft.fields.put(place, &rule.tag(&proof));
+    Ok(draft.finish())
 }
 
-struct Unsigned {
+/// A delivery without a proof. See [`Scheme::unproven_sample`].
+pub(super) fn unsigned(
+    scheme: &Scheme,
+    event: Option<&str>,
+    payload: Map<String, Value>,
+    message: Message<'_>,
+) -> Sample {
+    Draft::new(scheme, event, payload, message).finish()
+}
+
+/// A sample before its proof is added.
+struct Draft {
     fields: Fields,
     added: Vec<(Place, String)>,
 }
 
-impl Unsigned {
+impl Draft {
+    fn new(
+        scheme: &Scheme,
+        event: Option<&str>,
+        payload: Map<String, Value>,
+        message: Message<'_>,
+    ) -> Self {
+        let mut draft = Self {
+            fields: Fields::new(scheme, payload),
+            added: Vec::new(),
+        };
+        let templates = scheme.signed.first();
+        for source in templates.into_iter().flat_map(super::Template::sources) {
+            draft.fields.put_if_in_body(source, PLACEHOLDER);
+        }
+        if let Some(id) = &scheme.id {
+            draft.put(id, message.id);
+        }
+        if let (Some(source), Some(event)) = (&scheme.event, event) {
+            draft.put(source, event);
+        }
+        let time = scheme.timestamp.as_ref();
+        if let Some((rule, TimestampSource::Source(source))) = time.map(|rule| (rule, &rule.from)) {
+            draft.fields.put_if_in_body(source, &rule.write(message.at));
+        }
+        if let Some((places, account)) = scheme.sample_account() {
+            for place in places {
+                draft.fields.put_account(place, account);
+            }
+        }
+        draft
+    }
+
     fn put(&mut self, source: &Source, text: &str) {
         match source.preferred() {
             Some(place) if place.is_in_body() => self.fields.put(place, text),
@@ -126,17 +104,24 @@ impl Unsigned {
             None => {}
         }
     }
+
+    fn finish(self) -> Sample {
+        Sample {
+            body: self.fields.to_bytes(),
+            added: self.added,
+        }
+    }
 }
 
-/// A body in the making.
+/// The fields of the body, in the content type that the scheme reads.
 enum Fields {
     Form(Vec<(String, String)>),
     Json(Value),
 }
 
 impl Fields {
-    /// Of the type that the scheme reads, with nothing but the payload.
-    fn like(scheme: &Scheme, mut payload: Map<String, Value>) -> Self {
+    /// The members of `payload`, or one placeholder member if it is empty.
+    fn new(scheme: &Scheme, mut payload: Map<String, Value>) -> Self {
         if payload.is_empty() {
             payload.insert("hello".to_owned(), "world".into());
         }
@@ -181,7 +166,7 @@ impl Fields {
         }
     }
 
-    fn written(&self) -> Vec<u8> {
+    fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Form(fields) => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
@@ -193,12 +178,13 @@ impl Fields {
     }
 }
 
-fn put_at(json: &mut Value, pointer: &Pointer, text: &str) {
+/// Puts `text` at `pointer` in `json` and creates the objects and arrays on the way. A whole number becomes a number.
+pub(super) fn put_at(json: &mut Value, pointer: &Pointer, text: &str) {
     let pointer = pointer.to_string();
     let mut place = json;
     for token in pointer.split('/').skip(1) {
         let name = token.replace("~1", "/").replace("~0", "~");
-        // One element stands for all, and nobody writes down another one than the first.
+        // `*` means every element, and presets name no index but 0: an array of one element satisfies both.
         place = if matches!(name.as_str(), "*" | "0") {
             if !place.is_array() {
                 *place = Value::Array(vec![Value::Null]);
@@ -223,4 +209,4 @@ fn put_at(json: &mut Value, pointer: &Pointer, text: &str) {
     };
 }
 
-const MADE_UP: &str = "sample";
+const PLACEHOLDER: &str = "sample";

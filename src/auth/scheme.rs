@@ -1,75 +1,101 @@
-//! A scheme: the description of a proof, compiled once when an endpoint is loaded.
+//! The compiled description of a proof: what senders sign, with which algorithm, and where the proof stands.
+//!
+//! A scheme is compiled once, when an endpoint is loaded. Deliveries only read it.
 
 use std::collections::BTreeMap;
 
 use http::{HeaderName, HeaderValue, Method};
+use serde_json::{Map, Value};
 
 use super::digest::DigestRule;
+use super::rule::Tagged;
+use super::signing::{self, Message as SignedMessage};
 use super::sns::Message;
 use super::url::UrlRule;
 use super::{
-    AccountRule, Algorithm, CertificateUrl, Covers, Envelope, Head, KeyForm, NoScheme, Place,
-    ProofError, Received, SignatureRule, SnsRule, Source, Template, TimestampRule, TimestampUnit,
+    AccountPlace, AccountRule, Algorithm, CertificateUrl, Covers, Encoding, Envelope, Head,
+    KeyEncoding, KeyForm, NamedAccounts, NoScheme, Place, ProofError, Received, Sample,
+    SignatureRule, SnsRule, Source, Template, TimestampRule, TimestampUnit, Unsignable, sample,
 };
 
-/// How senders of an endpoint prove themselves.
+/// How the senders of an endpoint prove a delivery.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Scheme {
     pub(super) key: KeyForm,
     pub(super) signatures: Vec<SignatureRule>,
-    /// How a proof is wrapped that says itself what is signed; `signed` is empty then.
+    /// Set for a proof that names what it covers (JWS, RFC 9421); `signed` is empty then.
     pub(super) envelope: Option<Envelope>,
-    /// Where the key is, if it is a certificate that the body names.
+    /// Set if the key is a certificate whose URL the body contains.
     pub(super) certificate: Option<SnsRule>,
     pub(super) timestamp: Option<TimestampRule>,
-    /// What may be signed: one of them is.
+    /// The messages that a sender may sign: a signature over any one of them is accepted.
     pub(super) signed: Vec<Template>,
     pub(super) url: UrlRule,
     pub(super) digest: Option<DigestRule>,
-    /// Headers that have to have one exact value: versions and algorithms that senders name.
+    /// Headers that must have one exact value: versions and algorithms that senders announce.
     pub(super) required: Vec<(HeaderName, HeaderValue)>,
     pub(super) id: Option<Source>,
     pub(super) event: Option<Source>,
-    /// The methods of requests that the sender signs.
+    /// The methods of the requests that the sender signs.
     pub(super) methods: Box<[Method]>,
-    /// Where a delivery names the account that it is about.
+    /// Where a delivery names its account at the provider.
     pub(super) account: Option<AccountRule>,
 }
 
 impl Scheme {
-    /// The algorithm. It is the endpoint's choice, never the sender's.
-    pub fn algorithm(&self) -> Algorithm {
-        self.key.algorithm
+    /// HMAC-SHA256 over the body, with no place for the signature yet: the start of a custom scheme.
+    pub(super) fn of_body() -> Self {
+        Self {
+            certificate: None,
+            key: KeyForm::plain(Algorithm::HmacSha256),
+            signatures: Vec::new(),
+            envelope: None,
+            timestamp: None,
+            signed: "{body}".parse().into_iter().collect(),
+            url: UrlRule::default(),
+            digest: None,
+            required: Vec::new(),
+            id: None,
+            event: None,
+            methods: Self::only_post(),
+            account: None,
+        }
     }
 
-    /// The methods that a sender signs. Every other request cannot be proven, if the proof is a signature.
-    pub fn methods(&self) -> &[Method] {
-        &self.methods
-    }
-
-    /// What is signed unless a declaration says otherwise: a delivery with a body.
+    /// The default of a declaration without `methods`: senders deliver a body with `POST`.
     pub(super) fn only_post() -> Box<[Method]> {
         [Method::POST].into()
     }
 
-    /// Whether it is certain where the body begins in what is signed.
+    /// The algorithm that the endpoint chose. A sender cannot choose another one.
+    pub fn algorithm(&self) -> Algorithm {
+        self.key.algorithm
+    }
+
+    /// The methods that a sender signs. A signature proves no request with another method.
+    pub fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    /// Whether the signed message determines where the body begins.
     pub(super) fn may_sign(&self, received: &Received<'_>) -> bool {
         let mut canonicals = self.signed.iter().flat_map(Template::canonicals);
         canonicals.all(|form| form.may_precede(received))
     }
 
-    /// How the secret becomes a key.
+    /// How the text of the secret becomes a key.
     pub fn key(&self) -> &KeyForm {
         &self.key
     }
 
-    /// Whether the key is a certificate that the delivery names, and no secret.
+    /// Whether the delivery names a certificate as the key, so that the endpoint needs no secret.
     pub fn has_certificate(&self) -> bool {
         self.certificate.is_some()
     }
 
-    /// Where the certificate is that a body names, if such a scheme allows it to lie there. Nothing is
-    /// proven by that.
+    /// The URL of the certificate that the body names, if the scheme allows that URL.
+    ///
+    /// The result is unproven: it only says where to fetch the key.
     pub fn certificate_url(&self, body: &[u8]) -> Result<CertificateUrl, ProofError> {
         let message = Message::read(body).ok_or(ProofError::SignatureMalformed)?;
         self.certificate_of(&message)
@@ -81,19 +107,19 @@ impl Scheme {
         rule.certificate_url(self.algorithm(), message)
     }
 
-    /// Where proofs are looked for.
+    /// The places where a delivery may carry its proof.
     pub fn signatures(&self) -> &[SignatureRule] {
         &self.signatures
     }
 
-    /// Where the secret itself may be sent: nowhere, if proofs are signatures.
+    /// The places where a delivery may carry the secret itself; none if proofs are signatures.
     pub(super) fn secret_places(&self) -> Vec<Place> {
         let is_sent = !self.covers_body();
         let rules = self.signatures.iter().filter(|_| is_sent);
         rules.flat_map(|rule| rule.from.places()).cloned().collect()
     }
 
-    /// What is signed: one of these.
+    /// The messages that a sender may sign: a signature over any one of them is accepted.
     pub fn signed(&self) -> &[Template] {
         &self.signed
     }
@@ -108,59 +134,59 @@ impl Scheme {
         least.unwrap_or(Covers::Head)
     }
 
-    /// What a proof leaves open beyond its [`Covers`], in words for people.
+    /// A weakness of the proof that [`Covers`] does not express, as text for operators.
     pub fn leaves_open(&self) -> Option<&'static str> {
         if self.key.algorithm == Algorithm::Sha256 {
             return Some(
-                "a plain digest, no HMAC: a lengthened message is known by its padding alone",
+                "a plain digest, not an HMAC: only its padding reveals an extended message",
             );
         }
         self.signed.iter().find_map(Template::leaves_open)
     }
 
-    /// Whether every message that is signed holds the body as it is.
+    /// Whether every message that is signed contains the raw body.
     pub fn signs_raw_body(&self) -> bool {
         let templates = &self.signed;
         let plain = self.envelope.is_none() && self.digest.is_none();
         self.covers_body() && plain && templates.iter().all(Template::has_body)
     }
 
-    /// Whether a proof is new each time and ends by itself, so that the same one again is a replay.
+    /// Whether each delivery has a fresh proof that expires, so that a repeated proof is a replay.
     pub fn expires(&self) -> bool {
         let in_envelope = self.envelope.as_ref().is_some_and(Envelope::expires);
         self.timestamp.is_some() || (in_envelope && self.covers() == Covers::Body)
     }
 
-    /// Whether every proof states its own end (`exp`), which the gate judges.
+    /// Whether every proof states its expiry (`exp`), which the gate enforces.
     pub fn states_its_end(&self) -> bool {
         self.envelope.as_ref().is_some_and(Envelope::expires)
     }
 
-    /// Whether every proof covers the URL that it was sent to, host and path.
+    /// Whether every proof covers the URL of the request, host and path.
     pub fn binds_url(&self) -> bool {
         let templates = &self.signed;
         let in_templates = !templates.is_empty() && templates.iter().all(Template::has_whole_url);
         in_templates || self.envelope.as_ref().is_some_and(Envelope::binds_url)
     }
 
-    /// Whether what is signed is taken out of a form, so that the body has to be sent as one.
+    /// Whether the signature covers fields of a form, so that the body must be sent as a form.
     pub fn reads_form(&self) -> bool {
         self.signed.iter().any(Template::reads_form)
     }
 
-    /// Whether a proof says itself what it covers.
+    /// Whether the proof names what it covers (JWS, RFC 9421).
     pub fn has_envelope(&self) -> bool {
         self.envelope.is_some()
     }
 
-    /// Whether the public URL is signed.
+    /// Whether the verification needs the public URL of the endpoint.
     pub fn covers_url(&self) -> bool {
         let digested = self.digest.iter().map(|digest| &digest.signed);
         let mut templates = self.signed.iter().chain(digested);
         templates.any(Template::has_url) || self.envelope.as_ref().is_some_and(Envelope::covers_url)
     }
 
-    /// Whether the sender's id of the delivery is proven by the signature, and not a mere hint.
+    /// Whether the signature covers the delivery id. Otherwise the id is only a hint.
     pub fn id_is_signed(&self) -> bool {
         let Some(id) = &self.id else { return false };
         let in_signed_body = id.is_wholly_in_body() && self.covers() == Covers::Body;
@@ -169,8 +195,8 @@ impl Scheme {
             || (!self.signed.is_empty() && templates.all(|template| template.covers_source(id)))
     }
 
-    /// Whether two deliveries with the same body in the same second have the same signature, unless the sender signs
-    /// something else that differs. The gate refuses the second one: it looks like a replay of the first.
+    /// Whether two deliveries with the same body in the same second have the same signature, unless another
+    /// signed value differs. The gate then rejects the second delivery as a replay of the first.
     pub fn may_repeat_within_a_second(&self) -> bool {
         let is_whole = |rule: &TimestampRule| {
             rule.window.is_some() && rule.unit != TimestampUnit::Milliseconds
@@ -184,28 +210,74 @@ impl Scheme {
         rules.iter().any(|rule| rule.from.may_be_authorization())
     }
 
-    /// Where the time of the signature is, if it has one.
+    /// The rule for the signed timestamp, if the scheme has one.
     pub fn timestamp(&self) -> Option<&TimestampRule> {
         self.timestamp.as_ref()
     }
 
-    /// Where the sender's id of the delivery is.
+    /// Where the sender's delivery id stands.
     pub fn id(&self) -> Option<&Source> {
         self.id.as_ref()
     }
 
-    /// Where the name of the event is.
+    /// Where the name of the event stands.
     pub fn event(&self) -> Option<&Source> {
         self.event.as_ref()
     }
 
-    /// Whether the proof is a signature, which only the last byte of the body can settle.
+    /// Where deliveries name their account, if the place is known and signed.
+    pub fn account(&self) -> Option<&AccountRule> {
+        self.account.as_ref()
+    }
+
+    /// Whether the endpoint accepts only the deliveries of certain accounts.
+    pub fn binds_account(&self) -> bool {
+        let rule = self.account.as_ref();
+        rule.is_some_and(|rule| !rule.accounts().is_empty())
+    }
+
+    /// Checks that a delivery names only accounts of the endpoint.
+    ///
+    /// Call it after the signature was verified: the account is a value of the delivery. It accepts every
+    /// delivery if the endpoint lists no accounts.
+    pub fn check_account(&self, received: Received<'_>) -> Result<(), ProofError> {
+        match &self.account {
+            Some(rule) if self.binds_account() => rule.check(self, received),
+            _ => Ok(()),
+        }
+    }
+
+    /// The accounts that a delivery names, for display. They are unproven.
+    pub fn named_accounts(&self, received: Received<'_>) -> NamedAccounts {
+        let rule = self.account.as_ref();
+        rule.map_or_else(NamedAccounts::default, |rule| rule.named(self, received))
+    }
+
+    /// The places of the account, and the account to put there in a sample.
+    pub(super) fn sample_account(&self) -> Option<(&[AccountPlace], &str)> {
+        let rule = self.account.as_ref()?;
+        Some((rule.places(), rule.accounts().first()?))
+    }
+
+    /// Puts the account of the endpoint into the claims of a sample token, if senders name it there.
+    pub(super) fn put_account_claim(&self, claims: &mut Value) {
+        let Some((places, account)) = self.sample_account() else {
+            return;
+        };
+        for place in places {
+            if let AccountPlace::Claim(pointer) = place {
+                sample::put_at(claims, pointer, account);
+            }
+        }
+    }
+
+    /// Whether the proof is a signature. It can be verified only after the last byte of the body.
     pub fn covers_body(&self) -> bool {
         self.key.algorithm.signature_len().is_some()
     }
 
-    /// Whether nothing can be verified before the whole body is there: the signature, or what it
-    /// covers, is taken out of it.
+    /// Whether the verification can start only after the whole body arrived, because the signature or a signed
+    /// value is a field of the body.
     pub fn waits_for_body(&self) -> bool {
         let digest = self.digest.is_some();
         let mut rules = self.signatures.iter();
@@ -220,14 +292,14 @@ impl Scheme {
                     .is_some_and(TimestampRule::is_in_body))
     }
 
-    /// Whether a body has to be copied to be verified: public-key algorithms take a message in one
-    /// piece, with what is signed around it. An envelope covers it by its digest.
+    /// Whether the verification copies the body. Public-key algorithms need the signed message in one piece;
+    /// an envelope covers the body by a digest and needs no copy.
     pub fn copies_body(&self) -> bool {
         self.key.algorithm.is_public_key() && self.envelope.is_none()
     }
 
-    /// What does not fit together, if anything. `least` is how much a signature has to cover; all of
-    /// the body if nothing is said.
+    /// The first contradiction in the scheme, as text for whoever declares it. `least` is the required coverage;
+    /// `None` requires the whole body.
     pub(super) fn inconsistency(&self, least: Option<Covers>) -> Option<&'static str> {
         let keyed = self.key.algorithm == Algorithm::Sha256;
         let has_time = self.signed.iter().any(Template::has_timestamp);
@@ -242,34 +314,40 @@ impl Scheme {
         }
         if let Some(envelope) = &self.envelope {
             if !self.signed.is_empty() || self.digest.is_some() {
-                return Some("such a proof says itself what is signed");
+                return Some(
+                    "`jws` and `message_signature` name what they cover: remove `signed` and `digest`",
+                );
             }
             if let Some(wrong) = envelope.inconsistency(self) {
                 return Some(wrong);
             }
         } else if has_time != self.timestamp.is_some() && !time_in_body {
-            return Some("`{ts}` and a timestamp come together");
+            return Some("`{ts}` requires a timestamp, and a timestamp requires `{ts}`");
         } else if !self.signed.iter().all(|one| one.has_time_of(self)) {
-            return Some("what is signed has a time of its own in it, and no other counts");
+            return Some(
+                "the signed message contains its own timestamp: declare that one as the timestamp",
+            );
         } else if self.signed.iter().any(|one| one.is_keyed() != keyed) {
-            return Some("`{secret}` and the algorithm `sha256` come together");
+            return Some(
+                "`{secret}` requires the algorithm `sha256`, and `sha256` requires `{secret}`",
+            );
         }
         let digested = self.digest.iter().map(|digest| &digest.signed);
         let mut templates = self.signed.iter().chain(digested);
-        if !templates.all(|one| one.is_settled(self.url.without_query)) {
+        if !templates.all(|one| one.is_unambiguous(self.url.without_query)) {
             return Some(
-                "two values stand side by side in what is signed, and nothing says where the first one \
-                 ends: put a separator between them",
+                "two adjacent values are signed and the end of the first one is ambiguous: put a separator \
+                 between them",
             );
         }
         let grouped = self.signatures.iter().any(|rule| rule.groups.is_some());
         if grouped && (self.envelope.is_some() || self.waits_for_body()) {
-            return Some("with `groups` nothing can be signed that stands in the body's fields");
+            return Some("with `groups` the signature cannot cover fields of the body");
         }
         if self.covers_body() && self.covers() < least.unwrap_or(Covers::Body) {
             Some(
-                "a signature must cover the body: what is signed must contain `{body}`; \
-                 a preset that covers less says so, with `covers = \"fields\"` or `\"head\"`",
+                "a signature must cover the body: put `{body}` into the signed message; \
+                 a preset that covers less declares `covers = \"fields\"` or `\"head\"`",
             )
         } else {
             let account = self.account.as_ref();
@@ -277,7 +355,7 @@ impl Scheme {
         }
     }
 
-    /// The names of what an endpoint has to say about itself with this scheme.
+    /// The names of the settings that an endpoint must supply for this scheme.
     pub fn settings(&self) -> impl Iterator<Item = &str> {
         let templates = self.signed.iter().flat_map(Template::settings);
         let envelope = self.envelope.iter().flat_map(Envelope::settings);
@@ -285,8 +363,7 @@ impl Scheme {
         templates.chain(envelope).chain(certificate)
     }
 
-    /// Puts in what the endpoint says; the first name that it says nothing about, or nothing right, is
-    /// the error.
+    /// Fills in the settings of an endpoint. The error names the first setting that is missing or malformed.
     pub fn set(&mut self, settings: &BTreeMap<String, String>) -> Result<(), NoScheme> {
         let setting = |name: &str| settings.get(name).map(|text| text.as_bytes().into());
         let templates = &mut self.signed;
@@ -305,20 +382,20 @@ impl Scheme {
         let name = AccountRule::SETTING;
         match (&mut self.account, settings.get(name)) {
             (Some(rule), Some(accounts)) => rule.set(accounts),
-            // What an operator relies on is never passed over.
+            // Ignoring the setting would drop a restriction that the operator relies on.
             (None, Some(_)) => {
-                let why = "this preset's deliveries name no account that is signed".to_owned();
+                let why = "this preset signs no account, so the gate cannot check it".to_owned();
                 Err(NoScheme::SettingMalformed(name.into(), why))
             }
             (_, None) => Ok(()),
         }
     }
 
-    /// Whether `body` can be told from what is signed beside it, and from what lengthens a digest.
+    /// Checks that `body` is unambiguous in the signed message, and that nobody extended a plain digest.
     ///
-    /// A plain digest of a secret and a message can be continued by anybody who has it, with the padding of
-    /// the message in between: `0x80`, and a length in bits whose first bytes are zero. No text has either
-    /// where a character should begin.
+    /// Whoever has a plain digest of a secret and a message can extend it. The extended message contains the padding
+    /// of the first one: `0x80`, then a length in bits that starts with zero bytes. Valid text contains neither where
+    /// a character starts, so a plain digest accepts text only.
     pub(super) fn check_body(&self, body: &[u8]) -> Result<(), ProofError> {
         let is_plain_digest = self.key.algorithm == Algorithm::Sha256;
         let is_text = || !body.contains(&0) && std::str::from_utf8(body).is_ok();
@@ -337,12 +414,128 @@ impl Scheme {
         }
     }
 
-    /// The first header that is missing or has another value than the scheme requires.
+    /// The first required header that is missing or has another value.
     pub(super) fn unmet_header(&self, head: &Head<'_>) -> Option<&(HeaderName, HeaderValue)> {
-        let is_met = |(name, wanted): &(HeaderName, HeaderValue)| {
+        let is_met = |(name, expected): &(HeaderName, HeaderValue)| {
             let mut values = head.headers.get_all(name).iter().peekable();
-            values.peek().is_some() && values.all(|value| value == wanted)
+            values.peek().is_some() && values.all(|value| value == expected)
         };
         self.required.iter().find(|required| !is_met(required))
+    }
+}
+
+/// The sender's side, for samples, tests and benchmarks.
+impl Scheme {
+    /// The headers and parameters that a sender with `secret` adds to its request, each with its place.
+    ///
+    /// If the scheme accepts several places, the first one is used.
+    pub fn prove(
+        &self,
+        secret: &[u8],
+        message: SignedMessage<'_>,
+    ) -> Result<Vec<(Place, String)>, Unsignable> {
+        signing::prove(self, &[], secret, message)
+    }
+
+    /// A complete delivery of `event` with the members of `payload`, signed with `secret`. The body of `message`
+    /// is ignored.
+    pub fn sample(
+        &self,
+        secret: &[u8],
+        event: Option<&str>,
+        payload: Map<String, Value>,
+        message: SignedMessage<'_>,
+    ) -> Result<Sample, Unsignable> {
+        sample::signed(self, secret, event, payload, message)
+    }
+
+    /// The same delivery without a proof, for callers that another credential admits.
+    pub fn unproven_sample(
+        &self,
+        event: Option<&str>,
+        payload: Map<String, Value>,
+        message: SignedMessage<'_>,
+    ) -> Sample {
+        sample::unsigned(self, event, payload, message)
+    }
+}
+
+/// Variants of a scheme that differ in one property.
+///
+/// `explain` uses them to find out what a rejected sender does instead. The gate admits deliveries only under
+/// declared schemes.
+impl Scheme {
+    /// This scheme with another algorithm.
+    #[must_use]
+    pub fn with_algorithm(&self, algorithm: Algorithm) -> Self {
+        let mut other = self.clone();
+        other.key.algorithm = algorithm;
+        other
+    }
+
+    /// This scheme with another encoding of the secret; the prefixes of the secret stay.
+    #[must_use]
+    pub fn with_key(&self, encoding: KeyEncoding) -> Self {
+        let mut other = self.clone();
+        other.key.encoding = encoding;
+        other
+    }
+
+    /// This scheme with the text of the secret, prefix included, as the key.
+    #[must_use]
+    pub fn with_plain_key(&self) -> Self {
+        let mut other = self.clone();
+        other.key = KeyForm::plain(self.key.algorithm);
+        other
+    }
+
+    /// This scheme with another text encoding of the signature.
+    #[must_use]
+    pub fn with_encoding(&self, encoding: Encoding) -> Self {
+        let mut other = self.clone();
+        for rule in &mut other.signatures {
+            rule.encoding = encoding;
+        }
+        other
+    }
+
+    /// This scheme with another tag before the proof, or with none.
+    #[must_use]
+    pub fn with_tag(&self, tagged: Option<&Tagged>) -> Self {
+        let mut other = self.clone();
+        for rule in &mut other.signatures {
+            rule.tagged = tagged.cloned();
+        }
+        other
+    }
+
+    /// This scheme with its first proof at another place and without its other proofs.
+    #[must_use]
+    pub fn with_place(&self, from: &Source) -> Self {
+        let mut other = self.clone();
+        other.signatures.truncate(1);
+        for rule in &mut other.signatures {
+            rule.from = from.clone();
+        }
+        other
+    }
+
+    /// This scheme with another signed message.
+    #[must_use]
+    pub fn with_signed(&self, signed: Template) -> Self {
+        let mut other = self.clone();
+        other.signed = vec![signed];
+        other
+    }
+
+    /// This scheme with its timestamp in another unit.
+    #[must_use]
+    pub fn with_unit(&self, unit: TimestampUnit) -> Self {
+        let mut other = self.clone();
+        other.timestamp = self
+            .timestamp
+            .clone()
+            .map(|rule| TimestampRule { unit, ..rule });
+        other
     }
 }

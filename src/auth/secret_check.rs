@@ -1,7 +1,7 @@
-//! Checks the value of a secret when somebody sets it, before any delivery fails because of it.
+//! Checks the value of a secret when an operator sets it, before any delivery fails because of it.
 //!
-//! Three results: a value that makes no key is refused; a value that looks like a mistake is refused unless the
-//! operator insists; a value that is only unusual gets a caution. Nothing that a provider can issue is refused.
+//! A value that makes no key is rejected. A value that looks like a mistake is rejected unless the operator forces it.
+//! An unusual value is accepted with a caution. The checks accept every secret that a provider can issue.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -10,20 +10,20 @@ use super::key_form::KEY_PREFIXES;
 use super::public_key::PublicKey;
 use super::{Algorithm, KeyForm, UnusableSecret};
 
-/// Who makes the secret of a preset.
+/// Who issues the secret of a preset.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "there is nobody else")]
+#[expect(clippy::exhaustive_enums, reason = "there is no other issuer")]
 pub enum SecretIssuer {
-    /// There is none: the key is a certificate.
+    /// No secret exists: the key is a certificate.
     Nobody,
-    /// Only the provider: nobody else can make one up.
+    /// The provider generates it.
     Provider,
-    /// Whoever owns the endpoint may choose it, and tells the provider.
+    /// The owner of the endpoint may choose it and enters it at the provider.
     Owner,
 }
 
 impl SecretIssuer {
-    /// The issuer that the word of a preset's file means.
+    /// The issuer for a word of a preset's file.
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
             "none" => Some(Self::Nobody),
@@ -43,20 +43,20 @@ impl SecretIssuer {
     }
 }
 
-/// What the secrets of a provider look like, as far as the provider or its programs say so.
+/// The format of a provider's secrets, according to its documentation or source code.
 #[derive(Clone, Debug, Default)]
 pub struct SecretShape {
-    /// How many bytes the keys have, where that is certain.
+    /// The possible key lengths in bytes, if they are certain.
     pub bytes: Option<RangeInclusive<usize>>,
-    /// How many bytes the keys have where nobody promises it.
+    /// The usual key lengths in bytes, if the provider does not guarantee them.
     pub usual_bytes: Option<RangeInclusive<usize>>,
     /// The characters that the provider allows.
     pub alphabet: Option<SecretAlphabet>,
-    /// Other credentials of the provider, which people set by mistake.
+    /// Other credentials of the provider that operators confuse with the secret.
     pub confusable: Vec<OtherCredential>,
-    /// What to set in their place.
+    /// The credential to set instead of those.
     pub expected: Option<String>,
-    /// Where the provider says so.
+    /// The URL of the source.
     pub source: Option<String>,
 }
 
@@ -71,7 +71,7 @@ pub enum SecretAlphabet {
 }
 
 impl SecretAlphabet {
-    /// The alphabet that the word of a preset's file means.
+    /// The alphabet for a word of a preset's file.
     pub(super) fn from_word(word: &str) -> Option<Self> {
         match word {
             "ascii" => Some(Self::Ascii),
@@ -95,15 +95,15 @@ impl SecretAlphabet {
     }
 }
 
-/// A credential of a provider that is not the secret of its webhooks.
+/// A credential of a provider that is not its webhook secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct OtherCredential {
-    /// How it begins.
+    /// The prefix of the credential.
     pub prefix: String,
-    /// How many hexadecimal digits follow, and nothing else; `None` if anything may follow.
+    /// The number of hexadecimal digits after the prefix; `None` if any text may follow.
     pub hex_digits: Option<usize>,
-    /// What it is.
+    /// A noun phrase for messages.
     pub noun: String,
 }
 
@@ -123,19 +123,19 @@ impl OtherCredential {
 pub struct SecretUse<'a> {
     /// The id of the endpoint.
     pub endpoint: &'a str,
-    /// How it reads the secret.
+    /// How the endpoint turns the secret into a key.
     pub form: &'a KeyForm,
-    /// What the provider's secrets look like.
+    /// The format of the provider's secrets, if a preset declares it.
     pub shape: Option<&'a SecretShape>,
 }
 
 /// Checks a new value of a secret for the endpoints that use it.
 ///
-/// `insists` accepts what only looks like a mistake. What makes no key is never accepted.
+/// `force` accepts a value that looks like a mistake. A value that makes no key is never accepted.
 pub fn check_secret(
     value: &[u8],
     uses: &[SecretUse<'_>],
-    insists: bool,
+    force: bool,
 ) -> Result<Vec<Caution>, SecretRefusal> {
     let mut undecodable = None;
     for it in uses {
@@ -143,7 +143,7 @@ pub fn check_secret(
             continue;
         };
         let refusal = SecretRefusal::Unusable(it.endpoint.to_owned(), error);
-        // A mistake in the text explains better why it does not decode.
+        // A mistake in the text, reported below, explains better why the text does not decode.
         if error != UnusableSecret::Undecodable {
             return Err(refusal);
         }
@@ -151,11 +151,11 @@ pub fn check_secret(
     }
     let is_public = |it: &SecretUse<'_>| it.form.algorithm.is_public_key();
     let is_public = !uses.is_empty() && uses.iter().all(is_public);
-    if let Some(doubt) = Doubt::about(value, is_public).filter(|_| !insists) {
+    if let Some(doubt) = Doubt::about(value, is_public).filter(|_| !force) {
         return Err(SecretRefusal::Doubtful(None, doubt));
     }
     for it in uses {
-        if let Some(doubt) = it.doubt(value).filter(|_| !insists) {
+        if let Some(doubt) = it.doubt(value).filter(|_| !force) {
             return Err(SecretRefusal::Doubtful(Some(it.endpoint.to_owned()), doubt));
         }
     }
@@ -166,7 +166,7 @@ pub fn check_secret(
 }
 
 impl SecretUse<'_> {
-    /// What speaks against `value` as a secret of this provider.
+    /// Why `value` does not look like a secret of this provider.
     fn doubt(&self, value: &[u8]) -> Option<Doubt> {
         let shape = self.shape?;
         if let Some(other) = shape.confusable.iter().find(|it| it.matches(value)) {
@@ -206,22 +206,22 @@ fn cautions(value: &[u8], uses: &[SecretUse<'_>]) -> Vec<Caution> {
     cautions
 }
 
-/// Why a value is not accepted.
+/// Why a value is rejected.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SecretRefusal {
-    /// It looks like a mistake, for every endpoint or for the one named.
+    /// It looks like a mistake: for the named endpoint, or for every endpoint.
     Doubtful(Option<String>, Doubt),
-    /// It makes no key for the endpoint.
+    /// It makes no key for the named endpoint.
     Unusable(String, UnusableSecret),
 }
 
 impl SecretRefusal {
-    /// The next step of the operator.
+    /// The next step for the operator.
     pub const fn next_step(&self) -> &'static str {
         match self {
-            Self::Doubtful(..) => "if it is right all the same, say `--force`",
-            Self::Unusable(..) => "copy it again as the provider shows it",
+            Self::Doubtful(..) => "if the value is correct, repeat the command with `--force`",
+            Self::Unusable(..) => "copy the secret again from the provider",
         }
     }
 }
@@ -238,20 +238,20 @@ impl fmt::Display for SecretRefusal {
 
 impl std::error::Error for SecretRefusal {}
 
-/// A value that is accepted, although it is unusual.
+/// Why an accepted value is unusual.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Caution {
-    /// The key has another length than the provider's keys usually have.
+    /// The key does not have the usual length of the provider's keys.
     Length {
-        /// The endpoint that uses it.
+        /// The endpoint that uses the secret.
         endpoint: String,
-        /// The bytes of the key.
+        /// The length of the key in bytes.
         len: usize,
-        /// What is usual.
+        /// The usual lengths.
         lengths: RangeInclusive<usize>,
     },
-    /// The value has few bytes.
+    /// The value is short: its length in bytes.
     Short(usize),
 }
 
@@ -264,52 +264,52 @@ impl fmt::Display for Caution {
                 lengths,
             } => write!(
                 f,
-                "`{endpoint}`: the key has {len} bytes, and keys of this provider usually have {}: was it cut off?",
+                "`{endpoint}`: the key has {len} bytes, but keys of this provider usually have {}: is it truncated?",
                 range(lengths)
             ),
             Self::Short(len) => write!(
                 f,
-                "the value has {len} bytes, which is short for a secret: was it cut off?"
+                "the value has {len} bytes, which is short for a secret: is it truncated?"
             ),
         }
     }
 }
 
-/// What makes a value look like a mistake.
+/// Why a value looks like a mistake.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Doubt {
-    /// The provider does not allow the character at the position.
+    /// The byte at this position is not in the provider's alphabet.
     Alphabet(usize, SecretAlphabet),
-    /// It is a line of an environment file.
+    /// It is a `NAME=value` line of an environment file.
     Assignment,
-    /// A byte order mark stands before it.
+    /// It starts with a byte order mark.
     ByteOrderMark,
-    /// A character that nobody sees stands at the position.
+    /// It has an invisible character at this position.
     Invisible(char, usize),
-    /// The key has another length than the provider's keys, in bytes.
+    /// The key does not have the length of the provider's keys, in bytes.
     Length(usize, RangeInclusive<usize>),
     /// It is another credential of the provider.
     OtherCredential {
-        /// What it is.
+        /// The credential that was found.
         noun: String,
-        /// What to set in its place.
+        /// The credential to set instead.
         expected: Option<String>,
     },
-    /// Examples show it, so everybody has it.
+    /// It is a placeholder from an example, so everybody knows it.
     Placeholder,
-    /// Nothing follows the prefix of a secret.
+    /// It is the prefix of a secret, without the secret.
     PrefixOnly,
-    /// Quotes stand around it.
+    /// It is in quotes.
     Quotes,
-    /// It is a variable that nothing has expanded.
+    /// It is an unexpanded variable, or a reference to a secret store.
     Template,
-    /// White space stands around it.
+    /// It starts or ends with white space.
     WhiteSpace,
 }
 
 impl Doubt {
-    /// What looks wrong about `value`, whatever it is for. White space around a public key does not count.
+    /// The first mistake in `value` that is wrong for any provider. White space around a public key is ignored.
     pub fn about(value: &[u8], is_public_key: bool) -> Option<Self> {
         let text = String::from_utf8_lossy(value);
         let is_trimmed = value.trim_ascii().len() == value.len();
@@ -338,42 +338,44 @@ impl fmt::Display for Doubt {
         match self {
             Self::Alphabet(at, alphabet) => write!(
                 f,
-                "the provider allows {} only, and byte {at} is something else",
+                "byte {at} is not allowed: secrets of this provider consist of {}",
                 alphabet.noun()
             ),
             Self::Assignment => {
-                f.write_str("it is a line NAME=value of an environment file; set the value alone")
+                f.write_str("it is a NAME=value line of an environment file; set only the value")
             }
             Self::ByteOrderMark => f.write_str(
-                "it begins with a byte order mark (U+FEFF); save the file as UTF-8 without one",
+                "it starts with a byte order mark (U+FEFF); save the file as UTF-8 without one",
             ),
             Self::Invisible(found, at) => write!(
                 f,
-                "byte {at} begins an invisible character (U+{:04X}); copy the secret again without it",
+                "it has an invisible character (U+{:04X}) at byte {at}; copy the secret again without it",
                 u32::from(*found)
             ),
             Self::Length(len, lengths) => write!(
                 f,
-                "its key has {len} bytes, and keys of this scheme have {}",
+                "its key has {len} bytes, but keys of this scheme have {}",
                 range(lengths)
             ),
             Self::OtherCredential { noun, expected } => {
-                write!(f, "it is {noun}, not the secret of webhooks")?;
+                write!(f, "it is {noun}, not the webhook secret")?;
                 expected
                     .as_ref()
                     .map_or(Ok(()), |expected| write!(f, "; set {expected}"))
             }
             Self::Placeholder => {
-                f.write_str("it is a placeholder that examples show, so everybody has it")
+                f.write_str("it is a placeholder from an example, so everybody knows it")
             }
             Self::PrefixOnly => {
                 f.write_str("it is only the prefix of a secret; copy the whole value")
             }
-            Self::Quotes => f.write_str("quotes stand around it, which are no part of a secret"),
+            Self::Quotes => {
+                f.write_str("it is in quotes, which are not part of a secret; remove them")
+            }
             Self::Template => f.write_str(
-                "it is a variable or a reference that nothing has expanded; set the value that it stands for",
+                "it is an unexpanded variable or reference; set the value that it stands for",
             ),
-            Self::WhiteSpace => f.write_str("white space stands before or after it"),
+            Self::WhiteSpace => f.write_str("it starts or ends with white space; remove it"),
         }
     }
 }
@@ -386,7 +388,7 @@ fn range(lengths: &RangeInclusive<usize>) -> String {
     }
 }
 
-/// Whether it is a character that copying adds and nobody sees. Line ends and tabs inside a value may be meant.
+/// Whether `character` is invisible and probably a copying artefact. Line ends and tabs may be intended.
 fn is_invisible(character: char) -> bool {
     let is_control = character.is_control() && !matches!(character, '\t' | '\n' | '\r');
     let is_space = character.is_whitespace() && !character.is_ascii_whitespace();
@@ -399,7 +401,7 @@ fn is_invisible(character: char) -> bool {
         )
 }
 
-/// Whether straight quotes of one kind, or typographic ones, stand around the text.
+/// Whether the text is in matching straight quotes or in typographic ones.
 fn is_quoted(text: &str) -> bool {
     let mut letters = text.chars();
     let (Some(first), Some(last)) = (letters.next(), letters.next_back()) else {
@@ -413,7 +415,7 @@ fn is_quoted(text: &str) -> bool {
     }
 }
 
-/// Whether the whole text is a variable of a shell or a template, or a reference into a secret store.
+/// Whether the whole text is a shell or template variable, or a reference to a secret store.
 fn is_template(text: &str) -> bool {
     let is_between = |(start, end): &(&str, &str)| text.starts_with(*start) && text.ends_with(*end);
     let name = text
@@ -424,7 +426,7 @@ fn is_template(text: &str) -> bool {
         || REFERENCES.iter().any(|start| text.starts_with(start))
 }
 
-/// Whether it is `NAME=value`. The end of a base64 text is no assignment.
+/// Whether `text` is `NAME=value`. Base64 padding does not count as a value.
 fn is_assignment(text: &str) -> bool {
     let text = text.strip_prefix("export ").unwrap_or(text);
     let Some((name, value)) = text.split_once('=') else {
@@ -433,7 +435,7 @@ fn is_assignment(text: &str) -> bool {
     is_variable(name) && !value.trim_matches('=').is_empty()
 }
 
-/// Whether it is the name of an environment variable, as people write them: `GITHUB_SECRET`.
+/// Whether `name` looks like an environment variable: `GITHUB_SECRET`.
 fn is_variable(name: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     name.len() > 1
@@ -444,10 +446,10 @@ fn is_variable(name: &str) -> bool {
 fn is_placeholder(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let bare = lower.strip_prefix("whsec_").unwrap_or(&lower);
-    // `whsec_...` and `<your secret>`, as documentation writes them.
-    let is_left_out = lower.ends_with("...") || lower.ends_with('…');
+    // Placeholders of documentation: `whsec_...` and `<your secret>`.
+    let is_elided = lower.ends_with("...") || lower.ends_with('…');
     let is_bracketed = lower.starts_with('<') && lower.ends_with('>');
-    // `xxxxxxxx` and `********`.
+    // Masks: `xxxxxxxx` and `********`.
     let mut letters = bare.chars();
     let first = letters.next();
     let is_mask = (MASK_LEN.contains(&bare.len()))
@@ -457,19 +459,19 @@ fn is_placeholder(text: &str) -> bool {
         .chars()
         .filter(|it| !matches!(it, '-' | '_' | ' '))
         .collect();
-    is_left_out || is_bracketed || is_mask || PLACEHOLDERS.contains(&words.as_str())
+    is_elided || is_bracketed || is_mask || PLACEHOLDERS.contains(&words.as_str())
 }
 
-/// In bytes: 128 bits are written with 22 characters at least.
+/// In bytes. A secret with 128 bits has at least 22 characters as text.
 const SHORT: usize = 16;
 const BYTE_ORDER_MARK: char = '\u{feff}';
-/// What shells and template engines put around a name.
+/// The delimiters of variables in shells and template engines.
 const TEMPLATES: &[(&str, &str)] = &[("${", "}"), ("$(", ")"), ("{{", "}}"), ("#{", "}")];
-/// References of 1Password, Vault and AWS Secrets Manager.
+/// The prefixes of references to 1Password, Vault and AWS Secrets Manager.
 const REFERENCES: &[&str] = &["op://", "vault://", "arn:aws:secretsmanager:"];
-/// A mask is as long as a secret; what is longer was made by somebody.
+/// The lengths of a mask. A longer run of one character is not a placeholder.
 const MASK_LEN: RangeInclusive<usize> = 3..=128;
-/// Without the signs between their words.
+/// In lower case, without the separators between words.
 const PLACEHOLDERS: &[&str] = &[
     "changeit",
     "changeme",

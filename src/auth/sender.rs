@@ -1,69 +1,70 @@
-//! The sender behind a preset: its retries, and what ties its deliveries to one recipient.
+//! How the sender behind a preset behaves: its retries, and how it binds deliveries to one recipient.
 //!
-//! A window that ends before the sender's last retry loses deliveries after an outage, and a default that
-//! acknowledges what a person sends again on purpose delivers nothing. So every preset states both.
+//! A timestamp tolerance shorter than the sender's retries loses deliveries after an outage. A gate that acknowledges a
+//! manual resend as a replay never delivers it. So every preset declares how its sender retries.
 
 use jiff::SignedDuration;
 
-/// How a sender behaves, as its own pages or programs say.
+/// How a sender behaves, according to its documentation or source code.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sender {
-    /// What it does after a delivery that was not accepted.
+    /// What it does after a failed delivery.
     pub retries: Retries,
-    /// The time from the first attempt to the last one; `None` if the sender publishes none.
+    /// The time from the first attempt to the last one; `None` if it is not published.
     pub retry_span: Option<SignedDuration>,
-    /// Whether every attempt carries a signature over its own time; `None` if nobody has confirmed either.
+    /// Whether every attempt has a new signature with its own time; `None` if that is unconfirmed.
     pub fresh_signature: Option<bool>,
-    /// The window that the sender's own library or page keeps: its retries cannot be older.
+    /// The timestamp tolerance of the sender's library or documentation; its retries are never older.
     pub own_window: Option<SignedDuration>,
-    /// Where the sender says so; `None` exactly for retries that nobody has confirmed.
+    /// The URL of the source about retries; `None` exactly for [`Retries::Unconfirmed`].
     pub retries_source: Option<String>,
-    /// What ties a delivery to the endpoint that it was sent to.
+    /// How a delivery is bound to its endpoint.
     pub recipient: Recipient,
-    /// Where the provider says that its deliveries name their account; `None` if no place is known.
+    /// The URL of the source about the account in deliveries; `None` if no place is known.
     pub account_source: Option<String>,
-    /// Why no account can be told from what is signed, where that has a reason.
+    /// Why the signed part names no account, if that has a known reason.
     pub no_account: Option<String>,
 }
 
-/// What a sender does after a delivery that was not accepted.
+/// What a sender does after a failed delivery.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Retries {
-    /// Nothing by itself: only a person sends the delivery again, on purpose.
+    /// It never retries; only a person resends the delivery.
     Never,
-    /// It sends the delivery again under another id.
+    /// It retries with a new id.
     NewId,
-    /// It sends the delivery again under the same id, or the same body where there is no id.
+    /// It retries with the same id, or with the same body if deliveries have no id.
     SameId,
-    /// Nobody has confirmed what it does.
+    /// No source confirms what it does.
     Unconfirmed,
 }
 
-/// What ties a delivery to the endpoint that it was sent to.
+/// How a delivery is bound to the endpoint that it was sent to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Recipient {
-    /// The key belongs to the operator's app: every installation of that app shares it.
+    /// By the key of the operator's app, which all installations of the app share.
     AppKey,
-    /// The key belongs to the endpoint, or to the operator's account.
+    /// By a key that belongs to the endpoint or to the operator's account.
     Key,
-    /// Nothing: the sender signs for all of its customers with one key.
+    /// Not at all: the sender signs for all its customers with one key.
     None,
-    /// A setting of the endpoint that the signature covers.
+    /// By a setting of the endpoint that the signature covers.
     Setting,
-    /// The URL that the signature covers; the key alone ties it to nobody.
+    /// By the URL, which the signature covers; the key belongs to nobody in particular.
     Url,
 }
 
 impl Sender {
-    /// Whether a repeated delivery under one id is the sender's retry: then its answer was lost, and the
-    /// backend has it. Otherwise a person has sent it again on purpose.
+    /// Whether a repeated delivery with the same id is an automatic retry.
+    ///
+    /// Then the response was lost and the backend already has the delivery. Otherwise a person resent it.
     pub fn repeats_by_itself(&self) -> bool {
         self.retries != Retries::Never
     }
 
-    /// Whether the sender is known to retry with the signature of its first attempt.
+    /// Whether retries are known to reuse the signature of the first attempt.
     pub fn repeats_signatures(&self) -> bool {
         self.repeats_by_itself() && self.fresh_signature == Some(false)
     }

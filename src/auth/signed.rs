@@ -1,4 +1,4 @@
-//! What a delivery's signature is said to cover, beside the body.
+//! The messages that a delivery's signature may cover: the templates of the scheme, filled with the delivery's values.
 
 use std::borrow::Cow;
 
@@ -13,19 +13,19 @@ use super::{
     TimestampUnit, UrlRule,
 };
 
-/// Everything that the signature covers, filled in.
-pub(super) struct Signed {
-    /// What is signed around the body.
+/// The candidate messages of a delivery. A signature over any one of them is accepted.
+pub(super) struct SignedMessages {
+    /// The most likely message; the gate hashes it while the body arrives.
     pub(super) first: Around,
-    /// What else may be signed: other templates, other spellings of the URL.
+    /// Other templates and other spellings of the URL.
     pub(super) others: Vec<Around>,
-    /// When, if the scheme has a time and it is there already.
+    /// The signed time; `None` without one, or if it is in a body that has not arrived.
     pub(super) at: Option<Timestamp>,
 }
 
-impl Signed {
-    /// The signatures, and what they are said to cover.
-    pub(super) fn claimed(
+impl SignedMessages {
+    /// The signatures of a delivery and the messages that they may cover.
+    pub(super) fn with_signatures(
         scheme: &Scheme,
         received: &View<'_>,
     ) -> Result<(Signatures, Self), ProofError> {
@@ -56,12 +56,13 @@ impl Signed {
         })
     }
 
+    /// Every message, the most likely one first.
     pub(super) fn all(&self) -> impl Iterator<Item = &Around> {
         std::iter::once(&self.first).chain(&self.others)
     }
 }
 
-/// A time as it was sent, and what it means.
+/// The signed time of a delivery: the text that is signed, and its value.
 pub(super) struct Time<'a> {
     pub(super) text: Cow<'a, [u8]>,
     pub(super) unit: TimestampUnit,
@@ -83,20 +84,21 @@ impl<'a> Time<'a> {
     }
 }
 
+/// The text of the signed time.
 fn time_text<'a>(
     scheme: &Scheme,
     rule: &TimestampRule,
     received: &View<'a>,
 ) -> Result<Cow<'a, [u8]>, ProofError> {
     match &rule.from {
-        TimestampSource::Source(source) => alone(source, received),
+        TimestampSource::Source(source) => uncontradicted(source, received),
         TimestampSource::First => first(&scheme.signatures, received),
         TimestampSource::Tag(tag) => tagged(&scheme.signatures, tag, received),
     }
 }
 
-/// A signed value that nothing beside it contradicts.
-fn alone<'a>(source: &Source, received: &View<'a>) -> Result<Cow<'a, [u8]>, ProofError> {
+/// A signed value. It is malformed if another place of the request contradicts it.
+fn uncontradicted<'a>(source: &Source, received: &View<'a>) -> Result<Cow<'a, [u8]>, ProofError> {
     let value = source.required(received)?;
     if received.is_alone(source) {
         Ok(value)
@@ -105,7 +107,7 @@ fn alone<'a>(source: &Source, received: &View<'a>) -> Result<Cow<'a, [u8]>, Proo
     }
 }
 
-/// The time of a delivery that has arrived.
+/// The signed time of a delivery whose body has arrived.
 pub(super) fn time_of(
     scheme: &Scheme,
     received: &View<'_>,
@@ -113,7 +115,7 @@ pub(super) fn time_of(
     Time::read(scheme, received).map(|time| time.map(|time| time.at))
 }
 
-/// The template with every spelling of the URL that it may be filled with.
+/// The template with each spelling of the URL that senders may sign.
 fn spelled<'t, 'a>(
     template: &'t Template,
     rule: UrlRule,
@@ -129,6 +131,7 @@ fn spelled<'t, 'a>(
         .map(move |url| (template, url))
 }
 
+/// Fills `template` with the values of `received`.
 pub(super) fn fill<'v, 'r: 'v>(
     template: &'v Template,
     url: Option<&'v str>,
@@ -139,7 +142,7 @@ pub(super) fn fill<'v, 'r: 'v>(
     template.fill(unit, |token| value(token, url, time, received))
 }
 
-/// What a delivery fills in for one token.
+/// The value of a delivery for one token.
 fn value<'v, 'r: 'v>(
     token: &'v Token,
     url: Option<&'v str>,
@@ -162,13 +165,13 @@ fn value<'v, 'r: 'v>(
                 .ok_or(ProofError::SignatureMalformed)
         }
         Token::Method => Ok(Cow::Borrowed(received.head().method.as_str().as_bytes())),
-        // An endpoint that does not say what it has to say is not compiled.
+        // `Template::set` replaced every setting when the endpoint was compiled, so none is left.
         Token::Setting(_) => Err(ProofError::SignatureMalformed),
-        Token::Source { source, optional } => match alone(source, received) {
+        Token::Source { source, optional } => match uncontradicted(source, received) {
             Err(ProofError::SignatureMissing) if *optional => Ok(Cow::Borrowed(b"")),
             reading => reading,
         },
-        // The text as it was sent: that is what was signed.
+        // The sender signed the text, not the value that it stands for.
         Token::Timestamp => {
             let text = time.map(|time| Cow::Borrowed(&*time.text));
             text.ok_or(ProofError::SignatureMissing)
@@ -180,7 +183,7 @@ fn value<'v, 'r: 'v>(
     }
 }
 
-/// What keeps the message that is signed from being put together.
+/// The first value that keeps the signed message from being built.
 pub(super) fn defect(scheme: &Scheme, received: &View<'_>) -> Option<Defect> {
     let rule = scheme.timestamp.as_ref();
     let source = rule.and_then(|rule| rule.from.source());

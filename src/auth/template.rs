@@ -1,8 +1,7 @@
-//! What a signature covers: text, values of the request and the body.
+//! Templates of signed messages: text, values of the request, and the body.
 //!
-//! A template is cut at the body once, when the scheme is loaded. What stands before the body goes
-//! into the hash before its first byte arrives, what stands after it at the end, so the body itself
-//! can be hashed as it comes in. Only a template with values out of the body has to wait for it.
+//! A template is split at `{body}` when the scheme is loaded. The text before the body is hashed first, so the gate can
+//! hash the body as it arrives. Only a template with fields of the body has to wait for the whole body.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -15,26 +14,26 @@ use super::{Covers, Place, ProofError, Scheme, Source, TimestampSource, Timestam
 /// A compiled template with at most one `{body}`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Template {
-    /// Whether `{secret}` stands first.
+    /// Whether the template starts with `{secret}`.
     keyed: bool,
     before_body: Box<[Part]>,
-    /// `None` if the body is not in it.
+    /// `None` if the template has no `{body}`.
     after_body: Option<Box<[Part]>>,
-    /// The value that may hold anything, if there is no body and it is not the last one.
+    /// The free value (see `borders.rs`) of a template without a body, if it is not the last value.
     free: Option<Source>,
     borders: Borders,
 }
 
-/// The bytes that are signed around a body.
+/// The signed bytes before and after the body.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Around {
     pub(super) before_body: Vec<u8>,
-    /// `None` if the body is not signed as it is.
+    /// `None` if the raw body is not signed.
     pub(super) after_body: Option<Vec<u8>>,
 }
 
 impl Around {
-    /// Everything in one piece. It is a copy of the body, unless nothing stands around it.
+    /// The whole signed message. It copies the body only if bytes are signed around it.
     pub(super) fn message<'m>(&'m self, body: &'m [u8]) -> Cow<'m, [u8]> {
         match self.after_body.as_deref() {
             None => Cow::Borrowed(&self.before_body),
@@ -44,7 +43,7 @@ impl Around {
     }
 }
 
-/// A piece of a template.
+/// A part of a template.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Part {
     Literal(Box<[u8]>),
@@ -52,7 +51,7 @@ pub(super) enum Part {
 }
 
 impl Template {
-    /// Fills it in, with what `value` gives for a token. Times are in `unit`.
+    /// The signed bytes, with `value` for each token. Fails if a value breaks the rule of its border.
     pub(super) fn fill<'v>(
         &'v self,
         unit: Option<TimestampUnit>,
@@ -72,7 +71,7 @@ impl Template {
         })
     }
 
-    /// The value that does not keep to its border, and the text there, if there is one.
+    /// The first token whose value breaks the rule of its border, and the literal of that rule, if it has one.
     pub(super) fn breach<'v>(
         &'v self,
         unit: Option<TimestampUnit>,
@@ -104,7 +103,7 @@ impl Template {
         values.collect()
     }
 
-    /// Says which value may hold anything, in a template without a body; `false` if it has no such value.
+    /// Declares the free value of a template without a body; `false` if the template does not contain it.
     pub(super) fn set_free(&mut self, free: &Source) -> bool {
         self.free = Some(free.clone());
         self.compile();
@@ -116,17 +115,17 @@ impl Template {
         self.borders = Borders::of(&self.before_body, after, self.free.as_ref());
     }
 
-    /// Whether it is clear where each of its values ends.
-    pub(super) fn is_settled(&self, without_query: bool) -> bool {
-        self.borders.are_settled(without_query)
+    /// Whether the bytes of a message determine where each value ends.
+    pub(super) fn is_unambiguous(&self, without_query: bool) -> bool {
+        self.borders.are_unambiguous(without_query)
     }
 
-    /// Whether `body` can be told from what is signed beside it.
+    /// Whether `body` is delimited from the values next to it.
     pub(super) fn keeps_apart(&self, body: &[u8]) -> bool {
         self.borders.keep_apart(body)
     }
 
-    /// Puts in what the endpoint says; the first name that it says nothing about is the error.
+    /// Replaces the settings with the endpoint's text. The error is the name of the first one that is missing.
     pub(super) fn set(
         &mut self,
         setting: impl Fn(&str) -> Option<Box<[u8]>>,
@@ -141,7 +140,7 @@ impl Template {
         Ok(())
     }
 
-    /// The names of what the endpoint has to say.
+    /// The names of the settings that the endpoint must supply.
     pub fn settings(&self) -> impl Iterator<Item = &str> {
         self.tokens().filter_map(|token| match token {
             Token::Setting(name) => Some(&**name),
@@ -149,7 +148,7 @@ impl Template {
         })
     }
 
-    /// How much of a delivery it covers.
+    /// How much of a delivery a signature over the message covers.
     pub fn covers(&self) -> Covers {
         if self.after_body.is_some() {
             Covers::Body
@@ -160,64 +159,68 @@ impl Template {
         }
     }
 
-    /// What it leaves open, in words for people.
+    /// A weakness that [`Covers`] does not express, as text for operators.
     pub(super) fn leaves_open(&self) -> Option<&'static str> {
         if self.has_form() {
-            return Some("where the query and the fields of the form end is not signed");
+            return Some(
+                "the signature does not cover the ends of the query and of the form fields",
+            );
         }
         let is_crc32 = self.tokens().any(|token| *token == Token::Crc32);
-        is_crc32.then_some("of the body only its CRC-32 is signed, which anybody can keep the same")
+        is_crc32.then_some(
+            "only the CRC-32 of the body is signed: anybody can make a body with the same one",
+        )
     }
 
-    /// Whether nothing but the head and settings is in it.
+    /// Whether it contains only values of the head and settings.
     pub(super) fn is_of_head(&self) -> bool {
         self.covers() == Covers::Head && !self.keyed && !self.has_timestamp()
     }
 
-    /// Whether the whole body has to be there before it can be filled in.
+    /// Whether filling it requires the whole body.
     pub(super) fn waits_for_body(&self) -> bool {
         self.tokens().any(Token::is_in_body)
     }
 
-    /// Whether the body is in it as it is.
+    /// Whether it contains the raw body.
     pub(super) fn has_body(&self) -> bool {
         self.after_body.is_some()
     }
 
-    /// Whether every field of a form is in it.
+    /// Whether it contains every field of a form.
     pub(super) fn has_form(&self) -> bool {
         self.tokens().any(Token::has_form)
     }
 
-    /// Whether something in it is a field of a form.
+    /// Whether it contains a field of a form.
     pub(super) fn reads_form(&self) -> bool {
         let is_field = |source: &Source| matches!(source.preferred(), Some(Place::Form(_)));
         self.has_form() || self.sources().any(is_field)
     }
 
-    /// Whether it covers the time.
+    /// Whether it contains the timestamp.
     pub(super) fn has_timestamp(&self) -> bool {
         self.tokens().any(Token::has_timestamp)
     }
 
-    /// Whether the time of `scheme` is the one that it covers, if it says which.
+    /// Whether `scheme` declares the same timestamp as the template's canonical form, if that has one.
     pub(super) fn has_time_of(&self, scheme: &Scheme) -> bool {
         let own = self.tokens().find_map(Token::own_time);
         let from = scheme.timestamp.as_ref().map(|rule| &rule.from);
         own.is_none_or(|own| from == Some(&TimestampSource::Source(Place::Header(own).into())))
     }
 
-    /// Whether it covers the public URL.
+    /// Whether it contains the public URL, or its path and query.
     pub(super) fn has_url(&self) -> bool {
         self.tokens().any(Token::has_url)
     }
 
-    /// Whether it covers the public URL with its host.
+    /// Whether it contains the public URL with its host.
     pub(super) fn has_whole_url(&self) -> bool {
         self.tokens().any(Token::has_whole_url)
     }
 
-    /// The values of the request that it covers.
+    /// The values of the request in the message.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.tokens().filter_map(|token| match token {
             Token::Source { source, .. } => Some(source),
@@ -225,7 +228,7 @@ impl Template {
         })
     }
 
-    /// The same without those that may be missing.
+    /// The values of the request that must be present.
     pub(super) fn required(&self) -> impl Iterator<Item = &Source> {
         self.tokens().filter_map(|token| match token {
             Token::Source {
@@ -236,13 +239,13 @@ impl Template {
         })
     }
 
-    /// Whether it covers the value at `source`.
+    /// Whether it contains the value at `source`.
     pub(super) fn covers_source(&self, source: &Source) -> bool {
         self.sources().any(|known| known == source)
             || self.canonicals().any(|form| form.covers(source))
     }
 
-    /// What providers' own forms of a request need in the head.
+    /// The canonical forms of single providers in the message.
     pub(super) fn canonicals(&self) -> impl Iterator<Item = Canonical> {
         self.tokens().filter_map(|token| match token {
             Token::Canonical(canonical) => Some(*canonical),
@@ -250,7 +253,7 @@ impl Template {
         })
     }
 
-    /// Whether the secret is a part of it.
+    /// Whether the secret is part of the message.
     pub(super) fn is_keyed(&self) -> bool {
         self.keyed
     }

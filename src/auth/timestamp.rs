@@ -1,52 +1,55 @@
-//! When a delivery was signed, as its sender says and signs.
+//! The signed timestamp of a delivery: where it stands, its format, and the tolerance.
 
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ProofError, Source};
 
-/// Where a scheme has its time, and how old it may be.
+/// Where a scheme has its timestamp, and how old it may be.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TimestampRule {
-    /// The place.
+    /// Where the timestamp stands.
     pub from: TimestampSource,
-    /// How it is written down.
+    /// The format of the timestamp.
     pub unit: TimestampUnit,
-    /// How far from now it may lie, in the past and in the future; `None` if no limit can be kept.
+    /// The tolerance, past and future; `None` if the timestamp is signed but not checked.
     pub window: Option<(SignedDuration, SignedDuration)>,
-    /// Why no limit can be kept, where a declaration says so.
+    /// The reason for a missing window, from the declaration.
     pub no_window_because: Option<Box<str>>,
 }
 
-/// Where the time of a signature is.
+/// Where the timestamp stands.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "beside the signature or in it")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a timestamp is next to the signature or part of it"
+)]
 pub enum TimestampSource {
-    /// In front of the signatures, where they are a list: `…` in `…,signature`.
+    /// The first part of a signature list: `…` in `…,signature`.
     First,
-    /// In a place of its own.
+    /// A separate place.
     Source(Source),
-    /// In the signature's value, under a tag of its own: `t` in `t=…,v1=…`.
+    /// A tagged part of the signature's value: `t` in `t=…,v1=…`.
     Tag(Box<str>),
 }
 
-/// How a time is written down.
+/// The format of a timestamp.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TimestampUnit {
-    /// The date of HTTP (RFC 9110 §5.6.7).
+    /// An HTTP date (RFC 9110 §5.6.7).
     HttpDate,
-    /// Milliseconds since 1970.
+    /// Unix time in milliseconds.
     Milliseconds,
     /// RFC 3339.
     Rfc3339,
-    /// Seconds since 1970.
+    /// Unix time in seconds.
     #[default]
     Seconds,
 }
 
 impl TimestampSource {
-    /// The place of its own, if it has one.
+    /// The separate place, if there is one.
     pub(super) fn source(&self) -> Option<&Source> {
         match self {
             Self::Source(source) => Some(source),
@@ -56,18 +59,18 @@ impl TimestampSource {
 }
 
 impl TimestampRule {
-    /// The time that `text` stands for. Numbers are digits and nothing else.
+    /// Parses `text`. Numbers consist of digits only: no sign, no white space.
     pub(super) fn read(&self, text: &[u8]) -> Option<Timestamp> {
         let text = std::str::from_utf8(text).ok()?;
         let number = || {
-            let digits = (1..=MAX_DIGITS).contains(&text.len());
-            let plain = digits && text.bytes().all(|byte| byte.is_ascii_digit());
-            plain.then(|| text.parse().ok()).flatten()
+            let fits = (1..=MAX_DIGITS).contains(&text.len());
+            let is_plain = fits && text.bytes().all(|byte| byte.is_ascii_digit());
+            is_plain.then(|| text.parse().ok()).flatten()
         };
         match self.unit {
             TimestampUnit::HttpDate => {
                 let time = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-                // The library reads every date of a mail; HTTP has one spelling for each.
+                // The parser accepts every date of RFC 2822; HTTP allows one spelling.
                 (self.write(time) == text).then_some(time)
             }
             TimestampUnit::Milliseconds => Timestamp::from_millisecond(number()?).ok(),
@@ -76,7 +79,7 @@ impl TimestampRule {
         }
     }
 
-    /// The text for `at`.
+    /// Formats `at` as a sender writes it.
     pub(super) fn write(&self, at: Timestamp) -> String {
         match self.unit {
             TimestampUnit::HttpDate => at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
@@ -86,13 +89,12 @@ impl TimestampRule {
         }
     }
 
-    /// Whether it stands in the body.
+    /// Whether reading the timestamp requires the body.
     pub(super) fn is_in_body(&self) -> bool {
         matches!(&self.from, TimestampSource::Source(source) if source.is_in_body())
     }
 
-    /// Whether what was signed at `signed` may be taken `now`. Both limits count as inside, and are
-    /// exact to the second.
+    /// Checks that `signed` is within the tolerance at `now`. Both limits are inclusive, in whole seconds.
     pub(super) fn judge(&self, signed: Timestamp, now: Timestamp) -> Result<(), ProofError> {
         let Some((past, future)) = self.window else {
             return Ok(());
@@ -107,7 +109,7 @@ impl TimestampRule {
         }
     }
 
-    /// From when on [`judge`](Self::judge) finds what was signed at `signed` stale; `None` if never.
+    /// The first moment when [`judge`](Self::judge) rejects `signed` as stale; `None` if it never does.
     pub(super) fn valid_until(&self, signed: Timestamp) -> Option<Timestamp> {
         let (past, _) = self.window?;
         let last = signed.as_second().saturating_add(past.as_secs());
@@ -124,7 +126,7 @@ impl TimestampUnit {
         Self::Seconds,
     ];
 
-    /// The name in the scheme language.
+    /// The name in declarations.
     pub const fn name(self) -> &'static str {
         match self {
             Self::HttpDate => "http-date",
@@ -134,11 +136,10 @@ impl TimestampUnit {
         }
     }
 
-    /// How long the time is that `text` begins with, in the one form of the unit that ends by itself.
+    /// The length of the timestamp at the start of `text`, if it has the self-delimiting form of the unit.
     ///
-    /// Where a time stands beside another value, no other form will do. Of two such times neither is the
-    /// beginning or the end of the other: numbers have as many digits as they had since 2001 and have
-    /// until 2286, and RFC 3339 has one `T`, and a zone.
+    /// A timestamp directly next to another value must have this form. No such timestamp is a prefix or a suffix of
+    /// another one: numbers have the digit count of the years 2001 to 2286, and RFC 3339 requires one `T` and a zone.
     pub(super) fn exact_len(self, text: &[u8]) -> Option<usize> {
         let digits = |len| {
             let digits = text.get(..len)?;
@@ -155,13 +156,13 @@ impl TimestampUnit {
         }
     }
 
-    /// The unit of that name.
+    /// The unit called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|unit| unit.name() == name)
     }
 }
 
-/// `2001-02-03T04:05:06`, maybe a fraction, and `Z` or `+07:00` (RFC 3339 §5.6).
+/// The length of a date such as `2001-02-03T04:05:06.7Z` or with `+07:00` (RFC 3339 §5.6).
 fn rfc3339_len(text: &[u8]) -> Option<usize> {
     let is_like = |text: &[u8], shape: &[u8]| {
         let like = |(byte, shape): (&u8, &u8)| match shape {
@@ -192,7 +193,7 @@ fn rfc3339_len(text: &[u8]) -> Option<usize> {
     Some(date.len() + fraction + zone_len)
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+/// The length of `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
 const HTTP_DATE_LEN: usize = 29;
-/// Enough for milliseconds until long after anybody cares.
+/// Unix time in milliseconds has 13 digits until the year 2286.
 const MAX_DIGITS: usize = 16;

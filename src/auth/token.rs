@@ -1,4 +1,4 @@
-//! The parts of a template that a delivery fills in.
+//! The tokens of a template, such as `{ts}` or `{header:NAME}`: each stands for a value of the delivery.
 
 use std::fmt;
 
@@ -7,33 +7,33 @@ use http::HeaderName;
 use super::Source;
 use super::canonical::Canonical;
 
-/// What a delivery fills in.
+/// A value of the delivery, or of the endpoint's settings.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Token {
-    /// A form of the request that one provider signs.
+    /// A canonical form of the request that one provider defines.
     Canonical(Canonical),
     /// The CRC-32 of the body, as a decimal number.
     Crc32,
-    /// Every field of a form.
+    /// Every field of a form, sorted.
     Form,
-    /// The method.
+    /// The method of the request.
     Method,
-    /// What the endpoint says under this name.
+    /// The endpoint's setting with this name.
     Setting(Box<str>),
     /// A value of the request.
     Source {
         source: Source,
-        /// Whether it may be missing, and is empty then.
+        /// Whether the value may be absent; it is empty then.
         optional: bool,
     },
-    /// The time, as it was sent.
+    /// The text of the timestamp, as it was sent.
     Timestamp,
-    /// The public URL.
+    /// The public URL of the endpoint.
     Url,
 }
 
 impl Token {
-    /// The token that is written `{name}`.
+    /// The token `{name}`.
     pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "crc32:body" => Self::Crc32,
@@ -50,14 +50,14 @@ impl Token {
                         None => (name, false),
                     };
                     let source: Source = source.parse().ok()?;
-                    // The body has a token of its own, which is not copied.
+                    // `{body}` splits the template instead, so that the body is not copied.
                     (!source.may_be_whole_body()).then_some(Self::Source { source, optional })?
                 }
             },
         })
     }
 
-    /// Whether the body has to be there for it.
+    /// Whether the value requires the body.
     pub(super) fn is_in_body(&self) -> bool {
         match self {
             Self::Canonical(canonical) => canonical.is_in_body(),
@@ -67,7 +67,7 @@ impl Token {
         }
     }
 
-    /// Whether all of a form is in it.
+    /// Whether the value contains every field of a form.
     pub(super) fn has_form(&self) -> bool {
         match self {
             Self::Canonical(canonical) => canonical.has_form(),
@@ -75,7 +75,7 @@ impl Token {
         }
     }
 
-    /// The header of the time, if only that one is in it.
+    /// The header of the timestamp that the value always contains, if there is one.
     pub(super) fn own_time(&self) -> Option<HeaderName> {
         match self {
             Self::Canonical(canonical) => canonical.own_time(),
@@ -83,7 +83,7 @@ impl Token {
         }
     }
 
-    /// Whether the time is in it.
+    /// Whether the value contains the timestamp.
     pub(super) fn has_timestamp(&self) -> bool {
         match self {
             Self::Canonical(canonical) => canonical.has_timestamp(),
@@ -91,7 +91,7 @@ impl Token {
         }
     }
 
-    /// Whether the URL is in it with its host.
+    /// Whether the value contains the URL with its host.
     pub(super) fn has_whole_url(&self) -> bool {
         match self {
             Self::Canonical(canonical) => canonical.has_whole_url(),
@@ -99,7 +99,7 @@ impl Token {
         }
     }
 
-    /// Whether the URL is in it.
+    /// Whether the value contains the URL, or its path and query.
     pub(super) fn has_url(&self) -> bool {
         match self {
             Self::Canonical(canonical) => canonical.has_url(),
@@ -108,7 +108,7 @@ impl Token {
     }
 }
 
-/// For people; it is not the language of templates.
+/// For messages. The result is not template syntax.
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -124,12 +124,12 @@ impl fmt::Display for Token {
     }
 }
 
-/// A token that the language does not have, from its brace on.
+/// The text of a template from an unknown token on.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "unknown token at `{0}`: there is `{{body}}`, once, `{{ts}}`, `{{url}}`, `{{method}}`, `{{form}}`, \
-     `{{crc32:body}}`, `{{secret}}` at the very beginning, `{{config:NAME}}`, \
-     `{{contentful:path}}`, `{{contentful:headers}}`, `{{hook0:headers}}`, `{{plivo-v3}}`, `{{aws-sns}}`, and sources such as \
-     `{{header:NAME}}`, with a `?` behind them if they may be missing"
+    "unknown token at `{0}`; the tokens are `{{body}}` (once), `{{ts}}`, `{{url}}`, `{{method}}`, `{{form}}`, \
+     `{{crc32:body}}`, `{{secret}}` (only at the start), `{{config:NAME}}`, `{{contentful:path}}`, \
+     `{{contentful:headers}}`, `{{hook0:headers}}`, `{{plivo-v3}}`, `{{aws-sns}}`, and sources such as \
+     `{{header:NAME}}`, or `{{header:NAME?}}` if the value may be absent"
 )]
 pub struct UnknownToken(pub(super) String);

@@ -1,4 +1,4 @@
-//! A claim whose key is still to be fetched.
+//! A claim that needs a certificate: its body names the URL, and the caller fetches it.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Algorithm, Begun, CertificateUrl, Certified, Claim, ProofError, Scheme, Verification};
 
-/// A claim that waits for its body, because that names the certificate.
+/// A claim without its key, because the body names the certificate.
 pub struct Uncertified {
     scheme: Arc<Scheme>,
     claim: Claim,
@@ -14,7 +14,7 @@ pub struct Uncertified {
 }
 
 impl Uncertified {
-    /// A claim of a scheme whose key is a certificate.
+    /// Holds `claim` until its certificate is fetched. `now` is the time of the verification.
     pub fn new(scheme: &Arc<Scheme>, claim: Claim, now: Timestamp) -> Self {
         Self {
             scheme: Arc::clone(scheme),
@@ -23,17 +23,17 @@ impl Uncertified {
         }
     }
 
-    /// What the certificate is used for.
+    /// The algorithm that uses the key of the certificate.
     pub fn algorithm(&self) -> Algorithm {
         self.scheme.algorithm()
     }
 
-    /// Where the certificate is. Nothing is proven yet; but it can lie only where the scheme allows.
+    /// The URL of the certificate. It is unproven, but the scheme restricts its host.
     pub fn certificate_url(&self, body: &[u8]) -> Result<CertificateUrl, ProofError> {
         self.scheme.certificate_url(body)
     }
 
-    /// Goes on with the certificate.
+    /// Starts the verification with the fetched certificate.
     pub fn certified(self, certified: &Certified) -> Result<Begun, ProofError> {
         let keys = certified.keys(self.now)?;
         Verification::begin(&self.scheme, self.claim, keys, self.now)

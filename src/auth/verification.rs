@@ -1,4 +1,6 @@
-//! The verification: a claim meets the keys, and the body as it arrives.
+//! The verification: it judges a claim by the keys and hashes the body as it arrives.
+//!
+//! The gate streams the body into a [`Verification`]. Callers that have the body in memory use [`verify_whole`].
 
 use std::sync::Arc;
 
@@ -8,36 +10,36 @@ use super::candidates::Signatures;
 use super::claim::{Offer, OfferedTokens};
 use super::envelope::Unopened;
 use super::key::{Code, KeyRing, NumberedKey};
-use super::signed::{Signed, time_of};
+use super::signed::{SignedMessages, time_of};
 use super::template::Around;
 use super::view::View;
 use super::{Claim, Generation, Head, ProofError, Received, Scheme, Signature, Verified};
 
-/// What a claim and the keys give before the body.
+/// The state of a verification before the body arrives.
 pub enum Begun {
-    /// The head alone was the proof.
+    /// The head alone proved the delivery.
     Proven(Verified),
-    /// The body is covered: it decides.
+    /// The verdict needs the body.
     Streaming(Verification),
 }
 
-/// A proof in progress over the bytes of a body.
+/// A verification in progress. Feed it the body with [`update`](Self::update), then [`finish`](Self::finish) it.
 pub struct Verification {
     scheme: Arc<Scheme>,
-    /// `None` if the body has to be there first.
-    claimed: Option<(Signatures, Signed)>,
-    /// What says itself what it covers, if the scheme is of that kind and the head has it.
+    /// `None` if the signatures can be read only with the whole body.
+    claimed: Option<(Signatures, SignedMessages)>,
+    /// The envelopes in the head, if the scheme uses them.
     unopened: Option<Box<Unopened>>,
     keys: Arc<KeyRing>,
     now: Timestamp,
-    /// The first message, as far as it has arrived; `None` if nothing can be hashed on the way.
+    /// The MAC over the first message so far; `None` if the body cannot be hashed as it arrives.
     code: Option<Code>,
 }
 
 impl Verification {
-    /// Judges `claim` by the keys that are valid `now`.
+    /// Starts to verify `claim` with the keys that are valid at `now`.
     ///
-    /// A token in the head is settled here: right or refused, in either case without the body.
+    /// A token in the head gets its verdict here, without the body.
     pub fn begin(
         scheme: &Arc<Scheme>,
         claim: Claim,
@@ -72,14 +74,14 @@ impl Verification {
         }))
     }
 
-    /// An endpoint that asks for no proof gets one without any.
+    /// Skips the verification, for an endpoint with mode `none`.
     ///
-    /// Only the server's own configuration may lead here.
+    /// Call it only if the server's configuration allows unauthenticated endpoints.
     pub fn dangerous_waive() -> Begun {
         Begun::Proven(Verified::dangerous_without_proof())
     }
 
-    /// Takes the next bytes of the body.
+    /// Hashes the next bytes of the body.
     pub fn update(&mut self, bytes: &[u8]) {
         if let Some(code) = &mut self.code {
             code.update(bytes);
@@ -89,11 +91,10 @@ impl Verification {
         }
     }
 
-    /// The verdict, once the last byte of `body` was taken.
+    /// The verdict. Call it after `update` received the last byte of `body`.
     ///
-    /// The current key was fed as the body arrived. Other messages and a previous key are tried only
-    /// if that fails, over the body as it is kept: the rare sender inside an overlap pays for a second
-    /// hash, and the others do not.
+    /// The MAC of the current key over the first message is ready by then. Other messages and the previous key are
+    /// tried only if it does not match, with a second pass over `body`. Only senders in a rotation overlap pay for it.
     pub fn finish(mut self, head: &Head<'_>, body: &[u8]) -> Result<Verified, ProofError> {
         let received = Received {
             head: *head,
@@ -123,16 +124,16 @@ impl Verification {
         let scheme = Arc::clone(&self.scheme);
         let view = View::of(&scheme, received);
         if self.scheme.has_certificate() {
-            // Whoever has brought the key: a message of another topic proves nothing here.
+            // The topic is checked whatever key was fetched: a message of another topic proves nothing here.
             let message = view.message().ok_or(ProofError::SignatureMalformed)?;
             scheme.certificate_of(message)?;
         }
         let (signatures, signed) = match self.claimed.take() {
             Some(claimed) => claimed,
-            None => Signed::claimed(&scheme, &view)?,
+            None => SignedMessages::with_signatures(&scheme, &view)?,
         };
         let mut signature = self.signature(&signatures, &signed, body)?;
-        // After the signature: whoever cannot sign is not told what the clock says.
+        // After the signature, so that a sender who cannot sign learns nothing about the clock.
         if let Some(rule) = &scheme.timestamp {
             let at = match signed.at {
                 Some(at) => Some(at),
@@ -159,7 +160,7 @@ impl Verification {
     fn signature(
         &mut self,
         signatures: &Signatures,
-        signed: &Signed,
+        signed: &SignedMessages,
         body: &[u8],
     ) -> Result<Signature, ProofError> {
         let mut untried = signed.all();
@@ -168,7 +169,7 @@ impl Verification {
             code.update(after);
             let (matches, fingerprint) = code.compare(signatures.iter());
             let key = &self.keys.current.key;
-            if matches || key.compares_otherwise(&signed.first, body, signatures.iter()) {
+            if matches || key.matches_alternative(&signed.first, body, signatures.iter()) {
                 return Ok(Signature::by_current_key(fingerprint));
             }
             streamed = Some(fingerprint);
@@ -187,7 +188,7 @@ impl Verification {
         let mut found = signed.all().enumerate().filter_map(|(at, around)| {
             let by_previous = compare(previous, around)?;
             let by_current = match streamed.filter(|_| at == 0) {
-                Some(known) => known,
+                Some(fingerprint) => fingerprint,
                 None => current.key.compare(around, body, std::iter::empty())?.1,
             };
             Some(Signature::by_previous_key(by_current, by_previous))
@@ -196,16 +197,37 @@ impl Verification {
     }
 }
 
+/// Verifies a delivery whose whole body is in memory: the verdict of [`Verification`] in one call.
+///
+/// It does not check the account ([`Scheme::check_account`]).
+pub fn verify_whole(
+    scheme: &Arc<Scheme>,
+    claim: Claim,
+    keys: Arc<KeyRing>,
+    head: &Head<'_>,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<Verified, ProofError> {
+    match Verification::begin(scheme, claim, keys, now)? {
+        Begun::Proven(verified) => Ok(verified),
+        Begun::Streaming(mut verification) => {
+            verification.update(body);
+            verification.finish(head, body)
+        }
+    }
+}
+
+/// Every token must be the current one, or every token the previous one.
 fn judge_tokens(
     tokens: OfferedTokens,
     keys: &KeyRing,
     now: Timestamp,
 ) -> Result<Verified, ProofError> {
-    let is = |key: &NumberedKey| key.key.matches_tokens(&tokens.digests);
-    let (version, generation) = if is(&keys.current) {
+    let matches = |key: &NumberedKey| key.key.matches_tokens(&tokens.digests);
+    let (version, generation) = if matches(&keys.current) {
         (keys.current.version, Generation::Current)
     } else {
-        let previous = keys.previous_at(now).filter(|previous| is(previous));
+        let previous = keys.previous_at(now).filter(|key| matches(key));
         let previous = previous.ok_or(ProofError::TokenMismatch)?;
         (previous.version, Generation::Previous)
     };

@@ -1,4 +1,4 @@
-//! The proof itself, as a type.
+//! The proof as a type: forwarding a delivery requires one, and only a verification makes one.
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -7,13 +7,12 @@ use super::Place;
 
 /// A proof that succeeded.
 ///
-/// There is no public way to make one. What forwards a delivery asks for it, so the compiler keeps
-/// the path from a socket to the backend closed to everything that was not verified. The idea is
-/// rustls' `ServerCertVerified`.
+/// It has no public constructor. Forwarding requires it, so the compiler rejects code that would forward an
+/// unverified delivery. The idea comes from `ServerCertVerified` of rustls.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Verified {
     version: Option<(u32, Generation)>,
-    /// That of the token of a workspace stands first, if there is one.
+    /// The places of the secrets that were sent. The workspace token comes first, if there is one.
     credentials: Vec<Place>,
     has_workspace_token: bool,
     signature: Option<Signature>,
@@ -38,7 +37,7 @@ impl Verified {
         }
     }
 
-    /// The proof of a signature whose key is no secret of the endpoint.
+    /// A signature whose key came from a certificate, so that no version of a secret proved it.
     pub(super) fn by_certificate(signature: Signature) -> Self {
         Self {
             version: None,
@@ -48,18 +47,18 @@ impl Verified {
         }
     }
 
-    /// The proof of a caller who speaks for a workspace. `unjudged` is where the endpoint's own secret stands
-    /// if it was sent, too: nobody has looked at it, and it is a secret all the same.
-    pub(super) fn by_workspace(unjudged: Vec<Place>) -> Self {
+    /// A workspace token is the whole proof. `secret_places` are the places of the endpoint's own secret: it was not
+    /// checked, but it must not be forwarded if it was sent.
+    pub(super) fn by_workspace(secret_places: Vec<Place>) -> Self {
         Self {
             version: None,
-            credentials: unjudged,
+            credentials: secret_places,
             has_workspace_token: false,
             signature: None,
         }
     }
 
-    /// The same proof of a delivery that came with the token of a workspace at `place`.
+    /// This proof, for a delivery that also carries a workspace token at `place`.
     pub(super) fn with_workspace_token(mut self, place: Place) -> Self {
         self.credentials.insert(0, place);
         self.has_workspace_token = true;
@@ -75,44 +74,46 @@ impl Verified {
         }
     }
 
-    /// The version of the secret that proved it; `None` for one that no secret has proved.
+    /// The version of the secret that proved the delivery; `None` if no secret of the endpoint did.
     pub fn version(&self) -> Option<u32> {
         self.version.map(|(number, _)| number)
     }
 
-    /// Whether the current or the previous secret proved it.
+    /// The generation of that secret; `None` if no secret of the endpoint proved the delivery.
     pub fn generation(&self) -> Option<Generation> {
         self.version.map(|(_, generation)| generation)
     }
 
-    /// Where a secret itself was sent: what must not be passed on. Whoever owns an endpoint may have asked for
-    /// its own secret (`forwards_own`), and never for the token of a workspace, which opens all of its drafts.
+    /// The places of secrets, which must not be forwarded.
+    ///
+    /// With `forwards_own` the endpoint's own secret is forwarded, because its owner asked for that. A workspace token
+    /// is never forwarded: it admits to every draft of the workspace.
     pub fn withheld(&self, forwards_own: bool) -> &[Place] {
         let of_workspace = usize::from(self.has_workspace_token);
         let all = &self.credentials;
-        let few = forwards_own.then(|| all.get(..of_workspace)).flatten();
-        few.unwrap_or(all)
+        let workspace_only = forwards_own.then(|| all.get(..of_workspace)).flatten();
+        workspace_only.unwrap_or(all)
     }
 
-    /// What was signed; `None` if the proof was no signature.
+    /// The signature; `None` if the proof was a token or none was required.
     pub fn signature(&self) -> Option<&Signature> {
         self.signature.as_ref()
     }
 }
 
-/// A signature that proved a delivery, so that the same one can be told again.
+/// A signature that proved a delivery, as fingerprints that the ledger uses to recognise a replay.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Signature {
     generation: Generation,
     by_current: Fingerprint,
     by_previous: Option<Fingerprint>,
-    /// Of what stood beside it and would have proved the delivery alone.
+    /// The fingerprints of other signatures in the delivery that would prove it alone.
     beside: [Option<Fingerprint>; Self::MOST_BESIDE],
     pub(super) valid_until: Option<Timestamp>,
 }
 
 impl Signature {
-    /// So many can stand beside the one that counts.
+    /// The maximum number of other valid signatures in one delivery.
     pub const MOST_BESIDE: usize = 3;
 
     pub(super) const fn by_current_key(by_current: Fingerprint) -> Self {
@@ -129,7 +130,7 @@ impl Signature {
         Self {
             generation: Generation::Previous,
             by_current,
-            // Public keys leave no mark on what was signed.
+            // The fingerprint of a public-key signature is that of the message, so both keys give the same one.
             by_previous: Some(by_previous).filter(|it| *it != by_current),
             beside: [None; Self::MOST_BESIDE],
             valid_until: None,
@@ -140,26 +141,30 @@ impl Signature {
         self.generation
     }
 
-    /// The fingerprint of what was signed, under the current key. It is there whichever key proved the
-    /// delivery, and is the same however the signature was spelt and whatever stood beside it.
+    /// The fingerprint of the signed message under the current key.
+    ///
+    /// It exists whichever key proved the delivery. It does not depend on the spelling of the signature or on other
+    /// signatures in the delivery.
     pub fn by_current(&self) -> &Fingerprint {
         &self.by_current
     }
 
-    /// The same under the previous key, if that proved it: during a rotation a sender may sign with both,
-    /// and before it the previous key was the current one.
+    /// The fingerprint under the previous key, if that key proved the delivery.
+    ///
+    /// Before the rotation the ledger stored this fingerprint, and during a rotation a sender may sign with both keys.
     pub fn by_previous(&self) -> Option<&Fingerprint> {
         self.by_previous.as_ref()
     }
 
-    /// The same of every other signature that was sent and would have proved the delivery alone: whoever
-    /// takes one away sends no new delivery.
+    /// The fingerprints of the other signatures that would prove the delivery alone.
+    ///
+    /// The ledger stores them too: removing one signature from a delivery must not make it look new.
     pub fn beside(&self) -> impl Iterator<Item = &Fingerprint> {
         self.beside.iter().flatten()
     }
 
-    /// Takes in that `other` was sent beside it. The longer of the two times counts: until then one of
-    /// them proves something.
+    /// Adds `other`, another valid signature of the same delivery. The later expiry counts, because the delivery stays
+    /// provable until then.
     pub(super) fn also(&mut self, other: &Self) {
         self.put_beside(other.by_previous.unwrap_or(other.by_current));
         self.valid_until = match (self.valid_until, other.valid_until) {
@@ -177,17 +182,16 @@ impl Signature {
         }
     }
 
-    /// When the window of its time has ended, so that it proves nothing any more; `None` if it has none.
+    /// When the signature expires; `None` if it does not.
     pub fn valid_until(&self) -> Option<Timestamp> {
         self.valid_until
     }
 }
 
-/// Tells what was signed from everything else, and cannot be turned back into a signature.
+/// Identifies a signed message. It cannot be turned back into a signature.
 ///
-/// It is the SHA-256 of the code that was computed, not of what the sender wrote: nothing that is left
-/// to the sender (the case of hex, more candidates in a list) makes another one. A scheme whose
-/// signatures can be respelt by others, as those of ECDSA, has to take the digest of the message.
+/// It is the SHA-256 of the computed MAC, not of the sender's text: the case of hex digits or additional candidates do
+/// not change it. For public keys it is the SHA-256 of the message, because anybody can respell an ECDSA signature.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Fingerprint([u8; 32]);
 
@@ -196,19 +200,19 @@ impl Fingerprint {
         Self(Sha256::digest(code).into())
     }
 
-    /// The bytes.
+    /// The SHA-256.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// Which of the valid keys proved a delivery.
+/// The position of a key in a rotation.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Generation {
-    /// The newest one.
+    /// The newest key.
     Current,
-    /// The one before it, inside the overlap of a rotation.
+    /// The key before it, valid until the overlap of the rotation ends.
     Previous,
 }
 

@@ -1,6 +1,7 @@
-//! A token of a workspace as a proof: what a head offers meets what is known of it.
+//! Workspace tokens as proofs: the token of a request is compared with the stored one.
 //!
-//! It proves who calls, and nothing about the delivery. Drafts ask for it: see `directory::DraftAuth`.
+//! A workspace token identifies the caller and proves nothing about the delivery. Drafts require one: see
+//! `directory::DraftAuth`.
 
 use http::header::AUTHORIZATION;
 use jiff::Timestamp;
@@ -10,12 +11,11 @@ use super::{
     WorkspaceToken,
 };
 
-/// What a head offers as the token of a workspace.
+/// The workspace token in a head, still unproven.
 pub struct WorkspaceClaim(WorkspaceToken);
 
 impl WorkspaceClaim {
-    /// Reads `Authorization: Bearer …`. Where the header speaks of something else than a bearer, no token
-    /// was sent.
+    /// Reads `Authorization: Bearer …`. Another authentication scheme counts as a missing token.
     pub fn read(head: &Head<'_>) -> Result<Self, ProofError> {
         let value = match authorization().read(&Received::from(*head)) {
             Reading::Absent => return Err(ProofError::TokenMissing),
@@ -27,26 +27,26 @@ impl WorkspaceClaim {
         Ok(Self(token))
     }
 
-    /// What the token is found by.
+    /// The id for the look-up of the stored token.
     pub const fn id(&self) -> &TokenId {
         self.0.id()
     }
 
-    /// Judges it by what is known of a token with its id.
+    /// Compares the token with `stored`, the token of the same id, and checks that it belongs to `owner`.
     ///
-    /// An id that nobody has takes the way of a wrong secret: it is compared all the same.
+    /// An unknown id also costs a comparison, so the timing does not reveal which ids exist.
     pub fn judge(
         &self,
-        known: Option<&Grant>,
+        stored: Option<&Grant>,
         owner: Owner<'_>,
         now: Timestamp,
     ) -> Result<WorkspaceProof, WorkspaceRefusal> {
-        let nobody = TokenHash::of_nobody();
-        let hash = known.map_or(&nobody, |grant| &grant.hash);
-        let is_it = hash.is(self.0.hash());
-        let granted = known.filter(|grant| is_it && grant.counts_at(now));
-        let granted = granted.ok_or(WorkspaceRefusal::Unproven)?;
-        if granted.owner() == owner {
+        let unmatchable = TokenHash::unmatchable();
+        let hash = stored.map_or(&unmatchable, |grant| &grant.hash);
+        let matches = hash.matches(self.0.hash());
+        let grant = stored.filter(|grant| matches && grant.counts_at(now));
+        let grant = grant.ok_or(WorkspaceRefusal::Unproven)?;
+        if grant.owner() == owner {
             Ok(WorkspaceProof(()))
         } else {
             Err(WorkspaceRefusal::OtherWorkspace)
@@ -54,29 +54,30 @@ impl WorkspaceClaim {
     }
 }
 
-/// What is known of a token.
+/// A stored workspace token.
 #[derive(Clone)]
 pub struct Grant {
-    /// The hash of its secret.
+    /// The hash of the token's secret.
     pub hash: TokenHash,
-    /// The organisation.
+    /// The organisation of the workspace.
     pub organisation: Box<str>,
-    /// The workspace of it that the token speaks for.
+    /// The workspace that the token belongs to.
     pub workspace: Box<str>,
-    /// When it ends by itself.
+    /// When the token expires.
     pub expires_at: Timestamp,
-    /// When somebody has ended it.
+    /// When the token was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
 }
 
 impl Grant {
-    /// Whether it lets anybody in. One that was revoked does not, whatever the clocks say: that of whoever
-    /// has revoked it may be ahead.
+    /// Whether the token is valid at `now`.
+    ///
+    /// A revoked token is invalid at any time: the clock of the node that revoked it may be ahead of this one.
     pub fn counts_at(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && now < self.expires_at
     }
 
-    /// Whom it speaks for.
+    /// The workspace that the token belongs to.
     pub fn owner(&self) -> Owner<'_> {
         Owner {
             organisation: &self.organisation,
@@ -85,41 +86,44 @@ impl Grant {
     }
 }
 
-/// Who owns an endpoint: a workspace of an organisation.
+/// The owner of an endpoint or a token: a workspace of an organisation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Owner<'o> {
-    /// The organisation.
+    /// The organisation of the workspace.
     pub organisation: &'o str,
-    /// The workspace.
+    /// The name of the workspace.
     pub workspace: &'o str,
 }
 
-/// The proof that somebody of the workspace calls. Only [`WorkspaceClaim::judge`] makes one.
+/// The proof that the caller has a valid token of the workspace. Only [`WorkspaceClaim::judge`] makes one.
 pub struct WorkspaceProof(());
 
 impl WorkspaceProof {
-    /// Lets it be the whole proof of a delivery to an endpoint that has this scheme, if it has one.
+    /// The proof of a delivery by the token alone. The secret of the endpoint's `scheme` is not forwarded either.
     pub fn alone(self, scheme: Option<&Scheme>) -> Verified {
         let places = scheme.map(Scheme::secret_places).unwrap_or_default();
         self.beside(Verified::by_workspace(places))
     }
 
-    /// Lets it stand beside the proof of the delivery.
+    /// `verified`, with the workspace token as an additional proof.
     pub fn beside(self, verified: Verified) -> Verified {
         verified.with_workspace_token(authorization())
     }
 }
 
-/// A token that lets nobody in here.
+/// Why a workspace token is rejected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[expect(clippy::exhaustive_enums, reason = "whoever answers has to know both")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the two cases get different responses"
+)]
 pub enum WorkspaceRefusal {
-    /// It is right, and another workspace's.
-    #[error("the token is of another workspace")]
+    /// The token is valid for another workspace.
+    #[error("the token belongs to another workspace")]
     OtherWorkspace,
 
-    /// It is nobody's, or has ended.
-    #[error("the token is wrong, or has ended")]
+    /// The token is unknown, wrong, expired or revoked.
+    #[error("the token is wrong, expired or revoked")]
     Unproven,
 }
 
@@ -127,7 +131,7 @@ fn authorization() -> Place {
     Place::Header(AUTHORIZATION)
 }
 
-/// What stands behind `Bearer`, whose case does not count (RFC 9110 §11.1), if anything does.
+/// The credentials after `Bearer`, which is case-insensitive (RFC 9110 §11.1).
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(BEARER.len())?;
     let rest = rest.strip_prefix(b" ")?.trim_ascii_start();

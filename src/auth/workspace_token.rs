@@ -1,14 +1,14 @@
-//! The token of a workspace as text, written and read.
+//! The text of a workspace token: how it is written and parsed.
 //!
 //! ```text
 //! pwt_ 0123456789abcdef _ <64 hexadecimal digits> <8 hexadecimal digits>
 //!      id: 64 bits        secret: 256 bits        CRC-32 of everything before it
 //! ```
 //!
-//! The prefix and the check are for scanners that look for leaked tokens; and what was cut off or
-//! mistyped is turned away by them without a question to anybody. They prove nothing. A token is found by
-//! its id, and known by the SHA-256 of its secret. A slow hash would protect passwords that people choose;
-//! 256 random bits nobody guesses, however fast they can be tried.
+//! Scanners recognise leaked tokens by the prefix and the checksum. A truncated or mistyped token fails the checksum
+//! and costs no look-up. Neither proves anything: the id finds the stored token, and the SHA-256 of the secret is
+//! compared.
+//! A slow hash is not needed, because nobody can guess 256 random bits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,12 +17,12 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// What tells one token from another. It is no secret: lists, logs and the audit log name it.
+/// The id of a token. It is not secret: lists, logs and the audit log contain it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TokenId([u8; ID_LEN]);
 
 impl TokenId {
-    /// The id that these bytes are.
+    /// An id from its bytes.
     pub const fn new(bytes: [u8; ID_LEN]) -> Self {
         Self(bytes)
     }
@@ -44,32 +44,34 @@ impl FromStr for TokenId {
     }
 }
 
-/// Text that is no id of a token.
+/// Text that is not the id of a token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the id of a token is 16 hexadecimal digits: those behind `pwt_`, and in `token list`")]
+#[error(
+    "a token id has 16 hexadecimal digits; they follow `pwt_` in the token, and `token list` shows them"
+)]
 pub struct NotATokenId;
 
-/// The SHA-256 of the secret of a token. It can only be compared with another one, in constant time.
+/// The SHA-256 of a token's secret. Comparisons take constant time.
 #[derive(Clone)]
 pub struct TokenHash([u8; HASH_LEN]);
 
 impl TokenHash {
-    /// The hash that these bytes are, if they are as many.
+    /// A stored hash; `None` if `bytes` has another length.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// Its bytes, for the store.
+    /// The bytes for the store.
     pub const fn bytes(&self) -> &[u8; HASH_LEN] {
         &self.0
     }
 
-    /// Nobody's: no secret that anybody knows has it.
-    pub(super) const fn of_nobody() -> Self {
+    /// A hash that no known secret has, to compare with if no token is stored.
+    pub(super) const fn unmatchable() -> Self {
         Self([0; HASH_LEN])
     }
 
-    pub(super) fn is(&self, other: &Self) -> bool {
+    pub(super) fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 
@@ -78,19 +80,17 @@ impl TokenHash {
     }
 }
 
-/// A token that somebody has sent, as far as its text tells: nothing is proven by it.
-///
-/// The secret itself is not in here any more.
+/// A parsed token, still unproven. It contains the hash of the secret, not the secret.
 pub struct WorkspaceToken {
     id: TokenId,
     hash: TokenHash,
 }
 
 impl WorkspaceToken {
-    /// What every token begins with.
+    /// The prefix of every token.
     pub const PREFIX: &str = "pwt_";
 
-    /// Reads a token, in the one spelling that it has.
+    /// Parses a token. Each token has exactly one spelling.
     pub fn read(text: &[u8]) -> Result<Self, NotAWorkspaceToken> {
         let mut id = [0; ID_LEN];
         let mut secret = Zeroizing::new([0; SECRET_LEN]);
@@ -111,9 +111,9 @@ impl WorkspaceToken {
         })
     }
 
-    /// The text of a new token, and what is kept of it.
+    /// The text of a new token, and the hash to store.
     pub fn write(id: TokenId, secret: &[u8; SECRET_LEN]) -> (Zeroizing<String>, TokenHash) {
-        // As long as it gets, so that it never moves and leaves a copy behind.
+        // The full capacity: growing would move the text and leave a copy in freed memory.
         let mut text = Zeroizing::new(String::with_capacity(LEN));
         text.push_str(Self::PREFIX);
         push(&mut text, &id.0);
@@ -124,7 +124,7 @@ impl WorkspaceToken {
         (text, TokenHash::of(secret))
     }
 
-    /// What it is found by.
+    /// The id for the look-up of the stored token.
     pub const fn id(&self) -> &TokenId {
         &self.id
     }
@@ -134,16 +134,18 @@ impl WorkspaceToken {
     }
 }
 
-/// Text that is no token of a workspace. What it is is not told: it may be another secret.
+/// Text that is not a workspace token. The error does not quote the text, which may be another secret.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("this is no workspace token: `pwt_`, 16 hexadecimal digits, `_` and 72 more")]
+#[error(
+    "not a workspace token: expected `pwt_`, 16 hexadecimal digits, `_` and 72 hexadecimal digits"
+)]
 pub struct NotAWorkspaceToken;
 
 fn check_of(text: &[u8]) -> [u8; CHECK_LEN] {
     crc32fast::hash(text).to_be_bytes()
 }
 
-/// Lower case only: a token has one spelling.
+/// Decodes lower-case hexadecimal digits only, so that a token has one spelling.
 fn decode(digits: &[u8], into: &mut [u8]) -> Option<()> {
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if !digits.iter().all(is_digit) {
@@ -152,7 +154,7 @@ fn decode(digits: &[u8], into: &mut [u8]) -> Option<()> {
     hex::decode_to_slice(digits, into).ok()
 }
 
-/// Digit by digit, so that no text of the secret is left in memory that nobody wipes.
+/// Appends hexadecimal digits one by one, so that no copy of the secret's text stays in memory.
 fn push(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
         for half in [byte >> 4, byte & 15] {

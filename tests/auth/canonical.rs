@@ -290,7 +290,7 @@ fn these_words_are_checked_like_any_other() {
         ),
         (
             of("signatures = [{ from = \"header:S\" }]\nsigned = \"{contentful:headers}{body}\""),
-            "come together",
+            "requires a timestamp",
         ),
     ] {
         let mistakes = mistakes(&text);

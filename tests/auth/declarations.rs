@@ -137,11 +137,11 @@ fn every_mistake_is_named() {
         ),
         (
             "algorithm = \"token\"\nsignatures = [{ from = \"query:t\" }]\nsigned = \"{secret}{body}\"",
-            "`sha256` come together",
+            "requires the algorithm `sha256`",
         ),
         (
             "algorithm = \"sha256\"\nsignatures = [{ from = \"query:t\" }]",
-            "`{secret}` and",
+            "`sha256` requires `{secret}`",
         ),
         (
             "algorithm = \"token\"\nsignatures = [{ from = \"json:x\" }]",

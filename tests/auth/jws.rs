@@ -381,7 +381,7 @@ fn a_jws_is_declared_whole_or_every_mistake_is_named() {
         ),
         (
             format!("{least}\njws = {{ body_claim = \"d\", claims = {{ a = \"{{body}}\" }} }}"),
-            "of the head only",
+            "values of the head",
         ),
         (
             format!("{least}\njws = {{ body_claim = \"d\", claims = {{ a = \"{{nope}}\" }} }}"),
@@ -397,7 +397,7 @@ fn a_jws_is_declared_whole_or_every_mistake_is_named() {
         ),
         (
             format!("{least}\nsigned = \"{{body}}\"\njws = {{ body_claim = \"d\" }}"),
-            "says itself",
+            "name what they cover",
         ),
         (
             format!(

@@ -44,17 +44,20 @@ fn what_looks_like_a_mistake_is_refused_at_every_endpoint_and_says_what_to_do() 
         (format!("GITHUB_SECRET={HEX}"), "NAME=value"),
         (format!("GITHUB_SECRET={base64}"), "NAME=value"),
         (format!("export KEY_2={HEX}"), "NAME=value"),
-        ("${GITHUB_SECRET}".to_owned(), "nothing has expanded"),
-        ("${secrets.github:-none}".to_owned(), "nothing has expanded"),
-        ("$GITHUB_SECRET".to_owned(), "nothing has expanded"),
-        ("%GITHUB_SECRET%".to_owned(), "nothing has expanded"),
-        ("{{ secret }}".to_owned(), "nothing has expanded"),
-        ("{{secret}}".to_owned(), "nothing has expanded"),
-        ("$(cat secret)".to_owned(), "nothing has expanded"),
-        ("#{secret}".to_owned(), "nothing has expanded"),
+        ("${GITHUB_SECRET}".to_owned(), "an unexpanded variable"),
+        (
+            "${secrets.github:-none}".to_owned(),
+            "an unexpanded variable",
+        ),
+        ("$GITHUB_SECRET".to_owned(), "an unexpanded variable"),
+        ("%GITHUB_SECRET%".to_owned(), "an unexpanded variable"),
+        ("{{ secret }}".to_owned(), "an unexpanded variable"),
+        ("{{secret}}".to_owned(), "an unexpanded variable"),
+        ("$(cat secret)".to_owned(), "an unexpanded variable"),
+        ("#{secret}".to_owned(), "an unexpanded variable"),
         (
             "op://vault/github/secret".to_owned(),
-            "nothing has expanded",
+            "an unexpanded variable",
         ),
         ("whsec_".to_owned(), "only the prefix"),
         ("changeme".to_owned(), "placeholder"),
@@ -158,7 +161,7 @@ fn a_length_or_a_character_that_the_provider_excludes_is_refused() {
     );
     assert_eq!(
         doubt("twitch", &format!("{}z", "xy".repeat(50))).map(|doubt| doubt.to_string()),
-        Some("its key has 101 bytes, and keys of this scheme have 10 to 100".to_owned())
+        Some("its key has 101 bytes, but keys of this scheme have 10 to 100".to_owned())
     );
     assert!(matches!(
         doubt("twitch", "zehn-zeichen-ü"),
@@ -210,13 +213,13 @@ fn an_unusual_length_is_remarked_on_and_accepted() {
         let accepted = checked(preset, value, false).expect(value);
         accepted.iter().map(ToString::to_string).collect()
     };
-    let short = "the value has 5 bytes, which is short for a secret: was it cut off?";
+    let short = "the value has 5 bytes, which is short for a secret: is it truncated?";
     assert_eq!(cautions(HMAC, "x1y2z"), [short]);
     let told = cautions("twilio", "0123456789abcdef0123456789abcde");
     assert_eq!(
         told,
         [
-            "`workflows/a`: the key has 31 bytes, and keys of this provider usually have 32: was it cut off?"
+            "`workflows/a`: the key has 31 bytes, but keys of this provider usually have 32: is it truncated?"
         ]
     );
     let svix = format!("whsec_{}", STANDARD.encode([7; 20]));

@@ -67,7 +67,7 @@ fn a_time_without_a_window_needs_a_reason_and_a_window_needs_a_limit() {
     ] {
         let told = mistakes(&timed(rule));
         assert!(
-            told.contains("a timestamp has a `tolerance`"),
+            told.contains("a timestamp needs `tolerance`"),
             "{rule}: {told}"
         );
     }

@@ -136,19 +136,19 @@ fn what_is_missing_or_does_not_fit_together_is_said() {
         (&[], "signature_header: is missing"),
         (
             &[("algorithm", "token"), ("signature_header", "X-S")],
-            "`token` is none of",
+            "`token` is not one of",
         ),
     ] {
         let wrong = mistakes(Mode::Signature, None, words).join("\n");
         assert!(wrong.contains(word), "{words:?}: {wrong}");
     }
     for (more, word) in [
-        (("signed_message", "{ts}"), "come together"),
+        (("signed_message", "{ts}"), "requires a timestamp"),
         (("signed_message", "fixed"), "cover the body"),
         (("signed_message", "{url}"), "cover the body"),
         (("signed_message", "{form:data}"), "cover the body"),
         (("signed_message", "{secret}{body}"), "`sha256`"),
-        (("timestamp_header", "X-T"), "come together"),
+        (("timestamp_header", "X-T"), "requires a timestamp"),
         (("timestamp_tolerance", "5s"), "needs `timestamp_header`"),
     ] {
         let wrong = mistakes(Mode::Signature, None, &[&least[..], &[more]].concat()).join("\n");

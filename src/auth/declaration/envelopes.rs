@@ -1,4 +1,4 @@
-//! The tables of proofs that say themselves what they cover.
+//! The declarations of proofs that name what they cover: JWS and HTTP message signatures (RFC 9421).
 
 use std::str::FromStr;
 
@@ -7,20 +7,20 @@ use toml_span::de_helpers::TableHelper;
 use toml_span::value::{Value, ValueInner};
 use toml_span::{DeserError, Deserialize, Spanned};
 
-use super::words::{ENCODINGS, custom, named, parsed};
+use super::words::{ENCODINGS, custom, keyword, parse};
 use crate::auth::{BodyClaim, Encoding, Jws, MessageSignature, QueryHash, Template};
 
 impl<'de> Deserialize<'de> for Jws {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
         let body = table.optional::<String>("body_claim");
-        let encoding = named(&mut table, "body_encoding", Encoding::from_name, ENCODINGS);
+        let encoding = keyword(&mut table, "body_encoding", Encoding::from_name, ENCODINGS);
         let query_as_body = table.optional("query_as_body").unwrap_or_default();
-        let claims = table.optional::<Expected>("claims");
+        let claims = table.optional::<ClaimTable>("claims");
         let present = table.optional::<Vec<String>>("present");
         let query_hash = table.optional::<QueryHash>("query_hash");
         let leeway = table.optional_s::<String>("leeway");
-        let leeway = parsed(&mut table.errors, leeway);
+        let leeway = parse(&mut table.errors, leeway);
         table.finalize(None)?;
         Ok(Self {
             body: body.map(|name| BodyClaim {
@@ -41,7 +41,7 @@ impl<'de> Deserialize<'de> for QueryHash {
         let mut table = TableHelper::new(value)?;
         let claim = table.required::<String>("claim").ok();
         let base = table.required_s::<String>("base").ok();
-        let base = parsed(&mut table.errors, base);
+        let base = parse(&mut table.errors, base);
         table.finalize(None)?;
         let both = claim.map(Into::into).zip(base);
         both.map(|(claim, base)| Self { claim, base })
@@ -66,13 +66,13 @@ impl<'de> Deserialize<'de> for MessageSignature {
     }
 }
 
-/// Names with what has to stand there.
-struct Expected(Vec<(Box<str>, Template)>);
+/// The claims with their required values.
+struct ClaimTable(Vec<(Box<str>, Template)>);
 
-impl<'de> Deserialize<'de> for Expected {
+impl<'de> Deserialize<'de> for ClaimTable {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let ValueInner::Table(table) = value.take() else {
-            return Err(custom("claims are a table of names and texts", value.span).into());
+            return Err(custom("`claims` must be a table of names and texts", value.span).into());
         };
         let mut expected = Vec::new();
         let mut errors = Vec::new();
@@ -97,6 +97,6 @@ impl<'de> Deserialize<'de> for Expected {
 }
 
 const OF_HEAD: &str =
-    "a claim is compared with text, settings, the URL and values of the head only";
-/// What libraries usually allow (RFC 7519 §4.1.4: no more than a few minutes).
+    "a claim can be compared only with text, settings, the URL and values of the head";
+/// The usual default of JWT libraries (RFC 7519 §4.1.4: no more than a few minutes).
 const DEFAULT_LEEWAY: SignedDuration = SignedDuration::from_mins(1);

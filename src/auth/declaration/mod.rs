@@ -1,6 +1,6 @@
-//! From a declaration (a preset's file, or an endpoint's own words) to a compiled scheme.
+//! Deserialises a TOML declaration, such as a preset's file, into a compiled scheme.
 //!
-//! Every mistake of a declaration is reported, each with its place in the text.
+//! Every mistake in a declaration is reported with its position in the text.
 
 mod envelopes;
 mod rules;
@@ -11,8 +11,8 @@ use toml_span::de_helpers::TableHelper;
 use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize, ErrorKind, Spanned};
 
-use self::rules::{KeyText, RequiredHeader};
-use self::words::{ALGORITHMS, COVERS, custom, named, parsed};
+use self::rules::{KeyTable, RequiredHeader};
+use self::words::{ALGORITHMS, COVERS, custom, keyword, parse};
 use super::{
     AccountRule, Algorithm, Covers, DigestRule, Envelope, Jws, KeyForm, MessageSignature, Scheme,
     SignatureRule, SnsRule, Source, Template, TimestampRule, UrlRule,
@@ -21,10 +21,10 @@ use super::{
 impl<'de> Deserialize<'de> for Scheme {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
-        let algorithm = named(&mut table, "algorithm", Algorithm::from_name, ALGORITHMS);
+        let algorithm = keyword(&mut table, "algorithm", Algorithm::from_name, ALGORITHMS);
         let jws = table.optional::<Jws>("jws").map(Envelope::Jws);
         let message = table.optional::<MessageSignature>("message_signature");
-        // It has two headers of its own.
+        // A message signature has two fixed headers.
         let signatures = match &message {
             Some(_) => Some(vec![SignatureRule::of_message()]),
             None => table.required::<Vec<SignatureRule>>("signatures").ok(),
@@ -33,16 +33,16 @@ impl<'de> Deserialize<'de> for Scheme {
         let envelope = jws.or(message.map(Envelope::Message));
         let signed = match table.optional::<OneOrSeveral>("signed") {
             Some(OneOrSeveral(texts)) => texts,
-            // What is wrapped says itself what is signed.
+            // An envelope names what it covers.
             None if envelope.is_some() => Vec::new(),
             None => vec![Spanned::new("{body}".to_owned())],
         };
-        let key = table.optional::<KeyText>("key").unwrap_or_default();
-        let certificate = named(&mut table, "certificate", certificate, &[AWS_SNS]);
+        let key = table.optional::<KeyTable>("key").unwrap_or_default();
+        let certificate = keyword(&mut table, "certificate", certificate, &[AWS_SNS]);
         let timestamp = table.optional::<TimestampRule>("timestamp");
         let url = table.optional::<UrlRule>("url").unwrap_or_default();
         let digest = table.optional::<DigestRule>("digest");
-        let covers = named(&mut table, "covers", Covers::from_word, COVERS);
+        let covers = keyword(&mut table, "covers", Covers::from_word, COVERS);
         let required = table.optional::<Vec<RequiredHeader>>("required");
         let methods = table.optional::<Vec<Spanned<String>>>("methods");
         let id = table.optional_s::<String>("id");
@@ -53,27 +53,27 @@ impl<'de> Deserialize<'de> for Scheme {
         let free = table.optional_s::<String>("free");
         let mut signed: Vec<Template> = signed
             .into_iter()
-            .filter_map(|text| parsed(&mut table.errors, Some(text)))
+            .filter_map(|text| parse(&mut table.errors, Some(text)))
             .collect();
         let free_at = free.as_ref().map_or(value.span, |text| text.span);
-        if let Some(free) = parsed::<Source>(&mut table.errors, free)
+        if let Some(free) = parse::<Source>(&mut table.errors, free)
             && !signed.iter_mut().all(|template| template.set_free(&free))
         {
-            let error = custom("`free` is one of the values that are signed", free_at);
+            let error = custom("`free` must be a value of every signed message", free_at);
             table.errors.push(error);
         }
         let methods = methods.map(|words| {
             let words = words.into_iter();
-            let methods = words.filter_map(|word| parsed(&mut table.errors, Some(word)));
+            let methods = words.filter_map(|word| parse(&mut table.errors, Some(word)));
             methods.collect::<Box<[Method]>>()
         });
         let account = account.map(|texts| {
             let texts = texts.into_iter();
-            let places = texts.filter_map(|text| parsed(&mut table.errors, Some(text)));
+            let places = texts.filter_map(|text| parse(&mut table.errors, Some(text)));
             AccountRule::at(places.collect())
         });
-        let id = parsed(&mut table.errors, id);
-        let event = parsed(&mut table.errors, event);
+        let id = parse(&mut table.errors, id);
+        let event = parse(&mut table.errors, event);
         if algorithm.is_none() && table.errors.is_empty() {
             let missing = (ErrorKind::MissingField("algorithm"), value.span);
             table.errors.push(missing.into());
@@ -86,7 +86,7 @@ impl<'de> Deserialize<'de> for Scheme {
         let mut strip = key.strip.into_iter();
         let scheme = Self {
             key: KeyForm {
-                // What is missing was reported; the rest can still be looked at.
+                // A missing algorithm was reported above; the default lets the other checks run.
                 algorithm: algorithm.unwrap_or(Algorithm::HmacSha256),
                 strip: strip.next(),
                 strip_else: strip.collect(),
@@ -110,7 +110,10 @@ impl<'de> Deserialize<'de> for Scheme {
             account,
         };
         if both {
-            let error = custom("a proof is a JWS or a message signature", value.span);
+            let error = custom(
+                "`jws` and `message_signature` exclude each other",
+                value.span,
+            );
             table.errors.push(error);
         }
         if let Some(wrong) = scheme.inconsistency(covers) {
@@ -121,12 +124,12 @@ impl<'de> Deserialize<'de> for Scheme {
     }
 }
 
-/// How the certificate is found that is the key.
+/// The rule for the certificate that is the key.
 fn certificate(name: &str) -> Option<SnsRule> {
     (name == AWS_SNS).then(SnsRule::default)
 }
 
-/// A text, or a list of texts.
+/// A text or a list of texts; the list is not empty.
 struct OneOrSeveral(Vec<Spanned<String>>);
 
 impl<'de> Deserialize<'de> for OneOrSeveral {

@@ -1,4 +1,4 @@
-//! The tables inside a scheme's declaration.
+//! The tables of a scheme's declaration: signatures, key, timestamp, URL, digest and required headers.
 
 use http::{HeaderName, HeaderValue};
 use jiff::SignedDuration;
@@ -7,14 +7,14 @@ use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize, Spanned};
 
 use super::OneOrSeveral;
-use super::words::{ENCODINGS, KEY_ENCODINGS, UNITS, custom, named, parsed};
+use super::words::{ENCODINGS, KEY_ENCODINGS, UNITS, custom, keyword, parse};
 use crate::auth::rule::Tagged;
 use crate::auth::{
     DigestRule, Encoding, KeyEncoding, SignatureRule, Source, TimestampRule, TimestampSource,
     TimestampUnit, UrlRule,
 };
 
-/// A header with the one value that it may have.
+/// A header and the only value that the scheme accepts.
 pub(super) struct RequiredHeader {
     pub(super) header: HeaderName,
     pub(super) value: HeaderValue,
@@ -25,8 +25,8 @@ impl<'de> Deserialize<'de> for RequiredHeader {
         let mut table = TableHelper::new(value)?;
         let header = table.required_s::<String>("header").ok();
         let text = table.required_s::<String>("value").ok();
-        let header = parsed(&mut table.errors, header);
-        let text = parsed(&mut table.errors, text);
+        let header = parse(&mut table.errors, header);
+        let text = parse(&mut table.errors, text);
         table.finalize(None)?;
         header
             .zip(text)
@@ -56,8 +56,8 @@ impl<'de> Deserialize<'de> for DigestRule {
         let mut table = TableHelper::new(value)?;
         let from = table.required_s::<String>("from").ok();
         let signed = table.required_s::<String>("signed").ok();
-        let from = parsed(&mut table.errors, from);
-        let signed = parsed(&mut table.errors, signed);
+        let from = parse(&mut table.errors, from);
+        let signed = parse(&mut table.errors, signed);
         table.finalize(None)?;
         from.zip(signed)
             .map(|(from, signed)| Self { from, signed })
@@ -65,19 +65,19 @@ impl<'de> Deserialize<'de> for DigestRule {
     }
 }
 
-/// What a declaration says about the text of the secret.
+/// The table `key`: prefixes and encoding of the secret's text.
 #[derive(Default)]
-pub(super) struct KeyText {
+pub(super) struct KeyTable {
     pub(super) strip: Vec<Box<str>>,
     pub(super) encoding: KeyEncoding,
 }
 
-impl<'de> Deserialize<'de> for KeyText {
+impl<'de> Deserialize<'de> for KeyTable {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
         let strip = table.optional::<OneOrSeveral>("strip");
         let strip = strip.map_or_else(Vec::new, |texts| texts.0);
-        let encoding = named(
+        let encoding = keyword(
             &mut table,
             "encoding",
             KeyEncoding::from_name,
@@ -95,7 +95,7 @@ impl<'de> Deserialize<'de> for TimestampRule {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
         let from = table.required_s::<String>("from").ok();
-        let unit = named(&mut table, "unit", TimestampUnit::from_name, UNITS);
+        let unit = keyword(&mut table, "unit", TimestampUnit::from_name, UNITS);
         let tolerance = table.optional_s::<String>("tolerance");
         let future = table.optional_s::<String>("future");
         let window = table.optional_s::<String>("window");
@@ -103,18 +103,18 @@ impl<'de> Deserialize<'de> for TimestampRule {
         let from = from.and_then(|from| match from.value.strip_prefix("signature:") {
             None if from.value == "signature[0]" => Some(TimestampSource::First),
             Some(tag) => Some(TimestampSource::Tag(tag.into())),
-            None => parsed(&mut table.errors, Some(from)).map(TimestampSource::Source),
+            None => parse(&mut table.errors, Some(from)).map(TimestampSource::Source),
         });
-        let past: Option<SignedDuration> = parsed(&mut table.errors, tolerance);
-        let future = parsed(&mut table.errors, future).or(past);
+        let past: Option<SignedDuration> = parse(&mut table.errors, tolerance);
+        let future = parse(&mut table.errors, future).or(past);
         let is_none = window.as_ref().is_some_and(|it| it.value == "none");
         if let Some(window) = window.filter(|_| !is_none) {
-            let message = "the one window that has a word is `none`; `tolerance` is a duration";
+            let message = "`window` accepts only `none`; `tolerance` sets a duration";
             table.errors.push(custom(message, window.span));
         }
-        // A signed time that nobody judges is a decision, and never an oversight.
+        // An unchecked timestamp must be a decision with a reason, not an oversight.
         if is_none == past.is_some() || is_none != reason.is_some() {
-            let message = "a timestamp has a `tolerance`, or `window = \"none\"` and a `reason`";
+            let message = "a timestamp needs `tolerance`, or `window = \"none\"` and a `reason`";
             table.errors.push(custom(message, value.span));
         }
         table.finalize(None)?;
@@ -124,7 +124,7 @@ impl<'de> Deserialize<'de> for TimestampRule {
             window: past.zip(future),
             no_window_because: reason,
         })
-        .ok_or_else(|| custom("a timestamp needs a source", value.span).into())
+        .ok_or_else(|| custom("a timestamp needs `from`", value.span).into())
     }
 }
 
@@ -137,24 +137,27 @@ impl<'de> Deserialize<'de> for SignatureRule {
         let older_tag = table.optional::<String>("older_tag");
         let split = table.optional_s::<String>("split");
         let groups = table.optional_s::<String>("groups");
-        let encoding = named(&mut table, "encoding", Encoding::from_name, ENCODINGS);
+        let encoding = keyword(&mut table, "encoding", Encoding::from_name, ENCODINGS);
 
-        let from = parsed::<Source>(&mut table.errors, from);
+        let from = parse::<Source>(&mut table.errors, from);
         let mut character = |text: Option<Spanned<String>>| {
             let text = text?;
             if let [one] = text.value.as_bytes() {
                 return Some(*one);
             }
-            let error = custom("`split` and `groups` are one ASCII character", text.span);
+            let error = custom(
+                "`split` and `groups` must be one ASCII character",
+                text.span,
+            );
             table.errors.push(error);
             None
         };
         let (split, groups) = (character(split), character(groups));
         let tagged = match (separator, tag) {
             (None, None) => None,
-            // Without a tag any word may stand before the separator.
+            // Without a tag, any text may stand before the separator.
             (Some(separator), tag) => {
-                let one = parsed::<char>(&mut table.errors, Some(separator));
+                let one = parse::<char>(&mut table.errors, Some(separator));
                 one.map(|separator| Tagged {
                     separator,
                     tag: tag.map(Into::into),
@@ -179,6 +182,6 @@ impl<'de> Deserialize<'de> for SignatureRule {
             older_tag: older_tag.map(Into::into),
             encoding: encoding.unwrap_or_default(),
         })
-        .ok_or_else(|| custom("a signature needs a source", value.span).into())
+        .ok_or_else(|| custom("a signature needs `from`", value.span).into())
     }
 }

@@ -1,4 +1,4 @@
-//! How the words of a declaration are read, and what is said of one that is wrong.
+//! Readers for keywords and parsed texts in a declaration, and the errors they report.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -6,8 +6,8 @@ use std::str::FromStr;
 use toml_span::de_helpers::TableHelper;
 use toml_span::{Error, ErrorKind, Span};
 
-/// Reads a word of a closed list, if the key is there.
-pub(super) fn named<T>(
+/// Reads a keyword from a fixed list, if the key is present.
+pub(super) fn keyword<T>(
     table: &mut TableHelper<'_>,
     key: &'static str,
     from_name: impl Fn(&str) -> Option<T>,
@@ -22,7 +22,8 @@ pub(super) fn named<T>(
     found
 }
 
-pub(super) fn parsed<T>(
+/// Parses a text and reports the error with its position.
+pub(super) fn parse<T>(
     errors: &mut Vec<Error>,
     text: Option<toml_span::Spanned<String>>,
 ) -> Option<T>

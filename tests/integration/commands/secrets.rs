@@ -50,9 +50,9 @@ fn a_value_that_looks_wrong_is_refused_unless_somebody_insists() {
         (ID, "0123456789abcdef\u{200b}0123456789abcdef", "U+200B"),
         (ID, "0123456789abcdef0123456789abcdef\u{a0}", "U+00A0"),
         (ID, "“0123456789abcdef0123456789abcdef”", "quotes"),
-        (ID, "${GITHUB_SECRET}", "nothing has expanded"),
-        (ID, "$GITHUB_SECRET", "nothing has expanded"),
-        (ID, "{{ secret }}", "nothing has expanded"),
+        (ID, "${GITHUB_SECRET}", "an unexpanded variable"),
+        (ID, "$GITHUB_SECRET", "an unexpanded variable"),
+        (ID, "{{ secret }}", "an unexpanded variable"),
         (ID, "GITHUB_SECRET=0123456789abcdef", "NAME=value"),
         ("workflows/stripe", "whsec_", "only the prefix"),
         (

@@ -106,7 +106,7 @@ fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
             (
                 17,
                 "interfaces.webhook[four].auth.algo",
-                "`md5` is none of `ecdsa-p256-sha256`",
+                "`md5` is not one of `ecdsa-p256-sha256`",
             ),
             (
                 18,
@@ -264,7 +264,7 @@ fn a_mistake_of_auth_is_told_at_its_own_key() {
         (
             "{:type :signature :algo :md5 :signature-header \"X\" :secret-ref :s}",
             "auth.algo",
-            "`md5` is none of",
+            "`md5` is not one of",
         ),
         (
             "{:type :provider :preset :nope :secret-ref :s}",
