@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::attempt::Attempt;
 use crate::auth::{
-    Begun, Claim, Head, KeyKind, KeyRing, NumberedKey, ProofError, Received, Scheme,
-    UnusableSecret, Verification, Verified,
+    Claim, Head, KeyKind, KeyRing, NumberedKey, ProofError, Received, Scheme, UnusableSecret,
+    Verified, verify_whole,
 };
 use crate::secrets::Secret;
 
@@ -107,14 +107,8 @@ fn verify(
     body: &[u8],
     now: Timestamp,
 ) -> Result<Verified, Failed> {
-    let begun = Verification::begin(scheme, claim, Arc::new(keys), now).map_err(Failed::Proof)?;
-    let verified = match begun {
-        Begun::Proven(verified) => verified,
-        Begun::Streaming(mut verification) => {
-            verification.update(body);
-            verification.finish(head, body).map_err(Failed::Proof)?
-        }
-    };
+    let verified = verify_whole(scheme, claim, Arc::new(keys), head, body, now);
+    let verified = verified.map_err(Failed::Proof)?;
     let received = Received {
         head: *head,
         body: Some(body),

@@ -15,8 +15,8 @@ use super::decision::room_to_verify;
 use super::judgement::Notes;
 use super::{Body, GateSettings, Known, Reason, Refusal, Request};
 use crate::auth::{
-    Begun, Claim, Head, MAX_PARSED_BODY_BYTES, Owner, ProofError, Verification, Verified,
-    WorkspaceClaim, WorkspaceProof, WorkspaceRefusal,
+    Claim, Head, MAX_PARSED_BODY_BYTES, Owner, ProofError, Verified, WorkspaceClaim,
+    WorkspaceProof, WorkspaceRefusal, verify_whole,
 };
 use crate::clock::Clock;
 use crate::directory::{Auth, DraftAuth, Endpoint, LookupError, Standing, Target};
@@ -128,6 +128,10 @@ impl Misled<'_> {
         let Auth::Proof(proof) = &live.auth else {
             return None;
         };
+        if !proof.scheme.covers_body() && !proof.scheme.waits_for_body() {
+            // A token in the head says nothing about the body.
+            return None;
+        }
         let address = proof.key.as_ref()?;
         let keys = self.known.keys.keys_at_hand(address).await.ok()?;
         // Senders sign the URL that they were told, which is the live one's.
@@ -141,17 +145,11 @@ impl Misled<'_> {
         let claim = Claim::read(&proof.scheme, &head).ok()?;
         let _copy = room_to_verify(&live.auth, self.body).await.ok()?;
         let ring = Arc::clone(&keys.ring);
-        match Verification::begin(&proof.scheme, claim, ring, clock.now()).ok()? {
-            Begun::Proven(_) => None,
-            Begun::Streaming(mut verification) => {
-                verification.update(self.body.bytes());
-                let judged = verification.finish(&head, self.body.bytes());
-                let is_signed = matches!(
-                    judged,
-                    Ok(_) | Err(ProofError::TimestampStale | ProofError::TimestampFuture)
-                );
-                Some(is_signed)
-            }
-        }
+        let body = self.body.bytes();
+        let verdict = verify_whole(&proof.scheme, claim, ring, &head, body, clock.now());
+        Some(matches!(
+            verdict,
+            Ok(_) | Err(ProofError::TimestampStale | ProofError::TimestampFuture)
+        ))
     }
 }
