@@ -1,4 +1,4 @@
-//! An answer, and what it is made of.
+//! The response to a challenge, and the template that a declaration gives for it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,21 +8,21 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::auth::{Encoding, Key};
 
-/// What a provider gets to hear.
+/// The response that the gate sends to a provider's challenge.
 #[derive(Clone)]
 pub struct Answer {
-    /// The status.
+    /// A success status; declarations allow no other.
     pub status: StatusCode,
-    /// The type of the body, if there is one.
+    /// The value of `Content-Type`; `None` for an empty body.
     pub content_type: Option<&'static str>,
-    /// More headers.
+    /// Headers beside `Content-Type`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body.
+    /// Literal text, the echoed value, or a MAC of it.
     pub body: Bytes,
 }
 
 impl Answer {
-    /// `200` and nothing else, for whoever asks whether an URL is there.
+    /// `200` with an empty body, for a probe that only checks that the URL exists.
     pub fn empty() -> Self {
         Self {
             status: StatusCode::OK,
@@ -33,7 +33,7 @@ impl Answer {
     }
 }
 
-/// It may hold a MAC or a secret, so it shows neither body nor headers.
+/// Hides body and headers: they may hold a MAC or a secret.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
@@ -42,61 +42,63 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// How an answer is made.
+/// The response as its declaration describes it.
 #[derive(Clone, Debug)]
-pub(super) struct Respond {
+pub(super) struct ResponseTemplate {
     pub(super) status: StatusCode,
-    pub(super) headers: Vec<(HeaderName, Text)>,
-    pub(super) body: Content,
+    pub(super) headers: Vec<(HeaderName, Template)>,
+    pub(super) body: BodyTemplate,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Content {
-    Nothing,
-    Plain(Text),
-    /// Members in the order of the declaration.
+pub(super) enum BodyTemplate {
+    Empty,
+    Plain(Template),
+    /// The members of the object, in the order of the declaration.
     Json(Vec<(Box<str>, Member)>),
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Member {
     Number(i64),
-    Text(Text),
+    Text(Template),
 }
 
-/// Text with places to be filled in.
+/// Text with placeholders such as `{value}`.
 #[derive(Clone, Debug)]
-pub(super) struct Text(pub(super) Box<[Part]>);
+pub(super) struct Template(pub(super) Box<[Part]>);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Part {
     Literal(Box<str>),
-    /// The HMAC-SHA256 of the value.
+    /// The HMAC-SHA256 of the value, in this encoding.
     Mac(Encoding),
     Value,
 }
 
-impl Respond {
-    /// Whether it needs a key.
+impl ResponseTemplate {
+    /// Whether rendering needs the endpoint's key.
     pub(super) fn signs(&self) -> bool {
         self.parts().any(|part| matches!(part, Part::Mac(_)))
     }
 
-    /// Whether it needs a value.
+    /// Whether the response contains the value or a MAC of it.
     pub(super) fn echoes(&self) -> bool {
         self.parts().any(|part| !matches!(part, Part::Literal(_)))
     }
 
-    /// Fills it in; `None` if it has places for which there is nothing.
-    pub(super) fn fill(&self, value: Option<&str>, key: Option<&Key>) -> Option<Answer> {
+    /// Renders the response; `None` if a placeholder has no value or no usable key.
+    pub(super) fn render(&self, value: Option<&str>, key: Option<&Key>) -> Option<Answer> {
         let (content_type, body) = match &self.body {
-            Content::Nothing => (None, Vec::new()),
-            Content::Plain(text) => (Some("text/plain"), text.fill(value, key)?.into_bytes()),
-            Content::Json(members) => (Some("application/json"), json(members, value, key)?),
+            BodyTemplate::Empty => (None, Vec::new()),
+            BodyTemplate::Plain(text) => {
+                (Some("text/plain"), text.render(value, key)?.into_bytes())
+            }
+            BodyTemplate::Json(members) => (Some("application/json"), json(members, value, key)?),
         };
         let headers = self.headers.iter().map(|(name, text)| {
-            let filled = HeaderValue::try_from(text.fill(value, key)?).ok()?;
-            Some((name.clone(), filled))
+            let rendered = HeaderValue::try_from(text.render(value, key)?).ok()?;
+            Some((name.clone(), rendered))
         });
         Some(Answer {
             status: self.status,
@@ -107,10 +109,10 @@ impl Respond {
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part> {
-        let of_body: Vec<&Text> = match &self.body {
-            Content::Nothing => Vec::new(),
-            Content::Plain(text) => vec![text],
-            Content::Json(members) => members
+        let body_templates: Vec<&Template> = match &self.body {
+            BodyTemplate::Empty => Vec::new(),
+            BodyTemplate::Plain(text) => vec![text],
+            BodyTemplate::Json(members) => members
                 .iter()
                 .filter_map(|(_, member)| match member {
                     Member::Number(_) => None,
@@ -118,10 +120,10 @@ impl Respond {
                 })
                 .collect(),
         };
-        let of_headers = self.headers.iter().map(|(_, text)| text);
-        of_body
+        let header_templates = self.headers.iter().map(|(_, text)| text);
+        body_templates
             .into_iter()
-            .chain(of_headers)
+            .chain(header_templates)
             .flat_map(|text| &text.0)
     }
 }
@@ -135,7 +137,7 @@ fn json(members: &[(Box<str>, Member)], value: Option<&str>, key: Option<&Key>) 
         body.push(b':');
         match member {
             Member::Number(number) => serde_json::to_writer(&mut body, number),
-            Member::Text(text) => serde_json::to_writer(&mut body, &text.fill(value, key)?),
+            Member::Text(text) => serde_json::to_writer(&mut body, &text.render(value, key)?),
         }
         .ok()?;
         separator = b",";
@@ -144,38 +146,38 @@ fn json(members: &[(Box<str>, Member)], value: Option<&str>, key: Option<&Key>) 
     Some(body)
 }
 
-impl Text {
-    fn fill(&self, value: Option<&str>, key: Option<&Key>) -> Option<String> {
-        let mut filled = String::new();
+impl Template {
+    fn render(&self, value: Option<&str>, key: Option<&Key>) -> Option<String> {
+        let mut rendered = String::new();
         for part in &self.0 {
             match part {
-                Part::Literal(text) => filled.push_str(text),
+                Part::Literal(text) => rendered.push_str(text),
                 Part::Mac(encoding) => {
                     let mut code = key?.begin()?;
                     code.update(value?.as_bytes());
-                    filled.push_str(&encoding.encode(&code.sign()));
+                    rendered.push_str(&encoding.encode(&code.sign()));
                 }
-                Part::Value => filled.push_str(value?),
+                Part::Value => rendered.push_str(value?),
             }
         }
-        Some(filled)
+        Some(rendered)
     }
 }
 
-impl FromStr for Text {
-    type Err = UnknownToken;
+impl FromStr for Template {
+    type Err = ParseTemplateError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownToken> {
+    fn from_str(text: &str) -> Result<Self, ParseTemplateError> {
         let mut parts = Vec::new();
         let mut rest = text;
-        while let Some((literal, token)) = rest.split_once('{') {
+        while let Some((literal, placeholder)) = rest.split_once('{') {
             parts.push(Part::Literal(literal.into()));
-            let (token, after) = token.split_once('}').ok_or(UnknownToken)?;
-            parts.push(match token {
+            let (name, after) = placeholder.split_once('}').ok_or(ParseTemplateError)?;
+            parts.push(match name {
                 "value" => Part::Value,
                 "hmac-sha256:base64:value" => Part::Mac(Encoding::Base64),
                 "hmac-sha256:hex:value" => Part::Mac(Encoding::Hex),
-                _ => return Err(UnknownToken),
+                _ => return Err(ParseTemplateError),
             });
             rest = after;
         }
@@ -185,7 +187,9 @@ impl FromStr for Text {
     }
 }
 
-/// Text with a token in it that there is not.
+/// A template has a placeholder that does not exist.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there is `{{value}}`, `{{hmac-sha256:base64:value}}` and `{{hmac-sha256:hex:value}}`")]
-pub(super) struct UnknownToken;
+#[error(
+    "unknown placeholder: use `{{value}}`, `{{hmac-sha256:base64:value}}` or `{{hmac-sha256:hex:value}}`"
+)]
+pub(super) struct ParseTemplateError;

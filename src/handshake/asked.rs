@@ -1,4 +1,4 @@
-//! A handshake that somebody began, and what an answer to it takes.
+//! A challenge that a request carries, and what the gate needs before it responds.
 
 use zeroize::Zeroizing;
 
@@ -6,28 +6,25 @@ use super::Answer;
 use super::rule::Rule;
 use crate::auth::Key;
 
-/// A request that is as a rule describes it.
+/// A request that matches a rule, with the value and the verify token read from it.
 pub struct Asked<'r> {
     rule: &'r Rule,
     value: Option<Zeroizing<String>>,
     token: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// What has to be done or known before an answer.
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "whoever answers has to do all of it"
-)]
+/// The step that must succeed before the gate responds.
+#[expect(clippy::exhaustive_enums, reason = "a caller has to handle every step")]
 pub enum Need<'a> {
-    /// The value is to become the endpoint's secret, if that may be.
+    /// Store this value as the endpoint's secret, if the endpoint expects one.
     Binding(&'a [u8]),
-    /// The endpoint's key is needed.
+    /// Load the endpoint's key: the response contains a MAC.
     Key,
-    /// Nothing.
+    /// Respond at once.
     Nothing,
-    /// This has to be the endpoint's verify token.
+    /// Compare this with the endpoint's verify token.
     VerifyToken(&'a [u8]),
-    /// This has to be asked for, and answered with success.
+    /// Request this URL; the provider must respond with success.
     Visit(&'a str),
 }
 
@@ -40,7 +37,7 @@ impl<'r> Asked<'r> {
         }
     }
 
-    /// What the answer needs.
+    /// The step that must come before [`answer`](Self::answer).
     pub fn need(&self) -> Need<'_> {
         match (&self.token, &self.value) {
             (Some(token), _) => Need::VerifyToken(token),
@@ -51,9 +48,9 @@ impl<'r> Asked<'r> {
         }
     }
 
-    /// The answer, with the key of the endpoint if it is needed; `None` without it.
+    /// The response; `None` if it needs a key and `key` is absent or of another algorithm.
     pub fn answer(&self, key: Option<&Key>) -> Option<Answer> {
         let value = self.value.as_ref().map(|value| value.as_str());
-        self.rule.respond.fill(value, key)
+        self.rule.respond.render(value, key)
     }
 }

@@ -1,27 +1,28 @@
-//! From a declaration to compiled rules. Every mistake has its place in the text.
+//! Reads the TOML declaration of a challenge. Every error has its position in the text.
 
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::str::FromStr;
 
 use http::{HeaderName, Method, StatusCode};
 use toml_span::de_helpers::TableHelper;
-use toml_span::value::Value;
-use toml_span::{DeserError, Deserialize, Error, Spanned};
+use toml_span::value::{Key, Value, ValueInner};
+use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span, Spanned};
 
-use super::answer::{Content, Member, Respond};
+use super::answer::{BodyTemplate, Member, ResponseTemplate};
 use super::rule::{Expected, Rule, ValueRule, When};
-use super::words::{custom, members, parsed};
 use super::{Form, Pointer};
 use crate::auth::Place;
 
-/// A file.
-pub(super) struct Declared {
+/// One declaration file.
+pub(super) struct Declaration {
     pub(super) title: String,
     pub(super) source: String,
     pub(super) next: Option<String>,
     pub(super) rules: Vec<Rule>,
 }
 
-impl Declared {
+impl Declaration {
     pub(super) fn read(text: &str) -> Result<Self, DeserError> {
         toml_span::parse(text)
             .map_err(DeserError::from)
@@ -29,7 +30,7 @@ impl Declared {
     }
 }
 
-impl<'de> Deserialize<'de> for Declared {
+impl<'de> Deserialize<'de> for Declaration {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
         let title = table.required("title");
@@ -57,7 +58,7 @@ impl<'de> Deserialize<'de> for Rule {
         let visits = table.optional("visits").unwrap_or(false);
         let when = table.required::<When>("when");
         let value = table.optional::<ValueRule>("value");
-        let respond = table.required::<Respond>("respond");
+        let respond = table.required::<ResponseTemplate>("respond");
         table.finalize(None)?;
         let rule = Self {
             signed,
@@ -69,7 +70,7 @@ impl<'de> Deserialize<'de> for Rule {
             respond: respond?,
         };
         if rule.respond.echoes() && rule.value.is_none() {
-            return Err(custom("an answer with a value in it needs a `value`", span).into());
+            return Err(custom("a response that contains the value needs a `value`", span).into());
         }
         let uses = [
             rule.verify_token.is_some(),
@@ -78,18 +79,18 @@ impl<'de> Deserialize<'de> for Rule {
             rule.respond.signs(),
         ];
         if uses.into_iter().filter(|used| *used).count() > 1 {
+            let text = "use only one of `verify_token`, `binds_secret`, `visits` and a MAC in the response";
+            return Err(custom(text, span).into());
+        }
+        let is_url = rule.value.as_ref().is_some_and(|value| value.form.is_url());
+        if rule.visits != is_url || rule.visits && (!rule.signed || rule.respond.echoes()) {
+            let text = "`visits` needs `signed`, the form of a provider's URL, and a response without the value";
+            return Err(custom(text, span).into());
+        }
+        let may_lose_members = rule.reads_body() && !rule.when.alone;
+        if rule.binds_secret && (may_lose_members || rule.value.is_none()) {
             let text =
-                "only one of `verify_token`, `binds_secret`, `visits` and a MAC in the answer";
-            return Err(custom(text, span).into());
-        }
-        let leads = rule.value.as_ref().is_some_and(|value| value.form.is_url());
-        if rule.visits != leads || rule.visits && (!rule.signed || rule.respond.echoes()) {
-            let text = "an URL is asked for if it was signed and leads to the provider, and is never echoed";
-            return Err(custom(text, span).into());
-        }
-        let lost = rule.reads_body() && !rule.when.alone;
-        if rule.binds_secret && (lost || rule.value.is_none()) {
-            let text = "a secret is bound from a value of the head, or from a body with nothing else in it";
+                "`binds_secret` needs a value from the head, or `alone` for a value from the body";
             return Err(custom(text, span).into());
         }
         Ok(rule)
@@ -109,13 +110,13 @@ impl<'de> Deserialize<'de> for When {
                 }
                 _ => table
                     .errors
-                    .push(custom("expected a header and its text", name.span)),
+                    .push(custom("expected a header name and a string", name.span)),
             }
         }
         for (name, value) in members(&mut table, "query") {
             match value.value {
                 Expected::Text(text) => head.push((Place::Query(name.value.into()), text)),
-                Expected::Number(_) => table.errors.push(custom("expected a text", value.span)),
+                Expected::Number(_) => table.errors.push(custom("expected a string", value.span)),
             }
         }
         let mut json = Vec::new();
@@ -148,23 +149,23 @@ impl<'de> Deserialize<'de> for ValueRule {
         let from = table.required_s::<String>("from").ok();
         let from = parsed(&mut table.errors, from);
         let form = table.required_s::<String>("form").ok().and_then(|name| {
-            let found = Form::from_name(&name.value);
-            if found.is_none() {
+            let form = Form::from_name(&name.value);
+            if form.is_none() {
                 let names = Form::ALL.map(Form::name).join("`, `");
                 let error = custom(format!("expected one of `{names}`"), name.span);
                 table.errors.push(error);
             }
-            found
+            form
         });
         table.finalize(None)?;
         match (from, form) {
             (Some(from), Some(form)) => Ok(Self { from, form }),
-            _ => Err(custom("a value needs `from` and `form`", span).into()),
+            _ => Err(custom("`value` needs `from` and `form`", span).into()),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Respond {
+impl<'de> Deserialize<'de> for ResponseTemplate {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let span = value.span;
         let mut table = TableHelper::new(value)?;
@@ -172,8 +173,8 @@ impl<'de> Deserialize<'de> for Respond {
         let status = StatusCode::from_u16(status)
             .ok()
             .filter(StatusCode::is_success);
-        let plain = table.optional_s::<String>("text");
-        let plain = parsed(&mut table.errors, plain);
+        let text = table.optional_s::<String>("text");
+        let text = parsed(&mut table.errors, text);
         let mut headers = Vec::new();
         for (name, value) in members(&mut table, "headers") {
             let name = parsed(&mut table.errors, Some(name));
@@ -187,11 +188,11 @@ impl<'de> Deserialize<'de> for Respond {
             json.extend(member(&mut table.errors, value).map(|it| (name.value.into(), it)));
         }
         table.finalize(None)?;
-        let body = match (plain, json.is_empty()) {
-            (Some(text), true) => Content::Plain(text),
-            (None, false) => Content::Json(json),
-            (None, true) => Content::Nothing,
-            (Some(_), false) => return Err(custom("either `text` or `json`", span).into()),
+        let body = match (text, json.is_empty()) {
+            (Some(text), true) => BodyTemplate::Plain(text),
+            (None, false) => BodyTemplate::Json(json),
+            (None, true) => BodyTemplate::Empty,
+            (Some(_), false) => return Err(custom("use either `text` or `json`", span).into()),
         };
         Ok(Self {
             status: status.ok_or_else(|| custom("expected a status from 200 to 299", span))?,
@@ -209,4 +210,53 @@ fn member(errors: &mut Vec<Error>, value: Spanned<Expected>) -> Option<Member> {
             parsed(errors, Some(text)).map(Member::Text)
         }
     }
+}
+
+/// Takes the members of the table at `key`, in the order of the text.
+fn members(
+    table: &mut TableHelper<'_>,
+    key: &'static str,
+) -> Vec<(Spanned<String>, Spanned<Expected>)> {
+    let Some((_, mut value)) = table.take(key) else {
+        return Vec::new();
+    };
+    let ValueInner::Table(entries) = value.take() else {
+        table.errors.push(custom("expected a table", value.span));
+        return Vec::new();
+    };
+    let mut entries: Vec<(Key<'_>, Value<'_>)> = entries.into_iter().collect();
+    entries.sort_by_key(|(key, _)| key.span.start);
+    let mut members = Vec::new();
+    for (key, mut value) in entries {
+        let expected = match value.take() {
+            ValueInner::String(text) => Expected::Text(text.into()),
+            ValueInner::Integer(number) => Expected::Number(number),
+            _ => {
+                let error = custom("expected a string or an integer", value.span);
+                table.errors.push(error);
+                continue;
+            }
+        };
+        members.push((
+            Spanned::with_span(key.name.into_owned(), key.span),
+            Spanned::with_span(expected, value.span),
+        ));
+    }
+    members
+}
+
+/// Parses a string; an error is added to `errors` with its position.
+fn parsed<T: FromStr<Err: Display>>(
+    errors: &mut Vec<Error>,
+    text: Option<Spanned<String>>,
+) -> Option<T> {
+    let text = text?;
+    text.value
+        .parse()
+        .map_err(|error: T::Err| errors.push(custom(error.to_string(), text.span)))
+        .ok()
+}
+
+fn custom(text: impl Into<Cow<'static, str>>, span: Span) -> Error {
+    (ErrorKind::Custom(text.into()), span).into()
 }

@@ -1,28 +1,28 @@
-//! What a value may consist of.
+//! The characters and the length that a challenge value may have.
 //!
-//! Some values are echoed to whoever asks, and some are signed. None of these forms has a character of
-//! markup, of JSON's punctuation or of a line end in it.
+//! Some values are echoed to unauthenticated callers, and some are signed. No form allows markup, JSON punctuation
+//! or line ends.
 
 use crate::auth::is_confirmation_url;
 
-/// The form of a value: its characters, and how many.
+/// The allowed characters and length of a value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Form {
-    /// Letters, digits and `_+/=.-`: every spelling of base 64 and base 16.
+    /// Up to 256 letters, digits and `_+/=.-`: every spelling of base64 and hex.
     Token,
-    /// The same, long enough to be a secret.
+    /// A [`Token`](Self::Token) of at least 16 characters.
     Secret,
-    /// An URL that confirms a subscription at Amazon SNS.
+    /// A URL that confirms a subscription at Amazon SNS.
     SnsConfirmation,
     /// A UUID (RFC 9562 §4).
     Uuid,
-    /// A token's characters, spaces, and `:,;`.
+    /// Up to 1024 characters of a token, spaces and `:,;`.
     Words,
 }
 
 impl Form {
-    /// Every form.
+    /// In the order of their names.
     pub const ALL: [Self; 5] = [
         Self::Secret,
         Self::SnsConfirmation,
@@ -31,7 +31,7 @@ impl Form {
         Self::Words,
     ];
 
-    /// The name in declarations.
+    /// The name that declarations use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Secret => "secret",
@@ -42,14 +42,14 @@ impl Form {
         }
     }
 
-    /// The form of that name.
+    /// Finds a form by the name that declarations use.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.name() == name)
+        Self::ALL.into_iter().find(|form| form.name() == name)
     }
 
-    /// Whether `text` has this form.
+    /// Whether `text` has this form as a whole.
     pub fn accepts(self, text: &[u8]) -> bool {
-        let shaped = match self {
+        let has_shape = match self {
             Self::Secret => text.len() >= MIN_SECRET_LEN,
             Self::SnsConfirmation => std::str::from_utf8(text).is_ok_and(is_confirmation_url),
             Self::Token | Self::Words => !text.is_empty(),
@@ -61,15 +61,15 @@ impl Form {
                         .all(|(at, byte)| (*byte == b'-') == UUID_DASHES.contains(&at))
             }
         };
-        shaped && self.could_contain(text)
+        has_shape && self.could_contain(text)
     }
 
-    /// Whether `text` could be a part of a text of this form.
+    /// Whether a text of this form could contain `text`.
     pub fn could_contain(self, text: &[u8]) -> bool {
-        text.len() <= self.max_len() && text.iter().all(|byte| self.has(*byte))
+        text.len() <= self.max_len() && text.iter().all(|byte| self.allows(*byte))
     }
 
-    /// Whether it is an URL, and of one provider only.
+    /// Whether the value is a URL of one provider's own host.
     pub(super) const fn is_url(self) -> bool {
         matches!(self, Self::SnsConfirmation)
     }
@@ -83,13 +83,13 @@ impl Form {
         }
     }
 
-    fn has(self, byte: u8) -> bool {
-        let of_token = byte.is_ascii_alphanumeric() || b"_+/=.-".contains(&byte);
+    fn allows(self, byte: u8) -> bool {
+        let is_token_byte = byte.is_ascii_alphanumeric() || b"_+/=.-".contains(&byte);
         match self {
-            Self::Secret | Self::Token => of_token,
+            Self::Secret | Self::Token => is_token_byte,
             Self::Uuid => byte.is_ascii_hexdigit() || byte == b'-',
-            Self::SnsConfirmation => of_token || b":?&%".contains(&byte),
-            Self::Words => of_token || b" :,;".contains(&byte),
+            Self::SnsConfirmation => is_token_byte || b":?&%".contains(&byte),
+            Self::Words => is_token_byte || b" :,;".contains(&byte),
         }
     }
 }

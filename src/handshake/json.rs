@@ -1,4 +1,4 @@
-//! One field of a JSON document, read without keeping the rest of it.
+//! Reads one field of a JSON document in one pass, without a tree of the rest.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The way to a field through objects, such as `/payload/token` (RFC 6901).
+/// A path through objects to one field, such as `/payload/token` (RFC 6901, without escapes and array positions).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Pointer(Box<[Box<str>]>);
 
@@ -17,8 +17,8 @@ impl FromStr for Pointer {
     fn from_str(text: &str) -> Result<Self, UnknownPointer> {
         let names = text.strip_prefix('/').ok_or(UnknownPointer)?;
         let names: Box<[Box<str>]> = names.split('/').map(Into::into).collect();
-        let plain = |name: &str| !name.is_empty() && !name.contains('~');
-        if names.iter().all(|name| plain(name)) {
+        let is_plain = |name: &str| !name.is_empty() && !name.contains('~');
+        if names.iter().all(|name| is_plain(name)) {
             Ok(Self(names))
         } else {
             Err(UnknownPointer)
@@ -26,51 +26,50 @@ impl FromStr for Pointer {
     }
 }
 
-/// Text that is no pointer.
+/// The text is not a pointer, or uses an escape.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a pointer is written `/name`, or `/name/name`")]
+#[error("expected a pointer such as `/name` or `/name/name`")]
 pub struct UnknownPointer;
 
-/// What stands at a pointer.
+/// The value at a pointer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Field<'b> {
-    /// Nothing, in a document that could have it.
+    /// The object exists and has no such member.
     Absent,
-    /// A whole number.
+    /// An integer that fits in 64 bits with a sign.
     Number(i64),
-    /// Something that no handshake asks for.
+    /// A value of a type that no challenge uses.
     Other,
-    /// A string.
+    /// A string, without its escapes.
     Text(Cow<'b, str>),
-    /// A name on the way is there twice, or the way leads through what is no object, or this is no JSON.
+    /// Not JSON, a repeated name on the path, or a path through a value that is not an object.
     Unclear,
 }
 
-/// Reads the field of `document` at `pointer`. With `alone`, no object on the way may have another one.
+/// Reads the field of `document` at `pointer`. With `alone`, no object on the path may have another member.
 ///
-/// A document in which a name of the way is there twice has no such field: another reader could take
-/// the other one.
+/// A repeated name on the path makes the field unclear, because another parser could choose the other member.
 pub fn field<'b>(document: &'b [u8], pointer: &Pointer, alone: bool) -> Field<'b> {
     let mut reader = serde_json::Deserializer::from_slice(document);
-    let way = Way {
+    let path = PathVisitor {
         names: &pointer.0,
         alone,
     };
-    match way.deserialize(&mut reader) {
+    match path.deserialize(&mut reader) {
         Ok(field) if reader.end().is_ok() => field,
         _ => Field::Unclear,
     }
 }
 
 #[derive(Clone, Copy)]
-struct Way<'p> {
+struct PathVisitor<'p> {
     names: &'p [Box<str>],
     alone: bool,
 }
 
-impl<'b> Way<'_> {
-    fn ends_at(self, field: Field<'b>) -> Field<'b> {
+impl<'b> PathVisitor<'_> {
+    fn at_end(self, field: Field<'b>) -> Field<'b> {
         if self.names.is_empty() {
             field
         } else {
@@ -79,7 +78,7 @@ impl<'b> Way<'_> {
     }
 }
 
-impl<'b> DeserializeSeed<'b> for Way<'_> {
+impl<'b> DeserializeSeed<'b> for PathVisitor<'_> {
     type Value = Field<'b>;
 
     fn deserialize<D: Deserializer<'b>>(self, value: D) -> Result<Field<'b>, D::Error> {
@@ -87,7 +86,7 @@ impl<'b> DeserializeSeed<'b> for Way<'_> {
     }
 }
 
-impl<'b> Visitor<'b> for Way<'_> {
+impl<'b> Visitor<'b> for PathVisitor<'_> {
     type Value = Field<'b>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,22 +98,22 @@ impl<'b> Visitor<'b> for Way<'_> {
             Some((next, rest)) => (Some(&**next), rest),
             None => (None, self.names),
         };
-        let (mut found, mut others, mut twice) = (None, false, false);
-        while let Some(is_next) = members.next_key_seed(NameIs(next))? {
+        let (mut found, mut has_others, mut is_repeated) = (None, false, false);
+        while let Some(is_next) = members.next_key_seed(NameMatcher(next))? {
             if is_next {
-                let way = Way {
+                let path = PathVisitor {
                     names: rest,
                     ..self
                 };
-                twice |= found.replace(members.next_value_seed(way)?).is_some();
+                is_repeated |= found.replace(members.next_value_seed(path)?).is_some();
             } else {
-                others = true;
+                has_others = true;
                 members.next_value::<IgnoredAny>()?;
             }
         }
         Ok(match found {
             _ if next.is_none() => Field::Other,
-            _ if twice || self.alone && others => Field::Unclear,
+            _ if is_repeated || self.alone && has_others => Field::Unclear,
             Some(field) => field,
             None => Field::Absent,
         })
@@ -122,42 +121,42 @@ impl<'b> Visitor<'b> for Way<'_> {
 
     fn visit_seq<A: SeqAccess<'b>>(self, mut items: A) -> Result<Field<'b>, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(self.ends_at(Field::Other))
+        Ok(self.at_end(Field::Other))
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'b str) -> Result<Field<'b>, E> {
-        Ok(self.ends_at(Field::Text(Cow::Borrowed(text))))
+        Ok(self.at_end(Field::Text(Cow::Borrowed(text))))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Field<'b>, E> {
-        Ok(self.ends_at(Field::Text(Cow::Owned(text.to_owned()))))
+        Ok(self.at_end(Field::Text(Cow::Owned(text.to_owned()))))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Field<'b>, E> {
-        Ok(self.ends_at(Field::Number(number)))
+        Ok(self.at_end(Field::Number(number)))
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Field<'b>, E> {
-        Ok(self.ends_at(i64::try_from(number).map_or(Field::Other, Field::Number)))
+        Ok(self.at_end(i64::try_from(number).map_or(Field::Other, Field::Number)))
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Field<'b>, E> {
-        Ok(self.ends_at(Field::Other))
+        Ok(self.at_end(Field::Other))
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<Field<'b>, E> {
-        Ok(self.ends_at(Field::Other))
+        Ok(self.at_end(Field::Other))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Field<'b>, E> {
-        Ok(self.ends_at(Field::Other))
+        Ok(self.at_end(Field::Other))
     }
 }
 
-/// Whether the name of a member is the one that is looked for.
-struct NameIs<'p>(Option<&'p str>);
+/// Compares a member name with the next one of the path, without keeping it.
+struct NameMatcher<'p>(Option<&'p str>);
 
-impl<'b> DeserializeSeed<'b> for NameIs<'_> {
+impl<'b> DeserializeSeed<'b> for NameMatcher<'_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'b>>(self, name: D) -> Result<bool, D::Error> {
@@ -165,11 +164,11 @@ impl<'b> DeserializeSeed<'b> for NameIs<'_> {
     }
 }
 
-impl Visitor<'_> for NameIs<'_> {
+impl Visitor<'_> for NameMatcher<'_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
+        f.write_str("a member name")
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<bool, E> {

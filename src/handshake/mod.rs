@@ -1,18 +1,17 @@
-//! Handshakes: what a provider asks of an URL before it delivers there, and what it wants to hear.
+//! Provider challenges: requests by which a provider checks a URL before it delivers there, and their responses.
 //!
-//! Like `auth`, this layer is pure: what was asked comes in, an answer goes out. Each provider's
-//! handshake is a file in `presets/`, a few rules long:
+//! Like `auth`, this layer is pure: a request comes in, a response goes out. Each provider's challenge is a file of
+//! a few rules in `presets/`:
 //!
 //! ```text
-//! when      what the request looks like: method, headers, query, fields of a JSON body
-//! value     what is taken out of it, and which characters it may consist of
-//! signed    answered only after the delivery's own signature was verified
-//! respond   status, headers and body, made of literal text, the value, and a MAC of the value
+//! when      the request to match: method, headers, query, fields of a JSON body
+//! value     the value to read from it, and the characters that it may have
+//! signed    respond only after the delivery's own signature was verified
+//! respond   status, headers and body: literal text, the value, and a MAC of the value
 //! ```
 //!
-//! A MAC of a value is what signs deliveries too. So that nobody can have one made for a payload, a
-//! value consists of few characters, and a body that consists of nothing else proves nothing where
-//! such a handshake is answered: see [`Handshake::could_sign`].
+//! Deliveries are signed with the same MAC. An attacker could therefore ask for a MAC of a payload. The form of a
+//! value rules out payloads, and the gate refuses a body of that form: see [`Handshake::could_sign`].
 
 mod answer;
 mod asked;
@@ -22,7 +21,6 @@ mod json;
 mod preset;
 mod rule;
 mod source;
-mod words;
 
 pub use self::answer::Answer;
 pub use self::asked::{Asked, Need};

@@ -1,40 +1,40 @@
-//! One rule: what is asked, and what is answered.
+//! One rule of a challenge: the request that it matches, and the response.
 
 use std::borrow::Cow;
 
 use http::Method;
 
-use super::answer::Respond;
+use super::answer::ResponseTemplate;
 use super::source::Source;
 use super::{Asked, Field, Form, Pointer, field};
 use crate::auth::{Head, Place, Reading};
 
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
-    /// Whether the delivery's own signature has to be verified first.
+    /// Whether the delivery's own signature must be verified first.
     pub(super) signed: bool,
-    /// Where the token is that the endpoint's owner and the provider agreed on.
+    /// Where the request carries the token that the operator and the provider agreed on.
     pub(super) verify_token: Option<Source>,
     /// Whether the value becomes the endpoint's secret.
     pub(super) binds_secret: bool,
-    /// Whether the value is an URL that the gate asks for, as the provider wants it to.
+    /// Whether the value is a URL that the gate has to request.
     pub(super) visits: bool,
     pub(super) when: When,
     pub(super) value: Option<ValueRule>,
-    pub(super) respond: Respond,
+    pub(super) respond: ResponseTemplate,
 }
 
-/// What a request has to look like.
+/// The requests that a rule matches.
 #[derive(Clone, Debug)]
 pub(super) struct When {
     pub(super) method: Method,
-    /// What stands in the head.
+    /// Headers and query parameters with their exact values.
     pub(super) head: Vec<(Place, Box<str>)>,
-    /// What stands in the body.
+    /// Fields of the body with their exact values.
     pub(super) json: Vec<(Pointer, Expected)>,
-    /// What the body must not have.
+    /// Fields that the body must not have.
     pub(super) absent: Vec<Pointer>,
-    /// Whether what is read in the body has to be all that there is.
+    /// Whether the objects on the way to a field may have no other member.
     pub(super) alone: bool,
 }
 
@@ -51,22 +51,22 @@ pub(super) struct ValueRule {
 }
 
 impl Rule {
-    /// Whether it cannot be told from the head alone.
+    /// Whether the rule needs the body, to match or for its value.
     pub(super) fn reads_body(&self) -> bool {
-        let of_value = self.value.as_ref().map(|value| &value.from);
-        let mut sources = of_value.into_iter().chain(&self.verify_token);
+        let value_source = self.value.as_ref().map(|value| &value.from);
+        let mut sources = value_source.into_iter().chain(&self.verify_token);
         !self.when.json.is_empty()
             || !self.when.absent.is_empty()
             || sources.any(|source| matches!(source, Source::Body(_)))
     }
 
-    /// Whether the head is as it has to be.
+    /// Whether the method, the headers and the query match.
     pub(super) fn fits_head(&self, head: &Head<'_>) -> bool {
-        let stands = |(place, expected): &(Place, Box<str>)| matches!(place.read(&(*head).into()), Reading::Value(value) if *value == *expected.as_bytes());
-        *head.method == self.when.method && self.when.head.iter().all(stands)
+        let matches = |(place, expected): &(Place, Box<str>)| matches!(place.read(&(*head).into()), Reading::Value(value) if *value == *expected.as_bytes());
+        *head.method == self.when.method && self.when.head.iter().all(matches)
     }
 
-    /// What `head` and `body` ask by this rule, if they do.
+    /// The challenge in `head` and `body`, if they match.
     pub(super) fn asked<'r>(&'r self, head: &Head<'_>, body: &[u8]) -> Option<Asked<'r>> {
         if !self.fits_head(head) || self.reads_body() && !self.fits_body(body) {
             return None;
@@ -94,13 +94,13 @@ impl Rule {
             return false;
         }
         let when = &self.when;
-        let stands =
+        let matches =
             |(pointer, expected): &(Pointer, Expected)| match field(body, pointer, when.alone) {
                 Field::Text(text) => *expected == Expected::Text(Cow::into_owned(text).into()),
                 Field::Number(number) => *expected == Expected::Number(number),
                 _ => false,
             };
-        when.json.iter().all(stands)
+        when.json.iter().all(matches)
             && when
                 .absent
                 .iter()
@@ -108,5 +108,5 @@ impl Rule {
     }
 }
 
-/// No provider's handshake is longer; longer bodies are not looked at.
+/// Longer bodies are never challenges: no provider's is longer than this.
 pub const MAX_BODY_BYTES: u64 = 64 * 1024;

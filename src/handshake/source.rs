@@ -1,4 +1,4 @@
-//! Where a value is read: a place of the head, or a field of the body.
+//! Where a rule reads a value: a header, a query parameter, or a field of the body.
 //!
 //! ```text
 //! header:NAME      a header
@@ -12,7 +12,7 @@ use std::str::FromStr;
 use super::{Field, Pointer, field};
 use crate::auth::{Head, Place, Reading};
 
-/// A place of a request.
+/// A place in a request that holds one value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Source {
     Head(Place),
@@ -20,7 +20,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// The value, if it is there once.
+    /// The value; `None` if it is absent, repeated or not a string.
     pub(super) fn read<'a>(
         &self,
         head: &Head<'a>,
@@ -42,22 +42,25 @@ impl Source {
 }
 
 impl FromStr for Source {
-    type Err = UnknownSource;
+    type Err = ParseSourceError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownSource> {
+    fn from_str(text: &str) -> Result<Self, ParseSourceError> {
         match text.split_once(':') {
             Some(("header", name)) => name
                 .parse()
                 .map(|name| Self::Head(Place::Header(name)))
-                .map_err(|_| UnknownSource),
+                .map_err(|_| ParseSourceError),
             Some(("query", name)) if !name.is_empty() => Ok(Self::Head(Place::Query(name.into()))),
-            Some(("json", pointer)) => pointer.parse().map(Self::Body).map_err(|_| UnknownSource),
-            _ => Err(UnknownSource),
+            Some(("json", pointer)) => pointer
+                .parse()
+                .map(Self::Body)
+                .map_err(|_| ParseSourceError),
+            _ => Err(ParseSourceError),
         }
     }
 }
 
-/// Text that names no source.
+/// The text is not a source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a source is written `header:NAME`, `query:NAME` or `json:/POINTER`")]
-pub(super) struct UnknownSource;
+#[error("expected `header:NAME`, `query:NAME` or `json:/POINTER`")]
+pub(super) struct ParseSourceError;

@@ -1,4 +1,4 @@
-//! Certificates that were fetched, and questions that had no answer.
+//! The cache of provider certificates, and of failed fetches.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,54 +12,53 @@ use super::OutboundError;
 use crate::auth::{Algorithm, CertificateUrl, Certified};
 use crate::clock::Clock;
 
-type Name = (CertificateUrl, Algorithm);
+type Key = (CertificateUrl, Algorithm);
 
-/// Certificates by where they are.
+/// Certificates by URL and algorithm.
 ///
-/// Strangers can make up names. What came of those is kept apart, so that it displaces no certificate.
+/// Unauthenticated senders choose URLs. Failures have a cache of their own, so that they evict no certificate.
 pub(super) struct Certificates {
-    known: Cache<Name, Certified>,
-    failed: Cache<Name, OutboundError>,
+    fetched: Cache<Key, Certified>,
+    failed: Cache<Key, OutboundError>,
 }
 
 impl Certificates {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
-            known: Cache::builder()
-                .max_capacity(MAX_KEPT)
+            fetched: Cache::builder()
+                .max_capacity(MAX_CERTIFICATES)
                 .expire_after(Lifetime(clock))
                 .build(),
             failed: Cache::builder()
-                .max_capacity(MAX_KEPT)
-                .time_to_live(AFTER_FAILURE)
+                .max_capacity(MAX_CERTIFICATES)
+                .time_to_live(FAILURE_LIFETIME)
                 .build(),
         }
     }
 
-    /// The certificate at `url`, out of what `fetching` gives if it is not known. It is fetched once,
-    /// however many wait for it.
+    /// The certificate at `url`, from the cache or from `fetch`. Concurrent callers share one fetch.
     pub(super) async fn at(
         &self,
         url: &CertificateUrl,
         algorithm: Algorithm,
-        fetching: impl Future<Output = Result<BytesMut, OutboundError>>,
+        fetch: impl Future<Output = Result<BytesMut, OutboundError>>,
     ) -> Result<Certified, OutboundError> {
-        let name = (url.clone(), algorithm);
-        if let Some(error) = self.failed.get(&name).await {
+        let key = (url.clone(), algorithm);
+        if let Some(error) = self.failed.get(&key).await {
             return Err(error);
         }
-        let read = async {
-            let certified = Certified::read(algorithm, &fetching.await?);
+        let load = async {
+            let certified = Certified::read(algorithm, &fetch.await?);
             certified.map_err(|_| OutboundError::NoCertificate)
         };
-        let known = self.known.try_get_with_by_ref(&name, read).await;
-        match known {
+        let fetched = self.fetched.try_get_with_by_ref(&key, load).await;
+        match fetched {
             Ok(certified) => Ok(certified),
             Err(error) => {
                 let error = (*error).clone();
-                // Whoever did not get a turn has learnt nothing about this one.
+                // A caller that was turned away says nothing about the certificate.
                 if error != OutboundError::Busy {
-                    self.failed.insert(name, error.clone()).await;
+                    self.failed.insert(key, error.clone()).await;
                 }
                 Err(error)
             }
@@ -69,17 +68,17 @@ impl Certificates {
 
 struct Lifetime(Arc<dyn Clock>);
 
-impl Expiry<Name, Certified> for Lifetime {
-    fn expire_after_create(&self, _: &Name, certified: &Certified, _: Instant) -> Option<Duration> {
+impl Expiry<Key, Certified> for Lifetime {
+    fn expire_after_create(&self, _: &Key, certified: &Certified, _: Instant) -> Option<Duration> {
         let left = certified.not_after().duration_since(self.0.now());
         let left = Duration::try_from(left).unwrap_or_default();
-        Some(left.clamp(AFTER_FAILURE, LONGEST))
+        Some(left.clamp(FAILURE_LIFETIME, MAX_LIFETIME))
     }
 }
 
-/// There is one a region, and another one each year.
-const MAX_KEPT: u64 = 256;
-/// The name of a certificate changes with it, so this only bounds for how long nobody looks.
-const LONGEST: Duration = Duration::from_hours(24 * 7);
-/// Senders repeat after 20 seconds; strangers may at once.
-const AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// Each region has one certificate, which is replaced once a year.
+const MAX_CERTIFICATES: u64 = 256;
+/// A new certificate has a new URL, so this only bounds how long an unused one is kept.
+const MAX_LIFETIME: Duration = Duration::from_hours(24 * 7);
+/// Amazon SNS retries after 20 seconds. An attacker may retry at once.
+const FAILURE_LIFETIME: Duration = Duration::from_secs(5);

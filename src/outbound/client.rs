@@ -1,4 +1,4 @@
-//! One question over HTTPS, with bounds on everything.
+//! An HTTPS client that bounds time, length and concurrency.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -12,30 +12,30 @@ use tokio::sync::Semaphore;
 
 use crate::tls;
 
-/// How the gate gets outside.
+/// How the gate reaches providers.
 #[derive(Clone, Debug)]
 pub struct OutboundSettings {
-    /// The authorities that are trusted instead of the system's.
+    /// Root certificates that replace those of the system.
     pub ca: Option<Arc<RootCertStore>>,
-    /// The HTTP proxy that leads outside (`CONNECT`, RFC 9110 §9.3.6), if there is one.
+    /// The forward proxy (`CONNECT`, RFC 9110 §9.3.6).
     pub proxy: Option<Proxy>,
-    /// How long one question may take, with everything.
+    /// The limit for a whole request. Waiting for a free place may take as long again.
     pub timeout: Duration,
 }
 
-/// An HTTP proxy. Its URL may have a password in it, so it is not shown.
+/// A forward proxy. `Debug` hides its URL, which may contain a password.
 #[derive(Clone)]
 pub struct Proxy(Url);
 
 impl Proxy {
-    /// The proxy at an URL such as `http://proxy.internal:3128`.
+    /// Parses a URL such as `http://proxy.internal:3128`, without path and query.
     pub fn at(url: &str) -> Result<Self, NotAProxy> {
         let url: Url = url.parse().map_err(|_| NotAProxy)?;
-        let is_one = matches!(url.scheme(), "http" | "https")
+        let is_proxy = matches!(url.scheme(), "http" | "https")
             && url.has_host()
             && matches!(url.path(), "" | "/")
             && url.query().is_none();
-        is_one.then_some(Self(url)).ok_or(NotAProxy)
+        is_proxy.then_some(Self(url)).ok_or(NotAProxy)
     }
 }
 
@@ -45,17 +45,17 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// Text that is no URL of a proxy.
+/// The text is not the URL of an HTTP proxy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected the URL of an HTTP proxy, such as \"http://proxy.internal:3128\"")]
 pub struct NotAProxy;
 
-/// Asks by HTTPS only, follows no redirect and keeps no cookie.
+/// Sends `GET` over HTTPS only, follows no redirect and keeps no cookie.
 pub(super) struct Client {
     settings: OutboundSettings,
-    /// Made when it is needed first: hardly any gate asks for anything.
-    made: OnceLock<Result<reqwest::Client, OutboundError>>,
-    places: Semaphore,
+    /// Created at the first request: most gates never send one.
+    client: OnceLock<Result<reqwest::Client, OutboundError>>,
+    running: Semaphore,
     waiting: Semaphore,
 }
 
@@ -63,36 +63,39 @@ impl Client {
     pub(super) fn new(settings: OutboundSettings) -> Self {
         Self {
             settings,
-            made: OnceLock::new(),
-            places: Semaphore::new(MAX_UNDER_WAY),
+            client: OnceLock::new(),
+            running: Semaphore::new(MAX_RUNNING),
             waiting: Semaphore::new(MAX_WAITING),
         }
     }
 
-    /// The answer to a `GET`, if it is one of success.
+    /// The body of a successful response to `GET`.
     pub(super) async fn get(&self, url: &str) -> Result<BytesMut, OutboundError> {
-        let Ok(_waits) = self.waiting.try_acquire() else {
+        let Ok(_waiting) = self.waiting.try_acquire() else {
             return Err(OutboundError::Busy);
         };
-        let place = tokio::time::timeout(self.settings.timeout, self.places.acquire()).await;
-        let Ok(Ok(_place)) = place else {
+        let permit = tokio::time::timeout(self.settings.timeout, self.running.acquire()).await;
+        let Ok(Ok(_running)) = permit else {
             return Err(OutboundError::Busy);
         };
-        let answered = tokio::time::timeout(self.settings.timeout, self.answer(url)).await;
-        answered.unwrap_or(Err(OutboundError::Slow(self.settings.timeout)))
+        let response = tokio::time::timeout(self.settings.timeout, self.fetch(url)).await;
+        response.unwrap_or(Err(OutboundError::Slow(self.settings.timeout)))
     }
 
-    async fn answer(&self, url: &str) -> Result<BytesMut, OutboundError> {
-        let client = self.made.get_or_init(|| made(&self.settings)).as_ref();
-        let failed = |error: reqwest::Error| OutboundError::Unreachable(whole(&error));
+    async fn fetch(&self, url: &str) -> Result<BytesMut, OutboundError> {
+        let client = self
+            .client
+            .get_or_init(|| build_client(&self.settings))
+            .as_ref();
+        let failed = |error: reqwest::Error| OutboundError::Unreachable(error_chain(&error));
         let client = client.map_err(Clone::clone)?;
-        let mut answer = client.get(url).send().await.map_err(failed)?;
-        if !answer.status().is_success() {
-            return Err(OutboundError::Refused(answer.status()));
+        let mut response = client.get(url).send().await.map_err(failed)?;
+        if !response.status().is_success() {
+            return Err(OutboundError::Refused(response.status()));
         }
         let mut body = BytesMut::new();
-        while let Some(part) = answer.chunk().await.map_err(failed)? {
-            if body.len() + part.len() > MAX_ANSWER_BYTES {
+        while let Some(part) = response.chunk().await.map_err(failed)? {
+            if body.len() + part.len() > MAX_RESPONSE_BYTES {
                 return Err(OutboundError::TooLong);
             }
             body.extend_from_slice(&part);
@@ -101,11 +104,11 @@ impl Client {
     }
 }
 
-fn made(settings: &OutboundSettings) -> Result<reqwest::Client, OutboundError> {
-    let unusable = |error: &dyn std::error::Error| OutboundError::Unusable(whole(error));
+fn build_client(settings: &OutboundSettings) -> Result<reqwest::Client, OutboundError> {
+    let to_error = |error: &dyn std::error::Error| OutboundError::Unusable(error_chain(error));
     let roots = match &settings.ca {
         Some(roots) => Arc::clone(roots),
-        None => tls::roots(None).map_err(|error| unusable(&error))?,
+        None => tls::roots(None).map_err(|error| to_error(&error))?,
     };
     let tls = Arc::unwrap_or_clone(tls::client(roots, None));
     let builder = reqwest::Client::builder()
@@ -118,16 +121,16 @@ fn made(settings: &OutboundSettings) -> Result<reqwest::Client, OutboundError> {
     let builder = match &settings.proxy {
         Some(proxy) => {
             let proxy = reqwest::Proxy::https(proxy.0.clone());
-            builder.proxy(proxy.map_err(|error| unusable(&error))?)
+            builder.proxy(proxy.map_err(|error| to_error(&error))?)
         }
-        // The proxies of the environment are those of whoever started the process.
+        // A proxy of the environment is not part of the configuration.
         None => builder.no_proxy(),
     };
-    builder.build().map_err(|error| unusable(&error))
+    builder.build().map_err(|error| to_error(&error))
 }
 
-/// The error with what it came from; without the URL, which may have a token in it.
-fn whole(error: &dyn std::error::Error) -> String {
+/// The error with its sources, without the URL, which may contain a token.
+fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = match error.source() {
         Some(_) => String::new(),
         None => error.to_string(),
@@ -143,42 +146,42 @@ fn whole(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// A question without an answer.
+/// A request to a provider failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutboundError {
-    /// Too many others are asking.
-    #[error("too many questions are under way")]
+    /// All places for running and waiting requests are taken.
+    #[error("too many requests to providers are running")]
     Busy,
 
-    /// The answer is no certificate.
-    #[error("what the provider serves there is no certificate with an RSA key")]
+    /// The response body is not a certificate with a key of the algorithm.
+    #[error("the provider's file is not a certificate with an RSA key")]
     NoCertificate,
 
-    /// The answer is not one of success.
-    #[error("the provider answers {0}")]
+    /// The status of the response is not a success.
+    #[error("the provider responded with {0}")]
     Refused(StatusCode),
 
-    /// There was no answer in time.
-    #[error("the provider does not answer within {0:?}")]
+    /// The request exceeded [`OutboundSettings::timeout`].
+    #[error("the provider did not respond within {0:?}")]
     Slow(Duration),
 
-    /// The answer is longer than anything that is asked for.
-    #[error("the provider's answer is too long")]
+    /// The response body exceeds 64 KiB.
+    #[error("the provider's response is longer than 64 KiB")]
     TooLong,
 
-    /// The provider cannot be reached.
+    /// DNS, connection, proxy or TLS failed.
     #[error("the provider cannot be reached: {0}")]
     Unreachable(String),
 
-    /// Nothing can be asked at all.
-    #[error("nothing can be asked outside: {0}")]
+    /// The HTTPS client cannot be created, for instance without root certificates.
+    #[error("requests to providers are not possible: {0}")]
     Unusable(String),
 }
 
-/// A certificate has some 2 KB.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
-/// Questions that strangers can cause.
-const MAX_UNDER_WAY: usize = 4;
-/// Those, and the ones that wait for a turn.
+/// A certificate has about 2 KB.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
+/// Concurrent requests. Unauthenticated deliveries can cause them.
+const MAX_RUNNING: usize = 4;
+/// Running and waiting requests together.
 const MAX_WAITING: usize = 16;

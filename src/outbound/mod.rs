@@ -1,8 +1,8 @@
-//! What the gate itself asks of the outside: the certificates of senders, and a word that confirms their
-//! handshake. Nothing else leaves it but admitted deliveries.
+//! Requests that the gate itself sends: for the certificates of providers, and to confirm a challenge. Apart from
+//! these, only admitted deliveries leave the gate.
 //!
-//! A stranger's delivery can lead here before anything is proven, so it can lead only to one provider's
-//! own host, few questions are under way at once, and no answer is asked for twice in a row.
+//! An unauthenticated delivery can cause a request. The URL is therefore on one provider's own host, few requests
+//! run at once, and results are cached, failures too.
 
 mod certificates;
 mod client;
@@ -15,17 +15,17 @@ pub use self::client::{NotAProxy, OutboundError, OutboundSettings, Proxy};
 use crate::auth::{Algorithm, CertificateUrl, Certified};
 use crate::clock::Clock;
 
-/// The way out.
+/// The client for providers, with its cache of certificates.
 pub struct Outbound {
-    /// For what strangers can cause.
+    /// For requests that unauthenticated deliveries can cause.
     client: Client,
-    /// For what was proven.
+    /// For proven deliveries; it has places of its own.
     confirming: Client,
     certificates: Certificates,
 }
 
 impl Outbound {
-    /// A way out that nobody has gone yet.
+    /// Connects to nothing until the first request.
     pub fn new(settings: OutboundSettings, clock: Arc<dyn Clock>) -> Self {
         Self {
             client: Client::new(settings.clone()),
@@ -34,22 +34,22 @@ impl Outbound {
         }
     }
 
-    /// The certificate at `url`, for signatures of one kind.
+    /// The certificate at `url` for one signature algorithm, from the cache or fetched.
     pub async fn certificate(
         &self,
         url: &CertificateUrl,
         algorithm: Algorithm,
     ) -> Result<Certified, OutboundError> {
-        let fetching = self.client.get(url.as_str());
-        self.certificates.at(url, algorithm, fetching).await
+        let fetch = self.client.get(url.as_str());
+        self.certificates.at(url, algorithm, fetch).await
     }
 
-    /// The file at `url`, as it is served now.
+    /// The bytes of the certificate at `url`, not cached.
     pub async fn certificate_file(&self, url: &CertificateUrl) -> Result<Vec<u8>, OutboundError> {
         self.client.get(url.as_str()).await.map(Into::into)
     }
 
-    /// Asks for `url`, which confirms something by that.
+    /// Sends `GET` to `url`, which confirms a subscription. A success status is enough.
     pub async fn confirm(&self, url: &str) -> Result<(), OutboundError> {
         self.confirming.get(url).await.map(drop)
     }

@@ -90,10 +90,10 @@ fn a_handshake_that_cannot_be_is_a_mistake_with_its_key_and_place() {
         ],
     );
     wrong(hmac, "Slack", &["is not a known challenge"]);
-    wrong(hmac, "aws-sns", &["the preset of that provider"]);
+    wrong(hmac, "aws-sns", &["choose that provider's preset"]);
     for signed in ["slack", "zoom", "twitch", "discord", "asana"] {
-        wrong(secret, signed, &[signed, "rests on the signature"]);
-        wrong("", signed, &["rests on the signature"]);
+        wrong(secret, signed, &[signed, "must be signed"]);
+        wrong("", signed, &["must be signed"]);
     }
     for signs in ["x", "linkedin"] {
         wrong(secret, signs, &["HMAC-SHA256"]);
