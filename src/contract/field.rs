@@ -1,33 +1,33 @@
-//! The fields of a form, as far as somebody looks at them.
+//! The fields of a form that the rules of an endpoint read.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode;
 
-/// A field of a form.
+/// A field of a form, URL-encoded or multipart.
 pub(super) struct Field<'b> {
     pub(super) name: Cow<'b, str>,
     pub(super) content: Content<'b>,
 }
 
-/// What is in it.
+/// The content of a field.
 pub(super) enum Content<'b> {
     File,
-    /// No UTF-8.
+    /// Not UTF-8.
     NotText,
     Text(Cow<'b, str>),
-    /// More than is looked at.
+    /// Longer than the limit of a field.
     TooLong,
-    /// A message of its own, of which no more is known than that it is there.
-    Unread,
+    /// A raw message that cannot be read as text. It is only known to be present.
+    Opaque,
 }
 
 impl<'b> Content<'b> {
     pub(super) const NOT_TEXT: &'static str = "is not UTF-8";
     pub(super) const TOO_LONG: &'static str = "is longer than 1048576 bytes";
 
-    pub(super) fn of(bytes: Cow<'b, [u8]>) -> Self {
+    pub(super) fn from_bytes(bytes: Cow<'b, [u8]>) -> Self {
         if bytes.len() > MAX_FIELD_BYTES {
             return Self::TooLong;
         }
@@ -38,31 +38,31 @@ impl<'b> Content<'b> {
         text.map_or(Self::NotText, Self::Text)
     }
 
-    /// A raw MIME message may be long, and need not be UTF-8.
-    pub(super) fn of_raw(bytes: &'b [u8]) -> Self {
-        match Self::of(Cow::Borrowed(bytes)) {
+    /// The content of a raw MIME field, which may be long and need not be UTF-8.
+    pub(super) fn from_raw(bytes: &'b [u8]) -> Self {
+        match Self::from_bytes(Cow::Borrowed(bytes)) {
             text @ Self::Text(_) => text,
-            _ => Self::Unread,
+            _ => Self::Opaque,
         }
     }
 
-    /// The text that stands for itself in a form. What is surely too long is not decoded.
-    fn of_encoded(text: &'b [u8]) -> Self {
-        if text.len() > ENCODED_BYTES * MAX_FIELD_BYTES {
+    /// Decodes a value of a form. A value that must be too long is not decoded.
+    fn from_encoded(text: &'b [u8]) -> Self {
+        if text.len() > MAX_ENCODED_PER_BYTE * MAX_FIELD_BYTES {
             return Self::TooLong;
         }
-        Self::of(decoded(text))
+        Self::from_bytes(decode(text))
     }
 }
 
-/// Whether a field of this name is looked at; all are where no names are given.
+/// Whether a field of this name is read; `None` stands for all names.
 pub(super) fn is_wanted(names: Option<&BTreeSet<Box<str>>>, name: &str) -> bool {
     names.is_none_or(|names| names.contains(name))
 }
 
-/// The fields of an `application/x-www-form-urlencoded` body (WHATWG URL §5) that are looked at, or what
-/// is wrong with it.
-pub(super) fn of_form<'b>(
+/// The fields of an `application/x-www-form-urlencoded` body (WHATWG URL §5) that are read, or what is wrong with
+/// the body.
+pub(super) fn parse_form<'b>(
     body: &'b [u8],
     names: Option<&BTreeSet<Box<str>>>,
 ) -> Result<Vec<Field<'b>>, &'static str> {
@@ -76,48 +76,47 @@ pub(super) fn of_form<'b>(
             Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
             None => (pair, &[][..]),
         };
-        let Content::Text(name) = Content::of_encoded(name) else {
-            return Err("the form has a name that is not UTF-8, or too long");
+        let Content::Text(name) = Content::from_encoded(name) else {
+            return Err("the form has a field name that is too long or not UTF-8");
         };
         if is_wanted(names, &name) {
-            let content = Content::of_encoded(value);
+            let content = Content::from_encoded(value);
             fields.push(Field { name, content });
         }
     }
     Ok(fields)
 }
 
-/// Whether a form is nothing but JSON: GitHub and Slack send it as the only field, `payload`, if they are asked
-/// for forms. Gives it as it is encoded.
+/// The encoded JSON in a form whose only field is `payload`. GitHub and Slack send such forms.
 pub(super) fn json_in_form(body: &[u8]) -> Option<&[u8]> {
     let value = body.strip_prefix(b"payload=")?;
-    let blank = |byte: &u8| matches!(byte, b'+' | b' ' | b'\t' | b'\r' | b'\n');
-    let begins = value.iter().position(|byte| !blank(byte))?;
-    let begin = value.get(begins..)?;
-    let opens = [&b"{"[..], b"[", b"%7B", b"%7b", b"%5B", b"%5b"];
-    let is_json = opens.iter().any(|open| begin.starts_with(open));
+    let is_blank = |byte: &u8| matches!(byte, b'+' | b' ' | b'\t' | b'\r' | b'\n');
+    let start = value.iter().position(|byte| !is_blank(byte))?;
+    let begin = value.get(start..)?;
+    let openings = [&b"{"[..], b"[", b"%7B", b"%7b", b"%5B", b"%5b"];
+    let is_json = openings.iter().any(|opening| begin.starts_with(opening));
     (is_json && memchr::memchr(b'&', value).is_none()).then_some(value)
 }
 
-/// The name of that field.
+/// The name of the form field that may hold the whole payload as JSON.
 pub(super) const JSON_FIELD: &str = "payload";
 
-/// A value as it was before it was put into a form: one copy, no longer than it is there.
-pub(super) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+/// Decodes a value of a form. The result is at most as long as `text`.
+pub(super) fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr2(b'+', b'%', text).is_none() {
         return Cow::Borrowed(text);
     }
-    let mut plain = Vec::with_capacity(text.len());
+    let mut decoded = Vec::with_capacity(text.len());
     for (number, words) in text.split(|byte| *byte == b'+').enumerate() {
         if number > 0 {
-            plain.push(b' ');
+            decoded.push(b' ');
         }
-        plain.extend(percent_decode(words));
+        decoded.extend(percent_decode(words));
     }
-    Cow::Owned(plain)
+    Cow::Owned(decoded)
 }
 
 const MAX_FIELDS: usize = 1000;
 const MAX_FIELD_BYTES: usize = 1024 * 1024;
-/// Of what a byte becomes at most.
-const ENCODED_BYTES: usize = 3;
+/// The longest encoding of one byte: `%41`.
+const MAX_ENCODED_PER_BYTE: usize = 3;

@@ -1,29 +1,30 @@
-//! The key of a delivery: what of its payload tells it from deliveries about other things.
+//! Concurrency keys: the value of a payload that decides which deliveries take turns, and its path.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-use super::KeyPath;
+use serde::{Deserialize, Serialize};
+
 use super::field::{Content, Field};
 use super::tree::Tree;
 
-/// A key, in the form in which a header carries it.
+/// A concurrency key in the form of the header `X-Portal-Concurrency-Key`.
 ///
-/// Visible ASCII stands for itself; `%` and everything else is percent-encoded, byte by byte. So two keys
-/// are the same exactly if their texts are: the number 1 and the text "1" are one key, 1 and 1.0 are two.
+/// Visible ASCII is kept; `%` and every other byte is percent-encoded. Two keys are equal exactly if their texts are:
+/// the number 1 and the text "1" are one key, 1 and 1.0 are two.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ConcurrencyKey(Box<str>);
 
 impl ConcurrencyKey {
-    /// In bytes.
+    /// The limit of the encoded key, in bytes.
     pub const MAX_LEN: usize = 256;
 
-    /// The text of the header.
+    /// The value of the header.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The key that is `text`.
-    fn of(text: &str) -> Result<Self, NoKey> {
+    /// Encodes `text` as a key.
+    fn encode(text: &str) -> Result<Self, KeyError> {
         let mut encoded = String::with_capacity(text.len().min(Self::MAX_LEN));
         for byte in text.bytes() {
             if byte.is_ascii_graphic() && byte != b'%' {
@@ -32,67 +33,120 @@ impl ConcurrencyKey {
                 _ = write!(encoded, "%{byte:02X}");
             }
             if encoded.len() > Self::MAX_LEN {
-                return Err(NoKey::TooLong);
+                return Err(KeyError::TooLong);
             }
         }
         if encoded.is_empty() {
-            return Err(NoKey::Missing);
+            return Err(KeyError::Missing);
         }
         Ok(Self(encoded.into()))
     }
 
-    /// The key at `path`. A number is what was written, and no other spelling of the same.
-    pub(super) fn of_tree(tree: &Tree<'_>, path: &KeyPath) -> Result<Self, NoKey> {
+    /// The key at `path` of a JSON payload. A number counts as it is written.
+    pub(super) fn of_tree(tree: &Tree<'_>, path: &KeyPath) -> Result<Self, KeyError> {
         let mut value = tree;
         for name in path.names() {
-            value = value.get(name).ok_or(NoKey::Missing)?;
+            value = value.get(name).ok_or(KeyError::Missing)?;
         }
         match value {
-            Tree::Boolean(true) => Self::of("true"),
-            Tree::Boolean(false) => Self::of("false"),
-            Tree::Number(text) => Self::of(text),
-            Tree::Text(text) => Self::of(text),
-            // Half of a character is no text that two readers would agree about.
+            Tree::Boolean(true) => Self::encode("true"),
+            Tree::Boolean(false) => Self::encode("false"),
+            Tree::Number(text) => Self::encode(text),
+            Tree::Text(text) => Self::encode(text),
+            // Parsers disagree about a string with a lone surrogate.
             Tree::Array(_)
-            | Tree::Counted(_)
+            | Tree::Length(_)
             | Tree::File
-            | Tree::Marred(_)
+            | Tree::LossyText(_)
             | Tree::Null
             | Tree::Object(_)
-            | Tree::Twice => Err(NoKey::Missing),
+            | Tree::Repeated => Err(KeyError::Missing),
         }
     }
 
-    /// The key that is the one field of that name.
-    pub(super) fn of_fields(fields: &[Field<'_>], path: &KeyPath) -> Result<Self, NoKey> {
-        let name = path.only_name().ok_or(NoKey::Missing)?;
+    /// The key in a form: the only field of that name.
+    pub(super) fn of_fields(fields: &[Field<'_>], path: &KeyPath) -> Result<Self, KeyError> {
+        let name = path.only_name().ok_or(KeyError::Missing)?;
         let mut named = fields.iter().filter(|field| *field.name == *name);
         let (Some(field), None) = (named.next(), named.next()) else {
-            return Err(NoKey::Missing);
+            return Err(KeyError::Missing);
         };
         match &field.content {
-            Content::Text(text) => Self::of(text),
-            Content::TooLong => Err(NoKey::TooLong),
-            Content::File | Content::NotText | Content::Unread => Err(NoKey::Missing),
+            Content::Text(text) => Self::encode(text),
+            Content::TooLong => Err(KeyError::TooLong),
+            Content::File | Content::NotText | Content::Opaque => Err(KeyError::Missing),
         }
     }
 }
 
-/// Why there is no key.
+/// Why a payload has no key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum NoKey {
+pub(super) enum KeyError {
     Missing,
     TooLong,
 }
 
-impl NoKey {
-    /// For the sender.
+impl KeyError {
+    /// The violation for the sender.
     pub(super) const fn message(self) -> &'static str {
         match self {
-            Self::Missing => {
-                "must be one text, number, true or false: it is the key of the delivery"
-            }
-            Self::TooLong => "is too long for the key of the delivery: it has at most 256 bytes",
+            Self::Missing => "must be one string, number or boolean: it is the concurrency key",
+            Self::TooLong => "is too long for a concurrency key: at most 256 bytes",
         }
     }
 }
+
+/// A path of names from the top of a payload, such as `["pull_request", "id"]`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(into = "Vec<String>", try_from = "Vec<String>")]
+pub struct KeyPath(Vec<Box<str>>);
+
+impl KeyPath {
+    /// The names from the top of the payload.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.iter().map(|name| &**name)
+    }
+
+    /// The name of a path with one name only. Form fields have no deeper path.
+    pub(super) fn only_name(&self) -> Option<&str> {
+        match &*self.0 {
+            [name] => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|name| write!(f, "/{}", name.replace('~', "~0").replace('/', "~1")))
+    }
+}
+
+impl TryFrom<Vec<String>> for KeyPath {
+    type Error = InvalidKeyPath;
+
+    fn try_from(names: Vec<String>) -> Result<Self, InvalidKeyPath> {
+        let fits = |name: &String| (1..=MAX_NAME_LEN).contains(&name.len());
+        if (1..=MAX_DEPTH).contains(&names.len()) && names.iter().all(fits) {
+            Ok(Self(names.into_iter().map(Into::into).collect()))
+        } else {
+            Err(InvalidKeyPath)
+        }
+    }
+}
+
+impl From<KeyPath> for Vec<String> {
+    fn from(path: KeyPath) -> Self {
+        path.0.into_iter().map(Into::into).collect()
+    }
+}
+
+/// The path is empty, too deep, or has a name that is empty or too long.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a path has 1 to 16 names of 1 to 128 bytes")]
+pub struct InvalidKeyPath;
+
+const MAX_DEPTH: usize = 16;
+const MAX_NAME_LEN: usize = 128;

@@ -1,4 +1,4 @@
-//! What the payload of a delivery has to be, and what of it tells deliveries apart.
+//! Payload contracts and concurrency keys: what a payload must look like, and which deliveries take turns.
 //!
 //! Pure: bytes in, violations out. No async, no clock, no log, no files.
 //!
@@ -7,27 +7,23 @@
 //! KeyPath ─────────────────────────────────┴→ PayloadRules ─ examine(Payload) ─→ key, or Violations
 //! ```
 //!
-//! A payload is read once. What neither the contract nor the key looks at is passed over, so that a check
-//! costs little more than finding the ends of things.
+//! A payload is read in one pass. Parts that neither the contract nor the key needs are skipped, so a check costs
+//! little more than finding where values end.
 
-mod check;
 mod compiled;
+mod cost;
 mod definition;
-mod extent;
+mod extract;
 mod field;
 mod input;
-mod input_schema;
 mod json;
 mod key;
-mod key_path;
+mod matcher;
 mod multipart;
 mod node;
 mod payload;
 mod plan;
 mod rules;
-mod sample;
-mod sought;
-mod take;
 mod tree;
 mod violation;
 mod wording;
@@ -35,8 +31,7 @@ mod wording;
 pub use self::compiled::Contract;
 pub use self::definition::ContractDefinition;
 pub use self::input::{Input, InputType, UnknownInputType};
-pub use self::key::ConcurrencyKey;
-pub use self::key_path::{InvalidKeyPath, KeyPath};
+pub use self::key::{ConcurrencyKey, InvalidKeyPath, KeyPath};
 pub use self::multipart::{MultipartLimits, Parts, ScanFault, Scanner, boundary_of};
 pub use self::payload::Payload;
 pub use self::rules::{KeyRule, PayloadRules};

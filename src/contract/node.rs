@@ -1,4 +1,4 @@
-//! What was taken of a payload, as the validator knows it.
+//! Adapts [`Tree`] to the JSON traits of the validator, so that no value is copied.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::json::{Decimal, Number};
 use super::tree::{Member, Tree, find};
 
-/// Such a tree, as the validator knows it.
-pub(super) struct OfTree;
+/// The tree as a JSON representation of `jsonschema`.
+pub(super) struct TreeJson;
 
-impl Json for OfTree {
+impl Json for TreeJson {
     type Node<'a> = &'a Tree<'a>;
     type PreparedKey = Box<str>;
     type StringBuffer = Tree<'static>;
@@ -32,7 +32,7 @@ impl Json for OfTree {
     }
 }
 
-impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
+impl<'a> Node<'a, TreeJson> for &'a Tree<'a> {
     type Object = &'a [Member<'a>];
     type Array = Elements<'a>;
     type Number = Number<'a>;
@@ -47,12 +47,12 @@ impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
     fn as_array(&self) -> Option<Self::Array> {
         match self {
             Tree::Array(elements) => Some(Elements {
-                taken: elements,
-                counted: 0,
+                known: elements,
+                unknown: 0,
             }),
-            Tree::Counted(len) => Some(Elements {
-                taken: &[],
-                counted: *len,
+            Tree::Length(len) => Some(Elements {
+                known: &[],
+                unknown: *len,
             }),
             _ => None,
         }
@@ -61,7 +61,7 @@ impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
     fn as_string(&self) -> Option<Cow<'a, str>> {
         match self {
             Tree::Text(text) => Some(Cow::Borrowed(text)),
-            Tree::Marred(text) => Some(Cow::Borrowed(text)),
+            Tree::LossyText(text) => Some(Cow::Borrowed(text)),
             Tree::File => Some(Cow::Borrowed("")),
             _ => None,
         }
@@ -82,16 +82,16 @@ impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
     }
 
     fn is_null(&self) -> bool {
-        matches!(self, Tree::Null | Tree::Twice)
+        matches!(self, Tree::Null | Tree::Repeated)
     }
 
     fn json_type(&self) -> JsonType {
         match self {
-            Tree::Null | Tree::Twice => JsonType::Null,
+            Tree::Null | Tree::Repeated => JsonType::Null,
             Tree::Boolean(_) => JsonType::Boolean,
             Tree::Number(_) => JsonType::Number,
-            Tree::Text(_) | Tree::Marred(_) | Tree::File => JsonType::String,
-            Tree::Array(_) | Tree::Counted(_) => JsonType::Array,
+            Tree::Text(_) | Tree::LossyText(_) | Tree::File => JsonType::String,
+            Tree::Array(_) | Tree::Length(_) => JsonType::Array,
             Tree::Object(_) => JsonType::Object,
         }
     }
@@ -99,9 +99,9 @@ impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
     fn equals_value(&self, expected: &Value) -> bool {
         match (self, expected) {
             (Tree::Number(text), Value::Number(number)) => {
-                // Most are told apart by their nearest floats, without a look at each digit.
+                // Different numbers usually have different floats, so digits are compared last.
                 text.parse().ok() == number.as_f64()
-                    && Decimal::of(text) == Decimal::of(&number.to_string())
+                    && Decimal::parse(text) == Decimal::parse(&number.to_string())
             }
             (Tree::Array(elements), Value::Array(values)) => {
                 let mut pairs = elements.iter().zip(values);
@@ -115,14 +115,14 @@ impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
                 members.len() == values.len() && values.iter().all(is_equal)
             }
             (Tree::Text(text), Value::String(value)) => text == value,
-            (Tree::Marred(text), Value::String(value)) => text == value,
+            (Tree::LossyText(text), Value::String(value)) => text == value,
             (Tree::Boolean(one), Value::Bool(other)) => one == other,
             (Tree::Null, Value::Null) => true,
             _ => false,
         }
     }
 
-    /// What is wrong is told without the value, so no error gets to see one.
+    /// Violations never contain the payload's values, so errors get none.
     fn to_value(&self) -> Cow<'a, Value> {
         Cow::Owned(Value::Null)
     }
@@ -132,7 +132,7 @@ impl<'a> Node<'a, OfTree> for &'a Tree<'a> {
     }
 }
 
-impl<'a> Object<'a, OfTree> for &'a [Member<'a>] {
+impl<'a> Object<'a, TreeJson> for &'a [Member<'a>] {
     type Node = &'a Tree<'a>;
     type MemberName = &'a str;
     type MembersIter = std::iter::Map<
@@ -153,32 +153,32 @@ impl<'a> Object<'a, OfTree> for &'a [Member<'a>] {
     }
 }
 
-/// The elements of an array: those that were taken, or so many of which nothing is known.
+/// The elements of an array: the extracted ones, or a number of unknown ones.
 pub(super) struct Elements<'a> {
-    taken: &'a [Tree<'a>],
-    counted: usize,
+    known: &'a [Tree<'a>],
+    unknown: usize,
 }
 
-impl<'a> Array<'a, OfTree> for Elements<'a> {
+impl<'a> Array<'a, TreeJson> for Elements<'a> {
     type Node = &'a Tree<'a>;
     type ElementsIter =
         std::iter::Chain<std::slice::Iter<'a, Tree<'a>>, std::iter::RepeatN<&'a Tree<'a>>>;
 
     fn len(&self) -> usize {
-        self.taken.len() + self.counted
+        self.known.len() + self.unknown
     }
 
     fn elements(&self) -> Self::ElementsIter {
-        let counted = std::iter::repeat_n(&Tree::Null, self.counted);
-        self.taken.iter().chain(counted)
+        let unknown = std::iter::repeat_n(&Tree::Null, self.unknown);
+        self.known.iter().chain(unknown)
     }
 
     fn is_unique(&self) -> bool {
-        let mut known = HashSet::new();
-        self.taken.iter().all(|element| {
+        let mut texts = HashSet::new();
+        self.known.iter().all(|element| {
             let mut text = String::new();
             element.write_canonical(&mut text);
-            known.insert(text)
+            texts.insert(text)
         })
     }
 }

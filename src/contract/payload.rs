@@ -1,28 +1,28 @@
-//! A payload, by its type: how it is read.
+//! The type of a payload, which decides how it is read.
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
 use super::multipart::Parts;
 
-/// A body, as it is read.
+/// A body with its payload type.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "whoever reads has to know each")]
+#[expect(clippy::exhaustive_enums, reason = "a caller has to handle each")]
 pub enum Payload<'b> {
-    /// What its `Content-Encoding` says has to be undone first.
+    /// A body with a `Content-Encoding`. The gate decompresses none.
     Encoded,
-    /// Fields, `application/x-www-form-urlencoded`.
+    /// `application/x-www-form-urlencoded`.
     Form(&'b [u8]),
-    /// JSON.
+    /// JSON of any media type.
     Json(&'b [u8]),
-    /// Parts, `multipart/form-data`, which were found as the body came.
+    /// `multipart/form-data`, with the parts that were scanned while the body arrived.
     Multipart(&'b [u8], &'b Parts),
-    /// Anything else.
+    /// Any other type.
     Other,
 }
 
 impl<'b> Payload<'b> {
-    /// A body of these headers. `parts` is what was found in it, if that was looked for.
+    /// Chooses the type by the headers. `parts` is the result of the multipart scan, if there was one.
     pub fn of(headers: &HeaderMap, body: &'b [u8], parts: Option<&'b Parts>) -> Self {
         if is_encoded(headers) {
             return Self::Encoded;
@@ -39,7 +39,7 @@ impl<'b> Payload<'b> {
                 essence if *essence == *FORM => Self::Form(body),
                 _ => Self::Other,
             },
-            // Of two types nobody can say which one the backend goes by.
+            // With two types, the backend might use either one.
             _ => Self::Other,
         }
     }
@@ -57,7 +57,7 @@ fn is_json(essence: &[u8]) -> bool {
     essence == b"application/json" || (essence.contains(&b'/') && essence.ends_with(b"+json"))
 }
 
-/// Types under which some send JSON: Amazon SNS says `text/plain`.
+/// Text types that providers use for JSON: Amazon SNS sends `text/plain`.
 fn is_text(essence: &[u8]) -> bool {
     matches!(essence, b"text/plain" | b"text/json")
 }
@@ -71,7 +71,7 @@ fn is_encoded(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The body behind its byte order mark, which RFC 8259 §8.1 lets readers pass over.
+/// The body without a byte order mark, which RFC 8259 §8.1 allows parsers to ignore.
 pub(super) fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
@@ -84,6 +84,6 @@ fn looks_like_json(body: &[u8]) -> bool {
 }
 
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
-/// The types that a contract can be held against.
+/// The types that a contract can check, for an error message.
 pub(super) const TYPES: &str = "application/json, */*+json, text/plain with JSON, application/x-www-form-urlencoded or \
      multipart/form-data";

@@ -1,35 +1,35 @@
-//! What of a payload is looked at: the rest of it need not be taken, only passed over.
+//! The parts of a payload that the rules of an endpoint read. The reader skips the others.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// What is looked at of a value, beside of which kind it is.
+/// What the rules read of one value, beside its type.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Plan {
-    /// All that is in it.
+    /// Everything in the value.
     whole: bool,
-    /// These members, in the order of their names.
+    /// Single members, sorted by name.
     members: Vec<(Box<str>, Plan)>,
-    /// Each element.
+    /// Every element of an array.
     elements: Option<Box<Plan>>,
-    /// How many elements there are.
-    counted: bool,
-    /// Whether a contract looks, and not the key alone.
+    /// The number of elements.
+    needs_length: bool,
+    /// Whether a contract reads the value, and not only the key.
     by_contract: bool,
 }
 
-/// Everything.
+/// The plan that reads everything.
 pub(super) static WHOLE: Plan = Plan {
     whole: true,
     members: Vec::new(),
     elements: None,
-    counted: false,
+    needs_length: false,
     by_contract: true,
 };
 
 impl Plan {
-    /// What a schema looks at. Of a keyword that is not known here it is believed to look at everything.
+    /// The parts that a schema reads. An unknown keyword is assumed to read everything.
     pub(super) fn of_schema(schema: &Value) -> Self {
         let mut plan = Self {
             by_contract: true,
@@ -45,7 +45,7 @@ impl Plan {
 
     fn add_keyword(&mut self, keyword: &str, value: &Value) {
         match (keyword, value) {
-            // They look at the value itself, or at nothing.
+            // These read only the value itself, or nothing.
             (
                 "$comment" | "$defs" | "$id" | "$schema" | "default" | "deprecated" | "description"
                 | "examples" | "exclusiveMaximum" | "exclusiveMinimum" | "format" | "maxLength"
@@ -54,11 +54,11 @@ impl Plan {
                 _,
             )
             | ("additionalProperties", Value::Bool(true)) => {}
-            // A container is no scalar, whatever is in it.
+            // A container never equals a scalar, so its content is not read.
             ("const", value) if is_scalar(value) => {}
             ("enum", Value::Array(values)) if values.iter().all(is_scalar) => {}
             ("items", schema) => self.merge_elements(Self::of_schema(schema)),
-            ("maxItems" | "minItems", _) => self.counted = true,
+            ("maxItems" | "minItems", _) => self.needs_length = true,
             ("properties", Value::Object(properties)) => self.add_properties(properties),
             ("required", Value::Array(names)) => {
                 for name in names.iter().filter_map(Value::as_str) {
@@ -81,7 +81,7 @@ impl Plan {
         }
     }
 
-    /// Takes in that the value at `path` is looked at for the key.
+    /// Adds the value at `path`, which the key reads.
     pub(super) fn add_path<'n>(&mut self, path: impl Iterator<Item = &'n str>) {
         let mut plan = self;
         for name in path {
@@ -100,7 +100,7 @@ impl Plan {
     pub(super) fn merge(&mut self, other: Self) {
         self.whole |= other.whole;
         self.by_contract |= other.by_contract;
-        self.counted |= other.counted;
+        self.needs_length |= other.needs_length;
         for (name, plan) in other.members {
             self.merge_member(&name, plan);
         }
@@ -119,11 +119,11 @@ impl Plan {
         });
         match self.members.get_mut(position) {
             Some((_, plan)) => plan,
-            None => unreachable!("it was found there, or put there"),
+            None => unreachable!("the position was found or inserted above"),
         }
     }
 
-    /// What is looked at of the member of this name, if anything is.
+    /// The plan of a member; `None` if no rule reads it.
     pub(super) fn member(&self, name: &str) -> Option<&Self> {
         let found = self
             .members
@@ -134,7 +134,7 @@ impl Plan {
         }
     }
 
-    /// What is looked at of every element, if anything is.
+    /// The plan of every element; `None` if no rule reads elements.
     pub(super) fn element(&self) -> Option<&Self> {
         if self.whole {
             return Some(&WHOLE);
@@ -142,33 +142,33 @@ impl Plan {
         self.elements.as_deref()
     }
 
-    /// Whether something is asked of the member of this name by its name.
+    /// Whether a rule names this member.
     pub(super) fn has_member(&self, name: &str) -> bool {
         self.members.iter().any(|(known, _)| **known == *name)
     }
 
-    /// Whether it is looked at how many elements there are.
-    pub(super) fn is_counted(&self) -> bool {
-        self.counted
+    /// Whether a rule reads the number of elements.
+    pub(super) fn has_length_rule(&self) -> bool {
+        self.needs_length
     }
 
-    /// Whether any member is looked at.
+    /// Whether a rule reads any member.
     pub(super) fn has_members(&self) -> bool {
         self.whole || !self.members.is_empty()
     }
 
-    /// The names of the members that are looked at; `None` if all are.
+    /// The names of the members that rules read; `None` for all.
     pub(super) fn member_names(&self) -> Option<BTreeSet<Box<str>>> {
         let names = self.members.iter().map(|(name, _)| name.clone());
         (!self.whole).then(|| names.collect())
     }
 
-    /// Whether a contract looks at it.
+    /// Whether a contract reads this value.
     pub(super) fn is_by_contract(&self) -> bool {
         self.by_contract
     }
 
-    /// Every name that is looked at, wherever it stands.
+    /// Calls `each` with every name in the plan, at any depth.
     pub(super) fn names<'p>(&'p self, each: &mut impl FnMut(&'p str)) {
         for (name, plan) in &self.members {
             each(name);

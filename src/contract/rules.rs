@@ -1,42 +1,41 @@
-//! What is asked of the payloads of an endpoint: its contract, and where the key stands. A body is read
-//! once for both.
+//! The payload rules of an endpoint: its contract and its concurrency key. Both are checked in one pass over the body.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::field::{Content, Field, JSON_FIELD, decoded, json_in_form, of_form};
-use super::key::NoKey;
+use super::extract::extract;
+use super::field::{Content, Field, JSON_FIELD, decode, json_in_form, parse_form};
+use super::key::KeyError;
 use super::payload::{TYPES, without_mark};
 use super::plan::Plan;
-use super::take::take;
 use super::violation::Violations;
 use super::{ConcurrencyKey, Contract, KeyPath, Payload};
 
-/// What an endpoint asks of payloads.
+/// The payload rules of an endpoint.
 #[derive(Debug)]
 pub struct PayloadRules {
     contract: Option<Contract>,
     key: Option<KeyRule>,
     plan: Plan,
-    /// The fields of a form that are looked at; all if `None`.
+    /// The form fields that rules read; `None` for all.
     fields: Arc<Option<BTreeSet<Box<str>>>>,
-    /// Whether a form that is nothing but JSON is looked at as that JSON.
-    opens_forms: bool,
+    /// Whether a form that only wraps JSON is read as that JSON.
+    reads_json_forms: bool,
 }
 
-/// Where a key stands, and whether a payload without one is refused.
+/// The rule of a concurrency key.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "an endpoint says both")]
 pub struct KeyRule {
-    /// Where it stands.
+    /// The path to the key.
     pub path: KeyPath,
     /// Whether a payload without one is refused.
     pub required: bool,
 }
 
 impl PayloadRules {
-    /// The rules of an endpoint; `None` if it has none.
+    /// `None` if the endpoint has neither a contract nor a key.
     pub fn new(contract: Option<Contract>, key: Option<KeyRule>) -> Option<Self> {
         if contract.is_none() && key.is_none() {
             return None;
@@ -56,10 +55,8 @@ impl PayloadRules {
             }
         }
         Some(Self {
-            opens_forms: !(plan.has_member(JSON_FIELD)
-                || contract
-                    .as_ref()
-                    .is_some_and(|it| it.may_ask_for_json_field)),
+            reads_json_forms: !(plan.has_member(JSON_FIELD)
+                || contract.as_ref().is_some_and(|it| it.may_read_json_field)),
             contract,
             key,
             plan,
@@ -67,42 +64,42 @@ impl PayloadRules {
         })
     }
 
-    /// Whether there is a contract.
+    /// Whether the endpoint has a contract.
     pub fn has_contract(&self) -> bool {
         self.contract.is_some()
     }
 
-    /// Whether a payload is looked at in a copy.
+    /// Whether checking a payload needs a copy of it. The copy counts against the memory budget.
     pub fn copies(&self, payload: &Payload<'_>) -> bool {
         matches!(payload, Payload::Form(body) if self.json_in(body).is_some())
     }
 
     fn json_in<'b>(&self, form: &'b [u8]) -> Option<&'b [u8]> {
-        json_in_form(form).filter(|_| self.opens_forms)
+        json_in_form(form).filter(|_| self.reads_json_forms)
     }
 
-    /// About what they take in memory.
+    /// The estimated size of the compiled rules.
     pub fn memory_bytes(&self) -> usize {
         let contract = self.contract.as_ref();
         contract.map_or(0, |contract| contract.memory_bytes)
     }
 
-    /// Whether texts are looked through for patterns and formats.
+    /// Whether strings are searched for patterns and formats.
     pub fn read_texts(&self) -> bool {
         let contract = self.contract.as_ref();
-        contract.is_some_and(|contract| contract.extent.reads_texts)
+        contract.is_some_and(|contract| contract.cost.scans_texts)
     }
 
-    /// The fields of a form that are looked at; all if there is no set.
+    /// The form fields that rules read; `None` for all.
     pub fn fields(&self) -> &Arc<Option<BTreeSet<Box<str>>>> {
         &self.fields
     }
 
-    /// The key of a payload, if it has one and all is right with it; or everything that is wrong.
+    /// Checks a payload. Returns its concurrency key, if it has one, or the violations.
     pub fn examine(&self, payload: &Payload<'_>) -> Result<Option<ConcurrencyKey>, Violations> {
         let (mut violations, key) = match self.read(payload) {
             Ok(read) => read,
-            // A body that nobody can read is one without a key.
+            // An unreadable body has no key.
             Err(message) if self.contract.is_none() => {
                 let violations = Violations::of_body(message);
                 return match &self.key {
@@ -116,20 +113,20 @@ impl PayloadRules {
             path,
             required: true,
         }) = &self.key
-            && let Err(no_key) = &key
+            && let Err(error) = &key
         {
-            violations.put(path.to_string(), no_key.message().to_owned());
+            violations.put(path.to_string(), error.message().to_owned());
         }
         violations.into_result().map(|()| key.ok())
     }
 
-    fn read(&self, payload: &Payload<'_>) -> Result<Read, Cow<'static, str>> {
+    fn read(&self, payload: &Payload<'_>) -> Result<Findings, Cow<'static, str>> {
         match payload {
             Payload::Form(body) => {
                 if let Some(json) = self.json_in(body) {
-                    return self.read_json(&decoded(json));
+                    return self.read_json(&decode(json));
                 }
-                let fields = of_form(body, self.fields.as_ref().as_ref())?;
+                let fields = parse_form(body, self.fields.as_ref().as_ref())?;
                 Ok(self.read_fields(&fields))
             }
             Payload::Encoded => Err(ENCODED.into()),
@@ -142,28 +139,28 @@ impl PayloadRules {
                     name: Cow::Borrowed(&*part.name),
                     content: match body.get(part.content.clone()) {
                         _ if part.is_file => Content::File,
-                        content if part.is_raw => Content::of_raw(content.unwrap_or_default()),
-                        content => Content::of(Cow::Borrowed(content.unwrap_or_default())),
+                        content if part.is_raw => Content::from_raw(content.unwrap_or_default()),
+                        content => Content::from_bytes(Cow::Borrowed(content.unwrap_or_default())),
                     },
                 });
                 Ok(self.read_fields(&fields.collect::<Vec<_>>()))
             }
-            Payload::Other => Err(format!("the type of the body must be {TYPES}").into()),
+            Payload::Other => Err(format!("Content-Type must be {TYPES}").into()),
         }
     }
 
-    fn read_json(&self, body: &[u8]) -> Result<Read, Cow<'static, str>> {
+    fn read_json(&self, body: &[u8]) -> Result<Findings, Cow<'static, str>> {
         if body.is_empty() {
             return Err("the body is empty".into());
         }
-        let taken = take(body, &self.plan).map_err(|broken| broken.message(body))?;
-        let key = self.key_by(|path| ConcurrencyKey::of_tree(&taken.tree, path));
-        let mut violations = taken.twice;
+        let extraction = extract(body, &self.plan).map_err(|error| error.message(body))?;
+        let key = self.key_by(|path| ConcurrencyKey::of_tree(&extraction.tree, path));
+        let mut violations = extraction.repeated;
         if let Some(contract) = &self.contract {
             if violations.is_empty() {
-                violations = contract.check_tree(taken.tree);
+                violations = contract.check_tree(extraction.tree);
             } else {
-                violations.mask(|path| contract.shown(&taken.tree, path));
+                violations.mask(|path| contract.mask_path(&extraction.tree, path));
             }
         }
         Ok((violations, key))
@@ -171,22 +168,21 @@ impl PayloadRules {
 
     fn key_by(
         &self,
-        find: impl FnOnce(&KeyPath) -> Result<ConcurrencyKey, NoKey>,
-    ) -> Result<ConcurrencyKey, NoKey> {
+        find: impl FnOnce(&KeyPath) -> Result<ConcurrencyKey, KeyError>,
+    ) -> Result<ConcurrencyKey, KeyError> {
         self.key
             .as_ref()
-            .map_or(Err(NoKey::Missing), |key| find(&key.path))
+            .map_or(Err(KeyError::Missing), |key| find(&key.path))
     }
 
-    fn read_fields(&self, fields: &[Field<'_>]) -> Read {
+    fn read_fields(&self, fields: &[Field<'_>]) -> Findings {
         let key = self.key_by(|path| ConcurrencyKey::of_fields(fields, path));
         let violations = self.contract.as_ref().map(|it| it.check_fields(fields));
         (violations.unwrap_or_default(), key)
     }
 }
 
-/// What is wrong with a payload, and its key.
-type Read = (Violations, Result<ConcurrencyKey, NoKey>);
+/// The violations of a payload, and its key.
+type Findings = (Violations, Result<ConcurrencyKey, KeyError>);
 
-const ENCODED: &str =
-    "the body is compressed (Content-Encoding): only one that is not is looked at";
+const ENCODED: &str = "the body has a Content-Encoding: only uncompressed payloads are checked";

@@ -1,11 +1,11 @@
-//! What was taken of a payload: the part that a contract looks at.
+//! The extracted parts of a payload.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::json::Decimal;
 
-/// A value of a payload. It borrows the body, and cannot be printed.
+/// A value of a payload. It borrows the body, and has no `Debug`, so that it cannot be logged.
 #[derive(Default)]
 pub(super) enum Tree<'b> {
     #[default]
@@ -13,24 +13,24 @@ pub(super) enum Tree<'b> {
     Boolean(bool),
     Number(&'b str),
     Text(Cow<'b, str>),
-    /// A text with halves of characters, each of which was read as U+FFFD.
-    Marred(String),
-    /// A part of a form that is a file. To a schema it is a string, of which nothing is known.
+    /// A string with lone surrogates, each read as U+FFFD.
+    LossyText(String),
+    /// A file part of a form. A schema sees a string with unknown content.
     File,
     Array(Vec<Tree<'b>>),
-    /// An array of which only the length is looked at.
-    Counted(usize),
-    /// By name, each once.
+    /// An array of which only the length is read.
+    Length(usize),
+    /// Members sorted by name, each name once.
     Object(Vec<Member<'b>>),
-    /// A member whose name stands twice in its object: parsers disagree about which one counts.
-    Twice,
+    /// A member whose name is repeated in its object: parsers disagree about which one counts.
+    Repeated,
 }
 
 /// A member of an object.
 pub(super) type Member<'b> = (Cow<'b, str>, Tree<'b>);
 
 impl<'b> Tree<'b> {
-    /// The member of this name, if it is an object that has one.
+    /// The member of this name; `None` for values that are not objects.
     pub(super) fn get(&self, name: &str) -> Option<&Tree<'b>> {
         match self {
             Self::Object(members) => find(members, name),
@@ -38,7 +38,7 @@ impl<'b> Tree<'b> {
         }
     }
 
-    /// The member of this name, or the element at this position.
+    /// The member of this name, or the element at this position of an array.
     pub(super) fn at(&self, name: &str) -> Option<&Tree<'b>> {
         match self {
             Self::Array(elements) => elements.get(name.parse::<usize>().ok()?),
@@ -47,35 +47,35 @@ impl<'b> Tree<'b> {
     }
 
     pub(super) fn is_array(&self) -> bool {
-        matches!(self, Self::Array(_) | Self::Counted(_))
+        matches!(self, Self::Array(_) | Self::Length(_))
     }
 
-    /// How many bytes the paths of all values in it have together, with `each` for every value.
-    pub(super) fn weigh(&self, each: usize) -> usize {
-        let inner = |path_bytes: usize| each.saturating_add(path_bytes);
-        let of_inner = match self {
+    /// The bytes of one error for every value in the tree, each with `each` bytes and the bytes of its path.
+    pub(super) fn error_bytes(&self, each: usize) -> usize {
+        let inner_bytes = |path_bytes: usize| each.saturating_add(path_bytes);
+        let inner_total = match self {
             Self::Array(elements) => elements
                 .iter()
-                .map(|element| element.weigh(inner(POSITION_BYTES)))
+                .map(|element| element.error_bytes(inner_bytes(POSITION_BYTES)))
                 .fold(0, usize::saturating_add),
             Self::Object(members) => members
                 .iter()
-                .map(|(name, value)| value.weigh(inner(name.len())))
+                .map(|(name, value)| value.error_bytes(inner_bytes(name.len())))
                 .fold(0, usize::saturating_add),
             _ => 0,
         };
-        each.saturating_add(of_inner)
+        each.saturating_add(inner_total)
     }
 
-    /// One text for all values that are equal, whatever the order of members and the spelling of numbers.
+    /// Writes a text that is the same for equal values. The order of members and the spelling of numbers do not count.
     pub(super) fn write_canonical(&self, out: &mut String) {
         match self {
-            Self::Null | Self::Twice => out.push_str("null"),
+            Self::Null | Self::Repeated => out.push_str("null"),
             Self::Boolean(value) => _ = write!(out, "{value}"),
-            Self::Number(text) => _ = write!(out, "{:?}", Decimal::of(text)),
+            Self::Number(text) => _ = write!(out, "{:?}", Decimal::parse(text)),
             Self::Text(text) => _ = write!(out, "{text:?}"),
-            Self::Marred(text) => _ = write!(out, "{text:?}"),
-            Self::Counted(len) => _ = write!(out, "[;{len}]"),
+            Self::LossyText(text) => _ = write!(out, "{text:?}"),
+            Self::Length(len) => _ = write!(out, "[;{len}]"),
             Self::File => out.push_str("\"\""),
             Self::Array(elements) => {
                 out.push('[');
@@ -103,5 +103,5 @@ pub(super) fn find<'t, 'b>(members: &'t [Member<'b>], name: &str) -> Option<&'t 
     members.get(position.ok()?).map(|(_, value)| value)
 }
 
-/// A position in an array, in a path.
+/// The length of an array position in a path.
 const POSITION_BYTES: usize = 8;

@@ -1,29 +1,29 @@
-//! What is wrong with a payload, for its sender: where and what, and never a value.
+//! Violations of a payload contract: a path and a message for the sender, never a value of the payload.
 
 use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-/// One thing that is wrong.
+/// One violation.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Violation {
-    /// The place in the payload, as a JSON Pointer (RFC 6901); empty for all of it.
+    /// The JSON Pointer (RFC 6901) of the value; empty for the whole payload.
     pub path: String,
-    /// What is wrong.
+    /// The message, such as `is required`.
     pub message: String,
 }
 
-/// Everything that is wrong, as far as it is listed.
+/// The violations of one payload, at most [`MOST`](Self::MOST).
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
-    /// So many are listed.
+    /// The most violations that are listed.
     pub const MOST: usize = 32;
 
-    /// About the payload as such.
+    /// One violation of the whole payload.
     pub(super) fn of_body(message: impl Into<String>) -> Self {
         let mut violations = Self::default();
         violations.put(String::new(), message.into());
@@ -32,7 +32,7 @@ impl Violations {
 
     pub(super) fn add(&mut self, path: &Path<'_>, message: impl Into<String>) {
         if !self.is_full() {
-            self.put(path.shown(), message.into());
+            self.put(path.to_bounded_text(), message.into());
         }
     }
 
@@ -45,10 +45,10 @@ impl Violations {
         self.0.push(Violation { path, message });
     }
 
-    /// Shows of each path what `shown` makes of it.
-    pub(super) fn mask(&mut self, shown: impl Fn(&str) -> String) {
+    /// Replaces each path by `mask(path)`.
+    pub(super) fn mask(&mut self, mask: impl Fn(&str) -> String) {
         for violation in &mut self.0 {
-            violation.path = shown(&violation.path);
+            violation.path = mask(&violation.path);
         }
     }
 
@@ -56,12 +56,12 @@ impl Violations {
         self.0.len() >= Self::MOST
     }
 
-    /// Whether nothing is wrong.
+    /// Whether the payload has no violation.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Each of them.
+    /// Iterates in the order in which they were found.
     pub fn iter(&self) -> std::slice::Iter<'_, Violation> {
         self.0.iter()
     }
@@ -80,7 +80,7 @@ impl<'v> IntoIterator for &'v Violations {
     }
 }
 
-/// A place in a payload, on the way to it.
+/// A position in a payload, as a list of borrowed segments from the innermost.
 pub(super) enum Path<'p> {
     Root,
     Member(&'p Path<'p>, &'p str),
@@ -88,15 +88,15 @@ pub(super) enum Path<'p> {
 }
 
 impl Path<'_> {
-    /// As much of it as is shown, and a little more if there is more: names are as long as their sender likes.
-    fn shown(&self) -> String {
-        let mut shown = Bounded(String::new());
-        // It fails where there is no more room.
-        _ = self.write(&mut shown);
-        shown.0
+    /// The path, cut a little beyond its limit: the sender chooses the length of names.
+    fn to_bounded_text(&self) -> String {
+        let mut text = BoundedText(String::new());
+        // An error means that the text is full.
+        _ = self.write(&mut text);
+        text.0
     }
 
-    fn write(&self, out: &mut Bounded) -> fmt::Result {
+    fn write(&self, out: &mut BoundedText) -> fmt::Result {
         match self {
             Self::Root => Ok(()),
             Self::Member(outer, name) => {
@@ -121,10 +121,10 @@ impl Path<'_> {
     }
 }
 
-/// A text that takes no more than is shown of a path, and what [`shorten`] needs to see that there was more.
-struct Bounded(String);
+/// A text with room for the longest path and a few bytes more, from which [`shorten`] sees that it was cut.
+struct BoundedText(String);
 
-impl fmt::Write for Bounded {
+impl fmt::Write for BoundedText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = (MAX_PATH_BYTES + 4).saturating_sub(self.0.len());
         let fitting = text.get(..text.floor_char_boundary(room));
@@ -136,9 +136,9 @@ impl fmt::Write for Bounded {
     }
 }
 
-fn shorten(text: &mut String, most: usize) {
-    if text.len() > most {
-        text.truncate(text.floor_char_boundary(most));
+fn shorten(text: &mut String, max: usize) {
+    if text.len() > max {
+        text.truncate(text.floor_char_boundary(max));
         text.push('…');
     }
 }

@@ -1,12 +1,12 @@
-//! What a validator found, in words for the sender.
+//! The messages for errors of the JSON Schema validator.
 //!
-//! The crate's own messages have the value in them. These have nothing but what the contract itself says.
+//! The messages of the crate contain values of the payload. These contain only parts of the contract.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
-/// The path of what is wrong, and what is wrong there.
+/// The path and the message of an error.
 pub(super) fn describe(error: &ValidationError<'_>) -> (String, String) {
     let path = error.instance_path().as_str();
     if let Kind::Required {
@@ -22,27 +22,27 @@ pub(super) fn describe(error: &ValidationError<'_>) -> (String, String) {
 fn message(kind: &Kind) -> String {
     match kind {
         Kind::AdditionalItems { .. } | Kind::UnevaluatedItems { .. } => {
-            "has more elements than the contract knows".to_owned()
+            "has more elements than the contract allows".to_owned()
         }
         Kind::AdditionalProperties { .. } | Kind::UnevaluatedProperties { .. } => {
-            "has members that the contract does not know".to_owned()
+            "has members that the contract does not allow".to_owned()
         }
         Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => {
-            "is none of what the contract allows there".to_owned()
+            "matches none of the allowed alternatives".to_owned()
         }
         Kind::Constant { expected_value } => format!("must be {expected_value}"),
-        Kind::Contains => "lacks an element that the contract asks for".to_owned(),
+        Kind::Contains => "lacks a required element".to_owned(),
         Kind::Enum { options } => match &**options {
             Value::Array(options) => {
                 let options: Vec<String> = options.iter().map(Value::to_string).collect();
                 format!("must be one of {}", options.join(", "))
             }
-            _ => "must be one of what the contract names".to_owned(),
+            _ => "must be one of the allowed values".to_owned(),
         },
         Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
         Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
-        Kind::FalseSchema => "must not be there".to_owned(),
-        Kind::Format { format } => of_format(format),
+        Kind::FalseSchema => "is not allowed".to_owned(),
+        Kind::Format { format } => format_message(format),
         Kind::Maximum { limit } => format!("must be at most {limit}"),
         Kind::Minimum { limit } => format!("must be at least {limit}"),
         Kind::MaxItems { limit } => format!("must have at most {limit} elements"),
@@ -52,23 +52,21 @@ fn message(kind: &Kind) -> String {
         Kind::MaxProperties { limit } => format!("must have at most {limit} members"),
         Kind::MinProperties { limit } => format!("must have at least {limit} members"),
         Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
-        Kind::Not { .. } => "is what the contract rules out".to_owned(),
-        Kind::OneOfMultipleValid { .. } => {
-            "is more than one of what the contract allows".to_owned()
-        }
+        Kind::Not { .. } => "matches a forbidden schema".to_owned(),
+        Kind::OneOfMultipleValid { .. } => "matches more than one alternative".to_owned(),
         Kind::Pattern { pattern } => format!("must match the pattern {pattern}"),
-        Kind::PropertyNames { .. } => "has a member whose name the contract rules out".to_owned(),
-        Kind::Type { kind } => of_type(kind),
-        Kind::UniqueItems => "must have no element twice".to_owned(),
-        // Of keywords that no contract has yet.
-        other => format!("breaks `{}` of the contract", other.keyword()),
+        Kind::PropertyNames { .. } => "has a member whose name is not allowed".to_owned(),
+        Kind::Type { kind } => type_message(kind),
+        Kind::UniqueItems => "must not contain equal elements".to_owned(),
+        // Keywords without a message of their own.
+        other => format!("violates `{}` of the contract", other.keyword()),
     }
 }
 
-fn of_format(format: &str) -> String {
+fn format_message(format: &str) -> String {
     let example = match format {
         "date" => "a date such as 2026-01-31",
-        "date-time" => "a date and a time such as 2026-01-31T08:30:00Z",
+        "date-time" => "a date-time such as 2026-01-31T08:30:00Z",
         "email" => "an email address",
         "uri" => "a URL",
         _ => return format!("must have the format `{format}`"),
@@ -76,7 +74,7 @@ fn of_format(format: &str) -> String {
     format!("must be {example}")
 }
 
-fn of_type(kind: &TypeKind) -> String {
+fn type_message(kind: &TypeKind) -> String {
     let types: Vec<&str> = match kind {
         TypeKind::Single(kind) => vec![name(*kind)],
         TypeKind::Multiple(kinds) => kinds.iter().map(name).collect(),
@@ -88,10 +86,10 @@ const fn name(kind: JsonType) -> &'static str {
     match kind {
         JsonType::Array => "an array",
         JsonType::Boolean => "true or false",
-        JsonType::Integer => "a whole number",
+        JsonType::Integer => "an integer",
         JsonType::Null => "null",
         JsonType::Number => "a number",
         JsonType::Object => "an object",
-        JsonType::String => "a text",
+        JsonType::String => "a string",
     }
 }

@@ -1,65 +1,127 @@
-//! A flow as its author declares it.
+//! The declaration of a flow, and the endpoints that it defines at each target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::PartName;
-use crate::contract::Input;
-use crate::directory::Definition;
+use super::{FlowTarget, PartName};
+use crate::auth::{KeyKind, Mode};
+use crate::contract::{ContractDefinition, Input};
+use crate::directory::{AuthDefinition, Definition, Name, Target};
 
-/// A declaration, whole.
+/// The whole declaration of a flow.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
-    /// The upstream of interfaces that name none.
+    /// The upstream of interfaces without one of their own.
     pub upstream: String,
-    /// The secrets that it needs.
+    /// The secrets that the flow needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<Slot>,
-    /// What it can be called with, by name.
+    /// The ways to call the flow, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub invocations: BTreeMap<PartName, Invocation>,
-    /// The webhooks that lead to it.
+    /// The webhooks that call the flow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interfaces: Vec<Interface>,
 }
 
 impl Flow {
-    /// A slot by its name.
+    /// Finds a slot by its name.
     pub fn slot(&self, name: &str) -> Option<&Slot> {
         self.requires.iter().find(|slot| slot.slot.as_str() == name)
     }
 
-    /// The names of its slots, for people.
+    /// The names of the slots for an error message.
     pub fn slot_names(&self) -> String {
         let names = self.requires.iter().map(|slot| format!("`{}`", slot.slot));
         names.collect::<Vec<_>>().join(", ")
     }
+
+    /// The endpoints of all interfaces at `target`, in their order. `None` if the names of flow and interface make no
+    /// valid endpoint id or secret address.
+    pub fn definitions(
+        &self,
+        name: &PartName,
+        owner: (&Name, &Name),
+        target: &FlowTarget,
+    ) -> Option<Vec<Definition>> {
+        let interfaces = self.interfaces.iter();
+        interfaces
+            .map(|interface| self.definition(interface, name, owner, target))
+            .collect()
+    }
+
+    /// The endpoint of one interface at `target`. The interface need not belong to the flow yet.
+    pub fn definition(
+        &self,
+        interface: &Interface,
+        name: &PartName,
+        (organisation, workspace): (&Name, &Name),
+        target: &FlowTarget,
+    ) -> Option<Definition> {
+        let mut definition = interface.endpoint.clone();
+        definition.id = target.endpoint(name, &interface.id).ok()?;
+        definition.organisation = organisation.clone();
+        definition.workspace = workspace.clone();
+        definition.target = Target::of(&definition.id);
+        definition.flow = name.as_str().parse().ok();
+        if definition.upstream.is_empty() {
+            definition.upstream.clone_from(&self.upstream);
+        }
+        // A path names one endpoint. Senders that still use an alias mean the live target.
+        if *target != FlowTarget::Live {
+            definition.aliases.clear();
+        }
+        if *target != FlowTarget::Draft {
+            definition.draft_auth = None;
+        }
+        if let (Some(auth), Some(slot)) = (&mut definition.auth, &interface.secret_ref) {
+            auth.secret = Some(target.secret(name, slot).ok()?);
+        }
+        let invocation = interface.invocation.as_ref();
+        let invocation = invocation.and_then(|name| self.invocations.get(name));
+        if let Some(invocation) = invocation.filter(|invocation| !invocation.inputs.is_empty()) {
+            definition.contract = Some(ContractDefinition {
+                inputs: invocation.inputs.clone(),
+                schema: None,
+            });
+        }
+        Some(definition)
+    }
+
+    /// The kinds of keys that the interfaces need in a slot. None if no interface uses it; more than one is a mistake.
+    pub fn key_kinds(&self, slot: &PartName) -> BTreeSet<KeyKind> {
+        let users = self.interfaces.iter();
+        let users = users.filter(|interface| interface.secret_ref.as_ref() == Some(slot));
+        users
+            .filter_map(|interface| interface.endpoint.auth.as_ref()?.key_kind())
+            .collect()
+    }
 }
 
-/// A place for a secret. Each target of the flow has its own secret in it.
+/// A named place for a secret. Each target of the flow has its own secret in it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slot {
-    /// Its name.
+    /// The name of the slot, the part after `#` in the address of its secrets.
     pub slot: PartName,
-    /// What is put into it.
+    /// The type of its value.
     #[serde(rename = "type")]
     pub kind: SlotType,
-    /// What people call it.
+    /// A display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
 
-/// What a slot takes.
+/// The type of the value in a slot.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "lowercase")]
 pub enum SlotType {
-    /// A secret.
+    /// Key material of any kind.
     #[default]
     Secret,
 }
@@ -83,33 +145,40 @@ impl FromStr for SlotType {
     }
 }
 
-/// Text that is no type of a slot.
+/// The text is not a slot type.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the one type of a slot is `secret`")]
+#[error("unknown slot type: use `secret`")]
 pub struct UnknownSlotType;
 
-/// One way to call a flow.
+/// One way to call a flow, with the inputs that its payloads must have.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Invocation {
-    /// What it is called with.
+    /// The inputs; without any, the payload is not checked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Input>,
 }
 
-/// A webhook that leads to a flow.
+/// One webhook of a flow.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interface {
-    /// Its id, the last part of its URLs.
+    /// The last part of its URLs and of its endpoint ids.
     pub id: PartName,
-    /// The invocation that it calls.
+    /// The invocation that a delivery calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation: Option<PartName>,
-    /// The slot of the secret that its senders prove themselves with, if they do with one.
+    /// The slot of the secret that proves its deliveries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<PartName>,
-    /// Everything that any endpoint can say. Its id, its owner and its secret are the matter of each
-    /// target; what stands for them here does not count.
+    /// The settings of the endpoint. Each target sets the id, the owner, the target and the secret; their values here
+    /// are ignored.
     pub endpoint: Definition,
+}
+
+impl Interface {
+    /// Whether this proof needs a secret: it is neither `none` nor a provider's certificate.
+    pub fn needs_secret(auth: &AuthDefinition) -> bool {
+        auth.mode != Mode::None && !auth.has_certificate()
+    }
 }

@@ -1,17 +1,16 @@
-//! Flows: what their authors declare, where it is in force, and which endpoints come of it.
+//! Flows: their declarations, their versions, the targets where a version is active, and the endpoints.
 //!
 //! ```text
-//! Flow           a declaration: slots for secrets, invocations, interfaces
-//! FlowTarget     draft, live, or an installation: each has endpoints, a version and secrets of its own
-//! definitions    (flow, target) → endpoints; pure
-//! FlowState      what is in force where, and the moves from there: apply, release, promote, roll back
-//! FlowStore      keeps it (a trait; `store` implements it), with its endpoints in one transaction
+//! Flow               a declaration: slots for secrets, invocations, interfaces
+//! FlowTarget         draft, live, or an installation: each has endpoints, a version and secrets of its own
+//! Flow::definitions  (flow, target) → endpoints; pure
+//! FlowState          the version at each target, and where a promotion or a rollback leads
+//! FlowStore          stores flow and endpoints in one transaction (a trait; `store` implements it)
 //! ```
 //!
-//! The draft is the latest declaration that was applied. Versions are drafts that were released, numbered from
-//! 1 and never changed; live and every installation stand at one of them.
+//! The draft is the declaration that was applied last. A version is a released draft; versions are numbered from 1
+//! and never change. The live target and every installation have one version each.
 
-mod definitions;
 mod document;
 mod name;
 mod state;

@@ -1,4 +1,4 @@
-//! Names that authors give: flows, installations, interfaces, invocations, slots.
+//! The names that authors give to flows, installations, interfaces, invocations and slots.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -6,13 +6,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A name that can be a part of a URL and a part of the address of a secret.
+/// A name that is valid in a URL path and in the address of a secret.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PartName(Box<str>);
 
 impl PartName {
-    /// The text.
+    /// 1 to 128 bytes of ASCII.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -34,9 +34,10 @@ impl FromStr for PartName {
     type Err = InvalidPartName;
 
     fn from_str(text: &str) -> Result<Self, InvalidPartName> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        let fit = (1..=MAX_LEN).contains(&text.len()) && !text.starts_with('.');
-        if fit && text.bytes().all(plain) {
+        let is_allowed =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let fits = (1..=MAX_LEN).contains(&text.len()) && !text.starts_with('.');
+        if fits && text.bytes().all(is_allowed) {
             Ok(Self(text.into()))
         } else {
             Err(InvalidPartName(text.chars().take(80).collect()))
@@ -58,10 +59,10 @@ impl From<PartName> for String {
     }
 }
 
-/// Text that cannot be such a name.
+/// The text is not a valid name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{0}` is no name: use up to 128 letters, digits, `.`, `_` and `-`, and no `.` at the beginning"
+    "`{0}` is not a valid name: use 1 to 128 letters, digits, `.`, `_` and `-`, and do not begin with `.`"
 )]
 pub struct InvalidPartName(String);
 

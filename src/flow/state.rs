@@ -1,4 +1,4 @@
-//! What is in force of a flow, and which moves there are from there.
+//! The current state of a flow, and the version that a promotion or a rollback leads to.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,46 +10,46 @@ use serde::Serialize;
 use super::{Flow, FlowMove, FlowTarget, PartName};
 use crate::directory::Name;
 
-/// A flow as it stands.
+/// The current state of a flow.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FlowState {
-    /// Its name.
+    /// The name, unique in the store.
     pub name: PartName,
     /// The organisation that owns it.
     pub organisation: Name,
     /// The workspace that owns it.
     pub workspace: Name,
-    /// The latest declaration.
+    /// The declaration that was applied last.
     pub draft: Flow,
-    /// When it was applied.
+    /// When the draft was applied.
     pub drafted_at: Timestamp,
-    /// How often anything about the flow has changed. A change is made only if it is still the same.
+    /// Counts the changes of the flow. A change is stored only if the revision is still the one that it was planned on.
     pub revision: u64,
-    /// The number of the newest version; 0 before the first.
+    /// The number of the newest version; 0 before the first release.
     pub newest: u32,
-    /// The version that is in force at each target but the draft.
+    /// The active version of each target except the draft.
     pub standing: BTreeMap<FlowTarget, u32>,
 }
 
 impl FlowState {
-    /// The version at `target`, if any is in force there.
+    /// The active version of `target`; `None` for the draft.
     pub fn version_at(&self, target: &FlowTarget) -> Option<u32> {
         self.standing.get(target).copied()
     }
 
-    /// Where it is in force, the draft first.
+    /// The targets of the flow, the draft first.
     pub fn targets(&self) -> impl Iterator<Item = FlowTarget> {
         std::iter::once(FlowTarget::Draft).chain(self.standing.keys().cloned())
     }
 
-    /// The targets at which a version is in force.
+    /// The targets where `version` is active.
     pub fn places_of(&self, version: u32) -> impl Iterator<Item = &FlowTarget> {
-        let standing = self.standing.iter();
-        standing.filter_map(move |(target, at)| (*at == version).then_some(target))
+        let targets = self.standing.iter();
+        targets.filter_map(move |(target, at)| (*at == version).then_some(target))
     }
 
-    /// The version that a rollback of `target` leads to: the one before the last move there, or `to`.
-    /// `moves` are those of the flow, the newest first.
+    /// The version that a rollback of `target` leads to: `to`, or the one before the last move of the target. `moves`
+    /// are those of the flow, the newest first.
     pub fn before(
         &self,
         target: &FlowTarget,
@@ -59,7 +59,7 @@ impl FlowState {
         let present = self
             .version_at(target)
             .ok_or_else(|| NoMove::NothingThere(target.clone()))?;
-        let last = moves.iter().find(|it| it.target == *target);
+        let last = moves.iter().find(|flow_move| flow_move.target == *target);
         let version = to
             .or(last.and_then(|last| last.from))
             .ok_or_else(|| NoMove::NothingBefore(target.clone(), present))?;
@@ -75,7 +75,7 @@ impl FlowState {
         NoMove::NoVersion { version, newest }
     }
 
-    /// The version to promote: `to`, or the one that is live.
+    /// The version to promote: `to`, or the live one.
     pub fn to_promote(&self, to: Option<u32>) -> Result<u32, NoMove> {
         let version = to
             .or_else(|| self.version_at(&FlowTarget::Live))
@@ -88,58 +88,58 @@ impl FlowState {
     }
 }
 
-/// A move that there is not.
+/// Why a promotion or a rollback is not possible.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoMove {
-    /// The version does not exist.
-    #[error("there is no version {version}; {}", so_far(*newest))]
+    /// The flow has no such version.
+    #[error("version {version} does not exist; {}", newest_version(*newest))]
     NoVersion {
-        /// What was asked for.
+        /// The requested version.
         version: u32,
-        /// The newest that there is; 0 if there is none.
+        /// The newest version; 0 before the first release.
         newest: u32,
     },
 
-    /// The target has stood at one version only.
-    #[error("{0}: no version was in force there before version {1}; `--to` names one")]
+    /// The target had no earlier version.
+    #[error("{0}: no version was active before version {1}; choose one with `--to`")]
     NothingBefore(FlowTarget, u32),
 
-    /// Nothing is live, and no version was named.
+    /// No version is live, and none was given.
     #[error(
-        "nothing is live yet: release the draft first (`portcullis flow release`), or name a version"
+        "no version is live yet: release the draft first (`portcullis flow release`), or name a version"
     )]
     NothingReleased,
 
-    /// No version is in force at the target.
-    #[error("{0}: no version is in force there")]
+    /// The target has no active version.
+    #[error("{0}: no version is active")]
     NothingThere(FlowTarget),
 }
 
-fn so_far(number: u32) -> String {
+fn newest_version(number: u32) -> String {
     match number {
-        0 => "nothing was released yet".to_owned(),
+        0 => "nothing is released yet".to_owned(),
         number => format!("the newest is {number}"),
     }
 }
 
-/// Why a target went to a version.
+/// Why the active version of a target changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "lowercase")]
 pub enum MoveAction {
-    /// A version that there was already was put there.
+    /// An existing version became active.
     Promote,
-    /// The draft became a version.
+    /// The draft became a version and went live.
     Release,
-    /// The flow was taken from there.
+    /// The flow was removed from the target.
     Remove,
-    /// An earlier version was put back.
+    /// An earlier version became active again.
     Rollback,
 }
 
 impl MoveAction {
-    /// The word.
+    /// The word in the store and in output.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Promote => "promote",
@@ -167,7 +167,7 @@ impl FromStr for MoveAction {
     }
 }
 
-/// Text that names no move.
+/// The text is not a move.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the moves are `release`, `promote`, `rollback` and `remove`")]
+#[error("unknown move: use `release`, `promote`, `rollback` or `remove`")]
 pub struct UnknownMoveAction;

@@ -1,4 +1,4 @@
-//! Where flows are kept.
+//! The trait of a store that holds flows.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -8,141 +8,141 @@ use crate::audit::{Actor, AuditEntry};
 use crate::directory::{EndpointChange, Name};
 use crate::secrets::{Installation, SecretRef, StoreError};
 
-/// Keeps flows, their versions and where they are in force.
+/// Stores flows, their versions, and the active version of each target.
 #[async_trait]
 pub trait FlowStore: Send + Sync {
-    /// A flow as it stands.
+    /// The current state of a flow; `None` if it does not exist.
     async fn flow(&self, name: &PartName) -> Result<Option<FlowState>, StoreError>;
 
-    /// Up to `limit` flows that come after `after`, in the order of their names.
+    /// Up to `limit` flows in the order of their names, from the first one after `after`.
     async fn flows(
         &self,
         after: Option<&PartName>,
         limit: u32,
     ) -> Result<Vec<FlowSummary>, StoreError>;
 
-    /// What a version declares.
+    /// The declaration of a version; `None` if it does not exist.
     async fn flow_version(&self, name: &PartName, number: u32) -> Result<Option<Flow>, StoreError>;
 
-    /// Every version of a flow, and up to `limit` moves, the newest of both first.
+    /// All versions of a flow and up to `limit` moves, each with the newest first.
     async fn flow_history(&self, name: &PartName, limit: u32) -> Result<History, StoreError>;
 
-    /// Performs a change of a flow with that of its endpoints: all of it or nothing. If the flow is not as
-    /// it was when the change was planned, it is a [`StoreError::Conflict`].
+    /// Changes a flow together with its endpoints, in one transaction. If the flow changed after the change was planned,
+    /// the result is [`StoreError::Conflict`].
     ///
-    /// A secret in the scope of a target stays as long as the flow is there, whichever of its endpoints
-    /// come and go. It ends when the flow is taken from the target. What has ended is given back.
+    /// Secrets in the scope of a target outlive its endpoints. They end when the flow is removed from the target. Returns
+    /// the secrets that this change ended.
     async fn change_flow(&self, change: FlowChange) -> Result<Vec<SecretRef>, StoreError>;
 }
 
-/// A flow as it is listed.
+/// A flow in a list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FlowSummary {
-    /// Its name.
+    /// The name, unique in the store.
     pub name: PartName,
     /// The organisation that owns it.
     pub organisation: Name,
     /// The workspace that owns it.
     pub workspace: Name,
-    /// When its draft was applied.
+    /// When the draft was applied.
     pub drafted_at: Timestamp,
-    /// The version that is live.
+    /// The live version; `None` before the first release.
     pub live: Option<u32>,
-    /// The number of its installations.
+    /// How many installations the flow has.
     pub installations: u64,
 }
 
-/// What is done to a flow, in one step.
+/// One change of a flow, stored in one transaction.
 #[derive(Clone, Debug)]
 pub struct FlowChange {
-    /// The flow.
+    /// The name of the flow.
     pub name: PartName,
-    /// The revision that the change was planned on; `None` if there was no such flow.
+    /// The revision that the change was planned on; `None` to create the flow.
     pub based_on: Option<u64>,
-    /// What it is afterwards; `None` if it is gone, with its versions and moves.
+    /// The owner and the declaration after the change. `None` deletes the flow with its versions and moves.
     pub draft: Option<Draft>,
-    /// A version that is made.
+    /// The version to create, at a release.
     pub version: Option<NewVersion>,
-    /// The targets that go to another version.
+    /// The targets whose active version changes.
     pub moves: Vec<NewMove>,
-    /// The endpoints that come, change and go.
+    /// The endpoints to create, update and delete.
     pub endpoints: Vec<(EndpointChange, AuditEntry)>,
-    /// Secrets that the endpoints need.
+    /// The secrets to create with the endpoints.
     pub secrets: Vec<Installation>,
-    /// What the audit log says of it: who, and when, too.
+    /// The audit entry of the change of the flow itself.
     pub audit: AuditEntry,
 }
 
-/// The row of a flow.
+/// The owner and the declaration of a flow.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// The organisation that owns it.
     pub organisation: Name,
     /// The workspace that owns it.
     pub workspace: Name,
-    /// The latest declaration.
+    /// The declaration.
     pub flow: Flow,
 }
 
-/// A version that is made.
+/// A version to create.
 #[derive(Clone, Debug)]
 pub struct NewVersion {
-    /// Its number: one more than the newest.
+    /// One more than the newest version.
     pub number: u32,
-    /// What it declares.
+    /// The declaration, which never changes.
     pub flow: Flow,
-    /// What its author says of it.
+    /// The author's note.
     pub note: Option<String>,
 }
 
-/// A target that goes to another version.
+/// A change of the active version of a target.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NewMove {
-    /// The target. It is never the draft.
+    /// The target; never the draft.
     pub target: FlowTarget,
-    /// The version that was in force there.
+    /// The version that was active before.
     pub from: Option<u32>,
-    /// The one that is from now on; `None` if the flow is taken from there.
+    /// The new active version; `None` removes the flow from the target.
     pub to: Option<u32>,
-    /// Why.
+    /// The reason.
     pub action: MoveAction,
 }
 
-/// What happened to a flow.
+/// The versions and moves of a flow.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct History {
-    /// Its versions.
+    /// The versions, the newest first.
     pub versions: Vec<Version>,
-    /// Its moves.
+    /// The moves, the newest first.
     pub moves: Vec<FlowMove>,
 }
 
-/// A version that was made.
+/// A stored version.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Version {
-    /// Its number.
+    /// Counts from 1.
     pub number: u32,
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
-    /// By whom.
+    /// The person who made it.
     pub by: Actor,
-    /// What its author said of it.
+    /// The author's note.
     pub note: Option<String>,
 }
 
-/// A move that was made.
+/// A stored move.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FlowMove {
-    /// The target.
+    /// The target; never the draft.
     pub target: FlowTarget,
-    /// The version that was in force there.
+    /// The version that was active before.
     pub from: Option<u32>,
-    /// The one that came.
+    /// The version that became active; `None` if the flow was removed.
     pub to: Option<u32>,
-    /// Why.
+    /// The reason.
     pub action: MoveAction,
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
-    /// By whom.
+    /// The person who made it.
     pub by: Actor,
 }

@@ -1,4 +1,4 @@
-//! Where a flow is in force.
+//! The targets of a flow, and the addresses of their endpoints and secrets.
 
 use std::fmt;
 
@@ -6,21 +6,20 @@ use super::PartName;
 use crate::directory::{EndpointId, InvalidName};
 use crate::secrets::{InvalidSecretRef, SecretRef};
 
-/// One of the places in which a flow is in force, each with secrets of its own.
+/// A run-time of a flow, with endpoints and secrets of its own.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[expect(clippy::exhaustive_enums, reason = "the contract names these three")]
 pub enum FlowTarget {
-    /// What its author works on: the latest declaration.
+    /// The declaration that was applied last.
     Draft,
-    /// What is released.
+    /// The released version.
     Live,
-    /// What somebody has installed, by the id of the installation.
+    /// One installed copy, by the id of the installation.
     Installation(PartName),
 }
 
 impl FlowTarget {
-    /// The scope of its secrets, which is what the ids of its endpoints begin with, too, except for the
-    /// last part.
+    /// The scope of the target's secrets. An endpoint id is this scope, `/` and the id of the interface.
     pub fn scope(&self, flow: &PartName) -> String {
         match self {
             Self::Draft => format!("flows/{flow}/draft"),
@@ -29,7 +28,7 @@ impl FlowTarget {
         }
     }
 
-    /// The target and the flow that a scope belongs to.
+    /// Parses a scope into its flow and target.
     pub fn of_scope(scope: &str) -> Result<(PartName, Self), InvalidScope> {
         let invalid = || InvalidScope(scope.chars().take(300).collect());
         let parts: Vec<&str> = scope.split('/').collect();
@@ -42,7 +41,7 @@ impl FlowTarget {
         }
     }
 
-    /// The id of the endpoint of an interface.
+    /// The id of an interface's endpoint.
     pub fn endpoint(
         &self,
         flow: &PartName,
@@ -67,10 +66,10 @@ impl fmt::Display for FlowTarget {
     }
 }
 
-/// Text that is the scope of no target.
+/// The text is not the scope of a flow's target.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{0}` is no target of a flow; write `flows/FLOW/draft`, `flows/FLOW/live` or \
+    "`{0}` is not a target of a flow: use `flows/FLOW/draft`, `flows/FLOW/live` or \
      `installations/INSTALLATION/FLOW`"
 )]
 pub struct InvalidScope(String);

@@ -25,7 +25,7 @@ fn the_type_says_how_a_body_is_read() {
         let marked = format!("\u{feff}{body}");
         assert_eq!(wrong(&rules, right, marked), [""; 0], "{right}");
     }
-    let told = ": the type of the body must be application/json, */*+json, text/plain with JSON, \
+    let told = ": Content-Type must be application/json, */*+json, text/plain with JSON, \
                 application/x-www-form-urlencoded or multipart/form-data";
     for other in [
         "text/csv",
@@ -70,7 +70,7 @@ fn a_body_that_is_compressed_is_not_looked_at_and_that_is_said() {
         let told = contract
             .examine(&payload)
             .map_or_else(|it| lines(&it), |_| Vec::new());
-        let said = ": the body is compressed (Content-Encoding): only one that is not is looked at";
+        let said = ": the body has a Content-Encoding: only uncompressed payloads are checked";
         let expected: &[&str] = if is_encoded { &[said] } else { &[] };
         assert_eq!(told, expected, "{codings:?}");
         assert_eq!(key.examine(&payload).unwrap().is_some(), !is_encoded);

@@ -16,46 +16,46 @@ fn line(body: impl AsRef<[u8]>) -> String {
 #[test]
 fn broken_json_is_told_with_its_place() {
     for (body, expected) in [
-        ("{", "the JSON ends too soon, at line 1, column 2"),
-        ("{\"a\"", "the JSON ends too soon, at line 1, column 5"),
-        ("{\"a\":", "the JSON ends too soon, at line 1, column 6"),
-        ("{\"a\":{},}", "the JSON is broken at line 1, column 9"),
+        ("{", "the JSON is incomplete at line 1, column 2"),
+        ("{\"a\"", "the JSON is incomplete at line 1, column 5"),
+        ("{\"a\":", "the JSON is incomplete at line 1, column 6"),
+        ("{\"a\":{},}", "the JSON is malformed at line 1, column 9"),
         (
             "{\"a\":{}\n\n  x}",
-            "the JSON is broken at line 3, column 3",
+            "the JSON is malformed at line 3, column 3",
         ),
-        ("{} {}", "the JSON is broken at line 1, column 4"),
-        ("{'a':1}", "the JSON is broken at line 1, column 2"),
-        ("{\"x\":nul}", "the JSON is broken at line 1, column 9"),
-        ("{\"x\":01}", "the JSON is broken at line 1, column 7"),
-        ("{\"x\":1.}", "the JSON is broken at line 1, column 8"),
-        ("{\"x\":+1}", "the JSON is broken at line 1, column 6"),
-        ("{\"x\":NaN}", "the JSON is broken at line 1, column 6"),
-        ("{\"x\":[1,]}", "the JSON is broken at line 1, column 9"),
-        ("{\"x\":[1 2]}", "the JSON is broken at line 1, column 9"),
-        ("{\"x\":[}]", "the JSON is broken at line 1, column 7"),
-        ("{\"x\":{]}", "the JSON is broken at line 1, column 7"),
-        ("{\"x\":\"a", "the JSON ends too soon, at line 1, column 8"),
+        ("{} {}", "the JSON is malformed at line 1, column 4"),
+        ("{'a':1}", "the JSON is malformed at line 1, column 2"),
+        ("{\"x\":nul}", "the JSON is malformed at line 1, column 9"),
+        ("{\"x\":01}", "the JSON is malformed at line 1, column 7"),
+        ("{\"x\":1.}", "the JSON is malformed at line 1, column 8"),
+        ("{\"x\":+1}", "the JSON is malformed at line 1, column 6"),
+        ("{\"x\":NaN}", "the JSON is malformed at line 1, column 6"),
+        ("{\"x\":[1,]}", "the JSON is malformed at line 1, column 9"),
+        ("{\"x\":[1 2]}", "the JSON is malformed at line 1, column 9"),
+        ("{\"x\":[}]", "the JSON is malformed at line 1, column 7"),
+        ("{\"x\":{]}", "the JSON is malformed at line 1, column 7"),
+        ("{\"x\":\"a", "the JSON is incomplete at line 1, column 8"),
         (
             "{\"x\":\"\\",
-            "the JSON has an escape that means nothing at line 1, column 7",
+            "the JSON has an invalid escape at line 1, column 7",
         ),
         (
             "{\"x\":\"\\q\"}",
-            "the JSON has an escape that means nothing at line 1, column 7",
+            "the JSON has an invalid escape at line 1, column 7",
         ),
         (
             "{\"x\":\"\\u12g4\"}",
-            "the JSON has an escape that means nothing at line 1, column 7",
+            "the JSON has an invalid escape at line 1, column 7",
         ),
         (
             "{\"x\":\"a\nb\"}",
             "the JSON has a control character in a string at line 1, column 8",
         ),
-        ("// {}\n{}", "the JSON is broken at line 1, column 1"),
+        ("// {}\n{}", "the JSON is malformed at line 1, column 1"),
         (
             "\u{feff}\u{feff}{}",
-            "the JSON is broken at line 1, column 1",
+            "the JSON is malformed at line 1, column 1",
         ),
     ] {
         assert_eq!(line(body), format!(": {expected}"), "{body:?}");
@@ -72,10 +72,10 @@ fn broken_json_is_told_with_its_place() {
 
 #[test]
 fn names_that_stand_twice_where_somebody_looks() {
-    assert_eq!(line(r#"{"a":{},"a":{}}"#), "/a: stands twice in its object");
+    assert_eq!(line(r#"{"a":{},"a":{}}"#), "/a: is repeated in its object");
     assert_eq!(
         line(r#"{"a":{"b":1,"\u0062":2}}"#),
-        "/a/b: stands twice in its object"
+        "/a/b: is repeated in its object"
     );
     assert_eq!(
         line(r#"{"a":{"b":1,"c":2,"c":3}}"#),
@@ -87,7 +87,7 @@ fn names_that_stand_twice_where_somebody_looks() {
     ));
     assert_eq!(
         wrong(&rules, JSON, r#"{"x":{"mine":1,"mine":2}}"#),
-        ["/*/*: stands twice in its object"]
+        ["/*/*: is repeated in its object"]
     );
 }
 
@@ -181,7 +181,7 @@ fn there_is_an_end_to_how_many_errors_are_made_before_the_first_is_told() {
         ),
         format!("{{\"{name}\":[{}\"\"]}}", "\"\",".repeat(20_000)),
     );
-    assert_eq!(told, ["/*/0: must be a whole number"]);
+    assert_eq!(told, ["/*/0: must be an integer"]);
 
     let told = soon(
         &inputs(json!([{ "name": "a", "type": "array", "items": "object" }])),
@@ -199,7 +199,7 @@ fn there_is_an_end_to_how_many_errors_are_made_before_the_first_is_told() {
     );
     assert_eq!(
         told,
-        [": breaks the contract, and is too large to say where"]
+        [": violates the contract; it is too large to list the violations"]
     );
 }
 
@@ -216,7 +216,7 @@ fn many_names_that_stand_twice_cost_no_more_than_what_is_told_of_them() {
         ),
     );
     assert_eq!(told.len(), 32);
-    assert_eq!(told[0], "/*: stands twice in its object");
+    assert_eq!(told[0], "/*: is repeated in its object");
 }
 
 #[test]
@@ -251,14 +251,11 @@ fn only_positions_are_told_and_no_name_that_looks_like_one() {
             JSON,
             r#"{"list":[1,"x"],"123456":{"77":"x"},"3":{"4":1,"4":1}}"#
         ),
-        ["/*/*: stands twice in its object"]
+        ["/*/*: is repeated in its object"]
     );
     assert_eq!(
         wrong(&rules, JSON, r#"{"list":[1,"x"],"123456":{"77":"x"}}"#),
-        [
-            "/*/*: must be a whole number",
-            "/list/1: must be a whole number",
-        ]
+        ["/*/*: must be an integer", "/list/1: must be an integer",]
     );
 }
 
@@ -282,7 +279,7 @@ fn an_array_that_is_only_counted_may_have_any_number_of_elements() {
         wrong(&rules, JSON, r#"{"a":[]}"#),
         ["/a: must have at least 2 elements"]
     );
-    assert!(wrong(&rules, JSON, r#"{"a":[1,]}"#)[0].contains("the JSON is broken"));
+    assert!(wrong(&rules, JSON, r#"{"a":[1,]}"#)[0].contains("the JSON is malformed"));
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn each_type_takes_what_it_is_and_nothing_else() {
             "text",
             &[r#""a""#, r#""""#],
             &["1", "true", "{}", "[]"],
-            "must be a text",
+            "must be a string",
         ),
         (
             "number",
@@ -27,7 +27,7 @@ fn each_type_takes_what_it_is_and_nothing_else() {
             "integer",
             &["1", "-7", "1.0", "10e2", "0.1e1"],
             &["1.5", "1e-1", r#""1""#],
-            "must be a whole number",
+            "must be an integer",
         ),
         (
             "boolean",
@@ -48,7 +48,7 @@ fn each_type_takes_what_it_is_and_nothing_else() {
                 r#""2026-01-31T08:30:00.5+02:00""#,
             ],
             &[r#""2026-01-31""#, r#""08:30""#],
-            "must be a date and a time such as 2026-01-31T08:30:00Z",
+            "must be a date-time such as 2026-01-31T08:30:00Z",
         ),
         (
             "email",
@@ -78,7 +78,7 @@ fn each_type_takes_what_it_is_and_nothing_else() {
             "file",
             &[r#""https://example.com/a.pdf""#, r#"{"url":"a"}"#],
             &["1", "[]"],
-            "must be a text or an object",
+            "must be a string or an object",
         ),
     ];
     for (kind, right, others, message) in cases {
@@ -145,7 +145,7 @@ fn a_name_is_found_in_three_spellings_and_the_first_counts() {
     ] {
         assert_eq!(
             wrong(&rules, JSON, body),
-            [format!("{path}: must be a text")],
+            [format!("{path}: must be a string")],
             "{body}"
         );
     }
@@ -224,8 +224,8 @@ fn more_can_be_asked_of_each() {
     assert_eq!(
         wrong(&rules, JSON, r#"{"lines":[1,"a",2.5]}"#),
         [
-            "/lines/1: must be a whole number",
-            "/lines/2: must be a whole number"
+            "/lines/1: must be an integer",
+            "/lines/2: must be an integer"
         ]
     );
 }
@@ -243,7 +243,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         told,
         [
             r#"/currency: must be one of "EUR", "USD""#,
-            "/orderId: must be a text",
+            "/orderId: must be a string",
             "/total: is required",
         ]
     );

@@ -101,7 +101,7 @@ fn a_field_of_a_form_is_a_key_if_it_is_there_once() {
 #[test]
 fn a_payload_without_a_key_is_refused_where_the_endpoint_says_so() {
     let rules = PayloadRules::new(None, Some(key_rule(&["pull_request", "id"], true))).unwrap();
-    let told = "must be one text, number, true or false: it is the key of the delivery";
+    let told = "must be one string, number or boolean: it is the concurrency key";
     assert_eq!(
         wrong(&rules, JSON, "{}"),
         [format!("/pull_request/id: {told}")]
@@ -109,11 +109,11 @@ fn a_payload_without_a_key_is_refused_where_the_endpoint_says_so() {
     let long = format!(r#"{{"pull_request":{{"id":"{}"}}}}"#, "é".repeat(50));
     assert_eq!(
         wrong(&rules, JSON, long),
-        ["/pull_request/id: is too long for the key of the delivery: it has at most 256 bytes"]
+        ["/pull_request/id: is too long for a concurrency key: at most 256 bytes"]
     );
     assert_eq!(
         wrong(&rules, JSON, "{"),
-        [": the JSON ends too soon, at line 1, column 2"]
+        [": the JSON is incomplete at line 1, column 2"]
     );
     assert_eq!(
         examine(&rules, JSON, r#"{"pull_request":{"id":5}}"#)

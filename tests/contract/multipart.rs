@@ -62,7 +62,7 @@ fn fields_are_found_in_pieces_of_any_size() {
         [
             "/invoice: must be a file",
             "/note: must be a field, not a file",
-            "/order-id: must be a whole number",
+            "/order-id: must be an integer",
         ]
     );
     let twice = form(&[
@@ -72,7 +72,7 @@ fn fields_are_found_in_pieces_of_any_size() {
     ]);
     assert_eq!(
         wrong(&rules, MULTIPART, twice),
-        ["/order-id: stands twice in the form"]
+        ["/order-id: is repeated in the form"]
     );
 }
 

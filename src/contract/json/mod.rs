@@ -1,15 +1,12 @@
-//! JSON, read strictly and once.
+//! A strict JSON reader that makes one pass and allocates only for strings with escapes.
 //!
-//! `serde_json` is not what reads here, for four reasons: what it skips may be nested without end, it has no
-//! place for a number that neither an integer nor a float holds, of two members of one name it takes the last
-//! one in silence, and a tree of everything costs more than the proof of the delivery.
+//! It is used instead of `serde_json` for exact numbers, half surrogate pairs and a bounded depth of skipped values:
+//! see ADR 47 (`docs/develop/adr/0047-json-reader.md`).
 
-mod broken;
+mod error;
 mod number;
 mod reader;
-mod text;
 
-pub(super) use self::broken::{Broken, Fault};
+pub(super) use self::error::{JsonError, JsonErrorKind};
 pub(super) use self::number::{Decimal, Number};
-pub(super) use self::reader::{Kind, Reader};
-pub(super) use self::text::Wholeness;
+pub(super) use self::reader::{Kind, Reader, Surrogates};

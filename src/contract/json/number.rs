@@ -1,10 +1,10 @@
-//! A number as it is written: what it is worth is asked of its digits, so that none is lost.
+//! JSON numbers as text, compared by their digits, so that no precision is lost.
 
 use std::borrow::Cow;
 
 use jsonschema::json::JsonNumber;
 
-/// A number of a payload.
+/// A number of a payload, as the sender wrote it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::contract) struct Number<'b>(pub(in crate::contract) &'b str);
 
@@ -17,7 +17,7 @@ impl JsonNumber for Number<'_> {
         self.0.parse().ok()
     }
 
-    /// None for one beyond all floats: it counts as infinite where sizes are compared.
+    /// `None` beyond the range of floats. Comparisons of size then treat it as infinite.
     fn as_f64(&self) -> Option<f64> {
         self.0.parse().ok().filter(|float: &f64| float.is_finite())
     }
@@ -26,18 +26,18 @@ impl JsonNumber for Number<'_> {
         Cow::Borrowed(self.0)
     }
 
-    /// It is asked for errors and annotations only, which nobody gets to see.
+    /// Used only for errors and annotations, which are not shown.
     fn to_number(&self) -> Cow<'_, serde_json::Number> {
         let float = self.as_f64().and_then(serde_json::Number::from_f64);
         Cow::Owned(float.unwrap_or_else(|| 0.into()))
     }
 
     fn is_integer(&self) -> bool {
-        Decimal::of(self.0).is_whole()
+        Decimal::parse(self.0).is_integer()
     }
 }
 
-/// What a number is worth: its digits without zeros around them, and the power of ten of the last one.
+/// The exact value of a number: its significant digits, and the power of ten of the last one.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(in crate::contract) struct Decimal {
     is_negative: bool,
@@ -46,13 +46,13 @@ pub(in crate::contract) struct Decimal {
 }
 
 impl Decimal {
-    /// Of a number as JSON writes it.
-    pub(in crate::contract) fn of(text: &str) -> Self {
-        let unsigned = text.strip_prefix('-');
-        let (mantissa, exponent) = unsigned
+    /// Parses a number in the syntax of JSON.
+    pub(in crate::contract) fn parse(text: &str) -> Self {
+        let negated = text.strip_prefix('-');
+        let (mantissa, exponent) = negated
             .unwrap_or(text)
             .split_once(['e', 'E'])
-            .unwrap_or((unsigned.unwrap_or(text), "0"));
+            .unwrap_or((negated.unwrap_or(text), "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let digits = format!("{whole}{fraction}");
         let significant = digits.trim_end_matches('0');
@@ -65,29 +65,29 @@ impl Decimal {
                 exponent: 0,
             };
         }
-        // An exponent that no integer holds is beyond what any body has digits for.
-        let beyond = if exponent.starts_with('-') {
+        // No body has enough digits to balance an exponent beyond `i64`.
+        let limit = if exponent.starts_with('-') {
             i64::MIN
         } else {
             i64::MAX
         };
         Self {
-            is_negative: unsigned.is_some(),
+            is_negative: negated.is_some(),
             digits: significant.to_owned(),
             exponent: exponent
                 .parse()
-                .unwrap_or(beyond)
-                .saturating_sub(len(fraction.len()))
-                .saturating_add(len(zeros)),
+                .unwrap_or(limit)
+                .saturating_sub(to_i64(fraction.len()))
+                .saturating_add(to_i64(zeros)),
         }
     }
 
-    /// Whether there is nothing behind the point.
-    pub(in crate::contract) fn is_whole(&self) -> bool {
+    /// Whether the value has no fractional part, however it is written.
+    pub(in crate::contract) fn is_integer(&self) -> bool {
         self.exponent >= 0
     }
 }
 
-fn len(len: usize) -> i64 {
-    i64::try_from(len).unwrap_or(i64::MAX)
+fn to_i64(to_i64: usize) -> i64 {
+    i64::try_from(to_i64).unwrap_or(i64::MAX)
 }

@@ -1,22 +1,21 @@
-//! A pull reader of JSON (RFC 8259): whoever reads says what of a value is wanted, and the rest is skipped.
+//! A pull reader of JSON (RFC 8259): the caller reads the values that it needs and skips the others.
 //!
-//! What is skipped is checked as strictly as what is taken. Nothing recurses, and nothing is allocated but
-//! the text of a string that has escapes.
+//! Skipped values are checked as strictly as values that are read. The reader never recurses. It allocates only the
+//! text of a string with escapes.
 
 use std::borrow::Cow;
 
-use super::text::{Wholeness, unescaped};
-use super::{Broken, Fault};
+use super::{JsonError, JsonErrorKind};
 
 /// Reads one JSON text from its beginning.
 pub(in crate::contract) struct Reader<'b> {
     text: &'b str,
     at: usize,
-    /// The containers that are open.
+    /// The number of open containers.
     depth: u32,
 }
 
-/// What a value is, by its first byte.
+/// The type of a value, known from its first byte.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::contract) enum Kind {
     Array,
@@ -28,23 +27,23 @@ pub(in crate::contract) enum Kind {
 }
 
 impl<'b> Reader<'b> {
-    pub(in crate::contract) fn new(text: &'b [u8]) -> Result<Self, Broken> {
+    pub(in crate::contract) fn new(text: &'b [u8]) -> Result<Self, JsonError> {
         match std::str::from_utf8(text) {
             Ok(text) => Ok(Self {
                 text,
                 at: 0,
                 depth: 0,
             }),
-            Err(error) => Err(Broken {
-                fault: Fault::Encoding,
-                at: error.valid_up_to(),
+            Err(error) => Err(JsonError {
+                kind: JsonErrorKind::Encoding,
+                offset: error.valid_up_to(),
             }),
         }
     }
 
-    /// What the next value is.
-    pub(in crate::contract) fn peek(&mut self) -> Result<Kind, Broken> {
-        match self.significant() {
+    /// The type of the next value.
+    pub(in crate::contract) fn peek(&mut self) -> Result<Kind, JsonError> {
+        match self.skip_whitespace() {
             Some(b'{') => Ok(Kind::Object),
             Some(b'[') => Ok(Kind::Array),
             Some(b'"') => Ok(Kind::Text),
@@ -55,54 +54,54 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// Nothing may follow.
-    pub(in crate::contract) fn end(&mut self) -> Result<(), Broken> {
-        match self.significant() {
+    /// Checks that only white space follows.
+    pub(in crate::contract) fn end(&mut self) -> Result<(), JsonError> {
+        match self.skip_whitespace() {
             None => Ok(()),
             Some(_) => Err(self.unexpected()),
         }
     }
 
-    /// Opens the object or the array that comes next.
-    pub(in crate::contract) fn open(&mut self) -> Result<(), Broken> {
+    /// Enters the object or array at the position.
+    pub(in crate::contract) fn open(&mut self) -> Result<(), JsonError> {
         if self.depth == MAX_DEPTH {
-            return Err(self.broken(Fault::Depth));
+            return Err(self.error(JsonErrorKind::Depth));
         }
         self.depth += 1;
         self.at += 1;
         Ok(())
     }
 
-    /// The name of the next member of the object that is open, or `None` at its end, which is closed then.
+    /// Reads the name of the next member of the open object. At its end, leaves it and returns `None`.
     pub(in crate::contract) fn member(
         &mut self,
         is_first: bool,
-    ) -> Result<Option<Cow<'b, str>>, Broken> {
-        if !self.goes_on(is_first, b'}')? {
+    ) -> Result<Option<Cow<'b, str>>, JsonError> {
+        if !self.has_next(is_first, b'}')? {
             return Ok(None);
         }
         let (name, _) = self.string()?;
-        self.colon()?;
+        self.expect_colon()?;
         Ok(Some(name))
     }
 
-    /// Whether the array that is open has another element; if not, it is closed.
-    pub(in crate::contract) fn element(&mut self, is_first: bool) -> Result<bool, Broken> {
-        self.goes_on(is_first, b']')
+    /// Whether the open array has another element. If not, leaves it.
+    pub(in crate::contract) fn element(&mut self, is_first: bool) -> Result<bool, JsonError> {
+        self.has_next(is_first, b']')
     }
 
-    /// The string that comes next.
-    pub(in crate::contract) fn string(&mut self) -> Result<(Cow<'b, str>, Wholeness), Broken> {
+    /// Reads a string.
+    pub(in crate::contract) fn string(&mut self) -> Result<(Cow<'b, str>, Surrogates), JsonError> {
         let (raw, escapes) = self.raw_string()?;
         if !escapes {
-            return Ok((Cow::Borrowed(raw), Wholeness::Whole));
+            return Ok((Cow::Borrowed(raw), Surrogates::Paired));
         }
-        let (text, wholeness) = unescaped(raw);
-        Ok((Cow::Owned(text), wholeness))
+        let (text, surrogates) = unescape(raw);
+        Ok((Cow::Owned(text), surrogates))
     }
 
-    /// The number that comes next, as it is written.
-    pub(in crate::contract) fn number(&mut self) -> Result<&'b str, Broken> {
+    /// Reads a number, as it is written.
+    pub(in crate::contract) fn number(&mut self) -> Result<&'b str, JsonError> {
         let begin = self.at;
         self.at += usize::from(self.byte() == Some(b'-'));
         match self.byte() {
@@ -121,22 +120,22 @@ impl<'b> Reader<'b> {
         Ok(self.text.get(begin..self.at).unwrap_or_default())
     }
 
-    /// The `true` or `false` that comes next.
-    pub(in crate::contract) fn boolean(&mut self) -> Result<bool, Broken> {
+    /// Reads `true` or `false`.
+    pub(in crate::contract) fn boolean(&mut self) -> Result<bool, JsonError> {
         let is_true = self.byte() == Some(b't');
-        self.word(if is_true { b"true" } else { b"false" })?;
+        self.literal(if is_true { b"true" } else { b"false" })?;
         Ok(is_true)
     }
 
-    /// The `null` that comes next.
-    pub(in crate::contract) fn null(&mut self) -> Result<(), Broken> {
-        self.word(b"null")
+    /// Reads `null`.
+    pub(in crate::contract) fn null(&mut self) -> Result<(), JsonError> {
+        self.literal(b"null")
     }
 
-    /// Passes over the next value, whatever it is.
-    pub(in crate::contract) fn skip(&mut self) -> Result<(), Broken> {
+    /// Skips the next value of any type, and checks it.
+    pub(in crate::contract) fn skip(&mut self) -> Result<(), JsonError> {
         let outside = self.depth;
-        // One bit for each container that was opened here, the innermost lowest: set for an object.
+        // One bit for each container that was entered here, set for an object. The lowest bit is the innermost.
         let mut objects: u64 = 0;
         loop {
             let mut is_first = false;
@@ -156,10 +155,10 @@ impl<'b> Reader<'b> {
                     return Ok(());
                 }
                 let is_object = objects & 1 == 1;
-                if self.goes_on(is_first, if is_object { b'}' } else { b']' })? {
+                if self.has_next(is_first, if is_object { b'}' } else { b']' })? {
                     if is_object {
                         self.raw_string()?;
-                        self.colon()?;
+                        self.expect_colon()?;
                     }
                     break;
                 }
@@ -169,9 +168,9 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// Whether there is more in the container that `end` closes.
-    fn goes_on(&mut self, is_first: bool, end: u8) -> Result<bool, Broken> {
-        match self.significant() {
+    /// Whether the container that `end` closes has another element or member.
+    fn has_next(&mut self, is_first: bool, end: u8) -> Result<bool, JsonError> {
+        match self.skip_whitespace() {
             Some(byte) if byte == end => {
                 self.at += 1;
                 self.depth -= 1;
@@ -180,24 +179,24 @@ impl<'b> Reader<'b> {
             Some(_) if is_first => Ok(true),
             Some(b',') => {
                 self.at += 1;
-                // What comes next is looked at as a name or as a value, so `,}` and `,]` end there.
-                self.significant();
+                // The caller expects a name or a value next, so `,}` and `,]` are errors.
+                self.skip_whitespace();
                 Ok(true)
             }
             _ => Err(self.unexpected()),
         }
     }
 
-    fn colon(&mut self) -> Result<(), Broken> {
-        if self.significant() != Some(b':') {
+    fn expect_colon(&mut self) -> Result<(), JsonError> {
+        if self.skip_whitespace() != Some(b':') {
             return Err(self.unexpected());
         }
         self.at += 1;
         Ok(())
     }
 
-    /// The string that comes next as it is written, and whether it has escapes.
-    fn raw_string(&mut self) -> Result<(&'b str, bool), Broken> {
+    /// Reads a string without decoding it. The flag tells whether it has escapes.
+    fn raw_string(&mut self) -> Result<(&'b str, bool), JsonError> {
         if self.byte() != Some(b'"') {
             return Err(self.unexpected());
         }
@@ -208,7 +207,7 @@ impl<'b> Reader<'b> {
             let rest = text.get(from..).unwrap_or_default();
             let Some(found) = memchr::memchr2(b'"', b'\\', rest) else {
                 self.at = text.len();
-                return Err(self.broken(Fault::Ended));
+                return Err(self.error(JsonErrorKind::UnexpectedEnd));
             };
             if rest.get(found) == Some(&b'"') {
                 break from + found;
@@ -218,31 +217,31 @@ impl<'b> Reader<'b> {
             from = self.at + self.escape_len()?;
         };
         let raw = self.text.get(begin..end).unwrap_or_default();
-        // Not one that ends at the first, so that the compiler may look at many at once.
+        // The whole string without an early exit, so that the compiler can vectorise the loop.
         let control = |found: u8, byte: &u8| found | u8::from(*byte < b' ');
         if raw.as_bytes().iter().fold(0, control) != 0 {
             let control = raw.bytes().position(|byte| byte < b' ');
             self.at = begin + control.unwrap_or_default();
-            return Err(self.broken(Fault::Control));
+            return Err(self.error(JsonErrorKind::Control));
         }
         self.at = end + 1;
         Ok((raw, escapes))
     }
 
-    /// How long the escape is that stands here.
-    fn escape_len(&self) -> Result<usize, Broken> {
+    /// The length of the escape at the position.
+    fn escape_len(&self) -> Result<usize, JsonError> {
         let escape = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
         match escape {
             [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Ok(2),
             [b'u', digits @ ..] => match digits.get(..4) {
                 Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(6),
-                _ => Err(self.broken(Fault::Escape)),
+                _ => Err(self.error(JsonErrorKind::Escape)),
             },
-            _ => Err(self.broken(Fault::Escape)),
+            _ => Err(self.error(JsonErrorKind::Escape)),
         }
     }
 
-    fn digits(&mut self) -> Result<(), Broken> {
+    fn digits(&mut self) -> Result<(), JsonError> {
         let begin = self.at;
         while let Some(b'0'..=b'9') = self.byte() {
             self.at += 1;
@@ -253,8 +252,8 @@ impl<'b> Reader<'b> {
         Ok(())
     }
 
-    fn word(&mut self, word: &[u8]) -> Result<(), Broken> {
-        for wanted in word {
+    fn literal(&mut self, literal: &[u8]) -> Result<(), JsonError> {
+        for wanted in literal {
             if self.byte() != Some(*wanted) {
                 return Err(self.unexpected());
             }
@@ -263,8 +262,8 @@ impl<'b> Reader<'b> {
         Ok(())
     }
 
-    /// The next byte that is no white space, which is stepped to.
-    fn significant(&mut self) -> Option<u8> {
+    /// Skips white space and returns the next byte.
+    fn skip_whitespace(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
             self.at += 1;
         }
@@ -275,17 +274,78 @@ impl<'b> Reader<'b> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn unexpected(&self) -> Broken {
-        self.broken(match self.byte() {
-            None => Fault::Ended,
-            Some(_) => Fault::Unexpected,
+    fn unexpected(&self) -> JsonError {
+        self.error(match self.byte() {
+            None => JsonErrorKind::UnexpectedEnd,
+            Some(_) => JsonErrorKind::Unexpected,
         })
     }
 
-    pub(in crate::contract) fn broken(&self, fault: Fault) -> Broken {
-        Broken { fault, at: self.at }
+    pub(in crate::contract) fn error(&self, kind: JsonErrorKind) -> JsonError {
+        JsonError {
+            kind,
+            offset: self.at,
+        }
     }
 }
 
-/// Containers in one another. A bit of [`Reader::skip`] each.
+/// Whether a string has lone surrogates: escapes of half a character (RFC 8259 §8.2). Each one is read as U+FFFD.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::contract) enum Surrogates {
+    Lone,
+    Paired,
+}
+
+/// Decodes the escapes of a string (RFC 8259 §7). They must be well-formed.
+fn unescape(raw: &str) -> (String, Surrogates) {
+    let mut text = String::with_capacity(raw.len());
+    let mut surrogates = Surrogates::Paired;
+    let mut rest = raw;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        text.push_str(plain);
+        let mut behind = escape.chars();
+        let code = behind.next().unwrap_or_default();
+        rest = behind.as_str();
+        text.push(match code {
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let (character, behind) = character(rest);
+                rest = behind;
+                character.unwrap_or_else(|| {
+                    surrogates = Surrogates::Lone;
+                    char::REPLACEMENT_CHARACTER
+                })
+            }
+            itself => itself,
+        });
+    }
+    text.push_str(rest);
+    (text, surrogates)
+}
+
+/// Decodes one escape, or a surrogate pair of two; `None` for a lone surrogate.
+fn character(text: &str) -> (Option<char>, &str) {
+    let Some((unit, behind)) = code_unit(text) else {
+        return (None, "");
+    };
+    let low = behind.strip_prefix("\\u").and_then(code_unit);
+    match (char::from_u32(u32::from(unit)), low) {
+        (None, Some((low, after))) => match char::decode_utf16([unit, low]).next() {
+            Some(Ok(character)) => (Some(character), after),
+            _ => (None, behind),
+        },
+        (character, _) => (character, behind),
+    }
+}
+
+fn code_unit(text: &str) -> Option<(u16, &str)> {
+    let (digits, behind) = text.split_at_checked(4)?;
+    Some((u16::from_str_radix(digits, 16).ok()?, behind))
+}
+
+/// The most nested containers. [`Reader::skip`] needs one bit for each.
 pub(in crate::contract) const MAX_DEPTH: u32 = 64;

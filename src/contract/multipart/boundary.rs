@@ -1,43 +1,43 @@
-//! The boundary, from the header that names it.
+//! The multipart boundary in `Content-Type`.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
 use super::headers::{Parameter, parameters};
 
-/// Whether there is a body of the type `multipart/form-data`, and its boundary if it has one that is right.
-///
-/// The outer option is whether it is such a body at all.
+/// `None` unless the body is `multipart/form-data`; `Some(None)` if its boundary is missing or invalid.
 pub fn boundary_of(headers: &HeaderMap) -> Option<Option<Vec<u8>>> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     if !headers.get_all(CONTENT_TYPE).iter().any(is_form_data) {
         return None;
     }
-    // Of two types nobody can say which one the backend goes by.
+    // With two types, the backend might use either one.
     let (Some(only), None) = (types.next(), types.next()) else {
         return Some(None);
     };
     let semicolon = memchr::memchr(b';', only.as_bytes());
-    let behind = semicolon.and_then(|place| only.as_bytes().get(place..));
-    let Some(parameters) = behind.and_then(parameters) else {
+    let rest = semicolon.and_then(|at| only.as_bytes().get(at..));
+    let Some(parameters) = rest.and_then(parameters) else {
         return Some(None);
     };
     if !parameters.iter().all(Parameter::is_well_formed) {
         return Some(None);
     }
-    let mut named = parameters.into_iter().filter(|it| it.name == b"boundary");
+    let mut named = parameters
+        .into_iter()
+        .filter(|parameter| parameter.name == b"boundary");
     let (Some(named), None) = (named.next(), named.next()) else {
         return Some(None);
     };
-    // RFC 2046 §5.1.1 allows for fewer characters than people use.
-    let is_right = |boundary: &Vec<u8>| {
+    // RFC 2046 §5.1.1 allows fewer characters than clients use.
+    let is_valid = |boundary: &Vec<u8>| {
         (1..=70).contains(&boundary.len())
             && boundary
                 .iter()
                 .all(|byte| byte.is_ascii_graphic() || *byte == b' ')
             && !boundary.ends_with(b" ")
     };
-    Some(named.strict().filter(is_right))
+    Some(named.well_formed_value().filter(is_valid))
 }
 
 fn is_form_data(value: &HeaderValue) -> bool {

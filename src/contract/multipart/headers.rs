@@ -1,89 +1,91 @@
-//! The headers of a part: which field it is.
+//! The headers of a part, which name its field.
 
 use std::borrow::Cow;
 
-/// A part, by its headers.
+/// The field that the headers of a part describe.
 pub(super) struct PartHead {
     pub(super) name: String,
     pub(super) is_file: bool,
 }
 
-/// What is wrong with the headers of a part.
-pub(super) enum WrongHead {
+/// Why the headers of a part are refused.
+pub(super) enum HeaderError {
     Malformed,
     TooMany,
 }
 
-/// Reads the headers in `block`, with the line end of the last one.
-pub(super) fn read(block: &[u8], most: usize) -> Result<PartHead, WrongHead> {
+/// Reads the headers in `block`, which ends with the line end of the last one.
+pub(super) fn read(block: &[u8], max: usize) -> Result<PartHead, HeaderError> {
     let mut rest = block;
     let mut head = None;
-    let mut many = 0;
-    while let Some((line, behind)) = logical_line(rest) {
-        rest = behind;
-        many += 1;
-        if many > most {
-            return Err(WrongHead::TooMany);
+    let mut count = 0;
+    while let Some((line, rest_after)) = logical_line(rest) {
+        rest = rest_after;
+        count += 1;
+        if count > max {
+            return Err(HeaderError::TooMany);
         }
-        let (name, value) = field(&line).ok_or(WrongHead::Malformed)?;
+        let (name, value) = field(&line).ok_or(HeaderError::Malformed)?;
         if name.eq_ignore_ascii_case(b"content-disposition") {
             let is_first = head.is_none();
             head = disposition(value).filter(|_| is_first);
             if head.is_none() {
-                return Err(WrongHead::Malformed);
+                return Err(HeaderError::Malformed);
             }
         }
     }
     match head {
         Some(head) if rest.is_empty() => Ok(head),
-        _ => Err(WrongHead::Malformed),
+        _ => Err(HeaderError::Malformed),
     }
 }
 
-/// The first line with those that continue it (RFC 5322 §2.2.3), and what is behind them.
+/// Splits off the first header line with its continuation lines (RFC 5322 §2.2.3).
 fn logical_line(block: &[u8]) -> Option<(Cow<'_, [u8]>, &[u8])> {
     let end = memchr::memmem::find(block, b"\r\n")?;
-    let (line, behind) = block.split_at_checked(end)?;
+    let (line, after) = block.split_at_checked(end)?;
     let mut line = Cow::Borrowed(line);
-    let mut rest = behind.get(2..).unwrap_or_default();
+    let mut rest = after.get(2..).unwrap_or_default();
     while let [b' ' | b'\t', ..] = rest {
         let end = memchr::memmem::find(rest, b"\r\n")?;
-        let (more, behind) = rest.split_at_checked(end)?;
+        let (more, after) = rest.split_at_checked(end)?;
         line.to_mut().extend_from_slice(more);
-        rest = behind.get(2..).unwrap_or_default();
+        rest = after.get(2..).unwrap_or_default();
     }
     Some((line, rest))
 }
 
-/// A line, which has no control character in it.
+/// Splits a header line at its colon; `None` if it is malformed.
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr::memchr(b':', line)?;
     let (name, value) = line.split_at_checked(colon)?;
-    let is_right = !name.is_empty()
+    let is_valid = !name.is_empty()
         && name.iter().all(|byte| is_token(*byte))
         && value
             .iter()
             .all(|byte| *byte == b'\t' || !byte.is_ascii_control());
-    is_right.then(|| (name, value.get(1..).unwrap_or_default()))
+    is_valid.then(|| (name, value.get(1..).unwrap_or_default()))
 }
 
-/// RFC 7578 §4.2: `form-data`, with a name.
+/// `Content-Disposition: form-data` with a name (RFC 7578 §4.2).
 fn disposition(value: &[u8]) -> Option<PartHead> {
     let semicolon = memchr::memchr(b';', value)?;
-    let (kind, behind) = value.split_at_checked(semicolon)?;
+    let (kind, rest_after) = value.split_at_checked(semicolon)?;
     if !kind.trim_ascii().eq_ignore_ascii_case(b"form-data") {
         return None;
     }
-    let parameters = parameters(behind)?;
+    let parameters = parameters(rest_after)?;
     let is_file = parameters
         .iter()
-        .any(|it| matches!(&*it.name, b"filename" | b"filename*"));
-    // Names of files are sent in many ways, and nobody reads them.
-    let mut named = parameters.into_iter().filter(|it| it.name == b"name");
+        .any(|parameter| matches!(&*parameter.name, b"filename" | b"filename*"));
+    // Clients encode file names in many ways, and the gate does not read them.
+    let mut named = parameters
+        .into_iter()
+        .filter(|parameter| parameter.name == b"name");
     let (Some(only), None) = (named.next(), named.next()) else {
         return None;
     };
-    let name = only.strict()?;
+    let name = only.well_formed_value()?;
     Some(PartHead {
         name: String::from_utf8(name)
             .ok()
@@ -92,17 +94,17 @@ fn disposition(value: &[u8]) -> Option<PartHead> {
     })
 }
 
-/// A parameter of a header.
+/// A parameter of a header, such as `name="a"`.
 pub(super) struct Parameter {
-    /// In lower case.
+    /// The name in lower case.
     pub(super) name: Vec<u8>,
     value: Vec<u8>,
     is_well_formed: bool,
 }
 
 impl Parameter {
-    /// Its value, if it is well-formed.
-    pub(super) fn strict(self) -> Option<Vec<u8>> {
+    /// The value; `None` if the parameter is malformed.
+    pub(super) fn well_formed_value(self) -> Option<Vec<u8>> {
         self.is_well_formed.then_some(self.value)
     }
 
@@ -111,29 +113,29 @@ impl Parameter {
     }
 }
 
-/// Parameters, each behind a `;`. `None` if it cannot be told where one ends.
+/// Reads parameters, each after a `;`. `None` if the end of one is unclear.
 pub(super) fn parameters(text: &[u8]) -> Option<Vec<Parameter>> {
     let mut parameters = Vec::new();
     let mut rest = text.trim_ascii();
-    while let Some(behind) = rest.strip_prefix(b";") {
-        rest = behind.trim_ascii_start();
+    while let Some(rest_after) = rest.strip_prefix(b";") {
+        rest = rest_after.trim_ascii_start();
         if rest.is_empty() || rest.starts_with(b";") {
-            continue; // RFC 9110 §5.6.6 allows for empty ones.
+            continue; // RFC 9110 §5.6.6 allows empty parameters.
         }
         let name_end = memchr::memchr2(b'=', b';', rest).unwrap_or(rest.len());
-        let (name, behind) = rest.split_at_checked(name_end)?;
+        let (name, rest_after) = rest.split_at_checked(name_end)?;
         let mut is_well_formed = !name.is_empty() && name.iter().all(|byte| is_token(*byte));
         let mut value = Vec::new();
-        rest = behind;
-        match behind {
+        rest = rest_after;
+        match rest_after {
             [b'=', b'"', quoted @ ..] => (value, rest) = unquoted(quoted)?,
             [b'=', plain @ ..] => {
-                // More than tokens: nobody quotes the `=` and `/` of a boundary.
+                // More than a token: clients do not quote the `=` and `/` of a boundary.
                 let is_end = |byte: &u8| !byte.is_ascii_graphic() || matches!(byte, b';' | b'"');
                 let end = plain.iter().position(is_end).unwrap_or(plain.len());
-                let (token, behind) = plain.split_at_checked(end)?;
+                let (token, rest_after) = plain.split_at_checked(end)?;
                 value.extend_from_slice(token);
-                rest = behind;
+                rest = rest_after;
                 is_well_formed &= !token.is_empty();
             }
             _ => is_well_formed = false,
@@ -153,15 +155,15 @@ pub(super) fn parameters(text: &[u8]) -> Option<Vec<Parameter>> {
     rest.is_empty().then_some(parameters)
 }
 
-/// What stands before the closing quotation mark, and what behind it.
+/// Splits at the closing quotation mark, and removes escapes.
 fn unquoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut value = Vec::new();
     let mut bytes = text.iter().enumerate();
-    while let Some((place, byte)) = bytes.next() {
+    while let Some((at, byte)) = bytes.next() {
         match byte {
-            b'"' => return Some((value, text.get(place + 1..).unwrap_or_default())),
-            // Names of files on Windows are sent with a `\` that stands for itself.
-            b'\\' if matches!(text.get(place + 1), Some(b'"' | b'\\')) => {
+            b'"' => return Some((value, text.get(at + 1..).unwrap_or_default())),
+            // Browsers on Windows send file paths with a literal `\`.
+            b'\\' if matches!(text.get(at + 1), Some(b'"' | b'\\')) => {
                 value.extend(bytes.next().map(|(_, escaped)| *escaped));
             }
             byte => value.push(*byte),
@@ -191,5 +193,5 @@ const fn is_token(byte: u8) -> bool {
         )
 }
 
-/// Names are kept, and there may be many.
+/// Names are kept in memory, for each of many parts.
 const MAX_NAME_LEN: usize = 1024;

@@ -1,8 +1,7 @@
-//! Bodies of several parts, `multipart/form-data` (RFC 7578, RFC 2046 §5.1), looked through as they arrive.
+//! Scans `multipart/form-data` bodies (RFC 7578, RFC 2046 §5.1) while they arrive.
 //!
-//! The body is held in one piece anyway, until it is proven. So what is found is kept as places in it, and
-//! nothing is copied. The kept library for this, `multer`, takes owned pieces, holds a part's headers and
-//! what stands before the first part without a bound, and finds the end of headers anew with each piece.
+//! The body stays in memory in one piece until it is proven, so parts are ranges of it and nothing is copied. The
+//! crate `multer` needs owned pieces, bounds neither headers nor preamble, and searches headers again with each piece.
 
 mod boundary;
 mod headers;

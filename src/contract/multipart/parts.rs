@@ -1,61 +1,61 @@
-//! What is found in a body of parts, how much of it there may be, and what can be wrong with it.
+//! The parts of a multipart body, the limits of a scan, and its errors.
 
 use std::ops::Range;
 
-/// How much of parts there may be.
+/// The limits of a multipart body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "the configuration makes it")]
 pub struct MultipartLimits {
-    /// Parts.
+    /// The most parts in a body.
     pub parts: usize,
-    /// Headers of a part.
+    /// The most headers of one part.
     pub headers: usize,
-    /// Bytes of the headers of a part.
+    /// The most bytes of the headers of one part.
     pub header_bytes: usize,
 }
 
-/// What is wrong with such a body.
+/// Why a multipart body is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[expect(clippy::exhaustive_enums, reason = "whoever refuses has to know each")]
+#[expect(clippy::exhaustive_enums, reason = "a caller has to handle each")]
 pub enum ScanFault {
-    /// Its type names no boundary, or none that can be one.
-    #[error("the type of the body names no boundary")]
+    /// `Content-Type` has no boundary, or an invalid one.
+    #[error("Content-Type has no valid boundary")]
     NoBoundary,
-    /// It ends within a part.
-    #[error("the body ends before its last part does")]
+    /// The body ends inside a part.
+    #[error("the body ends before its closing boundary")]
     Unended,
-    /// A line or a header is not as it has to be.
-    #[error("the body has a part that is malformed")]
+    /// The headers of a part are malformed.
+    #[error("the body has a malformed part")]
     Malformed,
-    /// More parts than there may be.
+    /// More parts than [`MultipartLimits::parts`].
     #[error("the body has too many parts")]
     TooManyParts,
-    /// More headers of a part than there may be, or longer ones.
+    /// One part exceeds the limits of its headers.
     #[error("the body has a part with too many headers, or too long ones")]
     HeadersTooLarge,
 }
 
 impl ScanFault {
-    /// Whether it is about how much there is, and not about what.
+    /// Whether a limit was exceeded. The body may be well-formed.
     pub const fn is_over_bounds(self) -> bool {
         matches!(self, Self::TooManyParts | Self::HeadersTooLarge)
     }
 }
 
-/// What was found in a body: places in it.
+/// The result of a scan.
 #[derive(Debug, Default)]
 pub struct Parts {
     pub(in crate::contract) fields: Vec<Part>,
-    /// What is wrong with the body, if anything.
+    /// Why the body is refused, if it is.
     pub fault: Option<ScanFault>,
 }
 
-/// A field that somebody looks at.
+/// A field that the endpoint's rules read.
 #[derive(Debug)]
 pub(in crate::contract) struct Part {
     pub(in crate::contract) name: String,
     pub(in crate::contract) is_file: bool,
-    /// Whether it is a message of its own.
+    /// Whether it is a raw MIME field.
     pub(in crate::contract) is_raw: bool,
     pub(in crate::contract) content: Range<usize>,
 }

@@ -1,63 +1,63 @@
-//! The scanner: it is shown the body as far as it has come, and looks at each byte once.
+//! The scanner of a multipart body. It sees the body as far as it has arrived, and scans each byte once.
 //!
-//! It is strict, because parsers differ: a delimiter is a line of its own, and each part names one field. At the first thing that is wrong it stops, and everything that
-//! follows counts as outside of any field.
+//! It is strict, because parsers differ: a delimiter is a whole line, and each part names one field. It stops at the
+//! first error; the rest of the body then counts as outside of all fields.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
-use super::headers::{self, WrongHead};
+use super::headers::{self, HeaderError};
 use super::parts::{MultipartLimits, Part, Parts, ScanFault};
 use crate::contract::field::is_wanted;
 
-/// Looks through one body.
+/// Scans one body.
 #[derive(Debug)]
 pub struct Scanner {
     limits: MultipartLimits,
-    /// The fields that somebody looks at; all if `None`.
+    /// The fields to keep; `None` for all.
     wanted: Arc<Option<BTreeSet<Box<str>>>>,
-    /// The fields whose content is a message of its own.
+    /// The names of raw MIME fields.
     raw: Arc<[Box<str>]>,
-    /// What ends a part: a line end, and the boundary behind two dashes.
+    /// The end of a part: a line end, two dashes and the boundary.
     delimiter: Finder<'static>,
     state: State,
-    /// Everything before it was looked at.
-    seen: usize,
-    count: usize,
+    /// The number of bytes that were scanned.
+    scanned: usize,
+    part_count: usize,
     parts: Parts,
-    /// The bytes of raw fields that have ended.
+    /// The bytes of the raw fields that are complete.
     raw_bytes: u64,
     largest_raw: u64,
 }
 
-/// A part whose content has begun.
+/// A part whose content is being scanned.
 #[derive(Clone, Debug)]
-struct Open {
+struct OpenPart {
     begin: usize,
     is_raw: bool,
-    /// Its name and whether it is a file, if somebody looks at it.
+    /// The name and whether it is a file, for a field to keep.
     field: Option<(String, bool)>,
 }
 
-/// Where the scan is. The numbers are places in the body.
+/// The state of the scan. Numbers are positions in the body.
 #[derive(Clone, Debug)]
 enum State {
-    /// Before the first part; nothing before this place is a delimiter.
+    /// Before the first part. The position is where the search for a delimiter continues.
     Preamble(usize),
-    /// Behind what is a delimiter if its line ends as it has to. It began there, behind what it ends.
-    Delimited(usize, Option<Open>),
-    /// In the headers of a part, which begin there.
+    /// After a possible delimiter, which counts if its line ends correctly. It began at the position, after this part.
+    Delimited(usize, Option<OpenPart>),
+    /// In the headers of a part, which begin at the position.
     Headers(usize),
-    /// In the content of a part; nothing of it before this place is a delimiter.
-    Content(usize, Open),
-    /// Behind the last part, or behind what is wrong.
+    /// In the content of a part. The position is where the search for a delimiter continues.
+    Content(usize, OpenPart),
+    /// After the closing delimiter, or after an error.
     Over,
 }
 
 impl Scanner {
-    /// A scanner for a body whose parts `boundary` separates.
+    /// A scanner for the parts that `boundary` separates. Without a boundary, it only reports the error.
     pub fn new(
         boundary: Option<&[u8]>,
         limits: MultipartLimits,
@@ -74,8 +74,8 @@ impl Scanner {
                 Some(_) => State::Preamble(0),
                 None => State::Over,
             },
-            seen: 0,
-            count: 0,
+            scanned: 0,
+            part_count: 0,
             parts: Parts {
                 fields: Vec::new(),
                 fault: boundary.is_none().then_some(ScanFault::NoBoundary),
@@ -85,24 +85,24 @@ impl Scanner {
         }
     }
 
-    /// Looks at what has come. `body` is all of it, from its beginning.
+    /// Scans the bytes that have arrived. `body` is the whole body so far.
     pub fn advance(&mut self, body: &[u8]) {
         while let Some(state) = self.step(body) {
             self.state = state;
         }
     }
 
-    /// How many bytes of `body` are in no raw field.
+    /// The bytes of `body` outside of raw fields.
     pub fn bytes_outside(&self, body: &[u8]) -> u64 {
         (body.len() as u64).saturating_sub(self.raw_bytes + self.open_raw(body))
     }
 
-    /// How many bytes the largest raw field has.
+    /// The size of the largest raw field so far.
     pub fn largest_raw(&self, body: &[u8]) -> u64 {
         self.largest_raw.max(self.open_raw(body))
     }
 
-    /// What was found, now that nothing more comes.
+    /// The parts, after the whole body was scanned.
     pub fn finish(mut self) -> Parts {
         if !matches!(self.state, State::Over) {
             self.parts.fault = Some(ScanFault::Unended);
@@ -123,41 +123,41 @@ impl Scanner {
         }
     }
 
-    /// The next state, or `None` until more has come.
+    /// The next state; `None` until more bytes arrive.
     fn step(&mut self, body: &[u8]) -> Option<State> {
         match &mut self.state {
             State::Preamble(from) => {
                 let from = *from;
                 let opening = self.delimiter.needle().get(2..).unwrap_or_default();
                 if from == 0 && body.starts_with(opening) {
-                    self.seen = opening.len();
+                    self.scanned = opening.len();
                     return Some(State::Delimited(0, None));
                 }
-                let found = self.find_delimiter(body, from)?;
-                Some(State::Delimited(found, None))
+                let position = self.find_delimiter(body, from)?;
+                Some(State::Delimited(position, None))
             }
-            State::Delimited(at, open) => {
-                let at = *at;
-                match ending(body.get(self.seen..)?)? {
-                    Ending::Line(len) => {
+            State::Delimited(start, open) => {
+                let start = *start;
+                match line_ending(body.get(self.scanned..)?)? {
+                    LineEnding::Line(len) => {
                         let open = open.take();
-                        self.seen += len;
-                        self.close(open, at);
-                        self.count += 1;
-                        if self.count > self.limits.parts {
+                        self.scanned += len;
+                        self.close(open, start);
+                        self.part_count += 1;
+                        if self.part_count > self.limits.parts {
                             return Some(self.fail(ScanFault::TooManyParts));
                         }
-                        Some(State::Headers(self.seen))
+                        Some(State::Headers(self.scanned))
                     }
-                    Ending::Last => {
+                    LineEnding::Last => {
                         let open = open.take();
-                        self.close(open, at);
+                        self.close(open, start);
                         Some(State::Over)
                     }
-                    // The line goes on, so it is one like any other.
-                    Ending::None => Some(match open.take() {
-                        Some(open) => State::Content(self.seen, open),
-                        None => State::Preamble(self.seen),
+                    // The line continues, so it is content and not a delimiter.
+                    LineEnding::None => Some(match open.take() {
+                        Some(open) => State::Content(self.scanned, open),
+                        None => State::Preamble(self.scanned),
                     }),
                 }
             }
@@ -167,31 +167,31 @@ impl Scanner {
             }
             State::Content(from, _) => {
                 let from = *from;
-                let found = self.find_delimiter(body, from)?;
+                let position = self.find_delimiter(body, from)?;
                 match std::mem::replace(&mut self.state, State::Over) {
-                    State::Content(_, open) => Some(State::Delimited(found, Some(open))),
+                    State::Content(_, open) => Some(State::Delimited(position, Some(open))),
                     _ => None,
                 }
             }
             State::Over => {
-                self.seen = body.len();
+                self.scanned = body.len();
                 None
             }
         }
     }
 
-    /// Where the next delimiter begins, at `begin` or behind it. What it is the end of is behind us then.
+    /// Finds the next delimiter at or after `begin`, and moves past it.
     fn find_delimiter(&mut self, body: &[u8], begin: usize) -> Option<usize> {
         let len = self.delimiter.needle().len();
-        // It may have begun in what was looked at before.
-        let from = self.seen.saturating_sub(len - 1).max(begin);
-        let found = self.delimiter.find(body.get(from..)?);
-        self.seen = found.map_or(body.len(), |found| from + found + len);
-        found.map(|found| from + found)
+        // It may have begun in bytes that were scanned before.
+        let from = self.scanned.saturating_sub(len - 1).max(begin);
+        let position = self.delimiter.find(body.get(from..)?);
+        self.scanned = position.map_or(body.len(), |position| from + position + len);
+        position.map(|position| from + position)
     }
 
-    /// Notes a part whose content ends there.
-    fn close(&mut self, open: Option<Open>, end: usize) {
+    /// Records a part whose content ends at `end`.
+    fn close(&mut self, open: Option<OpenPart>, end: usize) {
         let Some(open) = open else {
             return;
         };
@@ -211,31 +211,31 @@ impl Scanner {
     }
 
     fn headers(&mut self, body: &[u8], begin: usize) -> Option<State> {
-        // The empty line may be the first one.
-        let from = self.seen.saturating_sub(3).max(begin.saturating_sub(2));
-        let most = begin
+        // The part may have no headers, so that the empty line is the first one.
+        let from = self.scanned.saturating_sub(3).max(begin.saturating_sub(2));
+        let end = begin
             .saturating_add(self.limits.header_bytes)
             .saturating_add(2);
-        let within = body.get(from..body.len().min(most))?;
-        let Some(found) = memchr::memmem::find(within, b"\r\n\r\n") else {
-            self.seen = body.len();
-            return (body.len() >= most).then(|| self.fail(ScanFault::HeadersTooLarge));
+        let window = body.get(from..body.len().min(end))?;
+        let Some(position) = memchr::memmem::find(window, b"\r\n\r\n") else {
+            self.scanned = body.len();
+            return (body.len() >= end).then(|| self.fail(ScanFault::HeadersTooLarge));
         };
-        let end = from + found + 2;
+        let end = from + position + 2;
         let block = body.get(begin..end).unwrap_or_default();
         let head = match headers::read(block, self.limits.headers) {
             Ok(head) => head,
-            Err(WrongHead::Malformed) => return Some(self.fail(ScanFault::Malformed)),
-            Err(WrongHead::TooMany) => return Some(self.fail(ScanFault::HeadersTooLarge)),
+            Err(HeaderError::Malformed) => return Some(self.fail(ScanFault::Malformed)),
+            Err(HeaderError::TooMany) => return Some(self.fail(ScanFault::HeadersTooLarge)),
         };
-        self.seen = end + 2;
+        self.scanned = end + 2;
         let is_wanted = is_wanted(self.wanted.as_ref().as_ref(), &head.name);
-        let open = Open {
-            begin: self.seen,
+        let open = OpenPart {
+            begin: self.scanned,
             is_raw: self.raw.iter().any(|name| **name == *head.name),
             field: is_wanted.then_some((head.name, head.is_file)),
         };
-        Some(State::Content(self.seen, open))
+        Some(State::Content(self.scanned, open))
     }
 
     fn fail(&mut self, fault: ScanFault) -> State {
@@ -244,30 +244,30 @@ impl Scanner {
     }
 }
 
-/// How the line of a delimiter goes on.
-enum Ending {
+/// How the line of a possible delimiter ends.
+enum LineEnding {
     Last,
-    /// It ends behind so many bytes.
+    /// The line ends after this many bytes.
     Line(usize),
     None,
 }
 
-/// How it goes on; `None` until more has come.
-fn ending(rest: &[u8]) -> Option<Ending> {
-    let padding = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
-    let padding = padding.count();
+/// How the line ends; `None` until more bytes arrive.
+fn line_ending(rest: &[u8]) -> Option<LineEnding> {
+    let padding_len = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
+    let padding_len = padding_len.count();
     match rest {
         [] | [b'-'] => return None,
-        [b'-', b'-', ..] => return Some(Ending::Last),
-        _ if padding > MAX_PADDING => return Some(Ending::None),
+        [b'-', b'-', ..] => return Some(LineEnding::Last),
+        _ if padding_len > MAX_PADDING => return Some(LineEnding::None),
         _ => {}
     }
-    match rest.get(padding..).unwrap_or_default() {
+    match rest.get(padding_len..).unwrap_or_default() {
         [] | [b'\r'] => None,
-        [b'\r', b'\n', ..] => Some(Ending::Line(padding + 2)),
-        _ => Some(Ending::None),
+        [b'\r', b'\n', ..] => Some(LineEnding::Line(padding_len + 2)),
+        _ => Some(LineEnding::None),
     }
 }
 
-/// RFC 2046 §5.1.1 lets a transport add white space behind a delimiter.
+/// RFC 2046 §5.1.1 allows a transport to add white space after a delimiter.
 const MAX_PADDING: usize = 128;

@@ -19,12 +19,12 @@ fn hostile_bodies_are_422_and_cost_little() {
         (
             json,
             b"{\"a\":[}".to_vec(),
-            "the JSON is broken at line 1, column 7",
+            "the JSON is malformed at line 1, column 7",
         ),
         (
             json,
             b"{\"a\":[{}],\"a\":[{}]}".to_vec(),
-            "stands twice in its object",
+            "is repeated in its object",
         ),
         (
             json,
@@ -74,7 +74,7 @@ fn hostile_bodies_are_422_and_cost_little() {
         ),
         (json, b"{\"a\":\"\xff\"}".to_vec(), "the body is not UTF-8"),
         (json, b"{\"a\":\"\\ud800\"}".to_vec(), "must be an array"),
-        (json, b"{\"a\":[{}]}\0".to_vec(), "the JSON is broken"),
+        (json, b"{\"a\":[{}]}\0".to_vec(), "the JSON is malformed"),
         (
             "application/x-www-form-urlencoded",
             b"&a=1".repeat(5000),
@@ -88,7 +88,7 @@ fn hostile_bodies_are_422_and_cost_little() {
         (
             TYPE,
             format!("--xyz\r\n{disposition}\r\n[]").into_bytes(),
-            "ends before its last part does",
+            "ends before its closing boundary",
         ),
         (
             TYPE,
@@ -120,9 +120,9 @@ fn hostile_bodies_are_422_and_cost_little() {
         (
             "multipart/form-data",
             b"--xyz--".to_vec(),
-            "names no boundary",
+            "has no valid boundary",
         ),
-        ("text/csv", b"a,b".to_vec(), "the type of the body must be"),
+        ("text/csv", b"a,b".to_vec(), "Content-Type must be"),
     ];
     // Once for the memory that any large body leaves in the allocator.
     for (content_type, body, _) in &cases {

@@ -47,7 +47,7 @@ fn the_key_of_github_is_found_in_forms_as_well() {
 fn a_payload_without_a_key_is_422_where_the_endpoint_says_so() {
     let backend = Backend::accepting();
     let gate = gate(&backend, "key_field = \"number\"\nkey_missing = \"reject\"").start();
-    let message = "must be one text, number, true or false: it is the key of the delivery";
+    let message = "must be one string, number or boolean: it is the concurrency key";
     is_invalid(
         &send(gate.http(), &json(&gate, "{}")),
         &[("/number", message)],

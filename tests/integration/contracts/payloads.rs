@@ -20,12 +20,12 @@ fn a_payload_that_breaks_the_contract_is_422_with_everything_that_is_wrong() {
     // To the letter: providers' pages and scripts compare it.
     assert_eq!(
         answer.text(),
-        r#"{"error":"Invalid payload","details":[{"path":"/orderId","message":"must be a text"},{"path":"/total","message":"must be a number"}]}"#
+        r#"{"error":"Invalid payload","details":[{"path":"/orderId","message":"must be a string"},{"path":"/total","message":"must be a number"}]}"#
     );
     is_invalid(
         &answer,
         &[
-            ("/orderId", "must be a text"),
+            ("/orderId", "must be a string"),
             ("/total", "must be a number"),
         ],
     );
@@ -35,13 +35,13 @@ fn a_payload_that_breaks_the_contract_is_422_with_everything_that_is_wrong() {
     );
     is_invalid(
         &send(gate.http(), &json(&gate, "{\n \"order-id\" 1}")),
-        &[("", "the JSON is broken at line 2, column 13")],
+        &[("", "the JSON is malformed at line 2, column 13")],
     );
     is_invalid(
         &send(gate.http(), &delivery(&gate, "text/plain", "x")),
         &[(
             "",
-            "the type of the body must be application/json, */*+json, text/plain with JSON, application/x-www-form-urlencoded or multipart/form-data",
+            "Content-Type must be application/json, */*+json, text/plain with JSON, application/x-www-form-urlencoded or multipart/form-data",
         )],
     );
     backend.was_not_contacted();
@@ -103,7 +103,7 @@ fn a_schema_may_stand_in_a_file_of_its_own_and_a_new_version_counts() {
         .start();
     is_invalid(
         &send(gate.http(), &json(&gate, r#"{"a":"x"}"#)),
-        &[("/a", "must be a whole number")],
+        &[("/a", "must be an integer")],
     );
     let inline =
         declaration("[endpoints.contract]\nschema = { type = \"object\", required = [\"b\"] }");
@@ -147,7 +147,7 @@ colour = "red""#,
         "expected a number from 1 to 1000, found 0",
         "expected a string with its unit",
         "`raw_mime_fields` takes at most 100 names",
-        "the types are `text`",
+        "unknown type: use `text`",
         "`broken.json`: EOF while parsing",
         "unknown key; there is `inputs`",
         "is missing",
@@ -168,15 +168,15 @@ fn the_shape_of_a_contract_is_judged_at_apply() {
     for (lines, expected) in [
         (
             "[endpoints.contract]",
-            "a contract has `inputs` or a `schema`",
+            "a contract needs either `inputs` or a `schema`",
         ),
         (
             "[endpoints.contract]\nschema = { type = \"txt\" }",
-            "the schema is wrong",
+            "the schema is invalid",
         ),
         (
             "[endpoints.contract]\nschema = { \"$ref\" = \"https://example.com/a\" }",
-            "the schema is wrong",
+            "the schema is invalid",
         ),
         (
             "key_missing = \"reject\"",

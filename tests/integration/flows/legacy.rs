@@ -109,7 +109,7 @@ fn mistakes_of_events_are_told_where_they_stand() {
         (
             "{:events [{:path \"/a/x\" :fields [{:name :n :type :strin}]}]}",
             "events[0].fields[0].type",
-            "the types are",
+            "unknown type: use",
         ),
         (
             "{:events [] :interfaces {:webhook []}}",

@@ -61,12 +61,16 @@ fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
                 "no upstream `nope` is configured: use `default`",
             ),
             (2, "colour", "unknown key"),
-            (3, "requires[0].type", "the one type of a slot is `secret`"),
+            (3, "requires[0].type", "unknown slot type: use `secret`"),
             (4, "requires[1].slot", "`a` is there twice"),
             (5, "requires[2].slot", "`not a name` is no name"),
             (5, "requires[2].label", "`nil` is no value"),
             (6, "requires[3].slot", "is missing"),
-            (7, "invocations.ok.inputs[0].type", "the types are `text`"),
+            (
+                7,
+                "invocations.ok.inputs[0].type",
+                "unknown type: use `text`",
+            ),
             (
                 8,
                 "invocations.ok.inputs[1].requird",

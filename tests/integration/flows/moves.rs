@@ -214,26 +214,22 @@ fn a_move_that_there_is_not_is_refused_and_says_why() {
     gate.run(&["flow", "release", "orders"]).failed_with(4);
     apply_orders(&gate, &[]);
     for (words, code, message) in [
-        (
-            &["rollback", "orders"][..],
-            4,
-            "live: no version is in force there",
-        ),
+        (&["rollback", "orders"][..], 4, "live: no version is active"),
         (
             &["promote", "orders", "--installation", "acme"],
             1,
-            "nothing is live yet",
+            "no version is live yet",
         ),
         (
             &["promote", "orders", "--live", "--version", "1"],
             4,
-            "there is no version 1; nothing was released",
+            "version 1 does not exist; nothing is released",
         ),
         (&["promote", "orders"], 2, "--installation"),
         (
             &["delete", "orders", "--installation", "acme"],
             4,
-            "installation acme: no version is in force",
+            "installation acme: no version is active",
         ),
     ] {
         let words: Vec<&str> = ["flow"].iter().chain(words).copied().collect();
@@ -245,14 +241,14 @@ fn a_move_that_there_is_not_is_refused_and_says_why() {
         .run(&["flow", "rollback", "--yes", "orders"])
         .failed_with(1);
     assert!(
-        told.contains("no version was in force there before version 1"),
+        told.contains("no version was active before version 1"),
         "{told}"
     );
     let told = gate
         .run(&["flow", "rollback", "--yes", "orders", "--to", "7"])
         .failed_with(4);
     assert!(
-        told.contains("there is no version 7; the newest is 1"),
+        told.contains("version 7 does not exist; the newest is 1"),
         "{told}"
     );
 }

@@ -96,11 +96,11 @@ fn what_is_no_slot_of_a_target_cannot_be_bound() {
             "the flow `orders` is not there",
         ),
         ("flows/other/draft", 4, "there is no flow `other`"),
-        ("workflows/pr-bot", 2, "is no target of a flow"),
+        ("workflows/pr-bot", 2, "is not a target of a flow"),
         (
             "flows/orders/draft/order-webhook",
             2,
-            "is no target of a flow",
+            "is not a target of a flow",
         ),
     ] {
         let (ended, told) = bind(scope, SLOT);

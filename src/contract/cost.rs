@@ -1,57 +1,57 @@
-//! How much a schema can make of a payload: what is found out once, so that no payload finds it out.
+//! The worst-case cost of a schema, computed once when the contract is compiled.
 
 use serde_json::Value;
 
-/// What a schema asks for, counted.
+/// The counts that bound the cost of a validation.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Extent {
-    /// Keywords, and the names that are required.
-    total: usize,
-    /// The same, in one schema that is held against one value.
-    widest: usize,
-    /// Several schemas may be held against the same value.
-    is_shared: bool,
+pub(super) struct SchemaCost {
+    /// Keywords and required names in the whole schema.
+    keywords: usize,
+    /// Keywords and required names in the largest single subschema.
+    max_keywords: usize,
+    /// Several subschemas may apply to the same value.
+    has_branches: bool,
     pub(super) patterns: usize,
     pub(super) pattern_bytes: usize,
-    /// About what they take once they are compiled.
+    /// The estimated size of the compiled patterns.
     pub(super) pattern_memory_bytes: usize,
-    /// Texts are looked through, and not only measured.
-    pub(super) reads_texts: bool,
+    /// Strings are searched for patterns or formats, and not only measured.
+    pub(super) scans_texts: bool,
 }
 
-impl Extent {
+impl SchemaCost {
     pub(super) fn of(schema: &Value) -> Self {
-        let mut extent = Self::default();
-        extent.add(schema);
-        extent
+        let mut cost = Self::default();
+        cost.add(schema);
+        cost
     }
 
-    /// How many errors one value can give rise to.
-    pub(super) fn errors_per_value(&self) -> usize {
-        if self.is_shared {
-            self.total
+    /// How many errors one value can cause.
+    pub(super) fn max_errors_per_value(&self) -> usize {
+        if self.has_branches {
+            self.keywords
         } else {
-            self.widest
+            self.max_keywords
         }
     }
 
-    /// Whether the first error alone may hold all others: those of each branch.
-    pub(super) fn is_shared(&self) -> bool {
-        self.is_shared
+    /// Whether one error may contain the errors of every branch.
+    pub(super) fn has_branches(&self) -> bool {
+        self.has_branches
     }
 
     fn add(&mut self, schema: &Value) {
         match schema {
-            Value::Object(keywords) => {
-                let mut own = keywords.len();
-                for (keyword, value) in keywords {
-                    own += self.add_keyword(keyword, value);
+            Value::Object(members) => {
+                let mut count = members.len();
+                for (keyword, value) in members {
+                    count += self.add_keyword(keyword, value);
                 }
-                self.total += own;
-                self.widest = self.widest.max(own);
+                self.keywords += count;
+                self.max_keywords = self.max_keywords.max(count);
             }
             Value::Array(values) => {
-                self.total += values.len();
+                self.keywords += values.len();
                 for value in values {
                     self.add(value);
                 }
@@ -60,7 +60,7 @@ impl Extent {
         }
     }
 
-    /// Says how many errors it may be besides the one of each keyword.
+    /// Returns the errors that the keyword can cause beyond its first one.
     fn add_keyword(&mut self, keyword: &str, value: &Value) -> usize {
         match (keyword, value) {
             ("required", Value::Array(names)) => return names.len(),
@@ -68,7 +68,7 @@ impl Extent {
                 properties.values().for_each(|schema| self.add(schema));
             }
             ("pattern", Value::String(pattern)) => self.add_pattern(pattern),
-            ("format", _) => self.reads_texts = true,
+            ("format", _) => self.scans_texts = true,
             ("additionalProperties" | "items" | "prefixItems", schema) => self.add(schema),
             (
                 "$comment" | "$id" | "$schema" | "const" | "default" | "deprecated" | "description"
@@ -79,7 +79,7 @@ impl Extent {
                 _,
             ) => {}
             (keyword, schema) => {
-                self.is_shared = true;
+                self.has_branches = true;
                 if let ("patternProperties", Value::Object(schemas)) = (keyword, schema) {
                     schemas.keys().for_each(|pattern| self.add_pattern(pattern));
                 }
@@ -93,14 +93,13 @@ impl Extent {
         self.patterns += 1;
         self.pattern_bytes += pattern.len();
         self.pattern_memory_bytes += memory_bytes(pattern);
-        self.reads_texts = true;
+        self.scans_texts = true;
     }
 }
 
-/// About what a pattern takes once it is compiled. Much of Unicode, and that again and again, is what makes one
-/// large: 15 to 443 KB were measured.
+/// Estimates the compiled size of a pattern. Repeated large Unicode classes make it large. Measured: 15 to 443 KB.
 fn memory_bytes(pattern: &str) -> usize {
-    let has = |any: &[&str]| any.iter().any(|it| pattern.contains(it));
+    let has = |any: &[&str]| any.iter().any(|part| pattern.contains(part));
     let repeats = has(&["{"]);
     if repeats && has(&[".", "[^", r"\p", r"\P", r"\W", r"\D", r"\S"]) {
         MAX_PATTERN_BYTES
@@ -111,5 +110,5 @@ fn memory_bytes(pattern: &str) -> usize {
     }
 }
 
-/// Of one pattern, compiled. What it costs to look for it in a text grows with this.
+/// The largest compiled pattern. The cost of a search grows with this size.
 pub(super) const MAX_PATTERN_BYTES: usize = 512 * 1024;

@@ -1,50 +1,50 @@
-//! Taking of a JSON body what a plan looks at, in one pass.
+//! Extracts the parts of a JSON body that a plan needs, in one pass.
 
 use std::borrow::Cow;
 
-use super::json::{Broken, Fault, Kind, Reader, Wholeness};
+use super::json::{JsonError, JsonErrorKind, Kind, Reader, Surrogates};
 use super::plan::Plan;
 use super::tree::{Member, Tree};
 use super::violation::{Path, Violations};
 
-/// What came of it.
-pub(super) struct Taken<'b> {
+/// The extracted parts of a body.
+pub(super) struct Extraction<'b> {
     pub(super) tree: Tree<'b>,
-    /// The names that stand twice where a contract looks.
-    pub(super) twice: Violations,
+    /// A violation for each repeated name that the contract reads.
+    pub(super) repeated: Violations,
 }
 
-/// Takes what `plan` looks at of `body`.
-pub(super) fn take<'b>(body: &'b [u8], plan: &Plan) -> Result<Taken<'b>, Broken> {
-    let mut taking = Taking {
+/// Extracts the parts of `body` that `plan` needs. All of `body` must be valid JSON.
+pub(super) fn extract<'b>(body: &'b [u8], plan: &Plan) -> Result<Extraction<'b>, JsonError> {
+    let mut extractor = Extractor {
         reader: Reader::new(body)?,
         values: 0,
-        twice: Violations::default(),
+        repeated: Violations::default(),
     };
-    let tree = taking.value(plan, &Path::Root)?;
-    taking.reader.end()?;
-    Ok(Taken {
+    let tree = extractor.value(plan, &Path::Root)?;
+    extractor.reader.end()?;
+    Ok(Extraction {
         tree,
-        twice: taking.twice,
+        repeated: extractor.repeated,
     })
 }
 
-struct Taking<'b> {
+struct Extractor<'b> {
     reader: Reader<'b>,
     values: usize,
-    twice: Violations,
+    repeated: Violations,
 }
 
-impl<'b> Taking<'b> {
-    /// It goes no deeper than the reader does.
-    fn value(&mut self, plan: &Plan, path: &Path<'_>) -> Result<Tree<'b>, Broken> {
+impl<'b> Extractor<'b> {
+    /// Recurses at most to the depth limit of the reader.
+    fn value(&mut self, plan: &Plan, path: &Path<'_>) -> Result<Tree<'b>, JsonError> {
         self.values += 1;
         if self.values > MAX_VALUES {
-            return Err(self.reader.broken(Fault::Values));
+            return Err(self.reader.error(JsonErrorKind::Values));
         }
         Ok(match self.reader.peek()? {
             Kind::Text => match self.reader.string()? {
-                (Cow::Owned(text), Wholeness::Marred) => Tree::Marred(text),
+                (Cow::Owned(text), Surrogates::Lone) => Tree::LossyText(text),
                 (text, _) => Tree::Text(text),
             },
             Kind::Number => self.number()?,
@@ -57,8 +57,8 @@ impl<'b> Taking<'b> {
                 if let Some(element) = plan.element() {
                     return self.array(element, path);
                 }
-                if plan.is_counted() {
-                    return self.count();
+                if plan.has_length_rule() {
+                    return self.array_length();
                 }
                 self.reader.skip()?;
                 Tree::Array(Vec::new())
@@ -71,9 +71,9 @@ impl<'b> Taking<'b> {
         })
     }
 
-    /// Whoever compares numbers compares digits, with each of many perhaps.
-    fn number(&mut self) -> Result<Tree<'b>, Broken> {
-        let begin = self.reader.broken(Fault::Number);
+    /// Bounds the length: numbers are compared digit by digit, perhaps with many others.
+    fn number(&mut self) -> Result<Tree<'b>, JsonError> {
+        let begin = self.reader.error(JsonErrorKind::Number);
         let text = self.reader.number()?;
         if text.len() > MAX_NUMBER_BYTES {
             return Err(begin);
@@ -81,17 +81,17 @@ impl<'b> Taking<'b> {
         Ok(Tree::Number(text))
     }
 
-    fn count(&mut self) -> Result<Tree<'b>, Broken> {
-        let mut many = 0;
+    fn array_length(&mut self) -> Result<Tree<'b>, JsonError> {
+        let mut len = 0;
         self.reader.open()?;
-        while self.reader.element(many == 0)? {
+        while self.reader.element(len == 0)? {
             self.reader.skip()?;
-            many += 1;
+            len += 1;
         }
-        Ok(Tree::Counted(many))
+        Ok(Tree::Length(len))
     }
 
-    fn array(&mut self, plan: &Plan, path: &Path<'_>) -> Result<Tree<'b>, Broken> {
+    fn array(&mut self, plan: &Plan, path: &Path<'_>) -> Result<Tree<'b>, JsonError> {
         let mut elements = Vec::new();
         self.reader.open()?;
         while self.reader.element(elements.is_empty())? {
@@ -101,7 +101,7 @@ impl<'b> Taking<'b> {
         Ok(Tree::Array(elements))
     }
 
-    fn object(&mut self, plan: &Plan, path: &Path<'_>) -> Result<Tree<'b>, Broken> {
+    fn object(&mut self, plan: &Plan, path: &Path<'_>) -> Result<Tree<'b>, JsonError> {
         let mut members: Vec<Member<'b>> = Vec::new();
         let mut is_first = true;
         self.reader.open()?;
@@ -115,26 +115,25 @@ impl<'b> Taking<'b> {
                 }
             }
         }
-        // In the order of names, so that each is found quickly, and none stands twice unseen. The order is
-        // kept among those of one name.
+        // Sorted by name, for binary search and to find repeated names. The sort is stable.
         members.sort_by(|(one, _), (other, _)| one.cmp(other));
-        self.mark_twice(&mut members, plan, path);
+        self.mark_repeated(&mut members, plan, path);
         Ok(Tree::Object(members))
     }
 
-    fn mark_twice(&mut self, members: &mut Vec<Member<'b>>, plan: &Plan, path: &Path<'_>) {
-        let is_twice = |pair: &[Member<'b>]| matches!(pair, [one, other] if one.0 == other.0);
-        if !members.windows(2).any(is_twice) {
+    fn mark_repeated(&mut self, members: &mut Vec<Member<'b>>, plan: &Plan, path: &Path<'_>) {
+        let is_repeated = |pair: &[Member<'b>]| matches!(pair, [one, other] if one.0 == other.0);
+        if !members.windows(2).any(is_repeated) {
             return;
         }
-        let twice = &mut self.twice;
-        members.dedup_by(|again, first| {
-            let is_same = again.0 == first.0;
-            if is_same && !matches!(first.1, Tree::Twice) {
-                first.1 = Tree::Twice;
+        let repeated = &mut self.repeated;
+        members.dedup_by(|later, first| {
+            let is_same = later.0 == first.0;
+            if is_same && !matches!(first.1, Tree::Repeated) {
+                first.1 = Tree::Repeated;
                 if plan.member(&first.0).is_some_and(Plan::is_by_contract) {
                     let name: &Cow<'_, str> = &first.0;
-                    twice.add(&Path::Member(path, name), "stands twice in its object");
+                    repeated.add(&Path::Member(path, name), "is repeated in its object");
                 }
             }
             is_same
@@ -142,6 +141,6 @@ impl<'b> Taking<'b> {
     }
 }
 
-/// So many values are looked at: with what each takes, a few megabytes on the thread that judges.
+/// The most values that are extracted. They take a few megabytes.
 const MAX_VALUES: usize = 100_000;
 pub(super) const MAX_NUMBER_BYTES: usize = 1000;
