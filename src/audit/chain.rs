@@ -1,7 +1,7 @@
-//! The lines of the audit log as a chain: each one's digest covers the line and the digest before it.
+//! The hash chain of the audit log: the digest of each line covers the line and the digest before it.
 //!
-//! Whoever changes, removes or adds a line in the middle breaks every digest after it. Whoever can write the
-//! whole store can make a new chain, though: what holds that one up is a digest that was kept elsewhere.
+//! A change, removal or insertion of a line breaks every digest after it. An attacker who can write the whole store
+//! can build a new chain. Only a digest that is kept elsewhere reveals that.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,30 +11,30 @@ use sha2::{Digest as _, Sha256};
 
 use super::AuditEntry;
 
-/// A line as it was stored.
+/// A stored line of the audit log.
 #[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
 pub struct AuditLine {
-    /// Its number, from 1.
+    /// Counts from 1 without gaps.
     pub number: i64,
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
-    /// Who.
+    /// The name of the actor.
     pub actor: String,
-    /// Through what and from where.
+    /// The program and the host, such as `cli@host`.
     pub origin: String,
-    /// What was done; see [`Action`](super::Action).
+    /// The word of an [`Action`](super::Action).
     pub action: String,
-    /// What it was done to.
+    /// The changed object.
     pub subject: String,
-    /// A few words more.
+    /// More about the change, never a secret value.
     pub detail: String,
-    /// The digest of this line and, by that, of all lines before it. Lines that are older than the chain
-    /// have none; the first one that has covers them, too.
+    /// The digest of this line and all lines before it. Lines that are older than the chain have none; the first digest
+    /// covers them too.
     pub digest: Option<Digest>,
 }
 
 impl AuditLine {
-    /// The line that comes after `end`.
+    /// Creates the line that follows `end`.
     pub fn after(end: &End, entry: &AuditEntry) -> Self {
         let mut line = Self {
             number: end.number.saturating_add(1),
@@ -63,7 +63,7 @@ impl AuditLine {
             &self.detail,
         ];
         for text in texts {
-            // With their lengths: no two lines give the same bytes.
+            // The lengths make the encoding unambiguous.
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text);
         }
@@ -71,30 +71,30 @@ impl AuditLine {
     }
 }
 
-/// The last line of a chain: its number and digest. Kept elsewhere, it shows what was taken away since.
+/// The number and digest of the last line of a chain. A copy that is kept elsewhere reveals removed lines.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct End {
-    /// The number of the line; 0 before the first.
+    /// The number of the last line; 0 for an empty log.
     pub number: i64,
-    /// Its digest.
+    /// The digest of the last line.
     pub digest: Digest,
 }
 
-/// A log that is read from its first line on.
+/// The verification of a log from its first line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Chain {
     end: End,
-    /// Whether a line had a digest: all that follow have one, then.
-    begun: bool,
+    /// Whether a line had a digest. All later lines must have one.
+    has_digests: bool,
 }
 
 impl Chain {
-    /// Where it ends so far.
+    /// The last line that was verified.
     pub const fn end(&self) -> End {
         self.end
     }
 
-    /// Takes the next line, if it is the one that follows.
+    /// Verifies the next line.
     pub fn follow(&mut self, line: &AuditLine) -> Result<(), Broken> {
         let broken = |why| Broken {
             number: line.number,
@@ -105,9 +105,9 @@ impl Chain {
         }
         let digest = line.digest_after(&self.end.digest);
         match line.digest {
-            None if self.begun => return Err(broken(Break::Added)),
+            None if self.has_digests => return Err(broken(Break::Added)),
             Some(stored) if stored != digest => return Err(broken(Break::Changed)),
-            stored => self.begun = stored.is_some(),
+            stored => self.has_digests = stored.is_some(),
         }
         self.end = End {
             number: line.number,
@@ -116,7 +116,7 @@ impl Chain {
         Ok(())
     }
 
-    /// Takes a line as it is, whatever its number: for lines from before there was a chain.
+    /// Adds a line without verification, for lines that are older than the chain.
     pub fn take(&mut self, line: &AuditLine) {
         self.end = End {
             number: line.number,
@@ -144,22 +144,22 @@ impl FromStr for End {
     }
 }
 
-/// Text that is no end of a chain.
+/// The text is not the end of a chain.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected NUMBER:DIGEST, as `portcullis audit verify` prints it")]
 pub struct NotAnEnd;
 
-/// A SHA-256.
+/// A SHA-256 digest.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest that these bytes are, if there are 32.
+    /// `None` unless there are 32 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// Its bytes.
+    /// The 32 bytes.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -177,37 +177,37 @@ impl serde::Serialize for Digest {
     }
 }
 
-/// A place where a chain does not hold.
+/// The line at which the verification fails.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("line {number}: {why}")]
 pub struct Broken {
     /// The number of the line.
     pub number: i64,
-    /// What is wrong there.
+    /// The fault.
     pub why: Break,
 }
 
-/// What breaks a chain.
+/// Why a chain is broken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Break {
-    /// It has no digest, and lines before it have.
-    #[error("it was put in")]
+    /// The line has no digest, although earlier lines have one.
+    #[error("the line was inserted")]
     Added,
 
-    /// Its digest does not cover what stands there.
-    #[error("it, or a line before it, was changed")]
+    /// The digest does not match the content.
+    #[error("the line, or one before it, was changed")]
     Changed,
 
-    /// Lines are missing before it.
-    #[error("it does not follow line {0}: lines were taken out or put in")]
+    /// The number does not follow the one before.
+    #[error("the line does not follow line {0}: lines were removed or inserted")]
     Gap(i64),
 
-    /// Another chain ended there.
-    #[error("it is not the line that it was when its digest was noted")]
+    /// The digest differs from the one that was kept elsewhere.
+    #[error("the line differs from the one whose digest was kept")]
     Other,
 
-    /// Lines are missing at the end.
-    #[error("the last line is missing: the log was cut off")]
+    /// Lines are missing at the end of the log.
+    #[error("the last line is missing: the log was truncated")]
     CutOff,
 }

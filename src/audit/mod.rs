@@ -1,7 +1,6 @@
-//! What is written down about a change: who did what, when, to what, from where. Never a value.
+//! Audit entries: who changed what, when and from where. They never contain a secret value.
 //!
-//! The entries are made by whoever performs the change and stored in the same transaction as the
-//! change itself.
+//! The code that performs a change creates the entry, and the store writes both in one transaction.
 
 mod chain;
 
@@ -12,27 +11,27 @@ use serde::Serialize;
 
 pub use self::chain::{AuditLine, Break, Broken, Chain, Digest, End, NotAnEnd};
 
-/// One line of the audit log.
+/// A new entry of the audit log.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct AuditEntry {
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
-    /// Who.
+    /// The person or the provider that made the change.
     pub actor: Actor,
-    /// What was done.
+    /// The kind of change.
     pub action: Action,
-    /// What it was done to: an endpoint id, `scope#slot` of a secret, the id of a token, or the target of a flow.
+    /// The changed object: an endpoint id, `scope#slot` of a secret, a token id, or the target of a flow.
     pub subject: String,
-    /// A few words more, such as the version of a secret.
+    /// More about the change, such as the version of a secret.
     pub detail: String,
 }
 
-/// Somebody who changes things.
+/// The author of a change.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Actor {
-    /// The account, e.g. the user of the operating system.
+    /// The account, such as the user of the operating system.
     pub name: String,
-    /// Through what and from where, e.g. `cli@host`.
+    /// The program and the host, such as `cli@host`.
     pub origin: String,
 }
 
@@ -42,7 +41,7 @@ impl fmt::Display for Actor {
     }
 }
 
-/// What can be done.
+/// The kinds of changes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
@@ -55,31 +54,31 @@ pub enum Action {
     EndpointUpdated,
     /// A flow's draft was replaced.
     FlowApplied,
-    /// A flow was taken from a target, or was deleted whole.
+    /// A flow was removed from a target, or deleted.
     FlowDeleted,
-    /// A version of a flow that there was already was put to a target.
+    /// An existing version of a flow became active at a target.
     FlowPromoted,
     /// A flow's draft was released.
     FlowReleased,
-    /// An earlier version of a flow was put back.
+    /// An earlier version of a flow became active again.
     FlowRolledBack,
-    /// A secret was taken over from a provider's handshake.
+    /// A provider's challenge bound a secret.
     SecretBound,
     /// A secret was generated for the first time.
     SecretCreated,
-    /// A secret was encrypted anew, with another key; its value is the same.
+    /// A secret was encrypted with another key; its value did not change.
     SecretResealed,
-    /// A secret was ended, and nothing took its place.
+    /// A secret was retired without a replacement.
     SecretRetired,
-    /// A secret was shown, or used to sign by hand.
+    /// A secret was shown, or used to sign a delivery on the command line.
     SecretRevealed,
     /// A secret was replaced by a generated one.
     SecretRotated,
     /// A secret was replaced by a given one.
     SecretSet,
-    /// A token of a workspace was made.
+    /// A workspace token was created.
     TokenCreated,
-    /// A token of a workspace was ended before its time.
+    /// A workspace token was revoked.
     TokenRevoked,
 }
 

@@ -1,13 +1,12 @@
-//! Refused deliveries, kept for `explain`, where an endpoint asks for it.
+//! Captures: refused deliveries that an endpoint keeps for `explain`.
 //!
 //! ```text
-//! refusal → offered to a bounded queue, or dropped → redacted → written by one task, the newest few of
-//!         each endpoint, until their time is over
+//! refusal → redacted, into a bounded queue or dropped → written by one task: the newest few of each endpoint, until
+//!           they expire
 //! ```
 //!
-//! Nobody waits for it, and nothing here can keep a delivery: a queue that is full drops, one task writes
-//! at most once a second, and every number is bounded, so that a flood of forgeries fills neither memory
-//! nor disk. It is off unless an endpoint asks for it.
+//! No delivery waits for a capture. A full queue drops captures, one task writes at most once a second, and every
+//! size is bounded, so a flood of forgeries fills neither memory nor disk. Captures are off by default.
 
 mod queue;
 mod redact;
@@ -22,52 +21,52 @@ pub use self::refused::Refused;
 use crate::directory::EndpointId;
 use crate::secrets::StoreError;
 
-/// A refused delivery that is to be kept.
+/// A refused delivery to store.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Captured {
-    /// The endpoint.
+    /// The endpoint that refused it.
     pub endpoint: EndpointId,
-    /// The id of the request, as in the log.
+    /// The request id, as in the log.
     pub request_id: String,
-    /// When it arrived.
+    /// When the delivery arrived.
     pub at: Timestamp,
-    /// How long it is kept.
+    /// When the capture expires.
     pub ends_at: Timestamp,
-    /// How many of the endpoint are kept.
+    /// How many captures the endpoint keeps.
     pub last: u16,
-    /// Why it was refused.
+    /// The reason of the refusal.
     pub reason: &'static str,
-    /// The delivery as raw HTTP, redacted.
+    /// The delivery as raw HTTP, without credentials.
     pub http: Vec<u8>,
 }
 
-/// A refused delivery that was kept.
+/// A stored capture, without its content.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Kept {
-    /// The endpoint, by its id.
+    /// The id of the endpoint.
     pub endpoint: String,
-    /// The id of the request.
+    /// The request id.
     pub request_id: String,
-    /// When it arrived.
+    /// When the delivery arrived.
     pub at: Timestamp,
-    /// How long it is kept.
+    /// When the capture expires.
     pub ends_at: Timestamp,
-    /// Why it was refused.
+    /// The reason of the refusal.
     pub reason: String,
-    /// Its length.
+    /// The length of the stored HTTP.
     pub bytes: u64,
 }
 
-/// Where they are kept.
+/// A store that holds captures.
 #[async_trait]
 pub trait CaptureStore: Send + Sync {
-    /// Keeps `captured` as far as their endpoints exist, and forgets what is over or too much.
+    /// Stores captures whose endpoints exist. Deletes those that are expired or beyond the limit of their endpoint.
     async fn keep(&self, captured: Vec<Captured>, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Those of an endpoint, the newest first.
+    /// The captures of an endpoint, the newest first.
     async fn kept(&self, endpoint: &str, now: Timestamp) -> Result<Vec<Kept>, StoreError>;
 
-    /// The newest with that id of a request, as raw HTTP.
+    /// The newest capture of a request id, with its raw HTTP.
     async fn kept_one(
         &self,
         request_id: &str,
@@ -75,14 +74,14 @@ pub trait CaptureStore: Send + Sync {
     ) -> Result<Option<(Kept, Vec<u8>)>, StoreError>;
 }
 
-/// The headers that a capture has beside those of the delivery.
+/// The headers that a capture has in addition to those of the delivery.
 pub mod marks {
-    /// When it arrived.
+    /// When the delivery arrived.
     pub const AT: &str = "Portcullis-Captured-At";
-    /// What became of the body: `none` if it was not read, `truncated` if not all of it is kept.
+    /// Set if the body is incomplete: `none` if it was not read, `truncated` if it was cut.
     pub const BODY: &str = "Portcullis-Captured-Body";
-    /// What was taken out.
+    /// The headers and query parameters whose values were removed.
     pub const REDACTED: &str = "Portcullis-Captured-Redacted";
-    /// What they all begin with, in lower case.
+    /// The common prefix of these headers, in lower case.
     pub const PREFIX: &str = "portcullis-captured-";
 }

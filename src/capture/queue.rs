@@ -1,4 +1,4 @@
-//! Between deliveries, which never wait, and the one task that writes.
+//! The bounded queue of captures, and the one task that writes them to the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,30 +13,30 @@ use crate::clock::Clock;
 use crate::gate::Reason;
 use crate::task::{Pulse, Task};
 
-/// Where refused deliveries are offered.
+/// The sending end of the queue.
 pub struct Captures(mpsc::Sender<Captured>);
 
-/// The task that writes.
+/// Writes queued captures to the store.
 pub struct Keeper {
-    taken: Mutex<Taken>,
+    pending: Mutex<Pending>,
     store: Arc<dyn CaptureStore>,
     clock: Arc<dyn Clock>,
 }
 
-/// The other end of the queue, and what was taken from it. A run that panics leaves it to the next one.
-struct Taken {
-    offered: mpsc::Receiver<Captured>,
-    unwritten: Vec<Captured>,
+/// The receiving end, and captures that are not written yet. After a panic, the next run continues with both.
+struct Pending {
+    queue: mpsc::Receiver<Captured>,
+    batch: Vec<Captured>,
 }
 
 impl Captures {
-    /// A queue, and the task at its other end.
+    /// Creates the queue and its writer.
     pub fn new(store: Arc<dyn CaptureStore>, clock: Arc<dyn Clock>) -> (Self, Keeper) {
-        let (sender, offered) = mpsc::channel(QUEUE);
+        let (sender, queue) = mpsc::channel(MAX_QUEUED);
         let keeper = Keeper {
-            taken: Mutex::new(Taken {
-                offered,
-                unwritten: Vec::new(),
+            pending: Mutex::new(Pending {
+                queue,
+                batch: Vec::new(),
             }),
             store,
             clock,
@@ -44,15 +44,15 @@ impl Captures {
         (Self(sender), keeper)
     }
 
-    /// Offers a delivery, if its endpoint wants it and there is room. It is not copied otherwise.
+    /// Queues a refused delivery, if its endpoint keeps captures and the queue has room. Otherwise nothing is copied.
     pub fn offer(&self, refused: &Refused<'_>) {
         let Some(rule) = refused.endpoint.capture else {
             return;
         };
-        if !is_about_the_proof(refused.reason) {
+        if !is_explainable(refused.reason) {
             return;
         }
-        // Under a flood most find no room, and cost nothing more than this question.
+        // Under a flood, most refusals end here and cost nothing more.
         let Ok(room) = self.0.try_reserve() else {
             return;
         };
@@ -70,62 +70,62 @@ impl Captures {
 }
 
 impl Keeper {
-    /// The task that [`run`](Self::run) is.
+    /// The supervised task that calls [`run`](Self::run).
     pub const TASK: Task = Task::named("captures").beats_within(SILENCE);
 
-    /// Writes until `shutdown`. What the store does not take is tried again; new ones find no room meanwhile.
+    /// Writes until `shutdown`. A failed write is retried; meanwhile the queue fills and drops captures.
     pub async fn run(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
-        let mut taken = self.taken.lock().await;
-        let taken = &mut *taken;
+        let mut pending = self.pending.lock().await;
+        let pending = &mut *pending;
         loop {
-            let pause = if taken.unwritten.is_empty() {
-                FORGET_EVERY
+            let pause = if pending.batch.is_empty() {
+                EXPIRE_EVERY
             } else {
                 RETRY_EVERY
             };
             tokio::select! {
-                first = taken.offered.recv(), if taken.unwritten.is_empty() => {
+                first = pending.queue.recv(), if pending.batch.is_empty() => {
                     let Some(first) = first else {
-                        // The last delivery has ended. The task returns when it may.
+                        // All senders are gone. The task must not return before the shutdown.
                         let _ = shutdown.wait_for(|ending| *ending).await;
                         return;
                     };
-                    taken.unwritten.push(first);
+                    pending.batch.push(first);
                 }
                 () = tokio::time::sleep(pause) => {}
                 _ = shutdown.changed() => break,
             }
-            self.keep(taken).await;
+            self.write(pending).await;
             pulse.beat();
             tokio::select! {
                 () = tokio::time::sleep(WRITE_EVERY) => {}
                 _ = shutdown.changed() => break,
             }
         }
-        taken.unwritten.extend(taken.offered.try_recv());
-        if !taken.unwritten.is_empty() {
-            self.keep(taken).await;
+        pending.batch.extend(pending.queue.try_recv());
+        if !pending.batch.is_empty() {
+            self.write(pending).await;
         }
     }
 
-    async fn keep(&self, taken: &mut Taken) {
-        while taken.unwritten.len() < QUEUE
-            && let Ok(next) = taken.offered.try_recv()
+    async fn write(&self, pending: &mut Pending) {
+        while pending.batch.len() < MAX_QUEUED
+            && let Ok(next) = pending.queue.try_recv()
         {
-            taken.unwritten.push(next);
+            pending.batch.push(next);
         }
-        let batch = taken.unwritten.clone();
+        let batch = pending.batch.clone();
         match self.store.keep(batch, self.clock.now()).await {
-            Ok(()) => taken.unwritten.clear(),
+            Ok(()) => pending.batch.clear(),
             Err(error) => {
-                warn!(%error, "refused deliveries could not be kept; it is tried again");
+                warn!(%error, "captures could not be written; retrying");
             }
         }
     }
 }
 
-/// Whether it was refused for what `explain` can explain.
-const fn is_about_the_proof(reason: Reason) -> bool {
+/// Whether `explain` can say more about this reason.
+const fn is_explainable(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::Proof(_)
@@ -136,10 +136,10 @@ const fn is_about_the_proof(reason: Reason) -> bool {
     )
 }
 
-/// At most so many wait: 128 KiB each.
-const QUEUE: usize = 32;
+/// The most captures in the queue, of up to 128 KiB each.
+const MAX_QUEUED: usize = 32;
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 const RETRY_EVERY: Duration = Duration::from_secs(4);
-const FORGET_EVERY: Duration = Duration::from_mins(1);
-/// A writer that has not come round for so long does not run.
+const EXPIRE_EVERY: Duration = Duration::from_mins(1);
+/// Without progress for this time, the task counts as not running.
 const SILENCE: Duration = Duration::from_mins(3);

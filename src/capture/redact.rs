@@ -1,12 +1,13 @@
-//! What a capture must not hold: everything that lets somebody in.
+//! Removes credentials from captures.
 
 use crate::auth::{Covers, Scheme, Source, WorkspaceToken};
 
-/// What a scheme says about the places of a head.
+/// The places of a head that hold credentials, and the exceptions.
 pub(super) struct Redaction {
-    /// Where the secret itself is sent.
+    /// Places of a secret or of a proof that is valid for any body.
     secret: Vec<String>,
-    /// Where a signature and what it covers are: useless to whoever has no secret, needed to explain.
+    /// Places of a signature over the body and of the event id. `explain` needs them, and they are useless without the
+    /// secret.
     kept: Vec<String>,
 }
 
@@ -23,8 +24,8 @@ impl Redaction {
             .signatures()
             .iter()
             .flat_map(|rule| places(&rule.from));
-        // What does not cover the body proves any body: it lets in whoever has it. So may a token that
-        // says itself what it covers, and whatever else somebody puts where credentials belong.
+        // A proof that does not cover the body is valid for any body, so it is a credential. A token with an envelope
+        // may be one too. `Authorization` is always treated as a credential.
         let is_bound = scheme.covers() > Covers::Head && !scheme.has_envelope();
         if is_bound {
             let kept = proofs.chain(scheme.id().into_iter().flat_map(places));
@@ -35,37 +36,37 @@ impl Redaction {
         redaction
     }
 
-    /// Whether the value of a header is a credential. The name is in lower case.
+    /// Whether the value of a header may be a credential. The name is in lower case.
     pub(super) fn hides_header(&self, name: &str) -> bool {
         self.hides("header", name, HEADER_WORDS)
     }
 
-    /// The query without the values that are credentials; their names are added to `hidden`.
+    /// The query without values that may be credentials. Their names are added to `hidden`.
     pub(super) fn query(&self, query: &str, hidden: &mut Vec<String>) -> String {
         let pairs = query.split('&').map(|pair| {
             let name = form_urlencoded::parse(pair.as_bytes()).next();
             let name = name.map_or_else(String::new, |(name, _)| name.into_owned());
-            let written = pair.split('=').next().unwrap_or_default();
+            let raw_name = pair.split('=').next().unwrap_or_default();
             let has_token = pair.contains(WorkspaceToken::PREFIX);
             if !has_token && !self.hides("query", &name, QUERY_WORDS) {
                 return pair.to_owned();
             }
             hidden.push(format!(
                 "query:{}",
-                written.chars().take(MAX_NAMED).collect::<String>()
+                raw_name.chars().take(MAX_NAME_SHOWN).collect::<String>()
             ));
-            format!("{written}={REDACTED}")
+            format!("{raw_name}={REDACTED}")
         });
         pairs.collect::<Vec<_>>().join("&")
     }
 
     fn hides(&self, kind: &str, name: &str, words: &[&str]) -> bool {
         let place = format!("{kind}:{name}");
-        let is_it = |secret: &String| match secret.strip_suffix('*') {
+        let is_place = |secret: &String| match secret.strip_suffix('*') {
             Some(numbered) => place.starts_with(&numbered.replacen("headers:", "header:", 1)),
             None => *secret == place,
         };
-        if self.secret.iter().any(is_it) {
+        if self.secret.iter().any(is_place) {
             return true;
         }
         let name = name.to_ascii_lowercase();
@@ -79,13 +80,13 @@ fn places(source: &Source) -> Vec<String> {
 
 const AUTHORIZATION: &str = "header:authorization";
 
-/// So much of a name is told.
-const MAX_NAMED: usize = 64;
+/// The length to which a parameter name is cut.
+const MAX_NAME_SHOWN: usize = 64;
 
-/// What stands in place of a credential.
+/// The replacement of a removed value.
 pub(super) const REDACTED: &str = "redacted";
 
-/// What names of headers with credentials have in them. One too many is a line less in a capture.
+/// Parts of header names that mark a credential. A false match only costs a value in a capture.
 const HEADER_WORDS: &[&str] = &[
     "assertion",
     "auth",

@@ -1,11 +1,11 @@
-//! A refused delivery as raw HTTP: what `explain` reads.
+//! Renders a refused delivery as raw HTTP, the format that `explain` reads.
 
 use super::redact::{REDACTED, Redaction};
 use super::{Refused, marks};
 use crate::auth::WorkspaceToken;
 use crate::directory::Auth;
 
-/// Writes a delivery down, without its credentials and within bounds.
+/// Renders a delivery without credentials and within the size limits.
 pub(super) fn render(refused: &Refused<'_>) -> Vec<u8> {
     let request = refused.request;
     let scheme = match &refused.endpoint.auth {
@@ -21,7 +21,7 @@ pub(super) fn render(refused: &Refused<'_>) -> Vec<u8> {
     if let Some(query) = query {
         http.extend_from_slice(format!("?{query}").as_bytes());
     }
-    // What was taken out may be shorter than what stands there now.
+    // Redaction may have made the line longer.
     http.truncate(MAX_HEAD_BYTES);
     http.extend_from_slice(b" HTTP/1.1\r\n");
     for (name, value) in request.headers {
@@ -30,7 +30,7 @@ pub(super) fn render(refused: &Refused<'_>) -> Vec<u8> {
         {
             continue;
         }
-        let hides = redaction.hides_header(name) || has_token(value.as_bytes());
+        let hides = redaction.hides_header(name) || contains_token(value.as_bytes());
         if hides && !hidden.iter().any(|it| it == name) {
             hidden.push(name.to_owned());
         }
@@ -46,14 +46,14 @@ pub(super) fn render(refused: &Refused<'_>) -> Vec<u8> {
         hidden.truncate(MAX_HIDDEN_NAMED);
         line(&mut http, marks::REDACTED, hidden.join(", ").as_bytes());
     }
-    // A token in the body is a credential like any other.
-    let has_token = scheme.is_some_and(|scheme| {
+    // A body that contains the token is left out, because the token is a credential.
+    let token_in_body = scheme.is_some_and(|scheme| {
         let mut rules = scheme.signatures().iter();
         !scheme.covers_body() && rules.any(|rule| rule.from.is_in_body())
     });
-    let whole = refused.body.filter(|_| !has_token);
-    let body = whole.map(|body| body.get(..MAX_BODY_BYTES).unwrap_or(body));
-    match (whole, body) {
+    let allowed_body = refused.body.filter(|_| !token_in_body);
+    let body = allowed_body.map(|body| body.get(..MAX_BODY_BYTES).unwrap_or(body));
+    match (allowed_body, body) {
         (Some(whole), Some(kept)) if whole.len() == kept.len() => {}
         (Some(_), _) => line(&mut http, marks::BODY, b"truncated"),
         (None, _) => line(&mut http, marks::BODY, b"none"),
@@ -63,8 +63,8 @@ pub(super) fn render(refused: &Refused<'_>) -> Vec<u8> {
     http
 }
 
-/// Whether a workspace token stands in it: people put it into all kinds of headers.
-fn has_token(value: &[u8]) -> bool {
+/// Whether a value contains a workspace token. People send it in headers of many names.
+fn contains_token(value: &[u8]) -> bool {
     memchr::memmem::find(value, WorkspaceToken::PREFIX.as_bytes()).is_some()
 }
 

@@ -14,7 +14,7 @@ use super::shared::{Outcome, Settlement};
 use super::{Entries, Entry, Keep, Key, Kind, Permit, Permits, Token};
 use crate::clock::Stopwatch;
 use crate::redis::Fault;
-use crate::task::scattered;
+use crate::task::with_jitter;
 
 /// Takes a permit, or returns `None` if the wait timed out.
 pub(super) async fn permit(
@@ -55,7 +55,7 @@ pub(super) async fn permit(
             return Ok(None);
         }
         // The position may have improved since the pause was announced, so the shorter of the two pauses applies.
-        tokio::time::sleep(scattered(pause.min(pace.pause(elapsed)))).await;
+        tokio::time::sleep(with_jitter(pause.min(pace.pause(elapsed)))).await;
     }
 }
 

@@ -16,7 +16,7 @@ use super::connect::{Connected, connect};
 use super::fault::CallError;
 use super::{Call, Eviction, Fault, Greeting, RedisSettings, RedisStats};
 use crate::clock::Stopwatch;
-use crate::task::{Pulse, Task, Tasks, scattered};
+use crate::task::{Pulse, Task, Tasks, with_jitter};
 
 /// A Redis server, whether it can be reached at the moment or not.
 pub struct Redis {
@@ -236,7 +236,7 @@ impl Shared {
                     self.up.send_replace(Some(false));
                 }
             }
-            tokio::time::sleep(scattered(backoff)).await;
+            tokio::time::sleep(with_jitter(backoff)).await;
             backoff = (backoff * 2).min(MAX_BACKOFF);
         }
     }

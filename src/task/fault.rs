@@ -1,8 +1,8 @@
 //! Faults that a test injects into the background tasks of a real process.
 //!
-//! Only debug builds have this module: a release binary cannot be told to panic. The variable
-//! `PORTCULLIS_TEST_FAULTS` names a folder. While it holds a file `<task>.panic` the task panics whenever it is
-//! polled; while it holds `<task>.hang` the task is not polled at all.
+//! Only debug builds have this module, so no release binary can be made to panic. `PORTCULLIS_TEST_FAULTS` names a
+//! folder. While it contains a file `<task>.panic`, the task panics at every poll. While it contains `<task>.hang`,
+//! the task is not polled.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Runs `work`, and lets it panic or hang as the folder says.
-pub(super) async fn watched<W: Future>(name: &'static str, work: W) -> W::Output {
+/// Runs `work` with the faults that the folder names.
+pub(super) async fn with_faults<W: Future>(name: &'static str, work: W) -> W::Output {
     let Some(folder) = folder() else {
         return work.await;
     };
@@ -30,7 +30,7 @@ pub(super) async fn watched<W: Future>(name: &'static str, work: W) -> W::Output
         if let Some(Poll::Ready(output)) = polled.await {
             return output;
         }
-        // The work is polled again when it is woken, and the folder is looked at now and then.
+        // Polls again when the work is woken, and checks the folder at an interval.
         let woken = async {
             let mut first = true;
             std::future::poll_fn(|_| {
@@ -42,7 +42,7 @@ pub(super) async fn watched<W: Future>(name: &'static str, work: W) -> W::Output
             })
             .await;
         };
-        let _ = tokio::time::timeout(LOOK_EVERY, woken).await;
+        let _ = tokio::time::timeout(CHECK_EVERY, woken).await;
     }
 }
 
@@ -57,4 +57,4 @@ fn file(folder: &Path, name: &str, fault: &str) -> PathBuf {
     folder.join(OsString::from(format!("{name}.{fault}")))
 }
 
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const CHECK_EVERY: Duration = Duration::from_millis(20);

@@ -1,8 +1,8 @@
 //! Supervised background tasks.
 //!
-//! Everything that runs beside deliveries is started by [`Tasks::supervise`]. A task that panics, or returns while
-//! the process is not shutting down, is restarted with exponential backoff and jitter. A task that reports progress
-//! and then goes silent counts as not running: a hung task is as bad as a dead one.
+//! [`Tasks::supervise`] starts everything that runs beside deliveries. A task that panics, or returns before the
+//! shutdown, is restarted with exponential backoff and jitter. A task that stops reporting progress counts as not
+//! running, because a hung task is as bad as a dead one.
 //!
 //! ```text
 //! running ──panic, or return──→ stopped (backoff 100 ms … 10 s) ──→ running, not trusted yet
@@ -29,21 +29,21 @@ use tracing::{error, info};
 use self::state::TaskState;
 use crate::clock::Stopwatch;
 
-/// The background tasks of a process.
+/// The background tasks of a process. Clones share one registry.
 #[derive(Clone)]
 pub struct Tasks {
     registry: Arc<Registry>,
-    /// Tasks may return once it is true.
+    /// Tasks may return once this is true.
     ending: watch::Receiver<bool>,
 }
 
 struct Registry {
     started: Stopwatch,
     all: ArcSwap<Vec<Arc<TaskState>>>,
-    adding: Mutex<()>,
+    writing: Mutex<()>,
 }
 
-/// What a background task is.
+/// The name and the liveness rules of a background task.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Task {
     name: &'static str,
@@ -52,8 +52,8 @@ pub struct Task {
 }
 
 impl Task {
-    /// A task. `name` is its label in metrics, readiness and logs. Whoever does not add [`beats_within`](Self::beats_within)
-    /// says why: a task that hangs counts as running then.
+    /// `name` is the label in metrics, readiness and logs. A task without [`beats_within`](Self::beats_within) counts as
+    /// running even if it hangs, so it needs a reason to have none.
     pub const fn named(name: &'static str) -> Self {
         Self {
             name,
@@ -62,7 +62,7 @@ impl Task {
         }
     }
 
-    /// The task reports progress ([`Pulse::beat`]) at least this often, or counts as not running.
+    /// Requires progress ([`Pulse::beat`]) at least this often. Otherwise the task counts as not running.
     #[must_use]
     pub const fn beats_within(self, silence: Duration) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Task {
         }
     }
 
-    /// Without this task revocations or replays go unnoticed: see [`Tasks::overdue`].
+    /// Marks a task without which revocations or replays go unnoticed: see [`Tasks::overdue`].
     #[must_use]
     pub const fn essential(self) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Task {
     }
 }
 
-/// How a task reports progress.
+/// The handle by which a task reports progress.
 #[derive(Clone)]
 pub struct Pulse {
     tasks: Tasks,
@@ -89,32 +89,32 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Reports progress.
+    /// Reports progress. It costs two atomic stores.
     pub fn beat(&self) {
         self.state.beat(self.tasks.now());
     }
 }
 
-/// How a task is doing, for metrics and readiness.
+/// The state of a task, for metrics and readiness.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TaskReport {
-    /// Its name.
+    /// The name, which is unique in a list of reports.
     pub name: &'static str,
-    /// Whether it runs.
+    /// Whether the task runs and makes progress.
     pub up: bool,
-    /// How often it was restarted.
+    /// The restarts since the process started.
     pub restarts: u64,
-    /// What is wrong with it; empty if it runs.
+    /// Why the task is down; empty while it is up.
     pub problem: String,
 }
 
 impl Tasks {
-    /// The tasks of a process that shuts down when `ending` turns true.
+    /// An empty registry for a process that shuts down when `ending` turns true.
     pub fn new(ending: watch::Receiver<bool>) -> Self {
         let registry = Registry {
             started: Stopwatch::start(),
             all: ArcSwap::default(),
-            adding: Mutex::new(()),
+            writing: Mutex::new(()),
         };
         Self {
             registry: Arc::new(registry),
@@ -122,7 +122,7 @@ impl Tasks {
         }
     }
 
-    /// The same tasks, for those that end later than the others.
+    /// The same registry with another shutdown signal, for tasks that outlive the others.
     #[must_use]
     pub fn ending_with(&self, ending: watch::Receiver<bool>) -> Self {
         Self {
@@ -144,11 +144,11 @@ impl Tasks {
     {
         let state = self.register(task);
         let (tasks, work) = (self.clone(), Arc::new(work));
-        let retired = Retired(self.clone(), Arc::clone(&state));
+        let registration = Registration(self.clone(), Arc::clone(&state));
         tokio::spawn(async move {
             let mut backoff = FIRST_BACKOFF;
             loop {
-                state.started(tasks.now());
+                state.record_start(tasks.now());
                 let ran = Stopwatch::start();
                 let (pulse, work) = (
                     Pulse {
@@ -157,8 +157,9 @@ impl Tasks {
                     },
                     Arc::clone(&work),
                 );
-                // The call of `work` is inside, too: a panic in it must not end the supervisor.
-                let fault = contained(watched(task.name, async move { work(pulse).await })).await;
+                // The future is created inside, because a panic in `work` itself must not end the supervisor.
+                let fault =
+                    run_contained(with_faults(task.name, async move { work(pulse).await })).await;
                 if fault.is_ok() && *tasks.ending.borrow() {
                     break;
                 }
@@ -167,41 +168,41 @@ impl Tasks {
                 } else {
                     "panicked"
                 };
-                state.stopped(tasks.now(), fault);
-                if ran.elapsed() >= STEADY {
+                state.record_stop(tasks.now(), fault);
+                if ran.elapsed() >= STEADY_AFTER {
                     backoff = FIRST_BACKOFF;
                 }
-                let pause = scattered(backoff);
+                let pause = with_jitter(backoff);
                 backoff = (backoff * 2).min(LAST_BACKOFF);
-                error!(task = task.name, restart_in = ?pause, "a background task {fault}; it is restarted");
+                error!(task = task.name, restart_in = ?pause, "a background task {fault}; restarting it");
                 tokio::time::sleep(pause).await;
-                info!(task = task.name, "a background task is started again");
+                info!(task = task.name, "a background task was restarted");
             }
-            drop(retired);
+            drop(registration);
         })
     }
 
-    /// Runs work that is needed once and may be needed again, such as the load of a secret. A panic becomes an
-    /// error and counts as a restart of `task`: whoever needs the work next starts it again.
+    /// Runs one-time work that may be needed again, such as loading a secret. A panic becomes an error and counts as a
+    /// restart of `task`. The next caller starts the work again.
     pub async fn contain<T: Send + 'static>(
         &self,
         task: Task,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Panicked> {
-        let done = contained(watched(task.name, work)).await;
-        // The first panic registers the task: before that there is nothing to say about it.
-        let known = self.find(task.name);
-        match (&done, known) {
+        let done = run_contained(with_faults(task.name, work)).await;
+        // The task is registered at its first panic, so that it shows in reports only from then on.
+        let registered = self.find(task.name);
+        match (&done, registered) {
             (Ok(_), None) => {}
             (Ok(_), Some(state)) => {
                 if !state.is_up(self.now()) {
-                    state.started(self.now());
+                    state.record_start(self.now());
                     state.beat(self.now());
                 }
             }
-            (Err(Panicked), known) => {
-                let state = known.unwrap_or_else(|| self.register(task));
-                state.stopped(self.now(), "panicked");
+            (Err(Panicked), registered) => {
+                let state = registered.unwrap_or_else(|| self.register(task));
+                state.record_stop(self.now(), "panicked");
                 error!(task = task.name, "a background task panicked");
             }
         }
@@ -213,7 +214,7 @@ impl Tasks {
         all.iter().find(|state| state.name() == name).cloned()
     }
 
-    /// An essential task that has not run for `limit` or longer.
+    /// The name of an essential task that has not run for `limit` or longer. The gate then fails closed.
     pub fn overdue(&self, limit: Duration) -> Option<&'static str> {
         let all = self.registry.all.load();
         if all.is_empty() {
@@ -221,23 +222,23 @@ impl Tasks {
         }
         let now = self.now();
         all.iter()
-            .find(|state| state.is_essential() && state.absent_for(now) >= limit)
+            .find(|state| state.is_essential() && state.down_for(now) >= limit)
             .map(|state| state.name())
     }
 
-    /// How every task is doing. Tasks of one name are one report.
+    /// One report for each task name. Several tasks of one name are up only if all of them are.
     pub fn reports(&self) -> Vec<TaskReport> {
         let now = self.now();
         let mut reports: Vec<TaskReport> = Vec::new();
         for state in self.registry.all.load().iter() {
             let report = state.report(now);
-            match reports.iter_mut().find(|known| known.name == report.name) {
+            match reports.iter_mut().find(|merged| merged.name == report.name) {
                 None => reports.push(report),
-                Some(known) => {
-                    known.restarts += report.restarts;
-                    if known.up && !report.up {
-                        known.up = false;
-                        known.problem = report.problem;
+                Some(merged) => {
+                    merged.restarts += report.restarts;
+                    if merged.up && !report.up {
+                        merged.up = false;
+                        merged.problem = report.problem;
                     }
                 }
             }
@@ -247,7 +248,7 @@ impl Tasks {
 
     fn register(&self, task: Task) -> Arc<TaskState> {
         let state = Arc::new(TaskState::new(task, self.now()));
-        let _one_at_a_time = self.registry.adding.lock();
+        let _writing = self.registry.writing.lock();
         let mut all = Vec::clone(&self.registry.all.load());
         all.push(Arc::clone(&state));
         self.registry.all.store(Arc::new(all));
@@ -259,41 +260,41 @@ impl Tasks {
     }
 }
 
-/// Tasks of a process that never shuts down, as in a test.
+/// The tasks of a process that never shuts down, for tests.
 impl Default for Tasks {
     fn default() -> Self {
-        // What the sender said last stays, also when it is gone.
+        // The last value stays readable after the sender is dropped.
         Self::new(watch::channel(false).1)
     }
 }
 
-/// Takes a task off the list when its supervisor ends, however it ends.
-struct Retired(Tasks, Arc<TaskState>);
+/// Removes a task from the registry when its supervisor ends, even if it is aborted.
+struct Registration(Tasks, Arc<TaskState>);
 
-impl Drop for Retired {
+impl Drop for Registration {
     fn drop(&mut self) {
         let registry = &self.0.registry;
-        let _one_at_a_time = registry.adding.lock();
+        let _writing = registry.writing.lock();
         let mut all = Vec::clone(&registry.all.load());
         all.retain(|state| !Arc::ptr_eq(state, &self.1));
         registry.all.store(Arc::new(all));
     }
 }
 
-/// Work that panicked. The panic hook has logged where.
+/// The work panicked. The panic hook has logged the location.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("it panicked")]
+#[error("panicked")]
 pub struct Panicked;
 
-/// Runs `work` as a task of its own and waits for it. The task is aborted when the caller stops waiting.
-async fn contained<T: Send + 'static>(
+/// Runs `work` as a separate task and waits for it. If the caller is dropped, the task is aborted.
+async fn run_contained<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Panicked> {
     let mut running = AbortOnDrop(tokio::spawn(work));
     match (&mut running.0).await {
         Ok(done) => Ok(done),
         Err(ended) if ended.is_panic() => Err(Panicked),
-        // The runtime shuts down, and the caller with it.
+        // Cancelled: the runtime is shutting down, and the caller with it.
         Err(_) => std::future::pending().await,
     }
 }
@@ -306,30 +307,30 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-/// Debug builds let tests make a task panic or hang; a release build has no such code.
+/// Debug builds let tests make a task panic or hang. Release builds have no such code.
 #[cfg(debug_assertions)]
-fn watched<W: Future + Send>(
+fn with_faults<W: Future + Send>(
     name: &'static str,
     work: W,
 ) -> impl Future<Output = W::Output> + Send {
-    fault::watched(name, work)
+    fault::with_faults(name, work)
 }
 
 #[cfg(not(debug_assertions))]
-fn watched<W: Future + Send>(_name: &'static str, work: W) -> W {
+fn with_faults<W: Future + Send>(_name: &'static str, work: W) -> W {
     work
 }
 
-/// A random duration between half of `pause` and `pause`, so that nodes do not retry together.
-pub fn scattered(pause: Duration) -> Duration {
+/// A random duration between half of `pause` and `pause`, so that tasks and nodes do not retry together.
+pub fn with_jitter(pause: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX);
     pause / 2 + pause.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
 }
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LAST_BACKOFF: Duration = Duration::from_secs(10);
-/// A task that ran so long starts with the first backoff again.
-const STEADY: Duration = Duration::from_secs(30);
+/// After a run of this length, the backoff starts from the beginning.
+const STEADY_AFTER: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
@@ -344,7 +345,7 @@ mod tests {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("it never holds");
+        panic!("timed out waiting for the condition");
     }
 
     fn report(tasks: &Tasks, name: &str) -> TaskReport {

@@ -1,4 +1,4 @@
-//! What is known of one task: when it ran, and whether it can be trusted to run now.
+//! The state of one task: when it last made progress, and whether it counts as running.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,19 +7,19 @@ use parking_lot::Mutex;
 
 use super::{Task, TaskReport};
 
-/// The state of a task. Times are counted from the start of the registry, in milliseconds.
+/// The state of a task. Times are milliseconds since the registry was created.
 ///
-/// Deliveries read it, so it consists of atomics. Only the task and its supervisor write them.
+/// Deliveries read it, so it consists of atomics. Only the task and its supervisor write it.
 pub(super) struct TaskState {
     task: Task,
     restarts: AtomicU64,
-    /// When the current run began; [`STOPPED`] while the task is stopped.
-    since: AtomicU64,
-    /// Whether this run can be trusted: the first one can, a later one has to make progress.
+    /// The start of the current run; [`STOPPED`] while the task is stopped.
+    started_at: AtomicU64,
+    /// Whether this run counts as up. The first run does at once, a restarted one after it makes progress.
     trusted: AtomicBool,
-    /// When the task was last known to run.
-    good: AtomicU64,
-    /// Why it stopped last.
+    /// The last time at which the task was known to run.
+    progress_at: AtomicU64,
+    /// Why the task last stopped.
     fault: Mutex<&'static str>,
 }
 
@@ -28,9 +28,9 @@ impl TaskState {
         Self {
             task,
             restarts: AtomicU64::new(0),
-            since: AtomicU64::new(ms(now)),
+            started_at: AtomicU64::new(ms(now)),
             trusted: AtomicBool::new(true),
-            good: AtomicU64::new(ms(now)),
+            progress_at: AtomicU64::new(ms(now)),
             fault: Mutex::new(""),
         }
     }
@@ -43,40 +43,42 @@ impl TaskState {
         self.task.essential
     }
 
-    /// A run begins.
-    pub(super) fn started(&self, now: Duration) {
-        self.since.store(ms(now), Ordering::Release);
+    /// Records the start of a run.
+    pub(super) fn record_start(&self, now: Duration) {
+        self.started_at.store(ms(now), Ordering::Release);
     }
 
-    /// The run has ended, and not as it should.
-    pub(super) fn stopped(&self, now: Duration, fault: &'static str) {
+    /// Records a run that panicked or returned too early.
+    pub(super) fn record_stop(&self, now: Duration, fault: &'static str) {
         if self.task.silence.is_none() && self.is_up(now) {
-            self.good.store(ms(now), Ordering::Release);
+            self.progress_at.store(ms(now), Ordering::Release);
         }
-        self.since.store(STOPPED, Ordering::Release);
+        self.started_at.store(STOPPED, Ordering::Release);
         self.trusted.store(false, Ordering::Release);
         *self.fault.lock() = fault;
         self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The task has made progress.
+    /// Records progress.
     pub(super) fn beat(&self, now: Duration) {
-        self.good.store(ms(now), Ordering::Release);
+        self.progress_at.store(ms(now), Ordering::Release);
         self.trusted.store(true, Ordering::Release);
     }
 
     pub(super) fn is_up(&self, now: Duration) -> bool {
-        let since = self.since.load(Ordering::Acquire);
+        let started_at = self.started_at.load(Ordering::Acquire);
         let trusted = self.trusted.load(Ordering::Acquire);
         match self.task.silence {
-            _ if since == STOPPED => false,
+            _ if started_at == STOPPED => false,
             Some(silence) => trusted && self.silent_for(now) <= silence,
-            None => trusted || now.saturating_sub(Duration::from_millis(since)) >= TRUSTED_AFTER,
+            None => {
+                trusted || now.saturating_sub(Duration::from_millis(started_at)) >= TRUSTED_AFTER
+            }
         }
     }
 
-    /// How long the task has not been known to run; zero while it runs.
-    pub(super) fn absent_for(&self, now: Duration) -> Duration {
+    /// The time since the task was last known to run; zero while it is up.
+    pub(super) fn down_for(&self, now: Duration) -> Duration {
         if self.is_up(now) {
             Duration::ZERO
         } else {
@@ -89,7 +91,7 @@ impl TaskState {
         let fault = *self.fault.lock();
         let problem = if up {
             String::new()
-        } else if self.since.load(Ordering::Acquire) == STOPPED {
+        } else if self.started_at.load(Ordering::Acquire) == STOPPED {
             fault.to_owned()
         } else if self.trusted.load(Ordering::Acquire) {
             format!("no progress for {} s", self.silent_for(now).as_secs())
@@ -105,7 +107,9 @@ impl TaskState {
     }
 
     fn silent_for(&self, now: Duration) -> Duration {
-        now.saturating_sub(Duration::from_millis(self.good.load(Ordering::Acquire)))
+        now.saturating_sub(Duration::from_millis(
+            self.progress_at.load(Ordering::Acquire),
+        ))
     }
 }
 
@@ -114,7 +118,7 @@ fn ms(time: Duration) -> u64 {
 }
 
 const STOPPED: u64 = u64::MAX;
-/// A restarted task without progress reports is trusted after this time without a panic.
+/// A restarted task that reports no progress counts as up after this time without a panic.
 const TRUSTED_AFTER: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
@@ -130,9 +134,9 @@ mod tests {
         let state = TaskState::new(Task::named("t").beats_within(s(5)), s(10));
         state.beat(s(20));
         assert!(state.is_up(s(25)));
-        assert_eq!(state.absent_for(s(25)), s(0));
+        assert_eq!(state.down_for(s(25)), s(0));
         assert!(!state.is_up(s(26)));
-        assert_eq!(state.absent_for(s(26)), s(6));
+        assert_eq!(state.down_for(s(26)), s(6));
         assert_eq!(state.report(s(26)).problem, "no progress for 6 s");
         state.beat(s(27));
         assert!(state.is_up(s(27)));
@@ -143,14 +147,14 @@ mod tests {
         for task in [Task::named("t").beats_within(s(5)), Task::named("t")] {
             let state = TaskState::new(task, s(0));
             state.beat(s(9));
-            state.stopped(s(10), "panicked");
+            state.record_stop(s(10), "panicked");
             for again in 11..60 {
-                state.started(s(again));
-                state.stopped(s(again), "panicked");
+                state.record_start(s(again));
+                state.record_stop(s(again), "panicked");
             }
-            let since = state.absent_for(s(60));
-            assert!(since >= s(50), "{since:?}");
-            state.started(s(60));
+            let down = state.down_for(s(60));
+            assert!(down >= s(50), "{down:?}");
+            state.record_start(s(60));
             assert_eq!(state.report(s(60)).problem, "panicked, starting again");
         }
     }
@@ -158,8 +162,8 @@ mod tests {
     #[test]
     fn a_restarted_task_without_progress_reports_is_trusted_after_a_while() {
         let state = TaskState::new(Task::named("t"), s(0));
-        state.stopped(s(10), "panicked");
-        state.started(s(11));
+        state.record_stop(s(10), "panicked");
+        state.record_start(s(11));
         assert!(!state.is_up(s(12)));
         assert!(state.is_up(s(13)));
     }

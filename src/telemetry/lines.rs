@@ -1,8 +1,8 @@
-//! Lines for standard output and standard error, written by a thread of their own.
+//! Log lines for standard output and standard error, written by one thread per stream.
 //!
-//! A log that cannot be written loses lines and nothing else. A reader that died, a full disk or a file that has
-//! reached its limit costs lines, which are counted. A reader that does not read fills a bounded queue, and never
-//! makes a delivery wait. Nothing here panics, and nothing waits for the stream but the thread.
+//! A log that cannot be written only loses lines, and counts them: the reader died, the disk is full, or the file
+//! has reached its limit. A slow reader fills a bounded queue and never delays a delivery. Only the thread waits for
+//! the stream.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -16,21 +16,21 @@ use std::time::Duration;
 
 use super::escape_bidi;
 
-/// One of the two streams of a process.
+/// One of the two output streams.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a process has these two")]
 pub enum Stream {
-    /// The access log.
+    /// Standard output: the access log.
     Stdout,
-    /// What the process says about itself.
+    /// Standard error: the log of the process.
     Stderr,
 }
 
 impl Stream {
-    /// Both.
+    /// Both streams.
     pub const ALL: [Self; 2] = [Self::Stdout, Self::Stderr];
 
-    /// Its label in metrics.
+    /// The label in metrics.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
@@ -38,12 +38,12 @@ impl Stream {
         }
     }
 
-    /// Lines that this process could not write to it.
+    /// The lines that could not be written to the stream since the process started.
     pub fn lost_lines(self) -> u64 {
         self.lost().load(Ordering::Relaxed)
     }
 
-    /// A process has one of each, so the counters are the process's, too.
+    /// The counter is global, because a process has each stream once.
     fn lost(self) -> &'static AtomicU64 {
         static STDOUT: AtomicU64 = AtomicU64::new(0);
         static STDERR: AtomicU64 = AtomicU64::new(0);
@@ -53,7 +53,7 @@ impl Stream {
         }
     }
 
-    /// A descriptor of its own: the standard library's lock is never held while something is written.
+    /// Duplicates the descriptor, so that a write never holds the lock of the standard library.
     fn open(self) -> std::io::Result<File> {
         let descriptor = match self {
             Self::Stdout => std::io::stdout().as_fd().try_clone_to_owned(),
@@ -63,27 +63,27 @@ impl Stream {
     }
 }
 
-/// Takes lines, and never waits.
+/// Queues lines without waiting.
 #[derive(Clone, Debug)]
 pub struct LineWriter {
     queue: SyncSender<Message>,
-    waiting: Arc<AtomicUsize>,
+    queued_bytes: Arc<AtomicUsize>,
     lost: &'static AtomicU64,
 }
 
-/// Writes what is left when it is dropped, as far as that goes within a second.
+/// When dropped, writes the queued lines, for at most one second.
 #[derive(Debug)]
 pub struct LineGuard(LineWriter);
 
 #[derive(Debug)]
 enum Message {
     Line(Vec<u8>),
-    /// Everything before it is to be written; then the sender is dropped.
+    /// Write everything before this message, and then stop.
     End(SyncSender<()>),
 }
 
 impl LineWriter {
-    /// Starts to write to `stream`.
+    /// Starts the thread that writes to `stream`.
     pub fn start(stream: Stream) -> std::io::Result<(Self, LineGuard)> {
         Self::writing_to(stream.open()?, stream)
     }
@@ -93,26 +93,26 @@ impl LineWriter {
         stream: Stream,
     ) -> std::io::Result<(Self, LineGuard)> {
         let (queue, lines) = sync_channel(MAX_LINES);
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
         let mut sink = Sink {
             output,
             stream,
             torn: false,
             losing: false,
         };
-        let written = Arc::clone(&waiting);
+        let queued = Arc::clone(&queued_bytes);
         thread::Builder::new()
             .name(format!("log-{}", stream.word()))
-            .spawn(move || drain(&lines, &written, &mut sink))?;
+            .spawn(move || write_queued(&lines, &queued, &mut sink))?;
         let writer = Self {
             queue,
-            waiting,
+            queued_bytes,
             lost: stream.lost(),
         };
         Ok((writer.clone(), LineGuard(writer)))
     }
 
-    /// Writes a line, which ends with its line end. There may be no room for it.
+    /// Queues a line, including its line end. Without room, the line is counted as lost.
     pub fn line(&self, mut line: Vec<u8>) {
         if let Ok(text) = std::str::from_utf8(&line)
             && let Cow::Owned(escaped) = escape_bidi(text)
@@ -120,15 +120,15 @@ impl LineWriter {
             line = escaped.into_bytes();
         }
         let len = line.len();
-        let before = self.waiting.fetch_add(len, Ordering::Relaxed);
+        let before = self.queued_bytes.fetch_add(len, Ordering::Relaxed);
         if before + len > MAX_BYTES || self.queue.try_send(Message::Line(line)).is_err() {
-            self.waiting.fetch_sub(len, Ordering::Relaxed);
+            self.queued_bytes.fetch_sub(len, Ordering::Relaxed);
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// For whoever formats lines: a line is what is written at once.
+/// Each call of `write` is one line.
 impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         self.line(line.to_vec());
@@ -142,16 +142,20 @@ impl Write for LineWriter {
 
 impl Drop for LineGuard {
     fn drop(&mut self) {
-        let (ended, end) = sync_channel(1);
-        // A queue that is full has a reader that does not read: nothing is to be waited for.
-        if self.0.queue.try_send(Message::End(ended)).is_ok() {
-            let _ = end.recv_timeout(LAST_WRITE);
+        let (done, finished) = sync_channel(1);
+        // If the queue is full, nobody reads the stream, and waiting would not help.
+        if self.0.queue.try_send(Message::End(done)).is_ok() {
+            let _ = finished.recv_timeout(LAST_WRITE);
         }
     }
 }
 
-/// Writes lines until there are no more.
-fn drain(lines: &Receiver<Message>, waiting: &AtomicUsize, sink: &mut Sink<impl Write>) {
+/// The loop of the thread: writes lines in batches until all senders are gone.
+fn write_queued(
+    lines: &Receiver<Message>,
+    queued_bytes: &AtomicUsize,
+    sink: &mut Sink<impl Write>,
+) {
     let mut batch = Vec::with_capacity(BATCH_BYTES);
     while let Ok(first) = lines.recv() {
         let mut next = Some(first);
@@ -159,11 +163,11 @@ fn drain(lines: &Receiver<Message>, waiting: &AtomicUsize, sink: &mut Sink<impl 
             match message {
                 Message::Line(line) => {
                     batch.extend_from_slice(&line);
-                    waiting.fetch_sub(line.len(), Ordering::Relaxed);
+                    queued_bytes.fetch_sub(line.len(), Ordering::Relaxed);
                 }
-                Message::End(ended) => {
+                Message::End(done) => {
                     sink.write(&batch);
-                    let _ = ended.send(());
+                    let _ = done.send(());
                     return;
                 }
             }
@@ -178,28 +182,28 @@ fn drain(lines: &Receiver<Message>, waiting: &AtomicUsize, sink: &mut Sink<impl 
     }
 }
 
-/// The stream, and how it took what was written last.
+/// The stream and the result of the last write.
 struct Sink<W> {
     output: W,
     stream: Stream,
-    /// A line was begun and not ended.
+    /// The last line was written in part.
     torn: bool,
-    /// The last lines were lost.
+    /// The last write lost lines.
     losing: bool,
 }
 
 impl<W: Write> Sink<W> {
-    /// Writes whole lines. Those that the stream does not take are counted.
+    /// Writes whole lines, and counts those that the stream refuses.
     fn write(&mut self, lines: &[u8]) {
         if self.torn {
-            // Behind the beginning of a lost line the next one would not be whole either.
+            // Ends the partial line first. Otherwise the next line would be damaged too.
             if let Err((_, error)) = self.write_all(b"\n") {
                 return self.lose(lines, error);
             }
             self.torn = false;
         }
         match self.write_all(lines) {
-            Ok(()) => self.tell(None),
+            Ok(()) => self.report(None),
             Err((rest, error)) => {
                 let (written, rest) = lines.split_at(lines.len().saturating_sub(rest));
                 self.torn = written.last().is_some_and(|byte| *byte != b'\n');
@@ -208,22 +212,22 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Counts the lines that end in these bytes.
+    /// Counts the lines that end within these bytes as lost.
     fn lose(&mut self, bytes: &[u8], error: std::io::Error) {
         let lost = memchr::memchr_iter(b'\n', bytes).count();
         let lost = u64::try_from(lost).unwrap_or(u64::MAX);
         self.stream.lost().fetch_add(lost, Ordering::Relaxed);
-        self.tell(Some(error));
+        self.report(Some(error));
     }
 
-    /// Gives the number of bytes that are not written, and why.
+    /// On failure, returns the number of unwritten bytes and the error.
     fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), (usize, std::io::Error)> {
         while !bytes.is_empty() {
             match self.output.write(bytes) {
                 Ok(0) => return Err((bytes.len(), ErrorKind::WriteZero.into())),
                 Ok(taken) => bytes = bytes.get(taken..).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Somebody else has made the stream non-blocking. The queue has the bound.
+                // Another process made the stream non-blocking. The queue bounds the wait.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY_AFTER),
                 Err(error) => return Err((bytes.len(), error)),
             }
@@ -231,17 +235,16 @@ impl<W: Write> Sink<W> {
         Ok(())
     }
 
-    /// Says on standard error that the access log loses lines, and that it does no longer. What standard error
-    /// itself loses only the metric tells.
-    fn tell(&mut self, error: Option<std::io::Error>) {
+    /// Logs when the access log starts and stops to lose lines. Losses of standard error itself show only in the metric.
+    fn report(&mut self, error: Option<std::io::Error>) {
         let losing = error.is_some();
         if std::mem::replace(&mut self.losing, losing) == losing || self.stream == Stream::Stderr {
             return;
         }
         if let Some(error) = error {
-            tracing::warn!(%error, "lines of the access log are lost");
+            tracing::warn!(%error, "the access log is losing lines");
         } else {
-            tracing::info!("the access log is written again");
+            tracing::info!("the access log is complete again");
         }
     }
 }
@@ -261,20 +264,20 @@ mod tests {
 
     use super::*;
 
-    /// Takes what it is told to take, and keeps it.
+    /// Accepts as many bytes as scripted, and keeps them.
     #[derive(Default)]
-    struct Stubborn {
-        answers: Vec<Result<usize>>,
+    struct ScriptedOutput {
+        results: Vec<Result<usize>>,
         taken: Vec<u8>,
     }
 
-    impl Write for Stubborn {
+    impl Write for ScriptedOutput {
         fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-            let most = match self.answers.pop() {
-                Some(answer) => answer?,
+            let limit = match self.results.pop() {
+                Some(result) => result?,
                 None => bytes.len(),
             };
-            let taken = most.min(bytes.len());
+            let taken = limit.min(bytes.len());
             self.taken.extend_from_slice(&bytes[..taken]);
             Ok(taken)
         }
@@ -284,7 +287,7 @@ mod tests {
         }
     }
 
-    fn answer() -> impl Strategy<Value = Result<usize>> {
+    fn result() -> impl Strategy<Value = Result<usize>> {
         // EINTR, EAGAIN, EIO, EFBIG, ENOSPC, EPIPE.
         prop_oneof![
             (0_usize..20).prop_map(Ok),
@@ -297,11 +300,11 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn every_line_is_written_whole_or_counted_as_lost(
-            answers in prop::collection::vec(answer(), 0..12),
+            results in prop::collection::vec(result(), 0..12),
             batches in prop::collection::vec(1_usize..5, 1..6),
         ) {
             let mut sink = Sink {
-                output: Stubborn { answers, taken: Vec::new() },
+                output: ScriptedOutput { results, taken: Vec::new() },
                 stream: Stream::Stderr,
                 torn: false,
                 losing: false,
@@ -314,16 +317,16 @@ mod tests {
                 lines.extend(batch);
             }
             let text = String::from_utf8(sink.output.taken).unwrap();
-            // A line of the output is a whole line of the input, or the beginning of a lost one.
+            // Every output line is a whole input line, or the beginning of a lost one.
             let whole = text.lines().filter(|line| lines.iter().any(|it| it == line)).count();
             prop_assert!(text.matches('<').count() <= text.matches('\n').count() + 1, "{text}");
-            // Other tests of this process may lose lines, too.
+            // Other tests in this process may lose lines too.
             let lost = usize::try_from(Stream::Stderr.lost_lines() - lost_before).unwrap();
             prop_assert!(lines.len() - whole <= lost, "{whole} of {} whole, {lost} lost", lines.len());
         }
     }
 
-    /// A pipe that nobody reads.
+    /// A pipe without a reader.
     struct Blocked(Arc<Mutex<()>>);
 
     impl Write for Blocked {
@@ -339,17 +342,17 @@ mod tests {
 
     #[test]
     fn a_stream_that_takes_nothing_holds_nobody_and_a_bounded_number_of_bytes() {
-        let door = Arc::new(Mutex::new(()));
-        let closed = door.lock();
-        let blocked = Blocked(Arc::clone(&door));
+        let pipe = Arc::new(Mutex::new(()));
+        let held = pipe.lock();
+        let blocked = Blocked(Arc::clone(&pipe));
         let (writer, guard) = LineWriter::writing_to(blocked, Stream::Stdout).unwrap();
         let before = Stream::Stdout.lost_lines();
         for _ in 0..40 {
             writer.line(vec![b'x'; 1 << 20]);
         }
         assert!(Stream::Stdout.lost_lines() >= before + 6);
-        assert!(writer.waiting.load(Ordering::Relaxed) <= MAX_BYTES);
-        drop(guard); // It gives up after its time.
-        drop(closed);
+        assert!(writer.queued_bytes.load(Ordering::Relaxed) <= MAX_BYTES);
+        drop(guard); // The guard stops waiting after its limit.
+        drop(held);
     }
 }

@@ -1,4 +1,4 @@
-//! The access log: one JSON object a delivery, one line each, on standard output.
+//! The access log: one JSON line for each delivery, on standard output.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use super::{LineWriter, Outcome};
 use serde::Serialize;
 
-/// Writes one line for each outcome. What cannot be written is counted, and never holds up a delivery.
+/// Writes one line for each outcome. It never delays a delivery; lost lines are counted.
 #[derive(Clone, Debug)]
 pub struct AccessLog(LineWriter);
 
 impl AccessLog {
-    /// A log on `lines`.
+    /// Logs to `lines`.
     pub fn new(lines: LineWriter) -> Self {
         Self(lines)
     }
 
     pub(super) fn write(&self, outcome: &Outcome<'_>) {
         let mut line = Vec::with_capacity(512);
-        // A record of plain values cannot fail to be written to memory.
+        // Serialising plain values to memory cannot fail.
         if serde_json::to_writer(&mut line, &Line::from(outcome)).is_ok() {
             line.push(b'\n');
             self.0.line(line);
@@ -26,7 +26,7 @@ impl AccessLog {
     }
 }
 
-/// The fields of a line, in their order. Times are in microseconds.
+/// The fields of a line, in their order. Durations are in microseconds.
 #[derive(Serialize)]
 struct Line<'a> {
     time: jiff::Timestamp,
@@ -82,8 +82,8 @@ impl<'a> From<&Outcome<'a>> for Line<'a> {
             upstream_fault: outcome.upstream_fault,
             upstream_address: outcome.upstream_address,
             client: outcome.client,
-            method: short(outcome.method, MAX_METHOD_LEN),
-            path: short(outcome.path, MAX_PATH_LEN),
+            method: bounded(outcome.method, MAX_METHOD_LEN),
+            path: bounded(outcome.path, MAX_PATH_LEN),
             body_bytes: outcome.body_bytes,
             receive_us: outcome.timings.receive.map(microseconds),
             verify_us: outcome.timings.verify.map(microseconds),
@@ -94,8 +94,8 @@ impl<'a> From<&Outcome<'a>> for Line<'a> {
     }
 }
 
-/// What a sender wrote, no longer than a line should be. JSON escapes the rest.
-fn short(text: &str, len: usize) -> &str {
+/// Bounds a text that the sender chose; JSON escapes it. A cut inside a character leaves it whole.
+fn bounded(text: &str, len: usize) -> &str {
     text.get(..len).unwrap_or(text)
 }
 

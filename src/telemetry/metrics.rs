@@ -1,7 +1,7 @@
-//! The numbers, for Prometheus.
+//! The Prometheus metrics of deliveries.
 //!
-//! Labels take their values from closed lists and from the configuration, never from a sender: no
-//! request can make a new series.
+//! Label values come from closed lists and from the configuration, never from a sender. No request can create a new
+//! series.
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -11,7 +11,7 @@ use prometheus::{
 
 use super::{Outcome, Sources};
 
-/// All metrics of a process.
+/// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
     deliveries: IntCounterVec,
@@ -27,7 +27,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics that also show what `sources` count.
+    /// Registers the metrics of deliveries, of `sources` and of the process.
     pub fn new(sources: Sources) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let seconds = |name: &str, help: &str| {
@@ -39,7 +39,7 @@ impl Metrics {
             IntCounterVec::new(
                 Opts::new(
                     "portcullis_deliveries_total",
-                    "Deliveries, by route, mode of the endpoint, outcome (admitted, handshake, refused, failed) and reason.",
+                    "Deliveries by route, mode of the endpoint, outcome (admitted, handshake, ignored, refused, failed) and reason.",
                 ),
                 &["route", "mode", "outcome", "reason"],
             )?,
@@ -49,7 +49,7 @@ impl Metrics {
             IntCounterVec::new(
                 Opts::new(
                     "portcullis_backend_responses_total",
-                    "Answers of the backend to admitted deliveries, by upstream and class of status.",
+                    "Backend responses to admitted deliveries, by upstream and status class.",
                 ),
                 &["upstream", "class"],
             )?,
@@ -59,7 +59,7 @@ impl Metrics {
             IntCounterVec::new(
                 Opts::new(
                     "portcullis_proofs_total",
-                    "Admitted deliveries that a secret has proven, by which of its versions: current, or previous within the overlap of a rotation.",
+                    "Admitted deliveries that a secret proved, by version: current, or previous during the overlap of a rotation.",
                 ),
                 &["secret"],
             )?,
@@ -69,7 +69,7 @@ impl Metrics {
             Histogram::with_opts(
                 HistogramOpts::new(
                     "portcullis_body_bytes",
-                    "Length of the bodies that arrived whole.",
+                    "Size of bodies that arrived completely.",
                 )
                 .buckets(BYTES.to_vec()),
             )?,
@@ -77,29 +77,29 @@ impl Metrics {
         let metrics = Self {
             receive: seconds(
                 "portcullis_receive_seconds",
-                "Time from the end of a head to the last byte of its body.",
+                "Time from the end of the head to the last byte of the body.",
             )?,
             verify: seconds(
                 "portcullis_verify_seconds",
-                "Time from the last byte of a body to the verdict.",
+                "Time from the last byte of the body to the verdict.",
             )?,
             backend: seconds(
                 "portcullis_backend_seconds",
-                "Time from the verdict to the end of the backend's answer.",
+                "Time from the verdict to the end of the backend's response.",
             )?,
             total: seconds(
                 "portcullis_delivery_seconds",
-                "Time from the end of a head to the end of the answer.",
+                "Time from the end of the head to the end of the response.",
             )?,
             connections: register(
                 &registry,
-                IntGauge::new("portcullis_connections", "Open connections of senders.")?,
+                IntGauge::new("portcullis_connections", "Open sender connections.")?,
             )?,
             tls_handshake_failures: register(
                 &registry,
                 IntCounter::new(
                     "portcullis_tls_handshake_failures_total",
-                    "Connections of senders whose TLS handshake failed, or took too long.",
+                    "Sender connections whose TLS handshake failed or timed out.",
                 )?,
             )?,
             deliveries,
@@ -114,7 +114,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Counts a delivery.
+    /// Counts a delivery and records its durations.
     pub(super) fn observe(&self, outcome: &Outcome<'_>) {
         let mode = outcome.mode.unwrap_or("unknown");
         let (kind, reason) = (outcome.verdict.outcome(), outcome.verdict.reason());
@@ -146,17 +146,17 @@ impl Metrics {
         }
     }
 
-    /// The gauge of open connections.
+    /// The gauge of open sender connections.
     pub fn connections(&self) -> &IntGauge {
         &self.connections
     }
 
-    /// The counter of TLS handshakes that came to nothing.
+    /// The counter of TLS handshakes that failed or timed out.
     pub fn tls_handshake_failures(&self) -> &IntCounter {
         &self.tls_handshake_failures
     }
 
-    /// Everything, in the text format of Prometheus.
+    /// All metrics in the Prometheus text format.
     pub fn to_text(&self) -> Result<String, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
@@ -182,12 +182,12 @@ const fn class(status: u16) -> &'static str {
     }
 }
 
-/// From a tenth of a millisecond, which a refusal takes, to longer than any sender waits.
+/// From 0.1 ms, the time of a refusal, to longer than any sender waits.
 const SECONDS: &[f64] = &[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0, 30.0,
 ];
-/// From a ping to the largest body.
+/// From a small ping event to the largest allowed body.
 const BYTES: &[f64] = &[
     256.0,
     1024.0,

@@ -1,4 +1,4 @@
-//! What SREs see: one record a delivery, as a line of the log and as numbers.
+//! Telemetry for operators: one record for each delivery becomes a log line and metrics.
 
 mod lines;
 mod log;
@@ -16,19 +16,19 @@ pub use self::panics::log_panics;
 pub use self::printable::{escape_bidi, is_bidi_control};
 pub use self::sources::Sources;
 
-/// Where outcomes go.
+/// Receives the outcome of each delivery.
 pub struct Telemetry {
     metrics: Metrics,
     log: Option<AccessLog>,
 }
 
 impl Telemetry {
-    /// Telemetry that counts, and that writes a line a delivery if there is a log.
+    /// Without a log, outcomes are only counted.
     pub fn new(metrics: Metrics, log: Option<AccessLog>) -> Self {
         Self { metrics, log }
     }
 
-    /// Records what became of a delivery.
+    /// Records the outcome of a delivery.
     pub fn record(&self, outcome: &Outcome<'_>) {
         self.metrics.observe(outcome);
         if let Some(log) = &self.log {
@@ -36,7 +36,7 @@ impl Telemetry {
         }
     }
 
-    /// The numbers.
+    /// The metrics, for the admin listener.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }

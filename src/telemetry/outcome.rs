@@ -1,4 +1,4 @@
-//! What became of a delivery. Built once, at its end; everything else is a view of it.
+//! The outcome of a delivery: one record at its end, from which the log line and the metrics derive.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,55 +10,55 @@ use crate::gate::{Reason, Timings};
 
 /// The record of one delivery.
 ///
-/// It has no field for a header, a query string or a body, so none of them can be logged.
+/// It has no field for headers, the query string or the body, so none of them can be logged.
 #[derive(Clone, Debug)]
 pub struct Outcome<'a> {
-    /// When its head was read.
+    /// When the head was read.
     pub at: Timestamp,
-    /// The id that the answer and the backend carry too.
+    /// The request id, which the response and the backend get too.
     pub request_id: &'a str,
-    /// The name of the route; `alias`, or `none` if there was no endpoint.
+    /// The name of the route; `alias` for an alias, `none` without an endpoint.
     pub route: &'a str,
-    /// The endpoint.
+    /// The endpoint id.
     pub endpoint: Option<&'a str>,
-    /// The organisation that owns it.
+    /// The organisation that owns the endpoint.
     pub organisation: Option<&'a str>,
-    /// Its mode, in a word; `workspace` for a draft that asks for a token of its workspace.
+    /// The mode of the endpoint; `workspace` for a draft that requires a workspace token.
     pub mode: Option<&'static str>,
-    /// Which of its secrets proved the delivery.
+    /// The version of the secret that proved the delivery.
     pub generation: Option<Generation>,
-    /// The name of the upstream that it was for, if it was admitted.
+    /// The name of the upstream of an admitted delivery.
     pub upstream: Option<&'a str>,
-    /// Why the backend did not answer, in a word.
+    /// Why there is no backend response, as one word.
     pub upstream_fault: Option<&'static str>,
-    /// The address of the backend that did not answer.
+    /// The backend address that failed.
     pub upstream_address: Option<&'a str>,
-    /// The status that the backend answered with.
+    /// The status of the backend response.
     pub backend_status: Option<u16>,
-    /// The address of the sender.
+    /// The sender's address, taken from a trusted proxy if there is one.
     pub client: Option<IpAddr>,
-    /// The method.
+    /// The HTTP method.
     pub method: &'a str,
-    /// The path, without the query.
+    /// The path without the query.
     pub path: &'a str,
-    /// What the gate said, and how it ended.
+    /// The decision of the gate and the result of forwarding.
     pub verdict: Verdict,
-    /// The status of the answer; `None` if nobody was there to answer.
+    /// The status of the response; `None` if the sender had left.
     pub status: Option<u16>,
-    /// The length of the body, if all of it arrived.
+    /// The length of a body that arrived completely.
     pub body_bytes: Option<u64>,
-    /// How long the gate took.
+    /// The durations of the gate's steps.
     pub timings: Timings,
-    /// How long the backend took, from the verdict to the end of its answer.
+    /// The duration from the verdict to the end of the backend response.
     pub backend: Option<Duration>,
-    /// How long everything took.
+    /// The duration from the end of the head to the end of the response.
     pub total: Duration,
-    /// What an operator should know beside the reason.
+    /// Details for operators that the reason does not tell.
     pub cause: Option<&'a str>,
 }
 
 impl Outcome<'_> {
-    /// A record of which nothing is known but the verdict.
+    /// A record with only a verdict.
     pub const fn unknown(verdict: Verdict) -> Self {
         Self {
             at: Timestamp::UNIX_EPOCH,
@@ -91,20 +91,23 @@ impl Outcome<'_> {
 
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "there is no other way")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a delivery ends in one of these ways"
+)]
 pub enum Verdict {
-    /// It went to the backend, which answered.
+    /// The backend received the delivery and responded.
     Admitted,
-    /// It was a handshake, and was answered at the edge.
+    /// The delivery was a provider challenge, which the gate answered.
     Handshake,
-    /// It was about an event that its endpoint does not take, and was acknowledged at the edge.
+    /// The endpoint has not subscribed to the event; the gate acknowledged the delivery.
     Ignored,
-    /// It did not, or the backend did not answer.
+    /// The gate refused the delivery, or the backend did not respond.
     NotDelivered(Reason),
 }
 
 impl Verdict {
-    /// The word of the reason: the same in logs, metrics and headers.
+    /// The word of the reason, the same in logs, metrics and headers.
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
@@ -114,8 +117,8 @@ impl Verdict {
         }
     }
 
-    /// Whose doing it was: `admitted`, `handshake`, `ignored`, `refused` (the sender's) or `failed` (ours or the
-    /// backend's).
+    /// The class of the verdict: `admitted`, `handshake`, `ignored`, `refused` (caused by the sender) or `failed` (caused
+    /// by the gate or the backend).
     pub const fn outcome(self) -> &'static str {
         match self {
             Self::Admitted => "admitted",

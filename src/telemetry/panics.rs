@@ -1,22 +1,22 @@
-//! What is said when a task or a connection panics.
+//! The panic hook: logs and counts panics of tasks and connections.
 //!
-//! The line goes to the log as every other one: the standard library's own hook waits for standard error as long as
-//! nobody reads it. A formatted message may quote what a sender wrote, or a secret, so only fixed texts are shown.
+//! The line goes through the log queue, because the standard hook blocks while nobody reads standard error. A
+//! formatted message may quote a sender or a secret, so only fixed texts are logged.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Logs and counts panics from now on.
+/// Installs the hook for the whole process.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         PANICS.fetch_add(1, Ordering::Relaxed);
         let at = panic.location().map(ToString::to_string);
         let at = at.unwrap_or_default();
         let text = panic.payload().downcast_ref::<&'static str>();
-        let text = text.unwrap_or(&"the message is not shown: it may quote a delivery");
+        let text = text.unwrap_or(&"the message is hidden because it may quote a delivery");
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or_default();
-        // Empty unless RUST_BACKTRACE asks for it; it has no values in it.
+        // Empty unless RUST_BACKTRACE is set. It contains no values.
         let backtrace = Backtrace::capture();
         if backtrace.status() == BacktraceStatus::Captured {
             tracing::error!(%at, thread, %backtrace, "panic: {text}");
@@ -26,7 +26,7 @@ pub fn log_panics() {
     }));
 }
 
-/// The panics since the start.
+/// The panics since the process started.
 pub(super) fn panics() -> u64 {
     PANICS.load(Ordering::Relaxed)
 }

@@ -1,7 +1,7 @@
-//! Characters that make a terminal show something else than what is there.
+//! Escapes bidirectional control characters, which make a terminal display text in another order.
 //!
-//! Bidirectional controls reorder what is seen (CVE-2021-42574, "Trojan Source"). Paths, names and answers come from
-//! outside, so these characters never reach a terminal, whichever stream carries them.
+//! They can disguise text (CVE-2021-42574, "Trojan Source"). Paths, names and responses come from outside, so neither
+//! output stream carries these characters unescaped.
 
 use std::borrow::Cow;
 
@@ -13,9 +13,9 @@ pub const fn is_bidi_control(c: char) -> bool {
     )
 }
 
-/// `text` with these characters as `\uXXXX`: the same value in JSON, and readable elsewhere.
+/// Replaces these characters by `\uXXXX`, which has the same value in JSON and is readable elsewhere.
 pub fn escape_bidi(text: &str) -> Cow<'_, str> {
-    // In UTF-8 all of them begin with one of two bytes.
+    // In UTF-8, all of them begin with one of two bytes.
     if memchr::memchr2(0xd8, 0xe2, text.as_bytes()).is_none() || !text.contains(is_bidi_control) {
         return Cow::Borrowed(text);
     }

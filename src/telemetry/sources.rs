@@ -1,4 +1,4 @@
-//! What other parts of the process count by themselves: read when somebody looks.
+//! Metrics of other modules, which count by themselves. They are read at each scrape.
 
 use std::sync::Arc;
 
@@ -14,23 +14,23 @@ use crate::ledger::{Fleet, InProcess};
 use crate::secrets::CacheStats;
 use crate::task::Tasks;
 
-/// The parts.
+/// The modules that provide counters.
 pub struct Sources {
-    /// The memory for bodies.
+    /// The memory budget.
     pub budget: Arc<Budget>,
-    /// The keys.
+    /// The cache of keys.
     pub keys: Arc<CacheStats>,
-    /// The endpoints.
+    /// The cache of endpoints.
     pub directory: Arc<DirectoryStats>,
-    /// How they stand to the store.
+    /// Whether the cached endpoints follow the store.
     pub standing: Arc<StandingNow>,
     /// Whether the last write to the store succeeded.
     pub can_write: Box<dyn Fn() -> bool + Send + Sync>,
-    /// The deliveries that this node remembers.
+    /// The ledger of this node.
     pub ledger: Arc<InProcess>,
-    /// The memory that it shares with others, if it does.
+    /// The ledger that nodes share, if Redis is configured.
     pub fleet: Option<Arc<Fleet>>,
-    /// The background tasks.
+    /// The supervised tasks.
     pub tasks: Tasks,
 }
 
@@ -50,9 +50,9 @@ impl Sources {
                 .transpose()?
                 .unwrap_or_default(),
             self.memory()?,
-            by(
+            counters(
                 "portcullis_secret_cache_requests_total",
-                "Look-ups of keys: in memory, in memory past their time, loaded, or known not to open.",
+                "Key look-ups by result: cached, cached and expired but within the grace, loaded, or known not to decrypt.",
                 "result",
                 &[
                     ("hit", self.keys.hits()),
@@ -61,25 +61,25 @@ impl Sources {
                     ("refused", self.keys.refused()),
                 ],
             )?,
-            one(
+            counter(
                 "portcullis_key_service_calls_total",
-                "Secrets that the key service was asked to decrypt.",
+                "Decryptions requested from the key service.",
                 self.keys.service_calls(),
             )?,
-            by(
+            counters(
                 "portcullis_key_service_failures_total",
-                "Secrets that the key service did not decrypt, by why.",
+                "Decryptions that failed, by cause.",
                 "kind",
                 &self.keys.service_failures().collect::<Vec<_>>(),
             )?,
             gauge(
                 "portcullis_key_service_up",
-                "Whether the key service answered when it was asked last.",
+                "0 if the last request to the key service was not answered, 1 otherwise.",
                 u64::from(self.keys.service_is_up()),
             )?,
-            by(
+            counters(
                 "portcullis_endpoint_lookups_total",
-                "Look-ups of endpoints: in memory, read from the store, or known not to exist.",
+                "Endpoint look-ups by result: cached, read from the store, or known not to exist.",
                 "result",
                 &[
                     ("hit", self.directory.hits()),
@@ -89,26 +89,26 @@ impl Sources {
             )?,
             gauge(
                 "portcullis_store_up",
-                "1 while the store answers and its changes are followed; 0 while known endpoints go on without it, or none does.",
+                "1 while the store answers and its changes are followed; 0 while cached endpoints are used without it, or none are.",
                 u64::from(self.standing.get() == Standing::InStep),
             )?,
             gauge(
                 "portcullis_store_writable",
-                "1 unless the last write to the store failed, as on a full disk.",
+                "1 unless the last write to the store failed, for instance on a full disk.",
                 u64::from((self.can_write)()),
             )?,
-            one(
+            counter(
                 "portcullis_access_log_lines_dropped_total",
-                "Lines of the access log that could not be written. The same as portcullis_log_lines_lost_total{stream=\"stdout\"}.",
+                "Access log lines that could not be written. The same as portcullis_log_lines_lost_total{stream=\"stdout\"}.",
                 Stream::Stdout.lost_lines(),
             )?,
-            by(
+            counters(
                 "portcullis_log_lines_lost_total",
-                "Lines that could not be written: stdout has the access log, stderr what the process says about itself.",
+                "Log lines that could not be written: stdout is the access log, stderr the log of the process.",
                 "stream",
                 &Stream::ALL.map(|stream| (stream.word(), stream.lost_lines())),
             )?,
-            one(
+            counter(
                 "portcullis_panics_total",
                 "Panics of background tasks and connections. Each is a bug; the log says where.",
                 panics(),
@@ -124,32 +124,32 @@ impl Sources {
         Ok([
             gauge(
                 "portcullis_bodies_in_flight",
-                "Bodies that are held in memory.",
+                "Bodies in memory.",
                 self.budget.bodies(),
             )?,
             gauge(
                 "portcullis_body_budget_used_bytes",
-                "Memory that is leased for bodies.",
+                "Memory leased for bodies.",
                 self.budget.used(),
             )?,
             gauge(
                 "portcullis_memory_leased_bytes",
-                "Memory of the same budget that is leased for anything: bodies, heads, streams, connections, responses.",
+                "Memory of the budget that is leased for bodies, heads, streams, connections and responses together.",
                 self.budget.leased(),
             )?,
             gauge(
                 "portcullis_requests_in_flight",
-                "Requests whose head was read and whose response was not written yet.",
+                "Requests whose head was read and whose response is not written yet.",
                 self.budget.requests(),
             )?,
             gauge(
                 "portcullis_body_budget_bytes",
-                "Memory that there is for bodies.",
+                "Size of the memory budget.",
                 self.budget.total(),
             )?,
-            one(
+            counter(
                 "portcullis_bodies_taken_back_total",
-                "Bodies that were given up with 503 while they came, for a sender or an endpoint that held less memory.",
+                "Bodies that were dropped with 503 while they arrived, to free memory for a sender or endpoint that held less.",
                 self.budget.taken_back(),
             )?,
         ]
@@ -173,7 +173,7 @@ impl Sources {
                 .set(i64::from(report.up));
         }
         let mut families = up.collect();
-        families.extend(by(
+        families.extend(counters(
             "portcullis_task_restarts_total",
             "Restarts of a background task that panicked or returned.",
             "task",
@@ -184,22 +184,22 @@ impl Sources {
 
     fn ledger(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
         let ledger = self.ledger.stats();
-        // What deliveries were told.
+        // In a fleet, the answers that deliveries got come from both ledgers.
         let answers = self.fleet.as_ref().map_or(ledger, |fleet| fleet.answers());
         Ok([
             gauge(
                 "portcullis_ledger_entries",
-                "Deliveries that are remembered, and those that nobody has cleared away yet.",
+                "Entries in the ledger, including expired ones that are not removed yet.",
                 ledger.entries(),
             )?,
             gauge(
                 "portcullis_ledger_capacity",
-                "Entries that there is room for.",
+                "The most entries that the ledger can hold.",
                 self.ledger.capacity() as u64,
             )?,
-            by(
+            counters(
                 "portcullis_ledger_claims_total",
-                "Deliveries that the ledger was asked for, by what it knew.",
+                "Claims in the ledger, by result.",
                 "result",
                 &[
                     ("claimed", answers.claimed()),
@@ -208,18 +208,18 @@ impl Sources {
                     ("full", answers.full()),
                 ],
             )?,
-            by(
+            counters(
                 "portcullis_ledger_settlements_total",
-                "Claims that ended, by whether the backend had accepted the delivery.",
+                "Settled claims: committed if the backend accepted the delivery, released otherwise.",
                 "result",
                 &[
                     ("committed", answers.committed()),
                     ("released", answers.released()),
                 ],
             )?,
-            one(
+            counter(
                 "portcullis_ledger_forgotten_total",
-                "Entries that were forgotten before their time, to make room.",
+                "Entries that were evicted before they expired, to make room.",
                 ledger.forgotten(),
             )?,
         ]
@@ -229,24 +229,24 @@ impl Sources {
     }
 }
 
-/// What there is to say about a memory that is shared, and about nothing else.
+/// The metrics of the shared ledger and of Redis.
 fn shared(fleet: &Fleet) -> Result<Vec<MetricFamily>, prometheus::Error> {
     let redis = fleet.redis().stats();
-    let alone = fleet.stats();
+    let outages = fleet.stats();
     Ok([
         gauge(
             "portcullis_redis_up",
-            "1 if Redis can be used, and 0 while it is out of reach.",
+            "1 while Redis can be used, 0 while it cannot be reached.",
             u64::from(redis.is_up()),
         )?,
-        one(
+        counter(
             "portcullis_redis_calls_total",
             "Round trips to Redis.",
             redis.calls(),
         )?,
-        by(
+        counters(
             "portcullis_redis_failures_total",
-            "What Redis refused; connections to it that were lost, and that did not come about.",
+            "Failures of Redis: refused commands, lost connections, and failed connection attempts.",
             "what",
             &[
                 ("refused", redis.refused()),
@@ -254,25 +254,25 @@ fn shared(fleet: &Fleet) -> Result<Vec<MetricFamily>, prometheus::Error> {
                 ("not_connected", redis.not_connected()),
             ],
         )?,
-        by(
+        counters(
             "portcullis_ledger_alone_total",
-            "Deliveries for which Redis could not be asked: refused, or judged by this node alone.",
+            "Deliveries while Redis was unavailable: refused (fail-closed), or judged by this node alone (fail-open).",
             "result",
-            &[("refused", alone.refused()), ("judged", alone.judged())],
+            &[("refused", outages.refused()), ("judged", outages.judged())],
         )?,
         gauge(
             "portcullis_ledger_untold",
-            "Claims that ended and that Redis has yet to be told about.",
+            "Settled claims that are not sent to Redis yet.",
             fleet.untold() as u64,
         )?,
-        one(
+        counter(
             "portcullis_ledger_retold_total",
-            "Open windows of signatures that Redis was told of again, after a loss.",
+            "Open signature windows that were sent to Redis again after it lost data.",
             fleet.retold(),
         )?,
-        one(
+        counter(
             "portcullis_ledger_never_told_total",
-            "Claims and permits that ended and that Redis was never told about, because too many waited.",
+            "Settled claims and permits that were never sent to Redis, because too many were queued.",
             fleet.never_told(),
         )?,
     ]
@@ -281,21 +281,21 @@ fn shared(fleet: &Fleet) -> Result<Vec<MetricFamily>, prometheus::Error> {
     .collect())
 }
 
-/// Counts, each under a value of one label.
-fn by(
+/// One counter with one label.
+fn counters(
     name: &str,
     help: &str,
     label: &str,
     values: &[(&str, u64)],
 ) -> Result<Vec<MetricFamily>, prometheus::Error> {
-    let vec = IntCounterVec::new(Opts::new(name, help), &[label])?;
+    let family = IntCounterVec::new(Opts::new(name, help), &[label])?;
     for (value, count) in values {
-        vec.with_label_values(&[value]).inc_by(*count);
+        family.with_label_values(&[value]).inc_by(*count);
     }
-    Ok(vec.collect())
+    Ok(family.collect())
 }
 
-fn one(name: &str, help: &str, count: u64) -> Result<Vec<MetricFamily>, prometheus::Error> {
+fn counter(name: &str, help: &str, count: u64) -> Result<Vec<MetricFamily>, prometheus::Error> {
     let counter = IntCounter::new(name, help)?;
     counter.inc_by(count);
     Ok(counter.collect())
@@ -313,7 +313,7 @@ impl Collector for Sources {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        // The names are constants, so a failure here is one of this file, and tests read it all.
+        // Names are constants, so an error here is a mistake in this file. Tests read every metric.
         self.families().unwrap_or_default()
     }
 }

@@ -78,7 +78,7 @@ fn what_was_done_to_the_log_shows_with_its_place() {
         (
             "INSERT INTO audit (at_ms, actor, origin, action, subject, detail) \
              VALUES (1, 'a', 'b', 'secret_set', 'd', 'e')",
-            "line 6: it was put in",
+            "line 6: the line was inserted",
         ),
     ] {
         let gate = gate();
@@ -108,7 +108,7 @@ fn a_chain_that_was_made_anew_has_not_the_end_that_was_noted() {
         .run(&["audit", "verify", "--since", &end])
         .failed_with(1);
     assert!(
-        told.contains("line 5: it is not the line that it was"),
+        told.contains("line 5: the line differs from the one"),
         "{told}"
     );
     let later = end.replacen('5', "9", 1);
@@ -165,7 +165,7 @@ fn a_log_that_was_begun_before_it_was_a_chain_goes_on_as_one() {
     tamper(&gate, "UPDATE audit SET actor = 'nobody' WHERE number = 2");
     let told = gate.run(&["audit", "verify"]).failed_with(1);
     assert!(
-        told.contains("line 6: it, or a line before it, was changed"),
+        told.contains("line 6: the line, or one before it, was changed"),
         "{told}"
     );
 }
