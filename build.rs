@@ -1,13 +1,13 @@
-//! Gives the program its version: that of Cargo.toml, and the commit that it was built from.
+//! Sets the version of the program: the one of Cargo.toml, and the commit that it is built from.
 //!
-//! Git is asked in release builds only, so that a commit rebuilds nothing during development. Where git is not there,
-//! `PORTCULLIS_COMMIT` may name the commit.
+//! It runs git in release builds only, so that a commit causes no rebuild during development. Without git,
+//! `PORTCULLIS_COMMIT` can set the commit.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the program is compiled from. A change of anything else does not make a build differ from its commit.
+/// The sources of the program. Only a change in these makes a build `-dirty`.
 const SOURCES: [&str; 6] = [
     ".cargo",
     "build.rs",
@@ -23,9 +23,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
     let is_release = std::env::var("PROFILE")? == "release";
     let commit = match std::env::var("PORTCULLIS_COMMIT") {
-        Ok(name) => Some(checked(name)?),
+        Ok(name) => Some(validated_commit(name)?),
         Err(_) if is_release => {
-            for path in watched(&root) {
+            for path in rebuild_triggers(&root) {
                 println!("cargo::rerun-if-changed={}", path.display());
             }
             commit(&root)
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What `--version` prints behind the name.
+/// The text that `--version` prints after the name.
 pub(crate) fn version(package: &str, is_release: bool, commit: Option<String>) -> String {
     match commit {
         Some(commit) => format!("{package} ({commit})"),
@@ -46,8 +46,8 @@ pub(crate) fn version(package: &str, is_release: bool, commit: Option<String>) -
     }
 }
 
-/// The name of a commit that somebody has given, if it is one.
-pub(crate) fn checked(name: String) -> Result<String, String> {
+/// Validates a commit that was given in the environment.
+pub(crate) fn validated_commit(name: String) -> Result<String, String> {
     let digits = name.strip_suffix("-dirty").unwrap_or(&name);
     let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hex && (7..=64).contains(&digits.len()) {
@@ -60,8 +60,8 @@ pub(crate) fn checked(name: String) -> Result<String, String> {
     }
 }
 
-/// The commit that is checked out in `root`, with `-dirty` if a source differs from it. None without git, and none where
-/// `root` is only a folder of another repository.
+/// The commit that is checked out in `root`, with `-dirty` if a source differs from it. `None` without git, or if
+/// `root` is a folder inside another repository.
 pub(crate) fn commit(root: &Path) -> Option<String> {
     let is_top = git(root, &["rev-parse", "--show-prefix"])?.is_empty();
     let commit = git(root, &["rev-parse", "--short=12", "HEAD"]).filter(|_| is_top)?;
@@ -71,29 +71,29 @@ pub(crate) fn commit(root: &Path) -> Option<String> {
     Some(commit + if is_clean { "" } else { "-dirty" })
 }
 
-/// What changes with the commit, or makes a build differ from it. Only what exists: cargo runs the script again at every
-/// build for a path that does not.
-fn watched(root: &Path) -> Vec<PathBuf> {
+/// The paths whose change needs another version. Only existing paths: for a missing path, cargo runs the script at
+/// every build.
+fn rebuild_triggers(root: &Path) -> Vec<PathBuf> {
     let branch = git(root, &["rev-parse", "--symbolic-full-name", "HEAD"]);
-    let mut of_git = vec!["HEAD", "logs/HEAD", "packed-refs"];
-    of_git.extend(branch.as_deref());
-    let of_git = of_git
+    let mut git_files = vec!["HEAD", "logs/HEAD", "packed-refs"];
+    git_files.extend(branch.as_deref());
+    let git_files = git_files
         .into_iter()
         .filter_map(|path| git(root, &["rev-parse", "--git-path", path]));
-    of_git
+    git_files
         .chain(SOURCES.map(str::to_owned))
         .map(|path| root.join(path))
         .filter(|path| path.exists())
         .collect()
 }
 
-/// What git says, without the line end; nothing if there is no git or it fails.
+/// The output of git without the line end; `None` if git is missing or fails.
 fn git(root: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .arg("--no-optional-locks")
         .args(arguments)
         .current_dir(root)
-        // A hook of git runs with these, and they name its own repository.
+        // A git hook sets these variables for its own repository.
         .env_remove("GIT_DIR")
         .env_remove("GIT_INDEX_FILE")
         .env_remove("GIT_WORK_TREE")

@@ -1,8 +1,7 @@
-//! The only place that reads a clock.
+//! The only module that reads a clock.
 //!
-//! Everything that depends on the time takes it as an argument; whoever has to ask for it holds a
-//! [`Clock`]. How long something took, and how old something is that only this process knows, is measured with a
-//! [`Stopwatch`], which no change of the system's time moves.
+//! Code that depends on the time takes it as an argument, or holds a [`Clock`]. Durations within the process are
+//! measured with a [`Stopwatch`], which changes of the system time do not affect.
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -11,9 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// Where the time comes from.
+/// A source of the current time. Tests use one that they set.
 pub trait Clock: Send + Sync {
-    /// The current instant, to the resolution of the system.
+    /// The current time, at the resolution of the system.
     fn now(&self) -> Timestamp;
 }
 
@@ -27,28 +26,28 @@ impl Clock for SystemClock {
     }
 }
 
-/// Measures how long something takes. It never runs backwards.
+/// Measures a duration. It never runs backwards.
 ///
-/// It reads the clock of the runtime, which is the monotonic clock of the system: tests may let it stand still.
+/// It reads the clock of the Tokio runtime: the monotonic clock of the system, which tests can pause.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Begins to measure.
+    /// Starts the measurement.
     pub fn start() -> Self {
         Self(Instant::now())
     }
 
-    /// The time since the start.
+    /// The time since [`start`](Self::start).
     pub fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
 }
 
-/// Waits for `future`, at most for `limit`; `None` if that was not enough.
+/// Waits for `future`, at most for `limit`; `None` on timeout.
 ///
-/// A timer is made only if there is something to wait for: most of what a delivery does is ready when
-/// it is asked for. The future is pinned by the caller, so that it is kept in one place only.
+/// It creates a timer only if the future is not ready at its first poll, because most steps of a delivery are. The
+/// caller pins the future, so that it is not moved into a larger one.
 pub async fn within<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
     let ready = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
     match ready {

@@ -1,31 +1,30 @@
 //! Portcullis: the gate in front of a private backend.
 //!
-//! It terminates the public portal, receives webhook deliveries, proves who sent each one over its exact
-//! raw bytes, and only then opens a connection to the backend and passes the identical bytes on.
-//! Nothing that it has not admitted ever causes a packet to the backend.
+//! It terminates the public portal, receives webhook deliveries and verifies each one over its exact raw bytes. Only
+//! then does it connect to the backend and forward the identical bytes. A delivery that is not admitted never causes
+//! a packet to the backend.
 //!
 //! ```text
 //! socket → head (deadline) → route → endpoint → claim (unproven; refused here costs no body)
 //!        → keys (cache → key service) → body read once, hashed as it arrives → verified
-//!        → a handshake? then its answer, and no further
-//!        → ledger (new, a replay, or in flight?) → Admitted → headers → backend → ledger (accepted or not)
+//!        → provider challenge? answered here
+//!        → ledger (new, replay or in flight) → Admitted → headers → backend → ledger (commit or release)
 //!        → outcome (one record: a log line and metrics)
 //! ```
 //!
-//! No step decides twice; what a verdict rests on is looked at once more before the delivery goes to the backend.
-//! [`auth::Verified`] can be made only by the verification that succeeded, and what forwards a delivery needs a
-//! [`gate::Admitted`].
+//! No step decides twice. The grounds of a verdict are checked again before the backend is contacted. Only a
+//! successful verification creates an [`auth::Verified`], and forwarding needs a [`gate::Admitted`].
 //!
-//! Imports run one way, and a test (`tests/layers.rs`) keeps it so:
+//! Imports run to the left only, and a test (`tests/layers.rs`) enforces it:
 //!
 //! ```text
 //! auth ← handshake, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 //! ```
 //!
-//! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`; only `cli` and `app` know `config`;
-//! `control` holds every rule about changing what is stored, and stands above `store` and below `cli`;
-//! `clock`, `sync`, `task`, `tls`, `audit` and `redis` stand below everything; `explain`, which people ask and no delivery
-//! passes, stands above `proxy` and below `cli`.
+//! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`. Only `cli` and `app` import `config`.
+//! `control` holds every rule about changing what is stored; it is above `store` and below `cli`. `clock`, `sync`,
+//! `task`, `tls`, `audit` and `redis` are below everything. `explain` is above `proxy` and below `cli`; no delivery
+//! passes it.
 
 pub mod admin;
 pub mod app;

@@ -1,7 +1,7 @@
-//! The program. Everything is in the library, so that tests and benchmarks can reach it.
+//! The `portcullis` program. All code is in the library, so that tests and benchmarks can use it.
 
-/// One contiguous buffer a body, many sizes, many threads: jemalloc gives memory back where the
-/// system's allocator keeps it (docs/develop/adr/0041-jemalloc.md).
+/// Each body has one contiguous buffer, of many sizes and on many threads. jemalloc returns that memory to the system
+/// where the default allocator keeps it (docs/develop/adr/0041-jemalloc.md).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

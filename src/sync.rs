@@ -1,6 +1,6 @@
-//! The locks and counters whose interleavings are explored.
+//! The lock types of code that a model checker explores.
 //!
-//! `tests/interleavings` compiles the files that use them once more, over those of a model checker. What they guard is
-//! as it is there: only who runs next is decided by the checker.
+//! `tests/interleavings` compiles the files that use this module again, with the checker's locks in its place. The
+//! guarded code is the same; the checker only decides which thread runs next.
 
 pub(crate) use parking_lot::Mutex;

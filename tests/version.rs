@@ -13,7 +13,7 @@ mod build;
 use std::path::Path;
 use std::process::Command;
 
-use self::build::{checked, commit, version};
+use self::build::{commit, validated_commit, version};
 
 /// Runs git in a folder, whatever the user has configured.
 fn git(folder: &Path, arguments: &[&str]) -> String {
@@ -93,7 +93,7 @@ fn a_version_says_what_kind_of_build_it_is() {
 #[test]
 fn only_a_commit_can_be_given_as_one() {
     for good in ["0123456", "0123456789abcdef0123456789abcdef01234567-dirty"] {
-        assert_eq!(checked(good.to_owned()).unwrap(), good);
+        assert_eq!(validated_commit(good.to_owned()).unwrap(), good);
     }
     for bad in [
         "",
@@ -102,7 +102,7 @@ fn only_a_commit_can_be_given_as_one() {
         "0123456\ncargo::rustc-cfg=x",
         "-dirty",
     ] {
-        assert!(checked(bad.to_owned()).is_err(), "{bad:?}");
+        assert!(validated_commit(bad.to_owned()).is_err(), "{bad:?}");
     }
 }
 

@@ -1,8 +1,7 @@
-//! Who may speak to the admin listener: nobody who was led here under another name.
+//! Host check of the admin listener, against DNS rebinding.
 //!
-//! A web page can make a browser send requests to loopback by pointing a name of its own there (DNS
-//! rebinding). Such a request carries that name in `Host`; those of people and scrapers carry an
-//! address, `localhost`, or a name that the configuration knows.
+//! A web page can point a name of its own at loopback and make a browser send requests there. Such a request has that
+//! name in `Host`. Operators and scrapers use an address, `localhost` or a configured name.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,12 +13,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::Admin;
 
-/// The host names that are allowed beside addresses and `localhost`.
+/// The host names that are allowed in addition to addresses and `localhost`.
 #[derive(Clone, Debug, Default)]
 pub struct AllowedHosts(Vec<String>);
 
 impl AllowedHosts {
-    /// These names.
+    /// `names` are compared without case and port.
     pub fn new(names: Vec<String>) -> Self {
         Self(names)
     }
@@ -36,7 +35,8 @@ impl AllowedHosts {
     }
 }
 
-pub(super) async fn own_host_only(
+/// Responds with 421 to a request with another host name.
+pub(super) async fn require_allowed_host(
     State(admin): State<Arc<Admin>>,
     request: Request,
     next: Next,
@@ -49,7 +49,7 @@ pub(super) async fn own_host_only(
     if admin.allowed_hosts.allow(host) {
         next.run(request).await
     } else {
-        let text = "this host name is not allowed; see `admin.allowed_hosts`\n";
+        let text = "this host name is not allowed: add it to `admin.allowed_hosts`\n";
         (StatusCode::MISDIRECTED_REQUEST, text).into_response()
     }
 }

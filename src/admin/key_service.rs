@@ -1,4 +1,4 @@
-//! Whether the key service does its work, asked seldom: every question is paid for.
+//! The readiness check of the key service. Results are cached, because every probe costs a request to AWS.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,118 +9,123 @@ use crate::clock::Stopwatch;
 use crate::secrets::{KeyService, KeyServiceError};
 use crate::task::{Task, Tasks};
 
-/// Asks the key service, and remembers for a while what came of it.
+/// Probes the key service, and caches the result for a short time.
 pub struct KeyServiceCheck {
     service: Arc<dyn KeyService>,
     times: KnownSecrets,
-    asked: Arc<Mutex<Asked>>,
+    state: Arc<Mutex<ProbeState>>,
     tasks: Tasks,
 }
 
-/// How long secrets that are in memory stay in use without the key service.
+/// How long cached secrets stay usable without the key service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KnownSecrets {
-    /// While it does not answer.
+    /// While the key service does not answer.
     pub grace: Duration,
-    /// While it answers, and refuses.
+    /// While the key service refuses to decrypt.
     pub time_to_live: Duration,
 }
 
 #[derive(Default)]
-struct Asked {
-    /// The last answer, and when it came.
+struct ProbeState {
+    /// The last result and its time.
     last: Option<(Stopwatch, Result<(), KeyServiceError>)>,
-    /// When it was well the last time, if ever.
-    well: Option<Stopwatch>,
-    /// Ends when the question that is under way has its answer.
-    under_way: Option<watch::Receiver<()>>,
+    /// The time of the last success.
+    succeeded_at: Option<Stopwatch>,
+    /// Closed when the running probe ends.
+    running: Option<watch::Receiver<()>>,
 }
 
 impl KeyServiceCheck {
-    /// A check of `service`.
+    /// The first probe runs at the first check.
     pub fn new(service: Arc<dyn KeyService>, times: KnownSecrets, tasks: Tasks) -> Self {
         Self {
             service,
             times,
             tasks,
-            asked: Arc::default(),
+            state: Arc::default(),
         }
     }
 
-    /// What there is to say about it, and whether deliveries can be taken. They can as long as known secrets
-    /// stay in use: if every node of a fleet were taken away with the key service, there would be nothing left
-    /// of it. Whoever asks waits for a short time only: balancers are not patient, and a service that hangs is
-    /// no reason to leave them without an answer.
+    /// The state of the key service, and whether deliveries can be accepted. They can while cached secrets stay usable.
+    /// Otherwise a load balancer would remove every node of a fleet at once. The call waits for a short time only, because
+    /// load balancers time out even if the key service hangs.
     pub(super) async fn check(&self) -> (Result<(), String>, bool) {
-        if let Some(mut under_way) = self.ask() {
-            // The sender goes when there is an answer.
-            let answered = async { while under_way.changed().await.is_ok() {} };
-            if tokio::time::timeout(PATIENCE, answered).await.is_err() {
-                return self.told(Some("no answer yet".to_owned()), self.times.grace);
+        if let Some(mut running) = self.start_probe() {
+            // The sender is dropped when the probe ends.
+            let finished = async { while running.changed().await.is_ok() {} };
+            if tokio::time::timeout(MAX_WAIT, finished).await.is_err() {
+                return self.failure(Some("no answer yet".to_owned()), self.times.grace);
             }
         }
-        let answer = {
-            let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            asked.last.as_ref().map(|(_, answer)| answer.clone())
+        let result = {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.last.as_ref().map(|(_, result)| result.clone())
         };
-        match answer {
+        match result {
             Some(Err(error)) if error.is_refusal() => {
-                self.told(Some(error.to_string()), self.times.time_to_live)
+                self.failure(Some(error.to_string()), self.times.time_to_live)
             }
-            Some(Err(error)) => self.told(Some(error.to_string()), self.times.grace),
+            Some(Err(error)) => self.failure(Some(error.to_string()), self.times.grace),
             Some(Ok(())) | None => (Ok(()), true),
         }
     }
 
-    fn told(&self, wrong: Option<String>, stays: Duration) -> (Result<(), String>, bool) {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let stays = asked.well.is_some_and(|well| well.elapsed() < stays);
-        let wrong = wrong.unwrap_or_default();
-        if stays {
-            (Err(format!("{wrong}; known secrets stay in use")), true)
+    fn failure(&self, error: Option<String>, stay_usable: Duration) -> (Result<(), String>, bool) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let stay_usable = state
+            .succeeded_at
+            .is_some_and(|succeeded_at| succeeded_at.elapsed() < stay_usable);
+        let error = error.unwrap_or_default();
+        if stay_usable {
+            (Err(format!("{error}; cached secrets stay in use")), true)
         } else {
-            (Err(wrong), false)
+            (Err(error), false)
         }
     }
 
-    /// Asks, if the last answer is old and nobody is asking. The question goes on whoever waits for it.
-    fn ask(&self) -> Option<watch::Receiver<()>> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(under_way) = &asked.under_way {
-            return Some(under_way.clone());
+    /// Starts a probe, unless one runs or the last result is recent. The probe continues if the caller stops waiting.
+    fn start_probe(&self) -> Option<watch::Receiver<()>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = &state.running {
+            return Some(running.clone());
         }
-        let is_fresh = asked.last.as_ref().is_some_and(|(at, answer)| {
-            let keep = if answer.is_ok() { KEEP_WELL } else { KEEP_ILL };
-            at.elapsed() < keep
+        let is_fresh = state.last.as_ref().is_some_and(|(at, result)| {
+            let lifetime = if result.is_ok() {
+                SUCCESS_LIFETIME
+            } else {
+                FAILURE_LIFETIME
+            };
+            at.elapsed() < lifetime
         });
         if is_fresh {
             return None;
         }
-        let (answered, under_way) = watch::channel(());
-        asked.under_way = Some(under_way.clone());
-        let (service, shared) = (Arc::clone(&self.service), Arc::clone(&self.asked));
+        let (finished, running) = watch::channel(());
+        state.running = Some(running.clone());
+        let (service, shared) = (Arc::clone(&self.service), Arc::clone(&self.state));
         let tasks = self.tasks.clone();
         tokio::spawn(async move {
             let probe = tasks.contain(PROBE, async move { service.probe().await });
-            let answer = probe.await.unwrap_or_else(|panicked| {
+            let result = probe.await.unwrap_or_else(|panicked| {
                 let text = format!("the check failed: {panicked}");
                 Err(KeyServiceError::Unavailable(text))
             });
             let now = Stopwatch::start();
-            let mut asked = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            if answer.is_ok() {
-                asked.well = Some(now);
+            let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            if result.is_ok() {
+                state.succeeded_at = Some(now);
             }
-            asked.last = Some((now, answer));
-            asked.under_way = None;
-            drop(asked);
-            drop(answered);
+            state.last = Some((now, result));
+            state.running = None;
+            drop(state);
+            drop(finished);
         });
-        Some(under_way)
+        Some(running)
     }
 }
 
 const PROBE: Task = Task::named("key_service_check");
-const KEEP_WELL: Duration = Duration::from_secs(30);
-const KEEP_ILL: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_millis(800);
+const SUCCESS_LIFETIME: Duration = Duration::from_secs(30);
+const FAILURE_LIFETIME: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_millis(800);

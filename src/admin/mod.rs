@@ -1,4 +1,4 @@
-//! The admin listener: health, readiness, metrics. On an address of its own, loopback by default.
+//! The admin listener: health, readiness and metrics on an address of its own, loopback by default.
 
 mod guard;
 mod key_service;
@@ -19,13 +19,13 @@ pub use self::key_service::{KeyServiceCheck, KnownSecrets};
 pub use self::readiness::Readiness;
 use crate::telemetry::Telemetry;
 
-/// What the admin listener shows.
+/// The admin listener.
 pub struct Admin {
-    /// Whether deliveries can be taken.
+    /// The readiness check behind `/readyz`.
     pub readiness: Readiness,
-    /// The numbers.
+    /// The metrics behind `/metrics`.
     pub telemetry: Arc<Telemetry>,
-    /// The host names under which it may be spoken to.
+    /// The host names that requests may use.
     pub allowed_hosts: AllowedHosts,
 }
 
@@ -43,12 +43,12 @@ impl Admin {
             .route("/metrics", get(metrics))
             .layer(axum::middleware::from_fn_with_state(
                 Arc::clone(&admin),
-                guard::own_host_only,
+                guard::require_allowed_host,
             ))
             .with_state(admin);
         axum::serve(listener, router)
             .with_graceful_shutdown(async move {
-                // An error means that the sender is gone, and the process with it.
+                // An error means that the sender is dropped because the process ends.
                 let _ = shutdown.wait_for(|ending| *ending).await;
             })
             .await

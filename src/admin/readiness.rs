@@ -1,4 +1,4 @@
-//! Whether deliveries can be taken: each part that they need, asked when somebody looks.
+//! Readiness: whether the node can accept deliveries. Each request checks every part that deliveries need.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,47 +13,45 @@ use crate::ledger::Fleet;
 use crate::store::Store;
 use crate::task::{TaskReport, Tasks};
 
-/// What deliveries need.
+/// The parts that deliveries need.
 pub struct Readiness {
-    /// The store.
+    /// The store of endpoints and secrets.
     pub store: Arc<dyn Store>,
-    /// The key service.
+    /// The cached check of the key service.
     pub key_service: KeyServiceCheck,
-    /// The task that takes connections.
+    /// The task that accepts connections.
     pub serving: AbortHandle,
-    /// How what is known of endpoints stands to the store.
+    /// Whether the cached endpoints follow the store.
     pub standing: Arc<StandingNow>,
-    /// The memory that nodes share, if there is one.
+    /// The ledger that nodes share, if Redis is configured.
     pub fleet: Option<Arc<Fleet>>,
-    /// The names of the tasks without which no connections are taken.
+    /// The tasks without which no connections are accepted.
     pub listeners: &'static [&'static str],
-    /// The background tasks.
+    /// The supervised tasks.
     pub tasks: Tasks,
-    /// Whether the process is about to end.
+    /// Turns true when the process starts to drain.
     pub shutdown: watch::Receiver<bool>,
 }
 
 impl Readiness {
-    /// Asks every part.
+    /// Checks every part.
     pub async fn check(&self) -> Report {
         let mut store = self.store.ping().await.map_err(|error| error.to_string());
         if store.is_ok()
             && let Some(error) = self.store.write_fault()
         {
             // Deliveries need no writes, so the node stays ready.
-            store = Err(format!("nothing can be written: {error}"));
+            store = Err(format!("writes fail: {error}"));
         }
-        let (key_service, keys_will_do) = self.key_service.check().await;
-        let mut stopped: Vec<TaskReport> = self.tasks.reports();
-        stopped.retain(|task| !task.up);
+        let (key_service, keys_usable) = self.key_service.check().await;
+        let mut down: Vec<TaskReport> = self.tasks.reports();
+        down.retain(|task| !task.up);
         let listeners = if *self.shutdown.borrow() {
-            Err("the process is about to end".to_owned())
+            Err("the process is shutting down".to_owned())
         } else if self.serving.is_finished()
-            || stopped
-                .iter()
-                .any(|task| self.listeners.contains(&task.name))
+            || down.iter().any(|task| self.listeners.contains(&task.name))
         {
-            Err("no connections are taken".to_owned())
+            Err("no connections are accepted".to_owned())
         } else {
             Ok(())
         };
@@ -61,7 +59,7 @@ impl Readiness {
         let changes = match (standing, self.standing.absent_task()) {
             (Standing::InStep, _) => Ok(()),
             (Standing::Behind, _) => {
-                Err("not followed; known endpoints go on for the grace time".to_owned())
+                Err("not followed; cached endpoints are used for the grace time".to_owned())
             }
             (Standing::Expired, Some(task)) => {
                 Err(format!("{task} has not run for longer than the grace time"))
@@ -71,18 +69,17 @@ impl Readiness {
             }
             (Standing::Replaced, _) => Err("not followed: the store was replaced".to_owned()),
         };
-        // A store that is down is down for every node: one that goes on with what it knows must not be
-        // taken away by a balancer, together with all the others.
-        let ready = standing.serves() && (key_service.is_ok() || keys_will_do) && listeners.is_ok();
+        // A store that is down is down for every node. A node that works from its cache must stay ready, or a load
+        // balancer would remove all nodes at once.
+        let ready = standing.serves() && (key_service.is_ok() || keys_usable) && listeners.is_ok();
         let mut parts = BTreeMap::from([
             ("changes", state(changes)),
             ("key_service", state(key_service)),
             ("listeners", state(listeners)),
             ("store", state(store)),
-            ("tasks", tasks(&stopped)),
+            ("tasks", tasks(&down)),
         ]);
-        // Without Redis a node still serves the endpoints that do not insist on it, and so do all the others:
-        // a balancer that took them out for it would take out every one of them.
+        // Without Redis, every node still serves the fail-open endpoints, so Redis does not count for readiness.
         if let Some(fleet) = &self.fleet {
             let standing = fleet.redis().standing();
             parts.insert("ledger", state(standing.map_err(|fault| fault.to_string())));
@@ -91,25 +88,25 @@ impl Readiness {
     }
 }
 
-/// What was found.
+/// The result of a readiness check, the JSON of `/readyz`.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Report {
-    /// Whether deliveries can be taken, if only those to endpoints that are known.
+    /// Whether deliveries can be accepted, at least for cached endpoints.
     pub ready: bool,
-    /// Each part: `ok`, or what is wrong with it.
+    /// `ok` for each part, or what is wrong with it.
     pub parts: BTreeMap<&'static str, String>,
 }
 
-/// `ok`, or the tasks that do not run, and why not.
-fn tasks(stopped: &[TaskReport]) -> String {
-    let stopped: Vec<String> = stopped
+/// `ok`, or the tasks that are down and why.
+fn tasks(down: &[TaskReport]) -> String {
+    let down: Vec<String> = down
         .iter()
         .map(|task| format!("{} does not run: {}", task.name, task.problem))
         .collect();
-    if stopped.is_empty() {
+    if down.is_empty() {
         OK.to_owned()
     } else {
-        stopped.join("; ")
+        down.join("; ")
     }
 }
 

@@ -1,4 +1,4 @@
-//! The store and the key services: opened together, because what one holds only the others can open.
+//! The store and the key services. They are opened together: only the key services can decrypt the store's secrets.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,29 +10,29 @@ use crate::config::{Config, KeyServiceName};
 use crate::secrets::{KeyFileError, KeyService, LocalKeyService, MissingKeyService, Vault};
 use crate::store::{Contents, SqliteStore, Store};
 
-/// What both a server and the command line work on.
+/// The store, the key service and the clock, for the server and for commands.
 pub struct Custody {
-    /// The store.
+    /// The store of endpoints, secrets and tokens.
     pub store: Arc<dyn Store>,
-    /// The key service.
+    /// The key services that can decrypt the store's secrets.
     pub key_service: Arc<dyn KeyService>,
-    /// The time.
+    /// The system clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Custody {
-    /// Opens the store and the key services. What does not exist yet is made; but never a new key for a
-    /// store that holds secrets, which nothing but the old one could open.
+    /// Opens the store and the key services, and creates what is missing. It never creates a local key for a store with
+    /// secrets, because only the old key can decrypt them.
     pub async fn open(config: &Config) -> Result<Self, StartError> {
         Self::open_with(config, Creation::Allowed).await
     }
 
-    /// Opens a store that exists and its key services, for commands that only read. No key is created.
+    /// Opens an existing store and its key services, for read-only commands. It creates no key.
     pub async fn open_existing(config: &Config) -> Result<Self, StartError> {
         Self::open_with(config, Creation::Forbidden).await
     }
 
-    /// What a command that only reads sees where there is no store: an empty one, in memory, without a key.
+    /// An empty store in memory without a key, for read-only commands where no store exists.
     pub async fn empty(config: &Config) -> Result<Self, StartError> {
         let key_file = config.key_services.key_file.clone();
         Ok(Self {
@@ -46,7 +46,7 @@ impl Custody {
         let local = local_key(config)?;
         let needs_key = local.is_none() && config.key_services.current == KeyServiceName::Local;
         if needs_key && creation == Creation::Allowed {
-            folder_of(&config.key_services.key_file)?;
+            check_folder(&config.key_services.key_file)?;
         }
         let store = config.store.open().await?;
         let key_service = keys::open(config, local, &*store, creation).await?;
@@ -57,25 +57,25 @@ impl Custody {
         })
     }
 
-    /// Looks for everything that would keep [`open`](Self::open) from its work, makes and changes
-    /// nothing, and gives what is stored.
+    /// Finds every reason for which [`open`](Self::open) would fail, without creating or changing anything. Returns a
+    /// summary of the store too.
     pub async fn inspect(config: &Config) -> (Contents, Vec<StartError>) {
-        let mut wrong = Vec::new();
+        let mut errors = Vec::new();
         let key_file = config.key_services.key_file.as_path();
         let paths = [Some(key_file), config.store.path()];
-        let folders = paths.into_iter().flatten().map(folder_of);
-        wrong.extend(folders.filter_map(Result::err));
-        // The store is looked at even if the key is wrong: every mistake at once.
+        let folders = paths.into_iter().flatten().map(check_folder);
+        errors.extend(folders.filter_map(Result::err));
+        // The store is inspected even if the key is wrong, to report all mistakes at once.
         let contents = config.store.inspect().await;
         let contents = contents.unwrap_or_else(|error| {
-            wrong.push(error.into());
+            errors.push(error.into());
             Contents::default()
         });
-        wrong.extend(keys::inspect(config, &contents.sealed_under).await);
-        (contents, wrong)
+        errors.extend(keys::inspect(config, &contents.sealed_under).await);
+        (contents, errors)
     }
 
-    /// The vault over them.
+    /// A vault over this store and key service.
     pub fn vault(&self) -> Vault {
         Vault::new(
             Arc::clone(&self.store) as _,
@@ -84,13 +84,13 @@ impl Custody {
         )
     }
 
-    /// Closes the store.
+    /// Closes the connections of the store.
     pub async fn close(&self) {
         self.store.close().await;
     }
 }
 
-/// The local key, if it was made already.
+/// The local key; `None` if it does not exist yet.
 fn local_key(config: &Config) -> Result<Option<LocalKeyService>, StartError> {
     match LocalKeyService::open(&config.key_services.key_file) {
         Err(KeyFileError::Missing { .. }) => Ok(None),
@@ -98,8 +98,8 @@ fn local_key(config: &Config) -> Result<Option<LocalKeyService>, StartError> {
     }
 }
 
-/// Makes sure that there is a folder for `path`.
-fn folder_of(path: &Path) -> Result<(), StartError> {
+/// Checks that the folder of `path` exists.
+fn check_folder(path: &Path) -> Result<(), StartError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -1,4 +1,4 @@
-//! Everything that a delivery passes through, made and wired.
+//! Creates and wires everything that a delivery passes through.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,22 +23,22 @@ use crate::task::{Pulse, Task, Tasks};
 use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
 use crate::tokens::{TokenCache, TokenUses};
 
-/// Everything that a delivery passes through, and what others have to know of it.
+/// The delivery pipeline, and the handles that readiness and shutdown need.
 pub(super) struct Deliveries {
     pub(super) delivery: Arc<Delivery>,
-    /// How the caches stand to the store.
+    /// Whether the caches follow the store.
     pub(super) standing: Arc<StandingNow>,
     pub(super) fleet: Option<Arc<Fleet>>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) uses: Arc<Uses>,
     pub(super) token_uses: Arc<TokenUses>,
-    /// The task that writes captures. It writes the rest when it ends.
+    /// The task that writes captures. It writes the last ones when it ends.
     pub(super) captures: JoinHandle<()>,
-    /// Cuts off the deliveries in flight.
+    /// Aborts the deliveries in flight.
     pub(super) cut_off: CancellationToken,
 }
 
-/// Makes everything that a delivery passes through. Its tasks end when `ending` turns true.
+/// Creates the pipeline. Its background tasks end when `ending` turns true.
 pub(super) async fn deliveries(
     config: Config,
     custody: &Custody,
@@ -48,7 +48,7 @@ pub(super) async fn deliveries(
 ) -> Result<Deliveries, StartError> {
     let clock = &custody.clock;
     let store_reads = usize::try_from(config.store.readers()).unwrap_or(1);
-    // Invented tokens must not take the connections that endpoints are read by.
+    // Look-ups of invented tokens must not use up the store connections that endpoints need.
     let tokens = Arc::new(TokenCache::new(
         config.directory.cache_capacity,
         store_reads.div_ceil(4),
@@ -91,10 +91,10 @@ pub(super) async fn deliveries(
 
     let max_requests = config.public.settings.max_requests as u64;
     let budget = Budget::limited(config.body_budget_bytes, max_requests);
-    let (own, fleet) = ledgers(config.ledger, clock, tasks).await;
+    let (in_process, fleet) = ledgers(config.ledger, clock, tasks).await;
     let ledger: Arc<dyn Ledger> = match &fleet {
         Some(fleet) => Arc::clone(fleet) as _,
-        None => Arc::clone(&own) as _,
+        None => Arc::clone(&in_process) as _,
     };
     let metrics = Metrics::new(Sources {
         budget: Arc::clone(&budget),
@@ -105,13 +105,13 @@ pub(super) async fn deliveries(
             let store = Arc::clone(&custody.store);
             move || store.write_fault().is_none()
         }),
-        ledger: own,
+        ledger: in_process,
         fleet: fleet.clone(),
         tasks: tasks.clone(),
     })?;
     let (uses, token_uses) = (Arc::clone(keys.uses()), Arc::clone(tokens.uses()));
     let (captures, keeper) = Captures::new(Arc::clone(&custody.store) as _, Arc::clone(clock));
-    let writing_captures = start_writers(tasks, ending, &custody.store, (&keys, &tokens), keeper);
+    let capture_task = start_writers(tasks, ending, &custody.store, (&keys, &tokens), keeper);
     let cut_off = CancellationToken::new();
     let delivery = Delivery {
         settings: config.public.settings,
@@ -142,29 +142,29 @@ pub(super) async fn deliveries(
         ledger,
         uses,
         token_uses,
-        captures: writing_captures,
+        captures: capture_task,
         cut_off,
     })
 }
 
-/// The ledger of this node, and the one that it shares with others, if it does.
+/// The ledger of this node, and the shared one if Redis is configured.
 async fn ledgers(
     config: LedgerConfig,
     clock: &Arc<dyn Clock>,
     tasks: &Tasks,
 ) -> (Arc<InProcess>, Option<Arc<Fleet>>) {
-    let own = Arc::new(InProcess::new(config.capacity, Arc::clone(clock)));
+    let in_process = Arc::new(InProcess::new(config.capacity, Arc::clone(clock)));
     let Some((settings, prefix)) = config.redis else {
-        return (own, None);
+        return (in_process, None);
     };
     let shared = Shared::new(settings, prefix, Arc::clone(clock), tasks);
-    // What is wrong with it was logged. A node must be able to start while Redis is away.
+    // The connection logs its own errors. A node must be able to start while Redis is down.
     let _ = shared.redis().ready().await;
-    let fleet = Arc::new(Fleet::new(Arc::clone(&own), shared));
-    (own, Some(fleet))
+    let fleet = Arc::new(Fleet::new(Arc::clone(&in_process), shared));
+    (in_process, Some(fleet))
 }
 
-/// Starts what writes to the store beside deliveries, and what keeps the cache of secrets. Returns the task that
+/// Starts the tasks that write to the store, and the one that maintains the cache of secrets. Returns the task that
 /// writes captures.
 fn start_writers(
     tasks: &Tasks,
@@ -173,21 +173,22 @@ fn start_writers(
     (keys, tokens): (&Arc<KeyCache>, &Arc<TokenCache>),
     keeper: Keeper,
 ) -> JoinHandle<()> {
-    let (tidied, end) = (Arc::clone(keys), ending.clone());
+    let (cache, end) = (Arc::clone(keys), ending.clone());
     tasks.supervise(KeyCache::TASK, move |pulse| {
-        Arc::clone(&tidied).stay_tidy(end.clone(), pulse)
+        Arc::clone(&cache).stay_tidy(end.clone(), pulse)
     });
-    let (counted, written, end) = (Arc::clone(keys.uses()), Arc::clone(store), ending.clone());
+    let (key_uses, uses_store, end) = (Arc::clone(keys.uses()), Arc::clone(store), ending.clone());
     tasks.supervise(Uses::TASK, move |pulse| {
-        Arc::clone(&counted).keep(Arc::clone(&written) as _, end.clone(), pulse)
+        Arc::clone(&key_uses).keep(Arc::clone(&uses_store) as _, end.clone(), pulse)
     });
-    let (noted, written, end) = (Arc::clone(tokens.uses()), Arc::clone(store), ending.clone());
+    let (used_tokens, uses_store, end) =
+        (Arc::clone(tokens.uses()), Arc::clone(store), ending.clone());
     tasks.supervise(TokenUses::TASK, move |pulse| {
-        Arc::clone(&noted).keep(Arc::clone(&written) as _, end.clone(), pulse)
+        Arc::clone(&used_tokens).keep(Arc::clone(&uses_store) as _, end.clone(), pulse)
     });
-    let (probed, end) = (Arc::clone(store), ending.clone());
+    let (probed_store, end) = (Arc::clone(store), ending.clone());
     tasks.supervise(STORE_PROBE, move |pulse| {
-        probe_writes(Arc::clone(&probed), end.clone(), pulse)
+        probe_writes(Arc::clone(&probed_store), end.clone(), pulse)
     });
     let (keeper, end) = (Arc::new(keeper), ending.clone());
     tasks.supervise(Keeper::TASK, move |pulse| {
@@ -195,7 +196,7 @@ fn start_writers(
     })
 }
 
-/// While the store cannot be written, finds out when it can be again: nobody else may have anything to write.
+/// While writes fail, tests at an interval whether they work again. No other task may have anything to write.
 async fn probe_writes(store: Arc<dyn Store>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
     loop {
         tokio::select! {
@@ -203,7 +204,7 @@ async fn probe_writes(store: Arc<dyn Store>, mut shutdown: watch::Receiver<bool>
             _ = shutdown.changed() => return,
         }
         if store.write_fault().is_some() {
-            // What came of it is noted by the store.
+            // The store records the result itself.
             let _ = store.try_write().await;
         }
         pulse.beat();
@@ -223,9 +224,9 @@ async fn upstreams(
         let upstream = Arc::new(Upstream::new(settings));
         upstream.resolve().await;
         if upstream.has_names() {
-            let (resolved, end) = (Arc::clone(&upstream), ending.clone());
+            let (resolving, end) = (Arc::clone(&upstream), ending.clone());
             tasks.supervise(Upstream::TASK, move |pulse| {
-                Arc::clone(&resolved).keep_resolved(end.clone(), pulse)
+                Arc::clone(&resolving).keep_resolved(end.clone(), pulse)
             });
         }
         upstreams.insert(upstream.settings().name.clone(), upstream);

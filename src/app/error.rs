@@ -1,24 +1,24 @@
-//! Why a process cannot start.
+//! The errors for which a process cannot start.
 
 use std::path::PathBuf;
 
 use crate::secrets::{KeyFileError, KeyServiceError, NoRegion, StoreError};
 use crate::store::OpenError;
 
-/// A process that cannot start.
+/// Why a process cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// There is no folder for a file that has to be made.
-    #[error("{}: its folder cannot be used: {error}", path.display())]
+    /// The folder of a file to create does not exist or cannot be read.
+    #[error("{}: the folder cannot be used: {error}", path.display())]
     Folder {
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The error of the system.
         error: std::io::Error,
     },
 
-    /// The system refused something.
+    /// Another I/O error.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 
@@ -26,36 +26,36 @@ pub enum StartError {
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
 
-    /// A key service does not do its work.
-    #[error("{key}: {error} (asked in the region {region})")]
+    /// The key service cannot be used.
+    #[error("{key}: {error} (region {region})")]
     KeyService {
-        /// What to look at first.
+        /// What to check first, such as a configuration key.
         key: &'static str,
-        /// The region that was asked.
+        /// The AWS region of the request.
         region: String,
-        /// What it said.
+        /// The error of the key service.
         error: KeyServiceError,
     },
 
-    /// The store holds what a key service has encrypted that is not configured.
+    /// The store contains secrets of a key service that is not configured.
     #[error(
-        "secrets.aws: {secrets} versions of secrets in the store were encrypted by the key service `aws`; \
-         say with which `key`, or they do not open"
+        "secrets.aws: the key service `aws` encrypted {secrets} secret versions in the store; \
+         set `key`, or they cannot be decrypted"
     )]
     KeyServiceMissing {
-        /// The number of versions.
+        /// The number of secret versions.
         secrets: u64,
     },
 
-    /// The metrics cannot be registered.
+    /// Two metrics have the same name, or a name is invalid.
     #[error("the metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
 
-    /// No service encrypts.
-    #[error("secrets.key_service: it is not configured")]
+    /// No key service is configured to encrypt.
+    #[error("secrets.key_service: not configured")]
     NoKeyService,
 
-    /// Nobody says which region of AWS is meant.
+    /// Neither the configuration nor the environment sets an AWS region.
     #[error(transparent)]
     NoRegion(#[from] NoRegion),
 

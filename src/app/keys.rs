@@ -1,4 +1,4 @@
-//! The key services that a configuration names, opened.
+//! Opens the key services of a configuration.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::secrets::{
     MissingKeyService, SealedUnder, SecretStore,
 };
 
-/// The service that encrypts, over those whose ciphertexts may still be in `store`.
+/// Opens the current key service, and the other one if `store` may contain its ciphertexts.
 ///
-/// A local key is made for a store without secrets only. One that nothing has been encrypted with yet is put in
-/// place by hand where secrets are to be moved to it: made by the way, it might be on one machine of many, or in
-/// a container that goes away.
+/// A local key is created only for a store without secrets. To move existing secrets to a local key, the operator
+/// installs the key first. A key that is created automatically might exist on one machine of many, or in a container
+/// that is deleted.
 pub(super) async fn open(
     config: &Config,
     local: Option<LocalKeyService>,
@@ -29,16 +29,16 @@ pub(super) async fn open(
             Creation::Forbidden => return Ok(Arc::new(MissingKeyService(path.clone()))),
         },
         (KeyServiceName::Local, None) => Some(LocalKeyService::open(path)?),
-        // What it has encrypted is not opened any more, and everything else is: `check` says it.
+        // Secrets under the missing local key cannot be decrypted. `portcullis check` reports them.
         (KeyServiceName::Aws, None) => None,
     };
-    let local = local.map(|it| Arc::new(it) as Arc<dyn KeyService>);
-    let aws = aws.map(|it| Arc::new(it) as Arc<dyn KeyService>);
+    let local = local.map(|service| Arc::new(service) as Arc<dyn KeyService>);
+    let aws = aws.map(|service| Arc::new(service) as Arc<dyn KeyService>);
     let current = match config.key_services.current {
         KeyServiceName::Local => LOCAL,
         KeyServiceName::Aws => AWS,
     };
-    // The configuration requires the settings of the current service, so it was opened.
+    // The configuration is valid, so the current service was opened above.
     let services = KeyServices::new(current, local.into_iter().chain(aws).collect());
     Ok(Arc::new(services.ok_or(StartError::NoKeyService)?))
 }
@@ -50,32 +50,32 @@ pub(super) enum Creation {
     Forbidden,
 }
 
-/// What would keep the services from opening what a store holds. AWS is asked.
+/// Finds every reason for which the services could not decrypt the store's secrets. It sends a probe to AWS.
 pub(super) async fn inspect(config: &Config, sealed: &[SealedUnder]) -> Vec<StartError> {
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     match LocalKeyService::open(&config.key_services.key_file) {
         Ok(_) => {}
-        Err(KeyFileError::Missing { .. }) if !is_missed(sealed) => {}
-        Err(error) => wrong.push(error.into()),
+        Err(KeyFileError::Missing { .. }) if !is_needed(sealed) => {}
+        Err(error) => errors.push(error.into()),
     }
     match aws(config).await {
         Ok(Some(aws)) => {
             if let Err(error) = aws.probe().await {
                 let key = key_of(&error);
                 let region = aws.region().to_owned();
-                wrong.push(StartError::KeyService { key, region, error });
+                errors.push(StartError::KeyService { key, region, error });
             }
         }
         Ok(None) => {
             let by_aws = sealed.iter().filter(|under| under.service == AWS);
             let secrets: u64 = by_aws.map(|under| under.versions).sum();
             if secrets > 0 {
-                wrong.push(StartError::KeyServiceMissing { secrets });
+                errors.push(StartError::KeyServiceMissing { secrets });
             }
         }
-        Err(error) => wrong.push(error),
+        Err(error) => errors.push(error),
     }
-    wrong
+    errors
 }
 
 async fn aws(config: &Config) -> Result<Option<AwsKeyService>, StartError> {
@@ -88,18 +88,18 @@ async fn aws(config: &Config) -> Result<Option<AwsKeyService>, StartError> {
     Ok(Some(opened?))
 }
 
-/// Whether there is something that only the local key opens.
-fn is_missed(sealed: &[SealedUnder]) -> bool {
+/// Whether the store has secrets under the local key.
+fn is_needed(sealed: &[SealedUnder]) -> bool {
     sealed.iter().any(|under| under.service == LOCAL)
 }
 
-/// What to look at first.
+/// What the operator should check first.
 fn key_of(error: &KeyServiceError) -> &'static str {
     match error {
         KeyServiceError::BadCredentials(_) | KeyServiceError::NoCredentials(_) => {
             "the credentials of AWS"
         }
-        KeyServiceError::Denied(_) => "secrets.aws.key, or what these credentials may do with it",
+        KeyServiceError::Denied(_) => "secrets.aws.key, or the permissions of these credentials",
         KeyServiceError::KeyUnusable(_)
         | KeyServiceError::Corrupt
         | KeyServiceError::OtherKey { .. } => "secrets.aws.key",

@@ -1,4 +1,4 @@
-//! The composition root: the one place that knows every module, and wires them.
+//! The composition root: the one place that imports every module and wires them.
 
 mod custody;
 mod deliveries;
@@ -31,11 +31,11 @@ use crate::task::{Task, Tasks};
 use crate::telemetry::AccessLog;
 use crate::tokens::TokenUses;
 
-/// A server that runs.
+/// A running server.
 pub struct Server {
-    /// Where senders arrive, and whether by TLS.
+    /// The addresses of the public listeners, and whether each uses TLS.
     pub public: Vec<(SocketAddr, bool)>,
-    /// Where SREs look.
+    /// The address of the admin listener.
     pub admin: SocketAddr,
     grace: Duration,
     phases: Phases,
@@ -50,7 +50,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts everything on the current runtime. When it returns, deliveries are taken.
+    /// Starts everything on the current runtime. When it returns, the server accepts deliveries.
     pub async fn start(
         config: Config,
         custody: &Custody,
@@ -66,10 +66,10 @@ impl Server {
         };
         let allowed_hosts = config.admin.allowed_hosts.clone();
 
-        // A delivery in flight is judged by the store until it ends, so these tasks outlive the drain.
+        // Deliveries in flight need the store until they end, so these tasks outlive the drain.
         let served = phases.served();
         let tasks = Tasks::new(served.clone());
-        let made = deliveries(config, custody, log, &served, &tasks).await?;
+        let pipeline = deliveries(config, custody, log, &served, &tasks).await?;
         let Deliveries {
             delivery,
             standing,
@@ -79,15 +79,15 @@ impl Server {
             token_uses,
             captures,
             cut_off,
-        } = made;
+        } = pipeline;
         let telemetry = Arc::clone(&delivery.telemetry);
         let public = sockets.public.iter();
         let public = public
             .map(|bound| (bound.address(), bound.is_tls()))
             .collect();
         let accepting = tasks.ending_with(draining.clone());
-        let taking = PublicApp::new(delivery).run(sockets.public, draining.clone(), accepting);
-        let serving = tokio::spawn(taking);
+        let serve = PublicApp::new(delivery).run(sockets.public, draining.clone(), accepting);
+        let serving = tokio::spawn(serve);
 
         let listener = sockets.admin;
         let admin_address = listener.local_addr()?;
@@ -109,20 +109,20 @@ impl Server {
             telemetry,
             allowed_hosts,
         });
-        // It ends after everything else, so that health and metrics can be seen until then. It reports no progress: if it
-        // hangs, nobody can read the report.
+        // The admin listener ends last, so that health and metrics stay visible. It reports no progress: if it hangs,
+        // nobody can read the report.
         let admin_ending = phases.closing();
         let admin_tasks = tasks.ending_with(admin_ending.clone());
         let admin_serving = admin_tasks.supervise(Task::named("admin_listener"), move |_| {
             let (admin, ending) = (Arc::clone(&admin), admin_ending.clone());
             let socket = listener.try_clone().and_then(TcpListener::from_std);
             async move {
-                let ended = match socket {
+                let result = match socket {
                     Ok(socket) => admin.run(socket, ending).await,
                     Err(error) => Err(error),
                 };
-                if let Err(error) = ended {
-                    error!(%error, "the admin listener has ended");
+                if let Err(error) = result {
+                    error!(%error, "the admin listener stopped");
                 }
             }
         });
@@ -142,34 +142,34 @@ impl Server {
         })
     }
 
-    /// Stops taking connections, lets what is in flight end, and ends. False if some had to be cut off when the grace
-    /// time was over, or when `hurry` was ready.
+    /// Stops accepting connections, drains the deliveries in flight, and stops. Returns false if deliveries were aborted
+    /// because the grace time ended or `hurry` resolved.
     pub async fn stop(mut self, hurry: impl Future<Output = ()>) -> bool {
-        info!("no new connections; waiting for the deliveries in flight");
+        info!("draining: no new connections, waiting for deliveries in flight");
         self.phases.drain();
-        let ended = tokio::select! {
+        let drained = tokio::select! {
             _ = &mut self.serving => true,
             () = tokio::time::sleep(self.grace) => {
-                warn!("the grace time is over; the deliveries in flight are cut off");
+                warn!("the grace time is over; aborting the deliveries in flight");
                 false
             }
             () = hurry => {
-                warn!("a second signal has come; the deliveries in flight are cut off");
+                warn!("received a second signal; aborting the deliveries in flight");
                 false
             }
         };
-        if !ended {
-            // Each of them gives up its claim in the ledger, answers if it can, and is recorded.
+        if !drained {
+            // Each aborted delivery releases its claim in the ledger, responds if it can, and is recorded.
             self.cut_off.cancel();
             let _ = tokio::time::timeout(CUT_OFF_GRACE, &mut self.serving).await;
         }
-        // What the backend has said about them must be known to the other nodes, too.
+        // The other nodes must learn the results of these deliveries too.
         self.ledger.come_to_rest().await;
         self.phases.end_background_tasks();
         let writing = async {
             self.uses.write_rest(&*self.store).await;
             self.token_uses.write_rest(&*self.store).await;
-            // Deliveries that were refused during the drain are written by its task.
+            // The task writes captures of deliveries that were refused during the drain.
             let _ = (&mut self.captures).await;
         };
         if tokio::time::timeout(LAST_WRITE, writing).await.is_err() {
@@ -177,14 +177,14 @@ impl Server {
                 "the last captures and uses of secrets and tokens could not be written to the store"
             );
         }
-        // Until here, health and metrics can be seen.
+        // Health and metrics stay visible until here.
         self.phases.close();
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_serving).await;
-        ended
+        drained
     }
 }
 
-/// Connections end within a second after they were cut off; a busy machine may take longer.
+/// Aborted connections end within a second; a busy machine may take longer.
 const CUT_OFF_GRACE: Duration = Duration::from_secs(3);
 const LAST_WRITE: Duration = Duration::from_secs(3);
 const ADMIN_GRACE: Duration = Duration::from_secs(1);

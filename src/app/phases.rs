@@ -1,12 +1,12 @@
-//! The phases in which a server ends.
+//! The phases of a shutdown.
 //!
 //! ```text
-//! drain: no new connections ──→ served: no delivery is left ──→ closing: nothing is left but health and metrics
+//! drain: no new connections ──→ served: no delivery is left ──→ closing: only health and metrics are left
 //! ```
 
 use tokio::sync::watch;
 
-/// Announces the phases to the tasks. Dropped, it announces all of them: no task outlives its server.
+/// Signals the phases to the tasks. Dropping it signals all phases, so that no task outlives its server.
 pub(super) struct Phases {
     drain: watch::Sender<bool>,
     served: watch::Sender<bool>,
@@ -14,17 +14,17 @@ pub(super) struct Phases {
 }
 
 impl Phases {
-    /// Turns true when the server takes no new connections. Deliveries in flight continue.
+    /// Turns true when the server stops accepting connections. Deliveries in flight continue.
     pub(super) fn draining(&self) -> watch::Receiver<bool> {
         self.drain.subscribe()
     }
 
-    /// Turns true when no delivery is left that background tasks could work for.
+    /// Turns true when no delivery is left that needs background tasks.
     pub(super) fn served(&self) -> watch::Receiver<bool> {
         self.served.subscribe()
     }
 
-    /// Turns true when everything else has ended.
+    /// Turns true when everything except the admin listener has ended.
     pub(super) fn closing(&self) -> watch::Receiver<bool> {
         self.closing.subscribe()
     }

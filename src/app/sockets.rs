@@ -1,18 +1,18 @@
-//! The sockets of a server, bound before anything else is started.
+//! The listening sockets of a server, bound before anything else starts.
 
 use std::net::TcpListener;
 
 use crate::config::Config;
 use crate::proxy::{Bound, ListenError, bind};
 
-/// The sockets of a server, bound.
+/// The bound sockets of a server.
 pub struct Sockets {
     pub(super) public: Vec<Bound>,
     pub(super) admin: TcpListener,
 }
 
 impl Sockets {
-    /// Binds all of them, or says which cannot be.
+    /// Binds all sockets, or reports every one that cannot be bound.
     pub fn bind(config: &Config) -> Result<Self, Vec<ListenError>> {
         let mut public = Vec::new();
         let mut errors = Vec::new();

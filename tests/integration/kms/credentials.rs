@@ -11,9 +11,9 @@ fn what_is_wrong_is_said_with_its_key_and_what_the_service_answered() {
     for (fault, expected) in [
         (
             Fault::DENIED,
-            "secrets.aws.key, or what these credentials may do with it: the key service denies access: \
+            "secrets.aws.key, or the permissions of these credentials: the key service denies access: \
              AccessDeniedException: User: arn:aws:iam::123456789012:user/gate is not authorized to perform: \
-             kms:Decrypt (asked in the region eu-central-1)",
+             kms:Decrypt (region eu-central-1)",
         ),
         (
             Fault::Error(

@@ -213,7 +213,7 @@ fn a_node_stays_ready_while_it_lives_on_grace_and_a_new_one_does_not_become_so()
         answer.text()
     );
     eventually("it comes so far", || {
-        ready(&gate).text().contains("known secrets stay in use")
+        ready(&gate).text().contains("cached secrets stay in use")
     });
     assert_eq!(ready(&gate).status, 200);
     kms.proxy.set(Fault::None);

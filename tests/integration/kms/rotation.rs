@@ -185,6 +185,6 @@ fn readyz_does_not_wait_for_a_key_service_that_hangs() {
     eventually("it is told", || {
         let answer = ready();
         assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.text().contains("known secrets stay in use")
+        answer.text().contains("cached secrets stay in use")
     });
 }
