@@ -1,4 +1,4 @@
-//! One way in which a delivery may have been meant.
+//! One attempt to explain a delivery: the delivery, its scheme and its secret, with some part changed.
 
 use std::sync::Arc;
 
@@ -9,23 +9,22 @@ use super::delivery::Delivery;
 use crate::auth::{Head, Scheme};
 use crate::secrets::Secret;
 
-/// Everything that decides about a proof. Copies are cheap: an attempt differs from another one in one
-/// part, and shares the rest with it.
+/// Everything that a proof depends on. Clones are cheap, because attempts share the parts that they do not change.
 #[derive(Clone)]
 pub(super) struct Attempt {
     pub(super) scheme: Arc<Scheme>,
     pub(super) secret: Arc<Secret>,
     pub(super) headers: Arc<HeaderMap>,
     pub(super) body: Bytes,
-    /// The public URL, for schemes that sign it.
+    /// The public URL, for schemes that sign the URL.
     pub(super) url: Option<Arc<str>>,
-    pub(super) known: Arc<Known>,
+    pub(super) context: Arc<Context>,
 }
 
-/// What else is known, and the same for every attempt.
-pub(super) struct Known {
+/// What is the same for every attempt.
+pub(super) struct Context {
     pub(super) delivery: Delivery,
-    /// Secrets that do not count any more, with the number of their version.
+    /// Secret versions that are no longer valid, with their numbers.
     pub(super) ended: Vec<(u32, Arc<Secret>)>,
 }
 
@@ -34,7 +33,7 @@ impl Attempt {
         Head {
             headers: &self.headers,
             url: self.url.as_deref(),
-            ..self.known.delivery.head()
+            ..self.context.delivery.head()
         }
     }
 

@@ -1,18 +1,18 @@
-//! The options of curl, as far as people paste them, and what each does to the request.
+//! The supported options of curl, and the effect of each on the request.
 //!
-//! An option that is not here is refused by its name: what it would have done is not guessed.
+//! Any other option is an error that names it, because its effect cannot be guessed.
 
-/// What an option does to the request.
+/// The effect of an option on the request.
 #[derive(Clone, Copy)]
 pub(super) enum Effect {
     Agent,
     Binary,
-    /// A file of options.
+    /// Reads options from a file.
     Config,
     Cookie,
     Data,
     Encoded,
-    /// Nothing.
+    /// No effect.
     Flag,
     Form,
     Get,
@@ -25,7 +25,7 @@ pub(super) enum Effect {
     Upload,
     Url,
     User,
-    /// Nothing, and it has a value.
+    /// No effect, but the option has a value.
     Value,
 }
 

@@ -1,4 +1,4 @@
-//! A captured delivery, whatever it was captured as.
+//! A captured delivery, in a form that does not depend on the format of the capture.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -7,40 +7,40 @@ use jiff::Timestamp;
 use crate::auth::Head;
 use crate::gate::Request;
 
-/// What is known about a delivery that somebody captured.
+/// A captured delivery.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The method.
+    /// The HTTP method.
     pub method: Method,
-    /// The path, as it was sent.
+    /// The path as it was sent, still percent-encoded.
     pub path: String,
-    /// Whether the capture says which path or URL it was sent to.
+    /// Whether the capture contains a path or a URL.
     pub has_target: bool,
-    /// What followed the `?`, as it was sent.
+    /// The query as it was sent, without the `?`.
     pub query: Option<String>,
-    /// The public URL that the sender was told, for schemes that cover it.
+    /// The public URL that the sender uses, for schemes that sign it.
     pub url: Option<String>,
-    /// The path that may have been meant, if this one leads to no endpoint.
+    /// A similar path that has an endpoint, if this one has none.
     pub meant_path: Option<String>,
-    /// The URL that the capture itself names, if it does.
+    /// The URL in the capture itself.
     pub seen_url: Option<String>,
-    /// The headers.
+    /// The headers as they were captured.
     pub headers: HeaderMap,
-    /// The body.
+    /// The captured bytes of the body.
     pub body: Bytes,
-    /// Whether the body was captured at all.
+    /// Whether the capture contains the whole body.
     pub has_body: bool,
-    /// When it was sent or arrived, if the capture says so.
+    /// When it was sent or received, if the capture tells.
     pub taken_at: Option<Timestamp>,
-    /// What the capture shows of the sender's side beside the body that was sent.
+    /// Other bodies that the sender may have signed, each with a description.
     pub other_bodies: Vec<(&'static str, Bytes)>,
-    /// What was noticed while it was read.
+    /// Notes about the capture for people.
     pub remarks: Vec<String>,
 }
 
 impl Delivery {
-    /// Puts a delivery together from its parts: a method, a URL or the target of a request line, and
-    /// headers, whose values are without surrounding white space.
+    /// Creates a delivery from its parts. `target` is a URL or the target of a request line. White space around header
+    /// values is removed.
     pub fn new<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         method: &str,
         target: &str,
@@ -49,7 +49,7 @@ impl Delivery {
     ) -> Result<Self, CaptureError> {
         let method = method
             .parse()
-            .map_err(|_| CaptureError::Method(shortened(method)))?;
+            .map_err(|_| CaptureError::Method(abbreviate(method)))?;
         let (path, query) = path_and_query(target)?;
         if headers.len() > MAX_HEADERS {
             return Err(CaptureError::TooManyHeaders);
@@ -57,7 +57,7 @@ impl Delivery {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let name = name.as_ref().trim_ascii();
-            let shown = || shortened(&String::from_utf8_lossy(name));
+            let shown = || abbreviate(&String::from_utf8_lossy(name));
             let value = HeaderValue::from_bytes(value.as_ref().trim_ascii())
                 .map_err(|_| CaptureError::HeaderValue(shown()))?;
             let name =
@@ -82,13 +82,12 @@ impl Delivery {
         })
     }
 
-    /// The part that proofs look at.
+    /// The head as `auth` reads it.
     pub fn head(&self) -> Head<'_> {
         self.request().head(self.url.as_deref())
     }
 
-    /// The URL that it was sent to, as far as a capture tells; if not in one piece, over TLS to the host
-    /// that it names.
+    /// The URL in the capture, or one that is built from `Host` and the path, with `https`.
     pub fn guessed_url(&self) -> Option<String> {
         if self.url.is_some() || !self.has_target {
             return self.url.clone();
@@ -99,7 +98,7 @@ impl Delivery {
         Some(format!("https://{host}{}{query}", self.path))
     }
 
-    /// The head as the gate sees it.
+    /// The head as the gate reads it.
     pub fn request(&self) -> Request<'_> {
         Request {
             method: &self.method,
@@ -109,73 +108,72 @@ impl Delivery {
         }
     }
 
-    /// The length of the body that the head announces.
+    /// The value of `Content-Length`.
     pub fn announced_len(&self) -> Option<u64> {
         let value = self.headers.get(http::header::CONTENT_LENGTH)?;
         value.to_str().ok()?.trim().parse().ok()
     }
 }
 
-/// A capture that cannot be read.
+/// Why a capture cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {
-    /// The command line of curl says something that cannot be repeated from it.
+    /// The curl command is malformed or uses an unsupported option.
     #[error("the curl command: {0}")]
     Curl(String),
 
-    /// There is nothing in it.
+    /// The capture has no content.
     #[error("the capture is empty")]
     Empty,
 
-    /// The HAR file is none.
+    /// The HAR file is malformed, or the entry does not exist.
     #[error("the HAR file: {0}")]
     Har(String),
 
-    /// A line of the head that is no header.
-    #[error("line {0} is no header: expected `Name: value`, and an empty line before the body")]
+    /// A line of the head is not a header.
+    #[error("line {0} is not a header: expected `Name: value`, and an empty line before the body")]
     HeaderLine(usize),
 
-    /// A header's name that HTTP does not have.
-    #[error("`{0}` is no name of a header")]
+    /// HTTP does not allow this header name.
+    #[error("`{0}` is not a valid header name")]
     HeaderName(String),
 
-    /// A header's value that HTTP does not have. The value is not repeated: it may be a credential.
-    #[error("the value of the header {0} has characters that no header can have")]
+    /// HTTP does not allow this header value. The error has only the name, because the value may be a credential.
+    #[error("the value of the header {0} has invalid characters")]
     HeaderValue(String),
 
-    /// No method.
-    #[error("`{0}` is no HTTP method")]
+    /// HTTP does not allow this method.
+    #[error("`{0}` is not an HTTP method")]
     Method(String),
 
-    /// No URL and no path.
-    #[error("`{0}` is no URL and no path")]
+    /// The target is neither a URL nor a path.
+    #[error("`{0}` is neither a URL nor a path")]
     Target(String),
 
-    /// More than anybody has captured by honest means.
+    /// The capture exceeds [`MAX_CAPTURE_BYTES`].
     #[error("the capture is larger than {MAX_CAPTURE_BYTES} bytes")]
     TooLarge,
 
-    /// More headers than the gate would take.
+    /// More headers than the gate would accept.
     #[error("the delivery has more than {MAX_HEADERS} headers")]
     TooManyHeaders,
 }
 
-/// The path and the query of a URL or of a request line's target. What a browser keeps to itself, the
-/// fragment, is dropped.
+/// Splits a URL or a request target into path and query. A fragment is dropped, because browsers do not send it.
 fn path_and_query(target: &str) -> Result<(String, Option<String>), CaptureError> {
-    let wrong = || CaptureError::Target(shortened(target));
-    // It is shown to people, and comes from anybody.
+    let invalid = || CaptureError::Target(abbreviate(target));
+    // The target is shown to people and comes from an untrusted source.
     if target.chars().any(char::is_control) {
-        return Err(wrong());
+        return Err(invalid());
     }
     let target = target.split('#').next().unwrap_or_default();
     let origin = match target.split_once("://") {
         Some(("http" | "https", rest)) => {
             let start = rest.find(['/', '?']).unwrap_or(rest.len());
-            let (authority, origin) = rest.split_at_checked(start).ok_or_else(wrong)?;
+            let (authority, origin) = rest.split_at_checked(start).ok_or_else(invalid)?;
             if authority.is_empty() {
-                return Err(wrong());
+                return Err(invalid());
             }
             origin
         }
@@ -188,12 +186,12 @@ fn path_and_query(target: &str) -> Result<(String, Option<String>), CaptureError
     match path {
         "" => Ok(("/".to_owned(), query)),
         path if path.starts_with('/') => Ok((path.to_owned(), query)),
-        _ => Err(wrong()),
+        _ => Err(invalid()),
     }
 }
 
-/// Enough of a text to recognise it by, and without its query string, where credentials are.
-pub(super) fn shortened(text: &str) -> String {
+/// The start of a text for an error message. The query is cut off, because it may contain credentials.
+pub(super) fn abbreviate(text: &str) -> String {
     let text = text.split('?').next().unwrap_or_default();
     text.chars()
         .take(MAX_SHOWN)
@@ -201,7 +199,7 @@ pub(super) fn shortened(text: &str) -> String {
         .collect()
 }
 
-/// A body of 50 MiB, its head, and room for how HAR writes it down.
+/// Room for a body of 50 MiB, its head, and the overhead of HAR.
 pub const MAX_CAPTURE_BYTES: usize = 64 << 20;
 
 const MAX_HEADERS: usize = 256;

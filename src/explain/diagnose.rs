@@ -1,19 +1,24 @@
-//! The diagnosis: the steps of the gate, then what is behind the one that refuses.
+//! The diagnosis: the steps of the gate, then the cause behind the step that refuses.
 
 use std::sync::Arc;
 
-use super::attempt::{Attempt, Known};
-use super::diagnosis::{Diagnosis, Step};
-use super::judge::{Failed, judge, signed_at};
-use super::question::Question;
-use super::report::Report;
-use super::search::{Goal, search};
-use super::suspicions::{self, Case};
-use super::wording::shown_url;
-use crate::auth::{Claim, Defect, ProofError, Received, Scheme};
-use crate::gate::Reason;
+use http::Method;
 
-/// Answers.
+use super::attempt::{Attempt, Context};
+use super::diagnosis::{Cause, Diagnosis, Outcome, Step, StepReport};
+use super::judge::{JudgeError, has_proof_value, judge, signed_at};
+use super::mistakes::Mistake;
+use super::question::{Leads, Question};
+use super::search::{Goal, SearchResult, search};
+use super::suspicions::{self, Case};
+use super::wording::{describe_age, describe_defect, describe_expected_proof, redact_url};
+use crate::auth::{
+    AccountRule, Claim, Defect, Generation, ProofError, Received, Scheme, UnusableSecret, Verified,
+};
+use crate::directory::Wording;
+use crate::gate::{Reason, judge_method};
+
+/// Explains a delivery: runs the steps of the gate and searches for the cause of a refusal.
 pub fn diagnose(question: &Question) -> Diagnosis {
     let mut report = Report {
         diagnosis: Diagnosis {
@@ -24,7 +29,7 @@ pub fn diagnose(question: &Question) -> Diagnosis {
             causes: Vec::new(),
             notes: question.delivery.remarks.clone(),
             judged_at: question.at,
-            url: judged_url(question),
+            url: redacted_url(question),
             signed_at: None,
             age_seconds: None,
             tried: 0,
@@ -38,21 +43,191 @@ pub fn diagnose(question: &Question) -> Diagnosis {
     report.diagnosis
 }
 
-/// The URL that the delivery is judged by, if the scheme signs one.
-fn judged_url(question: &Question) -> Option<String> {
+/// The URL that the delivery is judged by, if the scheme signs the URL.
+fn redacted_url(question: &Question) -> Option<String> {
     let signs_url = question.scheme.as_ref().is_some_and(|it| it.covers_url());
     let url = question.delivery.url.as_deref().filter(|_| signs_url);
-    url.map(shown_url)
+    url.map(redact_url)
+}
+
+/// Builds a diagnosis step by step.
+struct Report {
+    diagnosis: Diagnosis,
 }
 
 impl Report {
+    fn path(&mut self, question: &Question) {
+        let path = &question.delivery.path;
+        match &question.leads {
+            Leads::NotAsked => self.not_reached(Step::Path, "not checked: no endpoint was given"),
+            Leads::Here(id) => self.passed(Step::Path, format!("{path} leads to {id}")),
+            Leads::Elsewhere(id) => {
+                let reason = Reason::NotConfigured(Wording::Webhook);
+                let says = format!("{path} leads to another endpoint, {id}");
+                self.refused(Step::Path, reason, says.clone());
+                let operator = format!("judge it for that endpoint: --endpoint {id}");
+                self.suspect("path", says, None, Some(operator));
+            }
+            Leads::Nowhere(right) => {
+                let meant = question.delivery.meant_path.as_ref();
+                let reason = Reason::NotConfigured(Wording::Webhook);
+                let says = format!("{path} leads to no endpoint that accepts deliveries");
+                self.refused(Step::Path, reason, says.clone());
+                let says = match meant {
+                    Some(meant) => format!("{says}; did you mean {meant}?"),
+                    None => says,
+                };
+                let sender = right.as_ref().map(|right| format!("send to {right}"));
+                let operator = "check the id, the workspace in the path, and whether the endpoint \
+                                is enabled: `portcullis endpoint show`";
+                self.suspect("path", says, sender, Some(operator.to_owned()));
+            }
+        }
+    }
+
+    fn method(&mut self, question: &Question) {
+        let method = &question.delivery.method;
+        let scheme = question.scheme.as_deref();
+        match judge_method(method, scheme, &question.methods) {
+            Ok(()) => self.passed(Step::Method, method.as_str()),
+            Err(reason) => {
+                let says = match reason {
+                    Reason::MethodNotSigned => {
+                        let signed = scheme.map_or(&[][..], Scheme::methods).iter();
+                        let signed: Vec<&str> = signed.map(Method::as_str).collect();
+                        format!("{method}, but only {} can be signed", signed.join(" or "))
+                    }
+                    _ => format!("{method}, which the endpoint does not accept"),
+                };
+                self.refused(Step::Method, reason, says.clone());
+                let first = question.methods.first().unwrap_or(&Method::POST);
+                let sender = format!("send it as {first}; a redirect may turn a POST into a GET");
+                self.suspect(
+                    "method",
+                    format!("the method is {says}"),
+                    Some(sender),
+                    None,
+                );
+            }
+        }
+    }
+
+    fn size(&mut self, question: &Question) {
+        let len = question.delivery.body.len() as u64;
+        match question.limit_bytes {
+            Some(limit) if len > limit => {
+                let says = format!("{len} bytes; the limit is {limit}");
+                self.refused(Step::Size, Reason::BodyTooLarge, says.clone());
+                let operator =
+                    "raise the limit: `endpoint update … --max-body`, `bodies.max`".to_owned();
+                self.suspect("body-too-large", says, None, Some(operator));
+            }
+            _ => self.passed(Step::Size, format!("{len} bytes")),
+        }
+    }
+
+    /// Adds the steps of a proof, as far as the verification got.
+    fn proof_steps(
+        &mut self,
+        question: &Question,
+        scheme: &Scheme,
+        verified: Option<&Verified>,
+        failed: Option<JudgeError>,
+        defect: Option<&Defect>,
+    ) {
+        let refusal = failed.map(|failed| match failed {
+            JudgeError::Secret(_) => (Step::Signature, Reason::SecretUnbound),
+            JudgeError::Proof(error) => (step_of_error(error), Reason::Proof(error)),
+        });
+        let expected = describe_expected_proof(scheme);
+        match refusal {
+            Some((Step::Header, reason)) => {
+                let says = match (defect, reason) {
+                    (Some(defect), _) => describe_defect(defect),
+                    (None, Reason::Proof(ProofError::SignatureMalformed)) => {
+                        format!("the value is malformed; expected: {expected}")
+                    }
+                    _ if has_proof_value(scheme, &question.delivery) => {
+                        format!("the value has another form; expected: {expected}")
+                    }
+                    _ => format!("missing; expected: {expected}"),
+                };
+                self.refused(Step::Header, reason, says);
+            }
+            _ => self.passed(Step::Header, expected),
+        }
+        self.size(question);
+        let refused_at = |step| refusal.is_some_and(|(refused, _)| refused == step);
+        if refused_at(Step::Header) {
+            self.not_reached(Step::Signature, "not checked: there is no proof");
+        } else if let (true, Some((_, reason))) = (refused_at(Step::Signature), refusal) {
+            let defect = defect.map(describe_defect);
+            let says = match failed {
+                Some(JudgeError::Secret(error)) => describe_unusable_secret(error),
+                _ if defect.is_some() => defect.as_deref().unwrap_or_default(),
+                Some(JudgeError::Proof(ProofError::BodyDigestMismatch)) => {
+                    "the digest that was sent does not match the body"
+                }
+                _ if scheme.covers_body() && !question.delivery.has_body => {
+                    "the capture has no body, so the signature cannot be checked"
+                }
+                _ if scheme.algorithm().is_public_key() => {
+                    "it does not match this public key and this body"
+                }
+                _ if scheme.covers_url() => "it does not match this URL, this body and this secret",
+                _ if scheme.covers_body() => "it does not match this body and this secret",
+                _ => "it does not match the endpoint's secret",
+            };
+            self.refused(Step::Signature, reason, says);
+        } else {
+            let by = verified.and_then(Verified::generation);
+            let says = match by {
+                Some(Generation::Previous) => "valid, with the previous secret",
+                _ => "valid",
+            };
+            self.passed(Step::Signature, says);
+            if let (Some(Generation::Previous), Some(secrets)) = (by, &question.secrets)
+                && let Some((_, until)) = &secrets.previous
+            {
+                let text =
+                    format!("the previous secret proved it; that secret expires at {until:.0}");
+                self.diagnosis.notes.push(text);
+            }
+        }
+        self.time(scheme, refusal);
+        self.account(question, scheme, refusal, defect);
+    }
+
+    fn time(&mut self, scheme: &Scheme, refusal: Option<(Step, Reason)>) {
+        let Some(rule) = scheme.timestamp() else {
+            return;
+        };
+        let window = rule.window.map_or_else(String::new, |(past, future)| {
+            format!("; allowed: {past:#} in the past, {future:#} in the future")
+        });
+        let age = self
+            .diagnosis
+            .age_seconds
+            .map_or_else(String::new, |age| describe_age(age, "the judged time"));
+        match refusal {
+            Some((Step::Timestamp, reason)) => {
+                self.refused(Step::Timestamp, reason, format!("{age}{window}"));
+            }
+            // The account is checked after the time.
+            None | Some((Step::Account, _)) => {
+                self.passed(Step::Timestamp, format!("{age}{window}"));
+            }
+            Some(_) => self.not_reached(Step::Timestamp, &age),
+        }
+    }
+
     fn proof(&mut self, question: &Question) {
         let Some(scheme) = question.scheme.clone() else {
             if question.is_open {
-                self.passed(Step::Header, "no proof is asked for: everybody gets in");
+                self.passed(Step::Header, "the endpoint requires no proof");
                 return self.size(question);
             }
-            let says = "the endpoint has no `auth`, or one that asks for no proof".to_owned();
+            let says = "the endpoint has no `auth`, or one without a proof".to_owned();
             self.refused(Step::Header, Reason::AuthMissing, says.clone());
             let operator = "choose a mode: `endpoint update … --mode hmac`".to_owned();
             self.suspect("auth-missing", says, None, Some(operator));
@@ -65,7 +240,7 @@ impl Report {
             .signed_at
             .map(|signed| now.as_second() - signed.as_second());
         self.diagnosis.age_seconds = age;
-        let judged = question.secrets.as_ref().map(|secrets| {
+        let verdict = question.secrets.as_ref().map(|secrets| {
             judge(
                 &scheme,
                 secrets,
@@ -74,14 +249,14 @@ impl Report {
                 now,
             )
         });
-        let (Some(judged), Some(secrets)) = (judged, &question.secrets) else {
+        let (Some(verdict), Some(secrets)) = (verdict, &question.secrets) else {
             let says = "no secret is bound to the endpoint".to_owned();
             self.refused(Step::Signature, Reason::SecretUnbound, says.clone());
             let operator = "`portcullis secret set` binds one".to_owned();
             self.suspect("secret-unbound", says, None, Some(operator));
             return;
         };
-        let proof = match &judged {
+        let proof = match &verdict {
             Ok(_) => None,
             Err(failed) => Some(*failed),
         };
@@ -89,18 +264,20 @@ impl Report {
         self.proof_steps(
             question,
             &scheme,
-            judged.as_ref().ok(),
+            verdict.as_ref().ok(),
             proof,
             defect.as_ref(),
         );
         let Some(failed) = proof else { return };
-        // The signature is right: there is nothing to search for.
-        if failed == Failed::Proof(ProofError::AccountMismatch) {
+        // The signature is valid, so there is no mistake to search for.
+        if failed == JudgeError::Proof(ProofError::AccountMismatch) {
             return;
         }
         let goal = match failed {
-            Failed::Proof(ProofError::TimestampStale | ProofError::TimestampFuture) => Goal::InTime,
-            Failed::Proof(ProofError::BodyDigestMismatch) => Goal::BodyDigest,
+            JudgeError::Proof(ProofError::TimestampStale | ProofError::TimestampFuture) => {
+                Goal::InTime
+            }
+            JudgeError::Proof(ProofError::BodyDigestMismatch) => Goal::BodyDigest,
             _ => Goal::Signature,
         };
         let base = Attempt {
@@ -109,7 +286,7 @@ impl Report {
             headers: Arc::new(question.delivery.headers.clone()),
             body: question.delivery.body.clone(),
             url: question.delivery.url.as_deref().map(Into::into),
-            known: Arc::new(Known {
+            context: Arc::new(Context {
                 ended: secrets
                     .ended
                     .iter()
@@ -118,15 +295,15 @@ impl Report {
                 delivery: question.delivery.clone(),
             }),
         };
-        let is_known = defect.as_ref().is_some_and(Defect::is_certain);
-        // A header that the scheme requires is missing, too, where the sender follows another scheme.
-        let may_be_other = failed == Failed::Proof(ProofError::HeaderUnexpected)
+        let is_certain = defect.as_ref().is_some_and(Defect::is_certain);
+        // A required header is also missing if the sender follows another scheme.
+        let may_be_other = failed == JudgeError::Proof(ProofError::HeaderUnexpected)
             && !Claim::is_signed(&scheme, &question.delivery.head());
-        if !is_known || may_be_other {
-            let found = search(&base, now, goal);
-            self.diagnosis.tried = found.tried;
-            self.diagnosis.tried_all = found.tried_all;
-            if self.explained(&found) {
+        if !is_certain || may_be_other {
+            let result = search(&base, now, goal);
+            self.diagnosis.tried = result.tried;
+            self.diagnosis.tried_all = result.tried_all;
+            if self.add_explanation(&result) {
                 return;
             }
         }
@@ -139,11 +316,115 @@ impl Report {
         };
         self.diagnosis.causes.extend(suspicions::all(&case));
     }
+
+    /// Adds the account step, if the endpoint names accounts.
+    fn account(
+        &mut self,
+        question: &Question,
+        scheme: &Scheme,
+        refusal: Option<(Step, Reason)>,
+        defect: Option<&Defect>,
+    ) {
+        let Some(rule) = scheme.account().filter(|_| scheme.binds_account()) else {
+            return;
+        };
+        let mut says = describe_accounts(question, scheme, rule);
+        if let (Some((Step::Account, _)), Some(defect)) = (refusal, defect) {
+            says = format!("{says}; {}", describe_defect(defect));
+        }
+        match refusal {
+            Some((Step::Account, reason)) => {
+                self.refused(Step::Account, reason, says.clone());
+                let places: Vec<String> = rule.places().iter().map(ToString::to_string).collect();
+                let operator = format!(
+                    "send it to the endpoint of that account, or allow the account: `endpoint update … --setting \
+                     account=…` (read from {})",
+                    places.join(", ")
+                );
+                self.suspect("other-account", says, None, Some(operator));
+            }
+            Some(_) => self.not_reached(Step::Account, "not checked: the delivery is not proven"),
+            None => self.passed(Step::Account, says),
+        }
+    }
+
+    fn passed(&mut self, step: Step, says: impl Into<String>) {
+        self.add(step, Outcome::Passed, None, says.into());
+    }
+
+    fn not_reached(&mut self, step: Step, says: &str) {
+        self.add(step, Outcome::NotReached, None, says.to_owned());
+    }
+
+    fn refused(&mut self, step: Step, reason: Reason, says: impl Into<String>) {
+        if self.diagnosis.refused_by.is_none() {
+            self.diagnosis.refused_by = Some(step);
+            self.diagnosis.reason = reason.word();
+        }
+        self.add(step, Outcome::Refused, Some(reason.word()), says.into());
+    }
+
+    fn add(&mut self, step: Step, outcome: Outcome, reason: Option<&'static str>, says: String) {
+        self.diagnosis.steps.push(StepReport {
+            step,
+            outcome,
+            reason,
+            says,
+        });
+    }
+
+    fn suspect(
+        &mut self,
+        name: &'static str,
+        says: String,
+        sender: Option<String>,
+        operator: Option<String>,
+    ) {
+        self.diagnosis.causes.push(Cause {
+            names: vec![name],
+            proven: false,
+            says,
+            sender,
+            operator,
+        });
+    }
+
+    /// Adds the explanation that the search found as a cause. Returns whether there is one.
+    fn add_explanation(&mut self, result: &SearchResult) -> bool {
+        if result.mistakes.is_empty() {
+            return false;
+        }
+        let all = |part: fn(&Mistake) -> Option<&'static str>| {
+            let texts: Vec<&str> = result
+                .mistakes
+                .iter()
+                .filter_map(|(it, _)| part(it))
+                .collect();
+            (!texts.is_empty()).then(|| texts.join("; "))
+        };
+        let says = result.mistakes.iter();
+        let says: Vec<String> = says
+            .map(|(mistake, detail)| format!("{}: {detail}", mistake.says))
+            .collect();
+        let cause = Cause {
+            names: result
+                .mistakes
+                .iter()
+                .map(|(mistake, _)| mistake.name)
+                .collect(),
+            proven: true,
+            says: says.join("; and "),
+            sender: all(|mistake| mistake.sender),
+            operator: all(|mistake| mistake.operator),
+        };
+        self.diagnosis.causes.push(cause);
+        true
+    }
 }
 
-/// The value of the delivery that made its proof fail, as far as the capture shows it.
-fn defect(question: &Question, scheme: &Scheme, failed: Failed) -> Option<Defect> {
-    let Failed::Proof(error) = failed else {
+/// The value that made the proof fail, if the capture shows it.
+fn defect(question: &Question, scheme: &Scheme, failed: JudgeError) -> Option<Defect> {
+    let JudgeError::Proof(error) = failed else {
         return None;
     };
     let delivery = &question.delivery;
@@ -152,4 +433,60 @@ fn defect(question: &Question, scheme: &Scheme, failed: Failed) -> Option<Defect
         body: delivery.has_body.then_some(&*delivery.body),
     };
     scheme.defect(error, received)
+}
+
+/// The accounts of the delivery and of the endpoint, in a sentence.
+fn describe_accounts(question: &Question, scheme: &Scheme, rule: &AccountRule) -> String {
+    let delivery = &question.delivery;
+    let named = scheme.named_accounts(Received {
+        head: delivery.head(),
+        body: Some(&delivery.body),
+    });
+    let shown = |accounts: &[String]| {
+        let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+        let accounts = accounts
+            .iter()
+            .map(|it| it.chars().map(printable).collect());
+        accounts.collect::<Vec<String>>().join(", ")
+    };
+    let endpoint_accounts = rule.accounts().iter().map(ToString::to_string);
+    let endpoint_accounts = shown(&endpoint_accounts.collect::<Vec<_>>());
+    let delivered = if named.names.is_empty() {
+        "this delivery names no account".to_owned()
+    } else {
+        format!("this delivery is for account {}", shown(&named.names))
+    };
+    let unclear = if named.is_unclear {
+        ", and a part of it names no account, or several"
+    } else {
+        ""
+    };
+    format!("{delivered}{unclear}; the endpoint is for {endpoint_accounts}")
+}
+
+const fn step_of_error(error: ProofError) -> Step {
+    match error {
+        ProofError::HeaderUnexpected
+        | ProofError::SignatureMissing
+        | ProofError::SignatureMalformed
+        | ProofError::TokenMissing => Step::Header,
+        ProofError::AccountMismatch => Step::Account,
+        ProofError::TimestampFuture | ProofError::TimestampStale => Step::Timestamp,
+        ProofError::BodyDigestMismatch
+        | ProofError::SignatureMismatch
+        | ProofError::TokenMismatch => Step::Signature,
+    }
+}
+
+const fn describe_unusable_secret(error: UnusableSecret) -> &'static str {
+    match error {
+        UnusableSecret::PublicKey => {
+            "the endpoint's secret is a public key, and the scheme needs a shared secret"
+        }
+        UnusableSecret::OtherKind { .. } => {
+            "the endpoint's secret was bound as another kind of key: set a new one"
+        }
+        UnusableSecret::Empty => "the endpoint's secret is empty",
+        UnusableSecret::Undecodable => "the endpoint's secret is not in the encoding of the scheme",
+    }
 }

@@ -1,34 +1,34 @@
-//! What `explain` says. The names of the fields are those of `--json`.
+//! The result of `explain`. The field names are those of `--json`.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The answer.
+/// The result of `explain`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diagnosis {
-    /// Whether the gate would let it through.
+    /// Whether the gate would admit the delivery.
     pub admitted: bool,
-    /// The word of the contract, as in logs and in `Portcullis-Reason`.
+    /// The reason, as in logs and in `Portcullis-Reason`.
     pub reason: &'static str,
-    /// The first step that refuses.
+    /// The first step that refuses the delivery.
     pub refused_by: Option<Step>,
-    /// The steps of the gate, in their order.
+    /// The steps of the gate, in order.
     pub steps: Vec<StepReport>,
-    /// What is wrong, the most likely first.
+    /// The causes of the refusal, the most likely first.
     pub causes: Vec<Cause>,
-    /// What else is worth to know.
+    /// Further notes for people.
     pub notes: Vec<String>,
-    /// The time that it was judged at.
+    /// The time at which the delivery was judged.
     pub judged_at: Timestamp,
-    /// The URL that it was judged by, where the URL is signed. Values of credentials are left out.
+    /// The URL that the delivery was judged by, if the scheme signs the URL. Credentials in it are removed.
     pub url: Option<String>,
-    /// When its sender says that it was signed.
+    /// The time of the signature, according to the sender.
     pub signed_at: Option<Timestamp>,
-    /// How much later than that it was judged; negative if it comes from the future.
+    /// The age of the signature at the judged time; negative for a future time.
     pub age_seconds: Option<i64>,
-    /// How many ways in which it may have been meant were tried.
+    /// How many attempts to explain the delivery were tried.
     pub tried: u64,
-    /// False if the body is so large that some were left out.
+    /// False if some attempts were left out because of their cost.
     pub tried_all: bool,
 }
 
@@ -37,24 +37,24 @@ pub struct Diagnosis {
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// The path leads to an endpoint that asks for a proof.
+    /// The path leads to the endpoint.
     Path,
-    /// The method is one that can be proven and is taken.
+    /// The scheme can prove the method, and the endpoint accepts it.
     Method,
-    /// The head has a proof in a form that the scheme knows.
+    /// The head has a proof in the form of the scheme.
     Header,
-    /// The body is not too large.
+    /// The body is within the size limit.
     Size,
-    /// The signature, or the token, is right.
+    /// The signature or the token is valid.
     Signature,
-    /// It was signed in time.
+    /// The time of the signature is within the tolerance.
     Timestamp,
-    /// It names an account of the endpoint.
+    /// The delivery names an account of the endpoint.
     Account,
 }
 
 impl Step {
-    /// The word in output.
+    /// The word in `--json`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Account => "account",
@@ -68,43 +68,43 @@ impl Step {
     }
 }
 
-/// What became of a step.
+/// A step and its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepReport {
-    /// The step.
+    /// The step of the gate.
     pub step: Step,
-    /// What became of it.
+    /// The result of the step.
     pub outcome: Outcome,
-    /// The word of the contract, if it refuses.
+    /// The reason, if the step refuses.
     pub reason: Option<&'static str>,
-    /// The same for people.
+    /// An explanation for people.
     pub says: String,
 }
 
-/// What became of a step.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It lets the delivery through.
+    /// The step accepts the delivery.
     Passed,
-    /// It refuses.
+    /// The step refuses the delivery.
     Refused,
-    /// An earlier one kept the gate from it, or nobody asked.
+    /// An earlier step refused, or the step does not apply.
     NotReached,
 }
 
-/// Something that is wrong.
+/// A cause of the refusal.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cause {
-    /// Its names: several if only all of them together explain the delivery.
+    /// The names of the mistakes. Several, if only their combination explains the delivery.
     pub names: Vec<&'static str>,
-    /// Whether the delivery verifies once it is undone. Otherwise it is a suspicion.
+    /// Whether the delivery verifies without the mistakes. Otherwise the cause is a suspicion.
     pub proven: bool,
-    /// What it is.
+    /// A description for people.
     pub says: String,
-    /// What whoever sends has to change.
+    /// What the sender should change.
     pub sender: Option<String>,
-    /// What whoever runs the endpoint has to change.
+    /// What the operator of the endpoint should change.
     pub operator: Option<String>,
 }

@@ -1,24 +1,24 @@
-//! JSON, written again as other programs write it.
+//! Rewrites JSON in the style of other programs: white space, escapes and the order of keys.
 //!
-//! Numbers keep their source text and objects their order, because that is what a program does that
-//! reads a value and writes it again; only what is known to differ between writers is changed.
+//! Numbers keep their source text, and objects keep their order unless keys are sorted. Only known differences
+//! between programs are applied.
 
-use super::json_style::{Spacing, Style, line, separate, write_string};
+use std::fmt::Write;
 
-/// A JSON text, cut into its parts.
+/// A parsed JSON text that keeps the source of its values.
 pub(super) struct JsonText<'t>(Node<'t>);
 
 enum Node<'t> {
-    /// A number, `true`, `false` or `null`, as it stands there.
+    /// The source of a number, `true`, `false` or `null`.
     Atom(&'t str),
-    /// A string with its quotes, as it stands there.
+    /// The source of a string, with its quotes.
     Text(&'t str),
     Array(Vec<Node<'t>>),
     Object(Vec<(&'t str, Node<'t>)>),
 }
 
 impl<'t> JsonText<'t> {
-    /// Reads `bytes`, if they are one JSON text of a sane size and depth.
+    /// Parses an object or an array within the limits of size and depth.
     pub(super) fn read(bytes: &'t [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
         if bytes.len() > MAX_LEN
@@ -27,18 +27,56 @@ impl<'t> JsonText<'t> {
         {
             return None;
         }
-        // The grammar is serde_json's business; what follows may take it for granted.
+        // serde_json checks the grammar, so the reader below can rely on it.
         serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
         let mut reader = Reader { text, at: 0 };
         reader.node(0).map(Self)
     }
 
-    /// Writes it in a style.
+    /// Writes the text in `style`.
     pub(super) fn write(&self, style: Style) -> String {
         let mut out = String::new();
         write(&self.0, style, 0, &mut out);
         out
     }
+}
+
+/// The style of a JSON writer.
+#[derive(Clone, Copy)]
+pub(super) struct Style {
+    pub(super) spacing: Spacing,
+    pub(super) strings: Strings,
+    pub(super) sorted: bool,
+}
+
+/// The white space of a writer.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Spacing {
+    /// None: `JSON.stringify`.
+    None,
+    /// After commas and colons: Python's `json.dumps`.
+    Python,
+    /// One line for each value, indented by this many spaces.
+    Lines(usize),
+    /// One line for each value, indented by tabs.
+    Tabs,
+}
+
+/// The escapes of a writer.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Strings {
+    /// Unchanged.
+    Same,
+    /// Only the required escapes: JavaScript, Rust.
+    Plain,
+    /// Escapes for all non-ASCII characters: Python.
+    Ascii,
+    /// Escapes for all non-ASCII characters and `\/`: PHP.
+    AsciiSlash,
+    /// Only the required escapes and `\/`: PHP with `JSON_UNESCAPED_UNICODE`.
+    Slash,
+    /// Only the required escapes and `<`, `>` and `&`: Go.
+    Html,
 }
 
 struct Reader<'t> {
@@ -89,7 +127,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The next byte that is no white space.
+    /// Skips white space and returns the next byte.
     fn peek(&mut self) -> Option<u8> {
         let rest = self.text.as_bytes().get(self.at..)?;
         self.at += rest
@@ -155,6 +193,63 @@ fn write(node: &Node<'_>, style: Style, depth: usize, out: &mut String) {
     }
 }
 
-/// Larger texts are not written again: each way of doing so would cost as much memory again.
+fn separate(number: usize, spacing: Spacing, depth: usize, out: &mut String) {
+    if number > 0 {
+        out.push_str(match spacing {
+            Spacing::Python => ", ",
+            _ => ",",
+        });
+    }
+    line(spacing, depth, out);
+}
+
+fn line(spacing: Spacing, depth: usize, out: &mut String) {
+    let (text, times) = match spacing {
+        Spacing::None | Spacing::Python => return,
+        Spacing::Lines(width) => (" ", width * depth),
+        Spacing::Tabs => ("\t", depth),
+    };
+    out.push('\n');
+    out.extend(std::iter::repeat_n(text, times));
+}
+
+fn write_string(text: &str, strings: Strings, out: &mut String) {
+    let decoded = (strings != Strings::Same).then(|| serde_json::from_str::<String>(text).ok());
+    let Some(decoded) = decoded.flatten() else {
+        // A lone surrogate cannot be decoded, so the string stays unchanged.
+        out.push_str(text);
+        return;
+    };
+    out.push('"');
+    for character in decoded.chars() {
+        let ascii = matches!(strings, Strings::Ascii | Strings::AsciiSlash);
+        let slash = matches!(strings, Strings::Slash | Strings::AsciiSlash);
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '/' if slash => out.push_str("\\/"),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' if strings == Strings::Html => {
+                escape(character, out);
+            }
+            c if c < ' ' || ascii && !c.is_ascii() => escape(c, out),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+fn escape(character: char, out: &mut String) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "\\u{unit:04x}");
+    }
+}
+
+/// Larger texts are not rewritten: each style would need as much memory again.
 const MAX_LEN: usize = 2 << 20;
 const MAX_DEPTH: usize = 128;

@@ -1,42 +1,43 @@
-//! Where `explain` asks `auth`: the one file that knows how a verification is driven.
+//! Runs the verification of `auth` on a captured delivery. No other file of `explain` does.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::attempt::Attempt;
+use super::delivery::Delivery;
 use crate::auth::{
-    Claim, Head, KeyKind, KeyRing, NumberedKey, ProofError, Received, Scheme, UnusableSecret,
-    Verified, verify_whole,
+    Claim, Head, KeyKind, KeyRing, NumberedKey, ProofError, Reading, Received, Scheme,
+    UnusableSecret, Verified, verify_whole,
 };
 use crate::secrets::Secret;
 
-/// The secrets of an endpoint, or the one that somebody typed.
+/// The secrets of an endpoint, or one that was given on the command line.
 pub struct Secrets {
-    /// The current one.
+    /// The current version.
     pub current: Version,
-    /// The one before it, and when it stops to count.
+    /// The previous version, and when its overlap ends.
     pub previous: Option<(Version, Timestamp)>,
-    /// Those that do not count any more.
+    /// Versions that are no longer valid.
     pub ended: Vec<Version>,
 }
 
-/// A version of a secret, open.
+/// A decrypted version of a secret.
 pub struct Version {
-    /// Its number, from 1.
+    /// Counts from 1.
     pub number: u32,
-    /// The kind of key that it was bound as.
+    /// The kind of key that the version was bound as.
     pub kind: Option<KeyKind>,
-    /// Its value.
+    /// The decrypted value.
     pub value: Arc<Secret>,
 }
 
-/// Why there is no verdict, or a bad one.
+/// Why a delivery is not verified.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Failed {
-    /// The secret makes no key.
+pub(super) enum JudgeError {
+    /// The secret cannot be used as a key of the scheme.
     Secret(UnusableSecret),
-    /// The proof was refused.
+    /// The verification failed.
     Proof(ProofError),
 }
 
@@ -55,38 +56,38 @@ impl Secrets {
         let previous = self.previous.as_ref();
         Ok(KeyRing {
             current: key(&self.current)?,
-            // As the gate does it: one that was set for another scheme does not count. It counts in the
-            // present, whatever time the delivery is judged at.
+            // Like the gate, ignores a version that was set for another scheme. The overlap counts from now, whatever
+            // time the delivery is judged at.
             previous: previous.and_then(|(version, _)| Some((key(version).ok()?, Timestamp::MAX))),
         })
     }
 }
 
-/// The verdict on a delivery as it is.
+/// Judges a delivery as it was captured.
 pub(super) fn judge(
     scheme: &Arc<Scheme>,
     secrets: &Secrets,
     head: &Head<'_>,
     body: &[u8],
     now: Timestamp,
-) -> Result<Verified, Failed> {
-    // The claim first, as in the gate: a head without one is refused whatever the secret is.
-    let claim = Claim::read(scheme, head).map_err(Failed::Proof)?;
+) -> Result<Verified, JudgeError> {
+    // The claim first, as in the gate: without one, the delivery is refused whatever the secret is.
+    let claim = Claim::read(scheme, head).map_err(JudgeError::Proof)?;
     if scheme.has_certificate() {
-        scheme.certificate_url(body).map_err(Failed::Proof)?;
+        scheme.certificate_url(body).map_err(JudgeError::Proof)?;
     }
-    let keys = secrets.ring(scheme).map_err(Failed::Secret)?;
+    let keys = secrets.ring(scheme).map_err(JudgeError::Secret)?;
     verify(scheme, claim, keys, head, body, now)
 }
 
-/// The verdict on an attempt: as if its secret were the only one.
-pub(super) fn judge_attempt(attempt: &Attempt, now: Timestamp) -> Result<Verified, Failed> {
+/// Judges an attempt, with its secret as the only one.
+pub(super) fn judge_attempt(attempt: &Attempt, now: Timestamp) -> Result<Verified, JudgeError> {
     let scheme = &attempt.scheme;
-    let claim = Claim::read(scheme, &attempt.head()).map_err(Failed::Proof)?;
+    let claim = Claim::read(scheme, &attempt.head()).map_err(JudgeError::Proof)?;
     let key = scheme.key().prepare(attempt.secret.expose());
     let keys = KeyRing {
         current: NumberedKey {
-            key: Arc::new(key.map_err(Failed::Secret)?),
+            key: Arc::new(key.map_err(JudgeError::Secret)?),
             version: 1,
         },
         previous: None,
@@ -94,9 +95,19 @@ pub(super) fn judge_attempt(attempt: &Attempt, now: Timestamp) -> Result<Verifie
     verify(scheme, claim, keys, &attempt.head(), &attempt.body, now)
 }
 
-/// When the delivery was signed, as far as its head can be read.
+/// The time of the signature, if the head can be parsed.
 pub(super) fn signed_at(scheme: &Scheme, head: &Head<'_>) -> Option<Timestamp> {
     Claim::read(scheme, head).ok()?.signed_at()
+}
+
+/// Whether the place of the proof has a value, in any form.
+pub(super) fn has_proof_value(scheme: &Scheme, delivery: &Delivery) -> bool {
+    let received = Received {
+        head: delivery.head(),
+        body: delivery.has_body.then_some(&*delivery.body),
+    };
+    let mut rules = scheme.signatures().iter();
+    rules.any(|rule| rule.from.read(&received) != Reading::Absent)
 }
 
 fn verify(
@@ -106,13 +117,13 @@ fn verify(
     head: &Head<'_>,
     body: &[u8],
     now: Timestamp,
-) -> Result<Verified, Failed> {
+) -> Result<Verified, JudgeError> {
     let verified = verify_whole(scheme, claim, Arc::new(keys), head, body, now);
-    let verified = verified.map_err(Failed::Proof)?;
+    let verified = verified.map_err(JudgeError::Proof)?;
     let received = Received {
         head: *head,
         body: Some(body),
     };
-    scheme.check_account(received).map_err(Failed::Proof)?;
+    scheme.check_account(received).map_err(JudgeError::Proof)?;
     Ok(verified)
 }

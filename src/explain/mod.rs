@@ -1,36 +1,32 @@
-//! Why a delivery was refused: the question that people bring with a captured delivery.
+//! `portcullis explain`: why the gate refuses a captured delivery.
 //!
 //! ```text
 //! capture (raw HTTP, a curl command, a HAR file, flags) → Delivery
-//!   → the steps of the gate, by the gate's own code → which one refuses
-//!   → the usual mistakes, one by one and then in pairs → the one that makes the proof hold
+//!   → the steps of the gate, with the gate's own code → the step that refuses
+//!   → the usual mistakes, one by one and then in pairs → the one whose correction makes the proof valid
 //!   → Diagnosis: verdict, cause, what to change
 //! ```
 //!
-//! This module is pure: captures come in as bytes, the time as an argument. It verifies nothing itself:
-//! `judge.rs` asks `auth`. What it says holds no secret, no part of one, and no signature.
+//! This module is pure: captures are bytes, and the time is an argument. `judge.rs` verifies with the code of `auth`.
+//! The result contains no secret, no part of one, and no signature.
 //!
-//! A usual mistake is a row of the table in `mistakes/table.rs`; that is the one place to add another.
+//! Each usual mistake is a row of the table in `mistakes/table.rs`. Add new ones there.
 
 mod attempt;
 mod curl;
 mod curl_options;
-mod curl_request;
 mod delivery;
 mod diagnose;
 mod diagnosis;
 mod har;
-mod json_style;
 mod json_text;
 mod judge;
 mod mistakes;
 mod question;
 mod raw_http;
 mod reasons;
-mod report;
 mod search;
 mod shell;
-mod steps;
 mod suspicions;
 mod wording;
 
@@ -45,7 +41,7 @@ pub use self::question::{JudgedAt, Leads, Question};
 pub use self::raw_http::parse as parse_raw_http;
 pub use self::reasons::Advice;
 
-/// The form of a capture, as far as its first characters tell.
+/// The format of a capture, detected from its first characters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Form {
@@ -53,12 +49,12 @@ pub enum Form {
     Curl,
     /// A HAR file.
     Har,
-    /// Raw HTTP.
+    /// Raw HTTP: a request line, headers and a body.
     Http,
 }
 
 impl Form {
-    /// The form of `capture`.
+    /// Detects the format of `capture`.
     pub fn of(capture: &[u8]) -> Self {
         let start = capture.strip_prefix(BYTE_ORDER_MARK).unwrap_or(capture);
         let start = start.trim_ascii_start();
@@ -69,7 +65,7 @@ impl Form {
         let word = start.get(..letters.count()).unwrap_or_default();
         if start.starts_with(b"{") {
             Self::Har
-        // The last two are what people pipe into the first.
+        // `echo` and `printf` may be piped into curl.
         } else if matches!(word, b"curl" | b"echo" | b"printf") {
             Self::Curl
         } else {
@@ -78,5 +74,5 @@ impl Form {
     }
 }
 
-/// U+FEFF in UTF-8, which editors on Windows put before a text.
+/// U+FEFF in UTF-8, which Windows editors put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -1,4 +1,4 @@
-//! What is asked: a delivery, and everything that the gate would judge it by.
+//! The input of `explain`: a delivery, and everything that the gate would judge it by.
 
 use std::sync::Arc;
 
@@ -9,50 +9,50 @@ use super::delivery::Delivery;
 use super::judge::Secrets;
 use crate::auth::Scheme;
 
-/// What is asked.
+/// The input of [`diagnose`](super::diagnose).
 pub struct Question {
-    /// The delivery.
+    /// The captured delivery.
     pub delivery: Delivery,
-    /// How it has to prove itself; none if the endpoint says nothing about it.
+    /// The scheme of the endpoint; `None` without `auth`.
     pub scheme: Option<Arc<Scheme>>,
-    /// Whether everybody gets in: the endpoint asks for no proof, and the server agrees.
+    /// Whether the endpoint requires no proof, and the server allows that.
     pub is_open: bool,
-    /// The secrets; none if none is bound.
+    /// The secrets; `None` if no secret is bound.
     pub secrets: Option<Secrets>,
-    /// The methods that are taken.
+    /// The methods that the endpoint accepts.
     pub methods: Vec<Method>,
-    /// How large the body may be.
+    /// The limit of the body size.
     pub limit_bytes: Option<u64>,
-    /// Where its path leads.
+    /// The endpoint that the path leads to.
     pub leads: Leads,
-    /// The time of the judgement.
+    /// The time at which to judge the delivery.
     pub at: Timestamp,
-    /// Why that time.
+    /// Where that time comes from.
     pub judged_at: JudgedAt,
 }
 
-/// Where the path of a delivery leads.
+/// The endpoint that the path of a delivery leads to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Leads {
-    /// To another endpoint, by its id.
+    /// Another endpoint, by its id.
     Elsewhere(String),
-    /// To the endpoint that is asked about.
+    /// The endpoint in question, by its id.
     Here(String),
-    /// Nobody asked: there is a preset and no endpoint.
+    /// Unknown: a preset was given, and no endpoint.
     NotAsked,
-    /// To nothing. The right path is given, if there is one.
+    /// No endpoint, with the correct path of the one in question if it has one.
     Nowhere(Option<String>),
 }
 
-/// Which time a delivery is judged at.
+/// The source of the judged time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum JudgedAt {
-    /// The one that the capture names.
+    /// The capture contains the time.
     Captured,
-    /// One that somebody gave.
+    /// The time was given with `--at`.
     Given,
-    /// The present.
+    /// The current time.
     Now,
 }

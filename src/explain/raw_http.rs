@@ -1,13 +1,12 @@
-//! A file of raw HTTP: a request line, headers, an empty line, the exact bytes of the body.
+//! Reads raw HTTP: a request line, headers, an empty line, and the exact bytes of the body.
 //!
-//! It is what people save, not what comes off a wire: line ends may have lost their carriage return, and
-//! the request line may be missing where a provider's page shows headers only. The gate itself is
-//! stricter; what it would not take is remarked upon.
+//! People save such files by hand. Line ends may have lost their carriage return, and the request line may be missing
+//! if a provider's page shows only headers. The gate is stricter; a note names what it would refuse.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
 use super::BYTE_ORDER_MARK;
-use super::delivery::{CaptureError, Delivery, MAX_CAPTURE_BYTES, shortened};
+use super::delivery::{CaptureError, Delivery, MAX_CAPTURE_BYTES, abbreviate};
 use crate::capture::marks;
 use crate::proxy::chunked::Chunked;
 
@@ -66,7 +65,7 @@ struct Head {
 }
 
 impl Head {
-    /// Takes `POST /path HTTP/1.1`, if that is what `line` is.
+    /// Reads a line such as `POST /path HTTP/1.1`. Returns false for any other line.
     fn take_request_line(&mut self, line: &[u8]) -> Result<bool, CaptureError> {
         let mut words = line.split(|byte| *byte == b' ');
         let method = words.next().unwrap_or_default();
@@ -77,7 +76,7 @@ impl Head {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let version = words.next();
         if version.is_some_and(|it| !it.starts_with(b"HTTP/")) || words.next().is_some() {
-            return Err(CaptureError::Target(shortened(&text(target))));
+            return Err(CaptureError::Target(abbreviate(&text(target))));
         }
         self.method = Some(text(method));
         self.target = Some(text(target));
@@ -90,8 +89,8 @@ impl Head {
                 return Err(CaptureError::HeaderLine(number));
             };
             self.remarks.push(format!(
-                "the header {} goes on in another line, which the gate answers with 400 (RFC 9112 §5.2); \
-                 it is read as one",
+                "the header {} continues on the next line, which the gate refuses with 400 (RFC 9112 §5.2); \
+                 it is read as one line",
                 String::from_utf8_lossy(name)
             ));
             value.push(b' ');
@@ -102,7 +101,7 @@ impl Head {
         let parts = colon.and_then(|at| line.split_at_checked(at));
         let (name, value) = parts.ok_or(CaptureError::HeaderLine(number))?;
         let value = value.get(1..).unwrap_or_default().trim_ascii();
-        // As GitHub's page of recent deliveries shows them.
+        // GitHub's page of recent deliveries shows the target in this form.
         match name {
             b"Request URL" => self.target = Some(String::from_utf8_lossy(value).into_owned()),
             b"Request method" => self.method = Some(String::from_utf8_lossy(value).into_owned()),
@@ -114,7 +113,7 @@ impl Head {
 
     fn finish(mut self, body: &[u8]) -> Result<Delivery, CaptureError> {
         if self.method.is_none() {
-            let text = "the capture has no request line: it is taken for a POST";
+            let text = "the capture has no request line: POST is assumed";
             self.remarks.push(text.to_owned());
         }
         let method = self.method.as_deref().unwrap_or("POST");
@@ -122,26 +121,26 @@ impl Head {
         let mut delivery = Delivery::new(method, target, &self.headers, Vec::new())?;
         delivery.has_target = self.target.is_some();
         delivery.remarks = self.remarks;
-        if marked(&mut delivery) {
+        if take_capture_headers(&mut delivery) {
             delivery.body = body.to_vec().into();
             return Ok(delivery);
         }
         let chunked = delivery.headers.get(TRANSFER_ENCODING);
         let chunked = chunked.is_some_and(|value| value.as_bytes().ends_with(b"chunked"));
-        delivery.body = match chunked.then(|| dechunked(body)).flatten() {
-            Some(whole) => {
-                let text = "the body was captured in chunks, which were put together";
+        delivery.body = match chunked.then(|| dechunk(body)).flatten() {
+            Some(decoded) => {
+                let text = "the body was captured with chunked encoding, which was decoded";
                 delivery.remarks.push(text.to_owned());
-                whole.into()
+                decoded.into()
             }
-            None => cut(&mut delivery, body).to_vec().into(),
+            None => cut_to_length(&mut delivery, body).to_vec().into(),
         };
         Ok(delivery)
     }
 }
 
-/// Whether the gate itself has captured it. What it says about that is taken out of the headers.
-fn marked(delivery: &mut Delivery) -> bool {
+/// Removes the headers of the gate's own captures. Returns whether the gate captured the delivery.
+fn take_capture_headers(delivery: &mut Delivery) -> bool {
     let mut take = |name: &str| {
         let value = delivery.headers.remove(name)?;
         value.to_str().ok().map(str::to_owned)
@@ -153,22 +152,22 @@ fn marked(delivery: &mut Delivery) -> bool {
     if let Some(body) = body {
         let text = match body.as_str() {
             "none" => {
-                "the delivery was refused before its body was read: there is none in the capture"
+                "the delivery was refused before its body was read, so the capture has no body"
             }
-            _ => "the body is longer than a capture: only its beginning was kept",
+            _ => "the body exceeds the limit of a capture: only its start was kept",
         };
         delivery.remarks.push(text.to_owned());
     }
     if let Some(redacted) = redacted {
         delivery.remarks.push(format!(
-            "taken out when it was captured: {redacted}; a token cannot be judged without its value"
+            "removed from the capture: {redacted}; a token cannot be checked without its value"
         ));
     }
     at.is_some()
 }
 
-/// The body without what an editor has put behind it.
-fn cut<'b>(delivery: &mut Delivery, body: &'b [u8]) -> &'b [u8] {
+/// Cuts off what an editor added after the body.
+fn cut_to_length<'b>(delivery: &mut Delivery, body: &'b [u8]) -> &'b [u8] {
     let announced = delivery.announced_len();
     let announced = announced.and_then(|len| usize::try_from(len).ok());
     let Some(body_and_rest) = announced.and_then(|len| body.split_at_checked(len)) else {
@@ -177,7 +176,7 @@ fn cut<'b>(delivery: &mut Delivery, body: &'b [u8]) -> &'b [u8] {
     let (body, rest) = body_and_rest;
     if !rest.is_empty() {
         delivery.remarks.push(format!(
-            "{CONTENT_LENGTH} says {} bytes and {} follow in the capture: the rest is left out",
+            "{CONTENT_LENGTH} is {}, but {} bytes follow in the capture: the rest is ignored",
             body.len(),
             body.len() + rest.len()
         ));
@@ -185,17 +184,17 @@ fn cut<'b>(delivery: &mut Delivery, body: &'b [u8]) -> &'b [u8] {
     body
 }
 
-/// What is in the chunks, if `body` is nothing else.
-fn dechunked(body: &[u8]) -> Option<Vec<u8>> {
+/// Decodes a chunked body; `None` if `body` is not one.
+fn dechunk(body: &[u8]) -> Option<Vec<u8>> {
     let mut decoder = Chunked::new();
-    let mut whole = Vec::new();
+    let mut decoded = Vec::new();
     let mut rest = body;
     while !decoder.is_end() && !rest.is_empty() {
-        let taken = decoder.decode(rest, &mut whole, body.len()).ok()?;
+        let taken = decoder.decode(rest, &mut decoded, body.len()).ok()?;
         rest = rest.get(taken..).filter(|_| taken > 0)?;
     }
-    decoder.is_end().then_some(whole)
+    decoder.is_end().then_some(decoded)
 }
 
-/// So many lines are looked at before their number is found to be too large.
+/// The most header lines of a capture.
 const MAX_LINES: usize = 1024;

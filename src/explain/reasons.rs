@@ -1,28 +1,28 @@
-//! Every reason in a sentence, and what to do next: for whoever has a word and no capture yet.
+//! Each reason in a sentence, with the next step, for people who have a reason and no capture yet.
 
-/// What there is to say about a reason.
+/// The meaning of a reason, and what to do about it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Advice {
-    /// The word of the contract.
+    /// The reason, as in logs and headers.
     pub word: &'static str,
-    /// What it means.
+    /// The meaning of the reason.
     pub says: &'static str,
-    /// What to do. `{id}` stands for the endpoint.
+    /// The next step. `{id}` stands for the endpoint id.
     pub next: &'static str,
 }
 
 impl Advice {
-    /// The advice about a reason, by its word.
+    /// Finds the advice for a reason.
     pub fn about(word: &str) -> Option<&'static Self> {
         ADVICE.iter().find(|advice| advice.word == word)
     }
 
-    /// All of it.
+    /// Every reason, sorted by word.
     pub fn all() -> &'static [Self] {
         ADVICE
     }
 
-    /// What to do, at an endpoint.
+    /// The next step for an endpoint.
     pub fn next_at(&self, id: &str) -> String {
         self.next.replace("{id}", id)
     }
@@ -38,10 +38,10 @@ const AGAIN: &str = "try again; the gate's log has the cause";
 static ADVICE: &[Advice] = &[
     advice(
         "account_mismatch",
-        "the signature is right, and the delivery is about an account that is not the endpoint's, or names none",
+        "the signature is valid, but the delivery is for another account, or names none",
         EXPLAIN,
     ),
-    advice("admitted", "the proof holds", ""),
+    advice("admitted", "the proof is valid", ""),
     advice(
         "auth_missing",
         "the endpoint does not say how senders prove themselves",
@@ -49,22 +49,22 @@ static ADVICE: &[Advice] = &[
     ),
     advice(
         "bad_request",
-        "the request is no well-formed HTTP",
+        "the request is not well-formed HTTP",
         "the gate's log has the cause",
     ),
     advice(
         "body_digest_mismatch",
-        "the digest that is signed is not that of the body",
+        "the signed digest does not match the body",
         EXPLAIN,
     ),
     advice(
         "body_timeout",
         "the body did not arrive in time",
-        "look at the line between here and the gate, and at `bodies.timeout`",
+        "check the network to the gate, and `bodies.timeout`",
     ),
     advice(
         "body_too_large",
-        "the body is larger than the endpoint takes",
+        "the body is larger than the endpoint allows",
         "send a smaller one, or raise the limit: `portcullis endpoint update {id} --max-body 10MiB`",
     ),
     advice(
@@ -74,13 +74,13 @@ static ADVICE: &[Advice] = &[
     ),
     advice(
         "expectation_failed",
-        "the request expects something else than `100-continue`",
+        "the request has an `Expect` other than `100-continue`",
         "send it without `Expect`",
     ),
     advice(
         "handshake",
-        "it was a handshake, which the gate answers itself",
-        "send something else than what the provider asks before it delivers",
+        "it was a provider challenge, which the gate answers itself",
+        "send a delivery instead of the provider's challenge",
     ),
     advice(
         "header_unexpected",
@@ -94,17 +94,17 @@ static ADVICE: &[Advice] = &[
     ),
     advice(
         "in_flight",
-        "the same delivery is with the backend now",
+        "the same delivery is at the backend now",
         "wait for the first one to end, and try again",
     ),
     advice(
         "ledger_unavailable",
-        "the gate cannot say whether it has seen the delivery before",
-        "look at `/readyz`: is Redis out of reach, or the memory of deliveries full?",
+        "the gate cannot check whether the delivery is a replay",
+        "check `/readyz`: is Redis unreachable, or the ledger full?",
     ),
     advice(
         "method_not_allowed",
-        "the endpoint does not take this method",
+        "the endpoint does not accept this method",
         "allow it: `portcullis endpoint update {id} --method …`",
     ),
     advice(
@@ -114,34 +114,34 @@ static ADVICE: &[Advice] = &[
     ),
     advice(
         "not_configured",
-        "nothing takes deliveries at this URL",
+        "no endpoint accepts deliveries at this URL",
         "is it the right gate, and is the endpoint enabled? `portcullis endpoint show {id}`; \
          `portcullis endpoint enable {id}`",
     ),
     advice(
         "overloaded",
         "the gate has no memory left for bodies",
-        "try again; look at who sends so much, and at `bodies.budget`",
+        "try again; check which sender causes the load, and `bodies.budget`",
     ),
     advice(
         "payload_invalid",
-        "the payload breaks the endpoint's contract; the answer lists how",
-        "send a payload that keeps to it: `--body FILE`; `portcullis endpoint show {id}` has the inputs",
+        "the payload violates the endpoint's contract; the response lists the violations",
+        "send a payload that fits: `--body FILE`; `portcullis endpoint show {id}` lists the inputs",
     ),
     advice(
         "provider_unreachable",
-        "the provider's certificate or confirmation could not be had",
-        "the gate's log has the cause; look at `[outbound]`",
+        "the provider's certificate or confirmation could not be fetched",
+        "the gate's log has the cause; check `[outbound]`",
     ),
     advice(
         "rate_limited",
-        "too many deliveries of the same key are with the backend",
-        "try again; look at `concurrency` of the endpoint, and at how long the backend takes",
+        "too many deliveries with the same key are at the backend",
+        "try again; check `concurrency` of the endpoint, and the response time of the backend",
     ),
     advice(
         "replay",
-        "the very same delivery was accepted before",
-        "sign it anew",
+        "the same delivery was accepted before",
+        "sign it again",
     ),
     advice(
         "secret_unbound",
@@ -160,13 +160,13 @@ static ADVICE: &[Advice] = &[
     ),
     advice(
         "sender_left",
-        "the connection ended within the body",
-        "look at the line between here and the gate",
+        "the connection ended before the body was complete",
+        "check the network to the gate",
     ),
     advice(
         "signature_at_draft",
-        "it is signed as for the live endpoint, and this is the draft",
-        "send it to the live URL, or with a token of the workspace: `portcullis token create`",
+        "it is signed for the live endpoint, but this is the draft",
+        "send it to the live URL, or with a workspace token: `portcullis token create`",
     ),
     advice(
         "signature_malformed",
@@ -175,7 +175,7 @@ static ADVICE: &[Advice] = &[
     ),
     advice(
         "signature_mismatch",
-        "no secret that counts makes this signature",
+        "the signature matches no valid secret",
         EXPLAIN,
     ),
     advice("signature_missing", "there is no signature", EXPLAIN),
@@ -192,8 +192,8 @@ static ADVICE: &[Advice] = &[
     ),
     advice(
         "token_mismatch",
-        "the token is wrong, or has ended",
-        "at a draft: is it of the right workspace, and still active? `portcullis token list`; elsewhere compare the \
+        "the token is wrong or expired",
+        "at a draft: is it a token of the right workspace, and still active? `portcullis token list`; elsewhere compare the \
          secrets",
     ),
     advice(
@@ -203,12 +203,12 @@ static ADVICE: &[Advice] = &[
     ),
     advice(
         "upstream_timeout",
-        "the gate let it in, and the backend did not answer in time",
-        "look at the backend, and at `total_timeout`",
+        "the gate admitted it, but the backend did not respond in time",
+        "check the backend, and `total_timeout`",
     ),
     advice(
         "upstream_unreachable",
-        "the gate let it in, and could not reach the backend",
-        "is the backend there? `[upstreams]` says where it is looked for",
+        "the gate admitted it, but could not reach the backend",
+        "is the backend running? `[upstreams]` has its addresses",
     ),
 ];

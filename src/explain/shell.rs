@@ -1,7 +1,7 @@
-//! The words of a shell command.
+//! Splits a shell command into words.
 //!
-//! The crate `shlex` splits them as POSIX says. Browsers and bash write `$'…'` beside that (ANSI-C quoting,
-//! the Bash manual §3.1.2.4), which is turned into plain quotes first.
+//! The crate `shlex` follows POSIX. Browsers and Bash also use `$'…'` (ANSI-C quoting, Bash manual §3.1.2.4), which is
+//! converted to plain quotes first.
 
 use shlex::bytes::Shlex;
 
@@ -29,8 +29,8 @@ fn without_ansi_c(text: &[u8]) -> Option<Vec<u8>> {
             (None | Some(b'"'), b'\\') => {
                 let (&escaped, after) = rest.split_first()?;
                 rest = after;
-                // A line that goes on is one line before words are looked for (POSIX §2.2.1), also in a
-                // file with the line ends of Windows.
+                // A backslash at the end of a line joins lines before words are split (POSIX §2.2.1), also with
+                // Windows line ends.
                 match (escaped, rest.first()) {
                     (b'\n', _) => {}
                     (b'\r', Some(b'\n')) => rest = rest.get(1..).unwrap_or_default(),
@@ -45,7 +45,7 @@ fn without_ansi_c(text: &[u8]) -> Option<Vec<u8>> {
     Some(plain)
 }
 
-/// Writes what stands up to the closing quote as a plain quoted word, and gives what follows it.
+/// Converts the text up to the closing quote to a plain quoted word. Returns the rest.
 fn ansi_c<'t>(text: &'t [u8], plain: &mut Vec<u8>) -> Option<&'t [u8]> {
     let mut rest = text;
     let mut bytes = Vec::new();
@@ -71,8 +71,8 @@ fn ansi_c<'t>(text: &'t [u8], plain: &mut Vec<u8>) -> Option<&'t [u8]> {
 
 fn escape<'t>(text: &'t [u8], into: &mut Vec<u8>) -> Option<&'t [u8]> {
     let (&kind, rest) = text.split_first()?;
-    let number = |rest: &'t [u8], most: usize, radix: u32| {
-        let digits = rest.iter().take(most);
+    let number = |rest: &'t [u8], max_digits: usize, radix: u32| {
+        let digits = rest.iter().take(max_digits);
         let len = digits
             .take_while(|byte| char::from(**byte).is_digit(radix))
             .count();
@@ -90,9 +90,9 @@ fn escape<'t>(text: &'t [u8], into: &mut Vec<u8>) -> Option<&'t [u8]> {
         b'f' => 12,
         b'v' => 11,
         b'u' | b'U' => {
-            let most = if kind == b'u' { 4 } else { 8 };
-            let (unit, mut rest) = number(rest, most, 16)?;
-            // Chrome writes what JavaScript has: a pair of UTF-16 units for one character.
+            let max_digits = if kind == b'u' { 4 } else { 8 };
+            let (unit, mut rest) = number(rest, max_digits, 16)?;
+            // Chrome writes a surrogate pair, like JavaScript.
             let low = rest
                 .strip_prefix(b"\\u")
                 .filter(|_| (0xd800..0xdc00).contains(&unit));

@@ -278,21 +278,21 @@ fn malformed_values() -> Vec<Row> {
             in_token("\"token\":\"x\","),
             Malformed,
             "value-repeated",
-            "json:/signature/token is there more than once",
+            "json:/signature/token is repeated",
         ),
         (
             "a field twice",
             mailgun_form().text(|body| format!("{body}&token=x")),
             Malformed,
             "value-repeated",
-            "form:token is there more than once",
+            "form:token is repeated",
         ),
         (
             "the signature twice",
             signed("github", "{}").header("x-hub-signature-256", "sha256=00"),
             Malformed,
             "header-twice",
-            "header:x-hub-signature-256 is there more than once",
+            "header:x-hub-signature-256 is repeated",
         ),
         (
             "a signature with 9 KiB beside it",
@@ -364,7 +364,7 @@ fn malformed_values() -> Vec<Row> {
             signed("square", "{}").to(None),
             Malformed,
             "url-not-given",
-            "the URL is signed, and none was given",
+            "the URL is signed, and no URL was given",
         ),
     ]
 }
@@ -389,7 +389,7 @@ fn malformed_bodies() -> Vec<Row> {
             packed(mailgun()),
             Malformed,
             "content-encoding",
-            "unpacks none",
+            "does not decompress it",
         ),
         (
             "a form in another charset",
@@ -410,7 +410,7 @@ fn malformed_bodies() -> Vec<Row> {
             mailgun_form().replacing("content-type", |_| "application/json".to_owned()),
             Malformed,
             "body-not-form",
-            "does not say that the body is a form",
+            "does not declare a form",
         ),
         (
             "a form with a percent sign that encodes nothing",
@@ -424,7 +424,7 @@ fn malformed_bodies() -> Vec<Row> {
             mailgun().text(|_| "hello".to_owned()),
             Malformed,
             "json-malformed",
-            "the body is no JSON",
+            "the body is not JSON",
         ),
         (
             "a body larger than values are read from",
@@ -438,14 +438,14 @@ fn malformed_bodies() -> Vec<Row> {
             signed("square", "{}").text(|_| "a=b".to_owned()),
             Malformed,
             "body-edge",
-            "where the value ends",
+            "the end of the value is unclear",
         ),
         (
             "a body that is no text, under a plain digest",
             signed("hubspot-v1", r#"[{"portalId":7}]"#).text(|body| format!("{body}\0")),
             Malformed,
             "body-not-text",
-            "the body is no text",
+            "the body is not text",
         ),
     ]
 }
@@ -612,7 +612,7 @@ fn other_reasons() -> Vec<Row> {
             signed("monday", "{}").to(Some("https://portal.example.com/hooks/b")),
             ProofError::SignatureMismatch,
             "claim-unexpected",
-            "the claim `aud` of the token is not what this endpoint expects",
+            "the claim `aud` of the token has another value than this endpoint expects",
         ),
         (
             "a message of another topic",
@@ -642,14 +642,14 @@ fn other_reasons() -> Vec<Row> {
                 .header("authorization", "Bearer two"),
             ProofError::TokenMismatch,
             "header-twice",
-            "header:authorization is there more than once",
+            "header:authorization is repeated",
         ),
         (
             "another token",
             plain("bearer", "{}").header("authorization", "Bearer one"),
             ProofError::TokenMismatch,
             "other-secret",
-            "the token is another one",
+            "the token is not the endpoint's secret",
         ),
     ]
 }
@@ -699,7 +699,7 @@ fn explain_names_the_true_cause_of_every_reason() {
             .iter()
             .find(|step| step.reason == Some(error.word()));
         let step = refusing.map_or("", |step| &step.says);
-        if step.contains("nothing is there") != (name == "header-missing") {
+        if step.contains("missing; expected") != (name == "header-missing") {
             wrong.push(format!("{what}: {step}"));
         }
     }

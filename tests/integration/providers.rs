@@ -659,7 +659,7 @@ fn a_delivery_of_another_tenant_is_refused_where_an_endpoint_names_its_account()
     );
     let file = gate.file("capture", capture);
     let told = gate.run(&["explain", file.to_str().unwrap()]).stdout;
-    let says = "this delivery is of account TAAA; the endpoint is for TBBB";
+    let says = "this delivery is for account TAAA; the endpoint is for TBBB";
     assert!(told.contains(says), "{told}");
 
     gate.run(&["endpoint", "update", b, "--clear", "account"])

@@ -1,4 +1,4 @@
-//! What happens to bodies between signing and sending.
+//! Changes of the body between signing and sending.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -12,26 +12,31 @@ use crate::explain::BYTE_ORDER_MARK;
 use crate::explain::attempt::Attempt;
 
 pub(super) fn decompressed(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
-    let plain = match base.body.get(..2) {
-        Some([0x1f, 0x8b]) => bounded(MultiGzDecoder::new(&*base.body)),
-        Some([0x78, _]) => bounded(ZlibDecoder::new(&*base.body)),
+    let decompressed_body = match base.body.get(..2) {
+        Some([0x1f, 0x8b]) => decompress_bounded(MultiGzDecoder::new(&*base.body)),
+        Some([0x78, _]) => decompress_bounded(ZlibDecoder::new(&*base.body)),
         _ => None,
     };
-    match plain {
-        Some(plain) => try_it("the plain body was signed", base.with_body(plain)),
+    match decompressed_body {
+        Some(decompressed_body) => try_it(
+            "the uncompressed body was signed",
+            base.with_body(decompressed_body),
+        ),
         None => ControlFlow::Continue(()),
     }
 }
 
-fn bounded(decoder: impl Read) -> Option<Vec<u8>> {
-    let mut plain = Vec::new();
-    let read = decoder.take(MAX_PLAIN_BYTES + 1).read_to_end(&mut plain);
-    (read.is_ok() && plain.len() as u64 <= MAX_PLAIN_BYTES).then_some(plain)
+fn decompress_bounded(decoder: impl Read) -> Option<Vec<u8>> {
+    let mut decompressed_body = Vec::new();
+    let read = decoder
+        .take(MAX_PLAIN_BYTES + 1)
+        .read_to_end(&mut decompressed_body);
+    (read.is_ok() && decompressed_body.len() as u64 <= MAX_PLAIN_BYTES).then_some(decompressed_body)
 }
 
 pub(super) fn other_captures(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
-    let known = &base.known.delivery.other_bodies;
-    known.iter().try_for_each(|(name, body)| {
+    let other_bodies = &base.context.delivery.other_bodies;
+    other_bodies.iter().try_for_each(|(name, body)| {
         try_it(&format!("{name} was signed"), base.with_body(body.clone()))
     })
 }
@@ -66,8 +71,8 @@ pub(super) fn final_newline(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> 
         try_it(detail, base.with_body(body.slice_ref(trimmed)))?;
     }
     for (end, detail) in [
-        (&b"\n"[..], "it was signed with a line end behind it"),
-        (b"\r\n", "it was signed with CRLF behind it"),
+        (&b"\n"[..], "it was signed with a line end after it"),
+        (b"\r\n", "it was signed with CRLF after it"),
     ] {
         try_it(detail, base.with_body([body, end].concat()))?;
     }
@@ -89,10 +94,13 @@ pub(super) fn charset(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let utf_8: String = body.iter().map(|byte| char::from(*byte)).collect();
     let detail = "it was signed as UTF-8 and sent as Latin-1";
     try_it(detail, base.with_body(utf_8.into_bytes()))?;
-    let lossy = String::from_utf8_lossy(body);
-    if matches!(lossy, std::borrow::Cow::Owned(_)) {
-        let detail = "it was signed as text, with what is no UTF-8 replaced by U+FFFD";
-        try_it(detail, base.with_body(lossy.into_owned().into_bytes()))?;
+    let with_replacements = String::from_utf8_lossy(body);
+    if matches!(with_replacements, std::borrow::Cow::Owned(_)) {
+        let detail = "it was signed as text, with invalid UTF-8 replaced by U+FFFD";
+        try_it(
+            detail,
+            base.with_body(with_replacements.into_owned().into_bytes()),
+        )?;
     }
     ControlFlow::Continue(())
 }
@@ -108,13 +116,13 @@ pub(super) fn byte_order_mark(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()
 
 pub(super) fn something_else(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     for (text, detail) in [
-        ("", "nothing was: the body was empty where it was signed"),
-        ("{}", "`{}`, an empty object, was"),
-        ("null", "`null` was"),
-        ("undefined", "`undefined` was"),
+        ("", "an empty body was signed"),
+        ("{}", "`{}`, an empty object, was signed"),
+        ("null", "`null` was signed"),
+        ("undefined", "`undefined` was signed"),
         (
             "[object Object]",
-            "`[object Object]` was: an object turned into text",
+            "`[object Object]`, an object converted to text, was signed",
         ),
     ] {
         if base.body != text {
@@ -122,7 +130,10 @@ pub(super) fn something_else(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()>
         }
     }
     let digest = hex::encode(Sha256::digest(&base.body));
-    try_it("the SHA-256 of the body in hex was", base.with_body(digest))
+    try_it(
+        "the SHA-256 of the body in hex was signed",
+        base.with_body(digest),
+    )
 }
 
 pub(super) fn replaced(body: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
@@ -137,5 +148,5 @@ pub(super) fn replaced(body: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     changed
 }
 
-/// The largest body that the gate takes. A small compressed one may stand for any size.
+/// The largest body that the gate accepts. It bounds decompression.
 const MAX_PLAIN_BYTES: u64 = 50 << 20;

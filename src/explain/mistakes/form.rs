@@ -1,4 +1,4 @@
-//! Forms: what was signed is encoded in another way than what was sent.
+//! Forms that were signed in another encoding than they were sent.
 
 use std::ops::ControlFlow;
 
@@ -46,7 +46,7 @@ pub(super) fn variants(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
         base.with_body(percent_decoded(&with_percent)),
     )?;
     try_it(
-        "the form was signed decoded, with its `+`",
+        "the form was signed decoded, with its `+` unchanged",
         base.with_body(decoded),
     )?;
     let again = form_urlencoded::Serializer::new(String::new())
@@ -66,18 +66,18 @@ pub(super) fn variants(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
 
 fn looks_like_a_form(base: &Attempt) -> bool {
     let types = base.headers.get(http::header::CONTENT_TYPE);
-    let said = types.is_some_and(|value| {
+    let is_declared = types.is_some_and(|value| {
         let value = value.as_bytes().to_ascii_lowercase();
         value.starts_with(b"application/x-www-form-urlencoded")
     });
     let start = base.body.first().copied().unwrap_or_default();
-    said && !matches!(start, b'{' | b'[')
+    is_declared && !matches!(start, b'{' | b'[')
         || start.is_ascii_alphabetic()
             && base.body.contains(&b'=')
             && base.body.iter().all(u8::is_ascii_graphic)
 }
 
-/// Decodes `%41`, and nothing else.
+/// Decodes percent escapes only; `+` stays.
 pub(super) fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! What happens to the value of the header that has the proof.
+//! Changes of the header value that carries the proof.
 
 use std::ops::ControlFlow;
 
@@ -61,14 +61,13 @@ pub(super) fn encoded_twice(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> 
 pub(super) fn prefix_case(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     each_value(base, try_it, |value, tagged| {
         let tag = tagged?.tag.as_deref()?.as_bytes();
-        let (word, rest) = value.split_at_checked(tag.len())?;
-        let same = word.eq_ignore_ascii_case(tag);
+        let (prefix, rest) = value.split_at_checked(tag.len())?;
+        let same = prefix.eq_ignore_ascii_case(tag);
         same.then(|| [tag, rest].concat())
     })
 }
 
-/// Tries what `change` makes of the value of each header that has a proof: of the whole value, and of
-/// what stands after its word.
+/// Applies `change` to each header with a proof: to the whole value, and to the part after its prefix.
 fn each_value(
     base: &Attempt,
     try_it: Try<'_>,
@@ -80,9 +79,10 @@ fn each_value(
             let Some(value) = base.headers.get(&name).map(HeaderValue::as_bytes) else {
                 continue;
             };
-            let parts = after_word(value, tagged);
+            let parts = split_after_prefix(value, tagged);
             let whole = change(value, tagged);
-            let part = parts.and_then(|(word, rest)| Some([word, &change(rest, None)?].concat()));
+            let part =
+                parts.and_then(|(prefix, rest)| Some([prefix, &change(rest, None)?].concat()));
             for changed in [whole, part].into_iter().flatten() {
                 let Ok(changed) = HeaderValue::from_bytes(&changed) else {
                     continue;
@@ -98,14 +98,17 @@ fn each_value(
     ControlFlow::Continue(())
 }
 
-/// A value, cut behind its last word.
-fn after_word<'v>(value: &'v [u8], tagged: Option<&Tagged>) -> Option<(&'v [u8], &'v [u8])> {
-    let word = tagged?.to_string();
-    let at = memchr::memmem::rfind(value, word.as_bytes())?;
-    value.split_at_checked(at + word.len())
+/// Splits a value after the last occurrence of its prefix.
+fn split_after_prefix<'v>(
+    value: &'v [u8],
+    tagged: Option<&Tagged>,
+) -> Option<(&'v [u8], &'v [u8])> {
+    let prefix = tagged?.to_string();
+    let at = memchr::memmem::rfind(value, prefix.as_bytes())?;
+    value.split_at_checked(at + prefix.len())
 }
 
-/// The headers that a source names.
+/// The headers in a source.
 pub(in crate::explain) fn headers_of(source: &Source) -> Vec<HeaderName> {
     let text = source.to_string();
     text.split('|')

@@ -1,17 +1,16 @@
-//! JSON that a library has read and written again, or that lacks its end.
+//! JSON that was parsed and serialised again, or that is truncated.
 
 use std::ops::ControlFlow;
 
 use super::Try;
 use crate::explain::attempt::Attempt;
-use crate::explain::json_style::{Spacing, Strings, Style};
-use crate::explain::json_text::JsonText;
+use crate::explain::json_text::{JsonText, Spacing, Strings, Style};
 
 pub(super) fn rewritten(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let Some(text) = JsonText::read(&base.body) else {
         return ControlFlow::Continue(());
     };
-    // The plainest explanation first.
+    // The simplest explanation first.
     for (sorted, keys) in [(false, ""), (true, ", with its keys sorted")] {
         for (strings, escapes) in STRINGS {
             for (spacing, spaces) in SPACINGS {
@@ -21,7 +20,7 @@ pub(super) fn rewritten(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
                     sorted,
                 };
                 let again = text.write(style);
-                // White space around it is another mistake.
+                // White space around the body is another mistake.
                 if again.as_bytes() != base.body.trim_ascii() {
                     let detail = format!("it was signed {spaces}{escapes}{keys}");
                     try_it(&detail, base.with_body(again))?;
@@ -32,7 +31,7 @@ pub(super) fn rewritten(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// Closes what is still open at the end of the body.
+/// Adds the closing characters that are missing at the end of the body.
 pub(super) fn closed(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let body = base.body.trim_ascii_end();
     let mut open = Vec::new();
@@ -52,12 +51,12 @@ pub(super) fn closed(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     if !body.starts_with(b"{") && !body.starts_with(b"[") || missing == 0 || missing > MAX_CLOSERS {
         return ControlFlow::Continue(());
     }
-    let mut whole = base.body.to_vec();
-    whole.extend(in_text.then_some(b'"'));
-    whole.extend(open.iter().rev());
+    let mut completed = base.body.to_vec();
+    completed.extend(in_text.then_some(b'"'));
+    completed.extend(open.iter().rev());
     try_it(
         "the closing characters of its JSON are missing",
-        base.with_body(whole),
+        base.with_body(completed),
     )
 }
 
@@ -75,10 +74,13 @@ const SPACINGS: [(Spacing, &str); 5] = [
 const STRINGS: [(Strings, &str); 6] = [
     (Strings::Same, ""),
     (Strings::Plain, ", without needless escapes"),
-    (Strings::Ascii, ", with escapes for all that is not ASCII"),
+    (
+        Strings::Ascii,
+        ", with escapes for all non-ASCII characters",
+    ),
     (
         Strings::AsciiSlash,
-        ", with `/` and all that is not ASCII escaped, as PHP writes",
+        ", with `/` and all non-ASCII characters escaped, as PHP writes",
     ),
     (Strings::Slash, ", with `/` escaped"),
     (
@@ -87,5 +89,5 @@ const STRINGS: [(Strings, &str); 6] = [
     ),
 ];
 
-/// More than that is no end that was cut off.
+/// With more missing characters, the body is not merely truncated.
 const MAX_CLOSERS: usize = 16;

@@ -1,11 +1,10 @@
-//! The usual mistakes.
+//! The usual mistakes, each with the attempts that undo it.
 //!
-//! Each has a name that scripts may rely on, what it says to people, and the ways in which a delivery
-//! may have been meant if the mistake was made. The proof decides: only a way that verifies is reported.
+//! Each mistake has a stable name for scripts, texts for people, and variants of the delivery without the mistake.
+//! Only a variant that verifies is reported.
 //!
-//! To add one: write its ways in the file of its subject, and a row of the table at the place where the
-//! mistake is made. What happens to a body comes before what happens to a head, and so on, because pairs are
-//! tried in the order of the table only.
+//! To add one, write its variants in the file of its subject, and add a row to the table. The order of the rows is
+//! the order in which mistakes happen, body before head and so on, because pairs are tried only in that order.
 
 mod body;
 mod form;
@@ -25,25 +24,24 @@ use super::attempt::Attempt;
 
 /// A usual mistake.
 pub(super) struct Mistake {
-    /// The word in `--json`.
+    /// The name in `--json`.
     pub(super) name: &'static str,
-    /// What was done. What exactly, each variant says behind it.
+    /// The mistake. Each variant adds a detail after it.
     pub(super) says: &'static str,
-    /// What whoever sends has to change.
+    /// What the sender should change.
     pub(super) sender: Option<&'static str>,
-    /// What whoever runs the endpoint has to change, or can.
+    /// What the operator should or can change.
     pub(super) operator: Option<&'static str>,
-    /// Whether it changed the body.
+    /// Whether the mistake changes the body.
     pub(super) is_in_body: bool,
-    /// The ways to be tried.
+    /// Produces the variants to try.
     pub(super) variants: fn(&Attempt, Try<'_>) -> ControlFlow<()>,
 }
 
-/// Takes a way to be tried and what to call it, and says whether to go on. What it is called must not
-/// hold a secret or a part of one.
+/// Tries an attempt with its detail, and tells whether to continue. The detail must not contain any part of a secret.
 pub(super) type Try<'t> = &'t mut dyn FnMut(&str, Attempt) -> ControlFlow<()>;
 
-/// The names of all of them, in the order in which they are tried.
+/// The names of all mistakes, in the order in which they are tried.
 pub fn names() -> impl Iterator<Item = &'static str> {
     TABLE.iter().map(|mistake| mistake.name)
 }

@@ -1,4 +1,4 @@
-//! Senders that follow another scheme than the endpoint's.
+//! Senders that use another scheme than the endpoint's.
 
 use std::ops::ControlFlow;
 
@@ -12,7 +12,8 @@ use crate::auth::{
 use crate::explain::attempt::Attempt;
 
 pub(super) fn other_presets(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
-    // Of several that sign alike the best founded is named. A token says nothing about who sent it.
+    // If several presets sign alike, the one with the best evidence is named. Token presets are left out, because a
+    // token does not identify the sender.
     for evidence in Evidence::ALL {
         let presets = Preset::all().iter();
         for preset in presets.filter(|preset| preset.evidence == evidence) {
@@ -41,7 +42,7 @@ pub(super) fn other_headers(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> 
         .collect();
     let names = base.headers.keys().filter(|name| {
         let text = name.as_str();
-        !expected.contains(name) && WORDS.iter().any(|word| text.contains(word))
+        !expected.contains(name) && PROOF_WORDS.iter().any(|part| text.contains(part))
     });
     for name in names.take(MAX_HEADERS_TRIED) {
         let place = Place::Header(name.clone());
@@ -64,17 +65,17 @@ pub(super) fn other_prefix(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
             let value = base.headers.get(&name).map(HeaderValue::to_str);
             let Some(Ok(value)) = value else { continue };
             for separator in ['=', ' ', ',', ':'] {
-                let Some((word, _)) = value.split_once(separator) else {
+                let Some((part, _)) = value.split_once(separator) else {
                     continue;
                 };
                 let tagged = Tagged {
                     separator,
-                    tag: Some(word.into()),
+                    tag: Some(part.into()),
                 };
                 if rule.tagged.as_ref() != Some(&tagged) {
                     let other = scheme.with_tag(Some(&tagged));
                     try_it(
-                        &format!("it is `{word}{separator}`"),
+                        &format!("it is `{part}{separator}`"),
                         base.with_scheme(other),
                     )?;
                 }
@@ -124,9 +125,9 @@ pub(super) fn other_message(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> 
     if !base.scheme.covers_body() {
         return ControlFlow::Continue(());
     }
-    let timed = base.scheme.timestamp().is_some();
+    let has_timestamp = base.scheme.timestamp().is_some();
     for text in MESSAGES {
-        if text.contains("{ts}") && !timed {
+        if text.contains("{ts}") && !has_timestamp {
             continue;
         }
         let Ok(message) = text.parse::<Template>() else {
@@ -147,7 +148,7 @@ pub(super) fn other_unit(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     for unit in TimestampUnit::ALL {
         if unit != rule.unit {
             let detail = match unit {
-                TimestampUnit::HttpDate => "it is a date of HTTP",
+                TimestampUnit::HttpDate => "it is an HTTP date",
                 TimestampUnit::Milliseconds => "it is in milliseconds",
                 TimestampUnit::Rfc3339 => "it is RFC 3339",
                 TimestampUnit::Seconds => "it is in seconds",
@@ -158,8 +159,8 @@ pub(super) fn other_unit(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// What names of headers with a proof have in them.
-const WORDS: &[&str] = &[
+/// Parts of header names that mark a proof.
+const PROOF_WORDS: &[&str] = &[
     "auth", "digest", "hash", "hmac", "key", "mac", "secret", "sign", "token",
 ];
 

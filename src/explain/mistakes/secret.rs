@@ -1,4 +1,4 @@
-//! Secrets that are not the same text on both sides, or not made into a key in the same way.
+//! Secrets that differ between sender and endpoint, or that are converted to a key in another way.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(super) fn key_encoding(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
         return ControlFlow::Continue(());
     }
     let form = base.scheme.key();
-    // The usual ones first: one text can be the same key in several of them.
+    // The most usual encodings first, because one text can be the same key in several of them.
     for encoding in [
         KeyEncoding::Utf8,
         KeyEncoding::Base64,
@@ -26,18 +26,18 @@ pub(super) fn key_encoding(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     ] {
         if encoding != form.encoding {
             let detail = match encoding {
-                KeyEncoding::Utf8 => "its text was taken as the key, without decoding it",
+                KeyEncoding::Utf8 => "its text was used as the key without decoding",
                 KeyEncoding::Base64 | KeyEncoding::Base64OrUtf8 => "it was decoded from base64",
                 KeyEncoding::Hex => "it was decoded from hex",
                 KeyEncoding::Nfkd => "its text was normalised (NFKD)",
-                KeyEncoding::Sha1 => "the SHA-1 of its text was taken as the key",
+                KeyEncoding::Sha1 => "the SHA-1 of its text was used as the key",
             };
             try_it(detail, base.with_scheme(base.scheme.with_key(encoding)))?;
         }
     }
     if form.strip.is_some() {
         let whole = base.scheme.with_plain_key();
-        let detail = "its whole text, with the prefix, was taken as the key";
+        let detail = "its whole text, with the prefix, was used as the key";
         try_it(detail, base.with_scheme(whole))?;
     }
     let text = form.stripped(base.secret.expose());
@@ -52,7 +52,7 @@ pub(super) fn key_encoding(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
 }
 
 pub(super) fn ended(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
-    base.known.ended.iter().try_for_each(|(version, secret)| {
+    base.context.ended.iter().try_for_each(|(version, secret)| {
         let attempt = Attempt {
             secret: Arc::clone(secret),
             ..base.clone()
@@ -66,17 +66,17 @@ pub(super) fn newline(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let trimmed = secret.strip_suffix(b"\n").unwrap_or(secret);
     let trimmed = trimmed.strip_suffix(b"\r").unwrap_or(trimmed);
     if trimmed.len() != secret.len() {
-        let detail = "the sender's has none at its end, this one has";
+        let detail = "the endpoint's secret ends with one, the sender's does not";
         try_it(detail, base.with_secret(trimmed.to_vec()))?;
     }
     for (end, detail) in [
         (
             &b"\n"[..],
-            "the sender's has one at its end, this one has none",
+            "the sender's secret ends with one, the endpoint's does not",
         ),
         (
             b"\r\n",
-            "the sender's has CRLF at its end, this one has not",
+            "the sender's secret ends with CRLF, the endpoint's does not",
         ),
     ] {
         try_it(detail, base.with_secret([secret, end].concat()))?;
@@ -90,11 +90,11 @@ pub(super) fn quotes(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
         let inside = secret.strip_prefix(&[quote]);
         let inside = inside.and_then(|rest| rest.strip_suffix(&[quote]));
         if let Some(inside) = inside {
-            let detail = "this one has them around it, the sender's has not";
+            let detail = "the endpoint's secret has them, the sender's does not";
             try_it(detail, base.with_secret(inside.to_vec()))?;
         }
         let quoted = [&[quote], secret, &[quote]].concat();
-        let detail = "the sender's has them around it, this one has not";
+        let detail = "the sender's secret has them, the endpoint's does not";
         try_it(detail, base.with_secret(quoted))?;
     }
     ControlFlow::Continue(())
@@ -104,12 +104,12 @@ pub(super) fn whitespace(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let secret = base.secret.expose();
     let trimmed = secret.trim_ascii();
     if trimmed.len() != secret.len() {
-        let detail = "this one has it around it, the sender's has not";
+        let detail = "the endpoint's secret has it, the sender's does not";
         try_it(detail, base.with_secret(trimmed.to_vec()))?;
     }
     for (before, after) in [(" ", ""), ("", " "), ("", "\t")] {
         let spaced = [before.as_bytes(), secret, after.as_bytes()].concat();
-        let detail = "the sender's has it around it, this one has not";
+        let detail = "the sender's secret has it, the endpoint's does not";
         try_it(detail, base.with_secret(spaced))?;
     }
     ControlFlow::Continue(())
@@ -123,13 +123,14 @@ pub(super) fn prefix(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
             .take(MAX_PREFIX)
             .position(|byte| *byte == separator);
         if let Some(rest) = at.and_then(|at| secret.get(at + 1..)) {
-            let detail = "the sender's has none, this one has";
+            let detail = "the endpoint's secret has it, the sender's does not";
             try_it(detail, base.with_secret(rest.to_vec()))?;
         }
     }
     for prefix in PREFIXES {
         if !secret.starts_with(prefix.as_bytes()) {
-            let detail = format!("the sender's begins with `{prefix}`, this one does not");
+            let detail =
+                format!("the sender's secret begins with `{prefix}`, the endpoint's does not");
             try_it(
                 &detail,
                 base.with_secret([prefix.as_bytes(), secret].concat()),
@@ -143,17 +144,17 @@ pub(super) fn percent_encoded(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()
     let secret = base.secret.expose();
     let decoded = percent_decoded(secret);
     if decoded != secret {
-        let detail = "this one is, the sender's is not";
+        let detail = "the endpoint's secret is encoded, the sender's is not";
         try_it(detail, base.with_secret(decoded))?;
     }
     let encoded: String = form_urlencoded::byte_serialize(secret).collect();
     if encoded.as_bytes() != secret {
-        let detail = "the sender's is, this one is not";
+        let detail = "the sender's secret is encoded, the endpoint's is not";
         try_it(detail, base.with_secret(encoded.into_bytes()))?;
     }
     ControlFlow::Continue(())
 }
 
-/// What providers put before their secrets, and people before theirs.
+/// Prefixes of secrets that providers or people add.
 const PREFIXES: &[&str] = &["whsec_", "Bearer ", "sha256=", "pdl_ntfset_"];
 const MAX_PREFIX: usize = 16;

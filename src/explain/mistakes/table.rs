@@ -13,7 +13,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "body-captured-by-curl",
-        says: "curl left line ends out of what was signed",
+        says: "curl removed line ends from the signed data",
         sender: Some("use `--data-binary @file`: `--data @file` does not send the file as it is"),
         operator: None,
         is_in_body: true,
@@ -21,15 +21,15 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "form-decoded",
-        says: "the form was signed in another form than it was sent in",
-        sender: Some("sign the encoded form, exactly the bytes of the body, and not what is in it"),
+        says: "the form was signed in another encoding than it was sent",
+        sender: Some("sign the exact bytes of the encoded form, not the decoded fields"),
         operator: None,
         is_in_body: true,
         variants: form::variants,
     },
     Mistake {
         name: "json-numbers",
-        says: "numbers were read and written again between signing and sending",
+        says: "numbers were parsed and rewritten between signing and sending",
         sender: Some(
             "sign and send the same bytes: a JSON library writes 1.0, 1e3 and long numbers in its own way",
         ),
@@ -39,9 +39,9 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "json-reserialized",
-        says: "the JSON was written anew between signing and sending",
+        says: "the JSON was serialised again between signing and sending",
         sender: Some(
-            "serialise once, sign these bytes and send the same bytes; do not hand an object to the HTTP \
+            "serialise once, sign these bytes and send the same bytes; do not pass an object to the HTTP \
              client",
         ),
         operator: Some("make sure that nothing in front of the gate parses and rewrites the body"),
@@ -51,10 +51,8 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     Mistake {
         name: "body-truncated",
         says: "the end of the body is missing",
-        sender: Some("send the whole body, and a Content-Length that fits"),
-        operator: Some(
-            "look for a limit of body sizes in front of the gate, or at a cut-off capture",
-        ),
+        sender: Some("send the whole body, with a correct Content-Length"),
+        operator: Some("check for a body size limit in front of the gate, or a truncated capture"),
         is_in_body: true,
         variants: json::closed,
     },
@@ -88,7 +86,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "body-normalised",
-        says: "the characters of the body were composed in another way (Unicode normalisation)",
+        says: "the body was sent in another Unicode normalisation than it was signed",
         sender: Some(
             "normalise before signing, or not at all, and send the bytes that were signed",
         ),
@@ -106,7 +104,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "body-not-signed",
-        says: "something else was signed than the body",
+        says: "something other than the body was signed",
         sender: Some(
             "sign the raw body: a framework may have consumed it already, or turned an object into text",
         ),
@@ -116,10 +114,10 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "url",
-        says: "another URL was signed than the one that it is judged by",
+        says: "the signed URL differs from the URL that the delivery is judged by",
         sender: Some("register the URL exactly as `portcullis endpoint show` prints it"),
         operator: Some(
-            "set the URL that the sender was told: `endpoint update … --public-url`, or `public.url`",
+            "set the URL that the sender uses: `endpoint update … --public-url`, or `public.url`",
         ),
         is_in_body: false,
         variants: url::variants,
@@ -134,7 +132,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "header-whitespace",
-        says: "the header's value has white space in it: it was folded, or copied over several lines",
+        says: "the header's value contains white space: it was folded, or copied over several lines",
         sender: Some(
             "send the value on one line and without spaces; some base64 encoders break lines",
         ),
@@ -168,15 +166,15 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "signature-prefix-case",
-        says: "the word before the signature has another case",
-        sender: Some("write the word before the signature exactly as it is documented"),
+        says: "the prefix of the signature has another case",
+        sender: Some("write the prefix of the signature exactly as documented"),
         operator: None,
         is_in_body: false,
         variants: head::prefix_case,
     },
     Mistake {
         name: "key-encoding",
-        says: "the text of the secret was made into a key in another way",
+        says: "the secret was converted to a key in another way",
         sender: Some("decode the secret, or do not, exactly as the scheme says"),
         operator: Some("`portcullis presets show` says which form the scheme expects"),
         is_in_body: false,
@@ -184,7 +182,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "other-preset",
-        says: "the delivery is signed as another preset describes",
+        says: "the delivery is signed with the scheme of another preset",
         sender: None,
         operator: Some(
             "give the endpoint this preset: `endpoint update … --mode provider --preset …`",
@@ -195,15 +193,15 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     Mistake {
         name: "other-header",
         says: "the proof is in another header",
-        sender: Some("send the proof in the header that the endpoint looks at"),
+        sender: Some("send the proof in the header that the endpoint reads"),
         operator: Some("or choose the preset of this sender, or the header with the mode api-key"),
         is_in_body: false,
         variants: scheme::other_headers,
     },
     Mistake {
         name: "signature-prefix",
-        says: "the proof has another word before it than expected, or none",
-        sender: Some("write the value in the documented form, with the word before it"),
+        says: "the prefix of the proof is missing or not as expected",
+        sender: Some("write the value in the documented form, with its prefix"),
         operator: None,
         is_in_body: false,
         variants: scheme::other_prefix,
@@ -218,7 +216,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "signature-encoding",
-        says: "the signature is written down in another encoding",
+        says: "the signature has another encoding",
         sender: Some("encode the signature as the scheme says"),
         operator: None,
         is_in_body: false,
@@ -226,7 +224,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "signed-message",
-        says: "the signature covers something else than the scheme says",
+        says: "the signature covers another message than the scheme's",
         sender: Some("put the parts together exactly as documented: time, separators, body"),
         operator: None,
         is_in_body: false,
@@ -234,7 +232,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: TIMESTAMP_UNIT,
-        says: "the time is written down in another unit",
+        says: "the time is in another unit",
         sender: Some("send the time in the documented unit"),
         operator: None,
         is_in_body: false,
@@ -253,31 +251,31 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     },
     Mistake {
         name: "secret-newline",
-        says: "a line end belongs to the secret on one side only",
-        sender: Some("cut the line end off the secret: files and `echo` add it"),
+        says: "the secret has a line end on one side only",
+        sender: Some("remove the line end from the secret: files and `echo` add it"),
         operator: Some("or set the secret again, without it"),
         is_in_body: false,
         variants: secret::newline,
     },
     Mistake {
         name: "secret-quotes",
-        says: "quotes belong to the secret on one side only",
-        sender: Some("take the quotes off the secret: environment files are not always unquoted"),
+        says: "the secret has quotes on one side only",
+        sender: Some("remove the quotes from the secret: some environment files keep them"),
         operator: Some("or set the secret again, without them"),
         is_in_body: false,
         variants: secret::quotes,
     },
     Mistake {
         name: "secret-whitespace",
-        says: "white space belongs to the secret on one side only",
-        sender: Some("cut the white space off the secret"),
+        says: "the secret has white space around it on one side only",
+        sender: Some("remove the white space from the secret"),
         operator: Some("or set the secret again, without it"),
         is_in_body: false,
         variants: secret::whitespace,
     },
     Mistake {
         name: "secret-prefix",
-        says: "the prefix of the secret belongs to it on one side only",
+        says: "the secret has its prefix on one side only",
         sender: Some("use the secret with its prefix, or without it, as the provider documents"),
         operator: Some("set the secret as the provider shows it"),
         is_in_body: false,
@@ -286,12 +284,12 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
     Mistake {
         name: "secret-escaped",
         says: "the secret is percent-encoded on one side only",
-        sender: Some("use the secret itself, not its form in a URL"),
-        operator: Some("set the secret itself, not its form in a URL"),
+        sender: Some("use the secret itself, not its percent-encoded form"),
+        operator: Some("set the secret itself, not its percent-encoded form"),
         is_in_body: false,
         variants: secret::percent_encoded,
     },
 ];
 
-/// The one that is tried for a signature that is right and out of its time.
+/// The only mistake to try if the signature is valid and its time is not.
 pub(in crate::explain) const TIMESTAMP_UNIT: &str = "timestamp-unit";

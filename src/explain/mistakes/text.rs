@@ -1,5 +1,4 @@
-//! Text that means the same and has other bytes: characters that were composed anew, numbers that were read and
-//! written again.
+//! Text with the same meaning and other bytes: Unicode normalisation, and numbers that were parsed and rewritten.
 
 use std::ops::ControlFlow;
 
@@ -21,10 +20,10 @@ pub(super) fn normalised(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
         ("NFKC", text.nfkc().collect()),
         ("NFKD", text.nfkd().collect()),
     ];
-    for (form, other) in forms {
-        if other != text {
+    for (form, rewritten) in forms {
+        if rewritten != text {
             let detail = format!("it was signed in the form {form}");
-            try_it(&detail, base.with_body(other))?;
+            try_it(&detail, base.with_body(rewritten))?;
         }
     }
     ControlFlow::Continue(())
@@ -37,38 +36,39 @@ pub(super) fn numbers(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     if text.len() > MAX_LEN || serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
         return ControlFlow::Continue(());
     }
-    let ways: [(&str, Write); 5] = [
+    let ways: [(&str, Rewrite); 5] = [
         ("as JavaScript and Go write them", javascript),
         ("as Python writes them", python),
-        ("with `.0` behind whole ones", pointed),
-        ("with two decimals", cents),
-        ("without needless zeros", shortened),
+        ("with `.0` after integers", with_point),
+        ("with two decimals", with_cents),
+        ("without trailing zeros", without_zeros),
     ];
     for (way, write) in ways {
-        let other = rewritten(text, write);
-        if other != text {
+        let rewritten = rewrite_numbers(text, write);
+        if rewritten != text {
             let detail = format!("they were signed {way}");
-            try_it(&detail, base.with_body(other))?;
+            try_it(&detail, base.with_body(rewritten))?;
         }
     }
     ControlFlow::Continue(())
 }
 
-/// Writes a number in another way; `None` if it stays as it is.
-type Write = fn(&str) -> Option<String>;
+/// Rewrites a number; `None` to keep it.
+type Rewrite = fn(&str) -> Option<String>;
 
-/// The text with every number of it in another spelling; nothing else changes.
-fn rewritten(text: &str, write: Write) -> String {
-    let mut other = String::with_capacity(text.len());
+/// Rewrites every number in the text, and nothing else.
+fn rewrite_numbers(text: &str, write: Rewrite) -> String {
+    let mut rewritten = String::with_capacity(text.len());
     let (mut in_text, mut escaped) = (false, false);
     let mut number_from = None;
     for (at, byte) in text.bytes().enumerate() {
-        let of_number = !in_text && matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let is_number_byte =
+            !in_text && matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         match number_from {
-            None if of_number && matches!(byte, b'0'..=b'9' | b'-') => number_from = Some(at),
-            Some(from) if !of_number => {
+            None if is_number_byte && matches!(byte, b'0'..=b'9' | b'-') => number_from = Some(at),
+            Some(from) if !is_number_byte => {
                 let number = text.get(from..at).unwrap_or_default();
-                other.push_str(&write(number).unwrap_or_else(|| number.to_owned()));
+                rewritten.push_str(&write(number).unwrap_or_else(|| number.to_owned()));
                 number_from = None;
             }
             _ => {}
@@ -80,18 +80,18 @@ fn rewritten(text: &str, write: Write) -> String {
             _ => {}
         }
         if number_from.is_none() {
-            // Bytes of a character that is no ASCII are copied with its first one.
+            // A non-ASCII character is copied as a whole at its first byte.
             if text.is_char_boundary(at)
                 && let Some(character) = text.get(at..).and_then(|rest| rest.chars().next())
             {
-                other.push(character);
+                rewritten.push(character);
             }
         }
     }
     if let Some(number) = number_from.and_then(|from| text.get(from..)) {
-        other.push_str(&write(number).unwrap_or_else(|| number.to_owned()));
+        rewritten.push_str(&write(number).unwrap_or_else(|| number.to_owned()));
     }
-    other
+    rewritten
 }
 
 /// ECMAScript's `Number::toString`, which Go's `encoding/json` follows.
@@ -108,11 +108,11 @@ fn javascript(number: &str) -> Option<String> {
             _ => text,
         });
     }
-    // There is no negative zero in JSON.stringify.
+    // JSON.stringify writes negative zero as 0.
     Some(format!("{}", if value == 0.0 { 0.0 } else { value }))
 }
 
-/// `json.dumps(json.loads(…))`: whole numbers stay, others are written by `repr`.
+/// `json.dumps(json.loads(…))`: integers stay, other numbers are written with `repr`.
 fn python(number: &str) -> Option<String> {
     if !number.contains(['.', 'e', 'E']) {
         return None;
@@ -134,28 +134,28 @@ fn python(number: &str) -> Option<String> {
     Some(format!("{value:?}"))
 }
 
-fn pointed(number: &str) -> Option<String> {
-    let whole = number
+fn with_point(number: &str) -> Option<String> {
+    let is_integer = number
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'-');
-    whole.then(|| format!("{number}.0"))
+    is_integer.then(|| format!("{number}.0"))
 }
 
-fn cents(number: &str) -> Option<String> {
+fn with_cents(number: &str) -> Option<String> {
     let (whole, decimals) = number.split_once('.')?;
-    let plain = decimals.bytes().all(|byte| byte.is_ascii_digit());
-    (plain && decimals.len() < 2).then(|| format!("{whole}.{decimals:0<2}"))
+    let is_decimal = decimals.bytes().all(|byte| byte.is_ascii_digit());
+    (is_decimal && decimals.len() < 2).then(|| format!("{whole}.{decimals:0<2}"))
 }
 
-fn shortened(number: &str) -> Option<String> {
+fn without_zeros(number: &str) -> Option<String> {
     let (whole, decimals) = number.split_once('.')?;
-    let plain = decimals.bytes().all(|byte| byte.is_ascii_digit());
+    let is_decimal = decimals.bytes().all(|byte| byte.is_ascii_digit());
     let decimals = decimals.trim_end_matches('0');
-    plain.then(|| match decimals {
+    is_decimal.then(|| match decimals {
         "" => whole.to_owned(),
         _ => format!("{whole}.{decimals}"),
     })
 }
 
-/// Larger texts are not written again: each way of doing so would cost as much memory again.
+/// Larger texts are not rewritten: each variant would need as much memory again.
 const MAX_LEN: usize = 2 << 20;

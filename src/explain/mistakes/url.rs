@@ -1,4 +1,4 @@
-//! URLs that are not the one that was signed, where a scheme signs the URL.
+//! Other URLs that the sender may have signed, for schemes that sign the URL.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -7,10 +7,9 @@ use http::{HeaderName, HeaderValue, header};
 
 use super::Try;
 use crate::explain::attempt::Attempt;
-use crate::explain::wording::shown_url;
+use crate::explain::wording::redact_url;
 
-/// Tries what differs between the URL that the sender was told and the one that the gate knows: first one part
-/// of it, then several.
+/// Tries URLs that differ from the judged one: first in one part, then in several.
 pub(super) fn variants(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let Some(judged) = base.url.as_deref().filter(|_| base.scheme.covers_url()) else {
         return ControlFlow::Continue(());
@@ -18,27 +17,27 @@ pub(super) fn variants(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
     let Some(parts) = Parts::of(judged) else {
         return ControlFlow::Continue(());
     };
-    let others = Others::of(base, &parts);
+    let alternatives = Alternatives::of(base, &parts);
     let mut tried = BTreeSet::from([judged.to_owned()]);
-    for (changed, other) in others.all(&parts) {
-        let url = other.written();
+    for (changed, other) in alternatives.all(&parts) {
+        let url = other.to_url();
         if tried.len() > MAX_URLS {
             break;
         }
         if tried.insert(url.clone()) {
-            let detail = format!("its {changed} differs: {} was signed", shown_url(&url));
+            let detail = format!("its {changed} differs: {} was signed", redact_url(&url));
             try_it(&detail, base.with_url(&url))?;
         }
     }
     ControlFlow::Continue(())
 }
 
-/// A URL, taken apart.
+/// The parts of a URL.
 #[derive(Clone)]
 struct Parts {
     scheme: String,
     host: String,
-    /// With its colon, or empty.
+    /// The port with its colon, or empty.
     port: String,
     path: String,
     query: Option<String>,
@@ -63,7 +62,7 @@ impl Parts {
         })
     }
 
-    fn written(&self) -> String {
+    fn to_url(&self) -> String {
         let query = self.query.as_ref().map(|query| format!("?{query}"));
         let Self {
             scheme,
@@ -76,7 +75,7 @@ impl Parts {
     }
 }
 
-/// The port with its colon; the colons of an IPv6 address stand in brackets.
+/// Splits off the port with its colon. The colons of an IPv6 address are inside brackets.
 fn host_and_port(authority: &str) -> (String, String) {
     let colon = authority.rfind(':');
     let colon = colon.filter(|at| authority.rfind(']').is_none_or(|bracket| bracket < *at));
@@ -86,8 +85,8 @@ fn host_and_port(authority: &str) -> (String, String) {
     (host.to_owned(), port.to_owned())
 }
 
-/// What each part may have been.
-struct Others {
+/// The alternatives for each part.
+struct Alternatives {
     schemes: Vec<String>,
     hosts: Vec<String>,
     ports: Vec<String>,
@@ -96,9 +95,9 @@ struct Others {
     queries: Vec<Option<String>>,
 }
 
-impl Others {
+impl Alternatives {
     fn of(base: &Attempt, judged: &Parts) -> Self {
-        let delivery = &base.known.delivery;
+        let delivery = &base.context.delivery;
         let header = |name: HeaderName| -> Option<String> {
             let value = base.headers.get(name).map(HeaderValue::to_str)?.ok()?;
             Some(
@@ -111,17 +110,17 @@ impl Others {
             )
         };
         let forwarded = |name: &'static str| header(HeaderName::from_static(name));
-        let seen = delivery.seen_url.as_deref().and_then(Parts::of);
+        let captured = delivery.seen_url.as_deref().and_then(Parts::of);
         let authorities = [
             header(header::HOST),
             forwarded("x-forwarded-host"),
             forwarded("x-original-host"),
         ];
-        let known: Vec<(String, String)> = authorities
+        let known_authorities: Vec<(String, String)> = authorities
             .iter()
             .flatten()
             .map(|it| host_and_port(it))
-            .chain(seen.iter().map(|it| (it.host.clone(), it.port.clone())))
+            .chain(captured.iter().map(|it| (it.host.clone(), it.port.clone())))
             .collect();
         let other_scheme = if judged.scheme == "http" {
             "https"
@@ -132,14 +131,14 @@ impl Others {
         let www = without_www.unwrap_or_else(|| format!("www.{}", judged.host));
         let mut ports = vec![String::new(), ":443".to_owned(), ":80".to_owned()];
         ports.extend(forwarded("x-forwarded-port").map(|port| format!(":{port}")));
-        ports.extend(known.iter().map(|(_, port)| port.clone()));
+        ports.extend(known_authorities.iter().map(|(_, port)| port.clone()));
         let slash = match judged.path.strip_suffix('/') {
             Some(without) => without.to_owned(),
             None => format!("{}/", judged.path),
         };
         Self {
             schemes: vec![other_scheme.to_owned()],
-            hosts: known
+            hosts: known_authorities
                 .into_iter()
                 .map(|(host, _)| host)
                 .chain([www])
@@ -150,15 +149,15 @@ impl Others {
                 &judged.path,
                 &delivery.path,
                 forwarded("x-forwarded-prefix"),
-                seen.as_ref(),
+                captured.as_ref(),
             ),
             queries: queries(judged.query.as_deref()),
         }
     }
 
-    /// Every URL, with what it differs in: one part first, then several.
+    /// Every alternative URL with the names of the changed parts, those with fewer changes first.
     fn all<'o>(&'o self, judged: &'o Parts) -> impl Iterator<Item = (String, Parts)> + 'o {
-        let of_place = |host: Option<&String>, scheme: Option<&String>, port: Option<&String>| {
+        let with_place = |host: Option<&String>, scheme: Option<&String>, port: Option<&String>| {
             let mut other = judged.clone();
             let mut changed = Vec::new();
             if let Some(scheme) = scheme {
@@ -180,29 +179,28 @@ impl Others {
                 .chain(list.iter().map(Some))
                 .collect::<Vec<_>>()
         };
-        let mut found = Vec::new();
+        let mut urls = Vec::new();
         for scheme in options(&self.schemes) {
             for host in options(&self.hosts) {
                 for port in options(&self.ports) {
-                    let (changed, place) = of_place(host, scheme, port);
-                    found.extend(self.targets(&changed, &place));
+                    let (changed, place) = with_place(host, scheme, port);
+                    urls.extend(self.targets(&changed, &place));
                 }
             }
         }
-        found.sort_by_key(|(changed, _)| changed.len());
-        found
-            .into_iter()
+        urls.sort_by_key(|(changed, _)| changed.len());
+        urls.into_iter()
             .filter(|(changed, _)| !changed.is_empty())
             .map(|(changed, other)| (changed.join(" and "), other))
     }
 
-    /// The same place with every path and query.
+    /// The same scheme, host and port with every path and query.
     fn targets(&self, changed: &[&'static str], place: &Parts) -> Vec<(Vec<&'static str>, Parts)> {
-        let mut found = vec![(changed.to_vec(), place.clone())];
+        let mut urls = vec![(changed.to_vec(), place.clone())];
         let mut add = |what: &'static str, change: &dyn Fn(&mut Parts)| {
             let mut other = place.clone();
             change(&mut other);
-            found.push(([changed, &[what]].concat(), other));
+            urls.push(([changed, &[what]].concat(), other));
         };
         for path in &self.slashes {
             add("slash at the end", &|other| other.path.clone_from(path));
@@ -213,15 +211,20 @@ impl Others {
         for query in &self.queries {
             add("query", &|other| other.query.clone_from(query));
         }
-        found
+        urls
     }
 }
 
-/// Paths with more in front, or less: what a proxy takes away or puts there.
-fn prefixes(judged: &str, sent: &str, prefix: Option<String>, seen: Option<&Parts>) -> Vec<String> {
+/// Paths with a prefix that a proxy may have added or removed.
+fn prefixes(
+    judged: &str,
+    sent_path: &str,
+    prefix: Option<String>,
+    captured: Option<&Parts>,
+) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
-    paths.extend((sent != judged).then(|| sent.to_owned()));
-    paths.extend(seen.map(|seen| seen.path.clone()));
+    paths.extend((sent_path != judged).then(|| sent_path.to_owned()));
+    paths.extend(captured.map(|captured| captured.path.clone()));
     paths.extend(prefix.map(|prefix| format!("{}{judged}", prefix.trim_end_matches('/'))));
     let mut rest = judged;
     for _ in 0..MAX_SEGMENTS_CUT {
@@ -234,7 +237,7 @@ fn prefixes(judged: &str, sent: &str, prefix: Option<String>, seen: Option<&Part
     paths
 }
 
-/// No query at all, and other ways to write the same one.
+/// No query, and other encodings of the same query.
 fn queries(judged: Option<&str>) -> Vec<Option<String>> {
     let Some(query) = judged else {
         return vec![Some(String::new())];
@@ -251,7 +254,7 @@ fn queries(judged: Option<&str>) -> Vec<Option<String>> {
     queries
 }
 
-/// So many URLs are tried for one body.
+/// The most URLs to try for one body.
 const MAX_URLS: usize = 400;
-/// No proxy cuts more off a path.
+/// The most path segments that a proxy is assumed to remove.
 const MAX_SEGMENTS_CUT: usize = 3;

@@ -1,17 +1,17 @@
-//! What the delivery itself shows: the value that made its proof fail.
+//! The cause for a value in the delivery that made its proof fail.
 
 use super::{Case, cause};
 use crate::auth::{Defect, TimestampSource};
 use crate::explain::diagnosis::Cause;
-use crate::explain::wording::said_defect;
+use crate::explain::wording::describe_defect;
 
-pub(super) fn known(case: &Case<'_>) -> Option<Cause> {
-    case.defect.map(|defect| cause_of(defect, case))
+pub(super) fn cause_of_defect(case: &Case<'_>) -> Option<Cause> {
+    case.defect.map(|defect| describe(defect, case))
 }
 
-/// The cause that a defect is, with the next step.
+/// The cause for a defect, with the next step.
 #[expect(clippy::too_many_lines, reason = "a table: one row for each defect")]
-pub(super) fn cause_of(defect: &Defect, case: &Case<'_>) -> Cause {
+pub(super) fn describe(defect: &Defect, case: &Case<'_>) -> Cause {
     let (name, sender, operator) = match defect {
         Defect::Algorithm => (
             "algorithm-unexpected",
@@ -30,7 +30,7 @@ pub(super) fn cause_of(defect: &Defect, case: &Case<'_>) -> Cause {
         ),
         Defect::Border { .. } => (
             "value-border",
-            Some("send a value that does not hold the text that separates it from the next one"),
+            Some("send a value that does not contain the separator of signed values"),
             None,
         ),
         Defect::CertificateUrl => (
@@ -65,7 +65,7 @@ pub(super) fn cause_of(defect: &Defect, case: &Case<'_>) -> Cause {
         ),
         Defect::FoldedName { .. } => (
             "name-folded",
-            Some("send the signed value only, and no other name that looks like its name"),
+            Some("send only the signed value, and no name that is easily confused with it"),
             Some("make sure that nothing in front of the gate adds the other name"),
         ),
         Defect::FormMalformed => (
@@ -76,7 +76,7 @@ pub(super) fn cause_of(defect: &Defect, case: &Case<'_>) -> Cause {
         Defect::HeaderValue { .. } => (
             "header-unexpected",
             Some("send the header with the value that the scheme expects"),
-            Some("look whether the sender follows another version of the scheme"),
+            Some("check whether the sender uses another version of the scheme"),
         ),
         Defect::JsonMalformed => (
             "json-malformed",
@@ -86,17 +86,17 @@ pub(super) fn cause_of(defect: &Defect, case: &Case<'_>) -> Cause {
         Defect::Missing(source) if is_time(source, case) => (
             "timestamp-missing",
             Some("send the time that was signed"),
-            Some("look whether something in front of the gate takes headers away"),
+            Some("check whether something in front of the gate removes headers"),
         ),
         Defect::Missing(_) => (
             "signed-value-missing",
             Some("send every value that is signed"),
-            Some("look whether something in front of the gate takes headers away"),
+            Some("check whether something in front of the gate removes headers"),
         ),
         Defect::NoUrl => (
             "url-not-given",
             None,
-            Some("name the URL that the sender was told, with --url"),
+            Some("pass the URL that the sender uses with --url"),
         ),
         Defect::NotForm => (
             "body-not-form",
@@ -105,13 +105,13 @@ pub(super) fn cause_of(defect: &Defect, case: &Case<'_>) -> Cause {
         ),
         Defect::NotScalar(_) => (
             "value-not-scalar",
-            Some("send a text or a number there"),
+            Some("send a string or a number there"),
             None,
         ),
         Defect::ProofTooLong(_) => (
             "header-too-long",
             Some("send the signature and nothing else in this header"),
-            Some("look whether something in front of the gate adds to the header"),
+            Some("check whether something in front of the gate adds to the header"),
         ),
         Defect::Repeated(place) if place.starts_with("header:") => (
             "header-twice",
@@ -126,7 +126,7 @@ pub(super) fn cause_of(defect: &Defect, case: &Case<'_>) -> Cause {
         ),
         Defect::Tag(_) => (
             "timestamp-tag",
-            Some("write the header as documented, with its time once"),
+            Some("write the header as documented, with one timestamp"),
             None,
         ),
         Defect::Timestamp { .. } => (
@@ -139,10 +139,10 @@ pub(super) fn cause_of(defect: &Defect, case: &Case<'_>) -> Cause {
         Defect::Topic => (
             "other-topic",
             None,
-            Some("set the setting `topic_arn` to the topic that sends, or subscribe the other one"),
+            Some("set `topic_arn` to the sending topic, or subscribe the configured topic"),
         ),
     };
-    cause(name, said_defect(defect), sender, operator)
+    cause(name, describe_defect(defect), sender, operator)
 }
 
 fn is_time(source: &str, case: &Case<'_>) -> bool {

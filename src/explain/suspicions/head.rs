@@ -1,46 +1,45 @@
-//! What the head shows: that the proof is not there, or not in its form.
+//! Suspicions from the head: the proof is missing or malformed.
 
 use super::{Case, cause};
 use crate::auth::{Preset, ProofError, Scheme};
 use crate::explain::diagnosis::Cause;
-use crate::explain::judge::Failed;
+use crate::explain::judge::{JudgeError, has_proof_value};
 use crate::explain::mistakes::headers_of;
-use crate::explain::steps::is_offered;
-use crate::explain::wording::expectation;
+use crate::explain::wording::describe_expected_proof;
 
 pub(super) fn header_missing(case: &Case<'_>) -> Option<Cause> {
     let missing = [ProofError::SignatureMissing, ProofError::TokenMissing];
-    if !missing.map(Failed::Proof).contains(&case.failed)
-        || is_offered(&case.base.scheme, case.question)
+    if !missing.map(JudgeError::Proof).contains(&case.failed)
+        || has_proof_value(&case.base.scheme, &case.question.delivery)
     {
         return None;
     }
     let others: Vec<&str> = Preset::all()
         .iter()
-        .filter(|preset| case.has_header_of(&preset.scheme))
+        .filter(|preset| has_header_of(case, &preset.scheme))
         .map(|preset| preset.name)
         .take(MAX_PRESETS_NAMED)
         .collect();
-    let expected = expectation(&case.base.scheme);
+    let expected = describe_expected_proof(&case.base.scheme);
     if others.is_empty() {
         return Some(cause(
             "header-missing",
             format!("there is no proof; expected: {expected}"),
             Some(
-                "fill in the secret where the webhook is configured, so that deliveries are signed",
+                "set the secret in the provider's webhook settings, so that deliveries are signed",
             ),
-            Some("look whether something in front of the gate takes headers away"),
+            Some("check whether something in front of the gate removes headers"),
         ));
     }
-    let judged = if case.question.delivery.has_body {
+    let verdict = if case.question.delivery.has_body {
         "but the secret does not verify them"
     } else {
-        "and without the body nobody can say whether the secret verifies them"
+        "and without the body the secret cannot be checked"
     };
     Some(cause(
         "other-provider",
         format!(
-            "the headers are those of {}, {judged}; expected: {expected}",
+            "the headers are those of {}, {verdict}; expected: {expected}",
             others.join(", ")
         ),
         None,
@@ -50,8 +49,10 @@ pub(super) fn header_missing(case: &Case<'_>) -> Option<Cause> {
 
 pub(super) fn header_malformed(case: &Case<'_>) -> Option<Cause> {
     let proof = match case.failed {
-        Failed::Proof(ProofError::SignatureMalformed) => "signature",
-        Failed::Proof(ProofError::TokenMissing) if is_offered(&case.base.scheme, case.question) => {
+        JudgeError::Proof(ProofError::SignatureMalformed) => "signature",
+        JudgeError::Proof(ProofError::TokenMissing)
+            if has_proof_value(&case.base.scheme, &case.question.delivery) =>
+        {
             "token"
         }
         _ => return None,
@@ -65,21 +66,19 @@ pub(super) fn header_malformed(case: &Case<'_>) -> Option<Cause> {
         "header-malformed",
         format!(
             "the {proof} has another form than expected: {}",
-            expectation(&case.base.scheme)
+            describe_expected_proof(&case.base.scheme)
         ),
-        Some("write the header as documented: its word, its encoding, its whole length"),
+        Some("write the header as documented: prefix, encoding and full length"),
         Some("if the capture was copied from a page, it may be shortened"),
     ))
 }
 
-impl Case<'_> {
-    fn has_header_of(&self, scheme: &Scheme) -> bool {
-        let rules = scheme.signatures().iter();
-        rules.flat_map(|rule| headers_of(&rule.from)).any(|name| {
-            // It carries proofs of all kinds.
-            name != http::header::AUTHORIZATION && self.base.headers.contains_key(name)
-        })
-    }
+/// Whether the delivery has a header of this scheme. `Authorization` does not count: many schemes use it.
+fn has_header_of(case: &Case<'_>, scheme: &Scheme) -> bool {
+    let rules = scheme.signatures().iter();
+    rules
+        .flat_map(|rule| headers_of(&rule.from))
+        .any(|name| name != http::header::AUTHORIZATION && case.base.headers.contains_key(name))
 }
 
 const MAX_PRESETS_NAMED: usize = 3;

@@ -1,4 +1,4 @@
-//! What is likely where nothing could be proven: each from what the capture shows.
+//! Suspicions: likely causes that the capture shows and no attempt could prove.
 
 mod body;
 mod defect;
@@ -6,16 +6,16 @@ mod head;
 
 use super::attempt::Attempt;
 use super::diagnosis::Cause;
-use super::judge::Failed;
+use super::judge::JudgeError;
 use super::question::{JudgedAt, Question};
-use super::wording::{said_age, shown_url};
+use super::wording::{describe_age, redact_url};
 use crate::auth::{Defect, ProofError, UnusableSecret};
 
-/// All that apply, the most likely first. There is at least one.
+/// All suspicions that apply, the most likely first. There is at least one.
 pub(super) fn all(case: &Case<'_>) -> Vec<Cause> {
-    // What is known leaves nothing to suspect.
+    // A certain defect leaves nothing to suspect.
     if let Some(defect) = case.defect.filter(|defect| defect.is_certain()) {
-        return vec![defect::cause_of(defect, case)];
+        return vec![defect::describe(defect, case)];
     }
     let mut causes: Vec<Cause> = SUSPICIONS.iter().filter_map(|it| it(case)).collect();
     if causes.is_empty() {
@@ -24,11 +24,11 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Cause> {
     causes
 }
 
-/// A delivery that is refused, and what the search left unexplained.
+/// A refused delivery that the search could not explain.
 pub(super) struct Case<'q> {
     pub(super) question: &'q Question,
     pub(super) base: &'q Attempt,
-    pub(super) failed: Failed,
+    pub(super) failed: JudgeError,
     /// The value that made the proof fail.
     pub(super) defect: Option<&'q Defect>,
     pub(super) age_seconds: Option<i64>,
@@ -36,13 +36,13 @@ pub(super) struct Case<'q> {
 
 const SUSPICIONS: &[fn(&Case<'_>) -> Option<Cause>] = &[
     wrong_time,
-    secret_in_another_form,
+    unusable_secret,
     body::not_captured,
     body::cut_off,
-    body::unpacked,
+    body::decompressed,
     body::empty,
     body::other_digest,
-    defect::known,
+    defect::cause_of_defect,
     head::header_missing,
     head::header_malformed,
     body::characters_lost,
@@ -51,78 +51,78 @@ const SUSPICIONS: &[fn(&Case<'_>) -> Option<Cause>] = &[
 
 fn wrong_time(case: &Case<'_>) -> Option<Cause> {
     let stale = match case.failed {
-        Failed::Proof(ProofError::TimestampStale) => true,
-        Failed::Proof(ProofError::TimestampFuture) => false,
+        JudgeError::Proof(ProofError::TimestampStale) => true,
+        JudgeError::Proof(ProofError::TimestampFuture) => false,
         _ => return None,
     };
     let Some(age) = case.age_seconds else {
         let says = if stale {
-            "the signature is right, and its time is over"
+            "the signature is valid but expired"
         } else {
-            "the signature is right, and its time has not begun"
+            "the signature is valid but from the future"
         };
         return Some(cause(
             "clock-skew",
             says.to_owned(),
-            Some("set the clock (NTP), and sign anew for every attempt to deliver"),
-            Some("if it was captured back then: judge it at its own time, with --at"),
+            Some("synchronise the clock (NTP), and sign again for every delivery attempt"),
+            Some("for an older capture: judge it at its own time with --at"),
         ));
     };
-    let said = said_age(age);
     if stale && case.question.judged_at == JudgedAt::Now {
         return Some(cause(
             "judged-late",
-            format!("the signature is right, and the delivery was {said} the present"),
-            Some(
-                "if it was refused when it was sent: set the clock, or send at once after signing",
+            format!(
+                "the signature is valid, but the delivery was {}",
+                describe_age(age, "now")
             ),
-            Some("if it was captured back then: judge it at its own time, with --at"),
+            Some(
+                "if it was refused at that time: synchronise the clock, or send right after signing",
+            ),
+            Some("for an older capture: judge it at its own time with --at"),
         ));
     }
     let hours = (age.saturating_abs() + 120) / 1800;
     let near_zone = (age.saturating_abs() - hours * 1800).abs() <= 120 && hours > 0 && hours <= 28;
-    let (name, how) = if near_zone {
-        (
-            "clock-skew",
-            "; a whole number of (half) hours: a local time was taken for UTC",
-        )
+    let hint = if near_zone {
+        "; this is a multiple of half an hour: a local time was used as UTC"
     } else {
-        ("clock-skew", "")
+        ""
     };
     let direction = if stale { "behind" } else { "ahead" };
     Some(cause(
-        name,
+        "clock-skew",
         format!(
-            "the signature is right, but the sender's clock is {} s {direction}, or the delivery was kept \
-             back: {said} it was judged{how}",
-            age.saturating_abs()
+            "the signature is valid, but the sender's clock is {} s {direction}, or the delivery was \
+             delayed: it was {}{hint}",
+            age.saturating_abs(),
+            describe_age(age, "the judged time")
         ),
-        Some("set the clock (NTP), sign in UTC, and sign anew for every attempt to deliver"),
+        Some("synchronise the clock (NTP), sign in UTC, and sign again for every delivery attempt"),
         Some("check the clock of this machine too"),
     ))
 }
 
-/// The usual reason where the URL is signed: no URL that could be guessed verifies, and there are others.
+/// The usual cause if the URL is signed: the sender uses a URL that no attempt guessed.
 fn other_url(case: &Case<'_>) -> Option<Cause> {
     let url = case.base.url.as_deref()?;
-    let relevant =
+    let applies =
         is_mismatch(case) && case.base.scheme.covers_url() && case.question.delivery.has_body;
-    relevant.then(|| {
+    applies.then(|| {
         cause(
             "other-url",
             format!(
-                "the URL is signed, and the delivery was judged by {}: the sender may have been told another \
-                 one, which none of the usual mistakes leads to; or the secrets differ",
-                shown_url(url)
+                "the URL is signed, and the delivery was judged by {}: the sender may use another URL that \
+                 no usual mistake explains, or another secret",
+                redact_url(url)
             ),
             Some("compare the URL that is registered at the sender with this one, character by character"),
-            Some("judge it by another one, with --url; set it with `endpoint update … --public-url`"),
+            Some("judge it by another URL with --url, or set the URL with `endpoint update … --public-url`"),
         )
     })
 }
 
-fn secret_in_another_form(case: &Case<'_>) -> Option<Cause> {
-    let Failed::Secret(error) = case.failed else {
+fn unusable_secret(case: &Case<'_>) -> Option<Cause> {
+    let JudgeError::Secret(error) = case.failed else {
         return None;
     };
     let says = match error {
@@ -131,7 +131,7 @@ fn secret_in_another_form(case: &Case<'_>) -> Option<Cause> {
             "the secret was bound as a key of another kind (`portcullis secret status`)"
         }
         UnusableSecret::PublicKey => {
-            "the secret is a public key, and the scheme needs a shared one"
+            "the secret is a public key, and the scheme needs a shared secret"
         }
         UnusableSecret::Undecodable => "the secret is not in the encoding that the scheme expects",
     };
@@ -144,22 +144,25 @@ impl Case<'_> {
         if self.base.scheme.algorithm().is_public_key() && is_mismatch(self) {
             return cause(
                 "other-public-key",
-                "the signature is whole, and this public key did not make it: the key is that of another \
-                 application, account or environment, or the body is not the one that was signed"
+                "the signature is well-formed but does not match this public key: the key belongs to another \
+                 application, account or environment, or another body was signed"
                     .to_owned(),
                 None,
-                Some("copy the public key again, from the page of the application that sends"),
+                Some("copy the public key again from the page of the sending application"),
             );
         }
         let (says, sender) = if self.base.scheme.covers_body() {
             (
-                "the secrets differ, or the body is not the one that was signed; none of the usual \
-                 mistakes makes it verify",
-                "compare the secret, character by character, and the SHA-256 of the body that was signed \
-                 with that of the one that arrived",
+                "the secrets differ, or another body was signed; no usual mistake \
+                 explains the signature",
+                "compare the secret character by character, and the SHA-256 of the signed body \
+                 with that of the received body",
             )
         } else {
-            ("the token is another one", "send the endpoint's secret")
+            (
+                "the token is not the endpoint's secret",
+                "send the endpoint's secret",
+            )
         };
         cause(
             "other-secret",
@@ -171,7 +174,7 @@ impl Case<'_> {
 }
 
 fn is_mismatch(case: &Case<'_>) -> bool {
-    case.failed == Failed::Proof(ProofError::SignatureMismatch)
+    case.failed == JudgeError::Proof(ProofError::SignatureMismatch)
 }
 
 fn cause(name: &'static str, says: String, sender: Option<&str>, operator: Option<&str>) -> Cause {

@@ -153,7 +153,7 @@ fn entries_of_a_har_file_are_read_by_their_number_and_judged_at_their_time() {
     let ran = desk.run(&words, SECRET.as_bytes());
     assert!(
         ran.failed_with(1)
-            .contains("2 entries; choose one with --entry")
+            .contains("2 entries: choose one with --entry")
     );
     admitted(&desk, &["log.har", "--preset", "slack", "--entry", "2"]);
     let ran = desk.run(
@@ -218,7 +218,7 @@ fn a_capture_that_cannot_be_read_is_refused_with_its_place_and_nothing_is_judged
         (
             "bad-target",
             "POST x HTTP/1.1\r\n\r\n",
-            "`x` is no URL and no path",
+            "`x` is neither a URL nor a path",
         ),
         (
             "bad-value",
@@ -250,12 +250,12 @@ fn a_capture_that_cannot_be_read_is_refused_with_its_place_and_nothing_is_judged
         (
             "form",
             "curl https://a.example/x -F a=b",
-            "--form cannot be repeated",
+            "--form is not supported",
         ),
         ("no-file", "curl https://a.example/x -d @nowhere", "nowhere"),
-        ("no-json", "{\"log\":", "it ends too early"),
+        ("no-json", "{\"log\":", "the file is incomplete"),
         ("no-har", "{\"log\":{}}", "expected `log.entries`"),
-        ("bad-json", "{\"log\": nonsense}", "it is no JSON"),
+        ("bad-json", "{\"log\": nonsense}", "the file is not JSON"),
         (
             "no-entries",
             "{\"log\":{\"entries\":[]}}",

@@ -221,7 +221,7 @@ fn bodies() -> Vec<Case> {
             &format!("{BODY}\n"),
             BODY,
             &["body-final-newline"],
-            "a line end behind",
+            "a line end after",
         ),
         body_case(
             "LF became CRLF",
@@ -477,11 +477,11 @@ fn heads() -> Vec<Case> {
                 &BODY.as_bytes()[..40],
             ),
             names: &["body-truncated"],
-            says: "content-length says",
+            says: "Content-Length is",
             ..plain()
         },
         Case {
-            what: "unpacked on the way",
+            what: "decompressed on the way",
             capture: http(
                 &[
                     (
@@ -683,11 +683,11 @@ fn what_is_said_to_people_has_the_verdict_the_step_the_cause_and_what_to_change(
     for expected in [
         "verdict      refused (signature_mismatch)",
         "judged by    preset github",
-        "signature    REFUSED  it is not the one of this body and this secret",
-        "cause        a line end belongs to the secret on one side only: the sender's has one at its end",
+        "signature    REFUSED  it does not match this body and this secret",
+        "cause        the secret has a line end on one side only: the sender's secret ends with one",
         "[secret-newline]",
         "proven: ",
-        "sender       cut the line end off the secret",
+        "sender       remove the line end from the secret",
         "operator     or set the secret again",
     ] {
         assert!(ran.stdout.contains(expected), "{expected}\n{}", ran.stdout);

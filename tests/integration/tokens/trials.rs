@@ -284,7 +284,8 @@ fn a_draft_is_tested_with_a_token_of_its_own_which_is_revoked_afterwards() {
     let ran = gate.run(&["endpoint", "test", DRAFT]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(
-        ran.stdout.contains("nothing takes deliveries at this URL"),
+        ran.stdout
+            .contains("no endpoint accepts deliveries at this URL"),
         "{ran:?}"
     );
     assert!(
@@ -360,7 +361,7 @@ fn send_delivers_to_drafts_and_sign_leaves_the_token_to_whoever_runs_the_command
     let told = gate.run_with_input(&["explain", "-"], command.as_bytes());
     let told = told.succeeded();
     assert!(
-        told.contains("what is piped into the curl command is left out"),
+        told.contains("the input that is piped into curl is ignored"),
         "{told}"
     );
 }
