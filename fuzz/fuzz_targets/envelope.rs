@@ -70,7 +70,15 @@ fn verify(scheme: &Arc<Scheme>, head: &Head<'_>, body: &[u8]) -> Result<(), Proo
         previous: None,
     };
     let claim = Claim::read(scheme, head)?;
-    verify_whole(scheme, claim, Arc::new(keys), head, body, Timestamp::UNIX_EPOCH).map(drop)
+    verify_whole(
+        scheme,
+        claim,
+        Arc::new(keys),
+        head,
+        body,
+        Timestamp::UNIX_EPOCH,
+    )
+    .map(drop)
 }
 
 type Input<'i> = (&'i str, &'i str, HeaderMap, &'i [u8]);

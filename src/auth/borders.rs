@@ -1,9 +1,10 @@
 //! Keeps signed messages unambiguous: the bytes alone determine where each value ends.
 //!
-//! A signature covers bytes, not values. If two deliveries with different values produced the same bytes, whoever has
-//! one could forge the other. So every border between two values gets a rule when the template is compiled. One value
-//! is free (the body, if there is one); the others are delimited from the left and from the right, by a rule of
-//! `Border`. A delivery that breaks a rule is malformed. A template without a rule for one of its borders is rejected.
+//! A signature covers bytes, not values. If two deliveries with different values produced the same bytes, anybody who
+//! has one could forge the other. So every border between two values gets a rule when the template is compiled.
+//!
+//! One value is free (the body, if there is one); the rules of `Border` delimit the others from the left and from the
+//! right. A delivery that breaks a rule is malformed. A template without a rule for one of its borders is rejected.
 
 use super::template::Part;
 use super::token::Token;

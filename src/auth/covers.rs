@@ -6,8 +6,8 @@
 pub enum Covers {
     /// Values of the head only.
     Head,
-    /// Some fields of the body, its CRC-32, or all fields without their separators. Whoever has one delivery can forge
-    /// others with the same covered values.
+    /// Some fields of the body, its CRC-32, or all fields without their separators. Anybody who has one delivery can
+    /// forge others with the same covered values.
     Fields,
     /// The whole body.
     Body,

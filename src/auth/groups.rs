@@ -56,5 +56,5 @@ pub(super) fn read(scheme: &Scheme, head: &Head<'_>) -> Option<Result<Vec<Sealed
     })
 }
 
-/// Only two secrets are valid at a time, so no sender needs more groups.
+/// Two secrets are valid at a time during a rotation; the rest is margin.
 const MAX_GROUPS: usize = 4;

@@ -89,7 +89,7 @@ impl KeyForm {
         if !self.algorithm.is_public_key() && is_public {
             return Err(UnusableSecret::PublicKey);
         }
-        // A script with an unset variable produces `user:` or an empty password.
+        // A script with an unset variable produces a pair without a password.
         if self.algorithm == Algorithm::Basic && !is_pair(text) {
             return Err(UnusableSecret::Empty);
         }

@@ -298,8 +298,9 @@ impl Scheme {
         self.key.algorithm.is_public_key() && self.envelope.is_none()
     }
 
-    /// The first contradiction in the scheme, as text for whoever declares it. `least` is the required coverage;
-    /// `None` requires the whole body.
+    /// The first contradiction in the scheme, as text for the author of the declaration.
+    ///
+    /// `least` is the required coverage; `None` requires the whole body.
     pub(super) fn inconsistency(&self, least: Option<Covers>) -> Option<&'static str> {
         let keyed = self.key.algorithm == Algorithm::Sha256;
         let has_time = self.signed.iter().any(Template::has_timestamp);
@@ -393,9 +394,9 @@ impl Scheme {
 
     /// Checks that `body` is unambiguous in the signed message, and that nobody extended a plain digest.
     ///
-    /// Whoever has a plain digest of a secret and a message can extend it. The extended message contains the padding
-    /// of the first one: `0x80`, then a length in bits that starts with zero bytes. Valid text contains neither where
-    /// a character starts, so a plain digest accepts text only.
+    /// Anybody who has a plain digest of a secret and a message can extend the message. The result contains the padding
+    /// of the original: `0x80`, then a length in bits that starts with zero bytes. Valid text contains neither where a
+    /// character starts, so a plain digest accepts text only.
     pub(super) fn check_body(&self, body: &[u8]) -> Result<(), ProofError> {
         let is_plain_digest = self.key.algorithm == Algorithm::Sha256;
         let is_text = || !body.contains(&0) && std::str::from_utf8(body).is_ok();

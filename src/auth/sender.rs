@@ -52,7 +52,7 @@ pub enum Recipient {
     None,
     /// By a setting of the endpoint that the signature covers.
     Setting,
-    /// By the URL, which the signature covers; the key belongs to nobody in particular.
+    /// By the URL, which the signature covers; the key alone does not bind it.
     Url,
 }
 

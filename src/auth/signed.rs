@@ -15,7 +15,7 @@ use super::{
 
 /// The candidate messages of a delivery. A signature over any one of them is accepted.
 pub(super) struct SignedMessages {
-    /// The most likely message; the gate hashes it while the body arrives.
+    /// The message that the gate hashes while the body arrives.
     pub(super) first: Around,
     /// Other templates and other spellings of the URL.
     pub(super) others: Vec<Around>,
@@ -56,7 +56,7 @@ impl SignedMessages {
         })
     }
 
-    /// Every message, the most likely one first.
+    /// Every message, starting with `first`.
     pub(super) fn all(&self) -> impl Iterator<Item = &Around> {
         std::iter::once(&self.first).chain(&self.others)
     }

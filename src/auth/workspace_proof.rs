@@ -34,7 +34,8 @@ impl WorkspaceClaim {
 
     /// Compares the token with `stored`, the token of the same id, and checks that it belongs to `owner`.
     ///
-    /// An unknown id also costs a comparison, so the timing does not reveal which ids exist.
+    /// Without a stored token it compares with a hash that no secret has: an unknown id takes the path of a wrong
+    /// secret.
     pub fn judge(
         &self,
         stored: Option<&Grant>,

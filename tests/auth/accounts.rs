@@ -202,5 +202,5 @@ fn an_account_is_set_within_bounds_and_only_where_it_is_judged() {
         "algorithm = \"hmac-sha256\"\nsigned = \"{header:X-Id}\"\ncovers = \"head\"\n\
          signatures = [{ from = \"header:X-Signature\" }]\naccount = [\"json:/id\"]",
     );
-    assert!(told.contains("`account` names places"), "{told}");
+    assert!(told.contains("every place in `account`"), "{told}");
 }

@@ -435,7 +435,7 @@ fn a_message_signature_is_declared_whole_or_every_mistake_is_named() {
                 "hmac-sha256",
                 &format!("{whole}\njws = {{ body_claim = \"d\" }}"),
             ),
-            "a JWS or",
+            "exclude each other",
         ),
     ] {
         let mistakes = mistakes(&text);
