@@ -70,7 +70,7 @@ fn a_value_that_looks_wrong_is_refused_unless_somebody_insists() {
             "AC0123456789abcdef0123456789abcdef",
             "set the auth token",
         ),
-        ("workflows/adyen", "ab", "and keys of this scheme have 32"),
+        ("workflows/adyen", "ab", "but keys of this scheme have 32"),
         (ID, "  spaces stay  \n", "white space"),
         (ID, "trailing-space \n", "white space"),
         (ID, "\tindented-value", "white space"),
