@@ -335,7 +335,7 @@ impl Gate {
             ..rule
         };
         let turn = self.turns.take(&endpoint.id, key, rule).await;
-        let turn = turn.ok_or(Reason::RateLimited)?;
+        let turn = turn.ok_or(Reason::ConcurrencyLimited)?;
         let permits = Permits {
             endpoint: endpoint.id.as_str(),
             key: key.as_str(),
@@ -346,7 +346,7 @@ impl Gate {
             claimed: admitted.is_claimed(),
         };
         let permit = self.ledger.permit(&permits).await?;
-        let permit = permit.ok_or(Reason::RateLimited)?;
+        let permit = permit.ok_or(Reason::ConcurrencyLimited)?;
         past.waited = past.waited.saturating_add(since.elapsed());
         Ok(admitted.in_turn(Some(turn.permitted(permit))))
     }

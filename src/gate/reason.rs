@@ -25,6 +25,8 @@ pub enum Reason {
     BodyTimeout,
     /// The body is larger than it may be.
     BodyTooLarge,
+    /// As many deliveries of one key as allowed are with the backend.
+    ConcurrencyLimited,
     /// The event was accepted before, and its sender is told so.
     Duplicate,
     /// An expectation other than `100-continue`.
@@ -47,8 +49,6 @@ pub enum Reason {
     Proof(ProofError),
     /// The sender's certificate could not be had, or its handshake could not be confirmed.
     ProviderUnreachable,
-    /// As many deliveries of one key as may be are with the backend.
-    RateLimited,
     /// The same delivery was accepted before.
     Replay,
     /// The key service refuses to open the endpoint's secret, or cannot: its ciphertext is damaged.
@@ -78,6 +78,7 @@ impl Reason {
             Self::BadRequest,
             Self::BodyTimeout,
             Self::BodyTooLarge,
+            Self::ConcurrencyLimited,
             Self::Duplicate,
             Self::ExpectationFailed,
             Self::InFlight,
@@ -89,7 +90,6 @@ impl Reason {
             Self::Overloaded,
             Self::PayloadInvalid,
             Self::ProviderUnreachable,
-            Self::RateLimited,
             Self::Replay,
             Self::SecretUndecryptable,
             Self::SecretUnbound,
@@ -112,6 +112,8 @@ impl Reason {
             Self::BadRequest => "bad_request",
             Self::BodyTimeout => "body_timeout",
             Self::BodyTooLarge => "body_too_large",
+            // The word of 0.1. The next release says `concurrency_limited`, and `rate_limited` will mean rate limits.
+            Self::ConcurrencyLimited => "rate_limited",
             Self::Duplicate => "duplicate",
             Self::ExpectationFailed => "expectation_failed",
             Self::InFlight => "in_flight",
@@ -123,7 +125,6 @@ impl Reason {
             Self::PayloadInvalid => "payload_invalid",
             Self::Proof(error) => error.word(),
             Self::ProviderUnreachable => "provider_unreachable",
-            Self::RateLimited => "rate_limited",
             Self::Replay => "replay",
             Self::SecretUndecryptable => "secret_undecryptable",
             Self::SecretUnbound => "secret_unbound",

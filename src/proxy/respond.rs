@@ -64,7 +64,7 @@ pub fn status_and_body(refusal: &Refusal) -> (StatusCode, Bytes) {
             let body = invalid_payload(refusal.details.as_deref());
             (StatusCode::UNPROCESSABLE_ENTITY, body)
         }
-        Reason::RateLimited => error(
+        Reason::ConcurrencyLimited => error(
             StatusCode::TOO_MANY_REQUESTS,
             r#"{"error":"Too many requests"}"#,
         ),
@@ -202,7 +202,7 @@ fn own_head(status: StatusCode, len: usize) -> pingora_error::Result<ResponseHea
 pub fn retry_after_seconds(reason: Reason, status: StatusCode) -> Option<u16> {
     match (reason, status) {
         // The backend usually has the answer by then.
-        (Reason::InFlight | Reason::RateLimited, _) => Some(1),
+        (Reason::InFlight | Reason::ConcurrencyLimited, _) => Some(1),
         // Long enough for a restart, short enough for a sender that waits.
         (_, StatusCode::SERVICE_UNAVAILABLE) => Some(5),
         _ => None,

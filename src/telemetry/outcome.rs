@@ -137,6 +137,7 @@ impl Verdict {
                 | Reason::BadRequest
                 | Reason::BodyTimeout
                 | Reason::BodyTooLarge
+                | Reason::ConcurrencyLimited
                 | Reason::Duplicate
                 | Reason::ExpectationFailed
                 | Reason::InFlight
@@ -145,7 +146,6 @@ impl Verdict {
                 | Reason::NotConfigured(_)
                 | Reason::PayloadInvalid
                 | Reason::Proof(_)
-                | Reason::RateLimited
                 | Reason::Replay
                 | Reason::SecretUnbound
                 | Reason::SenderLeft
