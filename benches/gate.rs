@@ -21,7 +21,7 @@ use jiff::SignedDuration;
 use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::{Mode, Scheme};
 use portcullis::directory::EndpointChange;
-use portcullis::gate::{BodyError, BodySource, Budget, Gate, Known, Request};
+use portcullis::gate::{BodyError, BodySource, Budget, Caches, Gate, Request};
 use portcullis::ledger::InProcess;
 use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
@@ -175,7 +175,7 @@ async fn gate(house: &House) -> Gate {
     );
     Gate::new(
         house.config.gate.clone(),
-        Known {
+        Caches {
             directory: house.directory(house.config.directory.cache_capacity).await,
             keys: Arc::new(keys),
             tokens: house.tokens(),

@@ -13,7 +13,7 @@ use crate::capture::{Captures, Keeper};
 use crate::clock::Clock;
 use crate::config::{Config, LedgerConfig};
 use crate::directory::{Directory, DirectorySettings, Follower, Pace, StandingNow};
-use crate::gate::{Budget, Gate, Known};
+use crate::gate::{Budget, Caches, Gate};
 use crate::ledger::{Fleet, InProcess, Ledger, Shared};
 use crate::outbound::Outbound;
 use crate::proxy::{Delivery, Forwarder, Upstream, UpstreamSettings};
@@ -118,7 +118,7 @@ pub(super) async fn deliveries(
         names: config.names,
         gate: Gate::new(
             config.gate,
-            Known {
+            Caches {
                 directory,
                 keys,
                 tokens,
@@ -128,8 +128,10 @@ pub(super) async fn deliveries(
             budget,
             Arc::clone(clock),
         ),
-        forwarder: Forwarder::new(config.server.upstream_pool_size),
-        upstreams: upstreams(config.upstreams, ending, tasks).await,
+        forwarder: Forwarder::new(
+            config.server.upstream_pool_size,
+            upstreams(config.upstreams, ending, tasks).await,
+        ),
         telemetry: Arc::new(Telemetry::new(metrics, log)),
         captures,
         clock: Arc::clone(clock),

@@ -51,6 +51,12 @@ pub(super) fn read(document: &mut Document<'_>, purpose: Use) -> Option<Config> 
         allow_unauthenticated,
         remember: ledger.remember,
         claim_timeout,
+        upstreams: Arc::new(
+            upstreams
+                .iter()
+                .map(|upstream| (upstream.name.clone(), upstream.timeouts.total))
+                .collect(),
+        ),
     };
     Some(Config {
         server,

@@ -1,8 +1,13 @@
 //! A delivery that may go to the backend.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use super::body::RESPONSE_BYTES;
+use super::pipeline::{self, DeliveryOutcome, Reservation};
+use super::transport::{Deadline, ResponseSink, UpstreamRequest, UpstreamTransport};
 use super::turns::Turn;
 use super::{Body, Lease};
 use crate::auth::Verified;
@@ -10,25 +15,28 @@ use crate::contract::ConcurrencyKey;
 use crate::directory::Endpoint;
 use crate::ledger::Held;
 
-/// A delivery with its proof. Only the gate can make one, and what forwards takes nothing else.
+/// A delivery with its proof. Only the gate can make one, and only an admitted delivery can be sent to a backend.
+///
+/// It holds its claim in the ledger and its turn. Dropped, it releases both.
 #[derive(Debug)]
 pub struct Admitted {
     endpoint: Arc<Endpoint>,
     verified: Verified,
     body: Body,
-    held: Option<Held>,
     key: Option<ConcurrencyKey>,
-    turn: Option<Turn>,
+    reservation: Reservation,
+    /// How long the backend may take, from here to the end of its answer.
+    total_timeout: Duration,
     /// The memory for its response.
     response: Lease,
 }
 
 impl Admitted {
     pub(super) fn new(
-        endpoint: Arc<Endpoint>,
+        (endpoint, total_timeout): (Arc<Endpoint>, Duration),
         verified: Verified,
         body: Body,
-        held: Option<Held>,
+        claim: Option<Held>,
         key: Option<ConcurrencyKey>,
         response: Lease,
     ) -> Self {
@@ -36,14 +44,14 @@ impl Admitted {
             endpoint,
             verified,
             body,
-            held,
             key,
-            turn: None,
+            reservation: Reservation::new(claim),
+            total_timeout,
             response,
         }
     }
 
-    /// The endpoint that it was sent to.
+    /// The endpoint that the path of the delivery names.
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
     }
@@ -53,44 +61,79 @@ impl Admitted {
         &self.verified
     }
 
-    /// The body.
+    /// The bytes that the proof covers.
     pub fn body(&self) -> &Body {
         &self.body
     }
 
-    /// The key of its payload, if the endpoint asks for one and there is one.
+    /// The concurrency key of the payload, if the endpoint asks for one.
     pub fn key(&self) -> Option<&ConcurrencyKey> {
         self.key.as_ref()
     }
 
-    pub(super) fn in_turn(self, turn: Option<Turn>) -> Self {
-        Self { turn, ..self }
+    /// Sends the delivery under `head` to its backend, settles its claim, ends its turn, and writes the answer to
+    /// `sink`. The backend gets no more time once `cut_off` is cancelled.
+    ///
+    /// If this future is dropped before the whole answer has arrived, the claim is released and the turn ends.
+    pub async fn deliver<T, S>(
+        mut self,
+        head: &[u8],
+        transport: &T,
+        sink: &mut S,
+        cut_off: &CancellationToken,
+    ) -> DeliveryOutcome
+    where
+        T: UpstreamTransport,
+        S: ResponseSink<T::Head>,
+    {
+        let gathers = sink.needs_length() || self.reservation.has_turn();
+        let max_gathered = if gathers && self.lease_gathered_response() {
+            MAX_GATHERED
+        } else {
+            0
+        };
+        let request = UpstreamRequest {
+            upstream: &self.endpoint.upstream,
+            head,
+            body: self.body.bytes(),
+        };
+        let deadline = Deadline::start(self.total_timeout, cut_off);
+        let reservation = std::mem::take(&mut self.reservation);
+        pipeline::run(
+            reservation,
+            &request,
+            &deadline,
+            max_gathered,
+            transport,
+            sink,
+        )
+        .await
     }
 
-    /// Its turn, once, if deliveries of its key take turns: it ends when the backend has done its part.
-    pub fn take_turn(&mut self) -> Option<Turn> {
-        self.turn.take()
+    pub(super) fn with_turn(self, turn: Option<Turn>) -> Self {
+        Self {
+            reservation: self.reservation.with_turn(turn),
+            ..self
+        }
     }
 
-    /// Takes the body back, and the turn if it has one. Its claim in the ledger is given up.
-    pub(super) fn withdraw(self) -> (Body, Option<Turn>) {
-        (self.body, self.turn)
-    }
-
-    /// Whether it has a claim in the ledger.
     pub(super) fn is_claimed(&self) -> bool {
-        self.held.is_some()
+        self.reservation.is_claimed()
     }
 
-    /// Leases memory for a response of `bytes` that is read before it is passed on. False if there is none left.
-    pub fn make_room_for_response(&mut self, bytes: usize) -> bool {
+    /// Takes the delivery back to be judged again: releases its claim, and returns its body and its turn.
+    pub(super) fn withdraw(self) -> (Body, Option<Turn>) {
+        (self.body, self.reservation.into_turn())
+    }
+
+    /// Leases memory for a response that is gathered before it is passed on. False if there is none left.
+    fn lease_gathered_response(&mut self) -> bool {
         // Takes no memory back from others. Without this memory the response is streamed, and no delivery fails;
         // to take memory back refuses the delivery of another sender, and can wait for seconds.
-        self.response.grow_to(RESPONSE_BYTES + bytes as u64).is_ok()
-    }
-
-    /// Its claim in the ledger, once: whoever forwards the delivery settles it.
-    pub fn take_held(&mut self) -> Option<Held> {
-        self.held.take()
+        let bytes = RESPONSE_BYTES + MAX_GATHERED as u64;
+        self.response.grow_to(bytes).is_ok()
     }
 }
+
+/// The largest answer that is gathered. Backends answer webhooks with much less.
+const MAX_GATHERED: usize = 1024 * 1024;

@@ -1,130 +1,145 @@
-//! Drafts: whoever delivers to one speaks for the workspace that owns it.
+//! Drafts: whoever delivers to one has to belong to the workspace that owns it.
 //!
 //! ```text
-//! head → Authorization: Bearer <token> → what is known of it → the endpoint's own workspace? → proof
+//! head → Authorization: Bearer <token> → token record → the endpoint's own workspace? → proof
 //! ```
 //!
-//! It is decided by the head. Whoever speaks for another workspace learns nothing: the answer is that of a
-//! path that leads nowhere. Whoever sends to the draft what is signed for the live endpoint is told so.
+//! The head decides. A caller of another workspace learns nothing: it gets the answer of a path that leads nowhere. A
+//! sender that signs for the live endpoint and sends to its draft is told so.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::decision::room_to_verify;
-use super::judgement::Notes;
-use super::{Body, GateSettings, Known, Reason, Refusal, Request};
+use super::proof::room_to_verify;
+use super::{Body, Caches, GateSettings, Reason, Refusal, Request};
 use crate::auth::{
     Claim, Head, MAX_PARSED_BODY_BYTES, Owner, ProofError, Verified, WorkspaceClaim,
     WorkspaceProof, WorkspaceRefusal, verify_whole,
 };
 use crate::clock::Clock;
-use crate::directory::{Auth, DraftAuth, Endpoint, LookupError, Standing, Target};
+use crate::directory::{Auth, DraftAuth, Endpoint, Found, LookupError, Standing, Target};
 
-/// Who calls, as far as that counts.
+/// The caller of an endpoint, as far as the endpoint asks for it.
 pub(super) enum Caller {
-    /// Somebody of the workspace, which is all that the endpoint asks for.
-    Alone(WorkspaceProof),
-    /// Somebody of the workspace, who has to send what `auth` asks for, too.
-    Beside(WorkspaceProof),
-    /// The endpoint does not ask.
-    NotAsked,
+    /// A member of the workspace. The endpoint asks for nothing else.
+    TokenOnly(WorkspaceProof),
+    /// A member of the workspace. The delivery needs the proof of the endpoint's `auth`, too.
+    TokenAndProof(WorkspaceProof),
+    /// The endpoint asks for no token.
+    Unchecked,
 }
 
-/// Asks who calls, where the endpoint does, and gives when the token ends that says so.
-pub(super) async fn caller(
-    known: &Known,
+impl Caller {
+    /// The token's proof joined with that of the delivery.
+    pub(super) fn join(token: Option<WorkspaceProof>, verified: Verified) -> Verified {
+        match token {
+            Some(token) => token.beside(verified),
+            None => verified,
+        }
+    }
+}
+
+/// A caller that may not deliver to a draft.
+pub(super) struct CallerDenied {
+    pub(super) refusal: Refusal,
+    /// Whether neither the caller nor the record may show that the endpoint exists.
+    pub(super) conceals_endpoint: bool,
+}
+
+impl From<Refusal> for CallerDenied {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            conceals_endpoint: false,
+        }
+    }
+}
+
+/// Identifies the caller of an endpoint that asks for a workspace token, and returns when the token expires.
+pub(super) async fn identify_caller(
+    caches: &Caches,
     clock: &dyn Clock,
-    endpoint: &Endpoint,
+    found: &Found,
     head: &Head<'_>,
-    notes: &mut Notes,
-) -> Result<(Caller, Option<Timestamp>), Refusal> {
-    let made: fn(WorkspaceProof) -> Caller = match endpoint.draft_auth {
-        DraftAuth::Workspace => Caller::Alone,
-        DraftAuth::Both => Caller::Beside,
-        DraftAuth::Interface => return Ok((Caller::NotAsked, None)),
+) -> Result<(Caller, Option<Timestamp>), CallerDenied> {
+    let endpoint = &*found.endpoint;
+    let caller: fn(WorkspaceProof) -> Caller = match endpoint.draft_auth {
+        DraftAuth::Workspace => Caller::TokenOnly,
+        DraftAuth::Both => Caller::TokenAndProof,
+        DraftAuth::Interface => return Ok((Caller::Unchecked, None)),
     };
-    let claim = WorkspaceClaim::read(head).map_err(|error| without_token(endpoint, head, error))?;
+    let claim = WorkspaceClaim::read(head).map_err(|error| missing_token(endpoint, head, error))?;
     let id = claim.id();
-    let answers = known.directory.standing().get() == Standing::InStep;
-    let granted = known.tokens.find(id, answers).await;
-    let granted = granted.map_err(LookupError::Store)?;
+    let store_answers = caches.directory.standing().get() == Standing::InStep;
+    let grant = caches.tokens.find(id, store_answers).await;
+    let grant = grant.map_err(|error| Refusal::from(LookupError::Store(error)))?;
     let owner = Owner {
         organisation: endpoint.organisation.as_str(),
         workspace: endpoint.workspace.as_str(),
     };
     let now = clock.now();
-    let refusal = match claim.judge(granted.as_deref(), owner, now) {
+    let refusal = match claim.judge(grant.as_deref(), owner, now) {
         Ok(proof) => {
-            known.tokens.uses().note(id, now);
-            let until = granted.map(|grant| grant.expires_at);
-            return Ok((made(proof), until));
+            caches.tokens.uses().note(id, now);
+            return Ok((caller(proof), grant.map(|grant| grant.expires_at)));
         }
         Err(refusal) => refusal,
     };
-    let answer = match (refusal, notes.found.take()) {
-        // Nothing was found, for whoever answers and for whoever counts.
-        (WorkspaceRefusal::OtherWorkspace, Some(found)) => {
-            known.directory.nothing_at(&found).into()
-        }
-        (_, found) => {
-            notes.found = found;
-            ProofError::TokenMismatch.into()
-        }
+    let conceals_endpoint = matches!(refusal, WorkspaceRefusal::OtherWorkspace);
+    let answer: Refusal = if conceals_endpoint {
+        caches.directory.nothing_at(found).into()
+    } else {
+        ProofError::TokenMismatch.into()
     };
-    Err(Refusal {
-        cause: Some(format!("{}: token {id}: {refusal}", endpoint.id)),
-        ..answer
+    Err(CallerDenied {
+        refusal: Refusal {
+            cause: Some(format!("{}: token {id}: {refusal}", endpoint.id)),
+            ..answer
+        },
+        conceals_endpoint,
     })
 }
 
-/// What the endpoint's own proof comes to beside that of a caller, if one was asked for.
-pub(super) fn beside(caller: Option<WorkspaceProof>, verified: Verified) -> Verified {
-    match caller {
-        Some(caller) => caller.beside(verified),
-        None => verified,
-    }
-}
-
-/// What is said to whoever sends no token that can be read.
-fn without_token(endpoint: &Endpoint, head: &Head<'_>, error: ProofError) -> Refusal {
+/// The refusal of a caller that sends no readable token.
+fn missing_token(endpoint: &Endpoint, head: &Head<'_>, error: ProofError) -> Refusal {
     match &endpoint.auth {
         Auth::Proof(proof)
             if error == ProofError::TokenMissing && Claim::is_signed(&proof.scheme, head) =>
         {
-            let cause = "a signature, where a token of the workspace is asked for";
+            let cause = "the delivery has a signature, but the draft asks for a workspace token";
             Refusal::with_cause(Reason::SignatureAtDraft, cause)
         }
         _ => error.into(),
     }
 }
 
-/// A delivery that was refused, and perhaps sent to the wrong URL.
-pub(super) struct Misled<'a> {
-    pub(super) known: &'a Known,
+/// A delivery to a draft whose proof failed, and that may have been meant for the live endpoint.
+pub(super) struct DraftMisroute<'a> {
+    pub(super) caches: &'a Caches,
     pub(super) settings: &'a GateSettings,
     pub(super) draft: &'a Endpoint,
     pub(super) request: &'a Request<'a>,
     pub(super) body: &'a Body,
 }
 
-impl Misled<'_> {
-    /// The refusal, with a better reason if the delivery is signed for the live endpoint.
-    pub(super) async fn explained(&self, refusal: Refusal, clock: &dyn Clock) -> Refusal {
-        // One hash more for what is refused already; large bodies do not get it.
-        let is_asked = refusal.reason == Reason::Proof(ProofError::SignatureMismatch)
+impl DraftMisroute<'_> {
+    /// The refusal of the failed proof: `signature_at_draft` if the delivery is signed for the live endpoint.
+    pub(super) async fn refusal(&self, failed: Refusal, clock: &dyn Clock) -> Refusal {
+        // One more hash for a delivery that is refused in any case; large bodies do not get it.
+        let is_candidate = failed.reason == Reason::Proof(ProofError::SignatureMismatch)
             && self.draft.target == Target::Draft
             && self.body.len() <= MAX_PARSED_BODY_BYTES;
-        if is_asked && self.is_for_live(clock).await == Some(true) {
+        if is_candidate && self.is_for_live(clock).await == Some(true) {
             let cause = "it is signed with the secret of the live endpoint";
             return Refusal::with_cause(Reason::SignatureAtDraft, cause);
         }
-        refusal
+        failed
     }
 
-    /// Whether the live endpoint would take the signature; `None` if nobody can say.
+    /// Whether the live endpoint would accept the signature; `None` if that cannot be found out.
     async fn is_for_live(&self, clock: &dyn Clock) -> Option<bool> {
-        let live = self.known.directory.live_of(self.draft).await?;
+        let live = self.caches.directory.live_of(self.draft).await?;
         let Auth::Proof(proof) = &live.auth else {
             return None;
         };
@@ -133,9 +148,9 @@ impl Misled<'_> {
             return None;
         }
         let address = proof.key.as_ref()?;
-        let keys = self.known.keys.keys_at_hand(address).await.ok()?;
-        // Senders sign the URL that they were told, which is the live one's.
-        let path = self.known.directory.routes().path_of(&live.id);
+        let keys = self.caches.keys.keys_at_hand(address).await.ok()?;
+        // Senders sign the URL that is configured at the provider: that of the live endpoint.
+        let path = self.caches.directory.routes().path_of(&live.id);
         let request = Request {
             path: path.as_deref().unwrap_or(self.request.path),
             ..*self.request

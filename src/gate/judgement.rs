@@ -1,15 +1,26 @@
-//! What the gate says.
+//! The verdict on a delivery, and what the record needs to know of the way to it.
 
 use std::time::Duration;
 
 use super::{Admitted, Body, Reason, Refusal};
-use crate::directory::Found;
+use crate::directory::{Auth, Endpoint, Found};
 use crate::handshake::Answer;
 
-/// A verdict, and what was learnt on the way to it.
+/// A verdict, and what the gate learnt on the way to it.
 #[derive(Debug)]
 pub struct Judgement {
-    /// The endpoint, if one was found.
+    /// The facts for the record.
+    pub facts: DeliveryFacts,
+    /// The body of a delivery whose proof failed, if its endpoint captures refused deliveries.
+    pub refused_body: Option<Body>,
+    /// The verdict.
+    pub verdict: Result<Decision, Refusal>,
+}
+
+/// What the gate learnt of a delivery, as far as it came: the facts for its record.
+#[derive(Debug, Default)]
+pub struct DeliveryFacts {
+    /// The endpoint, if the path names one that the caller may know of.
     pub found: Option<Found>,
     /// How long the parts took.
     pub timings: Timings,
@@ -17,65 +28,99 @@ pub struct Judgement {
     pub body_received: bool,
     /// The length of the body, if it was received.
     pub body_bytes: Option<u64>,
-    /// The body of a refused delivery whose endpoint keeps those.
-    pub refused_body: Option<Body>,
-    /// The verdict.
-    pub verdict: Result<Passed, Refusal>,
 }
 
-/// What came of a request that was not refused.
+/// How a request goes on that was not refused.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "whoever answers has to know each")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "each kind gets another kind of answer"
+)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "there is one a delivery, on its way; a box would cost an allocation"
+    reason = "there is one per delivery, and a box would cost an allocation"
 )]
-pub enum Passed {
-    /// It is a delivery for the backend.
+pub enum Decision {
+    /// A delivery for the backend.
     Admitted(Admitted),
-    /// It is a handshake, with the answer that it gets. It goes no further.
-    Answered(Answer),
-    /// It is about an event that its endpoint does not take. It goes no further.
+    /// A provider challenge, with its answer. It goes no further.
+    Challenge(Answer),
+    /// A delivery about an event that its endpoint does not subscribe to. It goes no further.
     Ignored,
 }
 
 impl Judgement {
-    /// The judgement on a request that is refused whatever it leads to.
-    pub fn refused(reason: Reason) -> Self {
-        Self {
-            found: None,
-            timings: Timings::default(),
-            body_received: false,
-            body_bytes: None,
-            refused_body: None,
-            verdict: Err(reason.into()),
-        }
+    /// The judgement on a request whose head alone is refused. `cause` is for the log.
+    pub fn refused(reason: Reason, cause: Option<&str>) -> Self {
+        let refusal = Refusal {
+            cause: cause.map(str::to_owned),
+            ..reason.into()
+        };
+        Self::new(DeliveryFacts::default(), Err(refusal.into()))
     }
 
-    /// The same, with what an operator should know.
-    pub fn refused_because(reason: Reason, cause: &str) -> Self {
+    pub(super) fn new(facts: DeliveryFacts, verdict: Result<Decision, Rejection>) -> Self {
+        let (verdict, refused_body) = match verdict {
+            Ok(decision) => (Ok(decision), None),
+            Err(rejection) => (Err(rejection.refusal), rejection.captured),
+        };
         Self {
-            verdict: Err(Refusal::with_cause(reason, cause)),
-            ..Self::refused(reason)
+            facts,
+            refused_body,
+            verdict,
         }
     }
 }
 
-/// What is written down on the way to a verdict.
-#[derive(Default)]
-pub(super) struct Notes {
-    pub(super) found: Option<Found>,
-    pub(super) timings: Timings,
-    pub(super) body_received: bool,
-    pub(super) body_bytes: Option<u64>,
-    pub(super) refused_body: Option<Body>,
-}
+impl DeliveryFacts {
+    /// The endpoint, if the path names one that the caller may know of.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.found.as_ref().map(|found| &*found.endpoint)
+    }
 
-impl Notes {
-    /// Notes that the body was read to its end.
-    pub(super) fn received(&mut self, body: &Body) {
+    /// Whether the sender gets refusals without a body: some providers disable an endpoint that sends one.
+    pub fn refuses_empty(&self) -> bool {
+        let auth = self.endpoint().map(|endpoint| &endpoint.auth);
+        matches!(auth, Some(Auth::Proof(proof)) if proof.refuses_empty)
+    }
+
+    /// The facts before anything was read of the body.
+    pub(super) fn new(announced_len: Option<u64>) -> Self {
+        Self {
+            body_received: announced_len == Some(0),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn set_body(&mut self, body: &Body) {
         self.body_received = true;
         self.body_bytes = Some(body.len() as u64);
+    }
+}
+
+/// A refusal, with the body of the delivery if its endpoint captures it.
+pub(super) struct Rejection {
+    refusal: Refusal,
+    captured: Option<Body>,
+}
+
+impl Rejection {
+    /// A refusal of a body that was received. It is captured if the proof failed and the endpoint asks for that.
+    pub(super) fn of_body(refusal: Refusal, body: Body, captures: bool) -> Self {
+        let is_unproven = matches!(refusal.reason, Reason::Proof(_) | Reason::SignatureAtDraft);
+        Self {
+            refusal,
+            captured: (captures && is_unproven).then_some(body),
+        }
+    }
+}
+
+impl<R: Into<Refusal>> From<R> for Rejection {
+    fn from(refusal: R) -> Self {
+        Self {
+            refusal: refusal.into(),
+            captured: None,
+        }
     }
 }
 

@@ -1,49 +1,49 @@
-//! The decision: may this delivery go to the backend?
+//! The decision about a delivery, and the pipeline after it.
 //!
 //! ```text
-//! path → endpoint → method → claim → announced size → keys → body, hashed as it arrives → proof
-//!      ↘ handshake, of the head                                                   handshake ↙ ↓
-//!                                              turn ← contract, key ← ledger ← event ←────────
+//! path → endpoint → caller → challenge? → upstream → claim → announced size → keys → body, hashed on arrival → proof
+//!   → challenge? → account → event → ledger → contract and key → turn → grounds once more → Admitted
+//!   → send → settle the claim, end the turn → pass the answer on
 //! ```
 //!
-//! What the verdict rests on is looked at once more when the proof is there, and again before the delivery goes to the
-//! backend (`grounds`): what was revoked while the body came, or while others had their turn, admits nothing.
-//!
-//! [`Gate::judge`] tells the story in that order and returns at the first refusal. It knows nothing of
-//! Pingora: a request's head comes in as a [`Request`], its body as a [`BodySource`], and the answer
-//! is an [`Admitted`], the answer to a handshake, or a [`Refusal`].
+//! [`Gate::judge`] takes these steps in this order and returns at the first refusal. [`Admitted::deliver`] is the
+//! pipeline after the verdict. Neither knows Pingora: a head comes in as a [`Request`] and a body as a [`BodySource`];
+//! the backend is an [`UpstreamTransport`], and the sender a [`ResponseSink`].
 
 mod admitted;
 mod body;
 mod budget;
 #[cfg(test)]
 mod budget_shares;
-mod challenged;
-mod claimed;
+mod challenge;
 mod decision;
 mod draft;
-mod greeter;
 mod grounds;
 mod judgement;
-mod keyed;
-mod known;
 mod payload;
+mod pipeline;
+mod proof;
 mod reason;
 mod receive;
 mod replay;
 mod request;
 mod scan;
 mod settings;
+mod transport;
 mod turns;
 
 pub use self::admitted::Admitted;
 pub use self::body::{Body, BodyError, BodySource};
 pub use self::budget::{Budget, Lease, OverBudget};
-pub use self::decision::Gate;
-pub use self::judgement::{Judgement, Passed, Timings};
-pub use self::known::Known;
+pub use self::decision::{Caches, Gate};
+pub use self::judgement::{Decision, DeliveryFacts, Judgement, Timings};
+pub use self::pipeline::DeliveryOutcome;
 pub use self::reason::{Reason, Refusal};
 pub use self::replay::event_id;
 pub use self::request::Request;
 pub use self::settings::{GateSettings, judge_method};
+pub use self::transport::{
+    BodyLength, Deadline, FaultAt, ResponseSink, SenderLeft, UpstreamBody, UpstreamFailure,
+    UpstreamFault, UpstreamRequest, UpstreamResponse, UpstreamTransport,
+};
 pub use self::turns::Turn;

@@ -1,7 +1,7 @@
-//! Why a delivery did not get through: a closed list of words.
+//! Reasons: the closed list of words for refused and failed deliveries.
 //!
-//! The words are the contract. Logs, metrics and the `Portcullis-Reason` header derive from this one
-//! enum, and so does the status of the answer, in `proxy::respond`.
+//! The words are a contract. Logs, metrics and the `Portcullis-Reason` header derive from this one enum, and so does the
+//! status of the answer, in `proxy::respond`.
 
 use std::sync::Arc;
 
@@ -17,19 +17,19 @@ use crate::secrets::KeyError;
     reason = "the status of every reason is one exhaustive match"
 )]
 pub enum Reason {
-    /// The endpoint says nothing about proofs, or asks for none where the server does not allow it.
+    /// The endpoint has no `auth`, or the mode `none` where the server does not allow it.
     AuthMissing,
     /// The request is not well-formed HTTP.
     BadRequest,
     /// The body took too long to arrive.
     BodyTimeout,
-    /// The body is larger than it may be.
+    /// The body is over its limit.
     BodyTooLarge,
     /// As many deliveries of one key as allowed are with the backend.
     ConcurrencyLimited,
-    /// The event was accepted before, and its sender is told so.
+    /// The event was accepted before, and the endpoint acknowledges duplicates.
     Duplicate,
-    /// An expectation other than `100-continue`.
+    /// `Expect` has another value than `100-continue`.
     ExpectationFailed,
     /// The same delivery is with the backend now.
     InFlight,
@@ -37,41 +37,41 @@ pub enum Reason {
     LedgerUnavailable,
     /// The endpoint does not take this method.
     MethodNotAllowed,
-    /// The endpoint's proof is a signature, and its sender signs no requests of this method.
+    /// The sender of the endpoint signs no requests of this method.
     MethodNotSigned,
-    /// Nothing takes deliveries there.
+    /// The path leads to no endpoint that the caller may know of.
     NotConfigured(Wording),
-    /// All memory for bodies is in use.
+    /// The memory budget, or a share of it, is used up.
     Overloaded,
-    /// The payload breaks the contract of the endpoint.
+    /// The payload violates the contract of the endpoint.
     PayloadInvalid,
     /// The proof failed.
     Proof(ProofError),
-    /// The sender's certificate could not be had, or its handshake could not be confirmed.
+    /// The sender's certificate could not be fetched, or its challenge could not be confirmed.
     ProviderUnreachable,
     /// The same delivery was accepted before.
     Replay,
-    /// The key service refuses to open the endpoint's secret, or cannot: its ciphertext is damaged.
+    /// The key service refuses to decrypt the secret of the endpoint, or its ciphertext is damaged.
     SecretUndecryptable,
     /// The endpoint's secret has no value.
     SecretUnbound,
-    /// The keys could not be had.
+    /// The key service does not answer, and the keys are not cached.
     SecretsUnavailable,
-    /// The sender went away in the middle of the body.
+    /// The sender closed the connection within the body.
     SenderLeft,
-    /// It was sent to the draft as to a live endpoint: with a signature where a token of the workspace is asked
-    /// for, which nobody has verified, or signed with the secret of the live endpoint.
+    /// A delivery for the live endpoint was sent to its draft: it has a signature in place of a workspace token, or is
+    /// signed with the secret of the live endpoint.
     SignatureAtDraft,
     /// The store did not answer.
     StoreUnavailable,
     /// The backend did not answer in time.
     UpstreamTimeout,
-    /// The backend could not be reached, or broke off.
+    /// The backend could not be reached, its answer broke off, or the configuration has no such upstream.
     UpstreamUnreachable,
 }
 
 impl Reason {
-    /// Every reason; `NotConfigured` in both wordings.
+    /// Every reason; `NotConfigured` with both texts.
     pub fn all() -> impl Iterator<Item = Self> {
         let without_proofs = [
             Self::AuthMissing,
@@ -144,25 +144,23 @@ impl From<ProofError> for Reason {
     }
 }
 
-/// A reason, and what the answer needs beside it.
+/// A refusal: its reason, and the facts that the answer and the log need.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     /// The reason.
     pub reason: Reason,
     /// The endpoint whose methods the answer lists.
     pub allow: Option<Arc<Endpoint>>,
-    /// Whether the answer has no body: some senders take an endpoint that sends one for broken.
-    pub without_body: bool,
-    /// The limit, in bytes, that was exceeded.
+    /// The exceeded limit, in bytes.
     pub limit_bytes: Option<u64>,
-    /// What is wrong with the payload.
+    /// The violations of the payload contract.
     pub details: Option<Box<Violations>>,
-    /// What an operator should know. It is logged and never sent.
+    /// An explanation for operators. It is logged and never sent.
     pub cause: Option<String>,
 }
 
 impl Refusal {
-    /// A refusal for the size of a body.
+    /// The refusal of a body that is over a limit.
     pub fn too_large(limit_bytes: u64) -> Self {
         Self {
             limit_bytes: Some(limit_bytes),
@@ -183,7 +181,6 @@ impl From<Reason> for Refusal {
         Self {
             reason,
             allow: None,
-            without_body: false,
             limit_bytes: None,
             details: None,
             cause: None,
@@ -210,7 +207,7 @@ impl From<KeyError> for Refusal {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Unbound => Reason::SecretUnbound.into(),
-            // As good as none; the log says why.
+            // For the sender it is the same as no secret; the log has the cause.
             KeyError::Unusable(error) => Self::with_cause(Reason::SecretUnbound, error),
             KeyError::Service(error) if error.is_refusal() => {
                 Self::with_cause(Reason::SecretUndecryptable, error)

@@ -1,4 +1,4 @@
-//! Receiving a body: once, within its limits, into one piece of memory, hashed as it arrives.
+//! Receives a body: once, within its limits, into one piece of memory, and hashed on arrival.
 
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -8,22 +8,35 @@ use super::{Body, BodyError, BodySource, Lease, OverBudget, Reason, Refusal};
 use crate::auth::Verification;
 use crate::clock::within;
 
-/// What a body has to keep to.
+/// The limits of a body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct BodyRules {
     pub(super) limit_bytes: u64,
     pub(super) timeout: Duration,
 }
 
-/// Who looks at a body as it arrives.
+impl BodyRules {
+    /// Refuses a body whose announced length is over the limit, before any of it is read.
+    pub(super) fn check_announced(&self, announced_len: Option<u64>) -> Result<(), Refusal> {
+        match announced_len.filter(|len| *len > self.limit_bytes) {
+            Some(announced) => Err(Refusal {
+                cause: Some(format!("the announced length is {announced} bytes")),
+                ..Refusal::too_large(self.limit_bytes)
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Observers of the body stream.
 #[derive(Default)]
-pub(super) struct Watchers<'w> {
+pub(super) struct BodyObservers<'w> {
     pub(super) verification: Option<&'w mut Verification>,
     pub(super) scan: Option<&'w mut Scan>,
 }
 
-impl Watchers<'_> {
-    /// Shows what has come: `body` is all of it, of which `before` bytes were shown already.
+impl BodyObservers<'_> {
+    /// Shows the body as far as it has arrived. The first `before` bytes were shown already.
     fn show(&mut self, body: &[u8], before: usize) -> Result<(), Refusal> {
         if let Some(verification) = self.verification.as_deref_mut() {
             verification.update(body.get(before..).unwrap_or_default());
@@ -35,28 +48,28 @@ impl Watchers<'_> {
     }
 }
 
-/// Receives the body of `source`, and shows it to `watchers`.
+/// Receives the body of `source`, and shows it to `observers`.
 pub(super) async fn receive(
     source: &mut impl BodySource,
     rules: BodyRules,
     lease: Lease,
-    watchers: Watchers<'_>,
+    observers: BodyObservers<'_>,
 ) -> Result<Body, Refusal> {
     let receiving = async {
         source.invite().await?;
-        gather(source, rules.limit_bytes, lease, watchers).await
+        gather(source, rules.limit_bytes, lease, observers).await
     };
-    // One deadline over the whole body: a byte now and then does not move it.
+    // One deadline covers the whole body: single bytes do not extend it.
     within(rules.timeout, pin!(receiving))
         .await
         .unwrap_or_else(|| Err(Reason::BodyTimeout.into()))
 }
 
-/// Shows a body that was received before to other `watchers`. A large one does not keep a thread for itself.
-pub(super) async fn show_again(
+/// Shows the body of an earlier attempt to new `observers`. It yields now and then: a large body takes milliseconds.
+pub(super) async fn replay_body(
     body: &Body,
     rules: BodyRules,
-    mut watchers: Watchers<'_>,
+    mut observers: BodyObservers<'_>,
 ) -> Result<(), Refusal> {
     if body.len() as u64 > rules.limit_bytes {
         return Err(Refusal::too_large(rules.limit_bytes));
@@ -64,7 +77,7 @@ pub(super) async fn show_again(
     let mut shown = 0;
     while shown < body.len() {
         let next = shown.saturating_add(SHOWN_AT_ONCE).min(body.len());
-        watchers.show(body.bytes().get(..next).unwrap_or_default(), shown)?;
+        observers.show(body.bytes().get(..next).unwrap_or_default(), shown)?;
         shown = next;
         tokio::task::yield_now().await;
     }
@@ -75,11 +88,11 @@ async fn gather(
     source: &mut impl BodySource,
     limit_bytes: u64,
     lease: Lease,
-    mut watchers: Watchers<'_>,
+    mut observers: BodyObservers<'_>,
 ) -> Result<Body, Refusal> {
     let mut buffer = Buffer {
         // One byte more than the limit is enough to know that it is exceeded.
-        most: source
+        max_len: source
             .announced_len()
             .unwrap_or(limit_bytes.saturating_add(1)),
         bytes: Vec::new(),
@@ -88,7 +101,7 @@ async fn gather(
     loop {
         let before = buffer.bytes.len();
         if buffer.is_full() {
-            // Memory is leased for bytes that are there, and not for a sender that says nothing.
+            // Memory is leased for bytes that have arrived, and not for a silent sender.
             unless_revoked(&buffer.lease, pin!(source.arrived())).await??;
         }
         let room = buffer.make_room().await?;
@@ -100,11 +113,11 @@ async fn gather(
         if buffer.bytes.len() as u64 > limit_bytes {
             return Err(Refusal::too_large(limit_bytes));
         }
-        watchers.show(&buffer.bytes, before)?;
+        observers.show(&buffer.bytes, before)?;
     }
 }
 
-/// Waits for the sender as long as the memory is not needed by somebody who has less.
+/// Waits for the sender, unless the budget takes the memory back for somebody who holds less.
 async fn unless_revoked<F: Future>(
     lease: &Lease,
     waiting: Pin<&mut F>,
@@ -116,10 +129,10 @@ async fn unless_revoked<F: Future>(
     }
 }
 
-/// A body in the making.
+/// The buffer of a body that is being received.
 struct Buffer {
-    /// As long as it can become.
-    most: u64,
+    /// The largest length that the body can have.
+    max_len: u64,
     bytes: Vec<u8>,
     lease: Lease,
 }
@@ -129,13 +142,13 @@ impl Buffer {
         self.bytes.len() == self.bytes.capacity()
     }
 
-    /// Makes room for more, and says for how much: for nothing if all of it has come.
+    /// Makes room for more and returns its size, which is zero once the whole body has arrived.
     async fn make_room(&mut self) -> Result<usize, OverBudget> {
         let len = self.bytes.len() as u64;
         let old = self.bytes.capacity() as u64;
-        if len == old && len < self.most {
-            let new = next_capacity(old, self.most);
-            // For a moment there are both, the old piece and the new one.
+        if len == old && len < self.max_len {
+            let new = next_capacity(old, self.max_len);
+            // Both pieces exist while the bytes are moved.
             self.lease.obtain(old.saturating_add(new)).await?;
             self.bytes.reserve_exact(to_usize(new - len));
             self.lease.shrink_to(new);
@@ -144,13 +157,13 @@ impl Buffer {
     }
 }
 
-/// The capacity that follows `old` for a body of at most `most` bytes.
+/// The capacity that follows `old` for a body of at most `max_len` bytes.
 ///
-/// Twice as much each time, so that every byte is moved a bounded number of times; but never all that was
-/// announced before it has come: a sender's word costs no memory. The steps are halves of `most`, so
-/// that the last two pieces take one and a half times `most` together and not twice.
-fn next_capacity(old: u64, most: u64) -> u64 {
-    let mut next = most;
+/// It doubles each time, so that every byte is moved a bounded number of times. An announced length alone costs no
+/// memory. The steps are halves of `max_len`, so that the last two pieces together take one and a half times `max_len`,
+/// and not twice.
+fn next_capacity(old: u64, max_len: u64) -> u64 {
+    let mut next = max_len;
     loop {
         let half = next.div_ceil(2);
         if half <= old || half < FIRST_ALLOCATION {
@@ -179,6 +192,7 @@ impl From<OverBudget> for Refusal {
     }
 }
 
+/// Hashing this much takes well under a millisecond.
 const SHOWN_AT_ONCE: usize = 256 * 1024;
 const FIRST_ALLOCATION: u64 = 4 * 1024;
 

@@ -1,14 +1,14 @@
-//! Was this delivered before? What a delivery is remembered by, and what becomes of one that is known.
+//! Replays: which entries of the ledger stand for a delivery, and how a repeated delivery is answered.
 //!
-//! Only what was proven counts. The fingerprint of a signature is made of the code that was computed,
-//! not of what the sender wrote. An id that the signature covers is the sender's word. An id beside the
-//! signature is anybody's who holds one genuine delivery, so it counts only together with what was
-//! signed: then nobody can use up the id of a delivery that is still to come.
+//! Only proven facts count. The fingerprint of a signature is made of the code that the gate computed, so another
+//! spelling is the same delivery. A signed id is the sender's word. An unsigned id can be sent by anybody who holds one
+//! genuine delivery, so it counts only together with the signed content: nobody can use up the id of a later delivery.
 //!
-//! Ids count for one creation of an endpoint and one version of its secret. A former owner of the endpoint's name, or a
-//! thief before a rotation, uses up none of the ids of later deliveries. During the overlap of a rotation both versions
-//! count, so that a retry is told whichever of them proves it. A fingerprint needs neither: it is made with the secret,
-//! or is that of a whole message, and an endpoint that is made again with the same secret still refuses a replay.
+//! An id counts for one creation of an endpoint and one version of its secret. So a former owner of the endpoint's name,
+//! or a thief before a rotation, uses up none of the ids of later deliveries. During the overlap of a rotation the id
+//! counts under both versions, so that a retry is recognised whichever version proves it. A fingerprint needs neither:
+//! it depends on the secret or on the whole message. An endpoint that is created again with the same secret still refuses a
+//! replay.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -24,67 +24,67 @@ use crate::ledger::{
     Alone, Entries, Entry, Held, Keep, Key, Kind, Ledger, Standing, Taken, Unavailable,
 };
 
-/// The sender's own id of a delivery. Nothing proves it, unless the scheme signs it.
+/// The sender's id of a delivery. It is proven only if the scheme signs it.
 pub fn event_id<'a>(scheme: &Scheme, received: &Received<'a>) -> Option<Cow<'a, str>> {
     Claim::hint(scheme.id()?, received)
 }
 
-/// A delivery that was proven, on its way into the ledger.
-pub(super) struct Proven<'a> {
+/// The check of a proven delivery against the ledger.
+pub(super) struct ReplayCheck<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) head: &'a Head<'a>,
     pub(super) verified: &'a Verified,
     pub(super) body: &'a Body,
-    /// The keys of the endpoint's secret, if it was judged by them.
+    /// The keys of the endpoint's secret, if they made the proof.
     pub(super) keys: Option<&'a KeyRing>,
 }
 
-/// What becomes of a delivery while this node cannot ask what the nodes share.
-pub(super) fn alone(endpoint: &Endpoint) -> Alone {
+/// How a delivery is judged while the shared ledger is out of reach: fail-closed, or by this node alone.
+pub(super) fn outage_policy(endpoint: &Endpoint) -> Alone {
     match endpoint.replay.ledger_down {
         LedgerDown::Closed => Alone::Refused,
         LedgerDown::Local => Alone::Judged,
     }
 }
 
-/// How long things are remembered.
-pub(super) struct Times {
+/// How long the ledger remembers a delivery.
+pub(super) struct ReplayTimes {
     pub(super) now: Timestamp,
-    /// What the endpoint or the server says.
+    /// The setting of the endpoint or the server, for entries without a signed window.
     pub(super) remember: Duration,
-    /// How long a body may take. The window of a signature is judged before its body, so the same
-    /// signature can arrive here so much later than its window ends.
+    /// How long a body may take. The window of a signature is judged at the head, so a replay can arrive here this much
+    /// later than the window ends.
     pub(super) body_timeout: Duration,
     /// How long a claim lasts that nobody settles.
     pub(super) lease: Duration,
 }
 
-impl Proven<'_> {
-    /// Claims it: it is new, or refused. `None` if nothing is to be remembered of it.
+impl ReplayCheck<'_> {
+    /// Claims the delivery in the ledger, or refuses a repeated one. `None` if its endpoint has no entries to claim.
     pub(super) async fn claim(
         &self,
         ledger: &Arc<dyn Ledger>,
-        times: &Times,
+        times: &ReplayTimes,
     ) -> Result<Option<Held>, Refusal> {
         let ids = self.id_entries(times);
-        // The signature counts first: the very same delivery is a replay, whatever id it has.
-        let mut places = self.signature_entries(times);
-        let free = places.iter_mut().rev().filter(|place| place.is_none());
-        for (place, id) in free.zip(ids.into_iter().flatten()) {
-            *place = Some(id);
+        // The signature counts first: the same bytes are a replay, whatever id they have.
+        let mut slots = self.signature_entries(times);
+        let free = slots.iter_mut().rev().filter(|slot| slot.is_none());
+        for (slot, id) in free.zip(ids.into_iter().flatten()) {
+            *slot = Some(id);
         }
-        let entries = Entries::from(places).alone(alone(self.endpoint));
+        let entries = Entries::from(slots).alone(outage_policy(self.endpoint));
         if entries.is_empty() {
             return Ok(None);
         }
         match Held::claim(ledger, entries, times.lease).await? {
-            Ok(held) => Ok(Some(held)),
-            Err(taken) => Err(self.known(taken, &ids)),
+            Ok(claim) => Ok(Some(claim)),
+            Err(conflict) => Err(self.conflict_refusal(conflict, &ids)),
         }
     }
 
-    /// The last two places are left free.
-    fn signature_entries(&self, times: &Times) -> [Option<Entry>; Entries::MOST] {
+    /// The entries of the signature. The last two slots stay free for ids.
+    fn signature_entries(&self, times: &ReplayTimes) -> [Option<Entry>; Entries::MOST] {
         let mut entries = [None; Entries::MOST];
         let Some(signature) = self.verified.signature() else {
             return entries;
@@ -104,14 +104,14 @@ impl Proven<'_> {
             .into_iter()
             .chain(signature.by_previous())
             .chain(signature.beside());
-        for (place, fingerprint) in entries.iter_mut().zip(fingerprints) {
-            *place = Some(entry(fingerprint));
+        for (slot, fingerprint) in entries.iter_mut().zip(fingerprints) {
+            *slot = Some(entry(fingerprint));
         }
         entries
     }
 
-    /// The id under each version of the secret that counts.
-    fn id_entries(&self, times: &Times) -> [Option<Entry>; 2] {
+    /// The entries of the id, one for each valid version of the secret.
+    fn id_entries(&self, times: &ReplayTimes) -> [Option<Entry>; 2] {
         let Auth::Proof(proof) = &self.endpoint.auth else {
             return [None; 2];
         };
@@ -149,17 +149,17 @@ impl Proven<'_> {
         }
         let hinted = |version, content: &[u8; 32]| entry(version, Kind::HintedId, content);
         match self.verified.signature() {
-            // What was signed stays the same when the same event is sent again.
+            // Without a signed time, a retry of the same event has the same signature.
             Some(signature) if scheme.timestamp().is_none() => {
                 let by_current = signature.by_current();
-                // Public keys leave no mark on what was signed.
+                // With public keys both fingerprints are the same: the key is no part of them.
                 let by_previous = signature.by_previous().unwrap_or(by_current);
                 [
                     Some(hinted(current, by_current.bytes())),
                     previous.map(|version| hinted(version, by_previous.bytes())),
                 ]
             }
-            // Or the body alone, where a time is signed with it.
+            // With a signed time, only the body of a retry is the same.
             _ => {
                 let content = Sha256::digest(self.body.bytes()).into();
                 let of_body = |version| hinted(version, &content);
@@ -168,7 +168,7 @@ impl Proven<'_> {
         }
     }
 
-    /// The versions of the secret that count; 0 where no secret has one.
+    /// The current and the previous version of the secret; 0 without a secret.
     fn versions(&self, now: Timestamp) -> (u32, Option<u32>) {
         let Some(keys) = self.keys else {
             return (0, None);
@@ -178,17 +178,17 @@ impl Proven<'_> {
         (keys.current.version, previous)
     }
 
-    /// What becomes of a delivery that somebody has claimed before.
-    fn known(&self, taken: Taken, ids: &[Option<Entry>]) -> Refusal {
-        let by_id = ids.iter().flatten().any(|id| id.key == taken.key);
-        match (taken.standing, by_id, self.endpoint.replay.id) {
+    /// The refusal of a delivery that was claimed before.
+    fn conflict_refusal(&self, conflict: Taken, ids: &[Option<Entry>]) -> Refusal {
+        let by_id = ids.iter().flatten().any(|id| id.key == conflict.key);
+        match (conflict.standing, by_id, self.endpoint.replay.id) {
             (Standing::InFlight, ..) => Reason::InFlight.into(),
             (Standing::Accepted, true, Some(Duplicates::Acknowledge)) => Reason::Duplicate.into(),
             (Standing::Accepted, true, _) => Refusal {
                 cause: Some("an event with this id was accepted before".to_owned()),
                 ..Reason::Replay.into()
             },
-            // The sender's own retry, signed as its first attempt was.
+            // A retry with the signature of the first attempt.
             (Standing::Accepted, false, _) if self.endpoint.replay.acknowledges_signature => {
                 Reason::Duplicate.into()
             }
@@ -210,5 +210,5 @@ fn later(from: Timestamp, by: Duration) -> Timestamp {
     from.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// For clocks that are set, and threads that wait.
+/// A reserve for clock adjustments and scheduling delays.
 const MARGIN: Duration = Duration::from_mins(1);

@@ -1,4 +1,4 @@
-//! Parts of a body, looked through as it arrives, and how much may be in them.
+//! Scans a `multipart/form-data` body on arrival: its parts, and their limits.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,14 +10,18 @@ use crate::directory::{Auth, Endpoint};
 /// The scan of one `multipart/form-data` body.
 pub(super) struct Scan {
     scanner: Scanner,
-    /// How much may be outside of raw MIME fields.
+    /// The limit of everything outside raw MIME fields, if there is one.
     outside_limit_bytes: Option<u64>,
     raw_limit_bytes: u64,
 }
 
-impl GateSettings {
-    /// The scan of the body of `request`, if it is one of parts.
-    pub(super) fn scan(&self, endpoint: &Endpoint, request: &Request<'_>) -> Option<Scan> {
+impl Scan {
+    /// Starts the scan of the body of `request`; `None` if it has no parts.
+    pub(super) fn start(
+        settings: &GateSettings,
+        endpoint: &Endpoint,
+        request: &Request<'_>,
+    ) -> Option<Self> {
         let boundary = boundary_of(request.headers)?;
         let is_signed = matches!(&endpoint.auth, Auth::Proof(proof) if proof.scheme.covers_body());
         let own = endpoint.limits.max_multipart_bytes;
@@ -25,21 +29,19 @@ impl GateSettings {
             Some(rules) => rules.fields().clone(),
             None => Arc::new(Some(BTreeSet::new())),
         };
-        Some(Scan {
+        Some(Self {
             scanner: Scanner::new(
                 boundary.as_deref(),
-                self.multipart,
+                settings.multipart,
                 wanted,
-                self.raw_mime_fields(endpoint).clone(),
+                settings.raw_mime_fields(endpoint).clone(),
             ),
-            outside_limit_bytes: is_signed.then(|| own.unwrap_or(self.max_multipart_bytes)),
-            raw_limit_bytes: self.max_raw_mime_bytes,
+            outside_limit_bytes: is_signed.then(|| own.unwrap_or(settings.max_multipart_bytes)),
+            raw_limit_bytes: settings.max_raw_mime_bytes,
         })
     }
-}
 
-impl Scan {
-    /// Looks at what has come: `body` is all of it.
+    /// Scans the new bytes of `body`, which is all that has arrived.
     pub(super) fn advance(&mut self, body: &[u8]) -> Result<(), Refusal> {
         self.scanner.advance(body);
         if let Some(limit) = self.outside_limit_bytes

@@ -1,5 +1,6 @@
-//! What the gate goes by, and what follows from it for a request before anything is proven.
+//! The settings of the gate, and the limits that follow from them for one request.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,18 +8,18 @@ use http::Method;
 use jiff::Timestamp;
 
 use super::receive::BodyRules;
-use super::replay::Times;
-use super::{Reason, Request};
+use super::replay::ReplayTimes;
+use super::{Reason, Refusal, Request};
 use crate::auth::{MAX_PARSED_BODY_BYTES, Scheme};
 use crate::contract::{MultipartLimits, boundary_of};
 use crate::directory::{Auth, Endpoint};
 
-/// What a [`Gate`](super::Gate) goes by.
+/// The settings of a [`Gate`](super::Gate).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GateSettings {
-    /// What public URLs begin with: a scheme and a host.
+    /// The scheme and host of public URLs.
     pub public_url: Box<str>,
-    /// The largest body.
+    /// The largest body, in bytes.
     pub max_body_bytes: u64,
     /// The largest `multipart/*` body under a signed mode, without its raw MIME fields.
     pub max_multipart_bytes: u64,
@@ -26,20 +27,33 @@ pub struct GateSettings {
     pub max_raw_mime_bytes: u64,
     /// The fields of a `multipart/form-data` body that hold a raw MIME message.
     pub raw_mime_fields: Arc<[Box<str>]>,
-    /// How much of parts there may be.
+    /// The limits of parts and their headers.
     pub multipart: MultipartLimits,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
-    /// Whether endpoints may ask for no proof.
+    /// Whether endpoints with the mode `none` admit deliveries.
     pub allow_unauthenticated: bool,
-    /// How long an accepted delivery is remembered, unless its signature has a window.
+    /// How long an accepted delivery is remembered whose signature has no window.
     pub remember: Duration,
     /// How long a claim in the ledger lasts that nobody settles.
     pub claim_timeout: Duration,
+    /// The upstreams by name, each with the time from the verdict to the end of its answer.
+    pub upstreams: Arc<BTreeMap<Box<str>, Duration>>,
 }
 
 impl GateSettings {
-    /// How large the body of `request` may be.
+    /// How long the upstream of `endpoint` may take, or the refusal if the configuration has no such upstream.
+    ///
+    /// An endpoint may be older than the configuration; `portcullis check` reports the mistake.
+    pub(super) fn total_timeout(&self, endpoint: &Endpoint) -> Result<Duration, Refusal> {
+        let total = self.upstreams.get(&endpoint.upstream).copied();
+        total.ok_or_else(|| {
+            let cause = format!("the configuration has no upstream `{}`", endpoint.upstream);
+            Refusal::with_cause(Reason::UpstreamUnreachable, cause)
+        })
+    }
+
+    /// The limit of the body of `request`, in bytes.
     pub fn limit_bytes(&self, endpoint: &Endpoint, request: &Request<'_>) -> u64 {
         let own = &endpoint.limits;
         let mut limit_bytes = own.max_body_bytes.unwrap_or(self.max_body_bytes);
@@ -48,13 +62,13 @@ impl GateSettings {
         };
         if proof.scheme.covers_body() && request.is_multipart() {
             let multipart = own.max_multipart_bytes.unwrap_or(self.max_multipart_bytes);
-            // What is no raw MIME field is told from it as the body comes.
+            // With raw MIME fields, the scan of the body applies the limit to everything outside them.
             let may_be_raw = !self.raw_mime_fields(endpoint).is_empty();
             if !(may_be_raw && boundary_of(request.headers).is_some()) {
                 limit_bytes = limit_bytes.min(multipart);
             }
         }
-        // What has to be taken apart before it is proven is bounded more closely.
+        // A body that is parsed before it is proven has a lower limit.
         if proof.scheme.waits_for_body() {
             limit_bytes = limit_bytes.min(MAX_PARSED_BODY_BYTES as u64);
         }
@@ -69,14 +83,14 @@ impl GateSettings {
         }
     }
 
-    /// How long things of a delivery to `endpoint` are remembered.
-    pub(super) fn times(&self, endpoint: &Endpoint, now: Timestamp) -> Times {
+    /// How long the ledger remembers a delivery to `endpoint`.
+    pub(super) fn replay_times(&self, endpoint: &Endpoint, now: Timestamp) -> ReplayTimes {
         let wait = endpoint.concurrency.map(|rule| rule.wait);
-        Times {
+        ReplayTimes {
             now,
             remember: endpoint.replay.remember.unwrap_or(self.remember),
             body_timeout: endpoint.limits.body_timeout.unwrap_or(self.body_timeout),
-            // A delivery that waits for its turn has its claim all the while.
+            // A delivery holds its claim while it waits for its turn.
             lease: self.claim_timeout + wait.unwrap_or_default(),
         }
     }
@@ -87,9 +101,9 @@ impl GateSettings {
         own.unwrap_or(&self.raw_mime_fields)
     }
 
-    /// The URL that the sender was told to deliver to, if the endpoint's scheme covers it.
+    /// The URL that is configured at the provider, if the endpoint's scheme signs it.
     ///
-    /// Behind its path stands the query as it was sent: providers sign the parameters that they add.
+    /// The query is the one that was sent: providers sign the parameters that they add.
     pub fn public_url(&self, endpoint: &Endpoint, request: &Request<'_>) -> Option<String> {
         let Auth::Proof(proof) = &endpoint.auth else {
             return None;
@@ -109,7 +123,7 @@ impl GateSettings {
     }
 }
 
-/// Whether a request of this method can be proven and is taken.
+/// Checks that the endpoint takes requests of this method, and that its scheme can prove them.
 pub fn judge_method(
     method: &Method,
     scheme: Option<&Scheme>,

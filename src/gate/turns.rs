@@ -1,11 +1,10 @@
-//! Turns: how many deliveries of one key are with the backend at once.
+//! Turns limit how many deliveries of one concurrency key are with the backend at once.
 //!
-//! On this node they stand in line. Whoever is at its head asks for a permit of the ledger, which the nodes of a
-//! fleet share, so a node asks for no more of them than there are.
+//! On a node, deliveries wait in a queue per key, in order of arrival. A delivery with a turn then asks the ledger for a
+//! permit, which the nodes of a fleet share, so no node asks for more permits than there are.
 //!
-//! A delivery takes its turn after its claim in the ledger. A retry of one that waits is then told that it
-//! is in flight, instead of waiting behind itself; and the lease of the claim is longer by the time that a
-//! delivery may wait. Whoever waits does so in order, and a turn that ends goes to the next one in line.
+//! A delivery takes its turn after its claim in the ledger. So a retry of a waiting delivery is answered `in_flight`
+//! and does not wait behind it. The lease of the claim is longer by the time that a delivery may wait.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
@@ -19,82 +18,82 @@ use crate::directory::{Concurrency, EndpointId};
 use crate::ledger::Permit;
 use crate::sync::Mutex;
 
-/// The turns of all keys. There is an entry for each key that a delivery has a turn of, and no other.
+/// The turns of all keys. The map has an entry only for keys of which a delivery has a turn.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    lines: Mutex<HashMap<LineKey, Line>>,
+    queues: Mutex<HashMap<QueueKey, KeyQueue>>,
 }
 
-type LineKey = (EndpointId, ConcurrencyKey);
+type QueueKey = (EndpointId, ConcurrencyKey);
 
-/// The deliveries of one key.
+/// The turns of one key, and the deliveries that wait for one.
 #[derive(Debug, Default)]
-struct Line {
+struct KeyQueue {
     per_key: u32,
     taken: u32,
     waiting: VecDeque<Sender<Turn>>,
 }
 
-/// The turn of one delivery. It ends when it is dropped.
+/// The turn of one delivery. Dropped, it passes to the next delivery in the queue.
 #[derive(Debug)]
 pub struct Turn {
     turns: Arc<Turns>,
-    /// `None` once it was passed on.
-    key: Option<LineKey>,
-    /// What the nodes of a fleet share.
+    /// `None` once the turn was passed on.
+    key: Option<QueueKey>,
+    /// The permit of the fleet.
     permit: Option<Permit>,
 }
 
-enum Asked {
-    Now(Turn),
-    Later(Receiver<Turn>),
-    Never,
+enum TurnRequest {
+    Granted(Turn),
+    Queued(Receiver<Turn>),
+    Denied,
 }
 
 impl Turns {
-    /// A turn for a delivery of this key, or `None` if it did not come in time.
+    /// Waits for a turn of this key; `None` if there is none in time, or the queue is full.
     pub(super) async fn take(
         self: &Arc<Self>,
         endpoint: &EndpointId,
         key: &ConcurrencyKey,
         rule: Concurrency,
     ) -> Option<Turn> {
-        match self.ask((endpoint.clone(), key.clone()), rule) {
-            Asked::Now(turn) => Some(turn),
-            // A turn that comes too late is in the channel, and is passed on when that goes.
-            Asked::Later(turn) => within(rule.wait, pin!(turn)).await?.ok(),
-            Asked::Never => None,
+        match self.request((endpoint.clone(), key.clone()), rule) {
+            TurnRequest::Granted(turn) => Some(turn),
+            // A turn that comes too late is in the channel. It passes to the next delivery when the channel is dropped.
+            TurnRequest::Queued(turn) => within(rule.wait, pin!(turn)).await?.ok(),
+            TurnRequest::Denied => None,
         }
     }
 
-    fn ask(self: &Arc<Self>, key: LineKey, rule: Concurrency) -> Asked {
-        // Dropped after the lock: a turn that nobody takes any more ends, and looks for the next in line.
+    fn request(self: &Arc<Self>, key: QueueKey, rule: Concurrency) -> TurnRequest {
+        // Dropped after the lock is free: the drop of a turn that nobody takes passes it on, under the same lock.
         let mut unclaimed = Vec::new();
-        let mut lines = self.lines.lock();
-        let line = lines.entry(key.clone()).or_default();
-        // An endpoint may have changed while its deliveries were under way. Whoever waits already comes first.
-        line.per_key = rule.per_key;
-        line.waiting.retain(|waiting| !waiting.is_closed());
-        while line.taken < line.per_key
-            && let Some(next) = line.waiting.pop_front()
+        let mut queues = self.queues.lock();
+        let queue = queues.entry(key.clone()).or_default();
+        // The limit of the endpoint may have grown meanwhile. Deliveries that wait already come first.
+        queue.per_key = rule.per_key;
+        queue.waiting.retain(|waiting| !waiting.is_closed());
+        while queue.taken < queue.per_key
+            && let Some(next) = queue.waiting.pop_front()
         {
-            line.taken += 1;
+            queue.taken += 1;
             let turn = self.turn(key.clone());
             unclaimed.extend(next.send(turn).err());
         }
-        if line.taken < line.per_key && line.waiting.is_empty() {
-            line.taken += 1;
-            return Asked::Now(self.turn(key));
+        if queue.taken < queue.per_key && queue.waiting.is_empty() {
+            queue.taken += 1;
+            return TurnRequest::Granted(self.turn(key));
         }
-        if rule.wait.is_zero() || line.waiting.len() >= MAX_WAITING {
-            return Asked::Never;
+        if rule.wait.is_zero() || queue.waiting.len() >= MAX_WAITING {
+            return TurnRequest::Denied;
         }
         let (sender, receiver) = oneshot::channel();
-        line.waiting.push_back(sender);
-        Asked::Later(receiver)
+        queue.waiting.push_back(sender);
+        TurnRequest::Queued(receiver)
     }
 
-    fn turn(self: &Arc<Self>, key: LineKey) -> Turn {
+    fn turn(self: &Arc<Self>, key: QueueKey) -> Turn {
         Turn {
             turns: Arc::clone(self),
             key: Some(key),
@@ -102,19 +101,19 @@ impl Turns {
         }
     }
 
-    /// Ends a turn: somebody else has it now, who is given, or nobody.
-    fn pass_on(&self, key: &LineKey) -> Option<Sender<Turn>> {
-        let mut lines = self.lines.lock();
-        let line = lines.get_mut(key)?;
-        let next = if line.taken <= line.per_key {
-            line.waiting.pop_front()
+    /// Ends a turn, and returns the next delivery in the queue, which takes it over.
+    fn pass_on(&self, key: &QueueKey) -> Option<Sender<Turn>> {
+        let mut queues = self.queues.lock();
+        let queue = queues.get_mut(key)?;
+        let next = if queue.taken <= queue.per_key {
+            queue.waiting.pop_front()
         } else {
             None
         };
         if next.is_none() {
-            line.taken -= 1;
-            if line.taken == 0 {
-                lines.remove(key);
+            queue.taken -= 1;
+            if queue.taken == 0 {
+                queues.remove(key);
             }
         }
         next
@@ -122,14 +121,13 @@ impl Turns {
 }
 
 impl Turn {
-    /// Whether it is one of this key.
+    /// Whether it is a turn of this key.
     pub(super) fn is_of(&self, endpoint: &EndpointId, key: &ConcurrencyKey) -> bool {
         let own = self.key.as_ref();
         own.is_some_and(|(id, of)| id == endpoint && of == key)
     }
 
-    /// The turn, together with its permit.
-    pub(super) fn permitted(mut self, permit: Permit) -> Self {
+    pub(super) fn with_permit(mut self, permit: Permit) -> Self {
         self.permit = Some(permit);
         self
     }
@@ -137,7 +135,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // Given back before the next in line asks for one.
+        // Before the next delivery asks for a permit.
         drop(self.permit.take());
         let Some(mut key) = self.key.take() else {
             return;
@@ -146,7 +144,7 @@ impl Drop for Turn {
             let turn = self.turns.turn(key);
             match next.send(turn) {
                 Ok(()) => return,
-                // Nobody waits there any more. It is not dropped as one that has begun.
+                // That delivery waits no more. Its key is taken out, so that the drop does not pass the turn on twice.
                 Err(mut back) => match back.key.take() {
                     Some(own) => key = own,
                     None => return,
@@ -156,5 +154,5 @@ impl Drop for Turn {
     }
 }
 
-/// So many wait for a turn of one key. Each holds a body.
+/// How many deliveries wait for a turn of one key. Each holds a body.
 const MAX_WAITING: usize = 64;

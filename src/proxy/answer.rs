@@ -1,34 +1,35 @@
-//! A backend's answer on its way to the sender: its framing is written anew, its bytes are not touched.
+//! A backend's answer on its way to the sender: its framing is written anew, and its bytes stay the same.
 //!
-//! One rule decides what an answer means: a delivery is accepted when the whole of a 2xx answer has arrived. An
-//! answer that breaks off is none, whatever its head said and however much of it the sender has got.
+//! The gate decides what an answer means. Here is how it is read from a backend's connection, where it ends, and how it
+//! is written to the sender.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, Version, header};
+use pingora_core::connectors::TransportConnector;
 use pingora_core::protocols::http::v1::client::HttpSession;
+use pingora_core::upstreams::peer::Peer;
 use pingora_error::{Error, ErrorType};
 use pingora_http::ResponseHeader;
 
 use super::filter::strip_hop_by_hop;
-use super::parcel::Parcel;
 use super::raw_head::length_of;
-use super::reply::{Reply, SenderGone};
-use crate::clock::{Stopwatch, within};
-use crate::gate::Reason;
+use super::reply::Reply;
+use super::respond::Stamp;
+use super::upstream::Address;
+use crate::gate::{BodyLength, Reason, ResponseSink, SenderLeft, UpstreamBody, UpstreamFault};
 
-/// The head of the final answer. What comes before it is between the backend and the gate.
+/// Reads the head of the final answer. Informational answers go no further than to the gate.
 pub(super) async fn read_head(
-    backend: &mut HttpSession,
+    session: &mut HttpSession,
 ) -> Result<Box<ResponseHeader>, Box<Error>> {
     for _ in 0..MAX_INFORMATIONAL {
-        backend.read_response().await?;
-        match backend.resp_header() {
+        session.read_response().await?;
+        match session.resp_header() {
             Some(head) if !head.status.is_informational() => return Ok(Box::new(head.clone())),
-            // Nobody asked for another protocol.
+            // No request asks for another protocol.
             Some(head) if head.status == StatusCode::SWITCHING_PROTOCOLS => break,
             _ => {}
         }
@@ -36,233 +37,164 @@ pub(super) async fn read_head(
     Err(Error::new_up(ErrorType::InvalidHTTPHeader))
 }
 
-/// How long the connection may be kept: shorter than the backend keeps it, if it says so. A delivery
-/// that meets its closing would be lost between the two.
-pub(super) fn keep_for(backend: &HttpSession, own: Duration) -> Option<Duration> {
-    let said = backend.resp_header()?.headers.get("keep-alive");
-    let seconds = said.and_then(|value| {
-        let parameters = value.to_str().ok()?.split(',');
-        let mut timeouts = parameters.filter_map(|it| it.trim().strip_prefix("timeout="));
-        timeouts.next()?.trim().parse().ok()
-    });
-    match seconds.map(Duration::from_secs) {
-        None => Some(own),
-        Some(theirs) => theirs
-            .checked_sub(CLOSING_MARGIN)
-            .filter(|left| !left.is_zero())
-            .map(|left| left.min(own)),
-    }
+/// How the end of the answer is marked; `None` if two readers could disagree (RFC 9112 §6.3). `raw` is the head as it
+/// came: Pingora drops a length beside a transfer coding.
+pub(super) fn body_length(head: &ResponseHeader, raw: &[u8]) -> Option<BodyLength> {
+    let length = declared_length(head)?;
+    let has_two_lengths = head.headers.contains_key(header::TRANSFER_ENCODING)
+        && raw.split(|byte| *byte == b'\n').any(|line| {
+            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+            name.trim_ascii().eq_ignore_ascii_case(b"content-length")
+        });
+    (!has_two_lengths).then_some(length)
 }
 
-/// An answer that can be passed on.
-pub(super) struct Ready {
-    head: Box<ResponseHeader>,
-    /// What was read of the body already.
-    begun: Vec<u8>,
-}
-
-/// Makes the backend's answer one for the sender: its framing is the gate's, and so are two headers.
-pub(super) async fn prepare(
-    backend: &mut HttpSession,
-    mut head: Box<ResponseHeader>,
-    parcel: &Parcel<'_>,
-) -> Result<Ready, Reason> {
-    let mut length = answer_length(&head).ok_or(Reason::UpstreamUnreachable)?;
-    if has_two_lengths(&head, &backend.get_headers_raw_bytes()) {
-        return Err(Reason::UpstreamUnreachable);
-    }
-    let mut begun = Vec::new();
-    let ends_by_chunk = length == AnswerLength::Unknown;
-    // HTTP/1.0 knows no chunks, and without a length a broken answer looks like a whole one. One that is too
-    // long to be read first ends where the connection does.
-    let needs_length = ends_by_chunk && parcel.old_sender;
-    if length != AnswerLength::None && (needs_length || parcel.in_turn) {
-        let is_whole = gather(backend, &mut begun, parcel.most_gathered).await?;
-        length = match is_whole {
-            true if ends_by_chunk => AnswerLength::Known(begun.len() as u64),
-            false if needs_length => AnswerLength::UntilClose,
-            _ => length,
-        };
-    }
-    write_framing(&mut head, length).map_err(|error| reason(&error))?;
-    let stamped = parcel.stamp.put(&mut head, "admitted");
-    stamped.map_err(|error| reason(&error))?;
-    Ok(Ready { head, begun })
-}
-
-/// Passes the answer on, part by part. The backend may be waited for until `patience` is used up; how
-/// long the sender may take is the reply's affair.
-///
-/// Calls `when_whole` once all of the answer has arrived, before the sender can know that. It is not called for an
-/// answer that breaks off. A sender that leaves changes nothing: the rest of the answer is still read.
-pub(super) async fn pass_on(
-    reply: &mut Reply,
-    backend: &mut HttpSession,
-    answer: Ready,
-    mut patience: Duration,
-    when_whole: impl FnOnce(),
-) -> Result<(), Reason> {
-    let mut waiting_to_go = answer.begun;
-    let mut sender = Sender {
-        reply,
-        head: Some(answer.head),
-        has_left: false,
-    };
-    loop {
-        let mut waiting = Stopwatch::start();
-        let is_end = {
-            let body = pin!(backend.read_body_ref());
-            let mut reading = pin!(within(patience, body));
-            let ready = poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await;
-            let read = match ready {
-                Poll::Ready(read) => read,
-                Poll::Pending => {
-                    sender.send(std::mem::take(&mut waiting_to_go)).await;
-                    waiting = Stopwatch::start();
-                    reading.await
-                }
-            };
-            match read {
-                Some(Ok(part)) => {
-                    waiting_to_go.extend_from_slice(part.unwrap_or_default());
-                    Ok(part.is_none())
-                }
-                Some(Err(error)) => Err(reason(&error)),
-                None => Err(Reason::UpstreamTimeout),
-            }
-        };
-        let is_end = match is_end {
-            Ok(is_end) => is_end,
-            Err(broken) => {
-                // The sender gets as much as there is, and sees that the end is missing.
-                sender.send(waiting_to_go).await;
-                return Err(broken);
-            }
-        };
-        patience = patience.saturating_sub(waiting.elapsed());
-        if is_end || backend.is_body_done() {
-            break;
-        }
-        if waiting_to_go.len() >= SENT_AT_ONCE {
-            sender.send(std::mem::take(&mut waiting_to_go)).await;
-        }
-    }
-    when_whole();
-    sender.send(waiting_to_go).await;
-    sender.finish().await
-}
-
-/// The sender's side of an answer.
-struct Sender<'s> {
-    reply: &'s mut Reply,
-    /// `None` once it has gone out.
-    head: Option<Box<ResponseHeader>>,
-    has_left: bool,
-}
-
-impl Sender<'_> {
-    /// Sends the head, if it has not gone out, and a part of the body.
-    async fn send(&mut self, part: Vec<u8>) {
-        if !self.has_left {
-            self.has_left = self.try_send(part).await.is_err();
-        }
-    }
-
-    async fn try_send(&mut self, part: Vec<u8>) -> Result<(), SenderGone> {
-        if let Some(head) = self.head.take() {
-            self.reply.head(head).await?;
-        }
-        if !part.is_empty() {
-            self.reply.part(part.into()).await?;
-        }
-        Ok(())
-    }
-
-    async fn finish(self) -> Result<(), Reason> {
-        if self.has_left {
-            return Err(Reason::SenderLeft);
-        }
-        self.reply.end().await.map_err(|_| Reason::SenderLeft)
-    }
-}
-
-/// Where an answer ends.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum AnswerLength {
-    /// At its head.
-    None,
-    /// After so many bytes.
-    Known(u64),
-    /// Where its chunks say so, or where the connection ends.
-    Unknown,
-    /// Where the connection ends.
-    UntilClose,
-}
-
-/// Where the answer ends; `None` if two readers could disagree (RFC 9112 §6.3).
-fn answer_length(head: &ResponseHeader) -> Option<AnswerLength> {
+fn declared_length(head: &ResponseHeader) -> Option<BodyLength> {
     if matches!(
         head.status,
         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
     ) {
-        return Some(AnswerLength::None);
+        return Some(BodyLength::None);
     }
     let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
     let mut lengths = head.headers.get_all(header::CONTENT_LENGTH).iter();
     match (codings.next(), codings.next(), lengths.next()) {
-        (None, _, None) => Some(AnswerLength::Unknown),
+        (None, _, None) => Some(BodyLength::Chunked),
         (None, _, Some(first)) if lengths.all(|other| other == first) => {
-            length_of(first.as_bytes()).map(AnswerLength::Known)
+            length_of(first.as_bytes()).map(BodyLength::Known)
         }
         (Some(only), None, None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => {
-            Some(AnswerLength::Unknown)
+            Some(BodyLength::Chunked)
         }
         _ => None,
     }
 }
 
-/// Whether a length stood beside a transfer coding. Pingora drops it before anybody sees the head.
-fn has_two_lengths(head: &ResponseHeader, raw: &[u8]) -> bool {
-    head.headers.contains_key(header::TRANSFER_ENCODING)
-        && raw.split(|byte| *byte == b'\n').any(|line| {
-            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-            name.trim_ascii().eq_ignore_ascii_case(b"content-length")
-        })
+/// The body of an answer, on the connection of a backend.
+pub struct BackendBody {
+    session: HttpSession,
+    address: Arc<Address>,
+    /// The pool that the connection returns to; `None` if the delivery was not sent whole.
+    pool: Option<Arc<TransportConnector>>,
+    idle_timeout: Duration,
 }
 
-/// Reads a body as far as it fits. True if that was all of it.
-async fn gather(
-    backend: &mut HttpSession,
-    into: &mut Vec<u8>,
-    most: usize,
-) -> Result<bool, Reason> {
-    while into.len() < most {
-        match backend.read_body_ref().await.map_err(|e| reason(&e))? {
-            Some(part) => into.extend_from_slice(part),
-            None => return Ok(true),
+impl BackendBody {
+    pub(super) fn new(
+        session: HttpSession,
+        address: Arc<Address>,
+        pool: Option<Arc<TransportConnector>>,
+        idle_timeout: Duration,
+    ) -> Self {
+        Self {
+            session,
+            address,
+            pool,
+            idle_timeout,
         }
     }
-    Ok(false)
+
+    /// How long the connection may be kept: shorter than the backend keeps it, if it says so. Otherwise a delivery could
+    /// meet the close of the connection and be lost.
+    fn keep_for(&self) -> Option<Duration> {
+        let header = self.session.resp_header()?.headers.get("keep-alive");
+        let seconds = header.and_then(|value| {
+            let parameters = value.to_str().ok()?.split(',');
+            let mut timeouts = parameters.filter_map(|it| it.trim().strip_prefix("timeout="));
+            timeouts.next()?.trim().parse().ok()
+        });
+        match seconds.map(Duration::from_secs) {
+            None => Some(self.idle_timeout),
+            Some(announced) => announced
+                .checked_sub(CLOSING_MARGIN)
+                .filter(|left| !left.is_zero())
+                .map(|left| left.min(self.idle_timeout)),
+        }
+    }
 }
 
-fn write_framing(head: &mut ResponseHeader, length: AnswerLength) -> pingora_error::Result<()> {
+impl UpstreamBody for BackendBody {
+    async fn next(&mut self) -> Result<Option<&[u8]>, UpstreamFault> {
+        let part = self.session.read_body_ref().await;
+        part.map_err(|error| match reason(&error) {
+            Reason::UpstreamTimeout => UpstreamFault::Timeout,
+            _ => UpstreamFault::Reset,
+        })
+    }
+
+    fn is_whole(&mut self) -> bool {
+        self.session.is_body_done()
+    }
+
+    fn address(&self) -> String {
+        self.address.shown()
+    }
+
+    async fn release(mut self) {
+        let (Some(idle), Some(pool)) = (self.keep_for(), self.pool) else {
+            return;
+        };
+        self.session.respect_keepalive();
+        if let Some(stream) = self.session.reuse().await {
+            let group = self.address.peer().reuse_hash();
+            pool.release_stream(stream, group, Some(idle));
+        }
+    }
+}
+
+/// The sender of a delivery, who gets the answer of the backend.
+pub(super) struct Sender<'r> {
+    pub(super) reply: &'r mut Reply,
+    pub(super) stamp: &'r Stamp,
+    /// HTTP/1.0 has no chunks.
+    pub(super) is_http10: bool,
+}
+
+impl ResponseSink<Box<ResponseHeader>> for Sender<'_> {
+    fn needs_length(&self) -> bool {
+        self.is_http10
+    }
+
+    async fn head(
+        &mut self,
+        mut head: Box<ResponseHeader>,
+        length: BodyLength,
+    ) -> Result<(), SenderLeft> {
+        // Neither can fail: the names and values are well-formed.
+        write_framing(&mut head, length).map_err(|_| SenderLeft)?;
+        self.stamp
+            .put(&mut head, "admitted")
+            .map_err(|_| SenderLeft)?;
+        self.reply.head(head).await.map_err(|_| SenderLeft)
+    }
+
+    async fn part(&mut self, part: Bytes) -> Result<(), SenderLeft> {
+        self.reply.part(part).await.map_err(|_| SenderLeft)
+    }
+
+    async fn end(&mut self) -> Result<(), SenderLeft> {
+        self.reply.end().await.map_err(|_| SenderLeft)
+    }
+}
+
+fn write_framing(head: &mut ResponseHeader, length: BodyLength) -> pingora_error::Result<()> {
     strip_hop_by_hop(head);
     head.set_version(Version::HTTP_11);
     head.remove_header(&header::TRANSFER_ENCODING);
     head.remove_header(&header::CONTENT_LENGTH);
     match length {
-        AnswerLength::None | AnswerLength::UntilClose => Ok(()),
-        AnswerLength::Known(len) => {
+        BodyLength::None | BodyLength::UntilClose => Ok(()),
+        BodyLength::Known(len) => {
             head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(len))
         }
-        AnswerLength::Unknown => head.insert_header(
+        BodyLength::Chunked => head.insert_header(
             header::TRANSFER_ENCODING,
             HeaderValue::from_static("chunked"),
         ),
     }
 }
 
-/// What a failure to read is called.
+/// The reason of a failure to read from a backend.
 pub(super) fn reason(error: &Error) -> Reason {
     match error.etype() {
         ErrorType::ReadTimedout | ErrorType::WriteTimedout => Reason::UpstreamTimeout,
@@ -270,11 +202,7 @@ pub(super) fn reason(error: &Error) -> Reason {
     }
 }
 
-/// The least time by which the gate gives a kept connection up before the backend does.
+/// The gate closes a kept connection at least this much earlier than its backend.
 const CLOSING_MARGIN: Duration = Duration::from_secs(1);
-/// As much of an answer goes to the sender at once, if the backend has sent it already.
-const SENT_AT_ONCE: usize = 16 * 1024;
-/// More than any backend has to say to a webhook.
-pub(super) const MAX_GATHERED: usize = 1024 * 1024;
-/// No backend has more to say before its answer.
+/// No backend needs more informational answers.
 const MAX_INFORMATIONAL: usize = 8;

@@ -1,6 +1,5 @@
-//! One delivery, from its head to its record.
+//! One delivery, from its head to its record: judged by the gate, then answered.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,96 +9,102 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::answer::MAX_GATHERED;
-use super::ended::Ended;
-use super::forward::{Forwarded, Forwarder};
+use super::answer::Sender;
+use super::forward::Forwarder;
 use super::head::RequestHead;
 use super::headers::{Additions, write_head};
 use super::names::REQUEST_ID;
-use super::parcel::Parcel;
-use super::record::outcome;
+use super::outcome::ResponseOutcome;
 use super::reply::{Patience, Reply};
 use super::respond::{Stamp, status_and_body};
-use super::{HeaderNames, PublicSettings, Upstream};
+use super::{HeaderNames, PublicSettings};
 use crate::capture::{Captures, Refused};
 use crate::clock::{Clock, Stopwatch};
-use crate::gate::{Admitted, BodySource, Gate, Judgement, Lease, OverBudget, Passed, Reason, Turn};
-use crate::ledger::Held;
+use crate::gate::{
+    Admitted, Body, BodySource, Decision, DeliveryFacts, Gate, Judgement, Lease, OverBudget,
+    Reason, Refusal,
+};
 use crate::telemetry::{Outcome, Telemetry, Verdict};
 
-/// What every delivery passes through.
+/// Everything that a delivery passes through.
 pub struct Delivery {
-    /// How senders are dealt with.
+    /// The limits and timeouts of the public listener.
     pub settings: PublicSettings,
-    /// The names of the portal's headers.
+    /// The names of the headers that the gate adds.
     pub names: HeaderNames,
     /// The decision.
     pub gate: Gate,
-    /// The way to the backends.
+    /// The transport to the backends.
     pub forwarder: Forwarder,
-    /// The backends, by name.
-    pub upstreams: BTreeMap<Box<str>, Arc<Upstream>>,
-    /// Where the records go.
+    /// The access log and the metrics.
     pub telemetry: Arc<Telemetry>,
-    /// Where refused deliveries are kept.
+    /// The queue of captured refused deliveries.
     pub captures: Captures,
-    /// The time.
+    /// The time of the records.
     pub clock: Arc<dyn Clock>,
-    /// Cancelled when deliveries in flight may take no longer. What the gate or a backend still does is broken off, and
-    /// the sender gets a 503 or 504 that is recorded as any other.
+    /// Cancelled when a shutdown cuts off the deliveries in flight. The gate and the backend then get no more time, and the
+    /// sender gets a 503 or 504, which is recorded as any other.
     pub cut_off: CancellationToken,
 }
 
-/// The connection that a delivery came over.
+/// The connection of a delivery.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
     pub(super) peer: Option<IpAddr>,
     pub(super) over_tls: bool,
 }
 
-/// A delivery that was judged and waits for its answer.
-pub(super) struct Judged {
-    judgement: Judgement,
+/// A judged delivery that has no answer yet.
+pub(super) struct PendingAnswer {
+    facts: DeliveryFacts,
+    verdict: Result<Decision, Refusal>,
     request_id: HeaderValue,
     at: Timestamp,
     watch: Stopwatch,
 }
 
-impl Judged {
+impl PendingAnswer {
     /// Whether the body was read to its end.
     pub(super) fn body_received(&self) -> bool {
-        self.judgement.body_received
+        self.facts.body_received
     }
 }
 
 impl Delivery {
-    /// Judges the delivery whose head was read. `fault` is what is wrong with it in any case.
+    /// Judges a delivery whose head was read. A `fault` of the head refuses it without a look at the rest.
     pub(super) async fn judge(
         &self,
         head: &RequestHead,
         fault: Option<Reason>,
         body: &mut impl BodySource,
         origin: Origin,
-    ) -> Judged {
+    ) -> PendingAnswer {
         let (at, watch) = (self.clock.now(), Stopwatch::start());
-        let mut judged = Judged {
-            judgement: if let Some(reason) = fault {
-                Judgement::refused(reason)
-            } else {
-                let request = head.request();
-                let judging = pin!(self.gate.judge(&request, body));
-                let judged = self.cut_off.run_until_cancelled(judging).await;
-                judged.unwrap_or_else(|| Judgement::refused_because(Reason::Overloaded, CUT_OFF))
-            },
+        let judgement = if let Some(reason) = fault {
+            Judgement::refused(reason, None)
+        } else {
+            let request = head.request();
+            let judging = pin!(self.gate.judge(&request, body));
+            let judgement = self.cut_off.run_until_cancelled(judging).await;
+            judgement.unwrap_or_else(|| Judgement::refused(Reason::Overloaded, Some(CUT_OFF)))
+        };
+        let Judgement {
+            facts,
+            refused_body,
+            verdict,
+        } = judgement;
+        let pending = PendingAnswer {
+            facts,
+            verdict,
             request_id: self.request_id(head, origin),
             at,
             watch,
         };
-        self.capture(head, &mut judged);
-        judged
+        self.capture(head, &pending, refused_body.as_ref());
+        pending
     }
 
-    /// A lease for a request whose head was read, and that is in flight as long as the lease.
+    /// Leases memory for a request whose head was read. The request is in flight as long as the lease lives.
     pub(super) async fn begin(
         &self,
         head: &RequestHead,
@@ -117,7 +122,7 @@ impl Delivery {
         }
     }
 
-    /// A lease for a connection. What comes over one of a trusted proxy is charged to its clients.
+    /// Leases memory for a connection. That of a trusted proxy is charged to no client.
     pub(super) async fn connect(&self, origin: Origin, bytes: u64) -> Result<Lease, OverBudget> {
         let trusted = &self.settings.trusted_proxies;
         let client = origin.peer.filter(|peer| !trusted.trusts(*peer));
@@ -126,67 +131,58 @@ impl Delivery {
         Ok(lease)
     }
 
-    /// The address of the sender, as trusted proxies tell it.
+    /// The address of the sender: the peer, or the client that a trusted proxy names.
     pub(super) fn client(&self, head: &RequestHead, origin: Origin) -> Option<IpAddr> {
         let trusted = &self.settings.trusted_proxies;
         origin.peer.map(|peer| trusted.client(peer, &head.headers))
     }
 
-    /// Keeps a refused delivery for whoever has to explain it, if its endpoint asks for that.
-    fn capture(&self, head: &RequestHead, judged: &mut Judged) {
-        let judgement = &mut judged.judgement;
-        let body = judgement.refused_body.take();
-        if let (Err(refusal), Some(found)) = (&judgement.verdict, &judgement.found)
-            && found.endpoint.capture.is_some()
+    /// Captures a refused delivery for `explain`, if its endpoint asks for that.
+    fn capture(&self, head: &RequestHead, pending: &PendingAnswer, body: Option<&Body>) {
+        if let (Err(refusal), Some(endpoint)) = (&pending.verdict, pending.facts.endpoint())
+            && endpoint.capture.is_some()
         {
             self.captures.offer(&Refused {
-                endpoint: &found.endpoint,
+                endpoint,
                 request: &head.request(),
-                body: body.as_ref().map(|body| &**body.bytes()),
-                request_id: judged.request_id.to_str().unwrap_or_default(),
-                at: judged.at,
+                body: body.map(|body| &**body.bytes()),
+                request_id: pending.request_id.to_str().unwrap_or_default(),
+                at: pending.at,
                 reason: refusal.reason,
             });
         }
     }
 
-    /// Answers it: forwards what was admitted, answers handshakes, acknowledges what nobody asked for, refuses the rest, and records what
-    /// became of it.
+    /// Answers a delivery by the verdict of the gate, and records how it ended.
     ///
-    /// False if the answer did not get to the sender, or not whole.
+    /// False if the sender did not get a whole answer.
     pub(super) async fn answer(
         &self,
         reply: &mut Reply,
         head: &RequestHead,
-        judged: Judged,
+        pending: PendingAnswer,
         origin: Origin,
     ) -> bool {
-        let Judged {
-            mut judgement,
+        let PendingAnswer {
+            facts,
+            verdict,
             request_id,
             at,
             watch,
-        } = judged;
+        } = pending;
         let stamp = Stamp::new(&self.settings, &request_id);
-        let ended = match &mut judgement.verdict {
-            Err(refusal) => Ended::refused(reply, refusal, &stamp).await,
-            Ok(Passed::Answered(answer)) => Ended::handshaken(reply, answer, &stamp).await,
-            Ok(Passed::Ignored) => Ended::ignored(reply, &stamp).await,
-            Ok(Passed::Admitted(admitted)) => {
-                let (unsettled, turn) = (admitted.take_held(), admitted.take_turn());
-                let old_sender = head.version == Version::HTTP_10;
-                let gathers =
-                    (old_sender || turn.is_some()) && admitted.make_room_for_response(MAX_GATHERED);
-                let parcel = Parcel {
-                    head: write_head(head, &self.additions(admitted, &request_id, origin)),
-                    body: admitted.body().bytes(),
-                    stamp: &stamp,
-                    old_sender,
-                    in_turn: turn.is_some(),
-                    most_gathered: if gathers { MAX_GATHERED } else { 0 },
-                };
-                let name = &admitted.endpoint().upstream;
-                self.forward(reply, &parcel, (unsettled, turn), name).await
+        let outcome = match verdict {
+            Err(refusal) => ResponseOutcome::refused(reply, refusal, &facts, &stamp).await,
+            Ok(Decision::Challenge(answer)) => {
+                ResponseOutcome::challenge(reply, &answer, &stamp).await
+            }
+            Ok(Decision::Ignored) => ResponseOutcome::ignored(reply, &stamp).await,
+            Ok(Decision::Admitted(admitted)) => {
+                let added = self.additions(&admitted, &request_id, origin);
+                let upstream_head = write_head(head, &added);
+                let is_http10 = head.version == Version::HTTP_10;
+                self.forward(reply, admitted, &upstream_head, &stamp, is_http10)
+                    .await
             }
         };
         self.telemetry.record(&Outcome {
@@ -196,13 +192,35 @@ impl Delivery {
             method: head.method.as_str(),
             path: head.path(),
             total: watch.elapsed(),
-            ..outcome(&judgement, &ended)
+            ..outcome.record(&facts)
         });
-        ended.whole
+        outcome.is_whole
     }
 
-    /// Records a request that never became a delivery because its head was refused, and gives its id.
-    /// `is_answered` is false if its stream is refused without a response.
+    /// Carries an admitted delivery to its backend, and the answer to the sender.
+    async fn forward(
+        &self,
+        reply: &mut Reply,
+        admitted: Admitted,
+        head: &[u8],
+        stamp: &Stamp,
+        is_http10: bool,
+    ) -> ResponseOutcome {
+        let watch = Stopwatch::start();
+        let generation = admitted.verified().generation();
+        let mut sender = Sender {
+            reply,
+            stamp,
+            is_http10,
+        };
+        let delivering = admitted.deliver(head, &self.forwarder, &mut sender, &self.cut_off);
+        let delivered = delivering.await;
+        let outcome = ResponseOutcome::forwarded(sender.reply, delivered, generation, stamp).await;
+        outcome.after(watch.elapsed())
+    }
+
+    /// Records a request whose head was refused, and returns its id. `is_answered` is false if its stream is refused
+    /// without a response.
     pub(super) fn record_bad_head(
         &self,
         origin: Origin,
@@ -230,35 +248,9 @@ impl Delivery {
         }
     }
 
-    /// How senders are dealt with.
+    /// The limits and timeouts of the public listener.
     pub(super) fn settings(&self) -> &PublicSettings {
         &self.settings
-    }
-
-    async fn forward(
-        &self,
-        reply: &mut Reply,
-        parcel: &Parcel<'_>,
-        (held, turn): (Option<Held>, Option<Turn>),
-        upstream: &str,
-    ) -> Ended {
-        let watch = Stopwatch::start();
-        let forwarded = if let Some(upstream) = self.upstreams.get(upstream) {
-            let forwarder = &self.forwarder;
-            let claimed = (held, turn);
-            forwarder
-                .forward(reply, parcel, claimed, upstream, &self.cut_off)
-                .await
-        } else {
-            // The configuration has changed since the endpoint was made; `check` says so.
-            if let Some(held) = held {
-                held.settle_unwatched(false);
-            }
-            Forwarded::to_nowhere(upstream)
-        };
-        let mut ended = Ended::forwarded(reply, &forwarded, parcel.stamp).await;
-        ended.backend = Some(watch.elapsed());
-        ended
     }
 
     fn additions<'a>(
@@ -267,7 +259,7 @@ impl Delivery {
         request_id: &'a HeaderValue,
         origin: Origin,
     ) -> Additions<'a> {
-        let upstream = self.upstreams.get(&admitted.endpoint().upstream);
+        let upstream = self.forwarder.upstream(&admitted.endpoint().upstream);
         Additions {
             admitted,
             names: &self.names,
@@ -279,7 +271,7 @@ impl Delivery {
         }
     }
 
-    /// A new id, or the one that a trusted proxy gave.
+    /// The request id: a new one, or that of a trusted proxy.
     fn request_id(&self, head: &RequestHead, origin: Origin) -> HeaderValue {
         let given = origin
             .peer

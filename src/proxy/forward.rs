@@ -1,301 +1,265 @@
-//! Forwarding: from an admitted delivery to the end of the backend's answer.
+//! The transport to backends, on Pingora's connectors, connection pool and HTTP/1 client.
 //!
-//! This is the one place that knows how it is done: on Pingora's connectors, pool and HTTP/1 client, with
-//! the head and the body in one write. It takes bytes and an upstream, and says what became of them.
-//!
-//! A delivery is sent once. Another connection or address is tried only while not one byte of it has
-//! been taken by a socket; after that, whatever goes wrong is the sender's to repeat. So that it can, a
-//! delivery whose answer was lost, or broke off, is released in the ledger as one that was refused is: delivery
-//! is at-least-once.
+//! Head and body of a delivery leave in one write. A delivery is sent once: another connection or address is tried only
+//! while no socket has taken a byte of it. After that, every failure is the sender's to repeat, and the gate releases the
+//! claim for the retry. Delivery is at-least-once: the backend may see it twice.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Buf;
 use pingora_core::connectors::{ConnectorOptions, TransportConnector};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v1::client::HttpSession;
-use pingora_core::upstreams::peer::Peer;
-use tokio_util::sync::CancellationToken;
+use pingora_http::ResponseHeader;
+use tokio::io::AsyncWriteExt;
 
-use super::answer;
-use super::fault::{FaultAt, UpstreamFault};
-use super::parcel::{Parcel, Stopped, write};
-use super::reply::Reply;
+use super::answer::{self, BackendBody};
+use super::fault::fault_of;
 use super::upstream::{Address, Upstream};
-use crate::clock::{Stopwatch, within};
-use crate::gate::{Reason, Turn};
-use crate::ledger::Held;
+use crate::clock::within;
+use crate::gate::{
+    Deadline, FaultAt, Reason, UpstreamFailure, UpstreamFault, UpstreamRequest, UpstreamResponse,
+    UpstreamTransport,
+};
 
-/// Forwards deliveries through one pool of connections.
+/// Forwards deliveries to all upstreams through one pool of connections.
 pub struct Forwarder {
-    connector: TransportConnector,
+    connector: Arc<TransportConnector>,
+    upstreams: BTreeMap<Box<str>, Arc<Upstream>>,
 }
 
 impl Forwarder {
-    /// A forwarder that keeps up to `pool_size` unused connections.
-    pub fn new(pool_size: usize) -> Self {
+    /// A forwarder to `upstreams`, by name, that keeps up to `pool_size` unused connections.
+    pub fn new(pool_size: usize, upstreams: BTreeMap<Box<str>, Arc<Upstream>>) -> Self {
+        let options = ConnectorOptions::new(pool_size);
         Self {
-            connector: TransportConnector::new(Some(ConnectorOptions::new(pool_size))),
+            connector: Arc::new(TransportConnector::new(Some(options))),
+            upstreams,
         }
     }
 
-    /// Sends `parcel` to `upstream`, settles its claim by what the backend says, and sends its answer to
-    /// the sender. The time of the backend is up when `cut_off` is cancelled.
-    pub(super) async fn forward(
-        &self,
-        reply: &mut Reply,
-        parcel: &Parcel<'_>,
-        (held, turn): (Option<Held>, Option<Turn>),
-        upstream: &Upstream,
-        cut_off: &CancellationToken,
-    ) -> Forwarded {
-        let mut done = Forwarded::default();
-        let total = upstream.settings().timeouts.total;
-        let watch = Stopwatch::start();
-        let asked = {
-            let asking = pin!(self.ask(parcel, upstream, &mut done));
-            let asking = pin!(cut_off.run_until_cancelled(asking));
-            within(total, asking).await.flatten()
-        };
-        let asked = match asked {
-            Some(asked) => asked,
-            // A backend that was never reached is not one that is slow.
-            None if done.reached => Err(Reason::UpstreamTimeout),
-            None => Err(Reason::UpstreamUnreachable),
-        };
-        let unsettled = Unsettled { held, turn };
-        let passed = match asked {
-            Err(reason) => {
-                // Before the sender hears of it: it may send the same again at once.
-                unsettled.settle(false);
-                Err(reason)
-            }
-            Ok(asked) => {
-                done.answered = true;
-                let is_success = done.is_success();
-                let patience = total.saturating_sub(watch.elapsed());
-                let is_whole = AtomicBool::new(false);
-                let when_whole = || {
-                    is_whole.store(true, Ordering::Relaxed);
-                    unsettled.settle(is_success);
-                };
-                let passing = pin!(self.pass_on(reply, asked, upstream, patience, when_whole));
-                let passed = cut_off.run_until_cancelled(passing).await;
-                // Once the whole answer is here, only the sender can be late.
-                passed.unwrap_or(Err(if is_whole.load(Ordering::Relaxed) {
-                    Reason::SenderLeft
-                } else {
-                    Reason::UpstreamTimeout
-                }))
-            }
-        };
-        done.failure = passed.err();
-        if let (Some(Reason::UpstreamTimeout), Some(at)) = (done.failure, &mut done.fault) {
-            at.fault = UpstreamFault::Timeout;
-        } else if let (true, Some(at)) = (done.answered, &mut done.fault) {
-            // The head was good, and the rest did not come.
-            at.fault = UpstreamFault::Reset;
-        }
-        done
+    pub(super) fn upstream(&self, name: &str) -> Option<&Arc<Upstream>> {
+        self.upstreams.get(name)
     }
 
     /// Connects to every address of `upstream`, as a delivery would, and sends nothing.
     pub async fn probe(&self, upstream: &Upstream) -> Vec<Result<String, FaultAt>> {
         let addresses = upstream.order();
         if addresses.is_empty() {
-            return vec![Err(upstream.nowhere())];
+            return vec![Err(upstream.without_address())];
         }
-        let mut found = Vec::new();
+        let mut results = Vec::new();
         for address in addresses {
             let connected = self.connector.new_stream(address.peer()).await;
-            found.push(match connected {
+            results.push(match connected {
                 Ok(_) => Ok(address.shown()),
-                Err(error) => Err(address.fault(UpstreamFault::of(&error))),
+                Err(error) => Err(address.fault(fault_of(&error))),
             });
         }
-        found
+        results
     }
 
-    /// Sends the parcel, and waits for the head of the answer.
-    async fn ask(
+    /// Sends a request, and reads the head of the answer.
+    async fn exchange(
         &self,
-        parcel: &Parcel<'_>,
+        request: &UpstreamRequest<'_>,
         upstream: &Upstream,
-        done: &mut Forwarded,
-    ) -> Result<Asked, Reason> {
-        let (stream, address, sent) = self.send(parcel, upstream, done).await?;
-        let mut backend = HttpSession::new(stream);
-        backend.read_timeout = Some(match sent {
+        progress: &mut Progress,
+    ) -> Result<UpstreamResponse<Box<ResponseHeader>, BackendBody>, UpstreamFailure> {
+        let Sent {
+            stream,
+            address,
+            result,
+        } = self.send_once(request, upstream, progress).await?;
+        let mut session = HttpSession::new(stream);
+        session.read_timeout = Some(match result {
             Ok(()) => upstream.settings().timeouts.read,
-            // It may have answered before it stopped to take the body.
+            // It may have answered before it stopped reading the body.
             Err(_) => EARLY_ANSWER,
         });
-        let head = answer::read_head(&mut backend).await.map_err(|error| {
-            let failed_to_send = sent.as_ref().err().copied();
-            done.fault = Some(match failed_to_send {
-                Some(Reason::UpstreamTimeout) => address.fault(UpstreamFault::Timeout),
-                Some(_) => address.fault(UpstreamFault::Reset),
-                None => address.fault(UpstreamFault::of(&error)),
-            });
-            failed_to_send.unwrap_or_else(|| answer::reason(&error))
+        let head = answer::read_head(&mut session).await.map_err(|error| {
+            let (reason, fault) = match result {
+                Err(reason) => (reason, UpstreamFault::Reset),
+                Ok(()) => (answer::reason(&error), fault_of(&error)),
+            };
+            failure(reason, address.fault(fault))
         })?;
-        done.status = Some(head.status.as_u16());
-        // What is wrong from here on is wrong with the answer.
-        done.fault = Some(address.fault(UpstreamFault::Protocol));
-        Ok(Asked {
-            answer: answer::prepare(&mut backend, head, parcel).await?,
-            backend,
-            address,
-            reusable: sent.is_ok(),
+        let status = head.status;
+        let Some(length) = answer::body_length(&head, &session.get_headers_raw_bytes()) else {
+            return Err(UpstreamFailure {
+                status: Some(status),
+                ..failure(
+                    Reason::UpstreamUnreachable,
+                    address.fault(UpstreamFault::Protocol),
+                )
+            });
+        };
+        let connector = result.is_ok().then(|| Arc::clone(&self.connector));
+        let idle_timeout = upstream.settings().idle_timeout;
+        Ok(UpstreamResponse {
+            status,
+            head,
+            length,
+            body: BackendBody::new(session, address, connector, idle_timeout),
         })
     }
 
-    /// Passes the answer on, and keeps the connection if it is good for another delivery.
-    async fn pass_on(
+    /// Sends a request over the first connection that takes any byte of it.
+    async fn send_once(
         &self,
-        reply: &mut Reply,
-        asked: Asked,
+        request: &UpstreamRequest<'_>,
         upstream: &Upstream,
-        patience: Duration,
-        when_whole: impl FnOnce(),
-    ) -> Result<(), Reason> {
-        let Asked {
-            answer,
-            mut backend,
-            address,
-            reusable,
-        } = asked;
-        answer::pass_on(reply, &mut backend, answer, patience, when_whole).await?;
-        let own = upstream.settings().idle_timeout;
-        if let Some(idle) = answer::keep_for(&backend, own).filter(|_| reusable) {
-            backend.respect_keepalive();
-            if let Some(stream) = backend.reuse().await {
-                let pool = address.peer().reuse_hash();
-                self.connector.release_stream(stream, pool, Some(idle));
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the parcel over the first connection that takes any of it.
-    ///
-    /// The inner result is whether that one took all of it.
-    async fn send(
-        &self,
-        parcel: &Parcel<'_>,
-        upstream: &Upstream,
-        done: &mut Forwarded,
-    ) -> Result<(Stream, Arc<Address>, Result<(), Reason>), Reason> {
+        progress: &mut Progress,
+    ) -> Result<Sent, UpstreamFailure> {
         let timeout = upstream.settings().timeouts.write;
-        done.fault = Some(upstream.nowhere());
+        let mut last_fault = None;
         for address in upstream.order() {
             let peer = address.peer();
-            // Until the time is up it is the connection that takes too long.
-            done.fault = Some(address.fault(UpstreamFault::Timeout));
-            let (mut stream, reused) = match self.connector.get_stream(peer).await {
+            progress.connecting_to(&address);
+            let (mut stream, is_reused) = match self.connector.get_stream(peer).await {
                 Ok(connected) => connected,
                 Err(error) => {
-                    done.fault = Some(address.fault(UpstreamFault::of(&error)));
+                    last_fault = Some(address.fault(fault_of(&error)));
                     upstream.failed(&address);
                     continue;
                 }
             };
-            // Who has taken the connection and not the delivery is slow, and not out of reach.
-            done.reached = true;
-            match write(&mut stream, parcel, timeout).await {
+            progress.is_connected = true;
+            match write(&mut stream, request, timeout).await {
                 // A kept connection that the backend has closed: the socket has taken nothing.
-                Err(Stopped { sent: 0, .. }) if reused && !peer.is_tls() => {}
-                Err(stopped) => return Ok((stream, address, Err(stopped.reason))),
-                Ok(()) => return Ok((stream, address, Ok(()))),
+                Err(WriteFailure { sent: 0, .. }) if is_reused && !peer.is_tls() => {}
+                result => return Ok(Sent::new(stream, address, result)),
             }
-            done.reached = false;
+            progress.is_connected = false;
             let mut stream = match self.connector.new_stream(peer).await {
                 Ok(stream) => stream,
                 Err(error) => {
-                    done.fault = Some(address.fault(UpstreamFault::of(&error)));
+                    last_fault = Some(address.fault(fault_of(&error)));
                     upstream.failed(&address);
                     continue;
                 }
             };
-            done.reached = true;
-            let sent = write(&mut stream, parcel, timeout).await;
-            return Ok((stream, address, sent.map_err(|stopped| stopped.reason)));
+            progress.is_connected = true;
+            let result = write(&mut stream, request, timeout).await;
+            return Ok(Sent::new(stream, address, result));
         }
-        Err(Reason::UpstreamUnreachable)
+        let at = last_fault.unwrap_or_else(|| upstream.without_address());
+        Err(failure(Reason::UpstreamUnreachable, at))
     }
 }
 
-/// What ends when the backend has done its part. Dropped, the claim is released and the turn passed on.
-struct Unsettled {
-    held: Option<Held>,
-    turn: Option<Turn>,
-}
+impl UpstreamTransport for Forwarder {
+    type Head = Box<ResponseHeader>;
+    type Body = BackendBody;
 
-impl Unsettled {
-    /// Settles the claim, without waiting for a ledger that is far away, and passes the turn on: a sender that reads
-    /// its answer slowly keeps none of the same key waiting.
-    fn settle(self, accepted: bool) {
-        if let Some(held) = self.held {
-            held.settle_unwatched(accepted);
-        }
-        drop(self.turn);
-    }
-}
-
-/// A delivery that the backend has begun to answer.
-struct Asked {
-    answer: answer::Ready,
-    backend: HttpSession,
-    address: Arc<Address>,
-    /// Whether the whole delivery was sent, so that another one may follow it.
-    reusable: bool,
-}
-
-/// What became of a delivery.
-#[derive(Debug, Default)]
-pub(super) struct Forwarded {
-    /// The status that the backend answered with, if it did.
-    pub(super) status: Option<u16>,
-    /// Why there is no answer, or no whole one.
-    pub(super) failure: Option<Reason>,
-    /// What went wrong, or was under way when the time was up; it counts if there is a failure.
-    fault: Option<FaultAt>,
-    /// Whether there was a connection to it.
-    reached: bool,
-    /// Whether its answer was good enough to be passed on.
-    pub(super) answered: bool,
-}
-
-impl Forwarded {
-    /// Whether the backend's status says that it took the delivery.
-    fn is_success(&self) -> bool {
-        self.status
-            .is_some_and(|status| (200..300).contains(&status))
-    }
-
-    /// Why the backend did not answer, or not whole.
-    pub(super) fn fault(&self) -> Option<&FaultAt> {
-        let is_its_own = matches!(
-            self.failure,
-            Some(Reason::UpstreamTimeout | Reason::UpstreamUnreachable)
-        );
-        self.fault.as_ref().filter(|_| is_its_own)
-    }
-
-    /// There is no such upstream.
-    pub(super) fn to_nowhere(name: &str) -> Self {
-        Self {
-            failure: Some(Reason::UpstreamUnreachable),
-            fault: Some(FaultAt {
+    async fn send(
+        &self,
+        request: &UpstreamRequest<'_>,
+        deadline: &Deadline<'_>,
+    ) -> Result<UpstreamResponse<Self::Head, Self::Body>, UpstreamFailure> {
+        let Some(upstream) = self.upstream(request.upstream) else {
+            let at = FaultAt {
                 fault: UpstreamFault::Unknown,
-                address: name.to_owned(),
-            }),
-            ..Self::default()
+                address: request.upstream.to_owned(),
+            };
+            return Err(failure(Reason::UpstreamUnreachable, at));
+        };
+        let mut progress = Progress::default();
+        let exchange = self.exchange(request, upstream, &mut progress);
+        let result = deadline.bound(pin!(exchange)).await;
+        result.unwrap_or_else(|| Err(progress.timed_out(upstream)))
+    }
+}
+
+/// How far an exchange has come, for the failure when its time is up.
+#[derive(Default)]
+struct Progress {
+    address: Option<Arc<Address>>,
+    is_connected: bool,
+}
+
+impl Progress {
+    fn connecting_to(&mut self, address: &Arc<Address>) {
+        self.address = Some(Arc::clone(address));
+    }
+
+    /// A backend that was never reached is not one that is slow.
+    fn timed_out(&self, upstream: &Upstream) -> UpstreamFailure {
+        let reason = if self.is_connected {
+            Reason::UpstreamTimeout
+        } else {
+            Reason::UpstreamUnreachable
+        };
+        let address = self.address.as_ref();
+        let at = address.map(|address| address.fault(UpstreamFault::Timeout));
+        failure(reason, at.unwrap_or_else(|| upstream.without_address()))
+    }
+}
+
+/// A request of which a connection has taken at least a part.
+struct Sent {
+    stream: Stream,
+    address: Arc<Address>,
+    /// Whether the connection took all of it, or why not.
+    result: Result<(), Reason>,
+}
+
+impl Sent {
+    fn new(stream: Stream, address: Arc<Address>, result: Result<(), WriteFailure>) -> Self {
+        Self {
+            stream,
+            address,
+            result: result.map_err(|failure| failure.reason),
         }
     }
 }
 
-/// How long a backend that stopped to take the body may take to say why.
+/// The failure of a backend before the head of its answer.
+fn failure(reason: Reason, at: FaultAt) -> UpstreamFailure {
+    let fault = match reason {
+        Reason::UpstreamTimeout => UpstreamFault::Timeout,
+        _ => at.fault,
+    };
+    UpstreamFailure {
+        reason,
+        status: None,
+        at: FaultAt { fault, ..at },
+    }
+}
+
+/// A write that a connection did not take completely.
+struct WriteFailure {
+    /// The bytes that it has taken.
+    sent: usize,
+    reason: Reason,
+}
+
+/// Writes head and body, together if the socket takes them. The timeout applies to each part.
+async fn write(
+    stream: &mut Stream,
+    request: &UpstreamRequest<'_>,
+    timeout: Duration,
+) -> Result<(), WriteFailure> {
+    let mut parts = request.head.chain(request.body.as_ref());
+    let len = parts.remaining();
+    let failed = |sent, reason| WriteFailure { sent, reason };
+    while parts.has_remaining() {
+        let sent = len - parts.remaining();
+        match within(timeout, pin!(stream.write_buf(&mut parts))).await {
+            Some(Ok(1..)) => {}
+            Some(_) => return Err(failed(sent, Reason::UpstreamUnreachable)),
+            None => return Err(failed(sent, Reason::UpstreamTimeout)),
+        }
+    }
+    match within(timeout, pin!(stream.flush())).await {
+        Some(Ok(())) => Ok(()),
+        Some(Err(_)) => Err(failed(len, Reason::UpstreamUnreachable)),
+        None => Err(failed(len, Reason::UpstreamTimeout)),
+    }
+}
+
+/// How long a backend that stopped reading the body may take to answer.
 const EARLY_ANSWER: Duration = Duration::from_millis(250);

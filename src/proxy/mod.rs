@@ -1,14 +1,13 @@
-//! The Pingora side: sockets, HTTP, the way to the backend. It decides nothing.
+//! Sockets, TLS and HTTP, on Pingora. The proxy carries; the gate decides.
 //!
 //! ```text
 //! listener → connection (HTTP/1: raw head under a deadline) or h2 → delivery
-//!                                                                     ├ gate::judge
-//!                                                                     ├ refused:  respond
-//!                                                                     └ admitted: headers → forward
+//!   ├ Gate::judge, over body
+//!   ├ refused:  respond
+//!   └ admitted: headers → Admitted::deliver, over forward (to the backend) and answer (to the sender)
 //! ```
 //!
-//! How a delivery is forwarded is the business of `forward` alone: it takes a head and a body that were
-//! admitted and says what became of them.
+//! `forward` implements the gate's transport, and `answer` the answer's body and the sender's side.
 
 mod answer;
 mod body;
@@ -16,7 +15,6 @@ pub mod chunked;
 mod client;
 mod connection;
 mod delivery;
-mod ended;
 mod fault;
 mod filter;
 mod forward;
@@ -30,10 +28,9 @@ mod head_scanner;
 mod headers;
 mod listener;
 mod names;
-mod parcel;
+mod outcome;
 mod pem;
 mod raw_head;
-mod record;
 mod reply;
 mod respond;
 mod settings;
@@ -41,9 +38,9 @@ mod tls;
 mod token;
 mod upstream;
 
+pub use self::answer::BackendBody;
 pub use self::client::TrustedProxies;
 pub use self::delivery::Delivery;
-pub use self::fault::{FaultAt, UpstreamFault};
 pub use self::filter::{belongs_to_others, covers_others, describes_body};
 pub use self::forward::Forwarder;
 pub use self::h2_frames::{H2Frames, Received, StreamFaults};
@@ -57,3 +54,4 @@ pub use self::respond::{retry_after_seconds, status_and_body};
 pub use self::settings::PublicSettings;
 pub use self::tls::TlsFiles;
 pub use self::upstream::{Upstream, UpstreamSettings, UpstreamTimeouts, UpstreamTls};
+pub use crate::gate::{FaultAt, UpstreamFault};

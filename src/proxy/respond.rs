@@ -1,4 +1,4 @@
-//! Answers of the gate itself: from a reason to a status and a body.
+//! The gate's own answers: from a reason to a status and a body.
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -15,12 +15,9 @@ use crate::telemetry::Verdict;
 
 /// The status and the body of every reason.
 ///
-/// There is no default: a new reason does not compile until somebody has decided what its senders see.
+/// The match has no default, so a new reason does not compile before somebody has decided on its answer.
 pub fn status_and_body(refusal: &Refusal) -> (StatusCode, Bytes) {
-    let error = |status, text: &'static str| {
-        let text = if refusal.without_body { "" } else { text };
-        (status, Bytes::from_static(text.as_bytes()))
-    };
+    let error = |status, text: &'static str| (status, Bytes::from_static(text.as_bytes()));
     match refusal.reason {
         Reason::BadRequest | Reason::SenderLeft => error(StatusCode::BAD_REQUEST, ""),
         Reason::AuthMissing
@@ -51,15 +48,12 @@ pub fn status_and_body(refusal: &Refusal) -> (StatusCode, Bytes) {
                 let body = format!(r#"{{"error":"Payload too large","limit_bytes":{limit}}}"#);
                 (StatusCode::PAYLOAD_TOO_LARGE, Bytes::from(body))
             }
-            // There is too much of something else than of bytes.
+            // Another limit than one of bytes.
             None => error(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 r#"{"error":"Payload too large"}"#,
             ),
         },
-        Reason::PayloadInvalid if refusal.without_body => {
-            error(StatusCode::UNPROCESSABLE_ENTITY, "")
-        }
         Reason::PayloadInvalid => {
             let body = invalid_payload(refusal.details.as_deref());
             (StatusCode::UNPROCESSABLE_ENTITY, body)
@@ -69,7 +63,7 @@ pub fn status_and_body(refusal: &Refusal) -> (StatusCode, Bytes) {
             r#"{"error":"Too many requests"}"#,
         ),
         Reason::ExpectationFailed => error(StatusCode::EXPECTATION_FAILED, ""),
-        // All is well for the sender: what it sent was accepted before.
+        // A success for the sender: its event was accepted before.
         Reason::Duplicate => error(StatusCode::OK, r#"{"status":"duplicate"}"#),
         Reason::Replay => error(StatusCode::CONFLICT, r#"{"error":"Replay detected"}"#),
         Reason::InFlight => error(StatusCode::CONFLICT, r#"{"error":"Delivery in progress"}"#),
@@ -90,7 +84,7 @@ pub fn status_and_body(refusal: &Refusal) -> (StatusCode, Bytes) {
     }
 }
 
-/// The body that lists what is wrong with a payload.
+/// The body that lists the violations of a payload.
 fn invalid_payload(violations: Option<&Violations>) -> Bytes {
     let details = violations.map(serde_json::to_string);
     let details = details
@@ -101,19 +95,38 @@ fn invalid_payload(violations: Option<&Violations>) -> Bytes {
     ))
 }
 
-/// Writes the answer. Gives the status, or `None` if nobody was there to take it.
+/// Writes a refusal. Returns its status, or `None` if the sender did not take the whole answer.
 pub(super) async fn write(
     reply: &mut Reply,
     refusal: &Refusal,
     stamp: &Stamp,
 ) -> Option<StatusCode> {
     let (status, body) = status_and_body(refusal);
+    write_refusal(reply, refusal, (status, body), stamp).await
+}
+
+/// Writes a refusal without its body.
+pub(super) async fn write_without_body(
+    reply: &mut Reply,
+    refusal: &Refusal,
+    stamp: &Stamp,
+) -> Option<StatusCode> {
+    let (status, _) = status_and_body(refusal);
+    write_refusal(reply, refusal, (status, Bytes::new()), stamp).await
+}
+
+async fn write_refusal(
+    reply: &mut Reply,
+    refusal: &Refusal,
+    (status, body): (StatusCode, Bytes),
+    stamp: &Stamp,
+) -> Option<StatusCode> {
     let head = head(refusal, status, body.len(), stamp).ok()?;
     reply.whole(head, body).await.ok()?;
     Some(status)
 }
 
-/// Writes the answer to a handshake, likewise.
+/// Writes the answer to a provider challenge.
 pub(super) async fn write_handshake(
     reply: &mut Reply,
     answer: &Answer,
@@ -124,7 +137,7 @@ pub(super) async fn write_handshake(
     Some(answer.status)
 }
 
-/// Writes the acknowledgement of a delivery that goes no further, likewise.
+/// Writes the acknowledgement of a delivery that goes no further.
 pub(super) async fn write_ignored(reply: &mut Reply, stamp: &Stamp) -> Option<StatusCode> {
     let body = Bytes::from_static(br#"{"status":"ignored"}"#);
     let status = StatusCode::ACCEPTED;
@@ -134,7 +147,7 @@ pub(super) async fn write_ignored(reply: &mut Reply, stamp: &Stamp) -> Option<St
     Some(status)
 }
 
-/// The two headers that every answer carries, unless they are switched off.
+/// The two headers of the gate in every answer, unless the configuration switches them off.
 #[derive(Clone, Debug)]
 pub(super) struct Stamp {
     request_id: Option<HeaderValue>,
@@ -149,7 +162,7 @@ impl Stamp {
         }
     }
 
-    /// Puts them into `head`, in place of what somebody else may have put there.
+    /// Puts the headers into `head`, in place of those of a backend.
     pub(super) fn put(
         &self,
         head: &mut ResponseHeader,
@@ -184,7 +197,7 @@ fn head(
     Ok(head)
 }
 
-/// The head of an answer of the gate's own.
+/// The head of an answer of the gate itself.
 fn own_head(status: StatusCode, len: usize) -> pingora_error::Result<ResponseHeader> {
     let mut head = ResponseHeader::build(status, Some(8))?;
     if len > 0 {
@@ -198,7 +211,7 @@ fn own_head(status: StatusCode, len: usize) -> pingora_error::Result<ResponseHea
     Ok(head)
 }
 
-/// `Retry-After`: when the same request has a chance to be answered otherwise.
+/// `Retry-After` in seconds: when the same request may get another answer.
 pub fn retry_after_seconds(reason: Reason, status: StatusCode) -> Option<u16> {
     match (reason, status) {
         // The backend usually has the answer by then.
@@ -223,7 +236,7 @@ fn handshake_head(answer: &Answer, stamp: &Stamp) -> pingora_error::Result<Respo
         head.insert_header(header::CONTENT_LENGTH, len)?;
     }
     head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
-    // What a stranger has sent comes back: nobody may take it for a page.
+    // The body echoes a stranger: no browser may take it for a page.
     let nosniff = HeaderValue::from_static("nosniff");
     head.insert_header(header::X_CONTENT_TYPE_OPTIONS, nosniff)?;
     stamp.put(&mut head, Verdict::Handshake.reason())?;

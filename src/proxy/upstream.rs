@@ -1,4 +1,4 @@
-//! An upstream: the addresses of a backend, and how to talk to it.
+//! An upstream: the addresses of a backend, and the settings of its connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use pingora_core::utils::tls::CertKey;
 use tokio::sync::watch;
 use tracing::warn;
 
-use super::fault::{FaultAt, UpstreamFault};
 use crate::clock::Stopwatch;
+use crate::gate::{FaultAt, UpstreamFault};
 use crate::task::{Pulse, Task};
 
 /// A named backend.
 pub struct Upstream {
     settings: UpstreamSettings,
-    /// Its own number: a connection that was opened for one upstream, on its terms of TLS, is never
-    /// used for another one.
+    /// The group of its connections: one that was opened with the TLS settings of one upstream is never used for
+    /// another.
     number: u64,
     addresses: ArcSwap<Vec<Arc<Address>>>,
-    turn: AtomicUsize,
+    next: AtomicUsize,
     age: Stopwatch,
 }
 
@@ -36,17 +36,17 @@ impl Upstream {
             settings,
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             addresses: ArcSwap::default(),
-            turn: AtomicUsize::new(0),
+            next: AtomicUsize::new(0),
             age: Stopwatch::start(),
         }
     }
 
-    /// Its settings.
+    /// The settings of its connections.
     pub fn settings(&self) -> &UpstreamSettings {
         &self.settings
     }
 
-    /// Looks its names up. Names that cannot be found now keep the addresses that they had.
+    /// Resolves its names. A name that cannot be resolved keeps the addresses that it had.
     pub async fn resolve(&self) {
         let known = self.addresses.load_full();
         let mut addresses: Vec<Arc<Address>> = Vec::new();
@@ -54,7 +54,7 @@ impl Upstream {
             let found: Vec<SocketAddr> = match tokio::net::lookup_host(name.as_str()).await {
                 Ok(found) => found.collect(),
                 Err(error) => {
-                    warn!(upstream = %self.settings.name, %name, %error, "name not found");
+                    warn!(upstream = %self.settings.name, %name, %error, "cannot resolve the name of an upstream; its last addresses stay in use");
                     known
                         .iter()
                         .filter(|address| &*address.name == name.as_str())
@@ -80,16 +80,16 @@ impl Upstream {
         self.addresses.store(Arc::new(addresses));
     }
 
-    /// Whether it has names to look up, and not only addresses.
+    /// Whether any of its addresses is a name.
     pub fn has_names(&self) -> bool {
         let literal = |name: &String| name.parse::<SocketAddr>().is_ok();
         !self.settings.addresses.iter().all(literal)
     }
 
-    /// The task that [`keep_resolved`](Self::keep_resolved) is.
+    /// The task that runs [`keep_resolved`](Self::keep_resolved).
     pub const TASK: Task = Task::named("upstream_resolver").beats_within(RESOLVER_SILENCE);
 
-    /// Looks its names up again and again until `shutdown` turns true.
+    /// Resolves its names every 30 seconds until `shutdown` turns true.
     pub async fn keep_resolved(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
         while !*shutdown.borrow() {
             tokio::select! {
@@ -100,37 +100,36 @@ impl Upstream {
         }
     }
 
-    /// The addresses in the order in which one delivery tries them: in turn, and those that could not
-    /// be reached a moment ago last.
+    /// The addresses in the order in which one delivery tries them: round-robin, and those that failed within the last
+    /// five seconds at the end.
     pub(super) fn order(&self) -> Vec<Arc<Address>> {
         let addresses = self.addresses.load();
         let mut order: Vec<Arc<Address>> = addresses.to_vec();
         if order.len() > 1 {
-            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % order.len();
-            order.rotate_left(turn);
+            let first = self.next.fetch_add(1, Ordering::Relaxed) % order.len();
+            order.rotate_left(first);
             let now = self.now_ms();
             order.sort_by_key(|address| address.failed_lately(now));
         }
         order
     }
 
-    /// What is said if there is no address to try.
-    pub(super) fn nowhere(&self) -> FaultAt {
+    /// The fault if there is no address to try.
+    pub(super) fn without_address(&self) -> FaultAt {
         FaultAt {
             fault: UpstreamFault::Dns,
             address: self.settings.addresses.join(", "),
         }
     }
 
-    /// Remembers that an address could not be reached.
+    /// Records that an address could not be reached.
     pub(super) fn failed(&self, address: &Address) {
         address.failed_ms.store(self.now_ms(), Ordering::Relaxed);
     }
 
     fn peer(&self, socket: SocketAddr) -> HttpPeer {
         let UpstreamSettings { timeouts, tls, .. } = &self.settings;
-        // An empty server name would turn the verification of the certificate off; configuration
-        // makes sure that there is one.
+        // An empty server name would switch off the check of the certificate. The configuration refuses one.
         let server_name = tls.as_ref().map(|tls| tls.server_name.clone());
         let mut peer = HttpPeer::new(socket, tls.is_some(), server_name.unwrap_or_default());
         peer.group_key = self.number;
@@ -156,7 +155,7 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// The name of the configuration, with the socket that it stands for.
+    /// The name in the configuration, with the socket address that it resolved to.
     pub(super) fn shown(&self) -> String {
         let socket = self.socket.to_string();
         if *self.name == *socket {
@@ -173,7 +172,7 @@ impl Address {
         }
     }
 
-    /// How Pingora's connectors know it.
+    /// The address as Pingora's connectors take it.
     pub(super) fn peer(&self) -> &HttpPeer {
         &self.peer
     }
@@ -184,35 +183,35 @@ impl Address {
     }
 }
 
-/// What an upstream is made with.
+/// The settings of an upstream.
 #[derive(Clone)]
 pub struct UpstreamSettings {
     /// Its name.
     pub name: Box<str>,
-    /// Where it is: `host:port`, one or several.
+    /// One or several `host:port`.
     pub addresses: Vec<String>,
-    /// How it is spoken to over TLS; `None` for plain HTTP.
+    /// The TLS settings; `None` for plain HTTP.
     pub tls: Option<UpstreamTls>,
-    /// How long it may take.
+    /// How long each step may take.
     pub timeouts: UpstreamTimeouts,
-    /// How long an unused connection to it is kept.
+    /// How long an unused connection is kept.
     pub idle_timeout: Duration,
-    /// The `Host` that it is sent; the sender's, if nothing is said.
+    /// The `Host` header for the backend; `None` passes the sender's on.
     pub host: Option<HeaderValue>,
 }
 
 /// TLS toward a backend.
 #[derive(Clone)]
 pub struct UpstreamTls {
-    /// The name that its certificate must have; never empty.
+    /// The name that its certificate must have. It must not be empty.
     pub server_name: String,
-    /// Who may have signed it; the system's authorities, if nothing is said.
+    /// The trusted authorities; `None` stands for those of the system.
     pub ca: Option<Arc<CaType>>,
-    /// The certificate that it asks for.
+    /// The client certificate, for a backend that asks for one.
     pub client: Option<Arc<CertKey>>,
 }
 
-/// How long a backend may take.
+/// The timeouts of a backend.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct UpstreamTimeouts {
     /// To accept a connection, TLS included.
@@ -228,5 +227,5 @@ pub struct UpstreamTimeouts {
 const AVOIDED_FOR_MS: u64 = 5_000;
 const NEVER: u64 = u64::MAX;
 const RESOLVE_EVERY: Duration = Duration::from_secs(30);
-/// Name servers may take their time; a resolver that is silent for longer does not run.
+/// A resolver that reports no progress for this long is stuck, even if name servers are slow.
 const RESOLVER_SILENCE: Duration = Duration::from_mins(5);

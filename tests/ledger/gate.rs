@@ -4,15 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{HeaderMap, Method};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::{Message, Mode, Place, Preset};
 use portcullis::directory::{AuthDefinition, Definition, EndpointChange, ReplayDefinition};
-use portcullis::gate::{Admitted, BodyError, BodySource, Budget, Gate, Known, Passed, Request};
+use portcullis::gate::{
+    Admitted, BodyError, BodyLength, BodySource, Budget, Caches, Deadline, Decision,
+    DeliveryOutcome, Gate, Request, ResponseSink, SenderLeft, UpstreamBody, UpstreamFailure,
+    UpstreamFault, UpstreamRequest, UpstreamResponse, UpstreamTransport,
+};
 use portcullis::ledger::{Entries, Ledger, Taken, Token, Unavailable};
 use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
+use tokio_util::sync::CancellationToken;
 
 use crate::house::House;
 use crate::setting::*;
@@ -79,7 +85,7 @@ impl AtTheGate {
         );
         let gate = Gate::new(
             config.gate.clone(),
-            Known {
+            Caches {
                 directory: house.directory(100).await,
                 keys: Arc::new(keys),
                 tokens: house.tokens(),
@@ -127,9 +133,9 @@ impl AtTheGate {
         };
         let judgement = self.gate.judge(&request, &mut body).await;
         match judgement.verdict {
-            Ok(Passed::Admitted(admitted)) => Ok(admitted),
-            Ok(Passed::Answered(_)) => Err("handshake"),
-            Ok(Passed::Ignored) => Err("ignored"),
+            Ok(Decision::Admitted(admitted)) => Ok(admitted),
+            Ok(Decision::Challenge(_)) => Err("handshake"),
+            Ok(Decision::Ignored) => Err("ignored"),
             Err(refusal) => Err(refusal.reason.word()),
         }
     }
@@ -137,13 +143,79 @@ impl AtTheGate {
     /// The same, for one that the backend accepts if it gets it.
     async fn deliver(&self, at: Timestamp) -> &'static str {
         match self.judge(at, SignedDuration::ZERO).await {
-            Ok(mut admitted) => {
-                let held = admitted.take_held().unwrap();
-                held.settle(true).await.unwrap();
+            Ok(admitted) => {
+                let (mut sender, never) = (Reading, CancellationToken::new());
+                let delivering = admitted.deliver(b"", &Accepting, &mut sender, &never);
+                let outcome = delivering.await;
+                assert!(
+                    matches!(outcome, DeliveryOutcome::Answered { .. }),
+                    "{outcome:?}"
+                );
                 "admitted"
             }
             Err(reason) => reason,
         }
+    }
+}
+
+/// A backend that accepts everything at once.
+struct Accepting;
+
+impl UpstreamTransport for Accepting {
+    type Head = ();
+    type Body = Empty;
+
+    async fn send(
+        &self,
+        _request: &UpstreamRequest<'_>,
+        _deadline: &Deadline<'_>,
+    ) -> Result<UpstreamResponse<(), Empty>, UpstreamFailure> {
+        Ok(UpstreamResponse {
+            status: StatusCode::ACCEPTED,
+            head: (),
+            length: BodyLength::None,
+            body: Empty,
+        })
+    }
+}
+
+/// The body of an answer without one.
+struct Empty;
+
+impl UpstreamBody for Empty {
+    async fn next(&mut self) -> Result<Option<&[u8]>, UpstreamFault> {
+        Ok(None)
+    }
+
+    fn is_whole(&mut self) -> bool {
+        true
+    }
+
+    fn address(&self) -> String {
+        String::new()
+    }
+
+    async fn release(self) {}
+}
+
+/// A sender that reads its answer.
+struct Reading;
+
+impl ResponseSink<()> for Reading {
+    fn needs_length(&self) -> bool {
+        false
+    }
+
+    async fn head(&mut self, (): (), _length: BodyLength) -> Result<(), SenderLeft> {
+        Ok(())
+    }
+
+    async fn part(&mut self, _part: Bytes) -> Result<(), SenderLeft> {
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), SenderLeft> {
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `portcullis endpoint test`: a real delivery through the public listener, and what became of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -154,7 +155,7 @@ async fn backends(session: &Session, definition: &Definition) -> Vec<String> {
     };
     let upstream = Upstream::new(settings.clone());
     upstream.resolve().await;
-    let probed = Forwarder::new(1).probe(&upstream).await;
+    let probed = Forwarder::new(1, BTreeMap::new()).probe(&upstream).await;
     let told = probed.into_iter().map(|one| match one {
         Ok(address) => format!("{address}: it takes connections from this machine"),
         Err(at) => format!("{at} [{}]", at.fault.word()),

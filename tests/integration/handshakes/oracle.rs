@@ -13,7 +13,7 @@ use portcullis::config::Config;
 use portcullis::directory::{
     AuthDefinition, Definition, Directory, DirectorySettings, EndpointChange,
 };
-use portcullis::gate::{self, BodyError, BodySource, Budget, Passed};
+use portcullis::gate::{self, BodyError, BodySource, Budget, Decision};
 use portcullis::ledger::InProcess;
 use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
@@ -199,7 +199,7 @@ impl Judge {
         );
         let gate = gate::Gate::new(
             config.gate,
-            gate::Known {
+            gate::Caches {
                 directory: Arc::new(directory),
                 keys: Arc::new(keys),
                 tokens: Arc::new(TokenCache::new(10, 1, Arc::clone(&custody.store) as _)),
@@ -219,7 +219,7 @@ impl Judge {
         query: Option<&str>,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Option<Passed> {
+    ) -> Option<Decision> {
         let request = gate::Request {
             method: &method,
             path: &format!("/webhooks/ai/workflows/{name}"),
@@ -231,7 +231,7 @@ impl Judge {
         self.runtime.block_on(judging).verdict.ok()
     }
 
-    fn deliver(&self, name: &str, body: &[u8], code: &[u8]) -> Option<Passed> {
+    fn deliver(&self, name: &str, body: &[u8], code: &[u8]) -> Option<Decision> {
         let mut headers = HeaderMap::new();
         let value = format!("sha256={}", hex::encode(code));
         headers.insert("x-hub-signature-256", HeaderValue::try_from(value).unwrap());
@@ -261,7 +261,7 @@ impl Judge {
                 self.deliver(name, body.as_bytes(), &mac(SECRET, body.as_bytes()))
             }
         };
-        let Some(Passed::Answered(answer)) = passed else {
+        let Some(Decision::Challenge(answer)) = passed else {
             return None;
         };
         let answer: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
@@ -341,7 +341,7 @@ fn deliveries_that_are_no_tokens_are_admitted_as_ever() {
     for name in ["x", "linkedin", "zoom"] {
         for body in [&b"{}"[..], b"{\"a\":1}", b"123\n", &[b'a'; 257]] {
             let passed = judge.deliver(name, body, &mac(SECRET, body));
-            assert!(matches!(passed, Some(Passed::Admitted(_))), "{name}");
+            assert!(matches!(passed, Some(Decision::Admitted(_))), "{name}");
         }
     }
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, Method};
 use portcullis::auth::{KeyKind, Mode};
 use portcullis::clock::SystemClock;
 use portcullis::directory::{AuthDefinition, ConcurrencyDefinition, Pace};
-use portcullis::gate::{Admitted, BodyError, BodySource, Budget, Gate, Passed, Request};
+use portcullis::gate::{Admitted, BodyError, BodySource, Budget, Decision, Gate, Request};
 use portcullis::ledger::InProcess;
 use portcullis::outbound::Outbound;
 use tokio::time::{Instant, sleep};
@@ -82,7 +82,7 @@ async fn judged(
         headers: &map,
     };
     match gate.judge(&request, &mut body).await.verdict {
-        Ok(Passed::Admitted(admitted)) => Ok(admitted),
+        Ok(Decision::Admitted(admitted)) => Ok(admitted),
         Ok(_) => panic!("it is answered at the gate"),
         Err(refusal) => Err(refusal.reason.word()),
     }

@@ -19,7 +19,7 @@ use portcullis::directory::{
     EndpointChange, EndpointId, EndpointRecord, EndpointStore, Follower, LookupError, NamesPage,
     Pace, Position,
 };
-use portcullis::gate::Known;
+use portcullis::gate::Caches;
 use portcullis::secrets::{
     CacheSettings, EncryptionContext, Ending, Installation, KeyAddress, KeyCache, KeyError,
     KeyService, KeyServiceError, Resealing, Sealed, SealedUnder, SealedVersion, Secret, SecretRef,
@@ -346,7 +346,7 @@ async fn followed(store: &Arc<Fake>, pace: Pace) -> Arc<Directory> {
 }
 
 /// Follows `store`, and gives what a gate looks up.
-pub(super) async fn known(store: &Arc<Fake>, pace: Pace) -> Known {
+pub(super) async fn known(store: &Arc<Fake>, pace: Pace) -> Caches {
     let config = config();
     let settings = DirectorySettings {
         capacity: 10,
@@ -376,7 +376,7 @@ pub(super) async fn known(store: &Arc<Fake>, pace: Pace) -> Known {
     tasks.supervise(Follower::TASK, move |pulse| {
         Arc::clone(&follower).run(stopped.clone(), pulse)
     });
-    Known {
+    Caches {
         directory,
         keys,
         tokens,

@@ -111,6 +111,37 @@ fn a_backend_that_hangs_up_or_answers_nonsense_is_called_that() {
 }
 
 #[test]
+fn missing_upstream_is_found_at_the_head_and_claims_nothing() {
+    let backend = Backend::accepting();
+    let section = "upstreams.engine";
+    let lines = format!("addresses = [\"{}\"]", backend.address());
+    let gate = Gate::before(&backend)
+        .with(section, &lines)
+        .endpoint_with(ID, &["--mode", "hmac", "--upstream", "engine"])
+        .without(section)
+        .start();
+    let genuine = genuine(&gate, b"{}");
+    let unsigned = Request::post(PATH).body("{}");
+    // The second copy of the genuine delivery is not in flight, and no proof is asked for.
+    for request in [&genuine, &genuine, &unsigned] {
+        let answer = send(gate.http(), request);
+        assert_eq!(
+            (answer.status, answer.text()),
+            (502, r#"{"error":"Bad gateway"}"#)
+        );
+        assert_eq!(answer.reason(), "upstream_unreachable");
+    }
+    for line in gate.log(3) {
+        assert_eq!(line["outcome"], "failed");
+        assert_eq!(line["upstream"], "engine");
+        assert_eq!(line["upstream_fault"], "unknown_upstream");
+        assert_eq!(line["upstream_address"], "engine");
+        assert_eq!(line["cause"], "the configuration has no upstream `engine`");
+    }
+    backend.was_not_contacted();
+}
+
+#[test]
 fn a_delivery_that_came_through_names_no_fault() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac").start();
