@@ -1,4 +1,4 @@
-//! A body: where it comes from, and what it becomes.
+//! The body of a delivery: its source, and the whole body in memory.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,29 +7,29 @@ use bytes::Bytes;
 
 use super::{Lease, OverBudget};
 
-/// Where the bytes of a body come from.
+/// The source of a body: a connection, a stream, or memory.
 pub trait BodySource: Send {
-    /// The length that the sender announced.
+    /// The length that the sender announced, in bytes.
     fn announced_len(&self) -> Option<u64>;
 
-    /// The address of the sender, as far as it can be told: a share of the memory is charged to it.
+    /// The address of the sender, if it is known. A share of the memory budget is charged to it.
     fn client(&self) -> Option<IpAddr> {
         None
     }
 
-    /// Waits until something more has come, or the end. A source that has all of it never waits.
+    /// Waits until more of the body has arrived, or its end. A source in memory never waits.
     fn arrived(&mut self) -> impl Future<Output = Result<(), BodyError>> + Send {
         async { Ok(()) }
     }
 
-    /// Tells a sender that waits for it to go on (`100 Continue`, RFC 9110 §10.1.1).
+    /// Sends `100 Continue` to a sender that waits for it (RFC 9110 §10.1.1).
     ///
-    /// It is called once, and only for a delivery that the head does not decide.
+    /// It is called once, and only for a delivery that its head does not decide.
     fn invite(&mut self) -> impl Future<Output = Result<(), BodyError>> + Send;
 
-    /// Appends the next bytes to `into`, at most `room`, and says how many they were: none at the end.
+    /// Appends at most `room` bytes to `into` and returns their number, which is zero at the end.
     ///
-    /// There is no room only when everything that was announced has come; then more is an error.
+    /// `room` is zero only when all announced bytes have arrived. Then another byte is an error.
     fn read(
         &mut self,
         into: &mut Vec<u8>,
@@ -37,24 +37,24 @@ pub trait BodySource: Send {
     ) -> impl Future<Output = Result<usize, BodyError>> + Send;
 }
 
-/// A body that did not arrive whole.
+/// A body that did not arrive completely.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyError {
-    /// Its framing is wrong.
+    /// The framing contradicts itself or RFC 9112 §7.
     #[error("the framing of the body is wrong")]
     Malformed,
 
-    /// The connection is gone.
+    /// The connection was closed within the body.
     #[error("the sender went away")]
     SenderLeft,
 }
 
-/// A whole body: one contiguous run of bytes, exactly as they were sent.
+/// A whole body in one piece of memory, byte for byte as it was sent.
 #[derive(Debug)]
 pub struct Body {
     bytes: Bytes,
-    /// Held as long as the bytes are.
+    /// The leased memory of the bytes.
     lease: Arc<Lease>,
 }
 
@@ -67,7 +67,7 @@ impl Body {
         }
     }
 
-    /// The same body, for somebody who may outlive this one.
+    /// A second handle to the same bytes and their lease.
     pub(super) fn share(&self) -> Self {
         Self {
             bytes: self.bytes.clone(),
@@ -75,35 +75,35 @@ impl Body {
         }
     }
 
-    /// Room for a second piece of the same length.
+    /// Leases memory for a copy.
     pub(super) async fn room_for_copy(&self) -> Result<Lease, OverBudget> {
         let mut lease = self.lease.another();
         lease.obtain(self.bytes.len() as u64).await?;
         Ok(lease)
     }
 
-    /// Room for the response to this delivery: the backend's, on its way to a sender that may be slow.
+    /// Leases memory for the response, whose sender may read slowly.
     pub(super) async fn room_for_response(&self) -> Result<Lease, OverBudget> {
         let mut lease = self.lease.another();
         lease.obtain(RESPONSE_BYTES).await?;
         Ok(lease)
     }
 
-    /// The bytes.
+    /// The bytes, without a copy.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// How many they are.
+    /// The length in bytes.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Whether there are none.
+    /// Whether the body has no bytes.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 }
 
-/// The head for the backend, Pingora's buffers for its answer, and the parts that a sender has not taken.
+/// The head for the backend, Pingora's buffers for the answer, and the parts that the sender has not read yet.
 pub(super) const RESPONSE_BYTES: u64 = 128 * 1024;

@@ -1,14 +1,14 @@
-//! How much memory all senders may take together, and how many requests may be in flight.
+//! The memory budget: how much memory all senders together may use, and how many requests may be in flight.
 //!
-//! Everything that a stranger can make the gate hold is leased here: connections, heads, streams, bodies,
-//! their copies, and responses that wait for a slow reader. A lease is taken before the memory is
-//! allocated, and returned when the memory is freed.
+//! Everything that a stranger can make the gate hold is leased here: connections, heads, streams, bodies, their copies,
+//! and responses that wait for a slow reader. A lease is taken before the memory is allocated, and returned when the
+//! memory is freed.
 //!
-//! Two rules keep one sender from taking everything. An eighth of the budget is for small leases only.
-//! A client address, or an endpoint, may hold at most twice what is left: two thirds of the budget if it is
-//! alone, less for each further one. If that leaves too little, memory is taken back: the largest body that
-//! is still being received for whoever holds most, and more than the one that asks would hold, is given up. Connections,
-//! requests in flight and responses are never taken back themselves.
+//! Two rules keep one sender from taking everything. An eighth of the budget is reserved for small leases. A client
+//! address or an endpoint may hold at most twice the free memory: two thirds of the budget if it is alone, less with
+//! others. If that leaves too little, memory is revoked: the gate refuses the largest body that is still being received
+//! for the largest holder, if that one holds more than the requester would. Connections, requests in flight and
+//! responses are never revoked.
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::poll_fn;
@@ -23,24 +23,24 @@ use tokio::sync::Notify;
 
 use crate::sync::Mutex;
 
-/// The memory for what senders make the gate hold.
+/// A memory budget in bytes, with a limit of requests in flight.
 #[derive(Debug)]
 pub struct Budget {
     total: u64,
     max_requests: u64,
     hasher: RandomState,
     usage: Mutex<Usage>,
-    /// Whoever waits for memory that is taken back is told when some was returned.
+    /// Wakes those who wait for revoked memory.
     returned: Notify,
 }
 
 impl Budget {
-    /// A budget of `total` bytes, for any number of requests.
+    /// A budget of `total` bytes without a limit of requests.
     pub fn new(total: u64) -> Arc<Self> {
         Self::limited(total, u64::MAX)
     }
 
-    /// A budget of `total` bytes, for at most `max_requests` in flight.
+    /// A budget of `total` bytes and `max_requests` requests in flight.
     pub fn limited(total: u64, max_requests: u64) -> Arc<Self> {
         Arc::new(Self {
             total,
@@ -51,12 +51,12 @@ impl Budget {
         })
     }
 
-    /// A lease of nothing for the body of a delivery, to be grown. Nobody's share is charged.
+    /// An empty lease for a body. It is charged to no client and no endpoint.
     pub fn lease(self: &Arc<Self>) -> Lease {
         self.begin(Payer::default(), Purpose::Body)
     }
 
-    /// A lease of nothing for the body of a delivery from `client` to `endpoint`.
+    /// An empty lease for the body of a delivery from `client` to `endpoint`.
     pub fn body(self: &Arc<Self>, client: Option<IpAddr>, endpoint: &str) -> Lease {
         let payer = Payer {
             endpoint: Some(Holder::Endpoint(self.hasher.hash_one(endpoint))),
@@ -65,25 +65,25 @@ impl Budget {
         self.begin(payer, Purpose::Body)
     }
 
-    /// A lease of nothing for a connection. `None` for the address of a trusted proxy, which has many clients.
+    /// An empty lease for a connection. `client` is `None` for a trusted proxy, which has many clients.
     pub fn connection(self: &Arc<Self>, client: Option<IpAddr>) -> Lease {
         self.begin(Payer::client(client), Purpose::Other)
     }
 
-    /// A lease of nothing for a request that is in flight as long as the lease.
+    /// An empty lease for a request, which is in flight as long as the lease lives.
     pub fn request(self: &Arc<Self>, client: Option<IpAddr>) -> Result<Lease, OverBudget> {
         let payer = Payer::client(client);
         self.usage.lock().begin_request(payer, self.max_requests)?;
         Ok(self.begin(payer, Purpose::Request))
     }
 
-    /// The largest body that a budget of `total` bytes has room for, if nobody else needs any of it.
+    /// The largest body that fits into an otherwise unused budget of `total` bytes.
     pub const fn largest_body(total: u64) -> u64 {
-        // While a body grows there are two pieces of it for a moment, and its head and connection beside it.
+        // While a body grows, its old and its new buffer exist, beside its head and its connection.
         large_leases(total) / 2
     }
 
-    /// All bytes there are to lease.
+    /// The size of the budget in bytes.
     pub fn total(&self) -> u64 {
         self.total
     }
@@ -93,22 +93,22 @@ impl Budget {
         self.usage.lock().bodies_bytes
     }
 
-    /// The bytes that are leased for anything.
+    /// All leased bytes.
     pub fn leased(&self) -> u64 {
         self.usage.lock().bytes
     }
 
-    /// The bodies in flight.
+    /// The number of leases for bodies.
     pub fn bodies(&self) -> u64 {
         self.usage.lock().bodies
     }
 
-    /// The requests in flight.
+    /// The number of requests in flight.
     pub fn requests(&self) -> u64 {
         self.usage.lock().requests
     }
 
-    /// The bodies that were given up for somebody who held less.
+    /// The number of bodies that were revoked for a smaller holder.
     pub fn taken_back(&self) -> u64 {
         self.usage.lock().taken_back
     }
@@ -131,25 +131,25 @@ impl Budget {
     }
 }
 
-/// A part of a [`Budget`]. It is given back when it is dropped.
+/// A part of a [`Budget`]. Dropped, it returns its bytes.
 #[derive(Debug)]
 pub struct Lease {
     budget: Arc<Budget>,
     payer: Payer,
     purpose: Purpose,
     held: u64,
-    /// The name under which it can be taken back.
+    /// The id under which it can be revoked.
     revocable: Option<LeaseId>,
 }
 
 impl Lease {
-    /// A lease of nothing in the same budget, for the same client and endpoint.
+    /// An empty lease in the same budget, for the same client and endpoint.
     #[must_use]
     pub fn another(&self) -> Self {
         self.budget.begin(self.payer, Purpose::Other)
     }
 
-    /// Takes what is missing to `bytes`, or nothing if that is not to be had.
+    /// Grows to `bytes`, or fails without a change.
     pub fn grow_to(&mut self, bytes: u64) -> Result<(), OverBudget> {
         if bytes > self.held {
             let usage = &mut *self.budget.usage.lock();
@@ -163,27 +163,27 @@ impl Lease {
         Ok(())
     }
 
-    /// Takes what is missing to `bytes`, from whoever holds more than this one would if need be.
+    /// Grows to `bytes`. If necessary, it revokes bodies of those who hold more than this client and endpoint would.
     pub async fn obtain(&mut self, bytes: u64) -> Result<(), OverBudget> {
         if self.grow_to(bytes).is_ok() {
             return Ok(());
         }
-        // Boxed: almost no delivery needs it, and the tasks of all would be larger for it.
-        let taking = Box::pin(tokio::time::timeout(TAKEN_BACK_WITHIN, self.take(bytes)));
-        taking.await.unwrap_or(Err(OverBudget))
+        // Boxed: it is rare, and would enlarge the task of every delivery.
+        let waiting = Box::pin(tokio::time::timeout(REVOKED_WITHIN, self.wait_for(bytes)));
+        waiting.await.unwrap_or(Err(OverBudget))
     }
 
-    /// Waits until what is missing to `bytes` was returned by whoever holds more than this one would.
-    async fn take(&mut self, bytes: u64) -> Result<(), OverBudget> {
+    /// Revokes memory and waits until enough of it was returned.
+    async fn wait_for(&mut self, bytes: u64) -> Result<(), OverBudget> {
         let budget = Arc::clone(&self.budget);
         loop {
             let mut returned = pin!(budget.returned.notified());
-            // Before looking, so that nothing that is returned meanwhile is missed.
+            // Before the attempt, so that no return in between is missed.
             returned.as_mut().enable();
             if self.grow_to(bytes).is_ok() {
                 return Ok(());
             }
-            if !self.take_back_for(bytes) {
+            if !self.revoke_for(bytes) {
                 return Err(OverBudget);
             }
             tokio::select! {
@@ -193,17 +193,17 @@ impl Lease {
         }
     }
 
-    /// Asks for enough memory back to grow to `bytes`. False if none is to come.
-    fn take_back_for(&self, bytes: u64) -> bool {
+    /// Revokes enough memory to grow to `bytes`. False if there is none to revoke.
+    fn revoke_for(&self, bytes: u64) -> bool {
         let (wakers, is_coming) = {
             let usage = &mut *self.budget.usage.lock();
-            usage.take_back(self, bytes)
+            usage.revoke_for(self, bytes)
         };
         wakers.into_iter().for_each(Waker::wake);
         is_coming
     }
 
-    /// Waits until this is taken back. Then it has to be dropped.
+    /// Waits until the lease is revoked. Then its owner has to drop it.
     pub(super) async fn revoked(&self) {
         poll_fn(|context| self.poll_revoked(context)).await;
     }
@@ -223,16 +223,16 @@ impl Lease {
         }
     }
 
-    /// Lets nobody take this back any more: what it is for has come.
+    /// Protects the lease from revocation: its body has arrived.
     pub(super) fn keep(&mut self) {
         if let Some(id) = self.revocable.take() {
             self.budget.usage.lock().keep(self.payer, id, self.held);
         }
-        // Whoever counted on it has to ask somebody else.
+        // Those who wait for it have to revoke another one.
         self.budget.returned.notify_waiters();
     }
 
-    /// Gives back all but `bytes`.
+    /// Returns everything beyond `bytes`.
     pub fn shrink_to(&mut self, bytes: u64) {
         if bytes < self.held {
             {
@@ -260,7 +260,7 @@ impl Drop for Lease {
     }
 }
 
-/// What a lease is for.
+/// The purpose of a lease: it decides what is counted, and whether the lease can be revoked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Purpose {
     Body,
@@ -268,7 +268,7 @@ enum Purpose {
     Other,
 }
 
-/// Whose shares a lease is charged to.
+/// The client and the endpoint that a lease is charged to.
 #[derive(Clone, Copy, Debug, Default)]
 struct Payer {
     client: Option<Holder>,
@@ -288,10 +288,10 @@ impl Payer {
     }
 }
 
-/// Somebody with a share of the budget.
+/// A client or an endpoint, each with its own share of the budget.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Holder {
-    /// An address of IPv4, or the network of an IPv6 address: whoever has one address of a /64 has all.
+    /// An IPv4 address, or the /64 network of an IPv6 address, because one customer usually has all of it.
     Client(u128),
     /// The hash of an endpoint's id.
     Endpoint(u64),
@@ -306,7 +306,7 @@ impl Holder {
     }
 }
 
-/// What is leased. The map has an entry only for who holds something.
+/// The leased memory. Each map has entries only for present holders and leases.
 #[derive(Debug, Default)]
 struct Usage {
     bytes: u64,
@@ -315,19 +315,19 @@ struct Usage {
     requests: u64,
     holdings: HashMap<Holder, Holding>,
     last_id: LeaseId,
-    /// The leases that can be taken back.
+    /// The leases that can be revoked.
     listed: HashMap<LeaseId, Listed>,
-    /// Who has such a lease, by all that it holds.
+    /// The holders of such leases, ordered by all that each holds.
     clients: BTreeSet<(u64, Holder)>,
     endpoints: BTreeSet<(u64, Holder)>,
-    /// What was asked back and has not come yet.
+    /// The revoked bytes that were not returned yet.
     returning: u64,
     taken_back: u64,
 }
 
 type LeaseId = u64;
 
-/// A lease that can be taken back.
+/// A lease that can be revoked.
 #[derive(Debug)]
 struct Listed {
     payer: Payer,
@@ -336,7 +336,7 @@ struct Listed {
     is_revoked: bool,
 }
 
-/// What one holder has.
+/// The leases of one holder, in bytes.
 #[derive(Debug, Default, Eq, PartialEq)]
 struct Holding {
     /// In leases of at most [`SMALL_LEASE`].
@@ -344,7 +344,7 @@ struct Holding {
     /// In larger ones.
     large: u64,
     requests: u64,
-    /// What can be taken back of it.
+    /// Those that can be revoked.
     listed: BTreeSet<(u64, LeaseId)>,
 }
 
@@ -398,11 +398,11 @@ impl Usage {
         }
     }
 
-    /// Notes that a lease that can be taken back has changed.
+    /// Records the new size of a lease that can be revoked.
     fn list(&mut self, payer: Payer, id: Option<LeaseId>, from: u64, to: u64) {
         let Some(id) = id else { return };
         if self.listed.get(&id).is_some_and(|listed| listed.is_revoked) {
-            // Until its task notices, it may still have changed.
+            // Its task may change it until it notices the revocation.
             self.returning = self.returning - from + to;
             if to == 0 {
                 self.listed.remove(&id);
@@ -431,7 +431,7 @@ impl Usage {
         }
     }
 
-    /// Notes that a lease cannot be taken back any more, also if it was asked back a moment ago.
+    /// Records that a lease cannot be revoked any more, even if it was revoked a moment ago.
     fn keep(&mut self, payer: Payer, id: LeaseId, bytes: u64) {
         if self.listed.get(&id).is_some_and(|listed| listed.is_revoked) {
             self.returning -= bytes;
@@ -441,8 +441,9 @@ impl Usage {
         }
     }
 
-    /// Revokes leases until `lease` can grow to `bytes`, and says whom to wake and whether anything is to come.
-    fn take_back(&mut self, lease: &Lease, bytes: u64) -> (Vec<Waker>, bool) {
+    /// Revokes leases until `lease` can grow to `bytes`. Returns the wakers of their tasks, and whether any memory is to
+    /// be returned.
+    fn revoke_for(&mut self, lease: &Lease, bytes: u64) -> (Vec<Waker>, bool) {
         let total = lease.budget.total;
         let extra = bytes.saturating_sub(lease.held);
         let ceiling = if bytes > SMALL_LEASE {
@@ -456,7 +457,7 @@ impl Usage {
             would_have(lease.payer.client),
             would_have(lease.payer.endpoint),
         );
-        // Half of what a holder has is to be left beside it.
+        // The share rule holds after the growth: half of what a holder has must stay free.
         let left = extra.max(client.max(endpoint).div_ceil(SHARE));
         let missing = self.bytes.saturating_add(left).saturating_sub(ceiling);
         let mut wakers = Vec::new();
@@ -515,7 +516,7 @@ impl Holding {
         self.small + self.large
     }
 
-    /// Its place among those that something can be taken back from.
+    /// The order among holders with leases to revoke.
     fn rank(&self) -> Option<u64> {
         (!self.listed.is_empty()).then(|| self.bytes())
     }
@@ -534,23 +535,23 @@ impl Holding {
     }
 }
 
-/// What is not kept for small leases.
+/// The part of a budget that is not reserved for small leases.
 const fn large_leases(total: u64) -> u64 {
     total - total / KEPT_FOR_SMALL
 }
 
-/// There is no memory left for this, or no share of it.
+/// The budget, or the share of a client or endpoint, is used up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the memory budget or a share of it is used up")]
 pub struct OverBudget;
 
-/// One part in so many of the budget is for small leases only.
+/// One part in this many is reserved for small leases.
 const KEPT_FOR_SMALL: u64 = 8;
-/// A holder may have so many times what is left.
+/// A holder may have this many times the free memory.
 const SHARE: u64 = 2;
-/// What counts as small: almost every webhook.
+/// The largest small lease; it has room for almost every webhook.
 const SMALL_LEASE: u64 = 1024 * 1024;
-/// How long to wait for memory that was asked back.
-const TAKEN_BACK_WITHIN: Duration = Duration::from_secs(2);
-/// How many leases are revoked under one lock.
+/// How long to wait for revoked memory.
+const REVOKED_WITHIN: Duration = Duration::from_secs(2);
+/// How many leases are revoked while the lock is held.
 const REVOKED_AT_ONCE: usize = 64;

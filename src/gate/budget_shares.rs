@@ -1,6 +1,6 @@
-//! The budget's arithmetic: what one holder may have beside others, and that everything comes back.
+//! Tests of the budget: the shares of several holders, and that every lease is returned.
 //!
-//! Beside `budget.rs` and not in it, because a model checker compiles that file once more.
+//! They stand in a file of their own, because the tests of the model checker compile `budget.rs` again.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ fn an_endpoint_has_a_share_as_a_client_has() {
     drop(held);
 }
 
-/// What a greedy sender does: it takes what it gets, and never finishes.
+/// A greedy sender: it leases all memory that it can get, and never finishes.
 async fn hold(mut lease: Lease, bytes: u64) -> bool {
     if lease.obtain(bytes).await.is_err() {
         return false;
@@ -92,7 +92,7 @@ async fn twenty_greedy_clients_at_one_endpoint_leave_room_for_the_next_one_there
         let budget = Budget::new(64 * MIB);
         let mut greedy = tokio::task::JoinSet::new();
         for number in 1..=20 {
-            // More than there is, in all.
+            // Together more than the budget.
             for _ in 0..100 {
                 greedy.spawn(hold(
                     budget.body(client(number), "workflows/flooded"),
@@ -135,7 +135,7 @@ async fn a_body_that_has_come_is_not_taken_back() {
     let budget = Budget::new(64 * MIB);
     let mut greedy = budget.body(client(1), "workflows/a");
     assert_eq!(greedy.obtain(37 * MIB).await, Ok(()));
-    // It comes to its end when it was asked back already.
+    // The body was revoked, but it arrives before its task notices.
     let asking = Arc::clone(&budget);
     let asking = tokio::spawn(async move {
         let mut other = asking.body(client(2), "workflows/b");
@@ -205,7 +205,7 @@ proptest! {
         prop_assert_eq!(budget.used(), 0);
         prop_assert_eq!(budget.bodies(), 0);
         prop_assert_eq!(budget.requests(), 0);
-        // Nobody is charged for anything any more.
+        // Every lease was returned.
         prop_assert!(budget.body(client(1), "e").grow_to(4 * MIB).is_ok());
     }
 }

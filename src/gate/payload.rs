@@ -1,4 +1,4 @@
-//! The payload of a delivery that is proven: is it one that the endpoint takes, and which key has it?
+//! The payload of a proven delivery: its event, its contract and its concurrency key.
 
 use std::sync::Arc;
 
@@ -7,9 +7,10 @@ use crate::auth::{EventName, Head, Received, Scheme};
 use crate::contract::{ConcurrencyKey, Parts, Payload, ScanFault, Violations};
 use crate::directory::Endpoint;
 
-/// Whether the endpoint takes the event that a delivery is about. One that does not say what it is about
-/// is none that somebody has subscribed to. One whose word for it cannot be made out may be one of them: it
-/// is better to have one too many than to acknowledge what is lost then.
+/// Whether the endpoint subscribes to the event of a delivery.
+///
+/// A delivery without an event name is ignored. One whose event name cannot be read is passed on, because an ignored
+/// delivery is acknowledged and therefore lost.
 pub(super) fn takes_event(endpoint: &Endpoint, head: &Head<'_>, body: &Body) -> bool {
     let Some(events) = &endpoint.events else {
         return true;
@@ -28,7 +29,7 @@ pub(super) fn takes_event(endpoint: &Endpoint, head: &Head<'_>, body: &Body) -> 
     }
 }
 
-/// The key of a payload that keeps to the contract.
+/// Checks a payload against its contract, and returns its concurrency key if the endpoint asks for one.
 pub(super) async fn examine(
     endpoint: &Endpoint,
     request: &Request<'_>,
@@ -58,9 +59,9 @@ pub(super) async fn examine(
     let examined = if body.len() <= large {
         rules.examine(&payload)
     } else {
-        // A thread that judges has others to judge.
+        // It takes milliseconds, and this thread serves other deliveries.
         let (rules, headers) = (Arc::clone(rules), request.headers.clone());
-        // A sender that leaves stops nothing that has begun, so the budget has to know of it until its end.
+        // The examination ends even if the sender leaves, so it keeps the leases of its memory until then.
         let body = body.share();
         let examine = move || {
             let _copy = copy;
@@ -79,7 +80,7 @@ fn over_bounds(fault: ScanFault) -> Refusal {
     }
 }
 
-/// The log gets the places only, and not many.
+/// The log gets some of the paths, and no values.
 fn invalid(violations: Violations) -> Refusal {
     let paths = violations.iter().map(|violation| match &*violation.path {
         "" => "(the body)",
@@ -94,8 +95,8 @@ fn invalid(violations: Violations) -> Refusal {
     }
 }
 
-/// What is larger takes milliseconds.
+/// Examining a larger body takes milliseconds.
 const LARGE_BODY: usize = 1024 * 1024;
-/// Likewise, where texts are looked through.
+/// The same, where the contract reads texts.
 const LARGE_TEXT: usize = 64 * 1024;
 const LOGGED_PATHS: usize = 8;

@@ -1,4 +1,4 @@
-//! A request's head, as the gate sees it.
+//! The head of a request, without anything of Pingora.
 
 use http::{HeaderMap, Method};
 
@@ -7,20 +7,18 @@ use crate::auth::Head;
 /// The head of a delivery.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The method.
+    /// The method, as it was sent.
     pub method: &'a Method,
     /// The path, as it was sent.
     pub path: &'a str,
-    /// What follows the `?`, as it was sent.
+    /// The part after the first `?`, as it was sent.
     pub query: Option<&'a str>,
-    /// The headers.
+    /// The headers, in the order in which they were sent.
     pub headers: &'a HeaderMap,
 }
 
 impl<'a> Request<'a> {
-    /// The part that proofs look at.
-    ///
-    /// `url` is the public URL, if the endpoint's scheme covers it.
+    /// The head for proofs. `url` is the public URL, if the endpoint's scheme signs it.
     pub fn head(&self, url: Option<&'a str>) -> Head<'a> {
         Head {
             method: self.method,
@@ -30,7 +28,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Whether the body is `multipart/*`, in the eyes of whoever looks at any of its types.
+    /// Whether any `Content-Type` says `multipart/*`: of several, a backend may read any.
     pub fn is_multipart(&self) -> bool {
         let types = self.headers.get_all(http::header::CONTENT_TYPE);
         types.iter().any(|value| {

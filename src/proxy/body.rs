@@ -1,4 +1,4 @@
-//! Where bodies come from: the bytes of an HTTP/1 connection, or an HTTP/2 stream.
+//! The sources of bodies: an HTTP/1 connection, or an HTTP/2 stream.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,15 +16,14 @@ use super::head::is_trimmed;
 use super::raw_head::Framing;
 use crate::gate::{BodyError, BodySource};
 
-/// The body of an HTTP/1 request: read from its connection straight into the gate's buffer.
+/// The body of an HTTP/1 request, read from its connection directly into the gate's buffer.
 pub(super) struct WireBody<'c> {
     stream: &'c mut Stream,
-    /// What was read from the connection beyond the head. What is left of it when the body has ended
-    /// belongs to the next request.
+    /// The bytes that were read beyond the head. Those after the end of the body belong to the next request.
     ahead: &'c mut BytesMut,
     rest: Rest,
     announced: Option<u64>,
-    waits: bool,
+    expects_continue: bool,
     client: Option<IpAddr>,
 }
 
@@ -34,12 +33,12 @@ enum Rest {
 }
 
 impl<'c> WireBody<'c> {
-    /// The body that follows a head. `waits` is whether the sender waits for `100 Continue`.
+    /// The body that follows a head. `expects_continue` is whether the sender waits for `100 Continue`.
     pub(super) fn new(
         stream: &'c mut Stream,
         ahead: &'c mut BytesMut,
         framing: Framing,
-        waits: bool,
+        expects_continue: bool,
         client: Option<IpAddr>,
     ) -> Self {
         let (rest, announced) = match framing {
@@ -51,7 +50,7 @@ impl<'c> WireBody<'c> {
             ahead,
             rest,
             announced,
-            waits,
+            expects_continue,
             client,
         }
     }
@@ -82,8 +81,8 @@ impl BodySource for WireBody<'_> {
     }
 
     async fn invite(&mut self) -> Result<(), BodyError> {
-        // Who has begun to send does not wait any more, nor who has nothing to send.
-        if !self.waits || !self.ahead.is_empty() || self.announced == Some(0) {
+        // A sender that has begun its body waits no more, and an empty body needs no invitation.
+        if !self.expects_continue || !self.ahead.is_empty() || self.announced == Some(0) {
             return Ok(());
         }
         let invitation = async {
@@ -127,7 +126,7 @@ impl BodySource for WireBody<'_> {
                     return Ok(into.len() - before);
                 }
                 if room == 0 {
-                    // Nothing would ever be taken out of what is read ahead.
+                    // The bytes that were read ahead would never be consumed.
                     return Err(BodyError::Malformed);
                 }
                 self.ahead.reserve(READ_AHEAD);
@@ -144,7 +143,7 @@ impl BodySource for WireBody<'_> {
 pub(super) struct H2Body {
     stream: RecvStream,
     announced: Option<u64>,
-    /// What did not fit into the room that there was.
+    /// The bytes of a frame that did not fit into the buffer.
     ahead: Bytes,
     faults: Arc<StreamFaults>,
     served: ServedStream,
@@ -169,13 +168,13 @@ impl H2Body {
         }
     }
 
-    /// Waits for the next bytes, which stay in `ahead`; there are none at the end.
+    /// Waits for the next bytes and keeps them in `ahead`, which stays empty at the end.
     async fn fill(&mut self) -> Result<(), BodyError> {
         while self.ahead.is_empty() {
             match self.stream.data().await {
                 Some(Ok(data)) => {
                     self.served.read_frame();
-                    // An error here is one of the stream, which the next read tells.
+                    // An error here is one of the stream, and the next read reports it.
                     let _ = self.stream.flow_control().release_capacity(data.len());
                     self.ahead = data;
                 }
@@ -186,8 +185,8 @@ impl H2Body {
         Ok(())
     }
 
-    /// Looks at the trailers, which are dropped: nobody downstream may act on them. Malformed ones make
-    /// the whole request malformed (RFC 9113 §8.1.1).
+    /// Reads and drops the trailers, because nothing downstream may act on them. Malformed ones make the whole request
+    /// malformed (RFC 9113 §8.1.1).
     async fn end(&mut self) -> Result<(), BodyError> {
         let trailers = self.stream.trailers().await;
         let trailers = trailers.map_err(|_| BodyError::SenderLeft)?;
@@ -215,7 +214,7 @@ impl BodySource for H2Body {
     }
 
     async fn invite(&mut self) -> Result<(), BodyError> {
-        // HTTP/2 has no need of it, and the library no way to send it.
+        // HTTP/2 senders have flow control instead, and the library cannot send informational responses.
         Ok(())
     }
 

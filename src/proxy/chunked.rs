@@ -1,21 +1,21 @@
-//! The chunked transfer coding (RFC 9112 §7.1), taken apart as strictly as it is defined.
+//! A strict decoder of the chunked transfer coding (RFC 9112 §7.1).
 //!
-//! A pure state machine, fed with whatever a socket gives; a fuzz target feeds it too. Extensions and
-//! trailers are read, within bounds, and dropped: nobody downstream may act on them.
+//! It is a pure state machine, which a fuzz target feeds too. Extensions and trailers are read within bounds and dropped,
+//! because nothing downstream may act on them.
 
 use super::token::is_token;
 
-/// A chunked body in the reading.
+/// The decoder of one chunked body.
 #[derive(Clone, Debug)]
 pub struct Chunked {
     state: State,
-    /// The bytes of the chunk that are still to come.
+    /// The bytes of the chunk that have not arrived yet.
     left: u64,
-    /// The bytes of the line, or of all trailers, that have come.
-    seen: usize,
+    /// The bytes of the line, or of all trailers, that have arrived.
+    line_len: usize,
 }
 
-/// What is expected next.
+/// The expected next byte.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
     Size,
@@ -33,17 +33,17 @@ enum State {
 }
 
 impl Chunked {
-    /// The beginning of a body.
+    /// A decoder at the start of a body.
     pub fn new() -> Self {
         Self {
             state: State::Size,
             left: 0,
-            seen: 0,
+            line_len: 0,
         }
     }
 
-    /// Takes from `input`, appends at most `room` bytes of the body to `into`, and says how much of
-    /// `input` was taken. It stops at the end of the input, of the room, or of the body.
+    /// Decodes `input`, appends at most `room` bytes of the body to `into`, and returns how many bytes of `input` it
+    /// consumed. It stops at the end of the input, of the room, or of the body.
     pub fn decode(
         &mut self,
         input: &[u8],
@@ -79,29 +79,31 @@ impl Chunked {
         Ok(taken)
     }
 
-    /// Whether the last chunk and the trailers have come.
+    /// Whether the last chunk and the trailers have arrived.
     pub fn is_end(&self) -> bool {
         self.state == State::End
     }
 
-    /// One byte of what is not data.
+    /// Consumes one byte that is not data.
     fn step(&mut self, byte: u8) -> Result<State, MalformedChunk> {
-        self.seen += 1;
+        self.line_len += 1;
         match (self.state, byte) {
-            (State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') if self.seen <= MAX_DIGITS => {
+            (State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F')
+                if self.line_len <= MAX_DIGITS =>
+            {
                 let digit = char::from(byte).to_digit(16).unwrap_or_default();
                 self.left = self.left * 16 + u64::from(digit);
                 Ok(State::Size)
             }
-            // At least one digit stands before either of these.
-            (State::Size, b';') if self.seen > 1 => Ok(State::Extension),
-            (State::Size, b'\r') if self.seen > 1 => Ok(State::SizeLf),
+            // A size has at least one digit.
+            (State::Size, b';') if self.line_len > 1 => Ok(State::Extension),
+            (State::Size, b'\r') if self.line_len > 1 => Ok(State::SizeLf),
             (State::Extension, b'\r') => Ok(State::SizeLf),
-            (State::Extension, byte) if is_text(byte) && self.seen <= MAX_LINE => {
+            (State::Extension, byte) if is_text(byte) && self.line_len <= MAX_LINE => {
                 Ok(State::Extension)
             }
             (State::SizeLf, b'\n') => {
-                self.seen = 0;
+                self.line_len = 0;
                 Ok(if self.left == 0 {
                     State::TrailerStart
                 } else {
@@ -110,19 +112,19 @@ impl Chunked {
             }
             (State::DataCr, b'\r') => Ok(State::DataLf),
             (State::DataLf, b'\n') => {
-                self.seen = 0;
+                self.line_len = 0;
                 Ok(State::Size)
             }
             (State::TrailerStart, b'\r') => Ok(State::EndLf),
-            // A folded line begins with white space, which no name may hold.
+            // A folded line begins with white space, which is no character of a name.
             (State::TrailerStart | State::TrailerName, byte)
-                if is_token(byte) && self.seen <= MAX_TRAILERS =>
+                if is_token(byte) && self.line_len <= MAX_TRAILERS =>
             {
                 Ok(State::TrailerName)
             }
             (State::TrailerName, b':') => Ok(State::TrailerValue),
             (State::TrailerValue, b'\r') => Ok(State::TrailerLf),
-            (State::TrailerValue, byte) if is_text(byte) && self.seen <= MAX_TRAILERS => {
+            (State::TrailerValue, byte) if is_text(byte) && self.line_len <= MAX_TRAILERS => {
                 Ok(State::TrailerValue)
             }
             (State::TrailerLf, b'\n') => Ok(State::TrailerStart),
@@ -138,17 +140,17 @@ impl Default for Chunked {
     }
 }
 
-/// Bytes that are no chunked body.
+/// Bytes that are not a valid chunked body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("malformed chunk")]
 pub struct MalformedChunk;
 
-/// What may stand in a line.
+/// Whether a byte may stand in an extension or a trailer.
 const fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
-/// Sixteen would overflow 64 bits.
+/// Sixteen digits could overflow 64 bits with the arithmetic above.
 const MAX_DIGITS: usize = 15;
 const MAX_LINE: usize = 256;
 const MAX_TRAILERS: usize = 8 * 1024;

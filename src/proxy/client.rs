@@ -1,29 +1,28 @@
-//! Who is at the other end: the peer of the socket, or what a trusted proxy says about its own peer.
+//! The address of a sender: the peer of the socket, or the client that a trusted proxy names.
 
 use std::net::IpAddr;
 
 use http::HeaderMap;
 use ipnet::IpNet;
 
-/// The proxies whose `X-Forwarded-*` headers are believed.
+/// The proxies whose `X-Forwarded-*` headers count.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// The proxies inside `networks`.
+    /// Trusts every peer inside `networks`.
     pub fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
     }
 
-    /// Whether `peer` is one of them.
+    /// Whether `peer` is a trusted proxy. An IPv4 address in IPv6 form counts as IPv4.
     pub fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.0.iter().any(|network| network.contains(&peer))
     }
 
-    /// The address of the sender: from the right of `X-Forwarded-For`, the first that is no trusted
-    /// proxy itself. What stands further left was written by somebody who is not trusted. An entry that is no
-    /// address ends the search, so that nothing left of it is believed.
+    /// The address of the sender: from the right of `X-Forwarded-For`, the first that is not a trusted proxy. Entries
+    /// further left come from untrusted senders. An entry that is not an address ends the search.
     pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         if !self.trusts(client) {
@@ -81,7 +80,7 @@ mod tests {
             }
             let found = trusted.client("10.0.0.1".parse().unwrap(), &headers);
             assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{lines:?}");
-            // Nobody else is believed.
+            // The header of an untrusted peer does not count.
             let peer = IpAddr::from([198, 51, 100, 1]);
             assert_eq!(trusted.client(peer, &headers), peer);
         }

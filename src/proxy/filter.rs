@@ -1,4 +1,4 @@
-//! What is not passed on: headers between two neighbours, headers in the gate's own name, credentials.
+//! The headers that are not passed on: hop-by-hop headers, spoofed headers of the gate, and credentials.
 
 use http::HeaderMap;
 use http::header::{self, HeaderName};
@@ -9,19 +9,19 @@ use super::head::RequestHead;
 use super::names::{ALWAYS_RESERVED, begins_like, reads_like};
 use crate::auth::Place;
 
-/// Which headers of the sender's are passed on.
+/// Decides which headers of a sender the backend gets.
 pub(super) struct Filter<'a> {
     names: &'a HeaderNames,
     credentials: &'a [Place],
     trusted: bool,
-    /// Whether the sender's trace goes on; without it, what it says about the trace is about nothing.
+    /// Whether the trace of the sender is continued. Without it, its `tracestate` has no meaning.
     continues_trace: bool,
     nominated: Vec<&'a [u8]>,
 }
 
 impl<'a> Filter<'a> {
-    /// A filter for `head`. `trusted` is whether a trusted proxy has sent it; `credentials` is where
-    /// the secret itself was sent.
+    /// A filter for `head`. `trusted` is whether a trusted proxy has sent it. `credentials` are the places of the secret
+    /// itself.
     pub(super) fn new(
         head: &'a RequestHead,
         names: &'a HeaderNames,
@@ -38,7 +38,7 @@ impl<'a> Filter<'a> {
         }
     }
 
-    /// Whether a header of this name is the sender's to send.
+    /// Whether a header of this name is passed on.
     pub(super) fn passes(&self, name: &[u8]) -> bool {
         let is = |other: &[u8]| reads_like(name, other);
         !(is_replaced(name)
@@ -47,26 +47,25 @@ impl<'a> Filter<'a> {
             || self.names.is_reserved(name)
             || self.names.is_withheld(name)
             || !self.continues_trace && is(b"tracestate")
-            || speaks_for_a_proxy(name) && !(self.trusted && is_spelt_plainly(name))
+            || is_forwarding_header(name) && !(self.trusted && is_spelt_plainly(name))
             || self.credentials.iter().any(
                 |source| matches!(source, Place::Header(other) if is(other.as_str().as_bytes())),
             ))
     }
 }
 
-/// Whether a name has a meaning of its own, in HTTP or to those who prove deliveries, that the portal's
-/// own headers must not take over.
+/// Whether a name has a meaning in HTTP or for providers, so that no header of the gate may have it.
 pub fn belongs_to_others(name: &[u8]) -> bool {
     is_replaced(name)
         || is_hop_by_hop(name)
-        || speaks_for_a_proxy(name)
+        || is_forwarding_header(name)
         || ALWAYS_RESERVED
             .iter()
             .any(|own| reads_like(name, own.as_bytes()))
         || OF_OTHERS.iter().any(|other| reads_like(name, other))
 }
 
-/// Whether a namespace would cover names that belong to others.
+/// Whether a namespace would cover names with such a meaning.
 pub fn covers_others(namespace: &[u8]) -> bool {
     let covered = |name: &&[u8]| begins_like(name, namespace);
     let reserved = ALWAYS_RESERVED.iter().map(|name| name.as_bytes());
@@ -78,7 +77,7 @@ pub fn covers_others(namespace: &[u8]) -> bool {
     all.any(|name| covered(&name))
 }
 
-/// Removes from the backend's answer what is between it and the gate only.
+/// Removes the hop-by-hop headers of a backend's answer.
 pub(super) fn strip_hop_by_hop(head: &mut ResponseHeader) {
     let nominated: Vec<HeaderName> = nominated(&head.headers)
         .into_iter()
@@ -98,8 +97,8 @@ pub(super) fn strip_hop_by_hop(head: &mut ResponseHeader) {
     }
 }
 
-/// The headers that are between two neighbours only because `Connection` says so (RFC 9110 §7.6.1). What says how
-/// the body is to be read is meant for whoever reads it, and cannot be nominated.
+/// The headers that `Connection` nominates as hop-by-hop (RFC 9110 §7.6.1). Headers that describe the body are meant for
+/// its reader and cannot be nominated.
 fn nominated(headers: &HeaderMap) -> Vec<&[u8]> {
     headers
         .get_all(header::CONNECTION)
@@ -110,7 +109,7 @@ fn nominated(headers: &HeaderMap) -> Vec<&[u8]> {
         .collect()
 }
 
-/// Whether a reader of the body needs the header of this name.
+/// Whether a header of this name says how the body is read.
 pub fn describes_body(name: &[u8]) -> bool {
     begins_like(name, b"content-")
         || [&b"digest"[..], b"repr-digest", b"mime-version"]
@@ -118,7 +117,7 @@ pub fn describes_body(name: &[u8]) -> bool {
             .any(|known| reads_like(name, known))
 }
 
-/// Whether the gate writes a header of this name itself, whoever sends one.
+/// Whether the gate writes a header of this name in place of the sender's.
 fn is_replaced(name: &[u8]) -> bool {
     REPLACED.iter().any(|other| reads_like(name, other))
 }
@@ -127,21 +126,21 @@ fn is_hop_by_hop(name: &[u8]) -> bool {
     HOP_BY_HOP.iter().any(|other| reads_like(name, other))
 }
 
-/// Whether a header says what a proxy would say about its own peer.
-fn speaks_for_a_proxy(name: &[u8]) -> bool {
+/// Whether a proxy uses a header of this name to describe its own peer.
+fn is_forwarding_header(name: &[u8]) -> bool {
     begins_like(name, b"x-forwarded-")
         || reads_like(name, b"x-real-ip")
         || reads_like(name, b"forwarded")
 }
 
-/// Whether a name is spelt as a proxy spells it. A proxy passes on what it does not know, and its own
-/// sender may have spelt a name so that only the backend reads it as the proxy's.
+/// Whether a name is spelt as proxies spell it. A proxy passes unknown headers on, so its own sender could choose a
+/// spelling that only the backend takes for the proxy's header.
 fn is_spelt_plainly(name: &[u8]) -> bool {
     name.iter()
         .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
-/// In the form in which names are compared.
+/// In the form for comparisons: lower case, with `-` for every other character.
 const REPLACED: [&[u8]; 6] = [
     b"host",
     b"content-length",
@@ -163,7 +162,7 @@ const HOP_BY_HOP: [&[u8]; 11] = [
     b"transfer-encoding",
     b"upgrade",
 ];
-/// What senders, providers and proxies say (RFC 9110 and others).
+/// Headers with a meaning for senders, providers and proxies (RFC 9110 and others).
 const OF_OTHERS: [&[u8]; 31] = [
     b"accept",
     b"accept-encoding",

@@ -1,9 +1,7 @@
-//! The head that the backend gets: what the sender wrote, without what is not the sender's to say, and
-//! with what the gate knows.
+//! The head for the backend: the sender's headers without those that it may not send, then those of the gate.
 //!
-//! It is written straight to bytes, in one pass: every header of the sender's is looked at once and
-//! either copied as it was spelt or left out, and the gate's own come last, exactly once. Nothing that
-//! a sender writes can remove or follow them.
+//! It is written to bytes in one pass. Each header of the sender is copied as it was spelt, or left out. The gate's
+//! headers come last, once, and no header of a sender can remove or follow them.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -19,7 +17,7 @@ use crate::auth::Place;
 use crate::directory::{Auth, Endpoint};
 use crate::gate::{Admitted, event_id};
 
-/// What goes into a head beside the sender's own words.
+/// The facts that the gate adds to a head.
 pub(super) struct Additions<'a> {
     pub(super) admitted: &'a Admitted,
     pub(super) names: &'a HeaderNames,
@@ -27,7 +25,7 @@ pub(super) struct Additions<'a> {
     pub(super) request_id: &'a HeaderValue,
     pub(super) peer: Option<IpAddr>,
     pub(super) over_tls: bool,
-    /// The `Host` that the upstream wants, if it is not the sender's.
+    /// The `Host` of the upstream's settings, in place of the sender's.
     pub(super) host: Option<&'a HeaderValue>,
 }
 
@@ -56,7 +54,7 @@ pub(super) fn write_head(head: &RequestHead, add: &Additions<'_>) -> Vec<u8> {
     put_forwarded(&mut wire, head, add);
     let trace = trace.unwrap_or_else(new_trace);
     put_field(&mut wire, TRACEPARENT.as_bytes(), trace.as_bytes());
-    put_portal(&mut wire, head, add);
+    put_gate_headers(&mut wire, head, add);
     wire.put_slice(b"\r\n");
     wire
 }
@@ -67,7 +65,7 @@ impl Additions<'_> {
     }
 }
 
-/// The path and query for the backend, without a token that has done its work.
+/// Writes the path and query for the backend, without the token that proved the delivery.
 fn put_target(wire: &mut Vec<u8>, head: &RequestHead, endpoint: &Endpoint, credentials: &[Place]) {
     let path = head.path();
     let rewritten = endpoint
@@ -78,7 +76,7 @@ fn put_target(wire: &mut Vec<u8>, head: &RequestHead, endpoint: &Endpoint, crede
     let Some(query) = head.query() else {
         return;
     };
-    let spent = |name: &str| {
+    let is_credential = |name: &str| {
         credentials
             .iter()
             .any(|source| matches!(source, Place::Query(known) if **known == *name))
@@ -87,7 +85,7 @@ fn put_target(wire: &mut Vec<u8>, head: &RequestHead, endpoint: &Endpoint, crede
     // The other parameters keep their bytes and their order.
     for pair in query.split('&') {
         let name = form_urlencoded::parse(pair.as_bytes()).next();
-        if !credentials.is_empty() && name.is_some_and(|(name, _)| spent(&name)) {
+        if !credentials.is_empty() && name.is_some_and(|(name, _)| is_credential(&name)) {
             continue;
         }
         wire.put_u8(separator);
@@ -98,7 +96,7 @@ fn put_target(wire: &mut Vec<u8>, head: &RequestHead, endpoint: &Endpoint, crede
 
 fn put_forwarded(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
     let trusted = add.is_from_trusted();
-    let said = |name: &str| head.headers.get(name).filter(|_| trusted);
+    let forwarded = |name: &str| head.headers.get(name).filter(|_| trusted);
     if let Some(peer) = add.peer {
         let mut chain = Vec::with_capacity(64);
         let hops = head.headers.get_all(FORWARDED_FOR);
@@ -110,16 +108,16 @@ fn put_forwarded(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
         put_field(wire, FORWARDED_FOR.as_bytes(), &chain);
     }
     let scheme: &[u8] = if add.over_tls { b"https" } else { b"http" };
-    let proto = said(FORWARDED_PROTO).map_or(scheme, HeaderValue::as_bytes);
+    let proto = forwarded(FORWARDED_PROTO).map_or(scheme, HeaderValue::as_bytes);
     put_field(wire, FORWARDED_PROTO.as_bytes(), proto);
-    // HTTP/1.0 may come without a host.
-    let host = said(FORWARDED_HOST).map_or(head.host(), HeaderValue::as_bytes);
+    // An HTTP/1.0 request may have no host.
+    let host = forwarded(FORWARDED_HOST).map_or(head.host(), HeaderValue::as_bytes);
     if !host.is_empty() {
         put_field(wire, FORWARDED_HOST.as_bytes(), host);
     }
 }
 
-fn put_portal(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
+fn put_gate_headers(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
     let names = add.names;
     let endpoint = add.admitted.endpoint();
     let mode = endpoint.mode_word().unwrap_or("none");
@@ -154,7 +152,7 @@ fn put_portal(wire: &mut Vec<u8>, head: &RequestHead, add: &Additions<'_>) {
     }
 }
 
-/// The sender's id of the delivery.
+/// The sender's id of the delivery, proven or not.
 fn delivery_id<'h>(head: &'h RequestHead, admitted: &'h Admitted) -> Option<Cow<'h, str>> {
     let Auth::Proof(proof) = &admitted.endpoint().auth else {
         return None;
@@ -173,8 +171,7 @@ fn put_number(wire: &mut Vec<u8>, name: &[u8], number: impl std::fmt::Display) {
     put_field(wire, name, number.to_string().as_bytes());
 }
 
-/// The sender's trace, with a span of ours (W3C Trace Context §3.2); `None` if it has none that is
-/// valid, or more than one.
+/// The sender's trace with a new span (W3C Trace Context §3.2); `None` unless it sends exactly one valid trace.
 fn trace_of(head: &RequestHead) -> Option<String> {
     let mut sent = head.headers.get_all(TRACEPARENT).iter();
     let (only, None) = (sent.next()?.to_str().ok()?, sent.next()) else {
@@ -190,7 +187,7 @@ fn trace_of(head: &RequestHead) -> Option<String> {
     }
 }
 
-/// A trace that begins here, marked as sampled, so that the backend may record it.
+/// A new trace, marked as sampled so that the backend may record it.
 fn new_trace() -> String {
     format!("00-{}-{}-01", uuid::Uuid::new_v4().simple(), new_span())
 }
@@ -209,5 +206,5 @@ fn is_lower_hex(text: &str, len: usize) -> bool {
     text.len() == len && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Enough for the heads of providers, with what is added.
+/// Enough for the heads of providers with the headers of the gate.
 const WIRE_CAPACITY: usize = 2048;

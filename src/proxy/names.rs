@@ -1,20 +1,20 @@
-//! The names of the headers that the gate adds, and which of them no sender may bring.
+//! The names of the headers that the gate adds, and the names that no sender may use.
 
 use bytes::Bytes;
 use http::HeaderName;
 
-/// The headers that tell the backend what was proven, under their configured names.
+/// The configured names of the headers that tell the backend the proven facts.
 #[derive(Clone, Debug)]
 pub struct HeaderNames {
     /// The organisation that owns the endpoint.
     pub organisation: Bytes,
-    /// The workspace that owns it.
+    /// The workspace that owns the endpoint.
     pub workspace: Bytes,
-    /// Its id.
+    /// The id of the endpoint.
     pub endpoint: Bytes,
-    /// Its target.
+    /// The target of the endpoint.
     pub target: Bytes,
-    /// Its installation.
+    /// The installation of the endpoint.
     pub installation: Bytes,
     /// The name of the event.
     pub event: Bytes,
@@ -24,17 +24,16 @@ pub struct HeaderNames {
     pub secret_version: Bytes,
     /// The sender's id of the delivery.
     pub delivery: Bytes,
-    /// The key of the payload.
+    /// The concurrency key of the payload.
     pub key: Bytes,
-    /// All of them and the namespace, in the form in which names are compared.
+    /// The namespace and all these names, in the form for comparisons.
     reserved: Reserved,
-    /// Names that senders use to override what was proven, in the same form.
+    /// Names by which senders could override proven facts, in the same form.
     withheld: Vec<Vec<u8>>,
 }
 
 impl HeaderNames {
-    /// The names under `namespace`, such as `X-Portal-`, unless `name_of` gives another one for a key
-    /// of [`NAMES`].
+    /// The names under `namespace`, such as `X-Portal-`. `name_of` can give another name for a key of [`NAMES`].
     pub fn new(
         namespace: &str,
         name_of: impl Fn(&str) -> Option<String>,
@@ -87,7 +86,7 @@ impl HeaderNames {
         Ok(this)
     }
 
-    /// The same, and headers of the names in `withheld` are kept from the backend.
+    /// The same names, and headers of the names in `withheld` do not reach the backend.
     #[must_use]
     pub fn withholding<'n>(self, withheld: impl IntoIterator<Item = &'n str>) -> Self {
         let withheld = withheld.into_iter();
@@ -97,12 +96,12 @@ impl HeaderNames {
         }
     }
 
-    /// Whether a header of this name is kept from the backend, whoever sends it.
+    /// Whether a header of this name never reaches the backend.
     pub fn is_withheld(&self, name: &[u8]) -> bool {
         self.withheld.iter().any(|known| reads_like(name, known))
     }
 
-    /// Whether a header of this name could be taken for one of the portal's own.
+    /// Whether a backend could take a header of this name for one of the gate.
     pub fn is_reserved(&self, name: &[u8]) -> bool {
         let Reserved { namespace, names } = &self.reserved;
         (!namespace.is_empty() && begins_like(name, namespace))
@@ -131,25 +130,25 @@ struct Reserved {
     names: Vec<Vec<u8>>,
 }
 
-/// Configured names that cannot be used.
+/// Header names that cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidHeaderNames {
-    /// No header can have that name.
-    #[error("`{name}` is no name of a header (for `{key}`)")]
+    /// The name is not a token (RFC 9110 §5.6.2).
+    #[error("`{name}` is not a header name (for `{key}`)")]
     NoName {
-        /// The key of the configuration.
+        /// The key in the configuration.
         key: &'static str,
-        /// The name.
+        /// The configured name.
         name: String,
     },
 
-    /// One name for two things; the backend could not tell them apart.
-    #[error("`{0}` is there twice")]
+    /// Two headers have the same name.
+    #[error("two headers have the name `{0}`: give each its own")]
     Twice(String),
 }
 
-/// The keys of the names, in the order of the fields, with what follows the namespace by default.
+/// The keys of the names in the order of the fields, each with its default behind the namespace.
 pub const NAMES: [(&str, &str); 10] = [
     ("organisation", "Org-Id"),
     ("workspace", "Workspace-Id"),
@@ -163,8 +162,8 @@ pub const NAMES: [(&str, &str); 10] = [
     ("concurrency_key", "Concurrency-Key"),
 ];
 
-/// The headers that are withheld unless the configuration says otherwise. Frameworks read another method, path or
-/// client out of them, and CGI takes `Proxy` for `HTTP_PROXY`. No proof covers them.
+/// The headers that are withheld by default. Frameworks take another method, path or client from them, and CGI turns
+/// `Proxy` into `HTTP_PROXY`. No proof covers them.
 pub const WITHHELD: [&str; 14] = [
     "X-HTTP-Method-Override",
     "X-HTTP-Method",
@@ -188,18 +187,18 @@ pub(super) const FORWARDED_PROTO: &str = "X-Forwarded-Proto";
 pub(super) const REQUEST_ID: &str = "X-Request-Id";
 pub(super) const TRACEPARENT: &str = "traceparent";
 
-/// Beside the portal's own names: what answers carry.
+/// Names of headers in answers, which no sender may use either.
 pub(super) const ALWAYS_RESERVED: [&str; 2] = ["x-request-id", "portcullis-reason"];
 
-/// Whether two names can be the same to whoever reads them.
+/// Whether a reader could take two names for the same.
 ///
-/// Servers that turn header names into variables map every character but letters and digits to `_`, so
-/// `X_Portal-Org.Id` arrives there as `X-Portal-Org-Id` does. All spellings count as one.
+/// Servers that turn header names into variables map every character except letters and digits to `_`. There
+/// `X_Portal-Org.Id` and `X-Portal-Org-Id` are the same, so all these spellings are equal.
 pub(super) fn reads_like(name: &[u8], known: &[u8]) -> bool {
     name.len() == known.len() && begins_like(name, known)
 }
 
-/// Whether a name begins with what can be the same as `known`.
+/// Whether a reader could take the start of a name for `known`.
 pub(super) fn begins_like(name: &[u8], known: &[u8]) -> bool {
     name.get(..known.len()).is_some_and(|start| {
         start

@@ -1,26 +1,26 @@
-//! How senders are dealt with.
+//! Settings of the public listener: timeouts, limits, trusted proxies.
 
 use std::time::Duration;
 
 use super::TrustedProxies;
 use super::raw_head::HeadLimits;
 
-/// How senders are dealt with.
+/// Settings of the public listener.
 #[derive(Clone, Debug)]
 pub struct PublicSettings {
-    /// How long a head may take to arrive, from its first byte, and a new connection to send one.
+    /// How long a head may take from its first byte, and how long a new connection may wait with it.
     pub head_timeout: Duration,
-    /// How long a connection may be silent between two deliveries.
+    /// How long a connection may be idle between two deliveries.
     pub keep_alive: Duration,
-    /// How long a sender may take, in all, to take a response.
+    /// How long a sender may take to read a whole response.
     pub send_timeout: Duration,
-    /// How large a head may be.
+    /// The limits of a head.
     pub head_limits: HeadLimits,
-    /// How many connections may be open.
+    /// The largest number of open connections.
     pub max_connections: usize,
-    /// How many requests may be in flight.
+    /// The largest number of requests in flight.
     pub max_requests: usize,
-    /// The proxies that are believed.
+    /// The proxies whose `X-Forwarded-*` headers count.
     pub trusted_proxies: TrustedProxies,
     /// Whether answers carry `Portcullis-Reason`.
     pub reason_header: bool,

@@ -16,27 +16,27 @@ use crate::tls::{PemError, certified_key};
 /// The files of a TLS listener.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TlsFiles {
-    /// The certificate and those that lead to its authority, PEM.
+    /// The certificate and its chain, PEM.
     pub certificate: PathBuf,
-    /// Its private key, PEM.
+    /// The private key of the certificate, PEM.
     pub private_key: PathBuf,
     /// Whether HTTP/2 is offered (ALPN `h2`).
     pub http2: bool,
 }
 
 impl TlsFiles {
-    /// Makes sure that the files can be used, and belong together.
+    /// Checks that the files can be read, and that the key belongs to the certificate.
     pub fn check(&self) -> Result<(), PemError> {
         certified_key(&self.certificate, &self.private_key).map(drop)
     }
 }
 
-/// The server's side of a handshake.
+/// The server side of TLS handshakes.
 pub(super) struct Handshake(Acceptor);
 
 impl Handshake {
     pub(super) fn new(files: &TlsFiles) -> Result<Self, PemError> {
-        // One certificate, whatever name the client asks for.
+        // One certificate for every server name.
         let key = certified_key(&files.certificate, &files.private_key)?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
@@ -50,13 +50,13 @@ impl Handshake {
         Ok(Self(Acceptor::from_server_config(Arc::new(config))))
     }
 
-    /// Shakes hands over an accepted connection. `None` if the client did not keep to the protocol.
+    /// Runs the handshake on an accepted connection; `None` if it failed.
     pub(super) async fn shake(&self, stream: Stream) -> Option<Stream> {
         let stream: L4Stream = *stream.into_any().downcast().ok()?;
         match self.0.tls_handshake(stream).await {
             Ok(stream) => Some(Box::new(stream)),
             Err(error) => {
-                tracing::debug!(%error, "a TLS handshake failed");
+                tracing::debug!(%error, "TLS handshake failed");
                 None
             }
         }

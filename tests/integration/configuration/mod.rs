@@ -455,7 +455,7 @@ fn one_header_cannot_say_two_things() {
         let complaint = only(&format!("{UPSTREAM}[headers.names]\n{names}\n"));
         assert_eq!(complaint.key, "headers.names");
         assert!(
-            complaint.message.contains("is there twice"),
+            complaint.message.contains("two headers have the name"),
             "{complaint:?}"
         );
     }
