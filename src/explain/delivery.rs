@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 
+use super::wording::visible;
 use crate::auth::Head;
 use crate::gate::Request;
 
@@ -193,10 +194,7 @@ fn path_and_query(target: &str) -> Result<(String, Option<String>), CaptureError
 /// The start of a text for an error message. The query is cut off, because it may contain credentials.
 pub(super) fn abbreviate(text: &str) -> String {
     let text = text.split('?').next().unwrap_or_default();
-    text.chars()
-        .take(MAX_SHOWN)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().take(MAX_SHOWN).map(visible).collect()
 }
 
 /// Room for a body of 50 MiB, its head, and the overhead of HAR.

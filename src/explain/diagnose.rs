@@ -11,7 +11,7 @@ use super::mistakes::Mistake;
 use super::question::{Leads, Question};
 use super::search::{Goal, SearchResult, search};
 use super::suspicions::{self, Case};
-use super::wording::{describe_age, describe_defect, describe_expected_proof, redact_url};
+use super::wording::{describe_age, describe_defect, describe_expected_proof, redact_url, visible};
 use crate::auth::{
     AccountRule, Claim, Defect, Generation, ProofError, Received, Scheme, UnusableSecret, Verified,
 };
@@ -36,9 +36,9 @@ pub fn diagnose(question: &Question) -> Diagnosis {
             tried_all: true,
         },
     };
-    report.path(question);
-    report.method(question);
-    report.proof(question);
+    report.check_path(question);
+    report.check_method(question);
+    report.check_proof(question);
     report.diagnosis.admitted = report.diagnosis.refused_by.is_none();
     report.diagnosis
 }
@@ -56,15 +56,15 @@ struct Report {
 }
 
 impl Report {
-    fn path(&mut self, question: &Question) {
+    fn check_path(&mut self, question: &Question) {
         let path = &question.delivery.path;
         match &question.leads {
-            Leads::NotAsked => self.not_reached(Step::Path, "not checked: no endpoint was given"),
-            Leads::Here(id) => self.passed(Step::Path, format!("{path} leads to {id}")),
+            Leads::NotAsked => self.skip(Step::Path, "not checked: no endpoint was given"),
+            Leads::Here(id) => self.pass(Step::Path, format!("{path} leads to {id}")),
             Leads::Elsewhere(id) => {
                 let reason = Reason::NotConfigured(Wording::Webhook);
                 let says = format!("{path} leads to another endpoint, {id}");
-                self.refused(Step::Path, reason, says.clone());
+                self.refuse(Step::Path, reason, says.clone());
                 let operator = format!("judge it for that endpoint: --endpoint {id}");
                 self.suspect("path", says, None, Some(operator));
             }
@@ -72,7 +72,7 @@ impl Report {
                 let meant = question.delivery.meant_path.as_ref();
                 let reason = Reason::NotConfigured(Wording::Webhook);
                 let says = format!("{path} leads to no endpoint that accepts deliveries");
-                self.refused(Step::Path, reason, says.clone());
+                self.refuse(Step::Path, reason, says.clone());
                 let says = match meant {
                     Some(meant) => format!("{says}; did you mean {meant}?"),
                     None => says,
@@ -85,11 +85,11 @@ impl Report {
         }
     }
 
-    fn method(&mut self, question: &Question) {
+    fn check_method(&mut self, question: &Question) {
         let method = &question.delivery.method;
         let scheme = question.scheme.as_deref();
         match judge_method(method, scheme, &question.methods) {
-            Ok(()) => self.passed(Step::Method, method.as_str()),
+            Ok(()) => self.pass(Step::Method, method.as_str()),
             Err(reason) => {
                 let says = match reason {
                     Reason::MethodNotSigned => {
@@ -99,7 +99,7 @@ impl Report {
                     }
                     _ => format!("{method}, which the endpoint does not accept"),
                 };
-                self.refused(Step::Method, reason, says.clone());
+                self.refuse(Step::Method, reason, says.clone());
                 let first = question.methods.first().unwrap_or(&Method::POST);
                 let sender = format!("send it as {first}; a redirect may turn a POST into a GET");
                 self.suspect(
@@ -112,123 +112,28 @@ impl Report {
         }
     }
 
-    fn size(&mut self, question: &Question) {
+    fn check_size(&mut self, question: &Question) {
         let len = question.delivery.body.len() as u64;
         match question.limit_bytes {
             Some(limit) if len > limit => {
                 let says = format!("{len} bytes; the limit is {limit}");
-                self.refused(Step::Size, Reason::BodyTooLarge, says.clone());
+                self.refuse(Step::Size, Reason::BodyTooLarge, says.clone());
                 let operator =
                     "raise the limit: `endpoint update … --max-body`, `bodies.max`".to_owned();
                 self.suspect("body-too-large", says, None, Some(operator));
             }
-            _ => self.passed(Step::Size, format!("{len} bytes")),
+            _ => self.pass(Step::Size, format!("{len} bytes")),
         }
     }
 
-    /// Adds the steps of a proof, as far as the verification got.
-    fn proof_steps(
-        &mut self,
-        question: &Question,
-        scheme: &Scheme,
-        verified: Option<&Verified>,
-        failed: Option<JudgeError>,
-        defect: Option<&Defect>,
-    ) {
-        let refusal = failed.map(|failed| match failed {
-            JudgeError::Secret(_) => (Step::Signature, Reason::SecretUnbound),
-            JudgeError::Proof(error) => (step_of_error(error), Reason::Proof(error)),
-        });
-        let expected = describe_expected_proof(scheme);
-        match refusal {
-            Some((Step::Header, reason)) => {
-                let says = match (defect, reason) {
-                    (Some(defect), _) => describe_defect(defect),
-                    (None, Reason::Proof(ProofError::SignatureMalformed)) => {
-                        format!("the value is malformed; expected: {expected}")
-                    }
-                    _ if has_proof_value(scheme, &question.delivery) => {
-                        format!("the value has another form; expected: {expected}")
-                    }
-                    _ => format!("missing; expected: {expected}"),
-                };
-                self.refused(Step::Header, reason, says);
-            }
-            _ => self.passed(Step::Header, expected),
-        }
-        self.size(question);
-        let refused_at = |step| refusal.is_some_and(|(refused, _)| refused == step);
-        if refused_at(Step::Header) {
-            self.not_reached(Step::Signature, "not checked: there is no proof");
-        } else if let (true, Some((_, reason))) = (refused_at(Step::Signature), refusal) {
-            let defect = defect.map(describe_defect);
-            let says = match failed {
-                Some(JudgeError::Secret(error)) => describe_unusable_secret(error),
-                _ if defect.is_some() => defect.as_deref().unwrap_or_default(),
-                Some(JudgeError::Proof(ProofError::BodyDigestMismatch)) => {
-                    "the digest that was sent does not match the body"
-                }
-                _ if scheme.covers_body() && !question.delivery.has_body => {
-                    "the capture has no body, so the signature cannot be checked"
-                }
-                _ if scheme.algorithm().is_public_key() => {
-                    "it does not match this public key and this body"
-                }
-                _ if scheme.covers_url() => "it does not match this URL, this body and this secret",
-                _ if scheme.covers_body() => "it does not match this body and this secret",
-                _ => "it does not match the endpoint's secret",
-            };
-            self.refused(Step::Signature, reason, says);
-        } else {
-            let by = verified.and_then(Verified::generation);
-            let says = match by {
-                Some(Generation::Previous) => "valid, with the previous secret",
-                _ => "valid",
-            };
-            self.passed(Step::Signature, says);
-            if let (Some(Generation::Previous), Some(secrets)) = (by, &question.secrets)
-                && let Some((_, until)) = &secrets.previous
-            {
-                let text =
-                    format!("the previous secret proved it; that secret expires at {until:.0}");
-                self.diagnosis.notes.push(text);
-            }
-        }
-        self.time(scheme, refusal);
-        self.account(question, scheme, refusal, defect);
-    }
-
-    fn time(&mut self, scheme: &Scheme, refusal: Option<(Step, Reason)>) {
-        let Some(rule) = scheme.timestamp() else {
-            return;
-        };
-        let window = rule.window.map_or_else(String::new, |(past, future)| {
-            format!("; allowed: {past:#} in the past, {future:#} in the future")
-        });
-        let age = self
-            .diagnosis
-            .age_seconds
-            .map_or_else(String::new, |age| describe_age(age, "the judged time"));
-        match refusal {
-            Some((Step::Timestamp, reason)) => {
-                self.refused(Step::Timestamp, reason, format!("{age}{window}"));
-            }
-            // The account is checked after the time.
-            None | Some((Step::Account, _)) => {
-                self.passed(Step::Timestamp, format!("{age}{window}"));
-            }
-            Some(_) => self.not_reached(Step::Timestamp, &age),
-        }
-    }
-
-    fn proof(&mut self, question: &Question) {
+    fn check_proof(&mut self, question: &Question) {
         let Some(scheme) = question.scheme.clone() else {
             if question.is_open {
-                self.passed(Step::Header, "the endpoint requires no proof");
-                return self.size(question);
+                self.pass(Step::Header, "the endpoint requires no proof");
+                return self.check_size(question);
             }
             let says = "the endpoint has no `auth`, or one without a proof".to_owned();
-            self.refused(Step::Header, Reason::AuthMissing, says.clone());
+            self.refuse(Step::Header, Reason::AuthMissing, says.clone());
             let operator = "choose a mode: `endpoint update … --mode hmac`".to_owned();
             self.suspect("auth-missing", says, None, Some(operator));
             return;
@@ -251,24 +156,24 @@ impl Report {
         });
         let (Some(verdict), Some(secrets)) = (verdict, &question.secrets) else {
             let says = "no secret is bound to the endpoint".to_owned();
-            self.refused(Step::Signature, Reason::SecretUnbound, says.clone());
+            self.refuse(Step::Signature, Reason::SecretUnbound, says.clone());
             let operator = "`portcullis secret set` binds one".to_owned();
             self.suspect("secret-unbound", says, None, Some(operator));
             return;
         };
-        let proof = match &verdict {
+        let failure = match &verdict {
             Ok(_) => None,
             Err(failed) => Some(*failed),
         };
-        let defect = proof.and_then(|failed| defect(question, &scheme, failed));
-        self.proof_steps(
+        let defect = failure.and_then(|failed| defect(question, &scheme, failed));
+        self.add_proof_steps(
             question,
             &scheme,
             verdict.as_ref().ok(),
-            proof,
+            failure,
             defect.as_ref(),
         );
-        let Some(failed) = proof else { return };
+        let Some(failed) = failure else { return };
         // The signature is valid, so there is no mistake to search for.
         if failed == JudgeError::Proof(ProofError::AccountMismatch) {
             return;
@@ -317,8 +222,103 @@ impl Report {
         self.diagnosis.causes.extend(suspicions::all(&case));
     }
 
+    /// Adds the steps of a proof, as far as the verification got.
+    fn add_proof_steps(
+        &mut self,
+        question: &Question,
+        scheme: &Scheme,
+        verified: Option<&Verified>,
+        failed: Option<JudgeError>,
+        defect: Option<&Defect>,
+    ) {
+        let refusal = failed.map(|failed| match failed {
+            JudgeError::Secret(_) => (Step::Signature, Reason::SecretUnbound),
+            JudgeError::Proof(error) => (step_of_error(error), Reason::Proof(error)),
+        });
+        let expected = describe_expected_proof(scheme);
+        match refusal {
+            Some((Step::Header, reason)) => {
+                let says = match (defect, reason) {
+                    (Some(defect), _) => describe_defect(defect),
+                    (None, Reason::Proof(ProofError::SignatureMalformed)) => {
+                        format!("the value is malformed; expected: {expected}")
+                    }
+                    _ if has_proof_value(scheme, &question.delivery) => {
+                        format!("the value has another form; expected: {expected}")
+                    }
+                    _ => format!("missing; expected: {expected}"),
+                };
+                self.refuse(Step::Header, reason, says);
+            }
+            _ => self.pass(Step::Header, expected),
+        }
+        self.check_size(question);
+        let refused_at = |step| refusal.is_some_and(|(refused, _)| refused == step);
+        if refused_at(Step::Header) {
+            self.skip(Step::Signature, "not checked: there is no proof");
+        } else if let (true, Some((_, reason))) = (refused_at(Step::Signature), refusal) {
+            let defect = defect.map(describe_defect);
+            let says = match failed {
+                Some(JudgeError::Secret(error)) => describe_unusable_secret(error),
+                _ if defect.is_some() => defect.as_deref().unwrap_or_default(),
+                Some(JudgeError::Proof(ProofError::BodyDigestMismatch)) => {
+                    "the digest that was sent does not match the body"
+                }
+                _ if scheme.covers_body() && !question.delivery.has_body => {
+                    "the capture has no body, so the signature cannot be checked"
+                }
+                _ if scheme.algorithm().is_public_key() => {
+                    "it does not match this public key and this body"
+                }
+                _ if scheme.covers_url() => "it does not match this URL, this body and this secret",
+                _ if scheme.covers_body() => "it does not match this body and this secret",
+                _ => "it does not match the endpoint's secret",
+            };
+            self.refuse(Step::Signature, reason, says);
+        } else {
+            let by = verified.and_then(Verified::generation);
+            let says = match by {
+                Some(Generation::Previous) => "valid, with the previous secret",
+                _ => "valid",
+            };
+            self.pass(Step::Signature, says);
+            if let (Some(Generation::Previous), Some(secrets)) = (by, &question.secrets)
+                && let Some((_, until)) = &secrets.previous
+            {
+                let text =
+                    format!("the previous secret proved it; that secret expires at {until:.0}");
+                self.diagnosis.notes.push(text);
+            }
+        }
+        self.add_time_step(scheme, refusal);
+        self.add_account_step(question, scheme, refusal, defect);
+    }
+
+    fn add_time_step(&mut self, scheme: &Scheme, refusal: Option<(Step, Reason)>) {
+        let Some(rule) = scheme.timestamp() else {
+            return;
+        };
+        let window = rule.window.map_or_else(String::new, |(past, future)| {
+            format!("; allowed: {past:#} in the past, {future:#} in the future")
+        });
+        let age = self
+            .diagnosis
+            .age_seconds
+            .map_or_else(String::new, |age| describe_age(age, "the judged time"));
+        match refusal {
+            Some((Step::Timestamp, reason)) => {
+                self.refuse(Step::Timestamp, reason, format!("{age}{window}"));
+            }
+            // The account is checked after the time.
+            None | Some((Step::Account, _)) => {
+                self.pass(Step::Timestamp, format!("{age}{window}"));
+            }
+            Some(_) => self.skip(Step::Timestamp, &age),
+        }
+    }
+
     /// Adds the account step, if the endpoint names accounts.
-    fn account(
+    fn add_account_step(
         &mut self,
         question: &Question,
         scheme: &Scheme,
@@ -334,7 +334,7 @@ impl Report {
         }
         match refusal {
             Some((Step::Account, reason)) => {
-                self.refused(Step::Account, reason, says.clone());
+                self.refuse(Step::Account, reason, says.clone());
                 let places: Vec<String> = rule.places().iter().map(ToString::to_string).collect();
                 let operator = format!(
                     "send it to the endpoint of that account, or allow the account: `endpoint update … --setting \
@@ -343,20 +343,20 @@ impl Report {
                 );
                 self.suspect("other-account", says, None, Some(operator));
             }
-            Some(_) => self.not_reached(Step::Account, "not checked: the delivery is not proven"),
-            None => self.passed(Step::Account, says),
+            Some(_) => self.skip(Step::Account, "not checked: the delivery is not proven"),
+            None => self.pass(Step::Account, says),
         }
     }
 
-    fn passed(&mut self, step: Step, says: impl Into<String>) {
+    fn pass(&mut self, step: Step, says: impl Into<String>) {
         self.add(step, Outcome::Passed, None, says.into());
     }
 
-    fn not_reached(&mut self, step: Step, says: &str) {
+    fn skip(&mut self, step: Step, says: &str) {
         self.add(step, Outcome::NotReached, None, says.to_owned());
     }
 
-    fn refused(&mut self, step: Step, reason: Reason, says: impl Into<String>) {
+    fn refuse(&mut self, step: Step, reason: Reason, says: impl Into<String>) {
         if self.diagnosis.refused_by.is_none() {
             self.diagnosis.refused_by = Some(step);
             self.diagnosis.reason = reason.word();
@@ -443,10 +443,8 @@ fn describe_accounts(question: &Question, scheme: &Scheme, rule: &AccountRule) -
         body: Some(&delivery.body),
     });
     let shown = |accounts: &[String]| {
-        let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-        let accounts = accounts
-            .iter()
-            .map(|it| it.chars().map(printable).collect());
+        let accounts = accounts.iter();
+        let accounts = accounts.map(|name| name.chars().map(visible).collect());
         accounts.collect::<Vec<String>>().join(", ")
     };
     let endpoint_accounts = rule.accounts().iter().map(ToString::to_string);

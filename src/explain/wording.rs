@@ -137,8 +137,12 @@ pub(super) fn describe_defect(defect: &Defect) -> String {
 
 /// A text from a sender, cut and without control characters, so that it is safe on a terminal.
 fn printable(text: &str) -> String {
-    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().take(MAX_VALUE_SHOWN).map(visible).collect()
+}
+
+/// Replaces control characters, which a terminal would interpret.
+pub(super) fn visible(c: char) -> char {
+    if c.is_control() { '\u{fffd}' } else { c }
 }
 
 /// Enough to recognise a name or a time.
@@ -146,8 +150,7 @@ const MAX_VALUE_SHOWN: usize = 80;
 
 /// A URL for output, without parameter values that may be credentials and without control characters.
 pub(super) fn redact_url(url: &str) -> String {
-    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let url: String = url.chars().take(MAX_URL_SHOWN).map(printable).collect();
+    let url: String = url.chars().take(MAX_URL_SHOWN).map(visible).collect();
     let (place, query) = match url.split_once('?') {
         Some((place, query)) => (place, Some(query)),
         None => (&*url, None),

@@ -3,8 +3,8 @@
 //! Each mistake has a stable name for scripts, texts for people, and variants of the delivery without the mistake.
 //! Only a variant that verifies is reported.
 //!
-//! To add one, write its variants in the file of its subject, and add a row to the table. The order of the rows is
-//! the order in which mistakes happen, body before head and so on, because pairs are tried only in that order.
+//! To add one, write its variants in the file of its subject, and add a row to the table. The rows are in
+//! the order in which mistakes happen, body before head and so on. Pairs are tried only in that order.
 
 mod body;
 mod form;
