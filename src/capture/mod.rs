@@ -1,25 +1,39 @@
 //! Captures: refused deliveries that an endpoint keeps for `explain`.
 //!
 //! ```text
-//! refusal → redacted, into a bounded queue or dropped → written by one task: the newest few of each endpoint, until
-//!           they expire
+//! refusal → redacted → a bounded queue, or dropped → one task writes the newest few of each endpoint, until they expire
 //! ```
 //!
 //! No delivery waits for a capture. A full queue drops captures, one task writes at most once a second, and every
-//! size is bounded, so a flood of forgeries fills neither memory nor disk. Captures are off by default.
+//! size is bounded. A flood of forgeries therefore fills neither memory nor disk. Captures are off by default.
 
 mod queue;
 mod redact;
-mod refused;
 mod render;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::queue::{Captures, Keeper};
-pub use self::refused::Refused;
-use crate::directory::EndpointId;
+use crate::directory::{Endpoint, EndpointId};
+use crate::gate::{Reason, Request};
 use crate::secrets::StoreError;
+
+/// A refused delivery, borrowed from the proxy.
+pub struct Refused<'d> {
+    /// The endpoint that refused it.
+    pub endpoint: &'d Endpoint,
+    /// The head of the request.
+    pub request: &'d Request<'d>,
+    /// The body; `None` if it was not read.
+    pub body: Option<&'d [u8]>,
+    /// The request id, as in the log.
+    pub request_id: &'d str,
+    /// When the delivery arrived.
+    pub at: Timestamp,
+    /// The reason of the refusal.
+    pub reason: Reason,
+}
 
 /// A refused delivery to store.
 #[derive(Clone, Debug, Eq, PartialEq)]
