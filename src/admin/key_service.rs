@@ -12,14 +12,14 @@ use crate::task::{Task, Tasks};
 /// Probes the key service, and caches the result for a short time.
 pub struct KeyServiceCheck {
     service: Arc<dyn KeyService>,
-    times: KnownSecrets,
+    times: SecretGrace,
     state: Arc<Mutex<ProbeState>>,
     tasks: Tasks,
 }
 
 /// How long cached secrets stay usable without the key service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct KnownSecrets {
+pub struct SecretGrace {
     /// While the key service does not answer.
     pub grace: Duration,
     /// While the key service refuses to decrypt.
@@ -38,7 +38,7 @@ struct ProbeState {
 
 impl KeyServiceCheck {
     /// The first probe runs at the first check.
-    pub fn new(service: Arc<dyn KeyService>, times: KnownSecrets, tasks: Tasks) -> Self {
+    pub fn new(service: Arc<dyn KeyService>, times: SecretGrace, tasks: Tasks) -> Self {
         Self {
             service,
             times,
@@ -48,14 +48,14 @@ impl KeyServiceCheck {
     }
 
     /// The state of the key service, and whether deliveries can be accepted. They can while cached secrets stay usable.
-    /// Otherwise a load balancer would remove every node of a fleet at once. The call waits for a short time only, because
-    /// load balancers time out even if the key service hangs.
+    /// Otherwise a load balancer would remove every node of a fleet at once. The call waits for a short time only,
+    /// because load balancers have short timeouts.
     pub(super) async fn check(&self) -> (Result<(), String>, bool) {
         if let Some(mut running) = self.start_probe() {
             // The sender is dropped when the probe ends.
             let finished = async { while running.changed().await.is_ok() {} };
             if tokio::time::timeout(MAX_WAIT, finished).await.is_err() {
-                return self.failure(Some("no answer yet".to_owned()), self.times.grace);
+                return self.failure("no answer yet".to_owned(), self.times.grace);
             }
         }
         let result = {
@@ -64,20 +64,20 @@ impl KeyServiceCheck {
         };
         match result {
             Some(Err(error)) if error.is_refusal() => {
-                self.failure(Some(error.to_string()), self.times.time_to_live)
+                self.failure(error.to_string(), self.times.time_to_live)
             }
-            Some(Err(error)) => self.failure(Some(error.to_string()), self.times.grace),
+            Some(Err(error)) => self.failure(error.to_string(), self.times.grace),
             Some(Ok(())) | None => (Ok(()), true),
         }
     }
 
-    fn failure(&self, error: Option<String>, stay_usable: Duration) -> (Result<(), String>, bool) {
+    /// The problem of the key service. Deliveries can be accepted for `usable_for` after the last success.
+    fn failure(&self, error: String, usable_for: Duration) -> (Result<(), String>, bool) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let stay_usable = state
+        let are_usable = state
             .succeeded_at
-            .is_some_and(|succeeded_at| succeeded_at.elapsed() < stay_usable);
-        let error = error.unwrap_or_default();
-        if stay_usable {
+            .is_some_and(|succeeded_at| succeeded_at.elapsed() < usable_for);
+        if are_usable {
             (Err(format!("{error}; cached secrets stay in use")), true)
         } else {
             (Err(error), false)

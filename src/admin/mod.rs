@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use self::guard::AllowedHosts;
-pub use self::key_service::{KeyServiceCheck, KnownSecrets};
+pub use self::key_service::{KeyServiceCheck, SecretGrace};
 pub use self::readiness::Readiness;
 use crate::telemetry::Telemetry;
 

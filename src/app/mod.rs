@@ -21,7 +21,7 @@ use self::deliveries::{Deliveries, deliveries};
 pub use self::error::StartError;
 use self::phases::Phases;
 pub use self::sockets::Sockets;
-use crate::admin::{Admin, KeyServiceCheck, KnownSecrets, Readiness};
+use crate::admin::{Admin, KeyServiceCheck, Readiness, SecretGrace};
 use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::proxy::{LISTENERS, PublicApp};
@@ -60,7 +60,7 @@ impl Server {
         let phases = Phases::default();
         let draining = phases.draining();
         let grace = config.server.shutdown_grace;
-        let known_secrets = KnownSecrets {
+        let secret_grace = SecretGrace {
             grace: config.keys.grace,
             time_to_live: config.keys.time_to_live,
         };
@@ -96,7 +96,7 @@ impl Server {
                 store: Arc::clone(&custody.store),
                 key_service: KeyServiceCheck::new(
                     Arc::clone(&custody.key_service),
-                    known_secrets,
+                    secret_grace,
                     tasks.clone(),
                 ),
                 serving: serving.abort_handle(),

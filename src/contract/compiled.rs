@@ -224,9 +224,9 @@ impl Contract {
             }
             let path = self.mask_path(tree, &path);
             let first = path.split('/').nth(1).unwrap_or_default();
-            let aliases = values.aliases.iter().find(|(name, _)| *name == first);
-            let path = match (aliases, path.get(first.len() + 1..)) {
-                (Some((_, spelling)), Some(behind)) => format!("/{spelling}{behind}"),
+            let alias = values.aliases.iter().find(|(name, _)| *name == first);
+            let path = match (alias, path.get(first.len() + 1..)) {
+                (Some((_, spelling)), Some(rest)) => format!("/{spelling}{rest}"),
                 _ => path,
             };
             violations.put(path, message);

@@ -213,13 +213,13 @@ impl Scanner {
     fn headers(&mut self, body: &[u8], begin: usize) -> Option<State> {
         // The part may have no headers, so that the empty line is the first one.
         let from = self.scanned.saturating_sub(3).max(begin.saturating_sub(2));
-        let end = begin
+        let limit = begin
             .saturating_add(self.limits.header_bytes)
             .saturating_add(2);
-        let window = body.get(from..body.len().min(end))?;
+        let window = body.get(from..body.len().min(limit))?;
         let Some(position) = memchr::memmem::find(window, b"\r\n\r\n") else {
             self.scanned = body.len();
-            return (body.len() >= end).then(|| self.fail(ScanFault::HeadersTooLarge));
+            return (body.len() >= limit).then(|| self.fail(ScanFault::HeadersTooLarge));
         };
         let end = from + position + 2;
         let block = body.get(begin..end).unwrap_or_default();
