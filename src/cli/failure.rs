@@ -71,7 +71,10 @@ fn code_of(error: &ControlError) -> u8 {
         | ControlError::SecretSignsChallenges { .. }
         | ControlError::SlotsUnbound(_)
         | ControlError::Store(
-            StoreError::Conflict(_) | StoreError::KnownAs { .. } | StoreError::Taken(_),
+            StoreError::Conflict(_)
+            | StoreError::KnownAs { .. }
+            | StoreError::OtherKind(_)
+            | StoreError::Taken(_),
         )
         | ControlError::ValueNotText
         | ControlError::ValueTooLong
@@ -164,3 +167,31 @@ const INVALID: u8 = 3;
 const NOT_FOUND: u8 = 4;
 const UNAVAILABLE: u8 = 5;
 const WOULD_CHANGE: u8 = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::KeyKind;
+
+    #[test]
+    fn store_errors_that_the_operator_can_mend_are_no_outage() {
+        let name = || "workflows/pr-bot#webhook".to_owned();
+        let known_as = StoreError::KnownAs {
+            secret: name(),
+            known_as: KeyKind::Public,
+        };
+        for (error, code) in [
+            (StoreError::Conflict(name()), REFUSED),
+            (known_as, REFUSED),
+            (StoreError::OtherKind(name()), REFUSED),
+            (StoreError::Taken(name()), REFUSED),
+            (StoreError::Corrupt(name()), UNAVAILABLE),
+            (StoreError::Replaced, UNAVAILABLE),
+            (StoreError::Unfit(name()), UNAVAILABLE),
+            (StoreError::Unavailable(name()), UNAVAILABLE),
+        ] {
+            let text = error.to_string();
+            assert_eq!(code_of(&ControlError::Store(error)), code, "{text}");
+        }
+    }
+}
