@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::output;
-use crate::control::{EndpointPlan, KeyKindMismatch, Step, StepAction};
+use crate::control::{EndpointPlan, KeyKindMismatch, SecretWarning, Step, StepAction};
 
 /// One line for each step.
 pub(super) fn lines(plan: &EndpointPlan) -> Vec<String> {
@@ -44,6 +44,16 @@ fn line(step: &Step) -> String {
         line.push_str(&format!(
             ", secret {secret} is bound as {}: every delivery is refused until `{remedy}`",
             bound_as.noun()
+        ));
+    }
+    if let Some(SecretWarning {
+        secret,
+        message,
+        remedy,
+    }) = &step.secret_doubted
+    {
+        line.push_str(&format!(
+            ", secret {secret}: {message}; set another one with `{remedy}`"
         ));
     }
     for secret in &step.secrets_retired {

@@ -30,8 +30,8 @@ use std::sync::Arc;
 pub use self::binding::Binding;
 pub use self::change::Change;
 pub use self::endpoints::{
-    AdoptionError, ChallengeStatus, EndpointPlan, ExpectedChallenge, KeyKindMismatch, Step,
-    StepAction,
+    AdoptionError, ChallengeStatus, EndpointPlan, ExpectedChallenge, KeyKindMismatch,
+    SecretWarning, Step, StepAction,
 };
 pub use self::error::{ControlError, DefinitionError, PublicKeyConflict};
 pub use self::flows::{

@@ -8,9 +8,9 @@ use super::put;
 use crate::audit::{Action, Actor};
 use crate::auth::KeyKind;
 use crate::control::change::EndpointChanges;
-use crate::control::{Binding, Control, ControlError};
+use crate::control::{Binding, Control, ControlError, secret_value};
 use crate::directory::{Definition, EndpointChange, EndpointId, Operation};
-use crate::secrets::SecretRef;
+use crate::secrets::{SecretRef, VaultError};
 
 /// Steps that are taken together, or not at all.
 #[derive(Debug, Default)]
@@ -39,6 +39,9 @@ pub struct Step {
     /// The secret that is bound as another kind than the endpoint needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_unfit: Option<KeyKindMismatch>,
+    /// The bound secret whose value does not fit the scheme that the endpoint has from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_doubted: Option<SecretWarning>,
     /// The secrets that have ended with the endpoint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets_retired: Vec<SecretRef>,
@@ -51,6 +54,17 @@ pub struct KeyKindMismatch {
     pub secret: SecretRef,
     /// The kind that it was bound as.
     pub bound_as: KeyKind,
+    /// The command that repairs it.
+    pub remedy: String,
+}
+
+/// A secret whose value does not fit where it is used. `secret set` refuses such a value.
+#[derive(Clone, Debug, Serialize)]
+pub struct SecretWarning {
+    /// The secret.
+    pub secret: SecretRef,
+    /// Why it does not fit, without its value.
+    pub message: String,
     /// The command that repairs it.
     pub remedy: String,
 }
@@ -154,6 +168,7 @@ impl Step {
             secret_created: None,
             verify_token_created: None,
             secret_unfit: None,
+            secret_doubted: None,
             secrets_retired: Vec::new(),
         }
     }
@@ -224,6 +239,11 @@ impl Control {
         if action != StepAction::Unchanged {
             step.secret_unfit = self.kind_mismatch(&definition).await?;
         }
+        // A new scheme reads the value in another way.
+        let is_new = old.is_none() || step.changed.iter().any(|key| key == "auth");
+        if is_new && step.secret_unfit.is_none() {
+            step.secret_doubted = self.doubted_value(&definition).await?;
+        }
         let change = put(definition, adopts);
         Ok(PlannedStep { step, change })
     }
@@ -244,6 +264,32 @@ impl Control {
             remedy: Binding::remedy(definition, &secret),
             secret,
             bound_as,
+        }))
+    }
+
+    /// The secret of an endpoint, if it is bound to a value that `secret set` would refuse for the endpoint. A value that
+    /// cannot be decrypted now is not checked.
+    async fn doubted_value(
+        &self,
+        definition: &Definition,
+    ) -> Result<Option<SecretWarning>, ControlError> {
+        let Some(secret) = definition.secret() else {
+            return Ok(None);
+        };
+        let value = match self.vault().current(&secret).await {
+            Ok(Some(value)) => value,
+            Ok(None) => return Ok(None),
+            Err(VaultError::Store(error)) => return Err(error.into()),
+            Err(_) => return Ok(None),
+        };
+        let checked = secret_value::check(&value, std::slice::from_ref(definition), false);
+        let Err(ControlError::ValueRefused(refusal)) = checked else {
+            return Ok(None);
+        };
+        Ok(Some(SecretWarning {
+            message: refusal.to_string(),
+            remedy: Binding::remedy(definition, &secret),
+            secret,
         }))
     }
 

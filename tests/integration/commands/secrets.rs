@@ -115,6 +115,63 @@ fn a_value_that_looks_wrong_is_refused_unless_somebody_insists() {
 }
 
 #[test]
+fn an_endpoint_whose_new_scheme_does_not_fit_its_secret_says_so() {
+    let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
+    let to = |preset| {
+        [
+            "endpoint", "update", ID, "--mode", "provider", "--preset", preset,
+        ]
+    };
+    for (value, preset, why) in [
+        (
+            "AC0123456789abcdef0123456789abcdef",
+            "twilio",
+            "set the auth token",
+        ),
+        ("not base64, or what", "standard-webhooks", "cannot use it"),
+    ] {
+        let update = ["endpoint", "update", ID, "--mode", "hmac"];
+        gate.run(&update).succeeded();
+        let words = ["secret", "set", ID];
+        gate.run_with_input(&words, value.as_bytes()).succeeded();
+        let told = json(&gate, &to(preset));
+        let doubted = &told["secret_doubted"];
+        assert_eq!(doubted["secret"], format!("{ID}#webhook"), "{told}");
+        let message = doubted["message"].as_str().unwrap();
+        assert!(message.contains(why) && !message.contains(value), "{told}");
+        // The scheme is the same as before: nothing is checked again.
+        let label = ["endpoint", "update", ID, "--label", "a=b"];
+        assert_eq!(json(&gate, &label)["secret_doubted"], Value::Null);
+        gate.run(&["endpoint", "update", ID, "--clear", "label"])
+            .succeeded();
+    }
+    // Another endpoint that shares the secret; in words for people.
+    let words = [
+        &[
+            "endpoint",
+            "create",
+            "workflows/other",
+            "--organisation",
+            "acme",
+        ][..],
+        &["--workspace", "main", "--mode", "provider", "--preset"],
+        &["standard-webhooks", "--secret", &format!("{ID}#webhook")],
+    ];
+    let told = gate.run(&words.concat()).succeeded();
+    assert!(told.contains("cannot use it"), "{told}");
+    // A value that fits.
+    let fits = gate.run_with_input(
+        &["secret", "set", ID],
+        b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    );
+    fits.succeeded();
+    let update = ["endpoint", "update", ID, "--mode", "hmac"];
+    gate.run(&update).succeeded();
+    let told = json(&gate, &to("standard-webhooks"));
+    assert_eq!(told["secret_doubted"], Value::Null, "{told}");
+}
+
+#[test]
 fn what_only_the_provider_issues_is_not_made_up_and_is_unbound_until_it_was_set() {
     let slack = ["--mode", "provider", "--preset", "slack"];
     let gate = Gate::before(&Backend::refusing()).endpoint_with(ID, &slack);
