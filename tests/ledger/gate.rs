@@ -1,14 +1,17 @@
 //! The gate with a clock that the tests move: what it remembers, and for how long.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use portcullis::audit::{Action, Actor, AuditEntry};
-use portcullis::auth::{Message, Mode, Place, Preset};
+use portcullis::auth::{KeyKind, Message, Mode, Place, Preset};
 use portcullis::directory::{AuthDefinition, Definition, EndpointChange, ReplayDefinition};
 use portcullis::gate::{
     Admitted, BodyError, BodyLength, BodySource, Budget, Caches, Deadline, Decision,
@@ -18,6 +21,8 @@ use portcullis::gate::{
 use portcullis::ledger::{Entries, Ledger, Taken, Token, Unavailable};
 use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::house::House;
@@ -44,6 +49,17 @@ impl AtTheGate {
         preset: &str,
         replay: ReplayDefinition,
     ) -> Self {
+        Self::with_secret(ledger, it, preset, replay, (SECRET, None)).await
+    }
+
+    async fn with_secret(
+        ledger: Arc<dyn Ledger>,
+        it: Setting,
+        preset: &str,
+        replay: ReplayDefinition,
+        (secret, kind): (&[u8], Option<KeyKind>),
+    ) -> Self {
+        let value = Secret::new(secret.to_vec());
         let house = House::open().await;
         let id = "workflows/pr-bot".parse().unwrap();
         let name = || "somebody".parse().unwrap();
@@ -67,8 +83,7 @@ impl AtTheGate {
         };
         let (custody, config) = (&house.custody, &house.config);
         let secret = SecretRef::new("workflows/pr-bot", "webhook").unwrap();
-        let value = Secret::new(SECRET.to_vec());
-        let vault = custody.vault();
+        let vault = custody.vault().binding_as(kind);
         let set = vault.set(&secret, &value, SignedDuration::ZERO, &entry.actor);
         set.await.unwrap();
         let change = (EndpointChange::Put(Box::new(definition)), entry);
@@ -338,6 +353,85 @@ async fn a_ledger_that_cannot_say_admits_nothing() {
     assert_eq!(here.deliver(here.it.now()).await, "ledger_unavailable");
 }
 
+/// A body that arrives in large pieces, and notes what another task has done when its last byte is there.
+struct Large {
+    rest: usize,
+    rounds: Arc<AtomicU64>,
+    rounds_at_end: Arc<AtomicU64>,
+}
+
+impl BodySource for Large {
+    fn announced_len(&self) -> Option<u64> {
+        Some(LARGE as u64)
+    }
+
+    async fn invite(&mut self) -> Result<(), BodyError> {
+        Ok(())
+    }
+
+    async fn read(&mut self, into: &mut Vec<u8>, room: usize) -> Result<usize, BodyError> {
+        let len = room.min(self.rest).min(1024 * 1024);
+        into.resize(into.len() + len, b'a');
+        self.rest -= len;
+        let rounds = self.rounds.load(Ordering::SeqCst);
+        self.rounds_at_end.store(rounds, Ordering::SeqCst);
+        Ok(len)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_large_body_under_a_public_key_does_not_keep_the_only_thread_from_other_tasks() {
+    let pair = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+    let pair = Ed25519KeyPair::from_pkcs8(pair.as_ref()).unwrap();
+    let key = STANDARD.encode(pair.public_key());
+    let it = Setting::with_room_for(1000);
+    let at = it.now().as_second().to_string();
+    let secret = (key.as_bytes(), Some(KeyKind::Public));
+    let (ledger, replay) = (it.ledger.clone(), ReplayDefinition::default());
+    let here = AtTheGate::with_secret(ledger, it, "telnyx", replay, secret).await;
+    let AtTheGate { gate, _house, .. } = here;
+    let (rounds, rounds_at_end) = (Arc::new(AtomicU64::new(0)), Arc::default());
+    let mut body = Large {
+        rest: LARGE,
+        rounds: Arc::clone(&rounds),
+        rounds_at_end: Arc::clone(&rounds_at_end),
+    };
+    let other = Arc::clone(&rounds);
+    let other = tokio::spawn(async move {
+        loop {
+            other.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+        }
+    });
+    let judged = tokio::spawn(async move {
+        let mut headers = HeaderMap::new();
+        headers.insert("telnyx-timestamp", at.parse().unwrap());
+        let forged = STANDARD.encode([0; 64]);
+        headers.insert("telnyx-signature-ed25519", forged.parse().unwrap());
+        let request = Request {
+            method: &Method::POST,
+            path: "/webhooks/ai/workflows/pr-bot",
+            query: None,
+            headers: &headers,
+        };
+        let judgement = gate.judge(&request, &mut body).await;
+        judgement.verdict.err().map(|refusal| refusal.reason.word())
+    });
+    let reason = judged.await.unwrap();
+    other.abort();
+    assert_eq!(reason, Some("signature_mismatch"));
+    // Between the last byte and the verdict nothing waits, so only another thread can have gone on with the task.
+    let (seen, end) = (
+        rounds.load(Ordering::SeqCst),
+        rounds_at_end.load(Ordering::SeqCst),
+    );
+    assert!(
+        seen > end + 1,
+        "{seen} rounds, {end} before the verification"
+    );
+}
+
+const LARGE: usize = 32 * 1024 * 1024;
 const BODY: &[u8] = b"{}";
 /// Both as it is and in base64, as some of the presets want it.
 const SECRET: &[u8] = b"c2VjcmV0IG9mIHNvbWUgbGVuZ3Ro";
