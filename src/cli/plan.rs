@@ -46,18 +46,19 @@ fn line(step: &Step) -> String {
             bound_as.noun()
         ));
     }
-    if let Some(SecretWarning {
-        secret,
-        message,
-        remedy,
-    }) = &step.secret_doubted
-    {
-        line.push_str(&format!(
-            ", secret {secret}: {message}; set another one with `{remedy}`"
-        ));
+    if let Some(warning) = &step.secret_doubted {
+        line.push_str(&format!(", {}", doubted(warning)));
     }
     for secret in &step.secrets_retired {
         line.push_str(&format!(", secret {secret} retired"));
     }
     line
+}
+
+/// Why a bound secret does not fit, and what to do.
+pub(super) fn doubted(warning: &SecretWarning) -> String {
+    format!(
+        "secret {}: {}; set another one with `{}`",
+        warning.secret, warning.message, warning.remedy
+    )
 }

@@ -194,7 +194,14 @@ impl Create {
         self.fields.apply(&mut definition);
         let id = definition.id.clone();
         let plan = control.endpoint_creation(definition).await?;
-        control.perform(&session.actor, plan).await?;
+        let plan = control.perform(&session.actor, plan).await?;
+        for doubted in plan
+            .steps()
+            .iter()
+            .filter_map(|step| step.secret_doubted.as_ref())
+        {
+            output::print_notice(&format!("note: {}", plan::doubted(doubted)));
+        }
         show(session, &id, self.json).await
     }
 }
