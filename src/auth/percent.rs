@@ -4,13 +4,13 @@
 ///
 /// It runs in linear time, because unauthenticated senders control `text`.
 pub(super) fn encoded(text: &[u8], unreserved: &[u8], sign: &str) -> String {
-    let mut plain = [false; 256];
-    for (byte, plain) in (0..=u8::MAX).zip(&mut plain) {
-        *plain = byte.is_ascii_alphanumeric() || unreserved.contains(&byte);
-    }
-    let mut encoded = String::with_capacity(text.len() + text.len() / 4);
+    let bits = unreserved.iter().filter_map(|byte| bit(*byte));
+    let plain = bits.fold(ALPHANUMERIC, |plain, bit| plain | bit);
+    let is_plain = |byte: &u8| bit(*byte).is_some_and(|bit| plain & bit != 0);
+    let others = text.iter().filter(|byte| !is_plain(byte)).count();
+    let mut encoded = String::with_capacity(text.len() + others * (sign.len() + 1));
     for byte in text {
-        if plain.get(usize::from(*byte)) == Some(&true) {
+        if is_plain(byte) {
             encoded.push(char::from(*byte));
         } else {
             encoded.push_str(sign);
@@ -19,6 +19,24 @@ pub(super) fn encoded(text: &[u8], unreserved: &[u8], sign: &str) -> String {
     }
     encoded
 }
+
+/// The bit of an ASCII character in a set of them.
+const fn bit(byte: u8) -> Option<u128> {
+    1_u128.checked_shl(byte as u32)
+}
+
+/// The letters and digits of ASCII.
+const ALPHANUMERIC: u128 = {
+    let mut set = 0;
+    let mut byte = 0_u8;
+    while let Some(bit) = bit(byte) {
+        if byte.is_ascii_alphanumeric() {
+            set |= bit;
+        }
+        byte += 1;
+    }
+    set
+};
 
 /// Appends the encoded form of `byte`.
 pub(super) fn push(text: &mut String, byte: u8) {

@@ -41,7 +41,7 @@ pub(super) fn read(
         keep_alive: time(&mut table, "keep_alive", 30),
         send_timeout: time(&mut table, "send_timeout", 10),
         head_limits: HeadLimits {
-            bytes: to_usize(size(&mut table, "max_head", 64 * KIB)),
+            bytes: to_usize(size(&mut table, "max_head", 32 * KIB)),
             headers: table.number("max_headers", 1, 200).map_or(100, to_usize),
         },
         max_connections,

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 
 use super::raw_head::{
-    Framing, HeadFault, HeadLimits, check_target, field, framing, host, is_host, length_of,
-    lines_of, request_line,
+    Framing, HeadFault, HeadLimits, check_field_len, check_target, field, framing, host, is_host,
+    length_of, lines_of, request_line,
 };
 use crate::auth::Received;
 use crate::gate::{Reason, Request};
@@ -33,11 +33,13 @@ impl RequestHead {
             return Err(HeadFault::TooLarge);
         }
         let mut lines = lines_of(head)?;
-        let (method, target, version) = request_line(lines.next().unwrap_or_default())?;
-        let mut headers = HeaderMap::with_capacity(EXPECTED_HEADERS);
+        let first = lines.next().ok_or(HeadFault::RequestLine)??;
+        let (method, target, version) = request_line(first)?;
+        let count = memchr::memchr_iter(b'\n', head).count();
+        let mut headers = HeaderMap::with_capacity(count.min(limits.headers));
         let mut name_bytes = 0;
         for (count, line) in lines.enumerate() {
-            let (name, value) = field(line)?;
+            let (name, value) = field(line?)?;
             name_bytes += name.len();
             if count >= limits.headers || name_bytes > limits.name_bytes() {
                 return Err(HeadFault::TooLarge);
@@ -64,8 +66,12 @@ impl RequestHead {
     ) -> Result<Self, HeadFault> {
         let target = head.uri.path_and_query().ok_or(HeadFault::Target)?.as_str();
         check_target(target.as_bytes())?;
-        let name_bytes: usize = head.headers.iter().map(|(n, _)| n.as_str().len()).sum();
-        let value_bytes: usize = head.headers.values().map(HeaderValue::len).sum();
+        let (mut name_bytes, mut value_bytes) = (0, 0);
+        for (name, value) in &head.headers {
+            check_field_len(name.as_str().as_bytes(), value.as_bytes())?;
+            name_bytes += name.as_str().len();
+            value_bytes += value.len();
+        }
         if head.headers.len() > limits.headers
             || name_bytes > limits.name_bytes()
             || target.len() + name_bytes + value_bytes > limits.bytes
@@ -107,7 +113,7 @@ impl RequestHead {
             return self.for_each_h2_field(each);
         };
         for line in lines_of(head).into_iter().flatten().skip(1) {
-            if let Ok((name, value)) = field(line) {
+            if let Ok((name, value)) = line.and_then(field) {
                 each(name, value);
             }
         }
@@ -242,5 +248,3 @@ fn host_of_h2(head: &http::request::Parts) -> Result<HeaderValue, HeadFault> {
 
 /// A name, a value and their place in the table.
 const ENTRY_BYTES: usize = 128;
-/// More than most senders write.
-const EXPECTED_HEADERS: usize = 16;

@@ -94,6 +94,8 @@ fn heads_that_are_none_are_refused_and_nothing_behind_them_is_read() {
         ("a NUL in a value", head("X-A: b\0c")),
         ("a NUL in a name", head("X\0A: b")),
         ("a CR in a value", head("X-A: b\rc")),
+        ("a CR at the end of a value", head("X-A: b\r")),
+        ("a form feed before a value", head("X-A: \u{c}b")),
         ("an escape in a value", head("X-A: b\u{1b}c")),
         ("a DEL in a value", head("X-A: b\u{7f}c")),
         (
@@ -214,6 +216,38 @@ fn heads_beyond_the_limits_are_refused() {
         ("a path of 64 KB", long_path),
     ] {
         is_bad(&gate, &backend, name, bytes.as_bytes());
+    }
+}
+
+#[test]
+fn the_longest_target_and_header_are_taken_and_longer_ones_are_refused() {
+    const TARGET: usize = 8 * 1024;
+    const FIELD: usize = 16 * 1024;
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let signature = github_signature(&gate.secret(ID), b"{}");
+    let target = |len: usize| format!("{PATH}?{}", "a".repeat(len - PATH.len() - 1));
+    let field = |len: usize| "a".repeat(len - "X-Long".len());
+    let request = |target: &str, value: &str| {
+        Request::post(target)
+            .header("X-Hub-Signature-256", &signature)
+            .header("X-Long", value)
+            .body(b"{}")
+    };
+    for (target, value) in [(target(TARGET), field(FIELD)), (target(8000), field(7000))] {
+        assert_eq!(send(gate.http(), &request(&target, &value)).status, 202);
+    }
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    for (name, request) in [
+        ("a long target", request(&target(TARGET + 1), "")),
+        ("a long header", request(PATH, &field(FIELD + 1))),
+        (
+            "a head beyond 32 KiB",
+            request(&target(TARGET), &field(FIELD)).header("X-Other", &field(8 * 1024)),
+        ),
+    ] {
+        is_bad(&gate, &backend, name, &request.bytes());
     }
 }
 

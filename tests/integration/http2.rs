@@ -244,6 +244,27 @@ fn a_head_beyond_the_limits_is_refused() {
 }
 
 #[test]
+fn a_target_or_a_header_that_is_too_long_is_refused() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = gate_with_http2(&backend, &authority).start();
+    let genuine = http2_request(&gate, b"{}");
+    let with = |query: usize, value: usize| {
+        let mut request = genuine.clone();
+        let uri = format!("https://portal.example.com{PATH}?{}", "a".repeat(query));
+        *request.uri_mut() = uri.parse().unwrap();
+        let value = "v".repeat(value).parse().unwrap();
+        request.headers_mut().insert("x-long", value);
+        connect(&gate, &authority).deliver(request, b"{}").status
+    };
+    assert_eq!(with(8000 - PATH.len(), 16 * 1024 - "x-long".len()), 202);
+    backend.wait_for(1);
+    assert_eq!(with(8 * 1024 - PATH.len(), 1), 400);
+    assert_eq!(with(1, 16 * 1024 + 1 - "x-long".len()), 400);
+    assert_eq!(backend.received().len(), 1);
+}
+
+#[test]
 fn streams_that_are_reset_again_and_again_cost_the_sender_its_connection_and_nobody_else_anything()
 {
     let authority = Authority::new();

@@ -62,12 +62,21 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h [u8]> {
 
 /// Whether a part of it could pass for the next header. A parameter such as `; charset=utf-8` cannot.
 fn holds_a_header(value: &[u8]) -> bool {
-    let mut rests = value.split(|byte| *byte == b';').skip(1);
-    rests.any(|rest| {
-        let colon = memchr::memchr(b':', rest);
-        let name = colon.and_then(|at| rest.get(..at));
-        name.is_some_and(|name| HeaderName::from_bytes(name).is_ok())
-    })
+    // What stands between a semicolon and the first colon behind it could be a name.
+    let mut name_at = None;
+    for (at, byte) in value.iter().enumerate() {
+        match byte {
+            b';' => name_at = Some(at + 1),
+            b':' => {
+                let name = name_at.take().and_then(|start| value.get(start..at));
+                if name.is_some_and(|name| HeaderName::from_bytes(name).is_ok()) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The path and the query, the way that JavaScript's `encodeURI` and Node's `querystring.escape` make

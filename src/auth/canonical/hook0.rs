@@ -40,8 +40,8 @@ pub(super) fn headers(headers: &HeaderMap) -> Option<Vec<u8>> {
     let mut text = list.to_vec();
     for name in &names {
         let value = only(headers, name)?;
-        let dotted = *name != EVENT_TYPE && value.contains(&b'.');
-        if dotted || value.iter().any(|byte| BODY_BEGINS.contains(byte)) {
+        let dotted = *name != EVENT_TYPE && memchr::memchr(b'.', value).is_some();
+        if dotted || memchr::memchr2(b'{', b'[', value).is_some() {
             return None;
         }
         text.push(b'.');
