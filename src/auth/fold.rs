@@ -81,22 +81,42 @@ impl<'a> FoldedName<'a> {
 
 /// The same for a reader of forms, which may make lists and trees of names.
 pub(super) fn form_folds_onto(name: &str, known: &str) -> bool {
-    if name == known {
-        return false;
-    }
-    let is_bracket = |it: char| matches!(it, '[' | ']');
-    // Rack strips brackets from the beginning; what follows a name is a place in its tree.
-    let first = name.trim_start_matches(|it: char| is_bracket(it) || it.is_whitespace());
-    let first = first.split(is_bracket).next().unwrap_or_default();
-    let root = first.split('.').next().unwrap_or_default();
-    // PHP makes an underscore of a bracket that nothing closes.
-    folds_onto(name, known)
-        || (first != name && is_or_folds_onto(first, known))
-        || (root != first && is_or_folds_onto(root, known))
+    FormName::of(name).folds_onto(known)
 }
 
-fn is_or_folds_onto(name: &str, known: &str) -> bool {
-    name == known || folds_onto(name, known)
+/// The name of a form's field and the names that a reader may make of it, each folded once.
+pub(super) struct FormName<'a> {
+    whole: FoldedName<'a>,
+    /// What stands before the first bracket, if that is another name.
+    first: Option<FoldedName<'a>>,
+    /// What stands before the first dot of it, if that is another name again.
+    root: Option<FoldedName<'a>>,
+}
+
+impl<'a> FormName<'a> {
+    pub(super) fn of(name: &'a str) -> Self {
+        let is_bracket = |it: char| matches!(it, '[' | ']');
+        // Rack strips brackets from the beginning; what follows a name is a place in its tree.
+        let first = name.trim_start_matches(|it: char| is_bracket(it) || it.is_whitespace());
+        let end = memchr::memchr2(b'[', b']', first.as_bytes()).unwrap_or(first.len());
+        let first = first.get(..end).unwrap_or_default();
+        let root = first.split('.').next().unwrap_or_default();
+        Self {
+            // PHP makes an underscore of a bracket that nothing closes.
+            whole: FoldedName::of(name),
+            first: (first != name).then(|| FoldedName::of(first)),
+            root: (root != first).then(|| FoldedName::of(root)),
+        }
+    }
+
+    /// Whether this is another spelling of `known`, which is ASCII, for some reader of forms.
+    pub(super) fn folds_onto(&self, known: &str) -> bool {
+        let is_or_folds = |part: &FoldedName<'_>| part.name == known || part.folds_onto(known);
+        self.whole.name != known
+            && (self.whole.folds_onto(known)
+                || self.first.as_ref().is_some_and(is_or_folds)
+                || self.root.as_ref().is_some_and(is_or_folds))
+    }
 }
 
 /// The same for a header that is passed on through CGI, WSGI or the like.

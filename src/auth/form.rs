@@ -7,7 +7,6 @@ use std::borrow::Cow;
 
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use percent_encoding::percent_decode;
 
 use super::{MAX_PARSED_BODY_BYTES, Reading, Received};
 
@@ -89,21 +88,26 @@ fn decoded(text: &[u8]) -> Option<Cow<'_, str>> {
     if memchr::memchr2(b'%', b'+', text).is_none() {
         return std::str::from_utf8(text).ok().map(Cow::Borrowed);
     }
-    for at in memchr::memchr_iter(b'%', text) {
-        let digits = text.get(at + 1..at + 3)?;
-        if !digits.iter().all(u8::is_ascii_hexdigit) {
-            return None;
-        }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => (digit(*bytes.next()?)? << 4) | digit(*bytes.next()?)?,
+            byte => *byte,
+        });
     }
-    let mut spaced = text.to_vec();
-    for byte in spaced.iter_mut().filter(|byte| **byte == b'+') {
-        *byte = b' ';
-    }
-    let decoded = match percent_decode(&spaced).into() {
-        Cow::Borrowed(_) => spaced,
-        Cow::Owned(decoded) => decoded,
-    };
     String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+/// The value of a hexadecimal digit.
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
 }
 
 /// Far more than any provider sends.

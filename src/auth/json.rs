@@ -9,6 +9,7 @@
 //! same in all of them.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -116,7 +117,8 @@ fn leads_to_more(names: &[Box<str>], value: &Value) -> bool {
 
 /// Reads what stands at every one of `pointers`, in one pass.
 ///
-/// Where it `is_strict`, a name that folds onto one of a pointer makes what lies below it unreadable.
+/// Where it `is_strict`, a name that folds onto one of a pointer makes what lies below it unreadable, and more names than
+/// [`MAX_FOLDED_NAMES`] make everything unreadable.
 pub(super) fn read_all<'b>(
     pointers: &[&Pointer],
     body: &'b [u8],
@@ -131,10 +133,11 @@ pub(super) fn read_all<'b>(
         root.insert(&pointer.0, at);
     }
     let mut found = vec![Found::Nothing; pointers.len()];
+    let names = Cell::new(0);
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let step = Step {
         node: &root,
-        is_strict,
+        folded: is_strict.then_some(&names),
         found: &mut found,
     };
     let walked = step.deserialize(&mut deserializer);
@@ -239,7 +242,8 @@ impl Found<'_> {
 /// What is still to be walked.
 struct Step<'p, 'f, 'de> {
     node: &'p Node<'p>,
-    is_strict: bool,
+    /// How many names were folded; `None` if names need not be folded.
+    folded: Option<&'p Cell<usize>>,
     found: &'f mut [Found<'de>],
 }
 
@@ -251,7 +255,7 @@ impl<'p, 'de> Step<'p, '_, 'de> {
     fn below<'f>(&'f mut self, node: &'p Node<'p>) -> Step<'p, 'f, 'de> {
         Step {
             node,
-            is_strict: self.is_strict,
+            folded: self.folded,
             found: self.found,
         }
     }
@@ -290,7 +294,7 @@ impl<'de> Visitor<'de> for Step<'_, '_, 'de> {
         let node = self.node;
         while let Some(named) = map.next_key_seed(Named {
             node,
-            is_strict: self.is_strict,
+            folded: self.folded,
         })? {
             let Some((at, is_it)) = named else {
                 map.next_value::<IgnoredAny>()?;
@@ -340,7 +344,7 @@ impl<'de> Visitor<'de> for Step<'_, '_, 'de> {
                     every.put(&mut of_element, Found::Nothing);
                     let in_element = Step {
                         node: every,
-                        is_strict: self.is_strict,
+                        folded: self.folded,
                         found: &mut of_element,
                     };
                     if let Some((_, child)) = one {
@@ -387,7 +391,7 @@ impl<'de> Visitor<'de> for Step<'_, '_, 'de> {
 /// Which of the names that are looked for a member has, and whether it is that one or only folds onto it.
 struct Named<'p, 'n> {
     node: &'n Node<'p>,
-    is_strict: bool,
+    folded: Option<&'n Cell<usize>>,
 }
 
 impl<'de> DeserializeSeed<'de> for Named<'_, '_> {
@@ -405,13 +409,16 @@ impl Visitor<'_> for Named<'_, '_> {
         f.write_str("a name")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
         let mut below = self.node.below.iter();
         if let Some(at) = below.position(|child| child.name == name) {
             return Ok(Some((at, true)));
         }
-        if !self.is_strict {
+        let Some(count) = self.folded else {
             return Ok(None);
+        };
+        if count.replace(count.get() + 1) == MAX_FOLDED_NAMES {
+            return Err(E::custom("more names than anybody sends"));
         }
         let folded = fold::FoldedName::of(name);
         let mut below = self.node.below.iter();
@@ -458,6 +465,8 @@ fn unescaped(name: &str) -> Option<Box<str>> {
 pub struct NotAPointer;
 
 const MAX_DEPTH: usize = 16;
+/// More names than the objects have, all together, that hold signed values.
+const MAX_FOLDED_NAMES: usize = 1000;
 
 /// A walk to every value that a pointer leads to, however many there are.
 ///

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::sns::Message;
 use super::{Algorithm, Begun, CertificateUrl, Certified, Claim, ProofError, Scheme, Verification};
 
 /// A claim without its key, because the body names the certificate.
@@ -11,6 +12,8 @@ pub struct Uncertified {
     scheme: Arc<Scheme>,
     claim: Claim,
     now: Timestamp,
+    /// The body, once it was parsed for its certificate.
+    message: Option<Message>,
 }
 
 impl Uncertified {
@@ -20,6 +23,7 @@ impl Uncertified {
             scheme: Arc::clone(scheme),
             claim,
             now,
+            message: None,
         }
     }
 
@@ -29,13 +33,19 @@ impl Uncertified {
     }
 
     /// The URL of the certificate. It is unproven, but the scheme restricts its host.
-    pub fn certificate_url(&self, body: &[u8]) -> Result<CertificateUrl, ProofError> {
-        self.scheme.certificate_url(body)
+    pub fn certificate_url(&mut self, body: &[u8]) -> Result<CertificateUrl, ProofError> {
+        let message = Message::read(body).ok_or(ProofError::SignatureMalformed)?;
+        let message = self.message.insert(message);
+        self.scheme.certificate_of(message)
     }
 
     /// Starts the verification with the fetched certificate.
     pub fn certified(self, certified: &Certified) -> Result<Begun, ProofError> {
         let keys = certified.keys(self.now)?;
-        Verification::begin(&self.scheme, self.claim, keys, self.now)
+        let begun = Verification::begin(&self.scheme, self.claim, keys, self.now)?;
+        Ok(match begun {
+            Begun::Streaming(verification) => Begun::Streaming(verification.over(self.message)),
+            proven @ Begun::Proven(_) => proven,
+        })
     }
 }

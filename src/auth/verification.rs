@@ -11,6 +11,7 @@ use super::claim::{Offer, OfferedTokens};
 use super::envelope::Unopened;
 use super::key::{Code, KeyRing, NumberedKey};
 use super::signed::{SignedMessages, time_of};
+use super::sns::Message;
 use super::template::Around;
 use super::view::View;
 use super::{Claim, Generation, Head, ProofError, Received, Scheme, Signature, Verified};
@@ -32,6 +33,8 @@ pub struct Verification {
     unopened: Option<Box<Unopened>>,
     keys: Arc<KeyRing>,
     now: Timestamp,
+    /// The body, if it was parsed already.
+    message: Option<Message>,
     /// The MAC over the first message so far; `None` if the body cannot be hashed as it arrives.
     code: Option<Code>,
 }
@@ -70,8 +73,14 @@ impl Verification {
             unopened,
             keys,
             now,
+            message: None,
             code,
         }))
+    }
+
+    /// The same verification over a body that was parsed for its certificate, so that it is not parsed a second time.
+    pub(super) fn over(self, message: Option<Message>) -> Self {
+        Self { message, ..self }
     }
 
     /// Skips the verification, for an endpoint with mode `none`.
@@ -122,7 +131,7 @@ impl Verification {
             return Err(ProofError::SignatureMalformed);
         }
         let scheme = Arc::clone(&self.scheme);
-        let view = View::of(&scheme, received);
+        let view = View::with_message(&scheme, received, self.message.take());
         if self.scheme.has_certificate() {
             // The topic is checked whatever key was fetched: a message of another topic proves nothing here.
             let message = view.message().ok_or(ProofError::SignatureMalformed)?;

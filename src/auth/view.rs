@@ -3,6 +3,7 @@
 //! Where the signature covers values and not the body, the view is strict: a name that folds onto one of
 //! them, or stands twice, makes the value unreadable. See [`fold`](super::fold).
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -19,8 +20,42 @@ pub(super) struct View<'a> {
     is_strict: bool,
     json: OnceCell<Vec<(&'a Pointer, Reading<'a>)>>,
     form: OnceCell<Option<Vec<Field<'a>>>>,
+    /// How the form uses the names of fields that the scheme reads.
+    field_uses: OnceCell<Vec<NameUse<'a>>>,
+    /// How the query uses those names and the members at the root of a JSON body.
+    parameter_uses: OnceCell<Vec<NameUse<'a>>>,
     sorted: OnceCell<Option<Vec<u8>>>,
     message: OnceCell<Option<Message>>,
+}
+
+/// How the names of a form or of a query use one name that the scheme reads.
+struct NameUse<'a> {
+    known: &'a str,
+    /// How often it stands there as it is.
+    count: usize,
+    /// Whether another name folds onto it.
+    is_folded: bool,
+}
+
+impl<'a> NameUse<'a> {
+    /// Goes through all `names` once, and folds each of them once.
+    fn all<N: AsRef<str>>(known: Vec<&'a str>, names: impl Iterator<Item = N>) -> Vec<Self> {
+        let known = known.into_iter().map(|known| Self {
+            known,
+            count: 0,
+            is_folded: false,
+        });
+        let mut uses: Vec<Self> = known.collect();
+        for name in names {
+            let name = name.as_ref();
+            let folded = fold::FormName::of(name);
+            for it in &mut uses {
+                it.count += usize::from(name == it.known);
+                it.is_folded |= folded.folds_onto(it.known);
+            }
+        }
+        uses
+    }
 }
 
 /// Whoever gives the values of places.
@@ -54,8 +89,24 @@ impl<'a> View<'a> {
             is_strict,
             json: OnceCell::new(),
             form: OnceCell::new(),
+            field_uses: OnceCell::new(),
+            parameter_uses: OnceCell::new(),
             sorted: OnceCell::new(),
             message: OnceCell::new(),
+        }
+    }
+
+    /// The view of a body that was parsed as a message of Amazon SNS before.
+    pub(super) fn with_message(
+        scheme: &'a Scheme,
+        received: Received<'a>,
+        message: Option<Message>,
+    ) -> Self {
+        let view = Self::of(scheme, received);
+        let known = message.filter(|_| view.is_read_as_sent());
+        Self {
+            message: known.map_or_else(OnceCell::new, |message| OnceCell::from(Some(message))),
+            ..view
         }
     }
 
@@ -123,23 +174,53 @@ impl<'a> View<'a> {
         let Some(fields) = self.fields() else {
             return Reading::Unreadable;
         };
-        if self.is_strict {
-            let count = fields.iter().filter(|(key, _)| key == name).count();
-            let mut keys = fields.iter();
-            if count > 1
-                || keys.any(|(key, _)| fold::form_folds_onto(key, name))
-                || self.query_shadows(name)
-            {
-                return Reading::Ambiguous;
-            }
+        if self.is_strict && (self.is_form_unclear(name, fields) || self.query_shadows(name)) {
+            return Reading::Ambiguous;
         }
         form::only(name, fields)
     }
 
+    /// Whether a field stands twice, or another one could be read in its place.
+    fn is_form_unclear(&self, name: &str, fields: &[Field<'a>]) -> bool {
+        let names = || fields.iter().map(|(name, _)| name);
+        let all = || NameUse::all(self.known_names(), names());
+        let is_unclear = |it: &NameUse<'_>| it.count > 1 || it.is_folded;
+        let mut uses = self.field_uses.get_or_init(all).iter();
+        match uses.find(|it| it.known == name) {
+            Some(known) => is_unclear(known),
+            None => NameUse::all(vec![name], names()).iter().any(is_unclear),
+        }
+    }
+
     /// Whether a parameter of the query could be read in place of a value of the body: many readers look into
-    /// both, and some into the query first (Servlet, Rails).
+    /// both, and some into the query first (Servlet, Rails). So could one of more parameters than anybody reads.
     fn query_shadows(&self, name: &str) -> bool {
-        self.query_says(|other, _| other == name || fold::form_folds_onto(other, name))
+        let query = self.received.head.query.unwrap_or_default();
+        if query::parameters(query).is_none() {
+            return true;
+        }
+        let names = || query_names(query).map(|(name, _)| name);
+        let all = || NameUse::all(self.known_names(), names());
+        let is_there = |it: &NameUse<'_>| it.count > 0 || it.is_folded;
+        let mut uses = self.parameter_uses.get_or_init(all).iter();
+        match uses.find(|it| it.known == name) {
+            Some(known) => is_there(known),
+            None => NameUse::all(vec![name], names()).iter().any(is_there),
+        }
+    }
+
+    /// The names of fields that the proof looks at, and of members at the root of a JSON body.
+    fn known_names(&self) -> Vec<&'a str> {
+        let mut known: Vec<&str> = Vec::new();
+        for place in self.places() {
+            let name = match place {
+                Place::Form(name) => Some(&**name),
+                Place::Json(pointer) => pointer.root(),
+                Place::Body | Place::Header(_) | Place::Query(_) => None,
+            };
+            known.extend(name.filter(|name| !known.contains(name)));
+        }
+        known
     }
 
     /// Whether the name of a parameter of the query, with the number of its part between semicolons, is such a
@@ -152,15 +233,7 @@ impl<'a> View<'a> {
     /// The first such name of a parameter of the query.
     pub(super) fn query_name(&self, is_such: impl Fn(&str, usize) -> bool) -> Option<String> {
         let query = self.received.head.query.unwrap_or_default();
-        // Some readers end a parameter at a semicolon, too.
-        let mut names = query.split('&').flat_map(|parameter| {
-            let parts = parameter.split(';').enumerate();
-            parts.flat_map(|(at, part)| {
-                // Only the name: nobody has proven anything yet, and a value may be long.
-                let name = part.split('=').next().unwrap_or_default();
-                form_urlencoded::parse(name.as_bytes()).map(move |(name, _)| (name, at))
-            })
-        });
+        let mut names = query_names(query);
         let found = names.find(|(name, at)| is_such(name, *at));
         found.map(|(name, _)| name.into_owned())
     }
@@ -188,14 +261,8 @@ impl<'a> View<'a> {
 
     /// Every value of a JSON body that the proof looks at.
     fn pointers(&self) -> Vec<&'a Pointer> {
-        let scheme = self.scheme;
-        let time = scheme.timestamp.as_ref().map(|rule| &rule.from);
-        let time = time.and_then(TimestampSource::source);
-        let proofs = scheme.signatures.iter().map(|rule| &rule.from);
-        let signed = scheme.signed.iter().flat_map(super::Template::sources);
-        let places = proofs.chain(signed).chain(time).flat_map(Source::places);
         let mut pointers: Vec<&Pointer> = Vec::new();
-        for place in places {
+        for place in self.places() {
             if let Place::Json(pointer) = place
                 && !pointers.contains(&pointer)
             {
@@ -203,6 +270,16 @@ impl<'a> View<'a> {
             }
         }
         pointers
+    }
+
+    /// Every place that the proof looks at.
+    fn places(&self) -> impl Iterator<Item = &'a Place> {
+        let scheme = self.scheme;
+        let time = scheme.timestamp.as_ref().map(|rule| &rule.from);
+        let time = time.and_then(TimestampSource::source);
+        let proofs = scheme.signatures.iter().map(|rule| &rule.from);
+        let signed = scheme.signed.iter().flat_map(super::Template::sources);
+        proofs.chain(signed).chain(time).flat_map(Source::places)
     }
 
     /// Whether whoever goes by the head reads the same bytes in the same encoding: a body that has to be unpacked
@@ -236,4 +313,17 @@ impl<'a> View<'a> {
             })
         })
     }
+}
+
+/// The decoded names of the parameters of a query, each with the number of its part between semicolons.
+fn query_names(query: &str) -> impl Iterator<Item = (Cow<'_, str>, usize)> {
+    // Some readers end a parameter at a semicolon, too.
+    query.split('&').flat_map(|parameter| {
+        let parts = parameter.split(';').enumerate();
+        parts.flat_map(|(at, part)| {
+            // Only the name: nobody has proven anything yet, and a value may be long.
+            let name = part.split('=').next().unwrap_or_default();
+            form_urlencoded::parse(name.as_bytes()).map(move |(name, _)| (name, at))
+        })
+    })
 }

@@ -156,7 +156,7 @@ impl PendingProof {
     ) -> Result<Verified, Refusal> {
         let begun = match self.state {
             ProofState::Begun(begun) => begun,
-            ProofState::Uncertified(claim) => {
+            ProofState::Uncertified(mut claim) => {
                 let url = claim.certificate_url(body)?;
                 let certificate = outbound.certificate(&url, claim.algorithm()).await?;
                 claim.certified(&certificate)?

@@ -297,7 +297,7 @@ fn nothing_is_fetched_for_a_message_of_a_stranger() {
     let fetched = |message: Value| {
         let delivery = Delivery::of(message.to_string());
         let claim = Claim::read(&scheme, &delivery.head()).unwrap();
-        let claim = Uncertified::new(&scheme, claim, NOW);
+        let mut claim = Uncertified::new(&scheme, claim, NOW);
         claim
             .certificate_url(delivery.body())
             .map(|url| url.as_str().to_owned())

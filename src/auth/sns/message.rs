@@ -18,7 +18,7 @@ impl Message {
     /// Reads a body.
     ///
     /// A member that is there twice, that is no text, or whose name folds onto one of these makes it
-    /// unreadable: a backend could take another value for the one that was signed.
+    /// unreadable: a backend could take another value for the one that was signed. So do more than [`MAX_MEMBERS`].
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         if body.len() > MAX_PARSED_BODY_BYTES {
             return None;
@@ -111,7 +111,12 @@ impl<'de> Visitor<'de> for Members {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Message, A::Error> {
         let mut message = Message::default();
+        let mut count = 0;
         while let Some(known) = members.next_key_seed(Name)? {
+            count += 1;
+            if count > MAX_MEMBERS {
+                return Err(A::Error::custom("more members than a message has"));
+            }
             let Some((at, is_exact)) = known else {
                 members.next_value::<IgnoredAny>()?;
                 continue;
@@ -165,5 +170,7 @@ pub(crate) const NAMES: [&str; 11] = [
     "TopicArn",
     "Type",
 ];
+/// Amazon sends about a dozen members. The names of more would be folded for nothing.
+pub(crate) const MAX_MEMBERS: usize = 256;
 /// They are UUIDs.
 const MAX_ID_LEN: usize = 128;

@@ -12,7 +12,7 @@ mod place;
 mod topic;
 
 pub use self::certificate::{Certified, NotACertificate};
-pub(super) use self::message::{Message, NAMES};
+pub(super) use self::message::{MAX_MEMBERS, Message, NAMES};
 pub use self::place::{CertificateUrl, is_confirmation_url};
 pub use self::topic::{NotATopic, TopicArn};
 use std::collections::BTreeMap;
