@@ -1,5 +1,5 @@
-//! What hostile senders cost: memory at the cap, memory of half-sent uploads, and how soon the verdict
-//! stands when the last byte has come.
+//! What hostile senders cost: memory at the cap, memory of half-sent uploads beside its leases, and how soon the
+//! verdict stands when the last byte has come.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,14 +8,84 @@ use std::time::{Duration, Instant};
 use super::process::{self, Proxy};
 use super::request;
 
-/// Measures and prints all of it. False if more memory was resident than is documented.
+/// Measures and prints all of it. False if more memory was resident than is leased or documented.
 pub(crate) fn measure() -> bool {
     let backend = process::backend();
     half_sent(&backend);
+    let is_leased = leases(&backend);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let portcullis = process::portcullis(folder.path(), backend.address);
     last_byte(&portcullis);
-    at_the_cap(&portcullis)
+    at_the_cap(&portcullis) && is_leased
+}
+
+/// Connections that stop in the middle, each with the memory that it takes and the memory that is leased for it.
+fn leases(backend: &Proxy) -> bool {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let gate = process::portcullis_with_tls(folder.path(), backend.address);
+    let https = gate.https.expect("a TLS listener");
+    let head = |more: &str| {
+        let zeros = "0".repeat(64);
+        format!(
+            "POST /webhooks/ai/workflows/bench HTTP/1.1\r\nHost: portal.example.com\r\n\
+             X-Hub-Signature-256: sha256={zeros}\r\n{more}"
+        )
+        .into_bytes()
+    };
+    let long = |len: usize| head(&format!("X-A: {}", "a".repeat(len)));
+    let two_long = format!("X-A: {0}\r\nX-B: {0}", "a".repeat(15_000));
+    let shapes = [
+        ("a byte", gate.address, b"P".to_vec()),
+        ("half a head of 1 KB", gate.address, long(800)),
+        ("half a head of 8.1 KB", gate.address, long(8_100)),
+        ("half a head of 14 KB", gate.address, long(14_000)),
+        ("half a head of 30 KB", gate.address, head(&two_long)),
+        (
+            "a body that does not come",
+            gate.address,
+            head("Content-Length: 100\r\n\r\n"),
+        ),
+        (
+            "a chunk of one byte",
+            gate.address,
+            head("Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n"),
+        ),
+        ("TLS: a byte", https, vec![22]),
+        ("TLS: half a hello of 5 KB", https, half_hello(5_000)),
+        ("TLS: half a hello of 20 KB", https, half_hello(20_000)),
+        ("TLS: half a hello of 60 KB", https, half_hello(60_000)),
+    ];
+    println!("{CONNECTIONS} connections that stop in the middle, KB each");
+    println!("{:>28} {:>9} {:>7}", "", "resident", "leased");
+    let mut is_leased = true;
+    for (name, address, bytes) in shapes {
+        // The first connections pay for what all share.
+        drop(uploads(address, &bytes, 50));
+        std::thread::sleep(SETTLE);
+        let before = (gate.resident_kb(), gate.leased_kb());
+        let open = uploads(address, &bytes, CONNECTIONS);
+        std::thread::sleep(SETTLE);
+        let each = |after: u64, before: u64| {
+            to_float(after.saturating_sub(before)) / to_float(CONNECTIONS)
+        };
+        let resident = each(gate.resident_kb(), before.0);
+        let leased = each(gate.leased_kb(), before.1);
+        println!("{name:>28} {resident:>9.1} {leased:>7.1}");
+        is_leased &= resident <= leased;
+        drop(open);
+    }
+    is_leased
+}
+
+/// The first bytes of a `ClientHello` of 65,000 bytes (RFC 8446 §4.1.2), in records.
+fn half_hello(len: usize) -> Vec<u8> {
+    let mut hello = vec![1, 0, 0xfd, 0xe8, 3, 3];
+    hello.resize(len, b'a');
+    let records = hello.chunks(MAX_RECORD).flat_map(|part| {
+        let len = u16::try_from(part.len()).unwrap_or_default();
+        [&[22, 3, 1][..], &len.to_be_bytes(), part].concat()
+    });
+    records.collect()
 }
 
 /// 1,000 uploads of 8 KB that stop in the middle.
@@ -143,12 +213,16 @@ fn to_float(number: impl TryInto<u32>) -> f64 {
 const AT_THE_CAP: usize = 50 * 1024 * 1024;
 /// The default of `bodies.budget`.
 const BUDGET_MB: u64 = 1024;
+/// Fewer than one client address may have of the budget.
+const CONNECTIONS: u32 = 400;
 const FORGED: &str = "a secret that is not the endpoint's";
 const HALF_SENT: u32 = 1000;
 const IN_STEP: usize = 49 * 1024 * 1024;
 const LATER: Duration = Duration::from_secs(10);
 /// What docs/operate/limits.md says of the process itself.
 const PROCESS_MB: u64 = 64;
+/// The payload of a TLS record (RFC 8446 §5.1).
+const MAX_RECORD: usize = 16_384;
 const ROUNDS: usize = 7;
 const SENDERS: usize = 64;
 const SETTLE: Duration = Duration::from_secs(2);

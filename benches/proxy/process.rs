@@ -1,7 +1,7 @@
 //! The processes of the benchmark: started, pinned, measured, and ended.
 
-use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 /// A process that listens.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
+    /// Where it serves metrics, if it is a gate.
+    pub(crate) admin: Option<SocketAddr>,
+    /// Where it speaks TLS, if it does.
+    pub(crate) https: Option<SocketAddr>,
     secret: String,
     child: Child,
 }
@@ -37,6 +41,20 @@ impl Proxy {
     /// The most that it ever was.
     pub(crate) fn peak_kb(&self) -> u64 {
         self.status("VmHWM:")
+    }
+
+    /// The bytes that it has leased for senders.
+    pub(crate) fn leased_kb(&self) -> u64 {
+        let admin = self.admin.expect("a gate");
+        let mut scrape = TcpStream::connect(admin).expect("the admin listener");
+        let request = b"GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
+        scrape.write_all(request).expect("a request");
+        let mut text = String::new();
+        scrape.read_to_string(&mut text).expect("metrics");
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix("portcullis_memory_leased_bytes "));
+        let bytes = value.and_then(|value| value.trim().parse::<u64>().ok());
+        bytes.expect("the metric") / 1024
     }
 
     pub(crate) fn secret(&self) -> &str {
@@ -95,13 +113,37 @@ pub(crate) fn bare(backend: SocketAddr) -> Proxy {
 
 /// The real program, as people run it: its access log included.
 pub(crate) fn portcullis(folder: &Path, backend: SocketAddr) -> Proxy {
+    portcullis_with(folder, backend, "")
+}
+
+/// The same with a TLS listener, and with senders that may be silent for as long as the benchmark takes.
+pub(crate) fn portcullis_with_tls(folder: &Path, backend: SocketAddr) -> Proxy {
+    let names = vec!["portal.example.com".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    let write = |file: &str, text: String| {
+        std::fs::write(folder.join(file), text).expect("a file");
+    };
+    write("portal.pem", made.cert.pem());
+    write("portal-key.pem", made.signing_key.serialize_pem());
+    let https = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let more = format!(
+        "https = \"{https}\"\ncertificate = \"portal.pem\"\nprivate_key = \"portal-key.pem\"\n\
+         head_timeout = \"10m\"\n[bodies]\ntimeout = \"10m\"\n"
+    );
+    let mut proxy = portcullis_with(folder, backend, &more);
+    proxy.https = Some(https);
+    proxy
+}
+
+fn portcullis_with(folder: &Path, backend: SocketAddr, more: &str) -> Proxy {
     let port = free_port();
+    let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let config = folder.join("portcullis.toml");
     std::fs::write(
         &config,
         format!(
             "[server]\nthreads = 1\n[public]\nhttp = \"127.0.0.1:{port}\"\n\
-             [admin]\nlisten = \"127.0.0.1:0\"\n[upstreams.default]\naddresses = [\"{backend}\"]\n"
+             {more}[admin]\nlisten = \"{admin}\"\n[upstreams.default]\naddresses = [\"{backend}\"]\n"
         ),
     )
     .expect("a configuration");
@@ -142,17 +184,21 @@ pub(crate) fn portcullis(folder: &Path, backend: SocketAddr) -> Proxy {
         .stderr(Stdio::null())
         .spawn()
         .expect("portcullis");
-    ready(child, SocketAddr::from(([127, 0, 0, 1], port)), secret)
+    let mut proxy = ready(child, SocketAddr::from(([127, 0, 0, 1], port)), secret);
+    proxy.admin = Some(admin);
+    proxy
 }
 
 fn ready(child: Child, address: SocketAddr, secret: String) -> Proxy {
     let until = Instant::now() + Duration::from_secs(10);
-    while std::net::TcpStream::connect(address).is_err() {
+    while TcpStream::connect(address).is_err() {
         assert!(Instant::now() < until, "{address} does not listen");
         std::thread::sleep(Duration::from_millis(20));
     }
     Proxy {
         address,
+        admin: None,
+        https: None,
         secret,
         child,
     }

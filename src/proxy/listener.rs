@@ -140,11 +140,11 @@ impl PublicApp {
         };
         // Likewise where no memory is left, or where a client has its share of it.
         let bytes = if tls.is_some() {
-            TLS_CONNECTION_BYTES
+            HANDSHAKE_BYTES
         } else {
             CONNECTION_BYTES
         };
-        let Ok(_lease) = self.delivery.connect(origin, bytes).await else {
+        let Ok(mut lease) = self.delivery.connect(origin, bytes).await else {
             return;
         };
         let stream = match tls {
@@ -155,6 +155,7 @@ impl PublicApp {
                 let Some(stream) = within(patience, pin!(shaking_hands)).await.flatten() else {
                     return metrics.tls_handshake_failures().inc();
                 };
+                lease.shrink_to(TLS_CONNECTION_BYTES);
                 stream
             }
         };
@@ -254,10 +255,13 @@ pub enum ListenError {
 
 /// A quarter of Pingora's default: a connection that waits costs memory.
 const READ_BUFFER: usize = 16 * 1024;
-/// What a connection takes: Pingora's buffer, the first piece of a head, its task.
-const CONNECTION_BYTES: u64 = 32 * 1024;
-/// The same with the buffers of TLS.
-const TLS_CONNECTION_BYTES: u64 = 64 * 1024;
+// Memory of a connection, as `cargo bench --bench proxy -- limits` measures it: the task, Pingora's buffer and the
+// first piece of a head. The lease of a larger head is added.
+const CONNECTION_BYTES: u64 = 52 * 1024;
+/// With the buffers of TLS.
+const TLS_CONNECTION_BYTES: u64 = 68 * 1024;
+/// During the TLS handshake: rustls keeps up to 64 KiB of a `ClientHello` that never ends.
+const HANDSHAKE_BYTES: u64 = 120 * 1024;
 /// How long a connection may last after deliveries in flight were cut off. Longer than a response may take then.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(50);
