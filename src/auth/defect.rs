@@ -41,6 +41,8 @@ pub enum Defect {
         /// Whether it is missing.
         is_missing: bool,
     },
+    /// This claim of the token is no time.
+    ClaimNotTime(String),
     /// The signature does not cover this component of the request.
     Component(String),
     /// The URL of the certificate is not one of Amazon SNS in the topic's region.
@@ -58,6 +60,13 @@ pub enum Defect {
     },
     /// The body is not a form, or not an unambiguous one.
     FormMalformed,
+    /// A list of signed headers is missing, is there twice, or names a header that it cannot name.
+    HeaderList {
+        /// The place of the list.
+        place: String,
+        /// The name as it is listed, if it is one name.
+        name: Option<String>,
+    },
     /// A header has another value than the scheme expects, or is missing.
     HeaderValue {
         /// The name of the header.
@@ -77,12 +86,16 @@ pub enum Defect {
     NotScalar(String),
     /// The signature header at this place exceeds the length limit.
     ProofTooLong(String),
+    /// The query cannot be read in one way only.
+    QueryMalformed,
     /// A place holds several values that differ, or a name twice.
     Repeated(String),
     /// A query parameter could be read instead of a signed value of the body.
     ShadowedByQuery(String),
     /// This tag does not occur exactly once in the signature header.
     Tag(String),
+    /// The tag of the message signature is not this one.
+    TagUnexpected(String),
     /// The time of the signature is written in another form than the scheme expects.
     Timestamp {
         /// The text of the timestamp.
@@ -90,7 +103,7 @@ pub enum Defect {
         /// The expected format.
         expected: TimestampUnit,
     },
-    /// The body is larger than the gate reads values from.
+    /// The body is larger than the gate reads values from, or has more names.
     TooLargeToRead,
     /// The query exceeds the limit of parameters.
     TooManyParameters,
@@ -169,7 +182,10 @@ impl Scheme {
         if offered.is_err() || self.signatures.iter().any(|rule| rule.groups.is_some()) {
             return None;
         }
-        signed::defect(self, view).or_else(|| self.body_defect(view.body()?))
+        let ambiguous = view.body().is_some() && !self.may_sign(&view.received);
+        signed::defect(self, view)
+            .or_else(|| ambiguous.then_some(Defect::BodyEdge))
+            .or_else(|| self.body_defect(view.body()?))
     }
 
     fn body_defect(&self, body: &[u8]) -> Option<Defect> {
@@ -322,7 +338,8 @@ impl View<'_> {
                     .root()
                     .and_then(|name| self.shadowed(is_strict, name));
                 let defect = shadowed.or_else(packed).or_else(read);
-                defect.unwrap_or_else(repeated)
+                // What stands there can be read, and the names around it are too many.
+                defect.unwrap_or(Defect::TooLargeToRead)
             }
         }
     }
@@ -343,7 +360,11 @@ fn sns_defect(body: &[u8]) -> Option<Defect> {
         let pointer: Pointer = format!("/{name}").parse().ok()?;
         json_defect(&pointer, body)
     });
-    members.next()
+    members.next().or_else(|| {
+        let document: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let count = document.as_object()?.len();
+        (count > sns::MAX_MEMBERS).then_some(Defect::TooLargeToRead)
+    })
 }
 
 fn json_defect(pointer: &Pointer, body: &[u8]) -> Option<Defect> {

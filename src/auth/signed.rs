@@ -207,15 +207,20 @@ pub(super) fn defect(scheme: &Scheme, received: &View<'_>) -> Option<Defect> {
         let mut sources = template.sources();
         let unreadable = sources.find_map(|source| received.signed_defect(source));
         let no_form = || received.form_defect().filter(|_| template.has_form());
-        unreadable.or_else(no_form).or_else(|| {
-            let head = received.head();
-            let mut spelled = spelled(template, scheme.url, head.url);
-            spelled.find_map(|(template, url)| {
-                let unit = time.as_ref().map(|time| time.unit);
-                let (url, time) = (url.as_deref(), time.as_ref());
-                let breach = template.breach(unit, |token| value(token, url, time, received));
-                breach.map(|(value, text)| Defect::Border { value, text })
+        let url = received.head().url;
+        let mut forms = template.canonicals();
+        let no_canonical = || forms.find_map(|form| form.defect(received, url));
+        unreadable
+            .or_else(no_form)
+            .or_else(no_canonical)
+            .or_else(|| {
+                let mut spelled = spelled(template, scheme.url, url);
+                spelled.find_map(|(template, url)| {
+                    let unit = time.as_ref().map(|time| time.unit);
+                    let (url, time) = (url.as_deref(), time.as_ref());
+                    let breach = template.breach(unit, |token| value(token, url, time, received));
+                    breach.map(|(value, text)| Defect::Border { value, text })
+                })
             })
-        })
     })
 }

@@ -63,6 +63,10 @@ pub(super) fn describe_defect(defect: &Defect) -> String {
             "the claim `{}` of the token has another value than this endpoint expects",
             printable(name)
         ),
+        Defect::ClaimNotTime(name) => format!(
+            "the claim `{}` of the token is not a time in seconds since 1970",
+            printable(name)
+        ),
         Defect::Component(name) => format!("the signature does not cover `{}`", printable(name)),
         Defect::ContentEncoding => {
             "the body has a Content-Encoding: the gate reads signed values from the body \
@@ -84,6 +88,18 @@ pub(super) fn describe_defect(defect: &Defect) -> String {
             )
         }
         Defect::FormMalformed => "the body is not an unambiguous form".to_owned(),
+        Defect::HeaderList {
+            place,
+            name: Some(name),
+        } => format!(
+            "{} lists `{}`, but each name must be in lower case and appear once",
+            printable(place),
+            printable(name)
+        ),
+        Defect::HeaderList { place, name: None } => format!(
+            "{} must have exactly one list of at most 100 signed headers",
+            printable(place)
+        ),
         Defect::HeaderValue { name, expected } => format!(
             "the header {} is not `{}`, which the scheme expects",
             printable(name),
@@ -99,6 +115,7 @@ pub(super) fn describe_defect(defect: &Defect) -> String {
                 .to_owned()
         }
         Defect::NotScalar(place) => format!("{} is neither a string nor a number", printable(place)),
+        Defect::QueryMalformed => "the query is ambiguous".to_owned(),
         Defect::Repeated(place) => {
             format!(
                 "{} is repeated with different values",
@@ -112,6 +129,10 @@ pub(super) fn describe_defect(defect: &Defect) -> String {
         Defect::Tag(tag) => format!(
             "the signature header does not contain `{}` exactly once",
             printable(tag)
+        ),
+        Defect::TagUnexpected(expected) => format!(
+            "the signature does not have the tag `{}`, which the scheme expects",
+            printable(expected)
         ),
         Defect::Timestamp { text, expected } => {
             let unit = match expected {
@@ -127,7 +148,8 @@ pub(super) fn describe_defect(defect: &Defect) -> String {
         }
         Defect::TooLargeToRead => {
             format!(
-                "the body is larger than {MAX_PARSED_BODY_BYTES} bytes: the gate reads no values from it"
+                "the body is larger than {MAX_PARSED_BODY_BYTES} bytes, or has more names than the gate reads: \
+                 no values are read from it"
             )
         }
         Defect::TooManyParameters => "the query has more parameters than the gate reads".to_owned(),

@@ -13,6 +13,7 @@ use portcullis::explain::{
     Delivery, Diagnosis, JudgedAt, Leads, Question, Secrets, Version, diagnose,
 };
 use portcullis::secrets::Secret;
+use toml_span::Deserialize as _;
 
 /// Both as it is and in base64, as some of the presets want it.
 const SECRET: &str = "c2VjcmV0IG9mIHNvbWUgbGVuZ3Ro";
@@ -124,6 +125,15 @@ fn sns(change: impl Fn(&mut serde_json::Value)) -> Sent {
     plain("aws-sns", body.to_string())
 }
 
+/// The scheme of `rfc9421` that takes signatures with this tag only.
+fn with_tag(tag: &str) -> Scheme {
+    let text = format!(
+        "algorithm = \"hmac-sha256\"\ntimestamp = {{ from = \"signature:created\", tolerance = \"300s\" }}\n\
+         message_signature = {{ components = [\"content-digest\"], tag = \"{tag}\" }}"
+    );
+    Scheme::deserialize(&mut toml_span::parse(&text).unwrap()).unwrap()
+}
+
 /// A token that nobody has signed.
 fn token(header: &str, claims: &str) -> String {
     let encode = |text: &[u8]| URL_SAFE_NO_PAD.encode(text);
@@ -220,6 +230,7 @@ fn rows() -> Vec<Row> {
     let mut rows = malformed_values();
     rows.extend(malformed_bodies());
     rows.extend(malformed_envelopes());
+    rows.extend(malformed_canonical_forms());
     rows.extend(other_reasons());
     rows
 }
@@ -434,6 +445,20 @@ fn malformed_bodies() -> Vec<Row> {
             "1048576 bytes",
         ),
         (
+            "more members than names are compared",
+            mailgun().text(|body| body.replacen('{', &format!("{{{}", "\"x\":0,".repeat(1001)), 1)),
+            Malformed,
+            "body-too-large-to-read",
+            "more names than the gate reads",
+        ),
+        (
+            "more members than a message of SNS has",
+            sns(|body| (0..256).for_each(|number| body[format!("x{number}")] = 0.into())),
+            Malformed,
+            "body-too-large-to-read",
+            "more names than the gate reads",
+        ),
+        (
             "a body that could go on from the URL",
             signed("square", "{}").text(|_| "a=b".to_owned()),
             Malformed,
@@ -469,6 +494,48 @@ fn malformed_envelopes() -> Vec<Row> {
             Malformed,
             "claim-unexpected",
             "lacks the claim `exp`",
+        ),
+        (
+            "a token whose end is no number",
+            livekit(r#"{"alg":"HS256"}"#, r#"{"exp":"soon","sha256":"x"}"#),
+            Malformed,
+            "claim-unexpected",
+            "the claim `exp` of the token is not a time",
+        ),
+        (
+            "a token whose digest is none",
+            livekit(r#"{"alg":"HS256"}"#, r#"{"exp":1931705121,"sha256":"x"}"#),
+            Malformed,
+            "claim-unexpected",
+            "the claim `sha256` of the token has another value",
+        ),
+        (
+            "a message signature with another tag",
+            Sent {
+                scheme: with_tag("app"),
+                ..signed("rfc9421", "{}")
+            },
+            Malformed,
+            "tag-unexpected",
+            "does not have the tag `app`",
+        ),
+        (
+            "a message signature whose time is no number",
+            signed("rfc9421", "{}").replacing("signature-input", |value| {
+                value.replace("created=", "created=\"x\";made=")
+            }),
+            Malformed,
+            "timestamp-form",
+            "is `\"x\"`, and the scheme expects seconds",
+        ),
+        (
+            "a message signature that covers a header which is not there",
+            signed("rfc9421", "{}").replacing("signature-input", |value| {
+                value.replace("\"content-digest\"", "\"content-digest\" \"x-a\"")
+            }),
+            Malformed,
+            "signed-value-missing",
+            "a signed value is missing: \"x-a\"",
         ),
         (
             "a message signature that does not cover the body",
@@ -514,6 +581,139 @@ fn malformed_envelopes() -> Vec<Row> {
             Malformed,
             "certificate-url",
             "SigningCertURL",
+        ),
+    ]
+}
+
+/// What single providers sign in a form of their own.
+fn malformed_canonical_forms() -> Vec<Row> {
+    use ProofError::SignatureMalformed as Malformed;
+    let contentful = |list: &'static str| {
+        signed("contentful", "{}").replacing("x-contentful-signed-headers", |value| {
+            format!("{value}{list}")
+        })
+    };
+    let hook0 = |list: &'static str| {
+        signed("coinbase-cdp", "{}").replacing("x-hook0-signature", |value| {
+            value.replace("h=x-event-id", list)
+        })
+    };
+    let plivo = || signed("plivo-v3", "a=b").header("content-type", FORM);
+    let to = |sent: Sent, query: &str| sent.to(Some(&format!("{URL}?{query}"))).query(query);
+    vec![
+        (
+            "a listed header that is missing",
+            contentful(",x-a"),
+            Malformed,
+            "signed-value-missing",
+            "header:x-a",
+        ),
+        (
+            "a listed header twice",
+            contentful(",x-a").header("x-a", "1").header("x-a", "2"),
+            Malformed,
+            "header-twice",
+            "header:x-a",
+        ),
+        (
+            "a header that is listed twice",
+            contentful(",x-contentful-timestamp"),
+            Malformed,
+            "header-list-malformed",
+            "header:x-contentful-signed-headers lists `x-contentful-timestamp`",
+        ),
+        (
+            "a header that is listed in capitals",
+            contentful(",X-A").header("x-a", "1"),
+            Malformed,
+            "header-list-malformed",
+            "lists `X-A`",
+        ),
+        (
+            "a list without the time",
+            signed("contentful", "{}").replacing("x-contentful-signed-headers", |_| {
+                "x-contentful-signed-headers".to_owned()
+            }),
+            Malformed,
+            "component-not-signed",
+            "`x-contentful-timestamp`",
+        ),
+        (
+            "a listed header that could be two",
+            contentful(",x-a").header("x-a", "1;x-b:2"),
+            Malformed,
+            "value-border",
+            "header:x-a holds `;`",
+        ),
+        (
+            "a URL with a second question mark",
+            to(signed("contentful", "{}"), "a?b"),
+            Malformed,
+            "value-border",
+            "url holds `?`",
+        ),
+        (
+            "a header in the list of Hook0 that is missing",
+            hook0("h=x-event-id x-a"),
+            Malformed,
+            "signed-value-missing",
+            "header:x-a",
+        ),
+        (
+            "a signature of Hook0 without a list",
+            hook0("g=x-event-id"),
+            Malformed,
+            "header-list-malformed",
+            "header:x-hook0-signature must have exactly one list",
+        ),
+        (
+            "an event of Hook0 that is not listed",
+            hook0("h=x-a").header("x-a", "1"),
+            Malformed,
+            "component-not-signed",
+            "`x-event-id`",
+        ),
+        (
+            "an id of Hook0 with a dot",
+            signed("coinbase-cdp", "{}").replacing("x-event-id", |id| format!("{id}.1")),
+            Malformed,
+            "value-border",
+            "header:x-event-id holds `.`",
+        ),
+        (
+            "a URL of Plivo that ends with a question mark",
+            plivo().to(Some(&format!("{URL}?"))).query(""),
+            Malformed,
+            "value-border",
+            "url holds `?`",
+        ),
+        (
+            "a query of Plivo with a separator in a value",
+            to(plivo(), "a=%26"),
+            Malformed,
+            "value-border",
+            "query:a holds `&`",
+        ),
+        (
+            "a query of Plivo with a percent sign that encodes nothing",
+            to(plivo(), "a=%zz"),
+            Malformed,
+            "query-malformed",
+            "the query is ambiguous",
+        ),
+        (
+            "a delivery of Plivo without its nonce",
+            plivo().without("x-plivo-signature-v3-nonce"),
+            Malformed,
+            "signed-value-missing",
+            "header:x-plivo-signature-v3-nonce",
+        ),
+        (
+            "a nonce of Plivo with a dot",
+            plivo().replacing("x-plivo-signature-v3-nonce", |nonce| format!("{nonce}.1")),
+            Malformed,
+            "value-border",
+            "header:x-plivo-signature-v3-nonce holds `.`",
         ),
     ]
 }
@@ -714,6 +914,16 @@ fn deliveries_without_a_defect_are_admitted() {
         ("standard-webhooks", signed("standard-webhooks", "{}")),
         ("mailgun", mailgun()),
         ("mailgun-form", mailgun_form()),
+        (
+            "mailgun with 900 other members",
+            mailgun().text(|body| body.replacen('{', &format!("{{{}", "\"x\":0,".repeat(900)), 1)),
+        ),
+        ("contentful", signed("contentful", "{}")),
+        ("coinbase-cdp", signed("coinbase-cdp", "{}")),
+        (
+            "plivo-v3",
+            signed("plivo-v3", "a=b").header("content-type", FORM),
+        ),
         ("github", signed("github", "{}")),
         ("stripe", signed("stripe", "{}")),
         ("square", signed("square", "{}")),

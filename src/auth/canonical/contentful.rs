@@ -4,6 +4,8 @@
 
 use http::{HeaderMap, HeaderName};
 
+use super::{listed, place_of, single_defect};
+use crate::auth::Defect;
 use crate::auth::percent::encoded;
 
 /// The list of the headers that are signed.
@@ -46,6 +48,35 @@ pub(super) fn headers(headers: &HeaderMap) -> Option<Vec<u8>> {
         });
     }
     Some(text)
+}
+
+/// Why the headers cannot be signed.
+pub(super) fn headers_defect(headers: &HeaderMap) -> Option<Defect> {
+    if let Some(defect) = single_defect(headers, &LIST) {
+        return Some(defect);
+    }
+    let names = only(headers, &LIST)?.split(|byte| *byte == b',');
+    if names.clone().count() > MAX_HEADERS {
+        let (place, name) = (place_of(&LIST), None);
+        return Some(Defect::HeaderList { place, name });
+    }
+    let names = match listed(&LIST, names, name) {
+        Ok(names) => names,
+        Err(defect) => return Some(defect),
+    };
+    let mut needed = [LIST, TIMESTAMP].into_iter();
+    if let Some(unlisted) = needed.find(|name| !names.contains(name)) {
+        return Some(Defect::Component(unlisted.to_string()));
+    }
+    names.iter().find_map(|name| {
+        let holds_one = || only(headers, name).is_some_and(holds_a_header) && *name != LIST;
+        single_defect(headers, name).or_else(|| {
+            holds_one().then(|| Defect::Border {
+                value: place_of(name),
+                text: Some(";".to_owned()),
+            })
+        })
+    })
 }
 
 /// A name as it is listed: in lower case, so that the list has one spelling.
@@ -101,6 +132,14 @@ pub(super) fn path(url: &str) -> Option<Vec<u8>> {
         text.push_str(&encoded(query.as_bytes(), b"-_.!~*'()", "%25"));
     }
     Some(text.into_bytes())
+}
+
+/// Why the URL cannot be signed.
+pub(super) fn path_defect(url: &str) -> Option<Defect> {
+    path(url).is_none().then(|| Defect::Border {
+        value: "url".to_owned(),
+        text: url.contains('?').then(|| "?".to_owned()),
+    })
 }
 
 /// Longer than any that Contentful is told to call.

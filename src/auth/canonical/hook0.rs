@@ -7,7 +7,8 @@
 
 use http::{HeaderMap, HeaderName};
 
-use crate::auth::Place;
+use super::{listed, place_of, single_defect};
+use crate::auth::{Defect, Place};
 
 /// The header with the time, the list of headers and the signatures.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-hook0-signature");
@@ -49,6 +50,49 @@ pub(super) fn headers(headers: &HeaderMap) -> Option<Vec<u8>> {
     }
     text.push(b'.');
     Some(text)
+}
+
+/// Why the headers cannot be signed.
+pub(super) fn defect(headers: &HeaderMap) -> Option<Defect> {
+    if let Some(defect) = single_defect(headers, &SIGNATURE) {
+        return Some(defect);
+    }
+    let value = only(headers, &SIGNATURE)?;
+    if !is_version_1(value) {
+        return None;
+    }
+    let unclear = |name: Option<&HeaderName>| Defect::HeaderList {
+        place: place_of(&SIGNATURE),
+        name: name.map(ToString::to_string),
+    };
+    let mut lists = parts(value).filter_map(|part| part.strip_prefix(b"h="));
+    let (Some(list), None) = (lists.next(), lists.next()) else {
+        return Some(unclear(None));
+    };
+    let texts = list.split(|byte| *byte == b' ');
+    if texts.clone().count() > MAX_HEADERS {
+        return Some(unclear(None));
+    }
+    let names = match listed(&SIGNATURE, texts, name) {
+        Ok(names) if names.contains(&SIGNATURE) => return Some(unclear(Some(&SIGNATURE))),
+        Ok(names) => names,
+        Err(defect) => return Some(defect),
+    };
+    let mut read = [EVENT_ID, EVENT_TYPE].into_iter();
+    if let Some(name) = read.find(|name| headers.contains_key(name) && !names.contains(name)) {
+        return Some(Defect::Component(name.to_string()));
+    }
+    names.iter().find_map(|name| {
+        let separators: &[u8] = if *name == EVENT_TYPE { b"{[" } else { b"{[." };
+        single_defect(headers, name).or_else(|| {
+            let mut bytes = only(headers, name)?.iter();
+            let found = bytes.find(|byte| separators.contains(byte))?;
+            Some(Defect::Border {
+                value: place_of(name),
+                text: Some(char::from(*found).to_string()),
+            })
+        })
+    })
 }
 
 /// Whether it is certain where `body` begins in what is signed.

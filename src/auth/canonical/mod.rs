@@ -4,10 +4,10 @@ mod contentful;
 mod hook0;
 mod plivo;
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 
 use super::view::View;
-use super::{Place, Received, Source};
+use super::{Defect, Place, Received, Source};
 
 /// A form that has a name in templates.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,6 +45,17 @@ impl Canonical {
             Self::Hook0Headers => hook0::headers(received.head().headers),
             Self::PlivoV3 => plivo::text(received, url?),
             Self::Sns => received.message()?.signed(),
+        }
+    }
+
+    /// The value that keeps the text from being put together; `None` if nothing does.
+    pub(super) fn defect(self, received: &View<'_>, url: Option<&str>) -> Option<Defect> {
+        match self {
+            Self::ContentfulHeaders => contentful::headers_defect(received.head().headers),
+            Self::ContentfulPath => contentful::path_defect(url?),
+            Self::Hook0Headers => hook0::defect(received.head().headers),
+            Self::PlivoV3 => plivo::defect(received, url?),
+            Self::Sns => None,
         }
     }
 
@@ -115,4 +126,38 @@ impl Canonical {
     pub(super) fn has_form(self) -> bool {
         matches!(self, Self::PlivoV3)
     }
+}
+
+/// The names of a list of signed headers, or what is wrong with one of them.
+fn listed<'l>(
+    list: &HeaderName,
+    names: impl Iterator<Item = &'l [u8]>,
+    name: impl Fn(&[u8]) -> Option<HeaderName>,
+) -> Result<Vec<HeaderName>, Defect> {
+    let mut listed = Vec::new();
+    for text in names {
+        match name(text).filter(|name| !listed.contains(name)) {
+            Some(name) => listed.push(name),
+            None => {
+                return Err(Defect::HeaderList {
+                    place: place_of(list),
+                    name: Some(String::from_utf8_lossy(text).into_owned()),
+                });
+            }
+        }
+    }
+    Ok(listed)
+}
+
+/// Why a signed header has no value, or several.
+fn single_defect(headers: &HeaderMap, name: &HeaderName) -> Option<Defect> {
+    match headers.get_all(name).iter().count() {
+        0 => Some(Defect::Missing(place_of(name))),
+        1 => None,
+        _ => Some(Defect::Repeated(place_of(name))),
+    }
+}
+
+fn place_of(header: &HeaderName) -> String {
+    Place::Header(header.clone()).to_string()
 }

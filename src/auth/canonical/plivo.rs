@@ -4,9 +4,10 @@
 
 use http::HeaderName;
 
+use super::{place_of, single_defect};
 use crate::auth::form::{self, Field};
 use crate::auth::view::View;
-use crate::auth::{Place, Reading};
+use crate::auth::{Defect, Place, Reading};
 
 pub(super) const NONCE: HeaderName = HeaderName::from_static("x-plivo-signature-v3-nonce");
 
@@ -53,6 +54,37 @@ pub(super) fn text(received: &View<'_>, url: &str) -> Option<Vec<u8>> {
         _ => return None,
     }
     Some(text)
+}
+
+/// Why the URL, its query or the nonce cannot be signed.
+pub(super) fn defect(received: &View<'_>, url: &str) -> Option<Defect> {
+    let border = |value: String, text: &str| Defect::Border {
+        value,
+        text: Some(text.to_owned()),
+    };
+    if url.ends_with('?') {
+        return Some(border("url".to_owned(), "?"));
+    }
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    let Some(query) = form::fields(query.as_bytes()) else {
+        return Some(Defect::QueryMalformed);
+    };
+    let place = |name: &str| Place::Query(name.into()).to_string();
+    let unclear = query.iter().find_map(|(name, value)| {
+        let text = ["&", "="].into_iter().find(|text| name.contains(*text));
+        let text = text.or_else(|| value.contains('&').then_some("&"));
+        text.map(|text| border(place(name), text))
+    });
+    unclear
+        .or_else(|| single_defect(received.head().headers, &NONCE))
+        .or_else(|| {
+            let Reading::Value(nonce) = Place::Header(NONCE).read(&received.received) else {
+                return None;
+            };
+            let nonce_is = |unclear: bool| unclear.then(|| place_of(&NONCE));
+            let missing = nonce_is(nonce.is_empty()).map(Defect::Missing);
+            missing.or_else(|| nonce_is(nonce.contains(&b'.')).map(|it| border(it, ".")))
+        })
 }
 
 /// In the order of the names, and the values of one name in theirs.

@@ -1,16 +1,17 @@
 //! Which part of a token or of a message signature made its proof fail, for explanations.
 
-use sfv::ListEntry;
+use sfv::{FieldType as _, Item, ListEntry};
 
 use super::claims::Claims;
-use super::fields::{CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT, combined, dictionary};
+use super::components::Components;
+use super::fields::{CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT, combined, dictionary, text};
 use super::jws::{filled, hash_of};
-use super::message_signature::{is_covered, names_target};
+use super::message_signature::{is_covered, names_target, time};
 use super::{Jws, MessageSignature, signed_claims};
-use crate::auth::{Defect, Received, Scheme, TimestampSource};
+use crate::auth::{Defect, Received, Scheme, TimestampSource, TimestampUnit};
 
 impl Jws {
-    /// The claim that the token needs and does not have.
+    /// The claim that the token needs and does not have, or has in another form.
     pub(in crate::auth) fn malformed(
         &self,
         scheme: &Scheme,
@@ -24,10 +25,20 @@ impl Jws {
         };
         let body = self.body.as_ref().map(|body| &body.name);
         let mut needed = self.present.iter().chain(time).chain(body);
-        let missing = needed.find(|name| !claims.has(name))?;
-        Some(Defect::Claim {
-            name: missing.to_string(),
-            is_missing: true,
+        if let Some(missing) = needed.find(|name| !claims.has(name)) {
+            return Some(Defect::Claim {
+                name: missing.to_string(),
+                is_missing: true,
+            });
+        }
+        let mut times = time.map(|name| &**name).into_iter().chain(["nbf", "exp"]);
+        if let Some(name) = times.find(|name| claims.time(name).is_err()) {
+            return Some(Defect::ClaimNotTime(name.to_owned()));
+        }
+        let body = self.body.as_ref()?;
+        body.digest(&claims).is_none().then(|| Defect::Claim {
+            name: body.name.to_string(),
+            is_missing: false,
         })
     }
 
@@ -86,10 +97,28 @@ impl MessageSignature {
         if self.covers_target && !names_target(covered) {
             return Some(Defect::Component("@target-uri".to_owned()));
         }
+        let tag = input.params.get("tag").and_then(text);
+        if let Some(expected) = self.tag.as_deref().filter(|it| tag != Some(it)) {
+            return Some(Defect::TagUnexpected(expected.to_owned()));
+        }
         if scheme.timestamp.is_some() && !input.params.contains_key("created") {
             return Some(Defect::Component("created".to_owned()));
         }
         let has_digest = !covered(CONTENT_DIGEST.as_str()) || headers.contains_key(&CONTENT_DIGEST);
-        (!has_digest).then(|| Defect::Missing(format!("header:{CONTENT_DIGEST}")))
+        if !has_digest {
+            return Some(Defect::Missing(format!("header:{CONTENT_DIGEST}")));
+        }
+        let unclear = ["created", "expires"].into_iter();
+        let mut unclear = unclear.filter(|name| time(input, name).is_err());
+        if let Some(value) = unclear.find_map(|name| input.params.get(name)) {
+            return Some(Defect::Timestamp {
+                text: Item::new(value.clone()).serialize(),
+                expected: TimestampUnit::Seconds,
+            });
+        }
+        let components = Components::of(&received.head);
+        let mut items = input.items.iter();
+        let missing = items.find(|item| components.value(item).is_err())?;
+        Some(Defect::Missing(missing.serialize()))
     }
 }

@@ -43,6 +43,18 @@ pub struct BodyClaim {
     pub query_as_body: bool,
 }
 
+impl BodyClaim {
+    /// The digest that is claimed, if it is one.
+    pub(super) fn digest(&self, claims: &Claims<'_>) -> Option<Vec<u8>> {
+        let text = claims.text(&self.name).unwrap_or_default();
+        let mut digest = Vec::new();
+        let is_digest = self
+            .encoding
+            .decode(text.as_bytes(), &SHA256_LEN, &mut digest);
+        is_digest.then_some(digest)
+    }
+}
+
 impl Jws {
     pub(super) fn read(
         &self,
@@ -88,14 +100,7 @@ impl Jws {
         let mut digests = Vec::new();
         let mut query_differs = false;
         if let Some(body) = &self.body {
-            let text = claims.text(&body.name).unwrap_or_default();
-            let mut digest = Vec::new();
-            if !body
-                .encoding
-                .decode(text.as_bytes(), &SHA256_LEN, &mut digest)
-            {
-                return Err(ProofError::SignatureMalformed);
-            }
+            let mut digest = body.digest(&claims).ok_or(ProofError::SignatureMalformed)?;
             if body.query_as_body && *received.head.method == Method::GET {
                 query_differs = !query_body::has_digest(received.head.query, &digest);
                 // Whatever came as a body beside the query is not what was signed.

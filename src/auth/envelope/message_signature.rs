@@ -202,7 +202,7 @@ pub(super) fn base(input: &InnerList, components: &Components<'_>) -> Result<Vec
     Ok(base)
 }
 
-fn time(input: &InnerList, name: &str) -> Result<Option<Timestamp>, ProofError> {
+pub(super) fn time(input: &InnerList, name: &str) -> Result<Option<Timestamp>, ProofError> {
     let Some(item) = input.params.get(name) else {
         return Ok(None);
     };

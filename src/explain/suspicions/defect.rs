@@ -43,7 +43,7 @@ pub(super) fn describe(defect: &Defect, case: &Case<'_>) -> Cause {
             Some("send the body as UTF-8, and name no other charset in Content-Type"),
             Some("make sure that nothing in front of the gate changes Content-Type"),
         ),
-        Defect::Claim { .. } => (
+        Defect::Claim { .. } | Defect::ClaimNotTime(_) => (
             "claim-unexpected",
             Some("sign a token for this endpoint, with every claim that the scheme needs"),
             Some("compare the endpoint's URL and settings with those at the sender"),
@@ -72,6 +72,11 @@ pub(super) fn describe(defect: &Defect, case: &Case<'_>) -> Cause {
             "form-malformed",
             Some("encode the form as application/x-www-form-urlencoded, without semicolons"),
             None,
+        ),
+        Defect::HeaderList { .. } => (
+            "header-list-malformed",
+            Some("list each signed header once, in lower case, and send it once"),
+            Some("make sure that nothing in front of the gate changes the list"),
         ),
         Defect::HeaderValue { .. } => (
             "header-unexpected",
@@ -113,6 +118,11 @@ pub(super) fn describe(defect: &Defect, case: &Case<'_>) -> Cause {
             Some("send the signature and nothing else in this header"),
             Some("check whether something in front of the gate adds to the header"),
         ),
+        Defect::QueryMalformed => (
+            "query-malformed",
+            Some("encode the query as application/x-www-form-urlencoded"),
+            None,
+        ),
         Defect::Repeated(place) if place.starts_with("header:") => (
             "header-twice",
             Some("send it once"),
@@ -128,6 +138,11 @@ pub(super) fn describe(defect: &Defect, case: &Case<'_>) -> Cause {
             "timestamp-tag",
             Some("write the header as documented, with one timestamp"),
             None,
+        ),
+        Defect::TagUnexpected(_) => (
+            "tag-unexpected",
+            Some("sign with the tag that the scheme expects"),
+            Some("compare the tag of the endpoint's scheme with the sender's documentation"),
         ),
         Defect::Timestamp { .. } => (
             "timestamp-form",
