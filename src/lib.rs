@@ -23,8 +23,8 @@
 //!
 //! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`. Only `cli` and `app` import `config`.
 //! `control` holds every rule about changing what is stored; it is above `store` and below `cli`. `clock`, `sync`,
-//! `task`, `tls`, `audit` and `redis` are below everything. `explain` is above `proxy` and below `cli`; no delivery
-//! passes it.
+//! `task`, `tls`, `audit`, `http_syntax` and `redis` are below everything. `explain` is above `proxy` and below `cli`;
+//! no delivery passes it.
 
 pub mod admin;
 pub mod app;
@@ -41,6 +41,7 @@ pub mod explain;
 pub mod flow;
 pub mod gate;
 pub mod handshake;
+mod http_syntax;
 pub mod ledger;
 pub mod outbound;
 pub mod proxy;

@@ -3,7 +3,7 @@
 //! It is a pure state machine, which a fuzz target feeds too. Extensions and trailers are read within bounds and dropped,
 //! because nothing downstream may act on them.
 
-use super::token::is_token;
+use crate::http_syntax::is_token;
 
 /// The decoder of one chunked body.
 #[derive(Clone, Debug)]

@@ -35,7 +35,6 @@ mod reply;
 mod respond;
 mod settings;
 mod tls;
-mod token;
 mod upstream;
 
 pub use self::answer::BackendBody;

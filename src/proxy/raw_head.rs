@@ -9,7 +9,7 @@ use std::net::Ipv6Addr;
 
 use http::{HeaderMap, HeaderValue, Method, Version, header};
 
-use super::token::is_token;
+use crate::http_syntax::is_token;
 
 /// How large a head may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

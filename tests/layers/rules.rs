@@ -13,15 +13,16 @@ use crate::source::{Named, Source};
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it. `control` stands on the traits of the stores and
 /// below `cli`, which prints what it answers.
-pub(crate) const LAYERS: [(&str, &str); 27] = [
+pub(crate) const LAYERS: [(&str, &str); 28] = [
     ("clock", ""),
     ("sync", ""),
     ("tls", ""),
     ("task", "clock"),
     ("redis", "clock task tls"),
     ("audit", ""),
+    ("http_syntax", ""),
     ("auth", ""),
-    ("contract", ""),
+    ("contract", "http_syntax"),
     ("handshake", "auth"),
     ("secrets", "clock task audit auth"),
     ("tokens", "clock task audit auth secrets"),
@@ -54,7 +55,7 @@ pub(crate) const LAYERS: [(&str, &str); 27] = [
     ),
     (
         "proxy",
-        "clock task tls audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry",
+        "clock task tls audit http_syntax auth contract handshake secrets tokens directory ledger outbound gate capture telemetry",
     ),
     (
         "admin",

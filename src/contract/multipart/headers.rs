@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::http_syntax::is_token;
+
 /// The field that the headers of a part describe.
 pub(super) struct PartHead {
     pub(super) name: String,
@@ -170,27 +172,6 @@ fn unquoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
         }
     }
     None
-}
-
-const fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
 }
 
 /// Names are kept in memory, for each of many parts.
