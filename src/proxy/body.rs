@@ -7,9 +7,10 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::RecvStream;
 use http::HeaderMap;
 use pingora_core::protocols::Stream;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 
 use super::chunked::Chunked;
+use super::h1_response::write_continue;
 use super::h2_frames::StreamFaults;
 use super::h2_streams::ServedStream;
 use super::head::is_trimmed;
@@ -85,11 +86,8 @@ impl BodySource for WireBody<'_> {
         if !self.expects_continue || !self.ahead.is_empty() || self.announced == Some(0) {
             return Ok(());
         }
-        let invitation = async {
-            self.stream.write_all(CONTINUE).await?;
-            self.stream.flush().await
-        };
-        invitation.await.map_err(|_| BodyError::SenderLeft)
+        let invited = write_continue(self.stream).await;
+        invited.map_err(|_| BodyError::SenderLeft)
     }
 
     async fn read(&mut self, into: &mut Vec<u8>, room: usize) -> Result<usize, BodyError> {
@@ -232,5 +230,4 @@ impl BodySource for H2Body {
     }
 }
 
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const READ_AHEAD: usize = 8 * 1024;

@@ -1,14 +1,13 @@
 //! One HTTP/1 connection: heads under a deadline, deliveries one after the other.
 //!
-//! Requests are read here, head and body, and not by Pingora: it has no deadline for a head, repairs
-//! what it reads, takes an empty chunk size for a zero, and copies every body twice. Answers are
-//! Pingora's again: once the body is in, the connection becomes a session that has no more to read.
+//! The gate reads requests and writes responses itself. Pingora's session has no deadline for a head,
+//! repairs what it reads, accepts an empty chunk size as zero, and copies every body twice.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::{Method, Version};
+use http::Method;
 use pingora_core::protocols::Stream;
 use pingora_core::server::ShutdownWatch;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,7 +22,7 @@ use super::respond::{self, Stamp};
 use crate::clock::within;
 use crate::gate::{Lease, OverBudget, Reason};
 
-/// Serves a connection until one side has had enough.
+/// Serves deliveries until either side ends the connection.
 pub(super) async fn serve(
     delivery: &Delivery,
     mut stream: Stream,
@@ -37,12 +36,12 @@ pub(super) async fn serve(
         lease: None,
         origin,
     };
-    let mut patience = settings.head_timeout;
+    let mut first_byte_timeout = settings.head_timeout;
     loop {
-        let head = match reader.read(&mut stream, patience, shutdown).await {
-            Head::Complete(head) => head,
-            Head::Nothing => return,
-            Head::Refused(reason, cause) => {
+        let head = match reader.read(&mut stream, first_byte_timeout, shutdown).await {
+            ReadHead::Complete(head) => head,
+            ReadHead::Closed => return,
+            ReadHead::Refused(reason, cause) => {
                 return refuse(delivery, stream, origin, reason, &cause).await;
             }
         };
@@ -55,80 +54,76 @@ pub(super) async fn serve(
         let fault = request.as_ref().err().copied().or(waits.err());
         let judged = delivery.judge(&head, fault, &mut body, origin).await;
 
-        // Only where the body was read to its end is what follows known to be another request.
-        let reusable = judged.body_received();
-        let keep = reusable && head.keeps_connection() && !*shutdown.borrow();
-        let keep_alive = keep.then_some(settings.keep_alive);
-        let (method, version) = (&head.method, head.version);
-        let reply = Reply::http1(stream, method, version, keep_alive, delivery.patience());
-        let Some(mut reply) = reply.await else {
-            return;
-        };
+        // Bytes that follow an unread body are never read as a request.
+        let is_body_read = judged.body_received();
+        let keep_alive = is_body_read && head.keeps_connection() && !*shutdown.borrow();
+        let mut reply = Reply::http1(stream, &head.method, keep_alive, delivery.patience());
         if !delivery.answer(&mut reply, &head, judged, origin).await {
-            // Half an answer must not look like a whole one. And who did not take it is not waited for.
-            return;
+            // Closed without the end: a truncated response must not look complete.
+            return reply.abandon().await;
         }
         drop(request);
-        match reply.into_stream().await {
-            Some(reused) => stream = reused,
+        match reply.into_stream() {
+            Some((kept, true)) => stream = kept,
+            Some((ended, false)) => return linger(ended, !is_body_read).await,
             None => return,
         }
-        if !keep {
-            return linger(stream, !reusable).await;
-        }
-        patience = settings.keep_alive;
+        first_byte_timeout = settings.keep_alive;
     }
 }
 
-enum Head {
+/// The result of waiting for a head.
+enum ReadHead {
     Complete(Box<RequestHead>),
     Refused(Reason, String),
-    /// The sender said nothing, or nothing whole, or the process is about to end.
-    Nothing,
+    /// The sender sent nothing or a part of a head, or the process shuts down.
+    Closed,
 }
 
 /// Reads the heads of a connection.
 struct HeadReader<'d> {
     delivery: &'d Delivery,
-    /// What was read beyond the last head or body.
+    /// Bytes that were read beyond the last head or body.
     ahead: BytesMut,
-    /// The memory for heads that are larger than most.
+    /// Memory for a head beyond [`HEAD_CAPACITY`], which the connection's own lease does not cover.
     lease: Option<Lease>,
     origin: Origin,
 }
 
 impl HeadReader<'_> {
-    /// Reads a head, whose first byte has to come within `patience`.
+    /// Reads a head. Its first byte has to arrive within `first_byte_timeout`.
     async fn read(
         &mut self,
         stream: &mut Stream,
-        patience: Duration,
+        first_byte_timeout: Duration,
         shutdown: &ShutdownWatch,
-    ) -> Head {
+    ) -> ReadHead {
         if self.ahead.is_empty() {
             self.ahead = BytesMut::with_capacity(HEAD_CAPACITY);
             self.lease = None;
-            let mut ending = shutdown.clone();
+            let mut shutdown = shutdown.clone();
             let ahead = &mut self.ahead;
-            // A connection without a request under way is closed as soon as the process is to end.
+            // An idle connection is closed as soon as the process shuts down.
             let first = async {
                 tokio::select! {
                     biased;
                     first = stream.read_buf(ahead) => first.ok(),
-                    _ = ending.wait_for(|ending| *ending) => None,
+                    _ = shutdown.wait_for(|shuts_down| *shuts_down) => None,
                 }
             };
-            if !matches!(within(patience, pin!(first)).await.flatten(), Some(1..)) {
-                return Head::Nothing;
+            let first = within(first_byte_timeout, pin!(first)).await;
+            if !matches!(first.flatten(), Some(1..)) {
+                return ReadHead::Closed;
             }
         }
         let timeout = self.delivery.settings().head_timeout;
-        let whole = self.whole(stream);
-        within(timeout, pin!(whole)).await.unwrap_or(Head::Nothing)
+        let rest = self.read_rest(stream);
+        within(timeout, pin!(rest))
+            .await
+            .unwrap_or(ReadHead::Closed)
     }
 
-    /// Reads the rest of a head.
-    async fn whole(&mut self, stream: &mut Stream) -> Head {
+    async fn read_rest(&mut self, stream: &mut Stream) -> ReadHead {
         let limits = self.delivery.settings().head_limits;
         let mut scanner = HeadScanner::default();
         loop {
@@ -140,23 +135,23 @@ impl HeadReader<'_> {
                 }
                 Ok(None) => {
                     if self.make_room().await.is_err() {
-                        let cause = "no memory is left for a large head";
-                        return Head::Refused(Reason::Overloaded, cause.to_owned());
+                        let cause = "no memory for a large head";
+                        return ReadHead::Refused(Reason::Overloaded, cause.to_owned());
                     }
                     if !matches!(stream.read_buf(&mut self.ahead).await, Ok(1..)) {
-                        return Head::Nothing;
+                        return ReadHead::Closed;
                     }
                     continue;
                 }
             };
             return match parsed {
-                Ok(head) => Head::Complete(Box::new(head)),
-                Err(fault) => Head::Refused(Reason::BadRequest, fault.to_string()),
+                Ok(head) => ReadHead::Complete(Box::new(head)),
+                Err(fault) => ReadHead::Refused(Reason::BadRequest, fault.to_string()),
             };
         }
     }
 
-    /// Makes room for more. The first piece is a part of what a connection costs.
+    /// Makes room for more bytes once the buffer is full.
     async fn make_room(&mut self) -> Result<(), OverBudget> {
         let len = self.ahead.len();
         if len == self.ahead.capacity() {
@@ -164,7 +159,7 @@ impl HeadReader<'_> {
                 self.lease = Some(self.delivery.connect(self.origin, 0).await?);
             }
             if let Some(lease) = &mut self.lease {
-                // For a moment there are both, the old piece and the new one.
+                // While the bytes are copied, the old buffer and one of twice its size exist.
                 lease.obtain(3 * len as u64).await?;
                 self.ahead.reserve(len);
                 lease.shrink_to(self.ahead.capacity() as u64);
@@ -174,37 +169,34 @@ impl HeadReader<'_> {
     }
 }
 
-/// Answers what is no request, and closes: not a byte after it is looked at.
+/// Answers a malformed head, and closes: no byte after it is parsed.
 async fn refuse(delivery: &Delivery, stream: Stream, origin: Origin, reason: Reason, cause: &str) {
     let id = delivery.record_bad_head(origin, reason, cause, true);
     let stamp = Stamp::new(delivery.settings(), &id);
-    let patience = delivery.patience();
-    let reply = Reply::http1(stream, &Method::POST, Version::HTTP_11, None, patience);
-    let Some(mut reply) = reply.await else {
-        return;
-    };
+    // The method is unknown; any but `HEAD` gets a body.
+    let mut reply = Reply::http1(stream, &Method::POST, false, delivery.patience());
     let refusal = reason.into();
     if respond::write(&mut reply, &refusal, &stamp).await.is_some()
-        && let Some(stream) = reply.into_stream().await
+        && let Some((stream, _)) = reply.into_stream()
     {
         linger(stream, true).await;
     }
 }
 
-/// Ends the sending side, and takes for a moment what the sender still sends: closing at once would
-/// reset the connection, and the sender would see that instead of the answer.
-async fn linger(mut stream: Stream, more_to_come: bool) {
-    let goodbye = async {
-        if AsyncWriteExt::shutdown(&mut stream).await.is_err() || !more_to_come {
+/// Ends the sending side, and reads for a moment what the sender still sends. To close at once would
+/// reset the connection, and the sender could see the reset instead of the response.
+async fn linger(mut stream: Stream, expects_more: bool) {
+    let lingering = async {
+        if AsyncWriteExt::shutdown(&mut stream).await.is_err() || !expects_more {
             return;
         }
-        let mut waste = vec![0; WASTE];
-        while matches!(stream.read(&mut waste).await, Ok(1..)) {}
+        let mut discarded = vec![0; DISCARD_BUFFER];
+        while matches!(stream.read(&mut discarded).await, Ok(1..)) {}
     };
-    within(LINGER, pin!(goodbye)).await;
+    within(LINGER, pin!(lingering)).await;
 }
 
-/// Most heads, and the bodies of most webhooks with them.
+/// Holds most heads, and the bodies of most webhooks with them.
 const HEAD_CAPACITY: usize = 8 * 1024;
 const LINGER: Duration = Duration::from_secs(2);
-const WASTE: usize = 16 * 1024;
+const DISCARD_BUFFER: usize = 16 * 1024;

@@ -36,6 +36,7 @@ mod public_keys;
 mod records;
 mod redis;
 mod replays;
+mod responses;
 mod rotation;
 mod senders;
 mod shutdown;
