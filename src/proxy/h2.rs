@@ -1,4 +1,4 @@
-//! One HTTP/2 connection: its preface under a deadline, its streams side by side.
+//! One HTTP/2 connection: its preface under a deadline, its streams in parallel.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::reply::Reply;
 use super::respond::{self, Stamp};
 use crate::gate::{Lease, Reason};
 
-/// Serves a connection until one side has had enough.
+/// Serves deliveries until either side ends the connection.
 pub(super) async fn serve(
     delivery: &Arc<Delivery>,
     stream: Stream,
@@ -33,37 +33,37 @@ pub(super) async fn serve(
 ) {
     let settings = delivery.settings();
     let (faults, memory) = (Arc::default(), Arc::default());
-    // From Pingora's bounds: without them a header list may grow without limit.
+    // Pingora's options bound the header list, which has no limit by default.
     let mut options = default_h2_options();
     options.max_concurrent_streams(MAX_STREAMS);
     options.max_header_list_size(u32::try_from(settings.head_limits.bytes).unwrap_or(u32::MAX));
     options.max_send_buffer_size(SEND_BUFFER);
-    // The socket bounds and leases body frames by their number: a body in single bytes is the same body.
+    // `H2Io` limits and leases body frames by number, so a body of one-byte frames is accepted.
     options.data_frame_budget(BODY_FRAME_BUDGET);
     let Ok(lease) = delivery.connect(origin, CONNECTION_BYTES).await else {
         return;
     };
-    // The deadline for the preface and the first head is the socket's.
+    // `H2Io` holds the preface and the first head to a deadline.
     let socket = H2Io::new(stream, settings, &faults, &memory, &lease);
     let Ok(mut connection) = options.handshake(socket).await else {
         return;
     };
-    let served = Served {
+    let session = Session {
         delivery,
         origin,
         faults,
         memory,
         streams: TaskTracker::new(),
     };
-    served.accept(&mut connection, shutdown).await;
+    session.accept(&mut connection, shutdown).await;
     drop(connection);
-    // A delivery that was admitted goes on without its sender, and this connection counts until then.
-    served.streams.close();
-    served.streams.wait().await;
+    // An admitted delivery continues without its sender. Until it ends, the connection counts as open.
+    session.streams.close();
+    session.streams.wait().await;
 }
 
-/// A connection that is being served.
-struct Served<'c> {
+/// A connection and its streams.
+struct Session<'c> {
     delivery: &'c Arc<Delivery>,
     origin: Origin,
     faults: Arc<StreamFaults>,
@@ -71,10 +71,10 @@ struct Served<'c> {
     streams: TaskTracker,
 }
 
-impl Served<'_> {
-    /// Takes streams until one side has had enough, or the process is to end.
+impl Session<'_> {
+    /// Accepts streams until either side ends the connection, or the process shuts down.
     async fn accept(&self, connection: &mut Connection<H2Io, Bytes>, shutdown: &ShutdownWatch) {
-        let mut ending = shutdown.clone();
+        let mut shutdown = shutdown.clone();
         let settings = self.delivery.settings();
         let mut refused = 0;
         let mut idle = settings.head_timeout;
@@ -82,10 +82,10 @@ impl Served<'_> {
             let streams = &self.streams;
             let accepted = tokio::select! {
                 biased;
-                () = async { drop(ending.wait_for(|ending| *ending).await) } => break,
+                () = async { drop(shutdown.wait_for(|shuts_down| *shuts_down).await) } => break,
                 accepted = self.next(connection) => accepted,
                 () = tokio::time::sleep(idle), if streams.is_empty() => return,
-                () = idle_again(streams), if !streams.is_empty() => continue,
+                () = until_idle(streams), if !streams.is_empty() => continue,
             };
             let Some(Ok((request, respond))) = accepted else {
                 return;
@@ -95,8 +95,8 @@ impl Served<'_> {
             let stream = body.stream_id().as_u32();
             let fault = self.faults.take(stream);
             let served = self.memory.serve(stream);
-            let is_head = parts.method == Method::HEAD;
-            let reply = Reply::http2(respond, is_head, self.delivery.patience());
+            let answers_head = parts.method == Method::HEAD;
+            let reply = Reply::http2(respond, answers_head, self.delivery.patience());
             let head = match fault {
                 Some(fault) => Err(fault),
                 None => RequestHead::from_h2(parts, settings.head_limits),
@@ -121,10 +121,10 @@ impl Served<'_> {
                 }
             }
         }
-        self.say_goodbye(connection).await;
+        self.drain(connection).await;
     }
 
-    /// The next stream that a client has opened.
+    /// Waits for the client to open a stream. `None` once the connection has ended.
     async fn next(&self, connection: &mut Connection<H2Io, Bytes>) -> Option<NextStream> {
         poll_fn(|context| {
             let next = connection.poll_accept(context);
@@ -136,38 +136,45 @@ impl Served<'_> {
         .await
     }
 
-    /// Serves one request.
+    /// Serves a request in a task of its own.
     fn spawn(&self, request: StreamRequest) {
         let (delivery, origin) = (Arc::clone(self.delivery), self.origin);
         let faults = Arc::clone(&self.faults);
         self.streams.spawn(async move {
-            // Here, and not where streams are accepted: nothing else of the connection waits for memory.
+            // In the task, so that no other stream of the connection waits for this one's memory.
             match delivery.begin(&request.head, origin, STREAM_BYTES).await {
-                // Boxed, so that the task of a request without a lease is small.
+                // Boxed, so that the task is small while it waits for its lease.
                 Ok(lease) => Box::pin(request.serve(&delivery, origin, faults, lease)).await,
                 Err(reason) => {
-                    // Nothing of the request is kept while its sender does not read the answer.
-                    let reply = request.into_reply();
-                    refuse(&delivery, origin, reason, "no memory is left", reply).await;
+                    // Frees the request: its sender may take long to read the answer.
+                    let StreamRequest { reply, .. } = request;
+                    refuse(
+                        &delivery,
+                        origin,
+                        reason,
+                        "no memory for the request",
+                        reply,
+                    )
+                    .await;
                 }
             }
         });
     }
 
-    /// Lets the streams end that were begun. Others are refused, which tells their senders that nothing
-    /// was done (RFC 9113 §8.7); nobody has to acknowledge the goodbye.
-    async fn say_goodbye(&self, connection: &mut Connection<H2Io, Bytes>) {
+    /// Waits for the open streams, and refuses new ones, so that their senders may retry them
+    /// (RFC 9113 §8.7). Does not wait for the client to acknowledge the GOAWAY.
+    async fn drain(&self, connection: &mut Connection<H2Io, Bytes>) {
         connection.graceful_shutdown();
         self.streams.close();
-        // What the streams have left behind needs a moment to be sent.
+        // The library needs a moment to send the last frames.
         let ended = async {
             self.streams.wait().await;
-            tokio::time::sleep(GOODBYE).await;
+            tokio::time::sleep(LAST_FRAMES).await;
         };
         let refusing = async {
-            while let Some(Ok((request, respond))) = self.next(connection).await {
+            while let Some(Ok((request, mut respond))) = self.next(connection).await {
                 drop(self.memory.serve(request.body().stream_id().as_u32()));
-                refuse_stream(respond);
+                respond.send_reset(h2::Reason::REFUSED_STREAM);
             }
         };
         tokio::select! {
@@ -177,7 +184,7 @@ impl Served<'_> {
     }
 }
 
-/// What the library hands over for a stream.
+/// A stream as the library hands it over.
 type NextStream = Result<(Request<RecvStream>, SendResponse<Bytes>), h2::Error>;
 
 /// A request whose head was accepted.
@@ -189,7 +196,7 @@ struct StreamRequest {
 }
 
 impl StreamRequest {
-    /// Judges and answers the request, which has a lease.
+    /// Judges and answers the request. `lease` covers its head until then.
     async fn serve(
         self,
         delivery: &Delivery,
@@ -204,7 +211,7 @@ impl StreamRequest {
             mut reply,
         } = self;
         served.release_head();
-        // The library holds a sender to the length that it announces.
+        // The library refuses a body that differs from its announced length.
         let announced = if body.is_end_stream() {
             Some(0)
         } else {
@@ -215,19 +222,15 @@ impl StreamRequest {
         let client = delivery.client(&head, origin);
         let mut body = H2Body::new(body, announced, faults, served, client);
         let judged = delivery.judge(&head, fault, &mut body, origin).await;
-        // Body frames that nobody reads must not keep the connection from reading on.
+        // Unread body frames must not stop the connection from reading further ones.
         drop(body);
         delivery.answer(&mut reply, &head, judged, origin).await;
         drop(lease);
     }
-
-    /// Frees the request, and leaves what an answer needs.
-    fn into_reply(self) -> Reply {
-        self.reply
-    }
 }
 
-/// Refuses a request by its head. Without memory for an answer that may have to wait, its stream is refused.
+/// Answers a request whose head is refused. The answer may have to wait for its sender, so it needs a lease; without
+/// one, the stream is refused.
 async fn refuse(
     delivery: &Delivery,
     origin: Origin,
@@ -245,29 +248,25 @@ async fn refuse(
     }
 }
 
-fn refuse_stream(mut respond: SendResponse<Bytes>) {
-    respond.send_reset(h2::Reason::REFUSED_STREAM);
-}
-
-/// Waits until no stream is left, so that the idle time begins anew.
-async fn idle_again(streams: &TaskTracker) {
+/// Waits until no stream is open, when the idle timeout restarts.
+async fn until_idle(streams: &TaskTracker) {
     while !streams.is_empty() {
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-const GOODBYE: Duration = Duration::from_millis(500);
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Bad heads that a connection may send.
+const LAST_FRAMES: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Malformed heads that a connection may send before it is closed.
 const MAX_REFUSED: u32 = 32;
 const MAX_STREAMS: u32 = 100;
-/// What a stream takes beside its header fields: its task, and what the library knows of it.
+/// Memory of a stream beside its header fields: its task and the library's state.
 const STREAM_BYTES: u64 = 40 * 1024;
-/// What the library may hold of one response.
+/// Bytes of one response that the library may buffer.
 const SEND_BUFFER: usize = 16 * 1024;
-/// What an answer takes that the library holds until its sender opens a window.
+/// Memory of an answer that the library holds until its sender opens a window.
 const REFUSAL_BYTES: u64 = 8 * 1024;
-/// What HTTP/2 adds to a connection over TLS: buffers and tables of the library and of the observer.
+/// What HTTP/2 adds to a TLS connection: buffers and tables of the library and of `H2Frames`.
 const CONNECTION_BYTES: u64 = 48 * 1024;
-/// Enough for a window of single bytes, each of which counts almost 256 bytes.
+/// Enough for a whole window of one-byte frames, which count almost 256 bytes each.
 const BODY_FRAME_BUDGET: usize = 65_535 * 256;

@@ -1,21 +1,21 @@
-//! How many fields a header block has (RFC 7541 §6), counted without decoding it.
+//! Counts the fields of a header block without decoding it (RFC 7541 §6).
 //!
-//! An indexed field is one byte on the wire and an entry of a table in memory. So the size of a block says
-//! little about the memory that the decoded block takes.
+//! An indexed field is one byte on the wire and a whole entry in memory. So the size of a block says little
+//! about the memory that its fields take.
 
-/// Counts the fields of one header block, however its bytes are cut.
+/// Counts the fields of one header block, whose bytes may arrive in any pieces.
 #[derive(Debug, Default)]
 pub(super) struct FieldCounter {
     fields: usize,
     next: Next,
-    /// The strings of the current field that have not begun.
+    /// The number of strings of the current field that are still to come.
     strings: u8,
 }
 
-/// What the next byte of the block is.
+/// The meaning of the next byte.
 #[derive(Debug, Default)]
 enum Next {
-    /// The first byte of a field, or of a change of the table's size.
+    /// The first byte of a field, or of a size update of the table.
     #[default]
     Field,
     /// A further byte of an index or of a size.
@@ -24,7 +24,7 @@ enum Next {
     Length,
     /// A further byte of that length.
     LengthRest { length: usize, shift: u32 },
-    /// A byte of a string, of which so many are to come.
+    /// A byte of a string, with the number of bytes that are left.
     Text(usize),
 }
 
@@ -43,7 +43,7 @@ impl FieldCounter {
         }
     }
 
-    /// The fields that have begun.
+    /// The number of fields that have begun.
     pub(super) const fn fields(&self) -> usize {
         self.fields
     }
@@ -81,7 +81,7 @@ impl FieldCounter {
         };
         let index = byte & prefix;
         self.fields += usize::from(is_field);
-        // A literal has a value, and a name too if it refers to none.
+        // A literal has a value, and also a name if its index is zero.
         self.strings = u8::from(is_literal) + u8::from(is_literal && index == 0);
         if index == prefix {
             self.next = Next::Index;
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_fields_however_the_block_is_cut() {
+    fn counts_the_same_fields_in_any_pieces() {
         let long = [&[0x00, 1, b'x', 0x7f, 0x81, 0x7c][..], &vec![0x82; 16_000]].concat();
         // Blocks of RFC 7541, appendix C, and integers of several bytes.
         let cases: [(&[u8], usize); 10] = [

@@ -1,9 +1,9 @@
-//! The frames of an HTTP/2 connection, followed beside the library that serves them (RFC 9113 §4).
+//! Observes the frames of an HTTP/2 connection before the library reads them (RFC 9113 §4).
 //!
-//! The library does not tell when a head began, so it has no deadline for one. It also hides two things
-//! that make a request malformed: it cuts a fragment off `:path`, and it drops pseudo-headers of trailers.
-//! This observer sees the same bytes before the library does. It decodes header blocks with the library's
-//! own decoder, so both always read the same. It changes nothing. A fuzz target feeds it.
+//! The library does not report when a head begins, so it has no deadline for one. It also hides two faults
+//! of a request: it cuts a fragment off `:path`, and it drops pseudo-headers of trailers. The observer
+//! decodes header blocks with the library's own decoder, so both read the same. It changes nothing. A fuzz
+//! target feeds it.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -20,34 +20,34 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::h2_fields::FieldCounter;
 use super::raw_head::{HeadFault, check_target};
 
-/// Follows what a client sends, from its preface on.
+/// Observes all bytes that a client sends, beginning with its preface.
 pub struct H2Frames {
     /// The bytes of the preface that are still to come.
     preface: usize,
-    /// Whether the first frame is no SETTINGS.
+    /// Whether the first frame is not SETTINGS.
     is_preface_malformed: bool,
-    /// The frame header, as far as it has come.
+    /// The bytes of the frame header that have arrived.
     header: Vec<u8>,
     /// The bytes of the frame's payload that are still to come.
     payload: usize,
-    /// Whether a header block waits for its CONTINUATION.
+    /// Whether a header block is incomplete: CONTINUATION has to follow.
     in_block: bool,
-    /// The bytes of the header block that is under way.
+    /// The length so far of the header block that is arriving.
     block_bytes: usize,
-    /// The fields of its complete frames, which are decoded.
+    /// The fields in its complete frames.
     block_fields: FieldCounter,
-    /// The fields that the library keeps at most.
+    /// The most fields that the library keeps.
     max_fields: usize,
-    /// The number of the frame or header block that came last.
+    /// Counts frames; a header block counts once.
     unit: u64,
-    /// The last stream that a client has opened.
+    /// The highest stream that the client has opened.
     last_opened: u32,
     blocks: Codec<Blocks, Bytes>,
     faults: Arc<StreamFaults>,
 }
 
 impl H2Frames {
-    /// An observer of a new connection. `max_header_list` is the library's own limit.
+    /// An observer of a new connection. `max_header_list` has to be the limit that the library has.
     pub fn new(max_header_list: usize, faults: Arc<StreamFaults>) -> Self {
         let mut blocks = Codec::new(Blocks::default());
         blocks.set_max_recv_header_list_size(max_header_list);
@@ -67,7 +67,7 @@ impl H2Frames {
         }
     }
 
-    /// Looks at what has come, and reports what the library is about to hold for a stream.
+    /// Observes the next bytes, and reports what the library is about to hold for a stream.
     pub fn observe(&mut self, bytes: &[u8], mut report: impl FnMut(Received)) {
         let mut rest = bytes.get(self.preface..).unwrap_or_default();
         self.preface = self.preface.saturating_sub(bytes.len());
@@ -77,13 +77,13 @@ impl H2Frames {
             } else {
                 self.payload
             };
-            let (news, after) = rest.split_at(wanted.min(rest.len()));
+            let (bytes, after) = rest.split_at(wanted.min(rest.len()));
             rest = after;
             if self.header.len() < HEADER_LEN {
                 if self.header.is_empty() && !self.in_block {
                     self.unit += 1;
                 }
-                self.header.extend_from_slice(news);
+                self.header.extend_from_slice(bytes);
                 if self.header.len() < HEADER_LEN {
                     return;
                 }
@@ -93,10 +93,10 @@ impl H2Frames {
                     self.blocks.get_mut().0.extend_from_slice(&self.header);
                 }
             } else {
-                self.payload -= news.len();
+                self.payload -= bytes.len();
                 if self.is_of_block() {
-                    self.block_bytes += news.len();
-                    self.blocks.get_mut().0.extend_from_slice(news);
+                    self.block_bytes += bytes.len();
+                    self.blocks.get_mut().0.extend_from_slice(bytes);
                 }
             }
             if self.payload == 0 {
@@ -105,8 +105,8 @@ impl H2Frames {
         }
     }
 
-    /// The number of the frame or header block that has begun and not ended. A body has a deadline of
-    /// its own: a DATA frame counts only until its header is there.
+    /// The number of the frame or header block that is arriving. A body has its own deadline, so a DATA frame
+    /// counts only until its header is complete.
     pub fn under_way(&self) -> Option<u64> {
         let in_frame = match self.header.get(KIND_AT) {
             Some(_) if self.header.len() == HEADER_LEN => self.kind() != DATA,
@@ -115,18 +115,19 @@ impl H2Frames {
         (in_frame || self.in_block).then_some(self.unit)
     }
 
-    /// The most memory that the header block under way takes, here and in the library. A complete block is reported.
+    /// The most memory that the arriving header block takes, here and in the library. Complete blocks are
+    /// reported instead.
     pub fn block_memory(&self) -> usize {
         let fields = self.block_fields.fields().min(self.max_fields);
         self.block_bytes * BYTE_MEMORY + fields * FIELD_MEMORY
     }
 
-    /// Whether the frames begin with another one than SETTINGS (RFC 9113 §3.4). The library would serve them.
+    /// Whether the first frame is not SETTINGS (RFC 9113 §3.4). The library does not check that.
     pub const fn is_preface_malformed(&self) -> bool {
         self.is_preface_malformed
     }
 
-    /// Whether a client has opened a stream.
+    /// Whether the client has opened a stream.
     pub const fn has_opened(&self) -> bool {
         self.last_opened > 0
     }
@@ -135,7 +136,7 @@ impl H2Frames {
         if self.is_of_block() {
             self.count_fields();
             self.in_block = self.flags() & END_HEADERS == 0;
-            self.judge_blocks(report);
+            self.check_blocks(report);
             if !self.in_block {
                 self.block_bytes = 0;
                 self.block_fields = FieldCounter::default();
@@ -148,7 +149,7 @@ impl H2Frames {
         self.header.clear();
     }
 
-    /// Counts the fields of the frame that has ended.
+    /// Counts the fields of the complete frame.
     fn count_fields(&mut self) {
         let payload = self.blocks.get_ref().0.get(HEADER_LEN..);
         let payload = payload.unwrap_or_default();
@@ -167,22 +168,22 @@ impl H2Frames {
         self.block_fields.count(fragment);
     }
 
-    /// Judges the header blocks that are complete.
-    fn judge_blocks(&mut self, report: &mut impl FnMut(Received)) {
+    /// Checks the header blocks that are complete.
+    fn check_blocks(&mut self, report: &mut impl FnMut(Received)) {
         let mut context = Context::from_waker(Waker::noop());
-        // A block that the decoder refuses is refused by the library too: it is the same decoder.
+        // The library uses the same decoder, so it refuses every block that fails here.
         while let Poll::Ready(Some(frame)) = Pin::new(&mut self.blocks).poll_next(&mut context) {
             if let Ok(Frame::Headers(headers)) = frame {
-                self.judge(headers, report);
+                self.check(headers, report);
             }
         }
-        // A connection that waits keeps no buffer for heads.
+        // An idle connection keeps no buffer for heads.
         self.blocks.get_mut().0 = BytesMut::new();
     }
 
-    fn judge(&mut self, headers: Headers, report: &mut impl FnMut(Received)) {
+    fn check(&mut self, headers: Headers, report: &mut impl FnMut(Received)) {
         let stream = u32::from(headers.stream_id());
-        // Only the library keeps it from now on.
+        // From here on only the library keeps it, which halves its memory.
         let memory = self.block_memory() / 2;
         let (pseudo, _) = headers.into_parts();
         let fault = if stream > self.last_opened {
@@ -191,7 +192,7 @@ impl H2Frames {
             fault_of(&pseudo)
         } else {
             report(Received::Trailers { stream, memory });
-            // Trailers have none (RFC 9113 §8.1).
+            // Trailers must not have pseudo-headers (RFC 9113 §8.1).
             (pseudo != Pseudo::default()).then_some(HeadFault::HeaderLine)
         };
         if let Some(fault) = fault {
@@ -219,14 +220,14 @@ impl H2Frames {
         number & (u32::MAX >> 1)
     }
 
-    /// Whether the frame is a part of a header block. One that is too large ends the connection, and
-    /// nothing of it is kept.
+    /// Whether the frame is part of a header block. The library ends the connection over one that is too
+    /// large, so none of it is kept.
     fn is_of_block(&self) -> bool {
         matches!(self.kind(), HEADERS | CONTINUATION) && self.payload_len() <= MAX_FRAME
     }
 }
 
-/// What is wrong with a head although the library accepts it.
+/// A fault of a head that the library accepts.
 fn fault_of(pseudo: &Pseudo) -> Option<HeadFault> {
     if pseudo.scheme.as_deref() == Some("") {
         return Some(HeadFault::HeaderLine);
@@ -235,52 +236,52 @@ fn fault_of(pseudo: &Pseudo) -> Option<HeadFault> {
     path.and_then(|path| check_target(path.as_bytes()).err())
 }
 
-/// Something complete that the library is about to hold for a stream.
+/// A complete head, trailers or body frame that the library is about to hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Received {
-    /// A head, which takes at most so many bytes of memory.
+    /// The head of a request.
     Head {
         /// The stream that it opens.
         stream: u32,
-        /// The bytes.
+        /// The most bytes that it takes in memory.
         memory: usize,
     },
-    /// Trailers, likewise.
+    /// Trailers of a request.
     Trailers {
         /// The stream that they end.
         stream: u32,
-        /// The bytes.
+        /// The most bytes that they take in memory.
         memory: usize,
     },
-    /// A frame of a body.
+    /// A DATA frame.
     BodyFrame {
-        /// The stream that it belongs to.
+        /// The stream whose body it continues.
         stream: u32,
     },
 }
 
-/// What is wrong with streams, by their numbers, until somebody asks.
+/// Faults of heads and trailers, by stream, until the task of the stream takes them.
 #[derive(Debug, Default)]
 pub struct StreamFaults(Mutex<BTreeMap<u32, HeadFault>>);
 
 impl StreamFaults {
-    /// What is wrong with the head or the trailers of a stream.
+    /// Removes the fault of a stream's head or trailers.
     pub fn take(&self, stream: u32) -> Option<HeadFault> {
         self.0.lock().remove(&stream)
     }
 
-    /// How many there are that nobody has asked for.
+    /// The number of faults that were not taken.
     pub fn len(&self) -> usize {
         self.0.lock().len()
     }
 
-    /// Whether there are none.
+    /// Whether all faults were taken.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// The bytes of header blocks, for the decoder.
+/// Frames of header blocks, as the decoder's input.
 #[derive(Debug, Default)]
 struct Blocks(BytesMut);
 
@@ -300,7 +301,7 @@ impl AsyncRead for Blocks {
     }
 }
 
-/// Nothing is ever written.
+/// `Codec` requires it, and never writes here.
 impl AsyncWrite for Blocks {
     fn poll_write(
         self: Pin<&mut Self>,
@@ -323,7 +324,7 @@ impl AsyncWrite for Blocks {
 const PREFACE_LEN: usize = 24;
 /// The number of the frame that follows the preface.
 const FIRST: u64 = 1;
-/// A length of three bytes, a kind, flags, and the number of a stream (RFC 9113 §4.1).
+/// Three bytes of length, the type, the flags, and four bytes of stream number (RFC 9113 §4.1).
 const HEADER_LEN: usize = 9;
 const LENGTH_LEN: usize = 3;
 const KIND_AT: usize = 3;
@@ -336,14 +337,14 @@ const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 const PADDED: u8 = 8;
 const PRIORITY: u8 = 32;
-/// The stream that another one depends on, and a weight (RFC 9113 §6.2).
+/// A stream number and a weight (RFC 9113 §6.2).
 const PRIORITY_LEN: usize = 5;
-/// The largest frame that the library takes, which announces no other (RFC 9113 §6.5.2).
+/// The largest frame that the library accepts: the default, since it announces no other (RFC 9113 §6.5.2).
 const MAX_FRAME: usize = 16_384;
-/// What a field counts in the library's limit beside its name and value (RFC 9113 §6.5.2).
+/// What a field adds to the library's limit beside its name and value (RFC 9113 §6.5.2).
 const FIELD_OVERHEAD: usize = 32;
-/// What a byte of a block on the wire takes while the library and the observer keep and decode it: 4.5 bytes were
-/// measured with few large fields and with many small ones.
+/// Memory per byte of a block while the library and the observer keep and decode it. Measured: 4.5 bytes, with few
+/// large fields and with many small ones.
 const BYTE_MEMORY: usize = 5;
-/// What an entry of a header map takes, in two maps that have grown to twice what they need.
+/// Memory of a field: an entry in two header maps, each grown to twice its need.
 const FIELD_MEMORY: usize = 4 * 72;

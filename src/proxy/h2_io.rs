@@ -1,12 +1,12 @@
 //! The socket of an HTTP/2 connection, with the deadlines that the library does not have.
 //!
-//! A head, and every other frame that is no body, has to arrive within `head_timeout` of its first byte;
-//! so does the first head of a connection. What was written has to be flushed within `send_timeout`. After
-//! either deadline the socket fails, which ends the connection and all its streams.
+//! Every frame that is not a body frame has to arrive within `head_timeout` of its first byte. So does the first head
+//! of a connection. Written bytes have to be flushed within `send_timeout`. After either deadline the socket fails,
+//! which ends the connection and all its streams.
 //!
-//! A head belongs to no request until it is served, so its memory is leased here as it comes. Body frames that
-//! the library holds are leased, too. Without room for either the socket fails. While the library holds many body
-//! frames, nothing is read.
+//! A head belongs to no request until it is served, so its memory is leased here as it arrives, and so is that of body
+//! frames that the library holds. Without memory the socket fails. While the library holds many body frames, the socket
+//! is not read.
 
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
@@ -23,19 +23,19 @@ use super::h2_frames::{H2Frames, Received, StreamFaults};
 use super::h2_streams::StreamMemory;
 use crate::gate::{Lease, OverBudget};
 
-/// A socket that gives up on a client that does not send or does not read.
+/// A socket that fails when its client stops sending or stops reading.
 pub(super) struct H2Io {
     stream: Stream,
     frames: H2Frames,
     faults: Arc<StreamFaults>,
     streams: Arc<StreamMemory>,
-    /// For the header block that is under way.
+    /// For the header block that is arriving.
     head: Lease,
-    /// For body frames: the library's table of them never shrinks.
+    /// For the library's table of body frames.
     body_frames: Lease,
     reading: Deadline,
-    /// The frame that the deadline for reading is about; 0 for the first head.
-    awaited: Option<u64>,
+    /// The frame that has to arrive before the deadline; 0 for the first head.
+    expected_frame: Option<u64>,
     writing: Deadline,
 }
 
@@ -57,21 +57,21 @@ impl H2Io {
             head: connection.another(),
             body_frames: connection.another(),
             reading,
-            awaited: Some(FIRST_HEAD),
+            expected_frame: Some(FIRST_HEAD),
             writing: Deadline::new(settings.send_timeout),
         }
     }
 
-    /// Follows what has come, and leases what the library is about to hold of it.
-    fn follow(&mut self, bytes: &[u8]) -> std::result::Result<(), OverBudget> {
+    /// Observes bytes that the library is about to read, and leases what it will hold of them.
+    fn lease(&mut self, bytes: &[u8]) -> std::result::Result<(), OverBudget> {
         let (streams, head) = (&self.streams, &mut self.head);
         let mut leased = Ok(());
         self.frames.observe(bytes, |received| match received {
             Received::Head { stream, memory } => {
-                leased = leased.and(pass_on(head, memory).map(|lease| streams.open(stream, lease)));
+                leased = leased.and(split(head, memory).map(|lease| streams.open(stream, lease)));
             }
             Received::Trailers { stream, memory } => {
-                let lease = pass_on(head, memory);
+                let lease = split(head, memory);
                 leased = leased.and(lease.map(|lease| streams.add_trailers(stream, lease)));
             }
             Received::BodyFrame { stream } => streams.add_frame(stream),
@@ -82,16 +82,16 @@ impl H2Io {
             .grow_to((self.streams.frames() * BODY_FRAME_BYTES) as u64)
     }
 
-    /// Sets the deadline for reading anew if something else is awaited now.
+    /// Restarts the deadline for reading when another frame has begun.
     fn set_deadline(&mut self) {
         if !self.frames.has_opened() {
-            // The first head has one deadline, whatever comes before it.
+            // The first head has one deadline, whatever frames precede it.
             return;
         }
-        let awaited = self.frames.under_way();
-        if self.awaited != awaited {
-            self.awaited = awaited;
-            match awaited {
+        let expected = self.frames.under_way();
+        if self.expected_frame != expected {
+            self.expected_frame = expected;
+            match expected {
                 Some(_) => self.reading.set(),
                 None => self.reading.clear(),
             }
@@ -107,18 +107,18 @@ impl AsyncRead for H2Io {
     ) -> Poll<Result<()>> {
         let this = &mut *self;
         this.reading.check(context)?;
-        // The library asks for more, so it has decoded what it has.
+        // The library reads again, so it has decoded everything before.
         this.streams.set_decoded(true);
         if this.frames.under_way().is_none() {
-            // It has refused a header block that was not reported.
+            // Frees the lease of a header block that the decoder refused and `H2Frames` did not report.
             this.head.shrink_to(0);
         }
         ready!(this.streams.poll_room(context));
         let before = into.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(context, into))?;
         this.streams.set_decoded(false);
-        let followed = this.follow(into.filled().get(before..).unwrap_or_default());
-        if followed.is_err() {
+        let leased = this.lease(into.filled().get(before..).unwrap_or_default());
+        if leased.is_err() {
             return Poll::Ready(Err(ErrorKind::OutOfMemory.into()));
         }
         this.set_deadline();
@@ -170,8 +170,8 @@ impl AsyncWrite for H2Io {
     }
 }
 
-/// Makes the lease of a header block, which may have been under way, the lease of a complete one.
-fn pass_on(head: &mut Lease, memory: usize) -> std::result::Result<Lease, OverBudget> {
+/// Splits the lease of a complete block off the lease of the block that is arriving.
+fn split(head: &mut Lease, memory: usize) -> std::result::Result<Lease, OverBudget> {
     let next = head.another();
     let mut complete = std::mem::replace(head, next);
     complete.shrink_to(memory as u64);
@@ -179,7 +179,7 @@ fn pass_on(head: &mut Lease, memory: usize) -> std::result::Result<Lease, OverBu
     Ok(complete)
 }
 
-/// A deadline that is set now and then.
+/// A deadline that can be set and cleared.
 struct Deadline {
     after: Duration,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -198,7 +198,7 @@ impl Deadline {
         self.sleep = None;
     }
 
-    /// Fails if it has passed; otherwise the task is woken when it does.
+    /// Fails once the deadline has passed, and wakes the task when it does.
     fn check(&mut self, context: &mut Context<'_>) -> Result<()> {
         let sleep = self.sleep.as_mut();
         match sleep.map(|sleep| sleep.as_mut().poll(context)) {
@@ -207,7 +207,7 @@ impl Deadline {
         }
     }
 
-    /// Passes on what has come of a write; one that has to wait begins the deadline.
+    /// Gives the result of a write through. The first write that has to wait sets the deadline.
     fn wait<T>(&mut self, context: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
         if written.is_pending() && self.sleep.is_none() {
             self.set();
@@ -218,7 +218,7 @@ impl Deadline {
 }
 
 const FIRST_HEAD: u64 = 0;
-/// What a body frame takes beside its bytes: its place in the library's table, which grows by doubling.
+/// Memory of a body frame beside its bytes: an entry in the library's table, which grows by doubling and never shrinks.
 const BODY_FRAME_BYTES: usize = 512;
-/// Malformed heads and trailers of streams that the library has refused by itself.
+/// Faults that may wait for streams; the library has refused these streams itself.
 const MAX_FAULTS: usize = 32;

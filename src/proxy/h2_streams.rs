@@ -1,8 +1,8 @@
-//! What the HTTP/2 library holds for streams beside the leases of their requests.
+//! The memory that the HTTP/2 library uses for streams and that no request has leased.
 //!
-//! The library decodes a head before anything serves it, and keeps body frames until the stream's task reads
-//! them. The lease of a head stays here until the request has its own. Body frames are counted: each takes
-//! memory beyond its bytes, which flow control does not count.
+//! The library decodes a head before a task serves it, and keeps body frames until that task reads them. The lease
+//! of a head stays here until the request has its own. Body frames are counted, because each takes memory beyond its
+//! bytes, and flow control counts bytes only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::gate::Lease;
 
-/// The streams of one connection.
+/// What the library holds for all streams of one connection.
 #[derive(Debug, Default)]
 pub(super) struct StreamMemory(Mutex<Streams>);
 
@@ -21,15 +21,15 @@ struct Streams {
     open: BTreeMap<u32, OpenStream>,
     /// The body frames of all streams that the library holds.
     frames: usize,
-    /// The task that reads from the socket, if it waits until streams have read some frames.
+    /// The task that reads the socket, while it waits for streams to read their frames.
     reader: Option<Waker>,
-    /// Whether the library has decoded all that was read from the socket.
+    /// Whether the library has decoded all bytes that were read from the socket.
     is_decoded: bool,
 }
 
 #[derive(Debug, Default)]
 struct OpenStream {
-    /// The lease of a head that is not served yet.
+    /// The lease of a head that no task serves yet.
     head: Option<Lease>,
     trailers: Option<Lease>,
     frames: usize,
@@ -45,14 +45,14 @@ impl StreamMemory {
         self.0.lock().open.insert(stream, opened);
     }
 
-    /// Keeps the lease of trailers as long as their stream is served.
+    /// Keeps the lease of trailers until their stream ends.
     pub(super) fn add_trailers(&self, stream: u32, trailers: Lease) {
         if let Some(opened) = self.0.lock().open.get_mut(&stream) {
             opened.trailers = Some(trailers);
         }
     }
 
-    /// Counts a body frame that the library is about to hold.
+    /// Counts a body frame that the library is about to hold. Frames of unknown streams do not count.
     pub(super) fn add_frame(&self, stream: u32) {
         let streams = &mut *self.0.lock();
         if let Some(opened) = streams.open.get_mut(&stream) {
@@ -61,12 +61,12 @@ impl StreamMemory {
         }
     }
 
-    /// The body frames that the library holds.
+    /// The number of body frames that the library holds.
     pub(super) fn frames(&self) -> usize {
         self.0.lock().frames
     }
 
-    /// Waits until the library holds few enough body frames to read on.
+    /// Ready while the library holds fewer than [`MAX_FRAMES`] body frames.
     pub(super) fn poll_room(&self, context: &Context<'_>) -> Poll<()> {
         let streams = &mut *self.0.lock();
         if streams.frames < MAX_FRAMES {
@@ -76,12 +76,12 @@ impl StreamMemory {
         Poll::Pending
     }
 
-    /// Notes whether the library has decoded all that was read from the socket.
+    /// Records whether the library has decoded all bytes that were read from the socket.
     pub(super) fn set_decoded(&self, is_decoded: bool) {
         self.0.lock().is_decoded = is_decoded;
     }
 
-    /// The stream that the library has handed over.
+    /// Hands the lease of a head over to the task that serves its stream.
     pub(super) fn serve(self: &Arc<Self>, stream: u32) -> ServedStream {
         let streams = &mut *self.0.lock();
         let opened = streams.open.get_mut(&stream);
@@ -92,8 +92,8 @@ impl StreamMemory {
         }
     }
 
-    /// Gives back what is leased for heads that the library has refused itself. To be called when it has no
-    /// stream to hand over.
+    /// Releases the leases of heads that the library has refused itself. Call it when the library has no stream
+    /// to hand over.
     pub(super) fn close_unserved(&self) {
         let streams = &mut *self.0.lock();
         if streams.is_decoded {
@@ -115,7 +115,7 @@ impl Streams {
     }
 }
 
-/// A stream that is being served. What it holds here is given back when it is dropped.
+/// A stream that a task serves. Its entry ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct ServedStream {
     memory: Arc<StreamMemory>,
@@ -124,12 +124,12 @@ pub(super) struct ServedStream {
 }
 
 impl ServedStream {
-    /// Gives back the lease of the head: the request has its own.
+    /// Releases the lease of the head, once the request has its own.
     pub(super) fn release_head(&mut self) {
         self.head = None;
     }
 
-    /// Notes that a body frame was read.
+    /// Counts a body frame that the task has read.
     pub(super) fn read_frame(&self) {
         let streams = &mut *self.memory.0.lock();
         if let Some(opened) = streams.open.get_mut(&self.stream)
@@ -152,7 +152,7 @@ impl Drop for ServedStream {
     }
 }
 
-/// The body frames that the library may hold before the gate reads no more from the socket.
+/// The number of body frames at which the gate stops reading the socket.
 const MAX_FRAMES: usize = 1024;
 
 #[cfg(test)]
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_waits_until_frames_are_read_or_their_stream_has_ended() {
+    fn reading_waits_until_frames_are_read_or_their_stream_ends() {
         let budget = Budget::new(1000);
         let memory = Arc::new(StreamMemory::default());
         let context = Context::from_waker(Waker::noop());
@@ -201,7 +201,7 @@ mod tests {
         for _ in 0..MAX_FRAMES - 1 {
             memory.add_frame(1);
         }
-        // No stream that is served.
+        // Stream 5 was never opened.
         memory.add_frame(5);
         assert!(memory.poll_room(&context).is_ready());
         memory.add_frame(3);

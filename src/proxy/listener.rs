@@ -1,5 +1,6 @@
-//! The public listeners: sockets that are bound first, so that every one that cannot be is reported at
-//! once, and the services that take connections from them.
+//! The public listeners: bound sockets, and the services that accept connections from them.
+//!
+//! All sockets are bound before any is served, so that every address that fails is reported at once.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
@@ -27,7 +28,7 @@ use crate::clock::within;
 use crate::task::{Task, Tasks};
 use crate::tls::PemError;
 
-/// A socket that is bound.
+/// A bound socket, with the TLS configuration of its connections.
 pub struct Bound {
     socket: TcpListener,
     address: SocketAddr,
@@ -35,27 +36,27 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Where it listens; the port is the real one.
+    /// The local address. For port 0 it has the port that the system chose.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether it speaks TLS.
+    /// Whether connections use TLS.
     pub const fn is_tls(&self) -> bool {
         self.tls.is_some()
     }
 }
 
-/// Binds a socket.
+/// Binds `address`, and loads the files of its certificate.
 pub fn bind(address: SocketAddr, tls: Option<&TlsFiles>) -> Result<Bound, ListenError> {
     let tls = tls.map(Handshake::new).transpose()?.map(Arc::new);
-    let in_use = |error: std::io::Error| ListenError::Address {
+    let failed = |error: std::io::Error| ListenError::Address {
         address,
         error: error.to_string(),
     };
-    let socket = TcpListener::bind(address).map_err(in_use)?;
-    socket.set_nonblocking(true).map_err(in_use)?;
-    let address = socket.local_addr().map_err(in_use)?;
+    let socket = TcpListener::bind(address).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
     Ok(Bound {
         socket,
         address,
@@ -63,7 +64,7 @@ pub fn bind(address: SocketAddr, tls: Option<&TlsFiles>) -> Result<Bound, Listen
     })
 }
 
-/// Takes connections and serves them.
+/// Accepts connections and serves them.
 pub struct PublicApp {
     delivery: Arc<Delivery>,
     connections: Semaphore,
@@ -71,7 +72,7 @@ pub struct PublicApp {
 }
 
 impl PublicApp {
-    /// An app for `delivery`.
+    /// An app that serves every connection with `delivery`.
     pub fn new(delivery: Arc<Delivery>) -> Self {
         Self {
             connections: Semaphore::new(delivery.settings().max_connections),
@@ -80,34 +81,34 @@ impl PublicApp {
         }
     }
 
-    /// Serves on `sockets` until `shutdown` turns true, and then until no connection is left.
+    /// Serves `sockets` until `shutdown` turns true, and then drains the open connections.
     pub async fn run(self, sockets: Vec<Bound>, shutdown: ShutdownWatch, tasks: Tasks) {
         let app = Arc::new(self);
-        let mut accepting = Vec::new();
+        let mut accept_tasks = Vec::new();
         for bound in sockets {
             let task = if bound.is_tls() { HTTPS } else { HTTP };
             let (app, bound, shutdown) = (Arc::clone(&app), Arc::new(bound), shutdown.clone());
-            accepting.push(tasks.supervise(task, move |_| {
+            accept_tasks.push(tasks.supervise(task, move |_| {
                 let (app, bound) = (Arc::clone(&app), Arc::clone(&bound));
                 app.accept(bound, shutdown.clone())
             }));
         }
-        for accepting in accepting {
+        for task in accept_tasks {
             // It ends with the shutdown.
-            let _ = accepting.await;
+            let _ = task.await;
         }
-        // What was accepted a moment ago gets the time to be counted.
+        // A connection that was just accepted needs a moment to take its token.
         tokio::time::sleep(SETTLE).await;
         app.open.close();
         app.open.wait().await;
     }
 
-    /// Takes connections from one socket. The socket stays open: a run after a panic goes on with it.
+    /// Accepts connections from one socket. The socket stays open, so a restart after a panic uses it again.
     async fn accept(self: Arc<Self>, bound: Arc<Bound>, shutdown: ShutdownWatch) {
         let socket = match bound.socket.try_clone() {
             Ok(socket) => socket,
             Err(error) => {
-                warn!(address = %bound.address, %error, "no connections can be taken");
+                warn!(address = %bound.address, %error, "cannot accept connections");
                 return;
             }
         };
@@ -115,7 +116,7 @@ impl PublicApp {
         let name = bound.address.to_string();
         let config = ListenerConfig::tcp(name.clone())
             .l4_buffer(L4BufferSettings::default().read(READ_BUFFER));
-        // Pingora takes sockets over by the name of their address.
+        // Pingora finds an inherited socket by its address.
         let mut fds = Fds::new();
         fds.add(name, socket.into_raw_fd());
         let mut service = Service::new("public".to_owned(), Listener { app: self, tls });
@@ -125,20 +126,20 @@ impl PublicApp {
     }
 
     async fn serve(&self, stream: Stream, tls: Option<&Handshake>, shutdown: &ShutdownWatch) {
-        let _counted = self.open.token();
-        // More connections than are allowed are closed rather than kept waiting.
+        let _open = self.open.token();
+        // A connection beyond the limit is closed and does not wait.
         let Ok(_permit) = self.connections.try_acquire() else {
             return;
         };
         let metrics = self.delivery.telemetry.metrics();
-        let _shown = Shown::new(metrics.connections());
+        let _gauged = GaugeGuard::new(metrics.connections());
         let origin = Origin {
             peer: stream
                 .get_socket_digest()
                 .and_then(|digest| Some(digest.peer_addr()?.as_inet()?.ip())),
             over_tls: tls.is_some(),
         };
-        // Likewise where no memory is left, or where a client has its share of it.
+        // The same applies without memory, or when the client has used its share.
         let bytes = if tls.is_some() {
             HANDSHAKE_BYTES
         } else {
@@ -150,9 +151,9 @@ impl PublicApp {
         let stream = match tls {
             None => stream,
             Some(handshake) => {
-                let shaking_hands = until_shutdown(handshake.shake(stream), shutdown);
-                let patience = self.delivery.settings().head_timeout;
-                let Some(stream) = within(patience, pin!(shaking_hands)).await.flatten() else {
+                let handshake = until_shutdown(handshake.shake(stream), shutdown);
+                let timeout = self.delivery.settings().head_timeout;
+                let Some(stream) = within(timeout, pin!(handshake)).await.flatten() else {
                     return metrics.tls_handshake_failures().inc();
                 };
                 lease.shrink_to(TLS_CONNECTION_BYTES);
@@ -167,18 +168,18 @@ impl PublicApp {
     }
 }
 
-/// The tasks that take connections. They report no progress: Pingora accepts in tasks of its own and shows none of it.
+/// The tasks that accept connections. They report no progress, because Pingora accepts in tasks of its own.
 const HTTP: Task = Task::named(HTTP_LISTENER);
 const HTTPS: Task = Task::named(HTTPS_LISTENER);
 const HTTP_LISTENER: &str = "http_listener";
 const HTTPS_LISTENER: &str = "https_listener";
-/// The names of the tasks without which no connections are taken.
+/// The names of the tasks without which no connection is accepted.
 pub const LISTENERS: [&str; 2] = [HTTP_LISTENER, HTTPS_LISTENER];
 
-/// The app behind one socket.
+/// One socket's service.
 struct Listener {
     app: Arc<PublicApp>,
-    /// Shaken here and not by Pingora, which would give it a minute and count it nowhere.
+    /// The gate runs the handshake, because Pingora gives it a minute and counts no failures.
     tls: Option<Arc<Handshake>>,
 }
 
@@ -189,14 +190,14 @@ impl ServerApp for Listener {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        // Boxed, so that it is not moved: it is large, and there is one for each connection.
+        // Boxed, because the future is large and would be moved.
         let serving = Box::pin(self.app.serve(stream, self.tls.as_deref(), shutdown));
         let cut_off = &self.app.delivery.cut_off;
         let last_moment = async {
             cut_off.cancelled().await;
             tokio::time::sleep(LAST_MOMENT).await;
         };
-        // Deliveries see the end by themselves, and earlier. What is left is a connection without one.
+        // Deliveries observe the cut-off themselves, and end earlier. This ends connections without one.
         tokio::select! {
             biased;
             () = serving => {}
@@ -206,54 +207,54 @@ impl ServerApp for Listener {
     }
 }
 
-/// What `doing` gives, unless the process is to end first.
+/// Runs `work`; `None` if the process shuts down first.
 async fn until_shutdown<T>(
-    doing: impl Future<Output = Option<T>>,
+    work: impl Future<Output = Option<T>>,
     shutdown: &ShutdownWatch,
 ) -> Option<T> {
-    let mut ending = shutdown.clone();
+    let mut shutdown = shutdown.clone();
     tokio::select! {
         biased;
-        done = doing => done,
-        _ = ending.wait_for(|ending| *ending) => None,
+        output = work => output,
+        _ = shutdown.wait_for(|shuts_down| *shuts_down) => None,
     }
 }
 
-/// A connection that the gauge shows.
-struct Shown(IntGauge);
+/// Counts a connection in a gauge until it is dropped.
+struct GaugeGuard(IntGauge);
 
-impl Shown {
+impl GaugeGuard {
     fn new(gauge: &IntGauge) -> Self {
         gauge.inc();
         Self(gauge.clone())
     }
 }
 
-impl Drop for Shown {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.dec();
     }
 }
 
-/// A listener that cannot be.
+/// An error of [`bind`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListenError {
     /// The address cannot be bound.
     #[error("cannot listen on {address}: {error}")]
     Address {
-        /// The address.
+        /// The configured address.
         address: SocketAddr,
-        /// What the system answered.
+        /// The error of the system.
         error: String,
     },
 
-    /// A file of the certificate cannot be used.
+    /// The certificate or its key cannot be used.
     #[error(transparent)]
     Pem(#[from] PemError),
 }
 
-/// A quarter of Pingora's default: a connection that waits costs memory.
+/// A quarter of Pingora's default, because every idle connection holds it.
 const READ_BUFFER: usize = 16 * 1024;
 // Memory of a connection, as `cargo bench --bench proxy -- limits` measures it: the task, Pingora's buffer and the
 // first piece of a head. The lease of a larger head is added.
@@ -262,6 +263,6 @@ const CONNECTION_BYTES: u64 = 52 * 1024;
 const TLS_CONNECTION_BYTES: u64 = 68 * 1024;
 /// During the TLS handshake: rustls keeps up to 64 KiB of a `ClientHello` that never ends.
 const HANDSHAKE_BYTES: u64 = 120 * 1024;
-/// How long a connection may last after deliveries in flight were cut off. Longer than a response may take then.
+/// How long a connection may last after the cut-off. Longer than a response may take then.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(50);
