@@ -20,19 +20,16 @@ use zeroize::Zeroizing;
 /// The trusted authorities: those in the file `ca`, or those of the system.
 pub fn roots(ca: Option<&Path>) -> Result<Arc<RootCertStore>, PemError> {
     let mut roots = RootCertStore::empty();
-    match ca {
-        Some(path) => {
-            for certificate in certificates(path, PemPart::Authorities)? {
-                let added = roots.add(certificate);
-                added.map_err(|error| PemPart::Authorities.wrong(path, &error))?;
-            }
+    if let Some(path) = ca {
+        for certificate in certificates(path, PemPart::Authorities)? {
+            let added = roots.add(certificate);
+            added.map_err(|error| PemPart::Authorities.wrong(path, &error))?;
         }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            let system = Path::new("the authorities of the system");
-            let found = found.map_err(|error| PemPart::Authorities.wrong(system, &error))?;
-            roots.add_parsable_certificates(found);
-        }
+    } else {
+        let found = rustls_native_certs::load_native_certs();
+        let system = Path::new("the authorities of the system");
+        let found = found.map_err(|error| PemPart::Authorities.wrong(system, &error))?;
+        roots.add_parsable_certificates(found);
     }
     Ok(roots.into())
 }
