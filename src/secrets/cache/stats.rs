@@ -19,7 +19,7 @@ pub struct CacheStats {
 }
 
 impl CacheStats {
-    /// Deliveries that content a valid key.
+    /// Deliveries that found a valid key.
     pub fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }

@@ -151,7 +151,7 @@ fn who_sends_batches_cannot_be_subscribed_to_by_event() {
         let told = gate
             .run(&["apply", "-f", path.to_str().unwrap()])
             .failed_with(3);
-        assert!(told.contains("its deliveries are batches"), "{told}");
+        assert!(told.contains("deliveries are batches"), "{told}");
     }
     let text = of_preset("gitlab", r#"events = [" Push Hook", "Tag\tHook"]"#);
     let path = gate.file("endpoints.toml", text);

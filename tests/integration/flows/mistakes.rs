@@ -58,7 +58,7 @@ fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
             (
                 1,
                 "upstream",
-                "no upstream `nope` is configured: use `default`",
+                "no upstream `nope` is configured; there is `default`",
             ),
             (2, "colour", "unknown key"),
             (3, "requires[0].type", "unknown slot type: use `secret`"),

@@ -241,7 +241,7 @@ fn what_becomes_of_deliveries_without_redis_is_said_only_where_something_is_reme
     for (options, says) in [
         (
             &["--mode", "secret", "--ledger-down", "local"][..],
-            "nothing is remembered",
+            "no delivery is remembered",
         ),
         (
             &[
@@ -252,7 +252,7 @@ fn what_becomes_of_deliveries_without_redis_is_said_only_where_something_is_reme
                 "--ledger-down",
                 "closed",
             ],
-            "nothing is remembered",
+            "no delivery is remembered",
         ),
     ] {
         let told = gate.run(&[&words[..], options].concat()).failed_with(3);

@@ -160,7 +160,7 @@ fn what_would_have_no_effect_is_refused_and_says_why() {
         (
             "provider --preset github",
             &["--replay-key", "id"],
-            "never retries by itself",
+            "has a sender that never retries",
         ),
     ] {
         let gate = Gate::before(&Backend::refusing()).with("auth", "allow_unauthenticated = true");

@@ -173,7 +173,7 @@ fn a_ciphertext_of_another_endpoint_admits_nobody() {
         line["cause"]
             .as_str()
             .unwrap()
-            .contains("does not decrypt here")
+            .contains("the ciphertext does not decrypt")
     );
     gate.run(&["secret", "reveal", ID]).failed_with(5);
 }
