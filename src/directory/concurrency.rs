@@ -61,7 +61,7 @@ impl MissingKey {
 
     #[expect(
         clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks with a reference"
+        reason = "serde passes a reference"
     )]
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()

@@ -287,8 +287,8 @@ pub struct Limits {
     reason = "an invalid template differs from none"
 )]
 fn upstream_path(definition: &Definition, directory: &Directory) -> Option<Option<PathTemplate>> {
-    let own = definition.path.as_ref();
-    let template = own.or_else(|| directory.upstream_paths.get(&definition.upstream));
+    let declared = definition.path.as_ref();
+    let template = declared.or_else(|| directory.upstream_paths.get(&definition.upstream));
     let bound = template.map(|template| {
         template.bind(|name| match name {
             "endpoint" => Some(definition.id.as_str()),

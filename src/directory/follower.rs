@@ -31,7 +31,7 @@ struct Place {
     seen: Position,
     /// What the last round invalidated. It is invalidated once more, because a read that began before the change may
     /// have stored the old value in between.
-    again: Stale,
+    repeat: Stale,
 }
 
 /// How often the store is polled, and how long an outage is tolerated.
@@ -59,7 +59,7 @@ impl Follower {
         directory.standing().follow(pace.grace, tasks.clone());
         let first = Place {
             seen,
-            again: Stale::These(Vec::new()),
+            repeat: Stale::Changes(Vec::new()),
         };
         Ok(Self {
             pace,
@@ -82,7 +82,7 @@ impl Follower {
         let mut place = self.first.lock().take();
         while !*shutdown.borrow() {
             tokio::select! {
-                () = self.worth_looking(place.as_ref()) => {}
+                () = self.wait_for_round(place.as_ref()) => {}
                 changed = shutdown.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
@@ -92,9 +92,9 @@ impl Follower {
             match self.round(place.as_ref()).await {
                 Ok(next) => {
                     place = Some(next);
-                    self.answered(began);
+                    self.record_round(began);
                 }
-                Err(error) => self.unanswered(&error),
+                Err(error) => self.record_failure(&error),
             }
             self.directory.standing().round_ended();
             pulse.beat();
@@ -102,16 +102,16 @@ impl Follower {
     }
 
     /// Waits for the polling interval or for a notification of the store.
-    async fn worth_looking(&self, place: Option<&Place>) {
+    async fn wait_for_round(&self, place: Option<&Place>) {
         let Some(place) = place else {
             return tokio::time::sleep(self.pace.every).await;
         };
         let Some(bell) = &self.bell else {
             return tokio::time::sleep(self.pace.every).await;
         };
-        let at_rest = matches!(&place.again, Stale::These(changes) if changes.is_empty());
-        let wait = if bell.is_heard() && at_rest && self.standing() == Standing::InStep {
-            self.pace.every.max(SAFETY_NET)
+        let is_settled = matches!(&place.repeat, Stale::Changes(changes) if changes.is_empty());
+        let wait = if bell.is_heard() && is_settled && self.standing() == Standing::InStep {
+            self.pace.every.max(NOTIFIED_INTERVAL)
         } else {
             self.pace.every
         };
@@ -125,14 +125,14 @@ impl Follower {
         self.directory.standing().get()
     }
 
-    fn answered(&self, began: u64) {
+    fn record_round(&self, began: u64) {
         self.directory.standing().followed(began);
         if self.directory.stand(Standing::InStep) != Standing::InStep {
             info!("the store answers again: its changes are followed");
         }
     }
 
-    fn unanswered(&self, error: &StoreError) {
+    fn record_failure(&self, error: &StoreError) {
         let standing = if *error == StoreError::Replaced {
             Standing::Replaced
         } else if self.directory.standing().unfollowed_for() < self.pace.grace {
@@ -171,16 +171,16 @@ impl Follower {
             self.forget_all(&Stale::Everything).await?;
             return Ok(Place {
                 seen,
-                again: Stale::Everything,
+                repeat: Stale::Everything,
             });
         };
-        self.forget_all(&place.again).await?;
-        let news = self.store.changes_since(place.seen).await?;
-        let stale = news.changes.map_or(Stale::Everything, Stale::These);
+        self.forget_all(&place.repeat).await?;
+        let found = self.store.changes_since(place.seen).await?;
+        let stale = found.changes.map_or(Stale::Everything, Stale::Changes);
         self.forget_all(&stale).await?;
         Ok(Place {
-            seen: news.newest,
-            again: stale,
+            seen: found.newest,
+            repeat: stale,
         })
     }
 
@@ -193,7 +193,7 @@ impl Follower {
                 self.directory.changed();
                 forgotten
             }
-            Stale::These(changes) => {
+            Stale::Changes(changes) => {
                 for change in changes {
                     self.forget(change).await?;
                 }
@@ -224,8 +224,8 @@ impl Follower {
 /// What may be out of date.
 enum Stale {
     Everything,
-    These(Vec<Change>),
+    Changes(Vec<Change>),
 }
 
 /// The polling interval while notifications work. It bounds the delay of a lost notification to less than a second.
-const SAFETY_NET: Duration = Duration::from_millis(800);
+const NOTIFIED_INTERVAL: Duration = Duration::from_millis(800);

@@ -83,9 +83,9 @@ impl FromStr for Name {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let fit = (1..=MAX_NAME_LEN).contains(&text.len())
+        let is_valid = (1..=MAX_NAME_LEN).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if fit {
+        if is_valid {
             Ok(Self(text.into()))
         } else {
             Err(InvalidName::new(text))

@@ -224,7 +224,7 @@ impl ReplayRule {
         // Fail-open is the default if the worst outcome is that the backend sees an event twice, or too many
         // deliveries of one key. Otherwise a replay would be admitted.
         let refuses_no_replay = !signature && matches!(id, None | Some(Duplicates::Acknowledge));
-        let usual = if refuses_no_replay {
+        let default = if refuses_no_replay {
             LedgerDown::Local
         } else {
             LedgerDown::Closed
@@ -234,7 +234,7 @@ impl ReplayRule {
             acknowledges_signature,
             id,
             remember: remember_ms.map(Duration::from_millis),
-            ledger_down: ledger_down.unwrap_or(usual),
+            ledger_down: ledger_down.unwrap_or(default),
         }
     }
 

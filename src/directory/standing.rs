@@ -47,13 +47,14 @@ pub struct Moment {
 /// hangs can therefore not leave a state behind that is better than the truth.
 #[derive(Default)]
 pub struct StandingNow {
-    said: AtomicU8,
+    /// The state that the follower reported last, as its position in [`Standing::ALL`].
+    reported: AtomicU8,
     /// When the last round was completed, in milliseconds since the follower started.
     followed_ms: AtomicU64,
     /// When that round began. Earlier changes are known.
     known_until_ms: AtomicU64,
     /// The same number, if a wait for a later round has timed out.
-    given_up_ms: AtomicU64,
+    timed_out_ms: AtomicU64,
     round_ended: Notify,
     bounds: OnceLock<Bounds>,
 }
@@ -67,14 +68,14 @@ struct Bounds {
 impl StandingNow {
     /// The current state.
     pub fn get(&self) -> Standing {
-        let said = self.said();
+        let reported = self.reported();
         let Some(bounds) = self.bounds.get() else {
-            return said;
+            return reported;
         };
-        if !said.serves() {
-            return said;
+        if !reported.serves() {
+            return reported;
         }
-        judged(said, self.unfollowed_for(), bounds.grace, || {
+        effective_state(reported, self.unfollowed_for(), bounds.grace, || {
             self.absent_task().is_some()
         })
     }
@@ -117,8 +118,11 @@ impl StandingNow {
             }
         };
         let known_until = self.known_until_ms.load(Ordering::Acquire);
-        if tokio::time::timeout(CATCH_UP, catching_up).await.is_err() {
-            self.given_up_ms.store(known_until, Ordering::Release);
+        if tokio::time::timeout(CATCH_UP_TIMEOUT, catching_up)
+            .await
+            .is_err()
+        {
+            self.timed_out_ms.store(known_until, Ordering::Release);
         }
     }
 
@@ -129,9 +133,9 @@ impl StandingNow {
         let known_until = self.known_until_ms.load(Ordering::Acquire);
         let age = bounds.began.elapsed();
         let age = age.saturating_sub(Duration::from_millis(known_until));
-        age < ROUNDS_APART
-            || self.said() != Standing::InStep
-            || self.given_up_ms.load(Ordering::Acquire) == known_until
+        age < ROUND_OVERDUE
+            || self.reported() != Standing::InStep
+            || self.timed_out_ms.load(Ordering::Acquire) == known_until
     }
 
     /// The time since the follower started, in milliseconds.
@@ -154,7 +158,7 @@ impl StandingNow {
             grace,
             tasks,
         });
-        self.given_up_ms.store(u64::MAX, Ordering::Release);
+        self.timed_out_ms.store(u64::MAX, Ordering::Release);
         self.followed(self.now_ms());
     }
 
@@ -164,8 +168,8 @@ impl StandingNow {
         self.followed_ms.store(self.now_ms(), Ordering::Release);
     }
 
-    fn said(&self) -> Standing {
-        let position = usize::from(self.said.load(Ordering::Relaxed));
+    fn reported(&self) -> Standing {
+        let position = usize::from(self.reported.load(Ordering::Relaxed));
         // Only `set` writes this value, so the fallback is never used.
         Standing::ALL
             .get(position)
@@ -175,32 +179,32 @@ impl StandingNow {
 
     /// Sets the state and returns the previous one.
     pub(super) fn set(&self, standing: Standing) -> Standing {
-        let was = self.said();
+        let was = self.reported();
         let position = Standing::ALL.iter().position(|it| *it == standing);
         let position = position.and_then(|it| u8::try_from(it).ok());
-        self.said
+        self.reported
             .store(position.unwrap_or(u8::MAX), Ordering::Relaxed);
         was
     }
 }
 
 /// The state that the follower reported, limited by the time of its last completed round.
-fn judged(
-    said: Standing,
+fn effective_state(
+    reported: Standing,
     unfollowed: Duration,
     grace: Duration,
     is_task_overdue: impl FnOnce() -> bool,
 ) -> Standing {
-    let limit = match said {
+    let limit = match reported {
         Standing::InStep => grace.max(FOLLOWER_SILENCE),
         _ => grace,
     };
     if unfollowed >= limit || is_task_overdue() {
         Standing::Expired
-    } else if said == Standing::InStep && unfollowed >= FOLLOWER_SILENCE {
+    } else if reported == Standing::InStep && unfollowed >= FOLLOWER_SILENCE {
         Standing::Behind
     } else {
-        said
+        reported
     }
 }
 
@@ -209,9 +213,9 @@ fn milliseconds(time: Duration) -> u64 {
 }
 
 /// More than the 800 ms between two rounds and the time of a round.
-const ROUNDS_APART: Duration = Duration::from_millis(1500);
+const ROUND_OVERDUE: Duration = Duration::from_millis(1500);
 /// The timeout for an overdue round.
-const CATCH_UP: Duration = Duration::from_secs(2);
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Without a completed round for this long, the follower counts as not running. A round takes milliseconds, and two
 /// rounds are at most 800 ms apart.
 pub(super) const FOLLOWER_SILENCE: Duration = Duration::from_secs(5);
@@ -273,7 +277,7 @@ mod tests {
     fn a_reported_state_expires_with_the_silence_of_the_follower_and_the_grace_time() {
         use Standing::{Behind, Expired, InStep};
         let seconds = Duration::from_secs;
-        for (said, unfollowed, grace, expected) in [
+        for (reported, unfollowed, grace, expected) in [
             (InStep, 0, 60, InStep),
             (InStep, 4, 60, InStep),
             (InStep, 5, 60, Behind),
@@ -287,10 +291,10 @@ mod tests {
             (Behind, 60, 60, Expired),
             (Behind, 1, 1, Expired),
         ] {
-            let judged = judged(said, seconds(unfollowed), seconds(grace), || false);
-            assert_eq!(judged, expected, "{said:?} {unfollowed} {grace}");
+            let state = effective_state(reported, seconds(unfollowed), seconds(grace), || false);
+            assert_eq!(state, expected, "{reported:?} {unfollowed} {grace}");
         }
-        let overdue = judged(InStep, seconds(0), seconds(60), || true);
+        let overdue = effective_state(InStep, seconds(0), seconds(60), || true);
         assert_eq!(overdue, Expired);
     }
 }

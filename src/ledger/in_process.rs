@@ -114,10 +114,10 @@ impl InProcess {
             // claim in between sees this delivery in flight, which is correct.
             match self.claim_one(entry.key, State::claimed(token.0), until, now) {
                 Ok(()) => {}
-                Err(ClaimFailure::Taken(taken)) => {
+                Err(ClaimFailure::Taken(conflict)) => {
                     self.withdraw(entries, token);
-                    self.stats.count_known(taken.standing);
-                    return Ok(Err(taken));
+                    self.stats.count_known(conflict.standing);
+                    return Ok(Err(conflict));
                 }
                 Err(ClaimFailure::Full) => {
                     self.withdraw(entries, token);

@@ -217,12 +217,12 @@ async fn set_up(
     if let Some(password) = &settings.password {
         let mut auth = cmd("AUTH");
         auth.arg(settings.user.as_deref()).arg(password.as_str());
-        ask(connection, "AUTH", &auth).await?;
+        run_step(connection, "AUTH", &auth).await?;
     }
     if settings.database != 0 {
-        ask(connection, "SELECT", cmd("SELECT").arg(settings.database)).await?;
+        run_step(connection, "SELECT", cmd("SELECT").arg(settings.database)).await?;
     }
-    ask(connection, "PING", &cmd("PING")).await?;
+    run_step(connection, "PING", &cmd("PING")).await?;
     for script in &greeting.scripts {
         // Loading may be forbidden. The first call then sends the source code.
         let _ = connection.send_packed_command(&script.load()).await;
@@ -231,14 +231,14 @@ async fn set_up(
         if let Some(script) = greeting.scripts.get(trial.script) {
             // In both forms that are used later. The second call sees the result of the first.
             let call = script.on(&trial.keys, &trial.words);
-            ask(connection, script.name(), &call.by_source()).await?;
-            ask(connection, script.name(), &call.by_digest()).await?;
+            run_step(connection, script.name(), &call.by_source()).await?;
+            run_step(connection, script.name(), &call.by_digest()).await?;
         }
     }
     Ok(())
 }
 
-async fn ask(
+async fn run_step(
     connection: &mut MultiplexedConnection,
     step: &'static str,
     command: &Cmd,

@@ -112,8 +112,8 @@ impl Redis {
 
     /// Runs a script: one round trip, or two if Redis does not have the script.
     pub async fn run(&self, call: Call<'_>) -> Result<i64, Fault> {
-        match self.shared.ask(&call.by_digest()).await {
-            Err(CallError::NoScript) => self.shared.ask(&call.by_source()).await,
+        match self.shared.send(&call.by_digest()).await {
+            Err(CallError::NoScript) => self.shared.send(&call.by_source()).await,
             result => result,
         }
         .and_then(|it| number(&it))
@@ -136,7 +136,7 @@ impl Redis {
                 sent.push(call.digest());
             }
         }
-        let answers = self.shared.ask_all(&pipeline, calls.len()).await;
+        let answers = self.shared.send_all(&pipeline, calls.len()).await;
         let answers = answers.map_err(CallError::into_fault)?;
         let numbers = answers.into_iter().map(|it| {
             let it = it.extract_error().map_err(|error| CallError::of(&error));
@@ -153,7 +153,7 @@ impl Drop for Redis {
 }
 
 impl Shared {
-    async fn ask(&self, command: &Cmd) -> Result<Value, CallError> {
+    async fn send(&self, command: &Cmd) -> Result<Value, CallError> {
         let state = self.state.load_full();
         let State::Up(connection, _) = &*state else {
             return Err(state.not_sent());
@@ -161,22 +161,22 @@ impl Shared {
         count(&self.stats.calls);
         let answer = connection.clone().send_packed_command(command).await;
         let answer = answer.and_then(Value::extract_error);
-        answer.map_err(|error| self.failed(&state, CallError::of(&error)))
+        answer.map_err(|error| self.record(&state, CallError::of(&error)))
     }
 
-    async fn ask_all(&self, pipeline: &Pipeline, many: usize) -> Result<Vec<Value>, CallError> {
+    async fn send_all(&self, pipeline: &Pipeline, replies: usize) -> Result<Vec<Value>, CallError> {
         let state = self.state.load_full();
         let State::Up(connection, _) = &*state else {
             return Err(state.not_sent());
         };
         count(&self.stats.calls);
         let mut connection = connection.clone();
-        let answers = connection.send_packed_commands(pipeline, 0, many).await;
-        answers.map_err(|error| self.failed(&state, CallError::of(&error)))
+        let answers = connection.send_packed_commands(pipeline, 0, replies).await;
+        answers.map_err(|error| self.record(&state, CallError::of(&error)))
     }
 
     /// Records a failed call on the connection of `state`.
-    fn failed(&self, state: &Arc<State>, failed: CallError) -> CallError {
+    fn record(&self, state: &Arc<State>, failed: CallError) -> CallError {
         match &failed {
             CallError::Lost(cause) => self.lose(state, cause),
             CallError::Refused(_) => count(&self.stats.refused),

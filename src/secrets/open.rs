@@ -54,12 +54,12 @@ impl OpenVersion {
 
     /// True if it is this version. The number alone is not enough, because a store that was restored from a backup
     /// reuses numbers.
-    pub(super) fn is(&self, version: &SealedVersion) -> bool {
+    pub(super) fn is_version(&self, version: &SealedVersion) -> bool {
         (self.version, self.created_at) == (version.version, version.created_at)
     }
 
     /// True if it was decrypted from this ciphertext.
-    pub(super) fn is_of(&self, version: &SealedVersion) -> bool {
+    pub(super) fn is_from(&self, version: &SealedVersion) -> bool {
         self.sealed == *Sha256::digest(&version.sealed.ciphertext)
     }
 

@@ -251,7 +251,7 @@ impl Vault {
         mut progress: impl FnMut(&Moved),
     ) -> Moved {
         let mut moved = Moved::default();
-        let mut moves = JoinSet::new();
+        let mut tasks = JoinSet::new();
         let mut after = None;
         while moved.stopped.is_none() {
             let page = match self.store.sealed_after(after.as_ref(), PAGE).await {
@@ -271,11 +271,11 @@ impl Vault {
                     Ok(true) => moved.current += 1,
                     Ok(false) if moving.dry_run => moved.moved += 1,
                     Ok(false) => {
-                        while moves.len() >= CONCURRENT_MOVES {
-                            moved.record(moves.join_next().await);
+                        while tasks.len() >= CONCURRENT_MOVES {
+                            moved.record(tasks.join_next().await);
                         }
                         let (vault, actor) = (self.clone(), actor.clone());
-                        moves.spawn(async move {
+                        tasks.spawn(async move {
                             let done = vault.move_one(&of, sealed, &actor).await;
                             (of, done)
                         });
@@ -285,7 +285,7 @@ impl Vault {
             }
             progress(&moved);
         }
-        while let Some(done) = moves.join_next().await {
+        while let Some(done) = tasks.join_next().await {
             moved.record(Some(done));
         }
         progress(&moved);

@@ -75,7 +75,7 @@ impl Loader {
     /// Reads the valid versions of `secret` and decrypts them.
     pub(super) async fn load(&self, secret: &SecretRef, entry: &CacheEntry) -> LoadResult {
         let before = entry.result();
-        let mut opened = before
+        let mut carried = before
             .as_ref()
             .map_or_else(Vec::new, |result| result.opened.clone());
         let mut attempts = 0;
@@ -93,15 +93,15 @@ impl Loader {
                         secret,
                         before: before.as_deref(),
                     };
-                    opener.open(&versions, &opened, stamp).await
+                    opener.open(&versions, &carried, stamp).await
                 }
-                Err(error) => self.without_store(error, before.as_deref(), opened, stamp),
+                Err(error) => self.without_store(error, before.as_deref(), carried, stamp),
             };
             attempts += 1;
             if entry.stamp(self.epoch()) == stamp || attempts == MAX_ATTEMPTS {
                 break result;
             }
-            opened = result.opened;
+            carried = result.opened;
         };
         let error =
             |result: &LoadResult| result.failure.as_ref().map(|failure| failure.error.clone());

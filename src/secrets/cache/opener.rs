@@ -71,8 +71,8 @@ impl Opener<'_> {
         earlier: &[Arc<OpenVersion>],
         failed: &mut Option<KeyError>,
     ) -> Option<Arc<OpenVersion>> {
-        let known = earlier.iter().find(|known| known.is(version));
-        let same = known.filter(|known| known.is_of(version));
+        let known = earlier.iter().find(|known| known.is_version(version));
+        let same = known.filter(|known| known.is_from(version));
         let recent = self.before.map_or(Duration::ZERO, |it| it.refresh_after);
         if let Some(known) = same.filter(|known| known.opened.elapsed() < recent) {
             return Some(OpenVersion::as_stored(known, version));

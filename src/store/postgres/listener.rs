@@ -17,35 +17,35 @@ use crate::task::{Pulse, Task, Tasks};
 /// A notifier that rings after every change, while somebody holds it and `pool` is open.
 pub(super) fn listen(settings: &PostgresSettings, pool: &PgPool, tasks: &Tasks) -> Arc<Bell> {
     let bell = Arc::new(Bell::default());
-    let (settings, pool, held) = (settings.clone(), pool.clone(), Arc::downgrade(&bell));
+    let (settings, pool, weak) = (settings.clone(), pool.clone(), Arc::downgrade(&bell));
     // Not essential: without notifications the follower polls more often.
     let limits = settings.limits;
     let silence = limits.connect_timeout + limits.timeout + HEARTBEAT + SILENCE;
     let task = Task::named("change_listener").beats_within(silence);
     tasks.supervise(task, move |pulse| {
-        let (settings, pool, held) = (settings.clone(), pool.clone(), held.clone());
+        let (settings, pool, weak) = (settings.clone(), pool.clone(), weak.clone());
         async move {
             let closed = pool.close_event();
             tokio::select! {
                 () = closed => {}
-                () = keep_listening(&settings, &held, &pulse) => {}
+                () = keep_listening(&settings, &weak, &pulse) => {}
             }
         }
     });
     bell
 }
 
-async fn keep_listening(settings: &PostgresSettings, held: &Weak<Bell>, pulse: &Pulse) {
+async fn keep_listening(settings: &PostgresSettings, weak: &Weak<Bell>, pulse: &Pulse) {
     // The run before this one may have panicked.
-    if let Some(bell) = held.upgrade() {
+    if let Some(bell) = weak.upgrade() {
         bell.set_heard(false);
     }
-    while held.strong_count() > 0 {
+    while weak.strong_count() > 0 {
         pulse.beat();
-        if let Err(error) = listen_once(settings, held, pulse).await {
+        if let Err(error) = listen_once(settings, weak, pulse).await {
             debug!(%error, "no change notifications from the database");
         }
-        if let Some(bell) = held.upgrade() {
+        if let Some(bell) = weak.upgrade() {
             bell.set_heard(false);
         }
         tokio::time::sleep(RECONNECT_AFTER).await;
@@ -55,7 +55,7 @@ async fn keep_listening(settings: &PostgresSettings, held: &Weak<Bell>, pulse: &
 /// Listens until the connection is lost.
 async fn listen_once(
     settings: &PostgresSettings,
-    held: &Weak<Bell>,
+    weak: &Weak<Bell>,
     pulse: &Pulse,
 ) -> Result<(), sqlx::Error> {
     let limits = settings.limits;
@@ -69,17 +69,17 @@ async fn listen_once(
     listener.eager_reconnect(false);
     within(limits.timeout, listener.listen(CHANNEL)).await?;
     // No notification is missed from here on. Earlier changes are found by polling now.
-    if let Some(bell) = held.upgrade() {
+    if let Some(bell) = weak.upgrade() {
         bell.set_heard(true);
         bell.ring();
     }
     loop {
         pulse.beat();
-        let heard = tokio::time::timeout(HEARTBEAT, listener.try_recv()).await;
-        let Some(bell) = held.upgrade() else {
+        let notified = tokio::time::timeout(HEARTBEAT, listener.try_recv()).await;
+        let Some(bell) = weak.upgrade() else {
             return Ok(());
         };
-        match heard {
+        match notified {
             Ok(Ok(Some(_))) => bell.ring(),
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),

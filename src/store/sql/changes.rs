@@ -67,22 +67,22 @@ pub(super) async fn since(pool: &Pool, seen: Position) -> Result<Changes, StoreE
     .bind(number)
     .fetch_all(pool)
     .await?;
-    let news = match rows.split_first() {
+    let new_rows = match rows.split_first() {
         // The follower has seen nothing, and nothing was deleted since.
         None | Some(((1, ..), _)) if seen.number == 0 => rows.as_slice(),
-        Some(((first, mark, ..), news)) if (*first, *mark) == (number, seen.mark) => news,
+        Some(((first, mark, ..), new_rows)) if (*first, *mark) == (number, seen.mark) => new_rows,
         // The last change that was seen is missing. It is too old, or the store has another history, for instance
         // after a restore from a backup.
         _ => return Ok(everything),
     };
-    let newest = match news.last() {
+    let newest = match new_rows.last() {
         Some((number, mark, ..)) => Position {
             number: rows::number(*number)?,
             mark: *mark,
         },
         None => newest,
     };
-    let changes = news.iter().map(|(_, _, kind, name)| parse(kind, name));
+    let changes = new_rows.iter().map(|(_, _, kind, name)| parse(kind, name));
     Ok(Changes {
         newest,
         // A newer version wrote a change of an unknown kind, so everything may have changed.
