@@ -139,7 +139,7 @@ async fn warm(directory: &Arc<Directory>, keys: &Arc<KeyCache>) {
 /// A million endpoints; the first of them with secrets, written as the program writes them.
 async fn fill(house: &House, server: &postgres::Postgres) {
     let vault = house.custody.vault();
-    let actor = Actor {
+    let actor = Actor::Recorded {
         name: "bench".to_owned(),
         origin: "bench".to_owned(),
     };

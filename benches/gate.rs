@@ -196,7 +196,7 @@ async fn gate(house: &House) -> Gate {
 fn entry(house: &House, subject: &str) -> AuditEntry {
     AuditEntry {
         at: house.custody.clock.now(),
-        actor: Actor {
+        actor: Actor::Recorded {
             name: "bench".to_owned(),
             origin: "bench".to_owned(),
         },

@@ -39,8 +39,8 @@ impl AuditLine {
         let mut line = Self {
             number: end.number.saturating_add(1),
             at: entry.at,
-            actor: entry.actor.name.clone(),
-            origin: entry.actor.origin.clone(),
+            actor: entry.actor.name().to_owned(),
+            origin: entry.actor.origin(),
             action: entry.action.word().to_owned(),
             subject: entry.subject.clone(),
             detail: entry.detail.clone(),

@@ -7,7 +7,8 @@ mod chain;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 pub use self::chain::{AuditLine, Break, Broken, Chain, Digest, End, NotAnEnd};
 
@@ -26,18 +27,66 @@ pub struct AuditEntry {
     pub detail: String,
 }
 
-/// The author of a change.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Actor {
-    /// The account, such as the user of the operating system.
-    pub name: String,
-    /// The program and the host, such as `cli@host`.
-    pub origin: String,
+/// Who changes something. The store keeps the [`name`](Self::name) and the [`origin`](Self::origin).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Actor {
+    /// A user of the operating system, on the command line.
+    OsUser {
+        /// The name of the account.
+        name: String,
+        /// The host that the command runs on.
+        host: String,
+    },
+    /// A provider whose challenge brought the secret of an endpoint.
+    Provider {
+        /// The name of the challenge, such as `asana`.
+        name: String,
+        /// The id of the endpoint.
+        endpoint: String,
+    },
+    /// An actor as the store recorded it.
+    Recorded {
+        /// The stored name.
+        name: String,
+        /// The stored origin.
+        origin: String,
+    },
+}
+
+impl Actor {
+    /// The account or the provider.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::OsUser { name, .. }
+            | Self::Provider { name, .. }
+            | Self::Recorded { name, .. } => name,
+        }
+    }
+
+    /// The surface and the place that the change came from, such as `cli@host`.
+    pub fn origin(&self) -> String {
+        match self {
+            Self::OsUser { host, .. } => format!("cli@{host}"),
+            Self::Provider { endpoint, .. } => format!("handshake@{endpoint}"),
+            Self::Recorded { origin, .. } => origin.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.origin)
+        write!(f, "{} ({})", self.name(), self.origin())
+    }
+}
+
+/// The same fields for every kind of actor.
+impl Serialize for Actor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Actor", 2)?;
+        fields.serialize_field("name", self.name())?;
+        fields.serialize_field("origin", &self.origin())?;
+        fields.end()
     }
 }
 

@@ -1,7 +1,7 @@
-//! `portcullis apply`: the store holds what a file declares.
+//! `portcullis apply`: applies endpoint or flow declarations from a file.
 //!
-//! All or nothing, and idempotent: a second run of the same file changes nothing. Endpoints that the
-//! file does not name are left alone; those of a flow that the flow does not declare any more go.
+//! All or nothing, and idempotent: a second run of the same file changes nothing. Endpoints that the file does not
+//! declare stay, except with `--prune`. Endpoints of a flow that the flow no longer declares are deleted.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use clap::Args;
 use super::confirm::Confirm;
 use super::endpoint::label;
 use super::failure::Failure;
-use super::flow::{ApplyFlow, Manner};
+use super::flow::{ApplyFlow, ChangeOptions};
 use super::output;
 use super::plan;
 use super::session::{self, Access, Session};
@@ -19,30 +19,29 @@ use crate::config::{Config, Declaration, Mistakes, Notation};
 use crate::control::Consent;
 use crate::flow::PartName;
 
-/// What to apply.
+/// Options of `apply`.
 #[derive(Args, Debug)]
 pub(super) struct Apply {
-    /// The file with the declarations: TOML, EDN or JSON, by its ending; `-` for standard input.
+    /// The file with the declarations in TOML, EDN or JSON, by its extension; `-` reads standard input.
     #[arg(short, long)]
     file: PathBuf,
 
-    /// How it is written: toml, edn or json.
+    /// The notation of the file: toml, edn or json.
     #[arg(long, value_name = "NOTATION")]
     notation: Option<Notation>,
 
-    /// Delete the endpoints that have this label and that the file does not declare. It shows who is refused then, and
-    /// asks.
+    /// Delete the endpoints with this label that the file does not declare, after a confirmation that shows the impact.
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     prune: Option<(String, String)>,
 
     #[command(flatten)]
     confirm: Confirm,
 
-    /// With `--dry-run`: end with 0 if nothing would change, and with 6 if something would.
+    /// With `--dry-run`: exit with 6 if the store would change, and with 0 if not.
     #[arg(long, requires = "dry_run")]
     exit_code: bool,
 
-    /// Only validate the file against the configuration, without a store.
+    /// Validate the file against the configuration only, without a store.
     #[arg(long, conflicts_with_all = ["dry_run", "prune", "yes", "adopt", "unbound", "note"])]
     offline: bool,
 
@@ -50,15 +49,15 @@ pub(super) struct Apply {
     flow: ApplyFlow,
 
     #[command(flatten)]
-    manner: Manner,
+    options: ChangeOptions,
 }
 
 impl Apply {
     pub(super) fn access(&self) -> Access {
-        Access::unless_dry_run(self.manner.dry_run)
+        Access::unless_dry_run(self.options.dry_run)
     }
 
-    /// Whether it needs no store.
+    /// Whether the command works without a store.
     pub(super) fn is_offline(&self) -> bool {
         self.offline
     }
@@ -66,21 +65,21 @@ impl Apply {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         let source = self.read()?;
         let document = source.open()?;
-        let asks_exit_code = self.exit_code;
+        let wants_exit_code = self.exit_code;
         let applied = if document.is_flow() {
             if self.prune.is_some() {
-                let text = "`--prune` is about single endpoints; a flow deletes what it does not declare any more";
+                let text = "`--prune` applies to endpoint declarations only. A flow deletes the endpoints that it no longer declares; leave `--prune` out";
                 return Err(Failure::Usage(text.to_owned()));
             }
             let applied = self
                 .flow
-                .run(session, document, source.stem.clone(), self.manner);
+                .run(session, document, source.stem.clone(), self.options);
             applied.await?
         } else {
             self.refuse_flow_options(&source.path)?;
             self.apply_endpoints(session, document).await?
         };
-        if asks_exit_code && applied.changes {
+        if wants_exit_code && applied.changes {
             output::print(&applied.text);
             return Err(Failure::WouldChange);
         }
@@ -105,12 +104,10 @@ impl Apply {
                 several => format!("{several} endpoints"),
             }
         };
-        if self.manner.json {
+        if self.options.json {
             return output::json(&serde_json::json!({ "file": source.path, "valid": true }));
         }
-        Ok(format!(
-            "{path}: valid, {what}; it was not compared with a store"
-        ))
+        Ok(format!("{path}: valid, {what}; not compared with a store"))
     }
 
     async fn apply_endpoints(
@@ -123,33 +120,36 @@ impl Apply {
         let declared = document.endpoints(server.default_upstream(), &server.surroundings())?;
         let mut plan = control.declaration(declared, self.prune.as_ref()).await?;
         let changes = !plan.is_unchanged();
-        if !self.manner.dry_run {
+        if !self.options.dry_run {
             let deleted: Vec<String> = plan.deleted().map(ToString::to_string).collect();
             if !deleted.is_empty() && !self.confirm.is_given() {
                 let impact = control.endpoint_impact(&plan).await?;
-                let what = format!("not declared, and deleted: {}", deleted.join(", "));
+                let what = format!(
+                    "deletes endpoints that the file does not declare: {}",
+                    deleted.join(", ")
+                );
                 self.confirm.ask(&what, &impact)?;
             }
             plan = control.perform(&session.actor, plan).await?;
         }
-        if self.manner.json {
+        if self.options.json {
             let text = output::json(&plan.steps())?;
             return Ok(ApplyResult { text, changes });
         }
         let mut lines = plan::lines(&plan);
-        if self.manner.dry_run {
-            lines.push("nothing was changed: this was a dry run".to_owned());
+        if self.options.dry_run {
+            lines.push("dry run: nothing was changed".to_owned());
         }
         let text = lines.join("\n");
         Ok(ApplyResult { text, changes })
     }
 
     fn refuse_flow_options(&self, path: &Path) -> Result<(), Failure> {
-        if self.flow.is_empty() && self.manner.consent() == Consent::default() {
+        if self.flow.is_empty() && self.options.consent() == Consent::default() {
             return Ok(());
         }
         Err(Failure::Usage(format!(
-            "{}: this declares single endpoints; what belongs to a flow has no meaning for them",
+            "{}: declares single endpoints, so the options of flows do not apply. Leave them out",
             path.display()
         )))
     }
@@ -159,7 +159,7 @@ impl Apply {
         let notation = match self.notation {
             Some(notation) => notation,
             None if is_piped => {
-                let text = "standard input has no ending: say how it is written, `--notation edn`, `json` or `toml`";
+                let text = "standard input: the notation is unknown. Add `--notation edn`, `--notation json` or `--notation toml`";
                 return Err(Failure::Usage(text.to_owned()));
             }
             None => Notation::of(&self.file),
@@ -170,7 +170,7 @@ impl Apply {
             self.file.clone()
         };
         let text = if is_piped {
-            piped()
+            read_stdin()
         } else {
             std::fs::read_to_string(&self.file)
         };
@@ -187,7 +187,7 @@ impl Apply {
     }
 }
 
-/// What was applied, or would be.
+/// The result of `apply` or of its dry run.
 pub(super) struct ApplyResult {
     pub(super) text: String,
     /// Whether the store changes.
@@ -199,7 +199,7 @@ struct Source {
     path: PathBuf,
     text: String,
     notation: Notation,
-    /// The name of a flow that the name of the file gives.
+    /// The name of the flow that the file name implies.
     stem: Option<PartName>,
 }
 
@@ -209,15 +209,15 @@ impl Source {
     }
 }
 
-fn piped() -> std::io::Result<String> {
+fn read_stdin() -> std::io::Result<String> {
     let mut text = String::new();
     std::io::stdin().take(MAX_PIPED).read_to_string(&mut text)?;
     if text.len() as u64 == MAX_PIPED {
-        // What was cut off could be right by itself, and say something else.
-        return Err(std::io::Error::other("it is longer than 16 MiB"));
+        // A truncated document could still be valid, with another meaning.
+        return Err(std::io::Error::other("longer than 16 MiB"));
     }
     Ok(text)
 }
 
-/// As long as a document may be, and a byte more, so that one that is longer is refused and not cut off.
+/// The longest document and one byte more, so that a longer one is refused and not truncated.
 const MAX_PIPED: u64 = 16 * 1024 * 1024 + 1;

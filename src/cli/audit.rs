@@ -1,4 +1,4 @@
-//! `portcullis audit`: who did what, and whether the log is whole.
+//! `portcullis audit`: lists, verifies and exports the audit log.
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -11,32 +11,34 @@ use crate::telemetry::escape_bidi;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
-    /// The newest lines, the newest first.
+    /// List the newest lines of the audit log.
     List {
-        /// How many.
+        /// The largest number of lines.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Recompute the chain of digests, and say where it does not hold.
+    /// Verify the digest chain of the audit log.
     ///
-    /// It prints the number and the digest of the last line. Keep them elsewhere: whoever can write the
-    /// whole store could make another chain, but none in which that line has that digest.
+    /// It prints the number and the digest of the last line. Store them elsewhere and pass them to `--since` later: an
+    /// attacker who rewrites the whole store cannot reproduce that digest.
     Verify {
-        /// A line that an earlier run has printed, as NUMBER:DIGEST: it has to be the same still.
+        /// A line that an earlier run printed. The command fails if it changed.
         #[arg(long, value_name = "NUMBER:DIGEST")]
         since: Option<End>,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Every line, the oldest first, a JSON object a line; verified on the way.
+    /// Export the audit log as JSON lines.
+    ///
+    /// The oldest line comes first. The digest chain is verified during the export.
     Export {
-        /// Only lines after this number.
+        /// Export only lines after this number.
         #[arg(long, value_name = "NUMBER", default_value_t = 0)]
         after: i64,
     },
@@ -91,15 +93,16 @@ async fn list(session: &Session, limit: u32, json: bool) -> Result<String, Failu
     ))
 }
 
-/// Goes through the whole log, and gives its end if the chain holds up to there.
+/// Reads and verifies the whole log, and returns its end.
 async fn walk(
     session: &Session,
     since: Option<End>,
     mut each: impl FnMut(&AuditLine) -> Result<(), Failure>,
 ) -> Result<End, Failure> {
     let store = &session.custody.store;
-    let failed = |broken: Broken| Failure::Other(format!("the audit log is not whole: {broken}"));
-    // Asked first: what is added meanwhile comes after it.
+    let failed =
+        |broken: Broken| Failure::Other(format!("audit log: the chain is broken: {broken}"));
+    // Read the end first: lines that are added meanwhile come after it.
     let stored = store.audit_end().await?;
     let mut chain = Chain::default();
     loop {
@@ -110,8 +113,8 @@ async fn walk(
         for line in &lines {
             chain.follow(line).map_err(failed)?;
             let end = chain.end();
-            for noted in since.iter().chain([&stored]) {
-                if noted.number == end.number && *noted != end {
+            for known in since.iter().chain([&stored]) {
+                if known.number == end.number && *known != end {
                     let (number, why) = (end.number, Break::Other);
                     return Err(failed(Broken { number, why }));
                 }
@@ -120,7 +123,7 @@ async fn walk(
         }
     }
     let end = chain.end();
-    let last = since.map_or(0, |noted| noted.number).max(stored.number);
+    let last = since.map_or(0, |known| known.number).max(stored.number);
     if end.number < last {
         let (number, why) = (last, Break::CutOff);
         return Err(failed(Broken { number, why }));
@@ -145,7 +148,7 @@ fn verified(end: End, json: bool) -> Result<String, Failure> {
         number => format!("{number} lines"),
     };
     Ok(format!(
-        "{lines}, whole; to be kept elsewhere, for --since:\n{end}"
+        "{lines}, chain intact; store this value elsewhere, for --since:\n{end}"
     ))
 }
 

@@ -1,4 +1,4 @@
-//! `portcullis capture`: refused deliveries that the gate has kept.
+//! `portcullis capture`: shows refused deliveries that the gate keeps.
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -10,18 +10,20 @@ use crate::directory::EndpointId;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CaptureCommand {
-    /// List those of an endpoint, the newest first.
+    /// List the refused deliveries of an endpoint.
     List {
         /// The endpoint.
         endpoint: EndpointId,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Print one as raw HTTP, as `explain` takes it.
+    /// Print a refused delivery as raw HTTP.
+    ///
+    /// `explain` reads this format.
     Show {
-        /// The id of the request, as in the list and in the log.
+        /// The request id, as in the list and in the log.
         id: String,
     },
 }
@@ -32,7 +34,7 @@ impl CaptureCommand {
             Self::List { endpoint, json } => list(session, &endpoint, json).await,
             Self::Show { id } => {
                 let (_, http) = session.control.capture(&id).await?;
-                // Anybody may have sent it: it must not reach a terminal as commands.
+                // The sender is not authenticated, so a terminal gets no control characters.
                 if output::stdout_is_terminal() {
                     output::print(&output::plain(&String::from_utf8_lossy(&http)));
                 } else {
@@ -46,7 +48,7 @@ impl CaptureCommand {
 
 async fn list(session: &Session, endpoint: &EndpointId, json: bool) -> Result<String, Failure> {
     #[derive(Serialize)]
-    struct Shown<'a> {
+    struct CaptureView<'a> {
         id: &'a str,
         at: jiff::Timestamp,
         ends_at: jiff::Timestamp,
@@ -55,7 +57,7 @@ async fn list(session: &Session, endpoint: &EndpointId, json: bool) -> Result<St
     }
     let kept = session.control.captures(endpoint).await?;
     if json {
-        let shown = kept.iter().map(|one| Shown {
+        let shown = kept.iter().map(|one| CaptureView {
             id: &one.request_id,
             at: one.at,
             ends_at: one.ends_at,

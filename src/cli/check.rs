@@ -1,4 +1,4 @@
-//! `portcullis check`: every mistake at once, before a sender finds it.
+//! `portcullis check`: validates the configuration and everything that it refers to, and lists every mistake.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ use crate::ledger::Shared;
 use crate::redis::Eviction;
 use crate::store::{Contents, Stored};
 
-/// What to leave out.
+/// Options of `check`.
 #[derive(Args, Debug)]
 pub(super) struct Check {
-    /// Do not try to listen: a server with this configuration is running.
+    /// Do not bind the listeners, because a server with this configuration runs.
     #[arg(long)]
     running: bool,
 }
@@ -24,16 +24,16 @@ pub(super) struct Check {
 impl Check {
     pub(super) async fn run(self, path: &Path) -> Result<String, Failure> {
         let config = Config::load(path)?;
-        let mut wrong: Vec<String> = Vec::new();
+        let mut errors: Vec<String> = Vec::new();
         if !self.running
-            && let Err(errors) = Sockets::bind(&config)
+            && let Err(bind_errors) = Sockets::bind(&config)
         {
-            wrong.extend(errors.iter().map(ToString::to_string));
+            errors.extend(bind_errors.iter().map(ToString::to_string));
         }
         for upstream in &config.upstreams {
             for name in &upstream.addresses {
                 if let Err(error) = tokio::net::lookup_host(name).await {
-                    wrong.push(format!("upstreams.{}: `{name}`: {error}", upstream.name));
+                    errors.push(format!("upstreams.{}: `{name}`: {error}", upstream.name));
                 }
             }
         }
@@ -42,33 +42,33 @@ impl Check {
             match Shared::inspect(settings, prefix).await {
                 Ok(Eviction::None) => {}
                 Ok(eviction @ Eviction::Unknown(_)) => notes = format!("\nnote: {eviction}"),
-                Ok(eviction @ Eviction::By(_)) => wrong.push(format!("ledger.url: {eviction}")),
-                Err(error) => wrong.push(format!("ledger.url: {settings}: {error}")),
+                Ok(eviction @ Eviction::By(_)) => errors.push(format!("ledger.url: {eviction}")),
+                Err(error) => errors.push(format!("ledger.url: {settings}: {error}")),
             }
         }
-        let (contents, errors) = Custody::inspect(&config).await;
+        let (contents, open_errors) = Custody::inspect(&config).await;
         let stored = &contents.endpoints;
-        wrong.extend(errors.iter().map(ToString::to_string));
-        wrong.extend(wrong_endpoints(&config, stored));
-        // A store that cannot be reached is among the errors already.
+        errors.extend(open_errors.iter().map(ToString::to_string));
+        errors.extend(invalid_endpoints(&config, stored));
+        // An unreachable store is reported above.
         if let Ok(false) = config.store.exists().await {
             let store = &config.store;
             notes.push_str(&format!(
-                "\nnote: {store}: there is no store here; `portcullis serve` creates it"
+                "\nnote: {store}: the store does not exist yet; `portcullis serve` creates it"
             ));
         }
         for note in unbound(&config, &contents) {
             notes.push_str(&format!("\nnote: {note}"));
         }
-        if wrong.is_empty() {
+        if errors.is_empty() {
             return Ok(format!(
-                "{}: in order; {}, {}{notes}",
+                "{}: ok; {}, {}{notes}",
                 path.display(),
                 count(config.upstreams.len(), "upstream"),
                 count(stored.len(), "endpoint")
             ));
         }
-        let mistakes = wrong.into_iter().map(|message| Mistake {
+        let mistakes = errors.into_iter().map(|message| Mistake {
             path: path.to_owned(),
             at: None,
             key: String::new(),
@@ -78,8 +78,8 @@ impl Check {
     }
 }
 
-/// Looks at what is stored with the eyes of this configuration.
-fn wrong_endpoints(config: &Config, stored: &[Stored]) -> Vec<String> {
+/// Validates the stored endpoints against this configuration.
+fn invalid_endpoints(config: &Config, stored: &[Stored]) -> Vec<String> {
     let upstreams = config.upstream_names();
     let surroundings = config.surroundings(&upstreams);
     let mistakes = stored.iter().flat_map(|Stored { definition, .. }| {
@@ -91,17 +91,18 @@ fn wrong_endpoints(config: &Config, stored: &[Stored]) -> Vec<String> {
     mistakes.collect()
 }
 
-/// Endpoints that refuse every delivery because their secret is not bound, or as something else.
+/// Notes about endpoints that refuse every delivery, because their secret is unbound or bound as another kind.
 fn unbound(config: &Config, contents: &Contents) -> Vec<String> {
     let mut notes = Vec::new();
     for Stored { definition, .. } in &contents.endpoints {
-        let asks = definition.draft_auth.unwrap_or(config.draft_auth);
-        let is_waived = definition.target == Target::Draft && asks == DraftAuth::Workspace;
-        let Some(secret) = definition.secret().filter(|_| !is_waived) else {
+        let required = definition.draft_auth.unwrap_or(config.draft_auth);
+        let takes_token_only =
+            definition.target == Target::Draft && required == DraftAuth::Workspace;
+        let Some(secret) = definition.secret().filter(|_| !takes_token_only) else {
             continue;
         };
         let bound = contents.bound.get(&secret.to_string());
-        let why = match bound {
+        let fault = match bound {
             None => "is not bound".to_owned(),
             Some(Some(kind)) if Binding::needed_kind(definition) != Some(*kind) => {
                 format!("is bound as {}", kind.noun())
@@ -109,7 +110,7 @@ fn unbound(config: &Config, contents: &Contents) -> Vec<String> {
             Some(_) => continue,
         };
         notes.push(format!(
-            "endpoint `{}`: its secret `{secret}` {why}, so every delivery is refused: {}",
+            "endpoint `{}`: secret `{secret}` {fault}, so every delivery is refused. Bind it with: {}",
             definition.id,
             Binding::remedy(definition, &secret)
         ));
@@ -117,14 +118,12 @@ fn unbound(config: &Config, contents: &Contents) -> Vec<String> {
     let left = notes.len().saturating_sub(MOST_NOTES);
     notes.truncate(MOST_NOTES);
     if left > 0 {
-        notes.push(format!(
-            "{left} more endpoints have no secret that they can use"
-        ));
+        notes.push(format!("{left} more endpoints have no usable secret"));
     }
     notes
 }
 
-/// Endpoints without a secret that are told one by one.
+/// The most endpoints without a secret that are listed one by one.
 const MOST_NOTES: usize = 20;
 
 fn count(number: usize, what: &str) -> String {

@@ -1,4 +1,4 @@
-//! Asking before deliveries are refused: what a change would do, and whether to go on.
+//! Confirmations: show the impact of a change on deliveries, and ask before it is made.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -9,21 +9,21 @@ use super::failure::Failure;
 use super::output;
 use crate::control::{Impact, Refusal, SecretImpact, SenderImpact};
 
-/// How a dangerous change is confirmed.
+/// How a disruptive change is confirmed.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct Confirm {
-    /// Do it without asking. A script needs it: without a terminal nobody can be asked.
+    /// Proceed without a confirmation. Scripts need it, because they have no terminal.
     #[arg(long)]
     yes: bool,
 }
 
 impl Confirm {
-    /// Whether somebody has confirmed already, so that the impact need not be computed.
+    /// Whether `--yes` was given, so that the impact need not be computed.
     pub(super) fn is_given(self) -> bool {
         self.yes
     }
 
-    /// Shows what a change would do, and asks whether to go on. `what` names the change.
+    /// Shows the impact of a change and asks whether to proceed. `what` names the change.
     pub(super) fn ask(self, what: &str, impact: &Impact) -> Result<(), Failure> {
         if self.yes {
             return Ok(());
@@ -31,14 +31,14 @@ impl Confirm {
         let text = text(what, impact);
         if !std::io::stdin().is_terminal() || !output::stderr_is_terminal() {
             return Err(Failure::Usage(format!(
-                "{text}\nnothing was changed: there is no terminal to ask at; say `--yes` to go on without a question"
+                "{text}\nnothing was changed: confirmation needs a terminal. Add `--yes` to proceed without it"
             )));
         }
         output::note(&text);
-        output::ask("go on? [y/N] ");
+        output::ask("proceed? [y/N] ");
         let mut answer = String::new();
         let read = std::io::stdin().lock().read_line(&mut answer);
-        read.map_err(|error| Failure::Other(format!("the terminal: {error}")))?;
+        read.map_err(|error| Failure::Other(format!("terminal: cannot be read: {error}")))?;
         match answer.trim() {
             "y" | "Y" | "yes" => Ok(()),
             _ => Err(Failure::Other("nothing was changed".to_owned())),
@@ -52,9 +52,9 @@ fn text(what: &str, impact: &Impact) -> String {
         lines.extend(secret_lines(secret));
     }
     if impact.senders.is_empty() {
-        lines.push("  no sender is refused because of it".to_owned());
+        lines.push("  no sender is refused".to_owned());
     } else {
-        lines.push("  senders that are refused afterwards:".to_owned());
+        lines.push("  senders that are refused:".to_owned());
         lines.extend(impact.senders.iter().map(sender_line));
     }
     lines.join("\n")
@@ -64,12 +64,12 @@ fn secret_lines(impact: &SecretImpact) -> Vec<String> {
     let secret = &impact.secret;
     let shared_by: Vec<String> = impact.shared_by.iter().map(ToString::to_string).collect();
     let mut lines = vec![match shared_by.as_slice() {
-        [] => format!("  {secret}: no endpoint is judged by it"),
-        _ => format!("  {secret}: judges {}", shared_by.join(", ")),
+        [] => format!("  {secret}: no endpoint uses it"),
+        _ => format!("  {secret}: used by {}", shared_by.join(", ")),
     }];
     lines.extend(impact.versions.iter().map(|version| {
         let used = match version.last_used_at {
-            None => "no use is recorded".to_owned(),
+            None => "no recorded use".to_owned(),
             Some(at) => {
                 let day = if version.used_in_last_day {
                     "within the last 24 h"
@@ -77,7 +77,7 @@ fn secret_lines(impact: &SecretImpact) -> Vec<String> {
                     "not within the last 24 h"
                 };
                 let deliveries = version.deliveries;
-                format!("deliveries so far: {deliveries}, last used at {at:.0}, {day}")
+                format!("{deliveries} deliveries, last used at {at:.0}, {day}")
             }
         };
         let ends = when(version.ends_at);
@@ -87,16 +87,19 @@ fn secret_lines(impact: &SecretImpact) -> Vec<String> {
 }
 
 fn sender_line(sender: &SenderImpact) -> String {
-    let why = match sender.refusal {
-        Refusal::NotConfigured => "404: the endpoint takes no deliveries",
-        Refusal::OldSecret => "401, until they have the new value",
-        Refusal::OtherProof => "401, until they prove themselves as the endpoint asks then",
+    let reason = match sender.refusal {
+        Refusal::NotConfigured => "404: the endpoint is disabled or deleted",
+        Refusal::OldSecret => "401 until they use the new value",
+        Refusal::OtherProof => "401 until they use the new proof",
         Refusal::SecretUnbound => "401: the endpoint has no secret",
     };
     let url = sender.url.as_deref().unwrap_or("-");
     let proof = sender.proof.as_deref().unwrap_or("no proof");
     let from = when(sender.from);
-    format!("    {}  {url}  ({proof}): {from}, {why}", sender.endpoint)
+    format!(
+        "    {}  {url}  ({proof}): {from}, {reason}",
+        sender.endpoint
+    )
 }
 
 fn when(at: Option<Timestamp>) -> String {

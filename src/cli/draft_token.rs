@@ -1,4 +1,4 @@
-//! The token that a draft asks of its senders: a given one, or one that is made for this once.
+//! The workspace token for a delivery to a draft: a given token, or a temporary one.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,43 +12,46 @@ use super::session::Session;
 use crate::auth::{TokenId, WorkspaceToken};
 use crate::directory::{Definition, DraftAuth};
 
-/// Where the token comes from. It is no argument: every user of the machine sees those.
+/// The source of the token. It is never an argument, because every user of the machine sees arguments.
 #[derive(Args, Debug)]
 pub(super) struct TokenSource {
-    /// The file with a token of the workspace, for a draft; without it the variable `PORTCULLIS_TOKEN` counts, and
-    /// without that one a token is made that lasts as long as it may take, an hour at most, and revoked afterwards.
+    /// A file with a workspace token, for a draft. Default: the variable `PORTCULLIS_TOKEN`, or else a temporary token
+    /// that is revoked afterwards and expires within an hour.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
-/// A token in hand.
+/// A workspace token for a delivery.
 pub(super) struct DraftToken {
     text: Zeroizing<String>,
-    /// What has to be revoked when it has done its work.
-    own: Option<TokenId>,
+    /// The id of a temporary token, which is revoked after the delivery.
+    temporary: Option<TokenId>,
 }
 
 impl TokenSource {
-    /// The token for deliveries to an endpoint, if it asks for one. `work` is how long they may take;
-    /// [`DraftToken::give_back`] ends it.
+    /// The token for deliveries to an endpoint, if it requires one. `duration` is the longest time that they take.
+    /// [`DraftToken::revoke`] ends a temporary token.
     pub(super) async fn token_for(
         &self,
         session: &Session,
         definition: &Definition,
-        work: Duration,
+        duration: Duration,
     ) -> Result<Option<DraftToken>, Failure> {
         if session.control.draft_auth(definition) == DraftAuth::Interface {
             return Ok(None);
         }
         if let Some(text) = self.given()? {
-            return Ok(Some(DraftToken { text, own: None }));
+            return Ok(Some(DraftToken {
+                text,
+                temporary: None,
+            }));
         }
         let control = &session.control;
-        let issued = control.create_delivery_token(&session.actor, definition, work);
+        let issued = control.create_delivery_token(&session.actor, definition, duration);
         let issued = issued.await?;
         Ok(Some(DraftToken {
             text: issued.text,
-            own: Some(issued.record.id),
+            temporary: Some(issued.record.id),
         }))
     }
 
@@ -69,38 +72,45 @@ impl TokenSource {
 }
 
 impl DraftToken {
-    /// One that nobody has made.
-    pub(super) fn of_nobody() -> Result<Self, Failure> {
+    /// A well-formed token that no store has.
+    pub(super) fn random() -> Result<Self, Failure> {
         let mut bytes = [0; 40];
         getrandom::fill(&mut bytes).map_err(|error| Failure::Other(error.to_string()))?;
         let (id, secret) = bytes.split_at(8);
         let id = id.try_into().map(TokenId::new);
         let (Ok(id), Ok(secret)) = (id, secret.try_into()) else {
-            return Err(Failure::Other("8 and 32 bytes are 40".to_owned()));
+            return Err(Failure::Other(
+                "draft token: internal error, 40 bytes are not 8 and 32".to_owned(),
+            ));
         };
         let (text, _) = WorkspaceToken::write(id, secret);
-        Ok(Self { text, own: None })
+        Ok(Self {
+            text,
+            temporary: None,
+        })
     }
 
-    /// The value of `Authorization`.
+    /// The value of the `Authorization` header.
     pub(super) fn authorization(&self) -> Zeroizing<String> {
         Zeroizing::new(format!("Bearer {}", *self.text))
     }
 
-    /// Whether it was made for this once.
-    pub(super) fn is_own(&self) -> bool {
-        self.own.is_some()
+    /// Whether the token is temporary.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.temporary.is_some()
     }
 
-    /// Ends it, if it was made for this once.
-    pub(super) async fn give_back(self, session: &Session) {
-        let Some(id) = self.own else { return };
+    /// Revokes a temporary token.
+    pub(super) async fn revoke(self, session: &Session) {
+        let Some(id) = self.temporary else { return };
         if let Err(error) = session.control.revoke_token(&session.actor, &id).await {
-            // It ends by itself soon.
-            output::note(&format!("token {id} could not be revoked: {error}"));
+            // It expires soon.
+            output::note(&format!(
+                "token {id}: cannot be revoked: {error}. It expires within an hour"
+            ));
         }
     }
 }
 
-/// Where `send`, `endpoint test` and the commands that `sign` prints find a token.
+/// The variable that `send`, `endpoint test` and the commands of `sign` read the token from.
 pub(super) const VARIABLE: &str = "PORTCULLIS_TOKEN";

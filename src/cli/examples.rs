@@ -1,8 +1,8 @@
-//! One example for each command: `--help` prints it, and docs/reference/cli.md is made of it.
+//! One example for each command. `--help` prints it, and docs/reference/cli.md is generated from it.
 
 use clap::Command;
 
-/// Adds its example to the help of every command.
+/// Adds the example of each command to its help.
 pub(super) fn add_to(command: Command) -> Command {
     let path = command.get_name().to_owned();
     add_below(command, &path)

@@ -1,4 +1,4 @@
-//! Why a command failed, and the exit code that scripts see.
+//! Failures of commands, and the exit code of each.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -11,22 +11,22 @@ use crate::secrets::StoreError;
 use crate::store::OpenError;
 use crate::tokens::TokenError;
 
-/// A command that did not do what it was asked.
+/// Why a command failed. [`exit_code`](Self::exit_code) maps each variant to the code that scripts see.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The control plane does not do it.
+    /// The control plane refused it.
     Control(ControlError),
-    /// Files are wrong.
+    /// A configuration or a declaration is invalid.
     Mistakes(Mistakes),
-    /// Something that was named does not exist.
+    /// A named object does not exist.
     NotFound(String),
-    /// Anything else.
+    /// Another failure, with its message.
     Other(String),
     /// The store or the key service failed.
     Service(String),
-    /// The command line is wrong.
+    /// The command line is invalid.
     Usage(String),
-    /// A dry run that was asked by `--exit-code`, and would change something. Its result is printed already.
+    /// A dry run with `--exit-code` found changes. Its result is printed already.
     WouldChange,
 }
 
@@ -154,7 +154,7 @@ impl From<StartError> for Failure {
     }
 }
 
-/// A store that is only read.
+/// For commands that read the store directly.
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Control(error.into())

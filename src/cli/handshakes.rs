@@ -1,4 +1,4 @@
-//! `portcullis handshakes`: what providers ask before they deliver, as far as this version knows.
+//! `portcullis handshakes`: prints the built-in provider challenges.
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -9,15 +9,15 @@ use crate::handshake::Handshake;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HandshakesCommand {
-    /// List the handshakes.
+    /// List provider challenges.
     List {
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Show the declaration of one.
+    /// Show the declaration of a provider challenge.
     Show {
-        /// Its name.
+        /// The name of the challenge.
         name: String,
     },
 }
@@ -35,7 +35,7 @@ impl HandshakesCommand {
             Self::List { json } => list(json),
             Self::Show { name } => Handshake::named(&name)
                 .map(|handshake| handshake.declaration.to_owned())
-                .ok_or_else(|| Failure::NotFound(format!("there is no handshake `{name}`"))),
+                .ok_or_else(|| Failure::NotFound(format!("handshake `{name}` does not exist; list them with: portcullis handshakes list"))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `portcullis init`: a folder that `serve` can run in.
+//! `portcullis init`: creates a folder with a configuration, a store and a key for `serve`.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -11,14 +11,14 @@ use super::output::shell_word;
 use crate::app::Custody;
 use crate::config::Config;
 
-/// The folder; it is made if it is not there.
+/// Options of `init`.
 #[derive(Args, Debug)]
 pub(super) struct Init {
-    /// Where to put portcullis.toml, the store and the key.
+    /// The folder for portcullis.toml, the store and the key.
     #[arg(default_value = ".")]
     folder: PathBuf,
 
-    /// Where the backend is, as host and port.
+    /// The address of the backend.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
     backend: String,
 }
@@ -29,19 +29,19 @@ impl Init {
         let text = TEMPLATE.replace("127.0.0.1:3000", &self.backend);
         let config = Config::parse(&path, &text)?;
         if path.exists() {
-            return Err(there_already(&path));
+            return Err(exists_error(&path));
         }
-        let folder_was_there = self.folder.exists();
+        let folder_existed = self.folder.exists();
         std::fs::create_dir_all(&self.folder)
             .map_err(|error| Failure::Other(format!("{}: {error}", self.folder.display())))?;
         let store = config.store.path().unwrap_or(Path::new(""));
         let files = [store, config.key_services.key_file.as_path()];
-        let were_there = files.map(Path::exists);
+        let existed = files.map(Path::exists);
         if let Err(failure) = make(&config, &path, &text).await {
-            // A second try must not stumble over what this one has left.
-            let made = files.iter().zip(were_there).filter(|(_, was)| !was);
-            made.for_each(|(file, _)| drop(std::fs::remove_file(file)));
-            if !folder_was_there {
+            // Remove the files of this attempt, so that the next one starts clean.
+            let created = files.iter().zip(existed).filter(|(_, was)| !was);
+            created.for_each(|(file, _)| drop(std::fs::remove_file(file)));
+            if !folder_existed {
                 let _ = std::fs::remove_dir(&self.folder);
             }
             return Err(failure);
@@ -51,10 +51,10 @@ impl Init {
         } else {
             format!(" -c {}", shell_word(&path.to_string_lossy()))
         };
-        let verb = |was_there| if was_there { "kept   " } else { "created" };
-        let [store_verb, key_verb] = were_there.map(verb);
+        let verb = |existed| if existed { "kept   " } else { "created" };
+        let [store_verb, key_verb] = existed.map(verb);
         Ok(format!(
-            "created {}\n{store_verb} {}\n{key_verb} {} (the key: keep it safe, and keep a copy)\n\n\
+            "created {}\n{store_verb} {}\n{key_verb} {} (the key: store a copy in a safe place)\n\n\
              next:   portcullis{config_option} endpoint create workflows/hello --organisation me --workspace main\n        \
              portcullis{config_option} serve",
             path.display(),
@@ -69,12 +69,14 @@ async fn make(config: &Config, path: &Path, text: &str) -> Result<(), Failure> {
     write_new(path, text)
 }
 
-fn there_already(path: &Path) -> Failure {
+fn exists_error(path: &Path) -> Failure {
     let path = path.display();
-    Failure::Other(format!("{path} is there already; it was not touched"))
+    Failure::Other(format!(
+        "{path}: exists already and was not changed. Choose another folder, or edit the file"
+    ))
 }
 
-/// Writes a file that was not there before.
+/// Writes a new file. Fails if it exists.
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     OpenOptions::new()
         .write(true)
@@ -85,7 +87,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
             file.sync_all()
         })
         .map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => there_already(path),
+            ErrorKind::AlreadyExists => exists_error(path),
             _ => Failure::Other(format!("{}: {error}", path.display())),
         })
 }

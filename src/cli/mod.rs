@@ -1,7 +1,7 @@
-//! The command line: one file per group of commands.
+//! The command line: one file or folder per group of commands.
 //!
-//! A command gives text for standard output or a failure; this file prints either and exits. Standard
-//! output carries results only, so that it can be piped; everything else goes to standard error.
+//! A command returns text for standard output or a [`Failure`]; this file prints either of them and exits.
+//! Standard output carries results only, so that it can be piped. Notes and errors go to standard error.
 
 mod apply;
 mod audit;
@@ -22,19 +22,14 @@ mod outgoing;
 mod output;
 mod plan;
 mod presets;
-mod request;
-mod rewrap;
 mod secret;
-mod secret_bind;
-mod secret_status;
-mod secret_value;
 mod send;
 mod serve;
 mod session;
 mod sign;
 mod store;
+mod tamper;
 mod token;
-mod wrong;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,8 +41,9 @@ use self::failure::Failure;
 use self::session::{Access, Session};
 use crate::auth::{Mode, NoScheme, Scheme};
 
-/// A gate in front of a private backend: proves every webhook delivery over its exact bytes before one
-/// packet goes inside.
+/// Verify webhook deliveries in front of a private backend.
+///
+/// The gate verifies each delivery over its exact bytes before it sends anything to the backend.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version = env!("PORTCULLIS_VERSION"), after_help = EXIT_CODES)]
 struct Cli {
@@ -70,53 +66,63 @@ struct Cli {
 enum Command {
     /// Create a configuration, a store and a key in a folder.
     Init(init::Init),
-    /// Take deliveries until SIGTERM or SIGINT.
+    /// Run the gate until SIGTERM or SIGINT.
+    ///
+    /// The signal starts a drain: deliveries in flight may finish within `server.shutdown_grace`.
     Serve,
-    /// Look for every mistake in the configuration and in what it points to.
+    /// Check the configuration, the store and the key.
+    ///
+    /// Every mistake is listed at once, with its file, line and key.
     Check(check::Check),
-    /// Show the gate at work: a sample backend, two endpoints, real deliveries.
+    /// Run a demonstration with a sample backend.
+    ///
+    /// It starts a gate with three endpoints in a temporary folder and sends real deliveries.
     Demo(demo::Demo),
-    /// Create, change and look at endpoints.
+    /// Manage endpoints.
     #[command(subcommand)]
     Endpoint(Box<endpoint::EndpointCommand>),
-    /// Make the store hold the endpoints, or the flow, that a file declares.
+    /// Apply endpoint or flow declarations from a file.
+    ///
+    /// All or nothing, and idempotent: a second run of the same file changes nothing.
     Apply(Box<apply::Apply>),
-    /// Release, promote and roll back flows, and look at them.
+    /// Manage flows: release, promote, roll back.
     #[command(subcommand)]
     Flow(flow::FlowCommand),
-    /// Show how providers sign.
+    /// Show signature presets of providers.
     #[command(subcommand)]
     Presets(presets::PresetsCommand),
-    /// Show what providers ask before they deliver, and what they get to hear.
+    /// Show provider challenges and their answers.
     #[command(subcommand)]
     Handshakes(handshakes::HandshakesCommand),
-    /// Reveal, rotate and set secrets, and move them to another key.
+    /// Manage secrets: reveal, rotate, set, bind, rewrap.
     #[command(subcommand)]
     Secret(secret::SecretCommand),
-    /// Make, list and revoke tokens of workspaces: what drafts ask of whoever delivers to them.
+    /// Manage workspace tokens.
+    ///
+    /// A draft endpoint can require such a token from its senders.
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// Print a correctly signed request for an endpoint or a preset.
+    /// Print a signed request for an endpoint or a preset.
     Sign(Box<sign::Sign>),
     Send(Box<send::Send>),
-    /// Look at refused deliveries that the gate has kept.
+    /// Show refused deliveries that the gate keeps.
     #[command(subcommand)]
     Capture(capture::CaptureCommand),
     Explain(Box<explain::Explain>),
-    /// Look at who did what.
+    /// Show and verify the audit log.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Bring the schema of the store up to date, copy the store into another one, or back it up.
+    /// Manage stores: migrate, copy, back up.
     #[command(subcommand)]
     Store(store::StoreCommand),
 }
 
-/// Every command, with its options and an example.
+/// The command tree, with the options and an example of every command.
 pub fn command() -> clap::Command {
     examples::add_to(Cli::command())
 }
 
-/// Runs the program.
+/// Parses the arguments, runs the command, and returns its exit code.
 pub fn main() -> ExitCode {
     keep_memory_private();
     let parsed = Cli::from_arg_matches_mut(&mut command().get_matches());
@@ -150,9 +156,9 @@ fn run(cli: Cli) -> Result<String, Failure> {
         Command::Explain(explain) => explain.run(&config),
         Command::Sign(sign) => sign.run(&config),
         Command::Send(send) => send.run(&config),
-        Command::Init(init) => brief(init.run()),
-        Command::Check(check) => brief(check.run(&config)),
-        Command::Store(command) => brief(command.run(&config)),
+        Command::Init(init) => run_short(init.run()),
+        Command::Check(check) => run_short(check.run(&config)),
+        Command::Store(command) => run_short(command.run(&config)),
         Command::Endpoint(command) => {
             in_session(&config, command.access(), async |it| command.run(it).await)
         }
@@ -178,13 +184,13 @@ fn run(cli: Cli) -> Result<String, Failure> {
     }
 }
 
-/// Runs a command that works on what a configuration names, and closes it properly whatever happens.
+/// Runs a command on the backends of the configuration, and closes the store afterwards, also on failure.
 fn in_session(
     config: &Path,
     access: Access,
     command: impl AsyncFnOnce(&Session) -> Result<String, Failure>,
 ) -> Result<String, Failure> {
-    brief(async {
+    run_short(async {
         let session = Session::open(config, access).await?;
         let result = command(&session).await;
         session.custody.close().await;
@@ -192,8 +198,8 @@ fn in_session(
     })
 }
 
-/// Runs a command that does its work and ends, on one thread.
-fn brief(command: impl Future<Output = Result<String, Failure>>) -> Result<String, Failure> {
+/// Runs a short command to completion on one thread.
+fn run_short(command: impl Future<Output = Result<String, Failure>>) -> Result<String, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -201,7 +207,7 @@ fn brief(command: impl Future<Output = Result<String, Failure>>) -> Result<Strin
         .block_on(command)
 }
 
-/// A scheme by the name of a preset, or of a mode that needs nothing but a secret.
+/// The scheme of a preset, or of a mode whose only setting is a secret.
 fn preset(name: &str) -> Result<Scheme, Failure> {
     let mode = name.parse().ok().filter(|mode: &Mode| !mode.takes_preset());
     let scheme = match mode {
@@ -210,16 +216,16 @@ fn preset(name: &str) -> Result<Scheme, Failure> {
     };
     match scheme {
         Ok(Some(scheme)) => Ok(scheme),
-        Ok(None) | Err(NoScheme::UnknownPreset) => {
-            Err(Failure::NotFound(format!("there is no preset `{name}`")))
-        }
+        Ok(None) | Err(NoScheme::UnknownPreset) => Err(Failure::NotFound(format!(
+            "preset `{name}` does not exist; list them with: portcullis presets list"
+        ))),
         Err(error) => Err(Failure::Other(format!(
-            "{error}; only an endpoint can say that (`--setting`)"
+            "preset `{name}`: {error}. Use an endpoint that sets it with `--setting`"
         ))),
     }
 }
 
-/// A time, as RFC 3339 or in seconds since 1970.
+/// Parses a time in RFC 3339 or in seconds since 1970.
 fn at(text: &str) -> Result<Timestamp, String> {
     let number = text
         .parse()
@@ -230,22 +236,22 @@ fn at(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// Keeps what is in memory, secrets among it, out of core dumps and from other processes of the user.
+/// Keeps secrets in memory out of core dumps and away from other processes of the same user.
 fn keep_memory_private() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        // Without it the program works as well, and is as exposed as any other one.
+        // If the call fails, the program still works, with the usual exposure of a process.
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
 }
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
-  1  not done, for a reason that standard error tells
-  2  the command line is wrong
-  3  the configuration or a declaration is wrong; every mistake is listed
-  4  there is no such endpoint, flow or secret
-  5  the store or the key service does not do its work
+  0  success
+  1  refused or failed; standard error says why
+  2  invalid command line
+  3  invalid configuration or declaration; every mistake is listed
+  4  endpoint, flow, secret or another named object not found
+  5  store or key service unavailable
   6  `apply --dry-run --exit-code`: the store would change";

@@ -1,86 +1,88 @@
-//! A delivery to be sent: for an endpoint of the store, or for a preset whose secret is typed.
-
-mod sample;
+//! Builds and signs the deliveries of `sign`, `send` and `endpoint test`: for a stored endpoint, or for a preset with
+//! a secret from standard input.
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use clap::{ArgGroup, Args};
-use http::header::AUTHORIZATION;
-use http::{HeaderName, Method};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 
 use super::draft_token::DraftToken;
 use super::explain::load;
 use super::failure::Failure;
 use super::session::Session;
-use super::wrong::{Wrong, prove};
+use super::tamper::{Tamper, prove};
 use super::{at, preset};
-use crate::auth::{Message, Place, Scheme, Unsignable};
+use crate::auth::{Message, Place, Sample, Scheme, Source, Unsignable};
+use crate::clock::{Clock as _, SystemClock};
+use crate::contract::ContractDefinition;
 use crate::control::Binding;
-use crate::directory::{AuthDefinition, DraftAuth, EndpointId};
+use crate::directory::{AuthDefinition, Definition, DraftAuth, EndpointId};
 use crate::secrets::Secret;
 
-/// What is sent, and to whom.
+/// Options that describe a delivery.
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("judge").args(["endpoint", "preset"]).required(true)))]
 pub(super) struct Outgoing {
     /// The endpoint.
     pub(super) endpoint: Option<EndpointId>,
 
-    /// A preset (or the mode secret, hmac, bearer or api-key) in place of an endpoint; the secret comes from
-    /// standard input.
+    /// A preset (or the mode secret, hmac, bearer or api-key) instead of an endpoint. The secret is read from standard
+    /// input.
     #[arg(long, value_name = "NAME")]
     pub(super) preset: Option<String>,
 
-    /// Where it goes: the endpoint's public URL if it is not said.
+    /// The URL to send to. Default: the endpoint's public URL.
     #[arg(long)]
     pub(super) url: Option<String>,
 
-    /// The body: a file, or `-` for standard input.
+    /// The file with the body; `-` reads standard input.
     #[arg(long, value_name = "FILE")]
     pub(super) body: Option<PathBuf>,
 
-    /// Another header for the request, such as 'X-GitHub-Event: ping'.
+    /// An additional request header, such as 'X-GitHub-Event: ping'. Repeatable.
     #[arg(long = "header", value_name = "HEADER")]
     pub(super) headers: Vec<String>,
 
-    /// When it is signed, as RFC 3339 or in seconds since 1970; the present if it is not said.
+    /// The signing time, in RFC 3339 or in seconds since 1970. Default: now.
     #[arg(long, value_name = "TIME", value_parser = at)]
     at: Option<Timestamp>,
 
-    /// The id of the delivery, where the scheme has one; a new one if it is not said.
+    /// The delivery id, for schemes that have one. Default: a new id.
     #[arg(long)]
     id: Option<String>,
 
-    /// Make it wrong, to see that it is refused.
+    /// Tamper with the delivery, to test that it is refused.
     #[arg(long, value_enum)]
-    wrong: Option<Wrong>,
+    wrong: Option<Tamper>,
 }
 
-/// Everything that is needed to sign.
+/// A delivery with the secret that signs it.
 pub(super) struct Signer {
     pub(super) method: Method,
-    /// Where it goes, if that is known.
+    /// The URL to send to, if it is known.
     pub(super) url: Option<String>,
-    /// The URL that is signed, by schemes that cover it.
+    /// The URL that schemes with URL coverage sign.
     signed_url: Option<String>,
     pub(super) body: Vec<u8>,
     proof: Option<(Scheme, Secret)>,
-    /// What the endpoint asks for, if it is a draft.
+    /// What the endpoint requires from senders if it is a draft.
     pub(super) draft_auth: DraftAuth,
-    /// What the endpoint's `auth` says, whether it is asked or not.
+    /// The scheme of the endpoint's `auth`, also where a draft does not require it.
     scheme: Option<Scheme>,
-    /// The event that it stands for, if that was put in.
+    /// The event name in the delivery, if it has one.
     pub(super) event: Option<String>,
-    /// What goes into the head, if that was settled already.
+    /// The parts that the sender adds, if they are composed already.
     ready: Option<Vec<(Place, String)>>,
     at: Option<Timestamp>,
     id: Option<String>,
-    wrong: Option<Wrong>,
+    wrong: Option<Tamper>,
 }
 
 impl Outgoing {
-    /// The signer for a preset, with the secret from standard input; `None` if there is an endpoint.
+    /// The signer for a preset, with the secret from standard input; `None` if the options name an endpoint.
     pub(super) fn by_preset(&self) -> Result<Option<Signer>, Failure> {
         let Some(name) = &self.preset else {
             return Ok(None);
@@ -88,11 +90,11 @@ impl Outgoing {
         let scheme = preset(name)?;
         if self.takes_standard_input() {
             return Err(Failure::Usage(
-                "the secret comes from standard input, so the body cannot".to_owned(),
+                "standard input: holds the secret, so the body must be in a file".to_owned(),
             ));
         }
         let body = self.body()?;
-        let secret = super::secret_value::read_value()?;
+        let secret = super::secret::read_value()?;
         Ok(Some(self.signer(
             Method::POST,
             None,
@@ -101,7 +103,7 @@ impl Outgoing {
         )))
     }
 
-    /// The signer for an endpoint. Its secret is read, which is audited.
+    /// The signer for an endpoint. Reading its secret is audited.
     pub(super) async fn by_endpoint(&self, session: &Session) -> Result<Signer, Failure> {
         let id = self.endpoint.as_ref();
         let id = id.ok_or_else(|| Failure::Usage("name an endpoint".to_owned()))?;
@@ -111,7 +113,9 @@ impl Outgoing {
         let own = definition.auth.as_ref();
         let auth = own.filter(|_| draft_auth != DraftAuth::Workspace);
         if auth.is_none() && draft_auth != DraftAuth::Workspace {
-            let text = format!("`{id}` has no `auth`: every delivery is refused");
+            let text = format!(
+                "{id}: the endpoint has no `auth`, so every delivery is refused. Set it with: portcullis endpoint update {id} --mode secret"
+            );
             return Err(Failure::Other(text));
         }
         let scheme = auth.map_or(Ok(None), AuthDefinition::compiled);
@@ -125,8 +129,8 @@ impl Outgoing {
                 let binding = session.control.binding(&secret, Some(needed)).await?;
                 if let (Binding::Unbound, false) = (binding, definition.can_generate_secret()) {
                     return Err(Failure::NotFound(format!(
-                        "`{id}`: no secret is bound to {secret}, so every delivery is refused, and only the provider \
-                         issues it; first: {}",
+                        "{id}: secret {secret} is not bound, so every delivery is refused, and only the provider \
+                         issues it. Bind it with: {}",
                         Binding::remedy(&definition, &secret)
                     )));
                 }
@@ -137,7 +141,7 @@ impl Outgoing {
                     .map_err(|error| {
                         let remedy = Binding::remedy(&definition, &secret);
                         Failure::Other(format!(
-                            "`{id}`: its secret `{secret}` proves nothing: {error}; first: {remedy}"
+                            "{id}: secret {secret} is not usable: {error}. Replace it with: {remedy}"
                         ))
                     })?;
                 Some((scheme, revealed.value))
@@ -148,10 +152,10 @@ impl Outgoing {
         let method = definition.methods.first().map_or("POST", String::as_str);
         let method = method
             .parse()
-            .map_err(|_| Failure::Other(format!("`{method}` is no method")))?;
+            .map_err(|_| Failure::Other(format!("{id}: `{method}` is not an HTTP method")))?;
         let mut signer = self.signer(method, session.control.url(&definition), body, proof);
-        let told = auth.and_then(|auth| auth.public_url.clone());
-        signer.signed_url = told.or(signer.signed_url);
+        let public_url = auth.and_then(|auth| auth.public_url.clone());
+        signer.signed_url = public_url.or(signer.signed_url);
         signer.draft_auth = draft_auth;
         signer.scheme = own.and_then(|auth| auth.compiled().ok().flatten());
         Ok(signer)
@@ -163,7 +167,7 @@ impl Outgoing {
             .is_some_and(|path| path.as_os_str() == "-")
     }
 
-    /// How curl is told what to send.
+    /// The value of curl's `--data-binary`.
     pub(super) fn data(&self) -> String {
         match &self.body {
             None => SAMPLE.to_owned(),
@@ -171,7 +175,7 @@ impl Outgoing {
         }
     }
 
-    /// A correctly signed delivery to an endpoint.
+    /// The options of a valid delivery to an endpoint.
     pub(super) fn to(endpoint: EndpointId, url: Option<String>, body: Option<PathBuf>) -> Self {
         Self {
             endpoint: Some(endpoint),
@@ -185,21 +189,25 @@ impl Outgoing {
         }
     }
 
-    /// The headers that were asked for, apart.
+    /// The additional headers, parsed.
     pub(super) fn more_headers(&self) -> Result<Vec<(HeaderName, String)>, Failure> {
         Self::headers(&self.headers)
     }
 
-    /// Headers as they are written on the command line, apart.
+    /// Parses headers of the form `Name: value`.
     pub(super) fn headers(headers: &[String]) -> Result<Vec<(HeaderName, String)>, Failure> {
         let parse = |header: &String| {
             let (name, value) = header.split_once(':')?;
             Some((name.trim().parse().ok()?, value.trim().to_owned()))
         };
-        let wrong = |header: &String| Failure::Usage(format!("`{header}` is no header"));
+        let invalid = |header: &String| {
+            Failure::Usage(format!(
+                "`{header}`: not a header. Use the form 'Name: value'"
+            ))
+        };
         let headers = headers.iter();
         headers
-            .map(|header| parse(header).ok_or_else(|| wrong(header)))
+            .map(|header| parse(header).ok_or_else(|| invalid(header)))
             .collect()
     }
 
@@ -235,7 +243,7 @@ impl Outgoing {
 }
 
 impl Signer {
-    /// The type of the body, as far as the scheme minds.
+    /// The content type that the scheme expects.
     pub(super) fn content_type(&self) -> &'static str {
         match &self.proof {
             Some((scheme, _)) if scheme.reads_form() => "application/x-www-form-urlencoded",
@@ -243,9 +251,9 @@ impl Signer {
         }
     }
 
-    /// What the sender adds to the request.
+    /// The headers and parameters that the sender adds to the request.
     ///
-    /// `token` is the one that a draft asks for. Where it is the whole proof, it is what `--wrong` is about.
+    /// `token` is the workspace token of a draft. If the draft requires only the token, `--wrong` applies to it.
     pub(super) fn sign(
         &self,
         now: Timestamp,
@@ -263,13 +271,12 @@ impl Signer {
                 let ready = self.ready.clone().unwrap_or_default();
                 Ok([ready, vec![header(token)]].concat())
             }
-            (DraftAuth::Workspace, Some(Wrong::Missing)) => Ok(Vec::new()),
-            (DraftAuth::Workspace, Some(Wrong::Signature)) => {
-                Ok(vec![header(&DraftToken::of_nobody()?)])
+            (DraftAuth::Workspace, Some(Tamper::Missing)) => Ok(Vec::new()),
+            (DraftAuth::Workspace, Some(Tamper::Signature)) => {
+                Ok(vec![header(&DraftToken::random()?)])
             }
             (DraftAuth::Workspace, Some(_)) => Err(Failure::Usage(
-                "a token is no signature: it can be wrong as `signature` or as `missing`"
-                    .to_owned(),
+                "--wrong: a token allows only `signature` and `missing`".to_owned(),
             )),
             _ => {
                 let mut added = self.prove(now)?;
@@ -279,11 +286,129 @@ impl Signer {
         }
     }
 
-    /// Whether what is added proves the sender and not the body: whoever sees it can send anything.
+    /// Whether the proof is a credential that is valid for any body.
     pub(super) fn proves_by_token(&self) -> bool {
         self.proof
             .as_ref()
             .is_none_or(|(scheme, _)| !scheme.covers_body())
+    }
+
+    /// Composes and signs the delivery now: the given body or a sample, with `event` or a common event.
+    pub(super) fn compose(
+        &mut self,
+        definition: &Definition,
+        event: Option<&str>,
+        uses_sample: bool,
+    ) -> Result<(), Failure> {
+        let now = self.at.unwrap_or(SystemClock.now());
+        let source = self.scheme.as_ref().and_then(Scheme::event);
+        if event.is_some() && source.is_none() {
+            let text = format!(
+                "{}: its senders name no event. Leave --event out",
+                definition.id
+            );
+            return Err(Failure::Usage(text));
+        }
+        self.event = source.map(|source| {
+            let subscribed = definition.events.first().map(String::as_str);
+            let event = event.or(subscribed).unwrap_or_else(|| common_event(source));
+            event.to_owned()
+        });
+        let id = format!("msg_{}", uuid::Uuid::now_v7().simple());
+        if uses_sample {
+            let message = Message {
+                method: &self.method,
+                url: self.signed_url.as_deref(),
+                body: b"",
+                at: now,
+                id: &id,
+            };
+            let event = self.event.as_deref();
+            let contract = definition.contract.as_ref();
+            let payload = ContractDefinition::sample(contract, definition.key_field.as_ref());
+            let sample = match (&self.proof, &self.scheme) {
+                (Some((scheme, secret)), _) => scheme
+                    .sample(secret.expose(), event, payload, message)
+                    .map_err(|error| Failure::Other(error.to_string()))?,
+                (None, Some(scheme)) => scheme.unproven_sample(event, payload, message),
+                (None, None) => Sample {
+                    body: if payload.is_empty() {
+                        SAMPLE.as_bytes().to_vec()
+                    } else {
+                        serde_json::Value::from(payload).to_string().into_bytes()
+                    },
+                    added: Vec::new(),
+                },
+            };
+            self.body = sample.body;
+            self.ready = Some(sample.added);
+            return Ok(());
+        }
+        let mut added = self.prove(now)?;
+        let place = source.and_then(Source::preferred);
+        if let (Some(place), Some(event)) = (place, &self.event)
+            && !place.is_in_body()
+        {
+            added.push((place.clone(), event.clone()));
+        }
+        self.ready = Some(added);
+        Ok(())
+    }
+
+    /// The proof of the delivery in words.
+    pub(super) fn proof_word(&self, token: Option<&DraftToken>) -> String {
+        let own = match &self.proof {
+            None => "nothing",
+            Some((scheme, _)) if scheme.covers_body() => "its signature",
+            Some(_) => "its secret",
+        };
+        let token = token.map(|token| {
+            if token.is_temporary() {
+                "a temporary token of the workspace"
+            } else {
+                "a token of the workspace"
+            }
+        });
+        match (self.draft_auth, token) {
+            (DraftAuth::Workspace, Some(token)) => token.to_owned(),
+            (_, Some(token)) => format!("{own} and {token}"),
+            (_, None) => own.to_owned(),
+        }
+    }
+
+    /// Signs the delivery and builds the request. `more` are the additional headers.
+    pub(super) fn request(
+        &self,
+        url: &str,
+        body: Bytes,
+        more: Vec<(HeaderName, String)>,
+        token: Option<&DraftToken>,
+    ) -> Result<http::Request<Bytes>, Failure> {
+        let mut url = url.to_owned();
+        let mut proof = Vec::new();
+        for (place, value) in self.sign(SystemClock.now(), token)? {
+            match place {
+                Place::Header(name) => proof.push((name, value)),
+                Place::Query(name) => url = with_parameter(&url, &name, &value),
+                Place::Body | Place::Form(_) | Place::Json(_) => {}
+            }
+        }
+        let invalid = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
+        let mut request = http::Request::builder()
+            .method(self.method.clone())
+            .uri(&url)
+            .body(body)
+            .map_err(|error| invalid(&error))?;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
+        // Additional headers replace the default ones, but not the proof: `--wrong` changes that.
+        for (name, value) in more.into_iter().chain(proof) {
+            let value = HeaderValue::from_bytes(value.as_bytes());
+            let mut value = value.map_err(|error| invalid(&error))?;
+            value.set_sensitive(name == AUTHORIZATION);
+            headers.insert(name, value);
+        }
+        Ok(request)
     }
 
     fn prove(&self, now: Timestamp) -> Result<Vec<(Place, String)>, Failure> {
@@ -294,7 +419,8 @@ impl Signer {
             return match self.wrong {
                 None => Ok(Vec::new()),
                 Some(_) => Err(Failure::Usage(
-                    "an endpoint without a proof takes everything: nothing can be wrong".to_owned(),
+                    "--wrong: the endpoint has no proof to tamper with. Leave the option out"
+                        .to_owned(),
                 )),
             };
         };
@@ -310,7 +436,7 @@ impl Signer {
     }
 }
 
-/// `url` with a parameter more.
+/// Adds a query parameter to `url`.
 pub(super) fn with_parameter(url: &str, name: &str, value: &str) -> String {
     let pair = form_urlencoded::Serializer::new(String::new())
         .append_pair(name, value)
@@ -318,5 +444,28 @@ pub(super) fn with_parameter(url: &str, name: &str, value: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
     format!("{url}{separator}{pair}")
 }
+
+/// A common event of the senders that name the event at `source`.
+fn common_event(source: &Source) -> &'static str {
+    let place = source.to_string();
+    let known = COMMON_EVENTS.iter().find(|(known, _)| *known == place);
+    known.map_or("test", |(_, event)| event)
+}
+
+const COMMON_EVENTS: &[(&str, &str)] = &[
+    ("header:circleci-event-type", "workflow-completed"),
+    ("header:twitch-eventsub-subscription-type", "channel.follow"),
+    ("header:x-buildkite-event", "ping"),
+    ("header:x-event-key", "repo:push"),
+    ("header:x-forgejo-event", "push"),
+    ("header:x-gitea-event", "push"),
+    ("header:x-github-event", "ping"),
+    ("header:x-gitlab-event", "Push Hook"),
+    (
+        "header:x-shopify-topic|header:shopify-topic",
+        "orders/create",
+    ),
+    ("json:/event_type", "ping"),
+];
 
 const SAMPLE: &str = r#"{"hello":"world"}"#;

@@ -1,4 +1,7 @@
-//! Text for people: tables, colours, JSON.
+//! Output: standard streams, tables, colours and JSON.
+//!
+//! Text from outside, such as a body or a label, must not control the terminal. So control characters and
+//! bidirectional marks are replaced before anything is written. The styles of this file pass.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -10,20 +13,20 @@ use serde::Serialize;
 use super::failure::Failure;
 use crate::telemetry::{escape_bidi, is_bidi_control};
 
-/// What must not be overlooked.
+/// Marks a problem.
 pub(super) const ALARM: Style = AnsiColor::Red.on_default().bold();
-/// What is as it should be.
+/// Marks success.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 
-/// Writes `text` and a line end to standard output. Whatever in it comes from outside cannot steer a terminal.
+/// Writes `text` and a line end to standard output, without control characters.
 pub(super) fn print(text: &str) {
     if !text.is_empty() {
-        let text = harmless(text.trim_end());
+        let text = sanitized(text.trim_end());
         note_result(writeln!(anstream::stdout(), "{text}"));
     }
 }
 
-/// Writes exactly `text` and a line end, as for a secret; but to a terminal only what cannot steer it.
+/// Writes `text` unchanged with a line end, as for a secret. A terminal gets it without control characters.
 pub(super) fn print_exact(text: &str) {
     if stdout_is_terminal() {
         return print(text);
@@ -32,50 +35,45 @@ pub(super) fn print_exact(text: &str) {
     print_bytes(line.as_bytes());
 }
 
-/// Writes bytes to standard output, exactly.
+/// Writes bytes to standard output unchanged.
 pub(super) fn print_bytes(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
     note_result(out.write_all(bytes).and_then(|()| out.flush()));
 }
 
-/// Whether people look at standard output.
+/// Whether standard output is a terminal.
 pub(super) fn stdout_is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Whether people look at standard error.
+/// Whether standard error is a terminal.
 pub(super) fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// Writes to standard error what is no result.
+/// Writes a note to standard error. Failures to write it are ignored.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{}", harmless(text));
+    let _ = writeln!(anstream::stderr(), "{}", sanitized(text));
 }
 
-/// Asks a person at the terminal for something: the line does not end.
+/// Writes a prompt to standard error, without a line end.
 pub(super) fn ask(text: &str) {
     let mut terminal = anstream::stderr();
-    let _ = write!(terminal, "{}", harmless(text)).and_then(|()| terminal.flush());
+    let _ = write!(terminal, "{}", sanitized(text)).and_then(|()| terminal.flush());
 }
 
 /// Writes a failure to standard error.
 pub(super) fn print_error(failure: &Failure) {
     let (style, reset) = (ALARM.render(), ALARM.render_reset());
-    let text = harmless(&failure.to_string()).into_owned();
+    let text = sanitized(&failure.to_string()).into_owned();
     let _ = writeln!(anstream::stderr(), "{style}error:{reset} {text}");
 }
 
-/// Writes what people should know beside the result to standard error.
-pub(super) fn print_notice(text: &str) {
-    note(text);
-}
-
-/// Why a result could not be written, if it could not. A reader that has gone has read what it wanted.
+/// The failure to write a result, if there was one. A closed pipe is not a failure: its reader has enough.
 pub(super) fn write_failure() -> Option<Failure> {
     let error = FAILED.get()?;
     Some(Failure::Other(format!(
-        "standard output cannot be written: {error}; what was done is done, only its result is missing"
+        "standard output: cannot be written: {error}. The command took effect, but its result is incomplete"
     )))
 }
 
@@ -89,14 +87,14 @@ fn note_result(written: std::io::Result<()>) {
 
 static FAILED: OnceLock<String> = OnceLock::new();
 
-/// A value as JSON that both scripts and people can read.
+/// Formats a value as indented JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<String, Failure> {
     let json = serde_json::to_string_pretty(value);
     let json = json.map_err(|error| Failure::Other(error.to_string()))?;
     Ok(escape_bidi(&json).into_owned())
 }
 
-/// Rows of plain cells, aligned under `titles`; `paint` colours a cell after it was measured.
+/// Aligns `rows` under `titles`. `paint` chooses the style of a cell by its column and text.
 pub(super) fn table<const N: usize>(
     titles: [&str; N],
     rows: &[[String; N]],
@@ -126,7 +124,7 @@ pub(super) fn table<const N: usize>(
     lines.join("\n")
 }
 
-/// `text` as one word of a POSIX shell.
+/// Quotes `text` as one word of a POSIX shell.
 pub(super) fn shell_word(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:=@%+,".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
@@ -136,35 +134,37 @@ pub(super) fn shell_word(text: &str) -> String {
     }
 }
 
-/// The text without what a terminal takes for commands, and without what reorders it.
+/// Replaces control characters, except line ends and tabs, and bidirectional marks.
 pub(super) fn plain(text: &str) -> String {
-    let steers = |c: char| is_bidi_control(c) || c.is_control() && !matches!(c, '\n' | '\t');
-    text.replace("\r\n", "\n").replace(steers, "\u{fffd}")
+    let is_unsafe = |c: char| is_bidi_control(c) || c.is_control() && !matches!(c, '\n' | '\t');
+    text.replace("\r\n", "\n").replace(is_unsafe, "\u{fffd}")
 }
 
-/// The same for a text that has our own styles in it.
-fn harmless(text: &str) -> Cow<'_, str> {
+/// Does the same, but keeps the styles of this file.
+fn sanitized(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| !is_bidi_control(c) && (!c.is_control() || matches!(c, '\n' | '\t'));
     if text.chars().all(is_plain) {
         return Cow::Borrowed(text);
     }
-    let ours =
+    let styles =
         [ALARM, GOOD].map(|style| [style.render().to_string(), style.render_reset().to_string()]);
-    let ours = ours.as_flattened();
+    let styles = styles.as_flattened();
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\u{1b}') {
         let (before, after) = rest.split_at(at);
         shown.push_str(&plain(before));
-        let style = ours.iter().find(|style| after.starts_with(style.as_str()));
-        let taken = if let Some(style) = style {
+        let style = styles
+            .iter()
+            .find(|style| after.starts_with(style.as_str()));
+        let len = if let Some(style) = style {
             shown.push_str(style);
             style.len()
         } else {
             shown.push('\u{fffd}');
             1
         };
-        rest = after.get(taken..).unwrap_or_default();
+        rest = after.get(len..).unwrap_or_default();
     }
     shown.push_str(&plain(rest));
     Cow::Owned(shown)
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn our_own_styles_stay_and_nothing_else_that_steers_a_terminal_does() {
         let ours = format!("{ALARM}DISABLED{ALARM:#} {GOOD}ok{GOOD:#}");
-        assert_eq!(harmless(&ours), ours);
+        assert_eq!(sanitized(&ours), ours);
         for steering in [
             "\u{1b}[2J",
             "\u{1b}]0;title\u{7}",
@@ -190,7 +190,7 @@ mod tests {
             "\r",
             "\u{1b}[8m",
         ] {
-            let shown = harmless(steering);
+            let shown = sanitized(steering);
             assert!(shown.contains('\u{fffd}'), "{steering:?}");
             assert!(
                 !shown.contains(['\u{1b}', '\u{9b}', '\r', '\u{202e}']),
@@ -202,7 +202,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_keeps_a_control_character_or_changes_what_is_harmless(text in "\\PC*|.*|[\\x00-\\x9f\u{200e}-\u{2069}]*") {
-            let shown = harmless(&text).into_owned();
+            let shown = sanitized(&text).into_owned();
             prop_assert!(!shown.contains(is_bidi_control));
             let ours = ["\u{1b}[1m\u{1b}[31m", "\u{1b}[32m", "\u{1b}[0m"];
             let without = ours.iter().fold(shown, |text, style| text.replace(style, ""));

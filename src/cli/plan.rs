@@ -1,10 +1,10 @@
-//! Plans of the control plane, as lines and as JSON.
+//! Prints plans of the control plane, as lines or as JSON.
 
 use super::failure::Failure;
 use super::output;
 use crate::control::{EndpointPlan, KeyKindMismatch, SecretWarning, Step, StepAction};
 
-/// One line for each step.
+/// One line per step.
 pub(super) fn lines(plan: &EndpointPlan) -> Vec<String> {
     plan.steps().iter().map(line).collect()
 }
@@ -42,7 +42,7 @@ fn line(step: &Step) -> String {
     }) = &step.secret_unfit
     {
         line.push_str(&format!(
-            ", secret {secret} is bound as {}: every delivery is refused until `{remedy}`",
+            ", secret {secret} is bound as {}, so every delivery is refused; repair it with: {remedy}",
             bound_as.noun()
         ));
     }

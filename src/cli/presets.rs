@@ -1,4 +1,4 @@
-//! `portcullis presets`: how providers sign and retry, as far as this version knows.
+//! `portcullis presets`: prints the built-in presets: how providers sign and retry.
 
 use clap::Subcommand;
 use jiff::SignedDuration;
@@ -11,23 +11,23 @@ use crate::directory::Duplicates;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PresetsCommand {
-    /// List the presets, and what each rests on.
+    /// List presets and the evidence for each.
     List {
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Show a preset: its window, retries, recipient, coverage and declaration.
+    /// Show a preset: window, retries, recipient and scheme.
     Show {
-        /// Its name.
+        /// The name of the preset.
         name: String,
-        /// As JSON, without the declaration.
+        /// Print JSON, without the declaration.
         #[arg(long)]
         json: bool,
     },
 }
 
-/// The facts about a preset, for scripts.
+/// A preset in the JSON output.
 #[derive(Serialize)]
 struct Row<'a> {
     name: &'a str,
@@ -59,8 +59,11 @@ impl PresetsCommand {
         match self {
             Self::List { json } => list(json),
             Self::Show { name, json } => {
-                let preset = Preset::named(&name)
-                    .ok_or_else(|| Failure::NotFound(format!("there is no preset `{name}`")))?;
+                let preset = Preset::named(&name).ok_or_else(|| {
+                    Failure::NotFound(format!(
+                        "preset `{name}` does not exist; list them with: portcullis presets list"
+                    ))
+                })?;
                 if json {
                     return output::json(&row(preset));
                 }
@@ -99,16 +102,16 @@ fn row(preset: &'static Preset) -> Row<'static> {
     }
 }
 
-/// The facts that decide how an endpoint with this preset behaves.
+/// The facts that determine the behaviour of an endpoint with this preset.
 fn facts(preset: &Preset) -> String {
     let sender = &preset.sender;
     let span = sender.retry_span.map_or_else(String::new, |span| {
         format!(", for up to {}", duration(span))
     });
     let signed = match sender.fresh_signature {
-        Some(true) => ", every attempt signed anew",
-        Some(false) => ", every attempt with the first one's signature",
-        None if sender.own_window.is_some() => ", its own library keeps such a window",
+        Some(true) => ", each attempt signed anew",
+        Some(false) => ", each attempt with the first signature",
+        None if sender.own_window.is_some() => ", the provider's library uses such a window",
         None => "",
     };
     let covered = preset.scheme.covers().word();
@@ -143,17 +146,17 @@ fn facts(preset: &Preset) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What the proof covers, with a star where something is left open.
+/// The coverage of the proof, with a star if part of the request is not covered.
 fn covers(preset: &Preset) -> String {
     let star = preset.scheme.leaves_open().map_or("", |_| "*");
     format!("{}{star}", preset.scheme.covers().word())
 }
 
-/// How old a delivery may be.
+/// The largest accepted age of a delivery.
 fn window(preset: &Preset) -> String {
     let Some(rule) = preset.scheme.timestamp() else {
         return if preset.scheme.states_its_end() {
-            "until the end that the token states".to_owned()
+            "until the expiry in the token".to_owned()
         } else {
             "none: no time is signed".to_owned()
         };
@@ -168,7 +171,7 @@ fn window(preset: &Preset) -> String {
     }
 }
 
-/// What ties a delivery to the endpoint that it was sent to.
+/// What binds a delivery to its endpoint.
 fn recipient(preset: &Preset) -> String {
     let by_url = if preset.scheme.binds_url() {
         ", url"
@@ -191,7 +194,7 @@ fn recipient(preset: &Preset) -> String {
     }
 }
 
-/// The same, with the places where an account is named and their source, or why there is none.
+/// The same, with the places of the account and their source, or the reason for none.
 fn recipient_in_full(preset: &Preset) -> String {
     let sender = &preset.sender;
     let short = recipient(preset);
@@ -208,7 +211,7 @@ fn recipient_in_full(preset: &Preset) -> String {
     }
 }
 
-/// Where deliveries name their account.
+/// The places where deliveries name their account.
 fn account(preset: &Preset) -> Vec<String> {
     let places = preset.scheme.account().map(AccountRule::places);
     let places = places.unwrap_or_default();
@@ -283,4 +286,4 @@ fn list(json: bool) -> Result<String, Failure> {
 }
 
 const UNBOUND: &str = "NOT BOUND";
-const SAME_SECOND: &str = "no id is signed: a second delivery with the same body in the same second gets 409, unless something else differs";
+const SAME_SECOND: &str = "no id is signed: a second delivery with the same body in the same second gets 409, unless another signed part differs";

@@ -1,4 +1,4 @@
-//! `portcullis send`: signs deliveries and posts them, as their sender would.
+//! `portcullis send`: signs deliveries and sends them, as their sender would.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,14 +11,13 @@ use super::client::{Answer, Client};
 use super::draft_token::{DraftToken, TokenSource};
 use super::failure::Failure;
 use super::outgoing::{Outgoing, Signer};
-use super::request::request;
 use super::session::Access;
-use super::{brief, in_session, output};
+use super::{in_session, output, run_short};
 use crate::telemetry::escape_bidi;
 
-/// Sign deliveries and post them: to the endpoint's public URL, or to any other.
+/// Send signed deliveries to an endpoint.
 ///
-/// Each is signed anew, with a time and an id of its own, unless `--at` and `--id` fix them.
+/// Each delivery is signed anew, with its own time and id, unless `--at` and `--id` fix them.
 #[derive(Args, Debug)]
 pub(super) struct Send {
     #[command(flatten)]
@@ -27,19 +26,19 @@ pub(super) struct Send {
     #[command(flatten)]
     token: TokenSource,
 
-    /// How many, one after the other.
+    /// The number of deliveries, sent one after the other.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     times: u16,
 
-    /// How long to wait for each answer, in seconds.
+    /// The timeout for each response, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
 
-    /// The certificates of the authorities to trust, PEM; those of the system if it is not said.
+    /// A PEM file with the trusted authorities. Default: those of the system.
     #[arg(long, value_name = "FILE")]
     ca: Option<std::path::PathBuf>,
 
-    /// As JSON, one object a line.
+    /// Print JSON, one object per line.
     #[arg(long)]
     json: bool,
 }
@@ -47,7 +46,7 @@ pub(super) struct Send {
 impl Send {
     pub(super) fn run(self, config: &Path) -> Result<String, Failure> {
         if self.outgoing.preset.is_some() {
-            return brief(async {
+            return run_short(async {
                 match self.outgoing.by_preset()? {
                     Some(signer) => self.send(&signer, None).await,
                     None => Ok(String::new()),
@@ -68,7 +67,7 @@ impl Send {
             };
             let sent = self.send(&signer, token.as_ref()).await;
             if let Some(token) = token {
-                token.give_back(session).await;
+                token.revoke(session).await;
             }
             sent
         })
@@ -78,21 +77,21 @@ impl Send {
         let url = signer
             .url
             .as_ref()
-            .ok_or_else(|| Failure::Usage("say where it goes, with --url".to_owned()))?;
+            .ok_or_else(|| Failure::Usage("no URL is known. Name it with --url".to_owned()))?;
         let client = Client::to(url, self.ca.as_deref(), Duration::from_secs(self.timeout))?;
         let body = Bytes::from(signer.body.clone());
         for _ in 0..self.times {
             let more = self.outgoing.more_headers()?;
-            let request = request(signer, url, body.clone(), more, token)?;
+            let request = signer.request(url, body.clone(), more, token)?;
             let answer = client.send(request).await.map_err(Failure::Other)?;
-            output::print(&self.shown(&answer)?);
+            output::print(&self.format(&answer)?);
         }
         Ok(String::new())
     }
 
-    fn shown(&self, answer: &Answer) -> Result<String, Failure> {
+    fn format(&self, answer: &Answer) -> Result<String, Failure> {
         #[derive(Serialize)]
-        struct Shown<'a> {
+        struct ResponseView<'a> {
             status: u16,
             reason: Option<&'a str>,
             request_id: Option<&'a str>,
@@ -100,18 +99,18 @@ impl Send {
             body: &'a str,
         }
         if self.json {
-            let shown = Shown {
+            let view = ResponseView {
                 status: answer.status.as_u16(),
                 reason: answer.reason.as_deref(),
                 request_id: answer.request_id.as_deref(),
                 duration_us: answer.took.as_micros(),
                 body: &answer.body,
             };
-            let json = serde_json::to_string(&shown);
+            let json = serde_json::to_string(&view);
             let json = json.map_err(|error| Failure::Other(error.to_string()))?;
             return Ok(escape_bidi(&json).into_owned());
         }
-        // What a stranger answers is one line, and must not reach the terminal as commands.
+        // The response is text from outside: print one line without control characters.
         let body: String = answer.body.trim_end().chars().take(MAX_SHOWN).collect();
         let body = output::plain(&body).replace(['\n', '\t'], "\u{fffd}");
         Ok(format!(

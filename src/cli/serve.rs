@@ -1,4 +1,4 @@
-//! `portcullis serve`: the gate itself.
+//! `portcullis serve`: starts the gate, waits for a signal, and drains.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::app::{Custody, Server, Sockets};
 use crate::config::{Config, LogConfig};
 use crate::telemetry::{AccessLog, LineWriter, Stream, log_panics};
 
-/// Serves until a signal, and gives nothing to print.
+/// Serves until a signal. Prints no result.
 pub(super) fn serve(path: &Path) -> Result<String, Failure> {
     let config = Config::load(path)?;
     let (diagnostics, _written_at_the_end) = LineWriter::start(Stream::Stderr).map_err(other)?;
@@ -22,7 +22,7 @@ pub(super) fn serve(path: &Path) -> Result<String, Failure> {
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, files) {
-        warn!(%error, "the limit of open files stays as it is");
+        warn!(%error, "cannot raise the limit of open files");
     }
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.server.threads)
@@ -33,12 +33,12 @@ pub(super) fn serve(path: &Path) -> Result<String, Failure> {
 }
 
 async fn run(config: Config, diagnostics: &LineWriter) -> Result<String, Failure> {
-    // Before anything can be sent a signal: one that comes early must not be lost.
+    // The handlers come first, so that an early signal is not lost.
     let mut terminate = signal(SignalKind::terminate()).map_err(other)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(other)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(other)?;
-    // A file that reaches its limit (`ulimit -f`) is an error of the write, as a full disk is, and not the end of
-    // the process.
+    // With a handler, a file at its size limit (`ulimit -f`) is a write error, as a full disk is. Without one, the
+    // signal ends the process.
     let _file_too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(other)?;
     let sockets = Sockets::bind(&config).map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -57,65 +57,64 @@ async fn run(config: Config, diagnostics: &LineWriter) -> Result<String, Failure
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => warn!("SIGHUP: the configuration is read at the start only"),
+            _ = hang_up.recv() => warn!("SIGHUP is ignored: the configuration is read at startup only"),
         }
     }
-    // It hears the same interrupts: the second one cuts deliveries off, the third one ends everything at once.
+    // The second interrupt cuts off deliveries in flight, the third one ends the process at once.
     let mut third = signal(SignalKind::interrupt()).map_err(other)?;
-    let hurry = async {
+    let cut_off = async {
         interrupt.recv().await;
     };
     let at_once = async {
         third.recv().await;
         third.recv().await;
     };
-    let whole = tokio::select! {
-        whole = server.stop(hurry) => whole,
+    let is_complete = tokio::select! {
+        is_complete = server.stop(cut_off) => is_complete,
         () = at_once => false,
     };
     custody.close().await;
-    if whole {
+    if is_complete {
         Ok(String::new())
     } else {
         Err(Failure::Other(
-            "deliveries in flight were cut off".to_owned(),
+            "deliveries in flight were cut off before they finished; raise `server.shutdown_grace` to wait longer".to_owned(),
         ))
     }
 }
 
-/// Says where it listens, whatever the level of the log: people and scripts wait for it.
+/// Writes the listening addresses at every log level, because scripts wait for these lines.
 fn announce(server: &Server, diagnostics: &LineWriter) {
-    let say = |text: String| diagnostics.line(text.into_bytes());
+    let write = |text: String| diagnostics.line(text.into_bytes());
     for (address, tls) in &server.public {
         let scheme = if *tls { "https" } else { "http" };
-        say(format!(
+        write(format!(
             "portcullis {VERSION}: deliveries at {scheme}://{address}\n"
         ));
     }
-    say(format!(
+    write(format!(
         "portcullis {VERSION}: health and metrics at http://{}\n",
         server.admin
     ));
 }
 
 fn start_log(config: &LogConfig, lines: LineWriter) {
-    // What these say at other levels is about themselves; that connections are lost is said once, by whoever
-    // needs them.
+    // The other levels of these crates describe their internals. A lost connection is logged once, by its user.
     let filter = format!(
         "{},aws_=warn,hyper_util=warn,pingora_core=error,sqlx=warn,sqlx_core::pool=error",
         config.level
     );
-    // Colours are for people: not in a file, and not where NO_COLOR says so (https://no-color.org).
+    // Colours only on a terminal, and not with NO_COLOR (https://no-color.org).
     let colours = output::stderr_is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let log = tracing_subscriber::fmt()
-        // What it cannot parse it would print by itself. The level is one of a list.
+        // `EnvFilter` would print a filter that it cannot parse. The level comes from a closed list.
         .with_env_filter(EnvFilter::try_new(filter).unwrap_or_default())
         .with_ansi(colours)
-        // Nor does it print that it cannot write.
+        // A failure to write the log is not printed either.
         .log_internal_errors(false)
         .with_writer(move || lines.clone());
-    // A second call, as in a test, keeps the first log.
+    // A second call, as in a test, keeps the first subscriber.
     let _ = if config.json {
         log.json().try_init()
     } else {

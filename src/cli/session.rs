@@ -1,4 +1,4 @@
-//! What most commands work with: the configuration, the control plane, and who asks.
+//! A session: the configuration, the open backends, the control plane and the actor of a command.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,10 +7,12 @@ use super::failure::Failure;
 use super::output;
 use crate::app::Custody;
 use crate::audit::Actor;
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::control::{Control, ServerContext};
+use crate::secrets::MissingKeyService;
 
-/// An open configuration.
+/// A configuration with its backends open.
 pub(super) struct Session {
     pub(super) config: Config,
     pub(super) custody: Custody,
@@ -18,36 +20,46 @@ pub(super) struct Session {
     pub(super) actor: Actor,
 }
 
-/// What a command does to the store.
+/// How much of the backends a command opens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Access {
-    /// It only reads, so that a store and a key are not created for it.
+    /// The command reads the store and decrypts nothing. It needs no key, and it creates neither a store nor a key.
     Read,
-    /// It changes something.
+    /// The command reads the store and decrypts secrets. It needs the key, and it creates neither a store nor a key.
+    Decrypt,
+    /// The command changes the store. A missing store and its key are created.
     Write,
 }
 
 impl Access {
-    /// The access of a command that changes something unless it only shows what it would do.
+    /// A dry run needs read access only.
     pub(super) fn unless_dry_run(dry_run: bool) -> Self {
         if dry_run { Self::Read } else { Self::Write }
     }
 }
 
 impl Session {
-    /// Reads the configuration and opens what it names. A command that only reads creates nothing.
+    /// Reads the configuration and opens the store, and the key service where `access` needs one.
     pub(super) async fn open(path: &Path, access: Access) -> Result<Self, Failure> {
         let config = Config::load_for_command(path)?;
         let custody = match access {
             Access::Write => Custody::open(&config).await?,
-            // A store that may not be migrated is refused with the command that creates it.
-            Access::Read if !config.store.migrate || config.store.exists().await? => {
+            // Without `store.migrate`, opening a missing store fails with the command that creates it.
+            Access::Decrypt if !config.store.migrate || config.store.exists().await? => {
                 Custody::open_existing(&config).await?
             }
-            Access::Read => {
+            Access::Read if !config.store.migrate || config.store.exists().await? => {
+                let key_file = config.key_services.key_file.clone();
+                Custody {
+                    store: config.store.open().await?,
+                    key_service: Arc::new(MissingKeyService(key_file)),
+                    clock: Arc::new(SystemClock),
+                }
+            }
+            Access::Decrypt | Access::Read => {
                 let store = &config.store;
                 output::note(&format!(
-                    "note: {store}: there is no store here; `portcullis init` and `portcullis serve` create one"
+                    "note: {store}: the store does not exist yet; `portcullis init` and `portcullis serve` create it"
                 ));
                 Custody::empty(&config).await?
             }
@@ -61,7 +73,7 @@ impl Session {
     }
 }
 
-/// The control plane over what a configuration names.
+/// The control plane over the backends of a configuration.
 pub(super) fn control(config: &Config, custody: &Custody) -> Control {
     Control::new(
         Arc::clone(&custody.store),
@@ -71,7 +83,7 @@ pub(super) fn control(config: &Config, custody: &Custody) -> Control {
     )
 }
 
-/// What a configuration says about declarations.
+/// The part of a configuration that declarations are validated against.
 pub(super) fn server_context(config: &Config) -> ServerContext {
     let names = config.upstream_names();
     let surroundings = config.surroundings(&names);
@@ -86,12 +98,9 @@ pub(super) fn server_context(config: &Config) -> ServerContext {
     }
 }
 
-/// The user of the operating system, on this host.
+/// The current user of the operating system, on this host.
 pub(super) fn actor() -> Actor {
     let name = whoami::username().unwrap_or_else(|_| "unknown".to_owned());
     let host = whoami::hostname().unwrap_or_else(|_| "unknown".to_owned());
-    Actor {
-        name,
-        origin: format!("cli@{host}"),
-    }
+    Actor::OsUser { name, host }
 }

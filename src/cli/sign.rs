@@ -1,4 +1,4 @@
-//! `portcullis sign`: a correctly signed request, ready to be sent; or a wrong one, on request.
+//! `portcullis sign`: prints a curl command with a signed request. The command shows no credential in its arguments.
 
 use std::path::Path;
 
@@ -9,18 +9,18 @@ use super::failure::Failure;
 use super::outgoing::{Outgoing, Signer, with_parameter};
 use super::output::shell_word;
 use super::session::Access;
-use super::{brief, in_session};
+use super::{in_session, run_short};
 use crate::auth::Place;
 use crate::clock::{Clock as _, SystemClock};
 use crate::directory::DraftAuth;
 
-/// What to sign, and how to show it.
+/// Options of `sign`.
 #[derive(Args, Debug)]
 pub(super) struct Sign {
     #[command(flatten)]
     outgoing: Outgoing,
 
-    /// Print the headers of the proof only.
+    /// Print only the headers of the proof.
     #[arg(long)]
     headers_only: bool,
 }
@@ -28,30 +28,30 @@ pub(super) struct Sign {
 impl Sign {
     pub(super) fn run(self, config: &Path) -> Result<String, Failure> {
         if self.outgoing.preset.is_some() {
-            return brief(async {
+            return run_short(async {
                 match self.outgoing.by_preset()? {
-                    Some(signer) => self.shown(&signer),
+                    Some(signer) => self.command(&signer),
                     None => Ok(String::new()),
                 }
             });
         }
-        in_session(config, Access::Read, async |session| {
-            self.shown(&self.outgoing.by_endpoint(session).await?)
+        in_session(config, Access::Decrypt, async |session| {
+            self.command(&self.outgoing.by_endpoint(session).await?)
         })
     }
 
-    fn shown(&self, signer: &Signer) -> Result<String, Failure> {
+    fn command(&self, signer: &Signer) -> Result<String, Failure> {
         let proof = signer.sign(SystemClock.now(), None)?;
-        // A token is no part of a command: whoever runs it has it in a variable.
-        let asks_token = signer.draft_auth != DraftAuth::Interface;
+        // The command reads the token from a variable, because its arguments are visible to other users.
+        let requires_token = signer.draft_auth != DraftAuth::Interface;
         if self.headers_only {
-            let token = asks_token.then(|| format!("Authorization: Bearer ${VARIABLE}"));
+            let token = requires_token.then(|| format!("Authorization: Bearer ${VARIABLE}"));
             let lines: Result<Vec<String>, Failure> = proof
                 .into_iter()
                 .map(|(place, value)| match place {
                     Place::Header(name) => Ok(format!("{name}: {value}")),
                     place => {
-                        let text = format!("the proof is no header but {place}");
+                        let text = format!("--headers-only: the proof is {place} and not a header. Leave the option out");
                         Err(Failure::Other(text))
                     }
                 })
@@ -61,16 +61,18 @@ impl Sign {
         let mut url = match (&signer.url, &self.outgoing.endpoint) {
             (Some(url), _) => url.clone(),
             (None, Some(id)) => {
-                return Err(Failure::Other(format!("no route leads to `{id}`")));
+                return Err(Failure::Other(format!(
+                    "{id}: no route leads to the endpoint. Name the URL with --url"
+                )));
             }
             (None, None) => DEFAULT_URL.to_owned(),
         };
         let mut words = vec!["curl -sS -i".to_owned(), format!("-X {}", signer.method)];
-        let mut input = Input::default();
-        if asks_token {
+        let mut input = CurlInput::default();
+        if requires_token {
             input.token();
         }
-        // A signature is good for one body; a token is good for every one.
+        // A signature is valid for one body. A token is valid for every body, so it is a credential.
         let is_credential = signer.proves_by_token();
         let mut url_has_credential = false;
         for (place, value) in proof {
@@ -110,15 +112,16 @@ impl Sign {
     }
 }
 
-/// What curl reads rather than gets as arguments, which every user of the machine sees. `printf` is the shell itself.
+/// Credentials that curl reads from standard input, because every user of the machine sees arguments. `printf` is a
+/// shell builtin, so its arguments are not visible.
 #[derive(Default)]
-struct Input {
+struct CurlInput {
     has_token: bool,
     headers: Vec<String>,
     url: Option<String>,
 }
 
-impl Input {
+impl CurlInput {
     fn token(&mut self) {
         self.has_token = true;
     }
@@ -135,7 +138,7 @@ impl Input {
         !self.has_token && self.headers.is_empty() && self.url.is_none()
     }
 
-    /// The option by which curl reads it. A URL can be read from a configuration only.
+    /// The curl option that reads the input. Only a configuration can hold a URL.
     fn option(&self) -> Option<String> {
         match self.url {
             _ if self.is_empty() => None,
@@ -144,7 +147,7 @@ impl Input {
         }
     }
 
-    /// The pipeline. A body that is read from standard input stays there.
+    /// Builds the pipeline. A body on standard input stays there, and the credentials use another descriptor.
     fn feed(&self, mut words: Vec<String>, body_is_piped: bool) -> Vec<String> {
         if self.is_empty() {
             return words;
@@ -194,10 +197,10 @@ impl Input {
     }
 }
 
-/// `text` as a quoted value in a configuration of curl.
+/// Quotes `text` for a configuration of curl.
 fn config_word(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
-/// Where a gate listens if its configuration says nothing.
+/// The default address of a gate.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080/";

@@ -1,4 +1,4 @@
-//! `portcullis store`: the schema, and the way from one store to another.
+//! `portcullis store`: migrates, copies and backs up whole stores.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,45 +15,46 @@ use crate::store::{Migrated, StoreSettings};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
-    /// Bring the schema of the store up to date. `serve` does it by itself, unless `store.migrate` is false.
+    /// Migrate the schema of the store.
+    ///
+    /// `serve` migrates by itself, unless `store.migrate` is false.
     Migrate {
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Copy a store into another one that is empty: from SQLite to PostgreSQL, or back.
+    /// Copy a store into an empty store.
     ///
-    /// Endpoints, flows with their versions, every version of every secret as it is sealed, tokens and the audit
-    /// log go along; refused deliveries that were kept do not. It is one transaction: all of it or nothing. Gates may go on with
-    /// the source meanwhile, but what is changed there after the beginning is not in the copy. Whoever
-    /// serves the copy needs the same key.
+    /// It copies between SQLite and PostgreSQL, in one transaction: endpoints, flows, encrypted secrets, tokens and the
+    /// audit log. Captured deliveries are not copied. Gates may use the source meanwhile, but later changes there are not
+    /// in the copy. A gate that serves the copy needs the same key.
     Copy(Copy),
-    /// Back the store up into a new file, while gates use it.
+    /// Back up the store into a new file.
     ///
-    /// The file is a SQLite store. To restore it, put it where `store.path` says, or fill a database from it with
-    /// `store copy --from FILE`. The key is not in it: keep a copy of the key, too.
+    /// Gates may use the store meanwhile. The file is a SQLite store. To restore it, move it to `store.path`, or copy it
+    /// into a database with `store copy --from FILE`. The key is not in the file, so back up the key too.
     Backup {
-        /// The file. It must not exist.
+        /// The new file. It must not exist.
         file: PathBuf,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
-/// From where to where.
+/// Options of `store copy`.
 #[derive(Args, Debug)]
 pub(super) struct Copy {
-    /// The store to be read: a configuration that names it, or a file of SQLite.
+    /// The source: a SQLite file, or the configuration file of a gate.
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
 
-    /// The store to be filled, named in the same way. Without it: that of the configuration (`--config`).
+    /// The destination, named in the same way. Default: the store of `--config`.
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -70,7 +71,7 @@ impl StoreCommand {
 
 async fn migrate(config: &Path, json: bool) -> Result<String, Failure> {
     #[derive(Serialize)]
-    struct Done {
+    struct MigrationReport {
         store: String,
         from: Option<i64>,
         to: i64,
@@ -79,44 +80,44 @@ async fn migrate(config: &Path, json: bool) -> Result<String, Failure> {
     let Migrated { from, to } = migrate_store(&store).await?;
     if json {
         let store = store.to_string();
-        return output::json(&Done { store, from, to });
+        return output::json(&MigrationReport { store, from, to });
     }
     Ok(match from {
-        None => format!("{store}: made, with the schema {to}"),
-        Some(from) if from == to => format!("{store}: is up to date, with the schema {to}"),
-        Some(from) => format!("{store}: brought from the schema {from} to {to}"),
+        None => format!("{store}: created with schema {to}"),
+        Some(from) if from == to => format!("{store}: up to date with schema {to}"),
+        Some(from) => format!("{store}: migrated from schema {from} to {to}"),
     })
 }
 
 async fn backup(config: &Path, file: &Path, json: bool) -> Result<String, Failure> {
     #[derive(Serialize)]
-    struct Done {
+    struct BackupReport {
         store: String,
         file: String,
         bytes: u64,
     }
     let store = Config::load_for_command(config)?.store;
-    let made = backup_store(&store, file).await?;
+    let backup = backup_store(&store, file).await?;
     let shown = file.display();
     let size = file.metadata().map(|found| found.len());
     let bytes = size.map_err(|error| Failure::Other(format!("{shown}: {error}")))?;
     if json {
         let (store, file) = (store.to_string(), shown.to_string());
-        return output::json(&Done { store, file, bytes });
+        return output::json(&BackupReport { store, file, bytes });
     }
-    let kept = match made {
+    let omitted = match backup {
         Backup::File => "",
-        Backup::Copy => " Kept refusals are not in it.",
+        Backup::Copy => " Captured deliveries are not in it.",
     };
     Ok(format!(
-        "{shown}: {bytes} bytes, a backup of {store}\nThe key is not in it: keep a copy of the key, too.{kept}"
+        "{shown}: {bytes} bytes, backup of {store}\nThe key is not in it, so back up the key too.{omitted}"
     ))
 }
 
 impl Copy {
     async fn run(self, config: &Path) -> Result<String, Failure> {
         #[derive(Serialize)]
-        struct Done<'a> {
+        struct CopyReport<'a> {
             from: String,
             to: String,
             rows: &'a crate::store::Copied,
@@ -128,7 +129,7 @@ impl Copy {
         };
         let rows = copy_store(&from, &to).await?;
         if self.json {
-            return output::json(&Done {
+            return output::json(&CopyReport {
                 from: from.to_string(),
                 to: to.to_string(),
                 rows: &rows,
@@ -139,14 +140,14 @@ impl Copy {
             .map(|(table, rows)| [(*table).to_owned(), rows.to_string()])
             .collect();
         Ok(format!(
-            "{}\n\ncopied from {from}\nto {to}\n\nThe secrets are sealed as they were: whoever serves the \
+            "{}\n\ncopied from {from}\nto {to}\n\nThe secrets keep their encryption, so a gate that serves the \
              copy needs the same key.",
             output::table(["table", "rows"], &rows, |_, _| None)
         ))
     }
 }
 
-/// The store that a file is, or that a configuration names.
+/// The store that `file` is (SQLite), or that the configuration in `file` names.
 fn named(file: &Path) -> Result<StoreSettings, Failure> {
     let mut head = [0; SQLITE.len()];
     let is_store = File::open(file).and_then(|mut file| file.read_exact(&mut head));
@@ -156,5 +157,5 @@ fn named(file: &Path) -> Result<StoreSettings, Failure> {
     Ok(Config::load_for_command(file)?.store)
 }
 
-/// How every file of SQLite begins (<https://www.sqlite.org/fileformat.html>).
+/// The first bytes of every SQLite file (<https://www.sqlite.org/fileformat.html>).
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";

@@ -1,4 +1,4 @@
-//! `portcullis token`: create, list, revoke.
+//! `portcullis token`: creates, lists and revokes workspace tokens.
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -14,53 +14,56 @@ use crate::tokens::{Issued, Lifetime, TokenState, TokenStatus};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
-    /// Make a token of a workspace, and print it: once, and never again.
+    /// Create a workspace token and print it once.
     ///
-    /// Whoever has it may deliver to the drafts of the workspace. Standard output has nothing but the token.
+    /// The token allows deliveries to the drafts of the workspace. Standard output contains only the token. The store
+    /// keeps a hash, so the token cannot be shown again.
     Create(Create),
-    /// Show the tokens that there are, and when each was last used. The tokens themselves are nowhere.
+    /// List workspace tokens and their last use.
     ///
-    /// One that has ended is shown for as long again as it had lived, and for a month at most.
+    /// An ended token stays in the list for as long as it was valid, at most a month. The token text is not stored.
     List {
-        /// Those of one workspace.
+        /// Only tokens of this workspace.
         #[arg(long)]
         workspace: Option<Name>,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// End a token. It is in force at every gate within a second.
+    /// Revoke a workspace token.
+    ///
+    /// The revocation takes effect on every gate within a second.
     Revoke {
-        /// Its id: the 16 digits behind `pwt_`, and in the list.
+        /// The id of the token: the 16 digits after `pwt_`, as in the list.
         id: TokenId,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
-/// A new token.
+/// Options of `token create`.
 #[derive(Args, Debug)]
 pub(super) struct Create {
-    /// The workspace that it speaks for.
+    /// The workspace whose drafts accept the token.
     #[arg(long)]
     workspace: Name,
 
-    /// The organisation that the workspace is of; the one that owns its endpoints, if that is only one.
+    /// The organisation of the workspace. Default: the only one that owns endpoints of the workspace.
     #[arg(long)]
     organisation: Option<Name>,
 
-    /// What to call it in lists.
+    /// A label for lists.
     #[arg(long, default_value = "", hide_default_value = true, value_parser = label)]
     label: String,
 
-    /// How long it lasts: 1m to 365d.
+    /// The lifetime of the token, from 1m to 365d.
     #[arg(long, value_name = "TIME", default_value = "90d")]
     expires: Lifetime,
 
-    /// As JSON, the token among it.
+    /// Print JSON, including the token.
     #[arg(long)]
     json: bool,
 }
@@ -93,12 +96,12 @@ impl Create {
         let control = &session.control;
         let issued = control.create_token(&session.actor, request).await?;
         if self.json {
-            return output::json(&Made::of(&issued));
+            return output::json(&CreatedToken::of(&issued));
         }
         let grant = &issued.record.grant;
         output::note(&format!(
-            "token {} of the workspace {} of {}, until {:.0}; it is not shown again\n\
-             to end it: portcullis token revoke {}",
+            "token {} for workspace {} of {}, valid until {:.0}; it is not shown again\n\
+             revoke it with: portcullis token revoke {}",
             issued.record.id,
             grant.workspace,
             grant.organisation,
@@ -111,18 +114,18 @@ impl Create {
 }
 
 #[derive(Serialize)]
-struct Made<'i> {
+struct CreatedToken<'i> {
     token: &'i str,
     #[serde(flatten)]
-    shown: Shown<'i>,
+    view: TokenView<'i>,
 }
 
-impl<'i> Made<'i> {
+impl<'i> CreatedToken<'i> {
     fn of(issued: &'i Issued) -> Self {
         let (record, state) = (&issued.record, TokenState::Active);
         Self {
             token: &issued.text,
-            shown: Shown {
+            view: TokenView {
                 id: record.id.to_string(),
                 organisation: &record.grant.organisation,
                 workspace: &record.grant.workspace,
@@ -138,7 +141,7 @@ impl<'i> Made<'i> {
 }
 
 #[derive(Serialize)]
-struct Shown<'t> {
+struct TokenView<'t> {
     id: String,
     organisation: &'t str,
     workspace: &'t str,
@@ -150,7 +153,7 @@ struct Shown<'t> {
     state: &'static str,
 }
 
-impl<'t> Shown<'t> {
+impl<'t> TokenView<'t> {
     fn of(status: &'t TokenStatus, now: Timestamp) -> Self {
         let (record, grant) = (&status.record, &status.record.grant);
         Self {
@@ -170,12 +173,15 @@ impl<'t> Shown<'t> {
 async fn list(session: &Session, workspace: Option<&Name>, json: bool) -> Result<String, Failure> {
     let now = session.custody.clock.now();
     let listed = session.control.tokens(workspace).await?;
-    let shown: Vec<Shown<'_>> = listed.iter().map(|status| Shown::of(status, now)).collect();
+    let views: Vec<TokenView<'_>> = listed
+        .iter()
+        .map(|status| TokenView::of(status, now))
+        .collect();
     if json {
-        return output::json(&shown);
+        return output::json(&views);
     }
     let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}"));
-    let rows: Vec<[String; 8]> = shown
+    let rows: Vec<[String; 8]> = views
         .into_iter()
         .map(|token| {
             [
@@ -208,19 +214,19 @@ async fn list(session: &Session, workspace: Option<&Name>, json: bool) -> Result
 
 async fn revoke(session: &Session, id: &TokenId, json: bool) -> Result<String, Failure> {
     #[derive(Serialize)]
-    struct Done {
+    struct RevokedToken {
         id: String,
         revoked: bool,
     }
     let revoked = session.control.revoke_token(&session.actor, id).await?;
     if json {
         let id = id.to_string();
-        return output::json(&Done { id, revoked });
+        return output::json(&RevokedToken { id, revoked });
     }
     Ok(if revoked {
         format!("token {id}: revoked")
     } else {
-        format!("token {id}: it had ended already")
+        format!("token {id}: already ended")
     })
 }
 

@@ -1,4 +1,4 @@
-//! What bodies may be: `[bodies]`.
+//! The section `[bodies]`: limits of request bodies, and the memory for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use super::units::{KIB, MIB, Size, size, time, to_usize};
 use crate::contract::MultipartLimits;
 use crate::gate::Budget;
 
-/// What is said about bodies, beside the memory for them.
-pub(super) struct Bodies {
+/// The section, without the memory budget.
+pub(super) struct BodiesSection {
     pub(super) max_bytes: u64,
     pub(super) max_multipart_bytes: u64,
     pub(super) max_raw_mime_bytes: u64,
@@ -18,19 +18,19 @@ pub(super) struct Bodies {
     pub(super) timeout: Duration,
 }
 
-/// Reads the section, and how much memory there is for all bodies.
-pub(super) fn read(mut table: Table<'_, '_>) -> (Bodies, u64) {
-    let max_was_there = table.has("max");
+/// Reads the section. The second value is the memory budget for all bodies, in bytes.
+pub(super) fn read(mut table: Table<'_, '_>) -> (BodiesSection, u64) {
+    let has_max = table.has("max");
     let max = table.with_unit::<Size>("max", "50 MiB");
-    let max_is_right = max.is_some() || !max_was_there;
+    let max_is_valid = max.is_some() || !has_max;
     let header_span = table.span_of("max_part_header");
     let header_bytes = to_usize(size(&mut table, "max_part_header", 16 * KIB));
     if !(256..=1024 * 1024).contains(&header_bytes) {
-        let message = "is from \"256 B\" to \"1 MiB\"".to_owned();
-        table.wrong_at(header_span, "max_part_header", message);
+        let message = "must be from \"256 B\" to \"1 MiB\"".to_owned();
+        table.report_at(header_span, "max_part_header", message);
     }
     let raw_mime_fields = raw_mime_fields(&mut table);
-    let bodies = Bodies {
+    let bodies = BodiesSection {
         max_bytes: max.map_or(50 * MIB, |Size(bytes)| bytes),
         max_multipart_bytes: size(&mut table, "max_multipart_signed", 5 * MIB),
         max_raw_mime_bytes: size(&mut table, "max_raw_mime_field", 50 * MIB),
@@ -46,9 +46,9 @@ pub(super) fn read(mut table: Table<'_, '_>) -> (Bodies, u64) {
     };
     let budget_span = table.span_of("budget");
     let budget = size(&mut table, "budget", 1024 * MIB);
-    if max_is_right && Budget::largest_body(budget) < bodies.max_bytes {
-        let message = "must be more than twice the largest body, `bodies.max`: 16/7 of it at least";
-        table.wrong_at(budget_span, "budget", message.to_owned());
+    if max_is_valid && Budget::largest_body(budget) < bodies.max_bytes {
+        let message = "must be at least 16/7 of `bodies.max`, the largest body";
+        table.report_at(budget_span, "budget", message.to_owned());
     }
     (bodies, budget)
 }
@@ -58,15 +58,15 @@ fn raw_mime_fields(table: &mut Table<'_, '_>) -> Arc<[Box<str>]> {
     let Some(names) = table.list::<String>("raw_mime_fields") else {
         return RAW_MIME_FIELDS.iter().map(|name| (*name).into()).collect();
     };
-    let is_plain = |name: &String| {
+    let is_field_name = |name: &String| {
         (1..=256).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
     };
-    if names.len() > 100 || !names.iter().all(is_plain) {
-        let message = "expected at most 100 names of fields, such as \"email\"".to_owned();
-        table.wrong_at(span, "raw_mime_fields", message);
+    if names.len() > 100 || !names.iter().all(is_field_name) {
+        let message = "expected at most 100 field names, such as \"email\"".to_owned();
+        table.report_at(span, "raw_mime_fields", message);
     }
     names.into_iter().map(Into::into).collect()
 }
 
-/// Those of `SendGrid`, of Mailgun, and of many others.
+/// The fields of `SendGrid`, Mailgun and many other senders.
 const RAW_MIME_FIELDS: [&str; 3] = ["email", "body-mime", "message"];

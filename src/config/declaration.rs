@@ -1,4 +1,4 @@
-//! What `portcullis apply` reads: endpoints, or a flow, in any notation.
+//! The document of `portcullis apply`: endpoints or a flow, in any notation.
 
 use std::path::Path;
 
@@ -7,28 +7,28 @@ use super::flow::{self, DeclaredFlow, KnownFlow};
 use super::{Mistakes, Notation, endpoints};
 use crate::directory::{EndpointDeclaration, Surroundings};
 
-/// A document whose syntax is right, and nothing else is known of it.
+/// A document with valid syntax, whose contents are not validated yet.
 pub struct Declaration<'t> {
     document: Document<'t>,
 }
 
 impl<'t> Declaration<'t> {
-    /// Reads the syntax of `text` as if it stood at `path`.
+    /// Parses `text`. Errors name `path` as the file.
     pub fn open(path: &Path, text: &'t str, notation: Notation) -> Result<Self, Mistakes> {
         Document::read(path, text, notation).map(|document| Self { document })
     }
 
-    /// Whether it declares a flow, and no single endpoints.
+    /// Whether the document declares a flow and not single endpoints.
     pub fn is_flow(&self) -> bool {
         self.document.has_any(&flow::KEYS) && !self.document.has_any(&["endpoints"])
     }
 
-    /// What it calls the flow, if it says that.
+    /// The name of the flow in the document, if there is one.
     pub fn flow_name(&self) -> Option<&str> {
         self.document.string("flow")
     }
 
-    /// Reads every endpoint. `upstream` is where endpoints go that name none.
+    /// Reads every endpoint. `upstream` is the default upstream.
     pub fn endpoints(
         self,
         upstream: Option<&str>,
@@ -37,7 +37,7 @@ impl<'t> Declaration<'t> {
         endpoints::read_from(self.document, upstream, surroundings)
     }
 
-    /// Reads the flow.
+    /// Reads the flow. `known` holds what the command line and the store know about it.
     pub fn flow(
         self,
         known: &KnownFlow,

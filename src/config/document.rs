@@ -1,4 +1,4 @@
-//! A file that is being read, and what is found wrong with it on the way.
+//! A parsed file and the mistakes that reading it finds.
 
 use std::path::{Path, PathBuf};
 
@@ -9,26 +9,26 @@ use super::mistake::{Mistake, Mistakes, Places};
 use super::notation::Notation;
 use super::table::Table;
 
-/// A file that is being read.
+/// A parsed file and its mistakes.
 pub(super) struct Document<'t> {
     path: PathBuf,
     text: &'t str,
     root: Option<value::Value<'t>>,
-    /// Whether its own words have dashes in them.
+    /// Whether messages spell keys with dashes, as EDN does.
     dashes: bool,
-    /// What was found wrong before it was read, and where something stands in for it.
-    wrong: Vec<(Span, String, String)>,
-    stand_ins: Vec<Span>,
+    /// The mistakes of the parser, and the spans of the placeholders for invalid values.
+    syntax_mistakes: Vec<(Span, String, String)>,
+    placeholders: Vec<Span>,
     mistakes: Vec<(Span, String, String)>,
 }
 
 impl<'t> Document<'t> {
-    /// Parses the syntax of TOML. A file whose syntax is wrong has only that mistake.
+    /// Parses TOML. A syntax error is the only mistake that is reported for a file.
     pub(super) fn parse(path: &Path, text: &'t str) -> Result<Self, Mistakes> {
         Self::read(path, text, Notation::Toml)
     }
 
-    /// The same for any notation.
+    /// Parses any notation.
     pub(super) fn read(path: &Path, text: &'t str, notation: Notation) -> Result<Self, Mistakes> {
         match notation.read(text) {
             Ok(tree) => Ok(Self {
@@ -36,8 +36,8 @@ impl<'t> Document<'t> {
                 text,
                 root: Some(tree.root),
                 dashes: notation == Notation::Edn,
-                wrong: tree.wrong,
-                stand_ins: tree.stand_ins,
+                syntax_mistakes: tree.mistakes,
+                placeholders: tree.placeholders,
                 mistakes: Vec::new(),
             }),
             Err(fault) => Err(Mistakes(vec![Mistake {
@@ -49,13 +49,13 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// Whether the table that is the file has one of `keys`.
+    /// Whether the root table has one of `keys`.
     pub(super) fn has_any(&self, keys: &[&str]) -> bool {
         let root = self.root.as_ref();
         root.is_some_and(|root| keys.iter().any(|key| root.has_key(key)))
     }
 
-    /// The string at `key` of the table that is the file, not taken from it.
+    /// The string at `key` of the root table, which stays there.
     pub(super) fn string(&self, key: &str) -> Option<&str> {
         self.root.as_ref()?.as_table()?.get(key)?.as_str()
     }
@@ -65,7 +65,7 @@ impl<'t> Document<'t> {
         self.path.parent().unwrap_or(Path::new("")).to_owned()
     }
 
-    /// The table that is the file.
+    /// The root table. The first call takes it.
     pub(super) fn root(&mut self) -> Table<'t, '_> {
         let root = self
             .root
@@ -73,16 +73,16 @@ impl<'t> Document<'t> {
             .unwrap_or_else(|| value::Value::new(ValueInner::Table(value::Table::new())));
         let mut table = Table::open(root, String::new(), &mut self.mistakes);
         if self.dashes {
-            table.say_dashes();
+            table.use_dashes_in_messages();
         }
         table
     }
 
-    /// The places of spans, in their order: the file, the line and the column.
+    /// The file, line and column of each span, in the same order.
     pub(super) fn places(&self, spans: &[Span]) -> Vec<(PathBuf, (usize, usize))> {
         let mut order: Vec<(usize, usize)> =
             spans.iter().map(|span| span.start).enumerate().collect();
-        // Lines are counted in one walk through the text.
+        // Sorted offsets need one pass through the text.
         order.sort_by_key(|(_, start)| *start);
         let mut walk = Places::of(self.text);
         let mut places: Vec<_> = order
@@ -94,14 +94,14 @@ impl<'t> Document<'t> {
         places.map(|(_, at)| (self.path.clone(), at)).collect()
     }
 
-    /// What was read, if nothing was wrong.
+    /// Returns the value, or every mistake in the order of the text.
     pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Mistakes> {
         match read {
-            Some(read) if self.mistakes.is_empty() && self.wrong.is_empty() => Ok(read),
+            Some(read) if self.mistakes.is_empty() && self.syntax_mistakes.is_empty() => Ok(read),
             _ => {
                 let mut mistakes = self.mistakes;
-                mistakes.retain(|(span, ..)| !self.stand_ins.contains(span));
-                mistakes.extend(self.wrong);
+                mistakes.retain(|(span, ..)| !self.placeholders.contains(span));
+                mistakes.extend(self.syntax_mistakes);
                 mistakes.sort_by_key(|(span, ..)| span.start);
                 let mut places = Places::of(self.text);
                 let mistakes = mistakes.into_iter().map(|(span, key, message)| Mistake {

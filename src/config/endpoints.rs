@@ -1,4 +1,4 @@
-//! Declarations of endpoints: the file of `portcullis apply -f`.
+//! Declarations of endpoints: the file of `portcullis apply --file`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,9 +17,7 @@ use crate::directory::{
 };
 use crate::secrets::SecretRef;
 
-/// Reads every endpoint of `text` as if it stood at `path`.
-///
-/// `upstream` is where endpoints go that name none.
+/// Reads every endpoint of a TOML text. Errors name `path` as the file; `upstream` is the default upstream.
 pub fn read_endpoints(
     path: &Path,
     text: &str,
@@ -65,24 +63,24 @@ fn read(
     let mut aliases = BTreeSet::new();
     let by_id = |id: &str| id.parse::<EndpointId>().ok().map(|id| id.to_string());
     let definitions = root.tables("endpoints", by_id, |mut table| {
-        table.take_dashes();
+        table.accept_dashes();
         let span = table.span_of("id");
         let spans = Spans::of(&table);
         let definition = one(&mut table, folder, upstream)?;
         for mistake in definition.mistakes(surroundings) {
             if mistake.key == "upstream" && definition.upstream.is_empty() {
-                continue; // It is missing, which was said.
+                continue; // The missing key was reported.
             }
-            spans.wrong(&mut table, mistake.key, mistake.message);
+            spans.report(&mut table, mistake.key, mistake.message);
         }
         if !ids.insert(definition.id.clone()) {
-            let message = format!("`{}` is there twice", definition.id);
-            spans.wrong(&mut table, "id", message);
+            let message = format!("`{}` is declared twice", definition.id);
+            spans.report(&mut table, "id", message);
         }
         for alias in &definition.aliases {
             if !aliases.insert(alias.clone()) {
-                let message = format!("`{alias}` is there twice");
-                spans.wrong(&mut table, "aliases", message);
+                let message = format!("`{alias}` is declared twice");
+                spans.report(&mut table, "aliases", message);
             }
         }
         Some((definition, span))
@@ -90,17 +88,17 @@ fn read(
     match definitions {
         None => {
             let span = root.span_of("endpoints");
-            root.wrong_at(span, "endpoints", MISSING.to_owned());
+            root.report_at(span, "endpoints", MISSING.to_owned());
             None
         }
         Some(definitions) => definitions.into_iter().collect(),
     }
 }
 
-/// Reads one endpoint. What is missing or wrong was reported, so that nothing will come of the whole
-/// file; something stands in for it here, so that it does not hide other mistakes.
+/// Reads one endpoint. A missing or invalid value is reported and replaced by a placeholder, so that it does not hide
+/// other mistakes. A reported mistake makes the whole file fail.
 fn one(table: &mut Table<'_, '_>, folder: &Path, upstream: Option<&str>) -> Option<Definition> {
-    let somebody = || "somebody".parse().ok();
+    let placeholder = || "somebody".parse().ok();
     let id: Option<EndpointId> = table.required("id");
     let organisation = table.required("organisation");
     let workspace = table.required("workspace");
@@ -116,15 +114,15 @@ fn one(table: &mut Table<'_, '_>, folder: &Path, upstream: Option<&str>) -> Opti
         Some(Identity {
             target: target.unwrap_or_else(|| Target::of(&id)),
             id,
-            organisation: organisation.or_else(somebody)?,
-            workspace: workspace.or_else(somebody)?,
+            organisation: organisation.or_else(placeholder)?,
+            workspace: workspace.or_else(placeholder)?,
             upstream: upstream.unwrap_or_default(),
         })
     });
-    rest(table, folder, identity, auth.flatten())
+    read_common(table, folder, identity, auth.flatten())
 }
 
-/// What endpoints are known by, which files and flows say in different ways.
+/// The identity of an endpoint, which endpoint files and flow files declare differently.
 pub(super) struct Identity {
     pub(super) id: EndpointId,
     pub(super) organisation: Name,
@@ -133,8 +131,8 @@ pub(super) struct Identity {
     pub(super) upstream: String,
 }
 
-/// Reads everything else that any endpoint can say.
-pub(super) fn rest(
+/// Reads the keys that endpoints and interfaces of flows have in common.
+pub(super) fn read_common(
     table: &mut Table<'_, '_>,
     folder: &Path,
     identity: Option<Identity>,
@@ -196,14 +194,14 @@ pub(super) fn rest(
 }
 
 fn auth(mut table: Table<'_, '_>) -> Option<AuthDefinition> {
-    table.take_dashes();
+    table.accept_dashes();
     let mode = table.required::<Mode>("mode");
     let secret = table.parsed("secret");
-    auth_beside(&mut table, mode, secret)
+    auth_settings(&mut table, mode, secret)
 }
 
-/// Reads what `auth` says beside its mode and its secret.
-pub(super) fn auth_beside(
+/// Reads the keys of `auth` other than the mode and the secret.
+pub(super) fn auth_settings(
     table: &mut Table<'_, '_>,
     mode: Option<Mode>,
     secret: Option<SecretRef>,
@@ -267,4 +265,4 @@ fn capture(mut table: Table<'_, '_>) -> CaptureDefinition {
     }
 }
 
-const MISSING: &str = "is missing; or `interfaces`, if this declares a flow";
+const MISSING: &str = "is missing; a flow declares `interfaces` instead";

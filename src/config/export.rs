@@ -1,10 +1,10 @@
-//! Endpoints as a file that `portcullis apply` reads.
+//! Exports endpoints as a file that `portcullis apply` reads.
 
 use serde_json::{Map, Value, json};
 
 use crate::directory::Definition;
 
-/// The declaration of endpoints, in JSON. What operators did beside their declarations is not in it.
+/// The JSON declaration of endpoints, without the state that operators set separately.
 pub fn declaration<'d>(
     definitions: impl IntoIterator<Item = &'d Definition>,
 ) -> Result<Value, serde_json::Error> {
@@ -20,7 +20,7 @@ fn endpoint(definition: &Definition) -> Result<Value, serde_json::Error> {
         return Ok(value);
     };
     if let Some(auth) = keys.get_mut("auth").and_then(Value::as_object_mut) {
-        // The words of a scheme stand beside the mode.
+        // A declaration has the scheme keys next to the mode.
         if let Some(Value::Object(words)) = auth.remove("scheme") {
             auth.extend(words);
         }
@@ -33,7 +33,7 @@ fn endpoint(definition: &Definition) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
-/// Writes a stored number as a quantity with its unit.
+/// Replaces a stored number by a quantity with its unit.
 fn with_unit(section: &mut Map<String, Value>, stored: &str, written: &str, unit: &str) {
     match section.remove(stored) {
         None | Some(Value::Null) => {}
@@ -44,8 +44,8 @@ fn with_unit(section: &mut Map<String, Value>, stored: &str, written: &str, unit
     }
 }
 
-/// The quantities of a definition: section, stored key, key of a declaration, unit. No declaration says 0; it is what
-/// counts if nothing is said.
+/// The quantities of a definition: section, stored key, declared key, unit. A stored 0 means the default and is not
+/// exported.
 const UNITS: [(&str, &str, &str, &str); 6] = [
     ("capture", "for_seconds", "for", "s"),
     ("concurrency", "wait_ms", "wait", "ms"),

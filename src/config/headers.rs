@@ -1,39 +1,39 @@
-//! The names of headers: `[headers]`.
+//! The section `[headers]`: the names of the portal's headers, and the headers that backends never receive.
 
 use std::str::FromStr;
 
 use http::HeaderName;
 
 use super::table::Table;
-use super::units::Expected;
+use super::units::ValueError;
 use crate::proxy::{
     HeaderNames, NAMES, WITHHELD, belongs_to_others, covers_others, describes_body,
 };
 
-/// What the section says.
-pub(super) struct Headers {
-    /// Whether refusals say why, in a header.
+/// The section.
+pub(super) struct HeadersSection {
+    /// Whether responses carry the reason header.
     pub(super) reason: bool,
-    /// Whether answers carry the id of the request.
+    /// Whether responses carry the request id.
     pub(super) request_id: bool,
-    /// The portal's own names; `None` if they cannot be used, which was reported.
+    /// The header names of the portal; `None` if a mistake was reported.
     pub(super) names: Option<HeaderNames>,
 }
 
-pub(super) fn read(mut table: Table<'_, '_>) -> Headers {
+pub(super) fn read(mut table: Table<'_, '_>) -> HeadersSection {
     let withheld = withheld(&mut table);
-    Headers {
+    HeadersSection {
         reason: table.flag("reason").unwrap_or(true),
         request_id: table.flag("request_id").unwrap_or(true),
         names: names(&mut table).map(|names| {
-            let withheld = withheld.iter().map(|Withheld(name)| name.as_str());
+            let withheld = withheld.iter().map(|WithheldName(name)| name.as_str());
             names.withholding(withheld)
         }),
     }
 }
 
-fn withheld(table: &mut Table<'_, '_>) -> Vec<Withheld> {
-    let default = || WITHHELD.iter().map(|name| Withheld((*name).to_owned()));
+fn withheld(table: &mut Table<'_, '_>) -> Vec<WithheldName> {
+    let default = || WITHHELD.iter().map(|name| WithheldName((*name).to_owned()));
     table
         .list("withheld")
         .unwrap_or_else(|| default().collect())
@@ -41,81 +41,83 @@ fn withheld(table: &mut Table<'_, '_>) -> Vec<Withheld> {
 
 fn names(table: &mut Table<'_, '_>) -> Option<HeaderNames> {
     let span = table.span_of("namespace");
-    let was_there = table.has("namespace");
+    let is_given = table.has("namespace");
     let given = table.parsed::<String>("namespace");
     let namespace = match given.as_deref() {
-        None if was_there => None,
+        None if is_given => None,
         None => Some("X-Portal-"),
         Some("") => {
-            let message = "must not be empty: what it covers is kept from senders".to_owned();
-            table.wrong_at(span, "namespace", message);
+            let message =
+                "must not be empty: the gate removes every header in the namespace from requests"
+                    .to_owned();
+            table.report_at(span, "namespace", message);
             None
         }
         Some(text) if text.ends_with('-') && HeaderName::try_from(text).is_ok() => {
             if covers_others(text.as_bytes()) {
-                let message = "covers headers that are not the portal's, which would be withheld";
-                table.wrong_at(span, "namespace", message.to_owned());
+                let message = "covers headers of others, which the gate would remove from requests; choose a longer prefix";
+                table.report_at(span, "namespace", message.to_owned());
                 None
             } else {
                 Some(text)
             }
         }
         Some(_) => {
-            let message = "expected the beginning of a name and a `-`, such as \"X-Portal-\"";
-            table.wrong_at(span, "namespace", message.to_owned());
+            let message = "expected a prefix that ends with `-`, such as \"X-Portal-\"";
+            table.report_at(span, "namespace", message.to_owned());
             None
         }
     };
     let span = table.span_of("names");
     let mut inner = table.table("names");
-    let mut right = true;
+    let mut is_valid = true;
     let mut given: Vec<(&str, String)> = Vec::new();
     for (key, _) in NAMES {
-        let was_there = inner.has(key);
-        match inner.parsed::<HeaderText>(key) {
-            Some(HeaderText(name)) => given.push((key, name)),
-            None => right &= !was_there,
+        let is_given = inner.has(key);
+        match inner.parsed::<NameText>(key) {
+            Some(NameText(name)) => given.push((key, name)),
+            None => is_valid &= !is_given,
         }
     }
     drop(inner);
     let own = |key: &str| given.iter().find(|(known, _)| *known == key);
-    let names = HeaderNames::new(namespace.filter(|_| right)?, |key| {
+    let names = HeaderNames::new(namespace.filter(|_| is_valid)?, |key| {
         own(key).map(|(_, name)| name.clone())
     });
     names
-        .map_err(|error| table.wrong_at(span, "names", error.to_string()))
+        .map_err(|error| table.report_at(span, "names", error.to_string()))
         .ok()
 }
 
-/// The name of a header that is kept from backends.
-struct Withheld(String);
+/// The name of a header that backends do not receive.
+struct WithheldName(String);
 
-impl FromStr for Withheld {
-    type Err = Expected;
+impl FromStr for WithheldName {
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Expected> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         match HeaderName::try_from(text) {
             Ok(_) if !describes_body(text.as_bytes()) => Ok(Self(text.to_owned())),
-            _ => Err(Expected(
-                "the name of a header that the backend does not need to read the body, such as \"X-Original-URL\"",
+            _ => Err(ValueError(
+                "a header name that does not describe the body, such as \"X-Original-URL\"",
             )),
         }
     }
 }
 
-/// The name of a header, or its beginning, as it was spelt.
-struct HeaderText(String);
+/// A header name in its original spelling.
+struct NameText(String);
 
-impl FromStr for HeaderText {
-    type Err = Expected;
+impl FromStr for NameText {
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Expected> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         match HeaderName::try_from(text) {
-            Err(_) => Err(Expected(
-                "the name of a header (RFC 9110 §5.1), such as \"X-Portal-Org-Id\"",
+            Err(_) => Err(ValueError(
+                "a header name (RFC 9110 §5.1), such as \"X-Portal-Org-Id\"",
             )),
-            Ok(_) if belongs_to_others(text.as_bytes()) => Err(Expected(
-                "a name without a meaning of its own, such as \"X-Portal-Org-Id\"",
+            Ok(_) if belongs_to_others(text.as_bytes()) => Err(ValueError(
+                "a header name that is not in use elsewhere, such as \"X-Portal-Org-Id\"",
             )),
             Ok(_) => Ok(Self(text.to_owned())),
         }

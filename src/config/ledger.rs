@@ -1,4 +1,4 @@
-//! What is said about the memory of deliveries: a node's own, and the one that nodes share.
+//! The section `[ledger]`: the replay memory in process and in Redis.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,23 +18,23 @@ use crate::proxy::UpstreamSettings;
 use crate::redis::RedisSettings;
 use crate::tls::{self, PemError, PemPart};
 
-/// What is said about the memory of deliveries.
-pub(super) struct LedgerText {
+/// The section. The claim timeout is checked against the upstreams later.
+pub(super) struct LedgerSection {
     pub(super) config: LedgerConfig,
     pub(super) remember: Duration,
     claim_timeout: Option<(Duration, Span)>,
 }
 
-pub(super) fn ledger(mut table: Table<'_, '_>, folder: &Path) -> LedgerText {
+pub(super) fn ledger(mut table: Table<'_, '_>, folder: &Path) -> LedgerSection {
     let span = table.span_of("remember");
     let remember = time(&mut table, "remember", 24 * 3600);
     if !(Duration::from_secs(1)..=MAX_REMEMBER).contains(&remember) {
-        let message = "is from \"1s\" to \"720h\"".to_owned();
-        table.wrong_at(span, "remember", message);
+        let message = "must be from \"1s\" to \"720h\"".to_owned();
+        table.report_at(span, "remember", message);
     }
     let span = table.span_of("claim_timeout");
     let claim_timeout = table.with_unit::<Time>("claim_timeout", "60s");
-    LedgerText {
+    LedgerSection {
         config: LedgerConfig {
             capacity: table
                 .number("capacity", 1000, 100_000_000)
@@ -46,10 +46,10 @@ pub(super) fn ledger(mut table: Table<'_, '_>, folder: &Path) -> LedgerText {
     }
 }
 
-/// A claim must not end while the backend is still being asked: its delivery could be sent again.
+/// The timeout of a claim. A claim must outlive the request to the backend, or the delivery could be sent twice.
 pub(super) fn claim_timeout(
     root: &mut Table<'_, '_>,
-    ledger: &LedgerText,
+    ledger: &LedgerSection,
     upstreams: &[UpstreamSettings],
 ) -> Duration {
     let totals = upstreams.iter().map(|upstream| upstream.timeouts.total);
@@ -59,26 +59,26 @@ pub(super) fn claim_timeout(
         Some((claim, span)) => {
             if claim <= longest {
                 let message = format!(
-                    "must be longer than every `total_timeout` of an upstream; the longest is {longest:?}"
+                    "must be longer than the longest `total_timeout` of an upstream, {longest:?}"
                 );
-                root.wrong_at(span, "ledger.claim_timeout", message);
+                root.report_at(span, "ledger.claim_timeout", message);
             }
             claim
         }
     }
 }
 
-/// The memory that nodes share, if there is one and if nothing about it is wrong.
+/// The shared ledger; `None` if there is none or a mistake was reported.
 fn redis(table: &mut Table<'_, '_>, folder: &Path) -> Option<(RedisSettings, KeyPrefix)> {
-    let was_there = table.has("url");
+    let has_url = table.has("url");
     let url_span = table.span_of("url");
-    let alone: Vec<_> = ONLY_WITH_URL
+    let without_url: Vec<_> = ONLY_WITH_URL
         .into_iter()
         .filter(|key| table.has(key))
         .map(|key| (key, table.span_of(key)))
         .collect();
     let url = server_url(table, &["redis", "rediss"], folder);
-    // If the URL is wrong, nobody knows; then files are looked at if there are any.
+    // With an invalid URL, the TLS files are validated if they are given.
     let is_tls = match &url {
         Some(url) => url.address().scheme() == "rediss",
         None => TLS_KEYS.iter().any(|key| table.has(key)),
@@ -87,15 +87,15 @@ fn redis(table: &mut Table<'_, '_>, folder: &Path) -> Option<(RedisSettings, Key
     let prefix = table.parsed::<KeyPrefix>("key_prefix");
     let connect_timeout = bounded(table, "connect_timeout", 2000);
     let response_timeout = bounded(table, "response_timeout", 500);
-    if !was_there {
-        for (key, span) in alone {
-            let message = "is for Redis; there is no `url` beside it".to_owned();
-            table.wrong_at(span, key, message);
+    if !has_url {
+        for (key, span) in without_url {
+            let message = "needs the `url` of a Redis server".to_owned();
+            table.report_at(span, key, message);
         }
         return None;
     }
     let mut place = |url: ServerUrl| {
-        let place = place(&url).map_err(|message| table.wrong_at(url_span, "url", message));
+        let place = place(&url).map_err(|message| table.report_at(url_span, "url", message));
         place.ok().map(|place| (url, place))
     };
     let (url, (host, user, database)) = place(url?)?;
@@ -118,7 +118,7 @@ fn redis(table: &mut Table<'_, '_>, folder: &Path) -> Option<(RedisSettings, Key
 fn place(url: &ServerUrl) -> Result<(String, Option<String>, u32), String> {
     let address = url.address();
     if address.query().is_some() {
-        return Err("takes nothing behind a `?`".to_owned());
+        return Err("must not have a query (`?`)".to_owned());
     }
     let database = match address.path().trim_start_matches('/') {
         "" => 0,
@@ -126,20 +126,20 @@ fn place(url: &ServerUrl) -> Result<(String, Option<String>, u32), String> {
             .parse()
             .ok()
             .filter(|number| *number <= MAX_DATABASE)
-            .ok_or("behind the host stands the number of a database, such as `/0`")?,
+            .ok_or("the path must be the number of a database, such as `/0`")?,
     };
     let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(String::from);
-    let user = decoded(address.username()).map_err(|_| "the user is no UTF-8")?;
+    let user = decoded(address.username()).map_err(|_| "the user is not UTF-8")?;
     if !user.is_empty() && url.expose_password().is_none() {
-        let message = "a user has a password: in the URL, or better in `password_file`";
+        let message = "a user needs a password: put it into `password_file`";
         return Err(message.to_owned());
     }
     let host = address.host_str().unwrap_or_default();
-    let host = decoded(host.trim_matches(['[', ']'])).map_err(|_| "the host is no UTF-8")?;
+    let host = decoded(host.trim_matches(['[', ']'])).map_err(|_| "the host is not UTF-8")?;
     Ok((host, Some(user).filter(|user| !user.is_empty()), database))
 }
 
-/// The outer option is whether it could be read, the inner one whether there is TLS at all.
+/// Reads the TLS keys. The outer option is `None` if a mistake was reported, the inner one if TLS is off.
 #[expect(clippy::option_option, reason = "the two are different questions")]
 fn tls(
     table: &mut Table<'_, '_>,
@@ -161,8 +161,8 @@ fn tls(
         .into_iter()
         .filter(|(_, file)| file.is_some())
         {
-            let message = "is for TLS: a `url` that begins with `rediss://`".to_owned();
-            table.wrong_at(span, key, message);
+            let message = "needs TLS: a `url` that starts with `rediss://`".to_owned();
+            table.report_at(span, key, message);
         }
         return Some(None);
     }
@@ -170,8 +170,8 @@ fn tls(
         (None, None) => None,
         (Some(certificate), Some(key)) => Some((certificate.as_path(), key.as_path())),
         _ => {
-            let message = "`client_certificate` and `client_key` belong together".to_owned();
-            table.wrong_at(certificate.1, certificate.0, message);
+            let message = "`client_certificate` and `client_key` must be given together".to_owned();
+            table.report_at(certificate.1, certificate.0, message);
             return None;
         }
     };
@@ -183,7 +183,7 @@ fn tls(
                 PemPart::Certificate => certificate,
                 PemPart::PrivateKey => key,
             };
-            table.wrong_at(span, key, error.to_string());
+            table.report_at(span, key, error.to_string());
             None
         }
     }
@@ -197,13 +197,13 @@ fn client_config(
     Ok(tls::client(tls::roots(ca)?, client.transpose()?))
 }
 
-/// A time-out in milliseconds: long enough for a network, and short enough for a sender that waits.
+/// A timeout with a default in milliseconds. The upper bound is short, because a sender waits meanwhile.
 fn bounded(table: &mut Table<'_, '_>, key: &'static str, default_ms: u64) -> Duration {
     let span = table.span_of(key);
     let time = table.with_unit::<Time>(key, "500ms");
     let time = time.map_or(Duration::from_millis(default_ms), |time| time.0);
     if !(MIN_TIMEOUT..=MAX_TIMEOUT).contains(&time) {
-        table.wrong_at(span, key, "is from \"10ms\" to \"30s\"".to_owned());
+        table.report_at(span, key, "must be from \"10ms\" to \"30s\"".to_owned());
     }
     time
 }

@@ -1,18 +1,18 @@
-//! Mistakes in files, for people.
+//! Mistakes in files, with their places.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// One thing that is wrong with a file.
+/// One mistake in a file.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Mistake {
     /// The file.
     pub path: PathBuf,
-    /// The line and the column, from 1, if it is about a place.
+    /// The line and the column, from 1, if the mistake has a place.
     pub at: Option<(usize, usize)>,
-    /// The key, with those that lead to it.
+    /// The full key, such as `upstreams.default.addresses`.
     pub key: String,
-    /// What is wrong, and what would be right.
+    /// The fault and the expected value.
     pub message: String,
 }
 
@@ -29,12 +29,12 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Everything that is wrong.
+/// All mistakes of a file.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Mistakes(pub Vec<Mistake>);
 
 impl Mistakes {
-    /// One mistake about a whole file.
+    /// One mistake about the whole file.
     pub fn of_file(path: &Path, message: String) -> Self {
         Self(vec![Mistake {
             path: path.to_owned(),
@@ -58,7 +58,7 @@ impl fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// Lines and columns, both from 1, of ascending offsets, in one walk through the text.
+/// Computes lines and columns, both from 1, of ascending offsets in one pass.
 pub(super) struct Places<'t> {
     text: &'t str,
     line: usize,
@@ -74,7 +74,7 @@ impl<'t> Places<'t> {
         }
     }
 
-    /// The place of a byte that does not come before the last one that was asked for.
+    /// The place of an offset, which must not be before that of the last call.
     pub(super) fn place(&mut self, offset: usize) -> (usize, usize) {
         let walked = self.text.get(self.line_start..offset).unwrap_or_default();
         if let Some(end) = walked.rfind('\n') {

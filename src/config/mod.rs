@@ -1,6 +1,6 @@
-//! From a file to domain types, once. Nothing below this layer knows that there is a file.
+//! Reads files into domain types. No lower layer knows about files.
 //!
-//! Every mistake is reported, all at once, each with its file, line, key and what would be right.
+//! All mistakes are reported at once, each with its file, line, key and the expected value.
 
 mod bodies;
 mod declaration;
@@ -20,13 +20,10 @@ mod secrets;
 mod sections;
 mod server_url;
 mod spans;
-mod spelling;
 mod store;
 mod table;
 mod units;
-mod upstream_tls;
 mod upstreams;
-mod values;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -42,7 +39,7 @@ pub use self::endpoints::read_endpoints;
 pub use self::export::declaration;
 pub use self::flow::{DeclaredFlow, KnownFlow};
 pub use self::mistake::{Mistake, Mistakes};
-pub use self::notation::{Notation, UnknownNotation};
+pub use self::notation::{Notation, ParseNotationError};
 pub use self::secrets::{KeyServiceName, KeyServicesConfig};
 pub use self::server_url::{PasswordFileError, ServerUrl, ServerUrlError};
 use crate::admin::AllowedHosts;
@@ -57,71 +54,71 @@ use crate::store::StoreSettings;
 
 /// The configuration of a process.
 pub struct Config {
-    /// The process itself.
+    /// Settings of the process.
     pub server: ServerConfig,
     /// The public listeners.
     pub public: PublicConfig,
     /// The admin listener.
     pub admin: AdminConfig,
-    /// The limits of deliveries.
+    /// Limits and rules for deliveries.
     pub gate: GateSettings,
-    /// The memory of deliveries.
+    /// The replay memory.
     pub ledger: LedgerConfig,
-    /// The memory for bodies, in bytes.
+    /// The memory budget for bodies, in bytes.
     pub body_budget_bytes: u64,
-    /// The names of the portal's headers.
+    /// The header names of the portal.
     pub names: HeaderNames,
     /// The store.
     pub store: StoreSettings,
-    /// What encrypts secrets.
+    /// The key services that encrypt secrets.
     pub key_services: KeyServicesConfig,
-    /// The cache of keys.
+    /// The cache of prepared keys.
     pub keys: CacheSettings,
-    /// Who may deliver to drafts that say nothing about it.
+    /// What drafts without `draft_auth` require from senders.
     pub draft_auth: DraftAuth,
     /// The cache of endpoints.
     pub directory: DirectoryConfig,
-    /// How the gate itself asks providers.
+    /// Requests of the gate to providers.
     pub outbound: OutboundSettings,
     /// The backends.
     pub upstreams: Vec<UpstreamSettings>,
-    /// The paths that backends ask for, by the names of the upstreams.
+    /// The path templates of upstreams, by upstream name.
     pub upstream_paths: BTreeMap<String, PathTemplate>,
-    /// The routes.
+    /// The routes of the portal.
     pub routes: Arc<RouteTable>,
-    /// The log.
+    /// The diagnostic log and the access log.
     pub log: LogConfig,
 }
 
 impl Config {
-    /// Reads the file at `path`. Paths inside it are relative to its folder.
+    /// Reads the file at `path`. Paths in it are relative to its folder.
     pub fn load(path: &Path) -> Result<Self, Mistakes> {
         Self::parse(path, &Self::text_of(path)?)
     }
 
-    /// Reads `text` as if it stood at `path`.
+    /// Reads `text`. Errors name `path` as the file.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Mistakes> {
         let mut document = Document::parse(path, text)?;
-        let config = sections::read(&mut document, Use::Server);
+        let config = sections::read(&mut document, Purpose::Server);
         document.finish(config)
     }
 
-    /// Reads the file at `path` for a command, which takes no deliveries: it does not open the certificate and the
-    /// private key of the public listener, so that whoever runs it need not be allowed to read them.
+    /// Reads the file at `path` for a command that serves no deliveries. It does not open the certificate and the private
+    /// key of the public listener, so the user need not have access to them.
     pub fn load_for_command(path: &Path) -> Result<Self, Mistakes> {
         let text = Self::text_of(path)?;
         let mut document = Document::parse(path, &text)?;
-        let config = sections::read(&mut document, Use::Command);
+        let config = sections::read(&mut document, Purpose::Command);
         document.finish(config)
     }
 
     fn text_of(path: &Path) -> Result<Zeroizing<String>, Mistakes> {
         std::fs::read_to_string(path)
-            .map(Zeroizing::new) // a URL in it may have a password
+            .map(Zeroizing::new) // A URL in the file may contain a password.
             .map_err(|error| Mistakes::of_file(path, format!("cannot be read: {error}")))
     }
 
-    /// What definitions of endpoints have to fit into; `upstreams` are the names of its upstreams.
+    /// The context that endpoint definitions are validated in. `upstreams` are the names of the upstreams.
     pub fn surroundings<'a>(&'a self, upstreams: &'a [String]) -> Surroundings<'a> {
         Surroundings {
             upstreams,
@@ -142,74 +139,74 @@ impl Config {
     }
 }
 
-/// What a configuration is read for.
+/// The purpose of reading a configuration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Use {
-    /// A command that takes no deliveries.
+enum Purpose {
+    /// A command that serves no deliveries.
     Command,
     /// A server, which opens every file that the configuration names.
     Server,
 }
 
-/// The process itself.
+/// Settings of the process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ServerConfig {
-    /// The threads that serve; one a core, if it is not said.
+    /// The number of worker threads. Default: one per core.
     pub threads: usize,
-    /// How long deliveries in flight may go on when the process is told to end.
+    /// The time that deliveries in flight get to finish during a drain.
     pub shutdown_grace: Duration,
-    /// How many unused connections to backends are kept.
+    /// The number of idle backend connections that are kept.
     pub upstream_pool_size: usize,
 }
 
 /// The public listeners.
 #[derive(Clone, Debug)]
 pub struct PublicConfig {
-    /// Plain HTTP.
+    /// The address for plain HTTP.
     pub http: Option<SocketAddr>,
-    /// TLS.
+    /// The address and the files for TLS.
     pub https: Option<(SocketAddr, TlsFiles)>,
-    /// The public URL, without a slash at its end.
+    /// The public URL, without a trailing slash.
     pub url: String,
-    /// How senders are dealt with.
+    /// Settings of the public listeners: timeouts, limits, trusted proxies.
     pub settings: PublicSettings,
 }
 
 /// The admin listener.
 #[derive(Clone, Debug)]
 pub struct AdminConfig {
-    /// Where it listens.
+    /// The address of the listener.
     pub listen: SocketAddr,
-    /// The host names under which it may be spoken to.
+    /// The accepted values of the `Host` header.
     pub allowed_hosts: AllowedHosts,
 }
 
-/// The memory of deliveries.
+/// The replay memory.
 #[derive(Debug)]
 pub struct LedgerConfig {
-    /// How many a node remembers itself.
+    /// The number of deliveries that a node remembers in process.
     pub capacity: usize,
-    /// The memory that it shares with others, and what its keys begin with.
+    /// The shared ledger in Redis, and the prefix of its keys.
     pub redis: Option<(RedisSettings, KeyPrefix)>,
 }
 
 /// The cache of endpoints.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DirectoryConfig {
-    /// How many endpoints are kept.
+    /// The number of cached endpoints.
     pub cache_capacity: u64,
-    /// The time between two looks at what others changed.
+    /// The interval at which changes of other processes are read.
     pub follow_every: Duration,
-    /// How long known endpoints go on while the store does not answer.
+    /// How long cached endpoints stay valid while the store is unavailable.
     pub grace: Duration,
 }
 
-/// The log.
+/// The diagnostic log and the access log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LogConfig {
-    /// What is logged about the process: `error`, `warn`, `info`, `debug` or `trace`.
+    /// The level of the diagnostic log: `error`, `warn`, `info`, `debug` or `trace`.
     pub level: String,
-    /// Whether it is logged as JSON.
+    /// Whether the diagnostic log is JSON.
     pub json: bool,
     /// Whether every delivery is logged.
     pub access: bool,

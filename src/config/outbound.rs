@@ -1,4 +1,4 @@
-//! How the gate itself asks providers: `[outbound]`.
+//! The section `[outbound]`: requests of the gate to providers.
 
 use std::path::{Path, PathBuf};
 
@@ -12,13 +12,13 @@ pub(super) fn read(mut table: Table<'_, '_>, folder: &Path) -> OutboundSettings 
     let ca = table.parsed::<PathBuf>("ca");
     let ca = ca.and_then(|path| {
         roots(Some(&folder.join(path)))
-            .map_err(|error| table.wrong_at(ca_span, "ca", error.to_string()))
+            .map_err(|error| table.report_at(ca_span, "ca", error.to_string()))
             .ok()
     });
     let proxy_span = table.span_of("proxy");
     let proxy = table.parsed::<String>("proxy").and_then(|text| {
         Proxy::at(&text)
-            .map_err(|error| table.wrong_at(proxy_span, "proxy", error.to_string()))
+            .map_err(|error| table.report_at(proxy_span, "proxy", error.to_string()))
             .ok()
     });
     OutboundSettings {

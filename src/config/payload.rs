@@ -1,4 +1,4 @@
-//! What a declaration says about payloads: the contract, the key, and turns.
+//! The keys of a declaration about payloads: `contract`, `key_field` and `concurrency`.
 
 use std::path::Path;
 
@@ -10,31 +10,33 @@ use super::units::{Time, milliseconds};
 use crate::contract::{ContractDefinition, Input, InputType, KeyPath};
 use crate::directory::ConcurrencyDefinition;
 
-/// The table `contract`. A schema may be in a file of its own, which stands relative to `folder`.
+/// Reads the table `contract`. The path of a schema file is relative to `folder`.
 pub(super) fn contract(mut table: Table<'_, '_>, folder: &Path) -> ContractDefinition {
-    table.take_dashes();
+    table.accept_dashes();
     let span = table.span();
     let mut inputs = inputs(&mut table, "inputs");
-    // As older declarations called them.
+    // Older declarations call the inputs `fields`.
     inputs.extend(self::inputs(&mut table, "fields"));
     let inline = table.take("schema").and_then(|mut value| {
         let span = value.span;
         let json = json(value.take());
         if json.is_none() {
-            let message = "a schema has no dates and no numbers beyond JSON".to_owned();
-            table.wrong_at(span, "schema", message);
+            let message = "a schema must not have dates or numbers that JSON lacks".to_owned();
+            table.report_at(span, "schema", message);
         }
         json
     });
     let file_span = table.span_of("schema_file");
     let from_file = table.parsed::<String>("schema_file").and_then(|name| {
         read_schema(&folder.join(&name))
-            .map_err(|why| table.wrong_at(file_span, "schema_file", format!("`{name}`: {why}")))
+            .map_err(|error| {
+                table.report_at(file_span, "schema_file", format!("`{name}`: {error}"));
+            })
             .ok()
     });
     if inline.is_some() && from_file.is_some() {
-        let message = "there is a `schema` already".to_owned();
-        table.wrong_at(span, "schema_file", message);
+        let message = "give either `schema` or `schema_file`".to_owned();
+        table.report_at(span, "schema_file", message);
     }
     ContractDefinition {
         inputs,
@@ -47,9 +49,9 @@ fn inputs(table: &mut Table<'_, '_>, key: &'static str) -> Vec<Input> {
     read.into_iter().flatten().flatten().collect()
 }
 
-/// One input; `None` if it is not known by its name and type, which was reported.
+/// Reads one input; `None` if its name or type is missing, which was reported.
 pub(super) fn input(table: &mut Table<'_, '_>) -> Option<Input> {
-    table.take_dashes();
+    table.accept_dashes();
     let name: Option<String> = table.required("name");
     let kind: Option<InputType> = table.required("type");
     let mut input = Input::new(
@@ -79,11 +81,11 @@ fn number(table: &mut Table<'_, '_>, key: &'static str) -> Option<Number> {
     if let Some(Value::Number(number)) = json(value.take()) {
         return Some(number);
     }
-    table.wrong_at(value.span, key, "expected a number".to_owned());
+    table.report_at(value.span, key, "expected a number".to_owned());
     None
 }
 
-/// The value as JSON; `None` if JSON cannot say it.
+/// Converts a value to JSON; `None` if JSON cannot represent it.
 fn json(value: ValueInner<'_>) -> Option<Value> {
     let inner = |mut value: value::Value<'_>| json(value.take());
     Some(match value {
@@ -107,13 +109,13 @@ fn read_schema(path: &Path) -> Result<Value, String> {
         .map_err(|error| error.to_string())?
         .len();
     if len > MAX_SCHEMA_BYTES {
-        return Err(format!("is larger than {MAX_SCHEMA_BYTES} bytes"));
+        return Err(format!("larger than {MAX_SCHEMA_BYTES} bytes"));
     }
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
-/// A name, or a path of names from the top of the payload.
+/// Reads `key_field`: a field name, or a path of names from the root of the payload.
 pub(super) fn key_field(table: &mut Table<'_, '_>) -> Option<KeyPath> {
     let mut value = table.take("key_field")?;
     let text = |mut item: value::Value<'_>| match item.take() {
@@ -128,17 +130,15 @@ pub(super) fn key_field(table: &mut Table<'_, '_>) -> Option<KeyPath> {
     let path = match names.map(KeyPath::try_from) {
         Some(Ok(path)) => return Some(path),
         Some(Err(error)) => error.to_string(),
-        None => {
-            "expected a name or names from the top, such as [\"pull_request\", \"id\"]".to_owned()
-        }
+        None => "expected a field name or a path such as [\"pull_request\", \"id\"]".to_owned(),
     };
-    table.wrong_at(value.span, "key_field", path);
+    table.report_at(value.span, "key_field", path);
     None
 }
 
-/// The table `concurrency`.
+/// Reads the table `concurrency`.
 pub(super) fn concurrency(mut table: Table<'_, '_>) -> ConcurrencyDefinition {
-    table.take_dashes();
+    table.accept_dashes();
     let per_key = table.number("per_key", 1, 1000).unwrap_or(1);
     let wait = table.with_unit::<Time>("wait", "5s");
     ConcurrencyDefinition {

@@ -1,29 +1,29 @@
-//! Where senders arrive: `[public]`.
+//! The section `[public]`: the listeners for senders.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use http::Uri;
 
-use super::headers::Headers;
+use super::headers::HeadersSection;
 use super::table::Table;
 use super::units::{Address, KIB, Network, size, time, to_usize};
-use super::{PublicConfig, Use};
+use super::{PublicConfig, Purpose};
 use crate::proxy::{HeadLimits, PublicSettings, TlsFiles, TrustedProxies};
 use crate::tls::PemPart;
 
-/// Reads the section. `None` if nobody could arrive, which was reported.
+/// Reads the section; `None` if there is no valid listener, which was reported.
 pub(super) fn read(
     mut table: Table<'_, '_>,
     folder: &Path,
-    headers: &Headers,
-    purpose: Use,
+    headers: &HeadersSection,
+    purpose: Purpose,
 ) -> Option<PublicConfig> {
-    let is_said = table.has("http") || table.has("https");
+    let has_listener = table.has("http") || table.has("https");
     let tls = tls(&mut table, folder, purpose);
     let http = match table.parsed("http") {
         Some(Address(address)) => Some(address),
-        None if is_said => None,
+        None if has_listener => None,
         None => Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
     };
     let url = public_url(&mut table).unwrap_or_else(|| match (&tls, http) {
@@ -45,7 +45,7 @@ pub(super) fn read(
             headers: table.number("max_headers", 1, 200).map_or(100, to_usize),
         },
         max_connections,
-        // One a connection is what HTTP/1 can have.
+        // HTTP/1 has one request per connection.
         max_requests: table
             .number("max_requests", 1, 1_000_000)
             .map_or(max_connections, to_usize),
@@ -61,8 +61,12 @@ pub(super) fn read(
     })
 }
 
-/// The TLS listener, if there is one.
-fn tls(table: &mut Table<'_, '_>, folder: &Path, purpose: Use) -> Option<(SocketAddr, TlsFiles)> {
+/// Reads the TLS listener, if there is one.
+fn tls(
+    table: &mut Table<'_, '_>,
+    folder: &Path,
+    purpose: Purpose,
+) -> Option<(SocketAddr, TlsFiles)> {
     let given = ["https", "certificate", "private_key"].map(|key| table.has(key));
     let [https_span, certificate_span, key_span] =
         ["https", "certificate", "private_key"].map(|key| table.span_of(key));
@@ -71,8 +75,8 @@ fn tls(table: &mut Table<'_, '_>, folder: &Path, purpose: Use) -> Option<(Socket
     let private_key: Option<PathBuf> = table.parsed("private_key");
     let offer_h2 = table.flag("http2").unwrap_or(false);
     if given.contains(&true) && given.contains(&false) {
-        let message = "`https`, `certificate` and `private_key` belong together".to_owned();
-        table.wrong_at(https_span, "https", message);
+        let message = "`https`, `certificate` and `private_key` must be given together".to_owned();
+        table.report_at(https_span, "https", message);
         return None;
     }
     let files = TlsFiles {
@@ -80,14 +84,14 @@ fn tls(table: &mut Table<'_, '_>, folder: &Path, purpose: Use) -> Option<(Socket
         private_key: folder.join(private_key?),
         http2: offer_h2,
     };
-    if purpose == Use::Server
+    if purpose == Purpose::Server
         && let Err(error) = files.check()
     {
         let (span, key) = match error.part {
             PemPart::Authorities | PemPart::Certificate => (certificate_span, "certificate"),
             PemPart::PrivateKey => (key_span, "private_key"),
         };
-        table.wrong_at(span, key, error.to_string());
+        table.report_at(span, key, error.to_string());
     }
     let Address(address) = https?;
     Some((address, files))
@@ -96,13 +100,13 @@ fn tls(table: &mut Table<'_, '_>, folder: &Path, purpose: Use) -> Option<(Socket
 fn public_url(table: &mut Table<'_, '_>) -> Option<String> {
     let span = table.span_of("url");
     let uri: Uri = table.parsed("url")?;
-    let plain = matches!(uri.scheme_str(), Some("http" | "https"))
+    let is_origin = matches!(uri.scheme_str(), Some("http" | "https"))
         && uri.authority().is_some()
         && uri.path() == "/"
         && uri.query().is_none();
-    if !plain {
-        let message = "expected a scheme and a host, such as \"https://portal.example.com\"";
-        table.wrong_at(span, "url", message.to_owned());
+    if !is_origin {
+        let message = "expected only a scheme and a host, such as \"https://portal.example.com\"";
+        table.report_at(span, "url", message.to_owned());
     }
     Some(uri.to_string().trim_end_matches('/').to_owned())
 }

@@ -1,9 +1,9 @@
-//! The routes: `[[routes]]`, or those of the contract.
+//! The section `[[routes]]`, and the default routes.
 
 use super::table::Table;
 use crate::directory::{RouteDefinition, RouteTable, Wording};
 
-/// Reads and compiles the routes.
+/// Reads and compiles the routes; `None` if a mistake was reported.
 pub(super) fn read(root: &mut Table<'_, '_>) -> Option<RouteTable> {
     let mut spans = Vec::new();
     let by_position = |_: &str| None;
@@ -18,7 +18,7 @@ pub(super) fn read(root: &mut Table<'_, '_>) -> Option<RouteTable> {
             Some("workflow") => Wording::Workflow,
             Some(_) => {
                 let message = "expected `webhook` or `workflow`".to_owned();
-                table.wrong_at(wording_span, "wording", message);
+                table.report_at(wording_span, "wording", message);
                 Wording::Webhook
             }
         };
@@ -37,13 +37,13 @@ pub(super) fn read(root: &mut Table<'_, '_>) -> Option<RouteTable> {
         .map_err(|mistakes| {
             for (position, mistake) in mistakes {
                 let span = spans.get(position).copied().unwrap_or_default();
-                root.wrong_at(span, &format!("routes[{position}]"), mistake.to_string());
+                root.report_at(span, &format!("routes[{position}]"), mistake.to_string());
             }
         })
         .ok()
 }
 
-/// The routes of the contract.
+/// The routes of a configuration without `[[routes]]`.
 fn default_routes() -> Vec<RouteDefinition> {
     const ROUTES: [(&str, &str, &str); 7] = [
         (

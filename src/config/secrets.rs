@@ -1,4 +1,4 @@
-//! The section `[secrets]`: what encrypts them, and how long their keys are kept in memory.
+//! The section `[secrets]`: the key services, and the cache of prepared keys.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -10,24 +10,24 @@ use super::table::Table;
 use super::units::{Time, time, to_usize};
 use crate::secrets::{AwsSettings, CacheSettings, DataKeyBounds, KeyName};
 
-/// What encrypts secrets.
+/// The key services that encrypt secrets.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyServicesConfig {
-    /// The service that encrypts. What another one has encrypted is still decrypted by that, if it is configured.
+    /// The service that encrypts new versions. Another configured service still decrypts its own versions.
     pub current: KeyServiceName,
     /// The file of the local key.
     pub key_file: PathBuf,
     /// The key of AWS KMS, if there is one.
     pub kms_key: Option<KeyName>,
-    /// How AWS KMS is asked.
+    /// Settings of the AWS KMS client.
     pub aws: AwsSettings,
 }
 
-/// A key service.
+/// The name of a key service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever opens the services has to know them all"
+    reason = "opening a service needs an arm for each name"
 )]
 pub enum KeyServiceName {
     /// AWS KMS.
@@ -47,7 +47,7 @@ pub(super) fn read(mut table: Table<'_, '_>, folder: &Path) -> (KeyServicesConfi
         Some("aws") => KeyServiceName::Aws,
         Some(_) => {
             let message = "expected `local` or `aws`".to_owned();
-            table.wrong_at(span, "key_service", message);
+            table.report_at(span, "key_service", message);
             KeyServiceName::Local
         }
     };
@@ -61,7 +61,7 @@ pub(super) fn read(mut table: Table<'_, '_>, folder: &Path) -> (KeyServicesConfi
         capacity,
         time_to_live,
         grace,
-        // At most half of the calls: cold secrets, which somebody waits for, always find a way.
+        // Refreshes use at most half of the calls, so that deliveries that wait for a key always get one.
         refreshes: (aws.max_calls_in_flight / 2).clamp(1, MAX_REFRESHES),
     };
     let services = KeyServicesConfig {
@@ -87,21 +87,21 @@ fn aws(mut table: Table<'_, '_>, current: KeyServiceName) -> (Option<KeyName>, A
         let of_key = of_key.and_then(KeyName::region);
         if !is_region(region) {
             let message = "expected a region, such as `eu-central-1`".to_owned();
-            table.wrong_at(region_span, "region", message);
+            table.report_at(region_span, "region", message);
         } else if let Some(of_key) = of_key.filter(|of_key| of_key != region) {
             let message =
-                format!("the key is in the region `{of_key}`, and `region` says `{region}`");
-            table.wrong_at(key_span, "key", message);
+                format!("the key is in the region `{of_key}`, but `region` is `{region}`");
+            table.report_at(key_span, "key", message);
         }
     }
     let endpoint = endpoint(&mut table);
-    let connect_timeout = bounded(&mut table, "connect_timeout", 1, MILLISECONDS..=MINUTE);
+    let connect_timeout = bounded(&mut table, "connect_timeout", 1, TEN_MILLISECONDS..=MINUTE);
     let attempt_span = table.span_of("attempt_timeout");
-    let attempt_timeout = bounded(&mut table, "attempt_timeout", 2, MILLISECONDS..=MINUTE);
-    let call_timeout = bounded(&mut table, "call_timeout", 5, MILLISECONDS..=MINUTE);
+    let attempt_timeout = bounded(&mut table, "attempt_timeout", 2, TEN_MILLISECONDS..=MINUTE);
+    let call_timeout = bounded(&mut table, "call_timeout", 5, TEN_MILLISECONDS..=MINUTE);
     if attempt_timeout > call_timeout {
-        let message = "must not be longer than `call_timeout`, which covers every attempt";
-        table.wrong_at(attempt_span, "attempt_timeout", message.to_owned());
+        let message = "must not exceed `call_timeout`, which covers all attempts";
+        table.report_at(attempt_span, "attempt_timeout", message.to_owned());
     }
     let attempts = table.number("attempts", 1, 10).unwrap_or(3);
     let max_calls_in_flight = table.number("max_calls_in_flight", 1, 1000).unwrap_or(64);
@@ -126,7 +126,7 @@ fn data_keys(table: &mut Table<'_, '_>) -> (bool, DataKeyBounds) {
         None | Some("none") => false,
         Some("shared") => true,
         Some(_) => {
-            table.wrong_at(span, "data_keys", "expected `none` or `shared`".to_owned());
+            table.report_at(span, "data_keys", "expected `none` or `shared`".to_owned());
             false
         }
     };
@@ -141,26 +141,26 @@ fn data_keys(table: &mut Table<'_, '_>) -> (bool, DataKeyBounds) {
     (shared, bounds)
 }
 
-/// A URL. What comes back from it are secrets, so it is spoken to over TLS, unless it is on this machine.
+/// Reads the URL of AWS KMS. Responses contain decrypted keys, so it must use TLS unless the host is this machine.
 fn endpoint(table: &mut Table<'_, '_>) -> Option<String> {
     let span = table.span_of("endpoint");
     let text = table.parsed::<String>("endpoint")?;
-    let wrong = match text.parse::<http::Uri>() {
+    let message = match text.parse::<http::Uri>() {
         Ok(url) => match (url.scheme_str(), url.host()) {
             (Some("https"), Some(_)) => return Some(text),
-            (Some("http"), Some(host)) if is_here(host) => return Some(text),
+            (Some("http"), Some(host)) if is_loopback_host(host) => return Some(text),
             (Some("http"), Some(_)) => {
-                "is not on this machine, and decrypted secrets come back from it: write https://"
+                "must use https://, because responses contain decrypted keys and the host is not this machine"
             }
             _ => "expected a URL such as `https://vpce-1a2b-kms.eu-central-1.vpce.amazonaws.com`",
         },
-        Err(_) => "is no URL",
+        Err(_) => "is not a URL",
     };
-    table.wrong_at(span, "endpoint", wrong.to_owned());
+    table.report_at(span, "endpoint", message.to_owned());
     None
 }
 
-fn is_here(host: &str) -> bool {
+fn is_loopback_host(host: &str) -> bool {
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
@@ -176,7 +176,7 @@ fn is_region(text: &str) -> bool {
     number && words.len() >= 2 && words.iter().all(|part| is_word(part))
 }
 
-/// A time within bounds.
+/// Reads a duration within bounds.
 fn bounded(
     table: &mut Table<'_, '_>,
     key: &'static str,
@@ -184,17 +184,17 @@ fn bounded(
     bounds: RangeInclusive<Duration>,
 ) -> Duration {
     let span: Span = table.span_of(key);
-    let found = table
+    let duration = table
         .with_unit::<Time>(key, "10s")
         .map_or(Duration::from_secs(default_seconds), |time| time.0);
-    if !bounds.contains(&found) {
-        let message = format!("is from {:?} to {:?}", bounds.start(), bounds.end());
-        table.wrong_at(span, key, message);
+    if !bounds.contains(&duration) {
+        let message = format!("must be from {:?} to {:?}", bounds.start(), bounds.end());
+        table.report_at(span, key, message);
     }
-    found
+    duration
 }
 
-const MILLISECONDS: Duration = Duration::from_millis(10);
+const TEN_MILLISECONDS: Duration = Duration::from_millis(10);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 const WEEK: Duration = Duration::from_hours(7 * 24);

@@ -1,6 +1,6 @@
-//! The sections of a configuration file, each with its keys and defaults.
+//! The sections of a configuration file, with their keys and defaults.
 //!
-//! `conf/portcullis.toml` shows them all to people; a test holds the two together.
+//! `conf/portcullis.toml` documents every key, and a test compares it with this code.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use super::document::Document;
 use super::table::Table;
 use super::units::{Address, Time, time, to_usize};
 use super::upstreams::{self, Upstreams};
-use super::{AdminConfig, Config, DirectoryConfig, LogConfig, ServerConfig, Use};
+use super::{AdminConfig, Config, DirectoryConfig, LogConfig, Purpose, ServerConfig};
 use super::{bodies, headers, ledger, outbound, public, routes, secrets, store};
 use crate::admin::AllowedHosts;
 use crate::gate::GateSettings;
 
-/// Reads a whole configuration. What could not be read is reported by the document.
-pub(super) fn read(document: &mut Document<'_>, purpose: Use) -> Option<Config> {
+/// Reads a whole configuration; `None` if a required section has a mistake, which the document reports.
+pub(super) fn read(document: &mut Document<'_>, purpose: Purpose) -> Option<Config> {
     let folder = document.folder();
     let mut root = document.root();
     let server = server(root.table("server"));
@@ -104,16 +104,16 @@ fn directory(mut table: Table<'_, '_>) -> DirectoryConfig {
     let follow_every = table
         .with_unit::<Time>("follow_every", "200ms")
         .map_or(Duration::from_millis(200), |time| time.0);
-    // Every change is applied twice, in two rounds, and has to be in force within a second.
+    // Every change is applied in two rounds and must take effect within a second.
     if follow_every > MAX_FOLLOW_EVERY {
-        let message = "must be at most 400ms, so that a change is in force within a second";
-        table.wrong_at(span, "follow_every", message.to_owned());
+        let message = "must be at most 400ms, so that a change takes effect within a second";
+        table.report_at(span, "follow_every", message.to_owned());
     }
     let span = table.span_of("grace");
     let grace = time(&mut table, "grace", 3600);
     if !(Duration::from_secs(1)..=MAX_GRACE).contains(&grace) {
-        let message = "is from \"1s\" to \"720h\"".to_owned();
-        table.wrong_at(span, "grace", message);
+        let message = "must be from \"1s\" to \"720h\"".to_owned();
+        table.report_at(span, "grace", message);
     }
     DirectoryConfig {
         cache_capacity: table
@@ -131,7 +131,7 @@ fn log(mut table: Table<'_, '_>) -> LogConfig {
         .unwrap_or_else(|| "info".to_owned());
     if !LEVELS.contains(&level.as_str()) {
         let message = format!("expected one of `{}`", LEVELS.join("`, `"));
-        table.wrong_at(span, "level", message);
+        table.report_at(span, "level", message);
     }
     let format_span = table.span_of("format");
     let json = match table.parsed::<String>("format").as_deref() {
@@ -139,7 +139,7 @@ fn log(mut table: Table<'_, '_>) -> LogConfig {
         Some("json") => true,
         Some(_) => {
             let message = "expected `text` or `json`".to_owned();
-            table.wrong_at(format_span, "format", message);
+            table.report_at(format_span, "format", message);
             false
         }
     };

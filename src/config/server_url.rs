@@ -1,7 +1,7 @@
-//! Where a server is, such as a database, and what it is told about who we are.
+//! The URL of a server, such as a database, with its credentials.
 //!
-//! A password stands in the URL or, better, in a file that only its owner may read. It is a secret: no
-//! message names it, nothing that people or logs see can hold it, and it is zeroed when it goes.
+//! The password is in the URL or, better, in a file that only its owner can read. No message, log line or `Debug`
+//! output contains it, and it is zeroed on drop.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,24 +15,24 @@ use zeroize::Zeroizing;
 
 use super::table::Table;
 
-/// The URL of a server, with the password apart from it.
+/// The URL of a server, with the password stored separately.
 ///
-/// The type has no `Debug`, `Display`, `Clone` or `PartialEq`: what is shown is its
-/// [`address`](Self::address), and the password is asked for by name.
+/// The type has no `Debug`, `Display`, `Clone` or `PartialEq`. Messages use its [`address`](Self::address), which has
+/// no password.
 pub struct ServerUrl {
     address: Url,
     password: Option<Zeroizing<String>>,
 }
 
 impl ServerUrl {
-    /// Reads `text`, whose scheme is one of `schemes`. What is said about a mistake names nothing of it.
+    /// Parses `text`, whose scheme must be one of `schemes`. An error contains no part of the text.
     pub fn parse(text: &str, schemes: &[&str]) -> Result<Self, ServerUrlError> {
         let expected = || ServerUrlError::Scheme(schemes.join("://`, `"));
         let (scheme, rest) = text.split_once("://").ok_or_else(expected)?;
         if !schemes.contains(&scheme) {
             return Err(expected());
         }
-        // The password is taken out before the rest is read, so that no part of the reader has seen it.
+        // Remove the password before parsing, so that no parser error can contain it.
         let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(authority_end);
         if path.contains('@') {
@@ -40,7 +40,7 @@ impl ServerUrl {
         }
         let (user_info, host) = authority.rsplit_once('@').unwrap_or(("", authority));
         let (user, password) = match user_info.split_once(':') {
-            Some((user, password)) => (user, Some(decoded(password)?)),
+            Some((user, password)) => (user, Some(decode_password(password)?)),
             None => (user_info, None),
         };
         if user_info.contains('@') || password.as_ref().is_some_and(|it| it.is_empty()) {
@@ -63,7 +63,7 @@ impl ServerUrl {
         if parameters().any(|(key, _)| key.to_ascii_lowercase().contains("pass")) {
             return Err(ServerUrlError::Parameter);
         }
-        // The host of a socket in the file system is its path, or a parameter.
+        // A Unix socket has a path or a parameter instead of a host.
         let is_elsewhere = scheme.contains("unix") || parameters().any(|(key, _)| key == "host");
         if address.host_str().is_none_or(str::is_empty) && !is_elsewhere {
             return Err(ServerUrlError::Host);
@@ -71,17 +71,17 @@ impl ServerUrl {
         Ok(Self { address, password })
     }
 
-    /// The URL without the password, for people as well as for programs.
+    /// The URL without the password.
     pub fn address(&self) -> &Url {
         &self.address
     }
 
-    /// The password itself, if one was given. Every use is a place to look at in a review.
+    /// The password, if there is one. Review every use of this method.
     pub fn expose_password(&self) -> Option<&str> {
         self.password.as_ref().map(|password| password.as_str())
     }
 
-    /// The same server, with the password that the file at `path` holds.
+    /// Adds the password from the file at `path`.
     pub fn with_password_file(self, path: &Path) -> Result<Self, PasswordFileError> {
         if self.password.is_some() {
             return Err(PasswordFileError::Twice);
@@ -93,8 +93,7 @@ impl ServerUrl {
     }
 }
 
-/// The server at `url`, with the password in the file at `password_file`, if there is one. `None` if it
-/// is not there, or if it is wrong, which was reported then.
+/// Reads `url` and `password_file` of a section; `None` if there is no URL or a mistake was reported.
 pub(super) fn server_url(
     table: &mut Table<'_, '_>,
     schemes: &[&str],
@@ -104,8 +103,8 @@ pub(super) fn server_url(
     let file: Option<PathBuf> = table.parsed("password_file");
     let Some(mut value) = table.take("url") else {
         if file.is_some() {
-            let message = "is for a server; there is no `url` beside it".to_owned();
-            table.wrong_at(file_span, "password_file", message);
+            let message = "needs the `url` of a server".to_owned();
+            table.report_at(file_span, "password_file", message);
         }
         return None;
     };
@@ -119,38 +118,38 @@ pub(super) fn server_url(
     let server = match parsed {
         Ok(server) => Some(server),
         Err(message) => {
-            table.wrong_at(value.span, "url", message);
+            table.report_at(value.span, "url", message);
             None
         }
     };
     let Some(path) = file.map(|file| folder.join(file)) else {
         return server;
     };
-    // A file is looked at even if the URL is wrong: both mistakes are told at once.
+    // Validate the file even if the URL is invalid, to report both mistakes.
     let read = match server {
         Some(server) => server.with_password_file(&path).map(Some),
         None => password_file(&path).map(|_| None),
     };
     read.unwrap_or_else(|error| {
-        table.wrong_at(file_span, "password_file", error.to_string());
+        table.report_at(file_span, "password_file", error.to_string());
         None
     })
 }
 
-/// Reads a file that holds a password and nothing else; the end of its line is not part of it.
+/// Reads a file that contains only a password. One line end is not part of the password.
 fn password_file(path: &Path) -> Result<Zeroizing<String>, PasswordFileError> {
     let unreadable = |error: std::io::Error| PasswordFileError::Unreadable {
         path: path.to_owned(),
         error: error.to_string(),
     };
-    // A pipe that nobody writes to would be waited for, so what it is is asked before it is opened.
+    // Opening a pipe without a writer would block, so check the file type first.
     let is_file = std::fs::metadata(path).map_err(unreadable)?.is_file();
     let malformed = || PasswordFileError::Malformed(path.to_owned());
     if !is_file {
         return Err(malformed());
     }
     let file = File::open(path).map_err(unreadable)?;
-    // The open file is asked, not the path: nobody can swap one for the other in between.
+    // Read the mode of the open file, because the path could change in between.
     let mode = file.metadata().map_err(unreadable)?.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(PasswordFileError::Exposed {
@@ -174,7 +173,7 @@ fn password_file(path: &Path) -> Result<Zeroizing<String>, PasswordFileError> {
     Ok(Zeroizing::new(password.to_owned()))
 }
 
-fn decoded(password: &str) -> Result<Zeroizing<String>, ServerUrlError> {
+fn decode_password(password: &str) -> Result<Zeroizing<String>, ServerUrlError> {
     let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(percent_decode_str(password).collect());
     match std::str::from_utf8(&bytes) {
         Ok(text) if !text.contains('\0') => Ok(Zeroizing::new(text.to_owned())),
@@ -182,55 +181,54 @@ fn decoded(password: &str) -> Result<Zeroizing<String>, ServerUrlError> {
     }
 }
 
-/// A text that is not the URL of a server. Nothing of the text is in it: a password may stand anywhere
-/// in what somebody got wrong.
+/// Why a text is not a server URL. The error contains no part of the text, because any part may be a password.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerUrlError {
-    /// Another scheme, or no URL at all.
-    #[error("expected a URL that begins with `{0}://`")]
+    /// The scheme is not one of the expected ones.
+    #[error("expected a URL that starts with `{0}://`")]
     Scheme(String),
 
-    /// A character of a user or a password that means something else in a URL.
+    /// A user or a password contains a reserved character.
     #[error(
-        "in a user name or a password, every character but letters and digits is written as % and two \
-         hex digits (`@` is %40, `/` is %2F, `#` is %23); or write the password into a file, and its \
+        "in a user name or a password, write every character except letters and digits as % and two \
+         hex digits (`@` is %40, `/` is %2F, `#` is %23); or put the password into a file, and its \
          path into `password_file`"
     )]
     Unescaped,
 
-    /// No host.
-    #[error("the host is missing: `scheme://user@host:port/name`")]
+    /// The host is missing.
+    #[error("the host is missing: expected `scheme://user@host:port/name`")]
     Host,
 
-    /// A port that is none.
-    #[error("the port is a number from 1 to 65535")]
+    /// The port is not valid.
+    #[error("the port must be a number from 1 to 65535")]
     Port,
 
-    /// A password where it would be shown.
+    /// A parameter contains a password.
     #[error(
-        "a password does not stand behind the `?`: write it into a file, and its path into \
+        "the query must not contain a password: put it into a file, and its path into \
          `password_file`"
     )]
     Parameter,
 
-    /// Anything else.
-    #[error("this is no URL: `scheme://user@host:port/name`")]
+    /// The text is not a URL.
+    #[error("not a URL: expected `scheme://user@host:port/name`")]
     Malformed,
 }
 
-/// A file with a password that cannot be used.
+/// Why a password file is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PasswordFileError {
-    /// The URL has one, too.
-    #[error("the password stands in `url` already; take it out there")]
+    /// The URL also contains a password.
+    #[error("`url` already contains a password; remove it there")]
     Twice,
 
-    /// Others than its owner may read it.
+    /// Other users can read the file.
     #[error(
-        "{}: others can read the password (mode {mode:04o}); run `chmod 600` on it, and ask who may \
-         have read it",
+        "{}: other users can read the password (mode {mode:04o}); run `chmod 600` on it, and change the password if \
+         somebody may have read it",
         path.display()
     )]
     Exposed {
@@ -240,7 +238,7 @@ pub enum PasswordFileError {
         mode: u32,
     },
 
-    /// It holds something else.
+    /// The file does not contain exactly one password.
     #[error(
         "{}: expected a file with one line, the password, of at most {MAX_PASSWORD_FILE_LEN} bytes \
          of UTF-8",
@@ -248,12 +246,12 @@ pub enum PasswordFileError {
     )]
     Malformed(PathBuf),
 
-    /// It could not be read.
+    /// The file cannot be read.
     #[error("{}: cannot be read: {error}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The error of the system.
         error: String,
     },
 }

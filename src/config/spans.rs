@@ -1,11 +1,11 @@
-//! Where the keys of an endpoint's declaration stand, for what is found wrong once all of it was read.
+//! The places of an endpoint's keys, for mistakes that are found after the whole declaration was read.
 
 use toml_span::Span;
 
 use super::table::Table;
 use crate::auth::SchemeWords;
 
-/// Where the keys of a declaration stand, kept for what is found wrong later.
+/// The span and the spelling of each key of a declaration.
 pub(super) struct Spans(Vec<(&'static str, Span, String)>);
 
 impl Spans {
@@ -21,24 +21,30 @@ impl Spans {
         Self(keys.map(span).collect())
     }
 
-    /// The same, with what is said of `key` said of another one.
+    /// Reports mistakes of `key` at another key, which declares it in an older form.
     pub(super) fn with(mut self, key: &'static str, (span, other): (Span, &str)) -> Self {
         self.0.retain(|(known, ..)| *known != key);
         self.0.push((key, span, other.to_owned()));
         self
     }
 
-    /// Reports what is wrong with `key`, where it stands.
-    pub(super) fn wrong(&self, table: &mut Table<'_, '_>, key: &str, message: String) {
+    /// The span of `key`.
+    pub(super) fn of_key(&self, key: &str) -> Span {
+        let found = self.0.iter().find(|(known, ..)| *known == key);
+        found.map_or_else(Span::default, |(_, span, _)| *span)
+    }
+
+    /// Reports a mistake of `key` at its place.
+    pub(super) fn report(&self, table: &mut Table<'_, '_>, key: &str, message: String) {
         let found = self.0.iter().find(|(known, ..)| *known == key);
         match found {
-            Some((_, span, written)) => table.wrong_at(*span, written, message),
-            None => table.wrong_at(table.span(), key, message),
+            Some((_, span, written)) => table.report_at(*span, written, message),
+            None => table.report_at(table.span(), key, message),
         }
     }
 }
 
-/// The keys that [`Definition::mistakes`](crate::directory::Definition::mistakes) speaks about.
+/// The keys that [`Definition::mistakes`](crate::directory::Definition::mistakes) reports.
 const KEYS: [&str; 21] = [
     "id",
     "upstream",

@@ -1,4 +1,4 @@
-//! Where the store is: a file, or a database that many nodes share.
+//! The section `[store]`: a SQLite file, or a PostgreSQL database that nodes share.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,18 +12,18 @@ pub(super) fn read(mut table: Table<'_, '_>, folder: &Path) -> Option<StoreSetti
     let migrate = table.flag("migrate").unwrap_or(true);
     let path_span = table.span_of("path");
     let path: Option<PathBuf> = table.parsed("path");
-    let wants_server = table.has("url");
+    let has_url = table.has("url");
     let url_span = table.span_of("url");
     let server = server_url(&mut table, &SCHEMES, folder);
-    let limits = limits(&mut table, wants_server);
-    let engine = match (wants_server, path) {
+    let limits = limits(&mut table, has_url);
+    let engine = match (has_url, path) {
         (false, path) => {
             let path = path.unwrap_or_else(|| "portcullis.db".into());
             EngineSettings::Sqlite(folder.join(path))
         }
         (true, Some(_)) => {
-            let message = "there is a `url` as well; a store is in a file or in a database";
-            table.wrong_at(path_span, "path", message.to_owned());
+            let message = "give either `path` (a file) or `url` (a database)";
+            table.report_at(path_span, "path", message.to_owned());
             return None;
         }
         (true, None) => {
@@ -31,19 +31,19 @@ pub(super) fn read(mut table: Table<'_, '_>, folder: &Path) -> Option<StoreSetti
             let (url, password) = (server.address(), server.expose_password());
             let settings = PostgresSettings::new(url, password, limits, folder);
             let settings =
-                settings.map_err(|error| table.wrong_at(url_span, "url", error.to_string()));
+                settings.map_err(|error| table.report_at(url_span, "url", error.to_string()));
             EngineSettings::Postgres(Box::new(settings.ok()?))
         }
     };
     Some(StoreSettings { engine, migrate })
 }
 
-fn limits(table: &mut Table<'_, '_>, wants_server: bool) -> PostgresLimits {
-    if !wants_server {
+fn limits(table: &mut Table<'_, '_>, has_url: bool) -> PostgresLimits {
+    if !has_url {
         for key in ["connections", "connect_timeout", "timeout"] {
             if table.has(key) {
-                let message = "is for a database; there is no `url` beside it".to_owned();
-                table.wrong_at(table.span_of(key), key, message);
+                let message = "needs the `url` of a database".to_owned();
+                table.report_at(table.span_of(key), key, message);
             }
         }
     }
@@ -53,11 +53,15 @@ fn limits(table: &mut Table<'_, '_>, wants_server: bool) -> PostgresLimits {
     let span = table.span_of("timeout");
     let timeout = time(table, "timeout", 5);
     if !(MIN_TIMEOUT..=MAX_TIMEOUT).contains(&timeout) {
-        table.wrong_at(span, "timeout", "is from \"100ms\" to \"60s\"".to_owned());
+        table.report_at(
+            span,
+            "timeout",
+            "must be from \"100ms\" to \"60s\"".to_owned(),
+        );
     }
     if connect_timeout > timeout {
-        let message = "must be at most `timeout`, which is about both together".to_owned();
-        table.wrong_at(connect_span, "connect_timeout", message);
+        let message = "must be at most `timeout`, which includes the connection".to_owned();
+        table.report_at(connect_span, "connect_timeout", message);
     }
     PostgresLimits {
         connections: u32::try_from(connections).unwrap_or(u32::MAX),

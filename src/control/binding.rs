@@ -1,4 +1,4 @@
-//! Whether a secret is bound for what uses it.
+//! Whether a secret is bound with the kind of key that its endpoint needs.
 
 use jiff::Timestamp;
 
@@ -7,23 +7,23 @@ use crate::auth::KeyKind;
 use crate::directory::{AuthDefinition, Definition};
 use crate::secrets::SecretRef;
 
-/// The state of a secret, for an endpoint that uses it.
+/// The state of a secret for an endpoint that uses it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a secret is bound, bound as another kind, or not bound"
 )]
 pub enum Binding {
-    /// It is bound since then.
+    /// The secret is bound since that time.
     Bound(Timestamp),
-    /// It is bound as a key of another kind, so that every delivery is refused.
+    /// The secret is bound as another kind of key, so every delivery is refused.
     OtherKind(KeyKind),
-    /// It is not bound.
+    /// The secret is not bound, so every delivery is refused.
     Unbound,
 }
 
 impl Binding {
-    /// Since when it is bound; `None` if it is not bound, or bound as another kind.
+    /// The time of the binding; `None` if the secret is not usable.
     pub fn since(self) -> Option<Timestamp> {
         match self {
             Self::Bound(at) => Some(at),
@@ -31,7 +31,7 @@ impl Binding {
         }
     }
 
-    /// Why deliveries are refused; `None` if the secret is usable.
+    /// The fault in words; `None` if the secret is usable.
     pub fn complaint(self) -> Option<String> {
         match self {
             Self::Bound(_) => None,
@@ -45,7 +45,7 @@ impl Binding {
         definition.auth.as_ref().and_then(AuthDefinition::key_kind)
     }
 
-    /// The command that gives an endpoint a secret that it can use.
+    /// The command that gives the endpoint a usable secret.
     pub fn remedy(definition: &Definition, secret: &SecretRef) -> String {
         match &definition.flow {
             Some(_) => format!(
@@ -62,7 +62,7 @@ impl Binding {
 }
 
 impl Control {
-    /// The state of `secret`, where a key of the kind `needed` is used.
+    /// The state of `secret` for an endpoint that needs a key of the kind `needed`.
     pub async fn binding(
         &self,
         secret: &SecretRef,
@@ -81,7 +81,7 @@ impl Control {
         })
     }
 
-    /// Whether `secret` has a current version, of whatever kind.
+    /// Whether `secret` has a current version of any kind.
     pub(super) async fn is_bound(&self, secret: &SecretRef) -> Result<bool, ControlError> {
         Ok(self.binding(secret, None).await? != Binding::Unbound)
     }

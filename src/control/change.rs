@@ -1,7 +1,7 @@
-//! What a store is asked to do.
+//! A change of the store together with its audit lines.
 //!
-//! A `Change` has private contents and no public constructor, so that nothing outside this module can ask a store
-//! for a change of an endpoint or a flow. Each part has its audit line, and the store writes both in one transaction.
+//! A [`Change`] has private contents and no public constructor, so no other module can change an endpoint or a flow
+//! in a store. Each part has its audit line, and the store writes both in one transaction.
 
 use super::{Control, ControlError};
 use crate::audit::{Action, Actor, AuditEntry};
@@ -9,7 +9,7 @@ use crate::directory::EndpointChange;
 use crate::flow::FlowChange;
 use crate::secrets::{Installation, SecretRef};
 
-/// A change with its audit lines. The control plane alone makes one.
+/// A change with its audit lines. Only the control plane makes one.
 pub struct Change(Contents);
 
 enum Contents {
@@ -17,7 +17,7 @@ enum Contents {
     Flow(Box<FlowChange>),
 }
 
-/// Changes of endpoints, each with its audit line, and the secrets that they need.
+/// Changes of endpoints, each with its audit line, and the first versions of new secrets.
 #[derive(Default)]
 pub(super) struct EndpointChanges {
     pub(super) changes: Vec<(EndpointChange, AuditEntry)>,
@@ -35,7 +35,7 @@ impl Change {
 }
 
 impl Control {
-    /// Performs a change, all of it or nothing. Gives the secrets that have ended with it.
+    /// Performs a change in one transaction and returns the secrets that ended with it.
     pub(super) async fn commit(&self, change: Change) -> Result<Vec<SecretRef>, ControlError> {
         let retired = match change.0 {
             Contents::Endpoints(EndpointChanges { changes, secrets }) => {
@@ -49,7 +49,7 @@ impl Control {
         Ok(retired?)
     }
 
-    /// The audit line of a change that is about to be made.
+    /// The audit line of a change at the current time.
     pub(super) fn audit(
         &self,
         actor: &Actor,

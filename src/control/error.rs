@@ -1,4 +1,4 @@
-//! Why the control plane does not do something.
+//! The errors of the control plane: a stable word, a message, the next step, and the place in a file.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,144 +11,144 @@ use crate::secrets::{SecretRef, StoreError, VaultError};
 use crate::store::OpenError;
 use crate::tokens::TokenError;
 
-/// Why something is not done. Its text is the message and the next step.
+/// Why an operation is refused or failed. Its text is the message and the next step.
 ///
 /// Each surface maps it in one exhaustive match: the command line to an exit code, an API to a status.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ControlError {
-    /// An alias belongs to another endpoint.
+    /// The alias of an endpoint belongs to another endpoint.
     AliasTaken {
-        /// The endpoint that declares it.
+        /// The endpoint that declares the alias.
         endpoint: EndpointId,
         /// The alias.
         alias: String,
-        /// The endpoint that has it.
+        /// The endpoint that owns the alias.
         owner: EndpointId,
     },
-    /// The declaration at a place in a file is refused.
+    /// An error about the declaration at a place in a file.
     At {
         /// The place.
         place: SourcePlace,
-        /// Why.
+        /// The error.
         error: Box<ControlError>,
     },
-    /// A secret is bound, and a challenge never replaces one.
+    /// A challenge may not replace a bound secret.
     ChallengeSecretBound {
         /// The endpoint.
         endpoint: EndpointId,
         /// The secret.
         secret: SecretRef,
     },
-    /// The file of a backup exists already.
+    /// The file of a backup already exists.
     BackupExists(PathBuf),
-    /// The challenge of an endpoint brings no secret.
+    /// The endpoint has no challenge that sets a secret.
     ChallengeWithoutSecret(EndpointId),
-    /// No refused delivery with that request id is kept.
+    /// No captured delivery has that request id.
     CaptureNotFound(String),
-    /// A store is not empty, so nothing is copied into it.
+    /// The destination of a copy is not empty.
     CopyDestination {
         /// The store.
         store: String,
-        /// What is in it.
+        /// What the store contains.
         error: String,
     },
-    /// One of the stores of a copy failed.
+    /// The source or the destination of a copy failed.
     CopyFailed(String),
-    /// The flow of an endpoint declares that it is disabled.
+    /// The flow declares its endpoint as disabled.
     DisabledByFlow {
         /// The endpoint.
         endpoint: EndpointId,
         /// Its flow.
         flow: Name,
     },
-    /// An endpoint of that id exists.
+    /// An endpoint with that id already exists.
     EndpointExists(EndpointId),
-    /// There is no such endpoint.
+    /// The endpoint does not exist.
     EndpointNotFound(EndpointId),
-    /// An endpoint stands at an id of a flow and is not a part of it.
+    /// The id of a flow's endpoint is used by an endpoint outside the flow.
     EndpointNotOfFlow {
         /// The endpoint.
         endpoint: EndpointId,
         /// The flow.
         flow: Name,
     },
-    /// The endpoint is a part of a flow, so that it is changed with the flow only.
+    /// The endpoint belongs to a flow, so only the flow's declaration changes it.
     EndpointOfFlow {
         /// The endpoint.
         endpoint: EndpointId,
         /// Its flow.
         flow: Name,
     },
-    /// A flow is in force at several targets, and nobody said which.
+    /// The flow has released targets, and the deletion names none.
     FlowInForce {
         /// The flow.
         flow: PartName,
         /// Its targets.
         targets: Vec<FlowTarget>,
     },
-    /// There is no such flow.
+    /// The flow does not exist.
     FlowNotFound(PartName),
-    /// A flow is not at a target.
+    /// The flow is not at the target.
     FlowNotThere {
-        /// The target, as it was named.
+        /// The target as the user wrote it.
         target: String,
         /// The flow.
         flow: PartName,
     },
-    /// Another owner was named than the flow has.
+    /// The given owner differs from the stored owner of the flow.
     FlowOwner {
         /// `organisation` or `workspace`.
         key: &'static str,
-        /// The name that was given.
+        /// The given name.
         given: Name,
-        /// The name that is stored.
+        /// The stored name.
         stored: Name,
     },
-    /// There is no such version of a flow.
+    /// The flow has no such version.
     FlowVersionNotFound {
         /// The flow.
         flow: PartName,
         /// The version.
         version: u32,
     },
-    /// Something that the program itself got wrong.
+    /// A bug in the program.
     Internal(String),
-    /// Definitions that do not fit the configuration.
+    /// Definitions that are not valid in this configuration.
     InvalidDefinitions(Vec<DefinitionError>),
-    /// Text that names no secret and no endpoint.
+    /// The text is neither the address of a secret nor the id of an endpoint.
     InvalidSecretName(String),
-    /// Text that names no target of a flow.
+    /// The text is not a target of a flow.
     InvalidTarget(InvalidScope),
-    /// Interfaces use one slot for keys of different kinds.
+    /// The interfaces of a flow use one slot for different kinds of keys.
     MixedKeyKinds(SecretRef),
-    /// There is no such move of a flow.
+    /// The move of the flow is not possible.
     Move(NoMove),
-    /// The names of a flow and of its interfaces make no endpoint id.
+    /// The names of the flow and its interfaces are too long for an endpoint id.
     NamesTooLong(PartName),
-    /// An endpoint may not become a part of a flow.
+    /// The flow may not take over an endpoint.
     NotAdoptable {
         /// The endpoint.
         endpoint: EndpointId,
-        /// Why.
+        /// The reason.
         error: AdoptionError,
     },
-    /// A note without a version that it could describe.
+    /// A note was given without a release.
     NoteWithoutVersion,
-    /// The secret is issued by the sender, so that no random value can be it.
+    /// Only the sender can issue the secret, so it cannot be generated.
     NotGenerated {
         /// The secret.
         secret: SecretRef,
-        /// An endpoint that is judged by it.
+        /// An endpoint that uses it.
         endpoint: EndpointId,
-        /// Whether it is a slot of a flow.
+        /// Whether the secret is a slot of a flow.
         of_flow: bool,
     },
-    /// No version of a secret is there to end.
+    /// The secret has no version that could end.
     NothingToRetire {
         /// The secret.
         secret: SecretRef,
-        /// Whether the current version was to end, too.
+        /// Whether the request included the current version.
         current: bool,
     },
     /// Several organisations have a workspace of that name.
@@ -158,18 +158,18 @@ pub enum ControlError {
         /// Some of the organisations.
         organisations: Vec<String>,
     },
-    /// No endpoint belongs to the workspace, so that its organisation is not known.
+    /// No endpoint belongs to the workspace, so its organisation is unknown.
     OrganisationUnknown(Name),
     /// A public key would become a shared secret.
     PublicKey {
         /// The secret that is a public key.
         secret: SecretRef,
-        /// What uses it as what.
+        /// The conflicting uses.
         conflict: PublicKeyConflict,
     },
-    /// An empty value, which proves nothing.
+    /// The value is empty.
     SecretEmpty,
-    /// An endpoint's own secret is in use by another one.
+    /// Another endpoint uses the default secret of a new endpoint.
     SecretInUse {
         /// The new endpoint.
         endpoint: EndpointId,
@@ -178,57 +178,57 @@ pub enum ControlError {
         /// The endpoint that uses it.
         user: EndpointId,
     },
-    /// The endpoint is judged by no secret.
+    /// The endpoint uses no secret.
     SecretNotNeeded(EndpointId),
-    /// A secret would prove deliveries, and strangers get texts signed with it.
+    /// The secret also signs challenge texts of unauthenticated senders, so it may not authenticate deliveries.
     SecretSignsChallenges {
         /// The endpoint.
         endpoint: EndpointId,
         /// The secret.
         secret: SecretRef,
-        /// The endpoint that it also judges.
+        /// The other endpoint that uses it.
         other: EndpointId,
     },
-    /// No secret is bound.
+    /// The secret is not bound.
     SecretUnbound(SecretRef),
-    /// Several things are refused.
+    /// Several errors of one operation.
     Several(Vec<ControlError>),
-    /// A flow has no such slot.
+    /// The flow has no such slot.
     SlotNotFound {
-        /// The target, as it was named.
+        /// The target as the user wrote it.
         target: String,
         /// The slot.
         slot: PartName,
-        /// The slots that there are.
+        /// The existing slots, as a sentence.
         slots: String,
     },
-    /// Slots become needed and have no secret.
+    /// The change requires slots that have no secret.
     SlotsUnbound(Vec<UnboundSlot>),
-    /// A store failed, or somebody else changed the same thing.
+    /// The store failed, or a concurrent change conflicts.
     Store(StoreError),
-    /// There is no store.
+    /// The store does not exist.
     StoreNotFound(String),
-    /// A store cannot be opened.
+    /// The store cannot be opened.
     StoreOpen(OpenError),
-    /// A token cannot be made or ended.
+    /// A token cannot be created or revoked.
     Token(TokenError),
-    /// There is no such token.
+    /// The token does not exist.
     TokenNotFound(TokenId),
-    /// A value that makes no key, or that looks like a mistake.
+    /// The value is unusable as a key, or looks like a mistake.
     ValueRefused(SecretRefusal),
-    /// A value that is not text.
+    /// The value is not UTF-8 text.
     ValueNotText,
-    /// A value that is longer than secrets are.
+    /// The value exceeds the largest size of a secret.
     ValueTooLong,
     /// The key service failed.
     KeyService(VaultError),
-    /// A verify token is sent in the open, so that it may prove no deliveries.
+    /// The provider sends a verify token in a URL, so it may not authenticate deliveries.
     VerifyTokenInUse {
         /// The endpoint whose verify token it is.
         endpoint: EndpointId,
         /// The token.
         token: SecretRef,
-        /// The endpoint whose deliveries it would prove.
+        /// The endpoint whose deliveries it would authenticate.
         user: EndpointId,
     },
 }
@@ -237,38 +237,61 @@ pub enum ControlError {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PublicKeyConflict {
-    /// It was bound as a public key, and a flow declares its slot for a shared secret.
+    /// A flow declares a slot that was bound as a public key as a shared secret.
     Bound,
-    /// An earlier version of a flow had it as the public key of this endpoint.
+    /// An earlier version of the flow used it as the public key of this endpoint.
     Earlier(EndpointId),
-    /// It is the public key of another endpoint.
+    /// Another endpoint uses it as a public key.
     Other {
         /// The endpoint that would use it as a shared secret.
         endpoint: EndpointId,
-        /// The endpoint that has it as a public key.
+        /// The endpoint that uses it as a public key.
         owner: EndpointId,
     },
-    /// It is the public key of the endpoint itself, so far.
+    /// The endpoint itself uses it as a public key now.
     Own(EndpointId),
 }
 
-/// A definition that does not fit the configuration.
+/// A definition that is not valid in this configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DefinitionError {
-    /// Where it is declared. The file is the id of the endpoint if no file declares it.
+    /// The place of the declaration. If no file declares the endpoint, the file is the endpoint's id.
     pub place: SourcePlace,
-    /// What is wrong, and what would be right.
+    /// The fault and the expected value.
     pub message: String,
 }
 
 impl ControlError {
-    /// No error, one, or several as one.
+    /// Combines errors: none is `Ok`, several become [`Several`](Self::Several).
     pub(super) fn of_all(mut errors: Vec<Self>) -> Result<(), Self> {
         match errors.len() {
             0 => Ok(()),
             1 => Err(errors.remove(0)),
             _ => Err(Self::Several(errors)),
         }
+    }
+
+    /// Adds a place in a file to the error, if there is one.
+    pub(super) fn at(self, place: Option<SourcePlace>) -> Self {
+        match place {
+            None => self,
+            Some(place) => Self::At {
+                place,
+                error: Box::new(self),
+            },
+        }
+    }
+
+    /// Whether the error is about one declaration, so that the others should be checked too.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::EndpointOfFlow { .. }
+                | Self::EndpointNotOfFlow { .. }
+                | Self::NotAdoptable { .. }
+                | Self::SecretInUse { .. }
+                | Self::PublicKey { .. }
+        )
     }
 
     /// The stable word of the error.
@@ -330,7 +353,7 @@ impl ControlError {
         }
     }
 
-    /// The place in a file, if the error is about one.
+    /// The place in a file that the error is about, if there is one.
     pub fn place(&self) -> Option<&SourcePlace> {
         match self {
             Self::At { place, .. } => Some(place),
@@ -340,7 +363,7 @@ impl ControlError {
         }
     }
 
-    /// What is wrong.
+    /// The object and the fault.
     #[expect(clippy::too_many_lines, reason = "a message for each variant")]
     pub fn message(&self) -> String {
         match self {
@@ -352,90 +375,94 @@ impl ControlError {
                 format!("`{endpoint}`: the alias `{alias}` belongs to the endpoint `{owner}`")
             }
             Self::At { place, error } => format!("{place}: {}", error.message()),
-            Self::BackupExists(file) => format!("{} exists already", file.display()),
+            Self::BackupExists(file) => format!("{}: already exists", file.display()),
             Self::ChallengeSecretBound { secret, .. } => {
-                format!("`{secret}` is bound, and a handshake never replaces a secret")
+                format!("`{secret}`: already bound, and a handshake never replaces a bound secret")
             }
             Self::ChallengeWithoutSecret(endpoint) => {
-                format!("`{endpoint}` has no handshake that brings a secret")
+                format!("`{endpoint}`: has no handshake that sets a secret")
             }
             Self::CaptureNotFound(id) => {
-                format!("no refused delivery with the id `{id}` is kept")
+                format!("captured delivery `{id}` does not exist")
             }
             Self::CopyDestination { store, error } => format!("{store}: {error}"),
             Self::CopyFailed(error) | Self::Internal(error) | Self::InvalidSecretName(error) => {
                 error.clone()
             }
             Self::DisabledByFlow { endpoint, flow } => {
-                format!("`{endpoint}`: its flow `{flow}` declares `enabled = false`")
+                format!("`{endpoint}`: the flow `{flow}` declares `enabled = false`")
             }
-            Self::EndpointExists(id) => format!("`{id}` exists"),
-            Self::EndpointNotFound(id) => format!("there is no endpoint `{id}`"),
+            Self::EndpointExists(id) => format!("endpoint `{id}` already exists"),
+            Self::EndpointNotFound(id) => format!("endpoint `{id}` does not exist"),
             Self::EndpointNotOfFlow { endpoint, flow } => {
-                format!("`{endpoint}` is there already and is no part of the flow `{flow}`")
+                format!("`{endpoint}`: already exists and does not belong to the flow `{flow}`")
             }
             Self::EndpointOfFlow { endpoint, flow } => {
-                format!("`{endpoint}` is a part of the flow `{flow}`")
+                format!("`{endpoint}`: belongs to the flow `{flow}`")
             }
             Self::FlowInForce { flow, targets } => {
                 let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
-                format!("`{flow}` is in force: {}", targets.join(", "))
+                format!("flow `{flow}` is in use at: {}", targets.join(", "))
             }
-            Self::FlowNotFound(flow) => format!("there is no flow `{flow}`"),
+            Self::FlowNotFound(flow) => format!("flow `{flow}` does not exist"),
             Self::FlowNotThere { target, flow } => {
-                format!("`{target}`: the flow `{flow}` is not there")
+                format!("`{target}`: the flow `{flow}` is not at this target")
             }
             Self::FlowOwner { key, given, stored } => {
-                format!("`--{key} {given}`: the flow is of `{stored}`, which does not change")
+                format!(
+                    "`--{key} {given}`: the flow belongs to `{stored}`, and its owner cannot change"
+                )
             }
             Self::FlowVersionNotFound { flow, version } => {
-                format!("`{flow}` has no version {version}")
+                format!("flow `{flow}` has no version {version}")
             }
             Self::InvalidDefinitions(errors) => lines(errors),
             Self::InvalidTarget(error) => error.to_string(),
             Self::MixedKeyKinds(secret) => {
                 format!(
-                    "`{secret}`: interfaces of the flow use the slot for keys of different kinds"
+                    "`{secret}`: interfaces of the flow use the slot for different kinds of keys"
                 )
             }
             Self::Move(error) => error.to_string(),
-            Self::NamesTooLong(flow) => format!("{flow}: its names are too long"),
+            Self::NamesTooLong(flow) => format!(
+                "flow `{flow}`: the names of the flow and its interfaces are too long for an endpoint id"
+            ),
             Self::NotAdoptable { endpoint, error } => {
-                format!("`{endpoint}` cannot become a part of the flow: {error}")
+                format!("`{endpoint}`: the flow cannot take it over: {error}")
             }
             Self::NoteWithoutVersion => {
-                "`--note` describes a version, and the draft is none".to_owned()
+                "`--note`: only a released version has a note, and the draft is not one".to_owned()
             }
             Self::NotGenerated {
                 secret,
                 endpoint,
                 of_flow: true,
             } => format!(
-                "`{secret}`: what proves deliveries to `{endpoint}` is the sender's own (a public key, a user and a \
+                "`{secret}`: only the sender issues the secret of `{endpoint}` (a public key, a user and a \
                  password, or a secret that only the provider issues)"
             ),
             Self::NotGenerated {
                 secret, endpoint, ..
             } => format!(
-                "`{secret}`: what proves deliveries to `{endpoint}` comes from the provider, and no random value \
-                 can replace it"
+                "`{secret}`: only the provider issues the secret of `{endpoint}`, so a random value \
+                 cannot replace it"
             ),
             Self::NothingToRetire {
                 secret,
                 current: true,
-            } => format!("{secret}: no version counts"),
+            } => format!("{secret}: no version is valid"),
             Self::NothingToRetire { secret, .. } => {
-                format!("{secret}: no version counts beside the current one")
+                format!("{secret}: only the current version is valid")
             }
             Self::OrganisationAmbiguous {
                 workspace,
                 organisations,
             } => format!(
-                "several organisations have a workspace `{workspace}` (`{}`)",
+                "workspace `{workspace}`: exists in several organisations (`{}`)",
                 organisations.join("`, `")
             ),
             Self::OrganisationUnknown(workspace) => {
-                format!("no endpoint belongs to a workspace `{workspace}`")
+                format!("workspace `{workspace}`: no endpoint belongs to it")
             }
             Self::PublicKey { secret, conflict } => conflict.message(secret),
             Self::SecretEmpty => VaultError::Empty.to_string(),
@@ -444,16 +471,16 @@ impl ControlError {
                 secret,
                 user,
             } => format!(
-                "`{endpoint}`: its own secret `{secret}` is in use by the endpoint `{user}`"
+                "`{endpoint}`: its default secret `{secret}` is in use by the endpoint `{user}`"
             ),
-            Self::SecretNotNeeded(endpoint) => format!("`{endpoint}` is judged by no secret"),
+            Self::SecretNotNeeded(endpoint) => format!("`{endpoint}`: uses no secret"),
             Self::SecretSignsChallenges {
                 endpoint,
                 secret,
                 other,
             } => format!(
-                "`{endpoint}`: the secret `{secret}` also judges `{other}`, and one of the two has a handshake that \
-                 signs what strangers send"
+                "`{endpoint}`: the secret `{secret}` is also used by `{other}`, and one of the two has a handshake that \
+                 signs text of unauthenticated senders"
             ),
             Self::SecretUnbound(secret) => VaultError::Unbound(secret.clone()).to_string(),
             Self::Several(errors) => lines(errors),
@@ -467,14 +494,17 @@ impl ControlError {
                 messages.join("\n")
             }
             Self::Store(error) => error.to_string(),
-            Self::StoreNotFound(store) => format!("{store}: there is no store here"),
+            Self::StoreNotFound(store) => format!("{store}: the store does not exist"),
             Self::StoreOpen(error) => error.to_string(),
             Self::Token(error) => error.to_string(),
-            Self::TokenNotFound(id) => format!("there is no token {id}"),
+            Self::TokenNotFound(id) => format!("token {id} does not exist"),
             Self::ValueRefused(refusal) => refusal.to_string(),
-            Self::ValueNotText => "a secret is text in UTF-8".to_owned(),
+            Self::ValueNotText => "secret: the value is not UTF-8 text".to_owned(),
             Self::ValueTooLong => {
-                format!("a secret has at most {} bytes", Control::MAX_SECRET_BYTES)
+                format!(
+                    "secret: the value is longer than {} bytes",
+                    Control::MAX_SECRET_BYTES
+                )
             }
             Self::KeyService(error) => error.to_string(),
             Self::VerifyTokenInUse {
@@ -482,63 +512,92 @@ impl ControlError {
                 token,
                 user,
             } => format!(
-                "`{endpoint}`: its verify token `{token}` is sent in the open, and it also proves deliveries to `{user}`"
+                "`{endpoint}`: the provider sends the verify token `{token}` in a URL, and the same secret authenticates deliveries to `{user}`"
             ),
         }
     }
 
-    /// What to do next, where the message alone does not say it.
+    /// The next step, if the message does not imply it.
     pub fn next_step(&self) -> Option<String> {
         match self {
             Self::At { error, .. } => error.next_step(),
             Self::ChallengeSecretBound { endpoint, .. } => Some(format!(
-                "set it by hand (`portcullis secret set {endpoint}`), or delete the endpoint and create it again"
+                "set it by hand (`portcullis secret set {endpoint}`), or delete and recreate the endpoint"
             )),
             Self::DisabledByFlow { flow, .. } | Self::EndpointOfFlow { flow, .. } => Some(format!(
                 "change the declaration of the flow and apply it (`portcullis apply`), or see \
                  `portcullis flow show {flow}`"
             )),
-            Self::BackupExists(_) => Some("name a file that does not exist".to_owned()),
-            Self::EndpointExists(_) => Some("use `endpoint update`".to_owned()),
+            Self::BackupExists(_) => Some("name a new file".to_owned()),
+            Self::EndpointExists(_) => Some("change it with `portcullis endpoint update`".to_owned()),
             Self::EndpointNotOfFlow { endpoint, .. } => Some(format!(
-                "let it become one (`--adopt`), delete it first (`portcullis endpoint delete {endpoint}`), or give \
+                "let the flow take it over (`--adopt`), delete it first (`portcullis endpoint delete {endpoint}`), or give \
                  the interface another id"
             )),
+            Self::AliasTaken { alias, owner, .. } => Some(format!(
+                "choose another alias, or remove `{alias}` from `{owner}`"
+            )),
+            Self::CaptureNotFound(_) => {
+                Some("list them with: portcullis capture list ENDPOINT".to_owned())
+            }
+            Self::ChallengeWithoutSecret(_) => Some(
+                "choose a handshake that sets a secret: portcullis handshakes list".to_owned(),
+            ),
+            Self::EndpointNotFound(_) => {
+                Some("list endpoints with: portcullis endpoint list".to_owned())
+            }
+            Self::FlowNotFound(_) => Some("list flows with: portcullis flow list".to_owned()),
+            Self::FlowNotThere { flow, .. } => Some(format!(
+                "show its targets with: portcullis flow show {flow}"
+            )),
+            Self::FlowOwner { key, .. } => Some(format!("leave `--{key}` out")),
+            Self::FlowVersionNotFound { flow, .. } => Some(format!(
+                "list its versions with: portcullis flow history {flow}"
+            )),
+            Self::NamesTooLong(_) => Some("shorten the names".to_owned()),
+            Self::NothingToRetire { secret, current: true } => Some(format!(
+                "show its versions with: portcullis secret status '{secret}'"
+            )),
+            Self::SecretNotNeeded(endpoint) => Some(format!(
+                "set a mode with a secret: portcullis endpoint update {endpoint} --mode secret"
+            )),
+            Self::TokenNotFound(_) => Some("list tokens with: portcullis token list".to_owned()),
+            Self::ValueTooLong => Some("check that the input holds only the secret".to_owned()),
             Self::FlowInForce { .. } => Some(
-                "say `--all` to delete it there, with its versions and its secrets, or `--installation ID`"
+                "delete all targets, versions and secrets with `--all`, or one installation with `--installation ID`"
                     .to_owned(),
             ),
-            Self::MixedKeyKinds(_) => Some("declare a slot for each kind".to_owned()),
+            Self::MixedKeyKinds(_) => Some("declare one slot per kind".to_owned()),
             Self::NoteWithoutVersion => Some(
-                "say `--target live` or `--installation`, or note it at the release".to_owned(),
+                "add `--target live` or `--installation`, or give the note to `flow release`".to_owned(),
             ),
             Self::NotGenerated { of_flow: true, .. } => {
-                Some("bind that value, from standard input".to_owned())
+                Some("bind the value from standard input".to_owned())
             }
             Self::NotGenerated { secret, .. } => Some(format!(
-                "set the new value: portcullis secret set '{secret}'"
+                "set the new value with: portcullis secret set '{secret}'"
             )),
             Self::NothingToRetire { current: false, .. } => {
-                Some("`--current` ends that version, too".to_owned())
+                Some("end it with `--current`".to_owned())
             }
             Self::OrganisationAmbiguous { .. } => {
-                Some("choose one with --organisation".to_owned())
+                Some("choose one with `--organisation`".to_owned())
             }
             Self::OrganisationUnknown(_) => {
-                Some("name its organisation with --organisation".to_owned())
+                Some("name its organisation with `--organisation`".to_owned())
             }
             Self::PublicKey { conflict, .. } => Some(conflict.next_step().to_owned()),
             Self::SecretInUse { secret, .. } => Some(format!(
-                "choose another one, or say that it is shared (`--secret {secret}`, or `secret = \"{secret}\"`)"
+                "choose another secret, or declare the sharing (`--secret {secret}`, or `secret = \"{secret}\"`)"
             )),
             Self::SecretSignsChallenges { .. } => Some(
-                "give them secrets of their own, or the same handshake".to_owned(),
+                "give each its own secret, or give both the same handshake".to_owned(),
             ),
             Self::StoreNotFound(_) => Some(
-                "`portcullis init` and `portcullis serve` create one".to_owned(),
+                "create it with `portcullis init` or `portcullis serve`".to_owned(),
             ),
             Self::ValueRefused(refusal) => Some(refusal.next_step().to_owned()),
-            Self::ValueNotText => Some("encode other bytes as hex or base64".to_owned()),
+            Self::ValueNotText => Some("encode binary values as hex or base64".to_owned()),
             Self::VerifyTokenInUse { .. } => {
                 Some("give one of the two another secret".to_owned())
             }
@@ -551,16 +610,18 @@ impl PublicKeyConflict {
     fn message(&self, secret: &SecretRef) -> String {
         match self {
             Self::Bound => {
-                format!("{secret} was bound as a public key, which everybody has")
+                format!("{secret}: bound as a public key, which everybody has")
             }
             Self::Earlier(endpoint) => {
-                format!("{secret} has been the public key of `{endpoint}`, which everybody has")
+                format!(
+                    "{secret}: an earlier version used it as the public key of `{endpoint}`, which everybody has"
+                )
             }
             Self::Other { endpoint, owner } => format!(
                 "`{endpoint}`: the secret `{secret}` is the public key of `{owner}`, which everybody has"
             ),
             Self::Own(endpoint) => format!(
-                "`{endpoint}`: its secret `{secret}` is a public key so far, which everybody has"
+                "`{endpoint}`: its secret `{secret}` is a public key now, which everybody has"
             ),
         }
     }
@@ -568,7 +629,7 @@ impl PublicKeyConflict {
     fn next_step(&self) -> &'static str {
         match self {
             Self::Bound | Self::Earlier(_) => "declare another slot for the shared secret",
-            Self::Other { .. } => "it needs another slot",
+            Self::Other { .. } => "give it another secret",
             Self::Own(_) => {
                 "choose another slot for the shared secret (`--secret`, or `secret = \"…\"`)"
             }
@@ -579,7 +640,7 @@ impl PublicKeyConflict {
 impl fmt::Display for ControlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Each has a next step of its own.
+            // Each line includes its own next step.
             Self::Several(errors) => f.write_str(&lines(errors)),
             Self::At { place, error } => write!(f, "{place}: {error}"),
             _ => match self.next_step() {
@@ -658,11 +719,17 @@ mod tests {
     fn the_text_is_the_message_and_the_next_step() {
         let error = ControlError::EndpointExists(id());
         assert_eq!(error.word(), "endpoint_exists");
-        assert_eq!(error.message(), "`workflows/pr-bot` exists");
-        assert_eq!(error.next_step().unwrap(), "use `endpoint update`");
+        assert_eq!(
+            error.message(),
+            "endpoint `workflows/pr-bot` already exists"
+        );
+        assert_eq!(
+            error.next_step().unwrap(),
+            "change it with `portcullis endpoint update`"
+        );
         assert_eq!(
             error.to_string(),
-            "`workflows/pr-bot` exists; use `endpoint update`"
+            "endpoint `workflows/pr-bot` already exists; change it with `portcullis endpoint update`"
         );
         assert_eq!(error.place(), None);
     }
@@ -675,7 +742,7 @@ mod tests {
             key: "endpoints[workflows/pr-bot]".to_owned(),
         };
         let at = || ControlError::EndpointNotFound(id()).at(Some(place.clone()));
-        let text = "endpoints.toml:4:6: there is no endpoint `workflows/pr-bot`";
+        let text = "endpoints.toml:4:6: endpoint `workflows/pr-bot` does not exist; list endpoints with: portcullis endpoint list";
         assert_eq!(at().place(), Some(&place));
         assert_eq!(at().word(), "endpoint_not_found");
         assert_eq!(at().to_string(), text);

@@ -1,4 +1,4 @@
-//! What a change would do to deliveries, as data. Every surface shows it before it asks for a confirmation.
+//! The impact of a change on deliveries, as data. Each surface shows it before it asks for confirmation.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use super::{Control, ControlError, EndpointPlan, FlowPlan};
 use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, Operation};
 use crate::secrets::{SealedVersion, SecretRef};
 
-/// What a change would do to deliveries.
+/// The impact of a change on deliveries.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Impact {
-    /// The senders whose deliveries are refused afterwards.
+    /// The senders whose deliveries are refused after the change.
     pub senders: Vec<SenderImpact>,
     /// The secrets whose versions end.
     pub secrets: Vec<SecretImpact>,
@@ -23,13 +23,13 @@ pub struct Impact {
 pub struct SenderImpact {
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// Where they deliver.
+    /// The URL that they deliver to.
     pub url: Option<String>,
-    /// The provider's preset, or the mode, that they prove themselves by.
+    /// The preset or the mode of their proof.
     pub proof: Option<String>,
-    /// Why they are refused.
+    /// The reason for the refusal.
     pub refusal: Refusal,
-    /// From when on; `None` if it is at once.
+    /// The start of the refusals; `None` means immediately.
     pub from: Option<Timestamp>,
 }
 
@@ -38,13 +38,13 @@ pub struct SenderImpact {
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
-    /// The endpoint does not take deliveries any more: 404.
+    /// The endpoint no longer accepts deliveries: 404.
     NotConfigured,
-    /// They sign with the old value until they get the new one: 401.
+    /// The senders still use the old value: 401.
     OldSecret,
-    /// The endpoint judges them by another proof: 401 until they follow.
+    /// The endpoint requires another proof: 401 until the senders use it.
     OtherProof,
-    /// The endpoint has no secret any more: 401.
+    /// The endpoint has no secret: 401.
     SecretUnbound,
 }
 
@@ -53,29 +53,29 @@ pub enum Refusal {
 pub struct SecretImpact {
     /// The secret.
     pub secret: SecretRef,
-    /// The endpoints that are judged by it.
+    /// The endpoints that use it.
     pub shared_by: Vec<EndpointId>,
     /// The versions that end.
     pub versions: Vec<VersionImpact>,
 }
 
-/// A version that ends, and who still uses it.
+/// A version that ends, and its recent use.
 #[derive(Clone, Debug, Serialize)]
 pub struct VersionImpact {
-    /// Its number.
+    /// The number of the version.
     pub version: u32,
-    /// The deliveries that it has proven since it was made.
+    /// The deliveries that it has authenticated.
     pub deliveries: u64,
-    /// When it proved the last one.
+    /// The time of the last such delivery.
     pub last_used_at: Option<Timestamp>,
-    /// Whether that was within the last 24 hours.
+    /// Whether the last delivery was within 24 hours.
     pub used_in_last_day: bool,
-    /// When it ends; `None` if it ends at once.
+    /// The end of the version; `None` means immediately.
     pub ends_at: Option<Timestamp>,
 }
 
 impl Control {
-    /// What [`rotate_secret`](Self::rotate_secret) would do.
+    /// The impact of [`rotate_secret`](Self::rotate_secret).
     pub async fn rotation_impact(
         &self,
         secret: &SecretRef,
@@ -93,7 +93,7 @@ impl Control {
             .await
     }
 
-    /// What [`retire_secret`](Self::retire_secret) would do to every version of a secret.
+    /// The impact of [`retire_secret`](Self::retire_secret) on every version of a secret.
     pub async fn retirement_impact(&self, secret: &SecretRef) -> Result<Impact, ControlError> {
         let impact = self.secret_impact(secret, Refusal::SecretUnbound, None);
         let impact = impact.await?;
@@ -106,7 +106,7 @@ impl Control {
         Ok(impact)
     }
 
-    /// What [`perform`](Self::perform) would do.
+    /// The impact of [`perform`](Self::perform).
     pub async fn endpoint_impact(&self, plan: &EndpointPlan) -> Result<Impact, ControlError> {
         let mut impact = Impact::default();
         let changes = plan.changes();
@@ -145,7 +145,7 @@ impl Control {
             if takes_deliveries(&old) {
                 impact.senders.push(self.sender(&old, refusal, None));
             }
-            // A secret ends with the last endpoint that is judged by it. One of a flow stays.
+            // A secret ends with its last endpoint. The secret of a flow's slot stays.
             let secrets = [old.secret(), old.verify_token()];
             let ends = deleted.contains(id) && old.flow.is_none();
             for secret in secrets.into_iter().flatten().filter(|_| ends) {
@@ -162,7 +162,7 @@ impl Control {
         Ok(impact)
     }
 
-    /// What [`perform_flow`](Self::perform_flow) would do.
+    /// The impact of [`perform_flow`](Self::perform_flow).
     pub async fn flow_impact(&self, plan: &FlowPlan) -> Result<Impact, ControlError> {
         let mut impact = self.endpoint_impact(plan.endpoints()).await?;
         for slot in plan.unbound() {
@@ -187,7 +187,7 @@ impl Control {
         let taking = users.iter().filter(|user| takes_deliveries(user));
         Ok(Impact {
             senders: match ending.versions.as_slice() {
-                // Nothing counts, so nobody gets in now.
+                // Without a valid version every delivery is refused already.
                 [] => Vec::new(),
                 _ => taking
                     .map(|user| self.sender(user, refusal, ends_at))
@@ -197,27 +197,27 @@ impl Control {
         })
     }
 
-    /// The versions of a secret that count now, and end at `ends_at` at the latest.
+    /// The valid versions of a secret, which end at `ends_at` at the latest.
     async fn ending(
         &self,
         secret: &SecretRef,
-        judged: &[Definition],
+        users: &[Definition],
         ends_at: Option<Timestamp>,
     ) -> Result<SecretImpact, ControlError> {
         let now = self.clock.now();
         let versions = self.store.versions(secret).await?;
         let uses = self.store.uses(secret).await?;
         let counting = SealedVersion::counting(&versions, now);
-        let counting = counting.into_iter().flat_map(|(current, previous)| {
+        let valid = counting.into_iter().flat_map(|(current, previous)| {
             let previous = previous.map(|(version, until)| (version, Some(until)));
             std::iter::once((current, None)).chain(previous)
         });
-        let versions = counting.map(|(version, until)| {
-            let counted = uses.iter().find(|it| it.version == version.version);
-            let last_used_at = counted.map(|it| it.last_used_at);
+        let versions = valid.map(|(version, until)| {
+            let counter = uses.iter().find(|it| it.version == version.version);
+            let last_used_at = counter.map(|it| it.last_used_at);
             VersionImpact {
                 version: version.version,
-                deliveries: counted.map_or(0, |it| it.deliveries),
+                deliveries: counter.map_or(0, |it| it.deliveries),
                 last_used_at,
                 used_in_last_day: last_used_at.is_some_and(|at| now.duration_since(at) < DAY),
                 ends_at: ends_at.map(|at| until.map_or(at, |until| until.min(at))),
@@ -225,7 +225,7 @@ impl Control {
         });
         Ok(SecretImpact {
             secret: secret.clone(),
-            shared_by: judged.iter().map(|user| user.id.clone()).collect(),
+            shared_by: users.iter().map(|user| user.id.clone()).collect(),
             versions: versions.collect(),
         })
     }

@@ -1,25 +1,24 @@
 //! The control plane: every rule about changing what is stored.
 //!
 //! ```text
-//! Control         one entry for each thing that a person can do; takes the actor, gives a typed answer
-//! EndpointPlan    what would happen to endpoints, before it happens
+//! Control         one method per operation; takes the actor, returns a typed result
+//! EndpointPlan    the steps of a change of endpoints, before it is performed
 //! FlowPlan        the same for a flow and its endpoints
-//! Impact          what a change would do to deliveries, as data for a confirmation
-//! Change          what a store is asked to do, with its audit lines; only this module makes one
-//! ControlError    why something is not done: a word, a message, the next step, the place in a file
+//! Impact          the effect of a change on deliveries, for a confirmation
+//! Change          the rows to write with their audit lines; only this module makes one
+//! ControlError    why an operation is refused: a word, a message, the next step, the place in a file
 //! ```
 //!
 //! A change is planned first and performed afterwards, so that a dry run and a confirmation show the same plan.
-//! The command line prints the answers. It decides nothing.
+//! The command line prints the results and decides nothing. The methods of [`Control`] stand by subject:
+//! `endpoints`, `flows`, `secrets`, `tokens` and `impact`.
 
 mod binding;
-mod captures;
 mod change;
 mod endpoints;
 mod error;
 mod flows;
 mod impact;
-mod secret_value;
 mod secrets;
 mod stores;
 mod tokens;
@@ -42,6 +41,7 @@ pub use self::impact::{Impact, Refusal, SecretImpact, SenderImpact, VersionImpac
 pub use self::secrets::{SecretChange, SlotBinding};
 pub use self::stores::{Backup, backup_store, copy_store, migrate_store};
 pub use self::tokens::TokenRequest;
+use crate::capture::Kept;
 use crate::clock::Clock;
 use crate::directory::{
     Definition, DraftAuth, EndpointId, PathTemplate, RouteTable, Surroundings, Target,
@@ -58,27 +58,27 @@ pub struct Control {
     server: ServerContext,
 }
 
-/// What the configuration of the server says about declarations.
+/// The part of the configuration that declarations are validated against.
 #[derive(Clone, Debug)]
 pub struct ServerContext {
     /// The names of the upstreams.
     pub upstreams: Vec<String>,
-    /// The paths that upstreams ask for, by their names.
+    /// The path templates of upstreams, by upstream name.
     pub upstream_paths: BTreeMap<String, PathTemplate>,
     /// The routes of the portal.
     pub routes: Arc<RouteTable>,
-    /// The public URL of the portal, without a slash at its end.
+    /// The public URL of the portal, without a trailing slash.
     pub public_url: String,
-    /// Whether endpoints may ask for no proof.
+    /// Whether endpoints may have the mode `none`.
     pub allow_unauthenticated: bool,
-    /// Who may deliver to drafts that do not say it themselves.
+    /// What drafts without `draft_auth` require from senders.
     pub draft_auth: DraftAuth,
-    /// The largest body that the memory budget has room for.
+    /// The largest body in bytes that the memory budget allows.
     pub largest_body_bytes: u64,
 }
 
 impl ServerContext {
-    /// The upstream of endpoints that name none: the only one, or the one called `default`.
+    /// The upstream of endpoints that name none: the only upstream, or the upstream `default`.
     pub fn default_upstream(&self) -> Option<&str> {
         match self.upstreams.as_slice() {
             [only] => Some(only),
@@ -89,7 +89,7 @@ impl ServerContext {
         }
     }
 
-    /// What definitions have to fit into.
+    /// The context that definitions are validated in.
     pub fn surroundings(&self) -> Surroundings<'_> {
         Surroundings {
             upstreams: &self.upstreams,
@@ -118,24 +118,24 @@ impl Control {
         }
     }
 
-    /// The public URL of an endpoint: its route, or else its first alias.
+    /// The public URL of an endpoint: by its route, or else by its first alias.
     pub fn url(&self, definition: &Definition) -> Option<String> {
         let path = self.path(definition)?;
         Some(format!("{}{path}", self.server.public_url))
     }
 
-    /// The path of that URL.
+    /// The path of the public URL.
     pub fn path(&self, definition: &Definition) -> Option<String> {
         let route = self.server.routes.path_of(&definition.id);
         route.or_else(|| definition.aliases.first().cloned())
     }
 
-    /// What the configuration says about declarations.
+    /// The part of the configuration that declarations are validated against.
     pub fn server(&self) -> &ServerContext {
         &self.server
     }
 
-    /// What a delivery to an endpoint needs beside its proof: a draft may ask for a token of its workspace.
+    /// What a delivery to an endpoint needs. A draft can require a workspace token.
     pub fn draft_auth(&self, definition: &Definition) -> DraftAuth {
         match Target::of(&definition.id) {
             Target::Draft => definition.draft_auth.unwrap_or(self.server.draft_auth),
@@ -147,6 +147,22 @@ impl Control {
     pub async fn endpoint(&self, id: &EndpointId) -> Result<Definition, ControlError> {
         let found = self.store.endpoint(id.as_str()).await?;
         found.ok_or_else(|| ControlError::EndpointNotFound(id.clone()))
+    }
+
+    /// The captured delivery with a request id, as raw HTTP.
+    pub async fn capture(&self, id: &str) -> Result<(Kept, Vec<u8>), ControlError> {
+        let found = self.store.kept_one(id, self.clock.now()).await?;
+        found.ok_or_else(|| {
+            let id = id.chars().filter(|c| !c.is_control());
+            ControlError::CaptureNotFound(id.take(MAX_SHOWN_CHARS).collect())
+        })
+    }
+
+    /// The captured deliveries of an endpoint, the newest first.
+    pub async fn captures(&self, endpoint: &EndpointId) -> Result<Vec<Kept>, ControlError> {
+        self.endpoint(endpoint).await?;
+        let now = self.clock.now();
+        Ok(self.store.kept(endpoint.as_str(), now).await?)
     }
 
     fn vault(&self) -> Vault {
@@ -161,3 +177,5 @@ impl Control {
         Issuer::new(Arc::clone(&self.store) as _, Arc::clone(&self.clock))
     }
 }
+
+const MAX_SHOWN_CHARS: usize = 128;

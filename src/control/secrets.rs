@@ -1,33 +1,34 @@
-//! What people do with secrets: set, rotate, retire, reveal, bind to a slot, rewrap, look.
+//! Operations on secrets: set, rotate, retire, reveal, bind to a slot, rewrap, status.
 
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
+use zeroize::Zeroizing;
 
-use super::{Control, ControlError, secret_value};
+use super::{Control, ControlError};
 use crate::audit::Actor;
-use crate::auth::{Caution, KeyKind};
+use crate::auth::{Caution, KeyKind, SecretUse, check_secret, proves_nothing};
 use crate::directory::{Definition, EndpointId, InvalidName};
 use crate::flow::{Flow, FlowState, FlowTarget, PartName};
 use crate::secrets::{
     Ending, InvalidSecretRef, Moved, Moving, Revealed, Secret, SecretRef, VersionStatus,
 };
 
-/// A secret that has a new version.
+/// The new version of a secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SecretChange {
     /// The number of the version.
     pub version: u32,
-    /// What is unusual about a given value.
+    /// Warnings about the given value.
     pub cautions: Vec<Caution>,
 }
 
-/// A slot of a flow at one of its targets, ready for a value.
+/// A slot of a flow at one target, ready to be bound.
 #[derive(Debug)]
 pub struct SlotBinding {
     secret: SecretRef,
     kind: Option<KeyKind>,
-    /// The endpoints of the target that are judged by it.
+    /// The endpoints of the target that use the secret.
     users: Vec<Definition>,
     was_bound: bool,
 }
@@ -38,14 +39,28 @@ impl SlotBinding {
         &self.secret
     }
 
-    /// Whether it had a value before.
+    /// Whether the slot was bound before.
     pub fn was_bound(&self) -> bool {
         self.was_bound
     }
 }
 
 impl Control {
-    /// A secret by its own address, or by the endpoint that is judged by it.
+    /// The largest secret in bytes.
+    pub const MAX_SECRET_BYTES: usize = 4096;
+
+    /// Validates a value from outside: UTF-8 text of at most [`MAX_SECRET_BYTES`](Self::MAX_SECRET_BYTES).
+    pub fn secret_of(mut bytes: Zeroizing<Vec<u8>>) -> Result<Secret, ControlError> {
+        if bytes.len() > Self::MAX_SECRET_BYTES {
+            return Err(ControlError::ValueTooLong);
+        }
+        if std::str::from_utf8(&bytes).is_err() {
+            return Err(ControlError::ValueNotText);
+        }
+        Ok(Secret::new(std::mem::take(&mut *bytes)))
+    }
+
+    /// Finds a secret by its address `scope#slot`, or by the endpoint that uses it.
     pub async fn secret(&self, text: &str) -> Result<SecretRef, ControlError> {
         if text.contains('#') {
             return text.parse().map_err(|error: InvalidSecretRef| {
@@ -60,7 +75,7 @@ impl Control {
         secret.ok_or(ControlError::SecretNotNeeded(id))
     }
 
-    /// Decrypts the current value of a secret, after the audit log has a line about it.
+    /// Decrypts the current value of a secret, after the line in the audit log is written.
     pub async fn reveal_secret(
         &self,
         actor: &Actor,
@@ -69,7 +84,7 @@ impl Control {
         Ok(self.vault().reveal(secret, actor).await?)
     }
 
-    /// Decrypts the newest versions of a secret, retired ones too. Each has a line in the audit log.
+    /// Decrypts the newest versions of a secret, including retired ones. Each gets a line in the audit log.
     pub async fn reveal_versions(
         &self,
         actor: &Actor,
@@ -109,13 +124,13 @@ impl Control {
         force: bool,
     ) -> Result<SecretChange, ControlError> {
         let users = self.users_of(secret).await?;
-        let cautions = secret_value::check(value, &users, force)?;
+        let cautions = check_value(value, &users, force)?;
         let vault = self.vault().binding_as(kind_for(&users));
         let version = vault.set(secret, value, overlap, actor).await?;
         Ok(SecretChange { version, cautions })
     }
 
-    /// Ends versions of a secret now, and gives their number.
+    /// Ends versions of a secret now, and returns how many ended.
     pub async fn retire_secret(
         &self,
         actor: &Actor,
@@ -131,7 +146,7 @@ impl Control {
         }
     }
 
-    /// Finds what declares a slot of a flow at a target, so that the slot can be bound.
+    /// Prepares the binding of a flow's slot at a target.
     pub async fn slot_binding(
         &self,
         target: &str,
@@ -159,7 +174,7 @@ impl Control {
         })
     }
 
-    /// Binds a slot to a given value. An old value stays valid for `overlap`.
+    /// Binds a slot to a given value. The old value stays valid for `overlap`.
     pub async fn bind_slot(
         &self,
         actor: &Actor,
@@ -168,13 +183,13 @@ impl Control {
         overlap: SignedDuration,
         force: bool,
     ) -> Result<SecretChange, ControlError> {
-        let cautions = secret_value::check(value, &slot.users, force)?;
+        let cautions = check_value(value, &slot.users, force)?;
         let vault = self.vault().binding_as(slot.kind);
         let version = vault.set(&slot.secret, value, overlap, actor).await?;
         Ok(SecretChange { version, cautions })
     }
 
-    /// Binds a slot to a generated value. An old value stays valid for `overlap`.
+    /// Binds a slot to a generated value. The old value stays valid for `overlap`.
     pub async fn generate_slot(
         &self,
         actor: &Actor,
@@ -188,13 +203,13 @@ impl Control {
         Ok(SecretChange { version, cautions })
     }
 
-    /// The number of versions that the store holds.
+    /// The number of secret versions in the store.
     pub async fn secret_versions(&self) -> Result<u64, ControlError> {
         let sealed = self.store.sealed_under().await?;
         Ok(sealed.iter().map(|under| under.versions).sum())
     }
 
-    /// The name of the key service that encrypts.
+    /// The name of the key service that encrypts new versions.
     pub fn key_service(&self) -> &'static str {
         self.key_service.name()
     }
@@ -209,7 +224,7 @@ impl Control {
         self.vault().move_all(moving, actor, progress).await
     }
 
-    /// The endpoints that are judged by a secret, up to a bound: those that share one need the same of it.
+    /// The endpoints that use a secret, at most [`MAX_USERS`]: endpoints that share a secret need the same kind of value.
     pub(super) async fn users_of(
         &self,
         secret: &SecretRef,
@@ -221,15 +236,15 @@ impl Control {
         Ok(users)
     }
 
-    /// A random value cannot replace a secret that only the sender has.
+    /// Refuses a rotation if only the sender can issue the secret.
     pub(super) async fn refuse_rotation(&self, secret: &SecretRef) -> Result<(), ControlError> {
         let users = self.users_of(secret).await?;
         refuse_generated(secret, &users, false)
     }
 
-    /// The declaration of a slot: what is in force at the target, the draft, or a version that may come there. So a
-    /// secret can be bound before the release that needs it. A declaration that also uses the slot comes first,
-    /// because it says which kind of key the value is.
+    /// Finds a version of the flow that declares the slot: the one at the target, the draft, or any other version. So a
+    /// secret can be bound before the release that needs it. Versions that use the slot come first, because the use
+    /// determines the kind of key.
     async fn declaring_flow(
         &self,
         state: &FlowState,
@@ -262,8 +277,8 @@ impl Control {
             declaring = declaring.or_else(|| declares(&version).then_some(version));
         }
         let slots = match now.requires.as_slice() {
-            [] => "it has none".to_owned(),
-            _ => format!("it has {}", now.slot_names()),
+            [] => "the flow has no slots".to_owned(),
+            _ => format!("its slots are {}", now.slot_names()),
         };
         declaring.ok_or_else(|| ControlError::SlotNotFound {
             target: scope.to_owned(),
@@ -273,7 +288,36 @@ impl Control {
     }
 }
 
-/// A random value cannot be what only the sender has.
+/// Refuses a value that the endpoints cannot use. `force` accepts a value that only looks like a mistake.
+pub(super) fn check_value(
+    value: &Secret,
+    users: &[Definition],
+    force: bool,
+) -> Result<Vec<Caution>, ControlError> {
+    let value = value.expose();
+    // The vault refuses an empty value with its own error.
+    if proves_nothing(value) {
+        return Ok(Vec::new());
+    }
+    let mut schemes = Vec::new();
+    for user in users {
+        let Some(auth) = &user.auth else { continue };
+        if let Some(scheme) = auth.compiled().ok().flatten() {
+            schemes.push((user, scheme, auth.preset()));
+        }
+    }
+    let endpoints: Vec<SecretUse<'_>> = schemes
+        .iter()
+        .map(|(user, scheme, preset)| SecretUse {
+            endpoint: user.id.as_str(),
+            form: scheme.key(),
+            shape: preset.map(|preset| &preset.secret_shape),
+        })
+        .collect();
+    check_secret(value, &endpoints, force).map_err(ControlError::ValueRefused)
+}
+
+/// Refuses a generated value if only the sender can issue the secret.
 fn refuse_generated(
     secret: &SecretRef,
     users: &[Definition],
@@ -291,7 +335,7 @@ fn refuse_generated(
 
 const MAX_USERS: usize = 100;
 
-/// The kind of key that all of the endpoints need; the store refuses a value for endpoints that differ.
+/// The kind of key that all endpoints need. The store refuses a value if their kinds differ.
 fn kind_for(users: &[Definition]) -> Option<KeyKind> {
     let kinds = users
         .iter()

@@ -1,24 +1,24 @@
-//! What people do with whole stores: migrate one, copy one into another, back one up.
+//! Operations on whole stores: migrate, copy and back up.
 
 use std::path::Path;
 
 use super::ControlError;
 use crate::store::{Copied, CopyError, Migrated, StoreSettings, copy};
 
-/// Brings the schema of a store up to date.
+/// Migrates the schema of a store to the current version.
 pub async fn migrate_store(store: &StoreSettings) -> Result<Migrated, ControlError> {
     Ok(store.migrate().await?)
 }
 
-/// Copies a store into another one that is empty, all of it or nothing.
+/// Copies a store into an empty store, all or nothing.
 ///
-/// The source stays as it is: its schema is not changed, because an older gate may serve from it.
+/// The schema of the source is not migrated, because an older gate may still use it.
 pub async fn copy_store(from: &StoreSettings, to: &StoreSettings) -> Result<Copied, ControlError> {
     let from = StoreSettings {
         migrate: false,
         ..from.clone()
     };
-    // Opening a file that does not exist would create it.
+    // Opening a missing file would create it.
     if from.path().is_some_and(|path| !path.exists()) {
         return Err(ControlError::StoreNotFound(from.to_string()));
     }
@@ -41,17 +41,17 @@ pub async fn copy_store(from: &StoreSettings, to: &StoreSettings) -> Result<Copi
     copied
 }
 
-/// A backup that was made.
+/// How a backup was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a store is a file or a database")]
 pub enum Backup {
-    /// The rows of a database, in a store file. Kept refusals are not in it.
+    /// The rows of a database were copied into a store file. Captured deliveries are not in it.
     Copy,
-    /// The store file as it was.
+    /// The store file was copied as a whole.
     File,
 }
 
-/// Backs a store up into a file that does not exist yet, while gates use the store. The key is not in it.
+/// Backs up a store into a new file, while gates use the store. The key is not in the backup.
 pub async fn backup_store(store: &StoreSettings, file: &Path) -> Result<Backup, ControlError> {
     if file.exists() {
         return Err(ControlError::BackupExists(file.to_owned()));
@@ -67,7 +67,7 @@ pub async fn backup_store(store: &StoreSettings, file: &Path) -> Result<Backup, 
         Err(error) => Err(error.into()),
     };
     if made.is_err() {
-        // Half of a backup must not look like one. What it says is why the backup failed.
+        // An incomplete backup must not stay. The error of the backup is more useful than one of the removal.
         let _ = std::fs::remove_file(file);
     }
     made

@@ -1,4 +1,4 @@
-//! What people do with tokens of workspaces: create, list, revoke.
+//! Operations on workspace tokens: create, list and revoke.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use crate::auth::TokenId;
 use crate::directory::{Definition, Name};
 use crate::tokens::{Issued, Lifetime, NewToken, TokenStatus};
 
-/// A token that somebody asks for.
+/// The parameters of a new token.
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
-    /// The workspace whose drafts it opens.
+    /// The workspace whose drafts accept the token.
     pub workspace: Name,
-    /// The organisation of the workspace; if it is not given, the one that owns endpoints of the workspace.
+    /// The organisation of the workspace. Default: the only organisation that owns endpoints of the workspace.
     pub organisation: Option<Name>,
-    /// What its owner calls it.
+    /// A label for lists.
     pub label: String,
-    /// How long it lasts.
+    /// The time until the token expires.
     pub lifetime: Lifetime,
 }
 
 impl Control {
-    /// Creates a token. Its text is shown once.
+    /// Creates a token. Its text is returned once and never stored.
     pub async fn create_token(
         &self,
         actor: &Actor,
@@ -41,7 +41,7 @@ impl Control {
         Ok(self.issuer().create(new, actor).await?)
     }
 
-    /// Creates a token for one delivery to a draft, which takes no longer than `work`.
+    /// Creates a temporary token for deliveries to a draft that take at most `work`.
     pub async fn create_delivery_token(
         &self,
         actor: &Actor,
@@ -58,7 +58,7 @@ impl Control {
         Ok(self.issuer().create(new, actor).await?)
     }
 
-    /// Whether a text can be the label of a token.
+    /// Validates the label of a token.
     pub fn check_token_label(label: &str) -> Result<(), ControlError> {
         NewToken::check_label(label).map_err(|error| ControlError::Token(error.into()))
     }
@@ -68,12 +68,12 @@ impl Control {
         Ok(self.issuer().list(workspace.map(Name::as_str)).await?)
     }
 
-    /// Ends a token. False if it had ended before.
+    /// Revokes a token. Returns false if it had already ended.
     pub async fn revoke_token(&self, actor: &Actor, id: &TokenId) -> Result<bool, ControlError> {
         Ok(self.issuer().revoke(id, actor).await?)
     }
 
-    /// The organisation that owns the endpoints of a workspace, if it is only one.
+    /// The organisation that owns the endpoints of a workspace, if there is exactly one.
     async fn only_organisation(&self, workspace: Name) -> Result<String, ControlError> {
         let found = self.store.organisations_of(workspace.as_str(), MAX_NAMED);
         let mut organisations = found.await?;

@@ -167,9 +167,9 @@ impl ChallengeResponder<'_> {
             endpoint: self.endpoint.id.to_string(),
             until,
         };
-        let actor = Actor {
+        let actor = Actor::Provider {
             name: name.to_owned(),
-            origin: format!("handshake@{}", self.endpoint.id),
+            endpoint: self.endpoint.id.to_string(),
         };
         let value = Secret::new(value.to_vec());
         match self.keys.bind(secret, &value, &window, &actor).await {

@@ -380,7 +380,7 @@ fn every_preset_shows_its_window_retries_recipient_and_coverage() {
         ("mailgun", "window      9h (5m ahead)"),
         ("github", "window      none: no time is signed"),
         ("github", "duplicates  forward by default"),
-        ("monday", "window      until the end that the token states"),
+        ("monday", "window      until the expiry in the token"),
         ("square", "recipient   key, url"),
         ("paypal-pinned", "recipient   setting webhook_id"),
         ("rfc9421-ed25519", "recipient   url"),

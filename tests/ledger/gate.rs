@@ -73,7 +73,7 @@ impl AtTheGate {
         };
         let entry = AuditEntry {
             at: it.now(),
-            actor: Actor {
+            actor: Actor::Recorded {
                 name: "test".to_owned(),
                 origin: "test".to_owned(),
             },

@@ -92,6 +92,44 @@ fn every_example_is_a_command_line_that_the_program_takes() {
     assert_eq!(written.count(), examples);
 }
 
+/// The verbs that the first line of a command's help may begin with.
+const VERBS: [&str; 31] = [
+    "Apply", "Back", "Bind", "Check", "Copy", "Create", "Delete", "Disable", "Enable", "Encrypt",
+    "End", "Explain", "Export", "Let", "List", "Manage", "Migrate", "Print", "Promote", "Release",
+    "Replace", "Reveal", "Revoke", "Roll", "Run", "Send", "Set", "Show", "Test", "Update",
+    "Verify",
+];
+const MAX_ABOUT_CHARS: usize = 60;
+
+#[test]
+fn every_command_has_a_short_first_line_with_a_verb_and_help_for_each_option() {
+    for (path, command) in commands() {
+        let about = command.get_about().map(ToString::to_string);
+        let about = about.unwrap_or_else(|| panic!("`{path}` has no first line"));
+        let length = about.chars().count();
+        assert!(
+            length <= MAX_ABOUT_CHARS,
+            "`{path}`: {length} characters: {about}"
+        );
+        let verb = about.split(' ').next().unwrap();
+        assert!(
+            VERBS.contains(&verb),
+            "`{path}` begins with no known verb: {about}"
+        );
+        assert!(
+            !about.ends_with('.') && !about.contains('\n'),
+            "`{path}`: {about}"
+        );
+        if !is_group(&command) {
+            assert!(example(&command).is_some(), "`{path}` has no `Example:`");
+        }
+        for argument in command.get_arguments() {
+            let has_help = argument.get_help().is_some();
+            assert!(has_help, "`{path}`: no help for `{argument}`");
+        }
+    }
+}
+
 fn about(command: &Command) -> String {
     let about = command.get_long_about().or(command.get_about());
     sentence(&about.unwrap().to_string())

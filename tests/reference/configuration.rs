@@ -173,7 +173,9 @@ fn the_keys_of_endpoints_are_exactly_those_that_apply_reads() {
     let mut tables = BTreeSet::new();
     for line in told.lines().filter(|line| line.contains("unknown key")) {
         let (_, line) = line.split_once("endpoints[workflows/x].").unwrap();
-        let (place, keys) = line.split_once("probe: unknown key; there is ").unwrap();
+        let (place, keys) = line
+            .split_once("probe: unknown key; expected one of ")
+            .unwrap();
         let place = place.replace("[0]", "[]");
         for key in keys.split('`').skip(1).step_by(2) {
             known.insert(format!("{place}{key}"));

@@ -34,7 +34,7 @@ fn span(preset: &Value) -> Option<String> {
 
 fn window(preset: &Value) -> &str {
     match text(preset, "window") {
-        "until the end that the token states" => "stated",
+        "until the expiry in the token" => "stated",
         none if none.starts_with("none") => "none",
         window => window,
     }

@@ -1,7 +1,7 @@
-//! One request over one connection, plain or over TLS, and how long each part of it took.
+//! A small HTTP client: one request per connection, plain or over TLS, with the time of each phase.
 
 mod connector;
-mod metered;
+mod timed;
 
 use std::cell::Cell;
 use std::path::Path;
@@ -19,11 +19,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use self::connector::connector;
-use self::metered::Metered;
+use self::timed::TimedStream;
 use crate::cli::failure::Failure;
 use crate::clock::Stopwatch;
 
-/// Somebody to send to.
+/// The destination of requests.
 pub(super) struct Client {
     host: String,
     port: u16,
@@ -32,101 +32,101 @@ pub(super) struct Client {
     timeout: Duration,
 }
 
-/// What came back.
+/// The response.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) reason: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) body: String,
-    /// From the first byte that is sent to the last one that came.
+    /// From the first byte sent to the last byte received.
     pub(super) took: Duration,
     pub(super) times: Times,
 }
 
-/// How long the parts took.
+/// How long each phase took.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Times {
-    /// The name's look-up and the connection.
+    /// The DNS look-up and the connection.
     pub(super) connect: Duration,
-    /// The handshake, if there was one.
+    /// The TLS handshake, if there was one.
     pub(super) tls: Option<Duration>,
-    /// Until everything was handed over.
+    /// From the handshake to the last write of the request.
     pub(super) send: Duration,
-    /// From there to the head of the answer.
+    /// From the last write to the head of the response.
     pub(super) wait: Duration,
-    /// From there to the end of its body.
+    /// From the head to the end of the response body.
     pub(super) body: Duration,
 }
 
 impl Client {
     pub(super) fn to(url: &str, ca: Option<&Path>, timeout: Duration) -> Result<Self, Failure> {
-        let wrong = || {
+        let invalid = || {
             Failure::Usage(format!(
-                "`{url}` is no URL that begins with http:// or https://"
+                "`{url}`: not a URL. Use one that starts with http:// or https://"
             ))
         };
-        let uri: Uri = url.parse().map_err(|_| wrong())?;
-        let authority = uri.authority().ok_or_else(wrong)?;
+        let uri: Uri = url.parse().map_err(|_| invalid())?;
+        let authority = uri.authority().ok_or_else(invalid)?;
         let host = authority.host();
         let bare = host
             .trim_start_matches('[')
             .trim_end_matches(']')
             .to_owned();
         if authority.as_str().contains('@') {
-            let text = "a name and a password in the URL are not sent: use --header";
+            let text = "--url: user and password in the URL are not sent. Use --header instead";
             return Err(Failure::Usage(text.to_owned()));
         }
         let tls = match uri.scheme_str() {
             Some("http") => None,
             Some("https") => {
-                let name = ServerName::try_from(bare.clone()).map_err(|_| wrong())?;
+                let name = ServerName::try_from(bare.clone()).map_err(|_| invalid())?;
                 Some((connector(ca)?, name))
             }
-            _ => return Err(wrong()),
+            _ => return Err(invalid()),
         };
         Ok(Self {
             port: authority
                 .port_u16()
                 .unwrap_or(if tls.is_some() { 443 } else { 80 }),
-            authority: authority.as_str().parse().map_err(|_| wrong())?,
+            authority: authority.as_str().parse().map_err(|_| invalid())?,
             host: bare,
             tls,
             timeout,
         })
     }
 
-    /// Sends `request` and waits for the whole answer.
+    /// Sends `request` and waits for the whole response.
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Answer, String> {
-        let doing = Cell::new("connecting");
+        let phase = Cell::new("connecting");
         let sending = async {
             let place = |error: &dyn std::fmt::Display| {
-                format!("{}:{}, {}: {error}", self.host, self.port, doing.get())
+                format!("{}:{}, {}: {error}", self.host, self.port, phase.get())
             };
             let mut times = Times::default();
             let watch = Stopwatch::start();
             let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
             let stream = stream.map_err(|error| place(&error))?;
-            // What is small must not wait for more.
+            // Send small requests at once.
             let _ = stream.set_nodelay(true);
             times.connect = watch.elapsed();
             let Some((connector, name)) = &self.tls else {
-                doing.set("waiting for the answer");
+                phase.set("waiting for the response");
                 return self.exchange(stream, request, times).await;
             };
-            doing.set("in the TLS handshake");
+            phase.set("TLS handshake");
             let watch = Stopwatch::start();
             let stream = connector.connect(name.clone(), stream).await;
             let stream = stream.map_err(|error| place(&error))?;
             times.tls = Some(watch.elapsed());
-            doing.set("waiting for the answer");
+            phase.set("waiting for the response");
             self.exchange(stream, request, times).await
         };
         let sent = tokio::time::timeout(self.timeout, sending).await;
         sent.unwrap_or_else(|_| {
             Err(format!(
-                "{}: no answer within {:?}",
-                doing.get(),
-                self.timeout
+                "timed out after {:?} during {}",
+                self.timeout,
+                phase.get()
             ))
         })
     }
@@ -147,11 +147,11 @@ impl Client {
             .entry(HOST)
             .or_insert(self.authority.clone());
         let watch = Stopwatch::start();
-        let (stream, last_write) = Metered::new(stream, watch);
+        let (stream, last_write) = TimedStream::new(stream, watch);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(failed)?;
-        // A refusal ends the connection while the body is still on its way: the answer counts.
+        // The gate may refuse and close before the whole body is sent. The response counts then.
         let driving = tokio::spawn(connection);
         let mut answer = sender
             .send_request(request.map(Full::new))
@@ -188,5 +188,5 @@ impl Client {
     }
 }
 
-/// An answer is looked at, not stored.
+/// The most bytes of a response body that are read.
 const MAX_ANSWER_BYTES: usize = 64 << 10;

@@ -1,4 +1,4 @@
-//! A sample workflow engine: the private backend of the demonstration.
+//! The private backend of the demonstration: a sample workflow engine.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,13 +11,13 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
-/// It accepts everything that it gets with 202 and an id, and remembers what that was.
+/// Responds to every request with 202 and an execution id, and records the request.
 pub(super) struct Engine {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
-/// A request as the backend saw it.
+/// A request as the backend received it.
 #[derive(Clone, Debug)]
 pub(super) struct Received {
     pub(super) path: String,
@@ -44,7 +44,7 @@ impl Engine {
         self.address
     }
 
-    /// What came since the last time somebody asked.
+    /// Takes the requests since the last call.
     pub(super) fn take_received(&self) -> Vec<Received> {
         std::mem::take(&mut *self.received.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,30 +1,29 @@
-//! `portcullis demo`: the gate at work, on this machine, in a folder that goes away.
+//! `portcullis demo`: runs a gate in a temporary folder and sends real deliveries to it.
 
 mod engine;
+mod scenarios;
 mod sender;
 mod setup;
-mod story;
-mod told;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::engine::Engine;
-use self::told::Told;
+use self::scenarios::{PULL_REQUEST, SceneResult};
 use super::failure::Failure;
 use super::output;
 use super::session::{actor, control};
 use crate::app::{Custody, Server, Sockets};
 use crate::config::Config;
 
-/// How long it stays.
+/// Options of `demo`.
 #[derive(Args, Debug)]
 pub(super) struct Demo {
-    /// End after the deliveries, with status 0 only if all came out as promised.
+    /// Exit after the deliveries, with code 0 only if all results are as expected.
     #[arg(long)]
     exit: bool,
 
-    /// The port of the gate; any free one if it is not said.
+    /// The port of the gate; 0 chooses a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
 }
@@ -36,22 +35,24 @@ impl Demo {
             .build()
             .map_err(other)?
             .block_on(async {
-                // From the beginning: whatever ends it, the folder goes away.
-                let mut ends = [
+                // The handlers come first, so that every signal still removes the folder.
+                let mut signals = [
                     signal(SignalKind::hangup()).map_err(other)?,
                     signal(SignalKind::interrupt()).map_err(other)?,
                     signal(SignalKind::terminate()).map_err(other)?,
                 ];
-                let [hang_up, interrupt, terminate] = &mut ends;
+                let [hang_up, interrupt, terminate] = &mut signals;
                 let exit = self.exit;
                 tokio::select! {
-                    played = self.play() => return played,
+                    result = self.play() => return result,
                     _ = hang_up.recv() => {}
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
                 if exit {
-                    Err(Failure::Other("ended before the last delivery".to_owned()))
+                    Err(Failure::Other(
+                        "demo: interrupted before the last delivery".to_owned(),
+                    ))
                 } else {
                     Ok(String::new())
                 }
@@ -77,38 +78,38 @@ impl Demo {
             .public
             .first()
             .copied()
-            .ok_or_else(|| Failure::Other("the gate has no listener".to_owned()))?;
+            .ok_or_else(|| Failure::Other("demo: the gate has no listener".to_owned()))?;
 
-        let story = story::scenes(&secrets, limit_bytes).map_err(other)?;
+        let scenes = scenarios::scenes(&secrets, limit_bytes).map_err(other)?;
         let body_file = folder.path().join("pull_request.json");
-        std::fs::write(&body_file, story::PULL_REQUEST).map_err(other)?;
-        let mut told = Vec::with_capacity(story.len());
-        for scene in &story {
-            told.push(scene.tell(gate, &engine).await);
+        std::fs::write(&body_file, PULL_REQUEST).map_err(other)?;
+        let mut results = Vec::with_capacity(scenes.len());
+        for scene in &scenes {
+            results.push(scene.run(gate, &engine).await);
         }
-        let kept = told.iter().all(Told::as_promised);
+        let all_as_expected = results.iter().all(SceneResult::as_expected);
         if self.exit {
-            output::print(&table(&told));
+            output::print(&table(&results));
         } else {
-            let by_hand: Vec<String> = story
+            let by_hand: Vec<String> = scenes
                 .iter()
                 .filter_map(|scene| scene.curl(gate, &body_file))
                 .collect();
             output::print(&format!(
-                "The same by hand:\n\n{}\n\n{}\n\n\
-                 The gate stays up at http://{gate} (health and metrics: http://{}). Ctrl-C ends it.",
+                "Send the same deliveries by hand:\n\n{}\n\n{}\n\n\
+                 The gate runs at http://{gate} (health and metrics: http://{}). Press Ctrl-C to stop it.",
                 by_hand.join("\n\n"),
-                table(&told),
+                table(&results),
                 server.admin
             ));
             std::future::pending::<()>().await;
         }
         server.stop(std::future::pending()).await;
-        if kept {
+        if all_as_expected {
             Ok(String::new())
         } else {
             Err(Failure::Other(
-                "not everything came out as promised".to_owned(),
+                "demo: at least one result is not as expected".to_owned(),
             ))
         }
     }
@@ -123,8 +124,8 @@ fn configuration(port: u16, engine: &Engine) -> String {
     )
 }
 
-fn table(told: &[Told]) -> String {
-    let rows: Vec<[String; 5]> = told.iter().map(Told::row).collect();
+fn table(results: &[SceneResult]) -> String {
+    let rows: Vec<[String; 5]> = results.iter().map(SceneResult::row).collect();
     output::table(
         ["", "delivery", "answer", "reason", "the backend saw"],
         &rows,

@@ -1,4 +1,4 @@
-//! A sender: one real request over one real socket.
+//! Sends one request of the demonstration over a socket.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// What came back.
+/// The response of the gate.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -23,7 +23,7 @@ pub(super) async fn send(
 ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
     let stream = TcpStream::connect(gate).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // A refusal ends the connection while the body is still on its way: the answer counts.
+    // The gate may refuse and close before the whole body is sent. The response counts then.
     let driving = tokio::spawn(connection);
     let answer = sender.send_request(request.map(Full::new)).await?;
     let status = answer.status().as_u16();

@@ -1,4 +1,4 @@
-//! The endpoints of the demonstration.
+//! Creates the endpoints of the demonstration.
 
 use crate::audit::Actor;
 use crate::auth::Mode;
@@ -7,14 +7,14 @@ use crate::control::Control;
 use crate::directory::{AuthDefinition, Duplicates, EndpointId, Name};
 use crate::secrets::Secret;
 
-/// The values of their secrets, in memory only as long as the demonstration needs them.
+/// The secrets of the endpoints. They stay in memory only while the demonstration runs.
 pub(super) struct Secrets {
     pub(super) github: Secret,
     pub(super) acknowledging: Secret,
     pub(super) bearer: Secret,
 }
 
-/// Makes the endpoints: two for GitHub, which differ in what happens to a repeated id, and one for a token.
+/// Creates two endpoints for GitHub, which treat a repeated id differently, and one with a bearer token.
 pub(super) async fn endpoints(control: &Control, actor: &Actor) -> Result<Secrets, Failure> {
     Ok(Secrets {
         github: endpoint(control, actor, HMAC_ENDPOINT, Mode::Hmac, None).await?,

@@ -1,4 +1,4 @@
-//! The window in which a provider's handshake may bring an endpoint's secret.
+//! `portcullis endpoint expect-handshake`: opens the window in which a provider challenge may set the secret.
 
 use clap::Args;
 use jiff::SignedDuration;
@@ -8,17 +8,17 @@ use crate::cli::plan;
 use crate::cli::session::Session;
 use crate::directory::EndpointId;
 
-/// Which endpoint, and for how long.
+/// Options of `expect-handshake`.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Expect {
     /// The endpoint.
     id: EndpointId,
 
-    /// For how long, at most 24h; 0s ends it now.
+    /// The length of the window, at most 24h; 0s closes it now.
     #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = window)]
     window: SignedDuration,
 
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -35,15 +35,17 @@ impl Expect {
         let challenge = expected.challenge;
         let name = challenge.name;
         if self.window.is_zero() {
-            return Ok(format!("{id}: no handshake of {name} is expected any more"));
+            return Ok(format!(
+                "{id}: the window for the {name} handshake is closed"
+            ));
         }
         let next = challenge.next.as_deref().map(|text| {
             let text = text.replace("{endpoint}", id.as_str());
             format!("\nthen {text}")
         });
         Ok(format!(
-            "{id}: a handshake of {name} is expected until {}\n\
-             make the webhook at the provider now, then look: portcullis endpoint show {id}{}",
+            "{id}: expects the {name} handshake until {}\n\
+             create the webhook at the provider now, then check: portcullis endpoint show {id}{}",
             expected.until,
             next.unwrap_or_default()
         ))

@@ -1,4 +1,4 @@
-//! What can be chosen and changed about an endpoint.
+//! The fields of an endpoint as options of `endpoint create` and `endpoint update`.
 
 use clap::Args;
 use jiff::SignedDuration;
@@ -13,46 +13,44 @@ use crate::secrets::SecretRef;
 /// The options of `create` and `update`.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Fields {
-    /// How senders prove themselves: secret, hmac, hmac-sha256, provider, signature, bearer,
-    /// api-key or none. A new endpoint has
-    /// `secret`.
+    /// How senders authenticate: secret, hmac, hmac-sha256, provider, signature, bearer, api-key or none. A new
+    /// endpoint has `secret`.
     #[arg(long)]
     mode: Option<Mode>,
 
-    /// The header of the token, for the modes api-key and hmac-sha256.
+    /// The header of the token or signature, for the modes api-key and hmac-sha256.
     #[arg(long, requires = "mode")]
     header: Option<String>,
 
-    /// The provider's preset, for the mode provider: see `portcullis presets list`.
+    /// The preset, for the mode provider. List them with `portcullis presets list`.
     #[arg(long, requires = "mode")]
     preset: Option<String>,
 
-    /// The secret, as scope#slot; the endpoint's own slot `webhook` if it is not said.
+    /// The secret, as scope#slot. Default: the slot `webhook` of the endpoint.
     #[arg(long, requires = "mode")]
     secret: Option<SecretRef>,
 
-    /// A word about the scheme, such as signature-header=X-Signature, for the modes signature and
-    /// provider; may be repeated.
-    #[arg(long = "scheme", value_name = "KEY=VALUE", value_parser = word)]
+    /// A key of the signature scheme, such as signature-header=X-Signature, for the modes signature and provider.
+    /// Repeatable.
+    #[arg(long = "scheme", value_name = "KEY=VALUE", value_parser = scheme_key)]
     scheme: Vec<(&'static str, String)>,
 
-    /// What the preset asks of the endpoint; may be repeated.
+    /// A setting that the preset requires or accepts. Repeatable.
     #[arg(long = "setting", value_name = "KEY=VALUE", value_parser = label)]
     settings: Vec<(String, String)>,
 
-    /// The URL that the sender delivers to and signs, without its query, if it is not the portal's own.
+    /// The URL that the sender signs, without its query, if it differs from the portal's URL.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// The provider's handshake that is answered at the edge: see `portcullis handshakes list`.
+    /// The provider challenge that the gate answers. List them with `portcullis handshakes list`.
     #[arg(long)]
     handshake: Option<String>,
 
-    /// Who may deliver to it, if it is a draft: workspace, interface or both; what the server says, if it is not
-    /// said.
+    /// What a draft requires from its senders: workspace, interface or both. Default: the server's `draft_auth`.
     #[arg(long, value_name = "WHO")]
     draft_auth: Option<DraftAuth>,
 
-    /// The upstream that gets its deliveries.
+    /// The upstream that receives the deliveries.
     #[arg(long)]
     upstream: Option<String>,
 
@@ -60,57 +58,57 @@ pub(in crate::cli) struct Fields {
     #[arg(long)]
     path: Option<PathTemplate>,
 
-    /// A method that it takes; may be repeated.
+    /// An accepted method. Repeatable.
     #[arg(long = "method", value_name = "METHOD")]
     methods: Vec<String>,
 
-    /// Another path that leads to it; may be repeated.
+    /// Another public path of the endpoint. Repeatable.
     #[arg(long = "alias", value_name = "PATH")]
     aliases: Vec<String>,
 
-    /// The name of the event that its deliveries stand for.
+    /// The event name that the backend receives with each delivery.
     #[arg(long)]
     event_name: Option<Name>,
 
-    /// Something to remember, as key=value; may be repeated.
+    /// A label, for scripts and for `apply --prune`. Repeatable.
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
 
-    /// The largest body, such as 1MiB.
+    /// The largest accepted body, such as 1MiB.
     #[arg(long, value_name = "SIZE")]
     max_body: Option<bytesize::ByteSize>,
 
-    /// What becomes of an event that was accepted before: acknowledge, reject or forward. A new endpoint
-    /// has `acknowledge`.
+    /// The response to an event id that was accepted before: acknowledge, reject or forward. Default: that of the
+    /// preset, or acknowledge.
     #[arg(long, value_name = "WHAT")]
     duplicates: Option<Duplicates>,
 
-    /// What deliveries are told by: auto, id, signature or none. A new endpoint has `auto`.
+    /// What identifies a repeated delivery: auto, id, signature or none. Default: auto.
     #[arg(long, value_name = "KEY")]
     replay_key: Option<ReplayKey>,
 
-    /// How long an accepted delivery is remembered, such as 48h.
-    #[arg(long, value_name = "TIME", value_parser = remembered)]
+    /// How long the gate remembers an accepted delivery, such as 48h.
+    #[arg(long, value_name = "TIME", value_parser = remember_ms)]
     remember: Option<u64>,
 
-    /// What becomes of deliveries while the ledger that nodes share is out of reach: closed or local.
+    /// What happens while the shared ledger is unavailable: closed (reject) or local (use each gate's own ledger).
     #[arg(long, value_name = "WHAT")]
     ledger_down: Option<LedgerDown>,
 
-    /// Keep the last refused deliveries for `explain`, and for how long: 10/1h.
+    /// Keep the last refused deliveries for `explain`, as NUMBER/TIME such as 10/1h.
     #[arg(long, value_name = "LAST/TIME", value_parser = capture)]
     capture: Option<CaptureDefinition>,
 
-    /// Whether the backend gets the token that proved a delivery.
+    /// Whether the backend receives the credential that authenticated the delivery.
     #[arg(long)]
     forward_credentials: Option<bool>,
 }
 
 impl Fields {
-    /// Puts what was given into `definition`.
+    /// Writes the given options into `definition`.
     pub(super) fn apply(self, definition: &mut Definition) {
         if let Some(mode) = self.mode {
-            // What was chosen for the old mode stays, where the new one has a use for it.
+            // Settings of the old mode stay if the new mode uses them.
             let old = definition.auth.take();
             let old = old.unwrap_or(AuthDefinition::of(mode));
             definition.auth = Some(AuthDefinition {
@@ -177,30 +175,30 @@ impl Fields {
     }
 }
 
-/// What `update` can take back.
+/// A field that `update --clear` resets.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(in crate::cli) enum Field {
-    /// The accounts that its deliveries must name: those of every account are taken again.
+    /// The required accounts: deliveries of every account are accepted.
     Account,
-    /// The handshake: none is answered any more.
+    /// The provider challenge: none is answered.
     Handshake,
-    /// Who may deliver to a draft: what the server says, again.
+    /// The proof that a draft requires: the server's `draft_auth`.
     DraftAuth,
-    /// The path at the upstream: the one that was sent, again.
+    /// The path at the upstream: the path of the request.
     Path,
-    /// The methods: `POST` only, again.
+    /// The methods: `POST` only.
     Method,
-    /// All aliases.
+    /// All aliases: none.
     Alias,
-    /// The name of the event.
+    /// The event name: none.
     EventName,
-    /// All labels.
+    /// All labels: none.
     Label,
-    /// The largest body: that of the server, again.
+    /// The largest body: the server's limit.
     MaxBody,
-    /// Everything about replays and duplicates: the usual, again.
+    /// All replay settings: the defaults.
     Replay,
-    /// The keeping of refused deliveries: none are kept any more.
+    /// The capture of refused deliveries: off.
     Capture,
 }
 
@@ -226,17 +224,20 @@ impl Field {
     }
 }
 
-fn word(text: &str) -> Result<(&'static str, String), String> {
+fn scheme_key(text: &str) -> Result<(&'static str, String), String> {
     let (name, value) = label(text)?;
     let key = SchemeWords::key(&name).ok_or_else(|| {
         let known: Vec<&str> = SchemeWords::keys().collect();
-        format!("no key `{name}`; there is `{}`", known.join("`, `"))
+        format!(
+            "unknown key `{name}`; expected one of `{}`",
+            known.join("`, `")
+        )
     })?;
     Ok((key, value))
 }
 
-/// In milliseconds; the bounds are the definition's.
-fn remembered(text: &str) -> Result<u64, String> {
+/// In milliseconds. The definition checks the bounds.
+fn remember_ms(text: &str) -> Result<u64, String> {
     text.parse::<SignedDuration>()
         .ok()
         .and_then(|time| u64::try_from(time.as_millis()).ok())

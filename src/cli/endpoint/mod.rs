@@ -1,12 +1,10 @@
-//! `portcullis endpoint`: create, change and look at endpoints.
+//! `portcullis endpoint`: manages endpoints.
 
-mod challenge;
 mod expect;
 mod fields;
-mod replays;
+mod report;
 mod show;
-mod trial;
-mod verdict;
+mod test;
 
 use clap::{Args, Subcommand};
 
@@ -25,65 +23,71 @@ use crate::directory::{Definition, EndpointId, Name};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum EndpointCommand {
-    /// Create an endpoint. A secret is generated for it, unless it has one already.
+    /// Create an endpoint.
+    ///
+    /// A secret is generated for it, unless one is bound already.
     Create(Create),
     /// List endpoints.
     List {
-        /// Only those whose id begins with this.
+        /// Only endpoints whose id starts with this prefix.
         #[arg(default_value = "")]
         prefix: String,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Print endpoints as a JSON file that `apply` takes. Secrets and endpoints of flows are not in it.
+    /// Export endpoints as a JSON file for `apply`.
+    ///
+    /// Secrets and endpoints of flows are left out.
     Export {
-        /// Only those whose id begins with this.
+        /// Only endpoints whose id starts with this prefix.
         #[arg(default_value = "")]
         prefix: String,
     },
-    /// Show an endpoint, its public URL, and whether its secret is bound.
+    /// Show an endpoint, its URL and the state of its secret.
     Show {
         /// The endpoint.
         id: EndpointId,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Change what is given, and leave the rest.
+    /// Update the given fields of an endpoint.
     Update {
         /// The endpoint.
         id: EndpointId,
 
-        /// Take back what was given for a field; may be repeated.
+        /// Reset a field to its default. Repeatable.
         #[arg(long, value_name = "FIELD", value_enum)]
         clear: Vec<Field>,
 
         #[command(flatten)]
         fields: Fields,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Let the provider's handshake bring the endpoint's secret, for a while.
+    /// Let a provider handshake set the secret of an endpoint.
     ///
-    /// Whoever comes first in that time decides what the secret is: make it short, and look at
-    /// `endpoint show` afterwards. A secret that is bound is never replaced.
+    /// The first handshake in the window sets the secret, whoever sends it. Keep the window short, and check
+    /// `endpoint show` afterwards. A bound secret is never replaced.
     ExpectHandshake(Expect),
-    Test(Box<trial::Test>),
-    /// Let it take deliveries again.
+    Test(Box<test::Test>),
+    /// Enable an endpoint.
     Enable {
         /// The endpoint.
         id: EndpointId,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Answer its senders as if it did not exist. It shows who they are, and asks.
+    /// Disable an endpoint: its senders get 404.
+    ///
+    /// It shows the affected senders and asks for confirmation.
     Disable {
         /// The endpoint.
         id: EndpointId,
@@ -91,11 +95,13 @@ pub(super) enum EndpointCommand {
         #[command(flatten)]
         confirm: Confirm,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Delete it, and end the secrets that no other endpoint is judged by. It shows who is refused then, and asks.
+    /// Delete an endpoint and the secrets that only it uses.
+    ///
+    /// It shows the affected senders and asks for confirmation.
     Delete {
         /// The endpoint.
         id: EndpointId,
@@ -103,16 +109,16 @@ pub(super) enum EndpointCommand {
         #[command(flatten)]
         confirm: Confirm,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
-/// A new endpoint.
+/// Options of `endpoint create`.
 #[derive(Args, Debug)]
 pub(super) struct Create {
-    /// Its id, such as workflows/pr-bot.
+    /// The id of the endpoint, such as workflows/pr-bot.
     id: EndpointId,
 
     /// The organisation that owns it.
@@ -126,7 +132,7 @@ pub(super) struct Create {
     #[command(flatten)]
     fields: Fields,
 
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -174,12 +180,24 @@ impl EndpointCommand {
             }
             Self::Disable { id, confirm, json } => {
                 let plan = session.control.endpoint_switch(&id, false).await?;
-                ask(session, confirm, &plan, &format!("{id}: it is disabled")).await?;
+                ask(
+                    session,
+                    confirm,
+                    &plan,
+                    &format!("{id}: disables the endpoint"),
+                )
+                .await?;
                 perform(session, plan, json).await
             }
             Self::Delete { id, confirm, json } => {
                 let plan = session.control.endpoint_deletion(&id).await?;
-                ask(session, confirm, &plan, &format!("{id}: it is deleted")).await?;
+                ask(
+                    session,
+                    confirm,
+                    &plan,
+                    &format!("{id}: deletes the endpoint"),
+                )
+                .await?;
                 perform(session, plan, json).await
             }
         }
@@ -200,7 +218,7 @@ impl Create {
             .iter()
             .filter_map(|step| step.secret_doubted.as_ref())
         {
-            output::print_notice(&format!("note: {}", plan::doubted(doubted)));
+            output::note(&format!("note: {}", plan::doubted(doubted)));
         }
         show(session, &id, self.json).await
     }
@@ -214,7 +232,7 @@ async fn export(session: &Session, prefix: &str) -> Result<String, Failure> {
     output::json(&declaration)
 }
 
-/// Asks before a plan that does something.
+/// Asks for confirmation, unless the plan changes nothing.
 async fn ask(
     session: &Session,
     confirm: Confirm,
@@ -228,7 +246,7 @@ async fn ask(
     confirm.ask(what, &impact)
 }
 
-/// Performs a plan, and prints it.
+/// Performs a plan and formats its steps.
 async fn perform(session: &Session, plan: EndpointPlan, json: bool) -> Result<String, Failure> {
     let plan = session.control.perform(&session.actor, plan).await?;
     plan::text(&plan, json)

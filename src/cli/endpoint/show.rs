@@ -1,21 +1,22 @@
-//! Endpoints, as people and scripts look at them.
+//! `portcullis endpoint list` and `endpoint show`.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::challenge;
-use super::replays::{replays, shown};
 use crate::auth::{AccountRule, Mode, Recipient};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::control::{Binding, ChallengeStatus};
-use crate::directory::{Definition, DraftAuth, EndpointId, MissingKey, Target};
+use crate::directory::{
+    Definition, DraftAuth, Duplicates, EndpointId, LedgerDown, MissingKey, ReplayKey, ReplayRule,
+    Target,
+};
 use crate::secrets::SecretRef;
 
-/// All endpoints whose id begins with `prefix`.
+/// Lists the endpoints whose id starts with `prefix`.
 pub(super) async fn list(session: &Session, prefix: &str, json: bool) -> Result<String, Failure> {
     let stored = session.control.endpoints(prefix).await?;
     if json {
@@ -56,14 +57,14 @@ pub(super) async fn list(session: &Session, prefix: &str, json: bool) -> Result<
     ))
 }
 
-/// One endpoint, with its public URL and whether its secret is bound.
+/// Shows one endpoint, its public URL and the state of its secret.
 pub(super) async fn show(
     session: &Session,
     id: &EndpointId,
     json: bool,
 ) -> Result<String, Failure> {
     #[derive(Serialize)]
-    struct Shown<'a> {
+    struct EndpointView<'a> {
         url: Option<String>,
         secret: Option<String>,
         secret_bound: Option<bool>,
@@ -90,7 +91,7 @@ pub(super) async fn show(
     let url = control.url(&definition);
     let handshake = control.challenge_status(&definition).await?;
     if json {
-        return output::json(&Shown {
+        return output::json(&EndpointView {
             url,
             secret: secret.map(|secret| secret.to_string()),
             secret_bound,
@@ -100,21 +101,21 @@ pub(super) async fn show(
         });
     }
     let alarm = output::ALARM;
-    let asks = control.draft_auth(&definition);
-    // A draft that asks for a token instead keeps nobody out by what it lacks.
-    let is_asked = asks != DraftAuth::Workspace;
+    let required = control.draft_auth(&definition);
+    // A draft that requires only a workspace token ignores a missing `auth` or secret.
+    let uses_auth = required != DraftAuth::Workspace;
     let auth = match auth {
-        None if !is_asked => "-".to_owned(),
+        None if !uses_auth => "-".to_owned(),
         None => format!("{alarm}missing: every delivery is refused{alarm:#}"),
-        Some(auth) if auth.mode == Mode::None && is_asked => {
-            format!("{alarm}none: everybody gets in{alarm:#}")
+        Some(auth) if auth.mode == Mode::None && uses_auth => {
+            format!("{alarm}none: every delivery is admitted{alarm:#}")
         }
         Some(auth) => match &auth.preset {
             Some(preset) => format!("{}, {preset}", auth.mode),
             None => auth.mode.to_string(),
         },
     };
-    let secret = secret_line(&definition, secret.as_ref(), binding, is_asked);
+    let secret = secret_line(&definition, secret.as_ref(), binding, uses_auth);
     let mut lines = vec![
         format!("endpoint      {id}"),
         format!("url           {}", url.as_deref().unwrap_or("-")),
@@ -123,12 +124,12 @@ pub(super) async fn show(
         format!("target        {}", definition.target),
         format!("auth          {auth}"),
         format!("secret        {secret}"),
-        format!("replays       {}", replays(session, &definition)),
+        format!("replays       {}", replay_line(session, &definition)),
         format!("upstream      {}", definition.upstream),
         format!(
             "state         {}",
             if definition.suspended {
-                "stopped by an operator (`endpoint enable` lets it go on)"
+                "suspended by an operator (resume it with: portcullis endpoint enable)"
             } else if definition.enabled {
                 "enabled"
             } else {
@@ -137,13 +138,16 @@ pub(super) async fn show(
         ),
     ];
     if definition.target == Target::Draft {
-        lines.insert(5, format!("draft         {}", said(asks, &definition)));
+        lines.insert(
+            5,
+            format!("draft         {}", draft_line(required, &definition)),
+        );
     }
     lines.extend(account_line(&definition));
-    lines.extend(declared(&definition));
-    lines.extend(challenge::lines(&handshake, &definition));
+    lines.extend(declaration_lines(&definition));
+    lines.extend(challenge_lines(&handshake, &definition));
     if let Some(capture) = definition.capture {
-        let time = jiff::SignedDuration::from_secs(i64::from(capture.for_seconds));
+        let time = SignedDuration::from_secs(i64::from(capture.for_seconds));
         lines.push(format!(
             "capture       the last {} for {time:#}",
             capture.last
@@ -158,61 +162,58 @@ pub(super) async fn show(
     Ok(lines.join("\n"))
 }
 
-/// Whose deliveries it takes, where installations of one app share a key.
+/// The accounts whose deliveries are accepted, where installations of one app share a key.
 fn account_line(definition: &Definition) -> Option<String> {
     let auth = definition.auth.as_ref()?;
     let preset = auth.named_preset()?;
     let rule = preset.scheme.account()?;
-    let says = match auth.settings.get(AccountRule::SETTING) {
+    let accounts = match auth.settings.get(AccountRule::SETTING) {
         Some(accounts) => output::plain(accounts),
         None if preset.sender.recipient == Recipient::AppKey => format!(
-            "any: every installation of the app shares the key; bind it with --setting {}=…",
+            "any: every installation of the app shares the key; restrict it with --setting {}=…",
             AccountRule::SETTING
         ),
         None => return None,
     };
     let places: Vec<String> = rule.places().iter().map(ToString::to_string).collect();
-    Some(format!("account       {says} ({})", places.join(", ")))
+    Some(format!("account       {accounts} ({})", places.join(", ")))
 }
 
-/// Where the secret is, and whether it lets anybody in.
+/// The address of the secret and whether it is usable.
 fn secret_line(
     definition: &Definition,
     secret: Option<&SecretRef>,
     binding: Binding,
-    is_asked: bool,
+    uses_auth: bool,
 ) -> String {
     let alarm = output::ALARM;
     match (secret, binding.since()) {
         (None, _) => "-".to_owned(),
         (Some(secret), Some(at)) => format!("{secret} (bound since {at:.0})"),
         (Some(secret), None) => {
-            let why = binding.complaint().unwrap_or_default();
-            if is_asked {
+            let fault = binding.complaint().unwrap_or_default();
+            if uses_auth {
                 let remedy = Binding::remedy(definition, secret);
-                format!("{secret} {alarm}({why}: every delivery is refused){alarm:#}; {remedy}")
+                format!("{secret} {alarm}({fault}: every delivery is refused){alarm:#}; {remedy}")
             } else {
-                format!("{secret} ({why})")
+                format!("{secret} ({fault})")
             }
         }
     }
 }
 
-/// Who may deliver to a draft.
-fn said(asks: DraftAuth, definition: &Definition) -> String {
-    let token = format!(
-        "whoever has a token of the workspace {}",
-        definition.workspace
-    );
-    match asks {
-        DraftAuth::Workspace => format!("for {token}; `auth` is not asked"),
-        DraftAuth::Both => format!("for {token}, and proves itself by `auth`"),
-        _ => "for whoever proves itself by `auth`".to_owned(),
+/// What a draft requires from its senders.
+fn draft_line(required: DraftAuth, definition: &Definition) -> String {
+    let token = format!("a token of the workspace {}", definition.workspace);
+    match required {
+        DraftAuth::Workspace => format!("requires {token}; `auth` is not checked"),
+        DraftAuth::Both => format!("requires {token} and the proof of `auth`"),
+        _ => "requires the proof of `auth`".to_owned(),
     }
 }
 
-/// What its flow says of it, and what it asks of a payload.
-fn declared(definition: &Definition) -> Vec<String> {
+/// The lines about the flow, the events and the payload.
+fn declaration_lines(definition: &Definition) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(flow) = &definition.flow {
         lines.push(format!("flow          {flow}"));
@@ -226,12 +227,12 @@ fn declared(definition: &Definition) -> Vec<String> {
     if !definition.events.is_empty() {
         let events = output::plain(&definition.events.join(", "));
         lines.push(format!(
-            "takes         {events}; other events are acknowledged and not passed on"
+            "takes         {events}; other events are acknowledged and not forwarded"
         ));
     }
     let contract = definition.contract.as_ref();
     if contract.is_some_and(|it| it.schema.is_some()) {
-        lines.push("payload       has to fit a JSON Schema (see --json)".to_owned());
+        lines.push("payload       must match a JSON Schema (see --json)".to_owned());
     }
     let inputs = contract.into_iter().flat_map(|it| &it.inputs);
     lines.extend(inputs.map(|input| {
@@ -252,11 +253,93 @@ fn declared(definition: &Definition) -> Vec<String> {
         ));
     }
     if let Some(turns) = definition.concurrency {
-        let wait = shown(Duration::from_millis(turns.wait_ms));
+        let wait = duration_text(Duration::from_millis(turns.wait_ms));
         lines.push(format!(
-            "concurrency   {} of a key at once; one more waits {wait}",
+            "concurrency   {} per key at once; the next one waits up to {wait}",
             turns.per_key
         ));
     }
     lines
+}
+
+/// The challenge of the endpoint, and its verify token.
+fn challenge_lines(status: &ChallengeStatus, definition: &Definition) -> Vec<String> {
+    let alarm = output::ALARM;
+    let Some(name) = &definition.handshake else {
+        return Vec::new();
+    };
+    let mut line = format!("handshake     {name}");
+    match (status.secret_from_handshake_at, status.expected_until) {
+        (Some(at), _) => line.push_str(&format!(" (set the secret at {at})")),
+        (None, Some(until)) => line.push_str(&format!(
+            " {alarm}(may set the secret until {until}){alarm:#}"
+        )),
+        (None, None) => {}
+    }
+    let mut lines = vec![line];
+    lines.extend(status.verify_token.as_ref().map(|token| {
+        let bound = match status.verify_token_bound {
+            Some(true) => "(bound)".to_owned(),
+            _ => format!("{alarm}(not bound: no challenge is answered){alarm:#}"),
+        };
+        format!("verify token  {token} {bound}")
+    }));
+    lines
+}
+
+/// How the endpoint responds to repeated deliveries.
+fn replay_line(session: &Session, definition: &Definition) -> String {
+    let auth = definition.auth.as_ref();
+    let Some(scheme) = auth.and_then(|auth| auth.compiled().ok().flatten()) else {
+        return "not detected".to_owned();
+    };
+    let sender = definition.sender();
+    let rule = ReplayRule::of(&definition.replay, Some(&scheme), sender);
+    let remember = duration_text(rule.remember.unwrap_or(session.config.gate.remember));
+    let window = scheme.timestamp().and_then(|time| time.window);
+    let signature = rule.signature.then(|| {
+        let action = if rule.acknowledges_signature {
+            "acknowledged"
+        } else {
+            "refused"
+        };
+        match window {
+            Some(_) => format!("the same signature is {action} inside its window"),
+            None => format!("the same signature is {action} for {remember}"),
+        }
+    });
+    let is_forwarded = rule.id.is_none()
+        && scheme.id().is_some()
+        && matches!(definition.replay.key, ReplayKey::Auto | ReplayKey::Id);
+    let forwarded = is_forwarded.then(|| "the same id is forwarded".to_owned());
+    let id = rule.id.map(|duplicates| {
+        let id = if scheme.id_is_signed() {
+            "signed id"
+        } else {
+            "id"
+        };
+        let action = match duplicates {
+            Duplicates::Acknowledge => "acknowledged",
+            Duplicates::Forward => "forwarded",
+            Duplicates::Reject => "refused",
+        };
+        format!("the same {id} is {action} for {remember}")
+    });
+    // Only a shared ledger can be unavailable.
+    let is_shared = session.config.ledger.redis.is_some() && rule.remembers();
+    let outage = is_shared.then(|| match rule.ledger_down {
+        LedgerDown::Closed => "refused while Redis is unavailable".to_owned(),
+        LedgerDown::Local => "checked by each gate alone while Redis is unavailable".to_owned(),
+    });
+    let rules = signature.into_iter().chain(id).chain(forwarded);
+    let rules: Vec<String> = rules.chain(outage).collect();
+    if rules.is_empty() {
+        "not detected".to_owned()
+    } else {
+        rules.join("; ")
+    }
+}
+
+fn duration_text(time: Duration) -> String {
+    SignedDuration::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:#}"))
 }

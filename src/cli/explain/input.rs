@@ -1,4 +1,4 @@
-//! What was captured, from a file, from standard input or from flags.
+//! The delivery to explain: read from a file, from standard input or from options.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,35 +12,34 @@ use crate::explain::{
     CaptureError, Delivery, Form, MAX_CAPTURE_BYTES, parse_curl, parse_har, parse_raw_http,
 };
 
-/// Where the delivery comes from.
+/// Options that describe the delivery.
 #[derive(Args, Debug)]
 pub(super) struct Input {
-    /// The capture: raw HTTP, a curl command or a HAR file; `-` for standard input.
+    /// The capture: raw HTTP, a curl command or a HAR file; `-` reads standard input.
     #[arg(value_name = "FILE", required_unless_present_any = ["body", "headers", "url", "kept"])]
     capture: Option<PathBuf>,
 
-    /// The form of the capture, if its first characters do not tell.
+    /// The format of the capture. Default: detected from its first characters.
     #[arg(long, value_enum, requires = "capture")]
     format: Option<Format>,
 
-    /// The entry of a HAR file, from 1.
+    /// The entry of a HAR file, counted from 1.
     #[arg(long, value_name = "N", requires = "capture")]
     entry: Option<usize>,
 
-    /// The method; POST if there is no capture.
+    /// The method. Default: that of the capture, or POST.
     #[arg(long)]
     method: Option<String>,
 
-    /// The URL or the path.
+    /// The URL or the path of the request.
     #[arg(long)]
     url: Option<String>,
 
-    /// A header, such as 'X-GitHub-Event: ping'; may be repeated. It replaces those of the capture that
-    /// have its name.
+    /// A header, such as 'X-GitHub-Event: ping'. Repeatable. It replaces the headers of that name in the capture.
     #[arg(long = "header", value_name = "HEADER")]
     headers: Vec<String>,
 
-    /// A file with the exact bytes of the body, or `-` for standard input.
+    /// A file with the exact bytes of the body; `-` reads standard input.
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
 }
@@ -61,7 +60,7 @@ impl Input {
             .any(|path| is_standard_input(path))
     }
 
-    /// Whether a whole URL was named, and not only a path.
+    /// Whether `--url` is a whole URL and not only a path.
     pub(super) fn names_url(&self) -> bool {
         let url = self.url.as_deref();
         url.is_some_and(|url| url.contains("://"))
@@ -71,7 +70,7 @@ impl Input {
         let both =
             [&self.capture, &self.body].map(|it| it.as_deref().is_some_and(is_standard_input));
         if both == [true, true] {
-            let text = "the capture and the body cannot both come from standard input";
+            let text = "standard input: cannot hold both the capture and the body. Put one of them into a file";
             return Err(Failure::Usage(text.to_owned()));
         }
         let (mut delivery, place) = match &self.capture {
@@ -87,9 +86,9 @@ impl Input {
         if self.method.is_some() || self.url.is_some() || !self.headers.is_empty() {
             delivery = self
                 .with_flags(&delivery)
-                .map_err(|error| wrong(place, &error))?;
+                .map_err(|error| capture_error(place, &error))?;
         }
-        // Nobody has shown a body: what flags say of a request that has one is not all of it.
+        // Options alone do not show the body that such a request may have.
         if self.capture.is_none() && delivery.method != Method::GET {
             delivery.has_body = false;
         }
@@ -109,14 +108,16 @@ impl Input {
             Some(Format::Http) => Form::Http,
         };
         if self.entry.is_some() && form != Form::Har {
-            return Err(Failure::Usage("--entry is for HAR files".to_owned()));
+            return Err(Failure::Usage(
+                "--entry: the capture is not a HAR file. Leave the option out".to_owned(),
+            ));
         }
         let read = match form {
             Form::Curl => parse_curl(&capture, &mut |name| load(Path::new(name))),
             Form::Har => parse_har(&capture, self.entry),
             _ => parse_raw_http(&capture),
         };
-        read.map_err(|error| wrong(Some(&path.to_path_buf()), &error))
+        read.map_err(|error| capture_error(Some(&path.to_path_buf()), &error))
     }
 
     fn with_flags(&self, captured: &Delivery) -> Result<Delivery, CaptureError> {
@@ -161,7 +162,7 @@ fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Reads a file, or standard input, within bounds.
+/// Reads a file or standard input, up to [`MAX_CAPTURE_BYTES`].
 pub(in crate::cli) fn load(path: &Path) -> Result<Vec<u8>, String> {
     let source: Result<Box<dyn Read>, std::io::Error> = if is_standard_input(path) {
         Ok(Box::new(std::io::stdin()))
@@ -176,7 +177,7 @@ pub(in crate::cli) fn load(path: &Path) -> Result<Vec<u8>, String> {
     match read {
         Err(error) => Err(format!("{}: {error}", path.display())),
         Ok(_) if bytes.len() > MAX_CAPTURE_BYTES => Err(format!(
-            "{}: it is larger than {MAX_CAPTURE_BYTES} bytes",
+            "{}: larger than {MAX_CAPTURE_BYTES} bytes",
             path.display()
         )),
         Ok(_) => Ok(bytes),
@@ -187,7 +188,7 @@ fn other(error: impl std::fmt::Display) -> Failure {
     Failure::Other(error.to_string())
 }
 
-fn wrong(place: Option<&PathBuf>, error: &CaptureError) -> Failure {
+fn capture_error(place: Option<&PathBuf>, error: &CaptureError) -> Failure {
     other(match place {
         None => error.to_string(),
         Some(path) => format!("{}: {error}", path.display()),

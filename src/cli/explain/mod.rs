@@ -1,6 +1,5 @@
-//! `portcullis explain`: why a captured delivery is refused, and what to change.
+//! `portcullis explain`: judges a captured delivery again and says why it is refused.
 
-mod certificate;
 mod input;
 mod near;
 mod print;
@@ -13,49 +12,47 @@ use clap::{ArgGroup, Args};
 use http::Method;
 use jiff::Timestamp;
 
-use self::certificate::certificate;
 use self::input::Input;
 pub(super) use self::input::load;
-use self::stored::{compiled, directory, secrets};
+use self::stored::{certificate, compiled, directory, secrets};
 use super::failure::Failure;
 use super::session::{Access, Session};
-use super::{at, brief, in_session, output, preset};
+use super::{at, in_session, output, preset, run_short};
 use crate::clock::{Clock as _, SystemClock};
 use crate::directory::{DraftAuth, EndpointId, LookupError};
 use crate::explain::{
     Delivery, Diagnosis, JudgedAt, Leads, Question, Secrets, Version, diagnose, parse_raw_http,
 };
 
-/// Say why a captured delivery is refused, and what to change.
+/// Explain why a captured delivery is refused.
 ///
-/// The capture is a file of raw HTTP, a curl command or a HAR file; or flags say what was sent. It is judged
-/// by an endpoint: the one that is named or the one that its path leads to. Or by a preset, with the secret
-/// on standard input.
+/// The capture is raw HTTP, a curl command or a HAR file, or options describe the request. It is judged by the named
+/// endpoint, by the endpoint of its path, or by a preset with the secret on standard input. The report names the
+/// cause and what to change.
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("judge").args(["endpoint", "preset"])))]
 pub(super) struct Explain {
     #[command(flatten)]
     input: Input,
 
-    /// A refused delivery that the gate has kept, by the id of its request: see `portcullis capture list`.
+    /// A refused delivery that the gate keeps, by its request id. List them with `portcullis capture list`.
     #[arg(long = "capture", value_name = "ID", conflicts_with_all = ["capture", "preset"])]
     kept: Option<String>,
 
-    /// The endpoint to judge it by; the one that its path leads to, if nothing is said.
+    /// The endpoint that judges the delivery. Default: the endpoint of its path.
     #[arg(long, value_name = "ID")]
     endpoint: Option<EndpointId>,
 
-    /// The preset to judge it by (or the mode secret, hmac, bearer or api-key); the secret comes from
+    /// The preset that judges the delivery (or the mode secret, hmac, bearer or api-key). The secret is read from
     /// standard input.
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
 
-    /// The time to judge it at, as RFC 3339 or in seconds since 1970; if nothing is said, the time in the
-    /// capture or the present.
+    /// The time of the delivery, in RFC 3339 or in seconds since 1970. Default: the time in the capture, or now.
     #[arg(long, value_name = "TIME", value_parser = at)]
     at: Option<Timestamp>,
 
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -63,9 +60,9 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) fn run(self, config: &Path) -> Result<String, Failure> {
         if let Some(name) = self.preset.clone() {
-            return brief(async { self.by_preset(&name) });
+            return run_short(async { self.by_preset(&name) });
         }
-        in_session(config, Access::Read, async |session| {
+        in_session(config, Access::Decrypt, async |session| {
             self.by_endpoint(session).await
         })
     }
@@ -74,12 +71,12 @@ impl Explain {
         let scheme = preset(name)?;
         if self.input.takes_standard_input() {
             return Err(Failure::Usage(
-                "the secret comes from standard input, so the capture cannot".to_owned(),
+                "standard input: holds the secret, so the capture must be in a file".to_owned(),
             ));
         }
         let mut delivery = self.input.read()?;
         delivery.url = delivery.guessed_url();
-        let value = Arc::new(super::secret_value::read_value()?);
+        let value = Arc::new(super::secret::read_value()?);
         let now = SystemClock.now();
         let (at, judged_at) = self.time(&delivery, now);
         let kind = Some(scheme.algorithm().key_kind());
@@ -105,7 +102,7 @@ impl Explain {
         self.answer(&format!("preset {name}"), judged_at, &diagnosis)
     }
 
-    /// The delivery that was captured, or that the arguments describe.
+    /// The kept delivery, the capture, or the delivery that the options describe.
     async fn delivery(&self, session: &Session) -> Result<Delivery, Failure> {
         let mut delivery = match &self.kept {
             None => self.input.read()?,
@@ -132,25 +129,25 @@ impl Explain {
             (Some(id), _) => id.clone(),
             (None, Some(endpoint)) => endpoint.id.clone(),
             (None, None) => {
-                let meant = near::meant(session, &directory, &delivery.path).await?;
-                let meant = meant.map(|meant| format!("did you mean {meant}? "));
+                let similar = near::similar_path(session, &directory, &delivery.path).await?;
+                let similar = similar.map(|path| format!("did you mean {path}? "));
                 return Err(Failure::NotFound(format!(
-                    "{} leads to no endpoint that takes deliveries; {}name one with --endpoint, or a preset \
+                    "{}: leads to no enabled endpoint; {}name one with --endpoint, or a preset \
                      with --preset",
                     delivery.path,
-                    meant.unwrap_or_default()
+                    similar.unwrap_or_default()
                 )));
             }
         };
         let definition = session.control.endpoint(&id).await?;
-        let asks = session.control.draft_auth(&definition);
+        let required = session.control.draft_auth(&definition);
         let leads = match &found {
             Some(endpoint) if endpoint.id == id => Leads::Here(id.to_string()),
             Some(endpoint) => Leads::Elsewhere(endpoint.id.to_string()),
             None => Leads::Nowhere(session.control.url(&definition)),
         };
         let meant_path = match &leads {
-            Leads::Nowhere(_) => near::meant(session, &directory, &delivery.path).await?,
+            Leads::Nowhere(_) => near::similar_path(session, &directory, &delivery.path).await?,
             _ => None,
         };
         let endpoint = compiled(session, &directory, &definition, found).await;
@@ -166,12 +163,12 @@ impl Explain {
             meant_path,
             ..delivery
         };
-        if asks != DraftAuth::Interface {
-            let note = "this is a draft: it asks for a token of its workspace, which is not judged here; what is \
-                        judged is the rest, as at the live endpoint";
+        if required != DraftAuth::Interface {
+            let note = "this draft also requires a workspace token. The token is not checked here; the rest is \
+                        judged as at the live endpoint";
             delivery.remarks.push(note.to_owned());
         }
-        // Whoever names a URL asks about that one.
+        // A URL from the command line is judged as given.
         if !self.input.names_url() {
             delivery.url =
                 endpoint.and_then(|endpoint| gate.public_url(&endpoint, &delivery.request()));
@@ -182,7 +179,7 @@ impl Explain {
                 .clone()
                 .or_else(|| session.control.url(&definition));
             let url = url.unwrap_or_else(|| delivery.path.clone());
-            let note = format!("no URL was given: it is judged as sent to {url}");
+            let note = format!("no URL was given, so the delivery is judged as sent to {url}");
             delivery.remarks.push(note);
         }
         let scheme = match &definition.auth {
@@ -203,7 +200,7 @@ impl Explain {
             is_open: scheme.is_none()
                 && match definition.auth {
                     Some(_) => session.config.gate.allow_unauthenticated,
-                    None => asks == DraftAuth::Workspace,
+                    None => required == DraftAuth::Workspace,
                 },
             scheme: scheme.map(Arc::new),
             secrets,
@@ -216,11 +213,11 @@ impl Explain {
         self.answer(&format!("endpoint {id}"), judged_at, &diagnosis)
     }
 
-    /// The path that the endpoint is known by, for a delivery that does not say where it was sent.
+    /// The path of the named endpoint, for a delivery without a target.
     async fn own_path(&self, session: &Session) -> Result<String, Failure> {
         let Some(id) = &self.endpoint else {
             return Err(Failure::NotFound(
-                "the delivery does not say where it was sent: name its URL with --url, its endpoint with \
+                "the delivery has no URL. Name it with --url, its endpoint with \
                  --endpoint, or a preset with --preset"
                     .to_owned(),
             ));
@@ -240,8 +237,7 @@ impl Explain {
         }
     }
 
-    /// The explanation goes to standard output in any case; a delivery that is refused is a failure too,
-    /// so that scripts can ask.
+    /// Prints the explanation. A refused delivery is also a failure, so that scripts see it in the exit code.
     fn answer(
         &self,
         by: &str,
@@ -249,7 +245,7 @@ impl Explain {
         diagnosis: &Diagnosis,
     ) -> Result<String, Failure> {
         let text = if self.json {
-            output::json(&print::Json {
+            output::json(&print::ExplanationView {
                 judged_by: by,
                 diagnosis,
             })?

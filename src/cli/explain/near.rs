@@ -1,16 +1,16 @@
-//! What somebody may have meant by a path that leads nowhere.
+//! Suggestions for a path that leads to no endpoint.
 
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::directory::{Directory, LookupError};
 
-/// The path of an endpoint that is nearly `path`, with what differs.
-pub(super) async fn meant(
+/// The path of an endpoint that is similar to `path`, with the difference.
+pub(super) async fn similar_path(
     session: &Session,
     directory: &Directory,
     path: &str,
 ) -> Result<Option<String>, Failure> {
-    for (other, what) in respelt(path) {
+    for (other, what) in spellings(path) {
         match directory.find(&other).await {
             Ok(found) => return Ok(Some(format!("{other} ({what}), of {}", found.endpoint.id))),
             Err(LookupError::NotConfigured(_)) => {}
@@ -23,19 +23,19 @@ pub(super) async fn meant(
         let store = &session.custody.store;
         let page = store.names(after.as_deref(), PAGE_LEN).await?;
         for name in &page.names {
-            let known = if name.starts_with('/') {
+            let candidate = if name.starts_with('/') {
                 Some(name.clone())
             } else {
                 let id = name.parse().ok();
                 id.and_then(|id| session.config.routes.path_of(&id))
             };
-            let Some(known) = known else { continue };
-            let distance = strsim::osa_distance(&known, path);
-            let far = nearest
+            let Some(candidate) = candidate else { continue };
+            let distance = strsim::osa_distance(&candidate, path);
+            let limit = nearest
                 .as_ref()
                 .map_or(MAX_DISTANCE + 1, |(least, _)| *least);
-            if distance < far {
-                nearest = Some((distance, known));
+            if distance < limit {
+                nearest = Some((distance, candidate));
             }
         }
         match page.next {
@@ -43,11 +43,11 @@ pub(super) async fn meant(
             None => break,
         }
     }
-    Ok(nearest.map(|(_, known)| known))
+    Ok(nearest.map(|(_, path)| path))
 }
 
-/// Spellings of a path that people and proxies make out of each other.
-fn respelt(path: &str) -> Vec<(String, &'static str)> {
+/// Variants of a path that people and proxies often produce.
+fn spellings(path: &str) -> Vec<(String, &'static str)> {
     let trimmed = path.trim_end_matches('/');
     let mut single = path.to_owned();
     while single.contains("//") {
@@ -63,8 +63,8 @@ fn respelt(path: &str) -> Vec<(String, &'static str)> {
     found
 }
 
-/// A name that differs in more characters is another one.
+/// The largest edit distance of a suggestion.
 const MAX_DISTANCE: usize = 2;
-/// An installation has millions of endpoints, and somebody waits.
+/// A bound on the search, because a store can have millions of endpoints.
 const MAX_PAGES: usize = 20;
 const PAGE_LEN: u32 = 1000;

@@ -1,14 +1,14 @@
-//! A diagnosis, for people and for scripts.
+//! Formats a diagnosis as text and as JSON.
 
 use serde::Serialize;
 
 use crate::cli::output::{ALARM, GOOD};
 use crate::explain::{Diagnosis, JudgedAt, Outcome};
 
-/// What `--json` prints.
+/// The JSON output.
 #[derive(Serialize)]
-pub(super) struct Json<'d> {
-    /// The endpoint or the preset.
+pub(super) struct ExplanationView<'d> {
+    /// The endpoint or the preset that judged.
     pub(super) judged_by: &'d str,
     #[serde(flatten)]
     pub(super) diagnosis: &'d Diagnosis,
@@ -55,10 +55,7 @@ pub(super) fn text(by: &str, judged_at: JudgedAt, diagnosis: &Diagnosis) -> Stri
             &format!("{} [{}]", cause.says, cause.names.join(" + ")),
         ));
         if cause.proven {
-            lines.push(line(
-                "",
-                "proven: the delivery verifies once this is undone",
-            ));
+            lines.push(line("", "proven: the delivery verifies without this fault"));
         }
         let sides = [("sender", &cause.sender), ("operator", &cause.operator)];
         lines.extend(
@@ -73,7 +70,7 @@ pub(super) fn text(by: &str, judged_at: JudgedAt, diagnosis: &Diagnosis) -> Stri
     }
     if !diagnosis.tried_all {
         let tried = format!(
-            "the body is large: {} ways were tried, and not all of them",
+            "the body is large, so only {} variants were tried",
             diagnosis.tried
         );
         lines.push(line("note", &tried));

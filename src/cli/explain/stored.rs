@@ -1,13 +1,16 @@
-//! The endpoint that a capture is judged by, as the gate has it: over the same store, with its secrets.
+//! The endpoint that judges a capture, and its secrets, loaded from the store as the gate does.
 
 use std::sync::Arc;
 
+use crate::auth::Scheme;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::directory::{Definition, Directory, DirectorySettings, Endpoint};
 use crate::explain::{Secrets, Version};
+use crate::outbound::Outbound;
+use crate::secrets::Secret;
 
-/// The directory as the gate has it, over the same store.
+/// The directory of the gate over the same store.
 pub(super) async fn directory(session: &Session) -> Result<Directory, Failure> {
     let directory = Directory::new(
         DirectorySettings {
@@ -23,7 +26,7 @@ pub(super) async fn directory(session: &Session) -> Result<Directory, Failure> {
     Ok(directory)
 }
 
-/// The endpoint as deliveries have it, if deliveries can have it at all.
+/// The compiled endpoint; `None` if no delivery can reach it.
 pub(super) async fn compiled(
     session: &Session,
     directory: &Directory,
@@ -39,7 +42,7 @@ pub(super) async fn compiled(
     Some(found.endpoint).filter(|endpoint| endpoint.id == definition.id)
 }
 
-/// Every version of the endpoint's secret. Reading them is audited, as revealing is.
+/// Every version of the endpoint's secret. Reading them is audited like `secret reveal`.
 pub(super) async fn secrets(
     session: &Session,
     definition: &Definition,
@@ -70,4 +73,33 @@ pub(super) async fn secrets(
         previous,
         ended,
     }))
+}
+
+/// Fetches the certificate that `body` names, as the gate would. A body that names no acceptable certificate gets a
+/// key that verifies nothing.
+pub(super) async fn certificate(
+    session: &Session,
+    scheme: &Scheme,
+    body: &[u8],
+) -> Result<Secrets, Failure> {
+    let pem = match scheme.certificate_url(body) {
+        Ok(url) => {
+            let clock = Arc::clone(&session.custody.clock);
+            let outbound = Outbound::new(session.config.outbound.clone(), clock);
+            let fetched = outbound.certificate_file(&url).await;
+            fetched.map_err(|error| {
+                Failure::Other(format!("{url}: cannot fetch the certificate: {error}"))
+            })?
+        }
+        Err(_) => Vec::new(),
+    };
+    Ok(Secrets {
+        current: Version {
+            number: 1,
+            kind: Some(scheme.algorithm().key_kind()),
+            value: Arc::new(Secret::new(pem)),
+        },
+        previous: None,
+        ended: Vec::new(),
+    })
 }

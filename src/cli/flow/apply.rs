@@ -1,8 +1,8 @@
-//! A flow's document, applied: the draft follows it, and what else was asked for.
+//! Applies the declaration of a flow: it replaces the draft and, on request, releases a version.
 
 use clap::{Args, ValueEnum};
 
-use super::Manner;
+use super::ChangeOptions;
 use crate::cli::apply::ApplyResult;
 use crate::cli::failure::Failure;
 use crate::cli::output;
@@ -12,61 +12,61 @@ use crate::control::{Control, FlowDeclaration, FlowOwner, FlowRelease, ServerCon
 use crate::directory::Name;
 use crate::flow::{FlowState, FlowTarget, PartName};
 
-/// What `apply` takes for a flow.
+/// Options of `apply` for flows.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct ApplyFlow {
-    /// The flow; what the document says, or else the name of the file without its ending.
+    /// The name of the flow. Default: the name in the document, or else the file name without its extension.
     #[arg(long, value_name = "NAME")]
     flow: Option<PartName>,
 
-    /// Where the flow is put: the draft always follows; `live` releases it at once.
+    /// The target. The draft is always updated; `live` also releases it.
     #[arg(long, conflicts_with = "installation", value_name = "TARGET")]
     target: Option<ApplyTarget>,
 
-    /// Release it, and put it to this installation instead of live.
+    /// Release the flow to this installation instead of live.
     #[arg(long, value_name = "ID")]
     installation: Option<PartName>,
 
-    /// What people should know of the version.
+    /// A note about the version, for `flow history`.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
 
-    /// The organisation that owns the flow, when it is applied for the first time.
+    /// The organisation that owns a new flow.
     #[arg(long)]
     organisation: Option<Name>,
 
-    /// The workspace that owns the flow, when it is applied for the first time.
+    /// The workspace that owns a new flow.
     #[arg(long)]
     workspace: Option<Name>,
 
-    /// The upstream of interfaces that name none.
+    /// The default upstream of the interfaces.
     #[arg(long)]
     upstream: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum ApplyTarget {
-    /// What its author works on.
+    /// The draft, which its author edits.
     Draft,
-    /// What is released.
+    /// The released version.
     Live,
 }
 
 impl ApplyFlow {
-    /// Whether anything was said that only a flow has a use for.
+    /// Whether no option of flows was given.
     pub(in crate::cli) fn is_empty(&self) -> bool {
         let names = self.flow.is_none() && self.installation.is_none() && self.target.is_none();
         let owner = self.organisation.is_none() && self.workspace.is_none();
         names && owner && self.upstream.is_none() && self.note.is_none()
     }
 
-    /// Applies a document; `stem` is the name of its file, if that is one of a flow.
+    /// Applies a document. `stem` is the file name without extension, if it is a valid flow name.
     pub(in crate::cli) async fn run(
         self,
         session: &Session,
         document: Declaration<'_>,
         stem: Option<PartName>,
-        manner: Manner,
+        options: ChangeOptions,
     ) -> Result<ApplyResult, Failure> {
         let name = self.name(&document, stem);
         let control = &session.control;
@@ -77,13 +77,14 @@ impl ApplyFlow {
         let known = self.known(control.server(), name, before.as_ref())?;
         let declared = document.flow(&known, &control.server().surroundings())?;
         for notice in &declared.notices {
-            output::print_notice(&format!("note: {notice}"));
+            output::note(&format!("note: {notice}"));
         }
         let declaration = FlowDeclaration {
             name: declared.name,
             organisation: declared.organisation,
             workspace: declared.workspace,
             flow: declared.flow,
+            places: declared.places,
         };
         let release = FlowRelease {
             target: match (self.installation, self.target) {
@@ -93,14 +94,14 @@ impl ApplyFlow {
             },
             note: self.note,
         };
-        let plan = control.flow_declaration(declaration, release, manner.consent());
+        let plan = control.flow_declaration(declaration, release, options.consent());
         let plan = plan.await?;
         let changes = !plan.is_unchanged();
-        let text = manner.perform(session, plan).await?;
+        let text = options.perform(session, plan).await?;
         Ok(ApplyResult { text, changes })
     }
 
-    /// Validates a document without a store, and gives the name of the flow.
+    /// Validates a document without a store and returns the name of the flow.
     pub(in crate::cli) fn validate(
         &self,
         server: &ServerContext,
@@ -111,17 +112,17 @@ impl ApplyFlow {
         let known = self.known(server, name, None)?;
         let declared = document.flow(&known, &server.surroundings())?;
         for notice in &declared.notices {
-            output::print_notice(&format!("note: {notice}"));
+            output::note(&format!("note: {notice}"));
         }
         Ok(declared.name)
     }
 
     fn name(&self, document: &Declaration<'_>, stem: Option<PartName>) -> Option<PartName> {
-        // A wrong name in the document is reported together with its other mistakes.
-        let said = document.flow_name().map(str::parse::<PartName>);
-        match (&self.flow, said) {
+        // An invalid name in the document is reported later, together with its other mistakes.
+        let declared = document.flow_name().map(str::parse::<PartName>);
+        match (&self.flow, declared) {
             (Some(name), _) => Some(name.clone()),
-            (None, Some(said)) => said.ok(),
+            (None, Some(declared)) => declared.ok(),
             (None, None) => stem,
         }
     }
@@ -137,8 +138,8 @@ impl ApplyFlow {
             workspace: self.workspace.clone(),
         };
         let owner = Control::flow_owner(before, given)?;
-        let usual_upstream = server.default_upstream();
-        let usual = before.map(|state| state.draft.upstream.clone());
+        let server_upstream = server.default_upstream();
+        let present = before.map(|state| state.draft.upstream.clone());
         let mut targets = vec![FlowTarget::Draft, FlowTarget::Live];
         targets.extend(self.installation.clone().map(FlowTarget::Installation));
         Ok(KnownFlow {
@@ -146,7 +147,7 @@ impl ApplyFlow {
             organisation: owner.organisation,
             workspace: owner.workspace,
             upstream: self.upstream.clone(),
-            usual_upstream: usual.or_else(|| usual_upstream.map(str::to_owned)),
+            usual_upstream: present.or_else(|| server_upstream.map(str::to_owned)),
             targets,
         })
     }

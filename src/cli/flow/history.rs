@@ -1,4 +1,4 @@
-//! `portcullis flow history`.
+//! `portcullis flow history`: the versions of a flow and their moves between targets.
 
 use clap::Args;
 use serde::Serialize;
@@ -8,30 +8,30 @@ use crate::cli::output;
 use crate::cli::session::Session;
 use crate::flow::{FlowMove, MoveAction, PartName};
 
-/// Whose history.
+/// Options of `flow history`.
 #[derive(Args, Debug)]
-pub(in crate::cli) struct Show {
+pub(in crate::cli) struct History {
     /// The flow.
     name: PartName,
 
-    /// How many moves.
+    /// The largest number of moves to show.
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: u32,
 
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct HistoryView {
     flow: String,
-    versions: Vec<ShownVersion>,
-    moves: Vec<ShownMove>,
+    versions: Vec<VersionView>,
+    moves: Vec<MoveView>,
 }
 
 #[derive(Serialize)]
-struct ShownVersion {
+struct VersionView {
     version: u32,
     at: jiff::Timestamp,
     actor: String,
@@ -41,7 +41,7 @@ struct ShownVersion {
 }
 
 #[derive(Serialize)]
-struct ShownMove {
+struct MoveView {
     at: jiff::Timestamp,
     target: String,
     action: MoveAction,
@@ -51,42 +51,42 @@ struct ShownMove {
     origin: String,
 }
 
-impl Show {
+impl History {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         let control = &session.control;
         let state = control.flow(&self.name).await?;
         let history = control.flow_history(&self.name, self.limit).await?;
-        let versions = history.versions.into_iter().map(|version| ShownVersion {
+        let versions = history.versions.into_iter().map(|version| VersionView {
             version: version.number,
             at: version.at,
-            actor: version.by.name,
-            origin: version.by.origin,
+            actor: version.by.name().to_owned(),
+            origin: version.by.origin(),
             note: version.note,
             in_force: state
                 .places_of(version.number)
                 .map(ToString::to_string)
                 .collect(),
         });
-        let shown = Shown {
+        let view = HistoryView {
             flow: self.name.to_string(),
             versions: versions.collect(),
-            moves: history.moves.into_iter().map(ShownMove::from).collect(),
+            moves: history.moves.into_iter().map(MoveView::from).collect(),
         };
         if self.json {
-            return output::json(&shown);
+            return output::json(&view);
         }
-        if shown.versions.is_empty() {
-            return Ok(format!("{}: nothing was released yet", self.name));
+        if view.versions.is_empty() {
+            return Ok(format!("{}: no version was released yet", self.name));
         }
         Ok(format!(
             "{}\n\n{}",
-            versions_table(&shown),
-            moves_table(&shown)
+            versions_table(&view),
+            moves_table(&view)
         ))
     }
 }
 
-impl From<FlowMove> for ShownMove {
+impl From<FlowMove> for MoveView {
     fn from(made: FlowMove) -> Self {
         Self {
             at: made.at,
@@ -94,14 +94,14 @@ impl From<FlowMove> for ShownMove {
             action: made.action,
             from: made.from,
             to: made.to,
-            actor: made.by.name,
-            origin: made.by.origin,
+            actor: made.by.name().to_owned(),
+            origin: made.by.origin(),
         }
     }
 }
 
-fn versions_table(shown: &Shown) -> String {
-    let rows: Vec<[String; 5]> = shown
+fn versions_table(view: &HistoryView) -> String {
+    let rows: Vec<[String; 5]> = view
         .versions
         .iter()
         .map(|it| {
@@ -121,9 +121,9 @@ fn versions_table(shown: &Shown) -> String {
     )
 }
 
-fn moves_table(shown: &Shown) -> String {
+fn moves_table(view: &HistoryView) -> String {
     let version = |it: Option<u32>| or_dash(it.map_or_else(String::new, |it| it.to_string()));
-    let rows: Vec<[String; 6]> = shown
+    let rows: Vec<[String; 6]> = view
         .moves
         .iter()
         .map(|it| {

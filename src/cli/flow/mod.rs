@@ -1,59 +1,62 @@
-//! `portcullis flow`: which version of a flow is in force where, and how it gets there.
+//! `portcullis flow`: shows flows and moves their versions between targets.
 
 mod apply;
-mod delete;
+mod changes;
 mod history;
-mod manner;
-mod moves;
+mod options;
 mod show;
 
 use clap::Subcommand;
 
 pub(super) use self::apply::ApplyFlow;
-pub(super) use self::manner::Manner;
+pub(super) use self::options::ChangeOptions;
 use super::failure::Failure;
 use super::session::{Access, Session};
 use crate::flow::PartName;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FlowCommand {
-    /// Make the draft the next version, and put it live.
-    Release(moves::Release),
-    /// Put a version to an installation, or live.
-    Promote(moves::Promote),
-    /// Put back the version that was in force before the present one.
-    Rollback(moves::Rollback),
-    /// Show the versions of a flow, and what was in force where.
-    History(history::Show),
+    /// Release the draft as the next version, and make it live.
+    Release(changes::Release),
+    /// Promote a version to an installation or to live.
+    Promote(changes::Promote),
+    /// Roll back a target to an earlier version.
+    ///
+    /// It shows the affected senders and asks for confirmation.
+    Rollback(changes::Rollback),
+    /// Show the versions of a flow and their moves.
+    History(history::History),
     /// List flows.
     List {
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Show where a flow is in force, its URLs, and which slots are bound.
+    /// Show the targets, URLs and secret slots of a flow.
     Show {
         /// The flow.
         name: PartName,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Take a flow from an installation, or delete it whole. The secrets there end with it.
-    Delete(delete::Delete),
+    /// Delete a flow, or remove it from an installation.
+    ///
+    /// Without options it deletes a flow that is a draft only. The secrets of the target end with it.
+    Delete(changes::Delete),
 }
 
 impl FlowCommand {
     pub(super) fn access(&self) -> Access {
-        let manner = match self {
+        let options = match self {
             Self::History(_) | Self::List { .. } | Self::Show { .. } => return Access::Read,
-            Self::Delete(delete) => &delete.manner,
-            Self::Promote(promote) => &promote.manner,
-            Self::Release(release) => &release.manner,
-            Self::Rollback(rollback) => &rollback.manner,
+            Self::Delete(delete) => &delete.options,
+            Self::Promote(promote) => &promote.options,
+            Self::Release(release) => &release.options,
+            Self::Rollback(rollback) => &rollback.options,
         };
-        Access::unless_dry_run(manner.dry_run)
+        Access::unless_dry_run(options.dry_run)
     }
 
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {

@@ -1,4 +1,4 @@
-//! `portcullis flow list` and `show`.
+//! `portcullis flow list` and `flow show`.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,10 +8,10 @@ use crate::cli::output;
 use crate::cli::session::Session;
 use crate::flow::{Flow, FlowState, FlowTarget, PartName};
 
-/// All flows.
+/// Lists all flows.
 pub(super) async fn list(session: &Session, json: bool) -> Result<String, Failure> {
     #[derive(Serialize)]
-    struct Listed {
+    struct FlowRow {
         flow: String,
         organisation: String,
         workspace: String,
@@ -20,9 +20,9 @@ pub(super) async fn list(session: &Session, json: bool) -> Result<String, Failur
         drafted_at: Timestamp,
     }
     let flows = session.control.flows().await?;
-    let listed: Vec<Listed> = flows
+    let listed: Vec<FlowRow> = flows
         .into_iter()
-        .map(|flow| Listed {
+        .map(|flow| FlowRow {
             flow: flow.name.to_string(),
             organisation: flow.organisation.to_string(),
             workspace: flow.workspace.to_string(),
@@ -59,26 +59,26 @@ pub(super) async fn list(session: &Session, json: bool) -> Result<String, Failur
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct FlowView {
     flow: String,
     organisation: String,
     workspace: String,
     drafted_at: Timestamp,
-    /// Whether the draft is something else than what is live.
+    /// Whether the draft differs from the live version.
     unreleased: bool,
-    targets: Vec<ShownTarget>,
+    targets: Vec<TargetView>,
 }
 
 #[derive(Serialize)]
-struct ShownTarget {
+struct TargetView {
     target: String,
     version: Option<u32>,
-    interfaces: Vec<ShownInterface>,
-    slots: Vec<ShownSlot>,
+    interfaces: Vec<InterfaceView>,
+    slots: Vec<SlotView>,
 }
 
 #[derive(Serialize)]
-struct ShownInterface {
+struct InterfaceView {
     interface: String,
     endpoint: String,
     url: Option<String>,
@@ -88,14 +88,14 @@ struct ShownInterface {
 }
 
 #[derive(Serialize)]
-struct ShownSlot {
+struct SlotView {
     slot: String,
     secret: String,
     label: Option<String>,
     bound_since: Option<Timestamp>,
 }
 
-/// One flow.
+/// Shows one flow with its targets.
 pub(super) async fn show(
     session: &Session,
     name: &PartName,
@@ -109,7 +109,7 @@ pub(super) async fn show(
         }
     }
     let live = session.control.flow_at(&state, &FlowTarget::Live).await?;
-    let shown = Shown {
+    let view = FlowView {
         flow: name.to_string(),
         organisation: state.organisation.to_string(),
         workspace: state.workspace.to_string(),
@@ -118,9 +118,9 @@ pub(super) async fn show(
         targets,
     };
     if json {
-        return output::json(&shown);
+        return output::json(&view);
     }
-    Ok(text(&shown))
+    Ok(text(&view))
 }
 
 async fn at_target(
@@ -128,12 +128,12 @@ async fn at_target(
     state: &FlowState,
     target: &FlowTarget,
     flow: &Flow,
-) -> Result<ShownTarget, Failure> {
+) -> Result<TargetView, Failure> {
     let owner = (&state.organisation, &state.workspace);
     let definitions = flow.definitions(&state.name, owner, target);
     let definitions = definitions.unwrap_or_default();
     let interfaces = flow.interfaces.iter().zip(definitions);
-    let interfaces = interfaces.map(|(interface, definition)| ShownInterface {
+    let interfaces = interfaces.map(|(interface, definition)| InterfaceView {
         interface: interface.id.to_string(),
         endpoint: definition.id.to_string(),
         url: session.control.url(&definition),
@@ -150,14 +150,14 @@ async fn at_target(
         let secret = secret.map_err(|error| Failure::Other(error.to_string()))?;
         let needed = flow.key_kinds(&slot.slot).pop_first();
         let binding = session.control.binding(&secret, needed).await?;
-        slots.push(ShownSlot {
+        slots.push(SlotView {
             slot: slot.slot.to_string(),
             bound_since: binding.since(),
             secret: secret.to_string(),
             label: slot.label.clone(),
         });
     }
-    Ok(ShownTarget {
+    Ok(TargetView {
         target: target.to_string(),
         version: state.version_at(target),
         interfaces: interfaces.collect(),
@@ -165,20 +165,20 @@ async fn at_target(
     })
 }
 
-fn text(shown: &Shown) -> String {
-    let unreleased = if shown.unreleased {
+fn text(view: &FlowView) -> String {
+    let unreleased = if view.unreleased {
         " (not released)"
     } else {
         ""
     };
     let mut lines = vec![
-        format!("flow          {}", shown.flow),
-        format!("organisation  {}", shown.organisation),
-        format!("workspace     {}", shown.workspace),
-        format!("drafted       {:.0}{unreleased}", shown.drafted_at),
+        format!("flow          {}", view.flow),
+        format!("organisation  {}", view.organisation),
+        format!("workspace     {}", view.workspace),
+        format!("drafted       {:.0}{unreleased}", view.drafted_at),
     ];
     let alarm = output::ALARM;
-    for target in &shown.targets {
+    for target in &view.targets {
         let version = target
             .version
             .map_or_else(String::new, |it| format!(": version {it}"));

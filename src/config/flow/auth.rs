@@ -1,12 +1,12 @@
-//! How senders of an interface prove themselves, in the words of those who write flows.
+//! The `auth` of an interface, with the synonyms that authors of flows use.
 
 use crate::auth::{Algorithm, Mode};
-use crate::config::endpoints::auth_beside;
+use crate::config::endpoints::auth_settings;
 use crate::config::table::Table;
 use crate::directory::AuthDefinition;
 use crate::flow::{Flow, Interface, PartName};
 
-/// Reads `auth`, and the slot that it refers to.
+/// Reads `auth` and the slot that it refers to.
 pub(super) fn read(
     mut table: Table<'_, '_>,
     flow: &Flow,
@@ -14,29 +14,32 @@ pub(super) fn read(
     if !table.is_well_formed() {
         return (None, None);
     }
-    table.take_as("mode", "type");
-    table.take_as("algorithm", "algo");
-    table.respell("algorithm", algorithm);
+    table.accept_synonym("mode", "type");
+    table.accept_synonym("algorithm", "algo");
+    table.canonicalize("algorithm", algorithm);
     let at_secret = table.span_of("secret_ref");
     let has_ref = table.has("secret_ref");
     let mode = mode(&mut table);
     let slot: Option<PartName> = table.parsed("secret_ref");
-    let auth = auth_beside(&mut table, mode, None);
+    let auth = auth_settings(&mut table, mode, None);
     if let Some(slot) = &slot
         && flow.slot(slot.as_str()).is_none()
     {
-        let there = match flow.requires.as_slice() {
-            [] => "has none".to_owned(),
-            _ => format!("has {}", flow.slot_names()),
+        let declared = match flow.requires.as_slice() {
+            [] => "declares none".to_owned(),
+            _ => format!("declares {}", flow.slot_names()),
         };
-        let message = format!("`{slot}` is no slot of this flow: `requires` {there}");
-        table.wrong_at(at_secret, "secret_ref", message);
+        let message = format!("`{slot}` is not a slot of this flow: `requires` {declared}");
+        table.report_at(at_secret, "secret_ref", message);
     }
     if let Some(auth) = auth.as_ref().filter(|auth| Interface::needs_secret(auth))
         && !has_ref
     {
-        let message = format!("is missing: the slot of the secret of mode `{}`", auth.mode);
-        table.wrong_at(at_secret, "secret_ref", message);
+        let message = format!(
+            "is missing: mode `{}` needs the slot of a secret",
+            auth.mode
+        );
+        table.report_at(at_secret, "secret_ref", message);
     }
     (auth, slot)
 }
@@ -45,16 +48,16 @@ fn mode(table: &mut Table<'_, '_>) -> Option<Mode> {
     if !table.has("mode") {
         let span = table.span();
         let known = Mode::ALL.map(Mode::word).join("`, `");
-        let message = format!("is missing: `type`, or `mode`, is one of `{known}`");
-        table.wrong_at(span, "mode", message);
+        let message = format!("is missing: `type`, or `mode`, must be one of `{known}`");
+        table.report_at(span, "mode", message);
     }
     table.parsed("mode")
 }
 
-/// The algorithm that people mean who write it in another way.
+/// The canonical name of an algorithm that has a common synonym.
 fn algorithm(text: &str) -> Option<&'static str> {
     let plain = text.to_ascii_lowercase().replace('_', "-");
-    let usual = match plain.as_str() {
+    let canonical = match plain.as_str() {
         "ecdsa" | "ecdsa-p256" | "ecdsa-sha256" => "ecdsa-p256-sha256",
         "ecdsa-p256-fixed" | "es256" => "ecdsa-p256-sha256-fixed",
         "eddsa" => "ed25519",
@@ -64,5 +67,5 @@ fn algorithm(text: &str) -> Option<&'static str> {
         "rsa-sha256" | "rs256" => "rsa-pkcs1-sha256",
         other => other,
     };
-    Algorithm::from_name(usual).map(Algorithm::name)
+    Algorithm::from_name(canonical).map(Algorithm::name)
 }

@@ -1,31 +1,30 @@
-//! What a flow is called with.
+//! The inputs of an invocation.
 
-use super::Names;
+use super::UniqueNames;
 use crate::config::payload;
 use crate::config::table::Table;
 use crate::contract::Input;
 
-/// The inputs that stand as tables at `key`; none if it is not there. `type_word` gives the word of today for
-/// an older one.
+/// Reads the inputs at `key`; empty if it is missing. `type_word` translates the type names of an older form.
 pub(super) fn read(
     table: &mut Table<'_, '_>,
     key: &'static str,
     type_word: impl Fn(&str) -> Option<&'static str>,
 ) -> Vec<Input> {
-    let mut names = Names::default();
+    let mut names = UniqueNames::default();
     let inputs = table.tables(
         key,
         |_| None,
         |mut table| {
             let span = table.span_of("name");
-            table.respell("type", &type_word);
+            table.canonicalize("type", &type_word);
             let input = payload::input(&mut table)?;
             if !(1..=MAX_NAME_LEN).contains(&input.name.len()) {
-                let message = format!("expected a name of up to {MAX_NAME_LEN} bytes");
-                table.wrong_at(span, "name", message);
+                let message = format!("expected a name of 1 to {MAX_NAME_LEN} bytes");
+                table.report_at(span, "name", message);
             }
-            if let Err(message) = names.take(&input.name) {
-                table.wrong_at(span, "name", message);
+            if let Err(message) = names.insert(&input.name) {
+                table.report_at(span, "name", message);
             }
             Some(input)
         },

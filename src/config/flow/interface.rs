@@ -1,28 +1,40 @@
-//! An interface of a flow: a webhook.
+//! The declaration of one interface (webhook) of a flow.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Names, auth};
-use crate::config::endpoints::{Identity, rest};
+use toml_span::Span;
+
+use super::{UniqueNames, auth};
+use crate::config::endpoints::{self, Identity};
 use crate::config::spans::Spans;
 use crate::config::table::Table;
 use crate::directory::{AuthDefinition, Definition, EndpointId, Name, Surroundings, Target};
 use crate::flow::{Flow, FlowTarget, Interface, PartName};
 
-/// What every interface of a document has to fit into.
-pub(super) struct Reading<'s> {
+/// The context that the interfaces of a document are read and validated in.
+pub(super) struct InterfaceReader<'s> {
     name: PartName,
     owner: (Name, Name),
     targets: Vec<FlowTarget>,
     surroundings: &'s Surroundings<'s>,
-    /// What paths in the document are relative to.
+    /// The folder that paths in the document are relative to.
     folder: PathBuf,
-    ids: Names,
-    aliases: Names,
+    ids: UniqueNames,
+    aliases: UniqueNames,
+    /// The interfaces that were read so far.
+    pub(super) read: Vec<ReadInterface>,
 }
 
-impl<'s> Reading<'s> {
+/// Where an interface is declared.
+pub(super) struct ReadInterface {
+    pub(super) id: PartName,
+    pub(super) span: Span,
+    /// The path of its table, such as `interfaces.webhook[orders]`.
+    pub(super) key: String,
+}
+
+impl<'s> InterfaceReader<'s> {
     pub(super) fn new(
         name: PartName,
         owner: (Name, Name),
@@ -36,18 +48,19 @@ impl<'s> Reading<'s> {
             targets,
             surroundings,
             folder: folder.to_owned(),
-            ids: Names::default(),
-            aliases: Names::default(),
+            ids: UniqueNames::default(),
+            aliases: UniqueNames::default(),
+            read: Vec::new(),
         }
     }
 
-    /// An id that nobody has taken.
-    fn stand_in(&self) -> String {
+    /// A unique placeholder id.
+    fn placeholder_id(&self) -> String {
         format!("interface-{}", self.ids.0.len())
     }
 
-    /// The names that the endpoint of an interface has at no target.
-    fn nobody(id: &PartName) -> Option<Identity> {
+    /// A placeholder identity, because the real one depends on the target.
+    fn placeholder_identity(id: &PartName) -> Option<Identity> {
         let id: EndpointId = id.as_str().parse().ok()?;
         Some(Identity {
             target: Target::of(&id),
@@ -58,49 +71,54 @@ impl<'s> Reading<'s> {
         })
     }
 
-    /// Takes an interface that was read, and reports what is wrong with its endpoint at any target.
-    pub(super) fn take(
+    /// Records an interface and reports the mistakes of its endpoint at every target.
+    pub(super) fn add(
         &mut self,
         table: &mut Table<'_, '_>,
         spans: &Spans,
         interface: &Interface,
         flow: &Flow,
     ) {
-        if let Err(message) = self.ids.take(&interface.id) {
-            spans.wrong(table, "id", message);
+        if let Err(message) = self.ids.insert(&interface.id) {
+            spans.report(table, "id", message);
         }
         for alias in &interface.endpoint.aliases {
-            if let Err(message) = self.aliases.take(alias) {
-                spans.wrong(table, "aliases", message);
+            if let Err(message) = self.aliases.insert(alias) {
+                spans.report(table, "aliases", message);
             }
         }
+        self.read.push(ReadInterface {
+            id: interface.id.clone(),
+            span: spans.of_key("id"),
+            key: table.path().to_owned(),
+        });
         let called = interface.invocation.is_some();
         if called && interface.endpoint.contract.is_some() {
-            let message = "the invocation says what a payload has to be; leave this out";
-            spans.wrong(table, "contract", message.to_owned());
+            let message = "the invocation already describes the payload; leave `contract` out";
+            spans.report(table, "contract", message.to_owned());
         }
         let owner = (&self.owner.0, &self.owner.1);
         let at = |target| flow.definition(interface, &self.name, owner, target);
         let definitions: Vec<Definition> = self.targets.iter().filter_map(at).collect();
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         for definition in definitions {
             for mistake in definition.mistakes(self.surroundings) {
                 let inherited = interface.endpoint.upstream.is_empty();
                 if mistake.key == "upstream" && inherited {
-                    continue; // It was said of the flow.
+                    continue; // The mistake was reported for the flow.
                 }
-                if told.insert((mistake.key, mistake.message.clone())) {
-                    spans.wrong(table, mistake.key, mistake.message);
+                if reported.insert((mistake.key, mistake.message.clone())) {
+                    spans.report(table, mistake.key, mistake.message);
                 }
             }
         }
     }
 }
 
-/// Reads one interface. What is wrong was reported, so that nothing will come of the whole document.
+/// Reads one interface. A reported mistake makes the whole document fail.
 pub(super) fn read(
     mut table: Table<'_, '_>,
-    reading: &mut Reading<'_>,
+    reading: &mut InterfaceReader<'_>,
     flow: &Flow,
 ) -> Option<Interface> {
     let spans = Spans::of(&table);
@@ -111,33 +129,33 @@ pub(super) fn read(
         .as_ref()
         .filter(|name| !flow.invocations.contains_key(*name))
     {
-        let there: Vec<&str> = flow.invocations.keys().map(PartName::as_str).collect();
-        let there = if there.is_empty() {
-            "the document has none".to_owned()
+        let declared: Vec<&str> = flow.invocations.keys().map(PartName::as_str).collect();
+        let declared = if declared.is_empty() {
+            "the document declares none".to_owned()
         } else {
-            format!("there is `{}`", there.join("`, `"))
+            format!("declared: `{}`", declared.join("`, `"))
         };
-        let message = format!("`{name}` is no invocation; {there}");
-        table.wrong_at(at_invocation, "invocation", message);
+        let message = format!("invocation `{name}` is not declared; {declared}");
+        table.report_at(at_invocation, "invocation", message);
     }
-    let interface = said(&mut table, reading, flow, id)?;
+    let interface = read_common(&mut table, reading, flow, id)?;
     let interface = Interface {
         invocation,
         ..interface
     };
-    reading.take(&mut table, &spans, &interface, flow);
+    reading.add(&mut table, &spans, &interface, flow);
     Some(interface)
 }
 
-/// Reads what interfaces say in the older form, too.
-pub(super) fn said(
+/// Reads the keys that interfaces have in the current and in the older form.
+pub(super) fn read_common(
     table: &mut Table<'_, '_>,
-    reading: &Reading<'_>,
+    reading: &InterfaceReader<'_>,
     flow: &Flow,
     id: Option<PartName>,
 ) -> Option<Interface> {
-    // One without an id goes on under another one, so that it does not hide other mistakes.
-    let id = id.or_else(|| reading.stand_in().parse().ok())?;
+    // A missing id gets a placeholder, so that it does not hide other mistakes.
+    let id = id.or_else(|| reading.placeholder_id().parse().ok())?;
     let upstream = table.parsed("upstream").unwrap_or_default();
     let description = table.parsed("description");
     let (auth, secret_ref): (Option<AuthDefinition>, _) = if table.has("auth") {
@@ -145,8 +163,8 @@ pub(super) fn said(
     } else {
         (None, None)
     };
-    let identity = Reading::nobody(&id);
-    let mut endpoint = rest(table, &reading.folder, identity, auth)?;
+    let identity = InterfaceReader::placeholder_identity(&id);
+    let mut endpoint = endpoints::read_common(table, &reading.folder, identity, auth)?;
     endpoint.upstream = upstream;
     endpoint.description = description;
     Some(Interface {

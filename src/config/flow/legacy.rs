@@ -1,22 +1,22 @@
 //! The older form of a flow's declaration: a list of events, each with a path and fields.
 //!
 //! ```text
-//! path    → an alias of the interface, so that senders go on with the URL that they know
-//! name    → the name of the event
-//! fields  → the inputs of an invocation of the interface's own
-//! id      → the interface's; the last part of the path, if it is not said
+//! path    → an alias of the interface, so that senders keep their URL
+//! name    → the event name
+//! fields  → the inputs of an invocation with the id of the interface
+//! id      → the id of the interface; default: the last segment of the path
 //! ```
 
 use super::inputs;
-use super::interface::{Reading, said};
+use super::interface::{InterfaceReader, read_common};
 use crate::config::spans::Spans;
 use crate::config::table::Table;
 use crate::flow::{Flow, Interface, Invocation, PartName};
 
-/// Reads `events`, and says what became of each.
+/// Reads `events`, and adds a notice about the interface that each becomes.
 pub(super) fn read(
     root: &mut Table<'_, '_>,
-    reading: &mut Reading<'_>,
+    reading: &mut InterfaceReader<'_>,
     flow: &mut Flow,
     notices: &mut Vec<String>,
 ) {
@@ -29,28 +29,28 @@ pub(super) fn read(
 
 fn one(
     mut table: Table<'_, '_>,
-    reading: &mut Reading<'_>,
+    reading: &mut InterfaceReader<'_>,
     flow: &mut Flow,
 ) -> Option<(Interface, String)> {
     let spans = Spans::of(&table);
     let at_path = table.span_of("path");
     let path: Option<String> = table.required("path");
-    table.take_as("event_name", "name");
+    table.accept_synonym("event_name", "name");
     let at_id = if table.has("id") {
         table.span_of("id")
     } else {
         at_path
     };
-    let said_id = table.has("id");
+    let has_id = table.has("id");
     let id: Option<PartName> = table.parsed("id");
     let last = path.as_deref().and_then(|path| path.rsplit('/').next());
     let from_path = last.and_then(|last| last.parse().ok());
-    if !said_id && path.is_some() && from_path.is_none() {
-        let message = "its last part is no id; say `id`".to_owned();
-        table.wrong_at(at_path, "path", message);
+    if !has_id && path.is_some() && from_path.is_none() {
+        let message = "its last segment is not a valid id; add `id`".to_owned();
+        table.report_at(at_path, "path", message);
     }
     let inputs = inputs::read(&mut table, "fields", type_word);
-    let mut interface = said(&mut table, reading, flow, id.or(from_path))?;
+    let mut interface = read_common(&mut table, reading, flow, id.or(from_path))?;
     let path = path?;
     let alias = if path.starts_with('/') {
         path.clone()
@@ -64,17 +64,17 @@ fn one(
     if !inputs.is_empty() {
         let name = interface.id.clone();
         if flow.invocations.contains_key(&name) {
-            let message = format!("the invocation `{name}` is there already");
-            table.wrong_at(at_id, "id", message);
+            let message = format!("the invocation `{name}` is already declared");
+            table.report_at(at_id, "id", message);
         }
         flow.invocations.insert(name.clone(), Invocation { inputs });
         interface.invocation = Some(name);
     }
-    let id_key = if said_id { "id" } else { "path" };
+    let id_key = if has_id { "id" } else { "path" };
     let moved = spans
         .with("aliases", (at_path, "path"))
         .with("id", (at_id, id_key));
-    reading.take(&mut table, &moved, &interface, flow);
+    reading.add(&mut table, &moved, &interface, flow);
     Some((interface, notice))
 }
 
@@ -88,8 +88,8 @@ fn notice(interface: &Interface, alias: &str, fields: usize) -> String {
         many => format!("; its {many} fields are the inputs of the invocation `{id}`"),
     };
     format!(
-        "the event at `{alias}` is read as the interface `{id}`{event}{fields}; `{alias}` is an alias of it, \
-         once it is live"
+        "the event at `{alias}` is read as the interface `{id}`{event}{fields}; `{alias}` becomes its alias \
+         when it is live"
     )
 }
 

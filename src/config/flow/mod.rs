@@ -1,4 +1,4 @@
-//! Declarations of flows: the whole document.
+//! The declaration of a flow: the whole document.
 
 mod auth;
 mod inputs;
@@ -9,37 +9,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::Path;
 
-use self::interface::Reading;
+use toml_span::Span;
+
+use self::interface::{InterfaceReader, ReadInterface};
 use super::Mistakes;
 use super::document::Document;
 use super::table::Table;
-use crate::directory::{Name, Surroundings};
+use crate::directory::{Name, SourcePlace, Surroundings};
 use crate::flow::{Flow, FlowTarget, Interface, Invocation, PartName, Slot};
 
-/// The keys by which a flow is told from single endpoints.
+/// The keys that distinguish a flow from single endpoints.
 pub(super) const KEYS: [&str; 5] = ["events", "flow", "interfaces", "invocations", "requires"];
 
-/// What is known of a flow beside its document: from the command line, from the store.
+/// What the command line and the store know about a flow before its document is read.
 #[derive(Debug)]
 pub struct KnownFlow {
-    /// Its name, if the document does not say it.
+    /// The name, if the document has none.
     pub name: Option<PartName>,
     /// The organisation that owns it.
     pub organisation: Option<Name>,
     /// The workspace that owns it.
     pub workspace: Option<Name>,
-    /// The upstream, whatever the document says.
+    /// The upstream of the command line, which overrides the document.
     pub upstream: Option<String>,
-    /// The upstream, if nobody says it.
+    /// The default upstream.
     pub usual_upstream: Option<String>,
-    /// Where it will be in force.
+    /// The targets that the declaration is validated for.
     pub targets: Vec<FlowTarget>,
 }
 
-/// A flow that fits into its surroundings.
+/// A validated flow.
 #[derive(Debug)]
 pub struct DeclaredFlow {
-    /// Its name.
+    /// The name of the flow.
     pub name: PartName,
     /// The organisation that owns it.
     pub organisation: Name,
@@ -47,7 +49,9 @@ pub struct DeclaredFlow {
     pub workspace: Name,
     /// The declaration.
     pub flow: Flow,
-    /// What became of what was written in an older form.
+    /// Where each interface is declared.
+    pub places: BTreeMap<PartName, SourcePlace>,
+    /// How declarations in an older form were read.
     pub notices: Vec<String>,
 }
 
@@ -57,8 +61,24 @@ pub(super) fn read_from(
     surroundings: &Surroundings<'_>,
 ) -> Result<DeclaredFlow, Mistakes> {
     let folder = document.folder();
-    let flow = read(&mut document.root(), &folder, known, surroundings);
-    document.finish(flow)
+    let mut interfaces = Vec::new();
+    let declared = read(
+        &mut document.root(),
+        &folder,
+        known,
+        surroundings,
+        &mut interfaces,
+    );
+    let spans: Vec<Span> = interfaces.iter().map(|it| it.span).collect();
+    let places = document.places(&spans).into_iter().zip(interfaces);
+    let places = places.map(|((file, at), interface)| {
+        let at = Some(at);
+        let key = interface.key;
+        (interface.id, SourcePlace { file, at, key })
+    });
+    let places = places.collect();
+    let declared = declared.map(|declared| DeclaredFlow { places, ..declared });
+    document.finish(declared)
 }
 
 fn read(
@@ -66,8 +86,9 @@ fn read(
     folder: &Path,
     known: &KnownFlow,
     surroundings: &Surroundings<'_>,
+    interfaces_read: &mut Vec<ReadInterface>,
 ) -> Option<DeclaredFlow> {
-    root.take_dashes();
+    root.accept_dashes();
     let name = name(root, known);
     let organisation = owner(root, "organisation", known.organisation.as_ref());
     let workspace = owner(root, "workspace", known.workspace.as_ref());
@@ -79,12 +100,12 @@ fn read(
         interfaces: Vec::new(),
     };
     let mut notices = Vec::new();
-    let somebody = || "somebody".parse().ok();
-    let mut reading = Reading::new(
+    let placeholder = || "somebody".parse().ok();
+    let mut reading = InterfaceReader::new(
         name.clone().or_else(|| "flow".parse().ok())?,
         (
-            organisation.clone().or_else(somebody)?,
-            workspace.clone().or_else(somebody)?,
+            organisation.clone().or_else(placeholder)?,
+            workspace.clone().or_else(placeholder)?,
         ),
         known.targets.clone(),
         surroundings,
@@ -93,8 +114,8 @@ fn read(
     if root.has("events") {
         let span = root.span_of("events");
         if root.has("interfaces") {
-            let message = "is the older form of `interfaces`; a document has one of them";
-            root.wrong_at(span, "events", message.to_owned());
+            let message = "is the older form of `interfaces`; give one of them";
+            root.report_at(span, "events", message.to_owned());
         }
         legacy::read(root, &mut reading, &mut flow, &mut notices);
     } else {
@@ -106,54 +127,56 @@ fn read(
         let webhooks: Vec<Option<Interface>> = webhooks.unwrap_or_default();
         flow.interfaces = webhooks.into_iter().flatten().collect();
     }
+    interfaces_read.append(&mut reading.read);
     Some(DeclaredFlow {
         name: name?,
         organisation: organisation?,
         workspace: workspace?,
         flow,
+        places: BTreeMap::new(),
         notices,
     })
 }
 
-/// The name that was given apart from the document counts, and the document must not say another one.
+/// The name of the flow. The document must not contradict the given name.
 fn name(root: &mut Table<'_, '_>, known: &KnownFlow) -> Option<PartName> {
     let span = root.span_of("flow");
-    let said = root.has("flow");
+    let written = root.has("flow");
     match (root.parsed::<PartName>("flow"), &known.name) {
-        (Some(said), Some(given)) if said != *given => {
-            let message = format!("is `{said}` here, and `{given}` on the command line");
-            root.wrong_at(span, "flow", message);
+        (Some(written), Some(given)) if written != *given => {
+            let message = format!("is `{written}` here, but `{given}` on the command line");
+            root.report_at(span, "flow", message);
             None
         }
-        (Some(said), _) => Some(said),
+        (Some(written), _) => Some(written),
         (None, Some(given)) => Some(given.clone()),
-        (None, None) if said => None,
+        (None, None) if written => None,
         (None, None) => {
-            let message =
-                "is missing: the name of the file is no name of a flow; say `flow`, or `--flow`";
-            root.wrong_at(span, "flow", message.to_owned());
+            let message = "is missing, and the file name is not a valid flow name; add `flow`, or use `--flow`";
+            root.report_at(span, "flow", message.to_owned());
             None
         }
     }
 }
 
-/// An owner does not change, so whoever says it again has to say the same.
+/// The owner of the flow. The document must not contradict the known owner, which cannot change.
 fn owner(root: &mut Table<'_, '_>, key: &'static str, known: Option<&Name>) -> Option<Name> {
     let span = root.span_of(key);
-    let said = root.has(key);
+    let written = root.has(key);
     match (root.parsed::<Name>(key), known) {
-        (Some(said), Some(known)) if said != *known => {
-            let message =
-                format!("is `{said}` here, and the flow is of `{known}`, which does not change");
-            root.wrong_at(span, key, message);
+        (Some(written), Some(known)) if written != *known => {
+            let message = format!(
+                "is `{written}` here, but the flow belongs to `{known}`, and its owner cannot change"
+            );
+            root.report_at(span, key, message);
             None
         }
-        (Some(said), _) => Some(said),
+        (Some(written), _) => Some(written),
         (None, Some(known)) => Some(known.clone()),
-        (None, None) if said => None,
+        (None, None) if written => None,
         (None, None) => {
-            let message = format!("is missing: say it here, or with `--{key}`");
-            root.wrong_at(span, key, message);
+            let message = format!("is missing: add it here, or use `--{key}`");
+            root.report_at(span, key, message);
             None
         }
     }
@@ -165,21 +188,23 @@ fn upstream(
     surroundings: &Surroundings<'_>,
 ) -> Option<String> {
     let span = root.span_of("upstream");
-    let said: Option<String> = root.parsed("upstream");
-    let upstream = known.upstream.clone().or(said);
+    let written: Option<String> = root.parsed("upstream");
+    let upstream = known.upstream.clone().or(written);
     let upstream = upstream.or_else(|| known.usual_upstream.clone());
-    let there = surroundings.upstreams.join("`, `");
+    let known_names = surroundings.upstreams.join("`, `");
     let message = match &upstream {
         Some(name) if surroundings.upstreams.contains(name) => return upstream,
-        Some(name) => format!("no upstream `{name}` is configured; there is `{there}`"),
-        None => format!("is missing: one of `{there}`, here or with `--upstream`"),
+        Some(name) => {
+            format!("upstream `{name}` is not configured; expected one of `{known_names}`")
+        }
+        None => format!("is missing: add one of `{known_names}` here, or use `--upstream`"),
     };
-    root.wrong_at(span, "upstream", message);
+    root.report_at(span, "upstream", message);
     None
 }
 
 fn slots(root: &mut Table<'_, '_>) -> Vec<Slot> {
-    let mut names = Names::default();
+    let mut names = UniqueNames::default();
     let slots = root.tables(
         "requires",
         |_| None,
@@ -189,8 +214,8 @@ fn slots(root: &mut Table<'_, '_>) -> Vec<Slot> {
             let kind = table.required("type");
             let label = table.parsed("label");
             let slot: PartName = slot?;
-            if let Err(message) = names.take(&slot) {
-                table.wrong_at(span, "slot", message);
+            if let Err(message) = names.insert(&slot) {
+                table.report_at(span, "slot", message);
             }
             Some(Slot {
                 slot,
@@ -211,7 +236,7 @@ fn invocations(root: &mut Table<'_, '_>) -> BTreeMap<PartName, Invocation> {
         Err(error) => {
             let span = table.span();
             let _ = inputs::read(&mut table, "inputs", |_| None);
-            table.wrong_here(span, error.to_string());
+            table.report_here(span, error.to_string());
             None
         }
     };
@@ -219,16 +244,16 @@ fn invocations(root: &mut Table<'_, '_>) -> BTreeMap<PartName, Invocation> {
     invocations.into_iter().flatten().collect()
 }
 
-/// Names of which each may be there once.
+/// The names that were declared so far. Each may be declared once.
 #[derive(Default)]
-struct Names(BTreeSet<String>);
+struct UniqueNames(BTreeSet<String>);
 
-impl Names {
-    fn take(&mut self, name: &(impl Display + ?Sized)) -> Result<(), String> {
+impl UniqueNames {
+    fn insert(&mut self, name: &(impl Display + ?Sized)) -> Result<(), String> {
         if self.0.insert(name.to_string()) {
             Ok(())
         } else {
-            Err(format!("`{name}` is there twice"))
+            Err(format!("`{name}` is declared twice"))
         }
     }
 }

@@ -1,9 +1,9 @@
-//! How deep EDN is nested, found before it is parsed.
+//! Checks the nesting depth of EDN before it is parsed.
 //!
-//! The parser needs no stack for nesting, but dropping what it has parsed does, even where it gives up in the
-//! middle. So the text is scanned first, by the parser's own rules for where a token begins and ends.
+//! The parser uses no stack for nesting, but dropping its result does, even after a parse error. So this scan checks
+//! the depth first, with the token rules of the parser.
 
-/// Where `text` is nested deeper than `limit`, if it is.
+/// The offset at which `text` is nested deeper than `limit`, if there is one.
 pub(super) fn too_deep(text: &str, limit: usize) -> Option<usize> {
     let mut open = Open::default();
     let mut token = Token::Between;
@@ -36,7 +36,7 @@ pub(super) fn too_deep(text: &str, limit: usize) -> Option<usize> {
                     '[' | '(' | '{' => open.0.push(Frame::Bracket),
                     ']' | ')' | '}' => {
                         if open.0.pop() != Some(Frame::Bracket) {
-                            return None; // The parser gives up here.
+                            return None; // The parser reports this bracket.
                         }
                         open.complete();
                     }
@@ -66,12 +66,12 @@ pub(super) fn too_deep(text: &str, limit: usize) -> Option<usize> {
     None
 }
 
-/// What has begun and not ended.
+/// The open brackets, tags and discards.
 #[derive(Default)]
 struct Open(Vec<Frame>);
 
 impl Open {
-    /// A form has ended, and with it the tags before it; or it was discarded.
+    /// Ends a form, with the tags or the discard before it.
     fn complete(&mut self) {
         while self.0.last() == Some(&Frame::Tag) {
             self.0.pop();

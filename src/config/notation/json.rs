@@ -1,4 +1,4 @@
-//! JSON: `serde_json` says whether it is any, and `jsonc-parser` where everything stands.
+//! Reads JSON into the common tree: `serde_json` validates it, and `jsonc-parser` supplies the spans.
 
 use jsonc_parser::ast::{Object, Value as Ast};
 use jsonc_parser::common::Ranged;
@@ -6,11 +6,11 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use toml_span::Span;
 use toml_span::value::{self, ValueInner};
 
-use super::{Fault, TWICE, Tree, below};
+use super::{DUPLICATE, SyntaxError, Tree, child_key};
 
-pub(super) fn read(text: &str) -> Result<Tree<'_>, Fault> {
-    // Strict, and not nested deeper than 128 levels.
-    serde_json::from_str::<serde_json::Value>(text).map_err(|error| fault(&error, text))?;
+pub(super) fn read(text: &str) -> Result<Tree<'_>, SyntaxError> {
+    // `serde_json` is strict and limits the nesting to 128 levels.
+    serde_json::from_str::<serde_json::Value>(text).map_err(|error| syntax_error(&error, text))?;
     let strict = ParseOptions {
         allow_comments: false,
         allow_loose_object_property_names: false,
@@ -24,16 +24,16 @@ pub(super) fn read(text: &str) -> Result<Tree<'_>, Fault> {
         allow_extended_string_escapes: false,
     };
     let parsed = parse_to_ast(text, &CollectOptions::default(), &strict)
-        .map_err(|error| Fault::at(error.range().start, error.kind().to_string()))?;
-    let root = parsed.value.ok_or_else(|| Fault::at(0, "is empty"))?;
+        .map_err(|error| SyntaxError::at(error.range().start, error.kind().to_string()))?;
+    let root = parsed.value.ok_or_else(|| SyntaxError::at(0, "is empty"))?;
     let mut tree = Tree::of(value::Value::new(ValueInner::Boolean(false)));
     let span = span_of(&root);
-    let root = converted(root, "", &mut tree);
-    tree.root = tree.or_stand_in(root, span);
+    let root = convert(root, "", &mut tree);
+    tree.root = tree.or_placeholder(root, span);
     Ok(tree)
 }
 
-fn converted<'t>(ast: Ast<'t>, path: &str, tree: &mut Tree<'t>) -> Option<value::Value<'t>> {
+fn convert<'t>(ast: Ast<'t>, path: &str, tree: &mut Tree<'t>) -> Option<value::Value<'t>> {
     let span = span_of(&ast);
     let inner = match ast {
         Ast::StringLit(text) => ValueInner::String(text.value),
@@ -41,16 +41,16 @@ fn converted<'t>(ast: Ast<'t>, path: &str, tree: &mut Tree<'t>) -> Option<value:
         Ast::NumberLit(number) => match (number.value.parse(), number.value.parse()) {
             (Ok(whole), _) => ValueInner::Integer(whole),
             (_, Ok(float)) => ValueInner::Float(float),
-            _ => return tree.wrong(span, path, "is no number"),
+            _ => return tree.report(span, path, "is not a number"),
         },
         Ast::Array(array) => {
             let items = array.elements.into_iter().enumerate();
-            let item = |(position, item)| converted(item, &format!("{path}[{position}]"), tree);
+            let item = |(position, item)| convert(item, &format!("{path}[{position}]"), tree);
             ValueInner::Array(items.filter_map(item).collect())
         }
         Ast::Object(object) => ValueInner::Table(table(object, path, tree)),
         Ast::NullKeyword(_) => {
-            return tree.wrong(span, path, "`null` is no value; leave the key out");
+            return tree.report(span, path, "`null` is not a value; leave the key out");
         }
     };
     Some(value::Value::with_span(inner, span))
@@ -61,16 +61,16 @@ fn table<'t>(object: Object<'t>, path: &str, tree: &mut Tree<'t>) -> value::Tabl
     for property in object.properties {
         let span = span_of(&property.name);
         let name = property.name.into_string();
-        let path = below(path, &name);
+        let path = child_key(path, &name);
         let place = span_of(&property.value);
-        let entry = converted(property.value, &path, tree);
-        let entry = tree.or_stand_in(entry, place);
+        let entry = convert(property.value, &path, tree);
+        let entry = tree.or_placeholder(entry, place);
         let key = value::Key {
             name: name.into(),
             span,
         };
         if table.insert(key, entry).is_some() {
-            tree.wrong::<()>(span, &path, TWICE);
+            tree.report::<()>(span, &path, DUPLICATE);
         }
     }
     table
@@ -81,8 +81,8 @@ fn span_of(ast: &impl Ranged) -> Span {
     Span::new(range.start, range.end)
 }
 
-/// The parser counts lines and bytes from 1.
-fn fault(error: &serde_json::Error, text: &str) -> Fault {
+/// Converts the line and column of `serde_json`, both from 1, to an offset.
+fn syntax_error(error: &serde_json::Error, text: &str) -> SyntaxError {
     let lines = text
         .split_inclusive('\n')
         .take(error.line().saturating_sub(1));
@@ -90,7 +90,7 @@ fn fault(error: &serde_json::Error, text: &str) -> Fault {
     let column = error.column().saturating_sub(1);
     let offset = text.floor_char_boundary(before.saturating_add(column).min(text.len()));
     let message = error.to_string();
-    // What it says of the place is said already.
+    // The mistake has the place already.
     let message = message.split(" at line ").next().unwrap_or_default();
-    Fault::at(offset, message)
+    SyntaxError::at(offset, message)
 }

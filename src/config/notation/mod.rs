@@ -1,5 +1,4 @@
-//! The notations of a document: TOML, EDN and JSON, each read into the same tree, so that all that comes after
-//! is one way.
+//! The notations of a document: TOML, EDN and JSON. All are read into the same tree, so later steps do not differ.
 
 mod edn;
 mod edn_depth;
@@ -12,11 +11,11 @@ use std::str::FromStr;
 use toml_span::Span;
 use toml_span::value::{self, ValueInner};
 
-/// How a document is written down.
+/// The notation of a document.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Notation {
-    /// Extensible data notation, as Clojure writes it.
+    /// Extensible data notation of Clojure.
     Edn,
     /// JSON (RFC 8259).
     Json,
@@ -25,7 +24,7 @@ pub enum Notation {
 }
 
 impl Notation {
-    /// The notation that the name of a file speaks of: TOML, if it speaks of no other.
+    /// The notation by the extension of a file. Default: TOML.
     pub fn of(path: &Path) -> Self {
         let extension = path.extension().and_then(|it| it.to_str());
         match extension.map(str::to_ascii_lowercase).as_deref() {
@@ -35,7 +34,7 @@ impl Notation {
         }
     }
 
-    /// The word.
+    /// The name on the command line.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Edn => "edn",
@@ -44,13 +43,13 @@ impl Notation {
         }
     }
 
-    /// Reads the syntax of `text`.
-    pub(super) fn read(self, text: &str) -> Result<Tree<'_>, Fault> {
+    /// Parses `text` into a tree with spans.
+    pub(super) fn read(self, text: &str) -> Result<Tree<'_>, SyntaxError> {
         match self {
             Self::Toml => toml_span::parse(text)
                 .map(Tree::of)
-                .map_err(|error| Fault::at(error.span.start, error.to_string())),
-            _ if text.len() > MAX_LEN => Err(Fault::at(
+                .map_err(|error| SyntaxError::at(error.span.start, error.to_string())),
+            _ if text.len() > MAX_LEN => Err(SyntaxError::at(
                 0,
                 format!("is longer than {} MiB", MAX_LEN / (1024 * 1024)),
             )),
@@ -67,61 +66,61 @@ impl fmt::Display for Notation {
 }
 
 impl FromStr for Notation {
-    type Err = UnknownNotation;
+    type Err = ParseNotationError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownNotation> {
+    fn from_str(text: &str) -> Result<Self, ParseNotationError> {
         [Self::Edn, Self::Json, Self::Toml]
             .into_iter()
             .find(|notation| notation.word() == text)
-            .ok_or(UnknownNotation)
+            .ok_or(ParseNotationError)
     }
 }
 
-/// Text that names no notation.
+/// The text is not the name of a notation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the notations are `edn`, `json` and `toml`")]
-pub struct UnknownNotation;
+#[error("expected `edn`, `json` or `toml`")]
+pub struct ParseNotationError;
 
-/// A document whose syntax is right.
+/// A parsed document.
 pub(super) struct Tree<'t> {
     pub(super) root: value::Value<'t>,
-    /// What is in it that has no place in a document, each with its place and the key that it is under.
-    pub(super) wrong: Vec<(Span, String, String)>,
-    /// Where something stands in for what was wrong: there is no more to be said about that.
-    pub(super) stand_ins: Vec<Span>,
+    /// Values that a document must not have, each with its span and its key.
+    pub(super) mistakes: Vec<(Span, String, String)>,
+    /// The spans of placeholders for invalid values, which later mistakes ignore.
+    pub(super) placeholders: Vec<Span>,
 }
 
 impl<'t> Tree<'t> {
     fn of(root: value::Value<'t>) -> Self {
         Self {
             root,
-            wrong: Vec::new(),
-            stand_ins: Vec::new(),
+            mistakes: Vec::new(),
+            placeholders: Vec::new(),
         }
     }
 
-    fn wrong<T>(&mut self, span: Span, key: &str, message: impl Into<String>) -> Option<T> {
-        self.wrong.push((span, key.to_owned(), message.into()));
+    fn report<T>(&mut self, span: Span, key: &str, message: impl Into<String>) -> Option<T> {
+        self.mistakes.push((span, key.to_owned(), message.into()));
         None
     }
 
-    /// The value that was read, or something in its place, so that it does not hide other mistakes.
-    fn or_stand_in(&mut self, read: Option<value::Value<'t>>, span: Span) -> value::Value<'t> {
+    /// The value, or a placeholder that keeps an invalid value from hiding other mistakes.
+    fn or_placeholder(&mut self, read: Option<value::Value<'t>>, span: Span) -> value::Value<'t> {
         read.unwrap_or_else(|| {
-            self.stand_ins.push(span);
+            self.placeholders.push(span);
             value::Value::with_span(ValueInner::String("".into()), span)
         })
     }
 }
 
-/// Text that cannot be read at all.
+/// A syntax error, which ends the reading.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct SyntaxError {
     pub(super) offset: usize,
     pub(super) message: String,
 }
 
-impl Fault {
+impl SyntaxError {
     fn at(offset: usize, message: impl Into<String>) -> Self {
         Self {
             offset,
@@ -131,7 +130,7 @@ impl Fault {
 }
 
 /// The key of an entry under `path`.
-fn below(path: &str, key: &str) -> String {
+fn child_key(path: &str, key: &str) -> String {
     if path.is_empty() {
         key.to_owned()
     } else {
@@ -139,6 +138,6 @@ fn below(path: &str, key: &str) -> String {
     }
 }
 
-const TWICE: &str = "is there twice";
-/// Far more than anybody writes, and little enough to be parsed whole.
+const DUPLICATE: &str = "is declared twice";
+/// The largest EDN or JSON document, which is parsed in memory.
 const MAX_LEN: usize = 16 * 1024 * 1024;

@@ -1,31 +1,29 @@
-//! Whether an endpoint that stands for itself may become a part of a flow, and stays one.
+//! Whether a flow may take over an existing endpoint. Its senders must reach the endpoint as before.
 
 use crate::control::ControlError;
 use crate::directory::{Definition, Name};
 use crate::secrets::SecretRef;
 
-/// Why an endpoint may not become a part of a flow. Its senders have to reach it as before.
+/// Why a flow may not take over an endpoint.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdoptionError {
-    /// One of its aliases would lead nowhere.
+    /// The flow does not declare an alias of the endpoint.
     #[error(
-        "its alias `{0}` would lead nowhere; declare it in the flow, which has aliases where it is live, or take it \
+        "its alias `{0}` would stop working; declare it in the flow, whose aliases apply to the live target, or remove it \
          from the endpoint first"
     )]
     Alias(String),
 
-    /// The flow declares no proof for it.
-    #[error("the flow says no `auth` for it, so every delivery would be refused")]
+    /// The flow declares no `auth` for the endpoint.
+    #[error("the flow declares no `auth` for it, so every delivery would be refused; declare one")]
     Auth,
 
-    /// The flow says something else about who may deliver to the draft.
-    #[error(
-        "its `draft_auth`, which says who may deliver to it, is not that of the flow; say the same in both first"
-    )]
+    /// The flow declares another `draft_auth`.
+    #[error("its `draft_auth` differs from the flow's; set both to the same value first")]
     DraftAuth,
 
-    /// The flow belongs to somebody else.
+    /// The flow has another owner.
     #[error(
         "it belongs to {}/{}, and the flow belongs to {}/{}",
         endpoint.0, endpoint.1, flow.0, flow.1
@@ -33,19 +31,19 @@ pub enum AdoptionError {
     Owner {
         /// The organisation and the workspace of the endpoint.
         endpoint: Box<(Name, Name)>,
-        /// Those of the flow.
+        /// The organisation and the workspace of the flow.
         flow: Box<(Name, Name)>,
     },
 
-    /// Its public key is in a slot of the flow, where a later version could take it for a shared secret.
+    /// Its public key is in a slot of the flow, which a later version could use as a shared secret.
     #[error(
-        "{0} is a public key, which everybody has, in a slot of the flow; keep it as that of this endpoint, or give \
-         the endpoint another one first"
+        "{0} is a public key in a slot of the flow, and a public key is known to everybody; keep it for this endpoint, or give \
+         the endpoint another secret first"
     )]
     PublicKey(SecretRef),
 }
 
-/// A part of a flow stays one, and nothing else becomes one unless somebody says so.
+/// An endpoint of a flow stays in the flow. Another endpoint joins a flow only with `adopt`.
 pub(super) fn refuse_other_owner(
     old: &Definition,
     new: &Definition,

@@ -1,4 +1,4 @@
-//! The challenges of an endpoint: its verify token, and the secret that one of them brings.
+//! The provider challenge of an endpoint: its verify token, and the window in which it may set the secret.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -10,36 +10,36 @@ use crate::directory::{Definition, EndpointId, Operation};
 use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
 
-/// The plan that lets a challenge bring the secret of an endpoint, for a while.
+/// The plan that opens the window in which a challenge may set the secret of an endpoint.
 #[derive(Debug)]
 pub struct ExpectedChallenge {
-    /// What happens to the endpoint.
+    /// The plan for the endpoint.
     pub plan: EndpointPlan,
     /// The challenge.
     pub challenge: &'static Handshake,
-    /// When the time is over.
+    /// The end of the window.
     pub until: Timestamp,
 }
 
-/// What is known about the challenges of an endpoint.
+/// The state of an endpoint's challenge.
 #[derive(Default, Serialize)]
 pub struct ChallengeStatus {
-    /// The verify token, if the provider sends one.
+    /// The address of the verify token, if the provider sends one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify_token: Option<SecretRef>,
-    /// Whether it is bound.
+    /// Whether the verify token is bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify_token_bound: Option<bool>,
-    /// When a challenge has brought the current secret.
+    /// The time at which a challenge set the current secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_from_handshake_at: Option<Timestamp>,
-    /// Until when a challenge may bring the secret.
+    /// The end of the window in which a challenge may set the secret.
     #[serde(skip)]
     pub expected_until: Option<Timestamp>,
 }
 
 impl Control {
-    /// Plans that the challenge of an endpoint may bring its secret for the time `window`.
+    /// Plans that the challenge of an endpoint may set its secret for the time `window`.
     ///
     /// A bound secret is never replaced.
     pub async fn expected_challenge(
@@ -69,7 +69,7 @@ impl Control {
         })
     }
 
-    /// What is known about the challenges of an endpoint.
+    /// The state of an endpoint's challenge.
     pub async fn challenge_status(
         &self,
         definition: &Definition,
@@ -85,7 +85,7 @@ impl Control {
             .filter(|_| challenge.is_some_and(Handshake::binds_secret));
         let secret_from_handshake_at = match secret {
             None => None,
-            Some(secret) => self.brought_at(&secret).await?,
+            Some(secret) => self.set_by_challenge_at(&secret).await?,
         };
         let now = self.clock.now();
         Ok(ChallengeStatus {
@@ -96,8 +96,11 @@ impl Control {
         })
     }
 
-    /// When a challenge has brought the current version of a secret; `None` if somebody set it.
-    async fn brought_at(&self, secret: &SecretRef) -> Result<Option<Timestamp>, ControlError> {
+    /// The time at which a challenge set the current version of a secret; `None` if an operator set it.
+    async fn set_by_challenge_at(
+        &self,
+        secret: &SecretRef,
+    ) -> Result<Option<Timestamp>, ControlError> {
         let versions = self.store.versions(secret).await?;
         let Some(current) = versions.iter().find(|version| version.ends_at.is_none()) else {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! What people do with endpoints: create, update, enable, disable, delete, apply, expect a challenge, look.
+//! Operations on endpoints: create, update, enable, disable, delete, apply, expect a challenge.
 
 mod adoption;
 mod challenge;
@@ -22,12 +22,12 @@ use crate::directory::{
 use crate::store::Stored;
 
 impl Control {
-    /// The endpoints whose id begins with `prefix`, in the order of their ids.
+    /// The endpoints whose id starts with `prefix`, in the order of their ids.
     pub async fn endpoints(&self, prefix: &str) -> Result<Vec<Stored>, ControlError> {
         Ok(self.store.definitions(prefix).await?)
     }
 
-    /// A new endpoint as it is before its owner says anything else: with a secret in the mode `secret`.
+    /// A new endpoint with defaults: the mode `secret` and the default upstream.
     pub async fn new_endpoint(
         &self,
         id: EndpointId,
@@ -47,17 +47,17 @@ impl Control {
         Ok(definition)
     }
 
-    /// Plans an endpoint that [`new_endpoint`](Self::new_endpoint) began.
+    /// Plans the creation of an endpoint.
     pub async fn endpoint_creation(
         &self,
         definition: Definition,
     ) -> Result<EndpointPlan, ControlError> {
-        self.accept([&definition])?;
-        self.plan_endpoints(vec![definition.into()], Vec::new(), false)
-            .await
+        let declared = vec![definition.into()];
+        self.accept(&declared)?;
+        self.plan_endpoints(declared, Vec::new(), false).await
     }
 
-    /// Plans an edit of an endpoint that is not a part of a flow.
+    /// Plans an edit of an endpoint that does not belong to a flow.
     pub async fn endpoint_update(
         &self,
         id: &EndpointId,
@@ -65,15 +65,15 @@ impl Control {
     ) -> Result<EndpointPlan, ControlError> {
         let mut definition = self.own_endpoint(id).await?;
         edit(&mut definition);
-        self.accept([&definition])?;
-        self.plan_endpoints(vec![definition.into()], Vec::new(), false)
-            .await
+        let declared = vec![definition.into()];
+        self.accept(&declared)?;
+        self.plan_endpoints(declared, Vec::new(), false).await
     }
 
-    /// Plans that an endpoint takes deliveries, or answers as if it did not exist.
+    /// Plans that an endpoint is enabled or disabled.
     ///
-    /// The declaration of a flow changes with its versions. So an operator's word about an endpoint of a flow stands
-    /// beside the declaration.
+    /// Each release replaces the declaration of a flow. So the state that an operator sets for a flow's endpoint is
+    /// stored separately.
     pub async fn endpoint_switch(
         &self,
         id: &EndpointId,
@@ -93,20 +93,20 @@ impl Control {
         Ok(EndpointPlan::of_operation(id.clone(), operation))
     }
 
-    /// Plans the deletion of an endpoint that is not a part of a flow.
+    /// Plans the deletion of an endpoint that does not belong to a flow.
     pub async fn endpoint_deletion(&self, id: &EndpointId) -> Result<EndpointPlan, ControlError> {
         self.own_endpoint(id).await?;
         Ok(EndpointPlan::of_deletion(id.clone()))
     }
 
-    /// Plans what a file declares. Endpoints that it does not name are left alone, except those with the label
-    /// `prune`: they are deleted. An endpoint of a flow never is.
+    /// Plans the declarations of a file. Other endpoints stay, except those with the label `prune`, which are deleted.
+    /// Endpoints of flows are never deleted.
     pub async fn declaration(
         &self,
         declared: Vec<EndpointDeclaration>,
         prune: Option<&(String, String)>,
     ) -> Result<EndpointPlan, ControlError> {
-        let mut gone = Vec::new();
+        let mut removed = Vec::new();
         if let Some((key, value)) = prune {
             let is_declared = |id: &EndpointId| declared.iter().any(|it| it.definition.id == *id);
             for stored in self.store.definitions("").await? {
@@ -114,14 +114,14 @@ impl Control {
                     id, labels, flow, ..
                 } = stored.definition;
                 if flow.is_none() && labels.get(key) == Some(value) && !is_declared(&id) {
-                    gone.push(id);
+                    removed.push(id);
                 }
             }
         }
-        self.plan_endpoints(declared, gone, false).await
+        self.plan_endpoints(declared, removed, false).await
     }
 
-    /// Performs a plan, all of it or nothing, and gives the plan with the secrets that have ended with it.
+    /// Performs a plan in one transaction, and returns it with the secrets that ended.
     pub async fn perform(
         &self,
         actor: &Actor,
@@ -133,18 +133,15 @@ impl Control {
         Ok(plan)
     }
 
-    /// Refuses definitions that do not fit the configuration, with everything that is wrong.
-    pub(super) fn accept<'d>(
-        &self,
-        definitions: impl IntoIterator<Item = &'d Definition>,
-    ) -> Result<(), ControlError> {
+    /// Validates definitions against the configuration, and reports every mistake.
+    pub(super) fn accept(&self, declared: &[EndpointDeclaration]) -> Result<(), ControlError> {
         let surroundings = self.server.surroundings();
-        let errors: Vec<DefinitionError> = definitions
-            .into_iter()
-            .flat_map(|definition| {
-                let mistakes = definition.mistakes(&surroundings).into_iter();
+        let errors: Vec<DefinitionError> = declared
+            .iter()
+            .flat_map(|declaration| {
+                let mistakes = declaration.definition.mistakes(&surroundings).into_iter();
                 mistakes.map(|mistake| DefinitionError {
-                    place: place_of(&definition.id, mistake.key),
+                    place: place_of(declaration, mistake.key),
                     message: mistake.message,
                 })
             })
@@ -156,7 +153,7 @@ impl Control {
         }
     }
 
-    /// The definition of an endpoint that is not a part of a flow.
+    /// The definition of an endpoint that does not belong to a flow.
     async fn own_endpoint(&self, id: &EndpointId) -> Result<Definition, ControlError> {
         let definition = self.endpoint(id).await?;
         match &definition.flow {
@@ -168,15 +165,15 @@ impl Control {
         }
     }
 
-    /// Plans what has to happen for the store to hold `declared`, while the endpoints `gone` go. With `adopt`,
-    /// endpoints that stand for themselves may become parts of a flow.
+    /// Plans that the store holds `declared` and that the endpoints `removed` are deleted. With `adopt`, a flow may take
+    /// over existing endpoints.
     pub(super) async fn plan_endpoints(
         &self,
         declared: Vec<EndpointDeclaration>,
-        gone: Vec<EndpointId>,
+        removed: Vec<EndpointId>,
         adopt: bool,
     ) -> Result<EndpointPlan, ControlError> {
-        self.refuse_taken_aliases(&declared, &gone).await?;
+        self.refuse_taken_aliases(&declared, &removed).await?;
         self.refuse_sharing(&declared).await?;
         let mut secrets = BTreeSet::new();
         let mut plan = EndpointPlan::default();
@@ -193,17 +190,17 @@ impl Control {
             plan.push(planned, &mut secrets);
         }
         ControlError::of_all(refused)?;
-        for id in gone {
+        for id in removed {
             plan.push_deletion(id);
         }
         Ok(plan)
     }
 
-    /// An alias can be taken only from an endpoint that gives it up in the same plan.
+    /// Refuses an alias of another endpoint, unless the same plan changes or deletes that endpoint.
     async fn refuse_taken_aliases(
         &self,
         declared: &[EndpointDeclaration],
-        gone: &[EndpointId],
+        removed: &[EndpointId],
     ) -> Result<(), ControlError> {
         let mut taken = Vec::new();
         for EndpointDeclaration { definition, place } in declared {
@@ -212,7 +209,7 @@ impl Control {
                     continue;
                 };
                 let is_planned = declared.iter().any(|it| it.definition.id == owner);
-                if !is_planned && !gone.contains(&owner) {
+                if !is_planned && !removed.contains(&owner) {
                     let error = ControlError::AliasTaken {
                         endpoint: definition.id.clone(),
                         alias: alias.clone(),
@@ -226,41 +223,22 @@ impl Control {
     }
 }
 
-impl ControlError {
-    /// The same error, about a place in a file if there is one.
-    pub(super) fn at(self, place: Option<SourcePlace>) -> Self {
-        match place {
-            None => self,
-            Some(place) => Self::At {
-                place,
-                error: Box::new(self),
-            },
-        }
-    }
-
-    /// Whether a rule refuses one declaration, so that the others are worth looking at.
-    fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::EndpointOfFlow { .. }
-                | Self::EndpointNotOfFlow { .. }
-                | Self::NotAdoptable { .. }
-                | Self::SecretInUse { .. }
-                | Self::PublicKey { .. }
-        )
+/// The place of a key: in the file that declares the endpoint, or else the endpoint itself.
+fn place_of(declaration: &EndpointDeclaration, key: &str) -> SourcePlace {
+    match &declaration.place {
+        Some(place) => SourcePlace {
+            key: format!("{}.{key}", place.key),
+            ..place.clone()
+        },
+        None => SourcePlace {
+            file: declaration.definition.id.as_str().into(),
+            at: None,
+            key: key.to_owned(),
+        },
     }
 }
 
-/// A key of an endpoint that no file declares.
-fn place_of(endpoint: &EndpointId, key: &str) -> SourcePlace {
-    SourcePlace {
-        file: endpoint.as_str().into(),
-        at: None,
-        key: key.to_owned(),
-    }
-}
-
-/// The change that puts a definition in place.
+/// The change that stores a definition.
 fn put(definition: Definition, adopts: bool) -> EndpointChange {
     let definition = Box::new(definition);
     if adopts {

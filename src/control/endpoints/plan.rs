@@ -1,4 +1,4 @@
-//! What is about to happen to endpoints: planned and shown first, performed in one transaction afterwards.
+//! The plan of a change of endpoints: shown first, performed in one transaction afterwards.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,12 @@ use super::put;
 use crate::audit::{Action, Actor};
 use crate::auth::KeyKind;
 use crate::control::change::EndpointChanges;
-use crate::control::{Binding, Control, ControlError, secret_value};
+use crate::control::secrets::check_value;
+use crate::control::{Binding, Control, ControlError};
 use crate::directory::{Definition, EndpointChange, EndpointId, Operation};
 use crate::secrets::{SecretRef, VaultError};
 
-/// Steps that are taken together, or not at all.
+/// The steps of a change, which are performed together or not at all.
 #[derive(Debug, Default)]
 pub struct EndpointPlan {
     steps: Vec<Step>,
@@ -20,41 +21,41 @@ pub struct EndpointPlan {
     changes: Vec<EndpointChange>,
 }
 
-/// What happens to one endpoint.
+/// The step for one endpoint.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// What happens to it.
+    /// The kind of step.
     pub action: StepAction,
     /// The keys that differ from the stored definition.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<String>,
-    /// The secret that is generated because the endpoint needs one that is not bound.
+    /// The generated secret, if the endpoint needs one and none is bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_created: Option<SecretRef>,
-    /// The token that is generated for the provider to send in its challenge.
+    /// The generated verify token, which the provider sends in its challenge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify_token_created: Option<SecretRef>,
-    /// The secret that is bound as another kind than the endpoint needs.
+    /// The secret whose kind of key does not fit the endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_unfit: Option<KeyKindMismatch>,
-    /// The bound secret whose value does not fit the scheme that the endpoint has from now on.
+    /// The bound secret whose value does not fit the new scheme of the endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_doubted: Option<SecretWarning>,
-    /// The secrets that have ended with the endpoint.
+    /// The secrets that ended with the endpoint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets_retired: Vec<SecretRef>,
 }
 
-/// A secret that proves nothing where it is used, because it is a key of another kind.
+/// A secret that is bound as another kind of key than the endpoint needs.
 #[derive(Clone, Debug, Serialize)]
 pub struct KeyKindMismatch {
     /// The secret.
     pub secret: SecretRef,
     /// The kind that it was bound as.
     pub bound_as: KeyKind,
-    /// The command that repairs it.
+    /// The command that fixes it.
     pub remedy: String,
 }
 
@@ -69,7 +70,7 @@ pub struct SecretWarning {
     pub remedy: String,
 }
 
-/// What happens to an endpoint.
+/// The kind of a step.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[expect(
     clippy::exhaustive_enums,
@@ -77,13 +78,13 @@ pub struct SecretWarning {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum StepAction {
-    /// It is created.
+    /// The endpoint is created.
     Create,
-    /// It is deleted.
+    /// The endpoint is deleted.
     Delete,
-    /// Nothing happens.
+    /// The endpoint does not change.
     Unchanged,
-    /// It is changed.
+    /// The endpoint is updated.
     Update,
 }
 
@@ -94,7 +95,7 @@ pub(super) struct PlannedStep {
 }
 
 impl EndpointPlan {
-    /// What happens to each endpoint.
+    /// The steps, one per endpoint.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
@@ -111,7 +112,7 @@ impl EndpointPlan {
         deleted.map(|step| &step.endpoint)
     }
 
-    /// Whether the store holds already what the plan leads to.
+    /// Whether the plan changes nothing in the store.
     pub fn is_unchanged(&self) -> bool {
         let changes_nothing = |step: &Step| {
             step.action == StepAction::Unchanged
@@ -136,7 +137,7 @@ impl EndpointPlan {
         }
     }
 
-    /// Adds a step. Endpoints may share a secret, which is created once: `secrets` are those of earlier steps.
+    /// Adds a step. Endpoints may share a new secret, which is created once: `secrets` holds those of earlier steps.
     pub(super) fn push(&mut self, planned: PlannedStep, secrets: &mut BTreeSet<String>) {
         let PlannedStep { mut step, change } = planned;
         for created in [&mut step.secret_created, &mut step.verify_token_created] {
@@ -151,7 +152,7 @@ impl EndpointPlan {
         self.changes.push(EndpointChange::Delete(id));
     }
 
-    /// Notes the secrets that have ended with the plan.
+    /// Records the secrets that ended with the plan.
     pub(in crate::control) fn set_retired(&mut self, secrets: Vec<SecretRef>) {
         if let Some(last) = self.steps.last_mut() {
             last.secrets_retired = secrets;
@@ -175,7 +176,7 @@ impl Step {
 }
 
 impl Control {
-    /// The changes of a plan, each with its audit line, and the secrets that the endpoints need.
+    /// The changes of a plan, each with its audit line, and the first versions of new secrets.
     pub(in crate::control) async fn changes_of(
         &self,
         actor: &Actor,
@@ -204,7 +205,7 @@ impl Control {
         Ok(changes)
     }
 
-    /// The step that makes the store hold `definition`.
+    /// Plans the step that stores `definition`.
     pub(super) async fn plan_put(
         &self,
         mut definition: Definition,
@@ -228,7 +229,7 @@ impl Control {
         if old.is_none() {
             self.refuse_used_secret(&definition).await?;
         }
-        // The history of a flow says more about its slots: see `flows::public_keys`.
+        // `flows::slots` checks the slots of flows, over all their versions.
         if definition.flow.is_none() {
             self.refuse_public_key(&definition).await?;
         }
@@ -248,7 +249,7 @@ impl Control {
         Ok(PlannedStep { step, change })
     }
 
-    /// The secret of an endpoint, if it is bound as another kind than the endpoint needs.
+    /// The mismatch between the bound kind of key and the needed one, if there is one.
     async fn kind_mismatch(
         &self,
         definition: &Definition,
@@ -282,7 +283,7 @@ impl Control {
             Err(VaultError::Store(error)) => return Err(error.into()),
             Err(_) => return Ok(None),
         };
-        let checked = secret_value::check(&value, std::slice::from_ref(definition), false);
+        let checked = check_value(&value, std::slice::from_ref(definition), false);
         let Err(ControlError::ValueRefused(refusal)) = checked else {
             return Ok(None);
         };
@@ -293,7 +294,7 @@ impl Control {
         }))
     }
 
-    /// The secret, if it is not bound.
+    /// Returns the secret if it is not bound.
     async fn unbound(&self, secret: Option<SecretRef>) -> Result<Option<SecretRef>, ControlError> {
         match secret {
             Some(secret) if !self.is_bound(&secret).await? => Ok(Some(secret)),
@@ -302,12 +303,12 @@ impl Control {
     }
 }
 
-/// The keys in which two definitions differ.
+/// The keys that differ between two definitions.
 fn changed_keys(old: &Definition, new: &Definition) -> Result<Vec<String>, ControlError> {
     let keys = |definition: &Definition| match serde_json::to_value(definition) {
         Ok(serde_json::Value::Object(keys)) => Ok(keys),
         Ok(_) => Err(ControlError::Internal(
-            "a definition is an object".to_owned(),
+            "internal error: a definition is not a JSON object".to_owned(),
         )),
         Err(error) => Err(ControlError::Internal(error.to_string())),
     };

@@ -1,4 +1,4 @@
-//! Which endpoints may share a secret.
+//! The rules about endpoints that share a secret.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use crate::directory::{Definition, EndpointDeclaration, EndpointId, HANDSHAKE_SL
 use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
 
-/// The planned definitions, by the secret that judges them.
+/// The planned definitions by their secret.
 type PlannedBySecret<'d> = BTreeMap<SecretRef, Vec<&'d Definition>>;
 
 impl Control {
-    /// Refuses planned endpoints that must not share a secret with others, stored or planned.
+    /// Refuses planned endpoints whose secret must not be shared with another stored or planned endpoint.
     pub(super) async fn refuse_sharing(
         &self,
         declared: &[EndpointDeclaration],
@@ -37,7 +37,7 @@ impl Control {
         ControlError::of_all(errors)
     }
 
-    /// The own secret of a new endpoint belongs to no other endpoint. To share one is possible, and is declared.
+    /// Refuses a new endpoint whose default secret another endpoint uses. Sharing must be declared.
     pub(super) async fn refuse_used_secret(&self, new: &Definition) -> Result<(), ControlError> {
         let is_chosen = new.auth.as_ref().is_some_and(|auth| auth.secret.is_some());
         let Some(secret) = new.secret().filter(|_| !is_chosen) else {
@@ -53,8 +53,8 @@ impl Control {
         }
     }
 
-    /// A public key must not become a shared secret, because everybody has it. The gate refuses it at a delivery, by
-    /// the kind that the version was bound as. This check says it before.
+    /// Refuses a public key as a shared secret, because everybody knows it. The gate refuses it for each delivery by the
+    /// bound kind of the version. This check reports it earlier.
     pub(super) async fn refuse_public_key(&self, new: &Definition) -> Result<(), ControlError> {
         let Some(secret) = new.secret() else {
             return Ok(());
@@ -69,7 +69,7 @@ impl Control {
         })
     }
 
-    /// One endpoint must not use as a shared secret what another one has as the public key of its sender.
+    /// Refuses a shared secret that another endpoint uses as the public key of its sender.
     async fn public_key_of_other(
         &self,
         secret: &SecretRef,
@@ -101,7 +101,7 @@ impl Control {
         }))
     }
 
-    /// A verify token is sent in the open, so it may prove no deliveries.
+    /// Refuses a verify token as a secret of deliveries, because the provider sends it unencrypted in a URL.
     async fn used_verify_token(
         &self,
         planned: &PlannedBySecret<'_>,
@@ -118,7 +118,7 @@ impl Control {
             .secret()
             .filter(|secret| secret.slot() == HANDSHAKE_SLOT)
         {
-            // The other direction: it is the verify token of a stored endpoint.
+            // The reverse case: the secret is the verify token of a stored endpoint.
             let owner = self.store.endpoint(secret.scope()).await?;
             let owner = owner.filter(|owner| owner.verify_token().as_ref() == Some(&secret));
             let user = Some(definition.id.clone());
@@ -135,8 +135,8 @@ impl Control {
             }))
     }
 
-    /// Where a handshake signs what strangers choose, the same secret may judge only endpoints with that handshake.
-    /// Any other endpoint would admit what was signed.
+    /// Refuses to share the secret of a challenge that signs text from unauthenticated senders, except among endpoints
+    /// with the same challenge. Another endpoint would admit the signed text as a delivery.
     async fn signed_elsewhere(
         &self,
         planned: &PlannedBySecret<'_>,
@@ -145,11 +145,11 @@ impl Control {
         let Some(secret) = definition.secret() else {
             return Ok(None);
         };
-        let sharers = planned.get(&secret).map_or(&[][..], Vec::as_slice);
+        let planned_users = planned.get(&secret).map_or(&[][..], Vec::as_slice);
         let own = definition.handshake.as_deref();
         let clashes =
             |other: Option<&str>| other != own && [own, other].into_iter().flatten().any(signs);
-        let mut others = sharers.iter();
+        let mut others = planned_users.iter();
         let other = others.find(|other| clashes(other.handshake.as_deref()));
         let other = if let Some(other) = other {
             Some(other.id.clone())
@@ -160,10 +160,10 @@ impl Control {
                 Some(own) => (vec![own], false),
                 None => (signing, true),
             };
-            // The planned ones are checked above. One more than those is a stored one.
-            let limit = sharers.len() + 1;
+            // The planned users are checked above. With one more result, at least one is a stored endpoint.
+            let limit = planned_users.len() + 1;
             let stored = self.store.sharing(&secret, &handshakes, among, limit);
-            let is_planned = |id: &EndpointId| sharers.iter().any(|sharer| sharer.id == *id);
+            let is_planned = |id: &EndpointId| planned_users.iter().any(|user| user.id == *id);
             stored.await?.into_iter().find(|id| !is_planned(id))
         };
         Ok(other.map(|other| ControlError::SecretSignsChallenges {

@@ -1,34 +1,37 @@
-//! What people do with flows: apply a declaration, release, promote, roll back, delete, look.
+//! Operations on flows: apply a declaration, release, promote, roll back, delete.
 
 mod plan;
-mod public_keys;
-mod unbound;
+mod slots;
+
+use std::collections::BTreeMap;
 
 use self::plan::FlowRequest;
 pub use self::plan::{FlowPlan, PlannedMove};
-pub use self::unbound::UnboundSlot;
+pub use self::slots::UnboundSlot;
 use super::{Control, ControlError};
 use crate::audit::Action;
-use crate::directory::Name;
+use crate::directory::{Name, SourcePlace};
 use crate::flow::{
     Flow, FlowState, FlowSummary, FlowTarget, History, MoveAction, NewMove, NewVersion, NoMove,
     PartName,
 };
 
-/// A flow as its author declares it, with its owner.
+/// The declaration of a flow with its owner.
 #[derive(Clone, Debug)]
 pub struct FlowDeclaration {
-    /// Its name.
+    /// The name of the flow.
     pub name: PartName,
     /// The organisation that owns it.
     pub organisation: Name,
     /// The workspace that owns it.
     pub workspace: Name,
-    /// What it declares.
+    /// The declared flow.
     pub flow: Flow,
+    /// Where each interface is declared, for errors. Empty if no file declares the flow.
+    pub places: BTreeMap<PartName, SourcePlace>,
 }
 
-/// Who owns a flow, as far as it is known before its declaration is read.
+/// The owner of a flow, as far as it is known before the declaration is read.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct FlowOwner {
     /// The organisation.
@@ -37,47 +40,47 @@ pub struct FlowOwner {
     pub workspace: Option<Name>,
 }
 
-/// A release that happens together with the declaration.
+/// A release in the same transaction as the declaration.
 #[derive(Clone, Debug, Default)]
 pub struct FlowRelease {
-    /// Where it is released; `None` leaves it a draft.
+    /// The target of the release; `None` updates the draft only.
     pub target: Option<FlowTarget>,
-    /// What people should know about the version.
+    /// A note about the version.
     pub note: Option<String>,
 }
 
-/// What of a flow is deleted.
+/// The part of a flow that is deleted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a flow is deleted from one installation, whole, or where it is a draft only"
 )]
 pub enum FlowDeletion {
-    /// The whole flow, wherever it is in force.
+    /// The whole flow at all targets.
     Everything,
-    /// The flow, if it is a draft only.
+    /// The flow, if it exists only as a draft.
     Draft,
     /// The flow at one installation.
     Installation(PartName),
 }
 
-/// What is done only if somebody agrees to it.
+/// Explicit consent to changes that are refused by default.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Consent {
-    /// Endpoints that stand at ids of the flow become parts of it.
+    /// The flow may take over existing endpoints at its ids.
     pub adopt: bool,
-    /// Slots that become needed may have no secret, so that deliveries are refused.
+    /// Required slots may be empty, although their deliveries are refused.
     pub unbound: bool,
 }
 
 impl Control {
-    /// A flow as it stands.
+    /// The stored state of a flow.
     pub async fn flow(&self, name: &PartName) -> Result<FlowState, ControlError> {
         let found = self.store.flow(name).await?;
         found.ok_or_else(|| ControlError::FlowNotFound(name.clone()))
     }
 
-    /// A flow as it stands; `None` if there is none of that name.
+    /// The stored state of a flow; `None` if it does not exist.
     pub async fn find_flow(&self, name: &PartName) -> Result<Option<FlowState>, ControlError> {
         Ok(self.store.flow(name).await?)
     }
@@ -86,7 +89,7 @@ impl Control {
     pub async fn flows(&self) -> Result<Vec<FlowSummary>, ControlError> {
         let mut flows: Vec<FlowSummary> = Vec::new();
         loop {
-            // A page at a time, so that each stays within the timeout of a query.
+            // Pages keep each query within its timeout.
             let last = flows.last().map(|flow| flow.name.clone());
             let page = self.store.flows(last.as_ref(), PAGE).await?;
             let is_last = u32::try_from(page.len()).is_ok_and(|len| len < PAGE);
@@ -102,7 +105,7 @@ impl Control {
         Ok(self.store.flow_history(name, limit).await?)
     }
 
-    /// What a version of a flow declares.
+    /// The declaration of a version.
     pub async fn flow_version(&self, name: &PartName, number: u32) -> Result<Flow, ControlError> {
         let found = self.store.flow_version(name, number).await?;
         found.ok_or_else(|| ControlError::FlowVersionNotFound {
@@ -111,7 +114,7 @@ impl Control {
         })
     }
 
-    /// What a flow declares at a target; `None` where it is not in force.
+    /// The declaration at a target; `None` if the flow is not there.
     pub async fn flow_at(
         &self,
         state: &FlowState,
@@ -124,12 +127,12 @@ impl Control {
         }
     }
 
-    /// The owner of a flow: what is stored, or else what is given. A stored owner does not change.
+    /// The owner of a flow: the stored one, or else the given one. A stored owner cannot change.
     pub fn flow_owner(
         before: Option<&FlowState>,
         given: FlowOwner,
     ) -> Result<FlowOwner, ControlError> {
-        let one = |key, given: Option<Name>, stored: Option<&Name>| match (given, stored) {
+        let choose = |key, given: Option<Name>, stored: Option<&Name>| match (given, stored) {
             (Some(given), Some(stored)) if given != *stored => Err(ControlError::FlowOwner {
                 key,
                 given,
@@ -140,12 +143,12 @@ impl Control {
         let organisation = before.map(|state| &state.organisation);
         let workspace = before.map(|state| &state.workspace);
         Ok(FlowOwner {
-            organisation: one("organisation", given.organisation, organisation)?,
-            workspace: one("workspace", given.workspace, workspace)?,
+            organisation: choose("organisation", given.organisation, organisation)?,
+            workspace: choose("workspace", given.workspace, workspace)?,
         })
     }
 
-    /// Plans that a declaration becomes the draft of a flow, and with `release` a version at a target.
+    /// Plans that a declaration replaces the draft, and with `release` also that it becomes a version at a target.
     pub async fn flow_declaration(
         &self,
         declaration: FlowDeclaration,
@@ -162,7 +165,8 @@ impl Control {
             owner: (declaration.organisation, declaration.workspace),
             before,
             draft: Some(flow.clone()),
-            places: vec![(FlowTarget::Draft, Some(flow.clone()))],
+            targets: vec![(FlowTarget::Draft, Some(flow.clone()))],
+            places: declaration.places,
             version: None,
             moves: Vec::new(),
             action: Action::FlowApplied,
@@ -175,7 +179,7 @@ impl Control {
         if let Some(present) = present
             && self.flow_version(&request.name, present).await? == flow
         {
-            request.places.push((target, Some(flow)));
+            request.targets.push((target, Some(flow)));
             return self.plan_flow(request, consent).await;
         }
         let (number, version) = self.next_version(before, &flow, release.note).await?;
@@ -192,7 +196,7 @@ impl Control {
         self.plan_flow(request, consent).await
     }
 
-    /// Plans that the draft becomes the next version and goes live. `None` if it is live already.
+    /// Plans the release of the draft as the next live version. `None` if it is already live.
     pub async fn flow_release(
         &self,
         state: FlowState,
@@ -212,7 +216,7 @@ impl Control {
         self.plan_flow(request, consent).await.map(Some)
     }
 
-    /// Plans that a version goes to a target. `None` if it is in force there already.
+    /// Plans the promotion of a version to a target. `None` if it is already there.
     pub async fn flow_promotion(
         &self,
         state: FlowState,
@@ -224,7 +228,7 @@ impl Control {
         self.plan_move(state, target, number, action, consent).await
     }
 
-    /// The version that a rollback of a target leads to: `to`, or the one that was in force before.
+    /// The version that a rollback of a target restores: `to`, or the previous version.
     pub async fn rollback_version(
         &self,
         state: &FlowState,
@@ -235,7 +239,7 @@ impl Control {
         Ok(state.before(target, to, &history.moves)?)
     }
 
-    /// Plans that an earlier version comes back to a target. `None` if it is in force there already.
+    /// Plans the rollback of a target to an earlier version. `None` if it is already there.
     pub async fn flow_rollback(
         &self,
         state: FlowState,
@@ -264,7 +268,7 @@ impl Control {
             }
             FlowDeletion::Draft | FlowDeletion::Everything => {
                 request.draft = None;
-                request.places = targets.into_iter().map(|target| (target, None)).collect();
+                request.targets = targets.into_iter().map(|target| (target, None)).collect();
             }
             FlowDeletion::Installation(installation) => {
                 let target = FlowTarget::Installation(installation);
@@ -279,7 +283,7 @@ impl Control {
                     to: None,
                     action: MoveAction::Remove,
                 }];
-                request.places = vec![(target, None)];
+                request.targets = vec![(target, None)];
             }
         }
         self.plan_flow(request, consent).await
@@ -302,8 +306,7 @@ impl Control {
         self.plan_flow(request, consent).await.map(Some)
     }
 
-    /// The number of the version that declares `flow`: the newest one if it is the same and has no new note, or else
-    /// the next one.
+    /// The version for `flow`: the newest one if it is identical and there is no note, or else a new one.
     async fn next_version(
         &self,
         state: Option<&FlowState>,

@@ -1,33 +1,37 @@
-//! A change of a flow: planned, shown, and performed in one transaction with its endpoints.
+//! The plan of a change of a flow: shown first, performed in one transaction with its endpoints afterwards.
+
+use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
 use super::Consent;
-use super::unbound::UnboundSlot;
+use super::slots::UnboundSlot;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::control::change::{Change, EndpointChanges};
 use crate::control::{Control, ControlError, EndpointPlan};
-use crate::directory::{Definition, EndpointId, Name};
+use crate::directory::{Definition, EndpointDeclaration, EndpointId, Name, SourcePlace};
 use crate::flow::{
     Draft, Flow, FlowChange, FlowState, FlowTarget, MoveAction, NewMove, NewVersion, PartName,
 };
 
-/// What is wanted of a flow.
+/// The requested change of a flow.
 #[derive(Debug)]
 pub(super) struct FlowRequest {
     pub(super) name: PartName,
     pub(super) owner: (Name, Name),
     pub(super) before: Option<FlowState>,
-    /// The draft afterwards; `None` if the flow is gone.
+    /// The new draft; `None` deletes the flow.
     pub(super) draft: Option<Flow>,
-    /// What is in force afterwards at each target that changes.
-    pub(super) places: Vec<(FlowTarget, Option<Flow>)>,
+    /// The new declaration at each target that changes; `None` removes the flow from the target.
+    pub(super) targets: Vec<(FlowTarget, Option<Flow>)>,
+    /// Where each interface is declared. Empty if no file declares the flow.
+    pub(super) places: BTreeMap<PartName, SourcePlace>,
     pub(super) version: Option<NewVersion>,
     pub(super) moves: Vec<NewMove>,
     pub(super) action: Action,
 }
 
-/// A change of a flow that keeps every rule, and what it means for the endpoints.
+/// A validated change of a flow with the plan for its endpoints.
 #[derive(Debug)]
 pub struct FlowPlan {
     request: FlowRequest,
@@ -35,36 +39,37 @@ pub struct FlowPlan {
     unbound: Vec<UnboundSlot>,
 }
 
-/// A target that goes to another version.
+/// A target that changes its version.
 #[derive(Clone, Debug, Serialize)]
 pub struct PlannedMove {
     /// The target.
     #[serde(serialize_with = "as_text")]
     pub target: FlowTarget,
-    /// The version that is in force there.
+    /// The current version of the target.
     pub from: Option<u32>,
-    /// The version that comes; `None` if the flow is taken from there.
+    /// The new version; `None` removes the flow from the target.
     pub to: Option<u32>,
-    /// Why.
+    /// The kind of move.
     pub action: MoveAction,
 }
 
 impl FlowRequest {
-    /// A change of a flow that exists and keeps its draft.
+    /// A change of an existing flow that keeps its draft.
     pub(super) fn of(state: FlowState, action: Action) -> Self {
         Self {
             name: state.name.clone(),
             owner: (state.organisation.clone(), state.workspace.clone()),
             draft: Some(state.draft.clone()),
             before: Some(state),
-            places: Vec::new(),
+            targets: Vec::new(),
+            places: BTreeMap::new(),
             version: None,
             moves: Vec::new(),
             action,
         }
     }
 
-    /// Puts `number` to `target`, where it declares `flow`.
+    /// Moves `target` to the version `number`, which declares `flow`.
     pub(super) fn put(&mut self, target: FlowTarget, number: u32, flow: Flow, action: MoveAction) {
         let before = self.before.as_ref();
         self.moves.push(NewMove {
@@ -73,7 +78,7 @@ impl FlowRequest {
             to: Some(number),
             action,
         });
-        self.places.push((target, Some(flow)));
+        self.targets.push((target, Some(flow)));
     }
 
     /// The endpoints of `flow` at `target`.
@@ -83,12 +88,12 @@ impl FlowRequest {
 }
 
 impl FlowPlan {
-    /// The flow.
+    /// The name of the flow.
     pub fn flow(&self) -> &PartName {
         &self.request.name
     }
 
-    /// The targets that go to another version.
+    /// The targets that change their version.
     pub fn moves(&self) -> Vec<PlannedMove> {
         let moves = self.request.moves.iter();
         let planned = moves.map(|made| PlannedMove {
@@ -100,22 +105,22 @@ impl FlowPlan {
         planned.collect()
     }
 
-    /// Whether the flow is deleted whole.
+    /// Whether the whole flow is deleted.
     pub fn deletes_flow(&self) -> bool {
         self.request.draft.is_none()
     }
 
-    /// What happens to the endpoints.
+    /// The plan for the endpoints.
     pub fn endpoints(&self) -> &EndpointPlan {
         &self.endpoints
     }
 
-    /// The slots that have no secret although deliveries need one.
+    /// The required slots that have no usable secret.
     pub fn unbound(&self) -> &[UnboundSlot] {
         &self.unbound
     }
 
-    /// Whether the store holds already what the plan leads to.
+    /// Whether the plan changes nothing in the store.
     pub fn is_unchanged(&self) -> bool {
         let request = &self.request;
         let same_draft = match (&request.before, &request.draft) {
@@ -130,7 +135,7 @@ impl FlowPlan {
 }
 
 impl Control {
-    /// Performs a plan, all of it or nothing, and gives what happened to the endpoints.
+    /// Performs a plan in one transaction, and returns it with the secrets that ended.
     pub async fn perform_flow(
         &self,
         actor: &Actor,
@@ -169,7 +174,7 @@ impl Control {
         })
     }
 
-    /// Plans a change of a flow, or refuses it.
+    /// Plans a change of a flow and checks every rule.
     pub(super) async fn plan_flow(
         &self,
         request: FlowRequest,
@@ -193,24 +198,27 @@ impl Control {
         request: &FlowRequest,
         adopt: bool,
     ) -> Result<EndpointPlan, ControlError> {
-        let mut definitions: Vec<Definition> = Vec::new();
+        let mut declared: Vec<EndpointDeclaration> = Vec::new();
         let mut stored: Vec<EndpointId> = Vec::new();
-        for (target, flow) in &request.places {
+        for (target, flow) in &request.targets {
             if let Some(flow) = flow {
                 let made = request.definitions(flow, target);
                 let too_long = || ControlError::NamesTooLong(request.name.clone());
-                definitions.extend(made.ok_or_else(too_long)?);
+                let interfaces = flow.interfaces.iter().zip(made.ok_or_else(too_long)?);
+                declared.extend(interfaces.map(|(interface, definition)| {
+                    let place = request.places.get(&interface.id).cloned();
+                    EndpointDeclaration { definition, place }
+                }));
             }
             let prefix = format!("{}/", target.scope(&request.name));
-            let there = self.store.definitions(&prefix).await?;
-            let own = there.into_iter().map(|stored| stored.definition);
+            let stored_here = self.store.definitions(&prefix).await?;
+            let own = stored_here.into_iter().map(|stored| stored.definition);
             let own =
                 own.filter(|it| it.flow.as_ref().map(Name::as_str) == Some(request.name.as_str()));
             stored.extend(own.map(|definition| definition.id));
         }
-        self.accept(&definitions)?;
-        stored.retain(|id| definitions.iter().all(|definition| definition.id != *id));
-        let declared = definitions.into_iter().map(Into::into).collect();
+        self.accept(&declared)?;
+        stored.retain(|id| declared.iter().all(|it| it.definition.id != *id));
         self.plan_endpoints(declared, stored, adopt).await
     }
 

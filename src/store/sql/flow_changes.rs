@@ -129,8 +129,8 @@ async fn add_version(
     .bind(i64::from(version.number))
     .bind(to_json(&version.flow)?)
     .bind(&version.note)
-    .bind(&audit.actor.name)
-    .bind(&audit.actor.origin)
+    .bind(audit.actor.name())
+    .bind(audit.actor.origin())
     .bind(audit.at.as_millisecond())
     .execute(&mut **transaction)
     .await
@@ -158,8 +158,8 @@ async fn add_move(
     .bind(moved.from.map(i64::from))
     .bind(moved.to.map(i64::from))
     .bind(moved.action.word())
-    .bind(&audit.actor.name)
-    .bind(&audit.actor.origin)
+    .bind(audit.actor.name())
+    .bind(audit.actor.origin())
     .bind(audit.at.as_millisecond())
     .execute(&mut **transaction)
     .await?;

@@ -149,7 +149,7 @@ async fn versions(pool: &Pool, name: &PartName) -> Result<Vec<Version>, StoreErr
         Ok(Version {
             number: rows::number(number)?,
             at: rows::time(at)?,
-            by: Actor { name, origin },
+            by: Actor::Recorded { name, origin },
             note,
         })
     };
@@ -173,7 +173,7 @@ async fn moves(pool: &Pool, name: &PartName, limit: u32) -> Result<Vec<FlowMove>
             to: to.map(rows::number).transpose()?,
             action: action.parse().map_err(unknown)?,
             at: rows::time(at)?,
-            by: Actor { name, origin },
+            by: Actor::Recorded { name, origin },
         })
     };
     rows.into_iter().map(made).collect()

@@ -77,9 +77,9 @@ fn a_rollback_shows_which_senders_are_refused_because_of_it() {
     apply(true);
     let told = gate.run(&["flow", "rollback", "orders"]).failed_with(2);
     for part in [
-        "orders: live goes back to version 1",
+        "orders: rolls live back to version 1",
         "flows/orders/live/hook",
-        "404: the endpoint takes no deliveries",
+        "404: the endpoint is disabled or deleted",
         "--yes",
     ] {
         assert!(told.contains(part), "{part}: {told}");
@@ -115,7 +115,7 @@ fn at_a_terminal_the_answer_decides() {
     for answer in ["n", "", "perhaps"] {
         let told = answered(&gate, answer, &["secret", "rotate", ID]);
         assert_eq!(told.code, Some(1), "{told:?}");
-        assert!(told.stdout.contains("go on? [y/N]"), "{told:?}");
+        assert!(told.stdout.contains("proceed? [y/N]"), "{told:?}");
         assert!(told.stdout.contains("nothing was changed"), "{told:?}");
         assert_eq!(gate.secret(ID), secret);
     }
@@ -144,11 +144,11 @@ fn the_impact_counts_the_deliveries_of_each_version_and_names_who_shares_the_sec
         .run(&["secret", "rotate", ID, "--overlap", "24h"])
         .failed_with(2);
     for part in [
-        "workflows/pr-bot#webhook: judges workflows/other, workflows/pr-bot",
+        "workflows/pr-bot#webhook: used by workflows/other, workflows/pr-bot",
         "version 1 ends at 2",
-        "deliveries so far: 2, last used at 2",
+        "2 deliveries, last used at 2",
         ", within the last 24 h",
-        "401, until they have the new value",
+        "401 until they use the new value",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }

@@ -147,7 +147,7 @@ fn pruning_deletes_what_has_the_label_and_is_not_declared_after_a_confirmation()
     assert!(told.contains("- workflows/nightly: delete"), "{told}");
     let told = apply(&gate, FIRST, &prune).failed_with(2);
     for part in [
-        "not declared, and deleted: workflows/nightly",
+        "deletes endpoints that the file does not declare: workflows/nightly",
         "404",
         "--yes",
     ] {
@@ -283,6 +283,6 @@ fn nothing_is_backed_up_where_there_is_no_store() {
     command.current_dir(&folder);
     command.args(["store", "backup", "backup.db"]);
     let told = Ran::of(command, b"").failed_with(4);
-    assert!(told.contains("there is no store here"), "{told}");
+    assert!(told.contains("the store does not exist;"), "{told}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }

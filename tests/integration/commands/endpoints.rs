@@ -184,7 +184,10 @@ fn an_endpoint_is_created_once() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let secret = gate.secret(ID);
     let told = create(&gate, ID, &["--mode", "bearer"]).failed_with(1);
-    assert!(told.contains("`workflows/pr-bot` exists"), "{told}");
+    assert!(
+        told.contains("endpoint `workflows/pr-bot` already exists"),
+        "{told}"
+    );
     assert_eq!(
         json(&gate, &["endpoint", "show", ID])["auth"]["mode"],
         "hmac"

@@ -130,7 +130,7 @@ fn the_exit_code_says_what_kind_of_failure_it_was_and_help_says_so() {
     }
 
     std::fs::write(gate.folder().join("portcullis.key"), "nonsense").unwrap();
-    gate.run(&["endpoint", "list"]).failed_with(5);
+    gate.run(&["secret", "reveal", ID]).failed_with(5);
 }
 
 #[test]

@@ -197,7 +197,10 @@ fn what_only_the_provider_issues_is_not_made_up_and_is_unbound_until_it_was_set(
     let told = gate
         .run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .failed_with(1);
-    assert!(told.contains("comes from the provider"), "{told}");
+    assert!(
+        told.contains("only the provider issues the secret"),
+        "{told}"
+    );
     let shown = json(&gate, &["endpoint", "show", ID]);
     assert_eq!(shown["secret_bound"], true);
     assert!(!gate.run(&["check"]).succeeded().contains("not bound"));
@@ -286,7 +289,7 @@ fn a_secret_that_is_empty_or_too_long_is_refused_and_the_old_one_stays() {
         assert!(!told.contains("endless-secret"), "{told}");
         assert!(
             told.contains(if input.len() > 2 {
-                "at most 4096 bytes"
+                "longer than 4096 bytes"
             } else {
                 "empty"
             }),
@@ -335,7 +338,7 @@ fn rotate_makes_a_new_value_and_shows_neither() {
         // What it says to do next shows it.
         let next = told
             .lines()
-            .find_map(|line| line.strip_prefix("to see it: "))
+            .find_map(|line| line.strip_prefix("show it with: "))
             .unwrap();
         let command = format!("PORTCULLIS_CONFIG='{}' {next}", gate.config().display());
         assert_eq!(shell(&command, b"").succeeded(), new);
@@ -477,7 +480,7 @@ fn what_cannot_be_signed_is_said() {
     sqlite(&gate, "DELETE FROM secret_versions");
     let told = gate.run(&["sign", ID]).failed_with(4);
     assert!(
-        told.contains("no secret is bound to workflows/pr-bot#webhook"),
+        told.contains("secret workflows/pr-bot#webhook is not bound"),
         "{told}"
     );
 }

@@ -61,7 +61,7 @@ fn an_endpoint_without_a_proof_is_red_wherever_endpoints_are_listed() {
     assert!(
         gate.run(&["endpoint", "show", "workflows/open"])
             .succeeded()
-            .contains("everybody gets in")
+            .contains("every delivery is admitted")
     );
 }
 

@@ -149,7 +149,7 @@ colour = "red""#,
         "`raw_mime_fields` takes at most 100 names",
         "unknown type: use `text`",
         "`broken.json`: EOF while parsing",
-        "unknown key; there is `inputs`",
+        "unknown key; expected one of `inputs`",
         "is missing",
     ] {
         assert!(told.contains(expected), "{expected}\n{told}");

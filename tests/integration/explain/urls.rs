@@ -165,7 +165,7 @@ fn a_delivery_without_a_url_is_judged_as_sent_to_the_endpoint_that_is_named() {
         assert!(said.contains("admitted"), "{said}");
         assert!(said.contains(&format!("{PATH} leads to {ID}")), "{said}");
         assert!(said.contains(&format!("judged URL   {own}")), "{said}");
-        let note = format!("no URL was given: it is judged as sent to {own}");
+        let note = format!("no URL was given, so the delivery is judged as sent to {own}");
         assert!(said.contains(&note), "{said}");
         // Nobody can tell which endpoint is meant.
         let told = explain(&[]).failed_with(4);

@@ -21,7 +21,7 @@ on_both_engines! {
 fn entry(action: Action) -> AuditEntry {
     AuditEntry {
         at: Timestamp::from_second(1_800_000_000).unwrap(),
-        actor: Actor {
+        actor: Actor::Recorded {
             name: "ann".to_owned(),
             origin: "cli@host".to_owned(),
         },
@@ -96,7 +96,7 @@ async fn a_flow_is_given_back_as_it_was_put(Stores { one, other }: Stores) {
     assert_eq!(history.versions.len(), 2);
     assert_eq!(history.versions[0].number, 2);
     assert_eq!(history.versions[0].note.as_deref(), Some("a note"));
-    assert_eq!(history.versions[0].by.name, "ann");
+    assert_eq!(history.versions[0].by.name(), "ann");
     let [last] = history.moves.as_slice() else {
         panic!("{history:?}")
     };

@@ -50,9 +50,9 @@ fn events_become_interfaces_and_their_paths_aliases() {
         [
             "the event at `/events/orders/updated` is read as the interface `updated` with the event name \
              `orders.updated`; its 2 fields are the inputs of the invocation `updated`; \
-             `/events/orders/updated` is an alias of it, once it is live",
-            "the event at `/events/ping` is read as the interface `pings`; `/events/ping` is an alias of it, \
-             once it is live",
+             `/events/orders/updated` becomes its alias when it is live",
+            "the event at `/events/ping` is read as the interface `pings`; `/events/ping` becomes its alias \
+             when it is live",
         ]
     );
 }
@@ -94,7 +94,7 @@ fn mistakes_of_events_are_told_where_they_stand() {
         (
             "{:events [{:path \"/a/\"}]}",
             "events[0].path",
-            "its last part is no id",
+            "its last segment is not a valid id",
         ),
         (
             "{:events [{:path \"/api/flows/f/interfaces/live/x\"}]}",
@@ -104,7 +104,7 @@ fn mistakes_of_events_are_told_where_they_stand() {
         (
             "{:events [{:path \"/a/x\"} {:path \"/b/x\"}]}",
             "events[1].path",
-            "`x` is there twice",
+            "`x` is declared twice",
         ),
         (
             "{:events [{:path \"/a/x\" :fields [{:name :n :type :strin}]}]}",

@@ -58,13 +58,13 @@ fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
             (
                 1,
                 "upstream",
-                "no upstream `nope` is configured; there is `default`",
+                "upstream `nope` is not configured; expected one of `default`",
             ),
             (2, "colour", "unknown key"),
             (3, "requires[0].type", "unknown slot type: use `secret`"),
-            (4, "requires[1].slot", "`a` is there twice"),
+            (4, "requires[1].slot", "`a` is declared twice"),
             (5, "requires[2].slot", "`not a name` is no name"),
-            (5, "requires[2].label", "`nil` is no value"),
+            (5, "requires[2].label", "`nil` is not a value"),
             (6, "requires[3].slot", "is missing"),
             (
                 7,
@@ -74,33 +74,33 @@ fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
             (
                 8,
                 "invocations.ok.inputs[1].requird",
-                "unknown key; there is `name`, `type`",
+                "unknown key; expected one of `name`, `type`",
             ),
-            (9, "invocations.ok.inputs[2].name", "`y` is there twice"),
+            (9, "invocations.ok.inputs[2].name", "`y` is declared twice"),
             (10, "invocations.ok.inputs[3].name", "is missing"),
-            (11, "invocations.twice", "is there twice"),
-            (12, "interfaces.form", "unknown key; there is `webhook`"),
+            (11, "invocations.twice", "is declared twice"),
+            (
+                12,
+                "interfaces.form",
+                "unknown key; expected one of `webhook`",
+            ),
             (
                 13,
                 "interfaces.webhook[one].invocation",
-                "`missing` is no invocation; there is `ok`, `twice`",
+                "invocation `missing` is not declared; declared: `ok`, `twice`",
             ),
             (
                 13,
                 "interfaces.webhook[one].auth.secret-ref",
-                "is missing: the slot",
+                "is missing: mode `",
             ),
-            (14, "interfaces.webhook[one].id", "`one` is there twice"),
+            (14, "interfaces.webhook[one].id", "`one` is declared twice"),
             (14, "interfaces.webhook[one].auth.mode", "is missing"),
-            (
-                15,
-                "interfaces.webhook[two].auth.type",
-                "two words for one thing",
-            ),
+            (15, "interfaces.webhook[two].auth.type", "are synonyms"),
             (
                 15,
                 "interfaces.webhook[two].auth.secret-ref",
-                "`zzz` is no slot of this flow",
+                "`zzz` is not a slot of this flow",
             ),
             (
                 16,
@@ -125,7 +125,7 @@ fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
             (
                 19,
                 "interfaces.webhook[six].auth.secret-ref",
-                "is there twice, with `-` and with `_`",
+                "is declared twice, with `-` and with `_`",
             ),
             (
                 20,
@@ -141,18 +141,18 @@ fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
             (
                 21,
                 "interfaces.webhook[8].id",
-                "no tagged values, such as `#inst`",
+                "tagged values such as `#inst` are not supported",
             ),
             (
                 21,
                 "interfaces.webhook[8].aliases[0]",
-                "is no value that a document has",
+                "this kind of value is not supported",
             ),
             (22, "interfaces.webhook[9].id", "is missing"),
             (
                 22,
                 "interfaces.webhook[9]",
-                "a key is a keyword, a symbol or a string",
+                "a key must be a keyword, a symbol or a string",
             ),
         ],
     );
@@ -231,13 +231,13 @@ fn a_mistake_of_auth_is_told_at_its_own_key() {
         (
             "{:secret-ref :s}",
             "auth.mode",
-            "`type`, or `mode`, is one of `secret`",
+            "`type`, or `mode`, must be one of `secret`",
         ),
-        ("{:type :hmac}", "auth.secret-ref", "is missing: the slot"),
+        ("{:type :hmac}", "auth.secret-ref", "is missing: mode `"),
         (
             "{:type :hmac :secret-ref :t}",
             "auth.secret-ref",
-            "`t` is no slot of this flow: `requires` has `s`",
+            "`t` is not a slot of this flow: `requires` declares `s`",
         ),
         (
             "{:type :hmack :secret-ref :s}",
@@ -247,7 +247,7 @@ fn a_mistake_of_auth_is_told_at_its_own_key() {
         (
             "{:type :hmac :mode :hmac :secret-ref :s}",
             "auth.type",
-            "two words for one thing",
+            "are synonyms",
         ),
         (
             "{:type :hmac :secret-ref :s :secrt 1}",
@@ -300,7 +300,7 @@ fn the_same_mistakes_are_told_in_toml_and_json() {
             (
                 6,
                 "interfaces.webhook[hook].auth.secret-ref",
-                "`t` is no slot",
+                "`t` is not a slot",
             ),
             (6, "interfaces.webhook[hook].auth.colour", "unknown key"),
         ],
@@ -309,15 +309,19 @@ fn the_same_mistakes_are_told_in_toml_and_json() {
         Notation::Json,
         json,
         &[
-            (3, "interfaces.webhook[0].id", "is there twice"),
+            (3, "interfaces.webhook[0].id", "is declared twice"),
             (4, "interfaces.webhook[hook].auth.mode", "is missing"),
             (
                 4,
                 "interfaces.webhook[hook].auth.secret-ref",
-                "`t` is no slot",
+                "`t` is not a slot",
             ),
             (4, "interfaces.webhook[hook].auth.colour", "unknown key"),
-            (4, "interfaces.webhook[0].auth.colour", "`null` is no value"),
+            (
+                4,
+                "interfaces.webhook[0].auth.colour",
+                "`null` is not a value",
+            ),
         ],
     );
 }
@@ -331,19 +335,19 @@ fn a_name_has_to_come_from_somewhere_and_from_one_place() {
     let other: Vec<&str> = OWNER.iter().chain(&["--flow", "other"]).copied().collect();
     let told = apply(&gate, "My Orders.edn", &named, &other).failed_with(3);
     assert!(
-        told.contains("is `orders` here, and `other` on the command line"),
+        told.contains("is `orders` here, but `other` on the command line"),
         "{told}"
     );
     apply(&gate, "My Orders.edn", &named, &OWNER).succeeded();
     let moved = ORDERS.replace("{:requires", "{:organisation :emca :requires");
     let told = apply(&gate, "orders.edn", &moved, &[]).failed_with(3);
     assert!(
-        told.contains("organisation: is `emca` here, and the flow is of `acme`"),
+        told.contains("organisation: is `emca` here, but the flow belongs to `acme`"),
         "{told}"
     );
     let told = apply(&gate, "orders.edn", ORDERS, &["--workspace", "x"]).failed_with(1);
     assert!(
-        told.contains("is of `shop`, which does not change"),
+        told.contains("belongs to `shop`, and its owner cannot change"),
         "{told}"
     );
 

@@ -37,7 +37,7 @@ fn the_draft_follows_and_the_others_stay_until_they_are_moved() {
     let told = gate.run(&["flow", "release", "orders"]).succeeded();
     assert_eq!(
         told,
-        "orders: nothing to release: the draft is version 1, which is live"
+        "orders: nothing to release, because the draft equals version 1, which is live"
     );
     gate.run(&["flow", "promote", "orders", "--installation", "acme"])
         .succeeded();
@@ -67,7 +67,7 @@ fn the_draft_follows_and_the_others_stay_until_they_are_moved() {
     let told = gate
         .run(&["flow", "promote", "orders", "--installation", "acme"])
         .succeeded();
-    assert_eq!(told, "orders: installation acme is at version 2 already");
+    assert_eq!(told, "orders: installation acme is already at version 2");
     gate.run(&[
         "flow",
         "rollback",
@@ -186,7 +186,7 @@ fn a_dry_run_of_any_step_changes_nothing() {
     let told = apply_orders(&gate, &["--target", "live", "--dry-run"]);
     assert!(
         told.contains("+ flows/orders/live/order-webhook: create")
-            && told.contains("orders: live would be at version 1, nothing before")
+            && told.contains("orders: live would be at version 1, no version before")
             && told.contains("nothing was changed"),
         "{told}"
     );
@@ -325,13 +325,13 @@ fn endpoints_of_a_flow_are_changed_by_the_flow_alone() {
         &["endpoint", "delete", "--yes", DRAFT_ID],
     ] {
         let told = gate.run(words).failed_with(1);
-        assert!(told.contains("is a part of the flow `orders`"), "{told}");
+        assert!(told.contains("belongs to the flow `orders`"), "{told}");
     }
     let taken = format!(
         "[[endpoints]]\nid = \"{DRAFT_ID}\"\norganisation = \"acme\"\nworkspace = \"shop\"\n"
     );
     let told = apply(&gate, "endpoints.toml", &taken, &[]).failed_with(1);
-    assert!(told.contains("is a part of the flow `orders`"), "{told}");
+    assert!(told.contains("belongs to the flow `orders`"), "{told}");
 
     // Nor does a flow take over what is somebody else's.
     let gate = gate.endpoint_with(LIVE_ID, &["--mode", "hmac"]);
@@ -339,7 +339,7 @@ fn endpoints_of_a_flow_are_changed_by_the_flow_alone() {
     let told = gate.run(&["flow", "release", "orders"]).failed_with(1);
     assert!(
         told.contains(&format!(
-            "`{LIVE_ID}` is there already and is no part of the flow `orders`"
+            "`{LIVE_ID}`: already exists and does not belong to the flow `orders`"
         )),
         "{told}"
     );

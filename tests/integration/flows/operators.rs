@@ -21,8 +21,9 @@ fn a_release_that_needs_an_empty_slot_is_refused_and_the_slot_can_be_bound_befor
     apply(&gate, "orders.edn", &renamed(), &[]).succeeded();
     let told = gate.run(&["flow", "release", "orders"]).failed_with(1);
     assert!(
-        told.contains("flows/orders/live#next-secret becomes needed and is not bound")
-            && told.contains("portcullis secret bind flows/orders/live next-secret"),
+        told.contains(
+            "flows/orders/live#next-secret: the change requires the secret, which is not bound"
+        ) && told.contains("portcullis secret bind flows/orders/live next-secret"),
         "{told}"
     );
     assert_eq!(status(&gate, LIVE, "the first"), 202);
@@ -80,7 +81,7 @@ fn what_an_operator_stops_stays_stopped_through_releases_until_it_is_let_go_on()
     gate.run(&["flow", "rollback", "--yes", "orders"])
         .succeeded();
     let shown = gate.run(&["endpoint", "show", id]).succeeded();
-    assert!(shown.contains("stopped by an operator"), "{shown}");
+    assert!(shown.contains("suspended by an operator"), "{shown}");
     assert_eq!(status(&gate, LIVE, "the secret"), 404);
     gate.run(&["endpoint", "enable", id]).succeeded();
     in_force(|| status(&gate, LIVE, "the secret") == 202);

@@ -88,14 +88,17 @@ fn what_is_no_slot_of_a_target_cannot_be_bound() {
     };
     let (code, told) = bind("flows/orders/draft", "nope");
     assert_eq!(code, Some(4));
-    assert!(told.contains("it has `webhook-signing-secret`"), "{told}");
+    assert!(
+        told.contains("its slots are `webhook-signing-secret`"),
+        "{told}"
+    );
     for (scope, code, message) in [
         (
             "installations/acme/orders",
             4,
-            "the flow `orders` is not there",
+            "the flow `orders` is not at this target",
         ),
-        ("flows/other/draft", 4, "there is no flow `other`"),
+        ("flows/other/draft", 4, "flow `other` does not exist"),
         ("workflows/pr-bot", 2, "is not a target of a flow"),
         (
             "flows/orders/draft/order-webhook",
@@ -126,7 +129,7 @@ fn a_public_key_cannot_be_made_up() {
     let told = gate
         .run(&["secret", "bind", "flows/orders/draft", SLOT, "--generate"])
         .failed_with(1);
-    assert!(told.contains("is the sender's own"), "{told}");
+    assert!(told.contains("only the sender issues the secret"), "{told}");
 }
 
 #[test]

@@ -40,13 +40,10 @@ fn asana_brings_the_secret_while_it_is_expected() {
         "{shown}"
     );
     let told = gate.run(&["endpoint", "expect-handshake", ID]).succeeded();
-    assert!(
-        told.contains("a handshake of asana is expected until"),
-        "{told}"
-    );
+    assert!(told.contains("expects the asana handshake until"), "{told}");
     let shown = gate.run(&["endpoint", "show", ID]).succeeded();
     assert!(
-        shown.contains("handshake     asana (may bring the secret until"),
+        shown.contains("handshake     asana (may set the secret until"),
         "{shown}"
     );
 
@@ -66,7 +63,7 @@ fn asana_brings_the_secret_while_it_is_expected() {
     assert_eq!(gate.secret(ID), BROUGHT);
     let shown = gate.run(&["endpoint", "show", ID]).succeeded();
     assert!(
-        shown.contains("handshake     asana (brought a secret at "),
+        shown.contains("handshake     asana (set the secret at "),
         "{shown}"
     );
     let audited = audited(&gate);
@@ -243,7 +240,7 @@ fn a_window_is_opened_only_where_a_handshake_brings_a_secret() {
     let expect =
         |options: &[&str]| gate.run(&[&["endpoint", "expect-handshake"], options].concat());
     let told = expect(&[ID]).failed_with(1);
-    assert!(told.contains("no handshake that brings a secret"), "{told}");
+    assert!(told.contains("no handshake that sets a secret"), "{told}");
     expect(&["workflows/nobody"]).failed_with(4);
     for time in ["25h", "-1s", "10", "soon"] {
         expect(&[ID, &format!("--for={time}")]).failed_with(2);

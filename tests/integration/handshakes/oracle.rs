@@ -149,7 +149,7 @@ impl Judge {
         let text = "[upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n";
         let config = Config::parse(&folder.join("portcullis.toml"), text).unwrap();
         let custody = Custody::open(&config).await.unwrap();
-        let actor = Actor {
+        let actor = Actor::Recorded {
             name: "test".to_owned(),
             origin: "test".to_owned(),
         };

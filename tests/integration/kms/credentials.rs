@@ -7,7 +7,7 @@ fn what_is_wrong_is_said_with_its_key_and_what_the_service_answered() {
     let (kms, backend) = (Kms::start(), Backend::accepting());
     let mut gate = kms.gate(&backend, "");
     let checked = gate.run(&["check"]).succeeded();
-    assert!(checked.contains("in order"), "{checked}");
+    assert!(checked.contains("portcullis.toml: ok; "), "{checked}");
     for (fault, expected) in [
         (
             Fault::DENIED,

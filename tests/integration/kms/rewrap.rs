@@ -82,7 +82,7 @@ fn all_secrets_move_from_the_local_key_to_kms_and_back_while_they_are_in_use() {
     let told = gate.run(&["secret", "rewrap", "--dry-run"]).succeeded();
     assert_eq!(
         told,
-        "22 versions of secrets to move to the key service `aws`, 0 there already"
+        "22 versions of secrets to move to the key service `aws`, 0 already there"
     );
     assert_eq!(services(&gate), [of("local", 22)]);
 
@@ -99,7 +99,7 @@ fn all_secrets_move_from_the_local_key_to_kms_and_back_while_they_are_in_use() {
     let told = gate.run(&["secret", "rewrap"]).succeeded();
     assert_eq!(
         told,
-        "0 versions of secrets moved to the key service `aws`, 22 there already"
+        "0 versions of secrets moved to the key service `aws`, 22 already there"
     );
     let audit = gate.run(&["audit", "list", "--limit", "100"]).succeeded();
     assert_eq!(audit.matches("secret_resealed").count(), 22, "{audit}");
@@ -141,16 +141,13 @@ fn what_was_interrupted_goes_on_where_it_was() {
     // Each is read back before it takes the place of what it was made from.
     kms.proxy.set(Fault::InternalAfter("Decrypt", 8));
     let told = gate.run(&["secret", "rewrap"]).failed_with(5);
-    assert!(
-        told.contains("run it again: it goes on where it was"),
-        "{told}"
-    );
+    assert!(told.contains("run the command again to resume"), "{told}");
     let moved = services(&gate);
     assert!(moved.len() == 2 && moved[0].1 >= 3, "{moved:?}");
     kms.proxy.set(Fault::None);
     let told = gate.run(&["secret", "rewrap"]).succeeded();
     assert!(
-        told.ends_with(&format!("{} there already", moved[0].1)),
+        told.ends_with(&format!("{} already there", moved[0].1)),
         "{told}"
     );
     assert_eq!(services(&gate), [of("aws", 22)]);
@@ -168,7 +165,7 @@ fn one_that_does_not_open_keeps_no_other_from_being_moved() {
     );
     let told = gate.run(&["secret", "rewrap"]).failed_with(5);
     assert!(
-        told.contains("1 that do not open:\nworkflows/w3#webhook, version 1: "),
+        told.contains("1 that cannot be decrypted:\nworkflows/w3#webhook, version 1: "),
         "{told}"
     );
     assert_eq!(services(&gate), [of("aws", 21), of("local", 1)]);

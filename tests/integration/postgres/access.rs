@@ -45,7 +45,7 @@ fn what_is_wrong_with_the_way_to_the_database_is_named_and_the_password_is_not()
         // The URL itself: with its key and line.
         (
             "mysql://portcullis:hunter@127.0.0.1/gate".to_owned(),
-            "store.url: expected a URL that begins with `postgres://`",
+            "store.url: expected a URL that starts with `postgres://`",
         ),
         (
             "postgres://portcullis:hunter@/gate".to_owned(),
@@ -63,7 +63,7 @@ fn what_is_wrong_with_the_way_to_the_database_is_named_and_the_password_is_not()
         (format!("{right}?sslrootcert=missing.pem"), "missing.pem"),
         (
             format!("{right}?password=hunter"),
-            "store.url: a password does not stand behind the `?`",
+            "store.url: the query must not contain a password",
         ),
         // The host.
         (

@@ -145,7 +145,7 @@ fn a_backup_of_a_database_is_a_store_file_with_its_rows() {
     let told = gate
         .run(&["store", "backup", file.to_str().unwrap()])
         .succeeded();
-    assert!(told.contains("Kept refusals are not in it"), "{told}");
+    assert!(told.contains("Captured deliveries are not in it"), "{told}");
     let other = Gate::before(&Backend::refusing());
     let path = file.to_str().unwrap();
     other.run(&["store", "copy", "--from", path]).succeeded();

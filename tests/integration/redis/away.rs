@@ -195,8 +195,8 @@ fn an_endpoint_can_choose_otherwise() {
 #[test]
 fn the_rule_of_an_endpoint_says_what_becomes_of_it() {
     let (redis, backend) = (RedisServer::start(), Backend::accepting());
-    let closed = "refused while Redis is out of reach";
-    let local = "judged by each gate alone while Redis is out of reach";
+    let closed = "refused while Redis is unavailable";
+    let local = "checked by each gate alone while Redis is unavailable";
     for (preset, options, expected) in [
         ("slack", &[][..], closed),
         ("standard-webhooks", &[], closed),

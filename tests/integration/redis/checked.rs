@@ -137,27 +137,27 @@ fn every_mistake_about_redis_has_its_key_and_line() {
     for (lines, says) in [
         (
             "url = \"http://localhost\"",
-            "ledger.url: expected a URL that begins with `redis://`, `rediss://`",
+            "ledger.url: expected a URL that starts with `redis://`, `rediss://`",
         ),
         (
             "url = \"redis://localhost/one\"",
-            "ledger.url: behind the host stands the number of a database",
+            "ledger.url: the path must be the number of a database",
         ),
         (
             "url = \"redis://localhost/70000\"",
-            "ledger.url: behind the host stands the number",
+            "ledger.url: the path must be the number",
         ),
         (
             "url = \"redis://localhost/0?db=1\"",
-            "ledger.url: takes nothing behind a `?`",
+            "ledger.url: must not have a query (`?`)",
         ),
         (
             "url = \"redis://gate@localhost\"",
-            "ledger.url: a user has a password",
+            "ledger.url: a user needs a password",
         ),
         (
             "url = \"redis://localhost\"\nca = \"ca.pem\"",
-            "ledger.ca: is for TLS",
+            "ledger.ca: needs TLS",
         ),
         (
             "url = \"rediss://localhost\"\nca = \"ca.pem\"",
@@ -165,7 +165,7 @@ fn every_mistake_about_redis_has_its_key_and_line() {
         ),
         (
             "url = \"rediss://localhost\"\nclient_key = \"key.pem\"",
-            "ledger.client_certificate: `client_certificate` and `client_key` belong together",
+            "ledger.client_certificate: `client_certificate` and `client_key` must be given together",
         ),
         (
             "url = \"redis://localhost\"\nkey_prefix = \"a{b\"",
@@ -173,27 +173,27 @@ fn every_mistake_about_redis_has_its_key_and_line() {
         ),
         (
             "url = \"redis://localhost\"\nresponse_timeout = \"1ms\"",
-            "ledger.response_timeout: is from",
+            "ledger.response_timeout: must be from",
         ),
         (
             "url = \"redis://localhost\"\nconnect_timeout = \"60s\"",
-            "ledger.connect_timeout: is from",
+            "ledger.connect_timeout: must be from",
         ),
         (
             "key_prefix = \"a:\"",
-            "ledger.key_prefix: is for Redis; there is no `url`",
+            "ledger.key_prefix: needs the `url` of a Redis server",
         ),
         (
             "connect_timeout = \"1s\"",
-            "ledger.connect_timeout: is for Redis",
+            "ledger.connect_timeout: needs the `url` of a Redis server",
         ),
         (
             "ca = \"ca.pem\"",
-            "ledger.ca: is for Redis; there is no `url`",
+            "ledger.ca: needs the `url` of a Redis server",
         ),
         (
             "password_file = \"password\"",
-            "ledger.password_file: is for a server",
+            "ledger.password_file: needs the `url` of a server",
         ),
     ] {
         let text =

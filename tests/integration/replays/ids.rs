@@ -128,7 +128,7 @@ fn the_modes_that_follow_a_preset_follow_its_sender() {
             Some("Stripe-Signature"),
             "the same signed id is acknowledged for 24h",
         ),
-        ("hmac-sha256", Some("X-Other"), "not told"),
+        ("hmac-sha256", Some("X-Other"), "not detected"),
         ("provider --preset gitlab", None, "the same id is forwarded"),
     ] {
         let mut options = vec!["--mode"];

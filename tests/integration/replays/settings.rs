@@ -75,16 +75,16 @@ fn show_says_what_becomes_of_a_delivery_that_comes_again() {
         (
             "github",
             &["--replay-key", "none"],
-            "not told".to_owned(),
+            "not detected".to_owned(),
             json!({"key": "none"}),
         ),
-        ("line", &[], "not told".to_owned(), Value::Null),
+        ("line", &[], "not detected".to_owned(), Value::Null),
     ] {
         let gate = gate(preset, &Backend::refusing(), options);
         assert_eq!(shown(&gate), (line, json), "{preset} {options:?}");
     }
     let gate = Gate::before(&Backend::refusing()).endpoint("secret");
-    assert_eq!(shown(&gate).0, "not told");
+    assert_eq!(shown(&gate).0, "not detected");
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn the_settings_of_the_server_have_bounds_that_are_told() {
         (
             "claim_timeout = \"8s\"",
             "ledger.claim_timeout",
-            "longer than every `total_timeout`",
+            "longer than the longest `total_timeout`",
         ),
         ("forget = true", "ledger.forget", "unknown key"),
     ] {

@@ -40,7 +40,7 @@ fn a_secret_that_was_ended_by_a_machine_whose_clock_is_ahead_has_ended_for_the_o
         let vault = Vault::new(store.clone(), service.clone(), ahead);
         let vault = vault.binding_as(Some(KeyKind::Shared));
         let secret = SecretRef::new("a", "b").unwrap();
-        let actor = Actor {
+        let actor = Actor::Recorded {
             name: "somebody".to_owned(),
             origin: "elsewhere".to_owned(),
         };
@@ -111,7 +111,7 @@ fn whoever_retires_a_version_and_whoever_looks_agree_whatever_their_clocks_say()
         );
         let service = LocalKeyService::open_or_create(&folder.path().join("a.key")).unwrap();
         let service = Arc::new(service);
-        let actor = Actor {
+        let actor = Actor::Recorded {
             name: "somebody".to_owned(),
             origin: "elsewhere".to_owned(),
         };

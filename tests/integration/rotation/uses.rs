@@ -91,7 +91,7 @@ fn the_previous_version_is_retired_and_the_current_one_stays() {
     let old = gate.secret(ID);
     let nothing = gate.run(&["secret", "retire", ID]).failed_with(4);
     assert!(
-        nothing.contains("no version counts beside the current one"),
+        nothing.contains("only the current version is valid"),
         "{nothing}"
     );
     gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "24h"])
@@ -126,7 +126,7 @@ fn a_secret_that_is_retired_whole_admits_nobody_until_it_is_set_anew() {
     gate.run(&["secret", "retire", ID, "--current", "--yes"])
         .failed_with(4);
     let shown = gate.run(&["secret", "status", ID]).succeeded();
-    assert!(shown.contains("nothing counts"), "{shown}");
+    assert!(shown.contains("no version is valid"), "{shown}");
     gate.run_with_input(&["secret", "set", ID], b"another")
         .succeeded();
     in_force(|| signed_with(&gate, "another") == 202);

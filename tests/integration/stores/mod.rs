@@ -94,7 +94,7 @@ fn at(seconds: i64) -> Timestamp {
 fn entry(action: Action, subject: &str) -> AuditEntry {
     AuditEntry {
         at: at(0),
-        actor: Actor {
+        actor: Actor::Recorded {
             name: "ann".to_owned(),
             origin: "cli@host".to_owned(),
         },

@@ -220,7 +220,7 @@ fn both_needs_an_auth_that_leaves_authorization_to_the_token() {
     let gate = gate.endpoint_with(LIVE, &["--mode", "bearer"]);
     let shown = gate.run(&["endpoint", "show", DRAFT]).succeeded();
     assert!(
-        shown.contains("token of the workspace main, and proves itself"),
+        shown.contains("token of the workspace main and the proof of `auth`"),
         "{shown}"
     );
 }

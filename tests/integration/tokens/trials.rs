@@ -25,7 +25,7 @@ fn a_webhook_that_works_is_seen_to_work_with_the_time_of_each_part() {
     let told = ran.succeeded();
     for line in [
         "endpoint      workflows/pr-bot",
-        "verdict       accepted: the backend has taken it",
+        "verdict       accepted: the backend accepted it",
         "status        202 (admitted)",
         "answer        {\"executionId\":\"exec_1\"}",
     ] {
@@ -36,7 +36,7 @@ fn a_webhook_that_works_is_seen_to_work_with_the_time_of_each_part() {
         "{told}"
     );
     assert!(
-        told.contains(", event ping, proven by its signature"),
+        told.contains(", event ping, authenticated by its signature"),
         "{told}"
     );
     for part in [
@@ -142,7 +142,7 @@ fn what_does_not_work_is_told_in_a_sentence_with_what_to_do_and_ends_with_1() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(
         ran.stdout.contains(
-            "verdict       not accepted: the gate let it in, and the backend answered 500"
+            "verdict       not accepted: the gate admitted it, and the backend responded with 500"
         ),
         "{ran:?}"
     );
@@ -238,10 +238,7 @@ fn a_draft_is_tested_with_a_token_of_its_own_which_is_revoked_afterwards() {
         .start();
     let gate = at_its_url(gate);
     let said = tested(&gate, &[DRAFT], 0);
-    assert_eq!(
-        said["proof"],
-        "a token of the workspace, made for this once"
-    );
+    assert_eq!(said["proof"], "a temporary token of the workspace");
     assert_eq!(backend.only().header("X-Portal-Auth-Mode"), "workspace");
     let listed = gate.run(&["token", "list", "--json"]).succeeded();
     let listed: Value = serde_json::from_str(&listed).unwrap();
@@ -391,7 +388,7 @@ fn explain_judges_what_a_draft_has_beside_its_token_and_says_that_it_does() {
     assert!(refused.stdout.contains("signature_mismatch"), "{refused:?}");
     for told in [refused.stdout, admitted.stdout] {
         assert!(
-            told.contains("it asks for a token of its workspace, which is not judged"),
+            told.contains("this draft also requires a workspace token"),
             "{told}"
         );
     }

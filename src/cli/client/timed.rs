@@ -1,4 +1,4 @@
-//! A connection that remembers when it last took something: then everything was sent.
+//! A stream that records the time of its last write, to tell sending from waiting.
 
 use std::io;
 use std::pin::Pin;
@@ -11,13 +11,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::Stopwatch;
 
-/// A connection, watched.
-pub(super) struct Metered<S> {
+/// A stream that records the time of its last write.
+pub(super) struct TimedStream<S> {
     inner: S,
-    wrote: LastWrite,
+    last_write: LastWrite,
 }
 
-/// When something was written last, after the beginning.
+/// The time of the last write, since the start of the request.
 #[derive(Clone)]
 pub(super) struct LastWrite {
     since: Stopwatch,
@@ -35,21 +35,21 @@ impl LastWrite {
     }
 }
 
-impl<S> Metered<S> {
+impl<S> TimedStream<S> {
     pub(super) fn new(inner: S, since: Stopwatch) -> (Self, LastWrite) {
-        let wrote = LastWrite {
+        let last_write = LastWrite {
             since,
             micros: Arc::default(),
         };
         let this = Self {
             inner,
-            wrote: wrote.clone(),
+            last_write: last_write.clone(),
         };
-        (this, wrote)
+        (this, last_write)
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -59,7 +59,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -67,7 +67,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(context, bytes);
         if matches!(written, Poll::Ready(Ok(_))) {
-            self.wrote.note();
+            self.last_write.note();
         }
         written
     }

@@ -1,27 +1,27 @@
-//! `portcullis secret status` and `retire`: which versions count, who uses them, and an end to them.
+//! `portcullis secret status` and `secret retire`.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::failure::Failure;
-use super::output;
-use super::session::Session;
 use crate::auth::KeyKind;
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::session::Session;
 use crate::secrets::{Ending, SecretRef, VersionStanding, VersionStatus};
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct SecretView<'a> {
     secret: String,
-    versions: Vec<ShownVersion<'a>>,
+    versions: Vec<VersionView<'a>>,
 }
 
 #[derive(Serialize)]
-struct ShownVersion<'a> {
+struct VersionView<'a> {
     version: u32,
     state: &'static str,
-    /// What it was bound as: public, shared or token; nothing until an endpoint uses the secret.
+    /// The kind that it was bound as: public, shared or token; `None` until an endpoint uses the secret.
     kind: Option<&'static str>,
-    /// The handshakes that sign challenges of strangers with it, or once did.
+    /// The provider challenges that sign, or once signed, texts of unauthenticated senders with it.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     signs_challenges_of: &'a [String],
     created_at: Timestamp,
@@ -32,7 +32,7 @@ struct ShownVersion<'a> {
     last_used_at: Option<Timestamp>,
 }
 
-impl<'a> From<&'a VersionStatus> for ShownVersion<'a> {
+impl<'a> From<&'a VersionStatus> for VersionView<'a> {
     fn from(status: &'a VersionStatus) -> Self {
         let (state, ends_at) = match status.standing {
             VersionStanding::Current => ("current", None),
@@ -60,15 +60,15 @@ pub(super) async fn show(
     json: bool,
 ) -> Result<String, Failure> {
     let versions = session.control.secret_status(secret).await?;
-    let shown = Shown {
+    let view = SecretView {
         secret: secret.to_string(),
-        versions: versions.iter().map(ShownVersion::from).collect(),
+        versions: versions.iter().map(VersionView::from).collect(),
     };
     if json {
-        return output::json(&shown);
+        return output::json(&view);
     }
     let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}"));
-    let rows: Vec<[String; 7]> = shown
+    let rows: Vec<[String; 7]> = view
         .versions
         .iter()
         .map(|version| {
@@ -96,15 +96,15 @@ pub(super) async fn show(
         &rows,
         |_, _| None,
     );
-    let said = said(&shown.versions, session.custody.clock.now());
-    Ok(format!("{secret}\n{table}\n{said}"))
+    let next = advice(&view.versions, session.custody.clock.now());
+    Ok(format!("{secret}\n{table}\n{next}"))
 }
 
-/// What a rotation still waits for.
-fn said(versions: &[ShownVersion<'_>], now: Timestamp) -> String {
+/// The next step of a rotation.
+fn advice(versions: &[VersionView<'_>], now: Timestamp) -> String {
     let state = |state: &str| versions.iter().find(|version| version.state == state);
     let Some(current) = state("current") else {
-        return "nothing counts: every delivery is refused until `secret set` or `secret rotate`"
+        return "no version is valid: every delivery is refused until `secret set` or `secret rotate`"
             .to_owned();
     };
     let age = now.duration_since(current.created_at).as_hours() / 24;
@@ -113,11 +113,10 @@ fn said(versions: &[ShownVersion<'_>], now: Timestamp) -> String {
         days => format!("{days} days"),
     };
     match state("previous") {
-        None => format!("the current version is {age} old; no other counts"),
+        None => format!("the current version is {age} old; no other version is valid"),
         Some(previous) => match previous.last_used_at {
             None => {
-                "no use of the previous version was written down so far; `secret retire` ends it"
-                    .to_owned()
+                "no use of the previous version is recorded; end it with `secret retire`".to_owned()
             }
             Some(at) => format!("the previous version was last used at {at:.0}"),
         },
@@ -131,7 +130,7 @@ pub(super) async fn retire(
     json: bool,
 ) -> Result<String, Failure> {
     #[derive(Serialize)]
-    struct Done {
+    struct RetiredSecret {
         secret: String,
         ended: u64,
     }
@@ -145,11 +144,13 @@ pub(super) async fn retire(
     let ended = ended.await?;
     if json {
         let secret = secret.to_string();
-        return output::json(&Done { secret, ended });
+        return output::json(&RetiredSecret { secret, ended });
     }
     Ok(if everything {
-        format!("{secret}: ended; every delivery is refused until `secret set` or `secret rotate`")
+        format!(
+            "{secret}: every version ended; every delivery is refused until `secret set` or `secret rotate`"
+        )
     } else {
-        format!("{secret}: the previous version has ended")
+        format!("{secret}: the previous version ended")
     })
 }

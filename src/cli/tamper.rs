@@ -1,4 +1,4 @@
-//! Deliveries that a gate has to refuse, made on request.
+//! Tampers with a delivery on request, so that the gate must refuse it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,50 +9,50 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use crate::auth::{Algorithm, KeyEncoding, Message, Place, Scheme};
 
-/// What is wrong with a delivery.
+/// How a delivery is tampered with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(super) enum Wrong {
-    /// The signature or the token is that of another secret.
+pub(super) enum Tamper {
+    /// Use the signature or the token of another secret.
     Signature,
-    /// The signature is right, and too old.
+    /// Use a valid signature that is too old.
     Timestamp,
-    /// The signature is that of another body.
+    /// Use the signature of another body.
     Body,
-    /// There is no proof.
+    /// Leave the proof out.
     Missing,
-    /// The end of the signature is missing.
+    /// Cut off the end of the signature.
     Malformed,
 }
 
-/// What a sender adds to its request: right, or wrong as it was asked for.
+/// The headers and parameters that prove the delivery, tampered with on request.
 pub(super) fn prove(
     scheme: &Scheme,
     secret: &[u8],
     message: Message<'_>,
-    wrong: Option<Wrong>,
+    tamper: Option<Tamper>,
 ) -> Result<Vec<(Place, String)>, Failure> {
     let proven = |secret: &[u8], message| {
         scheme
             .prove(secret, message)
             .map_err(|error| Failure::Other(error.to_string()))
     };
-    let Some(wrong) = wrong else {
+    let Some(tamper) = tamper else {
         return proven(secret, message);
     };
-    if !scheme.covers_body() && !matches!(wrong, Wrong::Signature | Wrong::Missing) {
-        let text = "a token is no signature: it can be wrong as `signature` or as `missing`";
+    if !scheme.covers_body() && !matches!(tamper, Tamper::Signature | Tamper::Missing) {
+        let text = "--wrong: a token allows only `signature` and `missing`";
         return Err(Failure::Usage(text.to_owned()));
     }
-    match wrong {
-        Wrong::Signature => proven(&other_secret(scheme)?, message),
-        Wrong::Timestamp => proven(
+    match tamper {
+        Tamper::Signature => proven(&other_secret(scheme)?, message),
+        Tamper::Timestamp => proven(
             secret,
             Message {
                 at: too_old(scheme, message.at)?,
                 ..message
             },
         ),
-        Wrong::Body => {
+        Tamper::Body => {
             let body = [message.body, b" "].concat();
             proven(
                 secret,
@@ -62,12 +62,12 @@ pub(super) fn prove(
                 },
             )
         }
-        Wrong::Missing => {
+        Tamper::Missing => {
             let mut added = proven(secret, message)?;
             added.retain(|(place, _)| !is_proof(scheme, place));
             Ok(added)
         }
-        Wrong::Malformed => {
+        Tamper::Malformed => {
             let mut added = proven(secret, message)?;
             for (place, value) in &mut added {
                 if is_proof(scheme, place) {
@@ -86,7 +86,7 @@ fn is_proof(scheme: &Scheme, place: &Place) -> bool {
         .any(|it| it == place)
 }
 
-/// A secret that is nobody's, in the form that the scheme reads.
+/// A random secret in the encoding of the scheme.
 fn other_secret(scheme: &Scheme) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *bytes).map_err(|error| Failure::Other(error.to_string()))?;
@@ -100,11 +100,14 @@ fn other_secret(scheme: &Scheme) -> Result<Zeroizing<Vec<u8>>, Failure> {
 
 fn too_old(scheme: &Scheme, at: Timestamp) -> Result<Timestamp, Failure> {
     let window = scheme.timestamp().and_then(|rule| rule.window);
-    let (past, _) = window
-        .ok_or_else(|| Failure::Usage("the scheme has no time that could be too old".to_owned()))?;
-    let age = past.saturating_add(BEYOND);
+    let (past, _) = window.ok_or_else(|| {
+        Failure::Usage(
+            "--wrong timestamp: the scheme signs no time. Choose another value".to_owned(),
+        )
+    })?;
+    let age = past.saturating_add(MARGIN);
     at.checked_sub(age)
         .map_err(|error| Failure::Usage(error.to_string()))
 }
 
-const BEYOND: SignedDuration = SignedDuration::from_secs(60);
+const MARGIN: SignedDuration = SignedDuration::from_secs(60);

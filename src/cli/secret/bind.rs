@@ -1,37 +1,37 @@
-//! `portcullis secret bind`: a value for a slot of a flow, at one of its targets.
+//! `portcullis secret bind`: sets the secret of a flow's slot at one target.
 
 use clap::Args;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::failure::Failure;
-use super::output;
-use super::secret_value::{ask_value, note_value, overlap};
-use super::session::Session;
+use super::value::{ask_value, note_value, overlap};
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::session::Session;
 use crate::flow::PartName;
 
-/// Which slot, and how.
+/// Options of `secret bind`.
 #[derive(Args, Debug)]
-pub(super) struct Bind {
+pub(in crate::cli) struct Bind {
     /// The target: flows/FLOW/draft, flows/FLOW/live or installations/INSTALLATION/FLOW.
     target: String,
 
-    /// The slot, as the flow declares it.
+    /// The slot in the flow's declaration.
     slot: PartName,
 
-    /// Make a random value instead of reading one, for providers that take yours.
+    /// Generate a random value instead of reading one, for providers that accept yours.
     #[arg(long)]
     generate: bool,
 
-    /// Take a value that looks like a mistake: quotes around it, a placeholder, an API key, a wrong length.
+    /// Accept a value that looks like a mistake: quotes, a placeholder, an API key, a wrong length.
     #[arg(long, conflicts_with = "generate")]
     force: bool,
 
-    /// How long the old value stays valid beside the new one, such as 24h.
+    /// How long the old value stays valid, such as 24h.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = overlap)]
     overlap: SignedDuration,
 
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -39,7 +39,7 @@ pub(super) struct Bind {
 impl Bind {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         #[derive(Serialize)]
-        struct Done {
+        struct BoundSecret {
             secret: String,
             version: u32,
             action: &'static str,
@@ -47,7 +47,7 @@ impl Bind {
         }
         let control = &session.control;
         let slot = control.slot_binding(&self.target, &self.slot).await?;
-        let (secret, had) = (slot.secret(), slot.was_bound());
+        let (secret, was_bound) = (slot.secret(), slot.was_bound());
         let change = if self.generate {
             let change = control.generate_slot(&session.actor, &slot, self.overlap);
             change.await?
@@ -59,20 +59,20 @@ impl Bind {
         note_value(&change);
         let version = change.version;
         if self.json {
-            return output::json(&Done {
+            return output::json(&BoundSecret {
                 secret: secret.to_string(),
                 version,
                 action: if self.generate { "generated" } else { "bound" },
                 overlap_seconds: self.overlap.as_secs(),
             });
         }
-        let old = match (had, self.overlap.is_zero()) {
+        let old = match (was_bound, self.overlap.is_zero()) {
             (false, _) => String::new(),
             (true, true) => "; the old value ends now".to_owned(),
             (true, false) => format!("; the old value stays valid for {:#}", self.overlap),
         };
         let see = if self.generate {
-            format!("\nto see it: portcullis secret reveal '{secret}'")
+            format!("\nshow it with: portcullis secret reveal '{secret}'")
         } else {
             String::new()
         };

@@ -1,4 +1,4 @@
-//! `portcullis endpoint test`: a real delivery through the public listener, and what became of it.
+//! `portcullis endpoint test`: sends a real delivery through the public listener and reports the result.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,56 +8,55 @@ use bytes::Bytes;
 use clap::Args;
 use http::HeaderName;
 
-use super::verdict::{Parts, Trial};
+use super::report::{PhaseTimes, TestReport};
 use crate::auth::Unsignable;
 use crate::cli::client::Client;
 use crate::cli::draft_token::{DraftToken, TokenSource};
 use crate::cli::failure::Failure;
 use crate::cli::outgoing::{Outgoing, Signer};
 use crate::cli::output;
-use crate::cli::request::request;
 use crate::cli::session::Session;
 use crate::clock::Stopwatch;
 use crate::directory::{Definition, EndpointId};
 use crate::proxy::{Forwarder, Upstream, UpstreamFault};
 
-/// Send a real, correctly signed sample to an endpoint, and say what became of it and how long each part took.
+/// Test an endpoint with a real signed delivery.
 ///
-/// It takes the way of every delivery: to the public URL, through the gate, to the backend, which acts on it. The
-/// exit code is 0 only if the backend has accepted it.
+/// The delivery goes to the public URL, through the gate, to the backend, which processes it. The report shows the
+/// result and the time of each phase. The exit code is 0 only if the backend accepts it.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Test {
     /// The endpoint.
     id: EndpointId,
 
-    /// The body: a file, or `-` for standard input; a made-up one that fits the scheme if it is not said.
+    /// The file with the body; `-` reads standard input. Default: a sample that fits the scheme.
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
 
-    /// The event that it stands for, where the sender names one; a usual one of this sender if it is not said.
+    /// The event name, for senders that name one. Default: a common event of this sender.
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
 
-    /// Another header for the request; may be repeated.
+    /// An additional request header. Repeatable.
     #[arg(long = "header", value_name = "HEADER")]
     headers: Vec<String>,
 
     #[command(flatten)]
     token: TokenSource,
 
-    /// Where it goes: the endpoint's public URL if it is not said.
+    /// The URL to send to. Default: the endpoint's public URL.
     #[arg(long)]
     url: Option<String>,
 
-    /// The certificates of the authorities to trust, PEM; those of the system if it is not said.
+    /// A PEM file with the trusted authorities. Default: those of the system.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
-    /// How long to wait for the answer, in seconds.
+    /// The timeout for the response, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
 
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -69,7 +68,7 @@ impl Test {
         let signer = self.signer(session, &definition).await?;
         let url = signer.url.clone().ok_or_else(|| {
             Failure::Usage(format!(
-                "no route leads to `{}`: say where it goes, with --url",
+                "{}: no route leads to the endpoint. Name the URL with --url",
                 self.id
             ))
         })?;
@@ -77,23 +76,23 @@ impl Test {
         let client = Client::to(&url, self.ca.as_deref(), timeout)?;
         let token = self.token.token_for(session, &definition, timeout);
         let token = token.await?;
-        let trial = self.attempt(&signer, &url, &client, token.as_ref(), watch);
-        let trial = trial.await;
+        let report = self.attempt(&signer, &url, &client, token.as_ref(), watch);
+        let report = report.await;
         if let Some(token) = token {
-            token.give_back(session).await;
+            token.revoke(session).await;
         }
-        let mut trial = trial?;
-        if trial.is_out_of_reach() {
-            trial.backends = backends(session, &definition).await;
+        let mut report = report?;
+        if report.is_unreachable() {
+            report.backends = backends(session, &definition).await;
         }
         let text = if self.json {
-            trial.json()?
+            report.json()?
         } else {
-            trial.text()
+            report.text()
         };
-        match trial.failure() {
+        match report.failure() {
             None => Ok(text),
-            // What became of it is the result in any case; scripts ask for the exit code.
+            // The report is the result in any case. Scripts read the exit code.
             Some(failure) => {
                 output::print(&text);
                 Err(Failure::Other(failure))
@@ -108,19 +107,19 @@ impl Test {
         client: &Client,
         token: Option<&DraftToken>,
         watch: Stopwatch,
-    ) -> Result<Trial, Failure> {
+    ) -> Result<TestReport, Failure> {
         let body = Bytes::from(signer.body.clone());
         let len = body.len();
-        let request = request(signer, url, body, self.more_headers()?, token)?;
+        let request = signer.request(url, body, self.more_headers()?, token)?;
         let prepared = watch.elapsed();
         let answer = client.send(request).await;
-        Ok(Trial {
+        Ok(TestReport {
             endpoint: self.id.to_string(),
             url: url.to_owned(),
             body_bytes: len,
             proof: signer.proof_word(token),
             event: signer.event.clone(),
-            parts: Parts {
+            parts: PhaseTimes {
                 prepare: prepared,
                 times: answer.as_ref().ok().map(|answer| answer.times),
                 total: watch.elapsed(),
@@ -130,7 +129,7 @@ impl Test {
         })
     }
 
-    /// Signs the body that was given, or a made-up delivery.
+    /// Signs the given body, or a sample.
     async fn signer(&self, session: &Session, definition: &Definition) -> Result<Signer, Failure> {
         let outgoing = Outgoing::to(self.id.clone(), self.url.clone(), self.body.clone());
         let signer = outgoing.by_endpoint(session).await;
@@ -145,25 +144,25 @@ impl Test {
     }
 }
 
-/// What keeps the backend of an endpoint from being reached, as seen from this machine.
+/// Connects to the backend from this machine, and describes the result for each address.
 async fn backends(session: &Session, definition: &Definition) -> Vec<String> {
     let mut upstreams = session.config.upstreams.iter();
     let settings = upstreams.find(|it| *it.name == *definition.upstream);
     let Some(settings) = settings else {
-        let says = UpstreamFault::Unknown.says();
-        return vec![format!("{}: {says}", definition.upstream)];
+        let fault = UpstreamFault::Unknown.says();
+        return vec![format!("{}: {fault}", definition.upstream)];
     };
     let upstream = Upstream::new(settings.clone());
     upstream.resolve().await;
     let probed = Forwarder::new(1, BTreeMap::new()).probe(&upstream).await;
-    let told = probed.into_iter().map(|one| match one {
-        Ok(address) => format!("{address}: it takes connections from this machine"),
+    let results = probed.into_iter().map(|one| match one {
+        Ok(address) => format!("{address}: accepts connections from this machine"),
         Err(at) => format!("{at} [{}]", at.fault.word()),
     });
-    told.collect()
+    results.collect()
 }
 
-/// Says who can sign, where it is not us.
+/// Replaces the error of an endpoint whose deliveries only the provider can sign.
 fn only_provider(definition: &Definition, failure: Failure) -> Failure {
     let Failure::Other(text) = &failure else {
         return failure;
@@ -176,9 +175,9 @@ fn only_provider(definition: &Definition, failure: Failure) -> Failure {
         auth.preset.as_deref().unwrap_or(auth.mode.word())
     });
     Failure::Other(format!(
-        "`{}` is proven by `{name}`: its deliveries are signed with a private key that only the provider has, so \
-         nobody else can make one. Let the provider send a test delivery, and `portcullis explain` what it was \
-         answered; a draft with a token of its workspace can be tested without",
+        "{}: `{name}` signs deliveries with a private key that only the provider has, so this command cannot sign one. \
+         Send a test delivery from the provider, and check the response with `portcullis explain`. \
+         A draft that requires a workspace token can be tested without the signature",
         definition.id
     ))
 }

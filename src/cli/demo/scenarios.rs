@@ -1,4 +1,4 @@
-//! The deliveries of the demonstration, and what is promised of each.
+//! The deliveries of the demonstration, with the expected and the actual result of each.
 
 use jiff::Timestamp;
 use std::net::SocketAddr;
@@ -8,18 +8,17 @@ use axum::body::Bytes;
 use http::Method;
 use sha2::{Digest, Sha256};
 
-use super::engine::Engine;
+use super::engine::{Engine, Received};
 use super::sender;
 use super::setup::Secrets;
-use super::told::Told;
 use crate::auth::{Message, Preset, Unsignable};
 use crate::cli::output::shell_word;
 use crate::secrets::Secret;
 
-/// A real event of GitHub's, shortened.
+/// A real GitHub event, shortened.
 pub(super) const PULL_REQUEST: &str = include_str!("pull_request.json");
 
-/// One delivery, and what is promised.
+/// One delivery with its expected result.
 pub(super) struct Scene {
     name: &'static str,
     path: &'static str,
@@ -27,11 +26,11 @@ pub(super) struct Scene {
     body: Bytes,
     status: u16,
     reason: &'static str,
-    /// Whether the body is the file that the commands by hand use.
+    /// Whether the body is the file that the printed `curl` commands send.
     from_file: bool,
 }
 
-/// The whole story.
+/// All deliveries, in order.
 pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, Unsignable> {
     let genuine = signature(&secrets.github, PULL_REQUEST)?;
     let once = signature(&secrets.acknowledging, PULL_REQUEST)?;
@@ -64,7 +63,7 @@ pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, 
             202,
             "admitted",
         ),
-        // GitHub never retries by itself: its button repeats the id because a person wants the delivery.
+        // GitHub never retries by itself. Its Redeliver button repeats the id on purpose.
         scene(
             "the same, redelivered on purpose",
             HMAC_PATH,
@@ -132,7 +131,7 @@ pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, 
     ])
 }
 
-/// A scene with the body that the commands by hand use.
+/// A scene with the body that the printed `curl` commands send.
 fn scene(
     name: &'static str,
     path: &'static str,
@@ -151,7 +150,7 @@ fn scene(
     }
 }
 
-/// The headers of GitHub's delivery with this signature.
+/// The headers of a GitHub delivery with this signature.
 fn github(signature: &str) -> Vec<(&'static str, String)> {
     vec![
         ("X-Hub-Signature-256", signature.to_owned()),
@@ -161,8 +160,8 @@ fn github(signature: &str) -> Vec<(&'static str, String)> {
 }
 
 impl Scene {
-    /// Sends the delivery and looks at what came of it.
-    pub(super) async fn tell(&self, gate: SocketAddr, engine: &Engine) -> Told {
+    /// Sends the delivery and compares the result with the expected one.
+    pub(super) async fn run(&self, gate: SocketAddr, engine: &Engine) -> SceneResult {
         let mut request = http::Request::post(self.path)
             .header("Host", gate.to_string())
             .header("Content-Type", "application/json");
@@ -173,36 +172,36 @@ impl Scene {
             Ok(request) => sender::send(gate, request).await.map_err(|e| e.to_string()),
             Err(error) => Err(error.to_string()),
         };
-        let seen = engine.take_received();
-        let as_promised = match (&answer, seen.as_slice()) {
+        let received = engine.take_received();
+        let as_expected = match (&answer, received.as_slice()) {
             (Ok(answer), []) => self.status != 202 && self.matches(answer),
-            (Ok(answer), [received]) => {
+            (Ok(answer), [request]) => {
                 self.status == 202
                     && self.matches(answer)
                     && answer.body.contains("executionId")
-                    && received.sha256 == <[u8; 32]>::from(Sha256::digest(&self.body))
+                    && request.sha256 == <[u8; 32]>::from(Sha256::digest(&self.body))
             }
             _ => false,
         };
-        Told {
+        SceneResult {
             name: self.name,
-            as_promised,
+            as_expected,
             answer,
-            seen,
+            received,
         }
     }
 
-    /// The same by hand, if it can be typed.
+    /// The same delivery as a `curl` command; `None` if its body is not the file.
     pub(super) fn curl(&self, gate: SocketAddr, body_file: &Path) -> Option<String> {
         self.from_file.then(|| {
             let mut command = format!(
                 "# {} → {} {}\ncurl -sS -i",
                 self.name, self.status, self.reason
             );
-            // With its id, what the backend takes once would be a duplicate by hand.
-            let takes_once = self.status == 202 && self.path == ONCE_PATH;
-            let once = |name: &str| takes_once && name == DELIVERY_ID;
-            for (name, value) in self.headers.iter().filter(|(name, _)| !once(name)) {
+            // The demonstration already used the id, so the command sends none and is not a duplicate.
+            let rejects_repeats = self.status == 202 && self.path == ONCE_PATH;
+            let is_left_out = |name: &str| rejects_repeats && name == DELIVERY_ID;
+            for (name, value) in self.headers.iter().filter(|(name, _)| !is_left_out(name)) {
                 command.push_str(&format!(
                     " \\\n  -H {}",
                     shell_word(&format!("{name}: {value}"))
@@ -219,6 +218,57 @@ impl Scene {
 
     fn matches(&self, answer: &sender::Answer) -> bool {
         answer.status == self.status && answer.reason == self.reason
+    }
+}
+
+/// The result of a delivery.
+pub(super) struct SceneResult {
+    name: &'static str,
+    as_expected: bool,
+    answer: Result<sender::Answer, String>,
+    received: Vec<Received>,
+}
+
+impl SceneResult {
+    pub(super) fn as_expected(&self) -> bool {
+        self.as_expected
+    }
+
+    pub(super) fn row(&self) -> [String; 5] {
+        let mark = if self.as_expected {
+            "ok"
+        } else {
+            "NOT AS EXPECTED"
+        };
+        let (answer, reason) = match &self.answer {
+            Ok(answer) => (
+                format!("{} {}", answer.status, answer.body),
+                answer.reason.clone(),
+            ),
+            Err(error) => (error.clone(), "-".to_owned()),
+        };
+        let received: Vec<String> = self
+            .received
+            .iter()
+            .map(|it| {
+                format!(
+                    "{} bytes at {} for {} ({})",
+                    it.len, it.path, it.endpoint, it.organisation
+                )
+            })
+            .collect();
+        let received = if received.is_empty() {
+            "nothing".to_owned()
+        } else {
+            received.join("; ")
+        };
+        [
+            mark.to_owned(),
+            self.name.to_owned(),
+            answer,
+            reason,
+            received,
+        ]
     }
 }
 

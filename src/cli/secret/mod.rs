@@ -1,35 +1,44 @@
-//! `portcullis secret`: bind, reveal, rotate, set, status, retire, rewrap.
+//! `portcullis secret`: manages secrets: bind, reveal, rotate, set, status, retire, rewrap.
+
+mod bind;
+mod rewrap;
+mod status;
+mod value;
 
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use self::bind::Bind;
+use self::rewrap::Rewrap;
+pub(super) use self::value::read_value;
+use self::value::{ask_value, note_value, overlap};
 use super::confirm::Confirm;
 use super::failure::Failure;
 use super::output;
-use super::rewrap::Rewrap;
-use super::secret_bind::Bind;
-use super::secret_status;
-use super::secret_value::{ask_value, note_value, overlap};
 use super::session::{Access, Session};
 use crate::secrets::SecretRef;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SecretCommand {
-    /// Give a slot of a flow its value at one target, read from standard input. Binding another one rotates it.
+    /// Bind a secret slot of a flow at one target.
+    ///
+    /// The value is read from standard input. Binding a bound slot again rotates it.
     Bind(Bind),
-    /// Show the current value. It is audited.
+    /// Reveal the current value of a secret.
+    ///
+    /// Each use is audited.
     Reveal {
-        /// `scope#slot`, or the id of an endpoint.
+        /// The secret as `scope#slot`, or the id of an endpoint.
         secret: String,
 
-        /// As JSON, with the version.
+        /// Print JSON, with the version.
         #[arg(long)]
         json: bool,
     },
-    /// Replace the value by a generated one. The old one ends at once, unless there is an overlap.
+    /// Replace a secret by a generated value.
     ///
-    /// It shows which senders are refused until they have the new value, and asks.
+    /// The old value ends at once, unless `--overlap` keeps it. It shows the affected senders and asks for confirmation.
     Rotate {
         #[command(flatten)]
         replace: Replace,
@@ -37,59 +46,61 @@ pub(super) enum SecretCommand {
         #[command(flatten)]
         confirm: Confirm,
     },
-    /// Show the versions, which of them count, and how often and when each was last used.
+    /// Show the versions of a secret and their use.
     Status {
-        /// `scope#slot`, or the id of an endpoint.
+        /// The secret as `scope#slot`, or the id of an endpoint.
         secret: String,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// End the previous version now, before its overlap is over.
+    /// End the previous version of a secret now.
     ///
-    /// With `--current` it shows which senders are refused then, and asks.
+    /// With `--current` it ends every version, after it shows the affected senders and asks for confirmation.
     Retire {
-        /// `scope#slot`, or the id of an endpoint.
+        /// The secret as `scope#slot`, or the id of an endpoint.
         secret: String,
 
-        /// End the current version, too: nothing counts any more, and every delivery is refused.
+        /// Also end the current version, so that every delivery is refused.
         #[arg(long)]
         current: bool,
 
         #[command(flatten)]
         confirm: Confirm,
 
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Replace the value by one that is read from standard input, without showing it on a terminal. One line end at
-    /// its end is dropped.
+    /// Set a secret from standard input.
+    ///
+    /// A terminal does not show the value. One line end after the value is dropped.
     Set {
         #[command(flatten)]
         replace: Replace,
 
-        /// Take a value that looks like a mistake: quotes around it, a placeholder, an API key, a wrong length.
+        /// Accept a value that looks like a mistake: quotes, a placeholder, an API key, a wrong length.
         #[arg(long)]
         force: bool,
     },
-    /// Encrypt every secret with the key and the key service that are configured now. The values stay as they
-    /// are, deliveries go on meanwhile, and what is interrupted is run again.
+    /// Encrypt every secret with the configured key.
+    ///
+    /// The values do not change, and deliveries continue meanwhile. An interrupted run resumes when it is run again.
     Rewrap(Rewrap),
 }
 
-/// What is replaced, and how.
+/// Options of `rotate` and `set`.
 #[derive(Args, Debug)]
 pub(super) struct Replace {
-    /// `scope#slot`, or the id of an endpoint.
+    /// The secret as `scope#slot`, or the id of an endpoint.
     secret: String,
 
-    /// How long the old value stays valid beside the new one, such as 24h.
+    /// How long the old value stays valid, such as 24h.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = overlap)]
     overlap: SignedDuration,
 
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -97,8 +108,11 @@ pub(super) struct Replace {
 impl SecretCommand {
     pub(super) fn access(&self) -> Access {
         match self {
-            Self::Reveal { .. } | Self::Status { .. } => Access::Read,
-            Self::Rewrap(rewrap) => Access::unless_dry_run(rewrap.dry_run),
+            Self::Status { .. } => Access::Read,
+            Self::Reveal { .. } => Access::Decrypt,
+            // A dry run compares the stored versions with the configured key.
+            Self::Rewrap(rewrap) if rewrap.dry_run => Access::Decrypt,
+            Self::Rewrap(_) => Access::Write,
             Self::Bind(_) | Self::Retire { .. } | Self::Rotate { .. } | Self::Set { .. } => {
                 Access::Write
             }
@@ -111,7 +125,7 @@ impl SecretCommand {
             Self::Reveal { secret, json } => reveal(session, &secret, json).await,
             Self::Status { secret, json } => {
                 let secret = session.control.secret(&secret).await?;
-                secret_status::show(session, &secret, json).await
+                status::show(session, &secret, json).await
             }
             Self::Retire {
                 secret,
@@ -122,20 +136,20 @@ impl SecretCommand {
                 let secret = session.control.secret(&secret).await?;
                 if current && !confirm.is_given() {
                     let impact = session.control.retirement_impact(&secret).await?;
-                    confirm.ask(&format!("{secret}: every version ends"), &impact)?;
+                    confirm.ask(&format!("{secret}: ends every version"), &impact)?;
                 }
-                secret_status::retire(session, &secret, current, json).await
+                status::retire(session, &secret, current, json).await
             }
             Self::Rotate { replace, confirm } => {
                 let control = &session.control;
                 let secret = control.secret(&replace.secret).await?;
                 if !confirm.is_given() {
                     let impact = control.rotation_impact(&secret, replace.overlap).await?;
-                    confirm.ask(&format!("{secret}: a new value replaces it"), &impact)?;
+                    confirm.ask(&format!("{secret}: replaces the value"), &impact)?;
                 }
                 let change = control.rotate_secret(&session.actor, &secret, replace.overlap);
                 let change = change.await?;
-                replace.done("rotated", &secret, change.version)
+                replace.report("rotated", &secret, change.version)
             }
             Self::Set { replace, force } => {
                 let secret = session.control.secret(&replace.secret).await?;
@@ -145,7 +159,7 @@ impl SecretCommand {
                 let change = control.set_secret(&session.actor, &secret, &value, overlap, force);
                 let change = change.await?;
                 note_value(&change);
-                replace.done("set", &secret, change.version)
+                replace.report("set", &secret, change.version)
             }
             Self::Rewrap(rewrap) => rewrap.run(session).await,
         }
@@ -153,16 +167,16 @@ impl SecretCommand {
 }
 
 impl Replace {
-    fn done(&self, verb: &str, secret: &SecretRef, version: u32) -> Result<String, Failure> {
+    fn report(&self, verb: &str, secret: &SecretRef, version: u32) -> Result<String, Failure> {
         #[derive(Serialize)]
-        struct Done<'a> {
+        struct ReplacedSecret<'a> {
             secret: String,
             version: u32,
             action: &'a str,
             overlap_seconds: i64,
         }
         if self.json {
-            return output::json(&Done {
+            return output::json(&ReplacedSecret {
                 secret: secret.to_string(),
                 version,
                 action: verb,
@@ -176,14 +190,14 @@ impl Replace {
         };
         Ok(format!(
             "{secret}: {verb}, version {version}; {old}\n\
-             to see it: portcullis secret reveal '{secret}'"
+             show it with: portcullis secret reveal '{secret}'"
         ))
     }
 }
 
 async fn reveal(session: &Session, secret: &str, json: bool) -> Result<String, Failure> {
     #[derive(Serialize)]
-    struct Shown<'a> {
+    struct RevealedSecret<'a> {
         secret: String,
         version: u32,
         created_at: jiff::Timestamp,
@@ -192,10 +206,13 @@ async fn reveal(session: &Session, secret: &str, json: bool) -> Result<String, F
     let secret = session.control.secret(secret).await?;
     let control = &session.control;
     let revealed = control.reveal_secret(&session.actor, &secret).await?;
-    let value = std::str::from_utf8(revealed.value.expose())
-        .map_err(|_| Failure::Other(format!("{secret}: the value is not text")))?;
+    let value = std::str::from_utf8(revealed.value.expose()).map_err(|_| {
+        Failure::Other(format!(
+            "{secret}: the value is not UTF-8 text and cannot be shown"
+        ))
+    })?;
     if json {
-        return output::json(&Shown {
+        return output::json(&RevealedSecret {
             secret: secret.to_string(),
             version: revealed.version,
             created_at: revealed.created_at,

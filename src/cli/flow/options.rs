@@ -1,4 +1,4 @@
-//! How a change of a flow is made and printed.
+//! The options of every command that changes a flow, and the output of such a change.
 
 use clap::Args;
 use serde::Serialize;
@@ -10,14 +10,14 @@ use crate::cli::session::Session;
 use crate::control::{Consent, FlowPlan, PlannedMove, Step};
 use crate::flow::PartName;
 
-/// How a change is made and printed.
+/// How a change is performed and printed.
 #[derive(Args, Clone, Copy, Debug)]
-pub(in crate::cli) struct Manner {
-    /// Only show what would change.
+pub(in crate::cli) struct ChangeOptions {
+    /// Show what would change, and change nothing.
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     pub(in crate::cli) json: bool,
 
@@ -25,19 +25,19 @@ pub(in crate::cli) struct Manner {
     consent: ConsentOptions,
 }
 
-/// What is done only if somebody agrees to it.
+/// Options that allow a change that is refused by default.
 #[derive(Args, Clone, Copy, Debug)]
 struct ConsentOptions {
-    /// Let endpoints that stand at ids of the flow become parts of it. They are replaced in one step.
+    /// Let the flow take over existing endpoints at its ids. They are replaced in one transaction.
     #[arg(long)]
     adopt: bool,
 
-    /// Proceed even if a slot that becomes needed has no secret, so that deliveries are refused.
+    /// Proceed even if a required secret slot is empty, so that its deliveries are refused.
     #[arg(long)]
     unbound: bool,
 }
 
-impl Manner {
+impl ChangeOptions {
     pub(in crate::cli) fn consent(self) -> Consent {
         Consent {
             adopt: self.consent.adopt,
@@ -45,7 +45,7 @@ impl Manner {
         }
     }
 
-    /// Performs a plan unless this is a dry run, and prints it.
+    /// Performs a plan, unless this is a dry run, and formats it.
     pub(super) async fn perform(
         self,
         session: &Session,
@@ -59,7 +59,7 @@ impl Manner {
         self.text(&plan)
     }
 
-    /// Prints that nothing has to happen.
+    /// Formats the result of a change that has nothing to do.
     pub(super) fn nothing(self, name: &PartName, text: String) -> Result<String, Failure> {
         if self.json {
             return output::json(&serde_json::json!({
@@ -74,7 +74,7 @@ impl Manner {
 
     fn text(self, plan: &FlowPlan) -> Result<String, Failure> {
         if self.json {
-            return output::json(&Json {
+            return output::json(&PlanView {
                 flow: plan.flow(),
                 moves: plan.moves(),
                 endpoints: plan.endpoints().steps(),
@@ -100,35 +100,35 @@ impl Manner {
         }
         lines.extend(plan.unbound().iter().map(|it| {
             let (secret, remedy) = (&it.secret, &it.remedy);
-            format!("{secret} is not bound, so deliveries are refused: {remedy}")
+            format!("{secret} is not bound, so deliveries are refused; bind it with: {remedy}")
         }));
         if self.dry_run {
-            lines.push("nothing was changed: this was a dry run".to_owned());
+            lines.push("dry run: nothing was changed".to_owned());
         }
         Ok(lines.join("\n"))
     }
 
     fn move_line(self, name: &PartName, made: &PlannedMove) -> String {
-        let is = if self.dry_run { "would be" } else { "is" };
+        let verb = if self.dry_run { "would be" } else { "is" };
         let target = &made.target;
         let before = made.from.map_or_else(
-            || "nothing before".to_owned(),
+            || "no version before".to_owned(),
             |version| format!("version {version} before"),
         );
         match made.to {
-            Some(version) => format!("{name}: {target} {is} at version {version}, {before}"),
-            None => format!("{name}: {target} {is} gone, {before}"),
+            Some(version) => format!("{name}: {target} {verb} at version {version}, {before}"),
+            None => format!("{name}: {target} {verb} removed, {before}"),
         }
     }
 }
 
 #[derive(Serialize)]
-struct Json<'p> {
+struct PlanView<'p> {
     flow: &'p PartName,
     moves: Vec<PlannedMove>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     endpoints: &'p [Step],
-    /// Slots without a secret, where deliveries need one.
+    /// The required slots that have no secret.
     unbound: Vec<String>,
     dry_run: bool,
 }

@@ -1,4 +1,4 @@
-//! Values of secrets, and how long old ones stay: as they are typed.
+//! Reads secret values from standard input or a terminal, and parses overlaps.
 
 use std::io::{IsTerminal, Read};
 
@@ -7,20 +7,20 @@ use zeroize::Zeroizing;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::failure::Failure;
-use super::output;
+use crate::cli::failure::Failure;
+use crate::cli::output;
 use crate::control::{Control, SecretChange};
 use crate::secrets::{Secret, SecretRef};
 
-/// Reads standard input. A line end that a shell or an editor has put there is not the secret's.
-pub(super) fn read_value() -> Result<Secret, Failure> {
+/// Reads a secret from standard input. One line end at the end is dropped, because shells and editors add it.
+pub(in crate::cli) fn read_value() -> Result<Secret, Failure> {
     let longest = Control::MAX_SECRET_BYTES + LINE_END_LEN;
-    // As long as it can get, so that it never moves and leaves a copy behind.
+    // The full capacity at once, so that the vector never reallocates and leaves a copy in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(longest + 1));
     std::io::stdin()
         .take(longest as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| Failure::Other(format!("standard input: {error}")))?;
+        .map_err(|error| Failure::Other(format!("standard input: cannot be read: {error}")))?;
     for end in [b'\n', b'\r'] {
         if bytes.last() == Some(&end) {
             bytes.pop();
@@ -29,29 +29,31 @@ pub(super) fn read_value() -> Result<Secret, Failure> {
     Ok(Control::secret_of(bytes)?)
 }
 
-/// Asks for the value of `secret`: a person at a terminal types a line that is not shown, a script pipes it.
+/// Reads the value of `secret`: from a prompt without echo on a terminal, or else from standard input.
 pub(super) fn ask_value(secret: &SecretRef) -> Result<Secret, Failure> {
     if !std::io::stdin().is_terminal() {
         return read_value();
     }
-    let unusable = |error: std::io::Error| Failure::Other(format!("the terminal: {error}"));
-    let hidden = Hidden::begin().map_err(unusable)?;
+    let terminal_error =
+        |error: std::io::Error| Failure::Other(format!("terminal: cannot hide the input: {error}"));
+    let no_echo = NoEcho::begin().map_err(terminal_error)?;
     output::ask(&format!("value of {secret} (not shown): "));
     let value = read_line();
-    drop(hidden);
-    // The line end that was typed is not shown either.
+    drop(no_echo);
+    // The terminal did not show the typed line end.
     output::ask("\n");
     value
 }
 
-/// Reads standard input to the end of a line. Nothing is taken that belongs to the next.
+/// Reads one line, byte by byte, so that nothing of the next line is consumed.
 fn read_line() -> Result<Secret, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(Control::MAX_SECRET_BYTES + 1));
     let mut byte = [0];
     let mut input = std::io::stdin().lock();
     while bytes.len() <= Control::MAX_SECRET_BYTES {
         let read = input.read(&mut byte);
-        let read = read.map_err(|error| Failure::Other(format!("standard input: {error}")))?;
+        let read = read
+            .map_err(|error| Failure::Other(format!("standard input: cannot be read: {error}")))?;
         if read == 0 || byte == *b"\n" {
             break;
         }
@@ -60,10 +62,10 @@ fn read_line() -> Result<Secret, Failure> {
     Ok(Control::secret_of(bytes)?)
 }
 
-/// A terminal that does not show what is typed, until this is dropped.
-struct Hidden(Termios);
+/// Turns off the echo of the terminal until it is dropped.
+struct NoEcho(Termios);
 
-impl Hidden {
+impl NoEcho {
     fn begin() -> std::io::Result<Self> {
         let shown = tcgetattr(std::io::stdin())?;
         let mut hidden = shown.clone();
@@ -73,16 +75,16 @@ impl Hidden {
     }
 }
 
-impl Drop for Hidden {
+impl Drop for NoEcho {
     fn drop(&mut self) {
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, &self.0);
     }
 }
 
-/// Prints what is unusual about a value that was accepted.
+/// Prints the warnings about an accepted value.
 pub(super) fn note_value(change: &SecretChange) {
     for caution in &change.cautions {
-        output::print_notice(&format!("note: {caution}"));
+        output::note(&format!("note: {caution}"));
     }
 }
 
@@ -91,7 +93,7 @@ pub(super) fn overlap(text: &str) -> Result<SignedDuration, String> {
         .parse()
         .map_err(|_| "expected a time with its unit, such as 24h".to_owned())?;
     if overlap.is_negative() {
-        return Err("an overlap lies in the future".to_owned());
+        return Err("expected a time that is not negative, such as 24h".to_owned());
     }
     Ok(overlap)
 }

@@ -1,26 +1,26 @@
-//! `portcullis flow release`, `promote` and `rollback`.
+//! `portcullis flow release`, `promote`, `rollback` and `delete`.
 
 use clap::Args;
 
-use super::Manner;
+use super::ChangeOptions;
 use crate::cli::confirm::Confirm;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::control::{ControlError, FlowPlan};
+use crate::control::{ControlError, FlowDeletion, FlowPlan};
 use crate::flow::{FlowTarget, PartName};
 
-/// A release.
+/// Options of `flow release`.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Release {
     /// The flow.
     name: PartName,
 
-    /// What people should know of the version.
+    /// A note about the version, for `flow history`.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
 
     #[command(flatten)]
-    pub(super) manner: Manner,
+    pub(super) options: ChangeOptions,
 }
 
 impl Release {
@@ -29,42 +29,42 @@ impl Release {
         let state = control.flow(&self.name).await?;
         let live = state.version_at(&FlowTarget::Live).unwrap_or_default();
         let unused_note = match &self.note {
-            Some(_) => "; the note was not kept",
+            Some(_) => "; the note was not stored",
             None => "",
         };
-        let consent = self.manner.consent();
+        let consent = self.options.consent();
         if let Some(plan) = control.flow_release(state, self.note, consent).await? {
-            return self.manner.perform(session, plan).await;
+            return self.options.perform(session, plan).await;
         }
         let name = &self.name;
         let text = format!(
-            "{name}: nothing to release: the draft is version {live}, which is live{unused_note}"
+            "{name}: nothing to release, because the draft equals version {live}, which is live{unused_note}"
         );
-        self.manner.nothing(name, text)
+        self.options.nothing(name, text)
     }
 }
 
-/// A version for another target.
+/// Options of `flow promote`.
 #[derive(Args, Debug)]
 #[command(group(clap::ArgGroup::new("where").required(true)))]
 pub(in crate::cli) struct Promote {
     /// The flow.
     name: PartName,
 
-    /// The installation; it is made, if there is none of that id.
+    /// The installation. It is created if it does not exist.
     #[arg(long, value_name = "ID", group = "where")]
     installation: Option<PartName>,
 
-    /// Put it live.
+    /// Promote to live.
     #[arg(long, group = "where", requires = "version")]
     live: bool,
 
-    /// The version; the one that is live, if it is not said.
+    /// The version. Default: the live version.
     #[arg(long, value_name = "NUMBER")]
     version: Option<u32>,
 
     #[command(flatten)]
-    pub(super) manner: Manner,
+    pub(super) options: ChangeOptions,
 }
 
 impl Promote {
@@ -73,30 +73,30 @@ impl Promote {
         let state = control.flow(&self.name).await?;
         let number = state.to_promote(self.version).map_err(ControlError::from)?;
         let target = target(self.installation);
-        let consent = self.manner.consent();
+        let consent = self.options.consent();
         let plan = control.flow_promotion(state, target.clone(), number, consent);
         finish(
             session,
             &self.name,
             (target, number),
             plan.await?,
-            self.manner,
+            self.options,
         )
         .await
     }
 }
 
-/// A rollback.
+/// Options of `flow rollback`.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Rollback {
     /// The flow.
     name: PartName,
 
-    /// The installation; live, if it is not said.
+    /// The installation. Default: live.
     #[arg(long, value_name = "ID")]
     installation: Option<PartName>,
 
-    /// The version; the one that was in force before the present one, if it is not said.
+    /// The version to return to. Default: the previous version of the target.
     #[arg(long, value_name = "NUMBER")]
     to: Option<u32>,
 
@@ -104,7 +104,7 @@ pub(in crate::cli) struct Rollback {
     confirm: Confirm,
 
     #[command(flatten)]
-    pub(super) manner: Manner,
+    pub(super) options: ChangeOptions,
 }
 
 impl Rollback {
@@ -113,17 +113,48 @@ impl Rollback {
         let state = control.flow(&self.name).await?;
         let target = target(self.installation);
         let number = control.rollback_version(&state, &target, self.to).await?;
-        let consent = self.manner.consent();
+        let consent = self.options.consent();
         let plan = control.flow_rollback(state, target.clone(), number, consent);
         let plan = plan.await?;
-        if let Some(plan) = plan.as_ref().filter(|_| !self.manner.dry_run)
+        if let Some(plan) = plan.as_ref().filter(|_| !self.options.dry_run)
             && !self.confirm.is_given()
         {
-            let what = format!("{}: {target} goes back to version {number}", self.name);
+            let what = format!("{}: rolls {target} back to version {number}", self.name);
             let impact = control.flow_impact(plan).await?;
             self.confirm.ask(&what, &impact)?;
         }
-        finish(session, &self.name, (target, number), plan, self.manner).await
+        finish(session, &self.name, (target, number), plan, self.options).await
+    }
+}
+
+/// Options of `flow delete`.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Delete {
+    /// The flow.
+    name: PartName,
+
+    /// Remove the flow from this installation only.
+    #[arg(long, value_name = "ID")]
+    installation: Option<PartName>,
+
+    /// Delete everything: the live version, all installations, all versions and all secrets.
+    #[arg(long, conflicts_with = "installation")]
+    all: bool,
+
+    #[command(flatten)]
+    pub(super) options: ChangeOptions,
+}
+
+impl Delete {
+    pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
+        let deletion = match self.installation {
+            Some(installation) => FlowDeletion::Installation(installation),
+            None if self.all => FlowDeletion::Everything,
+            None => FlowDeletion::Draft,
+        };
+        let consent = self.options.consent();
+        let plan = session.control.flow_deletion(&self.name, deletion, consent);
+        self.options.perform(session, plan.await?).await
     }
 }
 
@@ -131,17 +162,17 @@ fn target(installation: Option<PartName>) -> FlowTarget {
     installation.map_or(FlowTarget::Live, FlowTarget::Installation)
 }
 
-/// Performs a move, if there is one.
+/// Performs the plan of a move, or reports that there is nothing to do.
 async fn finish(
     session: &Session,
     name: &PartName,
     (target, number): (FlowTarget, u32),
     plan: Option<FlowPlan>,
-    manner: Manner,
+    options: ChangeOptions,
 ) -> Result<String, Failure> {
     if let Some(plan) = plan {
-        return manner.perform(session, plan).await;
+        return options.perform(session, plan).await;
     }
-    let text = format!("{name}: {target} is at version {number} already");
-    manner.nothing(name, text)
+    let text = format!("{name}: {target} is already at version {number}");
+    options.nothing(name, text)
 }

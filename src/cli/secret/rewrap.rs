@@ -1,21 +1,21 @@
-//! `portcullis secret rewrap`: every secret under the key that is configured now.
+//! `portcullis secret rewrap`: encrypts every secret with the configured key.
 
 use clap::Args;
 use serde::Serialize;
 
-use super::failure::Failure;
-use super::output;
-use super::session::Session;
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::session::Session;
 use crate::secrets::{Moved, Moving};
 
-/// How it is done.
+/// Options of `secret rewrap`.
 #[derive(Args, Debug)]
-pub(super) struct Rewrap {
-    /// Only count what there is to do.
+pub(in crate::cli) struct Rewrap {
+    /// Count the versions to move, and change nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
 
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -35,12 +35,12 @@ impl Rewrap {
         };
         let moved = control.rewrap_secrets(&session.actor, moving, progress);
         let moved = moved.await;
-        self.told(session, moved)
+        self.report(session, moved)
     }
 
-    fn told(&self, session: &Session, moved: Moved) -> Result<String, Failure> {
+    fn report(&self, session: &Session, moved: Moved) -> Result<String, Failure> {
         #[derive(Serialize)]
-        struct Told {
+        struct RewrapReport {
             key_service: &'static str,
             dry_run: bool,
             moved: u64,
@@ -50,24 +50,24 @@ impl Rewrap {
         let verb = if self.dry_run { "to move" } else { "moved" };
         let service = session.control.key_service();
         let mut text = format!(
-            "{} versions of secrets {verb} to the key service `{service}`, {} there already",
+            "{} versions of secrets {verb} to the key service `{service}`, {} already there",
             moved.moved, moved.current
         );
         if moved.failures > 0 {
-            text.push_str(&format!(", {} that do not open:", moved.failures));
+            text.push_str(&format!(", {} that cannot be decrypted:", moved.failures));
         }
         for (of, error) in &moved.failed {
             text.push_str(&format!("\n{}, version {}: {error}", of.secret, of.version));
         }
         if let Some(stopped) = moved.stopped {
-            let text = format!("{text}\n{stopped}\nrun it again: it goes on where it was");
+            let text = format!("{text}\n{stopped}\nrun the command again to resume");
             return Err(Failure::Service(text));
         }
         if moved.failures > 0 {
             return Err(Failure::Service(text));
         }
         if self.json {
-            return output::json(&Told {
+            return output::json(&RewrapReport {
                 key_service: service,
                 dry_run: self.dry_run,
                 moved: moved.moved,
@@ -79,5 +79,5 @@ impl Rewrap {
     }
 }
 
-/// As many are done before anybody wonders.
+/// Progress is shown only for more versions than this.
 const SMALL: u64 = 200;

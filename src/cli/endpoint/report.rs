@@ -1,4 +1,4 @@
-//! What became of a test, for people and for scripts.
+//! The report of `endpoint test`: the verdict, the response, and how long each phase took.
 
 use std::time::Duration;
 
@@ -9,58 +9,58 @@ use crate::cli::failure::Failure;
 use crate::cli::output::{self, ALARM, GOOD};
 use crate::explain::Advice;
 
-/// A test that was made.
-pub(super) struct Trial {
+/// The result of one test delivery.
+pub(super) struct TestReport {
     pub(super) endpoint: String,
     pub(super) url: String,
     pub(super) body_bytes: usize,
     pub(super) proof: String,
     pub(super) event: Option<String>,
-    pub(super) parts: Parts,
-    /// Or why there is none.
+    pub(super) parts: PhaseTimes,
+    /// The response, or the reason for none.
     pub(super) answer: Result<Answer, String>,
-    /// What came of connecting to the backend, if the gate could not reach it.
+    /// The results of connecting to the backend from here, if the gate could not reach it.
     pub(super) backends: Vec<String>,
 }
 
-/// How long the parts took.
-pub(super) struct Parts {
-    /// Looking up and signing.
+/// How long each phase took.
+pub(super) struct PhaseTimes {
+    /// The look-up of the endpoint and the signing.
     pub(super) prepare: Duration,
-    /// What came after it, if there was an answer.
+    /// The phases of the request, if there was a response.
     pub(super) times: Option<Times>,
     pub(super) total: Duration,
 }
 
-/// The verdict: a word, what it means, and what to do.
-struct Said {
+/// The verdict: a word, its meaning and the next step.
+struct Verdict {
     word: &'static str,
-    says: String,
+    meaning: String,
     next: String,
 }
 
-impl Trial {
-    /// Why it is no success, if it is none.
+impl TestReport {
+    /// The error of the command; `None` if the backend accepted the delivery.
     pub(super) fn failure(&self) -> Option<String> {
-        let said = self.said();
-        (said.word != ACCEPTED).then(|| format!("{}: {}", said.word, said.says))
+        let verdict = self.verdict();
+        (verdict.word != ACCEPTED).then(|| format!("{}: {}", verdict.word, verdict.meaning))
     }
 
-    /// Whether the gate has let it in and could not reach the backend.
-    pub(super) fn is_out_of_reach(&self) -> bool {
+    /// Whether the gate admitted the delivery and could not reach the backend.
+    pub(super) fn is_unreachable(&self) -> bool {
         let answer = self.answer.as_ref().ok();
         let reason = answer.and_then(|answer| answer.reason.as_deref());
         matches!(reason, Some("upstream_unreachable" | "upstream_timeout"))
     }
 
-    fn said(&self) -> Said {
+    fn verdict(&self) -> Verdict {
         let answer = match &self.answer {
             Ok(answer) => answer,
             Err(error) => {
-                return Said {
+                return Verdict {
                     word: "unanswered",
-                    says: output::plain(error),
-                    next: "is the gate running there, and is the URL right? `portcullis serve`, `public.url`, \
+                    meaning: output::plain(error),
+                    next: "check that the gate runs there (`portcullis serve`) and that the URL is right: `public.url`, \
                            or --url and --ca"
                         .to_owned(),
                 };
@@ -68,35 +68,35 @@ impl Trial {
         };
         let status = answer.status;
         let reason = answer.reason.as_deref();
-        // Without the header it is the status that tells, as far as it does.
+        // Without the reason header, the status decides.
         if matches!(reason, None | Some("admitted")) {
             return if status.is_success() {
-                Said {
+                Verdict {
                     word: ACCEPTED,
-                    says: "the backend has taken it".to_owned(),
+                    meaning: "the backend accepted it".to_owned(),
                     next: String::new(),
                 }
             } else {
                 let (word, who) = match reason {
                     Some(_) => (
                         "not accepted",
-                        "the gate let it in, and the backend answered",
+                        "the gate admitted it, and the backend responded with",
                     ),
-                    None => ("not accepted", "the answer was"),
+                    None => ("not accepted", "the response was"),
                 };
-                Said {
+                Verdict {
                     word,
-                    says: format!("{who} {}", status.as_u16()),
-                    next: "look at the backend's log, by the id of the request".to_owned(),
+                    meaning: format!("{who} {}", status.as_u16()),
+                    next: "find the request id in the log of the backend".to_owned(),
                 }
             };
         }
         let known = reason.and_then(Advice::about);
-        Said {
+        Verdict {
             word: "refused",
-            says: known
+            meaning: known
                 .map_or(
-                    "the gate gives a reason that this version does not know",
+                    "this version does not know the reason that the gate gave",
                     |it| it.says,
                 )
                 .to_owned(),
@@ -105,8 +105,12 @@ impl Trial {
     }
 
     pub(super) fn text(&self) -> String {
-        let said = self.said();
-        let style = if said.word == ACCEPTED { GOOD } else { ALARM };
+        let verdict = self.verdict();
+        let style = if verdict.word == ACCEPTED {
+            GOOD
+        } else {
+            ALARM
+        };
         let event = self
             .event
             .as_deref()
@@ -117,7 +121,7 @@ impl Trial {
             line(
                 "sent",
                 &format!(
-                    "{} bytes{}, proven by {}",
+                    "{} bytes{}, authenticated by {}",
                     self.body_bytes,
                     event.unwrap_or_default(),
                     self.proof
@@ -125,24 +129,24 @@ impl Trial {
             ),
             line(
                 "verdict",
-                &format!("{style}{}{style:#}: {}", said.word, said.says),
+                &format!("{style}{}{style:#}: {}", verdict.word, verdict.meaning),
             ),
         ];
-        if !said.next.is_empty() {
-            lines.push(line("next", &said.next));
+        if !verdict.next.is_empty() {
+            lines.push(line("next", &verdict.next));
         }
         if let Ok(answer) = &self.answer {
             let reason = answer.reason.as_deref().unwrap_or("-");
-            let status = format!("{} ({})", answer.status.as_u16(), shown(reason));
+            let status = format!("{} ({})", answer.status.as_u16(), one_line(reason));
             lines.push(line("status", &status));
-            lines.push(line("answer", &shown(&answer.body)));
+            lines.push(line("answer", &one_line(&answer.body)));
             lines.extend(
                 self.backends
                     .iter()
-                    .map(|told| line("backend", &shown(told))),
+                    .map(|result| line("backend", &one_line(result))),
             );
             if let Some(id) = &answer.request_id {
-                lines.push(line("request id", &shown(id)));
+                lines.push(line("request id", &one_line(id)));
             }
         }
         lines.push(String::new());
@@ -155,7 +159,7 @@ impl Trial {
 
     pub(super) fn json(&self) -> Result<String, Failure> {
         #[derive(Serialize)]
-        struct Shown<'t> {
+        struct TestReportView<'t> {
             endpoint: &'t str,
             url: &'t str,
             verdict: &'static str,
@@ -172,18 +176,18 @@ impl Trial {
             backends: &'t [String],
             times_us: serde_json::Map<String, serde_json::Value>,
         }
-        let said = self.said();
+        let verdict = self.verdict();
         let answer = self.answer.as_ref().ok();
         let times = self.parts.named().into_iter().map(|(name, time)| {
             let time = time.and_then(|time| u64::try_from(time.as_micros()).ok());
             (name.replace([' ', '\''], "_").to_lowercase(), time.into())
         });
-        output::json(&Shown {
+        output::json(&TestReportView {
             endpoint: &self.endpoint,
             url: &self.url,
-            verdict: said.word,
-            says: &said.says,
-            next: &said.next,
+            verdict: verdict.word,
+            says: &verdict.meaning,
+            next: &verdict.next,
             proof: &self.proof,
             event: self.event.as_deref(),
             body_bytes: self.body_bytes,
@@ -197,7 +201,7 @@ impl Trial {
     }
 }
 
-impl Parts {
+impl PhaseTimes {
     fn named(&self) -> [(&'static str, Option<Duration>); 7] {
         let times = self.times.as_ref();
         [
@@ -220,14 +224,14 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// What a stranger answers, on one line and within bounds: it must not reach the terminal as commands.
-fn shown(text: &str) -> String {
+/// Text from outside as one line of bounded length, without control characters.
+fn one_line(text: &str) -> String {
     let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut shown: String = text.trim_end().chars().take(MAX_SHOWN).map(plain).collect();
+    let mut line: String = text.trim_end().chars().take(MAX_SHOWN).map(plain).collect();
     if text.trim_end().chars().count() > MAX_SHOWN {
-        shown.push('…');
+        line.push('…');
     }
-    shown
+    line
 }
 
 const ACCEPTED: &str = "accepted";
