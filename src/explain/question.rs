@@ -9,7 +9,7 @@ use super::delivery::Delivery;
 use super::judge::Secrets;
 use crate::auth::Scheme;
 
-/// The input of [`diagnose`](super::diagnose).
+/// The input of [`diagnose`](fn@super::diagnose).
 pub struct Question {
     /// The captured delivery.
     pub delivery: Delivery,
