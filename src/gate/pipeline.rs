@@ -118,8 +118,12 @@ where
         head: Some((answer.head, answer.length)),
         has_left: false,
     };
-    let receiving = receive_rest(&mut body, &mut unsent, &mut sender, deadline.remaining());
-    let received = deadline.unless_cut_off(pin!(receiving)).await;
+    let received = if answer.is_whole {
+        Some(Ok(()))
+    } else {
+        let receiving = receive_rest(&mut body, &mut unsent, &mut sender, deadline.remaining());
+        deadline.unless_cut_off(pin!(receiving)).await
+    };
     if let Err(fault) = received.unwrap_or(Err(UpstreamFault::Timeout)) {
         reservation.settle(false);
         let failure = failure_within(&body, status, fault);
@@ -160,6 +164,8 @@ struct Answer<H, B> {
     body: B,
     /// The beginning of the body.
     gathered: Vec<u8>,
+    /// Whether that is all of the body.
+    is_whole: bool,
 }
 
 /// Sends the delivery, and reads the answer as far as the sender gets none of it before the rest.
@@ -177,6 +183,7 @@ async fn request_answer<T: UpstreamTransport>(
         mut body,
     } = response;
     let mut gathered = Vec::new();
+    let mut is_whole = false;
     let is_chunked = length == BodyLength::Chunked;
     let needs_length = is_chunked && gathers.for_length;
     if length != BodyLength::None && (needs_length || gathers.for_turn) {
@@ -184,7 +191,7 @@ async fn request_answer<T: UpstreamTransport>(
             let gathering = pin!(gather(&mut body, &mut gathered, gathers.max_bytes));
             deadline.bound(gathering).await
         };
-        let is_whole = result
+        is_whole = result
             .unwrap_or(Err(UpstreamFault::Timeout))
             .map_err(|fault| failure_within(&body, status, fault))?;
         length = match is_whole {
@@ -200,6 +207,7 @@ async fn request_answer<T: UpstreamTransport>(
         length,
         body,
         gathered,
+        is_whole,
     })
 }
 
