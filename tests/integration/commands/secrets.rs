@@ -480,7 +480,7 @@ fn what_cannot_be_signed_is_said() {
     sqlite(&gate, "DELETE FROM secret_versions");
     let told = gate.run(&["sign", ID]).failed_with(4);
     assert!(
-        told.contains("secret workflows/pr-bot#webhook is not bound"),
+        told.contains("no secret is bound to workflows/pr-bot#webhook"),
         "{told}"
     );
 }

@@ -166,7 +166,7 @@ fn who_may_deliver_to_a_draft_stays_as_it_was_said() {
     let told = apply(&gate, "orders.edn", ORDERS, &adopt).failed_with(1);
     // The error has the file and the line of the interface.
     assert!(
-        told.contains(&format!("orders.edn:4:25: `{id}`: ")),
+        told.contains(&format!("orders.edn:4:30: `{id}`: ")),
         "{told}"
     );
     assert!(

@@ -126,7 +126,7 @@ fn a_bound_secret_is_never_replaced_by_a_handshake() {
     let told = gate
         .run(&["endpoint", "expect-handshake", ID])
         .failed_with(1);
-    assert!(told.contains("never replaces a secret"), "{told}");
+    assert!(told.contains("never replaces a bound secret"), "{told}");
     assert_eq!(gate.secret(ID), BROUGHT);
 
     // Nor one that was set by hand in an open window.
