@@ -146,8 +146,8 @@ impl Session<'_> {
                 // Boxed, so that the task is small while it waits for its lease.
                 Ok(lease) => Box::pin(request.serve(&delivery, origin, faults, lease)).await,
                 Err(reason) => {
-                    // Frees the request: its sender may take long to read the answer.
-                    let StreamRequest { reply, .. } = request;
+                    // The sender may take long to read the answer.
+                    let reply = request.into_reply();
                     refuse(
                         &delivery,
                         origin,
@@ -226,6 +226,11 @@ impl StreamRequest {
         drop(body);
         delivery.answer(&mut reply, &head, judged, origin).await;
         drop(lease);
+    }
+
+    /// Frees the head and the body, which have no lease.
+    fn into_reply(self) -> Reply {
+        self.reply
     }
 }
 
