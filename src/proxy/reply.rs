@@ -174,8 +174,7 @@ const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt;
-    use tokio::io::DuplexStream;
+    use tokio::io::{AsyncReadExt, DuplexStream};
 
     use super::*;
 
@@ -200,40 +199,41 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_sender_that_reads_in_drops_does_not_move_the_deadline() {
         let (mut reply, mut sender, _cut_off) = reply(16);
-        let dripping = tokio::spawn(async move {
+        let reading = async {
             while matches!(sender.read(&mut [0]).await, Ok(1..)) {
                 tokio::time::sleep(SEND_TIMEOUT / 20).await;
             }
-        });
+        };
         let watch = Stopwatch::start();
-        let written = reply.whole(head(1000), vec![b'x'; 1000].into()).await;
-        assert_eq!(written, Err(SenderGone));
-        assert_eq!(watch.elapsed(), SEND_TIMEOUT);
-        assert!(reply.into_stream().is_none());
-        dripping.await.unwrap();
+        let writing = async {
+            let written = reply.whole(head(1000), vec![b'x'; 1000].into()).await;
+            assert_eq!(written, Err(SenderGone));
+            assert_eq!(watch.elapsed(), SEND_TIMEOUT);
+            assert!(reply.into_stream().is_none());
+        };
+        tokio::join!(writing, reading);
     }
 
     #[tokio::test(start_paused = true)]
     async fn only_the_time_of_the_sender_counts() {
         let (mut reply, mut sender, _cut_off) = reply(16);
-        let reading = tokio::spawn(async move {
-            let mut read = vec![0; 1024];
-            let mut len = 0;
-            while let Ok(more @ 1..) = sender.read(&mut read[len..]).await {
-                len += more;
-            }
-            read.truncate(len);
+        let reading = async {
+            let mut read = Vec::new();
+            sender.read_to_end(&mut read).await.unwrap();
             read
-        });
-        reply.head(Box::new(head(40))).await.unwrap();
-        for _ in 0..4 {
-            // A slow backend.
-            tokio::time::sleep(SEND_TIMEOUT).await;
-            reply.part(vec![b'x'; 10].into()).await.unwrap();
-        }
-        reply.end().await.unwrap();
-        drop(reply.into_stream().unwrap());
-        assert!(reading.await.unwrap().ends_with(&[b'x'; 40]));
+        };
+        let writing = async {
+            reply.head(Box::new(head(40))).await.unwrap();
+            for _ in 0..4 {
+                // A slow backend.
+                tokio::time::sleep(SEND_TIMEOUT).await;
+                reply.part(vec![b'x'; 10].into()).await.unwrap();
+            }
+            reply.end().await.unwrap();
+            drop(reply.into_stream().unwrap());
+        };
+        let (read, ()) = tokio::join!(reading, writing);
+        assert!(read.ends_with(&[b'x'; 40]));
     }
 
     #[tokio::test(start_paused = true)]
