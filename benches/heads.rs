@@ -18,10 +18,14 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::Method;
 use jiff::Timestamp;
-use portcullis::auth::{Claim, Message, Place, Preset, Scheme, Source, Template};
+use portcullis::auth::{
+    Algorithm, Claim, Encoding, Message, Place, Preset, Scheme, Source, Template,
+};
 use portcullis::proxy::{HeadLimits, HeadScanner, RequestHead};
 use processor::processor_time_of;
 
@@ -99,13 +103,61 @@ fn proof(scheme: &Scheme) -> Vec<(String, String)> {
     };
     let mut lines: Vec<(String, String)> = added.into_iter().filter_map(in_head).collect();
     if lines.is_empty() {
-        lines.extend(
-            headers(scheme)
-                .into_iter()
-                .map(|name| (name, "1700000000".to_owned())),
-        );
+        lines = shaped(scheme);
     }
     lines
+}
+
+/// A proof that nobody can make here, in its form: a public key has to be made for it, or it stands in the body.
+fn shaped(scheme: &Scheme) -> Vec<(String, String)> {
+    let lengths = scheme.algorithm().signature_len();
+    let zeros = vec![0; lengths.map_or(32, |lengths| *lengths.start())];
+    let names = headers(scheme);
+    if names.is_empty() && scheme.has_envelope() && !scheme.waits_for_body() {
+        let proof = Encoding::Base64.encode(&zeros);
+        let digest = Encoding::Base64.encode(&[0; 32]);
+        let input = "sig1=(\"content-digest\" \"@method\" \"@target-uri\");created=1700000000";
+        return [
+            ("content-digest", format!("sha-256=:{digest}:")),
+            ("signature-input", input.to_owned()),
+            ("signature", format!("sig1=:{proof}:")),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+    }
+    let value = |name: &String| {
+        let mut rules = scheme.signatures().iter();
+        let rule = rules.find(|rule| rule.from.to_string() == format!("header:{name}"));
+        let Some(rule) = rule else {
+            return "1700000000".to_owned();
+        };
+        let tag = rule.tagged.as_ref().map(ToString::to_string);
+        let proof = if scheme.has_envelope() {
+            token(scheme, &zeros)
+        } else {
+            rule.encoding.encode(&zeros)
+        };
+        format!("{}{proof}", tag.unwrap_or_default())
+    };
+    names
+        .iter()
+        .map(|name| (name.clone(), value(name)))
+        .collect()
+}
+
+/// A token with the claims that the presets ask for.
+fn token(scheme: &Scheme, signature: &[u8]) -> String {
+    let name = match scheme.algorithm() {
+        Algorithm::Ed25519 => "EdDSA",
+        Algorithm::RsaSha256 => "RS256",
+        _ => "ES256",
+    };
+    let zeros = "0".repeat(64);
+    let header = format!(r#"{{"alg":"{name}","kid":"a","typ":"JWT"}}"#);
+    let claims =
+        format!(r#"{{"iat":1700000000,"exp":1700000300,"request_body_sha256":"{zeros}"}}"#);
+    let parts = [header.as_bytes(), claims.as_bytes(), signature];
+    parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".")
 }
 
 /// Every header that the scheme reads.
@@ -353,10 +405,7 @@ fn repeated(text: &str, len: usize) -> String {
 
 /// Tokens with a long header, long claims, or many.
 fn tokens(room: usize) -> Vec<String> {
-    let url_safe = |text: &str| {
-        use base64::Engine as _;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
-    };
+    let url_safe = |text: &str| URL_SAFE_NO_PAD.encode(text);
     // Without the header of the token and its other claims, and before it is encoded.
     let len = room * 3 / 4 - 600;
     let header = |more: &str| url_safe(&format!(r#"{{"alg":"HS256","typ":"JWT"{more}}}"#));

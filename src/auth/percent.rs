@@ -8,16 +8,17 @@ pub(super) fn encoded(text: &[u8], unreserved: &[u8], sign: &str) -> String {
     let plain = bits.fold(ALPHANUMERIC, |plain, bit| plain | bit);
     let is_plain = |byte: &u8| bit(*byte).is_some_and(|bit| plain & bit != 0);
     let others = text.iter().filter(|byte| !is_plain(byte)).count();
-    let mut encoded = String::with_capacity(text.len() + others * (sign.len() + 1));
+    let mut encoded = Vec::with_capacity(text.len() + others * (sign.len() + 1));
     for byte in text {
         if is_plain(byte) {
-            encoded.push(char::from(*byte));
+            encoded.push(*byte);
         } else {
-            encoded.push_str(sign);
-            push_digits(&mut encoded, *byte);
+            encoded.extend_from_slice(sign.as_bytes());
+            encoded.extend_from_slice(&digits(*byte));
         }
     }
-    encoded
+    // All of it is ASCII: letters, digits, signs.
+    String::from_utf8(encoded).unwrap_or_default()
 }
 
 /// The bit of an ASCII character in a set of them.
@@ -41,16 +42,13 @@ const ALPHANUMERIC: u128 = {
 /// Appends the encoded form of `byte`.
 pub(super) fn push(text: &mut String, byte: u8) {
     text.push('%');
-    push_digits(text, byte);
+    text.extend(digits(byte).map(char::from));
 }
 
-fn push_digits(text: &mut String, byte: u8) {
-    text.push(digit(byte >> 4));
-    text.push(digit(byte & 15));
+const fn digits(byte: u8) -> [u8; 2] {
+    [digit(byte >> 4), digit(byte & 15)]
 }
 
-fn digit(value: u8) -> char {
-    char::from_digit(u32::from(value), 16)
-        .unwrap_or_default()
-        .to_ascii_uppercase()
+const fn digit(value: u8) -> u8 {
+    value + if value < 10 { b'0' } else { b'A' - 10 }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use http::HeaderName;
 
+use super::algorithm::MAX_PARTS;
 use super::{Encoding, Place, Source};
 
 /// One place where a proof can stand, and its form there.
@@ -60,7 +61,9 @@ impl SignatureRule {
     /// The older tag, if it counts for `value`: no part has the newer tag.
     pub(super) fn older_tag_of(&self, value: &[u8]) -> Option<&str> {
         let older = self.older_tag.as_deref()?;
-        let has_newer = self.parts(value).any(|part| self.untag(part).is_some());
+        // A list of more parts is refused.
+        let mut parts = self.parts(value).take(MAX_PARTS + 1);
+        let has_newer = parts.any(|part| self.untag(part).is_some());
         (!has_newer).then_some(older)
     }
 

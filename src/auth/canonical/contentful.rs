@@ -2,7 +2,7 @@
 //!
 //! <https://github.com/contentful/node-apps-toolkit/tree/main/src/requests>
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{listed, place_of, single_defect};
 use crate::auth::Defect;
@@ -34,7 +34,9 @@ pub(super) fn headers(headers: &HeaderMap) -> Option<Vec<u8>> {
     }
     let sorted: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
     let sorted = sorted.join(",");
-    let mut text = Vec::new();
+    let len =
+        |name: &HeaderName| name.as_str().len() + headers.get(name).map_or(0, HeaderValue::len);
+    let mut text = Vec::with_capacity(names.iter().map(|name| len(name) + 2).sum());
     for name in &names {
         if !text.is_empty() {
             text.push(b';');

@@ -38,8 +38,13 @@ fn canonical_query(query: &str) -> Option<String> {
         return None;
     }
     let mut sorted: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    let parameters = query::parameters(query)?;
-    let pairs = parameters.flat_map(|parameter| form_urlencoded::parse(parameter.as_bytes()));
+    let parameters: Vec<&str> = query::parameters(query)?.collect();
+    if parameters.len() > MAX_PARAMETERS {
+        return None;
+    }
+    let pairs = parameters
+        .into_iter()
+        .flat_map(|parameter| form_urlencoded::parse(parameter.as_bytes()));
     for (name, value) in pairs.filter(|(name, _)| name != "jwt") {
         sorted.entry(name).or_default().push(value);
     }
@@ -55,5 +60,7 @@ fn encoded(text: &str) -> String {
     percent::encoded(text.as_bytes(), b"-._~", "%")
 }
 
+/// More parameters than Atlassian adds to a URL.
+const MAX_PARAMETERS: usize = 64;
 /// Longer than any query that is hashed.
 const MAX_QUERY_LEN: usize = 8 * 1024;
