@@ -47,8 +47,9 @@ impl Proxy {
     pub(crate) fn leased_kb(&self) -> u64 {
         let admin = self.admin.expect("a gate");
         let mut scrape = TcpStream::connect(admin).expect("the admin listener");
-        let request = b"GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
-        scrape.write_all(request).expect("a request");
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+        scrape.write_all(request.as_bytes()).expect("a request");
         let mut text = String::new();
         scrape.read_to_string(&mut text).expect("metrics");
         let mut lines = text.lines();

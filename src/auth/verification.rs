@@ -34,7 +34,7 @@ pub struct Verification {
     keys: Arc<KeyRing>,
     now: Timestamp,
     /// The body, if it was parsed already.
-    message: Option<Message>,
+    message: Option<Box<Message>>,
     /// The MAC over the first message so far; `None` if the body cannot be hashed as it arrives.
     code: Option<Code>,
 }
@@ -80,7 +80,10 @@ impl Verification {
 
     /// The same verification over a body that was parsed for its certificate, so that it is not parsed a second time.
     pub(super) fn over(self, message: Option<Message>) -> Self {
-        Self { message, ..self }
+        Self {
+            message: message.map(Box::new),
+            ..self
+        }
     }
 
     /// Skips the verification, for an endpoint with mode `none`.
@@ -131,7 +134,7 @@ impl Verification {
             return Err(ProofError::SignatureMalformed);
         }
         let scheme = Arc::clone(&self.scheme);
-        let view = View::with_message(&scheme, received, self.message.take());
+        let view = View::with_message(&scheme, received, self.message.take().map(|it| *it));
         if self.scheme.has_certificate() {
             // The topic is checked whatever key was fetched: a message of another topic proves nothing here.
             let message = view.message().ok_or(ProofError::SignatureMalformed)?;

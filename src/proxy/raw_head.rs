@@ -46,8 +46,9 @@ pub(super) fn check_target(target: &[u8]) -> Result<(), HeadFault> {
         return Err(HeadFault::TooLarge);
     }
     // Every byte is visited: the compiler vectorises a loop without an early exit.
-    let is_bad = |any, byte: &u8| any | !(b'!'..=b'~').contains(byte) | (*byte == b'#');
-    if target.first() == Some(&b'/') && !target.iter().fold(false, is_bad) {
+    let is_bad = |byte: &u8| !(b'!'..=b'~').contains(byte) || *byte == b'#';
+    let any_bad = target.iter().fold(false, |any, byte| any | is_bad(byte));
+    if target.first() == Some(&b'/') && !any_bad {
         Ok(())
     } else {
         Err(HeadFault::Target)

@@ -279,9 +279,8 @@ impl Control {
         };
         let value = match self.vault().current(&secret).await {
             Ok(Some(value)) => value,
-            Ok(None) => return Ok(None),
             Err(VaultError::Store(error)) => return Err(error.into()),
-            Err(_) => return Ok(None),
+            Ok(None) | Err(_) => return Ok(None),
         };
         let checked = check_value(&value, std::slice::from_ref(definition), false);
         let Err(ControlError::ValueRefused(refusal)) = checked else {
