@@ -32,7 +32,7 @@ fn a_token_is_printed_once_listed_without_its_value_and_revoked() {
     let id = id_of(&token);
     assert!(
         note.contains(&format!(
-            "token {id} of the workspace main of acme, until 20"
+            "token {id} for workspace main of acme, valid until 20"
         )),
         "{note}"
     );
