@@ -18,7 +18,7 @@
 //! Imports run to the left only, and a test (`tests/layers.rs`) enforces it:
 //!
 //! ```text
-//! auth ← handshake, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
+//! auth ← challenge, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 //! ```
 //!
 //! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`. Only `cli` and `app` import `config`.
@@ -31,6 +31,7 @@ pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod capture;
+pub mod challenge;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -40,7 +41,6 @@ pub mod directory;
 pub mod explain;
 pub mod flow;
 pub mod gate;
-pub mod handshake;
 mod http_syntax;
 pub mod ledger;
 pub mod outbound;

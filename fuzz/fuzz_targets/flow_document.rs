@@ -37,14 +37,15 @@ fuzz_target!(|input: &str| {
         usual_upstream: Some("default".to_owned()),
         targets: vec![FlowTarget::Draft, FlowTarget::Live],
     };
-    let read = Declaration::open(Path::new("orders"), text, notation).and_then(|document| {
-        match document.is_flow() {
+    let read =
+        Declaration::open(Path::new("orders"), text, notation).and_then(|document| match document
+            .is_flow()
+        {
             true => document.flow(&known, &surroundings).map(Some),
             false => document
                 .endpoints(Some("default"), &surroundings)
                 .map(|_| None),
-        }
-    });
+        });
     match read {
         Ok(Some(declared)) => check_flow(&declared, &surroundings),
         Ok(None) => {}

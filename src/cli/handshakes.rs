@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::output;
-use crate::handshake::Handshake;
+use crate::challenge::Challenge;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HandshakesCommand {
@@ -33,7 +33,7 @@ impl HandshakesCommand {
     pub(super) fn run(self) -> Result<String, Failure> {
         match self {
             Self::List { json } => list(json),
-            Self::Show { name } => Handshake::named(&name)
+            Self::Show { name } => Challenge::named(&name)
                 .map(|handshake| handshake.declaration.to_owned())
                 .ok_or_else(|| Failure::NotFound(format!("handshake `{name}` does not exist; list them with: portcullis handshakes list"))),
         }
@@ -42,14 +42,14 @@ impl HandshakesCommand {
 
 fn list(json: bool) -> Result<String, Failure> {
     if json {
-        let row = |handshake: &'static Handshake| Row {
+        let row = |handshake: &'static Challenge| Row {
             name: handshake.name,
             title: &handshake.title,
             source: &handshake.source,
         };
-        return output::json(&Handshake::all().iter().map(row).collect::<Vec<_>>());
+        return output::json(&Challenge::all().iter().map(row).collect::<Vec<_>>());
     }
-    let rows: Vec<[String; 3]> = Handshake::all()
+    let rows: Vec<[String; 3]> = Challenge::all()
         .iter()
         .map(|it| [it.name.to_owned(), it.title.clone(), it.source.clone()])
         .collect();

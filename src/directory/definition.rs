@@ -12,8 +12,8 @@ use super::{
     PathTemplate, ReplayDefinition, Surroundings, Target,
 };
 use crate::auth::{Algorithm, SecretIssuer, Sender};
+use crate::challenge::Challenge;
 use crate::contract::{Contract, ContractDefinition, KeyPath, KeyRule, PayloadRules};
-use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
 
 /// An endpoint as a file or a command declares it, and as the store keeps it.
@@ -165,7 +165,7 @@ impl Definition {
 
     /// The token that the provider sends in its challenge, if there is one.
     pub fn verify_token(&self) -> Option<SecretRef> {
-        let handshake = Handshake::named(self.handshake.as_deref()?)?;
+        let handshake = Challenge::named(self.handshake.as_deref()?)?;
         let has_one = handshake.has_verify_token();
         has_one.then(|| SecretRef::new(self.id.as_str(), HANDSHAKE_SLOT).ok())?
     }
@@ -173,9 +173,9 @@ impl Definition {
     /// The secret that is generated when the endpoint is created. There is none if a challenge brings the secret, or
     /// if it belongs to a flow, whose slots are bound separately.
     pub fn generated_secret(&self) -> Option<SecretRef> {
-        let handshake = self.handshake.as_deref().and_then(Handshake::named);
+        let handshake = self.handshake.as_deref().and_then(Challenge::named);
         let is_bound_elsewhere =
-            handshake.is_some_and(Handshake::binds_secret) || self.flow.is_some();
+            handshake.is_some_and(Challenge::binds_secret) || self.flow.is_some();
         self.secret()
             .filter(|_| !is_bound_elsewhere && self.can_generate_secret())
     }
@@ -183,7 +183,7 @@ impl Definition {
     /// Applies a change of an operator.
     pub fn operate(&mut self, operation: Operation) {
         match operation {
-            Operation::ExpectHandshake(until) => self.handshake_expected_until = Some(until),
+            Operation::ExpectChallenge(until) => self.handshake_expected_until = Some(until),
             Operation::Suspend(suspended) => self.suspended = suspended,
         }
     }
@@ -228,7 +228,7 @@ impl Definition {
 #[non_exhaustive]
 pub enum Operation {
     /// A provider challenge may bind the secret until this time.
-    ExpectHandshake(Timestamp),
+    ExpectChallenge(Timestamp),
     /// Suspends or resumes the endpoint, whatever its flow says.
     Suspend(bool),
 }
@@ -237,7 +237,7 @@ impl Operation {
     /// The key of the definition that it changes.
     pub const fn key(self) -> &'static str {
         match self {
-            Self::ExpectHandshake(_) => "handshake_expected_until",
+            Self::ExpectChallenge(_) => "handshake_expected_until",
             Self::Suspend(_) => "suspended",
         }
     }

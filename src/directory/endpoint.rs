@@ -12,8 +12,8 @@ use super::{
     Name, PathTemplate, ReplayRule, Target,
 };
 use crate::auth::{Algorithm, KeyForm, Mode, Preset, Scheme};
+use crate::challenge::Challenge;
 use crate::contract::PayloadRules;
-use crate::handshake::Handshake;
 use crate::secrets::KeyAddress;
 
 /// One webhook, compiled.
@@ -43,7 +43,7 @@ pub struct Endpoint {
     /// `auth`.
     pub draft_auth: DraftAuth,
     /// The provider challenge that the gate answers.
-    pub greeting: Option<Box<Greeting>>,
+    pub challenge: Option<Box<ChallengeConfig>>,
     /// The methods that it accepts.
     pub methods: Vec<Method>,
     /// The name of its event.
@@ -81,9 +81,9 @@ impl Endpoint {
         Some(Self {
             replay: ReplayRule::of(&definition.replay, auth.scheme(), definition.sender()),
             installation: installation_of(&definition.id, definition.target),
-            greeting: match &definition.handshake {
+            challenge: match &definition.handshake {
                 None => None,
-                Some(name) => Some(Box::new(Greeting::compile(name, definition, &auth)?)),
+                Some(name) => Some(Box::new(ChallengeConfig::compile(name, definition, &auth)?)),
             },
             methods: if methods.is_empty() {
                 auth.methods().to_vec()
@@ -225,19 +225,19 @@ pub struct Proof {
 
 /// The provider challenge of an endpoint.
 #[derive(Clone, Debug)]
-pub struct Greeting {
+pub struct ChallengeConfig {
     /// The challenge and its answer.
-    pub handshake: &'static Handshake,
+    pub handshake: &'static Challenge,
     /// The token that the provider has to send, if it sends one.
     pub verify_token: Option<KeyAddress>,
     /// Until when the challenge may bind the secret of the endpoint.
     pub expected_until: Option<Timestamp>,
 }
 
-impl Greeting {
+impl ChallengeConfig {
     fn compile(name: &str, definition: &Definition, auth: &Auth) -> Option<Self> {
-        let handshake = Handshake::named(name)?;
-        handshake.fits(auth.scheme()).ok()?;
+        let handshake = Challenge::named(name)?;
+        handshake.check_scheme(auth.scheme()).ok()?;
         let verify_token = definition.verify_token();
         Some(Self {
             handshake,

@@ -33,7 +33,7 @@ pub use self::definition::{
     CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition, Operation,
 };
 pub use self::draft::{DraftAuth, UnknownDraftAuth};
-pub use self::endpoint::{Auth, Endpoint, Events, Greeting, Limits, Proof};
+pub use self::endpoint::{Auth, ChallengeConfig, Endpoint, Events, Limits, Proof};
 pub use self::follower::{Follower, Pace};
 pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, LookupError};
 pub use self::name::{EndpointId, InvalidName, Name};

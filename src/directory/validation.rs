@@ -12,8 +12,8 @@ use super::{
     ReplayKey, ReplayRule, RouteTable, Target,
 };
 use crate::auth::{Mode, NoScheme, Sender, may_be_event};
+use crate::challenge::Challenge;
 use crate::contract::Contract;
-use crate::handshake::Handshake;
 
 /// What a definition is validated against.
 #[derive(Clone, Copy, Debug)]
@@ -213,8 +213,8 @@ impl<'a> Validation<'a> {
         let Some(name) = &definition.handshake else {
             return;
         };
-        let Some(handshake) = Handshake::named(name) else {
-            let known = Handshake::all().iter().map(|handshake| handshake.name);
+        let Some(handshake) = Challenge::named(name) else {
+            let known = Challenge::all().iter().map(|handshake| handshake.name);
             let known = known.collect::<Vec<_>>().join("`, `");
             return self.report(
                 "handshake",
@@ -227,7 +227,7 @@ impl<'a> Validation<'a> {
             .as_ref()
             .map_or(Ok(None), AuthDefinition::compiled);
         if let Ok(scheme) = scheme
-            && let Err(why) = handshake.fits(scheme.as_ref())
+            && let Err(why) = handshake.check_scheme(scheme.as_ref())
         {
             self.report("handshake", format!("`{name}`: {why}"));
         }

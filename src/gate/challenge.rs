@@ -9,14 +9,16 @@ use jiff::Timestamp;
 use super::{Reason, Refusal, Request};
 use crate::audit::Actor;
 use crate::auth::{Head, ProofError, Verified};
-use crate::directory::{Auth, Endpoint, Greeting};
-use crate::handshake::{Answer, Asked, Handshake, MAX_BODY_BYTES, Need};
+use crate::challenge::{
+    Challenge, ChallengeAnswer, ChallengeStep, MAX_BODY_BYTES, ReceivedChallenge,
+};
+use crate::directory::{Auth, ChallengeConfig, Endpoint};
 use crate::outbound::Outbound;
 use crate::secrets::{Challenges, KeyAddress, KeyCache, KeyError, Secret, VaultError, Window};
 
 /// Answers the challenges of an endpoint whose provider sends them.
 pub(super) struct ChallengeResponder<'a> {
-    pub(super) challenge: &'a Greeting,
+    pub(super) challenge: &'a ChallengeConfig,
     pub(super) endpoint: &'a Endpoint,
     pub(super) head: Head<'a>,
     pub(super) keys: &'a KeyCache,
@@ -30,7 +32,7 @@ pub(super) async fn answer_to_head(
     endpoint: &Endpoint,
     request: &Request<'_>,
     responder: Option<&ChallengeResponder<'_>>,
-) -> Result<Option<Answer>, Refusal> {
+) -> Result<Option<ChallengeAnswer>, Refusal> {
     if let Some(responder) = responder
         && let Some(answer) = responder.answer_head().await?
     {
@@ -38,7 +40,7 @@ pub(super) async fn answer_to_head(
     }
     let is_probed = matches!(&endpoint.auth, Auth::Proof(proof) if proof.probed);
     let is_probe = is_probed && *request.method == Method::HEAD;
-    Ok(is_probe.then(Answer::empty))
+    Ok(is_probe.then(ChallengeAnswer::empty))
 }
 
 /// Refuses a proven delivery whose signature could be one that the gate made for a challenge.
@@ -48,12 +50,16 @@ pub(super) fn refuse_possible_challenge(
     verified: &Verified,
     body: &[u8],
 ) -> Result<(), Refusal> {
-    let own = endpoint.greeting.as_ref().map(|it| it.handshake);
-    let could_be_own = own.is_some_and(|challenge| challenge.could_sign(body));
+    let own = endpoint.challenge.as_ref().map(|it| it.handshake);
+    let could_be_own = own.is_some_and(|challenge| challenge.may_sign(body));
     let was_signed_earlier = || {
         let version = verified.version()?;
         let names = challenges?.of(version);
-        Some(Handshake::gave_away(names, endpoint.auth.scheme()?, body))
+        Some(Challenge::may_have_signed(
+            names,
+            endpoint.auth.scheme()?,
+            body,
+        ))
     };
     if could_be_own || was_signed_earlier() == Some(true) {
         return Err(Refusal {
@@ -68,26 +74,31 @@ impl ChallengeResponder<'_> {
     /// Whether a body of this length could be a challenge that nobody signs.
     pub(super) fn may_be_in_body(&self, announced_len: Option<u64>) -> bool {
         announced_len.is_none_or(|len| len <= MAX_BODY_BYTES)
-            && self.challenge.handshake.may_ask_by_body(&self.head)
+            && self.challenge.handshake.may_carry_challenge(&self.head)
     }
 
-    async fn answer_head(&self) -> Result<Option<Answer>, Refusal> {
-        match self.challenge.handshake.asked_by_head(&self.head) {
+    async fn answer_head(&self) -> Result<Option<ChallengeAnswer>, Refusal> {
+        match self.challenge.handshake.challenge_in_head(&self.head) {
             Some(question) => self.answer(&question, None).await,
             None => Ok(None),
         }
     }
 
     /// The answer to the challenge in an unproven body; `None` if there is none.
-    pub(super) async fn answer_unproven(&self, body: &[u8]) -> Result<Option<Answer>, Refusal> {
+    pub(super) async fn answer_unproven(
+        &self,
+        body: &[u8],
+    ) -> Result<Option<ChallengeAnswer>, Refusal> {
         let challenge = self.challenge.handshake;
-        let Some(question) = challenge.asked_by_body(&self.head, body) else {
+        let Some(question) = challenge.challenge_in_body(&self.head, body) else {
             return Ok(None);
         };
         match question.need() {
-            Need::Nothing => Ok(question.answer(None)),
-            Need::Binding(value) => self.bind(value, &question).await,
-            Need::Key | Need::VerifyToken(_) | Need::Visit(_) => Ok(None),
+            ChallengeStep::Nothing => Ok(question.answer(None)),
+            ChallengeStep::Binding(value) => self.bind(value, &question).await,
+            ChallengeStep::Key | ChallengeStep::VerifyToken(_) | ChallengeStep::Visit(_) => {
+                Ok(None)
+            }
         }
     }
 
@@ -96,8 +107,12 @@ impl ChallengeResponder<'_> {
         &self,
         verified: &Verified,
         body: &[u8],
-    ) -> Result<Option<Answer>, Refusal> {
-        match self.challenge.handshake.asked_when_proven(&self.head, body) {
+    ) -> Result<Option<ChallengeAnswer>, Refusal> {
+        match self
+            .challenge
+            .handshake
+            .challenge_when_proven(&self.head, body)
+        {
             Some(question) => self.answer(&question, verified.version()).await,
             None => Ok(None),
         }
@@ -106,19 +121,19 @@ impl ChallengeResponder<'_> {
     /// The answer. If it needs a key, that of `version` makes it, or the current one.
     async fn answer(
         &self,
-        question: &Asked<'_>,
+        question: &ReceivedChallenge<'_>,
         version: Option<u32>,
-    ) -> Result<Option<Answer>, Refusal> {
+    ) -> Result<Option<ChallengeAnswer>, Refusal> {
         match question.need() {
-            Need::Nothing => Ok(question.answer(None)),
-            Need::Key => {
+            ChallengeStep::Nothing => Ok(question.answer(None)),
+            ChallengeStep::Key => {
                 let Some(address) = self.key_address() else {
                     return Ok(None);
                 };
                 let keys = self.keys.keys(address).await?;
                 Ok(question.answer(Some(&keys.of_version(version).key)))
             }
-            Need::VerifyToken(token) => {
+            ChallengeStep::VerifyToken(token) => {
                 let Some(address) = &self.challenge.verify_token else {
                     return Ok(None);
                 };
@@ -132,8 +147,8 @@ impl ChallengeResponder<'_> {
                     })
                 }
             }
-            Need::Binding(value) => self.bind(value, question).await,
-            Need::Visit(url) => {
+            ChallengeStep::Binding(value) => self.bind(value, question).await,
+            ChallengeStep::Visit(url) => {
                 self.outbound.confirm(url).await?;
                 Ok(question.answer(None))
             }
@@ -141,7 +156,11 @@ impl ChallengeResponder<'_> {
     }
 
     /// Stores the secret that the provider sends, if the endpoint has none and its operator has opened a window.
-    async fn bind(&self, value: &[u8], question: &Asked<'_>) -> Result<Option<Answer>, Refusal> {
+    async fn bind(
+        &self,
+        value: &[u8],
+        question: &ReceivedChallenge<'_>,
+    ) -> Result<Option<ChallengeAnswer>, Refusal> {
         let Some(address) = self.key_address() else {
             return Ok(None);
         };

@@ -20,9 +20,9 @@ use super::{
     Refusal, Request,
 };
 use crate::auth::{Claim, Head, Verified, WorkspaceProof};
+use crate::challenge::MAX_BODY_BYTES;
 use crate::clock::{Clock, Stopwatch};
 use crate::directory::{Auth, Concurrency, Directory, Endpoint, Proof};
-use crate::handshake::MAX_BODY_BYTES;
 use crate::ledger::{Ledger, Permits};
 use crate::outbound::Outbound;
 use crate::secrets::KeyCache;
@@ -333,7 +333,7 @@ impl Gate {
         endpoint: &'a Endpoint,
         head: Head<'a>,
     ) -> Option<ChallengeResponder<'a>> {
-        let challenge = endpoint.greeting.as_deref()?;
+        let challenge = endpoint.challenge.as_deref()?;
         Some(ChallengeResponder {
             challenge,
             endpoint,

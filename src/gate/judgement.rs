@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Admitted, Body, Reason, Refusal};
+use crate::challenge::ChallengeAnswer;
 use crate::directory::{Auth, Endpoint, Found};
-use crate::handshake::Answer;
 
 /// A verdict, and what the gate learnt on the way to it.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub enum Decision {
     /// A delivery for the backend.
     Admitted(Admitted),
     /// A provider challenge, with its answer. It goes no further.
-    Challenge(Answer),
+    Challenge(ChallengeAnswer),
     /// A delivery about an event that its endpoint does not subscribe to. It goes no further.
     Ignored,
 }

@@ -7,9 +7,9 @@ use http::StatusCode;
 use super::reply::Reply;
 use super::respond::{self, Stamp};
 use crate::auth::Generation;
+use crate::challenge::ChallengeAnswer;
 use crate::directory::Endpoint;
 use crate::gate::{DeliveryFacts, DeliveryOutcome, FaultAt, Reason, Refusal, UpstreamFault};
-use crate::handshake::Answer;
 use crate::telemetry::{Outcome, Verdict};
 
 /// How a delivery ended for its sender.
@@ -53,9 +53,13 @@ impl ResponseOutcome {
     }
 
     /// Writes the answer to a provider challenge.
-    pub(super) async fn challenge(reply: &mut Reply, answer: &Answer, stamp: &Stamp) -> Self {
+    pub(super) async fn challenge(
+        reply: &mut Reply,
+        answer: &ChallengeAnswer,
+        stamp: &Stamp,
+    ) -> Self {
         let written = respond::write_handshake(reply, answer, stamp).await;
-        Self::here(Verdict::Handshake, written)
+        Self::here(Verdict::Challenge, written)
     }
 
     /// Acknowledges a delivery of an event that its endpoint does not subscribe to.

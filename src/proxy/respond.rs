@@ -7,10 +7,10 @@ use pingora_http::ResponseHeader;
 use super::PublicSettings;
 use super::names::REQUEST_ID;
 use super::reply::Reply;
+use crate::challenge::ChallengeAnswer;
 use crate::contract::Violations;
 use crate::directory::Wording;
 use crate::gate::{Reason, Refusal};
-use crate::handshake::Answer;
 use crate::telemetry::Verdict;
 
 /// The status and the body of every reason.
@@ -129,7 +129,7 @@ async fn write_refusal(
 /// Writes the answer to a provider challenge.
 pub(super) async fn write_handshake(
     reply: &mut Reply,
-    answer: &Answer,
+    answer: &ChallengeAnswer,
     stamp: &Stamp,
 ) -> Option<StatusCode> {
     let head = handshake_head(answer, stamp).ok()?;
@@ -222,7 +222,10 @@ pub fn retry_after_seconds(reason: Reason, status: StatusCode) -> Option<u16> {
     }
 }
 
-fn handshake_head(answer: &Answer, stamp: &Stamp) -> pingora_error::Result<ResponseHeader> {
+fn handshake_head(
+    answer: &ChallengeAnswer,
+    stamp: &Stamp,
+) -> pingora_error::Result<ResponseHeader> {
     let mut head = ResponseHeader::build(answer.status, Some(8))?;
     for (name, value) in &answer.headers {
         head.insert_header(name.clone(), value.clone())?;
@@ -239,7 +242,7 @@ fn handshake_head(answer: &Answer, stamp: &Stamp) -> pingora_error::Result<Respo
     // The body echoes a stranger: no browser may take it for a page.
     let nosniff = HeaderValue::from_static("nosniff");
     head.insert_header(header::X_CONTENT_TYPE_OPTIONS, nosniff)?;
-    stamp.put(&mut head, Verdict::Handshake.reason())?;
+    stamp.put(&mut head, Verdict::Challenge.reason())?;
     Ok(head)
 }
 

@@ -99,7 +99,7 @@ pub enum Verdict {
     /// The backend received the delivery and responded.
     Admitted,
     /// The delivery was a provider challenge, which the gate answered.
-    Handshake,
+    Challenge,
     /// The endpoint has not subscribed to the event; the gate acknowledged the delivery.
     Ignored,
     /// The gate refused the delivery, or the backend did not respond.
@@ -111,7 +111,7 @@ impl Verdict {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
-            Self::Handshake => HANDSHAKE,
+            Self::Challenge => HANDSHAKE,
             Self::Ignored => IGNORED,
             Self::NotDelivered(reason) => reason.word(),
         }
@@ -122,7 +122,7 @@ impl Verdict {
     pub const fn outcome(self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
-            Self::Handshake => HANDSHAKE,
+            Self::Challenge => HANDSHAKE,
             Self::Ignored => IGNORED,
             Self::NotDelivered(reason) => match reason {
                 Reason::LedgerUnavailable

@@ -10,6 +10,7 @@
 mod admin;
 mod bodies;
 mod captures;
+mod challenges;
 mod commands;
 mod configuration;
 mod contracts;
@@ -20,7 +21,6 @@ mod explain;
 mod fleet;
 mod flows;
 mod framing;
-mod handshakes;
 mod headers;
 mod http2;
 mod http2_frames;

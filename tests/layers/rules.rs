@@ -5,7 +5,7 @@ use crate::source::{Named, Source};
 /// Who may import whom: a module, and those below it. No module is there for one that stands above it.
 ///
 /// ```text
-/// auth ← handshake, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
+/// auth ← challenge, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
 /// `store` stands beside the line: it implements the traits of `secrets`, `directory`, `flow` and `capture`, so nothing on
@@ -23,56 +23,56 @@ pub(crate) const LAYERS: [(&str, &str); 28] = [
     ("http_syntax", ""),
     ("auth", ""),
     ("contract", "http_syntax"),
-    ("handshake", "auth"),
+    ("challenge", "auth"),
     ("secrets", "clock task audit auth"),
     ("tokens", "clock task audit auth secrets"),
     (
         "directory",
-        "clock task audit auth contract handshake secrets tokens",
+        "clock task audit auth contract challenge secrets tokens",
     ),
     (
         "flow",
-        "clock audit auth contract handshake secrets tokens directory",
+        "clock audit auth contract challenge secrets tokens directory",
     ),
     ("ledger", "clock sync task redis"),
     ("outbound", "clock tls auth"),
     (
         "gate",
-        "clock sync audit auth contract handshake secrets tokens directory ledger outbound",
+        "clock sync audit auth contract challenge secrets tokens directory ledger outbound",
     ),
     ("capture", "clock task auth contract secrets directory gate"),
     (
         "store",
-        "clock task audit auth contract handshake secrets tokens directory flow gate capture",
+        "clock task audit auth contract challenge secrets tokens directory flow gate capture",
     ),
     (
         "control",
-        "clock audit auth handshake secrets tokens directory flow capture store",
+        "clock audit auth challenge secrets tokens directory flow capture store",
     ),
     (
         "telemetry",
-        "clock task audit auth contract handshake secrets tokens directory ledger outbound gate",
+        "clock task audit auth contract challenge secrets tokens directory ledger outbound gate",
     ),
     (
         "proxy",
-        "clock task tls audit http_syntax auth contract handshake secrets tokens directory ledger outbound gate capture telemetry",
+        "clock task tls audit http_syntax auth contract challenge secrets tokens directory ledger outbound gate capture telemetry",
     ),
     (
         "admin",
-        "clock task audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry store",
+        "clock task audit auth contract challenge secrets tokens directory ledger outbound gate capture telemetry store",
     ),
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock tls redis audit auth contract handshake secrets tokens directory flow ledger outbound gate telemetry proxy admin store",
+        "clock tls redis audit auth contract challenge secrets tokens directory flow ledger outbound gate telemetry proxy admin store",
     ),
     (
         "app",
-        "clock task redis audit auth contract handshake secrets tokens directory ledger outbound gate capture telemetry proxy admin store config",
+        "clock task redis audit auth contract challenge secrets tokens directory ledger outbound gate capture telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock task tls redis audit auth contract handshake secrets tokens directory flow ledger outbound gate capture control telemetry proxy admin store explain config app",
+        "clock task tls redis audit auth contract challenge secrets tokens directory flow ledger outbound gate capture control telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];
@@ -135,7 +135,7 @@ const CHANGES: [(&str, &str); 13] = [
 const CLOCKS: [&str; 4] = ["Instant", "SystemTime", "Timestamp", "Zoned"];
 
 /// The modules whose answers depend on their arguments alone, and what they must not name.
-const PURE: [&str; 3] = ["auth", "contract", "handshake"];
+const PURE: [&str; 3] = ["auth", "contract", "challenge"];
 const IMPURE: [&[&str]; 18] = [
     &["async"],
     &["await"],

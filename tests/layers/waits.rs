@@ -33,7 +33,7 @@ pub(crate) const EXCEPTIONS: [(&str, Rule, &str); 21] = [
         "what was seen counts only if the claim had not ended; no outcome depends on it",
     ),
     (
-        "tests/integration/handshakes/asana.rs",
+        "tests/integration/challenges/asana.rs",
         Rule::Pause,
         "a window of one second ends; more time changes nothing",
     ),

@@ -10,7 +10,7 @@ use portcullis::telemetry::Verdict;
 use crate::page::{Page, table};
 
 /// The reasons of deliveries that the gate does not refuse.
-const NOT_REFUSED: [Verdict; 3] = [Verdict::Admitted, Verdict::Handshake, Verdict::Ignored];
+const NOT_REFUSED: [Verdict; 3] = [Verdict::Admitted, Verdict::Challenge, Verdict::Ignored];
 
 /// Status, body, `Retry-After` and outcome of a reason.
 fn answer(reason: Reason) -> (u16, String, Option<u16>, &'static str) {

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::EndpointPlan;
 use crate::audit::Action;
+use crate::challenge::Challenge;
 use crate::control::{Control, ControlError};
 use crate::directory::{Definition, EndpointId, Operation};
-use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
 
 /// The plan that opens the window in which a challenge may set the secret of an endpoint.
@@ -16,7 +16,7 @@ pub struct ExpectedChallenge {
     /// The plan for the endpoint.
     pub plan: EndpointPlan,
     /// The challenge.
-    pub challenge: &'static Handshake,
+    pub challenge: &'static Challenge,
     /// The end of the window.
     pub until: Timestamp,
 }
@@ -48,7 +48,7 @@ impl Control {
         window: SignedDuration,
     ) -> Result<ExpectedChallenge, ControlError> {
         let definition = self.endpoint(id).await?;
-        let challenge = definition.handshake.as_deref().and_then(Handshake::named);
+        let challenge = definition.handshake.as_deref().and_then(Challenge::named);
         let (challenge, secret) = match (challenge, definition.secret()) {
             (Some(challenge), Some(secret)) if challenge.binds_secret() => (challenge, secret),
             _ => return Err(ControlError::ChallengeWithoutSecret(id.clone())),
@@ -61,7 +61,7 @@ impl Control {
         }
         let until = self.clock.now().checked_add(window);
         let until = until.unwrap_or(Timestamp::MAX);
-        let operation = Operation::ExpectHandshake(until);
+        let operation = Operation::ExpectChallenge(until);
         Ok(ExpectedChallenge {
             plan: EndpointPlan::of_operation(id.clone(), operation),
             challenge,
@@ -79,10 +79,10 @@ impl Control {
             None => None,
             Some(token) => Some(self.is_bound(token).await?),
         };
-        let challenge = definition.handshake.as_deref().and_then(Handshake::named);
+        let challenge = definition.handshake.as_deref().and_then(Challenge::named);
         let secret = definition
             .secret()
-            .filter(|_| challenge.is_some_and(Handshake::binds_secret));
+            .filter(|_| challenge.is_some_and(Challenge::binds_secret));
         let secret_from_handshake_at = match secret {
             None => None,
             Some(secret) => self.set_by_challenge_at(&secret).await?,

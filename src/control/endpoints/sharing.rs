@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::auth::KeyKind;
+use crate::challenge::Challenge;
 use crate::control::error::PublicKeyConflict;
 use crate::control::{Binding, Control, ControlError};
 use crate::directory::{Definition, EndpointDeclaration, EndpointId, HANDSHAKE_SLOT};
-use crate::handshake::Handshake;
 use crate::secrets::SecretRef;
 
 /// The planned definitions by their secret.
@@ -154,7 +154,7 @@ impl Control {
         let other = if let Some(other) = other {
             Some(other.id.clone())
         } else {
-            let signing = Handshake::all().iter().filter(|it| it.signs());
+            let signing = Challenge::all().iter().filter(|it| it.signs());
             let signing: Vec<&str> = signing.map(|it| it.name).collect();
             let (handshakes, among) = match own.filter(|own| signs(own)) {
                 Some(own) => (vec![own], false),
@@ -175,5 +175,5 @@ impl Control {
 }
 
 fn signs(handshake: &str) -> bool {
-    Handshake::named(handshake).is_some_and(Handshake::signs)
+    Challenge::named(handshake).is_some_and(Challenge::signs)
 }

@@ -9,8 +9,8 @@ use sqlx::Transaction;
 
 use super::{Database, Pool, dialect, endpoint_changes};
 use crate::auth::KeyKind;
+use crate::challenge::Challenge;
 use crate::directory::{AuthDefinition, Definition, HANDSHAKE_SLOT};
-use crate::handshake::Handshake;
 use crate::secrets::{Installation, SecretRef, StoreError, ValueHistory};
 
 /// How the endpoints that use a secret use it.
@@ -247,5 +247,5 @@ fn kind_of(secret: &SecretRef, auth: Option<&str>) -> Result<KeyKind, StoreError
 }
 
 fn signs(handshake: &str) -> bool {
-    Handshake::named(handshake).is_some_and(Handshake::signs)
+    Challenge::named(handshake).is_some_and(Challenge::signs)
 }

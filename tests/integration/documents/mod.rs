@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use portcullis::auth::SchemeWords;
+use portcullis::challenge::Challenge;
 use portcullis::config::Config;
-use portcullis::handshake::Handshake;
 use serde_json::Value;
 
 use self::walk::{Walk, blocks};
@@ -270,7 +270,7 @@ fn the_tables_of_scheme_keys_and_of_challenges_are_complete() {
     let keys = listed(&page("docs/guide/custom-signature.md"));
     assert_eq!(keys, SchemeWords::keys().map(str::to_owned).collect());
     let challenges = listed(&page("docs/guide/challenges.md"));
-    let known = Handshake::all().iter().map(|it| it.name.to_string());
+    let known = Challenge::all().iter().map(|it| it.name.to_string());
     assert_eq!(challenges, known.collect());
 }
 

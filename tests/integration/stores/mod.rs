@@ -133,7 +133,7 @@ fn put(definition: Definition) -> (EndpointChange, AuditEntry) {
 }
 
 fn expect(id: &str, until: Timestamp) -> (EndpointChange, AuditEntry) {
-    let operation = Operation::ExpectHandshake(until);
+    let operation = Operation::ExpectChallenge(until);
     let entry = entry(Action::EndpointUpdated, id);
     (
         EndpointChange::Operate(id.parse().unwrap(), operation),

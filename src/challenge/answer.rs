@@ -10,7 +10,7 @@ use crate::auth::{Encoding, Key};
 
 /// The response that the gate sends to a provider's challenge.
 #[derive(Clone)]
-pub struct Answer {
+pub struct ChallengeAnswer {
     /// A success status; declarations allow no other.
     pub status: StatusCode,
     /// The value of `Content-Type`; `None` for an empty body.
@@ -21,7 +21,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl ChallengeAnswer {
     /// `200` with an empty body, for a probe that only checks that the URL exists.
     pub fn empty() -> Self {
         Self {
@@ -34,7 +34,7 @@ impl Answer {
 }
 
 /// Hides body and headers: they may hold a MAC or a secret.
-impl fmt::Debug for Answer {
+impl fmt::Debug for ChallengeAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
             .field("status", &self.status)
@@ -55,21 +55,21 @@ pub(super) enum BodyTemplate {
     Empty,
     Plain(Template),
     /// The members of the object, in the order of the declaration.
-    Json(Vec<(Box<str>, Member)>),
+    Json(Vec<(Box<str>, MemberRule)>),
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Member {
+pub(super) enum MemberRule {
     Number(i64),
     Text(Template),
 }
 
 /// Text with placeholders such as `{value}`.
 #[derive(Clone, Debug)]
-pub(super) struct Template(pub(super) Box<[Part]>);
+pub(super) struct Template(pub(super) Box<[TextPart]>);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Part {
+pub(super) enum TextPart {
     Literal(Box<str>),
     /// The HMAC-SHA256 of the value, in this encoding.
     Mac(Encoding),
@@ -79,16 +79,17 @@ pub(super) enum Part {
 impl ResponseTemplate {
     /// Whether rendering needs the endpoint's key.
     pub(super) fn signs(&self) -> bool {
-        self.parts().any(|part| matches!(part, Part::Mac(_)))
+        self.parts().any(|part| matches!(part, TextPart::Mac(_)))
     }
 
     /// Whether the response contains the value or a MAC of it.
     pub(super) fn echoes(&self) -> bool {
-        self.parts().any(|part| !matches!(part, Part::Literal(_)))
+        self.parts()
+            .any(|part| !matches!(part, TextPart::Literal(_)))
     }
 
     /// Renders the response; `None` if a placeholder has no value or no usable key.
-    pub(super) fn render(&self, value: Option<&str>, key: Option<&Key>) -> Option<Answer> {
+    pub(super) fn render(&self, value: Option<&str>, key: Option<&Key>) -> Option<ChallengeAnswer> {
         let (content_type, body) = match &self.body {
             BodyTemplate::Empty => (None, Vec::new()),
             BodyTemplate::Plain(text) => {
@@ -100,7 +101,7 @@ impl ResponseTemplate {
             let rendered = HeaderValue::try_from(text.render(value, key)?).ok()?;
             Some((name.clone(), rendered))
         });
-        Some(Answer {
+        Some(ChallengeAnswer {
             status: self.status,
             content_type,
             headers: headers.collect::<Option<_>>()?,
@@ -108,15 +109,15 @@ impl ResponseTemplate {
         })
     }
 
-    fn parts(&self) -> impl Iterator<Item = &Part> {
+    fn parts(&self) -> impl Iterator<Item = &TextPart> {
         let body_templates: Vec<&Template> = match &self.body {
             BodyTemplate::Empty => Vec::new(),
             BodyTemplate::Plain(text) => vec![text],
             BodyTemplate::Json(members) => members
                 .iter()
                 .filter_map(|(_, member)| match member {
-                    Member::Number(_) => None,
-                    Member::Text(text) => Some(text),
+                    MemberRule::Number(_) => None,
+                    MemberRule::Text(text) => Some(text),
                 })
                 .collect(),
         };
@@ -128,7 +129,11 @@ impl ResponseTemplate {
     }
 }
 
-fn json(members: &[(Box<str>, Member)], value: Option<&str>, key: Option<&Key>) -> Option<Vec<u8>> {
+fn json(
+    members: &[(Box<str>, MemberRule)],
+    value: Option<&str>,
+    key: Option<&Key>,
+) -> Option<Vec<u8>> {
     let mut body = vec![b'{'];
     let mut separator: &[u8] = b"";
     for (name, member) in members {
@@ -136,8 +141,8 @@ fn json(members: &[(Box<str>, Member)], value: Option<&str>, key: Option<&Key>) 
         serde_json::to_writer(&mut body, name).ok()?;
         body.push(b':');
         match member {
-            Member::Number(number) => serde_json::to_writer(&mut body, number),
-            Member::Text(text) => serde_json::to_writer(&mut body, &text.render(value, key)?),
+            MemberRule::Number(number) => serde_json::to_writer(&mut body, number),
+            MemberRule::Text(text) => serde_json::to_writer(&mut body, &text.render(value, key)?),
         }
         .ok()?;
         separator = b",";
@@ -151,13 +156,13 @@ impl Template {
         let mut rendered = String::new();
         for part in &self.0 {
             match part {
-                Part::Literal(text) => rendered.push_str(text),
-                Part::Mac(encoding) => {
+                TextPart::Literal(text) => rendered.push_str(text),
+                TextPart::Mac(encoding) => {
                     let mut code = key?.begin()?;
                     code.update(value?.as_bytes());
                     rendered.push_str(&encoding.encode(&code.sign()));
                 }
-                Part::Value => rendered.push_str(value?),
+                TextPart::Value => rendered.push_str(value?),
             }
         }
         Some(rendered)
@@ -171,18 +176,18 @@ impl FromStr for Template {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((literal, placeholder)) = rest.split_once('{') {
-            parts.push(Part::Literal(literal.into()));
+            parts.push(TextPart::Literal(literal.into()));
             let (name, after) = placeholder.split_once('}').ok_or(ParseTemplateError)?;
             parts.push(match name {
-                "value" => Part::Value,
-                "hmac-sha256:base64:value" => Part::Mac(Encoding::Base64),
-                "hmac-sha256:hex:value" => Part::Mac(Encoding::Hex),
+                "value" => TextPart::Value,
+                "hmac-sha256:base64:value" => TextPart::Mac(Encoding::Base64),
+                "hmac-sha256:hex:value" => TextPart::Mac(Encoding::Hex),
                 _ => return Err(ParseTemplateError),
             });
             rest = after;
         }
-        parts.push(Part::Literal(rest.into()));
-        parts.retain(|part| *part != Part::Literal("".into()));
+        parts.push(TextPart::Literal(rest.into()));
+        parts.retain(|part| *part != TextPart::Literal("".into()));
         Ok(Self(parts.into()))
     }
 }

@@ -2,27 +2,27 @@
 
 use std::borrow::Cow;
 
-use portcullis::handshake::{Field, Pointer, field};
+use portcullis::challenge::{JsonField, Pointer, field};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-fn read(document: &str, pointer: &str) -> Field<'static> {
+fn read(document: &str, pointer: &str) -> JsonField<'static> {
     let pointer: Pointer = pointer.parse().unwrap();
     owned(field(document.as_bytes(), &pointer, false))
 }
 
-fn owned(field: Field<'_>) -> Field<'static> {
+fn owned(field: JsonField<'_>) -> JsonField<'static> {
     match field {
-        Field::Text(text) => Field::Text(Cow::Owned(text.into_owned())),
-        Field::Absent => Field::Absent,
-        Field::Number(number) => Field::Number(number),
-        Field::Other => Field::Other,
-        _ => Field::Unclear,
+        JsonField::Text(text) => JsonField::Text(Cow::Owned(text.into_owned())),
+        JsonField::Absent => JsonField::Absent,
+        JsonField::Number(number) => JsonField::Number(number),
+        JsonField::Other => JsonField::Other,
+        _ => JsonField::Unclear,
     }
 }
 
-fn text(text: &str) -> Field<'_> {
-    Field::Text(Cow::Borrowed(text))
+fn text(text: &str) -> JsonField<'_> {
+    JsonField::Text(Cow::Borrowed(text))
 }
 
 #[test]
@@ -33,41 +33,41 @@ fn a_field_is_found_where_it_is_and_nowhere_else() {
         (r#" { "a" : "x" } "#, text("x")),
         ("{\"a\":\"\\u00e9\\n\"}", text("\u{e9}\n")),
         ("{\"\\u0061\":\"x\"}", text("x")),
-        (r#"{"a":1}"#, Field::Number(1)),
-        (r#"{"a":-1}"#, Field::Number(-1)),
-        (r#"{"a":1.0}"#, Field::Other),
-        (r#"{"a":18446744073709551615}"#, Field::Other),
-        (r#"{"a":true}"#, Field::Other),
-        (r#"{"a":null}"#, Field::Other),
-        (r#"{"a":{}}"#, Field::Other),
-        (r#"{"a":[]}"#, Field::Other),
-        (r#"{"A":"x"}"#, Field::Absent),
-        ("{}", Field::Absent),
-        (r#"{"a":"x","a":"x"}"#, Field::Unclear),
-        (r#"{"a":"x","\u0061":"y"}"#, Field::Unclear),
-        (r#"{"a":"x""#, Field::Unclear),
-        (r#"{"a":"x"} {}"#, Field::Unclear),
-        (r#"{"a":"x",}"#, Field::Unclear),
-        (r#"["a"]"#, Field::Unclear),
-        (r#""a""#, Field::Unclear),
-        ("1", Field::Unclear),
-        ("", Field::Unclear),
-        ("a=x", Field::Unclear),
-        ("\u{feff}{\"a\":\"x\"}", Field::Unclear),
+        (r#"{"a":1}"#, JsonField::Number(1)),
+        (r#"{"a":-1}"#, JsonField::Number(-1)),
+        (r#"{"a":1.0}"#, JsonField::Other),
+        (r#"{"a":18446744073709551615}"#, JsonField::Other),
+        (r#"{"a":true}"#, JsonField::Other),
+        (r#"{"a":null}"#, JsonField::Other),
+        (r#"{"a":{}}"#, JsonField::Other),
+        (r#"{"a":[]}"#, JsonField::Other),
+        (r#"{"A":"x"}"#, JsonField::Absent),
+        ("{}", JsonField::Absent),
+        (r#"{"a":"x","a":"x"}"#, JsonField::Unclear),
+        (r#"{"a":"x","\u0061":"y"}"#, JsonField::Unclear),
+        (r#"{"a":"x""#, JsonField::Unclear),
+        (r#"{"a":"x"} {}"#, JsonField::Unclear),
+        (r#"{"a":"x",}"#, JsonField::Unclear),
+        (r#"["a"]"#, JsonField::Unclear),
+        (r#""a""#, JsonField::Unclear),
+        ("1", JsonField::Unclear),
+        ("", JsonField::Unclear),
+        ("a=x", JsonField::Unclear),
+        ("\u{feff}{\"a\":\"x\"}", JsonField::Unclear),
     ] {
         assert_eq!(read(document, "/a"), expected, "{document}");
     }
     assert_eq!(read(r#"{"a":{"b":"x"},"b":"y"}"#, "/a/b"), text("x"));
-    assert_eq!(read(r#"{"a":{},"b":"y"}"#, "/a/b"), Field::Absent);
-    assert_eq!(read(r#"{"a":"x"}"#, "/a/b"), Field::Unclear);
-    assert_eq!(read(r#"{"a":[{"b":"x"}]}"#, "/a/b"), Field::Unclear);
+    assert_eq!(read(r#"{"a":{},"b":"y"}"#, "/a/b"), JsonField::Absent);
+    assert_eq!(read(r#"{"a":"x"}"#, "/a/b"), JsonField::Unclear);
+    assert_eq!(read(r#"{"a":[{"b":"x"}]}"#, "/a/b"), JsonField::Unclear);
     assert_eq!(
         read(r#"{"a":{"b":"x"},"a":{"b":"x"}}"#, "/a/b"),
-        Field::Unclear
+        JsonField::Unclear
     );
     assert_eq!(
         field(b"{\"a\":\"\xff\"}", &"/a".parse().unwrap(), false),
-        Field::Unclear
+        JsonField::Unclear
     );
 }
 
@@ -75,9 +75,9 @@ fn a_field_is_found_where_it_is_and_nowhere_else() {
 fn what_has_to_be_alone_is_found_alone_only() {
     let alone = |document: &'static str| field(document.as_bytes(), &"/a".parse().unwrap(), true);
     assert_eq!(alone(r#"{"a":"x"}"#), text("x"));
-    assert_eq!(alone(r#"{"a":"x","b":1}"#), Field::Unclear);
-    assert_eq!(alone(r#"{"b":1,"a":"x"}"#), Field::Unclear);
-    assert_eq!(alone("{}"), Field::Absent);
+    assert_eq!(alone(r#"{"a":"x","b":1}"#), JsonField::Unclear);
+    assert_eq!(alone(r#"{"b":1,"a":"x"}"#), JsonField::Unclear);
+    assert_eq!(alone("{}"), JsonField::Absent);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn depth_costs_nothing() {
     );
     assert_eq!(read(&deep, "/a"), text("x"));
     let deep = format!(r#"{{"a":{}"#, r#"{"a":"#.repeat(10_000));
-    assert_eq!(read(&deep, "/a"), Field::Unclear);
+    assert_eq!(read(&deep, "/a"), JsonField::Unclear);
 }
 
 #[test]
@@ -127,10 +127,10 @@ proptest! {
         };
         let expected = document.pointer(&pointer);
         match (read(&text, &pointer), expected) {
-            (Field::Text(text), Some(Value::String(other))) => prop_assert_eq!(&*text, other),
-            (Field::Number(number), Some(other)) => prop_assert_eq!(Some(number), other.as_i64()),
-            (Field::Other, Some(other)) => prop_assert!(!other.is_string()),
-            (Field::Absent | Field::Unclear, None) => {}
+            (JsonField::Text(text), Some(Value::String(other))) => prop_assert_eq!(&*text, other),
+            (JsonField::Number(number), Some(other)) => prop_assert_eq!(Some(number), other.as_i64()),
+            (JsonField::Other, Some(other)) => prop_assert!(!other.is_string()),
+            (JsonField::Absent | JsonField::Unclear, None) => {}
             (found, expected) => prop_assert!(false, "{:?} instead of {:?}", found, expected),
         }
     }

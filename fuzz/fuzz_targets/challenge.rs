@@ -7,7 +7,9 @@
 use http::{HeaderMap, HeaderValue, Method};
 use libfuzzer_sys::fuzz_target;
 use portcullis::auth::{Algorithm, Head, Key};
-use portcullis::handshake::{Answer, Asked, Field, Handshake, Need, field};
+use portcullis::challenge::{
+    Challenge, ChallengeAnswer, ChallengeStep, JsonField, ReceivedChallenge, field,
+};
 use serde_json::Value;
 
 const POINTERS: [&str; 4] = ["/challenge", "/type", "/event", "/payload/plainToken"];
@@ -33,11 +35,11 @@ fuzz_target!(|data: &[u8]| {
         url: None,
     };
     let key = Key::prepare(Algorithm::HmacSha256, b"It's a Secret to Everybody").expect("a key");
-    for handshake in Handshake::all() {
+    for handshake in Challenge::all() {
         for asked in [
-            handshake.asked_by_head(&head),
-            handshake.asked_by_body(&head, body),
-            handshake.asked_when_proven(&head, body),
+            handshake.challenge_in_head(&head),
+            handshake.challenge_in_body(&head, body),
+            handshake.challenge_when_proven(&head, body),
         ]
         .into_iter()
         .flatten()
@@ -48,30 +50,30 @@ fuzz_target!(|data: &[u8]| {
     check_fields(body);
 });
 
-fn check(handshake: &Handshake, asked: &Asked<'_>, key: &Key) {
+fn check(handshake: &Challenge, asked: &ReceivedChallenge<'_>, key: &Key) {
     let name = handshake.name;
     let answer = asked.answer(Some(key)).expect("an answer");
     assert!(plain(&answer), "{name}: {:?}", answer.body);
     assert!(answer.body.len() <= MAX_ANSWER, "{name}");
     match asked.need() {
-        Need::Key => {
+        ChallengeStep::Key => {
             assert!(handshake.signs(), "{name}");
             // What was signed is told in no other way than by what it may be: all parts of it.
             let value = answer.body.rsplit(|byte| *byte == b'"').nth(5);
             if let (Some(value), true) = (value, name != "x") {
-                assert!(handshake.could_sign(value), "{name}: {value:?}");
+                assert!(handshake.may_sign(value), "{name}: {value:?}");
             }
         }
-        Need::Binding(secret) => assert!(secret.len() >= 16, "{name}"),
-        Need::Visit(url) => assert!(
+        ChallengeStep::Binding(secret) => assert!(secret.len() >= 16, "{name}"),
+        ChallengeStep::Visit(url) => assert!(
             url.starts_with("https://sns.") && url.contains(".amazonaws.com"),
             "{name}"
         ),
-        Need::Nothing | Need::VerifyToken(_) => {}
+        ChallengeStep::Nothing | ChallengeStep::VerifyToken(_) => {}
     }
 }
 
-fn plain(answer: &Answer) -> bool {
+fn plain(answer: &ChallengeAnswer) -> bool {
     let json = answer.content_type == Some("application/json");
     let plain = |byte: &u8| {
         byte.is_ascii_alphanumeric()
@@ -88,11 +90,11 @@ fn check_fields(body: &[u8]) {
         let found = field(body, &pointer.parse().expect("a pointer"), false);
         let other = whole.as_ref().and_then(|whole| whole.pointer(pointer));
         match (found, other) {
-            (Field::Text(text), Some(Value::String(other))) => assert_eq!(text, *other),
-            (Field::Number(number), Some(other)) => assert_eq!(Some(number), other.as_i64()),
+            (JsonField::Text(text), Some(Value::String(other))) => assert_eq!(text, *other),
+            (JsonField::Number(number), Some(other)) => assert_eq!(Some(number), other.as_i64()),
             // It reads on where the other one gives up, as over text that is not in UTF-8, and gives up
             // where a name is there twice.
-            (_, None) | (Field::Unclear | Field::Other, _) => {}
+            (_, None) | (JsonField::Unclear | JsonField::Other, _) => {}
             (found, other) => panic!("{pointer}: {found:?} instead of {other:?}"),
         }
     }

@@ -9,9 +9,9 @@ use toml_span::de_helpers::TableHelper;
 use toml_span::value::{Key, Value, ValueInner};
 use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span, Spanned};
 
-use super::answer::{BodyTemplate, Member, ResponseTemplate};
-use super::rule::{Expected, Rule, ValueRule, When};
-use super::{Form, Pointer};
+use super::answer::{BodyTemplate, MemberRule, ResponseTemplate};
+use super::rule::{Condition, ExpectedValue, Rule, ValueRule};
+use super::{Pointer, ValueForm};
 use crate::auth::Place;
 
 /// One declaration file.
@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for Rule {
         let verify_token = parsed(&mut table.errors, verify_token);
         let binds_secret = table.optional("binds_secret").unwrap_or(false);
         let visits = table.optional("visits").unwrap_or(false);
-        let when = table.required::<When>("when");
+        let when = table.required::<Condition>("when");
         let value = table.optional::<ValueRule>("value");
         let respond = table.required::<ResponseTemplate>("respond");
         table.finalize(None)?;
@@ -97,7 +97,7 @@ impl<'de> Deserialize<'de> for Rule {
     }
 }
 
-impl<'de> Deserialize<'de> for When {
+impl<'de> Deserialize<'de> for Condition {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
         let method = table.required_s::<String>("method")?;
@@ -105,7 +105,7 @@ impl<'de> Deserialize<'de> for When {
         let mut head = Vec::new();
         for (name, value) in members(&mut table, "header") {
             match (HeaderName::from_str(&name.value), &value.value) {
-                (Ok(header), Expected::Text(text)) => {
+                (Ok(header), ExpectedValue::Text(text)) => {
                     head.push((Place::Header(header), text.clone()));
                 }
                 _ => table
@@ -115,8 +115,10 @@ impl<'de> Deserialize<'de> for When {
         }
         for (name, value) in members(&mut table, "query") {
             match value.value {
-                Expected::Text(text) => head.push((Place::Query(name.value.into()), text)),
-                Expected::Number(_) => table.errors.push(custom("expected a string", value.span)),
+                ExpectedValue::Text(text) => head.push((Place::Query(name.value.into()), text)),
+                ExpectedValue::Number(_) => {
+                    table.errors.push(custom("expected a string", value.span))
+                }
             }
         }
         let mut json = Vec::new();
@@ -149,9 +151,9 @@ impl<'de> Deserialize<'de> for ValueRule {
         let from = table.required_s::<String>("from").ok();
         let from = parsed(&mut table.errors, from);
         let form = table.required_s::<String>("form").ok().and_then(|name| {
-            let form = Form::from_name(&name.value);
+            let form = ValueForm::from_name(&name.value);
             if form.is_none() {
-                let names = Form::ALL.map(Form::name).join("`, `");
+                let names = ValueForm::ALL.map(ValueForm::name).join("`, `");
                 let error = custom(format!("expected one of `{names}`"), name.span);
                 table.errors.push(error);
             }
@@ -178,7 +180,8 @@ impl<'de> Deserialize<'de> for ResponseTemplate {
         let mut headers = Vec::new();
         for (name, value) in members(&mut table, "headers") {
             let name = parsed(&mut table.errors, Some(name));
-            if let (Some(name), Some(Member::Text(text))) = (name, member(&mut table.errors, value))
+            if let (Some(name), Some(MemberRule::Text(text))) =
+                (name, member(&mut table.errors, value))
             {
                 headers.push((name, text));
             }
@@ -202,12 +205,12 @@ impl<'de> Deserialize<'de> for ResponseTemplate {
     }
 }
 
-fn member(errors: &mut Vec<Error>, value: Spanned<Expected>) -> Option<Member> {
+fn member(errors: &mut Vec<Error>, value: Spanned<ExpectedValue>) -> Option<MemberRule> {
     match value.value {
-        Expected::Number(number) => Some(Member::Number(number)),
-        Expected::Text(text) => {
+        ExpectedValue::Number(number) => Some(MemberRule::Number(number)),
+        ExpectedValue::Text(text) => {
             let text = Spanned::with_span(text.into_string(), value.span);
-            parsed(errors, Some(text)).map(Member::Text)
+            parsed(errors, Some(text)).map(MemberRule::Text)
         }
     }
 }
@@ -216,7 +219,7 @@ fn member(errors: &mut Vec<Error>, value: Spanned<Expected>) -> Option<Member> {
 fn members(
     table: &mut TableHelper<'_>,
     key: &'static str,
-) -> Vec<(Spanned<String>, Spanned<Expected>)> {
+) -> Vec<(Spanned<String>, Spanned<ExpectedValue>)> {
     let Some((_, mut value)) = table.take(key) else {
         return Vec::new();
     };
@@ -229,8 +232,8 @@ fn members(
     let mut members = Vec::new();
     for (key, mut value) in entries {
         let expected = match value.take() {
-            ValueInner::String(text) => Expected::Text(text.into()),
-            ValueInner::Integer(number) => Expected::Number(number),
+            ValueInner::String(text) => ExpectedValue::Text(text.into()),
+            ValueInner::Integer(number) => ExpectedValue::Number(number),
             _ => {
                 let error = custom("expected a string or an integer", value.span);
                 table.errors.push(error);

@@ -1,4 +1,4 @@
-//! `handshake` from the outside: what was asked comes in, an answer goes out.
+//! `challenge` from the outside: what was asked comes in, an answer goes out.
 
 #![allow(
     clippy::indexing_slicing,

@@ -11,20 +11,20 @@
 //! ```
 //!
 //! Deliveries are signed with the same MAC. An attacker could therefore ask for a MAC of a payload. The form of a
-//! value rules out payloads, and the gate refuses a body of that form: see [`Handshake::could_sign`].
+//! value rules out payloads, and the gate refuses a body of that form: see [`Challenge::may_sign`].
 
 mod answer;
-mod asked;
 mod declaration;
 mod form;
 mod json;
 mod preset;
+mod request;
 mod rule;
 mod source;
 
-pub use self::answer::Answer;
-pub use self::asked::{Asked, Need};
-pub use self::form::Form;
-pub use self::json::{Field, Pointer, UnknownPointer, field};
-pub use self::preset::{Handshake, Unfit};
+pub use self::answer::ChallengeAnswer;
+pub use self::form::ValueForm;
+pub use self::json::{JsonField, ParsePointerError, Pointer, field};
+pub use self::preset::{Challenge, ChallengeMismatchError};
+pub use self::request::{ChallengeStep, ReceivedChallenge};
 pub use self::rule::MAX_BODY_BYTES;

@@ -2,26 +2,26 @@
 
 use http::{HeaderMap, HeaderValue, Method};
 use portcullis::auth::{Algorithm, Head, Key, Mode, Preset};
+use portcullis::challenge::{Challenge, ChallengeMismatchError, ChallengeStep};
 use portcullis::directory::AuthDefinition;
-use portcullis::handshake::{Handshake, Need, Unfit};
 use proptest::prelude::*;
 
 const SECRET: &[u8] = b"the-secret-of-the-provider";
 
 #[test]
 fn every_declaration_is_read_and_says_where_it_comes_from() {
-    let names: Vec<&str> = Handshake::all().iter().map(|it| it.name).collect();
+    let names: Vec<&str> = Challenge::all().iter().map(|it| it.name).collect();
     assert!(names.len() >= 14 && names.is_sorted(), "{names:?}");
-    for handshake in Handshake::all() {
+    for handshake in Challenge::all() {
         assert!(
             handshake.source.starts_with("https://"),
             "{}",
             handshake.name
         );
         assert!(!handshake.title.is_empty());
-        assert!(Handshake::named(handshake.name).is_some());
+        assert!(Challenge::named(handshake.name).is_some());
     }
-    assert!(Handshake::named("nope").is_none());
+    assert!(Challenge::named("nope").is_none());
 }
 
 #[test]
@@ -30,24 +30,40 @@ fn what_signs_or_rests_on_a_signature_needs_one() {
     let secret = AuthDefinition::of(Mode::Secret).compiled().unwrap();
     let sha1 = &Preset::named("github-sha1").unwrap().scheme;
     for (name, with_token, with_sha1) in [
-        ("asana", Err(Unfit::Unsigned), Err(Unfit::OtherAlgorithm)),
-        ("discord", Err(Unfit::Unsigned), Ok(())),
+        (
+            "asana",
+            Err(ChallengeMismatchError::Unsigned),
+            Err(ChallengeMismatchError::OtherAlgorithm),
+        ),
+        ("discord", Err(ChallengeMismatchError::Unsigned), Ok(())),
         ("dropbox", Ok(()), Ok(())),
         (
             "linkedin",
-            Err(Unfit::OtherAlgorithm),
-            Err(Unfit::OtherAlgorithm),
+            Err(ChallengeMismatchError::OtherAlgorithm),
+            Err(ChallengeMismatchError::OtherAlgorithm),
         ),
         ("meta", Ok(()), Ok(())),
-        ("slack", Err(Unfit::Unsigned), Ok(())),
-        ("x", Err(Unfit::OtherAlgorithm), Err(Unfit::OtherAlgorithm)),
-        ("zoom", Err(Unfit::Unsigned), Err(Unfit::OtherAlgorithm)),
+        ("slack", Err(ChallengeMismatchError::Unsigned), Ok(())),
+        (
+            "x",
+            Err(ChallengeMismatchError::OtherAlgorithm),
+            Err(ChallengeMismatchError::OtherAlgorithm),
+        ),
+        (
+            "zoom",
+            Err(ChallengeMismatchError::Unsigned),
+            Err(ChallengeMismatchError::OtherAlgorithm),
+        ),
     ] {
-        let handshake = Handshake::named(name).unwrap();
-        assert_eq!(handshake.fits(hmac.as_ref()), Ok(()), "{name}");
-        assert_eq!(handshake.fits(secret.as_ref()), with_token, "{name}");
-        assert_eq!(handshake.fits(None), with_token, "{name}");
-        assert_eq!(handshake.fits(Some(sha1)), with_sha1, "{name}");
+        let handshake = Challenge::named(name).unwrap();
+        assert_eq!(handshake.check_scheme(hmac.as_ref()), Ok(()), "{name}");
+        assert_eq!(
+            handshake.check_scheme(secret.as_ref()),
+            with_token,
+            "{name}"
+        );
+        assert_eq!(handshake.check_scheme(None), with_token, "{name}");
+        assert_eq!(handshake.check_scheme(Some(sha1)), with_sha1, "{name}");
     }
 }
 
@@ -57,29 +73,33 @@ fn what_signs_for_strangers_goes_only_with_signatures_over_the_body_as_it_is() {
     for preset in ["netlify", "twilio-sha256", "mailgun", "rfc9421", "livekit"] {
         let scheme = &Preset::named(preset).unwrap().scheme;
         for name in ["x", "linkedin", "zoom"] {
-            let handshake = Handshake::named(name).unwrap();
-            let fits = handshake.fits(Some(scheme));
-            assert_eq!(fits, Err(Unfit::OtherAlgorithm), "{name} {preset}");
+            let handshake = Challenge::named(name).unwrap();
+            let fits = handshake.check_scheme(Some(scheme));
+            assert_eq!(
+                fits,
+                Err(ChallengeMismatchError::OtherAlgorithm),
+                "{name} {preset}"
+            );
         }
     }
     for (name, preset) in [("x", "x"), ("linkedin", "linkedin"), ("zoom", "zoom")] {
         let scheme = &Preset::named(preset).unwrap().scheme;
-        let handshake = Handshake::named(name).unwrap();
-        assert_eq!(handshake.fits(Some(scheme)), Ok(()), "{name}");
+        let handshake = Challenge::named(name).unwrap();
+        assert_eq!(handshake.check_scheme(Some(scheme)), Ok(()), "{name}");
     }
 }
 
 #[test]
 fn an_answer_that_needs_a_key_is_none_without_it() {
-    let (headers, x) = (HeaderMap::new(), Handshake::named("x").unwrap());
+    let (headers, x) = (HeaderMap::new(), Challenge::named("x").unwrap());
     let head = Head {
         method: &Method::GET,
         headers: &headers,
         query: Some("crc_token=abc"),
         url: None,
     };
-    let asked = x.asked_by_head(&head).unwrap();
-    assert!(matches!(asked.need(), Need::Key));
+    let asked = x.challenge_in_head(&head).unwrap();
+    assert!(matches!(asked.need(), ChallengeStep::Key));
     assert!(asked.answer(None).is_none());
     let token = Key::prepare(Algorithm::Token, SECRET).unwrap();
     assert!(asked.answer(Some(&token)).is_none());
@@ -113,19 +133,21 @@ fn nothing_signed_is_answered_before_the_signature() {
         ("discord", r#"{"type":1}"#),
         ("discord", r#"{"type":0}"#),
     ] {
-        let handshake = Handshake::named(name).unwrap();
+        let handshake = Challenge::named(name).unwrap();
         assert!(
             handshake
-                .asked_when_proven(&head, body.as_bytes())
+                .challenge_when_proven(&head, body.as_bytes())
                 .is_some(),
             "{name}"
         );
-        assert!(handshake.asked_by_head(&head).is_none(), "{name}");
+        assert!(handshake.challenge_in_head(&head).is_none(), "{name}");
         assert!(
-            handshake.asked_by_body(&head, body.as_bytes()).is_none(),
+            handshake
+                .challenge_in_body(&head, body.as_bytes())
+                .is_none(),
             "{name}"
         );
-        assert!(!handshake.may_ask_by_body(&head), "{name}");
+        assert!(!handshake.may_carry_challenge(&head), "{name}");
     }
 }
 
@@ -152,9 +174,9 @@ proptest! {
         let head = Head { method: &method, headers: &headers, query: Some(&query), url: None };
         let body = serde_json::json!({ "challenge": value }).to_string();
         let key = Key::prepare(Algorithm::HmacSha256, SECRET).unwrap();
-        for handshake in Handshake::all() {
-            let by_body = handshake.asked_by_body(&head, body.as_bytes());
-            for asked in handshake.asked_by_head(&head).into_iter().chain(by_body) {
+        for handshake in Challenge::all() {
+            let by_body = handshake.challenge_in_body(&head, body.as_bytes());
+            for asked in handshake.challenge_in_head(&head).into_iter().chain(by_body) {
                 let answer = asked.answer(Some(&key)).unwrap();
                 let json = answer.content_type == Some("application/json");
                 let plain = |byte: &u8| {

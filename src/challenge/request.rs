@@ -2,12 +2,12 @@
 
 use zeroize::Zeroizing;
 
-use super::Answer;
+use super::ChallengeAnswer;
 use super::rule::Rule;
 use crate::auth::Key;
 
 /// A request that matches a rule, with the value and the verify token read from it.
-pub struct Asked<'r> {
+pub struct ReceivedChallenge<'r> {
     rule: &'r Rule,
     value: Option<Zeroizing<String>>,
     token: Option<Zeroizing<Vec<u8>>>,
@@ -15,7 +15,7 @@ pub struct Asked<'r> {
 
 /// The step that must succeed before the gate responds.
 #[expect(clippy::exhaustive_enums, reason = "a caller has to handle every step")]
-pub enum Need<'a> {
+pub enum ChallengeStep<'a> {
     /// Store this value as the endpoint's secret, if the endpoint expects one.
     Binding(&'a [u8]),
     /// Load the endpoint's key: the response contains a MAC.
@@ -28,7 +28,7 @@ pub enum Need<'a> {
     Visit(&'a str),
 }
 
-impl<'r> Asked<'r> {
+impl<'r> ReceivedChallenge<'r> {
     pub(super) fn new(rule: &'r Rule, value: Option<String>, token: Option<Vec<u8>>) -> Self {
         Self {
             rule,
@@ -38,18 +38,20 @@ impl<'r> Asked<'r> {
     }
 
     /// The step that must come before [`answer`](Self::answer).
-    pub fn need(&self) -> Need<'_> {
+    pub fn need(&self) -> ChallengeStep<'_> {
         match (&self.token, &self.value) {
-            (Some(token), _) => Need::VerifyToken(token),
-            (None, Some(value)) if self.rule.binds_secret => Need::Binding(value.as_bytes()),
-            (None, Some(value)) if self.rule.visits => Need::Visit(value),
-            _ if self.rule.respond.signs() => Need::Key,
-            _ => Need::Nothing,
+            (Some(token), _) => ChallengeStep::VerifyToken(token),
+            (None, Some(value)) if self.rule.binds_secret => {
+                ChallengeStep::Binding(value.as_bytes())
+            }
+            (None, Some(value)) if self.rule.visits => ChallengeStep::Visit(value),
+            _ if self.rule.respond.signs() => ChallengeStep::Key,
+            _ => ChallengeStep::Nothing,
         }
     }
 
     /// The response; `None` if it needs a key and `key` is absent or of another algorithm.
-    pub fn answer(&self, key: Option<&Key>) -> Option<Answer> {
+    pub fn answer(&self, key: Option<&Key>) -> Option<ChallengeAnswer> {
         let value = self.value.as_ref().map(|value| value.as_str());
         self.rule.respond.render(value, key)
     }

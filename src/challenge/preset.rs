@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use super::Asked;
+use super::ReceivedChallenge;
 use super::declaration::Declaration;
 use super::rule::Rule;
 use crate::auth::{Algorithm, Head, Scheme};
 
 /// How one provider checks that a URL is ready for its deliveries.
 #[derive(Clone, Debug)]
-pub struct Handshake {
+pub struct Challenge {
     /// The name that configuration uses.
     pub name: &'static str,
     /// The provider and the purpose, for `handshakes list`.
@@ -23,7 +23,7 @@ pub struct Handshake {
     rules: Vec<Rule>,
 }
 
-impl Handshake {
+impl Challenge {
     /// Every challenge, in the order of the names.
     pub fn all() -> &'static [Self] {
         &PRESETS
@@ -35,36 +35,44 @@ impl Handshake {
     }
 
     /// The challenge in an unauthenticated head, for rules that need no body.
-    pub fn asked_by_head(&self, head: &Head<'_>) -> Option<Asked<'_>> {
+    pub fn challenge_in_head(&self, head: &Head<'_>) -> Option<ReceivedChallenge<'_>> {
         let mut rules = self.rules.iter();
         rules.find_map(|rule| {
             let needs_head_only = !rule.signed && !rule.reads_body();
-            needs_head_only.then(|| rule.asked(head, &[])).flatten()
+            needs_head_only
+                .then(|| rule.match_request(head, &[]))
+                .flatten()
         })
     }
 
     /// Whether an unauthenticated body could carry a challenge after this head.
-    pub fn may_ask_by_body(&self, head: &Head<'_>) -> bool {
+    pub fn may_carry_challenge(&self, head: &Head<'_>) -> bool {
         let mut rules = self.rules.iter();
         rules.any(|rule| !rule.signed && rule.reads_body() && rule.fits_head(head))
     }
 
     /// The challenge in an unauthenticated body.
-    pub fn asked_by_body(&self, head: &Head<'_>, body: &[u8]) -> Option<Asked<'_>> {
+    pub fn challenge_in_body(&self, head: &Head<'_>, body: &[u8]) -> Option<ReceivedChallenge<'_>> {
         let mut rules = self.rules.iter();
         rules.find_map(|rule| {
             let needs_no_proof = !rule.signed && rule.reads_body();
-            needs_no_proof.then(|| rule.asked(head, body)).flatten()
+            needs_no_proof
+                .then(|| rule.match_request(head, body))
+                .flatten()
         })
     }
 
     /// The challenge in a delivery whose proof was verified.
-    pub fn asked_when_proven(&self, head: &Head<'_>, body: &[u8]) -> Option<Asked<'_>> {
+    pub fn challenge_when_proven(
+        &self,
+        head: &Head<'_>,
+        body: &[u8],
+    ) -> Option<ReceivedChallenge<'_>> {
         let mut rules = self.rules.iter();
         rules.find_map(|rule| {
             let needs_body_or_proof = rule.signed || rule.reads_body();
             needs_body_or_proof
-                .then(|| rule.asked(head, body))
+                .then(|| rule.match_request(head, body))
                 .flatten()
         })
     }
@@ -73,7 +81,7 @@ impl Handshake {
     ///
     /// Challenges sign a value with the key of deliveries, and the sender chooses the value. A signature over a body of
     /// the value's form therefore proves nothing. No provider sends such bodies.
-    pub fn could_sign(&self, body: &[u8]) -> bool {
+    pub fn may_sign(&self, body: &[u8]) -> bool {
         self.rules
             .iter()
             .filter(|rule| rule.respond.signs())
@@ -86,7 +94,7 @@ impl Handshake {
     ///
     /// If a scheme does not sign the raw body, any message may have been a challenge. An unknown name may have signed
     /// anything.
-    pub fn gave_away<'n>(
+    pub fn may_have_signed<'n>(
         names: impl IntoIterator<Item = &'n str>,
         scheme: &Scheme,
         body: &[u8],
@@ -95,8 +103,7 @@ impl Handshake {
         scheme.algorithm() == Algorithm::HmacSha256
             && names.into_iter().any(|name| {
                 let signing = Self::named(name).filter(|handshake| handshake.signs());
-                !scheme.signs_raw_body()
-                    || signing.is_none_or(|handshake| handshake.could_sign(body))
+                !scheme.signs_raw_body() || signing.is_none_or(|handshake| handshake.may_sign(body))
             })
     }
 
@@ -118,21 +125,21 @@ impl Handshake {
     /// Checks that the challenge is safe together with `scheme`, the proof of the endpoint's deliveries.
     ///
     /// A challenge that signs for unauthenticated callers needs a scheme that signs the raw body. Only then does
-    /// [`could_sign`](Self::could_sign) recognise a body that was signed as a challenge.
-    pub fn fits(&self, scheme: Option<&Scheme>) -> Result<(), Unfit> {
+    /// [`may_sign`](Self::may_sign) recognise a body that was signed as a challenge.
+    pub fn check_scheme(&self, scheme: Option<&Scheme>) -> Result<(), ChallengeMismatchError> {
         let signed = scheme.filter(|scheme| scheme.covers_body());
         let any_rule = |has: fn(&Rule) -> bool| self.rules.iter().any(has);
         if any_rule(|rule| rule.visits) && !signed.is_some_and(Scheme::has_certificate) {
-            return Err(Unfit::OtherSender);
+            return Err(ChallengeMismatchError::OtherSender);
         }
         if any_rule(|rule| rule.signed || rule.binds_secret) && signed.is_none() {
-            return Err(Unfit::Unsigned);
+            return Err(ChallengeMismatchError::Unsigned);
         }
         let hmac = signed.filter(|scheme| {
             scheme.algorithm() == Algorithm::HmacSha256 && scheme.signs_raw_body()
         });
         if any_rule(|rule| rule.respond.signs() || rule.binds_secret) && hmac.is_none() {
-            return Err(Unfit::OtherAlgorithm);
+            return Err(ChallengeMismatchError::OtherAlgorithm);
         }
         Ok(())
     }
@@ -141,7 +148,7 @@ impl Handshake {
 /// Why a challenge cannot be combined with the endpoint's proof.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Unfit {
+pub enum ChallengeMismatchError {
     /// The challenge signs with HMAC-SHA256, and deliveries are not signed so over their raw body.
     #[error(
         "the challenge signs with HMAC-SHA256: choose a mode that proves deliveries with HMAC-SHA256 \
@@ -161,12 +168,12 @@ pub enum Unfit {
 }
 
 // The files are compiled in, and a test reads each of them.
-static PRESETS: LazyLock<Vec<Handshake>> = LazyLock::new(|| {
+static PRESETS: LazyLock<Vec<Challenge>> = LazyLock::new(|| {
     let preset = |(name, text): &(&'static str, &'static str)| {
         let declaration = Declaration::read(text);
         let declaration =
             declaration.unwrap_or_else(|error| unreachable!("challenge {name}: {error}"));
-        Handshake {
+        Challenge {
             name,
             title: declaration.title,
             source: declaration.source,

@@ -8,7 +8,7 @@ use crate::auth::is_confirmation_url;
 /// The allowed characters and length of a value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Form {
+pub enum ValueForm {
     /// Up to 256 letters, digits and `_+/=.-`: every spelling of base64 and hex.
     Token,
     /// A [`Token`](Self::Token) of at least 16 characters.
@@ -21,7 +21,7 @@ pub enum Form {
     Words,
 }
 
-impl Form {
+impl ValueForm {
     /// In the order of their names.
     pub const ALL: [Self; 5] = [
         Self::Secret,

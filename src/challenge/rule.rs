@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use http::Method;
 
 use super::answer::ResponseTemplate;
-use super::source::Source;
-use super::{Asked, Field, Form, Pointer, field};
+use super::source::ValueSource;
+use super::{JsonField, Pointer, ReceivedChallenge, ValueForm, field};
 use crate::auth::{Head, Place, Reading};
 
 #[derive(Clone, Debug)]
@@ -14,24 +14,24 @@ pub(super) struct Rule {
     /// Whether the delivery's own signature must be verified first.
     pub(super) signed: bool,
     /// Where the request carries the token that the operator and the provider agreed on.
-    pub(super) verify_token: Option<Source>,
+    pub(super) verify_token: Option<ValueSource>,
     /// Whether the value becomes the endpoint's secret.
     pub(super) binds_secret: bool,
     /// Whether the value is a URL that the gate has to request.
     pub(super) visits: bool,
-    pub(super) when: When,
+    pub(super) when: Condition,
     pub(super) value: Option<ValueRule>,
     pub(super) respond: ResponseTemplate,
 }
 
 /// The requests that a rule matches.
 #[derive(Clone, Debug)]
-pub(super) struct When {
+pub(super) struct Condition {
     pub(super) method: Method,
     /// Headers and query parameters with their exact values.
     pub(super) head: Vec<(Place, Box<str>)>,
     /// Fields of the body with their exact values.
-    pub(super) json: Vec<(Pointer, Expected)>,
+    pub(super) json: Vec<(Pointer, ExpectedValue)>,
     /// Fields that the body must not have.
     pub(super) absent: Vec<Pointer>,
     /// Whether the objects on the way to a field may have no other member.
@@ -39,15 +39,15 @@ pub(super) struct When {
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Expected {
+pub(super) enum ExpectedValue {
     Number(i64),
     Text(Box<str>),
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct ValueRule {
-    pub(super) from: Source,
-    pub(super) form: Form,
+    pub(super) from: ValueSource,
+    pub(super) form: ValueForm,
 }
 
 impl Rule {
@@ -57,7 +57,7 @@ impl Rule {
         let mut sources = value_source.into_iter().chain(&self.verify_token);
         !self.when.json.is_empty()
             || !self.when.absent.is_empty()
-            || sources.any(|source| matches!(source, Source::Body(_)))
+            || sources.any(|source| matches!(source, ValueSource::Body(_)))
     }
 
     /// Whether the method, the headers and the query match.
@@ -67,7 +67,11 @@ impl Rule {
     }
 
     /// The challenge in `head` and `body`, if they match.
-    pub(super) fn asked<'r>(&'r self, head: &Head<'_>, body: &[u8]) -> Option<Asked<'r>> {
+    pub(super) fn match_request<'r>(
+        &'r self,
+        head: &Head<'_>,
+        body: &[u8],
+    ) -> Option<ReceivedChallenge<'r>> {
         if !self.fits_head(head) || self.reads_body() && !self.fits_body(body) {
             return None;
         }
@@ -86,7 +90,7 @@ impl Rule {
             None => None,
             Some(source) => Some(source.read(head, body, alone)?.into_owned()),
         };
-        Some(Asked::new(self, value, token))
+        Some(ReceivedChallenge::new(self, value, token))
     }
 
     fn fits_body(&self, body: &[u8]) -> bool {
@@ -95,16 +99,19 @@ impl Rule {
         }
         let when = &self.when;
         let matches =
-            |(pointer, expected): &(Pointer, Expected)| match field(body, pointer, when.alone) {
-                Field::Text(text) => *expected == Expected::Text(Cow::into_owned(text).into()),
-                Field::Number(number) => *expected == Expected::Number(number),
+            |(pointer, expected): &(Pointer, ExpectedValue)| match field(body, pointer, when.alone)
+            {
+                JsonField::Text(text) => {
+                    *expected == ExpectedValue::Text(Cow::into_owned(text).into())
+                }
+                JsonField::Number(number) => *expected == ExpectedValue::Number(number),
                 _ => false,
             };
         when.json.iter().all(matches)
             && when
                 .absent
                 .iter()
-                .all(|pointer| field(body, pointer, false) == Field::Absent)
+                .all(|pointer| field(body, pointer, false) == JsonField::Absent)
     }
 }
 

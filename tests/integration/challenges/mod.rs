@@ -4,8 +4,8 @@
 //! Deliveries to most of these endpoints are proven as GitHub does or as Slack does: a handshake does
 //! not depend on which headers carry the signature.
 
+mod answers;
 mod asana;
-mod challenges;
 mod declared;
 mod echoes;
 mod notion;

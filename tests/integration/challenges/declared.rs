@@ -217,7 +217,7 @@ fn the_handshakes_are_listed_and_shown_as_they_stand_in_the_source() {
         assert!(names.contains(&name), "{name}");
         let told = gate.run(&["handshakes", "show", name]).succeeded();
         let path = format!(
-            "{}/src/handshake/presets/{name}.toml",
+            "{}/src/challenge/presets/{name}.toml",
             env!("CARGO_MANIFEST_DIR")
         );
         assert_eq!(told, std::fs::read_to_string(path).unwrap().trim_end());

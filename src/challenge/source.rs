@@ -9,17 +9,17 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use super::{Field, Pointer, field};
+use super::{JsonField, Pointer, field};
 use crate::auth::{Head, Place, Reading};
 
 /// A place in a request that holds one value.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Source {
+pub(super) enum ValueSource {
     Head(Place),
     Body(Pointer),
 }
 
-impl Source {
+impl ValueSource {
     /// The value; `None` if it is absent, repeated or not a string.
     pub(super) fn read<'a>(
         &self,
@@ -33,15 +33,15 @@ impl Source {
                 _ => None,
             },
             Self::Body(pointer) => match field(body, pointer, alone) {
-                Field::Text(Cow::Borrowed(text)) => Some(Cow::Borrowed(text.as_bytes())),
-                Field::Text(Cow::Owned(text)) => Some(Cow::Owned(text.into_bytes())),
+                JsonField::Text(Cow::Borrowed(text)) => Some(Cow::Borrowed(text.as_bytes())),
+                JsonField::Text(Cow::Owned(text)) => Some(Cow::Owned(text.into_bytes())),
                 _ => None,
             },
         }
     }
 }
 
-impl FromStr for Source {
+impl FromStr for ValueSource {
     type Err = ParseSourceError;
 
     fn from_str(text: &str) -> Result<Self, ParseSourceError> {

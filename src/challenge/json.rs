@@ -12,16 +12,16 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 pub struct Pointer(Box<[Box<str>]>);
 
 impl FromStr for Pointer {
-    type Err = UnknownPointer;
+    type Err = ParsePointerError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownPointer> {
-        let names = text.strip_prefix('/').ok_or(UnknownPointer)?;
+    fn from_str(text: &str) -> Result<Self, ParsePointerError> {
+        let names = text.strip_prefix('/').ok_or(ParsePointerError)?;
         let names: Box<[Box<str>]> = names.split('/').map(Into::into).collect();
         let is_plain = |name: &str| !name.is_empty() && !name.contains('~');
         if names.iter().all(|name| is_plain(name)) {
             Ok(Self(names))
         } else {
-            Err(UnknownPointer)
+            Err(ParsePointerError)
         }
     }
 }
@@ -29,12 +29,12 @@ impl FromStr for Pointer {
 /// The text is not a pointer, or uses an escape.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected a pointer such as `/name` or `/name/name`")]
-pub struct UnknownPointer;
+pub struct ParsePointerError;
 
 /// The value at a pointer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Field<'b> {
+pub enum JsonField<'b> {
     /// The object exists and has no such member.
     Absent,
     /// An integer that fits in 64 bits with a sign.
@@ -50,7 +50,7 @@ pub enum Field<'b> {
 /// Reads the field of `document` at `pointer`. With `alone`, no object on the path may have another member.
 ///
 /// A repeated name on the path makes the field unclear, because another parser could choose the other member.
-pub fn field<'b>(document: &'b [u8], pointer: &Pointer, alone: bool) -> Field<'b> {
+pub fn field<'b>(document: &'b [u8], pointer: &Pointer, alone: bool) -> JsonField<'b> {
     let mut reader = serde_json::Deserializer::from_slice(document);
     let path = PathVisitor {
         names: &pointer.0,
@@ -58,7 +58,7 @@ pub fn field<'b>(document: &'b [u8], pointer: &Pointer, alone: bool) -> Field<'b
     };
     match path.deserialize(&mut reader) {
         Ok(field) if reader.end().is_ok() => field,
-        _ => Field::Unclear,
+        _ => JsonField::Unclear,
     }
 }
 
@@ -69,31 +69,31 @@ struct PathVisitor<'p> {
 }
 
 impl<'b> PathVisitor<'_> {
-    fn at_end(self, field: Field<'b>) -> Field<'b> {
+    fn at_end(self, field: JsonField<'b>) -> JsonField<'b> {
         if self.names.is_empty() {
             field
         } else {
-            Field::Unclear
+            JsonField::Unclear
         }
     }
 }
 
 impl<'b> DeserializeSeed<'b> for PathVisitor<'_> {
-    type Value = Field<'b>;
+    type Value = JsonField<'b>;
 
-    fn deserialize<D: Deserializer<'b>>(self, value: D) -> Result<Field<'b>, D::Error> {
+    fn deserialize<D: Deserializer<'b>>(self, value: D) -> Result<JsonField<'b>, D::Error> {
         value.deserialize_any(self)
     }
 }
 
 impl<'b> Visitor<'b> for PathVisitor<'_> {
-    type Value = Field<'b>;
+    type Value = JsonField<'b>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_map<A: MapAccess<'b>>(self, mut members: A) -> Result<Field<'b>, A::Error> {
+    fn visit_map<A: MapAccess<'b>>(self, mut members: A) -> Result<JsonField<'b>, A::Error> {
         let (next, rest) = match self.names.split_first() {
             Some((next, rest)) => (Some(&**next), rest),
             None => (None, self.names),
@@ -112,44 +112,44 @@ impl<'b> Visitor<'b> for PathVisitor<'_> {
             }
         }
         Ok(match found {
-            _ if next.is_none() => Field::Other,
-            _ if is_repeated || self.alone && has_others => Field::Unclear,
+            _ if next.is_none() => JsonField::Other,
+            _ if is_repeated || self.alone && has_others => JsonField::Unclear,
             Some(field) => field,
-            None => Field::Absent,
+            None => JsonField::Absent,
         })
     }
 
-    fn visit_seq<A: SeqAccess<'b>>(self, mut items: A) -> Result<Field<'b>, A::Error> {
+    fn visit_seq<A: SeqAccess<'b>>(self, mut items: A) -> Result<JsonField<'b>, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(self.at_end(Field::Other))
+        Ok(self.at_end(JsonField::Other))
     }
 
-    fn visit_borrowed_str<E: Error>(self, text: &'b str) -> Result<Field<'b>, E> {
-        Ok(self.at_end(Field::Text(Cow::Borrowed(text))))
+    fn visit_borrowed_str<E: Error>(self, text: &'b str) -> Result<JsonField<'b>, E> {
+        Ok(self.at_end(JsonField::Text(Cow::Borrowed(text))))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Field<'b>, E> {
-        Ok(self.at_end(Field::Text(Cow::Owned(text.to_owned()))))
+    fn visit_str<E: Error>(self, text: &str) -> Result<JsonField<'b>, E> {
+        Ok(self.at_end(JsonField::Text(Cow::Owned(text.to_owned()))))
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Field<'b>, E> {
-        Ok(self.at_end(Field::Number(number)))
+    fn visit_i64<E: Error>(self, number: i64) -> Result<JsonField<'b>, E> {
+        Ok(self.at_end(JsonField::Number(number)))
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Field<'b>, E> {
-        Ok(self.at_end(i64::try_from(number).map_or(Field::Other, Field::Number)))
+    fn visit_u64<E: Error>(self, number: u64) -> Result<JsonField<'b>, E> {
+        Ok(self.at_end(i64::try_from(number).map_or(JsonField::Other, JsonField::Number)))
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Field<'b>, E> {
-        Ok(self.at_end(Field::Other))
+    fn visit_f64<E: Error>(self, _: f64) -> Result<JsonField<'b>, E> {
+        Ok(self.at_end(JsonField::Other))
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Field<'b>, E> {
-        Ok(self.at_end(Field::Other))
+    fn visit_bool<E: Error>(self, _: bool) -> Result<JsonField<'b>, E> {
+        Ok(self.at_end(JsonField::Other))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Field<'b>, E> {
-        Ok(self.at_end(Field::Other))
+    fn visit_unit<E: Error>(self) -> Result<JsonField<'b>, E> {
+        Ok(self.at_end(JsonField::Other))
     }
 }
 
