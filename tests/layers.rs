@@ -60,7 +60,7 @@ fn an_import_against_the_rule_is_reported_with_its_place_and_the_reason() {
     assert_eq!(place, "src/gate/planted.rs:3");
     assert!(why.starts_with("`gate` imports `crate::proxy`"), "{why}");
     assert!(
-        why.ends_with("only clock, sync, audit, auth, contract, challenge, secrets, tokens, directory, ledger, outbound"),
+        why.ends_with("only clock, sync, audit, auth, payload, challenge, secrets, tokens, directory, ledger, outbound"),
         "{why}"
     );
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use portcullis::contract::{MultipartLimits, Parts, Scanner, boundary_of};
+use portcullis::payload::{MultipartLimits, Parts, Scanner, boundary_of};
 
 const LIMITS: MultipartLimits = MultipartLimits {
     parts: 8,

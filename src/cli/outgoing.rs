@@ -17,9 +17,9 @@ use super::tamper::{Tamper, prove};
 use super::{at, preset};
 use crate::auth::{Message, Place, Sample, Scheme, Source, Unsignable};
 use crate::clock::{Clock as _, SystemClock};
-use crate::contract::ContractDefinition;
 use crate::control::Binding;
 use crate::directory::{AuthDefinition, Definition, DraftAuth, EndpointId};
+use crate::payload::ContractDefinition;
 use crate::secrets::Secret;
 
 /// Options that describe a delivery.

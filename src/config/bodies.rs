@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::table::Table;
 use super::units::{KIB, MIB, Size, size, time, to_usize};
-use crate::contract::MultipartLimits;
 use crate::gate::Budget;
+use crate::payload::MultipartLimits;
 
 /// The section, without the memory budget.
 pub(super) struct BodiesSection {

@@ -7,8 +7,8 @@ use toml_span::value::{self, ValueInner};
 
 use super::table::Table;
 use super::units::{Time, milliseconds};
-use crate::contract::{ContractDefinition, Input, InputType, KeyPath};
 use crate::directory::ConcurrencyDefinition;
+use crate::payload::{ContractDefinition, Input, InputType, KeyPath};
 
 /// Reads the table `contract`. The path of a schema file is relative to `folder`.
 pub(super) fn contract(mut table: Table<'_, '_>, folder: &Path) -> ContractDefinition {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::auth::{Algorithm, SecretIssuer, Sender};
 use crate::challenge::Challenge;
-use crate::contract::{Contract, ContractDefinition, KeyPath, KeyRule, PayloadRules};
+use crate::payload::{Contract, ContractDefinition, KeyPath, KeyRule, PayloadRules};
 use crate::secrets::SecretRef;
 
 /// An endpoint as a file or a command declares it, and as the store keeps it.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::auth::{Algorithm, KeyForm, Mode, Preset, Scheme};
 use crate::challenge::Challenge;
-use crate::contract::PayloadRules;
+use crate::payload::PayloadRules;
 use crate::secrets::KeyAddress;
 
 /// One webhook, compiled.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::auth::{Mode, NoScheme, Sender, may_be_event};
 use crate::challenge::Challenge;
-use crate::contract::Contract;
+use crate::payload::Contract;
 
 /// What a definition is validated against.
 #[derive(Clone, Copy, Debug)]

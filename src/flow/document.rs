@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{FlowTarget, PartName};
 use crate::auth::{KeyKind, Mode};
-use crate::contract::{ContractDefinition, Input};
 use crate::directory::{AuthDefinition, Definition, Name, Target};
+use crate::payload::{ContractDefinition, Input};
 
 /// The whole declaration of a flow.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -11,9 +11,9 @@ use super::transport::{Deadline, ResponseSink, UpstreamRequest, UpstreamTranspor
 use super::turns::Turn;
 use super::{Body, Lease};
 use crate::auth::Verified;
-use crate::contract::ConcurrencyKey;
 use crate::directory::Endpoint;
 use crate::ledger::Held;
+use crate::payload::ConcurrencyKey;
 
 /// A delivery with its proof. Only the gate can make one, and only an admitted delivery can be sent to a backend.
 ///

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Body, Reason, Refusal, Request};
 use crate::auth::{EventName, Head, Received, Scheme};
-use crate::contract::{ConcurrencyKey, Parts, Payload, ScanFault, Violations};
 use crate::directory::Endpoint;
+use crate::payload::{ConcurrencyKey, MultipartError, Parts, Payload, Violations};
 
 /// Whether the endpoint subscribes to the event of a delivery.
 ///
@@ -45,7 +45,7 @@ pub(super) async fn examine(
     let Some(rules) = rules else {
         return Ok(None);
     };
-    let large = if rules.read_texts() {
+    let large = if rules.scans_text() {
         LARGE_TEXT
     } else {
         LARGE_BODY
@@ -73,7 +73,7 @@ pub(super) async fn examine(
     examined.map_err(invalid)
 }
 
-fn over_bounds(fault: ScanFault) -> Refusal {
+fn over_bounds(fault: MultipartError) -> Refusal {
     Refusal {
         cause: Some(fault.to_string()),
         ..Reason::BodyTooLarge.into()

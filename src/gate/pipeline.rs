@@ -341,10 +341,10 @@ mod tests {
 
     use super::*;
     use crate::clock::SystemClock;
-    use crate::contract::{ConcurrencyKey, KeyRule, Payload, PayloadRules};
     use crate::directory::{Concurrency, EndpointId};
     use crate::gate::turns::Turns;
     use crate::ledger::{Entries, Entry, InProcess, Keep, Key, Kind, Ledger, Standing};
+    use crate::payload::{ConcurrencyKey, KeyRule, Payload, PayloadRules};
 
     const LEASE: Duration = Duration::from_mins(1);
     const TOTAL: Duration = Duration::from_secs(8);

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::auth::ProofError;
-use crate::contract::Violations;
 use crate::directory::{Endpoint, LookupError, Wording};
+use crate::payload::Violations;
 use crate::secrets::KeyError;
 
 /// Why a delivery was refused or failed.

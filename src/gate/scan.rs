@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{GateSettings, Refusal, Request};
-use crate::contract::{Parts, Scanner, boundary_of};
 use crate::directory::{Auth, Endpoint};
+use crate::payload::{Parts, Scanner, boundary_of};
 
 /// The scan of one `multipart/form-data` body.
 pub(super) struct Scan {

@@ -11,8 +11,8 @@ use super::receive::BodyRules;
 use super::replay::ReplayTimes;
 use super::{Reason, Refusal, Request};
 use crate::auth::{MAX_PARSED_BODY_BYTES, Scheme};
-use crate::contract::{MultipartLimits, boundary_of};
 use crate::directory::{Auth, Endpoint};
+use crate::payload::{MultipartLimits, boundary_of};
 
 /// The settings of a [`Gate`](super::Gate).
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot::{self, Receiver, Sender};
 
 use crate::clock::within;
-use crate::contract::ConcurrencyKey;
 use crate::directory::{Concurrency, EndpointId};
 use crate::ledger::Permit;
+use crate::payload::ConcurrencyKey;
 use crate::sync::Mutex;
 
 /// The turns of all keys. The map has an entry only for keys of which a delivery has a turn.

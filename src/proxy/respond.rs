@@ -8,9 +8,9 @@ use super::PublicSettings;
 use super::names::REQUEST_ID;
 use super::reply::Reply;
 use crate::challenge::ChallengeAnswer;
-use crate::contract::Violations;
 use crate::directory::Wording;
 use crate::gate::{Reason, Refusal};
+use crate::payload::Violations;
 use crate::telemetry::Verdict;
 
 /// The status and the body of every reason.

@@ -71,7 +71,7 @@ mod clock {
     pub(crate) const PATIENT: Duration = Duration::MAX;
 }
 
-mod contract {
+mod payload {
     #[derive(Clone, Debug, Eq, Hash, PartialEq)]
     pub(crate) struct ConcurrencyKey(pub(crate) &'static str);
 }

@@ -22,28 +22,28 @@ pub(crate) const LAYERS: [(&str, &str); 28] = [
     ("audit", ""),
     ("http_syntax", ""),
     ("auth", ""),
-    ("contract", "http_syntax"),
+    ("payload", "http_syntax"),
     ("challenge", "auth"),
     ("secrets", "clock task audit auth"),
     ("tokens", "clock task audit auth secrets"),
     (
         "directory",
-        "clock task audit auth contract challenge secrets tokens",
+        "clock task audit auth payload challenge secrets tokens",
     ),
     (
         "flow",
-        "clock audit auth contract challenge secrets tokens directory",
+        "clock audit auth payload challenge secrets tokens directory",
     ),
     ("ledger", "clock sync task redis"),
     ("outbound", "clock tls auth"),
     (
         "gate",
-        "clock sync audit auth contract challenge secrets tokens directory ledger outbound",
+        "clock sync audit auth payload challenge secrets tokens directory ledger outbound",
     ),
-    ("capture", "clock task auth contract secrets directory gate"),
+    ("capture", "clock task auth payload secrets directory gate"),
     (
         "store",
-        "clock task audit auth contract challenge secrets tokens directory flow gate capture",
+        "clock task audit auth payload challenge secrets tokens directory flow gate capture",
     ),
     (
         "control",
@@ -51,28 +51,28 @@ pub(crate) const LAYERS: [(&str, &str); 28] = [
     ),
     (
         "telemetry",
-        "clock task audit auth contract challenge secrets tokens directory ledger outbound gate",
+        "clock task audit auth payload challenge secrets tokens directory ledger outbound gate",
     ),
     (
         "proxy",
-        "clock task tls audit http_syntax auth contract challenge secrets tokens directory ledger outbound gate capture telemetry",
+        "clock task tls audit http_syntax auth payload challenge secrets tokens directory ledger outbound gate capture telemetry",
     ),
     (
         "admin",
-        "clock task audit auth contract challenge secrets tokens directory ledger outbound gate capture telemetry store",
+        "clock task audit auth payload challenge secrets tokens directory ledger outbound gate capture telemetry store",
     ),
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock tls redis audit auth contract challenge secrets tokens directory flow ledger outbound gate telemetry proxy admin store",
+        "clock tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate telemetry proxy admin store",
     ),
     (
         "app",
-        "clock task redis audit auth contract challenge secrets tokens directory ledger outbound gate capture telemetry proxy admin store config",
+        "clock task redis audit auth payload challenge secrets tokens directory ledger outbound gate capture telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock task tls redis audit auth contract challenge secrets tokens directory flow ledger outbound gate capture control telemetry proxy admin store explain config app",
+        "clock task tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate capture control telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];
@@ -135,7 +135,7 @@ const CHANGES: [(&str, &str); 13] = [
 const CLOCKS: [&str; 4] = ["Instant", "SystemTime", "Timestamp", "Zoned"];
 
 /// The modules whose answers depend on their arguments alone, and what they must not name.
-const PURE: [&str; 3] = ["auth", "contract", "challenge"];
+const PURE: [&str; 3] = ["auth", "payload", "challenge"];
 const IMPURE: [&[&str]; 18] = [
     &["async"],
     &["await"],

@@ -84,7 +84,7 @@ struct InterfaceView {
     url: Option<String>,
     enabled: bool,
     description: Option<String>,
-    inputs: Vec<crate::contract::Input>,
+    inputs: Vec<crate::payload::Input>,
 }
 
 #[derive(Serialize)]

@@ -3,7 +3,7 @@
 use super::UniqueNames;
 use crate::config::payload;
 use crate::config::table::Table;
-use crate::contract::Input;
+use crate::payload::Input;
 
 /// Reads the inputs at `key`; empty if it is missing. `type_word` translates the type names of an older form.
 pub(super) fn read(

@@ -8,8 +8,8 @@ mod turns;
 pub use self::budget::{Budget, Lease};
 pub use self::turns::Turn;
 
-use crate::contract::ConcurrencyKey;
 use crate::directory::{Concurrency, EndpointId};
+use crate::payload::ConcurrencyKey;
 
 /// The turns of one key.
 #[derive(Clone, Default)]

@@ -1,6 +1,6 @@
 //! Which type of body is read as what.
 
-use portcullis::contract::{Payload, PayloadRules};
+use portcullis::payload::{Payload, PayloadRules};
 use serde_json::json;
 
 use crate::support::*;

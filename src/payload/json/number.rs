@@ -6,7 +6,7 @@ use jsonschema::json::JsonNumber;
 
 /// A number of a payload, as the sender wrote it.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::contract) struct Number<'b>(pub(in crate::contract) &'b str);
+pub(in crate::payload) struct Number<'b>(pub(in crate::payload) &'b str);
 
 impl JsonNumber for Number<'_> {
     fn as_u64(&self) -> Option<u64> {
@@ -39,7 +39,7 @@ impl JsonNumber for Number<'_> {
 
 /// The exact value of a number: its significant digits, and the power of ten of the last one.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(in crate::contract) struct Decimal {
+pub(in crate::payload) struct Decimal {
     is_negative: bool,
     digits: String,
     exponent: i64,
@@ -47,7 +47,7 @@ pub(in crate::contract) struct Decimal {
 
 impl Decimal {
     /// Parses a number in the syntax of JSON.
-    pub(in crate::contract) fn parse(text: &str) -> Self {
+    pub(in crate::payload) fn parse(text: &str) -> Self {
         let negated = text.strip_prefix('-');
         let (mantissa, exponent) = negated
             .unwrap_or(text)
@@ -83,7 +83,7 @@ impl Decimal {
     }
 
     /// Whether the value has no fractional part, however it is written.
-    pub(in crate::contract) fn is_integer(&self) -> bool {
+    pub(in crate::payload) fn is_integer(&self) -> bool {
         self.exponent >= 0
     }
 }

@@ -1,7 +1,7 @@
 //! The key: what is read is what another reader of JSON with all digits reads, or nothing.
 
 use percent_encoding::percent_decode_str;
-use portcullis::contract::PayloadRules;
+use portcullis::payload::PayloadRules;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

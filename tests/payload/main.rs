@@ -1,4 +1,4 @@
-//! `contract` from the outside: bytes in, a key or violations out.
+//! `payload` from the outside: bytes in, a key or violations out.
 
 #![allow(
     clippy::indexing_slicing,

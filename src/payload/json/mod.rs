@@ -9,4 +9,4 @@ mod reader;
 
 pub(super) use self::error::{JsonError, JsonErrorKind};
 pub(super) use self::number::{Decimal, Number};
-pub(super) use self::reader::{Kind, Reader, Surrogates};
+pub(super) use self::reader::{Reader, Surrogates, ValueKind};

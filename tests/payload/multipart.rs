@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis::contract::{MultipartLimits, Parts, Payload, ScanFault, Scanner, boundary_of};
+use portcullis::payload::{MultipartError, MultipartLimits, Parts, Payload, Scanner, boundary_of};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ fn form(fields: &[(&str, &str)]) -> String {
     format!("{parts}--xyz--\r\n")
 }
 
-fn fault_of(body: &str, limits: MultipartLimits) -> Option<ScanFault> {
+fn fault_of(body: &str, limits: MultipartLimits) -> Option<MultipartError> {
     let mut faults = [1, 3, 64, usize::MAX / 2].map(|piece| {
         let scanner =
             |boundary: Option<&[u8]>| Scanner::new(boundary, limits, Arc::new(None), [].into());
@@ -94,53 +94,53 @@ fn what_is_malformed_is_told() {
             format!("--xyz\r\n{head}\r\nContent-Type: text/plain\r\n\r\nx\r\n--xyz--"),
             None,
         ),
-        (String::new(), Some(ScanFault::Unended)),
-        ("--xyz".to_owned(), Some(ScanFault::Unended)),
-        ("--xyz-".to_owned(), Some(ScanFault::Unended)),
+        (String::new(), Some(MultipartError::Unended)),
+        ("--xyz".to_owned(), Some(MultipartError::Unended)),
+        ("--xyz-".to_owned(), Some(MultipartError::Unended)),
         (
             format!("--xyz\r\n{head}\r\n\r\nx"),
-            Some(ScanFault::Unended),
+            Some(MultipartError::Unended),
         ),
         (
             format!("--xyz\r\n{head}\r\n\r\nx\r\n--xyz"),
-            Some(ScanFault::Unended),
+            Some(MultipartError::Unended),
         ),
         (
             format!("--xyz\r\n{head}\r\n\r\nx\n--xyz--"),
-            Some(ScanFault::Unended),
+            Some(MultipartError::Unended),
         ),
         (
             format!("--xyz\r\n{head}\r\n\r\nx\r\n--xyzz--"),
-            Some(ScanFault::Unended),
+            Some(MultipartError::Unended),
         ),
         (
             format!("--xyz\n{head}\n\nx\n--xyz--"),
-            Some(ScanFault::Unended),
+            Some(MultipartError::Unended),
         ),
         (
             "--xyz\r\n\r\nx\r\n--xyz--".to_owned(),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             "--xyz\r\nContent-Type: text/plain\r\n\r\nx\r\n--xyz--".to_owned(),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             "--xyz\r\nContent-Disposition: attachment; name=\"a\"\r\n\r\nx\r\n--xyz--".to_owned(),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             "--xyz\r\nContent-Disposition: form-data\r\n\r\nx\r\n--xyz--".to_owned(),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             "--xyz\r\nContent-Disposition: form-data; name=\"a\"; name=\"b\"\r\n\r\nx\r\n--xyz--"
                 .to_owned(),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             format!("--xyz\r\n{head}\r\n{head}\r\n\r\nx\r\n--xyz--"),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             format!("--xyz\r\n{head};\r\n filename=\"a\"\r\n\r\nx\r\n--xyz--"),
@@ -156,27 +156,27 @@ fn what_is_malformed_is_told() {
         ),
         (
             format!("--xyz\r\n{head}; filename=x; name=b\r\n\r\nx\r\n--xyz--"),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             "--xyz\r\nContent-Disposition: form-data; name=a b\r\n\r\nx\r\n--xyz--".to_owned(),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             "--xyz\r\nContent-Disposition: form-data; name=\"a\r\n\r\nx\r\n--xyz--".to_owned(),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             format!("--xyz\r\n{head}\r\nNo colon\r\n\r\nx\r\n--xyz--"),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             format!("--xyz\r\n{head}\r\nA\tb: c\r\n\r\nx\r\n--xyz--"),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             format!("--xyz\r\n{head}\r\nA: \0\r\n\r\nx\r\n--xyz--"),
-            Some(ScanFault::Malformed),
+            Some(MultipartError::Malformed),
         ),
         (
             format!("--xyz{}\r\n{head}\r\n\r\nx\r\n--xyz--", " ".repeat(200)),
@@ -196,20 +196,23 @@ fn parts_and_headers_are_bounded() {
     };
     let many = |parts: usize| form(&vec![("name=\"a\"", "x"); parts]);
     assert_eq!(fault_of(&many(3), limits), None);
-    assert_eq!(fault_of(&many(4), limits), Some(ScanFault::TooManyParts));
+    assert_eq!(
+        fault_of(&many(4), limits),
+        Some(MultipartError::TooManyParts)
+    );
     let with = |headers: &str| form(&[(&format!("name=\"a\"{headers}"), "x")]);
     assert_eq!(fault_of(&with("\r\nA: b\r\nC: d"), limits), None);
     assert_eq!(
         fault_of(&with("\r\nA: b\r\nC: d\r\nE: f"), limits),
-        Some(ScanFault::HeadersTooLarge)
+        Some(MultipartError::HeadersTooLarge)
     );
     assert_eq!(
         fault_of(&with(&format!("\r\nA: {}", "b".repeat(300))), limits),
-        Some(ScanFault::HeadersTooLarge)
+        Some(MultipartError::HeadersTooLarge)
     );
     assert_eq!(
         fault_of(&format!("--xyz\r\nA: {}", "b".repeat(300)), limits),
-        Some(ScanFault::HeadersTooLarge)
+        Some(MultipartError::HeadersTooLarge)
     );
     let told = wrong(
         &rules(&inputs(json!([{ "name": "a", "type": "array" }]))),

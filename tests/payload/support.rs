@@ -1,7 +1,7 @@
 //! Contracts as people write them, and what becomes of payloads.
 
 use http::{HeaderMap, HeaderValue};
-use portcullis::contract::{
+use portcullis::payload::{
     Contract, ContractDefinition, Input, KeyPath, KeyRule, MultipartLimits, Parts, Payload,
     PayloadRules, Scanner, Violations, boundary_of,
 };

@@ -1,6 +1,6 @@
 //! Compiling: everything that is wrong with a contract is said at once, before a delivery meets it.
 
-use portcullis::contract::{Contract, ContractDefinition};
+use portcullis::payload::{Contract, ContractDefinition};
 use serde_json::{Value, json};
 
 use crate::support::*;

@@ -143,7 +143,7 @@ fn there_is_an_end_to_how_many_values_are_taken() {
 ///
 /// The measure is the time of the processor for this thread, beside that for a body of 3 MB that is in order. It depends
 /// neither on how fast the machine is nor on what else it does.
-fn soon(definition: &portcullis::contract::ContractDefinition, body: String) -> Vec<String> {
+fn soon(definition: &portcullis::payload::ContractDefinition, body: String) -> Vec<String> {
     let harmless = format!("{{\"x\":[{}0]}}", "{},".repeat(1_000_000));
     let (_, yardstick) = work(|| line(harmless));
     let rules = rules(definition);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{JsonError, JsonErrorKind, Kind, Reader, Surrogates};
+use super::json::{JsonError, JsonErrorKind, Reader, Surrogates, ValueKind};
 use super::plan::Plan;
 use super::tree::{Member, Tree};
 use super::violation::{Path, Violations};
@@ -43,17 +43,17 @@ impl<'b> Extractor<'b> {
             return Err(self.reader.error(JsonErrorKind::Values));
         }
         Ok(match self.reader.peek()? {
-            Kind::Text => match self.reader.string()? {
+            ValueKind::Text => match self.reader.string()? {
                 (Cow::Owned(text), Surrogates::Lone) => Tree::LossyText(text),
                 (text, _) => Tree::Text(text),
             },
-            Kind::Number => self.number()?,
-            Kind::Boolean => Tree::Boolean(self.reader.boolean()?),
-            Kind::Null => {
+            ValueKind::Number => self.number()?,
+            ValueKind::Boolean => Tree::Boolean(self.reader.boolean()?),
+            ValueKind::Null => {
                 self.reader.null()?;
                 Tree::Null
             }
-            Kind::Array => {
+            ValueKind::Array => {
                 if let Some(element) = plan.element() {
                     return self.array(element, path);
                 }
@@ -63,8 +63,8 @@ impl<'b> Extractor<'b> {
                 self.reader.skip()?;
                 Tree::Array(Vec::new())
             }
-            Kind::Object if plan.has_members() => self.object(plan, path)?,
-            Kind::Object => {
+            ValueKind::Object if plan.has_members() => self.object(plan, path)?,
+            ValueKind::Object => {
                 self.reader.skip()?;
                 Tree::Object(Vec::new())
             }

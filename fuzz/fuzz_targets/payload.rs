@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use jsonschema::Draft;
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::percent_decode_str;
-use portcullis::contract::{
+use portcullis::payload::{
     Contract, ContractDefinition, KeyPath, KeyRule, Payload, PayloadRules, Violations,
 };
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::{JsonError, JsonErrorKind};
 
 /// Reads one JSON text from its beginning.
-pub(in crate::contract) struct Reader<'b> {
+pub(in crate::payload) struct Reader<'b> {
     text: &'b str,
     at: usize,
     /// The number of open containers.
@@ -17,7 +17,7 @@ pub(in crate::contract) struct Reader<'b> {
 
 /// The type of a value, known from its first byte.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::contract) enum Kind {
+pub(in crate::payload) enum ValueKind {
     Array,
     Boolean,
     Null,
@@ -27,7 +27,7 @@ pub(in crate::contract) enum Kind {
 }
 
 impl<'b> Reader<'b> {
-    pub(in crate::contract) fn new(text: &'b [u8]) -> Result<Self, JsonError> {
+    pub(in crate::payload) fn new(text: &'b [u8]) -> Result<Self, JsonError> {
         match std::str::from_utf8(text) {
             Ok(text) => Ok(Self {
                 text,
@@ -42,20 +42,20 @@ impl<'b> Reader<'b> {
     }
 
     /// The type of the next value.
-    pub(in crate::contract) fn peek(&mut self) -> Result<Kind, JsonError> {
+    pub(in crate::payload) fn peek(&mut self) -> Result<ValueKind, JsonError> {
         match self.skip_whitespace() {
-            Some(b'{') => Ok(Kind::Object),
-            Some(b'[') => Ok(Kind::Array),
-            Some(b'"') => Ok(Kind::Text),
-            Some(b't' | b'f') => Ok(Kind::Boolean),
-            Some(b'n') => Ok(Kind::Null),
-            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
+            Some(b'{') => Ok(ValueKind::Object),
+            Some(b'[') => Ok(ValueKind::Array),
+            Some(b'"') => Ok(ValueKind::Text),
+            Some(b't' | b'f') => Ok(ValueKind::Boolean),
+            Some(b'n') => Ok(ValueKind::Null),
+            Some(b'-' | b'0'..=b'9') => Ok(ValueKind::Number),
             _ => Err(self.unexpected()),
         }
     }
 
     /// Checks that only white space follows.
-    pub(in crate::contract) fn end(&mut self) -> Result<(), JsonError> {
+    pub(in crate::payload) fn end(&mut self) -> Result<(), JsonError> {
         match self.skip_whitespace() {
             None => Ok(()),
             Some(_) => Err(self.unexpected()),
@@ -63,7 +63,7 @@ impl<'b> Reader<'b> {
     }
 
     /// Enters the object or array at the position.
-    pub(in crate::contract) fn open(&mut self) -> Result<(), JsonError> {
+    pub(in crate::payload) fn open(&mut self) -> Result<(), JsonError> {
         if self.depth == MAX_DEPTH {
             return Err(self.error(JsonErrorKind::Depth));
         }
@@ -73,7 +73,7 @@ impl<'b> Reader<'b> {
     }
 
     /// Reads the name of the next member of the open object. At its end, leaves it and returns `None`.
-    pub(in crate::contract) fn member(
+    pub(in crate::payload) fn member(
         &mut self,
         is_first: bool,
     ) -> Result<Option<Cow<'b, str>>, JsonError> {
@@ -86,12 +86,12 @@ impl<'b> Reader<'b> {
     }
 
     /// Whether the open array has another element. If not, leaves it.
-    pub(in crate::contract) fn element(&mut self, is_first: bool) -> Result<bool, JsonError> {
+    pub(in crate::payload) fn element(&mut self, is_first: bool) -> Result<bool, JsonError> {
         self.has_next(is_first, b']')
     }
 
     /// Reads a string.
-    pub(in crate::contract) fn string(&mut self) -> Result<(Cow<'b, str>, Surrogates), JsonError> {
+    pub(in crate::payload) fn string(&mut self) -> Result<(Cow<'b, str>, Surrogates), JsonError> {
         let (raw, escapes) = self.raw_string()?;
         if !escapes {
             return Ok((Cow::Borrowed(raw), Surrogates::Paired));
@@ -101,7 +101,7 @@ impl<'b> Reader<'b> {
     }
 
     /// Reads a number, as it is written.
-    pub(in crate::contract) fn number(&mut self) -> Result<&'b str, JsonError> {
+    pub(in crate::payload) fn number(&mut self) -> Result<&'b str, JsonError> {
         let begin = self.at;
         self.at += usize::from(self.byte() == Some(b'-'));
         match self.byte() {
@@ -121,32 +121,32 @@ impl<'b> Reader<'b> {
     }
 
     /// Reads `true` or `false`.
-    pub(in crate::contract) fn boolean(&mut self) -> Result<bool, JsonError> {
+    pub(in crate::payload) fn boolean(&mut self) -> Result<bool, JsonError> {
         let is_true = self.byte() == Some(b't');
         self.literal(if is_true { b"true" } else { b"false" })?;
         Ok(is_true)
     }
 
     /// Reads `null`.
-    pub(in crate::contract) fn null(&mut self) -> Result<(), JsonError> {
+    pub(in crate::payload) fn null(&mut self) -> Result<(), JsonError> {
         self.literal(b"null")
     }
 
     /// Skips the next value of any type, and checks it.
-    pub(in crate::contract) fn skip(&mut self) -> Result<(), JsonError> {
+    pub(in crate::payload) fn skip(&mut self) -> Result<(), JsonError> {
         let outside = self.depth;
         // One bit for each container that was entered here, set for an object. The lowest bit is the innermost.
         let mut objects: u64 = 0;
         loop {
             let mut is_first = false;
             match self.peek()? {
-                Kind::Text => drop(self.raw_string()?),
-                Kind::Number => drop(self.number()?),
-                Kind::Boolean => drop(self.boolean()?),
-                Kind::Null => self.null()?,
-                kind @ (Kind::Array | Kind::Object) => {
+                ValueKind::Text => drop(self.raw_string()?),
+                ValueKind::Number => drop(self.number()?),
+                ValueKind::Boolean => drop(self.boolean()?),
+                ValueKind::Null => self.null()?,
+                kind @ (ValueKind::Array | ValueKind::Object) => {
                     self.open()?;
-                    objects = (objects << 1) | u64::from(kind == Kind::Object);
+                    objects = (objects << 1) | u64::from(kind == ValueKind::Object);
                     is_first = true;
                 }
             }
@@ -281,7 +281,7 @@ impl<'b> Reader<'b> {
         })
     }
 
-    pub(in crate::contract) fn error(&self, kind: JsonErrorKind) -> JsonError {
+    pub(in crate::payload) fn error(&self, kind: JsonErrorKind) -> JsonError {
         JsonError {
             kind,
             offset: self.at,
@@ -291,7 +291,7 @@ impl<'b> Reader<'b> {
 
 /// Whether a string has lone surrogates: escapes of half a character (RFC 8259 §8.2). Each one is read as U+FFFD.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::contract) enum Surrogates {
+pub(in crate::payload) enum Surrogates {
     Lone,
     Paired,
 }
@@ -348,4 +348,4 @@ fn code_unit(text: &str) -> Option<(u16, &str)> {
 }
 
 /// The most nested containers. [`Reader::skip`] needs one bit for each.
-pub(in crate::contract) const MAX_DEPTH: u32 = 64;
+pub(in crate::payload) const MAX_DEPTH: u32 = 64;

@@ -324,13 +324,13 @@ impl fmt::Display for InputType {
 }
 
 impl FromStr for InputType {
-    type Err = UnknownInputType;
+    type Err = ParseInputTypeError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownInputType> {
+    fn from_str(text: &str) -> Result<Self, ParseInputTypeError> {
         Self::ALL
             .into_iter()
             .find(|kind| kind.word() == text)
-            .ok_or(UnknownInputType)
+            .ok_or(ParseInputTypeError)
     }
 }
 
@@ -339,7 +339,7 @@ impl FromStr for InputType {
 #[error(
     "unknown type: use `text`, `number`, `integer`, `boolean`, `date`, `timestamp`, `email`, `url`, `object`, `array` or `file`"
 )]
-pub struct UnknownInputType;
+pub struct ParseInputTypeError;
 
 /// The JSON Schema of an object with these inputs, under their declared names.
 pub(super) fn inputs_schema(inputs: &[Input]) -> Value {

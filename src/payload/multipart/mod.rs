@@ -9,5 +9,5 @@ mod parts;
 mod scanner;
 
 pub use self::boundary::boundary_of;
-pub use self::parts::{MultipartLimits, Parts, ScanFault};
+pub use self::parts::{MultipartError, MultipartLimits, Parts};
 pub use self::scanner::Scanner;

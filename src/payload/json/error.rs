@@ -4,15 +4,15 @@ use std::fmt;
 
 /// The text is not JSON, or exceeds a limit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::contract) struct JsonError {
-    pub(in crate::contract) kind: JsonErrorKind,
+pub(in crate::payload) struct JsonError {
+    pub(in crate::payload) kind: JsonErrorKind,
     /// The position in bytes, from 0.
-    pub(in crate::contract) offset: usize,
+    pub(in crate::payload) offset: usize,
 }
 
 /// The kind of an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::contract) enum JsonErrorKind {
+pub(in crate::payload) enum JsonErrorKind {
     /// The text ends inside a value.
     UnexpectedEnd,
     /// The grammar does not allow this byte here.
@@ -33,7 +33,7 @@ pub(in crate::contract) enum JsonErrorKind {
 
 impl JsonError {
     /// The message for the sender, with line and column (in bytes), both from 1.
-    pub(in crate::contract) fn message(self, text: &[u8]) -> String {
+    pub(in crate::payload) fn message(self, text: &[u8]) -> String {
         let before = text.get(..self.offset).unwrap_or(text);
         let line = memchr::memchr_iter(b'\n', before).count() + 1;
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);

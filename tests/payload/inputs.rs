@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-fn one(input: Value) -> portcullis::contract::PayloadRules {
+fn one(input: Value) -> portcullis::payload::PayloadRules {
     rules(&inputs(json!([input])))
 }
 

@@ -17,7 +17,7 @@ pub struct MultipartLimits {
 /// Why a multipart body is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[expect(clippy::exhaustive_enums, reason = "a caller has to handle each")]
-pub enum ScanFault {
+pub enum MultipartError {
     /// `Content-Type` has no boundary, or an invalid one.
     #[error("Content-Type has no valid boundary")]
     NoBoundary,
@@ -35,7 +35,7 @@ pub enum ScanFault {
     HeadersTooLarge,
 }
 
-impl ScanFault {
+impl MultipartError {
     /// Whether a limit was exceeded. The body may be well-formed.
     pub const fn is_over_bounds(self) -> bool {
         matches!(self, Self::TooManyParts | Self::HeadersTooLarge)
@@ -45,17 +45,17 @@ impl ScanFault {
 /// The result of a scan.
 #[derive(Debug, Default)]
 pub struct Parts {
-    pub(in crate::contract) fields: Vec<Part>,
+    pub(in crate::payload) fields: Vec<Part>,
     /// Why the body is refused, if it is.
-    pub fault: Option<ScanFault>,
+    pub fault: Option<MultipartError>,
 }
 
 /// A field that the endpoint's rules read.
 #[derive(Debug)]
-pub(in crate::contract) struct Part {
-    pub(in crate::contract) name: String,
-    pub(in crate::contract) is_file: bool,
+pub(in crate::payload) struct Part {
+    pub(in crate::payload) name: String,
+    pub(in crate::payload) is_file: bool,
     /// Whether it is a raw MIME field.
-    pub(in crate::contract) is_raw: bool,
-    pub(in crate::contract) content: Range<usize>,
+    pub(in crate::payload) is_raw: bool,
+    pub(in crate::payload) content: Range<usize>,
 }

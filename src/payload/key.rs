@@ -125,14 +125,14 @@ impl fmt::Display for KeyPath {
 }
 
 impl TryFrom<Vec<String>> for KeyPath {
-    type Error = InvalidKeyPath;
+    type Error = KeyPathError;
 
-    fn try_from(names: Vec<String>) -> Result<Self, InvalidKeyPath> {
+    fn try_from(names: Vec<String>) -> Result<Self, KeyPathError> {
         let fits = |name: &String| (1..=MAX_NAME_LEN).contains(&name.len());
         if (1..=MAX_DEPTH).contains(&names.len()) && names.iter().all(fits) {
             Ok(Self(names.into_iter().map(Into::into).collect()))
         } else {
-            Err(InvalidKeyPath)
+            Err(KeyPathError)
         }
     }
 }
@@ -146,7 +146,7 @@ impl From<KeyPath> for Vec<String> {
 /// The path is empty, too deep, or has a name that is empty or too long.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a path has 1 to 16 names of 1 to 128 bytes")]
-pub struct InvalidKeyPath;
+pub struct KeyPathError;
 
 const MAX_DEPTH: usize = 16;
 const MAX_NAME_LEN: usize = 128;

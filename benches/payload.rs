@@ -18,7 +18,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput};
 use hmac::{KeyInit, Mac};
 use http::{HeaderMap, HeaderValue};
-use portcullis::contract::{
+use portcullis::payload::{
     Contract, ContractDefinition, Input, InputType, KeyPath, KeyRule, Payload, PayloadRules,
 };
 use serde::de::IgnoredAny;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::extract::extract;
 use super::field::{Content, Field, JSON_FIELD, decode, json_in_form, parse_form};
+use super::format::{TYPES, without_mark};
 use super::key::KeyError;
-use super::payload::{TYPES, without_mark};
 use super::plan::Plan;
 use super::violation::Violations;
 use super::{ConcurrencyKey, Contract, KeyPath, Payload};
@@ -85,7 +85,7 @@ impl PayloadRules {
     }
 
     /// Whether strings are searched for patterns and formats.
-    pub fn read_texts(&self) -> bool {
+    pub fn scans_text(&self) -> bool {
         let contract = self.contract.as_ref();
         contract.is_some_and(|contract| contract.cost.scans_texts)
     }

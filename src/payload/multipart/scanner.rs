@@ -9,8 +9,8 @@ use std::sync::Arc;
 use memchr::memmem::Finder;
 
 use super::headers::{self, HeaderError};
-use super::parts::{MultipartLimits, Part, Parts, ScanFault};
-use crate::contract::field::is_wanted;
+use super::parts::{MultipartError, MultipartLimits, Part, Parts};
+use crate::payload::field::is_wanted;
 
 /// Scans one body.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Scanner {
             part_count: 0,
             parts: Parts {
                 fields: Vec::new(),
-                fault: boundary.is_none().then_some(ScanFault::NoBoundary),
+                fault: boundary.is_none().then_some(MultipartError::NoBoundary),
             },
             raw_bytes: 0,
             largest_raw: 0,
@@ -105,7 +105,7 @@ impl Scanner {
     /// The parts, after the whole body was scanned.
     pub fn finish(mut self) -> Parts {
         if !matches!(self.state, State::Over) {
-            self.parts.fault = Some(ScanFault::Unended);
+            self.parts.fault = Some(MultipartError::Unended);
         }
         self.parts
     }
@@ -145,7 +145,7 @@ impl Scanner {
                         self.close(open, start);
                         self.part_count += 1;
                         if self.part_count > self.limits.parts {
-                            return Some(self.fail(ScanFault::TooManyParts));
+                            return Some(self.fail(MultipartError::TooManyParts));
                         }
                         Some(State::Headers(self.scanned))
                     }
@@ -219,14 +219,14 @@ impl Scanner {
         let window = body.get(from..body.len().min(limit))?;
         let Some(position) = memchr::memmem::find(window, b"\r\n\r\n") else {
             self.scanned = body.len();
-            return (body.len() >= limit).then(|| self.fail(ScanFault::HeadersTooLarge));
+            return (body.len() >= limit).then(|| self.fail(MultipartError::HeadersTooLarge));
         };
         let end = from + position + 2;
         let block = body.get(begin..end).unwrap_or_default();
         let head = match headers::read(block, self.limits.headers) {
             Ok(head) => head,
-            Err(HeaderError::Malformed) => return Some(self.fail(ScanFault::Malformed)),
-            Err(HeaderError::TooMany) => return Some(self.fail(ScanFault::HeadersTooLarge)),
+            Err(HeaderError::Malformed) => return Some(self.fail(MultipartError::Malformed)),
+            Err(HeaderError::TooMany) => return Some(self.fail(MultipartError::HeadersTooLarge)),
         };
         self.scanned = end + 2;
         let is_wanted = is_wanted(self.wanted.as_ref().as_ref(), &head.name);
@@ -238,7 +238,7 @@ impl Scanner {
         Some(State::Content(self.scanned, open))
     }
 
-    fn fail(&mut self, fault: ScanFault) -> State {
+    fn fail(&mut self, fault: MultipartError) -> State {
         self.parts.fault = Some(fault);
         State::Over
     }
