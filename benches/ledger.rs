@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use portcullis::clock::{Clock, SystemClock};
 use portcullis::ledger::{
-    BYTES_PER_ENTRY, Entries, Entry, Fleet, Held, InProcess, Keep, Key, KeyPrefix, Kind, Ledger,
-    Shared,
+    BYTES_PER_ENTRY, Entries, Entry, Fleet, Held, InProcess, Key, KeyPrefix, Kind, Ledger,
+    Retention, Shared,
 };
 use portcullis::redis::RedisSettings;
 use portcullis::task::Tasks;
@@ -259,7 +259,7 @@ async fn fill(ledger: &Arc<InProcess>, keys: &[Key]) {
 }
 
 fn entries(key: Key, now: Timestamp) -> Entries {
-    let keep = Keep::AsLongAsThereIsRoom(now + SignedDuration::from_hours(24));
+    let keep = Retention::Evictable(now + SignedDuration::from_hours(24));
     Entries::from([
         Some(Entry { key, keep }),
         None,

@@ -343,7 +343,7 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::directory::{Concurrency, EndpointId};
     use crate::gate::turns::Turns;
-    use crate::ledger::{Entries, Entry, InProcess, Keep, Key, Kind, Ledger, Standing};
+    use crate::ledger::{Entries, Entry, InProcess, Key, Kind, Ledger, Retention, Standing};
     use crate::payload::{ConcurrencyKey, KeyRule, Payload, PayloadRules};
 
     const LEASE: Duration = Duration::from_mins(1);
@@ -370,7 +370,7 @@ mod tests {
             let mut places = [None; Entries::MOST];
             places[0] = Some(Entry {
                 key: Key::of("workflows/a", Kind::Signature, &[b"code"]),
-                keep: Keep::Firmly(Timestamp::MAX),
+                keep: Retention::Pinned(Timestamp::MAX),
             });
             let entries = Entries::from(places);
             let claim = Held::claim(&ledger, entries, LEASE).await.unwrap().unwrap();

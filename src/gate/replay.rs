@@ -21,7 +21,7 @@ use super::{Body, Reason, Refusal};
 use crate::auth::{Claim, Fingerprint, Head, KeyRing, Received, Scheme, Verified};
 use crate::directory::{Auth, Duplicates, Endpoint, LedgerDown};
 use crate::ledger::{
-    Alone, Entries, Entry, Held, Keep, Key, Kind, Ledger, Standing, Taken, Unavailable,
+    Entries, Entry, Held, Key, Kind, Ledger, OutagePolicy, Retention, Standing, Taken, Unavailable,
 };
 
 /// The sender's id of a delivery. It is proven only if the scheme signs it.
@@ -40,10 +40,10 @@ pub(super) struct ReplayCheck<'a> {
 }
 
 /// How a delivery is judged while the shared ledger is out of reach: fail-closed, or by this node alone.
-pub(super) fn outage_policy(endpoint: &Endpoint) -> Alone {
+pub(super) fn outage_policy(endpoint: &Endpoint) -> OutagePolicy {
     match endpoint.replay.ledger_down {
-        LedgerDown::Closed => Alone::Refused,
-        LedgerDown::Local => Alone::Judged,
+        LedgerDown::Closed => OutagePolicy::Reject,
+        LedgerDown::Local => OutagePolicy::Local,
     }
 }
 
@@ -73,7 +73,7 @@ impl ReplayCheck<'_> {
         for (slot, id) in free.zip(ids.into_iter().flatten()) {
             *slot = Some(id);
         }
-        let entries = Entries::from(slots).alone(outage_policy(self.endpoint));
+        let entries = Entries::from(slots).with_outage_policy(outage_policy(self.endpoint));
         if entries.is_empty() {
             return Ok(None);
         }
@@ -93,8 +93,8 @@ impl ReplayCheck<'_> {
             return entries;
         }
         let keep = match signature.valid_until() {
-            Some(until) => Keep::Firmly(later(until, times.body_timeout + MARGIN)),
-            None => Keep::AsLongAsThereIsRoom(later(times.now, times.remember)),
+            Some(until) => Retention::Pinned(later(until, times.body_timeout + MARGIN)),
+            None => Retention::Evictable(later(times.now, times.remember)),
         };
         let entry = |it: &Fingerprint| Entry {
             key: Key::of(self.endpoint.id.as_str(), Kind::Signature, &[it.bytes()]),
@@ -129,7 +129,7 @@ impl ReplayCheck<'_> {
         let secret = proof.key.as_ref().map(|key| key.secret.to_string());
         let secret = secret.unwrap_or_default();
         let generation = self.endpoint.generation.to_le_bytes();
-        let keep = Keep::AsLongAsThereIsRoom(later(times.now, times.remember));
+        let keep = Retention::Evictable(later(times.now, times.remember));
         let entry = |version: u32, kind: Kind, content: &[u8]| {
             let version = version.to_le_bytes();
             let material: [&[u8]; 5] = [

@@ -2,7 +2,7 @@
 //!
 //! A delivery is claimed in the node's own memory first and in Redis second, and settled in both. A replay to the
 //! same node is refused without a round trip. During an outage of Redis the node still knows every delivery that it
-//! has accepted. An endpoint chooses whether such a node admits deliveries alone ([`Alone`]).
+//! has accepted. An endpoint chooses whether such a node admits deliveries alone ([`OutagePolicy`]).
 //!
 //! After an outage the node sends Redis what the backend accepted meanwhile, and every signature whose window is
 //! open. A restarted server or a replica may have lost these.
@@ -22,8 +22,8 @@ use super::held::begun;
 use super::shared::{Outcome, Settlement};
 use super::shared_permit::permit;
 use super::{
-    Alone, Entries, Entry, InProcess, Ledger, LedgerStats, Permit, Permits, Shared, Taken, Token,
-    Unavailable, Unwatched,
+    Entries, Entry, InProcess, Ledger, LedgerStats, OutagePolicy, Permit, Permits, Shared, Taken,
+    Token, Unavailable, Unwatched,
 };
 use crate::redis::{Fault, Redis};
 use crate::task::{Pulse, Task};
@@ -146,7 +146,7 @@ impl Ledger for Fleet {
     async fn permit(&self, wanted: &Permits<'_>) -> Result<Option<Permit>, Unavailable> {
         match permit(wanted, &self.tiers).await {
             Ok(permit) => Ok(permit),
-            Err(_) if wanted.alone == Alone::Judged => {
+            Err(_) if wanted.alone == OutagePolicy::Local => {
                 // A delivery with a claim was counted with that claim.
                 if !wanted.claimed {
                     count(&self.tiers.stats.judged);
@@ -245,7 +245,7 @@ impl FleetStats {
     }
 
     /// Deliveries that were judged by this node's memory alone (fail-open).
-    pub fn judged(&self) -> u64 {
+    pub fn judged_locally(&self) -> u64 {
         self.judged.load(Ordering::Relaxed)
     }
 }
@@ -271,13 +271,13 @@ impl TieredLedger {
         token: Token,
         own: Result<(), Unavailable>,
     ) -> Result<Token, Unavailable> {
-        match (entries.when_alone(), own) {
-            (Alone::Judged, Ok(())) => {
+        match (entries.outage_policy(), own) {
+            (OutagePolicy::Local, Ok(())) => {
                 count(&self.stats.judged);
                 return Ok(token);
             }
-            (Alone::Judged, Err(_)) => count(&self.answers.full),
-            (Alone::Refused, _) => self.own.withdraw(entries, token),
+            (OutagePolicy::Local, Err(_)) => count(&self.answers.full),
+            (OutagePolicy::Reject, _) => self.own.withdraw(entries, token),
         }
         count(&self.stats.refused);
         if let Fault::Lost(_) = fault {

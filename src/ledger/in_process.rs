@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::shard::{self, NoRoom, Shard, State};
-use super::{Entries, Entry, Keep, Key, Ledger, LedgerStats, Taken, Token, Unavailable};
+use super::{Entries, Entry, Key, Ledger, LedgerStats, Retention, Taken, Token, Unavailable};
 use crate::clock::Clock;
 use crate::sync::Mutex;
 
@@ -136,8 +136,8 @@ impl InProcess {
         let mut result = Ok(());
         for entry in entries.iter() {
             let state = match entry.keep {
-                Keep::Firmly(_) => State::PINNED,
-                Keep::AsLongAsThereIsRoom(_) => State::EVICTABLE,
+                Retention::Pinned(_) => State::PINNED,
+                Retention::Evictable(_) => State::EVICTABLE,
             };
             let until = ceiling(entry.keep.until());
             let put = self.on_shard(&entry.key, |it| it.put(entry.key, state, until, now));
@@ -154,7 +154,7 @@ impl InProcess {
     pub(super) fn pinned(&self) -> impl Iterator<Item = Vec<Entry>> {
         let entry = |(key, until): (Key, u32)| {
             let until = Timestamp::from_second(until.into()).unwrap_or(Timestamp::MAX);
-            let keep = Keep::Firmly(until);
+            let keep = Retention::Pinned(until);
             Entry { key, keep }
         };
         self.shards.iter().map(move |shard| {

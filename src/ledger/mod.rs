@@ -36,5 +36,5 @@ pub use self::prefix::{KeyPrefix, WrongPrefix};
 pub use self::shared::Shared;
 pub use self::stats::LedgerStats;
 pub use self::traits::{
-    Alone, Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable, Unwatched,
+    Entries, Entry, Ledger, OutagePolicy, Retention, Standing, Taken, Token, Unavailable, Unwatched,
 };

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
-use super::Alone;
+use super::OutagePolicy;
 
 /// A request for one permit of a concurrency key.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ pub struct Permits<'a> {
     /// How long to wait for a permit; zero does not wait.
     pub wait: Duration,
     /// What happens to the delivery while Redis cannot be reached.
-    pub alone: Alone,
+    pub alone: OutagePolicy,
     /// True if the delivery also has a claim in the ledger. It was then counted with that claim.
     pub claimed: bool,
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::fleet::TieredLedger;
 use super::shared::{Outcome, Settlement};
-use super::{Entries, Entry, Keep, Key, Kind, Permit, Permits, Token};
+use super::{Entries, Entry, Key, Kind, Permit, Permits, Retention, Token};
 use crate::clock::Stopwatch;
 use crate::redis::Fault;
 use crate::task::with_jitter;
@@ -99,7 +99,7 @@ fn permit_keys(wanted: &Permits<'_>) -> Entries {
         Some(Entry {
             key: Key::of(wanted.endpoint, kind, &[wanted.key.as_bytes()]),
             // Permits are never committed, so the retention does not matter.
-            keep: Keep::AsLongAsThereIsRoom(Timestamp::MIN),
+            keep: Retention::Evictable(Timestamp::MIN),
         })
     };
     let [holders, queue, polls] = [Kind::Permits, Kind::PermitQueue, Kind::PermitsDue].map(of);

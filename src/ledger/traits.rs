@@ -76,24 +76,24 @@ pub struct Entry {
     /// Identifies what is remembered.
     pub key: Key,
     /// How long it is remembered once the delivery is accepted.
-    pub keep: Keep,
+    pub keep: Retention,
 }
 
 /// How long an accepted entry is remembered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "an entry is pinned or evictable")]
-pub enum Keep {
+pub enum Retention {
     /// Until the window of the signature ends, and never less: the replay would otherwise be admitted.
-    Firmly(Timestamp),
+    Pinned(Timestamp),
     /// Until this time, unless the entry is evicted to make room.
-    AsLongAsThereIsRoom(Timestamp),
+    Evictable(Timestamp),
 }
 
-impl Keep {
+impl Retention {
     /// When it expires.
     pub const fn until(self) -> Timestamp {
         match self {
-            Self::Firmly(until) | Self::AsLongAsThereIsRoom(until) => until,
+            Self::Pinned(until) | Self::Evictable(until) => until,
         }
     }
 }
@@ -101,19 +101,19 @@ impl Keep {
 /// What happens to a delivery while the shared memory cannot be reached.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "fail-closed or fail-open")]
-pub enum Alone {
+pub enum OutagePolicy {
     /// Fail-closed: it is refused, and the sender retries.
     #[default]
-    Refused,
+    Reject,
     /// Fail-open: it is judged by the memory of this node alone.
-    Judged,
+    Local,
 }
 
 /// The entries of one delivery, in order of precedence.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Entries {
     places: [Option<Entry>; Self::MOST],
-    alone: Alone,
+    alone: OutagePolicy,
 }
 
 impl Entries {
@@ -122,12 +122,12 @@ impl Entries {
 
     /// The same entries with another outage policy. A ledger in memory ignores it.
     #[must_use]
-    pub const fn alone(self, alone: Alone) -> Self {
+    pub const fn with_outage_policy(self, alone: OutagePolicy) -> Self {
         Self { alone, ..self }
     }
 
     /// The outage policy.
-    pub const fn when_alone(&self) -> Alone {
+    pub const fn outage_policy(&self) -> OutagePolicy {
         self.alone
     }
 
@@ -147,7 +147,7 @@ impl From<[Option<Entry>; Entries::MOST]> for Entries {
     fn from(places: [Option<Entry>; Entries::MOST]) -> Self {
         Self {
             places,
-            alone: Alone::default(),
+            alone: OutagePolicy::default(),
         }
     }
 }

@@ -258,7 +258,7 @@ fn shared(fleet: &Fleet) -> Result<Vec<MetricFamily>, prometheus::Error> {
             "portcullis_ledger_alone_total",
             "Deliveries while Redis was unavailable: refused (fail-closed), or judged by this node alone (fail-open).",
             "result",
-            &[("refused", outages.refused()), ("judged", outages.judged())],
+            &[("refused", outages.refused()), ("judged", outages.judged_locally())],
         )?,
         gauge(
             "portcullis_ledger_untold",

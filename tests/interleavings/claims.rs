@@ -53,7 +53,7 @@ impl Setting {
         for (place, name) in places.iter_mut().zip(names) {
             *place = Some(Entry {
                 key: Key::of("workflows/a", Kind::SignedId, &[name.as_bytes()]),
-                keep: Keep::Firmly(until),
+                keep: Retention::Pinned(until),
             });
         }
         Entries::from(places)

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::ledger::{Alone, Fleet, Held, InProcess, Ledger, Shared, Standing, Unavailable};
+use portcullis::ledger::{
+    Fleet, Held, InProcess, Ledger, OutagePolicy, Shared, Standing, Unavailable,
+};
 use portcullis::redis::Fault;
 use portcullis::task::Tasks;
 
@@ -63,7 +65,7 @@ fn clock() -> Arc<dyn portcullis::clock::Clock> {
 fn firm(name: &str) -> portcullis::ledger::Entries {
     one(portcullis::ledger::Entry {
         key: key(name),
-        keep: portcullis::ledger::Keep::Firmly(jiff::Timestamp::now() + WINDOW),
+        keep: portcullis::ledger::Retention::Pinned(jiff::Timestamp::now() + WINDOW),
     })
 }
 
@@ -104,11 +106,14 @@ async fn a_node_without_room_of_its_own_counts_on_redis_and_is_lost_without() {
         }
     }
     it.kill().await;
-    for alone in [Alone::Judged, Alone::Refused] {
-        let told = claim(&it.one, firm("c").alone(alone)).await;
+    for alone in [OutagePolicy::Local, OutagePolicy::Reject] {
+        let told = claim(&it.one, firm("c").with_outage_policy(alone)).await;
         assert!(matches!(told, Err(Unavailable::OutOfReach(Fault::Down(_)))));
     }
-    assert_eq!((it.one.stats().refused(), it.one.stats().judged()), (2, 0));
+    assert_eq!(
+        (it.one.stats().refused(), it.one.stats().judged_locally()),
+        (2, 0)
+    );
 }
 
 #[tokio::test]
@@ -127,12 +132,12 @@ async fn who_is_refused_for_the_lack_of_redis_leaves_nothing_behind() {
 async fn what_was_accepted_alone_is_told_and_what_failed_is_not() {
     let mut it = Away::with_room_for(1000).await;
     it.kill().await;
-    let judged = |name: &str| firm(name).alone(Alone::Judged);
+    let judged = |name: &str| firm(name).with_outage_policy(OutagePolicy::Local);
     accept(&it.one, judged("accepted")).await;
     let failed = claim(&it.one, judged("failed")).await.unwrap().unwrap();
     failed.settle(false).await.unwrap();
     let held = claim(&it.one, judged("under way")).await.unwrap().unwrap();
-    assert_eq!(it.one.stats().judged(), 3);
+    assert_eq!(it.one.stats().judged_locally(), 3);
     it.restart().await;
     eventually("all is told", || it.one.untold() == 0).await;
     let told = claim(&it.two, firm("accepted")).await.unwrap();
@@ -178,7 +183,11 @@ async fn more_than_can_wait_is_counted_and_the_newest_is_told() {
     let mut it = Away::with_room_for(100_000).await;
     it.kill().await;
     for number in 0..66_000 {
-        accept(&it.one, firm(&number.to_string()).alone(Alone::Judged)).await;
+        accept(
+            &it.one,
+            firm(&number.to_string()).with_outage_policy(OutagePolicy::Local),
+        )
+        .await;
     }
     assert_eq!(it.one.never_told(), 66_000 - 65_536);
     assert_eq!(it.one.untold(), 65_536);
@@ -193,14 +202,18 @@ async fn what_was_given_up_takes_half_of_the_room_at_most_and_what_was_not_kept_
     let mut it = Away::with_room_for(100_000).await;
     it.kill().await;
     for number in 0..33_000 {
-        let entries = firm(&number.to_string()).alone(Alone::Judged);
+        let entries = firm(&number.to_string()).with_outage_policy(OutagePolicy::Local);
         let held = claim(&it.one, entries).await.unwrap().unwrap();
         held.settle(false).await.unwrap();
     }
     assert_eq!(it.one.untold(), 32_768);
     assert_eq!(it.one.never_told(), 33_000 - 32_768);
     // What is accepted still has its place.
-    accept(&it.one, firm("accepted").alone(Alone::Judged)).await;
+    accept(
+        &it.one,
+        firm("accepted").with_outage_policy(OutagePolicy::Local),
+    )
+    .await;
     assert_eq!(it.one.untold(), 32_769);
     it.restart().await;
     eventually("all is told", || it.one.untold() == 0).await;

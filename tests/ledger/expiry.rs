@@ -1,7 +1,7 @@
 //! Everything ends.
 
 use jiff::{SignedDuration, Timestamp};
-use portcullis::ledger::{Entry, Keep, Standing};
+use portcullis::ledger::{Entry, Retention, Standing};
 
 use crate::setting::*;
 
@@ -27,7 +27,7 @@ on_every_ledger! {
         for (name, until) in [("never", Timestamp::MAX), ("long ago", Timestamp::MIN)] {
             it.accept(one(Entry {
                 key: key(name),
-                keep: Keep::Firmly(until),
+                keep: Retention::Pinned(until),
             }));
         }
         it.wait(SignedDuration::from_hours(24 * 365));
@@ -42,7 +42,7 @@ fn a_part_of_a_second_is_rounded_in_favour_of_the_memory() {
     let until = it.now() + SignedDuration::from_millis(1500);
     it.accept(one(Entry {
         key: key("a"),
-        keep: Keep::Firmly(until),
+        keep: Retention::Pinned(until),
     }));
     it.wait(SignedDuration::from_millis(1999));
     assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));

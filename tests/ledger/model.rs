@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use portcullis::ledger::{Entries, Entry, Held, Keep, Standing};
+use portcullis::ledger::{Entries, Entry, Held, Retention, Standing};
 use proptest::prelude::*;
 
 use crate::redis::RedisServer;
@@ -100,8 +100,8 @@ fn entries(names: &[u8], now: Timestamp) -> Entries {
     let mut entries = names.iter().map(|name| Entry {
         key: key(&name.to_string()),
         keep: match name % 2 {
-            0 => Keep::Firmly(now + keep(*name)),
-            _ => Keep::AsLongAsThereIsRoom(now + keep(*name)),
+            0 => Retention::Pinned(now + keep(*name)),
+            _ => Retention::Evictable(now + keep(*name)),
         },
     });
     Entries::from([entries.next(), entries.next(), None, None, None, None, None])

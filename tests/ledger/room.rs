@@ -1,7 +1,7 @@
 //! A ledger that is full.
 
 use jiff::SignedDuration;
-use portcullis::ledger::{BYTES_PER_ENTRY, Entry, Keep, Standing, Unavailable};
+use portcullis::ledger::{BYTES_PER_ENTRY, Entry, Retention, Standing, Unavailable};
 use proptest::prelude::*;
 
 use crate::setting::*;
@@ -134,7 +134,7 @@ proptest! {
         for (number, second) in (0..capacity * 3).zip(seconds.iter().cycle()) {
             let entry = Entry {
                 key: key(&number.to_string()),
-                keep: Keep::AsLongAsThereIsRoom(it.now() + SignedDuration::from_secs(*second)),
+                keep: Retention::Evictable(it.now() + SignedDuration::from_secs(*second)),
             };
             let held = it.claim(one(entry)).unwrap();
             it.settle(held, number % 7 > 0);

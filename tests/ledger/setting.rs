@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use portcullis::clock::Clock;
 use portcullis::ledger::{
-    Entries, Entry, Fleet, Held, InProcess, Keep, Key, Kind, Ledger, LedgerStats, Shared, Standing,
-    Unavailable,
+    Entries, Entry, Fleet, Held, InProcess, Key, Kind, Ledger, LedgerStats, Retention, Shared,
+    Standing, Unavailable,
 };
 use portcullis::redis::RedisSettings;
 use portcullis::task::Tasks;
@@ -154,7 +154,7 @@ impl Setting {
     pub(crate) fn soft(&self, name: &str) -> Entries {
         one(Entry {
             key: key(name),
-            keep: Keep::AsLongAsThereIsRoom(self.now() + HOUR - HALF),
+            keep: Retention::Evictable(self.now() + HOUR - HALF),
         })
     }
 
@@ -162,7 +162,7 @@ impl Setting {
     pub(crate) fn firm(&self, name: &str) -> Entries {
         one(Entry {
             key: key(name),
-            keep: Keep::Firmly(self.now() + WINDOW - HALF),
+            keep: Retention::Pinned(self.now() + WINDOW - HALF),
         })
     }
 

@@ -21,5 +21,5 @@ pub use self::key::{Key, Kind};
 pub use self::permit::{Permit, Permits};
 pub use self::stats::LedgerStats;
 pub use self::traits::{
-    Alone, Entries, Entry, Keep, Ledger, Standing, Taken, Token, Unavailable, Unwatched,
+    Entries, Entry, Ledger, OutagePolicy, Retention, Standing, Taken, Token, Unavailable, Unwatched,
 };
