@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use portcullis::clock::{Clock, SystemClock};
 use portcullis::ledger::{
-    BYTES_PER_ENTRY, Entries, Entry, Fleet, Held, InProcess, Key, KeyPrefix, Kind, Ledger,
-    Retention, Shared,
+    BYTES_PER_ENTRY, Entries, Entry, EntryKind, Fleet, InProcess, Key, KeyPrefix, Ledger,
+    LedgerClaim, Retention, Shared,
 };
 use portcullis::redis::RedisSettings;
 use portcullis::task::Tasks;
@@ -150,7 +150,7 @@ async fn one_at_a_time(ledger: &Arc<dyn Ledger>, keys: &[Key]) -> Duration {
     for key in keys {
         let entries = entries(*key, clock.now());
         let start = Instant::now();
-        let held = Held::claim(ledger, entries, LEASE).await;
+        let held = LedgerClaim::claim(ledger, entries, LEASE).await;
         waited += start.elapsed();
         let held = held.expect("an answer").expect("a new delivery");
         held.settle(true).await.expect("room");
@@ -167,7 +167,7 @@ async fn many_at_a_time(ledger: &Arc<dyn Ledger>, keys: &[Key]) -> Duration {
         tasks.spawn(async move {
             for key in keys {
                 let entries = entries(key, SystemClock.now());
-                let held = Held::claim(&ledger, entries, LEASE).await;
+                let held = LedgerClaim::claim(&ledger, entries, LEASE).await;
                 let held = held.expect("an answer").expect("a new delivery");
                 held.settle(true).await.expect("room");
             }
@@ -252,7 +252,7 @@ async fn fill(ledger: &Arc<InProcess>, keys: &[Key]) {
     let ledger: Arc<dyn Ledger> = Arc::clone(ledger) as _;
     for key in keys {
         let entries = entries(*key, clock.now());
-        let held = Held::claim(&ledger, entries, LEASE).await;
+        let held = LedgerClaim::claim(&ledger, entries, LEASE).await;
         let held = held.expect("room").expect("a new delivery");
         held.settle(true).await.expect("room");
     }
@@ -279,7 +279,7 @@ fn some_keys(series: usize, many: usize) -> Vec<Key> {
     (0..many)
         .map(|number| {
             let id = format!("72d3162e-cc78-{series:04x}-81ab-{number:012x}");
-            Key::of("workflows/pr-bot", Kind::SignedId, &[id.as_bytes()])
+            Key::of("workflows/pr-bot", EntryKind::SignedId, &[id.as_bytes()])
         })
         .collect()
 }

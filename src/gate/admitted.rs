@@ -12,7 +12,7 @@ use super::turns::Turn;
 use super::{Body, Lease};
 use crate::auth::Verified;
 use crate::directory::Endpoint;
-use crate::ledger::Held;
+use crate::ledger::LedgerClaim;
 use crate::payload::ConcurrencyKey;
 
 /// A delivery with its proof. Only the gate can make one, and only an admitted delivery can be sent to a backend.
@@ -36,7 +36,7 @@ impl Admitted {
         (endpoint, total_timeout): (Arc<Endpoint>, Duration),
         verified: Verified,
         body: Body,
-        claim: Option<Held>,
+        claim: Option<LedgerClaim>,
         key: Option<ConcurrencyKey>,
         response: Lease,
     ) -> Self {

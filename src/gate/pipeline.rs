@@ -22,7 +22,7 @@ use super::transport::{
 };
 use super::{Reason, Turn};
 use crate::clock::{Stopwatch, within};
-use crate::ledger::Held;
+use crate::ledger::LedgerClaim;
 
 /// The end of an admitted delivery.
 #[derive(Debug)]
@@ -45,12 +45,12 @@ pub enum DeliveryOutcome {
 /// releases both.
 #[derive(Debug, Default)]
 pub(super) struct Reservation {
-    claim: Option<Held>,
+    claim: Option<LedgerClaim>,
     turn: Option<Turn>,
 }
 
 impl Reservation {
-    pub(super) fn new(claim: Option<Held>) -> Self {
+    pub(super) fn new(claim: Option<LedgerClaim>) -> Self {
         Self { claim, turn: None }
     }
 
@@ -343,7 +343,7 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::directory::{Concurrency, EndpointId};
     use crate::gate::turns::Turns;
-    use crate::ledger::{Entries, Entry, InProcess, Key, Kind, Ledger, Retention, Standing};
+    use crate::ledger::{Entries, Entry, EntryKind, EntryState, InProcess, Key, Ledger, Retention};
     use crate::payload::{ConcurrencyKey, KeyRule, Payload, PayloadRules};
 
     const LEASE: Duration = Duration::from_mins(1);
@@ -369,11 +369,14 @@ mod tests {
             let ledger: Arc<dyn Ledger> = Arc::new(InProcess::new(1000, Arc::new(SystemClock)));
             let mut places = [None; Entries::MOST];
             places[0] = Some(Entry {
-                key: Key::of("workflows/a", Kind::Signature, &[b"code"]),
+                key: Key::of("workflows/a", EntryKind::Signature, &[b"code"]),
                 keep: Retention::Pinned(Timestamp::MAX),
             });
             let entries = Entries::from(places);
-            let claim = Held::claim(&ledger, entries, LEASE).await.unwrap().unwrap();
+            let claim = LedgerClaim::claim(&ledger, entries, LEASE)
+                .await
+                .unwrap()
+                .unwrap();
             (Self { ledger, entries }, Reservation::new(Some(claim)))
         }
 
@@ -383,7 +386,7 @@ mod tests {
                     self.ledger.release(&self.entries, token).await.unwrap();
                     State::Free
                 }
-                Err(taken) if taken.standing == Standing::Accepted => State::Accepted,
+                Err(taken) if taken.standing == EntryState::Accepted => State::Accepted,
                 Err(_) => State::InFlight,
             }
         }

@@ -21,7 +21,8 @@ use super::{Body, Reason, Refusal};
 use crate::auth::{Claim, Fingerprint, Head, KeyRing, Received, Scheme, Verified};
 use crate::directory::{Auth, Duplicates, Endpoint, LedgerDown};
 use crate::ledger::{
-    Entries, Entry, Held, Key, Kind, Ledger, OutagePolicy, Retention, Standing, Taken, Unavailable,
+    Conflict, Entries, Entry, EntryKind, EntryState, Key, Ledger, LedgerClaim, OutagePolicy,
+    Retention, Unavailable,
 };
 
 /// The sender's id of a delivery. It is proven only if the scheme signs it.
@@ -65,7 +66,7 @@ impl ReplayCheck<'_> {
         &self,
         ledger: &Arc<dyn Ledger>,
         times: &ReplayTimes,
-    ) -> Result<Option<Held>, Refusal> {
+    ) -> Result<Option<LedgerClaim>, Refusal> {
         let ids = self.id_entries(times);
         // The signature counts first: the same bytes are a replay, whatever id they have.
         let mut slots = self.signature_entries(times);
@@ -77,7 +78,7 @@ impl ReplayCheck<'_> {
         if entries.is_empty() {
             return Ok(None);
         }
-        match Held::claim(ledger, entries, times.lease).await? {
+        match LedgerClaim::claim(ledger, entries, times.lease).await? {
             Ok(claim) => Ok(Some(claim)),
             Err(conflict) => Err(self.conflict_refusal(conflict, &ids)),
         }
@@ -97,7 +98,11 @@ impl ReplayCheck<'_> {
             None => Retention::Evictable(later(times.now, times.remember)),
         };
         let entry = |it: &Fingerprint| Entry {
-            key: Key::of(self.endpoint.id.as_str(), Kind::Signature, &[it.bytes()]),
+            key: Key::of(
+                self.endpoint.id.as_str(),
+                EntryKind::Signature,
+                &[it.bytes()],
+            ),
             keep,
         };
         let fingerprints = [signature.by_current()]
@@ -130,7 +135,7 @@ impl ReplayCheck<'_> {
         let secret = secret.unwrap_or_default();
         let generation = self.endpoint.generation.to_le_bytes();
         let keep = Retention::Evictable(later(times.now, times.remember));
-        let entry = |version: u32, kind: Kind, content: &[u8]| {
+        let entry = |version: u32, kind: EntryKind, content: &[u8]| {
             let version = version.to_le_bytes();
             let material: [&[u8]; 5] = [
                 &generation,
@@ -144,10 +149,10 @@ impl ReplayCheck<'_> {
         };
         let (current, previous) = self.versions(times.now);
         if scheme.id_is_signed() {
-            let signed = |version| entry(version, Kind::SignedId, &[]);
+            let signed = |version| entry(version, EntryKind::SignedId, &[]);
             return [Some(signed(current)), previous.map(signed)];
         }
-        let hinted = |version, content: &[u8; 32]| entry(version, Kind::HintedId, content);
+        let hinted = |version, content: &[u8; 32]| entry(version, EntryKind::HintedId, content);
         match self.verified.signature() {
             // Without a signed time, a retry of the same event has the same signature.
             Some(signature) if scheme.timestamp().is_none() => {
@@ -179,20 +184,20 @@ impl ReplayCheck<'_> {
     }
 
     /// The refusal of a delivery that was claimed before.
-    fn conflict_refusal(&self, conflict: Taken, ids: &[Option<Entry>]) -> Refusal {
+    fn conflict_refusal(&self, conflict: Conflict, ids: &[Option<Entry>]) -> Refusal {
         let by_id = ids.iter().flatten().any(|id| id.key == conflict.key);
-        match (conflict.standing, by_id, self.endpoint.replay.id) {
-            (Standing::InFlight, ..) => Reason::InFlight.into(),
-            (Standing::Accepted, true, Some(Duplicates::Acknowledge)) => Reason::Duplicate.into(),
-            (Standing::Accepted, true, _) => Refusal {
+        match (conflict.state, by_id, self.endpoint.replay.id) {
+            (EntryState::InFlight, ..) => Reason::InFlight.into(),
+            (EntryState::Accepted, true, Some(Duplicates::Acknowledge)) => Reason::Duplicate.into(),
+            (EntryState::Accepted, true, _) => Refusal {
                 cause: Some("an event with this id was accepted before".to_owned()),
                 ..Reason::Replay.into()
             },
             // A retry with the signature of the first attempt.
-            (Standing::Accepted, false, _) if self.endpoint.replay.acknowledges_signature => {
+            (EntryState::Accepted, false, _) if self.endpoint.replay.acknowledges_signature => {
                 Reason::Duplicate.into()
             }
-            (Standing::Accepted, false, _) => Refusal {
+            (EntryState::Accepted, false, _) => Refusal {
                 cause: Some("this signature was accepted before".to_owned()),
                 ..Reason::Replay.into()
             },

@@ -18,12 +18,12 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::backlog::Backlog;
-use super::held::begun;
+use super::claim::begun;
 use super::shared::{Outcome, Settlement};
 use super::shared_permit::permit;
 use super::{
-    Entries, Entry, InProcess, Ledger, LedgerStats, OutagePolicy, Permit, Permits, Shared, Taken,
-    Token, Unavailable, Unwatched,
+    ClaimToken, Conflict, Entries, Entry, InProcess, Ledger, LedgerStats, OutagePolicy, Permit,
+    Permits, Shared, Unavailable, Unwatched,
 };
 use crate::redis::{Fault, Redis};
 use crate::task::{Pulse, Task};
@@ -86,13 +86,13 @@ impl Ledger for Fleet {
         &self,
         entries: &Entries,
         lease: Duration,
-    ) -> Result<Result<Token, Taken>, Unavailable> {
+    ) -> Result<Result<ClaimToken, Conflict>, Unavailable> {
         let TieredLedger { own, shared, .. } = &*self.tiers;
         let token = shared.token();
         // If this node has no room, Redis can still decide.
         let own_claim = match own.claim_as(token, entries, lease) {
             Ok(Err(known)) => {
-                self.tiers.answers.count_known(known.standing);
+                self.tiers.answers.count_known(known.state);
                 return Ok(Err(known));
             }
             Ok(Ok(())) => Ok(()),
@@ -119,14 +119,14 @@ impl Ledger for Fleet {
         };
         match &answer {
             Ok(Ok(_)) => count(&self.tiers.answers.claimed),
-            Ok(Err(known)) => self.tiers.answers.count_known(known.standing),
+            Ok(Err(known)) => self.tiers.answers.count_known(known.state),
             Err(_) => {}
         }
         answer
     }
 
     /// Redis may get the settlement later, so this never fails.
-    async fn commit(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
+    async fn commit(&self, entries: &Entries, token: ClaimToken) -> Result<(), Unavailable> {
         // A node without room relies on Redis.
         let _ = self.tiers.own.commit_now(entries);
         count(&self.tiers.answers.committed);
@@ -135,7 +135,7 @@ impl Ledger for Fleet {
         Ok(())
     }
 
-    async fn release(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
+    async fn release(&self, entries: &Entries, token: ClaimToken) -> Result<(), Unavailable> {
         self.tiers.own.withdraw(entries, token);
         count(&self.tiers.answers.released);
         let settlement = Settlement::new(entries, token, Outcome::Released);
@@ -155,12 +155,12 @@ impl Ledger for Fleet {
             }
             Err(fault) => {
                 count(&self.tiers.stats.refused);
-                Err(Unavailable::OutOfReach(fault))
+                Err(Unavailable::Unreachable(fault))
             }
         }
     }
 
-    fn abandon(&self, entries: &Entries, token: Token) {
+    fn abandon(&self, entries: &Entries, token: ClaimToken) {
         self.tiers.own.withdraw(entries, token);
         count(&self.tiers.answers.released);
         let settlement = Settlement::new(entries, token, Outcome::Released);
@@ -200,7 +200,7 @@ impl Drop for Fleet {
 struct ClaimGuard<'a> {
     fleet: &'a Fleet,
     entries: &'a Entries,
-    token: Token,
+    token: ClaimToken,
     disarmed: bool,
 }
 
@@ -268,9 +268,9 @@ impl TieredLedger {
         &self,
         fault: Fault,
         entries: &Entries,
-        token: Token,
+        token: ClaimToken,
         own: Result<(), Unavailable>,
-    ) -> Result<Token, Unavailable> {
+    ) -> Result<ClaimToken, Unavailable> {
         match (entries.outage_policy(), own) {
             (OutagePolicy::Local, Ok(())) => {
                 count(&self.stats.judged);
@@ -285,7 +285,7 @@ impl TieredLedger {
             self.backlog
                 .push(&Settlement::new(entries, token, Outcome::Released));
         }
-        Err(Unavailable::OutOfReach(fault))
+        Err(Unavailable::Unreachable(fault))
     }
 
     /// Sends a settlement to Redis without awaiting the answer.
@@ -343,7 +343,7 @@ impl TieredLedger {
                 pulse.beat();
                 let one = |entry: &Entry| {
                     let entries = Entries::from([Some(*entry), None, None, None, None, None, None]);
-                    Settlement::new(&entries, Token(0), Outcome::Accepted)
+                    Settlement::new(&entries, ClaimToken(0), Outcome::Accepted)
                 };
                 let settlements: Vec<Settlement> = entries.iter().map(one).collect();
                 let Ok(answers) = self.shared.settle_all(&settlements).await else {

@@ -13,8 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::shard::{self, NoRoom, Shard, State};
-use super::{Entries, Entry, Key, Ledger, LedgerStats, Retention, Taken, Token, Unavailable};
+use super::shard::{self, Shard, ShardFull, State};
+use super::{
+    ClaimToken, Conflict, Entries, Entry, Key, Ledger, LedgerStats, Retention, Unavailable,
+};
 use crate::clock::Clock;
 use crate::sync::Mutex;
 
@@ -90,8 +92,8 @@ impl InProcess {
     }
 
     fn claim_one(&self, key: Key, state: State, until: u32, now: u32) -> Result<(), ClaimFailure> {
-        let claimed = self.on_shard(&key, |shard| match shard.standing(&key, now) {
-            Some(standing) => Err(ClaimFailure::Taken(Taken { key, standing })),
+        let claimed = self.on_shard(&key, |shard| match shard.entry_state(&key, now) {
+            Some(state) => Err(ClaimFailure::Conflict(Conflict { key, state })),
             None => Ok(shard.put(key, state, until, now)?),
         });
         let forgotten = claimed.unwrap_or(Err(ClaimFailure::Full))?;
@@ -102,10 +104,10 @@ impl InProcess {
     /// Claims `entries` under `token`. The caller ensures that the token is unique.
     pub(super) fn claim_as(
         &self,
-        token: Token,
+        token: ClaimToken,
         entries: &Entries,
         lease: Duration,
-    ) -> Result<Result<(), Taken>, Unavailable> {
+    ) -> Result<Result<(), Conflict>, Unavailable> {
         let now = self.clock.now();
         let until = ceiling(now.saturating_add(lease).unwrap_or(Timestamp::MAX));
         let now = seconds(now.as_second());
@@ -114,9 +116,9 @@ impl InProcess {
             // claim in between sees this delivery in flight, which is correct.
             match self.claim_one(entry.key, State::claimed(token.0), until, now) {
                 Ok(()) => {}
-                Err(ClaimFailure::Taken(conflict)) => {
+                Err(ClaimFailure::Conflict(conflict)) => {
                     self.withdraw(entries, token);
-                    self.stats.count_known(conflict.standing);
+                    self.stats.count_known(conflict.state);
                     return Ok(Err(conflict));
                 }
                 Err(ClaimFailure::Full) => {
@@ -164,7 +166,7 @@ impl InProcess {
     }
 
     /// Removes a claim without counting it.
-    pub(super) fn withdraw(&self, entries: &Entries, token: Token) {
+    pub(super) fn withdraw(&self, entries: &Entries, token: ClaimToken) {
         let state = State::claimed(token.0);
         for entry in entries.iter() {
             self.on_shard(&entry.key, |shard| shard.remove_if(&entry.key, state));
@@ -178,16 +180,16 @@ impl Ledger for InProcess {
         &self,
         entries: &Entries,
         lease: Duration,
-    ) -> Result<Result<Token, Taken>, Unavailable> {
-        let token = Token(self.next.fetch_add(1, Ordering::Relaxed));
+    ) -> Result<Result<ClaimToken, Conflict>, Unavailable> {
+        let token = ClaimToken(self.next.fetch_add(1, Ordering::Relaxed));
         Ok(self.claim_as(token, entries, lease)?.map(|()| token))
     }
 
-    async fn commit(&self, entries: &Entries, _token: Token) -> Result<(), Unavailable> {
+    async fn commit(&self, entries: &Entries, _token: ClaimToken) -> Result<(), Unavailable> {
         self.commit_now(entries)
     }
 
-    async fn release(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
+    async fn release(&self, entries: &Entries, token: ClaimToken) -> Result<(), Unavailable> {
         self.abandon(entries, token);
         Ok(())
     }
@@ -195,7 +197,7 @@ impl Ledger for InProcess {
     fn settle_now(
         &self,
         entries: &Entries,
-        token: Token,
+        token: ClaimToken,
         accepted: bool,
     ) -> Option<Result<(), Unavailable>> {
         Some(if accepted {
@@ -206,7 +208,7 @@ impl Ledger for InProcess {
         })
     }
 
-    fn abandon(&self, entries: &Entries, token: Token) {
+    fn abandon(&self, entries: &Entries, token: ClaimToken) {
         self.withdraw(entries, token);
         count(&self.stats.released, 1);
     }
@@ -214,11 +216,11 @@ impl Ledger for InProcess {
 
 enum ClaimFailure {
     Full,
-    Taken(Taken),
+    Conflict(Conflict),
 }
 
-impl From<NoRoom> for ClaimFailure {
-    fn from(_: NoRoom) -> Self {
+impl From<ShardFull> for ClaimFailure {
+    fn from(_: ShardFull) -> Self {
         Self::Full
     }
 }

@@ -19,7 +19,7 @@ impl Key {
 
     /// The key of `material` that was sent to `endpoint`. Each part is hashed with its length, so bytes cannot move
     /// from one part to the next.
-    pub fn of(endpoint: &str, kind: Kind, material: &[&[u8]]) -> Self {
+    pub fn of(endpoint: &str, kind: EntryKind, material: &[&[u8]]) -> Self {
         let shard: [u8; 32] = Sha256::digest(endpoint).into();
         let mut digest = Sha256::new();
         for part in [endpoint.as_bytes(), &[kind as u8]].iter().chain(material) {
@@ -53,7 +53,7 @@ impl Key {
     reason = "every kind has its rule in the gate"
 )]
 #[repr(u8)]
-pub enum Kind {
+pub enum EntryKind {
     /// A signature, as its fingerprint.
     Signature = 1,
     /// An id that the signature covers.

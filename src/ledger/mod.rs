@@ -14,8 +14,8 @@
 //! keeps the memory in Redis, and [`Fleet`] combines the two for the nodes of a fleet.
 
 mod backlog;
+mod claim;
 mod fleet;
-mod held;
 mod in_process;
 mod key;
 mod permit;
@@ -27,14 +27,15 @@ mod shared_permit;
 mod stats;
 mod traits;
 
+pub use self::claim::LedgerClaim;
 pub use self::fleet::{Fleet, FleetStats};
-pub use self::held::Held;
 pub use self::in_process::{BYTES_PER_ENTRY, InProcess};
-pub use self::key::{Key, Kind};
+pub use self::key::{EntryKind, Key};
 pub use self::permit::{Permit, Permits};
-pub use self::prefix::{KeyPrefix, WrongPrefix};
+pub use self::prefix::{KeyPrefix, KeyPrefixError};
 pub use self::shared::Shared;
 pub use self::stats::LedgerStats;
 pub use self::traits::{
-    Entries, Entry, Ledger, OutagePolicy, Retention, Standing, Taken, Token, Unavailable, Unwatched,
+    ClaimToken, Conflict, Entries, Entry, EntryState, Ledger, OutagePolicy, Retention, Unavailable,
+    Unwatched,
 };

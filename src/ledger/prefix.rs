@@ -22,14 +22,14 @@ impl fmt::Display for KeyPrefix {
 }
 
 impl FromStr for KeyPrefix {
-    type Err = WrongPrefix;
+    type Err = KeyPrefixError;
 
-    fn from_str(text: &str) -> Result<Self, WrongPrefix> {
+    fn from_str(text: &str) -> Result<Self, KeyPrefixError> {
         let is_good = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}');
         if (1..=MAX_PREFIX_LEN).contains(&text.len()) && text.bytes().all(is_good) {
             Ok(Self(text.into()))
         } else {
-            Err(WrongPrefix)
+            Err(KeyPrefixError)
         }
     }
 }
@@ -37,7 +37,7 @@ impl FromStr for KeyPrefix {
 /// Text that is not a valid key prefix.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected 1 to 64 visible ASCII characters without braces")]
-pub struct WrongPrefix;
+pub struct KeyPrefixError;
 
 /// The name of a key. Redis Cluster hashes only the part in braces to choose the slot.
 pub(super) fn key_name(prefix: &KeyPrefix, key: &Key) -> Vec<u8> {

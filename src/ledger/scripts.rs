@@ -1,11 +1,11 @@
 //! The scripts of the ledger in Redis, their arguments, and how each is tried after a connect.
 
-use super::{KeyPrefix, Token};
+use super::{ClaimToken, KeyPrefix};
 use crate::redis::{Greeting, Script, Trial};
 
 /// Tries each script on a unique key that is removed afterwards, so missing permissions show at connect time. One
 /// script runs on several slots, because a node of a Redis Cluster does not serve all of them.
-pub(super) fn connection_setup(prefix: &KeyPrefix, token: Token) -> Greeting {
+pub(super) fn connection_setup(prefix: &KeyPrefix, token: ClaimToken) -> Greeting {
     let trial = |script, hash_tag: &str, arguments| Trial {
         script,
         keys: vec![format!("{prefix}{{{hash_tag}}}{:016x}", token.0).into_bytes()],
@@ -48,7 +48,7 @@ pub(super) fn scripts() -> [Script; 5] {
     ]
 }
 
-pub(super) fn holder(token: Token) -> Vec<u8> {
+pub(super) fn holder(token: ClaimToken) -> Vec<u8> {
     format!("{:016x}", token.0).into_bytes()
 }
 

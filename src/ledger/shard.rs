@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-use super::{Key, Standing};
+use super::{EntryState, Key};
 
 /// One shard of the memory.
 pub(super) struct Shard {
@@ -25,7 +25,7 @@ pub(super) struct Shard {
 }
 
 /// The shard is full and nothing may be evicted.
-pub(super) struct NoRoom;
+pub(super) struct ShardFull;
 
 impl Shard {
     /// A shard for `capacity` entries.
@@ -53,9 +53,9 @@ impl Shard {
     }
 
     /// The state of `key`; `None` if it is unknown or expired.
-    pub(super) fn standing(&self, key: &Key, now: u32) -> Option<Standing> {
+    pub(super) fn entry_state(&self, key: &Key, now: u32) -> Option<EntryState> {
         let record = self.records.get(self.find(key)?)?;
-        (now < record.until).then(|| record.state.standing())
+        (now < record.until).then(|| record.state.entry_state())
     }
 
     /// Sets the state of `key`. Returns how many other entries were evicted for it.
@@ -65,7 +65,7 @@ impl Shard {
         state: State,
         until: u32,
         now: u32,
-    ) -> Result<u64, NoRoom> {
+    ) -> Result<u64, ShardFull> {
         self.earliest_expiry = self.earliest_expiry.min(until);
         if let Some(at) = self.find(&key) {
             self.set(at, state, until, now);
@@ -75,7 +75,7 @@ impl Shard {
         let forgotten = self.make_room(now)?;
         let hash = self.hasher.hash_one(key);
         // `capacity` is far below 2³².
-        let at = u32::try_from(self.records.len()).map_err(|_| NoRoom)?;
+        let at = u32::try_from(self.records.len()).map_err(|_| ShardFull)?;
         let Self {
             index,
             records,
@@ -121,7 +121,7 @@ impl Shard {
             return;
         };
         self.evictable -= usize::from(record.state == State::EVICTABLE);
-        let was_accepted = now < record.until && record.state.standing() == Standing::Accepted;
+        let was_accepted = now < record.until && record.state.entry_state() == EntryState::Accepted;
         // Accepted twice after a lease that was too short: the longer retention wins.
         if was_accepted && record.until > until {
             record.state = if record.state == State::PINNED {
@@ -177,12 +177,12 @@ impl Shard {
     }
 
     /// Makes room for one entry: removes an expired one, or evicts one. Returns the number of evictions.
-    fn make_room(&mut self, now: u32) -> Result<u64, NoRoom> {
+    fn make_room(&mut self, now: u32) -> Result<u64, ShardFull> {
         if self.records.len() < self.capacity {
             return Ok(0);
         }
         if self.evictable == 0 && now < self.earliest_expiry {
-            return Err(NoRoom);
+            return Err(ShardFull);
         }
         let at = self
             .oldest_of_sample(now)
@@ -191,7 +191,7 @@ impl Shard {
             // Every entry was examined, so the bound is exact now.
             let ends = self.records.iter().map(|record| record.until);
             self.earliest_expiry = ends.min().unwrap_or(u32::MAX);
-            return Err(NoRoom);
+            return Err(ShardFull);
         };
         let expired = self
             .records
@@ -255,10 +255,10 @@ impl State {
         Self((number % (u32::MAX - 1) as u64) as u32)
     }
 
-    const fn standing(self) -> Standing {
+    const fn entry_state(self) -> EntryState {
         match self {
-            Self::PINNED | Self::EVICTABLE => Standing::Accepted,
-            Self(_) => Standing::InFlight,
+            Self::PINNED | Self::EVICTABLE => EntryState::Accepted,
+            Self(_) => EntryState::InFlight,
         }
     }
 }
@@ -281,7 +281,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ledger::Kind;
+    use crate::ledger::EntryKind;
 
     proptest! {
         #[test]
@@ -298,7 +298,7 @@ mod tests {
                     claim => State::claimed(claim),
                 };
                 now += later;
-                let key = Key::of("endpoint", Kind::SignedId, &[&[number]]);
+                let key = Key::of("endpoint", EntryKind::SignedId, &[&[number]]);
                 if puts {
                     let has_room = shard.records.iter().any(|record| record.is_removable(now));
                     let fits = shard.find(&key).is_some() || shard.len() < capacity || has_room;

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use super::prefix::key_name;
 use super::scripts::{connection_setup, holder, milliseconds, scripts};
-use super::{Entries, KeyPrefix, Ledger, Standing, Taken, Token, Unavailable};
+use super::{ClaimToken, Conflict, Entries, EntryState, KeyPrefix, Ledger, Unavailable};
 use crate::clock::Clock;
 use crate::redis::{Call, ConnectError, Eviction, Fault, Redis, RedisSettings, Script, inspect};
 use crate::task::Tasks;
@@ -45,7 +45,11 @@ impl Shared {
         // A random start keeps the tokens of two processes apart.
         let first = getrandom::u64().unwrap_or_default();
         Self {
-            redis: Redis::start(settings, connection_setup(&prefix, Token(first)), tasks),
+            redis: Redis::start(
+                settings,
+                connection_setup(&prefix, ClaimToken(first)),
+                tasks,
+            ),
             prefix,
             claim,
             commit,
@@ -62,7 +66,7 @@ impl Shared {
         settings: &RedisSettings,
         prefix: &KeyPrefix,
     ) -> Result<Eviction, ConnectError> {
-        let token = Token(getrandom::u64().unwrap_or_default());
+        let token = ClaimToken(getrandom::u64().unwrap_or_default());
         inspect(settings, &connection_setup(prefix, token)).await
     }
 
@@ -72,17 +76,17 @@ impl Shared {
     }
 
     /// A token that no other claim has.
-    pub(super) fn token(&self) -> Token {
-        Token(self.next.fetch_add(1, Ordering::Relaxed))
+    pub(super) fn token(&self) -> ClaimToken {
+        ClaimToken(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Claims `entries` under `token`.
     pub(super) async fn claim_as(
         &self,
-        token: Token,
+        token: ClaimToken,
         entries: &Entries,
         lease: Duration,
-    ) -> Result<Result<(), Taken>, Fault> {
+    ) -> Result<Result<(), Conflict>, Fault> {
         let keys = self.keys(entries);
         let arguments = [holder(token), milliseconds(lease.as_millis())];
         let result = self.redis.run(self.claim.on(&keys, &arguments)).await?;
@@ -96,12 +100,12 @@ impl Shared {
         let entry = entry.ok_or(Fault::Refused(
             "the script reports a key that was not claimed".into(),
         ))?;
-        Ok(Err(Taken {
+        Ok(Err(Conflict {
             key: entry.key,
-            standing: if result > 0 {
-                Standing::Accepted
+            state: if result > 0 {
+                EntryState::Accepted
             } else {
-                Standing::InFlight
+                EntryState::InFlight
             },
         }))
     }
@@ -110,7 +114,7 @@ impl Shared {
     /// it. With a `pause` above zero it joins the queue and promises to poll again within `pause`.
     pub(super) async fn permit_as(
         &self,
-        token: Token,
+        token: ClaimToken,
         places: &Entries,
         many: u32,
         [lease, pause]: [Duration; 2],
@@ -194,7 +198,7 @@ impl Shared {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settlement {
     pub(super) entries: Entries,
-    pub(super) token: Token,
+    pub(super) token: ClaimToken,
     pub(super) outcome: Outcome,
 }
 
@@ -210,7 +214,7 @@ pub(super) enum Outcome {
 }
 
 impl Settlement {
-    pub(super) fn new(entries: &Entries, token: Token, outcome: Outcome) -> Self {
+    pub(super) fn new(entries: &Entries, token: ClaimToken, outcome: Outcome) -> Self {
         Self {
             entries: *entries,
             token,
@@ -225,21 +229,21 @@ impl Ledger for Shared {
         &self,
         entries: &Entries,
         lease: Duration,
-    ) -> Result<Result<Token, Taken>, Unavailable> {
+    ) -> Result<Result<ClaimToken, Conflict>, Unavailable> {
         let token = self.token();
         let claimed = self.claim_as(token, entries, lease).await;
-        Ok(claimed.map_err(Unavailable::OutOfReach)?.map(|()| token))
+        Ok(claimed.map_err(Unavailable::Unreachable)?.map(|()| token))
     }
 
-    async fn commit(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
+    async fn commit(&self, entries: &Entries, token: ClaimToken) -> Result<(), Unavailable> {
         let settlement = Settlement::new(entries, token, Outcome::Accepted);
         let settled = self.settle(&settlement).await;
-        settled.map_err(Unavailable::OutOfReach)
+        settled.map_err(Unavailable::Unreachable)
     }
 
-    async fn release(&self, entries: &Entries, token: Token) -> Result<(), Unavailable> {
+    async fn release(&self, entries: &Entries, token: ClaimToken) -> Result<(), Unavailable> {
         let settlement = Settlement::new(entries, token, Outcome::Released);
         let settled = self.settle(&settlement).await;
-        settled.map_err(Unavailable::OutOfReach)
+        settled.map_err(Unavailable::Unreachable)
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::fleet::TieredLedger;
 use super::shared::{Outcome, Settlement};
-use super::{Entries, Entry, Key, Kind, Permit, Permits, Retention, Token};
+use super::{ClaimToken, Entries, Entry, EntryKind, Key, Permit, Permits, Retention};
 use crate::clock::Stopwatch;
 use crate::redis::Fault;
 use crate::task::with_jitter;
@@ -28,7 +28,7 @@ pub(super) async fn permit(
         may_be_listed: false,
     };
     let since = Stopwatch::start();
-    let mut pace = Pace::default();
+    let mut pace = PollInterval::default();
     loop {
         let elapsed = since.elapsed();
         let left = wanted.wait.saturating_sub(elapsed);
@@ -62,12 +62,12 @@ pub(super) async fn permit(
 /// How often a waiter polls. The interval follows from the speed of the queue: about four polls on the way to the
 /// head, and more often there.
 #[derive(Default)]
-struct Pace {
+struct PollInterval {
     /// The number of waiters in front at first, and now.
     before: Option<(u64, u64)>,
 }
 
-impl Pace {
+impl PollInterval {
     fn update(&mut self, before: u64) {
         let (first, _) = self.before.unwrap_or((before, before));
         self.before = Some((first.max(before), before));
@@ -102,7 +102,12 @@ fn permit_keys(wanted: &Permits<'_>) -> Entries {
             keep: Retention::Evictable(Timestamp::MIN),
         })
     };
-    let [holders, queue, polls] = [Kind::Permits, Kind::PermitQueue, Kind::PermitsDue].map(of);
+    let [holders, queue, polls] = [
+        EntryKind::Permits,
+        EntryKind::PermitQueue,
+        EntryKind::PermitsDue,
+    ]
+    .map(of);
     Entries::from([holders, queue, polls, None, None, None, None])
 }
 
@@ -110,7 +115,7 @@ fn permit_keys(wanted: &Permits<'_>) -> Entries {
 struct Registration {
     fleet: Arc<TieredLedger>,
     keys: Entries,
-    token: Token,
+    token: ClaimToken,
     may_be_listed: bool,
 }
 

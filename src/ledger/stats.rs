@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Standing;
+use super::EntryState;
 
 /// Counters of a ledger since the start. Only `entries` can fall.
 #[derive(Debug, Default)]
@@ -19,10 +19,10 @@ pub struct LedgerStats {
 
 impl LedgerStats {
     /// Counts a delivery whose key was already known.
-    pub(super) fn count_known(&self, standing: Standing) {
-        let counter = match standing {
-            Standing::Accepted => &self.accepted,
-            Standing::InFlight => &self.in_flight,
+    pub(super) fn count_known(&self, state: EntryState) {
+        let counter = match state {
+            EntryState::Accepted => &self.accepted,
+            EntryState::InFlight => &self.in_flight,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }

@@ -23,16 +23,16 @@ pub trait Ledger: Send + Sync {
         &self,
         entries: &Entries,
         lease: Duration,
-    ) -> Result<Result<Token, Taken>, Unavailable>;
+    ) -> Result<Result<ClaimToken, Conflict>, Unavailable>;
 
     /// Remembers `entries` as accepted, each for its own time.
     ///
     /// This overrides a newer claim of another delivery: once the backend has accepted one copy, the others are
     /// repeats.
-    async fn commit(&self, entries: &Entries, token: Token) -> Result<(), Unavailable>;
+    async fn commit(&self, entries: &Entries, token: ClaimToken) -> Result<(), Unavailable>;
 
     /// Removes the claim of `token` on `entries`. Claims that another delivery has made since stay.
-    async fn release(&self, entries: &Entries, token: Token) -> Result<(), Unavailable>;
+    async fn release(&self, entries: &Entries, token: ClaimToken) -> Result<(), Unavailable>;
 
     /// Takes one of the permits that the nodes of a fleet share; `None` if the wait timed out. A ledger of a single
     /// node grants every request, because that node counts its own deliveries.
@@ -45,7 +45,7 @@ pub trait Ledger: Send + Sync {
     fn settle_now(
         &self,
         entries: &Entries,
-        token: Token,
+        token: ClaimToken,
         accepted: bool,
     ) -> Option<Result<(), Unavailable>> {
         let _ = (entries, token, accepted);
@@ -54,7 +54,7 @@ pub trait Ledger: Send + Sync {
 
     /// Like [`release`](Self::release), for a delivery that is being dropped and cannot await. A ledger that has to
     /// wait for a server may do nothing here: the lease ends the claim.
-    fn abandon(&self, entries: &Entries, token: Token) {
+    fn abandon(&self, entries: &Entries, token: ClaimToken) {
         let _ = (entries, token);
     }
 
@@ -154,21 +154,21 @@ impl From<[Option<Entry>; Entries::MOST]> for Entries {
 
 /// The number of a claim. It identifies the claimant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Token(pub u64);
+pub struct ClaimToken(pub u64);
 
 /// A key that is already known, so the claim failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Taken {
+pub struct Conflict {
     /// The key that is taken.
     pub key: Key,
     /// The state of the delivery that has the key.
-    pub standing: Standing,
+    pub state: EntryState,
 }
 
 /// The state of a known key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a claim has two phases")]
-pub enum Standing {
+pub enum EntryState {
     /// The backend has accepted the delivery.
     Accepted,
     /// The backend has not answered yet.
@@ -185,5 +185,5 @@ pub enum Unavailable {
 
     /// The memory that the nodes share cannot be reached.
     #[error("the shared ledger is unavailable: {0}")]
-    OutOfReach(Fault),
+    Unreachable(Fault),
 }

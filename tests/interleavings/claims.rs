@@ -52,7 +52,7 @@ impl Setting {
         let until = self.now() + SignedDuration::from_hours(1);
         for (place, name) in places.iter_mut().zip(names) {
             *place = Some(Entry {
-                key: Key::of("workflows/a", Kind::SignedId, &[name.as_bytes()]),
+                key: Key::of("workflows/a", EntryKind::SignedId, &[name.as_bytes()]),
                 keep: Retention::Pinned(until),
             });
         }
@@ -63,17 +63,17 @@ impl Setting {
         portcullis::clock::Clock::now(&*self.hand)
     }
 
-    fn claim(&self, names: &[&str]) -> Result<Held, Standing> {
-        let claimed = Held::claim(&self.ledger, self.entries(names), LEASE);
+    fn claim(&self, names: &[&str]) -> Result<LedgerClaim, EntryState> {
+        let claimed = LedgerClaim::claim(&self.ledger, self.entries(names), LEASE);
         let claimed = block_on(claimed).unwrap();
-        claimed.map_err(|taken| taken.standing)
+        claimed.map_err(|taken| taken.state)
     }
 
     /// Delivers once: alone at the backend, or not at all. Gives what the sender is told, if it is refused.
-    fn deliver(&self, names: &[&str], ends: Ends) -> Option<Standing> {
+    fn deliver(&self, names: &[&str], ends: Ends) -> Option<EntryState> {
         let held = match self.claim(names) {
             Ok(held) => held,
-            Err(standing) => return Some(standing),
+            Err(state) => return Some(state),
         };
         assert_eq!(self.at_the_backend.fetch_add(1, SeqCst), 0, "two at once");
         assert_eq!(self.accepted.load(SeqCst), 0, "it was accepted before");
@@ -107,7 +107,7 @@ enum Ends {
 fn together<const N: usize>(
     setting: &Setting,
     deliveries: [(&'static [&'static str], Ends); N],
-) -> [Option<Standing>; N] {
+) -> [Option<EntryState>; N] {
     let threads = deliveries.map(|(names, ends)| {
         let setting = setting.clone();
         thread::spawn(move || setting.deliver(names, ends))
@@ -122,7 +122,7 @@ fn two_copies_are_never_both_delivered_however_the_first_one_ends() {
             let setting = Setting::new();
             let told = together(&setting, [(&["id"], ends), (&["id"], Ends::Accepted)]);
             let accepted = told[1].is_none() || (told[0].is_none() && ends == Ends::Accepted);
-            let expected = accepted.then_some(Standing::Accepted);
+            let expected = accepted.then_some(EntryState::Accepted);
             assert_eq!(setting.claim(&["id"]).err(), expected);
         });
     }
@@ -142,7 +142,7 @@ fn of_copies_that_come_together_one_is_delivered_and_nothing_of_the_others_stays
         );
         assert_eq!(told.iter().filter(|told| told.is_none()).count(), 1);
         assert_eq!(setting.remembered(), 2);
-        assert_eq!(setting.claim(&["id"]).err(), Some(Standing::Accepted));
+        assert_eq!(setting.claim(&["id"]).err(), Some(EntryState::Accepted));
     };
     everywhere(scenario);
     at_random(|| {
@@ -195,7 +195,7 @@ fn what_fails_or_breaks_off_is_given_up_whole_and_what_is_accepted_stays() {
         );
         let accepted = told[2].is_none();
         assert_eq!(setting.remembered(), 2 * u64::from(accepted));
-        let expected = accepted.then_some(Standing::Accepted);
+        let expected = accepted.then_some(EntryState::Accepted);
         assert_eq!(setting.deliver(&["id"], Ends::Accepted), expected);
     };
     at_random(scenario);
@@ -213,7 +213,7 @@ fn a_claim_whose_lease_has_ended_takes_nothing_away_from_the_next_one() {
         for thread in settling {
             thread.join().unwrap();
         }
-        assert_eq!(setting.claim(&["id"]).err(), Some(Standing::Accepted));
+        assert_eq!(setting.claim(&["id"]).err(), Some(EntryState::Accepted));
     };
     everywhere(scenario);
     let accepted_late = || {
@@ -227,7 +227,7 @@ fn a_claim_whose_lease_has_ended_takes_nothing_away_from_the_next_one() {
             thread.join().unwrap();
         }
         // Accepted is accepted, whoever has claimed it since.
-        assert_eq!(setting.claim(&["id"]).err(), Some(Standing::Accepted));
+        assert_eq!(setting.claim(&["id"]).err(), Some(EntryState::Accepted));
     };
     exhaustively(accepted_late);
 }
@@ -239,7 +239,7 @@ fn a_full_ledger_refuses_and_loses_nothing_that_must_be_kept() {
         let threads = [["a", "b"], ["c", "d"]].map(|names| {
             let setting = setting.clone();
             thread::spawn(move || {
-                let claimed = Held::claim(&setting.ledger, setting.entries(&names), LEASE);
+                let claimed = LedgerClaim::claim(&setting.ledger, setting.entries(&names), LEASE);
                 match block_on(claimed) {
                     Ok(Ok(held)) => {
                         held.settle_unwatched(true);
@@ -257,7 +257,7 @@ fn a_full_ledger_refuses_and_loses_nothing_that_must_be_kept() {
             if accepted {
                 for name in names {
                     let known = setting.claim(&[name]).err();
-                    assert_eq!(known, Some(Standing::Accepted), "{name}");
+                    assert_eq!(known, Some(EntryState::Accepted), "{name}");
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::ledger::{
-    Fleet, Held, InProcess, Ledger, OutagePolicy, Shared, Standing, Unavailable,
+    EntryState, Fleet, InProcess, Ledger, LedgerClaim, OutagePolicy, Shared, Unavailable,
 };
 use portcullis::redis::Fault;
 use portcullis::task::Tasks;
@@ -72,10 +72,10 @@ fn firm(name: &str) -> portcullis::ledger::Entries {
 async fn claim(
     node: &Arc<Fleet>,
     entries: portcullis::ledger::Entries,
-) -> Result<Result<Held, Standing>, Unavailable> {
+) -> Result<Result<LedgerClaim, EntryState>, Unavailable> {
     let ledger: Arc<dyn Ledger> = node.clone();
-    let claimed = Held::claim(&ledger, entries, LEASE).await?;
-    Ok(claimed.map_err(|taken| taken.standing))
+    let claimed = LedgerClaim::claim(&ledger, entries, LEASE).await?;
+    Ok(claimed.map_err(|taken| taken.state))
 }
 
 async fn accept(node: &Arc<Fleet>, entries: portcullis::ledger::Entries) {
@@ -102,13 +102,16 @@ async fn a_node_without_room_of_its_own_counts_on_redis_and_is_lost_without() {
     for name in ["a", "b"] {
         for node in [&it.one, &it.two] {
             let told = claim(node, firm(name)).await.unwrap();
-            assert_eq!(told.err(), Some(Standing::Accepted), "{name}");
+            assert_eq!(told.err(), Some(EntryState::Accepted), "{name}");
         }
     }
     it.kill().await;
     for alone in [OutagePolicy::Local, OutagePolicy::Reject] {
         let told = claim(&it.one, firm("c").with_outage_policy(alone)).await;
-        assert!(matches!(told, Err(Unavailable::OutOfReach(Fault::Down(_)))));
+        assert!(matches!(
+            told,
+            Err(Unavailable::Unreachable(Fault::Down(_)))
+        ));
     }
     assert_eq!(
         (it.one.stats().refused(), it.one.stats().judged_locally()),
@@ -122,7 +125,7 @@ async fn who_is_refused_for_the_lack_of_redis_leaves_nothing_behind() {
     it.kill().await;
     for _ in 0..2 {
         let told = claim(&it.one, firm("a")).await;
-        assert!(matches!(told, Err(Unavailable::OutOfReach(_))));
+        assert!(matches!(told, Err(Unavailable::Unreachable(_))));
     }
     it.restart().await;
     accept(&it.one, firm("a")).await;
@@ -141,12 +144,12 @@ async fn what_was_accepted_alone_is_told_and_what_failed_is_not() {
     it.restart().await;
     eventually("all is told", || it.one.untold() == 0).await;
     let told = claim(&it.two, firm("accepted")).await.unwrap();
-    assert_eq!(told.err(), Some(Standing::Accepted));
+    assert_eq!(told.err(), Some(EntryState::Accepted));
     accept(&it.two, firm("failed")).await;
     // It ends when Redis is back, and is told as usual.
     held.settle(true).await.unwrap();
     let told = claim(&it.two, firm("under way")).await.unwrap();
-    assert_eq!(told.err(), Some(Standing::Accepted));
+    assert_eq!(told.err(), Some(EntryState::Accepted));
 }
 
 #[tokio::test]
@@ -160,7 +163,7 @@ async fn a_redis_that_comes_back_empty_learns_every_open_window() {
     eventually("all is told again", || it.one.retold() == 500).await;
     for number in 0..500 {
         let told = claim(&it.two, firm(&number.to_string())).await.unwrap();
-        assert_eq!(told.err(), Some(Standing::Accepted), "{number}");
+        assert_eq!(told.err(), Some(EntryState::Accepted), "{number}");
     }
 }
 
@@ -194,7 +197,7 @@ async fn more_than_can_wait_is_counted_and_the_newest_is_told() {
     it.restart().await;
     eventually("all is told", || it.one.untold() == 0).await;
     let told = claim(&it.two, firm("65999")).await.unwrap();
-    assert_eq!(told.err(), Some(Standing::Accepted));
+    assert_eq!(told.err(), Some(EntryState::Accepted));
 }
 
 #[tokio::test]
@@ -218,5 +221,5 @@ async fn what_was_given_up_takes_half_of_the_room_at_most_and_what_was_not_kept_
     it.restart().await;
     eventually("all is told", || it.one.untold() == 0).await;
     let told = claim(&it.two, firm("accepted")).await.unwrap();
-    assert_eq!(told.err(), Some(Standing::Accepted));
+    assert_eq!(told.err(), Some(EntryState::Accepted));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use portcullis::ledger::{Held, Standing};
+use portcullis::ledger::{EntryState, LedgerClaim};
 use tokio::sync::Barrier;
 
 use crate::setting::*;
@@ -20,8 +20,8 @@ on_every_ledger! {
                     let entries = two(&it.firm(&format!("signature {number}")), &it.soft("id"));
                     tokio::spawn(async move {
                         barrier.wait().await;
-                        let claimed = Held::claim(&ledger, entries, LEASE).await.unwrap();
-                        match claimed.map_err(|taken| taken.standing) {
+                        let claimed = LedgerClaim::claim(&ledger, entries, LEASE).await.unwrap();
+                        match claimed.map_err(|taken| taken.state) {
                             Ok(held) => {
                                 counts[0].fetch_add(1, Ordering::SeqCst);
                                 // Others come meanwhile.
@@ -30,10 +30,10 @@ on_every_ledger! {
                                 }
                                 held.settle(true).await.unwrap();
                             }
-                            Err(Standing::InFlight) => {
+                            Err(EntryState::InFlight) => {
                                 counts[1].fetch_add(1, Ordering::SeqCst);
                             }
-                            Err(Standing::Accepted) => {
+                            Err(EntryState::Accepted) => {
                                 counts[2].fetch_add(1, Ordering::SeqCst);
                             }
                         }
@@ -62,8 +62,8 @@ on_every_ledger! {
                     let (here, asked) = (at_the_backend.clone(), asked.clone());
                     tokio::spawn(async move {
                         loop {
-                            let claimed = Held::claim(&ledger, entries, LEASE).await.unwrap();
-                            match claimed.map_err(|taken| taken.standing) {
+                            let claimed = LedgerClaim::claim(&ledger, entries, LEASE).await.unwrap();
+                            match claimed.map_err(|taken| taken.state) {
                                 Ok(held) => {
                                     assert_eq!(here.fetch_add(1, Ordering::SeqCst), 0);
                                     tokio::task::yield_now().await;
@@ -76,8 +76,8 @@ on_every_ledger! {
                                         _ => held.settle_unwatched(true),
                                     }
                                 }
-                                Err(Standing::InFlight) => tokio::task::yield_now().await,
-                                Err(Standing::Accepted) => return,
+                                Err(EntryState::InFlight) => tokio::task::yield_now().await,
+                                Err(EntryState::Accepted) => return,
                             }
                         }
                     })
@@ -94,8 +94,8 @@ on_every_ledger! {
         for (name, accepted) in [("a", true), ("b", false)] {
             let held = it.claim(it.soft(name)).unwrap();
             it.run(async { held.settle_unwatched(accepted) });
-            let expected = accepted.then_some(Standing::Accepted);
-            assert_eq!(it.standing(it.soft(name)), expected);
+            let expected = accepted.then_some(EntryState::Accepted);
+            assert_eq!(it.state(it.soft(name)), expected);
         }
         it.come_to_rest();
     }

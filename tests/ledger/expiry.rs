@@ -1,7 +1,7 @@
 //! Everything ends.
 
 use jiff::{SignedDuration, Timestamp};
-use portcullis::ledger::{Entry, Retention, Standing};
+use portcullis::ledger::{Entry, EntryState, Retention};
 
 use crate::setting::*;
 
@@ -17,7 +17,7 @@ on_every_ledger! {
         ] {
             it.wait(waited);
             for (entries, expected) in [(it.firm("signature"), signature), (it.soft("id"), id)] {
-                let accepted = it.standing(entries) == Some(Standing::Accepted);
+                let accepted = it.state(entries) == Some(EntryState::Accepted);
                 assert_eq!(accepted, expected, "{}", it.now());
             }
         }
@@ -31,8 +31,8 @@ on_every_ledger! {
             }));
         }
         it.wait(SignedDuration::from_hours(24 * 365));
-        assert_eq!(it.standing(it.soft("never")), Some(Standing::Accepted));
-        assert_eq!(it.standing(it.soft("long ago")), None);
+        assert_eq!(it.state(it.soft("never")), Some(EntryState::Accepted));
+        assert_eq!(it.state(it.soft("long ago")), None);
     }
 }
 
@@ -45,9 +45,9 @@ fn a_part_of_a_second_is_rounded_in_favour_of_the_memory() {
         keep: Retention::Pinned(until),
     }));
     it.wait(SignedDuration::from_millis(1999));
-    assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));
+    assert_eq!(it.state(it.soft("a")), Some(EntryState::Accepted));
     it.wait(SignedDuration::from_millis(1));
-    assert_eq!(it.standing(it.soft("a")), None);
+    assert_eq!(it.state(it.soft("a")), None);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_clock_that_is_set_back_makes_the_memory_longer() {
     let it = Setting::with_room_for(1000);
     it.accept(it.firm("a"));
     it.wait(-HOUR);
-    assert_eq!(it.standing(it.firm("a")), Some(Standing::Accepted));
+    assert_eq!(it.state(it.firm("a")), Some(EntryState::Accepted));
     it.wait(HOUR + WINDOW);
-    assert_eq!(it.standing(it.firm("a")), None);
+    assert_eq!(it.state(it.firm("a")), None);
 }

@@ -18,7 +18,7 @@ use portcullis::gate::{
     DeliveryOutcome, Gate, Request, ResponseSink, SenderLeft, UpstreamBody, UpstreamFailure,
     UpstreamFault, UpstreamRequest, UpstreamResponse, UpstreamTransport,
 };
-use portcullis::ledger::{Entries, Ledger, Taken, Token, Unavailable};
+use portcullis::ledger::{ClaimToken, Conflict, Entries, Ledger, Unavailable};
 use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
 use ring::rand::SystemRandom;
@@ -333,15 +333,19 @@ struct Gone;
 
 #[async_trait]
 impl Ledger for Gone {
-    async fn claim(&self, _: &Entries, _: Duration) -> Result<Result<Token, Taken>, Unavailable> {
+    async fn claim(
+        &self,
+        _: &Entries,
+        _: Duration,
+    ) -> Result<Result<ClaimToken, Conflict>, Unavailable> {
         Err(Unavailable::Full)
     }
 
-    async fn commit(&self, _: &Entries, _: Token) -> Result<(), Unavailable> {
+    async fn commit(&self, _: &Entries, _: ClaimToken) -> Result<(), Unavailable> {
         unreachable!("nothing was claimed")
     }
 
-    async fn release(&self, _: &Entries, _: Token) -> Result<(), Unavailable> {
+    async fn release(&self, _: &Entries, _: ClaimToken) -> Result<(), Unavailable> {
         unreachable!("nothing was claimed")
     }
 }

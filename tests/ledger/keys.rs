@@ -2,11 +2,15 @@
 
 use std::collections::HashSet;
 
-use portcullis::ledger::{Key, Kind};
+use portcullis::ledger::{EntryKind, Key};
 
 #[test]
 fn a_key_tells_endpoints_kinds_and_material_apart() {
-    let kinds = [Kind::Signature, Kind::SignedId, Kind::HintedId];
+    let kinds = [
+        EntryKind::Signature,
+        EntryKind::SignedId,
+        EntryKind::HintedId,
+    ];
     let parts: [&[&[u8]]; 7] = [
         &[],
         &[b""],
@@ -33,6 +37,6 @@ fn a_key_is_the_same_in_every_version_of_the_program() {
     // Nodes of a fleet share their ledger while they are upgraded. Computed with sha256sum over
     //   "workflows/ab"                                   (its first two bytes, and then those of)
     //   12 0.. "workflows/ab"  1 0.. 02  5 0.. "evt_1"   (each length as eight bytes, the lowest first)
-    let key = Key::of("workflows/ab", Kind::SignedId, &[b"evt_1"]);
+    let key = Key::of("workflows/ab", EntryKind::SignedId, &[b"evt_1"]);
     assert_eq!(hex::encode(key.bytes()), "35d611c08377d46433a934a236de0745");
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use portcullis::ledger::{Entries, Entry, Held, Retention, Standing};
+use portcullis::ledger::{Entries, Entry, EntryState, LedgerClaim, Retention};
 use proptest::prelude::*;
 
 use crate::redis::RedisServer;
@@ -54,16 +54,16 @@ struct Model {
 }
 
 impl Model {
-    fn standing(&self, name: u8, now: Timestamp) -> Option<Standing> {
+    fn state(&self, name: u8, now: Timestamp) -> Option<EntryState> {
         match *self.known.get(&name)? {
-            Known::Claimed(_, until) => (now < until).then_some(Standing::InFlight),
-            Known::Accepted(until) => (now < until).then_some(Standing::Accepted),
+            Known::Claimed(_, until) => (now < until).then_some(EntryState::InFlight),
+            Known::Accepted(until) => (now < until).then_some(EntryState::Accepted),
         }
     }
 
-    fn claim(&mut self, names: &[u8], who: usize, now: Timestamp) -> Result<(), Standing> {
-        if let Some(standing) = names.iter().find_map(|name| self.standing(*name, now)) {
-            return Err(standing);
+    fn claim(&mut self, names: &[u8], who: usize, now: Timestamp) -> Result<(), EntryState> {
+        if let Some(state) = names.iter().find_map(|name| self.state(*name, now)) {
+            return Err(state);
         }
         let until = now + SignedDuration::try_from(LEASE).unwrap();
         let claims = names.iter().map(|name| (*name, Known::Claimed(who, until)));
@@ -108,7 +108,7 @@ fn entries(names: &[u8], now: Timestamp) -> Entries {
 }
 
 struct Claim {
-    held: Held,
+    held: LedgerClaim,
     who: usize,
     names: Vec<u8>,
     at: Timestamp,
@@ -151,8 +151,8 @@ fn it_answers_as_the_model_does(cases: u32, setting: impl Fn() -> Setting) {
                 Step::Wait(milliseconds) => it.wait(SignedDuration::from_secs(milliseconds / 1000)),
             }
             for name in 0..12 {
-                let got = it.standing(entries(&[name], it.now()));
-                prop_assert_eq!(got, model.standing(name, it.now()), "{}", name);
+                let got = it.state(entries(&[name], it.now()));
+                prop_assert_eq!(got, model.state(name, it.now()), "{}", name);
             }
         }
         if let Some(own) = &it.own {

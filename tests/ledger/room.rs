@@ -1,7 +1,7 @@
 //! A ledger that is full.
 
 use jiff::SignedDuration;
-use portcullis::ledger::{BYTES_PER_ENTRY, Entry, Retention, Standing, Unavailable};
+use portcullis::ledger::{BYTES_PER_ENTRY, Entry, EntryState, Retention, Unavailable};
 use proptest::prelude::*;
 
 use crate::setting::*;
@@ -29,8 +29,8 @@ fn an_id_makes_room_for_what_is_new_and_the_oldest_goes_first() {
     assert_eq!(it.stats().entries(), ROOM as u64);
     // Of sixteen that are looked at, the oldest: not always the oldest of all, but never a young one.
     for number in ROOM / 2..ROOM {
-        let standing = it.standing(it.soft(&number.to_string()));
-        assert_eq!(standing, Some(Standing::Accepted), "{number}");
+        let state = it.state(it.soft(&number.to_string()));
+        assert_eq!(state, Some(EntryState::Accepted), "{number}");
     }
 }
 
@@ -43,8 +43,8 @@ fn a_signature_whose_window_is_open_is_never_forgotten() {
         assert_eq!(refused.err(), Some(Unavailable::Full));
     }
     for number in 0..ROOM {
-        let standing = it.standing(it.firm(&number.to_string()));
-        assert_eq!(standing, Some(Standing::Accepted), "{number}");
+        let state = it.state(it.firm(&number.to_string()));
+        assert_eq!(state, Some(EntryState::Accepted), "{number}");
     }
     assert_eq!((it.stats().full(), it.stats().forgotten()), (1000, 0));
     // And the next one finds room as soon as a window has ended.
@@ -65,8 +65,8 @@ fn ids_go_before_signatures_do() {
     assert_eq!(it.stats().forgotten(), ROOM as u64 / 2);
     assert!(it.try_claim(it.firm("one more")).is_err());
     for number in (0..ROOM).step_by(2) {
-        let standing = it.standing(it.firm(&number.to_string()));
-        assert_eq!(standing, Some(Standing::Accepted), "{number}");
+        let state = it.state(it.firm(&number.to_string()));
+        assert_eq!(state, Some(EntryState::Accepted), "{number}");
     }
 }
 
@@ -78,8 +78,8 @@ fn what_is_in_flight_is_never_forgotten() {
         .collect();
     assert!(it.try_claim(it.soft("new")).is_err());
     for number in 0..ROOM {
-        let standing = it.standing(it.soft(&number.to_string()));
-        assert_eq!(standing, Some(Standing::InFlight), "{number}");
+        let state = it.state(it.soft(&number.to_string()));
+        assert_eq!(state, Some(EntryState::InFlight), "{number}");
     }
     // Whoever has a claim has room to be remembered.
     for held in held {
@@ -113,8 +113,8 @@ fn what_has_expired_makes_room_before_anything_is_forgotten() {
     }
     assert_eq!(it.stats().forgotten(), 0);
     for number in 50..ROOM {
-        let standing = it.standing(it.soft(&number.to_string()));
-        assert_eq!(standing, Some(Standing::Accepted), "{number}");
+        let state = it.state(it.soft(&number.to_string()));
+        assert_eq!(state, Some(EntryState::Accepted), "{number}");
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use portcullis::clock::Clock;
 use portcullis::ledger::{
-    Entries, Entry, Fleet, Held, InProcess, Key, Kind, Ledger, LedgerStats, Retention, Shared,
-    Standing, Unavailable,
+    Entries, Entry, EntryKind, EntryState, Fleet, InProcess, Key, Ledger, LedgerClaim, LedgerStats,
+    Retention, Shared, Unavailable,
 };
 use portcullis::redis::RedisSettings;
 use portcullis::task::Tasks;
@@ -169,13 +169,13 @@ impl Setting {
     pub(crate) fn try_claim(
         &self,
         entries: Entries,
-    ) -> Result<Result<Held, Standing>, Unavailable> {
-        let claimed = self.done(Held::claim(&self.ledger, entries, LEASE))?;
-        Ok(claimed.map_err(|taken| taken.standing))
+    ) -> Result<Result<LedgerClaim, EntryState>, Unavailable> {
+        let claimed = self.done(LedgerClaim::claim(&self.ledger, entries, LEASE))?;
+        Ok(claimed.map_err(|taken| taken.state))
     }
 
     #[track_caller]
-    pub(crate) fn claim(&self, entries: Entries) -> Result<Held, Standing> {
+    pub(crate) fn claim(&self, entries: Entries) -> Result<LedgerClaim, EntryState> {
         self.try_claim(entries).unwrap()
     }
 
@@ -187,15 +187,15 @@ impl Setting {
     }
 
     #[track_caller]
-    pub(crate) fn settle(&self, held: Held, accepted: bool) {
+    pub(crate) fn settle(&self, held: LedgerClaim, accepted: bool) {
         self.done(held.settle(accepted)).unwrap();
     }
 
     /// What somebody is told who claims it now, and gives it up again.
     #[track_caller]
-    pub(crate) fn standing(&self, entries: Entries) -> Option<Standing> {
+    pub(crate) fn state(&self, entries: Entries) -> Option<EntryState> {
         match self.claim(entries) {
-            Err(standing) => Some(standing),
+            Err(state) => Some(state),
             Ok(held) => {
                 self.settle(held, false);
                 None
@@ -237,7 +237,7 @@ impl Setting {
     }
 
     /// Drops a claim where a server would.
-    pub(crate) fn drop_inside(&self, held: Held) {
+    pub(crate) fn drop_inside(&self, held: LedgerClaim) {
         if self.own.is_none() {
             // It does nothing for whoever cannot wait.
             return self.settle(held, false);
@@ -311,7 +311,7 @@ fn runtime() -> &'static Runtime {
 }
 
 pub(crate) fn key(name: &str) -> Key {
-    Key::of("workflows/pr-bot", Kind::SignedId, &[name.as_bytes()])
+    Key::of("workflows/pr-bot", EntryKind::SignedId, &[name.as_bytes()])
 }
 
 pub(crate) fn one(entry: Entry) -> Entries {

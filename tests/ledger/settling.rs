@@ -1,23 +1,23 @@
 //! Claims and what becomes of them.
 
 use jiff::SignedDuration;
-use portcullis::ledger::Standing;
+use portcullis::ledger::EntryState;
 
 use crate::setting::*;
 
 on_every_ledger! {
     fn what_is_claimed_is_in_flight_and_what_is_committed_is_accepted(it: Setting) {
         let held = it.claim(it.soft("a")).unwrap();
-        assert_eq!(it.standing(it.soft("a")), Some(Standing::InFlight));
-        assert_eq!(it.standing(it.soft("b")), None);
+        assert_eq!(it.state(it.soft("a")), Some(EntryState::InFlight));
+        assert_eq!(it.state(it.soft("b")), None);
         it.settle(held, true);
-        assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));
+        assert_eq!(it.state(it.soft("a")), Some(EntryState::Accepted));
     }
 
     fn what_is_released_is_new_again(it: Setting) {
         let held = it.claim(it.soft("a")).unwrap();
         it.settle(held, false);
-        assert_eq!(it.standing(it.soft("a")), None);
+        assert_eq!(it.state(it.soft("a")), None);
         assert_eq!(it.entries(), 0);
     }
 
@@ -25,9 +25,9 @@ on_every_ledger! {
         // As a process that has crashed, and is not there to let go.
         std::mem::forget(it.claim(it.soft("a")).unwrap());
         it.wait(SignedDuration::from_secs(29));
-        assert_eq!(it.standing(it.soft("a")), Some(Standing::InFlight));
+        assert_eq!(it.state(it.soft("a")), Some(EntryState::InFlight));
         it.wait(SignedDuration::from_secs(1));
-        assert_eq!(it.standing(it.soft("a")), None);
+        assert_eq!(it.state(it.soft("a")), None);
     }
 
     fn who_comes_back_after_its_lease_takes_nothing_from_the_next(it: Setting) {
@@ -35,9 +35,9 @@ on_every_ledger! {
         it.wait(SignedDuration::from_secs(30));
         let next = it.claim(it.soft("a")).unwrap();
         it.settle(slow, false);
-        assert_eq!(it.standing(it.soft("a")), Some(Standing::InFlight));
+        assert_eq!(it.state(it.soft("a")), Some(EntryState::InFlight));
         it.settle(next, true);
-        assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));
+        assert_eq!(it.state(it.soft("a")), Some(EntryState::Accepted));
     }
 
     fn accepted_is_accepted_even_after_the_lease(it: Setting) {
@@ -47,7 +47,7 @@ on_every_ledger! {
         it.settle(slow, true);
         // The backend has it. That it refuses the second one does not undo that.
         it.settle(next, false);
-        assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));
+        assert_eq!(it.state(it.soft("a")), Some(EntryState::Accepted));
     }
 
     fn of_several_entries_all_are_claimed_or_none(it: Setting) {
@@ -56,8 +56,8 @@ on_every_ledger! {
             two(&it.firm("signature"), &it.soft("id")),
             two(&it.soft("id"), &it.firm("signature")),
         ] {
-            assert_eq!(it.standing(order), Some(Standing::Accepted));
-            assert_eq!(it.standing(it.firm("signature")), None);
+            assert_eq!(it.state(order), Some(EntryState::Accepted));
+            assert_eq!(it.state(it.firm("signature")), None);
         }
         assert_eq!(it.entries(), 1);
     }
@@ -66,9 +66,9 @@ on_every_ledger! {
         it.accept(it.soft("accepted"));
         let _held = it.claim(it.soft("in flight")).unwrap();
         let both = two(&it.soft("in flight"), &it.soft("accepted"));
-        assert_eq!(it.standing(both), Some(Standing::InFlight));
+        assert_eq!(it.state(both), Some(EntryState::InFlight));
         let both = two(&it.soft("accepted"), &it.soft("in flight"));
-        assert_eq!(it.standing(both), Some(Standing::Accepted));
+        assert_eq!(it.state(both), Some(EntryState::Accepted));
     }
 }
 
@@ -88,9 +88,9 @@ fn a_claim_that_is_dropped_is_released() {
 fn what_happened_is_counted() {
     let it = Setting::with_room_for(1000);
     it.accept(it.soft("a"));
-    assert_eq!(it.standing(it.soft("a")), Some(Standing::Accepted));
+    assert_eq!(it.state(it.soft("a")), Some(EntryState::Accepted));
     let held = it.claim(it.soft("b")).unwrap();
-    assert_eq!(it.standing(it.soft("b")), Some(Standing::InFlight));
+    assert_eq!(it.state(it.soft("b")), Some(EntryState::InFlight));
     drop(held);
     let stats = it.stats();
     let counted = [

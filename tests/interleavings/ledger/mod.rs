@@ -1,7 +1,7 @@
 //! The ledger in memory: the product's own files.
 
-#[path = "../../../src/ledger/held.rs"]
-mod held;
+#[path = "../../../src/ledger/claim.rs"]
+mod claim;
 #[path = "../../../src/ledger/in_process.rs"]
 mod in_process;
 #[path = "../../../src/ledger/key.rs"]
@@ -15,11 +15,12 @@ mod stats;
 #[path = "../../../src/ledger/traits.rs"]
 mod traits;
 
-pub use self::held::Held;
+pub use self::claim::LedgerClaim;
 pub use self::in_process::InProcess;
-pub use self::key::{Key, Kind};
+pub use self::key::{EntryKind, Key};
 pub use self::permit::{Permit, Permits};
 pub use self::stats::LedgerStats;
 pub use self::traits::{
-    Entries, Entry, Ledger, OutagePolicy, Retention, Standing, Taken, Token, Unavailable, Unwatched,
+    ClaimToken, Conflict, Entries, Entry, EntryState, Ledger, OutagePolicy, Retention, Unavailable,
+    Unwatched,
 };

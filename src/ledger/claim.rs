@@ -7,25 +7,25 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::{Entries, Ledger, Taken, Token, Unavailable, Unwatched};
+use super::{ClaimToken, Conflict, Entries, Ledger, Unavailable, Unwatched};
 
 /// A claim of one delivery. Dropping an unsettled claim releases it, so that the retry of an aborted delivery is
 /// admitted.
 #[must_use = "a claim that is dropped is released"]
-pub struct Held {
+pub struct LedgerClaim {
     ledger: Arc<dyn Ledger>,
     entries: Entries,
-    token: Token,
+    token: ClaimToken,
     settled: bool,
 }
 
-impl Held {
+impl LedgerClaim {
     /// Claims `entries` in `ledger` for `lease`.
     pub async fn claim(
         ledger: &Arc<dyn Ledger>,
         entries: Entries,
         lease: Duration,
-    ) -> Result<Result<Self, Taken>, Unavailable> {
+    ) -> Result<Result<Self, Conflict>, Unavailable> {
         let claimed = ledger.claim(&entries, lease).await?;
         Ok(claimed.map(|token| Self {
             ledger: Arc::clone(ledger),
@@ -79,7 +79,7 @@ pub(super) fn begun(mut work: Unwatched) -> Option<Unwatched> {
     polled.is_pending().then_some(work)
 }
 
-impl Drop for Held {
+impl Drop for LedgerClaim {
     fn drop(&mut self) {
         if !self.settled {
             self.ledger.abandon(&self.entries, self.token);
@@ -87,7 +87,7 @@ impl Drop for Held {
     }
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for LedgerClaim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Held").finish_non_exhaustive()
     }
