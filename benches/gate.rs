@@ -22,7 +22,7 @@ use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::{Mode, Scheme};
 use portcullis::directory::EndpointChange;
 use portcullis::gate::{BodyError, BodySource, Budget, Caches, Gate, Request};
-use portcullis::ledger::InProcess;
+use portcullis::ledger::InProcessLedger;
 use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
 use tokio::runtime::Runtime;
@@ -180,7 +180,7 @@ async fn gate(house: &House) -> Gate {
             keys: Arc::new(keys),
             tokens: house.tokens(),
         },
-        Arc::new(InProcess::new(
+        Arc::new(InProcessLedger::new(
             house.config.ledger.capacity,
             Arc::clone(&custody.clock),
         )),

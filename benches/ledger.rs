@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use portcullis::clock::{Clock, SystemClock};
 use portcullis::ledger::{
-    BYTES_PER_ENTRY, Entries, Entry, EntryKind, Fleet, InProcess, Key, KeyPrefix, Ledger,
-    LedgerClaim, Retention, Shared,
+    BYTES_PER_ENTRY, Entries, Entry, EntryKind, FleetLedger, InProcessLedger, Key, KeyPrefix,
+    Ledger, LedgerClaim, RedisLedger, Retention,
 };
 use portcullis::redis::RedisSettings;
 use portcullis::task::Tasks;
@@ -97,8 +97,8 @@ fn shared() {
         .expect("a runtime");
     let server = redis::RedisServer::start();
     let _inside = runtime.enter();
-    let own = || Arc::new(InProcess::new(ENTRIES, Arc::new(SystemClock)));
-    let far = Shared::new(
+    let own = || Arc::new(InProcessLedger::new(ENTRIES, Arc::new(SystemClock)));
+    let far = RedisLedger::new(
         settings(&server),
         KeyPrefix::default(),
         Arc::new(SystemClock),
@@ -107,7 +107,10 @@ fn shared() {
     runtime.block_on(far.redis().ready()).expect("a Redis");
     let ledgers: [(&str, Arc<dyn Ledger>); 2] = [
         ("in memory", own()),
-        ("in memory and in Redis", Arc::new(Fleet::new(own(), far))),
+        (
+            "in memory and in Redis",
+            Arc::new(FleetLedger::new(own(), far)),
+        ),
     ];
     println!("\n{ROUNDS} rounds of {SHARED} deliveries, the median");
     let mut rounds = vec![Vec::new(); ledgers.len() * 2];
@@ -242,12 +245,12 @@ fn times(runtime: &Runtime, round: usize) -> [f64; 4] {
     [floor_took, empty_took, start.elapsed(), keys_took].map(each)
 }
 
-fn ledger() -> Arc<InProcess> {
-    Arc::new(InProcess::new(ENTRIES, Arc::new(SystemClock)))
+fn ledger() -> Arc<InProcessLedger> {
+    Arc::new(InProcessLedger::new(ENTRIES, Arc::new(SystemClock)))
 }
 
 /// What the gate and the proxy do with a delivery, through the trait as they do.
-async fn fill(ledger: &Arc<InProcess>, keys: &[Key]) {
+async fn fill(ledger: &Arc<InProcessLedger>, keys: &[Key]) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ledger: Arc<dyn Ledger> = Arc::clone(ledger) as _;
     for key in keys {

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 
 use super::KeyServiceCheck;
 use crate::directory::{Standing, StandingNow};
-use crate::ledger::Fleet;
+use crate::ledger::FleetLedger;
 use crate::store::Store;
 use crate::task::{TaskReport, Tasks};
 
@@ -24,7 +24,7 @@ pub struct Readiness {
     /// Whether the cached endpoints follow the store.
     pub standing: Arc<StandingNow>,
     /// The ledger that nodes share, if Redis is configured.
-    pub fleet: Option<Arc<Fleet>>,
+    pub fleet: Option<Arc<FleetLedger>>,
     /// The tasks without which no connections are accepted.
     pub listeners: &'static [&'static str],
     /// The supervised tasks.

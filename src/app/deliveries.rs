@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::{Config, LedgerConfig};
 use crate::directory::{Directory, DirectorySettings, Follower, Pace, StandingNow};
 use crate::gate::{Budget, Caches, Gate};
-use crate::ledger::{Fleet, InProcess, Ledger, Shared};
+use crate::ledger::{FleetLedger, InProcessLedger, Ledger, RedisLedger};
 use crate::outbound::Outbound;
 use crate::proxy::{Delivery, Forwarder, Upstream, UpstreamSettings};
 use crate::secrets::{KeyCache, Uses};
@@ -28,7 +28,7 @@ pub(super) struct Deliveries {
     pub(super) delivery: Arc<Delivery>,
     /// Whether the caches follow the store.
     pub(super) standing: Arc<StandingNow>,
-    pub(super) fleet: Option<Arc<Fleet>>,
+    pub(super) fleet: Option<Arc<FleetLedger>>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) uses: Arc<Uses>,
     pub(super) token_uses: Arc<TokenUses>,
@@ -154,15 +154,15 @@ async fn ledgers(
     config: LedgerConfig,
     clock: &Arc<dyn Clock>,
     tasks: &Tasks,
-) -> (Arc<InProcess>, Option<Arc<Fleet>>) {
-    let in_process = Arc::new(InProcess::new(config.capacity, Arc::clone(clock)));
+) -> (Arc<InProcessLedger>, Option<Arc<FleetLedger>>) {
+    let in_process = Arc::new(InProcessLedger::new(config.capacity, Arc::clone(clock)));
     let Some((settings, prefix)) = config.redis else {
         return (in_process, None);
     };
-    let shared = Shared::new(settings, prefix, Arc::clone(clock), tasks);
+    let shared = RedisLedger::new(settings, prefix, Arc::clone(clock), tasks);
     // The connection logs its own errors. A node must be able to start while Redis is down.
     let _ = shared.redis().ready().await;
-    let fleet = Arc::new(Fleet::new(Arc::clone(&in_process), shared));
+    let fleet = Arc::new(FleetLedger::new(Arc::clone(&in_process), shared));
     (in_process, Some(fleet))
 }
 

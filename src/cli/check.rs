@@ -9,7 +9,7 @@ use crate::app::{Custody, Sockets};
 use crate::config::{Config, Mistake, Mistakes};
 use crate::control::Binding;
 use crate::directory::{DraftAuth, Target};
-use crate::ledger::Shared;
+use crate::ledger::RedisLedger;
 use crate::redis::Eviction;
 use crate::store::{Contents, Stored};
 
@@ -39,7 +39,7 @@ impl Check {
         }
         let mut notes = String::new();
         if let Some((settings, prefix)) = &config.ledger.redis {
-            match Shared::inspect(settings, prefix).await {
+            match RedisLedger::inspect(settings, prefix).await {
                 Ok(Eviction::None) => {}
                 Ok(eviction @ Eviction::Unknown(_)) => notes = format!("\nnote: {eviction}"),
                 Ok(eviction @ Eviction::By(_)) => errors.push(format!("ledger.url: {eviction}")),

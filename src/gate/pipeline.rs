@@ -343,7 +343,9 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::directory::{Concurrency, EndpointId};
     use crate::gate::turns::Turns;
-    use crate::ledger::{Entries, Entry, EntryKind, EntryState, InProcess, Key, Ledger, Retention};
+    use crate::ledger::{
+        Entries, Entry, EntryKind, EntryState, InProcessLedger, Key, Ledger, Retention,
+    };
     use crate::payload::{ConcurrencyKey, KeyRule, Payload, PayloadRules};
 
     const LEASE: Duration = Duration::from_mins(1);
@@ -366,7 +368,8 @@ mod tests {
 
     impl Claimed {
         async fn new() -> (Self, Reservation) {
-            let ledger: Arc<dyn Ledger> = Arc::new(InProcess::new(1000, Arc::new(SystemClock)));
+            let ledger: Arc<dyn Ledger> =
+                Arc::new(InProcessLedger::new(1000, Arc::new(SystemClock)));
             let mut places = [None; Entries::MOST];
             places[0] = Some(Entry {
                 key: Key::of("workflows/a", EntryKind::Signature, &[b"code"]),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::shared::{Outcome, Settlement};
+use super::in_redis::{Settlement, SettlementKind};
 
 /// A bounded queue of settlements.
 #[derive(Default)]
@@ -25,7 +25,7 @@ impl Backlog {
     /// by themselves soon, so they may fill only half of the queue.
     pub(super) fn push(&self, settlement: &Settlement) {
         let mut waiting = self.waiting.lock();
-        if settlement.outcome != Outcome::Accepted && waiting.len() >= CAPACITY / 2 {
+        if settlement.outcome != SettlementKind::Accepted && waiting.len() >= CAPACITY / 2 {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }

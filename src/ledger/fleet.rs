@@ -19,24 +19,24 @@ use tracing::{info, warn};
 
 use super::backlog::Backlog;
 use super::claim::begun;
-use super::shared::{Outcome, Settlement};
+use super::in_redis::{Settlement, SettlementKind};
 use super::shared_permit::permit;
 use super::{
-    ClaimToken, Conflict, Entries, Entry, InProcess, Ledger, LedgerStats, OutagePolicy, Permit,
-    Permits, Shared, Unavailable, Unwatched,
+    ClaimToken, Conflict, Entries, Entry, InProcessLedger, Ledger, LedgerStats, OutagePolicy,
+    Permit, Permits, RedisLedger, Unavailable, Unwatched,
 };
 use crate::redis::{Fault, Redis};
 use crate::task::{Pulse, Task};
 
 /// The ledger of a fleet.
-pub struct Fleet {
+pub struct FleetLedger {
     tiers: Arc<TieredLedger>,
     resync: JoinHandle<()>,
 }
 
-impl Fleet {
+impl FleetLedger {
     /// Combines the two memories and starts the resync task.
-    pub fn new(own: Arc<InProcess>, shared: Shared) -> Self {
+    pub fn new(own: Arc<InProcessLedger>, shared: RedisLedger) -> Self {
         let tasks = shared.redis().tasks().clone();
         let tiers = Arc::new(TieredLedger::new(own, shared));
         let work = Arc::clone(&tiers);
@@ -65,23 +65,23 @@ impl Fleet {
     }
 
     /// Settlements that wait until Redis can be reached.
-    pub fn untold(&self) -> usize {
+    pub fn pending_settlements(&self) -> usize {
         self.tiers.backlog.len()
     }
 
     /// Open windows that were resent to Redis since the start.
-    pub fn retold(&self) -> u64 {
+    pub fn resent_windows(&self) -> u64 {
         self.tiers.resent.load(Ordering::Relaxed)
     }
 
     /// Settlements that were dropped because too many waited.
-    pub fn never_told(&self) -> u64 {
+    pub fn dropped_settlements(&self) -> u64 {
         self.tiers.backlog.dropped()
     }
 }
 
 #[async_trait]
-impl Ledger for Fleet {
+impl Ledger for FleetLedger {
     async fn claim(
         &self,
         entries: &Entries,
@@ -130,7 +130,7 @@ impl Ledger for Fleet {
         // A node without room relies on Redis.
         let _ = self.tiers.own.commit_now(entries);
         count(&self.tiers.answers.committed);
-        let settlement = Settlement::new(entries, token, Outcome::Accepted);
+        let settlement = Settlement::new(entries, token, SettlementKind::Accepted);
         self.tiers.settle(&settlement).await;
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Ledger for Fleet {
     async fn release(&self, entries: &Entries, token: ClaimToken) -> Result<(), Unavailable> {
         self.tiers.own.withdraw(entries, token);
         count(&self.tiers.answers.released);
-        let settlement = Settlement::new(entries, token, Outcome::Released);
+        let settlement = Settlement::new(entries, token, SettlementKind::Released);
         self.tiers.settle(&settlement).await;
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Ledger for Fleet {
     fn abandon(&self, entries: &Entries, token: ClaimToken) {
         self.tiers.own.withdraw(entries, token);
         count(&self.tiers.answers.released);
-        let settlement = Settlement::new(entries, token, Outcome::Released);
+        let settlement = Settlement::new(entries, token, SettlementKind::Released);
         self.tiers.settle_unwatched(&settlement);
     }
 
@@ -178,19 +178,19 @@ impl Ledger for Fleet {
         let redis = self.redis();
         let limit = redis.settings().response_timeout + PAUSE;
         let drained = async {
-            while self.untold() > 0 && redis.standing().is_ok() {
+            while self.pending_settlements() > 0 && redis.standing().is_ok() {
                 tokio::time::sleep(PAUSE / 10).await;
             }
         };
         let _ = tokio::time::timeout(limit, drained).await;
-        if self.untold() > 0 {
-            let settlements = self.untold();
+        if self.pending_settlements() > 0 {
+            let settlements = self.pending_settlements();
             warn!(settlements, "shutdown before Redis got every settlement");
         }
     }
 }
 
-impl Drop for Fleet {
+impl Drop for FleetLedger {
     fn drop(&mut self) {
         self.resync.abort();
     }
@@ -198,7 +198,7 @@ impl Drop for Fleet {
 
 /// A claim in progress. Dropping it releases the claim, in case the delivery is aborted meanwhile.
 struct ClaimGuard<'a> {
-    fleet: &'a Fleet,
+    fleet: &'a FleetLedger,
     entries: &'a Entries,
     token: ClaimToken,
     disarmed: bool,
@@ -220,8 +220,8 @@ impl Drop for ClaimGuard<'_> {
 
 /// The two memories and the state between them.
 pub(super) struct TieredLedger {
-    own: Arc<InProcess>,
-    pub(super) shared: Shared,
+    own: Arc<InProcessLedger>,
+    pub(super) shared: RedisLedger,
     backlog: Backlog,
     resent: AtomicU64,
     /// Settlements that run in the background.
@@ -251,7 +251,7 @@ impl FleetStats {
 }
 
 impl TieredLedger {
-    fn new(own: Arc<InProcess>, shared: Shared) -> Self {
+    fn new(own: Arc<InProcessLedger>, shared: RedisLedger) -> Self {
         Self {
             own,
             shared,
@@ -283,7 +283,7 @@ impl TieredLedger {
         if let Fault::Lost(_) = fault {
             // Redis may have executed the claim before the connection broke: a retry must not find it in flight.
             self.backlog
-                .push(&Settlement::new(entries, token, Outcome::Released));
+                .push(&Settlement::new(entries, token, SettlementKind::Released));
         }
         Err(Unavailable::Unreachable(fault))
     }
@@ -343,7 +343,7 @@ impl TieredLedger {
                 pulse.beat();
                 let one = |entry: &Entry| {
                     let entries = Entries::from([Some(*entry), None, None, None, None, None, None]);
-                    Settlement::new(&entries, ClaimToken(0), Outcome::Accepted)
+                    Settlement::new(&entries, ClaimToken(0), SettlementKind::Accepted)
                 };
                 let settlements: Vec<Settlement> = entries.iter().map(one).collect();
                 let Ok(answers) = self.shared.settle_all(&settlements).await else {

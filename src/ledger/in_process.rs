@@ -25,7 +25,7 @@ use crate::sync::Mutex;
 pub const BYTES_PER_ENTRY: usize = shard::BYTES_PER_ENTRY;
 
 /// A ledger in the memory of this process.
-pub struct InProcess {
+pub struct InProcessLedger {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     clock: Arc<dyn Clock>,
@@ -34,7 +34,7 @@ pub struct InProcess {
     stats: Arc<LedgerStats>,
 }
 
-impl InProcess {
+impl InProcessLedger {
     /// A ledger with room for `capacity` entries.
     pub fn new(capacity: usize, clock: Arc<dyn Clock>) -> Self {
         let hasher = RandomState::new();
@@ -175,7 +175,7 @@ impl InProcess {
 }
 
 #[async_trait]
-impl Ledger for InProcess {
+impl Ledger for InProcessLedger {
     async fn claim(
         &self,
         entries: &Entries,

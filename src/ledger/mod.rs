@@ -10,30 +10,30 @@
 //!
 //! The nodes of a fleet also share how many deliveries of one concurrency key are in flight: each holds a [`Permit`].
 //!
-//! The memory holds a [`Key`], a digest: never an id, a signature or a body. [`InProcess`] serves one machine, [`Shared`]
-//! keeps the memory in Redis, and [`Fleet`] combines the two for the nodes of a fleet.
+//! The memory holds a [`Key`], a digest: never an id, a signature or a body. [`InProcessLedger`] serves one machine, [`RedisLedger`]
+//! keeps the memory in Redis, and [`FleetLedger`] combines the two for the nodes of a fleet.
 
 mod backlog;
 mod claim;
 mod fleet;
 mod in_process;
+mod in_redis;
 mod key;
 mod permit;
 mod prefix;
 mod scripts;
 mod shard;
-mod shared;
 mod shared_permit;
 mod stats;
 mod traits;
 
 pub use self::claim::LedgerClaim;
-pub use self::fleet::{Fleet, FleetStats};
-pub use self::in_process::{BYTES_PER_ENTRY, InProcess};
+pub use self::fleet::{FleetLedger, FleetStats};
+pub use self::in_process::{BYTES_PER_ENTRY, InProcessLedger};
+pub use self::in_redis::RedisLedger;
 pub use self::key::{EntryKind, Key};
 pub use self::permit::{Permit, Permits};
 pub use self::prefix::{KeyPrefix, KeyPrefixError};
-pub use self::shared::Shared;
 pub use self::stats::LedgerStats;
 pub use self::traits::{
     ClaimToken, Conflict, Entries, Entry, EntryState, Ledger, OutagePolicy, Retention, Unavailable,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::fleet::TieredLedger;
-use super::shared::{Outcome, Settlement};
+use super::in_redis::{Settlement, SettlementKind};
 use super::{ClaimToken, Entries, Entry, EntryKind, Key, Permit, Permits, Retention};
 use crate::clock::Stopwatch;
 use crate::redis::Fault;
@@ -122,7 +122,7 @@ struct Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         if self.may_be_listed {
-            let returned = Settlement::new(&self.keys, self.token, Outcome::Returned);
+            let returned = Settlement::new(&self.keys, self.token, SettlementKind::Returned);
             self.fleet.settle_unwatched(&returned);
         }
     }

@@ -10,7 +10,7 @@ use super::Stream;
 use super::panics::panics;
 use crate::directory::{DirectoryStats, Standing, StandingNow};
 use crate::gate::Budget;
-use crate::ledger::{Fleet, InProcess};
+use crate::ledger::{FleetLedger, InProcessLedger};
 use crate::secrets::CacheStats;
 use crate::task::Tasks;
 
@@ -27,9 +27,9 @@ pub struct Sources {
     /// Whether the last write to the store succeeded.
     pub can_write: Box<dyn Fn() -> bool + Send + Sync>,
     /// The ledger of this node.
-    pub ledger: Arc<InProcess>,
+    pub ledger: Arc<InProcessLedger>,
     /// The ledger that nodes share, if Redis is configured.
-    pub fleet: Option<Arc<Fleet>>,
+    pub fleet: Option<Arc<FleetLedger>>,
     /// The supervised tasks.
     pub tasks: Tasks,
 }
@@ -230,7 +230,7 @@ impl Sources {
 }
 
 /// The metrics of the shared ledger and of Redis.
-fn shared(fleet: &Fleet) -> Result<Vec<MetricFamily>, prometheus::Error> {
+fn shared(fleet: &FleetLedger) -> Result<Vec<MetricFamily>, prometheus::Error> {
     let redis = fleet.redis().stats();
     let outages = fleet.stats();
     Ok([
@@ -263,17 +263,17 @@ fn shared(fleet: &Fleet) -> Result<Vec<MetricFamily>, prometheus::Error> {
         gauge(
             "portcullis_ledger_untold",
             "Settled claims that are not sent to Redis yet.",
-            fleet.untold() as u64,
+            fleet.pending_settlements() as u64,
         )?,
         counter(
             "portcullis_ledger_retold_total",
             "Open signature windows that were sent to Redis again after it lost data.",
-            fleet.retold(),
+            fleet.resent_windows(),
         )?,
         counter(
             "portcullis_ledger_never_told_total",
             "Settled claims and permits that were never sent to Redis, because too many were queued.",
-            fleet.never_told(),
+            fleet.dropped_settlements(),
         )?,
     ]
     .into_iter()

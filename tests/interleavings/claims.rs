@@ -23,7 +23,7 @@ impl portcullis::clock::Clock for Hand {
 /// A ledger, the hand on its clock, and who is with the backend. The counters are no part of what is explored.
 #[derive(Clone)]
 struct Setting {
-    own: Arc<InProcess>,
+    own: Arc<InProcessLedger>,
     ledger: Arc<dyn Ledger>,
     hand: Arc<Hand>,
     at_the_backend: Arc<AtomicUsize>,
@@ -37,7 +37,7 @@ impl Setting {
 
     fn with_room_for(capacity: usize) -> Self {
         let hand = Arc::new(Hand(AtomicI64::new(1_800_000_000)));
-        let own = Arc::new(InProcess::new(capacity, hand.clone()));
+        let own = Arc::new(InProcessLedger::new(capacity, hand.clone()));
         Self {
             ledger: own.clone(),
             own,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::ledger::{
-    EntryState, Fleet, InProcess, Ledger, LedgerClaim, OutagePolicy, Shared, Unavailable,
+    EntryState, FleetLedger, InProcessLedger, Ledger, LedgerClaim, OutagePolicy, RedisLedger,
+    Unavailable,
 };
 use portcullis::redis::Fault;
 use portcullis::task::Tasks;
@@ -16,8 +17,8 @@ use crate::waiting::PATIENCE;
 /// Two nodes of one fleet, and their Redis in a hand that can kill it.
 struct Away {
     server: RedisServer,
-    one: Arc<Fleet>,
-    two: Arc<Fleet>,
+    one: Arc<FleetLedger>,
+    two: Arc<FleetLedger>,
 }
 
 impl Away {
@@ -46,16 +47,16 @@ impl Away {
     }
 }
 
-async fn node(server: &RedisServer, capacity: usize) -> Arc<Fleet> {
-    let own = Arc::new(InProcess::new(capacity, clock()));
-    let shared = Shared::new(
+async fn node(server: &RedisServer, capacity: usize) -> Arc<FleetLedger> {
+    let own = Arc::new(InProcessLedger::new(capacity, clock()));
+    let shared = RedisLedger::new(
         settings(server),
         "test:".parse().unwrap(),
         clock(),
         &Tasks::default(),
     );
     shared.redis().ready().await.unwrap();
-    Arc::new(Fleet::new(own, shared))
+    Arc::new(FleetLedger::new(own, shared))
 }
 
 fn clock() -> Arc<dyn portcullis::clock::Clock> {
@@ -70,7 +71,7 @@ fn firm(name: &str) -> portcullis::ledger::Entries {
 }
 
 async fn claim(
-    node: &Arc<Fleet>,
+    node: &Arc<FleetLedger>,
     entries: portcullis::ledger::Entries,
 ) -> Result<Result<LedgerClaim, EntryState>, Unavailable> {
     let ledger: Arc<dyn Ledger> = node.clone();
@@ -78,7 +79,7 @@ async fn claim(
     Ok(claimed.map_err(|taken| taken.state))
 }
 
-async fn accept(node: &Arc<Fleet>, entries: portcullis::ledger::Entries) {
+async fn accept(node: &Arc<FleetLedger>, entries: portcullis::ledger::Entries) {
     let held = claim(node, entries).await.unwrap().unwrap();
     held.settle(true).await.unwrap();
 }
@@ -142,7 +143,7 @@ async fn what_was_accepted_alone_is_told_and_what_failed_is_not() {
     let held = claim(&it.one, judged("under way")).await.unwrap().unwrap();
     assert_eq!(it.one.stats().judged_locally(), 3);
     it.restart().await;
-    eventually("all is told", || it.one.untold() == 0).await;
+    eventually("all is told", || it.one.pending_settlements() == 0).await;
     let told = claim(&it.two, firm("accepted")).await.unwrap();
     assert_eq!(told.err(), Some(EntryState::Accepted));
     accept(&it.two, firm("failed")).await;
@@ -160,7 +161,7 @@ async fn a_redis_that_comes_back_empty_learns_every_open_window() {
     }
     it.kill().await;
     it.restart().await;
-    eventually("all is told again", || it.one.retold() == 500).await;
+    eventually("all is told again", || it.one.resent_windows() == 500).await;
     for number in 0..500 {
         let told = claim(&it.two, firm(&number.to_string())).await.unwrap();
         assert_eq!(told.err(), Some(EntryState::Accepted), "{number}");
@@ -192,10 +193,10 @@ async fn more_than_can_wait_is_counted_and_the_newest_is_told() {
         )
         .await;
     }
-    assert_eq!(it.one.never_told(), 66_000 - 65_536);
-    assert_eq!(it.one.untold(), 65_536);
+    assert_eq!(it.one.dropped_settlements(), 66_000 - 65_536);
+    assert_eq!(it.one.pending_settlements(), 65_536);
     it.restart().await;
-    eventually("all is told", || it.one.untold() == 0).await;
+    eventually("all is told", || it.one.pending_settlements() == 0).await;
     let told = claim(&it.two, firm("65999")).await.unwrap();
     assert_eq!(told.err(), Some(EntryState::Accepted));
 }
@@ -209,17 +210,17 @@ async fn what_was_given_up_takes_half_of_the_room_at_most_and_what_was_not_kept_
         let held = claim(&it.one, entries).await.unwrap().unwrap();
         held.settle(false).await.unwrap();
     }
-    assert_eq!(it.one.untold(), 32_768);
-    assert_eq!(it.one.never_told(), 33_000 - 32_768);
+    assert_eq!(it.one.pending_settlements(), 32_768);
+    assert_eq!(it.one.dropped_settlements(), 33_000 - 32_768);
     // What is accepted still has its place.
     accept(
         &it.one,
         firm("accepted").with_outage_policy(OutagePolicy::Local),
     )
     .await;
-    assert_eq!(it.one.untold(), 32_769);
+    assert_eq!(it.one.pending_settlements(), 32_769);
     it.restart().await;
-    eventually("all is told", || it.one.untold() == 0).await;
+    eventually("all is told", || it.one.pending_settlements() == 0).await;
     let told = claim(&it.two, firm("accepted")).await.unwrap();
     assert_eq!(told.err(), Some(EntryState::Accepted));
 }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use portcullis::clock::Clock;
 use portcullis::ledger::{
-    Entries, Entry, EntryKind, EntryState, Fleet, InProcess, Key, Ledger, LedgerClaim, LedgerStats,
-    Retention, Shared, Unavailable,
+    Entries, Entry, EntryKind, EntryState, FleetLedger, InProcessLedger, Key, Ledger, LedgerClaim,
+    LedgerStats, RedisLedger, Retention, Unavailable,
 };
 use portcullis::redis::RedisSettings;
 use portcullis::task::Tasks;
@@ -53,7 +53,7 @@ impl Clock for Hand {
 pub(crate) struct Setting {
     pub(crate) ledger: Arc<dyn Ledger>,
     /// The memory in the process, if there is one.
-    pub(crate) own: Option<Arc<InProcess>>,
+    pub(crate) own: Option<Arc<InProcessLedger>>,
     far: Option<Far>,
     hand: Arc<Hand>,
     runtime: &'static Runtime,
@@ -70,7 +70,7 @@ struct Far {
 impl Setting {
     pub(crate) fn with_room_for(capacity: usize) -> Self {
         let (hand, runtime) = (hand(), runtime());
-        let own = Arc::new(InProcess::new(capacity, hand.clone()));
+        let own = Arc::new(InProcessLedger::new(capacity, hand.clone()));
         Self {
             ledger: own.clone(),
             own: Some(own),
@@ -111,9 +111,9 @@ impl Setting {
         let _inside = runtime.enter();
         let shared = shared(server, &hand);
         runtime.block_on(shared.redis().ready()).unwrap();
-        let own = Arc::new(InProcess::new(100_000, hand.clone()));
+        let own = Arc::new(InProcessLedger::new(100_000, hand.clone()));
         Self {
-            ledger: Arc::new(Fleet::new(own.clone(), shared)),
+            ledger: Arc::new(FleetLedger::new(own.clone(), shared)),
             own: Some(own),
             far: Some(Far::new(server, &hand)),
             hand,
@@ -277,11 +277,11 @@ const MOVE_KEYS: &str = "
     end
     return 0";
 
-fn shared(server: &RedisServer, hand: &Arc<Hand>) -> Shared {
+fn shared(server: &RedisServer, hand: &Arc<Hand>) -> RedisLedger {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::SeqCst);
     let prefix = format!("test-{number}:").parse().unwrap();
-    Shared::new(settings(server), prefix, hand.clone(), &Tasks::default())
+    RedisLedger::new(settings(server), prefix, hand.clone(), &Tasks::default())
 }
 
 pub(crate) fn settings(server: &RedisServer) -> RedisSettings {

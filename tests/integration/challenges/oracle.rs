@@ -14,7 +14,7 @@ use portcullis::directory::{
     AuthDefinition, Definition, Directory, DirectorySettings, EndpointChange,
 };
 use portcullis::gate::{self, BodyError, BodySource, Budget, Decision};
-use portcullis::ledger::InProcess;
+use portcullis::ledger::InProcessLedger;
 use portcullis::outbound::Outbound;
 use portcullis::secrets::{KeyCache, Secret, SecretRef};
 use portcullis::tokens::TokenCache;
@@ -204,7 +204,7 @@ impl Judge {
                 keys: Arc::new(keys),
                 tokens: Arc::new(TokenCache::new(10, 1, Arc::clone(&custody.store) as _)),
             },
-            Arc::new(InProcess::new(1024, Arc::clone(&custody.clock))),
+            Arc::new(InProcessLedger::new(1024, Arc::clone(&custody.clock))),
             Arc::new(Outbound::new(config.outbound, Arc::clone(&custody.clock))),
             Budget::new(1 << 24),
             Arc::clone(&custody.clock),

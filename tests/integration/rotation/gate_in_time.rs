@@ -11,7 +11,7 @@ use portcullis::auth::{KeyKind, Mode};
 use portcullis::clock::SystemClock;
 use portcullis::directory::{AuthDefinition, ConcurrencyDefinition, Pace};
 use portcullis::gate::{Admitted, BodyError, BodySource, Budget, Decision, Gate, Request};
-use portcullis::ledger::InProcess;
+use portcullis::ledger::InProcessLedger;
 use portcullis::outbound::Outbound;
 use tokio::time::{Instant, sleep};
 
@@ -31,7 +31,7 @@ async fn gate(store: &Arc<Fake>, grace: Duration, budget: u64) -> Gate {
     Gate::new(
         config.gate.clone(),
         known(store, pace).await,
-        Arc::new(InProcess::new(1000, clock())),
+        Arc::new(InProcessLedger::new(1000, clock())),
         Arc::new(Outbound::new(config.outbound.clone(), clock())),
         Budget::new(budget),
         clock(),

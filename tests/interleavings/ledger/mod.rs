@@ -16,7 +16,7 @@ mod stats;
 mod traits;
 
 pub use self::claim::LedgerClaim;
-pub use self::in_process::InProcess;
+pub use self::in_process::InProcessLedger;
 pub use self::key::{EntryKind, Key};
 pub use self::permit::{Permit, Permits};
 pub use self::stats::LedgerStats;

@@ -21,7 +21,7 @@ use crate::redis::{Call, ConnectError, Eviction, Fault, Redis, RedisSettings, Sc
 use crate::task::Tasks;
 
 /// A ledger in Redis.
-pub struct Shared {
+pub struct RedisLedger {
     redis: Redis,
     prefix: KeyPrefix,
     claim: Script,
@@ -33,7 +33,7 @@ pub struct Shared {
     next: AtomicU64,
 }
 
-impl Shared {
+impl RedisLedger {
     /// A ledger whose keys begin with `prefix`. It starts to connect immediately.
     pub fn new(
         settings: RedisSettings,
@@ -160,9 +160,9 @@ impl Shared {
 
     fn script(&self, settlement: &Settlement) -> &Script {
         match settlement.outcome {
-            Outcome::Accepted => &self.commit,
-            Outcome::Released => &self.release,
-            Outcome::Returned => &self.leave,
+            SettlementKind::Accepted => &self.commit,
+            SettlementKind::Released => &self.release,
+            SettlementKind::Returned => &self.leave,
         }
     }
 
@@ -173,7 +173,7 @@ impl Shared {
             token,
             outcome,
         } = settlement;
-        let arguments = if *outcome == Outcome::Accepted {
+        let arguments = if *outcome == SettlementKind::Accepted {
             let now = self.clock.now();
             let keep = entries.iter().map(|entry| {
                 let left = entry.keep.until().duration_since(now).as_millis();
@@ -199,12 +199,12 @@ impl Shared {
 pub(super) struct Settlement {
     pub(super) entries: Entries,
     pub(super) token: ClaimToken,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: SettlementKind,
 }
 
 /// The result.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Outcome {
+pub(super) enum SettlementKind {
     /// A claim: the backend accepted the delivery.
     Accepted,
     /// A claim: the backend did not accept it.
@@ -214,7 +214,7 @@ pub(super) enum Outcome {
 }
 
 impl Settlement {
-    pub(super) fn new(entries: &Entries, token: ClaimToken, outcome: Outcome) -> Self {
+    pub(super) fn new(entries: &Entries, token: ClaimToken, outcome: SettlementKind) -> Self {
         Self {
             entries: *entries,
             token,
@@ -224,7 +224,7 @@ impl Settlement {
 }
 
 #[async_trait]
-impl Ledger for Shared {
+impl Ledger for RedisLedger {
     async fn claim(
         &self,
         entries: &Entries,
@@ -236,13 +236,13 @@ impl Ledger for Shared {
     }
 
     async fn commit(&self, entries: &Entries, token: ClaimToken) -> Result<(), Unavailable> {
-        let settlement = Settlement::new(entries, token, Outcome::Accepted);
+        let settlement = Settlement::new(entries, token, SettlementKind::Accepted);
         let settled = self.settle(&settlement).await;
         settled.map_err(Unavailable::Unreachable)
     }
 
     async fn release(&self, entries: &Entries, token: ClaimToken) -> Result<(), Unavailable> {
-        let settlement = Settlement::new(entries, token, Outcome::Released);
+        let settlement = Settlement::new(entries, token, SettlementKind::Released);
         let settled = self.settle(&settlement).await;
         settled.map_err(Unavailable::Unreachable)
     }
