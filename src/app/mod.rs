@@ -164,7 +164,7 @@ impl Server {
             let _ = tokio::time::timeout(CUT_OFF_GRACE, &mut self.serving).await;
         }
         // The other nodes must learn the results of these deliveries too.
-        self.ledger.come_to_rest().await;
+        self.ledger.drain().await;
         self.phases.end_background_tasks();
         let writing = async {
             self.uses.write_rest(&*self.store).await;

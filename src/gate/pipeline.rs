@@ -75,7 +75,7 @@ impl Reservation {
     /// slowly delays no other delivery of its key.
     fn settle(self, is_accepted: bool) {
         if let Some(claim) = self.claim {
-            claim.settle_unwatched(is_accepted);
+            claim.settle_detached(is_accepted);
         }
         drop(self.turn);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::{ClaimToken, Conflict, Entries, Ledger, Unavailable, Unwatched};
+use super::{ClaimToken, Conflict, DetachedWork, Entries, Ledger, Unavailable};
 
 /// A claim of one delivery. Dropping an unsettled claim releases it, so that the retry of an aborted delivery is
 /// admitted.
@@ -39,15 +39,15 @@ impl LedgerClaim {
     ///
     /// A ledger in memory is settled when this returns. For a remote ledger the request is on its way, before any
     /// later request. If the request fails, the claim ends with its lease.
-    pub fn settle_unwatched(mut self, accepted: bool) {
+    pub fn settle_detached(mut self, accepted: bool) {
         if let Some(settled) = self.ledger.settle_now(&self.entries, self.token, accepted) {
             self.settled = true;
             return report(settled);
         }
         let ledger = Arc::clone(&self.ledger);
         let settling = async move { report(self.settle(accepted).await) };
-        if let Some(rest) = begun(Box::pin(settling)) {
-            ledger.go_on(rest);
+        if let Some(rest) = poll_once(Box::pin(settling)) {
+            ledger.spawn_detached(rest);
         }
     }
 
@@ -73,7 +73,7 @@ fn report(settled: Result<(), Unavailable>) {
 
 /// Polls `work` once and returns it if it is still pending. A request to a server is written by then, before any
 /// later request.
-pub(super) fn begun(mut work: Unwatched) -> Option<Unwatched> {
+pub(super) fn poll_once(mut work: DetachedWork) -> Option<DetachedWork> {
     let mut context = Context::from_waker(Waker::noop());
     let polled = work.as_mut().poll(&mut context);
     polled.is_pending().then_some(work)

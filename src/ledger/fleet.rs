@@ -18,12 +18,12 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::backlog::Backlog;
-use super::claim::begun;
+use super::claim::poll_once;
 use super::in_redis::{Settlement, SettlementKind};
 use super::shared_permit::permit;
 use super::{
-    ClaimToken, Conflict, Entries, Entry, InProcessLedger, Ledger, LedgerStats, OutagePolicy,
-    Permit, Permits, RedisLedger, Unavailable, Unwatched,
+    ClaimToken, Conflict, DetachedWork, Entries, Entry, InProcessLedger, Ledger, LedgerStats,
+    OutagePolicy, Permit, Permits, RedisLedger, Unavailable,
 };
 use crate::redis::{Fault, Redis};
 use crate::task::{Pulse, Task};
@@ -164,14 +164,14 @@ impl Ledger for FleetLedger {
         self.tiers.own.withdraw(entries, token);
         count(&self.tiers.answers.released);
         let settlement = Settlement::new(entries, token, SettlementKind::Released);
-        self.tiers.settle_unwatched(&settlement);
+        self.tiers.settle_detached(&settlement);
     }
 
-    fn go_on(&self, rest: Unwatched) {
+    fn spawn_detached(&self, rest: DetachedWork) {
         self.tiers.background.spawn(rest);
     }
 
-    async fn come_to_rest(&self) {
+    async fn drain(&self) {
         self.tiers.background.close();
         self.tiers.background.wait().await;
         // The backlog gets the time of one answer.
@@ -289,12 +289,12 @@ impl TieredLedger {
     }
 
     /// Sends a settlement to Redis without awaiting the answer.
-    pub(super) fn settle_unwatched(self: &Arc<Self>, settlement: &Settlement) {
+    pub(super) fn settle_detached(self: &Arc<Self>, settlement: &Settlement) {
         // Without a runtime the process is ending. The lease then ends the claim.
         if let Ok(runtime) = Handle::try_current() {
             let (tiers, settlement) = (Arc::clone(self), *settlement);
-            let work: Unwatched = Box::pin(async move { tiers.settle(&settlement).await });
-            if let Some(rest) = begun(work) {
+            let work: DetachedWork = Box::pin(async move { tiers.settle(&settlement).await });
+            if let Some(rest) = poll_once(work) {
                 self.background.spawn_on(rest, &runtime);
             }
         }

@@ -36,6 +36,6 @@ pub use self::permit::{Permit, Permits};
 pub use self::prefix::{KeyPrefix, KeyPrefixError};
 pub use self::stats::LedgerStats;
 pub use self::traits::{
-    ClaimToken, Conflict, Entries, Entry, EntryState, Ledger, OutagePolicy, Retention, Unavailable,
-    Unwatched,
+    ClaimToken, Conflict, DetachedWork, Entries, Entry, EntryState, Ledger, OutagePolicy,
+    Retention, Unavailable,
 };

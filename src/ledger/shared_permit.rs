@@ -123,7 +123,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         if self.may_be_listed {
             let returned = Settlement::new(&self.keys, self.token, SettlementKind::Returned);
-            self.fleet.settle_unwatched(&returned);
+            self.fleet.settle_detached(&returned);
         }
     }
 }

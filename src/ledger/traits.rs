@@ -59,16 +59,16 @@ pub trait Ledger: Send + Sync {
     }
 
     /// Runs the rest of a settlement in the background. A ledger that never waits is not called.
-    fn go_on(&self, rest: Unwatched) {
+    fn spawn_detached(&self, rest: DetachedWork) {
         tokio::spawn(rest);
     }
 
-    /// Waits until the work of [`go_on`](Self::go_on) has finished, within a bound that the ledger chooses.
-    async fn come_to_rest(&self) {}
+    /// Waits until the work of [`spawn_detached`](Self::spawn_detached) has finished, within a bound that the ledger chooses.
+    async fn drain(&self) {}
 }
 
 /// The rest of a settlement that runs in the background.
-pub type Unwatched = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type DetachedWork = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One key under which a delivery is remembered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

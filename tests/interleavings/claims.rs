@@ -82,7 +82,7 @@ impl Setting {
         match ends {
             Ends::Accepted => {
                 self.accepted.fetch_add(1, SeqCst);
-                held.settle_unwatched(true);
+                held.settle_detached(true);
             }
             Ends::Refused => block_on(held.settle(false)).unwrap(),
             Ends::Broken => drop(held),
@@ -209,7 +209,7 @@ fn a_claim_whose_lease_has_ended_takes_nothing_away_from_the_next_one() {
         setting.hand.0.fetch_add(31, SeqCst);
         let next = setting.claim(&["id"]).unwrap();
         let settling = [(late, false), (next, true)]
-            .map(|(held, accepted)| thread::spawn(move || held.settle_unwatched(accepted)));
+            .map(|(held, accepted)| thread::spawn(move || held.settle_detached(accepted)));
         for thread in settling {
             thread.join().unwrap();
         }
@@ -222,7 +222,7 @@ fn a_claim_whose_lease_has_ended_takes_nothing_away_from_the_next_one() {
         setting.hand.0.fetch_add(31, SeqCst);
         let next = setting.claim(&["id"]).unwrap();
         let settling = [(late, true), (next, false)]
-            .map(|(held, accepted)| thread::spawn(move || held.settle_unwatched(accepted)));
+            .map(|(held, accepted)| thread::spawn(move || held.settle_detached(accepted)));
         for thread in settling {
             thread.join().unwrap();
         }
@@ -242,7 +242,7 @@ fn a_full_ledger_refuses_and_loses_nothing_that_must_be_kept() {
                 let claimed = LedgerClaim::claim(&setting.ledger, setting.entries(&names), LEASE);
                 match block_on(claimed) {
                     Ok(Ok(held)) => {
-                        held.settle_unwatched(true);
+                        held.settle_detached(true);
                         true
                     }
                     Ok(Err(taken)) => panic!("{taken:?}"),

@@ -72,8 +72,8 @@ on_every_ledger! {
                                     // Ten times the backend fails; then it has had enough.
                                     match times {
                                         0..5 => held.settle(false).await.unwrap(),
-                                        5..10 => held.settle_unwatched(false),
-                                        _ => held.settle_unwatched(true),
+                                        5..10 => held.settle_detached(false),
+                                        _ => held.settle_detached(true),
                                     }
                                 }
                                 Err(EntryState::InFlight) => tokio::task::yield_now().await,
@@ -93,11 +93,11 @@ on_every_ledger! {
     fn what_is_settled_unwatched_is_known_to_whoever_comes_next(it: Setting) {
         for (name, accepted) in [("a", true), ("b", false)] {
             let held = it.claim(it.soft(name)).unwrap();
-            it.run(async { held.settle_unwatched(accepted) });
+            it.run(async { held.settle_detached(accepted) });
             let expected = accepted.then_some(EntryState::Accepted);
             assert_eq!(it.state(it.soft(name)), expected);
         }
-        it.come_to_rest();
+        it.drain();
     }
 }
 

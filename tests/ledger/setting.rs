@@ -217,8 +217,8 @@ impl Setting {
     }
 
     /// Ends what nobody waits for.
-    pub(crate) fn come_to_rest(&self) {
-        self.runtime.block_on(self.ledger.come_to_rest());
+    pub(crate) fn drain(&self) {
+        self.runtime.block_on(self.ledger.drain());
     }
 
     /// What a future gives. A ledger in memory has nothing to wait for.
@@ -244,7 +244,7 @@ impl Setting {
         }
         let _inside = self.runtime.enter();
         drop(held);
-        self.come_to_rest();
+        self.drain();
     }
 }
 
