@@ -81,7 +81,7 @@ impl Readiness {
         ]);
         // Without Redis, every node still serves the fail-open endpoints, so Redis does not count for readiness.
         if let Some(fleet) = &self.fleet {
-            let standing = fleet.redis().standing();
+            let standing = fleet.redis().status();
             parts.insert("ledger", state(standing.map_err(|fault| fault.to_string())));
         }
         Report { ready, parts }

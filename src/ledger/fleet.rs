@@ -25,7 +25,7 @@ use super::{
     ClaimToken, Conflict, DetachedWork, Entries, Entry, InProcessLedger, Ledger, LedgerStats,
     OutagePolicy, Permit, Permits, RedisLedger, Unavailable,
 };
-use crate::redis::{Fault, Redis};
+use crate::redis::{Redis, RedisFault};
 use crate::task::{Pulse, Task};
 
 /// The ledger of a fleet.
@@ -178,7 +178,7 @@ impl Ledger for FleetLedger {
         let redis = self.redis();
         let limit = redis.settings().response_timeout + PAUSE;
         let drained = async {
-            while self.pending_settlements() > 0 && redis.standing().is_ok() {
+            while self.pending_settlements() > 0 && redis.status().is_ok() {
                 tokio::time::sleep(PAUSE / 10).await;
             }
         };
@@ -266,7 +266,7 @@ impl TieredLedger {
     /// The result of a claim that Redis did not answer.
     fn claim_without_redis(
         &self,
-        fault: Fault,
+        fault: RedisFault,
         entries: &Entries,
         token: ClaimToken,
         own: Result<(), Unavailable>,
@@ -280,7 +280,7 @@ impl TieredLedger {
             (OutagePolicy::Reject, _) => self.own.withdraw(entries, token),
         }
         count(&self.stats.refused);
-        if let Fault::Lost(_) = fault {
+        if let RedisFault::Lost(_) = fault {
             // Redis may have executed the claim before the connection broke: a retry must not find it in flight.
             self.backlog
                 .push(&Settlement::new(entries, token, SettlementKind::Released));

@@ -17,7 +17,9 @@ use super::prefix::key_name;
 use super::scripts::{connection_setup, holder, milliseconds, scripts};
 use super::{ClaimToken, Conflict, Entries, EntryState, KeyPrefix, Ledger, Unavailable};
 use crate::clock::Clock;
-use crate::redis::{Call, ConnectError, Eviction, Fault, Redis, RedisSettings, Script, inspect};
+use crate::redis::{
+    Call, ConnectError, Eviction, Redis, RedisFault, RedisSettings, Script, inspect,
+};
 use crate::task::Tasks;
 
 /// A ledger in Redis.
@@ -86,7 +88,7 @@ impl RedisLedger {
         token: ClaimToken,
         entries: &Entries,
         lease: Duration,
-    ) -> Result<Result<(), Conflict>, Fault> {
+    ) -> Result<Result<(), Conflict>, RedisFault> {
         let keys = self.keys(entries);
         let arguments = [holder(token), milliseconds(lease.as_millis())];
         let result = self.redis.run(self.claim.on(&keys, &arguments)).await?;
@@ -97,7 +99,7 @@ impl RedisLedger {
             return Ok(Ok(()));
         };
         let entry = entries.iter().nth(place - 1);
-        let entry = entry.ok_or(Fault::Refused(
+        let entry = entry.ok_or(RedisFault::Refused(
             "the script reports a key that was not claimed".into(),
         ))?;
         Ok(Err(Conflict {
@@ -118,7 +120,7 @@ impl RedisLedger {
         places: &Entries,
         many: u32,
         [lease, pause]: [Duration; 2],
-    ) -> Result<Result<(), u64>, Fault> {
+    ) -> Result<Result<(), u64>, RedisFault> {
         let keys = self.keys(places);
         let arguments = [
             holder(token),
@@ -135,7 +137,7 @@ impl RedisLedger {
     }
 
     /// Settles one claim or permit.
-    pub(super) async fn settle(&self, settlement: &Settlement) -> Result<(), Fault> {
+    pub(super) async fn settle(&self, settlement: &Settlement) -> Result<(), RedisFault> {
         let (keys, arguments) = self.script_arguments(settlement);
         let call = self.script(settlement).on(&keys, &arguments);
         self.redis.run(call).await.map(drop)
@@ -145,7 +147,7 @@ impl RedisLedger {
     pub(super) async fn settle_all(
         &self,
         settlements: &[Settlement],
-    ) -> Result<Vec<Result<i64, Fault>>, Fault> {
+    ) -> Result<Vec<Result<i64, RedisFault>>, RedisFault> {
         let arguments: Vec<_> = settlements
             .iter()
             .map(|it| self.script_arguments(it))

@@ -1,18 +1,18 @@
 //! The scripts of the ledger in Redis, their arguments, and how each is tried after a connect.
 
 use super::{ClaimToken, KeyPrefix};
-use crate::redis::{Greeting, Script, Trial};
+use crate::redis::{ConnectionSetup, Script, ScriptProbe};
 
 /// Tries each script on a unique key that is removed afterwards, so missing permissions show at connect time. One
 /// script runs on several slots, because a node of a Redis Cluster does not serve all of them.
-pub(super) fn connection_setup(prefix: &KeyPrefix, token: ClaimToken) -> Greeting {
-    let trial = |script, hash_tag: &str, arguments| Trial {
+pub(super) fn connection_setup(prefix: &KeyPrefix, token: ClaimToken) -> ConnectionSetup {
+    let trial = |script, hash_tag: &str, arguments| ScriptProbe {
         script,
         keys: vec![format!("{prefix}{{{hash_tag}}}{:016x}", token.0).into_bytes()],
         words: arguments,
     };
     let (holder, second, zero) = (holder(token), milliseconds(1000), milliseconds(0));
-    let permits = |script, arguments| Trial {
+    let permits = |script, arguments| ScriptProbe {
         keys: (0..3)
             .map(|part| format!("{prefix}{{trial}}{:016x}:{part}", token.0).into_bytes())
             .collect(),
@@ -34,7 +34,7 @@ pub(super) fn connection_setup(prefix: &KeyPrefix, token: ClaimToken) -> Greetin
     let hash_tags = ["trial", "0", "1", "2", "3", "4", "5", "6", "7"];
     trials.extend(hash_tags.map(|hash_tag| trial(2, hash_tag, vec![holder.clone()])));
     let scripts = scripts().to_vec();
-    Greeting { scripts, trials }
+    ConnectionSetup { scripts, trials }
 }
 
 /// In this order: claim, commit, release, permit, leave.

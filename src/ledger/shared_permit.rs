@@ -13,14 +13,14 @@ use super::fleet::TieredLedger;
 use super::in_redis::{Settlement, SettlementKind};
 use super::{ClaimToken, Entries, Entry, EntryKind, Key, Permit, Permits, Retention};
 use crate::clock::Stopwatch;
-use crate::redis::Fault;
+use crate::redis::RedisFault;
 use crate::task::with_jitter;
 
 /// Takes a permit, or returns `None` if the wait timed out.
 pub(super) async fn permit(
     wanted: &Permits<'_>,
     fleet: &Arc<TieredLedger>,
-) -> Result<Option<Permit>, Fault> {
+) -> Result<Option<Permit>, RedisFault> {
     let mut registration = Registration {
         fleet: Arc::clone(fleet),
         keys: permit_keys(wanted),
@@ -46,7 +46,7 @@ pub(super) async fn permit(
             Ok(Err(before)) => pace.update(before),
             Err(fault) => {
                 // A call without an answer may have been executed all the same.
-                registration.may_be_listed = was_listed || matches!(fault, Fault::Lost(_));
+                registration.may_be_listed = was_listed || matches!(fault, RedisFault::Lost(_));
                 return Err(fault);
             }
         }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{Key, Permit, Permits};
-use crate::redis::Fault;
+use crate::redis::RedisFault;
 
 /// Remembers deliveries.
 ///
@@ -185,5 +185,5 @@ pub enum Unavailable {
 
     /// The memory that the nodes share cannot be reached.
     #[error("the shared ledger is unavailable: {0}")]
-    Unreachable(Fault),
+    Unreachable(RedisFault),
 }

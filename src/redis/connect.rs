@@ -12,22 +12,22 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
-use super::fault::answer;
+use super::error::answer;
 use super::{Eviction, RedisSettings, Script};
 
 /// What happens on every new connection before it is used.
 #[derive(Clone, Debug)]
-pub struct Greeting {
+pub struct ConnectionSetup {
     /// Scripts to load, so that later calls send only a digest.
     pub scripts: Vec<Script>,
     /// The calls that try these scripts.
-    pub trials: Vec<Trial>,
+    pub trials: Vec<ScriptProbe>,
 }
 
 /// A trial call of a script.
 #[derive(Clone, Debug)]
-pub struct Trial {
-    /// The index in [`Greeting::scripts`].
+pub struct ScriptProbe {
+    /// The index in [`ConnectionSetup::scripts`].
     pub script: usize,
     /// The keys of the call.
     pub keys: Vec<Vec<u8>>,
@@ -36,7 +36,7 @@ pub struct Trial {
 }
 
 /// An open connection and the task that drives it.
-pub(super) struct Connected {
+pub(super) struct NewConnection {
     pub(super) connection: MultiplexedConnection,
     pub(super) driver: JoinHandle<()>,
     pub(super) eviction: Eviction,
@@ -45,9 +45,9 @@ pub(super) struct Connected {
 /// Connects once and tries everything that the gate uses. Returns the eviction policy of the server.
 pub async fn inspect(
     settings: &RedisSettings,
-    greeting: &Greeting,
+    setup: &ConnectionSetup,
 ) -> Result<Eviction, ConnectError> {
-    let connected = connect(settings, greeting).await?;
+    let connected = connect(settings, setup).await?;
     connected.driver.abort();
     Ok(connected.eviction)
 }
@@ -105,11 +105,11 @@ pub enum ConnectError {
 /// Connects within the configured timeout.
 pub(super) async fn connect(
     settings: &RedisSettings,
-    greeting: &Greeting,
-) -> Result<Connected, ConnectError> {
+    setup: &ConnectionSetup,
+) -> Result<NewConnection, ConnectError> {
     let limit = settings.connect_timeout;
     let step = Mutex::new("the name resolution");
-    let connecting = attempt(settings, greeting, &step);
+    let connecting = attempt(settings, setup, &step);
     let connected = tokio::time::timeout(limit, connecting).await;
     connected.unwrap_or_else(|_| {
         let step = *step.lock();
@@ -119,9 +119,9 @@ pub(super) async fn connect(
 
 async fn attempt(
     settings: &RedisSettings,
-    greeting: &Greeting,
+    setup: &ConnectionSetup,
     step: &Mutex<&'static str>,
-) -> Result<Connected, ConnectError> {
+) -> Result<NewConnection, ConnectError> {
     let stream = socket(settings, step).await?;
     let mut connected = match &settings.tls {
         None => multiplex(settings, stream).await?,
@@ -138,7 +138,7 @@ async fn attempt(
         }
     };
     *step.lock() = "the setup commands";
-    match set_up(settings, greeting, &mut connected.connection).await {
+    match set_up(settings, setup, &mut connected.connection).await {
         Ok(()) => {
             connected.eviction = Eviction::of(&mut connected.connection).await;
             Ok(connected)
@@ -188,7 +188,7 @@ async fn socket(
 async fn multiplex(
     settings: &RedisSettings,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<Connected, ConnectError> {
+) -> Result<NewConnection, ConnectError> {
     // The client library sends nothing by itself: each command here has its own error message.
     let no_setup = RedisConnectionInfo::default()
         .set_protocol(ProtocolVersion::RESP2)
@@ -201,7 +201,7 @@ async fn multiplex(
         step: "the connection",
         answer: answer(&error),
     })?;
-    Ok(Connected {
+    Ok(NewConnection {
         connection,
         driver: tokio::spawn(driver),
         eviction: Eviction::None,
@@ -211,7 +211,7 @@ async fn multiplex(
 /// Authenticates, and tries whatever the gate will use.
 async fn set_up(
     settings: &RedisSettings,
-    greeting: &Greeting,
+    setup: &ConnectionSetup,
     connection: &mut MultiplexedConnection,
 ) -> Result<(), ConnectError> {
     if let Some(password) = &settings.password {
@@ -223,12 +223,12 @@ async fn set_up(
         run_step(connection, "SELECT", cmd("SELECT").arg(settings.database)).await?;
     }
     run_step(connection, "PING", &cmd("PING")).await?;
-    for script in &greeting.scripts {
+    for script in &setup.scripts {
         // Loading may be forbidden. The first call then sends the source code.
         let _ = connection.send_packed_command(&script.load()).await;
     }
-    for trial in &greeting.trials {
-        if let Some(script) = greeting.scripts.get(trial.script) {
+    for trial in &setup.trials {
+        if let Some(script) = setup.scripts.get(trial.script) {
             // In both forms that are used later. The second call sees the result of the first.
             let call = script.on(&trial.keys, &trial.words);
             run_step(connection, script.name(), &call.by_source()).await?;

@@ -12,22 +12,22 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::connect::{Connected, connect};
-use super::fault::CallError;
-use super::{Call, Eviction, Fault, Greeting, RedisSettings, RedisStats};
+use super::connect::{NewConnection, connect};
+use super::error::CallError;
+use super::{Call, ConnectionSetup, Eviction, RedisFault, RedisSettings, RedisStats};
 use crate::clock::Stopwatch;
 use crate::task::{Pulse, Task, Tasks, with_jitter};
 
 /// A Redis server, whether it can be reached at the moment or not.
 pub struct Redis {
-    shared: Arc<Shared>,
+    shared: Arc<RedisClient>,
     task: JoinHandle<()>,
 }
 
 /// What the handle and the background task share.
-struct Shared {
+struct RedisClient {
     settings: RedisSettings,
-    greeting: Greeting,
+    setup: ConnectionSetup,
     state: ArcSwap<State>,
     /// `None` until the first attempt has ended.
     up: watch::Sender<Option<bool>>,
@@ -54,10 +54,10 @@ impl State {
 
 impl Redis {
     /// Starts to connect in the background. Await [`ready`](Self::ready) for the first result.
-    pub fn start(settings: RedisSettings, greeting: Greeting, tasks: &Tasks) -> Self {
-        let shared = Arc::new(Shared {
+    pub fn start(settings: RedisSettings, setup: ConnectionSetup, tasks: &Tasks) -> Self {
+        let shared = Arc::new(RedisClient {
             settings,
-            greeting,
+            setup,
             state: ArcSwap::from_pointee(State::Down("not connected yet".into())),
             up: watch::Sender::new(None),
             stats: Arc::default(),
@@ -76,17 +76,17 @@ impl Redis {
     }
 
     /// Waits for the end of the first attempt. Returns whether the connection can be used.
-    pub async fn ready(&self) -> Result<(), Fault> {
+    pub async fn ready(&self) -> Result<(), RedisFault> {
         // The sender lives in `self`, so this cannot fail.
         let _ = self.watch().wait_for(Option::is_some).await;
-        self.standing()
+        self.status()
     }
 
     /// Whether the connection can be used now; the error says why not.
-    pub fn standing(&self) -> Result<(), Fault> {
+    pub fn status(&self) -> Result<(), RedisFault> {
         match &**self.shared.state.load() {
             State::Up(..) => Ok(()),
-            State::Down(cause) => Err(Fault::Down(Arc::clone(cause))),
+            State::Down(cause) => Err(RedisFault::Down(Arc::clone(cause))),
         }
     }
 
@@ -111,7 +111,7 @@ impl Redis {
     }
 
     /// Runs a script: one round trip, or two if Redis does not have the script.
-    pub async fn run(&self, call: Call<'_>) -> Result<i64, Fault> {
+    pub async fn run(&self, call: Call<'_>) -> Result<i64, RedisFault> {
         match self.shared.send(&call.by_digest()).await {
             Err(CallError::NoScript) => self.shared.send(&call.by_source()).await,
             result => result,
@@ -121,7 +121,10 @@ impl Redis {
     }
 
     /// Runs several scripts in one round trip. Each has its own result.
-    pub async fn run_all(&self, calls: &[Call<'_>]) -> Result<Vec<Result<i64, Fault>>, Fault> {
+    pub async fn run_all(
+        &self,
+        calls: &[Call<'_>],
+    ) -> Result<Vec<Result<i64, RedisFault>>, RedisFault> {
         let mut pipeline = Pipeline::new();
         let mut sent = Vec::new();
         for call in calls {
@@ -152,7 +155,7 @@ impl Drop for Redis {
     }
 }
 
-impl Shared {
+impl RedisClient {
     async fn send(&self, command: &Cmd) -> Result<Value, CallError> {
         let state = self.state.load_full();
         let State::Up(connection, _) = &*state else {
@@ -210,7 +213,7 @@ impl Shared {
         let mut is_reported = false;
         loop {
             pulse.beat();
-            match connect(&self.settings, &self.greeting).await {
+            match connect(&self.settings, &self.setup).await {
                 Ok(connected) => {
                     let downtime = down_since.take().map_or(Duration::ZERO, Stopwatch::elapsed);
                     info!(redis = %self.settings, away = ?downtime, "Redis can be used");
@@ -242,8 +245,8 @@ impl Shared {
     }
 
     /// Publishes the connection and returns when it is lost.
-    async fn serve(&self, connected: Connected, pulse: &Pulse) {
-        let Connected {
+    async fn serve(&self, connected: NewConnection, pulse: &Pulse) {
+        let NewConnection {
             connection,
             driver,
             eviction,

@@ -5,7 +5,7 @@ use std::fmt;
 use redis_rs::aio::MultiplexedConnection;
 use redis_rs::{RedisResult, Value, cmd};
 
-use super::fault::answer;
+use super::error::answer;
 
 /// What Redis does when its memory is full.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -12,16 +12,16 @@
 
 mod connect;
 mod connection;
+mod error;
 mod eviction;
-mod fault;
 mod script;
 mod settings;
 mod stats;
 
-pub use self::connect::{ConnectError, Greeting, Trial, inspect};
+pub use self::connect::{ConnectError, ConnectionSetup, ScriptProbe, inspect};
 pub use self::connection::Redis;
+pub use self::error::RedisFault;
 pub use self::eviction::Eviction;
-pub use self::fault::Fault;
 pub use self::script::{Call, Script};
 pub use self::settings::RedisSettings;
 pub use self::stats::RedisStats;

@@ -90,7 +90,7 @@ mod directory {
 }
 
 mod redis {
-    pub(crate) use portcullis::redis::Fault;
+    pub(crate) use portcullis::redis::RedisFault;
 }
 
 /// Explores a small scenario to its end: every interleaving there is.

@@ -7,7 +7,7 @@ use portcullis::ledger::{
     EntryState, FleetLedger, InProcessLedger, Ledger, LedgerClaim, OutagePolicy, RedisLedger,
     Unavailable,
 };
-use portcullis::redis::Fault;
+use portcullis::redis::RedisFault;
 use portcullis::task::Tasks;
 
 use crate::redis::RedisServer;
@@ -111,7 +111,7 @@ async fn a_node_without_room_of_its_own_counts_on_redis_and_is_lost_without() {
         let told = claim(&it.one, firm("c").with_outage_policy(alone)).await;
         assert!(matches!(
             told,
-            Err(Unavailable::Unreachable(Fault::Down(_)))
+            Err(Unavailable::Unreachable(RedisFault::Down(_)))
         ));
     }
     assert_eq!(

@@ -7,7 +7,7 @@ use redis_rs::RedisError;
 /// A call of a script that failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum RedisFault {
     /// There is no connection. The call was not sent.
     #[error("Redis is out of reach: {0}")]
     Down(Arc<str>),
@@ -50,12 +50,12 @@ impl CallError {
         }
     }
 
-    pub(super) fn into_fault(self) -> Fault {
+    pub(super) fn into_fault(self) -> RedisFault {
         match self {
-            Self::Down(cause) => Fault::Down(cause),
-            Self::Lost(cause) => Fault::Lost(cause),
-            Self::NoScript => Fault::Refused("the server did not keep the script".into()),
-            Self::Refused(answer) => Fault::Refused(answer),
+            Self::Down(cause) => RedisFault::Down(cause),
+            Self::Lost(cause) => RedisFault::Lost(cause),
+            Self::NoScript => RedisFault::Refused("the server did not keep the script".into()),
+            Self::Refused(answer) => RedisFault::Refused(answer),
         }
     }
 }
