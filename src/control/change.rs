@@ -7,7 +7,7 @@ use super::{Control, ControlError};
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::directory::EndpointChange;
 use crate::flow::FlowChange;
-use crate::secrets::{Installation, SecretRef};
+use crate::secrets::{NewSecretVersion, SecretRef};
 
 /// A change with its audit lines. Only the control plane makes one.
 pub struct Change(Contents);
@@ -21,7 +21,7 @@ enum Contents {
 #[derive(Default)]
 pub(super) struct EndpointChanges {
     pub(super) changes: Vec<(EndpointChange, AuditEntry)>,
-    pub(super) secrets: Vec<Installation>,
+    pub(super) secrets: Vec<NewSecretVersion>,
 }
 
 impl Change {

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::{Definition, EndpointId, Operation};
 use crate::audit::AuditEntry;
 use crate::auth::TokenId;
-use crate::secrets::{Installation, SecretRef, StoreError};
+use crate::secrets::{NewSecretVersion, SecretRef, StoreError};
 use crate::task::Tasks;
 
 /// Stores endpoints and reports changes.
@@ -38,7 +38,7 @@ pub trait EndpointStore: Send + Sync {
     async fn change(
         &self,
         changes: Vec<(EndpointChange, AuditEntry)>,
-        secrets: Vec<Installation>,
+        secrets: Vec<NewSecretVersion>,
     ) -> Result<Vec<SecretRef>, StoreError>;
 
     /// An endpoint that is verified with `secret`, if there is one.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Flow, FlowState, FlowTarget, MoveAction, PartName};
 use crate::audit::{Actor, AuditEntry};
 use crate::directory::{EndpointChange, Name};
-use crate::secrets::{Installation, SecretRef, StoreError};
+use crate::secrets::{NewSecretVersion, SecretRef, StoreError};
 
 /// Stores flows, their versions, and the active version of each target.
 #[async_trait]
@@ -68,7 +68,7 @@ pub struct FlowChange {
     /// The endpoints to create, update and delete.
     pub endpoints: Vec<(EndpointChange, AuditEntry)>,
     /// The secrets to create with the endpoints.
-    pub secrets: Vec<Installation>,
+    pub secrets: Vec<NewSecretVersion>,
     /// The audit entry of the change of the flow itself.
     pub audit: AuditEntry,
 }

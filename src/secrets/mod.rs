@@ -34,7 +34,7 @@ pub use self::secret::Secret;
 pub use self::service::{KeyService, KeyServiceError, Sealed};
 pub use self::services::{KeyServices, MissingKeyService};
 pub use self::store::{
-    Ending, Installation, Resealing, SealedUnder, SealedVersion, SecretStore, StoreError,
+    Ending, NewSecretVersion, Resealing, SealedUnder, SealedVersion, SecretStore, StoreError,
     ValueHistory, VersionRef, Window,
 };
 pub use self::uses::{Uses, VersionUse};

@@ -20,13 +20,13 @@ pub trait SecretStore: Send + Sync {
     /// The endpoints that use the secret decide which kind of key the version is. If they disagree, or if the request
     /// names another kind, it is a [`StoreError::OtherKind`]. While no endpoint uses the secret, the request may name
     /// the kind; otherwise the first endpoint decides ([`SealedVersion::kind_for`]).
-    async fn install(&self, installation: Installation) -> Result<(), StoreError>;
+    async fn install(&self, installation: NewSecretVersion) -> Result<(), StoreError>;
 
     /// Adds the first version, if no version is current and `window` is still open at an endpoint that uses the
     /// secret. Otherwise it is a [`StoreError::Conflict`].
     async fn install_first(
         &self,
-        installation: Installation,
+        installation: NewSecretVersion,
         window: &Window,
     ) -> Result<(), StoreError>;
 
@@ -127,7 +127,7 @@ impl SealedVersion {
 /// The previous version stays valid until `previous_ends_at`; older ones end no later. An existing number is a
 /// [`StoreError::Conflict`].
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Installation {
+pub struct NewSecretVersion {
     /// The secret that gets the version.
     pub secret: SecretRef,
     /// Its number: one more than the newest.

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::task::{JoinError, JoinSet};
 
 use super::{
-    EncryptionContext, Ending, Installation, KeyService, KeyServiceError, Resealing, Sealed,
+    EncryptionContext, Ending, KeyService, KeyServiceError, NewSecretVersion, Resealing, Sealed,
     SealedVersion, Secret, SecretRef, SecretStore, StoreError, ValueHistory, VersionRef, Window,
 };
 use crate::audit::{Action, Actor, AuditEntry};
@@ -56,7 +56,7 @@ impl Vault {
         &self,
         secret: &SecretRef,
         actor: &Actor,
-    ) -> Result<Option<Installation>, VaultError> {
+    ) -> Result<Option<NewSecretVersion>, VaultError> {
         if self.is_bound(secret).await? {
             return Ok(None);
         }
@@ -112,7 +112,7 @@ impl Vault {
         }
         let history = self.history(secret, value).await?;
         let sealed = self.seal(secret, value, overlap, Action::SecretSet, actor);
-        let new = Installation {
+        let new = NewSecretVersion {
             history,
             ..sealed.await?
         };
@@ -135,7 +135,7 @@ impl Vault {
         let history = self.history(secret, value).await?;
         let overlap = SignedDuration::ZERO;
         let sealed = self.seal(secret, value, overlap, Action::SecretBound, actor);
-        let new = Installation {
+        let new = NewSecretVersion {
             history,
             ..sealed.await?
         };
@@ -292,7 +292,7 @@ impl Vault {
         moved
     }
 
-    async fn install(&self, installation: Installation) -> Result<u32, VaultError> {
+    async fn install(&self, installation: NewSecretVersion) -> Result<u32, VaultError> {
         let version = installation.version;
         self.store.install(installation).await?;
         Ok(version)
@@ -304,10 +304,10 @@ impl Vault {
         overlap: SignedDuration,
         action: Action,
         actor: &Actor,
-    ) -> Result<Installation, VaultError> {
+    ) -> Result<NewSecretVersion, VaultError> {
         let value = Secret::generate().map_err(|_| KeyServiceError::Randomness)?;
         let sealed = self.seal(secret, &value, overlap, action, actor).await?;
-        Ok(Installation {
+        Ok(NewSecretVersion {
             generated: true,
             ..sealed
         })
@@ -320,7 +320,7 @@ impl Vault {
         overlap: SignedDuration,
         action: Action,
         actor: &Actor,
-    ) -> Result<Installation, VaultError> {
+    ) -> Result<NewSecretVersion, VaultError> {
         let newest = self.store.versions(secret).await?;
         let version = newest.first().map_or(0, |newest| newest.version) + 1;
         let sealed = self
@@ -328,7 +328,7 @@ impl Vault {
             .encrypt(value, &EncryptionContext::new(secret, version))
             .await?;
         let now = self.clock.now();
-        Ok(Installation {
+        Ok(NewSecretVersion {
             secret: secret.clone(),
             version,
             created_at: now,

@@ -120,7 +120,7 @@ const CHANGES: [(&str, &str); 13] = [
     ("NewVersion", "flow store control"),
     ("flow::Draft", "flow store control"),
     (
-        "secrets::Installation",
+        "secrets::NewSecretVersion",
         "secrets directory flow store control",
     ),
     ("Resealing", "secrets store control"),

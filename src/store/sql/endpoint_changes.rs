@@ -5,14 +5,14 @@ use sqlx::Transaction;
 use super::{Database, audit, changes, secret_kinds, secret_retirement, secrets};
 use crate::audit::AuditEntry;
 use crate::directory::{Change, Definition, EndpointChange, EndpointId, Name, Operation};
-use crate::secrets::{Installation, SecretRef, StoreError};
+use crate::secrets::{NewSecretVersion, SecretRef, StoreError};
 use crate::store::rows;
 
 /// Applies changes in a transaction. Returns the secrets that were retired.
 pub(super) async fn change(
     transaction: &mut Transaction<'_, Database>,
     changes: &[(EndpointChange, AuditEntry)],
-    secrets: &[Installation],
+    secrets: &[NewSecretVersion],
 ) -> Result<Vec<SecretRef>, StoreError> {
     for secret in secrets {
         secrets::announce(transaction, secret).await?;

@@ -8,7 +8,7 @@ use crate::audit::AuditEntry;
 use crate::directory::{
     Bell, Changes, EndpointChange, EndpointId, EndpointRecord, EndpointStore, NamesPage, Position,
 };
-use crate::secrets::{Installation, SecretRef, StoreError};
+use crate::secrets::{NewSecretVersion, SecretRef, StoreError};
 use crate::store::{Stored, rows};
 use crate::task::Tasks;
 use async_trait::async_trait;
@@ -30,7 +30,7 @@ impl EndpointStore for Engine {
     async fn change(
         &self,
         changes: Vec<(EndpointChange, AuditEntry)>,
-        secrets: Vec<Installation>,
+        secrets: Vec<NewSecretVersion>,
     ) -> Result<Vec<SecretRef>, StoreError> {
         let steps = changes.len().saturating_add(secrets.len());
         self.bounded_write(steps, async {

@@ -11,7 +11,7 @@ use super::{Database, Pool, dialect, endpoint_changes};
 use crate::auth::KeyKind;
 use crate::challenge::Challenge;
 use crate::directory::{AuthDefinition, Definition, HANDSHAKE_SLOT};
-use crate::secrets::{Installation, SecretRef, StoreError, ValueHistory};
+use crate::secrets::{NewSecretVersion, SecretRef, StoreError, ValueHistory};
 
 /// How the endpoints that use a secret use it.
 pub(super) struct Usage {
@@ -56,7 +56,7 @@ impl Usage {
     pub(super) async fn kind_of(
         &self,
         transaction: &mut Transaction<'_, Database>,
-        new: &Installation,
+        new: &NewSecretVersion,
     ) -> Result<Option<KeyKind>, StoreError> {
         if let Some(needed) = self.kind {
             let known_as = new.history.known_as;

@@ -10,8 +10,8 @@ use crate::audit::AuditEntry;
 use crate::auth::KeyKind;
 use crate::directory::Change;
 use crate::secrets::{
-    Ending, Installation, Resealing, Sealed, SealedUnder, SealedVersion, SecretRef, SecretStore,
-    StoreError, VersionRef, VersionUse, Window,
+    Ending, NewSecretVersion, Resealing, Sealed, SealedUnder, SealedVersion, SecretRef,
+    SecretStore, StoreError, VersionRef, VersionUse, Window,
 };
 use crate::store::rows;
 
@@ -21,7 +21,7 @@ impl SecretStore for Engine {
         self.bounded(versions(self.readers()?, secret)).await
     }
 
-    async fn install(&self, installation: Installation) -> Result<(), StoreError> {
+    async fn install(&self, installation: NewSecretVersion) -> Result<(), StoreError> {
         self.bounded_write(1, async {
             let mut transaction = self.begin().await?;
             install(&mut transaction, &installation).await?;
@@ -33,7 +33,7 @@ impl SecretStore for Engine {
 
     async fn install_first(
         &self,
-        installation: Installation,
+        installation: NewSecretVersion,
         window: &Window,
     ) -> Result<(), StoreError> {
         self.bounded_write(1, async {
@@ -140,7 +140,7 @@ async fn versions(pool: &Pool, secret: &SecretRef) -> Result<Vec<SealedVersion>,
 /// Adds a version and announces it.
 async fn install(
     transaction: &mut Transaction<'_, Database>,
-    new: &Installation,
+    new: &NewSecretVersion,
 ) -> Result<(), StoreError> {
     add(transaction, new).await?;
     announce(transaction, new).await
@@ -149,7 +149,7 @@ async fn install(
 /// Records a new version in the audit log and in the log of changes.
 pub(super) async fn announce(
     transaction: &mut Transaction<'_, Database>,
-    new: &Installation,
+    new: &NewSecretVersion,
 ) -> Result<(), StoreError> {
     audit::add(transaction, &new.audit).await?;
     changes::add(transaction, &Change::Secret(new.secret.clone())).await
@@ -158,7 +158,7 @@ pub(super) async fn announce(
 /// Adds a version. Its kind follows from the endpoints that are stored by then.
 pub(super) async fn add(
     transaction: &mut Transaction<'_, Database>,
-    new: &Installation,
+    new: &NewSecretVersion,
 ) -> Result<(), StoreError> {
     let usage = Usage::of(transaction, &new.secret).await?;
     let kind = usage.kind_of(transaction, new).await?;

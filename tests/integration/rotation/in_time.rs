@@ -21,9 +21,9 @@ use portcullis::directory::{
 };
 use portcullis::gate::Caches;
 use portcullis::secrets::{
-    CacheSettings, EncryptionContext, Ending, Installation, KeyAddress, KeyCache, KeyError,
-    KeyService, KeyServiceError, Resealing, Sealed, SealedUnder, SealedVersion, Secret, SecretRef,
-    SecretStore, StoreError, VersionRef, VersionUse, Window,
+    CacheSettings, EncryptionContext, Ending, KeyAddress, KeyCache, KeyError, KeyService,
+    KeyServiceError, NewSecretVersion, Resealing, Sealed, SealedUnder, SealedVersion, Secret,
+    SecretRef, SecretStore, StoreError, VersionRef, VersionUse, Window,
 };
 use portcullis::task::Tasks;
 use portcullis::tokens::{TokenCache, TokenRecord, TokenStatus, TokenStore};
@@ -137,7 +137,7 @@ impl EndpointStore for Fake {
     async fn change(
         &self,
         _changes: Vec<(EndpointChange, AuditEntry)>,
-        _secrets: Vec<Installation>,
+        _secrets: Vec<NewSecretVersion>,
     ) -> Result<Vec<SecretRef>, StoreError> {
         unreachable!("a follower changes nothing")
     }
@@ -188,13 +188,13 @@ impl SecretStore for Fake {
         })
     }
 
-    async fn install(&self, _installation: Installation) -> Result<(), StoreError> {
+    async fn install(&self, _installation: NewSecretVersion) -> Result<(), StoreError> {
         unreachable!("nobody asks")
     }
 
     async fn install_first(
         &self,
-        _installation: Installation,
+        _installation: NewSecretVersion,
         _window: &Window,
     ) -> Result<(), StoreError> {
         unreachable!("nobody asks")

@@ -90,7 +90,7 @@ async fn a_version_that_nobody_uses_becomes_what_its_first_endpoint_needs(
     let is_of_secret = |it: &portcullis::directory::Change| matches!(it, portcullis::directory::Change::Secret(of) if *of == secret("s#k"));
     assert!(news.changes.unwrap().iter().any(is_of_secret));
     // The declaration of a flow says it before there is an endpoint.
-    let declared = Installation {
+    let declared = NewSecretVersion {
         kind: Some(KeyKind::Public),
         ..version("f#k", 1, 0, 0)
     };
@@ -136,7 +136,7 @@ async fn a_version_that_nobody_used_is_of_the_kind_that_most_people_know(
         (2, KeyKind::Shared, KeyKind::Public),
         (3, KeyKind::Token, KeyKind::Public),
     ] {
-        let declared = Installation {
+        let declared = NewSecretVersion {
             kind: Some(said),
             ..version(slot, number, i64::from(number) * 60, 0)
         };
@@ -146,7 +146,7 @@ async fn a_version_that_nobody_used_is_of_the_kind_that_most_people_know(
 }
 
 async fn a_generated_version_is_nobodys_public_key(Stores { one, other }: Stores) {
-    let generated = |slot: &str, number: u32| Installation {
+    let generated = |slot: &str, number: u32| NewSecretVersion {
         generated: true,
         ..version(slot, number, i64::from(number) * 60, 0)
     };
@@ -186,7 +186,7 @@ async fn a_secret_is_never_bound_as_keys_of_two_kinds(Stores { one, .. }: Stores
         "{refused:?}"
     );
     assert_eq!(kinds(&*one, "s#k").await, []);
-    let said = Installation {
+    let said = NewSecretVersion {
         kind: Some(KeyKind::Shared),
         ..version("t#k", 1, 0, 0)
     };

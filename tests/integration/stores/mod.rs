@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::Mode;
 use portcullis::directory::{AuthDefinition, Definition, EndpointChange, Operation};
-use portcullis::secrets::{Installation, Sealed, SecretRef, ValueHistory};
+use portcullis::secrets::{NewSecretVersion, Sealed, SecretRef, ValueHistory};
 use portcullis::store::{PostgresLimits, PostgresSettings, PostgresStore, SqliteStore, Store};
 use url::Url;
 
@@ -147,8 +147,8 @@ fn delete(id: &str) -> (EndpointChange, AuditEntry) {
 }
 
 /// A version made at `made`, which leaves the one before it valid until `previous_ends`.
-pub(crate) fn version(of: &str, version: u32, made: i64, previous_ends: i64) -> Installation {
-    Installation {
+pub(crate) fn version(of: &str, version: u32, made: i64, previous_ends: i64) -> NewSecretVersion {
+    NewSecretVersion {
         secret: secret(of),
         version,
         created_at: at(made),
