@@ -177,7 +177,7 @@ fn start_writers(
 ) -> JoinHandle<()> {
     let (cache, end) = (Arc::clone(keys), ending.clone());
     tasks.supervise(KeyCache::TASK, move |pulse| {
-        Arc::clone(&cache).stay_tidy(end.clone(), pulse)
+        Arc::clone(&cache).run_eviction(end.clone(), pulse)
     });
     let (key_uses, uses_store, end) = (Arc::clone(keys.uses()), Arc::clone(store), ending.clone());
     tasks.supervise(Uses::TASK, move |pulse| {

@@ -148,7 +148,7 @@ impl DraftMisroute<'_> {
             return None;
         }
         let address = proof.key.as_ref()?;
-        let keys = self.caches.keys.keys_at_hand(address).await.ok()?;
+        let keys = self.caches.keys.available_keys(address).await.ok()?;
         // Senders sign the URL that is configured at the provider: that of the live endpoint.
         let path = self.caches.directory.routes().path_of(&live.id);
         let request = Request {

@@ -129,7 +129,7 @@ impl Grounds {
                 let Some(address) = &proof.key else {
                     return false;
                 };
-                let now = gate.caches.keys.keys_at_hand(address).await;
+                let now = gate.caches.keys.available_keys(address).await;
                 now.is_ok_and(|now| Arc::ptr_eq(&now.ring, keys))
             }
             (_, keys) => keys.is_none(),

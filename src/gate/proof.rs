@@ -115,9 +115,9 @@ impl PendingProof {
         let Keys {
             ring,
             challenges,
-            lacking: missing_key,
+            missing_key: missing_key,
             until,
-        } = caches.keys.keys_at_hand(address).await?;
+        } = caches.keys.available_keys(address).await?;
         let at = now();
         grounds.use_keys(Arc::clone(&ring), until);
         match Verification::begin(&proof.scheme, claim, ring, at) {

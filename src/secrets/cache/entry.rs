@@ -67,7 +67,7 @@ pub(super) struct LoadResult {
 /// What the store holds, as far as it could be decrypted.
 #[derive(Clone)]
 pub(super) enum Content {
-    Bound(Bound),
+    Bound(BoundSecret),
     /// No version is valid.
     Unbound,
     /// Unknown, because the load failed.
@@ -75,7 +75,7 @@ pub(super) enum Content {
 }
 
 #[derive(Clone)]
-pub(super) struct Bound {
+pub(super) struct BoundSecret {
     pub(super) secret: Arc<OpenSecret>,
     /// Whether a valid version is missing.
     pub(super) is_incomplete: bool,
@@ -103,7 +103,7 @@ pub(super) struct LoadFailure {
 
 /// What a delivery does with the result.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Use {
+pub(super) enum CacheDecision {
     /// Use it.
     Now,
     /// Use it and refresh it in the background.
@@ -120,7 +120,7 @@ pub(super) enum Use {
 
 /// How long a decrypted value may be used.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
+pub(super) struct CacheTimes {
     pub(super) to_live: Duration,
     pub(super) grace: Duration,
 }
@@ -132,15 +132,15 @@ impl LoadResult {
     }
 
     /// What a delivery does that has waited for this load, although the TTL has already passed.
-    pub(super) fn once(&self) -> Use {
+    pub(super) fn once(&self) -> CacheDecision {
         match self.failure {
-            None => Use::Now,
-            Some(_) => Use::Refuse,
+            None => CacheDecision::Now,
+            Some(_) => CacheDecision::Refuse,
         }
     }
 
     /// What a delivery does at this moment.
-    pub(super) fn usage(&self, times: Times) -> Use {
+    pub(super) fn usage(&self, times: CacheTimes) -> CacheDecision {
         let age = self.since.elapsed();
         let failure = self.failure.as_ref();
         let may_ask = failure.is_none_or(|failure| {
@@ -148,14 +148,18 @@ impl LoadResult {
             let other = !failure.affects_current && age >= self.refresh_after;
             other || failure.at.elapsed() >= failure.pause
         });
-        let otherwise = if may_ask { Use::Load } else { Use::Refuse };
+        let otherwise = if may_ask {
+            CacheDecision::Load
+        } else {
+            CacheDecision::Refuse
+        };
         match &self.content {
             Content::Bound(bound) if age < times.to_live => {
                 let is_due = bound.is_incomplete || age >= self.refresh_after;
                 if is_due && may_ask {
-                    Use::Refresh
+                    CacheDecision::Refresh
                 } else {
-                    Use::Now
+                    CacheDecision::Now
                 }
             }
             Content::Bound(_) => match failure {
@@ -164,15 +168,15 @@ impl LoadResult {
                     if !failure.current_was_refused && age < times.to_live + times.grace =>
                 {
                     if may_ask {
-                        Use::GraceAndRefresh
+                        CacheDecision::GraceAndRefresh
                     } else {
-                        Use::Grace
+                        CacheDecision::Grace
                     }
                 }
                 _ => otherwise,
             },
-            Content::Unbound if age < times.to_live => Use::Now,
-            Content::Unbound => Use::Load,
+            Content::Unbound if age < times.to_live => CacheDecision::Now,
+            Content::Unbound => CacheDecision::Load,
             Content::Nothing => otherwise,
         }
     }

@@ -80,7 +80,7 @@ impl Flights {
                 landed: landed.clone(),
             },
         );
-        let landing = Landing {
+        let landing = FlightGuard {
             in_progress: Arc::clone(&self.in_progress),
             secret: secret.clone(),
             _end: end,
@@ -110,7 +110,7 @@ impl Flights {
 const LOAD: Task = Task::named("secret_load");
 
 /// Ends a load when dropped, however it ended.
-struct Landing {
+struct FlightGuard {
     in_progress: Arc<Mutex<HashMap<SecretRef, Flight>>>,
     secret: SecretRef,
     /// Dropped after the load has left the map, so a waiter finds the new result.
@@ -118,7 +118,7 @@ struct Landing {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Drop for Landing {
+impl Drop for FlightGuard {
     fn drop(&mut self) {
         self.in_progress.lock().remove(&self.secret);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::entry::{CacheEntry, Content, LoadResult, Stamp, Times};
+use super::entry::{CacheEntry, CacheTimes, Content, LoadResult, Stamp};
 use super::health::log_change;
 use super::opener::{Opener, between, failure};
 use super::{CacheSettings, CacheStats};
@@ -16,7 +16,7 @@ use crate::secrets::{KeyService, SealedVersion, SecretRef, SecretStore, StoreErr
 
 /// Loads secrets from the store and the key service.
 pub(super) struct Loader {
-    times: Times,
+    times: CacheTimes,
     store: Arc<dyn SecretStore>,
     service: Arc<dyn KeyService>,
     clock: Arc<dyn Clock>,
@@ -33,7 +33,7 @@ impl Loader {
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
-            times: Times {
+            times: CacheTimes {
                 to_live: settings.time_to_live,
                 grace: settings.grace,
             },
@@ -46,7 +46,7 @@ impl Loader {
         }
     }
 
-    pub(super) fn times(&self) -> Times {
+    pub(super) fn times(&self) -> CacheTimes {
         self.times
     }
 

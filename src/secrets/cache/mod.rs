@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use moka::future::Cache;
 use tokio::sync::watch;
 
-use self::entry::{CacheEntry, Content, LoadResult, Stamp, Use};
+use self::entry::{CacheDecision, CacheEntry, Content, LoadResult, Stamp};
 use self::flight::Flights;
 use self::load::Loader;
 pub use self::stats::CacheStats;
@@ -81,33 +81,36 @@ impl KeyCache {
 
     /// The key ring of a secret. It fails unless every valid version is available.
     pub async fn keys(&self, address: &KeyAddress) -> Result<Arc<KeyRing>, KeyError> {
-        let keys = self.keys_at_hand(address).await?;
-        keys.lacking.map_or(Ok(keys.ring), Err)
+        let keys = self.available_keys(address).await?;
+        keys.missing_key.map_or(Ok(keys.ring), Err)
     }
 
     /// The key ring of a secret with the versions that are available. There is at least one.
-    pub async fn keys_at_hand(&self, address: &KeyAddress) -> Result<Keys, KeyError> {
+    pub async fn available_keys(&self, address: &KeyAddress) -> Result<Keys, KeyError> {
         let entry = self.entry(&address.secret).await;
         for waits in 0..MAX_WAITS {
             let result = entry
                 .result()
                 .filter(|result| result.is_about(self.stamp(&entry)));
-            let mut usage = result
-                .as_ref()
-                .map_or(Use::Load, |result| result.usage(self.loader.times()));
+            let mut usage = result.as_ref().map_or(CacheDecision::Load, |result| {
+                result.usage(self.loader.times())
+            });
             if waits == 0 {
                 self.stats().count(usage);
-            } else if usage == Use::Load
+            } else if usage == CacheDecision::Load
                 && let Some(result) = &result
             {
                 // The load took as long as the TTL. The deliveries that waited for it may use the result once.
                 usage = result.once();
             }
-            if usage == Use::Load {
+            if usage == CacheDecision::Load {
                 self.flights.wait(&address.secret, &entry).await;
                 continue;
             }
-            if matches!(usage, Use::Refresh | Use::GraceAndRefresh) {
+            if matches!(
+                usage,
+                CacheDecision::Refresh | CacheDecision::GraceAndRefresh
+            ) {
                 self.flights.refresh(&address.secret, &entry);
             }
             if let Some(result) = result {
@@ -150,7 +153,7 @@ impl KeyCache {
     }
 
     /// Drops expired entries while the gate is idle, so that their values are zeroed in time.
-    pub async fn stay_tidy(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
+    pub async fn run_eviction(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(TIDY_EVERY) => self.cache.run_pending_tasks().await,
@@ -160,7 +163,7 @@ impl KeyCache {
         }
     }
 
-    /// The background task of [`stay_tidy`](Self::stay_tidy).
+    /// The background task of [`run_eviction`](Self::run_eviction).
     pub const TASK: Task = Task::named("secret_cache")
         .beats_within(TIDY_SILENCE)
         .essential();
@@ -192,21 +195,26 @@ impl KeyCache {
         entry.stamp(self.loader.epoch())
     }
 
-    fn keys_from(&self, result: &LoadResult, usage: Use, form: &KeyForm) -> Result<Keys, KeyError> {
+    fn keys_from(
+        &self,
+        result: &LoadResult,
+        usage: CacheDecision,
+        form: &KeyForm,
+    ) -> Result<Keys, KeyError> {
         let failure = result.failure.as_ref().map(|failure| failure.error.clone());
         match (&result.content, failure) {
-            (_, Some(error)) if usage == Use::Refuse => Err(error),
+            (_, Some(error)) if usage == CacheDecision::Refuse => Err(error),
             (Content::Bound(bound), failure) => {
-                let lacking = failure.filter(|_| bound.is_incomplete);
+                let missing_key = failure.filter(|_| bound.is_incomplete);
                 let ended = bound
                     .until
                     .is_some_and(|until| until <= self.loader.clock().now());
-                match lacking {
+                match missing_key {
                     Some(error) if ended => Err(error),
-                    lacking => Ok(Keys {
+                    missing_key => Ok(Keys {
                         ring: bound.secret.keys(form)?,
                         challenges: bound.secret.challenges().cloned(),
-                        lacking,
+                        missing_key,
                         until: bound.until,
                     }),
                 }
@@ -228,7 +236,7 @@ pub struct Keys {
     pub challenges: Option<Arc<Challenges>>,
     /// Why a valid version is missing, if one is. A delivery that no available key verifies may still be genuine
     /// then.
-    pub lacking: Option<KeyError>,
+    pub missing_key: Option<KeyError>,
     /// When these keys expire, if the current version is not among them.
     pub until: Option<Timestamp>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::entry::{Bound, Content, LoadFailure, LoadResult, Stamp, Times};
+use super::entry::{BoundSecret, CacheTimes, Content, LoadFailure, LoadResult, Stamp};
 use super::{CacheStats, KeyError};
 use crate::clock::Stopwatch;
 use crate::secrets::open::{OpenSecret, OpenVersion};
@@ -15,7 +15,7 @@ use crate::secrets::{EncryptionContext, KeyService, SealedVersion, SecretRef, St
 pub(super) struct Opener<'a> {
     pub(super) service: &'a dyn KeyService,
     pub(super) stats: &'a CacheStats,
-    pub(super) times: Times,
+    pub(super) times: CacheTimes,
     /// The refresh age of what is decrypted now.
     pub(super) refresh_after: Duration,
     pub(super) now: Timestamp,
@@ -87,7 +87,7 @@ impl Opener<'_> {
             }
             Err(error) => {
                 self.stats.failed(&error);
-                let Times { to_live, grace } = self.times;
+                let CacheTimes { to_live, grace } = self.times;
                 let (known, max_age) = if error.is_refusal() {
                     self.stats.health.answered();
                     // A different ciphertext that does not decrypt says nothing about the value that did.
@@ -130,7 +130,7 @@ fn bound(
         (None, Some((previous, until))) => (previous, None, true, Some(until)),
         (None, None) => return Content::Nothing,
     };
-    Content::Bound(Bound {
+    Content::Bound(BoundSecret {
         secret: Arc::new(OpenSecret::new(current, previous)),
         is_incomplete,
         until,

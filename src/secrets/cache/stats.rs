@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::entry::Use;
+use super::entry::CacheDecision;
 use super::health::Health;
 use crate::secrets::KeyServiceError;
 
@@ -57,12 +57,12 @@ impl CacheStats {
         !self.health.is_down()
     }
 
-    pub(super) fn count(&self, usage: Use) {
+    pub(super) fn count(&self, usage: CacheDecision) {
         let counter = match usage {
-            Use::Now | Use::Refresh => &self.hits,
-            Use::Grace | Use::GraceAndRefresh => &self.grace,
-            Use::Load => &self.misses,
-            Use::Refuse => &self.refused,
+            CacheDecision::Now | CacheDecision::Refresh => &self.hits,
+            CacheDecision::Grace | CacheDecision::GraceAndRefresh => &self.grace,
+            CacheDecision::Load => &self.misses,
+            CacheDecision::Refuse => &self.refused,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
