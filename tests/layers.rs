@@ -142,7 +142,7 @@ fn only_the_control_plane_and_the_stores_name_what_changes_a_store() {
         "use crate::flow::{NewMove as Move};",
         "fn f(version: crate::flow::NewVersion) {}",
         "use crate::secrets::{Installation, SecretRef};",
-        "use crate::secrets::Resealing;",
+        "use crate::secrets::CiphertextReplacement;",
         "fn f(entry: &crate::audit::AuditEntry) {}",
         "use crate::secrets::Vault;",
         "async fn f() { custody.vault().rotate(secret).await }",

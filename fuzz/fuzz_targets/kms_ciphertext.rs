@@ -2,15 +2,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use portcullis::secrets::{AwsForm, KeyName};
+use portcullis::secrets::{AwsCiphertextFormat, KeyName};
 
 fuzz_target!(|bytes: &[u8]| {
-    let again = match AwsForm::read(bytes) {
-        Some(AwsForm::ByService(blob)) => AwsForm::by_service(blob),
-        Some(AwsForm::ByDataKey {
+    let again = match AwsCiphertextFormat::read(bytes) {
+        Some(AwsCiphertextFormat::ByService(blob)) => AwsCiphertextFormat::by_service(blob),
+        Some(AwsCiphertextFormat::ByDataKey {
             wrapped,
             ciphertext,
-        }) => AwsForm::by_data_key(wrapped, ciphertext).expect("as long as it was"),
+        }) => AwsCiphertextFormat::by_data_key(wrapped, ciphertext).expect("as long as it was"),
         None => return,
     };
     assert_eq!(again, bytes);

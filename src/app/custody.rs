@@ -7,7 +7,7 @@ use super::StartError;
 use super::keys::{self, Creation};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, KeyServiceName};
-use crate::secrets::{KeyFileError, KeyService, LocalKeyService, MissingKeyService, Vault};
+use crate::secrets::{KeyFileError, KeyService, LocalKeyService, MissingKeyServiceError, Vault};
 use crate::store::{Contents, SqliteStore, Store};
 
 /// The store, the key service and the clock, for the server and for commands.
@@ -37,7 +37,7 @@ impl Custody {
         let key_file = config.key_services.key_file.clone();
         Ok(Self {
             store: Arc::new(SqliteStore::empty().await?),
-            key_service: Arc::new(MissingKeyService(key_file)),
+            key_service: Arc::new(MissingKeyServiceError(key_file)),
             clock: Arc::new(SystemClock),
         })
     }

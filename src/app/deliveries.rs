@@ -17,7 +17,7 @@ use crate::gate::{Budget, Caches, Gate};
 use crate::ledger::{FleetLedger, InProcessLedger, Ledger, RedisLedger};
 use crate::outbound::Outbound;
 use crate::proxy::{Delivery, Forwarder, Upstream, UpstreamSettings};
-use crate::secrets::{KeyCache, Uses};
+use crate::secrets::{KeyCache, UseCounter};
 use crate::store::Store;
 use crate::task::{Pulse, Task, Tasks};
 use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
@@ -30,7 +30,7 @@ pub(super) struct Deliveries {
     pub(super) standing: Arc<StandingNow>,
     pub(super) fleet: Option<Arc<FleetLedger>>,
     pub(super) ledger: Arc<dyn Ledger>,
-    pub(super) uses: Arc<Uses>,
+    pub(super) uses: Arc<UseCounter>,
     pub(super) token_uses: Arc<TokenUses>,
     /// The task that writes captures. It writes the last ones when it ends.
     pub(super) captures: JoinHandle<()>,
@@ -180,13 +180,13 @@ fn start_writers(
         Arc::clone(&cache).run_eviction(end.clone(), pulse)
     });
     let (key_uses, uses_store, end) = (Arc::clone(keys.uses()), Arc::clone(store), ending.clone());
-    tasks.supervise(Uses::TASK, move |pulse| {
-        Arc::clone(&key_uses).keep(Arc::clone(&uses_store) as _, end.clone(), pulse)
+    tasks.supervise(UseCounter::TASK, move |pulse| {
+        Arc::clone(&key_uses).run(Arc::clone(&uses_store) as _, end.clone(), pulse)
     });
     let (used_tokens, uses_store, end) =
         (Arc::clone(tokens.uses()), Arc::clone(store), ending.clone());
     tasks.supervise(TokenUses::TASK, move |pulse| {
-        Arc::clone(&used_tokens).keep(Arc::clone(&uses_store) as _, end.clone(), pulse)
+        Arc::clone(&used_tokens).run(Arc::clone(&uses_store) as _, end.clone(), pulse)
     });
     let (probed_store, end) = (Arc::clone(store), ending.clone());
     tasks.supervise(STORE_PROBE, move |pulse| {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::secrets::{KeyFileError, KeyServiceError, NoRegion, StoreError};
+use crate::secrets::{KeyFileError, KeyServiceError, MissingRegionError, StoreError};
 use crate::store::OpenError;
 
 /// Why a process cannot start.
@@ -57,7 +57,7 @@ pub enum StartError {
 
     /// Neither the configuration nor the environment sets an AWS region.
     #[error(transparent)]
-    NoRegion(#[from] NoRegion),
+    NoRegion(#[from] MissingRegionError),
 
     /// The store cannot be opened.
     #[error(transparent)]

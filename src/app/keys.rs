@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::StartError;
 use crate::config::{Config, KeyServiceName};
 use crate::secrets::{
-    AwsKeyService, KeyFileError, KeyService, KeyServiceError, KeyServices, LocalKeyService,
-    MissingKeyService, SealedUnder, SecretStore,
+    AwsKeyService, KeyFileError, KeyService, KeyServiceError, KeyServices, KeyUsage,
+    LocalKeyService, MissingKeyServiceError, SecretStore,
 };
 
 /// Opens the current key service, and the other one if `store` may contain its ciphertexts.
@@ -26,7 +26,7 @@ pub(super) async fn open(
         (_, Some(local)) => Some(local),
         (KeyServiceName::Local, None) if store.sealed_under().await?.is_empty() => match creation {
             Creation::Allowed => Some(LocalKeyService::open_or_create(path)?),
-            Creation::Forbidden => return Ok(Arc::new(MissingKeyService(path.clone()))),
+            Creation::Forbidden => return Ok(Arc::new(MissingKeyServiceError(path.clone()))),
         },
         (KeyServiceName::Local, None) => Some(LocalKeyService::open(path)?),
         // Secrets under the missing local key cannot be decrypted. `portcullis check` reports them.
@@ -51,7 +51,7 @@ pub(super) enum Creation {
 }
 
 /// Finds every reason for which the services could not decrypt the store's secrets. It sends a probe to AWS.
-pub(super) async fn inspect(config: &Config, sealed: &[SealedUnder]) -> Vec<StartError> {
+pub(super) async fn inspect(config: &Config, sealed: &[KeyUsage]) -> Vec<StartError> {
     let mut errors = Vec::new();
     match LocalKeyService::open(&config.key_services.key_file) {
         Ok(_) => {}
@@ -89,7 +89,7 @@ async fn aws(config: &Config) -> Result<Option<AwsKeyService>, StartError> {
 }
 
 /// Whether the store has secrets under the local key.
-fn is_needed(sealed: &[SealedUnder]) -> bool {
+fn is_needed(sealed: &[KeyUsage]) -> bool {
     sealed.iter().any(|under| under.service == LOCAL)
 }
 

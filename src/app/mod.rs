@@ -25,7 +25,7 @@ use crate::admin::{Admin, KeyServiceCheck, Readiness, SecretGrace};
 use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::proxy::{LISTENERS, PublicApp};
-use crate::secrets::Uses;
+use crate::secrets::UseCounter;
 use crate::store::Store;
 use crate::task::{Task, Tasks};
 use crate::telemetry::AccessLog;
@@ -44,7 +44,7 @@ pub struct Server {
     captures: JoinHandle<()>,
     cut_off: CancellationToken,
     ledger: Arc<dyn Ledger>,
-    uses: Arc<Uses>,
+    uses: Arc<UseCounter>,
     token_uses: Arc<TokenUses>,
     store: Arc<dyn Store>,
 }
@@ -167,8 +167,8 @@ impl Server {
         self.ledger.drain().await;
         self.phases.end_background_tasks();
         let writing = async {
-            self.uses.write_rest(&*self.store).await;
-            self.token_uses.write_rest(&*self.store).await;
+            self.uses.flush(&*self.store).await;
+            self.token_uses.flush(&*self.store).await;
             // The task writes captures of deliveries that were refused during the drain.
             let _ = (&mut self.captures).await;
         };

@@ -10,7 +10,7 @@ use crate::audit::Actor;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::control::{Control, ServerContext};
-use crate::secrets::MissingKeyService;
+use crate::secrets::MissingKeyServiceError;
 
 /// A configuration with its backends open.
 pub(super) struct Session {
@@ -52,7 +52,7 @@ impl Session {
                 let key_file = config.key_services.key_file.clone();
                 Custody {
                     store: config.store.open().await?,
-                    key_service: Arc::new(MissingKeyService(key_file)),
+                    key_service: Arc::new(MissingKeyServiceError(key_file)),
                     clock: Arc::new(SystemClock),
                 }
             }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Control, ControlError, EndpointPlan, FlowPlan};
 use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, Operation};
-use crate::secrets::{SealedVersion, SecretRef};
+use crate::secrets::{SecretRef, StoredVersion};
 
 /// The impact of a change on deliveries.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -207,7 +207,7 @@ impl Control {
         let now = self.clock.now();
         let versions = self.store.versions(secret).await?;
         let uses = self.store.uses(secret).await?;
-        let counting = SealedVersion::counting(&versions, now);
+        let counting = StoredVersion::counting(&versions, now);
         let valid = counting.into_iter().flat_map(|(current, previous)| {
             let previous = previous.map(|(version, until)| (version, Some(until)));
             std::iter::once((current, None)).chain(previous)

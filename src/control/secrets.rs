@@ -11,7 +11,8 @@ use crate::auth::{Caution, KeyKind, SecretUse, check_secret, proves_nothing};
 use crate::directory::{Definition, EndpointId, InvalidName};
 use crate::flow::{Flow, FlowState, FlowTarget, PartName};
 use crate::secrets::{
-    Ending, InvalidSecretRef, Moved, Moving, Revealed, Secret, SecretRef, VersionStatus,
+    DecryptedVersion, ParseSecretRefError, Retirement, RewrapOptions, RewrapProgress, Secret,
+    SecretRef, VersionStatus,
 };
 
 /// The new version of a secret.
@@ -63,7 +64,7 @@ impl Control {
     /// Finds a secret by its address `scope#slot`, or by the endpoint that uses it.
     pub async fn secret(&self, text: &str) -> Result<SecretRef, ControlError> {
         if text.contains('#') {
-            return text.parse().map_err(|error: InvalidSecretRef| {
+            return text.parse().map_err(|error: ParseSecretRefError| {
                 ControlError::InvalidSecretName(error.to_string())
             });
         }
@@ -80,7 +81,7 @@ impl Control {
         &self,
         actor: &Actor,
         secret: &SecretRef,
-    ) -> Result<Revealed, ControlError> {
+    ) -> Result<DecryptedVersion, ControlError> {
         Ok(self.vault().reveal(secret, actor).await?)
     }
 
@@ -89,7 +90,7 @@ impl Control {
         &self,
         actor: &Actor,
         secret: &SecretRef,
-    ) -> Result<Vec<Revealed>, ControlError> {
+    ) -> Result<Vec<DecryptedVersion>, ControlError> {
         Ok(self.vault().reveal_all(secret, actor).await?)
     }
 
@@ -135,12 +136,12 @@ impl Control {
         &self,
         actor: &Actor,
         secret: &SecretRef,
-        ending: Ending,
+        ending: Retirement,
     ) -> Result<u64, ControlError> {
         match self.vault().retire(secret, ending, actor).await? {
             0 => Err(ControlError::NothingToRetire {
                 secret: secret.clone(),
-                current: ending == Ending::Everything,
+                current: ending == Retirement::Everything,
             }),
             ended => Ok(ended),
         }
@@ -218,10 +219,10 @@ impl Control {
     pub async fn rewrap_secrets(
         &self,
         actor: &Actor,
-        moving: Moving,
-        progress: impl FnMut(&Moved),
-    ) -> Moved {
-        self.vault().move_all(moving, actor, progress).await
+        moving: RewrapOptions,
+        progress: impl FnMut(&RewrapProgress),
+    ) -> RewrapProgress {
+        self.vault().rewrap_all(moving, actor, progress).await
     }
 
     /// The endpoints that use a secret, at most [`MAX_USERS`]: endpoints that share a secret need the same kind of value.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::PartName;
 use crate::directory::{EndpointId, InvalidName};
-use crate::secrets::{InvalidSecretRef, SecretRef};
+use crate::secrets::{ParseSecretRefError, SecretRef};
 
 /// A run-time of a flow, with endpoints and secrets of its own.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -51,7 +51,11 @@ impl FlowTarget {
     }
 
     /// The address of the secret in a slot.
-    pub fn secret(&self, flow: &PartName, slot: &PartName) -> Result<SecretRef, InvalidSecretRef> {
+    pub fn secret(
+        &self,
+        flow: &PartName,
+        slot: &PartName,
+    ) -> Result<SecretRef, ParseSecretRefError> {
         SecretRef::new(&self.scope(flow), slot.as_str())
     }
 }

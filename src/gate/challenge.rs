@@ -14,7 +14,9 @@ use crate::challenge::{
 };
 use crate::directory::{Auth, ChallengeConfig, Endpoint};
 use crate::outbound::Outbound;
-use crate::secrets::{Challenges, KeyAddress, KeyCache, KeyError, Secret, VaultError, Window};
+use crate::secrets::{
+    ExpectationWindow, KeyAddress, KeyCache, KeyError, Secret, SignedChallenges, VaultError,
+};
 
 /// Answers the challenges of an endpoint whose provider sends them.
 pub(super) struct ChallengeResponder<'a> {
@@ -46,7 +48,7 @@ pub(super) async fn answer_to_head(
 /// Refuses a proven delivery whose signature could be one that the gate made for a challenge.
 pub(super) fn refuse_possible_challenge(
     endpoint: &Endpoint,
-    challenges: Option<&Challenges>,
+    challenges: Option<&SignedChallenges>,
     verified: &Verified,
     body: &[u8],
 ) -> Result<(), Refusal> {
@@ -182,7 +184,7 @@ impl ChallengeResponder<'_> {
                 "none is expected now; expect one with: {command}"
             )));
         };
-        let window = Window {
+        let window = ExpectationWindow {
             endpoint: self.endpoint.id.to_string(),
             until,
         };

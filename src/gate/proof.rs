@@ -17,7 +17,7 @@ use crate::auth::{Begun, Claim, Head, ProofError, Received, Uncertified, Verific
 use crate::clock::Clock;
 use crate::directory::{Auth, Endpoint, Proof};
 use crate::outbound::{Outbound, OutboundError};
-use crate::secrets::{Challenges, KeyError, Keys};
+use crate::secrets::{KeyError, Keys, SignedChallenges};
 
 /// Reads the claim of a head; `None` if the endpoint needs none. A request that the endpoint cannot take is refused.
 pub(super) fn read_claim<'e>(
@@ -55,7 +55,7 @@ pub(super) struct PendingProof {
     /// Why some keys that could have made the proof are missing.
     missing_key: Option<KeyError>,
     /// The challenges that were signed with the keys, if there were any.
-    challenges: Option<Arc<Challenges>>,
+    challenges: Option<Arc<SignedChallenges>>,
 }
 
 #[expect(
@@ -135,7 +135,7 @@ impl PendingProof {
         self.judged_at
     }
 
-    pub(super) fn challenges(&self) -> Option<Arc<Challenges>> {
+    pub(super) fn challenges(&self) -> Option<Arc<SignedChallenges>> {
         self.challenges.clone()
     }
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::aead::{KEY_LEN, SealingKey};
-use super::{EncryptionContext, KeyService, KeyServiceError, Sealed, Secret};
+use super::{EncryptedSecret, EncryptionContext, KeyService, KeyServiceError, Secret};
 
 /// Encrypts with a 256-bit key that only the user of the process can read.
 pub struct LocalKeyService {
@@ -128,7 +128,7 @@ impl KeyService for LocalKeyService {
         NAME
     }
 
-    fn has_key_of(&self, sealed: &Sealed) -> bool {
+    fn has_key_of(&self, sealed: &EncryptedSecret) -> bool {
         sealed.service == NAME && sealed.key_id == self.key_id
     }
 
@@ -136,8 +136,8 @@ impl KeyService for LocalKeyService {
         &self,
         secret: &Secret,
         context: &EncryptionContext<'_>,
-    ) -> Result<Sealed, KeyServiceError> {
-        Ok(Sealed {
+    ) -> Result<EncryptedSecret, KeyServiceError> {
+        Ok(EncryptedSecret {
             service: NAME.to_owned(),
             key_id: self.key_id.clone(),
             ciphertext: self.key.seal(secret, context)?,
@@ -146,7 +146,7 @@ impl KeyService for LocalKeyService {
 
     async fn decrypt(
         &self,
-        sealed: &Sealed,
+        sealed: &EncryptedSecret,
         context: &EncryptionContext<'_>,
     ) -> Result<Secret, KeyServiceError> {
         if !self.has_key_of(sealed) {
@@ -159,7 +159,7 @@ impl KeyService for LocalKeyService {
         self.key.open(&sealed.ciphertext, context)
     }
 
-    async fn is_current(&self, sealed: &Sealed) -> Result<bool, KeyServiceError> {
+    async fn is_current(&self, sealed: &EncryptedSecret) -> Result<bool, KeyServiceError> {
         Ok(self.has_key_of(sealed))
     }
 }

@@ -23,19 +23,22 @@ mod uses;
 mod vault;
 
 pub use self::aws::{
-    AwsKeyService, AwsSettings, DataKeyBounds, Form as AwsForm, InvalidKeyName, KeyName, NoRegion,
+    AwsKeyService, AwsSettings, CiphertextFormat as AwsCiphertextFormat, DataKeyBounds, KeyName,
+    MissingRegionError, ParseKeyNameError,
 };
 pub use self::cache::{CacheSettings, CacheStats, KeyAddress, KeyCache, KeyError, Keys};
 pub use self::context::EncryptionContext;
 pub use self::local::{KeyFileError, LocalKeyService};
-pub use self::open::Challenges;
-pub use self::reference::{InvalidSecretRef, SecretRef};
+pub use self::open::SignedChallenges;
+pub use self::reference::{ParseSecretRefError, SecretRef};
 pub use self::secret::Secret;
-pub use self::service::{KeyService, KeyServiceError, Sealed};
-pub use self::services::{KeyServices, MissingKeyService};
+pub use self::service::{EncryptedSecret, KeyService, KeyServiceError};
+pub use self::services::{KeyServices, MissingKeyServiceError};
 pub use self::store::{
-    Ending, NewSecretVersion, Resealing, SealedUnder, SealedVersion, SecretStore, StoreError,
-    ValueHistory, VersionRef, Window,
+    CiphertextReplacement, ExpectationWindow, KeyUsage, NewSecretVersion, Retirement, SecretStore,
+    StoreError, StoredVersion, ValueHistory, VersionRef,
 };
-pub use self::uses::{Uses, VersionUse};
-pub use self::vault::{Moved, Moving, Revealed, Vault, VaultError, VersionStanding, VersionStatus};
+pub use self::uses::{UseCounter, VersionUse};
+pub use self::vault::{
+    DecryptedVersion, RewrapOptions, RewrapProgress, Vault, VaultError, VersionState, VersionStatus,
+};

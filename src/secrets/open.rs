@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{KeyError, SealedVersion, Secret};
+use super::{KeyError, Secret, StoredVersion};
 use crate::auth::{KeyForm, KeyKind, KeyRing, NumberedKey};
 use crate::clock::Stopwatch;
 
@@ -23,7 +23,7 @@ pub(super) struct OpenVersion {
 }
 
 impl OpenVersion {
-    pub(super) fn new(version: &SealedVersion, value: Secret, opened: Stopwatch) -> Self {
+    pub(super) fn new(version: &StoredVersion, value: Secret, opened: Stopwatch) -> Self {
         Self {
             version: version.version,
             created_at: version.created_at,
@@ -37,7 +37,7 @@ impl OpenVersion {
 
     /// `known` with the metadata that the store has now. The value comes from the key service, but only the store
     /// knows what it may be used for.
-    pub(super) fn as_stored(known: &Arc<Self>, version: &SealedVersion) -> Arc<Self> {
+    pub(super) fn as_stored(known: &Arc<Self>, version: &StoredVersion) -> Arc<Self> {
         if (known.kind, &known.challenges) == (version.kind, &version.challenges) {
             return Arc::clone(known);
         }
@@ -54,12 +54,12 @@ impl OpenVersion {
 
     /// True if it is this version. The number alone is not enough, because a store that was restored from a backup
     /// reuses numbers.
-    pub(super) fn is_version(&self, version: &SealedVersion) -> bool {
+    pub(super) fn is_version(&self, version: &StoredVersion) -> bool {
         (self.version, self.created_at) == (version.version, version.created_at)
     }
 
     /// True if it was decrypted from this ciphertext.
-    pub(super) fn is_from(&self, version: &SealedVersion) -> bool {
+    pub(super) fn is_from(&self, version: &StoredVersion) -> bool {
         self.sealed == *Sha256::digest(&version.sealed.ciphertext)
     }
 
@@ -75,7 +75,7 @@ impl OpenVersion {
 pub(super) struct OpenSecret {
     current: Arc<OpenVersion>,
     previous: Option<(Arc<OpenVersion>, Timestamp)>,
-    challenges: Option<Arc<Challenges>>,
+    challenges: Option<Arc<SignedChallenges>>,
     /// The prepared keys by form. Endpoints seldom use a secret in more than one form.
     keys: RwLock<Vec<(KeyForm, Arc<KeyRing>)>>,
 }
@@ -93,13 +93,13 @@ impl OpenSecret {
         Self {
             current,
             previous,
-            challenges: (!signing.is_empty()).then(|| Arc::new(Challenges(signing))),
+            challenges: (!signing.is_empty()).then(|| Arc::new(SignedChallenges(signing))),
             keys: RwLock::default(),
         }
     }
 
     /// The challenges that were signed with its versions, if any.
-    pub(super) fn challenges(&self) -> Option<&Arc<Challenges>> {
+    pub(super) fn challenges(&self) -> Option<&Arc<SignedChallenges>> {
         self.challenges.as_ref()
     }
 
@@ -134,9 +134,9 @@ impl OpenSecret {
 /// The provider challenges that versions of a secret sign or once signed. Such a signature can be requested by
 /// strangers.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Challenges(Vec<(u32, Vec<String>)>);
+pub struct SignedChallenges(Vec<(u32, Vec<String>)>);
 
-impl Challenges {
+impl SignedChallenges {
     /// The names of the challenges that `version` signs or signed.
     pub fn of(&self, version: u32) -> impl Iterator<Item = &str> {
         let found = self.0.iter().find(|(known, _)| *known == version);

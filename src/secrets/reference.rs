@@ -17,10 +17,10 @@ pub struct SecretRef {
 
 impl SecretRef {
     /// The secret in `slot` of `scope`.
-    pub fn new(scope: &str, slot: &str) -> Result<Self, InvalidSecretRef> {
+    pub fn new(scope: &str, slot: &str) -> Result<Self, ParseSecretRefError> {
         let scope_ok = scope.len() <= MAX_LEN && scope.split('/').all(is_name);
         if !scope_ok || slot.len() > MAX_LEN || !is_name(slot) {
-            return Err(InvalidSecretRef(format!("{scope}#{slot}")));
+            return Err(ParseSecretRefError(format!("{scope}#{slot}")));
         }
         Ok(Self {
             scope: scope.into(),
@@ -46,20 +46,20 @@ impl fmt::Display for SecretRef {
 }
 
 impl FromStr for SecretRef {
-    type Err = InvalidSecretRef;
+    type Err = ParseSecretRefError;
 
-    fn from_str(text: &str) -> Result<Self, InvalidSecretRef> {
+    fn from_str(text: &str) -> Result<Self, ParseSecretRefError> {
         let (scope, slot) = text
             .split_once('#')
-            .ok_or_else(|| InvalidSecretRef(text.to_owned()))?;
+            .ok_or_else(|| ParseSecretRefError(text.to_owned()))?;
         Self::new(scope, slot)
     }
 }
 
 impl TryFrom<String> for SecretRef {
-    type Error = InvalidSecretRef;
+    type Error = ParseSecretRefError;
 
-    fn try_from(text: String) -> Result<Self, InvalidSecretRef> {
+    fn try_from(text: String) -> Result<Self, ParseSecretRefError> {
         text.parse()
     }
 }
@@ -76,7 +76,7 @@ impl From<SecretRef> for String {
     "`{0}` is not the address of a secret: write `scope#slot` with letters, digits, `.`, `_` and `-`, and `/` inside \
      the scope"
 )]
-pub struct InvalidSecretRef(String);
+pub struct ParseSecretRefError(String);
 
 fn is_name(text: &str) -> bool {
     !text.is_empty()

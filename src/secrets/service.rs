@@ -13,7 +13,7 @@ pub trait KeyService: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// True if this service can decrypt `sealed`, as far as the stored names tell.
-    fn has_key_of(&self, sealed: &Sealed) -> bool {
+    fn has_key_of(&self, sealed: &EncryptedSecret) -> bool {
         sealed.service == self.name()
     }
 
@@ -22,12 +22,12 @@ pub trait KeyService: Send + Sync {
         &self,
         secret: &Secret,
         context: &EncryptionContext<'_>,
-    ) -> Result<Sealed, KeyServiceError>;
+    ) -> Result<EncryptedSecret, KeyServiceError>;
 
     /// Decrypts the output of [`encrypt`](Self::encrypt).
     async fn decrypt(
         &self,
-        sealed: &Sealed,
+        sealed: &EncryptedSecret,
         context: &EncryptionContext<'_>,
     ) -> Result<Secret, KeyServiceError>;
 
@@ -41,12 +41,12 @@ pub trait KeyService: Send + Sync {
     }
 
     /// True if [`encrypt`](Self::encrypt) would use the same key and format today.
-    async fn is_current(&self, sealed: &Sealed) -> Result<bool, KeyServiceError>;
+    async fn is_current(&self, sealed: &EncryptedSecret) -> Result<bool, KeyServiceError>;
 }
 
 /// A ciphertext with the names of its key service and key.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Sealed {
+pub struct EncryptedSecret {
     /// The key service that encrypted it.
     pub service: String,
     /// The id of the key in that service.

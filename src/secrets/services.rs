@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{EncryptionContext, KeyService, KeyServiceError, Sealed, Secret};
+use super::{EncryptedSecret, EncryptionContext, KeyService, KeyServiceError, Secret};
 
 /// A list of key services: one encrypts, and each decrypts what it encrypted. Several may have the same name, such as
 /// two local keys.
@@ -25,7 +25,7 @@ impl KeyServices {
     }
 
     /// The service that decrypts `sealed`. If none has the key, one of the same name explains which key it has.
-    fn service_of(&self, sealed: &Sealed) -> Option<&Arc<dyn KeyService>> {
+    fn service_of(&self, sealed: &EncryptedSecret) -> Option<&Arc<dyn KeyService>> {
         let mut all = self.all.iter();
         all.find(|service| service.has_key_of(sealed)).or_else(|| {
             let mut all = self.all.iter();
@@ -40,7 +40,7 @@ impl KeyService for KeyServices {
         self.current.name()
     }
 
-    fn has_key_of(&self, sealed: &Sealed) -> bool {
+    fn has_key_of(&self, sealed: &EncryptedSecret) -> bool {
         self.all.iter().any(|service| service.has_key_of(sealed))
     }
 
@@ -48,13 +48,13 @@ impl KeyService for KeyServices {
         &self,
         secret: &Secret,
         context: &EncryptionContext<'_>,
-    ) -> Result<Sealed, KeyServiceError> {
+    ) -> Result<EncryptedSecret, KeyServiceError> {
         self.current.encrypt(secret, context).await
     }
 
     async fn decrypt(
         &self,
-        sealed: &Sealed,
+        sealed: &EncryptedSecret,
         context: &EncryptionContext<'_>,
     ) -> Result<Secret, KeyServiceError> {
         match self.service_of(sealed) {
@@ -71,18 +71,18 @@ impl KeyService for KeyServices {
         self.current.probe().await
     }
 
-    async fn is_current(&self, sealed: &Sealed) -> Result<bool, KeyServiceError> {
+    async fn is_current(&self, sealed: &EncryptedSecret) -> Result<bool, KeyServiceError> {
         self.current.is_current(sealed).await
     }
 }
 
 /// The local key service without its key file, for commands that must not create a key. Every call fails.
-pub struct MissingKeyService(
+pub struct MissingKeyServiceError(
     /// The path of the missing key file.
     pub PathBuf,
 );
 
-impl MissingKeyService {
+impl MissingKeyServiceError {
     fn missing<T>(&self) -> Result<T, KeyServiceError> {
         let path = self.0.display();
         let text = format!(
@@ -93,7 +93,7 @@ impl MissingKeyService {
 }
 
 #[async_trait]
-impl KeyService for MissingKeyService {
+impl KeyService for MissingKeyServiceError {
     fn name(&self) -> &'static str {
         "local"
     }
@@ -102,19 +102,19 @@ impl KeyService for MissingKeyService {
         &self,
         _secret: &Secret,
         _context: &EncryptionContext<'_>,
-    ) -> Result<Sealed, KeyServiceError> {
+    ) -> Result<EncryptedSecret, KeyServiceError> {
         self.missing()
     }
 
     async fn decrypt(
         &self,
-        _sealed: &Sealed,
+        _sealed: &EncryptedSecret,
         _context: &EncryptionContext<'_>,
     ) -> Result<Secret, KeyServiceError> {
         self.missing()
     }
 
-    async fn is_current(&self, _sealed: &Sealed) -> Result<bool, KeyServiceError> {
+    async fn is_current(&self, _sealed: &EncryptedSecret) -> Result<bool, KeyServiceError> {
         self.missing()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Sealed, SecretRef, VersionUse};
+use super::{EncryptedSecret, SecretRef, VersionUse};
 use crate::audit::AuditEntry;
 use crate::auth::KeyKind;
 
@@ -13,13 +13,13 @@ use crate::auth::KeyKind;
 #[async_trait]
 pub trait SecretStore: Send + Sync {
     /// All versions of `secret`, the newest first. Empty if it was never bound.
-    async fn versions(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError>;
+    async fn versions(&self, secret: &SecretRef) -> Result<Vec<StoredVersion>, StoreError>;
 
     /// Adds a version and its audit entry in one transaction.
     ///
     /// The endpoints that use the secret decide which kind of key the version is. If they disagree, or if the request
     /// names another kind, it is a [`StoreError::OtherKind`]. While no endpoint uses the secret, the request may name
-    /// the kind; otherwise the first endpoint decides ([`SealedVersion::kind_for`]).
+    /// the kind; otherwise the first endpoint decides ([`StoredVersion::kind_for`]).
     async fn install(&self, installation: NewSecretVersion) -> Result<(), StoreError>;
 
     /// Adds the first version, if no version is current and `window` is still open at an endpoint that uses the
@@ -27,7 +27,7 @@ pub trait SecretStore: Send + Sync {
     async fn install_first(
         &self,
         installation: NewSecretVersion,
-        window: &Window,
+        window: &ExpectationWindow,
     ) -> Result<(), StoreError>;
 
     /// Retires versions of `secret` and returns how many. Without any, no audit entry is written.
@@ -36,7 +36,7 @@ pub trait SecretStore: Send + Sync {
     async fn end(
         &self,
         secret: &SecretRef,
-        ending: Ending,
+        ending: Retirement,
         at: Timestamp,
         audit: AuditEntry,
     ) -> Result<u64, StoreError>;
@@ -47,18 +47,18 @@ pub trait SecretStore: Send + Sync {
     /// The use counters of `secret`, as far as nodes have written them.
     async fn uses(&self, secret: &SecretRef) -> Result<Vec<VersionUse>, StoreError>;
     /// The number of versions for each key of each service.
-    async fn sealed_under(&self) -> Result<Vec<SealedUnder>, StoreError>;
+    async fn sealed_under(&self) -> Result<Vec<KeyUsage>, StoreError>;
 
     /// Up to `limit` versions after `after`, ordered by address and number, including retired ones.
     async fn sealed_after(
         &self,
         after: Option<&VersionRef>,
         limit: u32,
-    ) -> Result<Vec<(VersionRef, Sealed)>, StoreError>;
+    ) -> Result<Vec<(VersionRef, EncryptedSecret)>, StoreError>;
 
     /// Replaces a ciphertext by another one of the same value. If the stored ciphertext is not the expected one, it
     /// is a [`StoreError::Conflict`]. Caches stay valid.
-    async fn reseal(&self, resealing: Resealing) -> Result<(), StoreError>;
+    async fn reseal(&self, resealing: CiphertextReplacement) -> Result<(), StoreError>;
 
     /// Adds an audit entry for an operation that changes nothing.
     async fn record(&self, audit: AuditEntry) -> Result<(), StoreError>;
@@ -67,7 +67,7 @@ pub trait SecretStore: Send + Sync {
 /// Which versions to retire.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a secret has no other versions")]
-pub enum Ending {
+pub enum Retirement {
     /// All of them: the secret verifies nothing any more.
     Everything,
     /// The versions before the current one.
@@ -76,7 +76,7 @@ pub enum Ending {
 
 /// A version of a secret as it is stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SealedVersion {
+pub struct StoredVersion {
     /// Its number, from 1.
     pub version: u32,
     /// When it was created.
@@ -88,10 +88,10 @@ pub struct SealedVersion {
     /// The names of the provider challenges that sign with it, or once did.
     pub challenges: Vec<String>,
     /// The encrypted value.
-    pub sealed: Sealed,
+    pub sealed: EncryptedSecret,
 }
 
-impl SealedVersion {
+impl StoredVersion {
     /// The kind that this version gets when an endpoint needs a key of `needed`. `versions` are all versions of the
     /// secret.
     ///
@@ -143,7 +143,7 @@ pub struct NewSecretVersion {
     /// How earlier versions with the same value were used.
     pub history: ValueHistory,
     /// The encrypted value.
-    pub sealed: Sealed,
+    pub sealed: EncryptedSecret,
     /// The entry for the audit log.
     pub audit: AuditEntry,
 }
@@ -168,7 +168,7 @@ pub struct VersionRef {
 
 /// How many versions one key encrypts.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SealedUnder {
+pub struct KeyUsage {
     /// The key service.
     pub service: String,
     /// The id of the key.
@@ -179,13 +179,13 @@ pub struct SealedUnder {
 
 /// A ciphertext to replace by another one of the same value, with its audit entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Resealing {
+pub struct CiphertextReplacement {
     /// The version.
     pub of: VersionRef,
     /// The ciphertext that must be stored now.
-    pub from: Sealed,
+    pub from: EncryptedSecret,
     /// The new ciphertext.
-    pub to: Sealed,
+    pub to: EncryptedSecret,
     /// The entry for the audit log.
     pub audit: AuditEntry,
 }
@@ -195,7 +195,7 @@ pub struct Resealing {
 /// The store checks it again when the secret is installed: the endpoint may have been deleted and created anew
 /// meanwhile.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Window {
+pub struct ExpectationWindow {
     /// The endpoint id.
     pub endpoint: String,
     /// When the window ends.

@@ -16,7 +16,7 @@ use crate::task::{Pulse, Task};
 
 /// The uses that are not in the store yet.
 #[derive(Debug, Default)]
-pub struct Uses {
+pub struct UseCounter {
     counted: Mutex<Counted>,
     /// Uses that the writer has taken and not written. A writer that panics leaves them to the next one.
     unwritten: tokio::sync::Mutex<Counted>,
@@ -33,7 +33,7 @@ pub struct VersionUse {
     pub last_used_at: Timestamp,
 }
 
-impl Uses {
+impl UseCounter {
     /// Counts a delivery that `version` of `secret` verified.
     pub fn count(&self, secret: &SecretRef, version: u32, at: Timestamp) {
         let one = VersionUse {
@@ -50,7 +50,7 @@ impl Uses {
     }
 
     /// Writes counted uses to `store` until `shutdown` becomes true.
-    pub async fn keep(
+    pub async fn run(
         self: Arc<Self>,
         store: Arc<dyn SecretStore>,
         mut shutdown: watch::Receiver<bool>,
@@ -62,16 +62,16 @@ impl Uses {
                 // The shutdown calls the final write itself, after the last delivery.
                 _ = shutdown.changed() => return,
             }
-            self.write_rest(&*store).await;
+            self.flush(&*store).await;
             pulse.beat();
         }
     }
 
-    /// The background task of [`keep`](Self::keep).
+    /// The background task of [`keep`](Self::run).
     pub const TASK: Task = Task::named("secret_uses").beats_within(WRITER_SILENCE);
 
     /// Writes every counted use. A failed batch stays for the next call, and deliveries never wait for the store.
-    pub async fn write_rest(&self, store: &dyn SecretStore) {
+    pub async fn flush(&self, store: &dyn SecretStore) {
         let mut unwritten = self.unwritten.lock().await;
         let counted =
             std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));

@@ -7,8 +7,9 @@ use subtle::ConstantTimeEq as _;
 use tokio::task::{JoinError, JoinSet};
 
 use super::{
-    EncryptionContext, Ending, KeyService, KeyServiceError, NewSecretVersion, Resealing, Sealed,
-    SealedVersion, Secret, SecretRef, SecretStore, StoreError, ValueHistory, VersionRef, Window,
+    CiphertextReplacement, EncryptedSecret, EncryptionContext, ExpectationWindow, KeyService,
+    KeyServiceError, NewSecretVersion, Retirement, Secret, SecretRef, SecretStore, StoreError,
+    StoredVersion, ValueHistory, VersionRef,
 };
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::auth::{KeyKind, proves_nothing, spell_same_key};
@@ -126,7 +127,7 @@ impl Vault {
         &self,
         secret: &SecretRef,
         value: &Secret,
-        window: &Window,
+        window: &ExpectationWindow,
         actor: &Actor,
     ) -> Result<u32, VaultError> {
         if proves_nothing(value.expose()) {
@@ -154,22 +155,22 @@ impl Vault {
         }
         let uses = self.store.uses(secret).await?;
         let now = self.clock.now();
-        let counting = SealedVersion::counting(&versions, now);
+        let counting = StoredVersion::counting(&versions, now);
         let previous = counting.and_then(|(_, previous)| previous);
         let previous = previous.map(|(version, until)| (version.version, until));
-        let status = |version: SealedVersion| {
-            let standing = match (version.ends_at, previous) {
-                (None, _) => VersionStanding::Current,
+        let status = |version: StoredVersion| {
+            let state = match (version.ends_at, previous) {
+                (None, _) => VersionState::Current,
                 (_, Some((number, until))) if number == version.version => {
-                    VersionStanding::Previous(until)
+                    VersionState::Previous(until)
                 }
-                (Some(until), _) => VersionStanding::Retired(until.min(now)),
+                (Some(until), _) => VersionState::Retired(until.min(now)),
             };
             let counted = uses.iter().find(|it| it.version == version.version);
             VersionStatus {
                 version: version.version,
                 created_at: version.created_at,
-                standing,
+                state,
                 kind: version.kind,
                 challenges: version.challenges,
                 service: version.sealed.service,
@@ -185,12 +186,12 @@ impl Vault {
     pub async fn retire(
         &self,
         secret: &SecretRef,
-        ending: Ending,
+        ending: Retirement,
         actor: &Actor,
     ) -> Result<u64, VaultError> {
         let detail = match ending {
-            Ending::Everything => "every version",
-            Ending::Previous => "the previous version",
+            Retirement::Everything => "every version",
+            Retirement::Previous => "the previous version",
         };
         let audit = AuditEntry {
             at: self.clock.now(),
@@ -203,7 +204,11 @@ impl Vault {
     }
 
     /// Decrypts the current value. The audit entry is written before the value is returned.
-    pub async fn reveal(&self, secret: &SecretRef, actor: &Actor) -> Result<Revealed, VaultError> {
+    pub async fn reveal(
+        &self,
+        secret: &SecretRef,
+        actor: &Actor,
+    ) -> Result<DecryptedVersion, VaultError> {
         let versions = self.store.versions(secret).await?;
         let current = versions
             .into_iter()
@@ -230,7 +235,7 @@ impl Vault {
         &self,
         secret: &SecretRef,
         actor: &Actor,
-    ) -> Result<Vec<Revealed>, VaultError> {
+    ) -> Result<Vec<DecryptedVersion>, VaultError> {
         let mut revealed = Vec::new();
         let versions = self.store.versions(secret).await?;
         for version in versions.into_iter().take(MAX_REVEALED) {
@@ -244,13 +249,13 @@ impl Vault {
     ///
     /// Each version is moved in its own transaction, which checks that the ciphertext is unchanged. Versions that
     /// were already moved are skipped, so an interrupted move can be repeated.
-    pub async fn move_all(
+    pub async fn rewrap_all(
         &self,
-        moving: Moving,
+        moving: RewrapOptions,
         actor: &Actor,
-        mut progress: impl FnMut(&Moved),
-    ) -> Moved {
-        let mut moved = Moved::default();
+        mut progress: impl FnMut(&RewrapProgress),
+    ) -> RewrapProgress {
+        let mut moved = RewrapProgress::default();
         let mut tasks = JoinSet::new();
         let mut after = None;
         while moved.stopped.is_none() {
@@ -388,15 +393,15 @@ impl Vault {
     async fn reveal_version(
         &self,
         secret: &SecretRef,
-        version: SealedVersion,
+        version: StoredVersion,
         actor: &Actor,
-    ) -> Result<Revealed, VaultError> {
+    ) -> Result<DecryptedVersion, VaultError> {
         let context = EncryptionContext::new(secret, version.version);
         let value = self.service.decrypt(&version.sealed, &context).await?;
         self.store
             .record(self.entry(secret, Action::SecretRevealed, version.version, actor))
             .await?;
-        Ok(Revealed {
+        Ok(DecryptedVersion {
             version: version.version,
             created_at: version.created_at,
             ends_at: version.ends_at,
@@ -408,7 +413,7 @@ impl Vault {
     async fn move_one(
         &self,
         of: &VersionRef,
-        from: Sealed,
+        from: EncryptedSecret,
         actor: &Actor,
     ) -> Result<(), VaultError> {
         let context = EncryptionContext::new(&of.secret, of.version);
@@ -428,7 +433,7 @@ impl Vault {
             ..resealed
         };
         let of = of.clone();
-        let resealing = Resealing {
+        let resealing = CiphertextReplacement {
             of,
             from,
             to,
@@ -450,7 +455,7 @@ pub struct VersionStatus {
     /// When it was created.
     pub created_at: Timestamp,
     /// Whether it is valid.
-    pub standing: VersionStanding,
+    pub state: VersionState,
     /// The kind of key; `None` until an endpoint uses the secret.
     pub kind: Option<KeyKind>,
     /// The provider challenges that sign with it, or once did.
@@ -471,7 +476,7 @@ pub struct VersionStatus {
     clippy::exhaustive_enums,
     reason = "a version is in one of these states"
 )]
-pub enum VersionStanding {
+pub enum VersionState {
     /// It is the current version.
     Current,
     /// It is valid besides the current version, until this time.
@@ -481,7 +486,7 @@ pub enum VersionStanding {
 }
 
 /// A decrypted version.
-pub struct Revealed {
+pub struct DecryptedVersion {
     /// The number of the version.
     pub version: u32,
     /// When it was created.
@@ -496,14 +501,14 @@ pub struct Revealed {
 
 /// How secrets are moved to another key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Moving {
+pub struct RewrapOptions {
     /// Only count the versions that would be moved.
     pub dry_run: bool,
 }
 
 /// The progress of a move.
 #[derive(Debug, Default)]
-pub struct Moved {
+pub struct RewrapProgress {
     /// Versions that were encrypted again, or would be.
     pub moved: u64,
     /// Versions that already use the configured key.
@@ -518,7 +523,7 @@ pub struct Moved {
 
 type Done = (VersionRef, Result<(), VaultError>);
 
-impl Moved {
+impl RewrapProgress {
     /// Adds the result of one version.
     fn record(&mut self, done: Option<Result<Done, JoinError>>) {
         match done {

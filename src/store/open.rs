@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{PostgresSettings, PostgresStore, SqliteStore, Store, Stored};
 use crate::auth::KeyKind;
-use crate::secrets::SealedUnder;
+use crate::secrets::KeyUsage;
 
 /// The location of a store, and whether its schema may be migrated.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ pub struct Contents {
     /// All endpoints.
     pub endpoints: Vec<Stored>,
     /// Which keys encrypted its secrets.
-    pub sealed_under: Vec<SealedUnder>,
+    pub sealed_under: Vec<KeyUsage>,
     /// The secrets with a current version, and the kind of key that it was bound as.
     pub bound: HashMap<String, Option<KeyKind>>,
 }

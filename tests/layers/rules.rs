@@ -123,7 +123,7 @@ const CHANGES: [(&str, &str); 13] = [
         "secrets::NewSecretVersion",
         "secrets directory flow store control",
     ),
-    ("Resealing", "secrets store control"),
+    ("CiphertextReplacement", "secrets store control"),
     ("Vault", "secrets app control"),
     ("vault", "secrets app control"),
     ("Issuer", "tokens control"),

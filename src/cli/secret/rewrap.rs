@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
-use crate::secrets::{Moved, Moving};
+use crate::secrets::{RewrapOptions, RewrapProgress};
 
 /// Options of `secret rewrap`.
 #[derive(Args, Debug)]
@@ -24,10 +24,10 @@ impl Rewrap {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
         let control = &session.control;
         let total = control.secret_versions().await?;
-        let moving = Moving {
+        let moving = RewrapOptions {
             dry_run: self.dry_run,
         };
-        let progress = |moved: &Moved| {
+        let progress = |moved: &RewrapProgress| {
             let done = moved.moved + moved.current + moved.failures;
             if total > SMALL && done > 0 {
                 output::note(&format!("rewrap: {done} of {total} versions"));
@@ -38,7 +38,7 @@ impl Rewrap {
         self.report(session, moved)
     }
 
-    fn report(&self, session: &Session, moved: Moved) -> Result<String, Failure> {
+    fn report(&self, session: &Session, moved: RewrapProgress) -> Result<String, Failure> {
         #[derive(Serialize)]
         struct RewrapReport {
             key_service: &'static str,

@@ -7,7 +7,7 @@ use crate::auth::KeyKind;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
-use crate::secrets::{Ending, SecretRef, VersionStanding, VersionStatus};
+use crate::secrets::{Retirement, SecretRef, VersionState, VersionStatus};
 
 #[derive(Serialize)]
 struct SecretView<'a> {
@@ -34,10 +34,10 @@ struct VersionView<'a> {
 
 impl<'a> From<&'a VersionStatus> for VersionView<'a> {
     fn from(status: &'a VersionStatus) -> Self {
-        let (state, ends_at) = match status.standing {
-            VersionStanding::Current => ("current", None),
-            VersionStanding::Previous(until) => ("previous", Some(until)),
-            VersionStanding::Retired(at) => ("retired", Some(at)),
+        let (state, ends_at) = match status.state {
+            VersionState::Current => ("current", None),
+            VersionState::Previous(until) => ("previous", Some(until)),
+            VersionState::Retired(at) => ("retired", Some(at)),
         };
         Self {
             version: status.version,
@@ -135,9 +135,9 @@ pub(super) async fn retire(
         ended: u64,
     }
     let ending = if everything {
-        Ending::Everything
+        Retirement::Everything
     } else {
-        Ending::Previous
+        Retirement::Previous
     };
     let control = &session.control;
     let ended = control.retire_secret(&session.actor, secret, ending);

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use super::data_keys::DataKey;
 use super::failure::meaning;
-use super::{AwsSettings, KeyName, NoRegion};
+use super::{AwsSettings, KeyName, MissingRegionError};
 use crate::clock::Stopwatch;
 use crate::secrets::aead::{KEY_LEN, SealingKey};
 use crate::secrets::context::PURPOSE;
@@ -41,8 +41,11 @@ pub(super) struct KmsClient {
 impl KmsClient {
     /// A client with the default credential chain of the SDK: environment, profile, web identity, container,
     /// instance. The credentials are fetched with the first call.
-    pub(super) async fn new(key: KeyName, settings: &AwsSettings) -> Result<Self, NoRegion> {
-        let region = region(&key, settings).await.ok_or(NoRegion)?;
+    pub(super) async fn new(
+        key: KeyName,
+        settings: &AwsSettings,
+    ) -> Result<Self, MissingRegionError> {
+        let region = region(&key, settings).await.ok_or(MissingRegionError)?;
         let http = Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();

@@ -28,12 +28,12 @@ pub(super) struct DataKey {
 pub(super) struct DataKeys {
     bounds: DataKeyBounds,
     /// The key that encrypts. The first caller that finds it used up requests the next one; others wait.
-    encrypting: Mutex<Option<Encrypting>>,
+    encrypting: Mutex<Option<CurrentDataKey>>,
     /// Decrypted data keys, by a hash of their wrapped form.
     unwrapped: Cache<[u8; 32], Arc<SealingKey>>,
 }
 
-struct Encrypting {
+struct CurrentDataKey {
     data_key: Arc<DataKey>,
     made: Stopwatch,
     uses: u32,
@@ -57,7 +57,7 @@ impl DataKeys {
         client: &KmsClient,
     ) -> Result<Arc<DataKey>, KeyServiceError> {
         let mut encrypting = self.encrypting.lock().await;
-        let in_bounds = |it: &&mut Encrypting| {
+        let in_bounds = |it: &&mut CurrentDataKey| {
             it.uses < self.bounds.max_secrets && it.made.elapsed() < self.bounds.max_age
         };
         if let Some(known) = encrypting.as_mut().filter(in_bounds) {
@@ -66,7 +66,7 @@ impl DataKeys {
         }
         let made = Stopwatch::start();
         let data_key = Arc::new(client.generate_data_key().await?);
-        *encrypting = Some(Encrypting {
+        *encrypting = Some(CurrentDataKey {
             data_key: Arc::clone(&data_key),
             made,
             uses: 1,

@@ -8,7 +8,7 @@ use crate::secrets::KeyServiceError;
     clippy::exhaustive_enums,
     reason = "decryption has to handle every format"
 )]
-pub enum Form<'a> {
+pub enum CiphertextFormat<'a> {
     /// A ciphertext of KMS.
     ByService(&'a [u8]),
     /// A ciphertext of a data key, with the wrapped data key.
@@ -20,7 +20,7 @@ pub enum Form<'a> {
     },
 }
 
-impl<'a> Form<'a> {
+impl<'a> CiphertextFormat<'a> {
     /// Parses a ciphertext; `None` if it has neither format.
     pub fn read(ciphertext: &'a [u8]) -> Option<Self> {
         match ciphertext.split_first()? {

@@ -22,9 +22,11 @@ use tokio::sync::OnceCell;
 
 use self::client::KmsClient;
 use self::data_keys::DataKeys;
-pub use self::form::Form;
-pub use self::settings::{AwsSettings, DataKeyBounds, InvalidKeyName, KeyName, NoRegion};
-use super::{EncryptionContext, KeyService, KeyServiceError, Sealed, Secret};
+pub use self::form::CiphertextFormat;
+pub use self::settings::{
+    AwsSettings, DataKeyBounds, KeyName, MissingRegionError, ParseKeyNameError,
+};
+use super::{EncryptedSecret, EncryptionContext, KeyService, KeyServiceError, Secret};
 
 /// Encrypts with a key that never leaves AWS.
 pub struct AwsKeyService {
@@ -44,7 +46,7 @@ impl AwsKeyService {
         key: KeyName,
         settings: &AwsSettings,
         keep_unwrapped: Duration,
-    ) -> Result<Self, NoRegion> {
+    ) -> Result<Self, MissingRegionError> {
         Ok(Self {
             client: KmsClient::new(key, settings).await?,
             data_keys: Arc::new(DataKeys::new(settings.data_keys, keep_unwrapped)),
@@ -75,19 +77,19 @@ impl KeyService for AwsKeyService {
         &self,
         secret: &Secret,
         context: &EncryptionContext<'_>,
-    ) -> Result<Sealed, KeyServiceError> {
+    ) -> Result<EncryptedSecret, KeyServiceError> {
         let (key_id, ciphertext) = if self.shared {
             let data_key = self.data_keys.for_encryption(&self.client).await?;
             let sealed = data_key.key.seal(secret, context)?;
-            let ciphertext = Form::by_data_key(&data_key.wrapped, &sealed)?;
+            let ciphertext = CiphertextFormat::by_data_key(&data_key.wrapped, &sealed)?;
             (data_key.key_id.clone(), ciphertext)
         } else {
             let (key_id, blob) = self.client.encrypt(secret, context).await?;
-            (key_id, Form::by_service(&blob))
+            (key_id, CiphertextFormat::by_service(&blob))
         };
         // Saves a later call.
         let _ = self.arn.set(key_id.clone());
-        Ok(Sealed {
+        Ok(EncryptedSecret {
             service: NAME.to_owned(),
             key_id,
             ciphertext,
@@ -96,12 +98,14 @@ impl KeyService for AwsKeyService {
 
     async fn decrypt(
         &self,
-        sealed: &Sealed,
+        sealed: &EncryptedSecret,
         context: &EncryptionContext<'_>,
     ) -> Result<Secret, KeyServiceError> {
-        match Form::read(&sealed.ciphertext).ok_or(KeyServiceError::Corrupt)? {
-            Form::ByService(blob) => self.client.decrypt(&sealed.key_id, blob, context).await,
-            Form::ByDataKey {
+        match CiphertextFormat::read(&sealed.ciphertext).ok_or(KeyServiceError::Corrupt)? {
+            CiphertextFormat::ByService(blob) => {
+                self.client.decrypt(&sealed.key_id, blob, context).await
+            }
+            CiphertextFormat::ByDataKey {
                 wrapped,
                 ciphertext,
             } => {
@@ -119,9 +123,9 @@ impl KeyService for AwsKeyService {
         self.client.decrypt_probe(&key_id, &blob).await
     }
 
-    async fn is_current(&self, sealed: &Sealed) -> Result<bool, KeyServiceError> {
-        let form = Form::read(&sealed.ciphertext);
-        let is_shared = matches!(form, Some(Form::ByDataKey { .. }));
+    async fn is_current(&self, sealed: &EncryptedSecret) -> Result<bool, KeyServiceError> {
+        let form = CiphertextFormat::read(&sealed.ciphertext);
+        let is_shared = matches!(form, Some(CiphertextFormat::ByDataKey { .. }));
         if sealed.service != NAME || is_shared != self.shared {
             return Ok(false);
         }

@@ -68,9 +68,9 @@ impl fmt::Display for KeyName {
 }
 
 impl FromStr for KeyName {
-    type Err = InvalidKeyName;
+    type Err = ParseKeyNameError;
 
-    fn from_str(text: &str) -> Result<Self, InvalidKeyName> {
+    fn from_str(text: &str) -> Result<Self, ParseKeyNameError> {
         let resource = match text.strip_prefix("arn:") {
             None => text,
             Some(arn) => match arn.split(':').collect::<Vec<_>>().as_slice() {
@@ -80,9 +80,9 @@ impl FromStr for KeyName {
                         None if resource.starts_with("alias/") => Some(*resource),
                         id => id.filter(|id| is_id(id)),
                     };
-                    resource.filter(|_| is_account).ok_or(InvalidKeyName)?
+                    resource.filter(|_| is_account).ok_or(ParseKeyNameError)?
                 }
-                _ => return Err(InvalidKeyName),
+                _ => return Err(ParseKeyNameError),
             },
         };
         let alias = resource.strip_prefix("alias/");
@@ -95,7 +95,7 @@ impl FromStr for KeyName {
         if text.len() <= MAX_LEN && alias.map_or_else(|| is_id(resource), is_alias) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidKeyName)
+            Err(ParseKeyNameError)
         }
     }
 }
@@ -106,7 +106,7 @@ impl FromStr for KeyName {
     "expected the id of a key (1234abcd-12ab-34cd-56ef-1234567890ab), an alias (alias/portcullis), or the ARN \
      of either"
 )]
-pub struct InvalidKeyName;
+pub struct ParseKeyNameError;
 
 /// No source names a region.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -114,7 +114,7 @@ pub struct InvalidKeyName;
     "no region for the key service `aws`: set `region` in [secrets.aws], or AWS_REGION, or the region of the \
      profile"
 )]
-pub struct NoRegion;
+pub struct MissingRegionError;
 
 fn is_id(text: &str) -> bool {
     let id = text.strip_prefix("mrk-").unwrap_or(text);

@@ -12,7 +12,7 @@ use super::opener::{Opener, between, failure};
 use super::{CacheSettings, CacheStats};
 use crate::clock::{Clock, Stopwatch};
 use crate::secrets::open::OpenVersion;
-use crate::secrets::{KeyService, SealedVersion, SecretRef, SecretStore, StoreError, Vault};
+use crate::secrets::{KeyService, SecretRef, SecretStore, StoreError, StoredVersion, Vault};
 
 /// Loads secrets from the store and the key service.
 pub(super) struct Loader {
@@ -122,7 +122,7 @@ impl Loader {
         self.without_store(error, before.as_deref(), opened, stamp)
     }
 
-    async fn read(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
+    async fn read(&self, secret: &SecretRef) -> Result<Vec<StoredVersion>, StoreError> {
         let reading = async {
             // The semaphore is never closed.
             let _permit = self.store_reads.acquire().await;

@@ -35,8 +35,8 @@ use self::flight::Flights;
 use self::load::Loader;
 pub use self::stats::CacheStats;
 use super::{
-    Challenges, KeyService, KeyServiceError, Secret, SecretRef, SecretStore, StoreError, Uses,
-    VaultError, Window,
+    ExpectationWindow, KeyService, KeyServiceError, Secret, SecretRef, SecretStore,
+    SignedChallenges, StoreError, UseCounter, VaultError,
 };
 use crate::audit::Actor;
 use crate::auth::{KeyForm, KeyRing, UnusableSecret};
@@ -48,7 +48,7 @@ pub struct KeyCache {
     cache: Cache<SecretRef, Arc<CacheEntry>>,
     flights: Flights,
     loader: Arc<Loader>,
-    uses: Arc<Uses>,
+    uses: Arc<UseCounter>,
 }
 
 impl KeyCache {
@@ -126,7 +126,7 @@ impl KeyCache {
         &self,
         secret: &SecretRef,
         value: &Secret,
-        window: &Window,
+        window: &ExpectationWindow,
         actor: &Actor,
     ) -> Result<u32, VaultError> {
         let version = self
@@ -169,7 +169,7 @@ impl KeyCache {
         .essential();
 
     /// The use counters that were not written yet.
-    pub fn uses(&self) -> &Arc<Uses> {
+    pub fn uses(&self) -> &Arc<UseCounter> {
         &self.uses
     }
 
@@ -233,7 +233,7 @@ pub struct Keys {
     /// The keys, prepared for the requested form.
     pub ring: Arc<KeyRing>,
     /// The challenges that were signed with these keys, if any.
-    pub challenges: Option<Arc<Challenges>>,
+    pub challenges: Option<Arc<SignedChallenges>>,
     /// Why a valid version is missing, if one is. A delivery that no available key verifies may still be genuine
     /// then.
     pub missing_key: Option<KeyError>,

@@ -9,7 +9,7 @@ use super::entry::{BoundSecret, CacheTimes, Content, LoadFailure, LoadResult, St
 use super::{CacheStats, KeyError};
 use crate::clock::Stopwatch;
 use crate::secrets::open::{OpenSecret, OpenVersion};
-use crate::secrets::{EncryptionContext, KeyService, SealedVersion, SecretRef, StoreError};
+use crate::secrets::{EncryptionContext, KeyService, SecretRef, StoreError, StoredVersion};
 
 /// The decryption of one secret after its versions were read.
 pub(super) struct Opener<'a> {
@@ -27,7 +27,7 @@ impl Opener<'_> {
     /// Decrypts the valid versions, or reuses known values.
     pub(super) async fn open(
         &self,
-        versions: &[SealedVersion],
+        versions: &[StoredVersion],
         earlier: &[Arc<OpenVersion>],
         stamp: Stamp,
     ) -> LoadResult {
@@ -35,7 +35,7 @@ impl Opener<'_> {
         let mut affects_current = false;
         let mut opened = Vec::new();
         let mut content = Content::Unbound;
-        if let Some((current, previous)) = SealedVersion::counting(versions, self.now) {
+        if let Some((current, previous)) = StoredVersion::counting(versions, self.now) {
             let first = self.version(current, true, earlier, &mut failed).await;
             affects_current = failed.is_some();
             let second = match previous {
@@ -66,7 +66,7 @@ impl Opener<'_> {
     /// One version: a recent value is reused, otherwise the key service decrypts it.
     async fn version(
         &self,
-        version: &SealedVersion,
+        version: &StoredVersion,
         is_current: bool,
         earlier: &[Arc<OpenVersion>],
         failed: &mut Option<KeyError>,

@@ -3,11 +3,13 @@
 use sqlx::Transaction;
 
 use super::{Database, Pool, audit};
-use crate::secrets::{Resealing, Sealed, SealedUnder, SecretRef, StoreError, VersionRef};
+use crate::secrets::{
+    CiphertextReplacement, EncryptedSecret, KeyUsage, SecretRef, StoreError, VersionRef,
+};
 use crate::store::rows;
 
 /// The number of versions for each key of each service.
-pub(super) async fn under(pool: &Pool) -> Result<Vec<SealedUnder>, StoreError> {
+pub(super) async fn under(pool: &Pool) -> Result<Vec<KeyUsage>, StoreError> {
     let rows: Vec<(String, String, i64)> = sqlx::query_as(
         "SELECT service, key_id, count(*) FROM secret_versions GROUP BY service, key_id \
          ORDER BY service, key_id",
@@ -15,7 +17,7 @@ pub(super) async fn under(pool: &Pool) -> Result<Vec<SealedUnder>, StoreError> {
     .fetch_all(pool)
     .await?;
     let under = |(service, key_id, versions)| {
-        Ok(SealedUnder {
+        Ok(KeyUsage {
             service,
             key_id,
             versions: rows::number(versions)?,
@@ -29,7 +31,7 @@ pub(super) async fn after(
     pool: &Pool,
     after: Option<&VersionRef>,
     limit: u32,
-) -> Result<Vec<(VersionRef, Sealed)>, StoreError> {
+) -> Result<Vec<(VersionRef, EncryptedSecret)>, StoreError> {
     // No scope is empty, so every version comes after this.
     let (scope, slot, version) = after.map_or(("", "", 0), |it| {
         (it.secret.scope(), it.secret.slot(), it.version)
@@ -49,12 +51,12 @@ pub(super) async fn after(
 
 type Row = (String, String, i64, String, String, Vec<u8>);
 
-fn version_of(row: Row) -> Result<(VersionRef, Sealed), StoreError> {
+fn version_of(row: Row) -> Result<(VersionRef, EncryptedSecret), StoreError> {
     let (scope, slot, version, service, key_id, ciphertext) = row;
     let secret = SecretRef::new(&scope, &slot)
         .map_err(|_| StoreError::Corrupt(format!("the secret {scope}#{slot}")))?;
     let version = rows::number(version)?;
-    let sealed = Sealed {
+    let sealed = EncryptedSecret {
         service,
         key_id,
         ciphertext,
@@ -65,9 +67,9 @@ fn version_of(row: Row) -> Result<(VersionRef, Sealed), StoreError> {
 /// Replaces a ciphertext, if it is the expected one.
 pub(super) async fn replace(
     transaction: &mut Transaction<'_, Database>,
-    resealing: &Resealing,
+    resealing: &CiphertextReplacement,
 ) -> Result<(), StoreError> {
-    let Resealing {
+    let CiphertextReplacement {
         of,
         from,
         to,

@@ -145,7 +145,7 @@ async fn best_known(
 /// Returns whether anything changed.
 ///
 /// Such a version was bound while no endpoint used the secret, and may equal an earlier one. It therefore gets the
-/// most widely known kind ([`crate::secrets::SealedVersion::kind_for`]).
+/// most widely known kind ([`crate::secrets::StoredVersion::kind_for`]).
 async fn settle(
     transaction: &mut Transaction<'_, Database>,
     secret: &SecretRef,

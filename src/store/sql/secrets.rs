@@ -10,14 +10,14 @@ use crate::audit::AuditEntry;
 use crate::auth::KeyKind;
 use crate::directory::Change;
 use crate::secrets::{
-    Ending, NewSecretVersion, Resealing, Sealed, SealedUnder, SealedVersion, SecretRef,
-    SecretStore, StoreError, VersionRef, VersionUse, Window,
+    CiphertextReplacement, EncryptedSecret, ExpectationWindow, KeyUsage, NewSecretVersion,
+    Retirement, SecretRef, SecretStore, StoreError, StoredVersion, VersionRef, VersionUse,
 };
 use crate::store::rows;
 
 #[async_trait]
 impl SecretStore for Engine {
-    async fn versions(&self, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
+    async fn versions(&self, secret: &SecretRef) -> Result<Vec<StoredVersion>, StoreError> {
         self.bounded(versions(self.readers()?, secret)).await
     }
 
@@ -34,7 +34,7 @@ impl SecretStore for Engine {
     async fn install_first(
         &self,
         installation: NewSecretVersion,
-        window: &Window,
+        window: &ExpectationWindow,
     ) -> Result<(), StoreError> {
         self.bounded_write(1, async {
             // The check and the write are in one transaction, which excludes other writers.
@@ -61,7 +61,7 @@ impl SecretStore for Engine {
     async fn end(
         &self,
         secret: &SecretRef,
-        ending: Ending,
+        ending: Retirement,
         at: Timestamp,
         audit: AuditEntry,
     ) -> Result<u64, StoreError> {
@@ -93,7 +93,7 @@ impl SecretStore for Engine {
         self.bounded(secret_uses::of(self.readers()?, secret)).await
     }
 
-    async fn sealed_under(&self) -> Result<Vec<SealedUnder>, StoreError> {
+    async fn sealed_under(&self) -> Result<Vec<KeyUsage>, StoreError> {
         self.bounded(sealing::under(self.readers()?)).await
     }
 
@@ -101,12 +101,12 @@ impl SecretStore for Engine {
         &self,
         after: Option<&VersionRef>,
         limit: u32,
-    ) -> Result<Vec<(VersionRef, Sealed)>, StoreError> {
+    ) -> Result<Vec<(VersionRef, EncryptedSecret)>, StoreError> {
         self.bounded(sealing::after(self.readers()?, after, limit))
             .await
     }
 
-    async fn reseal(&self, resealing: Resealing) -> Result<(), StoreError> {
+    async fn reseal(&self, resealing: CiphertextReplacement) -> Result<(), StoreError> {
         self.bounded_write(1, async {
             let mut transaction = self.begin().await?;
             sealing::replace(&mut transaction, &resealing).await?;
@@ -125,7 +125,7 @@ impl SecretStore for Engine {
     }
 }
 
-async fn versions(pool: &Pool, secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
+async fn versions(pool: &Pool, secret: &SecretRef) -> Result<Vec<StoredVersion>, StoreError> {
     let versions: Vec<Row> = sqlx::query_as(
         "SELECT version, created_ms, ends_ms, service, key_id, ciphertext, kind, challenges \
          FROM secret_versions WHERE scope = $1 AND slot = $2 ORDER BY version DESC",
@@ -202,7 +202,7 @@ pub(super) async fn add(
 async fn end(
     transaction: &mut Transaction<'_, Database>,
     secret: &SecretRef,
-    ending: Ending,
+    ending: Retirement,
     at: Timestamp,
     audit: &AuditEntry,
 ) -> Result<u64, StoreError> {
@@ -223,7 +223,7 @@ async fn end(
     .bind(secret.slot())
     .bind(at)
     .bind(began.unwrap_or(at))
-    .bind(i64::from(ending == Ending::Everything))
+    .bind(i64::from(ending == Retirement::Everything))
     .execute(&mut **transaction)
     .await?
     .rows_affected();
@@ -245,15 +245,15 @@ type Row = (
     Option<String>,
 );
 
-fn version(row: Row) -> Result<SealedVersion, StoreError> {
+fn version(row: Row) -> Result<StoredVersion, StoreError> {
     let (version, created, ends, service, key_id, ciphertext, kind, challenges) = row;
-    Ok(SealedVersion {
+    Ok(StoredVersion {
         version: rows::number(version)?,
         created_at: rows::time(created)?,
         ends_at: ends.map(rows::time).transpose()?,
         kind: secret_kinds::kind(kind.as_deref())?,
         challenges: secret_kinds::names(challenges.as_deref()),
-        sealed: Sealed {
+        sealed: EncryptedSecret {
             service,
             key_id,
             ciphertext,

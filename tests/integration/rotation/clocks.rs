@@ -7,8 +7,8 @@ use portcullis::audit::Actor;
 use portcullis::auth::{Algorithm, KeyForm, KeyKind};
 use portcullis::clock::Clock;
 use portcullis::secrets::{
-    CacheSettings, Ending, KeyAddress, KeyCache, LocalKeyService, Secret, SecretRef, Vault,
-    VersionStanding,
+    CacheSettings, KeyAddress, KeyCache, LocalKeyService, Retirement, Secret, SecretRef, Vault,
+    VersionState,
 };
 use portcullis::store::SqliteStore;
 
@@ -74,7 +74,7 @@ fn a_secret_that_was_ended_by_a_machine_whose_clock_is_ahead_has_ended_for_the_o
         assert_eq!(versions().await, (2, None), "it was replaced at once");
         set("three", SignedDuration::from_hours(1)).await;
         assert_eq!(versions().await, (3, Some(2)));
-        let ended = vault.retire(&secret, Ending::Previous, &actor).await;
+        let ended = vault.retire(&secret, Retirement::Previous, &actor).await;
         assert_eq!(ended.unwrap(), 1);
         assert_eq!(versions().await, (3, None), "its overlap was ended");
         set("four", SignedDuration::from_hours(1)).await;
@@ -132,20 +132,17 @@ fn whoever_retires_a_version_and_whoever_looks_agree_whatever_their_clocks_say()
                     let vault = vault_at(rotated);
                     vault.set(&secret, &value, overlap, &actor).await.unwrap();
                 }
-                let ending = Ending::Previous;
+                let ending = Retirement::Previous;
                 let ended = vault_at(retired).retire(&secret, ending, &actor).await;
                 assert_eq!(ended.unwrap(), 1, "{rotated:#} {retired:#}");
                 let again = vault_at(rotated).retire(&secret, ending, &actor).await;
                 assert_eq!(again.unwrap(), 0, "{rotated:#} {retired:#}");
                 for looks in hours {
                     let status = vault_at(looks).status(&secret).await.unwrap();
-                    let standing: Vec<_> = status.iter().map(|it| it.standing).collect();
+                    let state: Vec<_> = status.iter().map(|it| it.state).collect();
                     assert!(
-                        matches!(
-                            standing[..],
-                            [VersionStanding::Current, VersionStanding::Retired(_)]
-                        ),
-                        "{rotated:#} {retired:#} {looks:#}: {standing:?}"
+                        matches!(state[..], [VersionState::Current, VersionState::Retired(_)]),
+                        "{rotated:#} {retired:#} {looks:#}: {state:?}"
                     );
                 }
             }

@@ -21,9 +21,9 @@ use portcullis::directory::{
 };
 use portcullis::gate::Caches;
 use portcullis::secrets::{
-    CacheSettings, EncryptionContext, Ending, KeyAddress, KeyCache, KeyError, KeyService,
-    KeyServiceError, NewSecretVersion, Resealing, Sealed, SealedUnder, SealedVersion, Secret,
-    SecretRef, SecretStore, StoreError, VersionRef, VersionUse, Window,
+    CacheSettings, CiphertextReplacement, EncryptedSecret, EncryptionContext, ExpectationWindow,
+    KeyAddress, KeyCache, KeyError, KeyService, KeyServiceError, KeyUsage, NewSecretVersion,
+    Retirement, Secret, SecretRef, SecretStore, StoreError, StoredVersion, VersionRef, VersionUse,
 };
 use portcullis::task::Tasks;
 use portcullis::tokens::{TokenCache, TokenRecord, TokenStatus, TokenStore};
@@ -170,14 +170,14 @@ impl EndpointStore for Fake {
 
 #[async_trait]
 impl SecretStore for Fake {
-    async fn versions(&self, _secret: &SecretRef) -> Result<Vec<SealedVersion>, StoreError> {
-        let sealed = Sealed {
+    async fn versions(&self, _secret: &SecretRef) -> Result<Vec<StoredVersion>, StoreError> {
+        let sealed = EncryptedSecret {
             service: "fake".to_owned(),
             key_id: "1".to_owned(),
             ciphertext: vec![1],
         };
         self.answer(|state| {
-            vec![SealedVersion {
+            vec![StoredVersion {
                 version: 1,
                 created_at: Timestamp::UNIX_EPOCH,
                 ends_at: None,
@@ -195,7 +195,7 @@ impl SecretStore for Fake {
     async fn install_first(
         &self,
         _installation: NewSecretVersion,
-        _window: &Window,
+        _window: &ExpectationWindow,
     ) -> Result<(), StoreError> {
         unreachable!("nobody asks")
     }
@@ -203,7 +203,7 @@ impl SecretStore for Fake {
     async fn end(
         &self,
         _secret: &SecretRef,
-        _ending: Ending,
+        _ending: Retirement,
         _at: Timestamp,
         _audit: AuditEntry,
     ) -> Result<u64, StoreError> {
@@ -218,7 +218,7 @@ impl SecretStore for Fake {
         unreachable!("nobody asks")
     }
 
-    async fn sealed_under(&self) -> Result<Vec<SealedUnder>, StoreError> {
+    async fn sealed_under(&self) -> Result<Vec<KeyUsage>, StoreError> {
         unreachable!("nobody asks")
     }
 
@@ -226,11 +226,11 @@ impl SecretStore for Fake {
         &self,
         _after: Option<&VersionRef>,
         _limit: u32,
-    ) -> Result<Vec<(VersionRef, Sealed)>, StoreError> {
+    ) -> Result<Vec<(VersionRef, EncryptedSecret)>, StoreError> {
         unreachable!("nobody asks")
     }
 
-    async fn reseal(&self, _resealing: Resealing) -> Result<(), StoreError> {
+    async fn reseal(&self, _resealing: CiphertextReplacement) -> Result<(), StoreError> {
         unreachable!("nobody asks")
     }
 
@@ -312,13 +312,13 @@ impl KeyService for FakeService {
         &self,
         _secret: &Secret,
         _context: &EncryptionContext<'_>,
-    ) -> Result<Sealed, KeyServiceError> {
+    ) -> Result<EncryptedSecret, KeyServiceError> {
         unreachable!("nobody asks")
     }
 
     async fn decrypt(
         &self,
-        _sealed: &Sealed,
+        _sealed: &EncryptedSecret,
         _context: &EncryptionContext<'_>,
     ) -> Result<Secret, KeyServiceError> {
         *self.asked.lock().unwrap() += 1;
@@ -330,7 +330,7 @@ impl KeyService for FakeService {
         }
     }
 
-    async fn is_current(&self, _sealed: &Sealed) -> Result<bool, KeyServiceError> {
+    async fn is_current(&self, _sealed: &EncryptedSecret) -> Result<bool, KeyServiceError> {
         unreachable!("nobody asks")
     }
 }

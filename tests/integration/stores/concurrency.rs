@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use portcullis::audit::Action;
 use portcullis::directory::Change;
-use portcullis::secrets::{StoreError, Window};
+use portcullis::secrets::{ExpectationWindow, StoreError};
 
 use super::*;
 
@@ -23,7 +23,7 @@ async fn of_many_who_bind_a_secret_at_once_one_does(Stores { one, other }: Store
         let mut expecting = definition(&id);
         expecting.handshake_expected_until = Some(at(60));
         one.change(vec![put(expecting)], vec![]).await.unwrap();
-        let window = Window {
+        let window = ExpectationWindow {
             endpoint: id.clone(),
             until: at(60),
         };

@@ -1,6 +1,6 @@
 //! What a file holds no more: SQLite overwrites what was replaced or deleted.
 
-use portcullis::secrets::{Resealing, SecretStore as _, VersionRef};
+use portcullis::secrets::{CiphertextReplacement, SecretStore as _, VersionRef};
 
 use super::*;
 
@@ -37,12 +37,12 @@ fn a_ciphertext_that_was_replaced_is_in_no_file_of_the_store() {
     blocking(async {
         let store = SqliteStore::open(&path, true).await.unwrap();
         for (number, new) in versions() {
-            let from = Sealed {
+            let from = EncryptedSecret {
                 ciphertext: old(number),
                 ..new.sealed.clone()
             };
             let secret = secret("s#k");
-            let resealing = Resealing {
+            let resealing = CiphertextReplacement {
                 of: VersionRef {
                     secret,
                     version: number,

@@ -1,7 +1,9 @@
 //! The life of a secret after it was set, and the log of it: uses, ends, other keys, and a chain of digests.
 
 use portcullis::audit::{Action, AuditLine, Chain, End};
-use portcullis::secrets::{Ending, Resealing, Sealed, StoreError, VersionRef, VersionUse};
+use portcullis::secrets::{
+    CiphertextReplacement, EncryptedSecret, Retirement, StoreError, VersionRef, VersionUse,
+};
 
 use super::*;
 
@@ -58,7 +60,7 @@ async fn versions_are_ended_beside_the_current_one_or_all_of_them(Stores { one, 
     let before = one.newest_change().await.unwrap();
     let lines = one.audit(100).await.unwrap().len();
     assert_eq!(
-        one.end(&of, Ending::Previous, at(30), entry(30))
+        one.end(&of, Retirement::Previous, at(30), entry(30))
             .await
             .unwrap(),
         0
@@ -72,7 +74,7 @@ async fn versions_are_ended_beside_the_current_one_or_all_of_them(Stores { one, 
     // It goes on until 120 beside the second one.
     one.install(version("a#a", 2, 60, 120)).await.unwrap();
     assert_eq!(
-        one.end(&of, Ending::Previous, at(90), entry(90))
+        one.end(&of, Retirement::Previous, at(90), entry(90))
             .await
             .unwrap(),
         1
@@ -83,13 +85,13 @@ async fn versions_are_ended_beside_the_current_one_or_all_of_them(Stores { one, 
         "it has ended when the current one began, whatever clock was asked"
     );
     assert_eq!(
-        one.end(&of, Ending::Previous, at(95), entry(95))
+        one.end(&of, Retirement::Previous, at(95), entry(95))
             .await
             .unwrap(),
         0
     );
     assert_eq!(
-        one.end(&of, Ending::Everything, at(100), entry(100))
+        one.end(&of, Retirement::Everything, at(100), entry(100))
             .await
             .unwrap(),
         1
@@ -117,7 +119,7 @@ async fn ciphertexts_are_read_page_by_page_and_replaced_only_as_they_were_read(
     ] {
         one.install(version(name, number, 0, 0)).await.unwrap();
     }
-    let mut seen: Vec<(VersionRef, Sealed)> = Vec::new();
+    let mut seen: Vec<(VersionRef, EncryptedSecret)> = Vec::new();
     loop {
         let page = other
             .sealed_after(seen.last().map(|(of, _)| of), 2)
@@ -139,12 +141,12 @@ async fn ciphertexts_are_read_page_by_page_and_replaced_only_as_they_were_read(
         ["a#a@1", "a#a@2", "a#b@1", "a-x#a@1", "a/x#a@1", "b#a@1"]
     );
     let (of, from) = seen[1].clone();
-    let to = Sealed {
+    let to = EncryptedSecret {
         service: "another".to_owned(),
         key_id: "key".to_owned(),
         ciphertext: vec![0, 255, 7],
     };
-    let resealing = Resealing {
+    let resealing = CiphertextReplacement {
         of,
         from,
         to: to.clone(),

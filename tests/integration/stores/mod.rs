@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::Mode;
 use portcullis::directory::{AuthDefinition, Definition, EndpointChange, Operation};
-use portcullis::secrets::{NewSecretVersion, Sealed, SecretRef, ValueHistory};
+use portcullis::secrets::{EncryptedSecret, NewSecretVersion, SecretRef, ValueHistory};
 use portcullis::store::{PostgresLimits, PostgresSettings, PostgresStore, SqliteStore, Store};
 use url::Url;
 
@@ -156,7 +156,7 @@ pub(crate) fn version(of: &str, version: u32, made: i64, previous_ends: i64) -> 
         kind: None,
         generated: false,
         history: ValueHistory::default(),
-        sealed: Sealed {
+        sealed: EncryptedSecret {
             service: "local".to_owned(),
             key_id: "0123456789abcdef".to_owned(),
             ciphertext: vec![0, 255, 39, u8::try_from(version).unwrap()],

@@ -1,6 +1,6 @@
 //! Versions of secrets: which of them count, and who may add one.
 
-use portcullis::secrets::{StoreError, Window};
+use portcullis::secrets::{ExpectationWindow, StoreError};
 
 use super::*;
 
@@ -55,11 +55,11 @@ async fn a_number_that_is_taken_is_a_conflict(Stores { one, other }: Stores) {
 async fn a_secret_is_bound_only_while_the_window_of_its_endpoint_is_open(
     Stores { one, other }: Stores,
 ) {
-    let window = Window {
+    let window = ExpectationWindow {
         endpoint: "a/a".to_owned(),
         until: at(60),
     };
-    let bind = async |window: &Window, number| {
+    let bind = async |window: &ExpectationWindow, number| {
         let new = version("a/a#webhook", number, 0, 0);
         other.install_first(new, window).await
     };
