@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::KeyServiceCheck;
-use crate::directory::{Standing, StandingNow};
+use crate::directory::{StoreHealth, StoreState};
 use crate::ledger::FleetLedger;
 use crate::store::Store;
 use crate::task::{TaskReport, Tasks};
@@ -22,7 +22,7 @@ pub struct Readiness {
     /// The task that accepts connections.
     pub serving: AbortHandle,
     /// Whether the cached endpoints follow the store.
-    pub standing: Arc<StandingNow>,
+    pub health: Arc<StoreHealth>,
     /// The ledger that nodes share, if Redis is configured.
     pub fleet: Option<Arc<FleetLedger>>,
     /// The tasks without which no connections are accepted.
@@ -55,23 +55,23 @@ impl Readiness {
         } else {
             Ok(())
         };
-        let standing = self.standing.get();
-        let changes = match (standing, self.standing.absent_task()) {
-            (Standing::InStep, _) => Ok(()),
-            (Standing::Behind, _) => {
+        let health = self.health.get();
+        let changes = match (health, self.health.absent_task()) {
+            (StoreState::InStep, _) => Ok(()),
+            (StoreState::Behind, _) => {
                 Err("not followed; cached endpoints are used for the grace time".to_owned())
             }
-            (Standing::Expired, Some(task)) => {
+            (StoreState::Expired, Some(task)) => {
                 Err(format!("{task} has not run for longer than the grace time"))
             }
-            (Standing::Expired, None) => {
+            (StoreState::Expired, None) => {
                 Err("not followed for longer than the grace time".to_owned())
             }
-            (Standing::Replaced, _) => Err("not followed: the store was replaced".to_owned()),
+            (StoreState::Replaced, _) => Err("not followed: the store was replaced".to_owned()),
         };
         // A store that is down is down for every node. A node that works from its cache must stay ready, or a load
         // balancer would remove all nodes at once.
-        let ready = standing.serves() && (key_service.is_ok() || keys_usable) && listeners.is_ok();
+        let ready = health.serves() && (key_service.is_ok() || keys_usable) && listeners.is_ok();
         let mut parts = BTreeMap::from([
             ("changes", state(changes)),
             ("key_service", state(key_service)),
@@ -81,8 +81,8 @@ impl Readiness {
         ]);
         // Without Redis, every node still serves the fail-open endpoints, so Redis does not count for readiness.
         if let Some(fleet) = &self.fleet {
-            let standing = fleet.redis().status();
-            parts.insert("ledger", state(standing.map_err(|fault| fault.to_string())));
+            let health = fleet.redis().status();
+            parts.insert("ledger", state(health.map_err(|fault| fault.to_string())));
         }
         Report { ready, parts }
     }

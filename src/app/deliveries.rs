@@ -12,7 +12,7 @@ use super::{Custody, StartError};
 use crate::capture::{Captures, Keeper};
 use crate::clock::Clock;
 use crate::config::{Config, LedgerConfig};
-use crate::directory::{Directory, DirectorySettings, Follower, Pace, StandingNow};
+use crate::directory::{Directory, DirectorySettings, Follower, Pace, StoreHealth};
 use crate::gate::{Budget, Caches, Gate};
 use crate::ledger::{FleetLedger, InProcessLedger, Ledger, RedisLedger};
 use crate::outbound::Outbound;
@@ -27,7 +27,7 @@ use crate::tokens::{TokenCache, TokenUses};
 pub(super) struct Deliveries {
     pub(super) delivery: Arc<Delivery>,
     /// Whether the caches follow the store.
-    pub(super) standing: Arc<StandingNow>,
+    pub(super) health: Arc<StoreHealth>,
     pub(super) fleet: Option<Arc<FleetLedger>>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) uses: Arc<UseCounter>,
@@ -83,7 +83,7 @@ pub(super) async fn deliveries(
         tasks,
     )
     .await?;
-    let standing = Arc::clone(directory.standing());
+    let health = Arc::clone(directory.health());
     let (follower, end) = (Arc::new(follower), ending.clone());
     tasks.supervise(Follower::TASK, move |pulse| {
         Arc::clone(&follower).run(end.clone(), pulse)
@@ -100,7 +100,7 @@ pub(super) async fn deliveries(
         budget: Arc::clone(&budget),
         keys: Arc::clone(keys.stats()),
         directory: Arc::clone(directory.stats()),
-        standing: Arc::clone(&standing),
+        health: Arc::clone(&health),
         can_write: Box::new({
             let store = Arc::clone(&custody.store);
             move || store.write_fault().is_none()
@@ -139,7 +139,7 @@ pub(super) async fn deliveries(
     };
     Ok(Deliveries {
         delivery: Arc::new(delivery),
-        standing,
+        health,
         fleet,
         ledger,
         uses,

@@ -72,7 +72,7 @@ impl Server {
         let pipeline = deliveries(config, custody, log, &served, &tasks).await?;
         let Deliveries {
             delivery,
-            standing,
+            health,
             fleet,
             ledger,
             uses,
@@ -100,7 +100,7 @@ impl Server {
                     tasks.clone(),
                 ),
                 serving: serving.abort_handle(),
-                standing,
+                health,
                 fleet,
                 listeners: &LISTENERS,
                 tasks: tasks.clone(),

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::standing::{FOLLOWER_SILENCE, Standing};
+use super::store_health::{FOLLOWER_SILENCE, StoreState};
 use super::{Bell, Change, Directory, EndpointStore, Position};
 use crate::secrets::{KeyCache, StoreError};
 use crate::task::{Pulse, Task, Tasks};
@@ -56,7 +56,7 @@ impl Follower {
         // The position is read first, so changes during the load are read again.
         let seen = store.newest_change().await?;
         directory.load().await?;
-        directory.standing().follow(pace.grace, tasks.clone());
+        directory.health().follow(pace.grace, tasks.clone());
         let first = Place {
             seen,
             repeat: Stale::Changes(Vec::new()),
@@ -88,7 +88,7 @@ impl Follower {
                     Err(_) => return,
                 },
             }
-            let began = self.directory.standing().now_ms();
+            let began = self.directory.health().now_ms();
             match self.round(place.as_ref()).await {
                 Ok(next) => {
                     place = Some(next);
@@ -96,7 +96,7 @@ impl Follower {
                 }
                 Err(error) => self.record_failure(&error),
             }
-            self.directory.standing().round_ended();
+            self.directory.health().round_ended();
             pulse.beat();
         }
     }
@@ -110,7 +110,7 @@ impl Follower {
             return tokio::time::sleep(self.pace.every).await;
         };
         let is_settled = matches!(&place.repeat, Stale::Changes(changes) if changes.is_empty());
-        let wait = if bell.is_heard() && is_settled && self.standing() == Standing::InStep {
+        let wait = if bell.is_heard() && is_settled && self.state() == StoreState::InStep {
             self.pace.every.max(NOTIFIED_INTERVAL)
         } else {
             self.pace.every
@@ -121,46 +121,46 @@ impl Follower {
         }
     }
 
-    fn standing(&self) -> Standing {
-        self.directory.standing().get()
+    fn state(&self) -> StoreState {
+        self.directory.health().get()
     }
 
     fn record_round(&self, began: u64) {
-        self.directory.standing().followed(began);
-        if self.directory.stand(Standing::InStep) != Standing::InStep {
+        self.directory.health().complete_round(began);
+        if self.directory.set_health(StoreState::InStep) != StoreState::InStep {
             info!("the store answers again: its changes are followed");
         }
     }
 
     fn record_failure(&self, error: &StoreError) {
-        let standing = if *error == StoreError::Replaced {
-            Standing::Replaced
-        } else if self.directory.standing().unfollowed_for() < self.pace.grace {
-            Standing::Behind
+        let health = if *error == StoreError::Replaced {
+            StoreState::Replaced
+        } else if self.directory.health().behind_for() < self.pace.grace {
+            StoreState::Behind
         } else {
-            Standing::Expired
+            StoreState::Expired
         };
-        if standing == Standing::Replaced {
+        if health == StoreState::Replaced {
             // Every cached entry describes another store.
             self.keys.forget_all();
             self.tokens.forget_all();
         }
-        if self.directory.stand(standing) == standing {
+        if self.directory.set_health(health) == health {
             return;
         }
-        match standing {
-            Standing::InStep => {}
-            Standing::Behind => warn!(
+        match health {
+            StoreState::InStep => {}
+            StoreState::Behind => warn!(
                 %error,
                 grace = ?self.pace.grace,
                 "the store does not answer: known endpoints are served, others get 503"
             ),
-            Standing::Expired => warn!(
+            StoreState::Expired => warn!(
                 %error,
                 grace = ?self.pace.grace,
                 "the store has not answered for longer than the grace time: every delivery gets 503"
             ),
-            Standing::Replaced => warn!(%error, "changes of the store cannot be followed"),
+            StoreState::Replaced => warn!(%error, "changes of the store cannot be followed"),
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::generations::Generations;
 use super::presence::Presence;
-use super::standing::{Moment, Standing, StandingNow};
+use super::store_health::{DirectoryRevision, StoreHealth, StoreState};
 use super::validation::MAX_ALIAS_LEN;
 use super::{
     DraftAuth, Endpoint, EndpointId, EndpointStore, PathTemplate, Route, RouteTable, Target,
@@ -32,7 +32,7 @@ pub struct Directory {
     generations: Generations,
     /// The number of store changes that were applied.
     changes: AtomicU64,
-    standing: Arc<StandingNow>,
+    health: Arc<StoreHealth>,
     stats: Arc<DirectoryStats>,
 }
 
@@ -54,7 +54,7 @@ impl Directory {
             store_reads: Semaphore::new(settings.store_reads),
             generations: Generations::new(),
             changes: AtomicU64::new(0),
-            standing: Arc::default(),
+            health: Arc::default(),
             stats: Arc::default(),
         }
     }
@@ -66,19 +66,19 @@ impl Directory {
 
     /// Finds the endpoint of a path.
     pub async fn find(&self, path: &str) -> Result<Found, LookupError> {
-        match self.standing.get() {
-            Standing::InStep => self.find_in_step(path).await,
+        match self.health.get() {
+            StoreState::InStep => self.find_in_step(path).await,
             // An unknown endpoint may exist, so the answer is 503. Disabled and foreign endpoints get the same
             // answer, so that it does not reveal that they exist.
-            Standing::Behind => match self.find_in_step(path).await {
+            StoreState::Behind => match self.find_in_step(path).await {
                 Err(LookupError::NotConfigured(_)) => Err(not_cached().into()),
                 found => found,
             },
-            Standing::Expired => Err(StoreError::Unavailable(
+            StoreState::Expired => Err(StoreError::Unavailable(
                 "it has not answered for longer than the grace time".to_owned(),
             )
             .into()),
-            Standing::Replaced => Err(StoreError::Replaced.into()),
+            StoreState::Replaced => Err(StoreError::Replaced.into()),
         }
     }
 
@@ -95,8 +95,8 @@ impl Directory {
     /// The error for a caller that must not learn that this path leads to an endpoint.
     pub fn nothing_at(&self, found: &Found) -> LookupError {
         let wording = found.route.as_ref().map(|route| route.wording());
-        match self.standing.get() {
-            Standing::InStep => LookupError::NotConfigured(wording.unwrap_or_default()),
+        match self.health.get() {
+            StoreState::InStep => LookupError::NotConfigured(wording.unwrap_or_default()),
             _ => not_cached().into(),
         }
     }
@@ -127,16 +127,16 @@ impl Directory {
     }
 
     /// Whether the directory is in step with the store.
-    pub fn standing(&self) -> &Arc<StandingNow> {
-        &self.standing
+    pub fn health(&self) -> &Arc<StoreHealth> {
+        &self.health
     }
 
     /// The current moment, which changes with every store change that is applied. If it is the same before a look-up
     /// and later, nothing that was looked up has changed meanwhile.
-    pub fn moment(&self) -> Moment {
-        Moment {
+    pub fn revision(&self) -> DirectoryRevision {
+        DirectoryRevision {
             changes: self.changes.load(Ordering::Acquire),
-            standing: self.standing.get(),
+            health: self.health.get(),
         }
     }
 
@@ -175,9 +175,9 @@ impl Directory {
     }
 
     /// Sets the state towards the store and returns the previous one. A replaced store invalidates everything.
-    pub(super) fn stand(&self, standing: Standing) -> Standing {
-        let was = self.standing.set(standing);
-        if standing == Standing::Replaced {
+    pub(super) fn set_health(&self, health: StoreState) -> StoreState {
+        let was = self.health.set(health);
+        if health == StoreState::Replaced {
             self.forget_cached();
         }
         was
@@ -276,13 +276,13 @@ impl Directory {
 
     async fn read_permit(&self) -> Result<Option<SemaphorePermit<'_>>, StoreError> {
         // The follower polls the store, so deliveries need not wait for it during an outage.
-        if self.standing.get() != Standing::InStep {
+        if self.health.get() != StoreState::InStep {
             return Err(not_cached());
         }
         self.stats.misses.fetch_add(1, Ordering::Relaxed);
         match tokio::time::timeout(PERMIT_TIMEOUT, self.store_reads.acquire()).await {
             // The store may have failed while this read waited.
-            Ok(_) if self.standing.get() != Standing::InStep => Err(not_cached()),
+            Ok(_) if self.health.get() != StoreState::InStep => Err(not_cached()),
             // The semaphore is never closed.
             Ok(permit) => Ok(permit.ok()),
             Err(_) => Err(StoreError::Unavailable(

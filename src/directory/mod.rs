@@ -21,8 +21,8 @@ mod path;
 mod presence;
 mod replay;
 mod route;
-mod standing;
 mod store;
+mod store_health;
 mod target;
 mod validation;
 
@@ -43,9 +43,9 @@ pub use self::replay::{
     UnknownLedgerDown, UnknownReplayKey,
 };
 pub use self::route::{InvalidRoute, Resolved, Route, RouteDefinition, RouteTable, Wording};
-pub use self::standing::{Moment, Standing, StandingNow};
 pub use self::store::{
     Bell, Change, Changes, EndpointChange, EndpointRecord, EndpointStore, NamesPage, Position,
 };
+pub use self::store_health::{DirectoryRevision, StoreHealth, StoreState};
 pub use self::target::Target;
 pub use self::validation::{Mistake, Surroundings};

@@ -299,9 +299,9 @@ impl Gate {
         facts: &mut DeliveryFacts,
     ) -> Result<Grounds, Refusal> {
         let directory = &self.caches.directory;
-        directory.standing().caught_up().await;
+        directory.health().wait_until_current().await;
         // Before the look-up, so that no change since then is missed.
-        let moment = directory.moment();
+        let moment = directory.revision();
         let found = directory.find(request.path).await?;
         facts.found = Some(found.clone());
         Ok(Grounds::new(moment, found))

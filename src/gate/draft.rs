@@ -18,7 +18,7 @@ use crate::auth::{
     WorkspaceProof, WorkspaceRefusal, verify_whole,
 };
 use crate::clock::Clock;
-use crate::directory::{Auth, DraftAuth, Endpoint, Found, LookupError, Standing, Target};
+use crate::directory::{Auth, DraftAuth, Endpoint, Found, LookupError, StoreState, Target};
 
 /// The caller of an endpoint, as far as the endpoint asks for it.
 pub(super) enum Caller {
@@ -71,7 +71,7 @@ pub(super) async fn identify_caller(
     };
     let claim = WorkspaceClaim::read(head).map_err(|error| missing_token(endpoint, head, error))?;
     let id = claim.id();
-    let store_answers = caches.directory.standing().get() == Standing::InStep;
+    let store_answers = caches.directory.health().get() == StoreState::InStep;
     let grant = caches.tokens.find(id, store_answers).await;
     let grant = grant.map_err(|error| Refusal::from(LookupError::Store(error)))?;
     let owner = Owner {

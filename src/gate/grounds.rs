@@ -26,12 +26,12 @@ use jiff::Timestamp;
 
 use super::{Gate, Refusal, Request, draft};
 use crate::auth::{Generation, KeyRing, ProofError, Verified};
-use crate::directory::{Auth, Endpoint, Found, Moment};
+use crate::directory::{Auth, DirectoryRevision, Endpoint, Found};
 
 /// The grounds of a verdict.
 pub(super) struct Grounds {
     /// Taken before the first look-up.
-    moment: Moment,
+    moment: DirectoryRevision,
     found: Found,
     /// The keys that judge the proof.
     keys: Option<Arc<KeyRing>>,
@@ -41,7 +41,7 @@ pub(super) struct Grounds {
 
 impl Grounds {
     /// The grounds that an endpoint alone is. `moment` was taken before it was looked up.
-    pub(super) fn new(moment: Moment, found: Found) -> Self {
+    pub(super) fn new(moment: DirectoryRevision, found: Found) -> Self {
         Self {
             moment,
             found,
@@ -104,8 +104,8 @@ impl Grounds {
             return false;
         }
         let directory = &gate.caches.directory;
-        directory.standing().caught_up().await;
-        directory.moment() == self.moment || self.are_unchanged(gate, request).await
+        directory.health().wait_until_current().await;
+        directory.revision() == self.moment || self.are_unchanged(gate, request).await
     }
 
     /// Whether the grounds are the same although something has changed in the store.

@@ -8,7 +8,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use super::Stream;
 use super::panics::panics;
-use crate::directory::{DirectoryStats, Standing, StandingNow};
+use crate::directory::{DirectoryStats, StoreHealth, StoreState};
 use crate::gate::Budget;
 use crate::ledger::{FleetLedger, InProcessLedger};
 use crate::secrets::CacheStats;
@@ -23,7 +23,7 @@ pub struct Sources {
     /// The cache of endpoints.
     pub directory: Arc<DirectoryStats>,
     /// Whether the cached endpoints follow the store.
-    pub standing: Arc<StandingNow>,
+    pub health: Arc<StoreHealth>,
     /// Whether the last write to the store succeeded.
     pub can_write: Box<dyn Fn() -> bool + Send + Sync>,
     /// The ledger of this node.
@@ -90,7 +90,7 @@ impl Sources {
             gauge(
                 "portcullis_store_up",
                 "1 while the store answers and its changes are followed; 0 while cached endpoints are used without it, or none are.",
-                u64::from(self.standing.get() == Standing::InStep),
+                u64::from(self.health.get() == StoreState::InStep),
             )?,
             gauge(
                 "portcullis_store_writable",

@@ -13,7 +13,7 @@ use crate::task::Tasks;
 /// The state of a directory towards its store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum StoreState {
     /// Changes are followed.
     InStep,
     /// The store does not answer, for less than the grace time. Cached endpoints are served; others may exist.
@@ -24,7 +24,7 @@ pub enum Standing {
     Replaced,
 }
 
-impl Standing {
+impl StoreState {
     const ALL: [Self; 4] = [Self::InStep, Self::Behind, Self::Expired, Self::Replaced];
 
     /// True if cached endpoints are served.
@@ -36,9 +36,9 @@ impl Standing {
 /// Tells whether anything has changed since a look-up: an endpoint, an alias, a secret, a token, or the state of the
 /// store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Moment {
+pub struct DirectoryRevision {
     pub(super) changes: u64,
-    pub(super) standing: Standing,
+    pub(super) health: StoreState,
 }
 
 /// The current state of a directory.
@@ -46,8 +46,8 @@ pub struct Moment {
 /// The follower sets it, but every reader also checks when the last round was completed. A follower that panicked or
 /// hangs can therefore not leave a state behind that is better than the truth.
 #[derive(Default)]
-pub struct StandingNow {
-    /// The state that the follower reported last, as its position in [`Standing::ALL`].
+pub struct StoreHealth {
+    /// The state that the follower reported last, as its position in [`StoreState::ALL`].
     reported: AtomicU8,
     /// When the last round was completed, in milliseconds since the follower started.
     followed_ms: AtomicU64,
@@ -65,9 +65,9 @@ struct Bounds {
     tasks: Tasks,
 }
 
-impl StandingNow {
+impl StoreHealth {
     /// The current state.
-    pub fn get(&self) -> Standing {
+    pub fn get(&self) -> StoreState {
         let reported = self.reported();
         let Some(bounds) = self.bounds.get() else {
             return reported;
@@ -75,7 +75,7 @@ impl StandingNow {
         if !reported.serves() {
             return reported;
         }
-        effective_state(reported, self.unfollowed_for(), bounds.grace, || {
+        effective_state(reported, self.behind_for(), bounds.grace, || {
             self.absent_task().is_some()
         })
     }
@@ -87,7 +87,7 @@ impl StandingNow {
     }
 
     /// The time since the last completed round.
-    pub fn unfollowed_for(&self) -> Duration {
+    pub fn behind_for(&self) -> Duration {
         let followed = Duration::from_millis(self.followed_ms.load(Ordering::Acquire));
         let began = self.bounds.get().map(|bounds| bounds.began);
         began.map_or(Duration::ZERO, |began| {
@@ -99,7 +99,7 @@ impl StandingNow {
     /// revocation in between must be known before a delivery is judged.
     ///
     /// It waits at most 2 s, once for each gap, and not while the store does not answer. The grace time decides then.
-    pub async fn caught_up(&self) {
+    pub async fn wait_until_current(&self) {
         if !self.is_current() {
             // Boxed: this future is rarely needed, and every delivery would reserve memory for it.
             Box::pin(self.catch_up()).await;
@@ -134,7 +134,7 @@ impl StandingNow {
         let age = bounds.began.elapsed();
         let age = age.saturating_sub(Duration::from_millis(known_until));
         age < ROUND_OVERDUE
-            || self.reported() != Standing::InStep
+            || self.reported() != StoreState::InStep
             || self.timed_out_ms.load(Ordering::Acquire) == known_until
     }
 
@@ -159,28 +159,28 @@ impl StandingNow {
             tasks,
         });
         self.timed_out_ms.store(u64::MAX, Ordering::Release);
-        self.followed(self.now_ms());
+        self.complete_round(self.now_ms());
     }
 
     /// Records a completed round that began at `began`.
-    pub(super) fn followed(&self, began: u64) {
+    pub(super) fn complete_round(&self, began: u64) {
         self.known_until_ms.store(began, Ordering::Release);
         self.followed_ms.store(self.now_ms(), Ordering::Release);
     }
 
-    fn reported(&self) -> Standing {
+    fn reported(&self) -> StoreState {
         let position = usize::from(self.reported.load(Ordering::Relaxed));
         // Only `set` writes this value, so the fallback is never used.
-        Standing::ALL
+        StoreState::ALL
             .get(position)
             .copied()
-            .unwrap_or(Standing::Expired)
+            .unwrap_or(StoreState::Expired)
     }
 
     /// Sets the state and returns the previous one.
-    pub(super) fn set(&self, standing: Standing) -> Standing {
+    pub(super) fn set(&self, health: StoreState) -> StoreState {
         let was = self.reported();
-        let position = Standing::ALL.iter().position(|it| *it == standing);
+        let position = StoreState::ALL.iter().position(|it| *it == health);
         let position = position.and_then(|it| u8::try_from(it).ok());
         self.reported
             .store(position.unwrap_or(u8::MAX), Ordering::Relaxed);
@@ -190,19 +190,19 @@ impl StandingNow {
 
 /// The state that the follower reported, limited by the time of its last completed round.
 fn effective_state(
-    reported: Standing,
+    reported: StoreState,
     unfollowed: Duration,
     grace: Duration,
     is_task_overdue: impl FnOnce() -> bool,
-) -> Standing {
+) -> StoreState {
     let limit = match reported {
-        Standing::InStep => grace.max(FOLLOWER_SILENCE),
+        StoreState::InStep => grace.max(FOLLOWER_SILENCE),
         _ => grace,
     };
     if unfollowed >= limit || is_task_overdue() {
-        Standing::Expired
-    } else if reported == Standing::InStep && unfollowed >= FOLLOWER_SILENCE {
-        Standing::Behind
+        StoreState::Expired
+    } else if reported == StoreState::InStep && unfollowed >= FOLLOWER_SILENCE {
+        StoreState::Behind
     } else {
         reported
     }
@@ -226,56 +226,56 @@ mod tests {
 
     use super::*;
 
-    fn following() -> StandingNow {
-        let standing = StandingNow::default();
-        standing.follow(Duration::from_hours(1), Tasks::default());
-        standing
+    fn following() -> StoreHealth {
+        let health = StoreHealth::default();
+        health.follow(Duration::from_hours(1), Tasks::default());
+        health
     }
 
-    async fn waits(standing: &StandingNow) -> bool {
+    async fn waits(health: &StoreHealth) -> bool {
         let moment = Duration::from_millis(1);
-        timeout(moment, standing.caught_up()).await.is_err()
+        timeout(moment, health.wait_until_current()).await.is_err()
     }
 
     #[tokio::test(start_paused = true)]
     async fn deliveries_wait_for_a_round_that_began_after_the_gap() {
-        let standing = following();
+        let health = following();
         advance(Duration::from_millis(1400)).await;
-        assert!(!waits(&standing).await);
-        let before_the_gap = standing.now_ms();
+        assert!(!waits(&health).await);
+        let before_the_gap = health.now_ms();
         advance(Duration::from_secs(8)).await;
-        assert!(waits(&standing).await);
+        assert!(waits(&health).await);
         // The round in progress has read the changes before the gap.
-        standing.followed(before_the_gap);
-        standing.round_ended();
-        assert!(waits(&standing).await);
-        let waiting = standing.caught_up();
+        health.complete_round(before_the_gap);
+        health.round_ended();
+        assert!(waits(&health).await);
+        let waiting = health.wait_until_current();
         let round = async {
-            standing.followed(standing.now_ms());
-            standing.round_ended();
+            health.complete_round(health.now_ms());
+            health.round_ended();
         };
         tokio::join!(waiting, round);
-        assert!(!waits(&standing).await);
+        assert!(!waits(&health).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn deliveries_wait_once_for_a_hanging_follower_and_never_for_a_store_that_is_down() {
-        let standing = following();
+        let health = following();
         advance(Duration::from_secs(8)).await;
-        assert!(waits(&standing).await);
-        standing.caught_up().await;
-        assert!(!waits(&standing).await);
+        assert!(waits(&health).await);
+        health.wait_until_current().await;
+        assert!(!waits(&health).await);
         // The next gap counts separately.
-        standing.followed(standing.now_ms());
+        health.complete_round(health.now_ms());
         advance(Duration::from_secs(8)).await;
-        assert!(waits(&standing).await);
-        standing.set(Standing::Behind);
-        assert!(!waits(&standing).await);
+        assert!(waits(&health).await);
+        health.set(StoreState::Behind);
+        assert!(!waits(&health).await);
     }
 
     #[test]
     fn a_reported_state_expires_with_the_silence_of_the_follower_and_the_grace_time() {
-        use Standing::{Behind, Expired, InStep};
+        use StoreState::{Behind, Expired, InStep};
         let seconds = Duration::from_secs;
         for (reported, unfollowed, grace, expected) in [
             (InStep, 0, 60, InStep),
