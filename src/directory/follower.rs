@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::store_health::{FOLLOWER_SILENCE, StoreState};
-use super::{Bell, Change, Directory, EndpointStore, Position};
+use super::{Change, ChangeNotifier, Directory, EndpointStore, Position};
 use crate::secrets::{KeyCache, StoreError};
 use crate::task::{Pulse, Task, Tasks};
 use crate::tokens::TokenCache;
@@ -20,7 +20,7 @@ pub struct Follower {
     directory: Arc<Directory>,
     keys: Arc<KeyCache>,
     tokens: Arc<TokenCache>,
-    bell: Option<Arc<Bell>>,
+    notifier: Option<Arc<ChangeNotifier>>,
     /// Where the first run starts. A later run starts at the current end and invalidates everything, because it
     /// cannot know how far the run before it got.
     first: Mutex<Option<Place>>,
@@ -63,7 +63,7 @@ impl Follower {
         };
         Ok(Self {
             pace,
-            bell: store.bell(tasks),
+            notifier: store.change_notifier(tasks),
             store,
             directory,
             keys,
@@ -106,18 +106,18 @@ impl Follower {
         let Some(place) = place else {
             return tokio::time::sleep(self.pace.every).await;
         };
-        let Some(bell) = &self.bell else {
+        let Some(notifier) = &self.notifier else {
             return tokio::time::sleep(self.pace.every).await;
         };
         let is_settled = matches!(&place.repeat, Stale::Changes(changes) if changes.is_empty());
-        let wait = if bell.is_heard() && is_settled && self.state() == StoreState::InStep {
+        let wait = if notifier.is_listening() && is_settled && self.state() == StoreState::InStep {
             self.pace.every.max(NOTIFIED_INTERVAL)
         } else {
             self.pace.every
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = bell.rung() => {}
+            () = notifier.notified() => {}
         }
     }
 

@@ -44,7 +44,8 @@ pub use self::replay::{
 };
 pub use self::route::{InvalidRoute, Resolved, Route, RouteDefinition, RouteTable, Wording};
 pub use self::store::{
-    Bell, Change, Changes, EndpointChange, EndpointRecord, EndpointStore, NamesPage, Position,
+    Change, ChangeNotifier, Changes, EndpointChange, EndpointRecord, EndpointStore, NamesPage,
+    Position,
 };
 pub use self::store_health::{DirectoryRevision, StoreHealth, StoreState};
 pub use self::target::Target;

@@ -54,7 +54,7 @@ pub trait EndpointStore: Send + Sync {
     ///
     /// A notification only says that [`changes_since`](Self::changes_since) is worth a call. It may come without a
     /// change, and may be lost.
-    fn bell(&self, tasks: &Tasks) -> Option<Arc<Bell>>;
+    fn change_notifier(&self, tasks: &Tasks) -> Option<Arc<ChangeNotifier>>;
 }
 
 /// An endpoint as it is stored.
@@ -69,29 +69,29 @@ pub struct EndpointRecord {
 
 /// Notifications of a store.
 #[derive(Debug, Default)]
-pub struct Bell {
+pub struct ChangeNotifier {
     rung: Notify,
     heard: AtomicBool,
 }
 
-impl Bell {
+impl ChangeNotifier {
     /// Wakes the waiter, or the next one.
-    pub fn ring(&self) {
+    pub fn notify(&self) {
         self.rung.notify_one();
     }
 
     /// Records whether notifications work at the moment.
-    pub fn set_heard(&self, heard: bool) {
+    pub fn set_listening(&self, heard: bool) {
         self.heard.store(heard, Ordering::Relaxed);
     }
 
     /// True if notifications work at the moment.
-    pub fn is_heard(&self) -> bool {
+    pub fn is_listening(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
     }
 
     /// Waits for a notification.
-    pub async fn rung(&self) {
+    pub async fn notified(&self) {
         self.rung.notified().await;
     }
 }

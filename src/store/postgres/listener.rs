@@ -11,13 +11,17 @@ use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
 use tracing::debug;
 
 use super::settings::PostgresSettings;
-use crate::directory::Bell;
+use crate::directory::ChangeNotifier;
 use crate::task::{Pulse, Task, Tasks};
 
 /// A notifier that rings after every change, while somebody holds it and `pool` is open.
-pub(super) fn listen(settings: &PostgresSettings, pool: &PgPool, tasks: &Tasks) -> Arc<Bell> {
-    let bell = Arc::new(Bell::default());
-    let (settings, pool, weak) = (settings.clone(), pool.clone(), Arc::downgrade(&bell));
+pub(super) fn listen(
+    settings: &PostgresSettings,
+    pool: &PgPool,
+    tasks: &Tasks,
+) -> Arc<ChangeNotifier> {
+    let notifier = Arc::new(ChangeNotifier::default());
+    let (settings, pool, weak) = (settings.clone(), pool.clone(), Arc::downgrade(&notifier));
     // Not essential: without notifications the follower polls more often.
     let limits = settings.limits;
     let silence = limits.connect_timeout + limits.timeout + HEARTBEAT + SILENCE;
@@ -32,21 +36,21 @@ pub(super) fn listen(settings: &PostgresSettings, pool: &PgPool, tasks: &Tasks) 
             }
         }
     });
-    bell
+    notifier
 }
 
-async fn keep_listening(settings: &PostgresSettings, weak: &Weak<Bell>, pulse: &Pulse) {
+async fn keep_listening(settings: &PostgresSettings, weak: &Weak<ChangeNotifier>, pulse: &Pulse) {
     // The run before this one may have panicked.
-    if let Some(bell) = weak.upgrade() {
-        bell.set_heard(false);
+    if let Some(notifier) = weak.upgrade() {
+        notifier.set_listening(false);
     }
     while weak.strong_count() > 0 {
         pulse.beat();
         if let Err(error) = listen_once(settings, weak, pulse).await {
             debug!(%error, "no change notifications from the database");
         }
-        if let Some(bell) = weak.upgrade() {
-            bell.set_heard(false);
+        if let Some(notifier) = weak.upgrade() {
+            notifier.set_listening(false);
         }
         tokio::time::sleep(RECONNECT_AFTER).await;
     }
@@ -55,7 +59,7 @@ async fn keep_listening(settings: &PostgresSettings, weak: &Weak<Bell>, pulse: &
 /// Listens until the connection is lost.
 async fn listen_once(
     settings: &PostgresSettings,
-    weak: &Weak<Bell>,
+    weak: &Weak<ChangeNotifier>,
     pulse: &Pulse,
 ) -> Result<(), sqlx::Error> {
     let limits = settings.limits;
@@ -69,18 +73,18 @@ async fn listen_once(
     listener.eager_reconnect(false);
     within(limits.timeout, listener.listen(CHANNEL)).await?;
     // No notification is missed from here on. Earlier changes are found by polling now.
-    if let Some(bell) = weak.upgrade() {
-        bell.set_heard(true);
-        bell.ring();
+    if let Some(notifier) = weak.upgrade() {
+        notifier.set_listening(true);
+        notifier.notify();
     }
     loop {
         pulse.beat();
         let notified = tokio::time::timeout(HEARTBEAT, listener.try_recv()).await;
-        let Some(bell) = weak.upgrade() else {
+        let Some(notifier) = weak.upgrade() else {
             return Ok(());
         };
         match notified {
-            Ok(Ok(Some(_))) => bell.ring(),
+            Ok(Ok(Some(_))) => notifier.notify(),
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
             // The silence may be that of a dead connection.

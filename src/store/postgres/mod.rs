@@ -48,7 +48,7 @@ use sqlx::{Connection, PgConnection, Postgres, Transaction};
 pub use self::settings::{PostgresLimits, PostgresSettings, PostgresUrlError};
 use super::write_health::WriteHealth;
 use super::{Contents, Migrated, OpenError, Store as _};
-use crate::directory::Bell;
+use crate::directory::ChangeNotifier;
 use crate::secrets::StoreError;
 use crate::task::Tasks;
 
@@ -184,7 +184,7 @@ impl PostgresStore {
         clippy::unnecessary_wraps,
         reason = "the signature is that of the SQLite store"
     )]
-    fn listen(&self, tasks: &Tasks) -> Option<Arc<Bell>> {
+    fn listen(&self, tasks: &Tasks) -> Option<Arc<ChangeNotifier>> {
         Some(listener::listen(&self.settings, &self.pool, tasks))
     }
 

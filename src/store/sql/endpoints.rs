@@ -6,7 +6,8 @@ use super::endpoint_changes::change;
 use super::{Engine, Pool, changes, dialect};
 use crate::audit::AuditEntry;
 use crate::directory::{
-    Bell, Changes, EndpointChange, EndpointId, EndpointRecord, EndpointStore, NamesPage, Position,
+    ChangeNotifier, Changes, EndpointChange, EndpointId, EndpointRecord, EndpointStore, NamesPage,
+    Position,
 };
 use crate::secrets::{NewSecretVersion, SecretRef, StoreError};
 use crate::store::{Stored, rows};
@@ -55,7 +56,7 @@ impl EndpointStore for Engine {
         self.bounded(changes::since(self.readers()?, seen)).await
     }
 
-    fn bell(&self, tasks: &Tasks) -> Option<Arc<Bell>> {
+    fn change_notifier(&self, tasks: &Tasks) -> Option<Arc<ChangeNotifier>> {
         self.listen(tasks)
     }
 }

@@ -55,7 +55,7 @@ use tokio::sync::Mutex;
 use self::identity::{Identity, sibling};
 use super::write_health::WriteHealth;
 use super::{Contents, Migrated, OpenError};
-use crate::directory::Bell;
+use crate::directory::ChangeNotifier;
 use crate::secrets::StoreError;
 use crate::task::Tasks;
 
@@ -288,7 +288,7 @@ impl SqliteStore {
         clippy::unused_self,
         reason = "the signature is that of the PostgreSQL store"
     )]
-    fn listen(&self, _tasks: &Tasks) -> Option<Arc<Bell>> {
+    fn listen(&self, _tasks: &Tasks) -> Option<Arc<ChangeNotifier>> {
         None
     }
 

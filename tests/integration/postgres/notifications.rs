@@ -15,26 +15,26 @@ fn a_store_rings_when_another_node_has_changed_something_and_after_a_lost_connec
     let database = Postgres::start();
     blocking(async {
         let (one, other) = (open(&database).await, open(&database).await);
-        let bell = one.bell(&Tasks::default()).unwrap();
-        let rings = || tokio::time::timeout(PATIENCE, bell.rung());
+        let notifier = one.change_notifier(&Tasks::default()).unwrap();
+        let rings = || tokio::time::timeout(PATIENCE, notifier.notified());
         // Whoever begins to listen looks once.
         rings().await.unwrap();
-        assert!(bell.is_heard());
+        assert!(notifier.is_listening());
         for number in 1..4 {
-            let silent = tokio::time::timeout(Duration::from_millis(100), bell.rung());
+            let silent = tokio::time::timeout(Duration::from_millis(100), notifier.notified());
             assert!(silent.await.is_err(), "it rings for nothing");
             other.install(version("a#a", number, 60, 60)).await.unwrap();
             rings().await.unwrap();
         }
         // What fails tells nothing.
         assert!(other.install(version("a#a", 1, 60, 60)).await.is_err());
-        let silent = tokio::time::timeout(Duration::from_millis(100), bell.rung());
+        let silent = tokio::time::timeout(Duration::from_millis(100), notifier.notified());
         assert!(silent.await.is_err(), "it rings for nothing");
     });
     blocking(async {
         let one = open(&database).await;
-        let bell = one.bell(&Tasks::default()).unwrap();
-        bell.rung().await;
+        let notifier = one.change_notifier(&Tasks::default()).unwrap();
+        notifier.notified().await;
         for _ in 0..2 {
             // The listener's own connection is cut; it comes back, and rings for what it may have missed.
             let cut = sqlx::query(
@@ -44,9 +44,9 @@ fn a_store_rings_when_another_node_has_changed_something_and_after_a_lost_connec
             let url = database.url_with_password();
             let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
             cut.execute(&mut connection).await.unwrap();
-            let rung = tokio::time::timeout(PATIENCE, bell.rung());
+            let rung = tokio::time::timeout(PATIENCE, notifier.notified());
             rung.await.expect("it listens again");
-            assert!(bell.is_heard());
+            assert!(notifier.is_listening());
         }
     });
 }

@@ -15,7 +15,7 @@ use portcullis::auth::{Algorithm, Grant, KeyForm, KeyKind, Mode, TokenId};
 use portcullis::clock::SystemClock;
 use portcullis::config::Config;
 use portcullis::directory::{
-    AuthDefinition, Bell, Change, Changes, Definition, Directory, DirectorySettings,
+    AuthDefinition, Change, ChangeNotifier, Changes, Definition, Directory, DirectorySettings,
     EndpointChange, EndpointId, EndpointRecord, EndpointStore, Follower, LookupError, NamesPage,
     Pace, Position,
 };
@@ -38,7 +38,7 @@ pub(super) const SECOND: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Fake {
     state: Mutex<State>,
-    bell: Option<Arc<Bell>>,
+    notifier: Option<Arc<ChangeNotifier>>,
 }
 
 #[derive(Default)]
@@ -53,7 +53,7 @@ struct State {
 }
 
 impl Fake {
-    pub(super) fn with_endpoint(bell: Option<Arc<Bell>>) -> Arc<Self> {
+    pub(super) fn with_endpoint(notifier: Option<Arc<ChangeNotifier>>) -> Arc<Self> {
         let name = |name: &str| name.parse().unwrap();
         let definition = Definition {
             auth: Some(AuthDefinition::of(Mode::Hmac)),
@@ -70,7 +70,7 @@ impl Fake {
         };
         Arc::new(Self {
             state: Mutex::new(state),
-            bell,
+            notifier,
         })
     }
 
@@ -163,8 +163,8 @@ impl EndpointStore for Fake {
         })
     }
 
-    fn bell(&self, _tasks: &Tasks) -> Option<Arc<Bell>> {
-        self.bell.clone()
+    fn change_notifier(&self, _tasks: &Tasks) -> Option<Arc<ChangeNotifier>> {
+        self.notifier.clone()
     }
 }
 
@@ -392,11 +392,11 @@ async fn a_change_is_in_force_within_a_second_of_its_commit() {
         for (has_bell, rings) in [(false, false), (true, true), (true, false)] {
             // Wherever the follower stands in its round.
             for phase in 0..20 {
-                let bell = has_bell.then(|| Arc::new(Bell::default()));
-                if let Some(bell) = &bell {
-                    bell.set_heard(true);
+                let notifier = has_bell.then(|| Arc::new(ChangeNotifier::default()));
+                if let Some(notifier) = &notifier {
+                    notifier.set_listening(true);
                 }
-                let store = Fake::with_endpoint(bell.clone());
+                let store = Fake::with_endpoint(notifier.clone());
                 let pace = Pace {
                     every: Duration::from_millis(milliseconds),
                     grace: hour,
@@ -405,8 +405,8 @@ async fn a_change_is_in_force_within_a_second_of_its_commit() {
                 sleep(10 * SECOND + phase * SECOND / 20).await;
                 assert!(directory.find(PATH).await.is_ok());
                 store.delete();
-                if let Some(bell) = bell.filter(|_| rings) {
-                    bell.ring();
+                if let Some(notifier) = notifier.filter(|_| rings) {
+                    notifier.notify();
                 }
                 sleep(SECOND).await;
                 let found = directory.find(PATH).await;
@@ -421,9 +421,9 @@ async fn a_change_is_in_force_within_a_second_of_its_commit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_database_that_notifies_is_looked_at_about_once_a_second() {
-    let bell = Arc::new(Bell::default());
-    bell.set_heard(true);
-    let store = Fake::with_endpoint(Some(bell));
+    let notifier = Arc::new(ChangeNotifier::default());
+    notifier.set_listening(true);
+    let store = Fake::with_endpoint(Some(notifier));
     let pace = Pace {
         every: SECOND / 5,
         grace: Duration::from_hours(1),
