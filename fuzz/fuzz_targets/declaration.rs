@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use portcullis::auth::Mode;
 use portcullis::config::{Config, Mistakes, read_endpoints};
-use portcullis::directory::{Definition, Surroundings};
+use portcullis::directory::{Definition, ValidationContext};
 
 static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     let text = "[upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n";
@@ -19,20 +19,20 @@ static CONFIG: LazyLock<Config> = LazyLock::new(|| {
 static UPSTREAMS: LazyLock<Vec<String>> = LazyLock::new(|| CONFIG.upstream_names());
 
 fuzz_target!(|text: &str| {
-    let surroundings = CONFIG.surroundings(&UPSTREAMS);
+    let context = CONFIG.validation_context(&UPSTREAMS);
     let path = Path::new("endpoints.toml");
-    match read_endpoints(path, text, Some("default"), &surroundings) {
+    match read_endpoints(path, text, Some("default"), &context) {
         Ok(definitions) => {
             for definition in &definitions {
-                check_definition(definition, &surroundings);
+                check_definition(definition, &context);
             }
         }
         Err(mistakes) => check_mistakes(&mistakes, text),
     }
 });
 
-fn check_definition(definition: &Definition, surroundings: &Surroundings<'_>) {
-    let mistakes = definition.mistakes(surroundings);
+fn check_definition(definition: &Definition, context: &ValidationContext<'_>) {
+    let mistakes = definition.mistakes(context);
     assert!(mistakes.is_empty(), "accepted with {mistakes:?}");
 
     let stored = serde_json::to_string(definition).expect("it can be stored");
@@ -49,8 +49,8 @@ fn check_definition(definition: &Definition, surroundings: &Surroundings<'_>) {
     }
 
     // What people are told to send to must lead there.
-    if let Some(url) = surroundings.routes.path_of(&definition.id) {
-        let found = surroundings.routes.resolve(&url).map(|found| found.id);
+    if let Some(url) = context.routes.path_of(&definition.id) {
+        let found = context.routes.resolve(&url).map(|found| found.id);
         assert_eq!(found.as_ref(), Some(&definition.id), "{url}");
     }
 }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use portcullis::config::{Config, Declaration, DeclaredFlow, KnownFlow, Mistakes, Notation};
-use portcullis::directory::{Definition, Surroundings};
+use portcullis::directory::{Definition, ValidationContext};
 use portcullis::flow::{Flow, FlowTarget};
 
 static CONFIG: LazyLock<Config> = LazyLock::new(|| {
@@ -28,7 +28,7 @@ fuzz_target!(|input: &str| {
         _ => return,
     };
     let text = &input[1..];
-    let surroundings = CONFIG.surroundings(&UPSTREAMS);
+    let context = CONFIG.validation_context(&UPSTREAMS);
     let known = KnownFlow {
         name: "orders".parse().ok(),
         organisation: "acme".parse().ok(),
@@ -41,19 +41,17 @@ fuzz_target!(|input: &str| {
         Declaration::open(Path::new("orders"), text, notation).and_then(|document| match document
             .is_flow()
         {
-            true => document.flow(&known, &surroundings).map(Some),
-            false => document
-                .endpoints(Some("default"), &surroundings)
-                .map(|_| None),
+            true => document.flow(&known, &context).map(Some),
+            false => document.endpoints(Some("default"), &context).map(|_| None),
         });
     match read {
-        Ok(Some(declared)) => check_flow(&declared, &surroundings),
+        Ok(Some(declared)) => check_flow(&declared, &context),
         Ok(None) => {}
         Err(mistakes) => check_mistakes(&mistakes, text),
     }
 });
 
-fn check_flow(declared: &DeclaredFlow, surroundings: &Surroundings<'_>) {
+fn check_flow(declared: &DeclaredFlow, context: &ValidationContext<'_>) {
     let stored = serde_json::to_string(&declared.flow).expect("it can be stored");
     let again: Flow = serde_json::from_str(&stored).expect("it can be loaded");
     assert_eq!(again, declared.flow, "another one came back");
@@ -67,7 +65,7 @@ fn check_flow(declared: &DeclaredFlow, surroundings: &Surroundings<'_>) {
         );
         let definitions = declared.flow.definitions(&declared.name, owner, &target);
         for definition in definitions.expect("names that make ids") {
-            check_definition(&definition, declared, &scope, surroundings);
+            check_definition(&definition, declared, &scope, context);
         }
     }
 }
@@ -76,9 +74,9 @@ fn check_definition(
     definition: &Definition,
     declared: &DeclaredFlow,
     scope: &str,
-    surroundings: &Surroundings<'_>,
+    context: &ValidationContext<'_>,
 ) {
-    let mistakes = definition.mistakes(surroundings);
+    let mistakes = definition.mistakes(context);
     assert!(mistakes.is_empty(), "accepted with {mistakes:?}");
     let id = definition.id.as_str();
     assert_eq!(id.rsplit_once('/').map(|(scope, _)| scope), Some(scope));

@@ -12,7 +12,7 @@ use super::{Custody, StartError};
 use crate::capture::{Captures, Keeper};
 use crate::clock::Clock;
 use crate::config::{Config, LedgerConfig};
-use crate::directory::{Directory, DirectorySettings, Follower, Pace, StoreHealth};
+use crate::directory::{Directory, DirectorySettings, Follower, FollowerSettings, StoreHealth};
 use crate::gate::{Budget, Caches, Gate};
 use crate::ledger::{FleetLedger, InProcessLedger, Ledger, RedisLedger};
 use crate::outbound::Outbound;
@@ -72,7 +72,7 @@ pub(super) async fn deliveries(
     );
     let keys = Arc::new(keys.reporting_to(tasks.clone()));
     let follower = Follower::start(
-        Pace {
+        FollowerSettings {
             every: config.directory.follow_every,
             grace: config.directory.grace,
         },

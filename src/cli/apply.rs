@@ -98,7 +98,8 @@ impl Apply {
             format!("the flow `{flow}`")
         } else {
             self.refuse_flow_options(&source.path)?;
-            let declared = document.endpoints(server.default_upstream(), &server.surroundings())?;
+            let declared =
+                document.endpoints(server.default_upstream(), &server.validation_context())?;
             match declared.len() {
                 1 => "1 endpoint".to_owned(),
                 several => format!("{several} endpoints"),
@@ -117,7 +118,8 @@ impl Apply {
     ) -> Result<ApplyResult, Failure> {
         let control = &session.control;
         let server = control.server();
-        let declared = document.endpoints(server.default_upstream(), &server.surroundings())?;
+        let declared =
+            document.endpoints(server.default_upstream(), &server.validation_context())?;
         let mut plan = control.declaration(declared, self.prune.as_ref()).await?;
         let changes = !plan.is_unchanged();
         if !self.options.dry_run {

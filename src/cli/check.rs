@@ -81,9 +81,9 @@ impl Check {
 /// Validates the stored endpoints against this configuration.
 fn invalid_endpoints(config: &Config, stored: &[Stored]) -> Vec<String> {
     let upstreams = config.upstream_names();
-    let surroundings = config.surroundings(&upstreams);
+    let context = config.validation_context(&upstreams);
     let mistakes = stored.iter().flat_map(|Stored { definition, .. }| {
-        let mistakes = definition.mistakes(&surroundings);
+        let mistakes = definition.mistakes(&context);
         mistakes
             .into_iter()
             .map(|mistake| format!("endpoint `{}`: {mistake}", definition.id))

@@ -92,7 +92,7 @@ fn row(preset: &'static Preset) -> Row<'static> {
         retry_span_seconds: sender.retry_span.map(|span| span.as_secs()),
         retries_source: sender.retries_source.as_deref(),
         fresh_signature: sender.fresh_signature,
-        duplicates: Duplicates::usual(Some(sender)).word(),
+        duplicates: Duplicates::default_for(Some(sender)).word(),
         recipient: recipient(preset),
         account: account(preset),
         account_source: sender.account_source.as_deref(),
@@ -133,7 +133,7 @@ fn facts(preset: &Preset) -> String {
         ),
         (
             "duplicates",
-            format!("{} by default", Duplicates::usual(Some(sender))),
+            format!("{} by default", Duplicates::default_for(Some(sender))),
         ),
         ("recipient", recipient_in_full(preset)),
     ];

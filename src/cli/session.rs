@@ -86,12 +86,12 @@ pub(super) fn control(config: &Config, custody: &Custody) -> Control {
 /// The part of a configuration that declarations are validated against.
 pub(super) fn server_context(config: &Config) -> ServerContext {
     let names = config.upstream_names();
-    let surroundings = config.surroundings(&names);
+    let context = config.validation_context(&names);
     ServerContext {
-        upstream_paths: surroundings.upstream_paths.clone(),
-        allow_unauthenticated: surroundings.allow_unauthenticated,
-        draft_auth: surroundings.draft_auth,
-        largest_body_bytes: surroundings.largest_body_bytes,
+        upstream_paths: context.upstream_paths.clone(),
+        allow_unauthenticated: context.allow_unauthenticated,
+        draft_auth: context.draft_auth,
+        largest_body_bytes: context.largest_body_bytes,
         routes: Arc::clone(&config.routes),
         public_url: config.public.url.clone(),
         upstreams: names,

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::document::Document;
 use super::flow::{self, DeclaredFlow, KnownFlow};
 use super::{Mistakes, Notation, endpoints};
-use crate::directory::{EndpointDeclaration, Surroundings};
+use crate::directory::{EndpointDeclaration, ValidationContext};
 
 /// A document with valid syntax, whose contents are not validated yet.
 pub struct Declaration<'t> {
@@ -32,17 +32,17 @@ impl<'t> Declaration<'t> {
     pub fn endpoints(
         self,
         upstream: Option<&str>,
-        surroundings: &Surroundings<'_>,
+        context: &ValidationContext<'_>,
     ) -> Result<Vec<EndpointDeclaration>, Mistakes> {
-        endpoints::read_from(self.document, upstream, surroundings)
+        endpoints::read_from(self.document, upstream, context)
     }
 
     /// Reads the flow. `known` holds what the command line and the store know about it.
     pub fn flow(
         self,
         known: &KnownFlow,
-        surroundings: &Surroundings<'_>,
+        context: &ValidationContext<'_>,
     ) -> Result<DeclaredFlow, Mistakes> {
-        flow::read_from(self.document, known, surroundings)
+        flow::read_from(self.document, known, context)
     }
 }

@@ -13,7 +13,7 @@ use super::{Mistakes, payload};
 use crate::auth::{Mode, SchemeWords};
 use crate::directory::{
     AuthDefinition, CaptureDefinition, Definition, EndpointDeclaration, EndpointId,
-    LimitsDefinition, Name, ReplayDefinition, SourcePlace, Surroundings, Target,
+    LimitsDefinition, Name, ReplayDefinition, SourceLocation, Target, ValidationContext,
 };
 use crate::secrets::SecretRef;
 
@@ -22,26 +22,26 @@ pub fn read_endpoints(
     path: &Path,
     text: &str,
     upstream: Option<&str>,
-    surroundings: &Surroundings<'_>,
+    context: &ValidationContext<'_>,
 ) -> Result<Vec<Definition>, Mistakes> {
-    let declared = read_from(Document::parse(path, text)?, upstream, surroundings)?;
+    let declared = read_from(Document::parse(path, text)?, upstream, context)?;
     Ok(declared.into_iter().map(|it| it.definition).collect())
 }
 
 pub(super) fn read_from(
     mut document: Document<'_>,
     upstream: Option<&str>,
-    surroundings: &Surroundings<'_>,
+    context: &ValidationContext<'_>,
 ) -> Result<Vec<EndpointDeclaration>, Mistakes> {
     let folder = document.folder();
-    let read = read(&mut document.root(), &folder, upstream, surroundings);
+    let read = read(&mut document.root(), &folder, upstream, context);
     let spans = read.iter().flatten().map(|(_, span)| *span);
     let spans: Vec<Span> = spans.collect();
     let places = document.places(&spans);
     let declared = read.map(|read| {
         let with_places = read.into_iter().zip(places);
         let declared = with_places.map(|((definition, _), (file, at))| EndpointDeclaration {
-            place: Some(SourcePlace {
+            place: Some(SourceLocation {
                 key: format!("endpoints[{}]", definition.id),
                 at: Some(at),
                 file,
@@ -57,7 +57,7 @@ fn read(
     root: &mut Table<'_, '_>,
     folder: &Path,
     upstream: Option<&str>,
-    surroundings: &Surroundings<'_>,
+    context: &ValidationContext<'_>,
 ) -> Option<Vec<(Definition, Span)>> {
     let mut ids = BTreeSet::new();
     let mut aliases = BTreeSet::new();
@@ -67,7 +67,7 @@ fn read(
         let span = table.span_of("id");
         let spans = Spans::of(&table);
         let definition = one(&mut table, folder, upstream)?;
-        for mistake in definition.mistakes(surroundings) {
+        for mistake in definition.mistakes(context) {
             if mistake.key == "upstream" && definition.upstream.is_empty() {
                 continue; // The missing key was reported.
             }

@@ -43,7 +43,7 @@ pub use self::notation::{Notation, ParseNotationError};
 pub use self::secrets::{KeyServiceName, KeyServicesConfig};
 pub use self::server_url::{PasswordFileError, ServerUrl, ServerUrlError};
 use crate::admin::AllowedHosts;
-use crate::directory::{DraftAuth, PathTemplate, RouteTable, Surroundings};
+use crate::directory::{DraftAuth, PathTemplate, RouteTable, ValidationContext};
 use crate::gate::{Budget, GateSettings};
 use crate::ledger::KeyPrefix;
 use crate::outbound::OutboundSettings;
@@ -119,8 +119,8 @@ impl Config {
     }
 
     /// The context that endpoint definitions are validated in. `upstreams` are the names of the upstreams.
-    pub fn surroundings<'a>(&'a self, upstreams: &'a [String]) -> Surroundings<'a> {
-        Surroundings {
+    pub fn validation_context<'a>(&'a self, upstreams: &'a [String]) -> ValidationContext<'a> {
+        ValidationContext {
             upstreams,
             routes: &self.routes,
             upstream_paths: &self.upstream_paths,

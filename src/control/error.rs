@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{AdoptionError, Control, UnboundSlot};
 use crate::auth::{SecretRefusal, TokenId};
-use crate::directory::{EndpointId, Name, SourcePlace};
+use crate::directory::{EndpointId, Name, SourceLocation};
 use crate::flow::{FlowTarget, InvalidScope, NoMove, PartName};
 use crate::secrets::{SecretRef, StoreError, VaultError};
 use crate::store::OpenError;
@@ -29,7 +29,7 @@ pub enum ControlError {
     /// An error about the declaration at a place in a file.
     At {
         /// The place.
-        place: SourcePlace,
+        place: SourceLocation,
         /// The error.
         error: Box<ControlError>,
     },
@@ -256,7 +256,7 @@ pub enum PublicKeyConflict {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DefinitionError {
     /// The place of the declaration. If no file declares the endpoint, the file is the endpoint's id.
-    pub place: SourcePlace,
+    pub place: SourceLocation,
     /// The fault and the expected value.
     pub message: String,
 }
@@ -272,7 +272,7 @@ impl ControlError {
     }
 
     /// Adds a place in a file to the error, if there is one.
-    pub(super) fn at(self, place: Option<SourcePlace>) -> Self {
+    pub(super) fn at(self, place: Option<SourceLocation>) -> Self {
         match place {
             None => self,
             Some(place) => Self::At {
@@ -354,7 +354,7 @@ impl ControlError {
     }
 
     /// The place in a file that the error is about, if there is one.
-    pub fn place(&self) -> Option<&SourcePlace> {
+    pub fn place(&self) -> Option<&SourceLocation> {
         match self {
             Self::At { place, .. } => Some(place),
             Self::InvalidDefinitions(errors) => errors.first().map(|error| &error.place),
@@ -736,7 +736,7 @@ mod tests {
 
     #[test]
     fn an_error_about_a_declaration_has_its_place_alone_and_among_others() {
-        let place = SourcePlace {
+        let place = SourceLocation {
             file: "endpoints.toml".into(),
             at: Some((4, 6)),
             key: "endpoints[workflows/pr-bot]".to_owned(),

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Control, ControlError, EndpointPlan, FlowPlan};
-use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, Operation};
+use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, OperatorChange};
 use crate::secrets::{SecretRef, StoredVersion};
 
 /// The impact of a change on deliveries.
@@ -120,7 +120,7 @@ impl Control {
         for change in changes {
             let (id, refusal) = match change {
                 EndpointChange::Delete(id) => (id, Some(Refusal::NotConfigured)),
-                EndpointChange::Operate(id, Operation::Suspend(true)) => {
+                EndpointChange::Operate(id, OperatorChange::Suspend(true)) => {
                     (id, Some(Refusal::NotConfigured))
                 }
                 EndpointChange::Operate(id, _) => (id, None),

@@ -44,7 +44,7 @@ pub use self::tokens::TokenRequest;
 use crate::capture::Kept;
 use crate::clock::Clock;
 use crate::directory::{
-    Definition, DraftAuth, EndpointId, PathTemplate, RouteTable, Surroundings, Target,
+    Definition, DraftAuth, EndpointId, PathTemplate, RouteTable, Target, ValidationContext,
 };
 use crate::secrets::{KeyService, Vault};
 use crate::store::Store;
@@ -90,8 +90,8 @@ impl ServerContext {
     }
 
     /// The context that definitions are validated in.
-    pub fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings {
+    pub fn validation_context(&self) -> ValidationContext<'_> {
+        ValidationContext {
             upstreams: &self.upstreams,
             routes: &self.routes,
             upstream_paths: &self.upstream_paths,

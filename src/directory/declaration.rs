@@ -11,12 +11,12 @@ pub struct EndpointDeclaration {
     /// The declared endpoint.
     pub definition: Definition,
     /// The position in a file; `None` if it comes from a command.
-    pub place: Option<SourcePlace>,
+    pub place: Option<SourceLocation>,
 }
 
 /// A position in a file.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SourcePlace {
+pub struct SourceLocation {
     /// The path of the file.
     pub file: PathBuf,
     /// The line and the column, from 1.
@@ -35,7 +35,7 @@ impl From<Definition> for EndpointDeclaration {
 }
 
 /// `file:line:column`.
-impl fmt::Display for SourcePlace {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
         match self.at {

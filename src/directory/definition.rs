@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::validation::Validation;
 use super::{
-    AuthDefinition, ConcurrencyDefinition, DraftAuth, EndpointId, MissingKey, Mistake, Name,
-    PathTemplate, ReplayDefinition, Surroundings, Target,
+    AuthDefinition, ConcurrencyDefinition, DefinitionMistake, DraftAuth, EndpointId, MissingKey,
+    Name, PathTemplate, ReplayDefinition, Target, ValidationContext,
 };
 use crate::auth::{Algorithm, SecretIssuer, Sender};
 use crate::challenge::Challenge;
@@ -181,17 +181,17 @@ impl Definition {
     }
 
     /// Applies a change of an operator.
-    pub fn operate(&mut self, operation: Operation) {
+    pub fn apply_operation(&mut self, operation: OperatorChange) {
         match operation {
-            Operation::ExpectChallenge(until) => self.handshake_expected_until = Some(until),
-            Operation::Suspend(suspended) => self.suspended = suspended,
+            OperatorChange::ExpectChallenge(until) => self.handshake_expected_until = Some(until),
+            OperatorChange::Suspend(suspended) => self.suspended = suspended,
         }
     }
 
     /// Keeps what operators have changed in `old`, which this definition replaces.
     ///
     /// An expected challenge is kept only if it is for the same provider.
-    pub fn keep_operated(&mut self, old: &Self) {
+    pub fn keep_operator_changes(&mut self, old: &Self) {
         let same = self.handshake == old.handshake;
         self.handshake_expected_until = old.handshake_expected_until.filter(|_| same);
         // A flow that adopts a disabled endpoint must not enable it. Outside flows the declaration itself says
@@ -218,7 +218,7 @@ impl Definition {
     }
 
     /// Every mistake of this definition.
-    pub fn mistakes(&self, context: &Surroundings<'_>) -> Vec<Mistake> {
+    pub fn mistakes(&self, context: &ValidationContext<'_>) -> Vec<DefinitionMistake> {
         Validation::run(self, context)
     }
 }
@@ -226,14 +226,14 @@ impl Definition {
 /// A change of an existing endpoint by an operator. A later declaration keeps it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Operation {
+pub enum OperatorChange {
     /// A provider challenge may bind the secret until this time.
     ExpectChallenge(Timestamp),
     /// Suspends or resumes the endpoint, whatever its flow says.
     Suspend(bool),
 }
 
-impl Operation {
+impl OperatorChange {
     /// The key of the definition that it changes.
     pub const fn key(self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ use crate::tokens::TokenCache;
 
 /// Keeps the directory, the key cache and the token cache in step with the store.
 pub struct Follower {
-    pace: Pace,
+    pace: FollowerSettings,
     store: Arc<dyn EndpointStore>,
     directory: Arc<Directory>,
     keys: Arc<KeyCache>,
@@ -23,20 +23,20 @@ pub struct Follower {
     notifier: Option<Arc<ChangeNotifier>>,
     /// Where the first run starts. A later run starts at the current end and invalidates everything, because it
     /// cannot know how far the run before it got.
-    first: Mutex<Option<Place>>,
+    first: Mutex<Option<FollowerPosition>>,
 }
 
 /// How far the changes were read.
-struct Place {
+struct FollowerPosition {
     seen: Position,
     /// What the last round invalidated. It is invalidated once more, because a read that began before the change may
     /// have stored the old value in between.
-    repeat: Stale,
+    repeat: StaleNames,
 }
 
 /// How often the store is polled, and how long an outage is tolerated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Pace {
+pub struct FollowerSettings {
     /// The polling interval.
     pub every: Duration,
     /// How long known endpoints are served while the store does not answer.
@@ -46,7 +46,7 @@ pub struct Pace {
 impl Follower {
     /// Loads the directory and starts there.
     pub async fn start(
-        pace: Pace,
+        pace: FollowerSettings,
         store: Arc<dyn EndpointStore>,
         directory: Arc<Directory>,
         keys: Arc<KeyCache>,
@@ -57,9 +57,9 @@ impl Follower {
         let seen = store.newest_change().await?;
         directory.load().await?;
         directory.health().follow(pace.grace, tasks.clone());
-        let first = Place {
+        let first = FollowerPosition {
             seen,
-            repeat: Stale::Changes(Vec::new()),
+            repeat: StaleNames::Changes(Vec::new()),
         };
         Ok(Self {
             pace,
@@ -102,14 +102,15 @@ impl Follower {
     }
 
     /// Waits for the polling interval or for a notification of the store.
-    async fn wait_for_round(&self, place: Option<&Place>) {
+    async fn wait_for_round(&self, place: Option<&FollowerPosition>) {
         let Some(place) = place else {
             return tokio::time::sleep(self.pace.every).await;
         };
         let Some(notifier) = &self.notifier else {
             return tokio::time::sleep(self.pace.every).await;
         };
-        let is_settled = matches!(&place.repeat, Stale::Changes(changes) if changes.is_empty());
+        let is_settled =
+            matches!(&place.repeat, StaleNames::Changes(changes) if changes.is_empty());
         let wait = if notifier.is_listening() && is_settled && self.state() == StoreState::InStep {
             self.pace.every.max(NOTIFIED_INTERVAL)
         } else {
@@ -165,35 +166,40 @@ impl Follower {
     }
 
     /// Invalidates what has changed since `place`, and returns the next place.
-    async fn round(&self, place: Option<&Place>) -> Result<Place, StoreError> {
+    async fn round(
+        &self,
+        place: Option<&FollowerPosition>,
+    ) -> Result<FollowerPosition, StoreError> {
         let Some(place) = place else {
             let seen = self.store.newest_change().await?;
-            self.forget_all(&Stale::Everything).await?;
-            return Ok(Place {
+            self.forget_all(&StaleNames::Everything).await?;
+            return Ok(FollowerPosition {
                 seen,
-                repeat: Stale::Everything,
+                repeat: StaleNames::Everything,
             });
         };
         self.forget_all(&place.repeat).await?;
         let found = self.store.changes_since(place.seen).await?;
-        let stale = found.changes.map_or(Stale::Everything, Stale::Changes);
+        let stale = found
+            .changes
+            .map_or(StaleNames::Everything, StaleNames::Changes);
         self.forget_all(&stale).await?;
-        Ok(Place {
+        Ok(FollowerPosition {
             seen: found.newest,
             repeat: stale,
         })
     }
 
-    async fn forget_all(&self, stale: &Stale) -> Result<(), StoreError> {
+    async fn forget_all(&self, stale: &StaleNames) -> Result<(), StoreError> {
         match stale {
-            Stale::Everything => {
+            StaleNames::Everything => {
                 self.keys.forget_all();
                 self.tokens.forget_all();
                 let forgotten = self.directory.forget_all().await;
                 self.directory.changed();
                 forgotten
             }
-            Stale::Changes(changes) => {
+            StaleNames::Changes(changes) => {
                 for change in changes {
                     self.forget(change).await?;
                 }
@@ -222,7 +228,7 @@ impl Follower {
 }
 
 /// What may be out of date.
-enum Stale {
+enum StaleNames {
     Everything,
     Changes(Vec<Change>),
 }

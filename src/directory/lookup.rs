@@ -9,7 +9,7 @@ use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::generations::Generations;
+use super::invalidation::InvalidationCounters;
 use super::presence::Presence;
 use super::store_health::{DirectoryRevision, StoreHealth, StoreState};
 use super::validation::MAX_ALIAS_LEN;
@@ -29,7 +29,7 @@ pub struct Directory {
     endpoints: Cache<EndpointId, Option<Arc<Endpoint>>>,
     aliases: Cache<String, Option<EndpointId>>,
     store_reads: Semaphore,
-    generations: Generations,
+    generations: InvalidationCounters,
     /// The number of store changes that were applied.
     changes: AtomicU64,
     health: Arc<StoreHealth>,
@@ -52,7 +52,7 @@ impl Directory {
             endpoints: weighted_cache(settings.capacity),
             aliases: Cache::new(settings.capacity),
             store_reads: Semaphore::new(settings.store_reads),
-            generations: Generations::new(),
+            generations: InvalidationCounters::new(),
             changes: AtomicU64::new(0),
             health: Arc::default(),
             stats: Arc::default(),
@@ -65,7 +65,7 @@ impl Directory {
     }
 
     /// Finds the endpoint of a path.
-    pub async fn find(&self, path: &str) -> Result<Found, LookupError> {
+    pub async fn find(&self, path: &str) -> Result<EndpointMatch, LookupError> {
         match self.health.get() {
             StoreState::InStep => self.find_in_step(path).await,
             // An unknown endpoint may exist, so the answer is 503. Disabled and foreign endpoints get the same
@@ -93,7 +93,7 @@ impl Directory {
     }
 
     /// The error for a caller that must not learn that this path leads to an endpoint.
-    pub fn nothing_at(&self, found: &Found) -> LookupError {
+    pub fn not_found_at(&self, found: &EndpointMatch) -> LookupError {
         let wording = found.route.as_ref().map(|route| route.wording());
         match self.health.get() {
             StoreState::InStep => LookupError::NotConfigured(wording.unwrap_or_default()),
@@ -101,7 +101,7 @@ impl Directory {
         }
     }
 
-    async fn find_in_step(&self, path: &str) -> Result<Found, LookupError> {
+    async fn find_in_step(&self, path: &str) -> Result<EndpointMatch, LookupError> {
         let Some(resolved) = self.routes.resolve(path) else {
             return self.find_alias(path).await;
         };
@@ -114,7 +114,7 @@ impl Directory {
                 None => true,
                 Some(workspace) => workspace == endpoint.workspace.as_str(),
             })
-            .map(|endpoint| Found {
+            .map(|endpoint| EndpointMatch {
                 endpoint,
                 route: Some(resolved.route),
             })
@@ -189,7 +189,7 @@ impl Directory {
         self.aliases.invalidate_all();
     }
 
-    async fn find_alias(&self, path: &str) -> Result<Found, LookupError> {
+    async fn find_alias(&self, path: &str) -> Result<EndpointMatch, LookupError> {
         let nothing = LookupError::NotConfigured(Wording::Webhook);
         let Some(id) = self.alias(path).await? else {
             return Err(nothing);
@@ -197,7 +197,7 @@ impl Directory {
         self.endpoint(&id)
             .await?
             .filter(|endpoint| endpoint.enabled)
-            .map(|endpoint| Found {
+            .map(|endpoint| EndpointMatch {
                 endpoint,
                 route: None,
             })
@@ -308,7 +308,7 @@ pub struct DirectorySettings {
 
 /// An endpoint that accepts deliveries at a path.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct EndpointMatch {
     /// The endpoint.
     pub endpoint: Arc<Endpoint>,
     /// The route that led to it; `None` for an alias.

@@ -14,7 +14,7 @@ mod definition;
 mod draft;
 mod endpoint;
 mod follower;
-mod generations;
+mod invalidation;
 mod lookup;
 mod name;
 mod path;
@@ -28,25 +28,25 @@ mod validation;
 
 pub use self::auth_definition::AuthDefinition;
 pub use self::concurrency::{Concurrency, ConcurrencyDefinition, MissingKey, UnknownMissingKey};
-pub use self::declaration::{EndpointDeclaration, SourcePlace};
+pub use self::declaration::{EndpointDeclaration, SourceLocation};
 pub use self::definition::{
-    CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition, Operation,
+    CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition, OperatorChange,
 };
 pub use self::draft::{DraftAuth, UnknownDraftAuth};
 pub use self::endpoint::{Auth, ChallengeConfig, Endpoint, Events, Limits, Proof};
-pub use self::follower::{Follower, Pace};
-pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, Found, LookupError};
+pub use self::follower::{Follower, FollowerSettings};
+pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, EndpointMatch, LookupError};
 pub use self::name::{EndpointId, InvalidName, Name};
 pub use self::path::{InvalidPathTemplate, PathTemplate};
 pub use self::replay::{
     Duplicates, LedgerDown, ReplayDefinition, ReplayKey, ReplayRule, UnknownDuplicates,
     UnknownLedgerDown, UnknownReplayKey,
 };
-pub use self::route::{InvalidRoute, Resolved, Route, RouteDefinition, RouteTable, Wording};
+pub use self::route::{Route, RouteDefinition, RouteError, RouteMatch, RouteTable, Wording};
 pub use self::store::{
     Change, ChangeNotifier, Changes, EndpointChange, EndpointRecord, EndpointStore, NamesPage,
     Position,
 };
 pub use self::store_health::{DirectoryRevision, StoreHealth, StoreState};
 pub use self::target::Target;
-pub use self::validation::{Mistake, Surroundings};
+pub use self::validation::{DefinitionMistake, ValidationContext};

@@ -62,7 +62,7 @@ impl Duplicates {
     }
 
     /// The default for this sender.
-    pub fn usual(sender: Option<&Sender>) -> Self {
+    pub fn default_for(sender: Option<&Sender>) -> Self {
         match sender {
             Some(sender) if !sender.repeats_by_itself() => Self::Forward,
             _ => Self::Acknowledge,
@@ -206,9 +206,9 @@ impl ReplayRule {
             remember_ms,
             ledger_down,
         } = *definition;
-        let duplicates = duplicates.unwrap_or_else(|| Duplicates::usual(sender));
+        let duplicates = duplicates.unwrap_or_else(|| Duplicates::default_for(sender));
         let is_timed = scheme.is_some_and(Scheme::expires);
-        let is_signed = scheme.is_some_and(tells_apart);
+        let is_signed = scheme.is_some_and(distinguishes_deliveries);
         let has_id = scheme.is_some_and(|scheme| scheme.id().is_some());
         let (signature, id) = match key {
             ReplayKey::Auto => (is_timed, has_id),
@@ -270,6 +270,6 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// True if the signature covers the body, so two different deliveries cannot share it.
-pub(super) fn tells_apart(scheme: &Scheme) -> bool {
+pub(super) fn distinguishes_deliveries(scheme: &Scheme) -> bool {
     scheme.covers_body() && scheme.covers() > Covers::Head
 }

@@ -14,7 +14,7 @@ pub struct RouteTable {
 
 impl RouteTable {
     /// Compiles the definitions. Returns every invalid one with its position.
-    pub fn compile(definitions: &[RouteDefinition]) -> Result<Self, Vec<(usize, InvalidRoute)>> {
+    pub fn compile(definitions: &[RouteDefinition]) -> Result<Self, Vec<(usize, RouteError)>> {
         let mut table = Self {
             router: matchit::Router::new(),
             routes: Vec::with_capacity(definitions.len()),
@@ -35,14 +35,14 @@ impl RouteTable {
     /// The endpoint that `path` names, if a pattern matches.
     ///
     /// The path is compared as it was sent. `%2e`, `//`, a trailing slash or another case never name an endpoint.
-    pub fn resolve<'p>(&self, path: &'p str) -> Option<Resolved<'p>> {
+    pub fn resolve<'p>(&self, path: &'p str) -> Option<RouteMatch<'p>> {
         let found = self.router.at(path).ok()?;
         if !found.params.iter().all(|(_, value)| is_segment(value)) {
             return None;
         }
         let id = found.value.endpoint.expand(|name| found.params.get(name))?;
         let mut values = found.params.iter();
-        Some(Resolved {
+        Some(RouteMatch {
             route: Arc::clone(found.value),
             id: id.strip_prefix('/')?.parse().ok()?,
             workspace: values.find(|(name, _)| *name == WORKSPACE).map(|(_, v)| v),
@@ -72,11 +72,11 @@ impl RouteTable {
         ids.any(|id| id.parameters().any(|known| known == name))
     }
 
-    fn add(&mut self, definition: &RouteDefinition) -> Result<(), InvalidRoute> {
+    fn add(&mut self, definition: &RouteDefinition) -> Result<(), RouteError> {
         let route = Arc::new(Route::compile(definition)?);
         self.router
             .insert(definition.pattern.clone(), Arc::clone(&route))
-            .map_err(|error| InvalidRoute(error.to_string()))?;
+            .map_err(|error| RouteError(error.to_string()))?;
         self.routes.push(route);
         Ok(())
     }
@@ -127,8 +127,8 @@ impl Route {
         self.wording
     }
 
-    fn compile(definition: &RouteDefinition) -> Result<Self, InvalidRoute> {
-        let invalid = |error: &dyn std::fmt::Display| InvalidRoute(error.to_string());
+    fn compile(definition: &RouteDefinition) -> Result<Self, RouteError> {
+        let invalid = |error: &dyn std::fmt::Display| RouteError(error.to_string());
         let pattern: PathTemplate = definition.pattern.parse().map_err(|e| invalid(&e))?;
         // The parser expects a leading slash, which an id does not have.
         let endpoint: PathTemplate = format!("/{}", definition.endpoint)
@@ -142,15 +142,13 @@ impl Route {
             })
         };
         if !whole_segments(&pattern) || !whole_segments(&endpoint) {
-            return Err(InvalidRoute(
-                "a parameter must be a whole segment".to_owned(),
-            ));
+            return Err(RouteError("a parameter must be a whole segment".to_owned()));
         }
         if let Some(unknown) = endpoint
             .parameters()
             .find(|name| pattern.parameters().all(|known| known != *name))
         {
-            return Err(InvalidRoute(format!(
+            return Err(RouteError(format!(
                 "the endpoint uses `{{{unknown}}}`, which is not in the pattern"
             )));
         }
@@ -187,7 +185,7 @@ impl Route {
 
 /// A path that a route matched.
 #[derive(Debug)]
-pub struct Resolved<'p> {
+pub struct RouteMatch<'p> {
     /// The route.
     pub route: Arc<Route>,
     /// The endpoint id that the path names. The endpoint may not exist.
@@ -210,7 +208,7 @@ pub enum Wording {
 /// A route that cannot be compiled.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
-pub struct InvalidRoute(String);
+pub struct RouteError(String);
 
 fn value_of<'i>(values: &[(String, &'i str)], name: &str) -> Option<&'i str> {
     values

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::{Definition, EndpointId, Operation};
+use super::{Definition, EndpointId, OperatorChange};
 use crate::audit::AuditEntry;
 use crate::auth::TokenId;
 use crate::secrets::{NewSecretVersion, SecretRef, StoreError};
@@ -42,7 +42,7 @@ pub trait EndpointStore: Send + Sync {
     ) -> Result<Vec<SecretRef>, StoreError>;
 
     /// An endpoint that is verified with `secret`, if there is one.
-    async fn judged_by(&self, secret: &SecretRef) -> Result<Option<EndpointId>, StoreError>;
+    async fn endpoint_using(&self, secret: &SecretRef) -> Result<Option<EndpointId>, StoreError>;
 
     /// The position of the newest change.
     async fn newest_change(&self) -> Result<Position, StoreError>;
@@ -114,8 +114,8 @@ pub enum EndpointChange {
     /// Deletes it.
     Delete(EndpointId),
     /// Applies a change of an operator to the endpoint as it is stored at that time.
-    Operate(EndpointId, Operation),
-    /// Creates or replaces it. Changes by operators are kept ([`Definition::keep_operated`]).
+    Operate(EndpointId, OperatorChange),
+    /// Creates or replaces it. Changes by operators are kept ([`Definition::keep_operator_changes`]).
     Put(Box<Definition>),
 }
 

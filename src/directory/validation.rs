@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use http::Method;
 use serde_json::Value;
 
-use super::replay::tells_apart;
+use super::replay::distinguishes_deliveries;
 use super::{
     AuthDefinition, Definition, DraftAuth, Duplicates, MissingKey, PathTemplate, ReplayDefinition,
     ReplayKey, ReplayRule, RouteTable, Target,
@@ -17,7 +17,7 @@ use crate::payload::Contract;
 
 /// What a definition is validated against.
 #[derive(Clone, Copy, Debug)]
-pub struct Surroundings<'a> {
+pub struct ValidationContext<'a> {
     /// The names of the configured upstreams.
     pub upstreams: &'a [String],
     /// The route table.
@@ -35,7 +35,7 @@ pub struct Surroundings<'a> {
 /// One mistake in a definition.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{key}: {message}")]
-pub struct Mistake {
+pub struct DefinitionMistake {
     /// The key of the definition that is wrong.
     pub key: &'static str,
     /// The fault and the fix.
@@ -45,13 +45,16 @@ pub struct Mistake {
 /// One pass over a definition that collects its mistakes.
 pub(super) struct Validation<'a> {
     definition: &'a Definition,
-    context: &'a Surroundings<'a>,
-    mistakes: Vec<Mistake>,
+    context: &'a ValidationContext<'a>,
+    mistakes: Vec<DefinitionMistake>,
 }
 
 impl<'a> Validation<'a> {
     /// Every mistake of `definition`.
-    pub(super) fn run(definition: &'a Definition, context: &'a Surroundings<'a>) -> Vec<Mistake> {
+    pub(super) fn run(
+        definition: &'a Definition,
+        context: &'a ValidationContext<'a>,
+    ) -> Vec<DefinitionMistake> {
         let mut validation = Self {
             definition,
             context,
@@ -70,7 +73,7 @@ impl<'a> Validation<'a> {
     }
 
     fn report(&mut self, key: &'static str, message: String) {
-        self.mistakes.push(Mistake { key, message });
+        self.mistakes.push(DefinitionMistake { key, message });
     }
 
     /// Checks the upstream, the target, the aliases and the route.
@@ -303,7 +306,7 @@ impl<'a> Validation<'a> {
                 format!("{proof} has no id, so `key` cannot be `id`"),
             );
         }
-        if key == ReplayKey::Signature && !tells_apart(&scheme) {
+        if key == ReplayKey::Signature && !distinguishes_deliveries(&scheme) {
             self.report(
                 "replay",
                 format!(
@@ -329,7 +332,8 @@ impl<'a> Validation<'a> {
             );
         }
         let rule = ReplayRule::of(&definition.replay, Some(&scheme), sender);
-        let forwards = duplicates.is_none() && Duplicates::usual(sender) == Duplicates::Forward;
+        let forwards =
+            duplicates.is_none() && Duplicates::default_for(sender) == Duplicates::Forward;
         let has_no_effect = forwards && scheme.id().is_some() && !rule.remembers();
         let is_configured = key == ReplayKey::Id || remember_ms.is_some() || ledger_down.is_some();
         if has_no_effect && looks_at_ids && is_configured && definition.concurrency.is_none() {

@@ -18,7 +18,7 @@ use crate::auth::{
     WorkspaceProof, WorkspaceRefusal, verify_whole,
 };
 use crate::clock::Clock;
-use crate::directory::{Auth, DraftAuth, Endpoint, Found, LookupError, StoreState, Target};
+use crate::directory::{Auth, DraftAuth, Endpoint, EndpointMatch, LookupError, StoreState, Target};
 
 /// The caller of an endpoint, as far as the endpoint asks for it.
 pub(super) enum Caller {
@@ -60,7 +60,7 @@ impl From<Refusal> for CallerDenied {
 pub(super) async fn identify_caller(
     caches: &Caches,
     clock: &dyn Clock,
-    found: &Found,
+    found: &EndpointMatch,
     head: &Head<'_>,
 ) -> Result<(Caller, Option<Timestamp>), CallerDenied> {
     let endpoint = &*found.endpoint;
@@ -88,7 +88,7 @@ pub(super) async fn identify_caller(
     };
     let conceals_endpoint = matches!(refusal, WorkspaceRefusal::OtherWorkspace);
     let answer: Refusal = if conceals_endpoint {
-        caches.directory.nothing_at(found).into()
+        caches.directory.not_found_at(found).into()
     } else {
         ProofError::TokenMismatch.into()
     };

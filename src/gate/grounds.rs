@@ -26,13 +26,13 @@ use jiff::Timestamp;
 
 use super::{Gate, Refusal, Request, draft};
 use crate::auth::{Generation, KeyRing, ProofError, Verified};
-use crate::directory::{Auth, DirectoryRevision, Endpoint, Found};
+use crate::directory::{Auth, DirectoryRevision, Endpoint, EndpointMatch};
 
 /// The grounds of a verdict.
 pub(super) struct Grounds {
     /// Taken before the first look-up.
     moment: DirectoryRevision,
-    found: Found,
+    found: EndpointMatch,
     /// The keys that judge the proof.
     keys: Option<Arc<KeyRing>>,
     /// When the first of them expires by itself, if one does.
@@ -41,7 +41,7 @@ pub(super) struct Grounds {
 
 impl Grounds {
     /// The grounds that an endpoint alone is. `moment` was taken before it was looked up.
-    pub(super) fn new(moment: DirectoryRevision, found: Found) -> Self {
+    pub(super) fn new(moment: DirectoryRevision, found: EndpointMatch) -> Self {
         Self {
             moment,
             found,
@@ -50,7 +50,7 @@ impl Grounds {
         }
     }
 
-    pub(super) fn found(&self) -> &Found {
+    pub(super) fn found(&self) -> &EndpointMatch {
         &self.found
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Admitted, Body, Reason, Refusal};
 use crate::challenge::ChallengeAnswer;
-use crate::directory::{Auth, Endpoint, Found};
+use crate::directory::{Auth, Endpoint, EndpointMatch};
 
 /// A verdict, and what the gate learnt on the way to it.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Judgement {
 #[derive(Debug, Default)]
 pub struct DeliveryFacts {
     /// The endpoint, if the path names one that the caller may know of.
-    pub found: Option<Found>,
+    pub found: Option<EndpointMatch>,
     /// How long the parts took.
     pub timings: Timings,
     /// Whether the body was read to its end, so that another request may follow it.

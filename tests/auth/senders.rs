@@ -216,7 +216,7 @@ fn the_page_of_presets_has_the_retries_of_every_preset() {
             })
             .collect();
         if let Some(first) = with.clone().next() {
-            let usual = Duplicates::usual(Some(&first.sender));
+            let usual = Duplicates::default_for(Some(&first.sender));
             let names = names.join(", ");
             table.push_str(&format!("| `{retries}` | `{usual}` | {names} |\n"));
         }

@@ -75,7 +75,7 @@ impl ApplyFlow {
             None => None,
         };
         let known = self.known(control.server(), name, before.as_ref())?;
-        let declared = document.flow(&known, &control.server().surroundings())?;
+        let declared = document.flow(&known, &control.server().validation_context())?;
         for notice in &declared.notices {
             output::note(&format!("note: {notice}"));
         }
@@ -110,7 +110,7 @@ impl ApplyFlow {
     ) -> Result<PartName, Failure> {
         let name = self.name(&document, stem);
         let known = self.known(server, name, None)?;
-        let declared = document.flow(&known, &server.surroundings())?;
+        let declared = document.flow(&known, &server.validation_context())?;
         for notice in &declared.notices {
             output::note(&format!("note: {notice}"));
         }

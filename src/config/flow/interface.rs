@@ -9,7 +9,7 @@ use super::{UniqueNames, auth};
 use crate::config::endpoints::{self, Identity};
 use crate::config::spans::Spans;
 use crate::config::table::Table;
-use crate::directory::{AuthDefinition, Definition, EndpointId, Name, Surroundings, Target};
+use crate::directory::{AuthDefinition, Definition, EndpointId, Name, Target, ValidationContext};
 use crate::flow::{Flow, FlowTarget, Interface, PartName};
 
 /// The context that the interfaces of a document are read and validated in.
@@ -17,7 +17,7 @@ pub(super) struct InterfaceReader<'s> {
     name: PartName,
     owner: (Name, Name),
     targets: Vec<FlowTarget>,
-    surroundings: &'s Surroundings<'s>,
+    context: &'s ValidationContext<'s>,
     /// The folder that paths in the document are relative to.
     folder: PathBuf,
     ids: UniqueNames,
@@ -39,14 +39,14 @@ impl<'s> InterfaceReader<'s> {
         name: PartName,
         owner: (Name, Name),
         targets: Vec<FlowTarget>,
-        surroundings: &'s Surroundings<'s>,
+        context: &'s ValidationContext<'s>,
         folder: &Path,
     ) -> Self {
         Self {
             name,
             owner,
             targets,
-            surroundings,
+            context,
             folder: folder.to_owned(),
             ids: UniqueNames::default(),
             aliases: UniqueNames::default(),
@@ -102,7 +102,7 @@ impl<'s> InterfaceReader<'s> {
         let definitions: Vec<Definition> = self.targets.iter().filter_map(at).collect();
         let mut reported = BTreeSet::new();
         for definition in definitions {
-            for mistake in definition.mistakes(self.surroundings) {
+            for mistake in definition.mistakes(self.context) {
                 let inherited = interface.endpoint.upstream.is_empty();
                 if mistake.key == "upstream" && inherited {
                     continue; // The mistake was reported for the flow.

@@ -15,7 +15,7 @@ use self::interface::{InterfaceReader, ReadInterface};
 use super::Mistakes;
 use super::document::Document;
 use super::table::Table;
-use crate::directory::{Name, SourcePlace, Surroundings};
+use crate::directory::{Name, SourceLocation, ValidationContext};
 use crate::flow::{Flow, FlowTarget, Interface, Invocation, PartName, Slot};
 
 /// The keys that distinguish a flow from single endpoints.
@@ -50,7 +50,7 @@ pub struct DeclaredFlow {
     /// The declaration.
     pub flow: Flow,
     /// Where each interface is declared.
-    pub places: BTreeMap<PartName, SourcePlace>,
+    pub places: BTreeMap<PartName, SourceLocation>,
     /// How declarations in an older form were read.
     pub notices: Vec<String>,
 }
@@ -58,7 +58,7 @@ pub struct DeclaredFlow {
 pub(super) fn read_from(
     mut document: Document<'_>,
     known: &KnownFlow,
-    surroundings: &Surroundings<'_>,
+    context: &ValidationContext<'_>,
 ) -> Result<DeclaredFlow, Mistakes> {
     let folder = document.folder();
     let mut interfaces = Vec::new();
@@ -66,7 +66,7 @@ pub(super) fn read_from(
         &mut document.root(),
         &folder,
         known,
-        surroundings,
+        context,
         &mut interfaces,
     );
     let spans: Vec<Span> = interfaces.iter().map(|it| it.span).collect();
@@ -74,7 +74,7 @@ pub(super) fn read_from(
     let places = places.map(|((file, at), interface)| {
         let at = Some(at);
         let key = interface.key;
-        (interface.id, SourcePlace { file, at, key })
+        (interface.id, SourceLocation { file, at, key })
     });
     let places = places.collect();
     let declared = declared.map(|declared| DeclaredFlow { places, ..declared });
@@ -85,14 +85,14 @@ fn read(
     root: &mut Table<'_, '_>,
     folder: &Path,
     known: &KnownFlow,
-    surroundings: &Surroundings<'_>,
+    context: &ValidationContext<'_>,
     interfaces_read: &mut Vec<ReadInterface>,
 ) -> Option<DeclaredFlow> {
     root.accept_dashes();
     let name = name(root, known);
     let organisation = owner(root, "organisation", known.organisation.as_ref());
     let workspace = owner(root, "workspace", known.workspace.as_ref());
-    let upstream = upstream(root, known, surroundings);
+    let upstream = upstream(root, known, context);
     let mut flow = Flow {
         upstream: upstream.unwrap_or_default(),
         requires: slots(root),
@@ -108,7 +108,7 @@ fn read(
             workspace.clone().or_else(placeholder)?,
         ),
         known.targets.clone(),
-        surroundings,
+        context,
         folder,
     );
     if root.has("events") {
@@ -185,15 +185,15 @@ fn owner(root: &mut Table<'_, '_>, key: &'static str, known: Option<&Name>) -> O
 fn upstream(
     root: &mut Table<'_, '_>,
     known: &KnownFlow,
-    surroundings: &Surroundings<'_>,
+    context: &ValidationContext<'_>,
 ) -> Option<String> {
     let span = root.span_of("upstream");
     let written: Option<String> = root.parsed("upstream");
     let upstream = known.upstream.clone().or(written);
     let upstream = upstream.or_else(|| known.usual_upstream.clone());
-    let known_names = surroundings.upstreams.join("`, `");
+    let known_names = context.upstreams.join("`, `");
     let message = match &upstream {
-        Some(name) if surroundings.upstreams.contains(name) => return upstream,
+        Some(name) if context.upstreams.contains(name) => return upstream,
         Some(name) => {
             format!("upstream `{name}` is not configured; expected one of `{known_names}`")
         }

@@ -7,7 +7,7 @@ use super::EndpointPlan;
 use crate::audit::Action;
 use crate::challenge::Challenge;
 use crate::control::{Control, ControlError};
-use crate::directory::{Definition, EndpointId, Operation};
+use crate::directory::{Definition, EndpointId, OperatorChange};
 use crate::secrets::SecretRef;
 
 /// The plan that opens the window in which a challenge may set the secret of an endpoint.
@@ -61,7 +61,7 @@ impl Control {
         }
         let until = self.clock.now().checked_add(window);
         let until = until.unwrap_or(Timestamp::MAX);
-        let operation = Operation::ExpectChallenge(until);
+        let operation = OperatorChange::ExpectChallenge(until);
         Ok(ExpectedChallenge {
             plan: EndpointPlan::of_operation(id.clone(), operation),
             challenge,

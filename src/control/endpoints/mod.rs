@@ -16,8 +16,8 @@ use super::{Control, ControlError};
 use crate::audit::Actor;
 use crate::auth::Mode;
 use crate::directory::{
-    AuthDefinition, Definition, EndpointChange, EndpointDeclaration, EndpointId, Name, Operation,
-    SourcePlace,
+    AuthDefinition, Definition, EndpointChange, EndpointDeclaration, EndpointId, Name,
+    OperatorChange, SourceLocation,
 };
 use crate::store::Stored;
 
@@ -89,7 +89,7 @@ impl Control {
                 flow: flow.clone(),
             });
         }
-        let operation = Operation::Suspend(!enabled);
+        let operation = OperatorChange::Suspend(!enabled);
         Ok(EndpointPlan::of_operation(id.clone(), operation))
     }
 
@@ -135,11 +135,11 @@ impl Control {
 
     /// Validates definitions against the configuration, and reports every mistake.
     pub(super) fn accept(&self, declared: &[EndpointDeclaration]) -> Result<(), ControlError> {
-        let surroundings = self.server.surroundings();
+        let context = self.server.validation_context();
         let errors: Vec<DefinitionError> = declared
             .iter()
             .flat_map(|declaration| {
-                let mistakes = declaration.definition.mistakes(&surroundings).into_iter();
+                let mistakes = declaration.definition.mistakes(&context).into_iter();
                 mistakes.map(|mistake| DefinitionError {
                     place: place_of(declaration, mistake.key),
                     message: mistake.message,
@@ -224,13 +224,13 @@ impl Control {
 }
 
 /// The place of a key: in the file that declares the endpoint, or else the endpoint itself.
-fn place_of(declaration: &EndpointDeclaration, key: &str) -> SourcePlace {
+fn place_of(declaration: &EndpointDeclaration, key: &str) -> SourceLocation {
     match &declaration.place {
-        Some(place) => SourcePlace {
+        Some(place) => SourceLocation {
             key: format!("{}.{key}", place.key),
             ..place.clone()
         },
-        None => SourcePlace {
+        None => SourceLocation {
             file: declaration.definition.id.as_str().into(),
             at: None,
             key: key.to_owned(),

@@ -10,7 +10,7 @@ use crate::auth::KeyKind;
 use crate::control::change::EndpointChanges;
 use crate::control::secrets::check_value;
 use crate::control::{Binding, Control, ControlError};
-use crate::directory::{Definition, EndpointChange, EndpointId, Operation};
+use crate::directory::{Definition, EndpointChange, EndpointId, OperatorChange};
 use crate::secrets::{SecretRef, VaultError};
 
 /// The steps of a change, which are performed together or not at all.
@@ -128,7 +128,7 @@ impl EndpointPlan {
         plan
     }
 
-    pub(super) fn of_operation(id: EndpointId, operation: Operation) -> Self {
+    pub(super) fn of_operation(id: EndpointId, operation: OperatorChange) -> Self {
         let mut step = Step::new(id.clone(), StepAction::Update);
         step.changed = vec![operation.key().to_owned()];
         Self {
@@ -214,7 +214,7 @@ impl Control {
         let old = self.store.endpoint(definition.id.as_str()).await?;
         if let Some(old) = &old {
             super::adoption::refuse_other_owner(old, &definition, adopt)?;
-            definition.keep_operated(old);
+            definition.keep_operator_changes(old);
         }
         let adopts = old.as_ref().is_some_and(|old| old.flow != definition.flow);
         let changed = match &old {

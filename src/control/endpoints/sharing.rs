@@ -43,7 +43,7 @@ impl Control {
         let Some(secret) = new.secret().filter(|_| !is_chosen) else {
             return Ok(());
         };
-        match self.store.judged_by(&secret).await? {
+        match self.store.endpoint_using(&secret).await? {
             None => Ok(()),
             Some(user) => Err(ControlError::SecretInUse {
                 endpoint: new.id.clone(),
@@ -84,7 +84,7 @@ impl Control {
         }
         let owner = match planned {
             Some(owner) => Some(owner.id.clone()),
-            None => match self.store.judged_by(secret).await? {
+            None => match self.store.endpoint_using(secret).await? {
                 Some(id) if users.iter().all(|user| user.id != id) => {
                     let stored = self.store.endpoint(id.as_str()).await?;
                     stored.filter(Definition::has_public_key).map(|it| it.id)
@@ -111,7 +111,7 @@ impl Control {
             let user = planned.get(&token).and_then(|users| users.first());
             let user = match user {
                 Some(user) => Some(user.id.clone()),
-                None => self.store.judged_by(&token).await?,
+                None => self.store.endpoint_using(&token).await?,
             };
             (Some(definition.id.clone()), token, user)
         } else if let Some(secret) = definition

@@ -10,7 +10,7 @@ pub use self::plan::{FlowPlan, PlannedMove};
 pub use self::slots::UnboundSlot;
 use super::{Control, ControlError};
 use crate::audit::Action;
-use crate::directory::{Name, SourcePlace};
+use crate::directory::{Name, SourceLocation};
 use crate::flow::{
     Flow, FlowState, FlowSummary, FlowTarget, History, MoveAction, NewMove, NewVersion, NoMove,
     PartName,
@@ -28,7 +28,7 @@ pub struct FlowDeclaration {
     /// The declared flow.
     pub flow: Flow,
     /// Where each interface is declared, for errors. Empty if no file declares the flow.
-    pub places: BTreeMap<PartName, SourcePlace>,
+    pub places: BTreeMap<PartName, SourceLocation>,
 }
 
 /// The owner of a flow, as far as it is known before the declaration is read.

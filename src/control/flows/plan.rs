@@ -9,7 +9,7 @@ use super::slots::UnboundSlot;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::control::change::{Change, EndpointChanges};
 use crate::control::{Control, ControlError, EndpointPlan};
-use crate::directory::{Definition, EndpointDeclaration, EndpointId, Name, SourcePlace};
+use crate::directory::{Definition, EndpointDeclaration, EndpointId, Name, SourceLocation};
 use crate::flow::{
     Draft, Flow, FlowChange, FlowState, FlowTarget, MoveAction, NewMove, NewVersion, PartName,
 };
@@ -25,7 +25,7 @@ pub(super) struct FlowRequest {
     /// The new declaration at each target that changes; `None` removes the flow from the target.
     pub(super) targets: Vec<(FlowTarget, Option<Flow>)>,
     /// Where each interface is declared. Empty if no file declares the flow.
-    pub(super) places: BTreeMap<PartName, SourcePlace>,
+    pub(super) places: BTreeMap<PartName, SourceLocation>,
     pub(super) version: Option<NewVersion>,
     pub(super) moves: Vec<NewMove>,
     pub(super) action: Action,

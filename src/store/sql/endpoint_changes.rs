@@ -4,7 +4,7 @@ use sqlx::Transaction;
 
 use super::{Database, audit, changes, secret_kinds, secret_retirement, secrets};
 use crate::audit::AuditEntry;
-use crate::directory::{Change, Definition, EndpointChange, EndpointId, Name, Operation};
+use crate::directory::{Change, Definition, EndpointChange, EndpointId, Name, OperatorChange};
 use crate::secrets::{NewSecretVersion, SecretRef, StoreError};
 use crate::store::rows;
 
@@ -111,12 +111,12 @@ async fn delete(
 async fn operate(
     transaction: &mut Transaction<'_, Database>,
     id: &EndpointId,
-    operation: Operation,
+    operation: OperatorChange,
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
     let gone = || StoreError::Conflict(format!("the endpoint {id}"));
     let mut definition = stored(transaction, id.as_str()).await?.ok_or_else(gone)?;
-    definition.operate(operation);
+    definition.apply_operation(operation);
     sqlx::query("UPDATE endpoints SET definition = $2, updated_ms = $3 WHERE id = $1")
         .bind(id.as_str())
         .bind(to_json(&definition)?)
@@ -162,7 +162,7 @@ async fn put(
         None => to_json(definition)?,
         Some(old) => {
             let mut definition = definition.clone();
-            definition.keep_operated(&old);
+            definition.keep_operator_changes(&old);
             to_json(&definition)?
         }
     };

@@ -43,7 +43,7 @@ impl EndpointStore for Engine {
         .await
     }
 
-    async fn judged_by(&self, secret: &SecretRef) -> Result<Option<EndpointId>, StoreError> {
+    async fn endpoint_using(&self, secret: &SecretRef) -> Result<Option<EndpointId>, StoreError> {
         self.bounded(judged_by(self.readers()?, secret)).await
     }
 

@@ -22,7 +22,7 @@ pub(super) fn read(notation: Notation, text: &str) -> Result<DeclaredFlow, Mista
     };
     let document = Declaration::open(Path::new("orders"), text, notation)?;
     assert!(document.is_flow());
-    document.flow(&known, &config.surroundings(&upstreams))
+    document.flow(&known, &config.validation_context(&upstreams))
 }
 
 fn definitions(declared: &DeclaredFlow, target: &FlowTarget) -> Vec<Definition> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, Method};
 use portcullis::auth::{KeyKind, Mode};
 use portcullis::clock::SystemClock;
-use portcullis::directory::{AuthDefinition, ConcurrencyDefinition, Pace};
+use portcullis::directory::{AuthDefinition, ConcurrencyDefinition, FollowerSettings};
 use portcullis::gate::{Admitted, BodyError, BodySource, Budget, Decision, Gate, Request};
 use portcullis::ledger::InProcessLedger;
 use portcullis::outbound::Outbound;
@@ -22,7 +22,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 /// A gate over `store`, with `budget` bytes for bodies.
 async fn gate(store: &Arc<Fake>, grace: Duration, budget: u64) -> Gate {
-    let pace = Pace {
+    let pace = FollowerSettings {
         every: SECOND / 5,
         grace,
     };

@@ -16,8 +16,8 @@ use portcullis::clock::SystemClock;
 use portcullis::config::Config;
 use portcullis::directory::{
     AuthDefinition, Change, ChangeNotifier, Changes, Definition, Directory, DirectorySettings,
-    EndpointChange, EndpointId, EndpointRecord, EndpointStore, Follower, LookupError, NamesPage,
-    Pace, Position,
+    EndpointChange, EndpointId, EndpointRecord, EndpointStore, Follower, FollowerSettings,
+    LookupError, NamesPage, Position,
 };
 use portcullis::gate::Caches;
 use portcullis::secrets::{
@@ -142,7 +142,7 @@ impl EndpointStore for Fake {
         unreachable!("a follower changes nothing")
     }
 
-    async fn judged_by(&self, _secret: &SecretRef) -> Result<Option<EndpointId>, StoreError> {
+    async fn endpoint_using(&self, _secret: &SecretRef) -> Result<Option<EndpointId>, StoreError> {
         unreachable!("nobody asks")
     }
 
@@ -341,12 +341,12 @@ pub(super) fn config() -> Config {
 }
 
 /// Follows `store`, and gives the directory.
-async fn followed(store: &Arc<Fake>, pace: Pace) -> Arc<Directory> {
+async fn followed(store: &Arc<Fake>, pace: FollowerSettings) -> Arc<Directory> {
     known(store, pace).await.directory
 }
 
 /// Follows `store`, and gives what a gate looks up.
-pub(super) async fn known(store: &Arc<Fake>, pace: Pace) -> Caches {
+pub(super) async fn known(store: &Arc<Fake>, pace: FollowerSettings) -> Caches {
     let config = config();
     let settings = DirectorySettings {
         capacity: 10,
@@ -397,7 +397,7 @@ async fn a_change_is_in_force_within_a_second_of_its_commit() {
                     notifier.set_listening(true);
                 }
                 let store = Fake::with_endpoint(notifier.clone());
-                let pace = Pace {
+                let pace = FollowerSettings {
                     every: Duration::from_millis(milliseconds),
                     grace: hour,
                 };
@@ -424,7 +424,7 @@ async fn a_database_that_notifies_is_looked_at_about_once_a_second() {
     let notifier = Arc::new(ChangeNotifier::default());
     notifier.set_listening(true);
     let store = Fake::with_endpoint(Some(notifier));
-    let pace = Pace {
+    let pace = FollowerSettings {
         every: SECOND / 5,
         grace: Duration::from_hours(1),
     };
@@ -437,7 +437,7 @@ async fn a_database_that_notifies_is_looked_at_about_once_a_second() {
 #[tokio::test(start_paused = true)]
 async fn known_endpoints_go_on_for_the_grace_time_and_no_longer() {
     let grace = Duration::from_mins(10);
-    let pace = Pace {
+    let pace = FollowerSettings {
         every: SECOND / 5,
         grace,
     };

@@ -266,8 +266,11 @@ async fn endpoints_are_found_by_the_secret_that_judges_them(Stores { one, .. }: 
         assert_eq!(found, right, "{handshakes:?} {among}");
     }
     assert_eq!(one.sharing(&shared, &[], false, 2).await.unwrap().len(), 2);
-    assert!(one.judged_by(&shared).await.unwrap().is_some());
-    assert_eq!(one.judged_by(&secret("a/a#webhook")).await.unwrap(), None);
+    assert!(one.endpoint_using(&shared).await.unwrap().is_some());
+    assert_eq!(
+        one.endpoint_using(&secret("a/a#webhook")).await.unwrap(),
+        None
+    );
 }
 
 async fn what_changed_is_told_to_whoever_follows(Stores { one, other }: Stores) {

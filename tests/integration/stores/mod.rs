@@ -17,7 +17,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::Mode;
-use portcullis::directory::{AuthDefinition, Definition, EndpointChange, Operation};
+use portcullis::directory::{AuthDefinition, Definition, EndpointChange, OperatorChange};
 use portcullis::secrets::{EncryptedSecret, NewSecretVersion, SecretRef, ValueHistory};
 use portcullis::store::{PostgresLimits, PostgresSettings, PostgresStore, SqliteStore, Store};
 use url::Url;
@@ -133,7 +133,7 @@ fn put(definition: Definition) -> (EndpointChange, AuditEntry) {
 }
 
 fn expect(id: &str, until: Timestamp) -> (EndpointChange, AuditEntry) {
-    let operation = Operation::ExpectChallenge(until);
+    let operation = OperatorChange::ExpectChallenge(until);
     let entry = entry(Action::EndpointUpdated, id);
     (
         EndpointChange::Operate(id.parse().unwrap(), operation),

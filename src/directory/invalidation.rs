@@ -7,12 +7,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts invalidations by name. Names share counters, so an unrelated invalidation sometimes costs one more read.
-pub(super) struct Generations {
+pub(super) struct InvalidationCounters {
     hasher: RandomState,
     counts: [AtomicU64; SHARDS],
 }
 
-impl Generations {
+impl InvalidationCounters {
     pub(super) fn new() -> Self {
         Self {
             hasher: RandomState::new(),
