@@ -132,14 +132,14 @@ impl fmt::Display for End {
 }
 
 impl FromStr for End {
-    type Err = NotAnEnd;
+    type Err = ParseChainEndError;
 
-    fn from_str(text: &str) -> Result<Self, NotAnEnd> {
-        let (number, digest) = text.split_once(':').ok_or(NotAnEnd)?;
-        let digest = hex::decode(digest).map_err(|_| NotAnEnd)?;
+    fn from_str(text: &str) -> Result<Self, ParseChainEndError> {
+        let (number, digest) = text.split_once(':').ok_or(ParseChainEndError)?;
+        let digest = hex::decode(digest).map_err(|_| ParseChainEndError)?;
         Ok(Self {
-            number: number.parse().map_err(|_| NotAnEnd)?,
-            digest: Digest::from_bytes(&digest).ok_or(NotAnEnd)?,
+            number: number.parse().map_err(|_| ParseChainEndError)?,
+            digest: Digest::from_bytes(&digest).ok_or(ParseChainEndError)?,
         })
     }
 }
@@ -147,7 +147,7 @@ impl FromStr for End {
 /// The text is not the end of a chain.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected NUMBER:DIGEST, as `portcullis audit verify` prints it")]
-pub struct NotAnEnd;
+pub struct ParseChainEndError;
 
 /// A SHA-256 digest.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

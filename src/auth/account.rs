@@ -16,7 +16,7 @@ use std::str::FromStr;
 use http::header::CONTENT_TYPE;
 
 use super::envelope::signed_claims;
-use super::json::{NotAPointer, Pointer, Walk};
+use super::json::{ParsePointerError, Pointer, Walk};
 use super::view::View;
 use super::{Covers, Envelope, NoScheme, ProofError, Received, Scheme, fold, form};
 
@@ -212,23 +212,26 @@ impl fmt::Display for AccountPlace {
 }
 
 impl FromStr for AccountPlace {
-    type Err = UnknownAccountPlace;
+    type Err = ParseAccountPlaceError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownAccountPlace> {
-        let pointer = |text: &str| text.parse().map_err(|_: NotAPointer| UnknownAccountPlace);
+    fn from_str(text: &str) -> Result<Self, ParseAccountPlaceError> {
+        let pointer = |text: &str| {
+            text.parse()
+                .map_err(|_: ParsePointerError| ParseAccountPlaceError)
+        };
         match text.split_once(':') {
             Some(("claim", path)) => pointer(path).map(Self::Claim),
             Some(("json", path)) => pointer(path).map(Self::Json),
             Some(("form", field)) => {
                 let end = field.find('/').unwrap_or(field.len());
-                let (name, path) = field.split_at_checked(end).ok_or(UnknownAccountPlace)?;
+                let (name, path) = field.split_at_checked(end).ok_or(ParseAccountPlaceError)?;
                 let path = (!path.is_empty()).then(|| pointer(path)).transpose()?;
                 if name.is_empty() {
-                    return Err(UnknownAccountPlace);
+                    return Err(ParseAccountPlaceError);
                 }
                 Ok(Self::Form(name.into(), path))
             }
-            _ => Err(UnknownAccountPlace),
+            _ => Err(ParseAccountPlaceError),
         }
     }
 }
@@ -238,7 +241,7 @@ impl FromStr for AccountPlace {
 #[error(
     "a place of an account is `json:/POINTER`, `form:NAME`, `form:NAME/POINTER` or `claim:/POINTER`"
 )]
-pub struct UnknownAccountPlace;
+pub struct ParseAccountPlaceError;
 
 /// The limit of the setting `account`.
 const MAX_ACCOUNTS: usize = 64;

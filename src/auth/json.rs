@@ -436,17 +436,17 @@ impl fmt::Display for Pointer {
 }
 
 impl FromStr for Pointer {
-    type Err = NotAPointer;
+    type Err = ParsePointerError;
 
-    fn from_str(text: &str) -> Result<Self, NotAPointer> {
-        let names = text.strip_prefix('/').ok_or(NotAPointer)?.split('/');
+    fn from_str(text: &str) -> Result<Self, ParsePointerError> {
+        let names = text.strip_prefix('/').ok_or(ParsePointerError)?.split('/');
         let names: Box<[Box<str>]> = names
             .map(unescaped)
             .collect::<Option<_>>()
-            .ok_or(NotAPointer)?;
+            .ok_or(ParsePointerError)?;
         (names.len() <= MAX_DEPTH)
             .then_some(Self(names))
-            .ok_or(NotAPointer)
+            .ok_or(ParsePointerError)
     }
 }
 
@@ -462,7 +462,7 @@ fn unescaped(name: &str) -> Option<Box<str>> {
 /// Text that is no JSON Pointer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a JSON Pointer begins with `/` and is at most 16 names deep (RFC 6901)")]
-pub struct NotAPointer;
+pub struct ParsePointerError;
 
 const MAX_DEPTH: usize = 16;
 /// More names than the objects have, all together, that hold signed values.

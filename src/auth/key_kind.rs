@@ -58,15 +58,16 @@ impl fmt::Display for KeyKind {
 }
 
 impl FromStr for KeyKind {
-    type Err = UnknownKeyKind;
+    type Err = ParseKeyKindError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownKeyKind> {
+    fn from_str(text: &str) -> Result<Self, ParseKeyKindError> {
         let mut all = Self::ALL.into_iter();
-        all.find(|kind| kind.word() == text).ok_or(UnknownKeyKind)
+        all.find(|kind| kind.word() == text)
+            .ok_or(ParseKeyKindError)
     }
 }
 
 /// Text that names no kind of key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the kinds of keys are `public`, `shared` and `token`")]
-pub struct UnknownKeyKind;
+pub struct ParseKeyKindError;

@@ -62,7 +62,7 @@ mod words;
 mod workspace_proof;
 mod workspace_token;
 
-pub use self::account::{AccountPlace, AccountRule, NamedAccounts, UnknownAccountPlace};
+pub use self::account::{AccountPlace, AccountRule, NamedAccounts, ParseAccountPlaceError};
 pub use self::algorithm::Algorithm;
 pub use self::claim::Claim;
 pub use self::covers::Covers;
@@ -74,11 +74,11 @@ pub use self::error::ProofError;
 pub use self::event_name::{EventName, may_be_event};
 pub use self::evidence::Evidence;
 pub use self::head::{Head, Received};
-pub use self::json::{NotAPointer, Pointer};
+pub use self::json::{ParsePointerError, Pointer};
 pub use self::key::{Code, Key, KeyRing, NumberedKey, UnusableSecret, proves_nothing};
 pub use self::key_form::{KeyEncoding, KeyForm};
-pub use self::key_kind::{KeyKind, UnknownKeyKind};
-pub use self::mode::{Mode, NoScheme, Said, UnknownMode};
+pub use self::key_kind::{KeyKind, ParseKeyKindError};
+pub use self::mode::{Mode, NoScheme, ParseModeError, Said};
 pub use self::place::{Place, Reading};
 pub use self::preset::Preset;
 pub use self::public_key::spell_same_key;
@@ -92,12 +92,13 @@ pub use self::secret_check::{
 pub use self::sender::{Recipient, Retries, Sender};
 pub use self::signing::{Message, Unsignable};
 pub use self::sns::{
-    CertificateUrl, Certified, NotACertificate, NotATopic, SnsRule, TopicArn, is_confirmation_url,
+    CertificateError, CertificateUrl, Certified, ParseTopicArnError, SnsRule, TopicArn,
+    is_confirmation_url,
 };
-pub use self::source::{Source, UnknownSource};
+pub use self::source::{ParseSourceError, Source};
 pub use self::template::Template;
 pub use self::timestamp::{TimestampRule, TimestampSource, TimestampUnit};
-pub use self::token::UnknownToken;
+pub use self::token::ParseTemplateError;
 pub use self::uncertified::Uncertified;
 pub use self::url::UrlRule;
 pub use self::verification::{Begun, Verification, verify_whole};
@@ -105,7 +106,7 @@ pub use self::verified::{Fingerprint, Generation, Signature, Verified};
 pub use self::words::{SchemeWords, WrongWord};
 pub use self::workspace_proof::{Grant, Owner, WorkspaceClaim, WorkspaceProof, WorkspaceRefusal};
 pub use self::workspace_token::{
-    NotATokenId, NotAWorkspaceToken, TokenHash, TokenId, WorkspaceToken,
+    ParseTokenIdError, ParseWorkspaceTokenError, TokenHash, TokenId, WorkspaceToken,
 };
 
 /// The largest body, in bytes, whose fields the gate reads. A larger body is verified, but its fields are unreadable.

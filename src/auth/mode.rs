@@ -144,13 +144,13 @@ impl fmt::Display for Mode {
 }
 
 impl FromStr for Mode {
-    type Err = UnknownMode;
+    type Err = ParseModeError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownMode> {
+    fn from_str(text: &str) -> Result<Self, ParseModeError> {
         Self::ALL
             .into_iter()
             .find(|mode| mode.word() == text)
-            .ok_or(UnknownMode)
+            .ok_or(ParseModeError)
     }
 }
 
@@ -159,7 +159,7 @@ impl FromStr for Mode {
 #[error(
     "the modes are `secret`, `hmac`, `hmac-sha256`, `provider`, `signature`, `bearer`, `api-key` and `none`"
 )]
-pub struct UnknownMode;
+pub struct ParseModeError;
 
 /// The options of `auth` next to the mode.
 #[derive(Clone, Copy, Debug)]

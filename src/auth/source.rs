@@ -168,11 +168,11 @@ impl fmt::Display for Source {
 }
 
 impl FromStr for Source {
-    type Err = UnknownSource;
+    type Err = ParseSourceError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownSource> {
+    fn from_str(text: &str) -> Result<Self, ParseSourceError> {
         if let Some(pattern) = text.strip_prefix("headers:") {
-            let prefix = pattern.strip_suffix('*').ok_or(UnknownSource)?;
+            let prefix = pattern.strip_suffix('*').ok_or(ParseSourceError)?;
             let numbers = 1..=MAX_NUMBER;
             let places = numbers.map(|number| header(&format!("{prefix}{number}")));
             return Ok(Self {
@@ -187,21 +187,24 @@ impl FromStr for Source {
     }
 }
 
-fn place(text: &str) -> Result<Place, UnknownSource> {
+fn place(text: &str) -> Result<Place, ParseSourceError> {
     match text.split_once(':') {
         None if text == "body" => Ok(Place::Body),
         Some(("form", name)) if !name.is_empty() => Ok(Place::Form(name.into())),
         Some(("header", name)) => header(name),
-        Some(("json", pointer)) => pointer.parse().map(Place::Json).map_err(|_| UnknownSource),
+        Some(("json", pointer)) => pointer
+            .parse()
+            .map(Place::Json)
+            .map_err(|_| ParseSourceError),
         Some(("query", name)) if !name.is_empty() => Ok(Place::Query(name.into())),
-        _ => Err(UnknownSource),
+        _ => Err(ParseSourceError),
     }
 }
 
-fn header(name: &str) -> Result<Place, UnknownSource> {
+fn header(name: &str) -> Result<Place, ParseSourceError> {
     HeaderName::from_str(name)
         .map(Place::Header)
-        .map_err(|_| UnknownSource)
+        .map_err(|_| ParseSourceError)
 }
 
 /// Text that names no source.
@@ -210,7 +213,7 @@ fn header(name: &str) -> Result<Place, UnknownSource> {
     "a source is written `header:NAME`, `headers:PREFIX*`, `query:NAME`, `form:NAME`, \
      `json:/POINTER` or `body`; several are separated by `|`"
 )]
-pub struct UnknownSource;
+pub struct ParseSourceError;
 
 /// As many as `DocuSign` numbers.
 const MAX_NUMBER: u8 = 100;

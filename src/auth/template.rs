@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::borders::Borders;
 use super::canonical::Canonical;
-use super::token::{Token, UnknownToken};
+use super::token::{ParseTemplateError, Token};
 use super::{Covers, Place, ProofError, Scheme, Source, TimestampSource, TimestampUnit};
 
 /// A compiled template with at most one `{body}`.
@@ -267,9 +267,9 @@ impl Template {
 }
 
 impl FromStr for Template {
-    type Err = UnknownToken;
+    type Err = ParseTemplateError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownToken> {
+    fn from_str(text: &str) -> Result<Self, ParseTemplateError> {
         let (keyed, text) = match text.strip_prefix(SECRET) {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -290,7 +290,7 @@ impl FromStr for Template {
     }
 }
 
-fn parts(text: &str) -> Result<Box<[Part]>, UnknownToken> {
+fn parts(text: &str) -> Result<Box<[Part]>, ParseTemplateError> {
     let mut parts = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -309,7 +309,7 @@ fn parts(text: &str) -> Result<Box<[Part]>, UnknownToken> {
             .strip_prefix('{')
             .and_then(|text| text.split_once('}'));
         let known = inner.and_then(|(name, after)| Some((Token::named(name)?, after)));
-        let (token, after) = known.ok_or_else(|| UnknownToken(from_brace.to_owned()))?;
+        let (token, after) = known.ok_or_else(|| ParseTemplateError(from_brace.to_owned()))?;
         parts.push(Part::Token(token));
         rest = after;
     }

@@ -132,4 +132,4 @@ impl fmt::Display for Token {
      `{{contentful:headers}}`, `{{hook0:headers}}`, `{{plivo-v3}}`, `{{aws-sns}}`, and sources such as \
      `{{header:NAME}}`, or `{{header:NAME?}}` if the value may be absent"
 )]
-pub struct UnknownToken(pub(super) String);
+pub struct ParseTemplateError(pub(super) String);

@@ -35,11 +35,11 @@ impl fmt::Display for TokenId {
 }
 
 impl FromStr for TokenId {
-    type Err = NotATokenId;
+    type Err = ParseTokenIdError;
 
-    fn from_str(text: &str) -> Result<Self, NotATokenId> {
+    fn from_str(text: &str) -> Result<Self, ParseTokenIdError> {
         let mut bytes = [0; ID_LEN];
-        decode(text.as_bytes(), &mut bytes).ok_or(NotATokenId)?;
+        decode(text.as_bytes(), &mut bytes).ok_or(ParseTokenIdError)?;
         Ok(Self(bytes))
     }
 }
@@ -49,7 +49,7 @@ impl FromStr for TokenId {
 #[error(
     "a token id has 16 hexadecimal digits; they follow `pwt_` in the token, and `token list` shows them"
 )]
-pub struct NotATokenId;
+pub struct ParseTokenIdError;
 
 /// The SHA-256 of a token's secret. Comparisons take constant time.
 #[derive(Clone)]
@@ -91,7 +91,7 @@ impl WorkspaceToken {
     pub const PREFIX: &str = "pwt_";
 
     /// Parses a token. Each token has exactly one spelling.
-    pub fn read(text: &[u8]) -> Result<Self, NotAWorkspaceToken> {
+    pub fn read(text: &[u8]) -> Result<Self, ParseWorkspaceTokenError> {
         let mut id = [0; ID_LEN];
         let mut secret = Zeroizing::new([0; SECRET_LEN]);
         let mut check = [0; CHECK_LEN];
@@ -104,7 +104,7 @@ impl WorkspaceToken {
             decode(sent, &mut check)?;
             (check_of(checked) == check).then_some(())
         };
-        read().ok_or(NotAWorkspaceToken)?;
+        read().ok_or(ParseWorkspaceTokenError)?;
         Ok(Self {
             id: TokenId(id),
             hash: TokenHash::of(&secret),
@@ -139,7 +139,7 @@ impl WorkspaceToken {
 #[error(
     "not a workspace token: expected `pwt_`, 16 hexadecimal digits, `_` and 72 hexadecimal digits"
 )]
-pub struct NotAWorkspaceToken;
+pub struct ParseWorkspaceTokenError;
 
 fn check_of(text: &[u8]) -> [u8; CHECK_LEN] {
     crc32fast::hash(text).to_be_bytes()

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::app::StartError;
 use crate::config::Mistakes;
 use crate::control::ControlError;
-use crate::flow::NoMove;
+use crate::flow::MoveError;
 use crate::secrets::StoreError;
 use crate::store::OpenError;
 use crate::tokens::TokenError;
@@ -61,7 +61,7 @@ fn code_of(error: &ControlError) -> u8 {
         | ControlError::BackupExists(_)
         | ControlError::Internal(_)
         | ControlError::MixedKeyKinds(_)
-        | ControlError::Move(NoMove::NothingBefore(..) | NoMove::NothingReleased)
+        | ControlError::Move(MoveError::NothingBefore(..) | MoveError::NothingReleased)
         | ControlError::NamesTooLong(_)
         | ControlError::NotAdoptable { .. }
         | ControlError::NotGenerated { .. }
@@ -93,7 +93,7 @@ fn code_of(error: &ControlError) -> u8 {
         | ControlError::FlowNotFound(_)
         | ControlError::FlowNotThere { .. }
         | ControlError::FlowVersionNotFound { .. }
-        | ControlError::Move(NoMove::NoVersion { .. } | NoMove::NothingThere(_))
+        | ControlError::Move(MoveError::NoVersion { .. } | MoveError::NothingThere(_))
         | ControlError::NothingToRetire { .. }
         | ControlError::SecretNotNeeded(_)
         | ControlError::SecretUnbound(_)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{AdoptionError, Control, UnboundSlot};
 use crate::auth::{SecretRefusal, TokenId};
 use crate::directory::{EndpointId, Name, SourceLocation};
-use crate::flow::{FlowTarget, InvalidScope, NoMove, PartName};
+use crate::flow::{FlowTarget, MoveError, ParseScopeError, PartName};
 use crate::secrets::{SecretRef, StoreError, VaultError};
 use crate::store::OpenError;
 use crate::tokens::TokenError;
@@ -119,11 +119,11 @@ pub enum ControlError {
     /// The text is neither the address of a secret nor the id of an endpoint.
     InvalidSecretName(String),
     /// The text is not a target of a flow.
-    InvalidTarget(InvalidScope),
+    InvalidTarget(ParseScopeError),
     /// The interfaces of a flow use one slot for different kinds of keys.
     MixedKeyKinds(SecretRef),
     /// The move of the flow is not possible.
-    Move(NoMove),
+    Move(MoveError),
     /// The names of the flow and its interfaces are too long for an endpoint id.
     NamesTooLong(PartName),
     /// The flow may not take over an endpoint.
@@ -663,8 +663,8 @@ impl fmt::Display for DefinitionError {
     }
 }
 
-impl From<NoMove> for ControlError {
-    fn from(error: NoMove) -> Self {
+impl From<MoveError> for ControlError {
+    fn from(error: MoveError) -> Self {
         Self::Move(error)
     }
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{Control, ControlError};
 use crate::audit::Actor;
 use crate::auth::{Caution, KeyKind, SecretUse, check_secret, proves_nothing};
-use crate::directory::{Definition, EndpointId, InvalidName};
+use crate::directory::{Definition, EndpointId, ParseNameError};
 use crate::flow::{Flow, FlowState, FlowTarget, PartName};
 use crate::secrets::{
     DecryptedVersion, ParseSecretRefError, Retirement, RewrapOptions, RewrapProgress, Secret,
@@ -70,7 +70,7 @@ impl Control {
         }
         let id: EndpointId = text
             .parse()
-            .map_err(|error: InvalidName| ControlError::InvalidSecretName(error.to_string()))?;
+            .map_err(|error: ParseNameError| ControlError::InvalidSecretName(error.to_string()))?;
         let definition = self.endpoint(&id).await?;
         let secret = definition.secret();
         secret.ok_or(ControlError::SecretNotNeeded(id))

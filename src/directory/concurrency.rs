@@ -75,17 +75,17 @@ impl fmt::Display for MissingKey {
 }
 
 impl FromStr for MissingKey {
-    type Err = UnknownMissingKey;
+    type Err = ParseMissingKeyError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownMissingKey> {
+    fn from_str(text: &str) -> Result<Self, ParseMissingKeyError> {
         [Self::None, Self::Reject]
             .into_iter()
             .find(|it| it.word() == text)
-            .ok_or(UnknownMissingKey)
+            .ok_or(ParseMissingKeyError)
     }
 }
 
 /// A word that is not a [`MissingKey`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected `none` or `reject`")]
-pub struct UnknownMissingKey;
+pub struct ParseMissingKeyError;

@@ -37,17 +37,17 @@ impl fmt::Display for DraftAuth {
 }
 
 impl FromStr for DraftAuth {
-    type Err = UnknownDraftAuth;
+    type Err = ParseDraftAuthError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownDraftAuth> {
+    fn from_str(text: &str) -> Result<Self, ParseDraftAuthError> {
         [Self::Workspace, Self::Interface, Self::Both]
             .into_iter()
             .find(|it| it.word() == text)
-            .ok_or(UnknownDraftAuth)
+            .ok_or(ParseDraftAuthError)
     }
 }
 
 /// A word that is not a [`DraftAuth`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected `workspace`, `interface` or `both`")]
-pub struct UnknownDraftAuth;
+pub struct ParseDraftAuthError;

@@ -27,20 +27,20 @@ mod target;
 mod validation;
 
 pub use self::auth_definition::AuthDefinition;
-pub use self::concurrency::{Concurrency, ConcurrencyDefinition, MissingKey, UnknownMissingKey};
+pub use self::concurrency::{Concurrency, ConcurrencyDefinition, MissingKey, ParseMissingKeyError};
 pub use self::declaration::{EndpointDeclaration, SourceLocation};
 pub use self::definition::{
     CaptureDefinition, Definition, HANDSHAKE_SLOT, LimitsDefinition, OperatorChange,
 };
-pub use self::draft::{DraftAuth, UnknownDraftAuth};
+pub use self::draft::{DraftAuth, ParseDraftAuthError};
 pub use self::endpoint::{Auth, ChallengeConfig, Endpoint, Events, Limits, Proof};
 pub use self::follower::{Follower, FollowerSettings};
 pub use self::lookup::{Directory, DirectorySettings, DirectoryStats, EndpointMatch, LookupError};
-pub use self::name::{EndpointId, InvalidName, Name};
-pub use self::path::{InvalidPathTemplate, PathTemplate};
+pub use self::name::{EndpointId, Name, ParseNameError};
+pub use self::path::{ParsePathTemplateError, PathTemplate};
 pub use self::replay::{
-    Duplicates, LedgerDown, ReplayDefinition, ReplayKey, ReplayRule, UnknownDuplicates,
-    UnknownLedgerDown, UnknownReplayKey,
+    Duplicates, LedgerDown, ParseDuplicatesError, ParseLedgerDownError, ParseReplayKeyError,
+    ReplayDefinition, ReplayKey, ReplayRule,
 };
 pub use self::route::{Route, RouteDefinition, RouteError, RouteMatch, RouteTable, Wording};
 pub use self::store::{

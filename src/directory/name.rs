@@ -34,21 +34,21 @@ impl fmt::Display for EndpointId {
 }
 
 impl FromStr for EndpointId {
-    type Err = InvalidName;
+    type Err = ParseNameError;
 
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
+    fn from_str(text: &str) -> Result<Self, ParseNameError> {
         if text.len() <= MAX_ID_LEN && text.split('/').all(is_segment) {
             Ok(Self(text.into()))
         } else {
-            Err(InvalidName::new(text))
+            Err(ParseNameError::new(text))
         }
     }
 }
 
 impl TryFrom<String> for EndpointId {
-    type Error = InvalidName;
+    type Error = ParseNameError;
 
-    fn try_from(text: String) -> Result<Self, InvalidName> {
+    fn try_from(text: String) -> Result<Self, ParseNameError> {
         text.parse()
     }
 }
@@ -80,23 +80,23 @@ impl fmt::Display for Name {
 }
 
 impl FromStr for Name {
-    type Err = InvalidName;
+    type Err = ParseNameError;
 
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
+    fn from_str(text: &str) -> Result<Self, ParseNameError> {
         let is_valid = (1..=MAX_NAME_LEN).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic());
         if is_valid {
             Ok(Self(text.into()))
         } else {
-            Err(InvalidName::new(text))
+            Err(ParseNameError::new(text))
         }
     }
 }
 
 impl TryFrom<String> for Name {
-    type Error = InvalidName;
+    type Error = ParseNameError;
 
-    fn try_from(text: String) -> Result<Self, InvalidName> {
+    fn try_from(text: String) -> Result<Self, ParseNameError> {
         text.parse()
     }
 }
@@ -112,9 +112,9 @@ impl From<Name> for String {
 #[error(
     "`{0}` is not a valid name: use letters, digits, `.`, `_`, `-` (and `/` between the parts of an id)"
 )]
-pub struct InvalidName(String);
+pub struct ParseNameError(String);
 
-impl InvalidName {
+impl ParseNameError {
     fn new(text: &str) -> Self {
         Self(text.chars().take(80).collect())
     }

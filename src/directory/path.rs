@@ -62,10 +62,10 @@ impl fmt::Display for PathTemplate {
 }
 
 impl FromStr for PathTemplate {
-    type Err = InvalidPathTemplate;
+    type Err = ParsePathTemplateError;
 
-    fn from_str(text: &str) -> Result<Self, InvalidPathTemplate> {
-        let invalid = |why| InvalidPathTemplate {
+    fn from_str(text: &str) -> Result<Self, ParsePathTemplateError> {
+        let invalid = |why| ParsePathTemplateError {
             text: text.to_owned(),
             why,
         };
@@ -101,9 +101,9 @@ impl FromStr for PathTemplate {
 }
 
 impl TryFrom<String> for PathTemplate {
-    type Error = InvalidPathTemplate;
+    type Error = ParsePathTemplateError;
 
-    fn try_from(text: String) -> Result<Self, InvalidPathTemplate> {
+    fn try_from(text: String) -> Result<Self, ParsePathTemplateError> {
         text.parse()
     }
 }
@@ -117,7 +117,7 @@ impl From<PathTemplate> for String {
 /// Text that is not a valid path template.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{text}` is not a path template: {why}")]
-pub struct InvalidPathTemplate {
+pub struct ParsePathTemplateError {
     text: String,
     why: &'static str,
 }

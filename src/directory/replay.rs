@@ -131,11 +131,11 @@ impl fmt::Display for Duplicates {
 }
 
 impl FromStr for Duplicates {
-    type Err = UnknownDuplicates;
+    type Err = ParseDuplicatesError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownDuplicates> {
+    fn from_str(text: &str) -> Result<Self, ParseDuplicatesError> {
         let mut all = Self::ALL.into_iter();
-        all.find(|it| it.word() == text).ok_or(UnknownDuplicates)
+        all.find(|it| it.word() == text).ok_or(ParseDuplicatesError)
     }
 }
 
@@ -146,11 +146,11 @@ impl fmt::Display for LedgerDown {
 }
 
 impl FromStr for LedgerDown {
-    type Err = UnknownLedgerDown;
+    type Err = ParseLedgerDownError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownLedgerDown> {
+    fn from_str(text: &str) -> Result<Self, ParseLedgerDownError> {
         let mut all = Self::ALL.into_iter();
-        all.find(|it| it.word() == text).ok_or(UnknownLedgerDown)
+        all.find(|it| it.word() == text).ok_or(ParseLedgerDownError)
     }
 }
 
@@ -161,11 +161,11 @@ impl fmt::Display for ReplayKey {
 }
 
 impl FromStr for ReplayKey {
-    type Err = UnknownReplayKey;
+    type Err = ParseReplayKeyError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownReplayKey> {
+    fn from_str(text: &str) -> Result<Self, ParseReplayKeyError> {
         let mut all = Self::ALL.into_iter();
-        all.find(|it| it.word() == text).ok_or(UnknownReplayKey)
+        all.find(|it| it.word() == text).ok_or(ParseReplayKeyError)
     }
 }
 
@@ -253,17 +253,17 @@ impl ReplayRule {
 /// A word that is not a [`Duplicates`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected `acknowledge`, `reject` or `forward`")]
-pub struct UnknownDuplicates;
+pub struct ParseDuplicatesError;
 
 /// A word that is not a [`LedgerDown`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected `closed` or `local`")]
-pub struct UnknownLedgerDown;
+pub struct ParseLedgerDownError;
 
 /// A word that is not a [`ReplayKey`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected `auto`, `id`, `signature` or `none`")]
-pub struct UnknownReplayKey;
+pub struct ParseReplayKeyError;
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

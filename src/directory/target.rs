@@ -61,17 +61,17 @@ impl fmt::Display for Target {
 }
 
 impl FromStr for Target {
-    type Err = UnknownTarget;
+    type Err = ParseTargetError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownTarget> {
+    fn from_str(text: &str) -> Result<Self, ParseTargetError> {
         [Self::Draft, Self::Installation, Self::Live]
             .into_iter()
             .find(|target| target.word() == text)
-            .ok_or(UnknownTarget)
+            .ok_or(ParseTargetError)
     }
 }
 
 /// A word that is not a [`Target`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected `draft`, `live` or `installation`")]
-pub struct UnknownTarget;
+pub struct ParseTargetError;

@@ -135,12 +135,12 @@ impl fmt::Display for SlotType {
 }
 
 impl FromStr for SlotType {
-    type Err = UnknownSlotType;
+    type Err = ParseSlotTypeError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownSlotType> {
+    fn from_str(text: &str) -> Result<Self, ParseSlotTypeError> {
         match text {
             "secret" => Ok(Self::Secret),
-            _ => Err(UnknownSlotType),
+            _ => Err(ParseSlotTypeError),
         }
     }
 }
@@ -148,7 +148,7 @@ impl FromStr for SlotType {
 /// The text is not a slot type.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("unknown slot type: use `secret`")]
-pub struct UnknownSlotType;
+pub struct ParseSlotTypeError;
 
 /// One way to call a flow, with the inputs that its payloads must have.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]

@@ -17,10 +17,10 @@ mod state;
 mod store;
 mod target;
 
-pub use self::document::{Flow, Interface, Invocation, Slot, SlotType, UnknownSlotType};
-pub use self::name::{InvalidPartName, PartName};
-pub use self::state::{FlowState, MoveAction, NoMove, UnknownMoveAction};
+pub use self::document::{Flow, Interface, Invocation, ParseSlotTypeError, Slot, SlotType};
+pub use self::name::{PartName, PartNameError};
+pub use self::state::{FlowState, MoveAction, MoveError, ParseMoveActionError};
 pub use self::store::{
     Draft, FlowChange, FlowMove, FlowStore, FlowSummary, History, NewMove, NewVersion, Version,
 };
-pub use self::target::{FlowTarget, InvalidScope};
+pub use self::target::{FlowTarget, ParseScopeError};

@@ -31,24 +31,24 @@ impl fmt::Display for PartName {
 }
 
 impl FromStr for PartName {
-    type Err = InvalidPartName;
+    type Err = PartNameError;
 
-    fn from_str(text: &str) -> Result<Self, InvalidPartName> {
+    fn from_str(text: &str) -> Result<Self, PartNameError> {
         let is_allowed =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         let fits = (1..=MAX_LEN).contains(&text.len()) && !text.starts_with('.');
         if fits && text.bytes().all(is_allowed) {
             Ok(Self(text.into()))
         } else {
-            Err(InvalidPartName(text.chars().take(80).collect()))
+            Err(PartNameError(text.chars().take(80).collect()))
         }
     }
 }
 
 impl TryFrom<String> for PartName {
-    type Error = InvalidPartName;
+    type Error = PartNameError;
 
-    fn try_from(text: String) -> Result<Self, InvalidPartName> {
+    fn try_from(text: String) -> Result<Self, PartNameError> {
         text.parse()
     }
 }
@@ -64,6 +64,6 @@ impl From<PartName> for String {
 #[error(
     "`{0}` is not a valid name: use 1 to 128 letters, digits, `.`, `_` and `-`, and do not begin with `.`"
 )]
-pub struct InvalidPartName(String);
+pub struct PartNameError(String);
 
 const MAX_LEN: usize = 128;

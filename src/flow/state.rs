@@ -28,23 +28,23 @@ pub struct FlowState {
     /// The number of the newest version; 0 before the first release.
     pub newest: u32,
     /// The active version of each target except the draft.
-    pub standing: BTreeMap<FlowTarget, u32>,
+    pub versions: BTreeMap<FlowTarget, u32>,
 }
 
 impl FlowState {
     /// The active version of `target`; `None` for the draft.
     pub fn version_at(&self, target: &FlowTarget) -> Option<u32> {
-        self.standing.get(target).copied()
+        self.versions.get(target).copied()
     }
 
     /// The targets of the flow, the draft first.
     pub fn targets(&self) -> impl Iterator<Item = FlowTarget> {
-        std::iter::once(FlowTarget::Draft).chain(self.standing.keys().cloned())
+        std::iter::once(FlowTarget::Draft).chain(self.versions.keys().cloned())
     }
 
     /// The targets where `version` is active.
     pub fn places_of(&self, version: u32) -> impl Iterator<Item = &FlowTarget> {
-        let targets = self.standing.iter();
+        let targets = self.versions.iter();
         targets.filter_map(move |(target, at)| (*at == version).then_some(target))
     }
 
@@ -55,14 +55,14 @@ impl FlowState {
         target: &FlowTarget,
         to: Option<u32>,
         moves: &[FlowMove],
-    ) -> Result<u32, NoMove> {
+    ) -> Result<u32, MoveError> {
         let present = self
             .version_at(target)
-            .ok_or_else(|| NoMove::NothingThere(target.clone()))?;
+            .ok_or_else(|| MoveError::NothingThere(target.clone()))?;
         let last = moves.iter().find(|flow_move| flow_move.target == *target);
         let version = to
             .or(last.and_then(|last| last.from))
-            .ok_or_else(|| NoMove::NothingBefore(target.clone(), present))?;
+            .ok_or_else(|| MoveError::NothingBefore(target.clone(), present))?;
         if (1..=self.newest).contains(&version) {
             Ok(version)
         } else {
@@ -70,16 +70,16 @@ impl FlowState {
         }
     }
 
-    fn no_version(&self, version: u32) -> NoMove {
+    fn no_version(&self, version: u32) -> MoveError {
         let newest = self.newest;
-        NoMove::NoVersion { version, newest }
+        MoveError::NoVersion { version, newest }
     }
 
     /// The version to promote: `to`, or the live one.
-    pub fn to_promote(&self, to: Option<u32>) -> Result<u32, NoMove> {
+    pub fn to_promote(&self, to: Option<u32>) -> Result<u32, MoveError> {
         let version = to
             .or_else(|| self.version_at(&FlowTarget::Live))
-            .ok_or(NoMove::NothingReleased)?;
+            .ok_or(MoveError::NothingReleased)?;
         if (1..=self.newest).contains(&version) {
             Ok(version)
         } else {
@@ -91,7 +91,7 @@ impl FlowState {
 /// Why a promotion or a rollback is not possible.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NoMove {
+pub enum MoveError {
     /// The flow has no such version.
     #[error("version {version} does not exist; {}", newest_version(*newest))]
     NoVersion {
@@ -157,17 +157,17 @@ impl fmt::Display for MoveAction {
 }
 
 impl FromStr for MoveAction {
-    type Err = UnknownMoveAction;
+    type Err = ParseMoveActionError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownMoveAction> {
+    fn from_str(text: &str) -> Result<Self, ParseMoveActionError> {
         [Self::Promote, Self::Release, Self::Remove, Self::Rollback]
             .into_iter()
             .find(|action| action.word() == text)
-            .ok_or(UnknownMoveAction)
+            .ok_or(ParseMoveActionError)
     }
 }
 
 /// The text is not a move.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("unknown move: use `release`, `promote`, `rollback` or `remove`")]
-pub struct UnknownMoveAction;
+pub struct ParseMoveActionError;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::PartName;
-use crate::directory::{EndpointId, InvalidName};
+use crate::directory::{EndpointId, ParseNameError};
 use crate::secrets::{ParseSecretRefError, SecretRef};
 
 /// A run-time of a flow, with endpoints and secrets of its own.
@@ -29,8 +29,8 @@ impl FlowTarget {
     }
 
     /// Parses a scope into its flow and target.
-    pub fn of_scope(scope: &str) -> Result<(PartName, Self), InvalidScope> {
-        let invalid = || InvalidScope(scope.chars().take(300).collect());
+    pub fn of_scope(scope: &str) -> Result<(PartName, Self), ParseScopeError> {
+        let invalid = || ParseScopeError(scope.chars().take(300).collect());
         let parts: Vec<&str> = scope.split('/').collect();
         let name = |text: &str| text.parse::<PartName>().map_err(|_| invalid());
         match *parts.as_slice() {
@@ -46,7 +46,7 @@ impl FlowTarget {
         &self,
         flow: &PartName,
         interface: &PartName,
-    ) -> Result<EndpointId, InvalidName> {
+    ) -> Result<EndpointId, ParseNameError> {
         format!("{}/{interface}", self.scope(flow)).parse()
     }
 
@@ -76,4 +76,4 @@ impl fmt::Display for FlowTarget {
     "`{0}` is not a target of a flow: use `flows/FLOW/draft`, `flows/FLOW/live` or \
      `installations/INSTALLATION/FLOW`"
 )]
-pub struct InvalidScope(String);
+pub struct ParseScopeError(String);

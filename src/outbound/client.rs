@@ -29,13 +29,13 @@ pub struct Proxy(Url);
 
 impl Proxy {
     /// Parses a URL such as `http://proxy.internal:3128`, without path and query.
-    pub fn at(url: &str) -> Result<Self, NotAProxy> {
-        let url: Url = url.parse().map_err(|_| NotAProxy)?;
+    pub fn at(url: &str) -> Result<Self, ParseProxyError> {
+        let url: Url = url.parse().map_err(|_| ParseProxyError)?;
         let is_proxy = matches!(url.scheme(), "http" | "https")
             && url.has_host()
             && matches!(url.path(), "" | "/")
             && url.query().is_none();
-        is_proxy.then_some(Self(url)).ok_or(NotAProxy)
+        is_proxy.then_some(Self(url)).ok_or(ParseProxyError)
     }
 }
 
@@ -48,7 +48,7 @@ impl fmt::Debug for Proxy {
 /// The text is not the URL of an HTTP proxy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected the URL of an HTTP proxy, such as \"http://proxy.internal:3128\"")]
-pub struct NotAProxy;
+pub struct ParseProxyError;
 
 /// Sends `GET` over HTTPS only, follows no redirect and keeps no cookie.
 pub(super) struct Client {

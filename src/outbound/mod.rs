@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use self::certificates::Certificates;
 use self::client::Client;
-pub use self::client::{NotAProxy, OutboundError, OutboundSettings, Proxy};
+pub use self::client::{OutboundError, OutboundSettings, ParseProxyError, Proxy};
 use crate::auth::{Algorithm, CertificateUrl, Certified};
 use crate::clock::Clock;
 

@@ -48,7 +48,7 @@ pub use self::h2_frames::{H2Frames, Received, StreamFaults};
 pub use self::head::RequestHead;
 pub use self::head_scanner::HeadScanner;
 pub use self::listener::{Bound, LISTENERS, ListenError, PublicApp, bind};
-pub use self::names::{HeaderNames, InvalidHeaderNames, NAMES, WITHHELD};
+pub use self::names::{HeaderNames, HeaderNamesError, NAMES, WITHHELD};
 pub use self::pem::{authorities, client_certificate};
 pub use self::raw_head::{Framing, HeadFault, HeadLimits};
 pub use self::respond::{retry_after_seconds, status_and_body};

@@ -37,12 +37,12 @@ impl HeaderNames {
     pub fn new(
         namespace: &str,
         name_of: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, InvalidHeaderNames> {
+    ) -> Result<Self, HeaderNamesError> {
         let full = |key: &'static str, default: &str| {
             let name = name_of(key).unwrap_or_else(|| format!("{namespace}{default}"));
             match HeaderName::try_from(name.as_str()) {
                 Ok(_) => Ok(Bytes::from(name)),
-                Err(_) => Err(InvalidHeaderNames::NoName { key, name }),
+                Err(_) => Err(HeaderNamesError::NoName { key, name }),
             }
         };
         let mut names = NAMES.iter().map(|(key, default)| full(key, default));
@@ -76,7 +76,7 @@ impl HeaderNames {
         for (position, name) in own.iter().enumerate() {
             if own.iter().skip(position + 1).any(|other| other == name) {
                 let name = String::from_utf8_lossy(name).into_owned();
-                return Err(InvalidHeaderNames::Twice(name));
+                return Err(HeaderNamesError::Twice(name));
             }
         }
         this.reserved.names = own
@@ -133,7 +133,7 @@ struct Reserved {
 /// Header names that cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum InvalidHeaderNames {
+pub enum HeaderNamesError {
     /// The name is not a token (RFC 9110 §5.6.2).
     #[error("`{name}` is not a header name (for `{key}`)")]
     NoName {

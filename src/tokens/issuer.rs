@@ -58,7 +58,7 @@ impl Issuer {
         let (text, hash) = WorkspaceToken::write(id, &secret);
         let now = self.clock.now();
         let expires_at = now.checked_add(new.lifetime.0);
-        let expires_at = expires_at.map_err(|_| TokenError::Lifetime(NotALifetime))?;
+        let expires_at = expires_at.map_err(|_| TokenError::Lifetime(ParseLifetimeError))?;
         let record = TokenRecord {
             id,
             grant: Grant {
@@ -135,10 +135,10 @@ impl NewToken {
     pub const MAX_LABEL_CHARS: usize = 128;
 
     /// Checks that a label is one short line.
-    pub fn check_label(label: &str) -> Result<(), NotALabel> {
+    pub fn check_label(label: &str) -> Result<(), ParseLabelError> {
         let fits =
             label.chars().count() <= Self::MAX_LABEL_CHARS && !label.chars().any(char::is_control);
-        fits.then_some(()).ok_or(NotALabel)
+        fits.then_some(()).ok_or(ParseLabelError)
     }
 }
 
@@ -157,26 +157,26 @@ impl Lifetime {
 }
 
 impl FromStr for Lifetime {
-    type Err = NotALifetime;
+    type Err = ParseLifetimeError;
 
-    fn from_str(text: &str) -> Result<Self, NotALifetime> {
-        let span: Span = text.parse().map_err(|_| NotALifetime)?;
+    fn from_str(text: &str) -> Result<Self, ParseLifetimeError> {
+        let span: Span = text.parse().map_err(|_| ParseLifetimeError)?;
         let days = SpanRelativeTo::days_are_24_hours();
-        let time = span.to_duration(days).map_err(|_| NotALifetime)?;
+        let time = span.to_duration(days).map_err(|_| ParseLifetimeError)?;
         let fits = BOUNDS.contains(&time);
-        fits.then_some(Self(time)).ok_or(NotALifetime)
+        fits.then_some(Self(time)).ok_or(ParseLifetimeError)
     }
 }
 
 /// Text that is not a valid lifetime.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected a lifetime from 1m to 365d, such as 90d or 12h")]
-pub struct NotALifetime;
+pub struct ParseLifetimeError;
 
 /// Text that is not a valid label.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected a label of one line with at most 128 characters")]
-pub struct NotALabel;
+pub struct ParseLabelError;
 
 /// An operation on a token that failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -184,11 +184,11 @@ pub struct NotALabel;
 pub enum TokenError {
     /// The label is not valid.
     #[error(transparent)]
-    Label(#[from] NotALabel),
+    Label(#[from] ParseLabelError),
 
     /// The expiry lies outside the calendar.
     #[error(transparent)]
-    Lifetime(#[from] NotALifetime),
+    Lifetime(#[from] ParseLifetimeError),
 
     /// The random number generator of the system failed.
     #[error("the system provides no random bytes")]

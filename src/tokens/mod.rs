@@ -16,7 +16,9 @@ mod store;
 mod uses;
 
 pub use self::cache::TokenCache;
-pub use self::issuer::{Issued, Issuer, Lifetime, NewToken, NotALabel, NotALifetime, TokenError};
+pub use self::issuer::{
+    Issued, Issuer, Lifetime, NewToken, ParseLabelError, ParseLifetimeError, TokenError,
+};
 pub use self::record::{TokenRecord, TokenState, TokenStatus};
 pub use self::store::TokenStore;
 pub use self::uses::TokenUses;

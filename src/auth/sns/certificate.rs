@@ -21,13 +21,13 @@ pub struct Certified {
 
 impl Certified {
     /// Reads a PEM file with one certificate.
-    pub fn read(algorithm: Algorithm, pem: &[u8]) -> Result<Self, NotACertificate> {
-        let der = CertificateDer::from_pem_slice(pem).map_err(|_| NotACertificate)?;
-        let (_, read) = X509Certificate::from_der(&der).map_err(|_| NotACertificate)?;
+    pub fn read(algorithm: Algorithm, pem: &[u8]) -> Result<Self, CertificateError> {
+        let der = CertificateDer::from_pem_slice(pem).map_err(|_| CertificateError)?;
+        let (_, read) = X509Certificate::from_der(&der).map_err(|_| CertificateError)?;
         let at = |time: x509_parser::time::ASN1Time| {
-            Timestamp::from_second(time.timestamp()).map_err(|_| NotACertificate)
+            Timestamp::from_second(time.timestamp()).map_err(|_| CertificateError)
         };
-        let key = Key::prepare(algorithm, read.public_key().raw).map_err(|_| NotACertificate)?;
+        let key = Key::prepare(algorithm, read.public_key().raw).map_err(|_| CertificateError)?;
         Ok(Self {
             not_before: at(read.validity().not_before)?,
             not_after: at(read.validity().not_after)?,
@@ -59,4 +59,4 @@ impl Certified {
 /// A file that is no certificate, or one whose key is of another kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("this is no certificate with an RSA key")]
-pub struct NotACertificate;
+pub struct CertificateError;

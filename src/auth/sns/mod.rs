@@ -11,10 +11,10 @@ mod message;
 mod place;
 mod topic;
 
-pub use self::certificate::{Certified, NotACertificate};
+pub use self::certificate::{CertificateError, Certified};
 pub(super) use self::message::{MAX_MEMBERS, Message, NAMES};
 pub use self::place::{CertificateUrl, is_confirmation_url};
-pub use self::topic::{NotATopic, TopicArn};
+pub use self::topic::{ParseTopicArnError, TopicArn};
 use std::collections::BTreeMap;
 
 use super::{Algorithm, NoScheme, ProofError};
@@ -36,7 +36,8 @@ impl SnsRule {
         let topic = settings
             .get(name)
             .ok_or_else(|| NoScheme::SettingMissing(name.into()))?;
-        let wrong = |why: NotATopic| NoScheme::SettingMalformed(name.into(), why.to_string());
+        let wrong =
+            |why: ParseTopicArnError| NoScheme::SettingMalformed(name.into(), why.to_string());
         Ok(Self {
             topic: Some(topic.parse().map_err(wrong)?),
         })

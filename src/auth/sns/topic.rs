@@ -26,17 +26,17 @@ impl TopicArn {
 }
 
 impl FromStr for TopicArn {
-    type Err = NotATopic;
+    type Err = ParseTopicArnError;
 
-    fn from_str(text: &str) -> Result<Self, NotATopic> {
+    fn from_str(text: &str) -> Result<Self, ParseTopicArnError> {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let [arn, partition, service, region, account, name] = parts.as_slice() else {
-            return Err(NotATopic);
+            return Err(ParseTopicArnError);
         };
         let domain = match *partition {
             "aws" | "aws-us-gov" => "amazonaws.com",
             "aws-cn" => "amazonaws.com.cn",
-            _ => return Err(NotATopic),
+            _ => return Err(ParseTopicArnError),
         };
         let is_right = (*arn, *service) == ("arn", "sns")
             && is_region(region)
@@ -48,7 +48,7 @@ impl FromStr for TopicArn {
                 text: text.into(),
                 host: format!("sns.{region}.{domain}").into(),
             })
-            .ok_or(NotATopic)
+            .ok_or(ParseTopicArnError)
     }
 }
 
@@ -73,4 +73,4 @@ impl fmt::Display for TopicArn {
 /// Text that names no topic.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a topic is written \"arn:aws:sns:eu-central-1:123456789012:orders\"")]
-pub struct NotATopic;
+pub struct ParseTopicArnError;

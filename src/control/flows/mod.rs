@@ -12,7 +12,7 @@ use super::{Control, ControlError};
 use crate::audit::Action;
 use crate::directory::{Name, SourceLocation};
 use crate::flow::{
-    Flow, FlowState, FlowSummary, FlowTarget, History, MoveAction, NewMove, NewVersion, NoMove,
+    Flow, FlowState, FlowSummary, FlowTarget, History, MoveAction, MoveError, NewMove, NewVersion,
     PartName,
 };
 
@@ -275,7 +275,7 @@ impl Control {
                 let before = request.before.as_ref();
                 let present = before.and_then(|state| state.version_at(&target));
                 if present.is_none() {
-                    return Err(NoMove::NothingThere(target).into());
+                    return Err(MoveError::NothingThere(target).into());
                 }
                 request.moves = vec![NewMove {
                     target: target.clone(),

@@ -70,13 +70,13 @@ async fn flow(pool: &Pool, name: &PartName) -> Result<Option<FlowState>, StoreEr
             .bind(name.as_str())
             .fetch_one(pool)
             .await?;
-    let standing: Vec<(String, i64)> = sqlx::query_as(
+    let versions: Vec<(String, i64)> = sqlx::query_as(
         "SELECT scope, version FROM flow_targets WHERE flow = $1 AND version IS NOT NULL",
     )
     .bind(name.as_str())
     .fetch_all(pool)
     .await?;
-    let standing = standing
+    let versions = versions
         .into_iter()
         .map(|(scope, version)| Ok((target(&scope)?, rows::number(version)?)));
     let unreadable = |_| StoreError::Corrupt(format!("the owner of the flow {name}"));
@@ -88,7 +88,7 @@ async fn flow(pool: &Pool, name: &PartName) -> Result<Option<FlowState>, StoreEr
         drafted_at: rows::time(updated)?,
         revision: rows::number(revision)?,
         newest: newest.map_or(Ok(0), rows::number)?,
-        standing: standing.collect::<Result<BTreeMap<_, _>, StoreError>>()?,
+        versions: versions.collect::<Result<BTreeMap<_, _>, StoreError>>()?,
     }))
 }
 
