@@ -18,8 +18,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use portcullis::auth::{
-    Algorithm, Begun, Certified, Claim, Head, Key, KeyRing, NumberedKey, Place, Preset, Scheme,
-    Uncertified, Verification,
+    Algorithm, CertificateClaim, CertificateKeys, Claim, Head, Key, KeyRing, NumberedKey, Place,
+    Preset, Scheme, Verification, VerificationStart,
 };
 use processor::processor_time_of;
 use ring::signature::{KeyPair, RsaKeyPair};
@@ -232,13 +232,13 @@ fn cost(scheme: &Scheme, body: &[u8]) -> Duration {
             let claim = Claim::read(&scheme, &head).expect("a claim");
             let now = Timestamp::UNIX_EPOCH;
             let begun = if let Some(certified) = &certified {
-                let mut claim = Uncertified::new(&scheme, claim, now);
+                let mut claim = CertificateClaim::new(&scheme, claim, now);
                 black_box(claim.certificate_url(body).is_ok());
                 claim.certified(certified)
             } else {
                 Verification::begin(&scheme, claim, Arc::clone(&keys), now)
             };
-            if let Ok(Begun::Streaming(mut verification)) = begun {
+            if let Ok(VerificationStart::Streaming(mut verification)) = begun {
                 verification.update(black_box(body));
                 black_box(verification.finish(&head, body).is_ok());
             }
@@ -303,7 +303,7 @@ fn keys(scheme: &Scheme) -> KeyRing {
 }
 
 /// A certificate with the key of the tests that is valid at the start of 1970.
-fn certified(scheme: &Scheme) -> Certified {
+fn certified(scheme: &Scheme) -> CertificateKeys {
     let key = PrivatePkcs8KeyDer::from(RSA_KEY);
     let key = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&key, &rcgen::PKCS_RSA_SHA256);
     let names = vec!["sns.amazonaws.com".to_owned()];
@@ -312,7 +312,7 @@ fn certified(scheme: &Scheme) -> Certified {
     let certificate = params
         .self_signed(&key.expect("a key"))
         .expect("a certificate");
-    Certified::read(scheme.algorithm(), certificate.pem().as_bytes()).expect("an RSA key")
+    CertificateKeys::read(scheme.algorithm(), certificate.pem().as_bytes()).expect("an RSA key")
 }
 
 /// The public key of the tests (RFC 3279 §2.3.1), for 2048 bits.

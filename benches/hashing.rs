@@ -24,8 +24,8 @@ use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use http::Method;
 use jiff::Timestamp;
 use portcullis::auth::{
-    Algorithm, Begun, Claim, Head, Key, KeyRing, Mode, NumberedKey, Place, Preset, Scheme,
-    Verification, Verified,
+    Algorithm, Claim, Head, Key, KeyRing, Mode, NumberedKey, Place, Preset, Scheme, Verification,
+    VerificationStart, Verified,
 };
 use ring::hmac;
 
@@ -124,8 +124,8 @@ fn verify(scheme: &Arc<Scheme>, keys: &Arc<KeyRing>, delivery: &Delivery) -> Opt
     let claim = Claim::read(scheme, &head).ok()?;
     let begun = Verification::begin(scheme, claim, Arc::clone(keys), Timestamp::UNIX_EPOCH);
     match begun.ok()? {
-        Begun::Proven(verified) => Some(verified),
-        Begun::Streaming(mut verification) => {
+        VerificationStart::Proven(verified) => Some(verified),
+        VerificationStart::Streaming(mut verification) => {
             for piece in delivery.body.chunks(PIECE) {
                 verification.update(piece);
             }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use portcullis::auth::{Begun, Claim, Head, KeyRing, NumberedKey, Scheme, Verification};
+use portcullis::auth::{
+    Claim, Head, KeyRing, NumberedKey, Scheme, Verification, VerificationStart,
+};
 
 const SECRET: &[u8] = b"00112233445566778899aabbccddeeff";
 
@@ -26,11 +28,11 @@ pub fn is_admitted(scheme: Scheme, head: &Head<'_>, body: &[u8]) -> bool {
         previous: None,
     };
     match Verification::begin(&scheme, claim, Arc::new(keys), Timestamp::UNIX_EPOCH) {
-        Ok(Begun::Proven(_)) => {
+        Ok(VerificationStart::Proven(_)) => {
             assert!(!is_signed, "a signature was waived");
             true
         }
-        Ok(Begun::Streaming(mut verification)) => {
+        Ok(VerificationStart::Streaming(mut verification)) => {
             for piece in body.chunks(7) {
                 verification.update(piece);
             }

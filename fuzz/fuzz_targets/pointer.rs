@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
-use portcullis::auth::{Head, Pointer, Reading, Received, Source};
+use portcullis::auth::{Head, PartialRequest, PlaceValue, Pointer, Source};
 use serde_json::Value;
 
 fuzz_target!(|input: (&str, &[u8])| {
@@ -19,16 +19,16 @@ fuzz_target!(|input: (&str, &[u8])| {
     };
     let expected = tree.pointer(&pointer.to_string());
     match (&found, expected) {
-        (Reading::Value(text), Some(Value::String(expected))) => {
+        (PlaceValue::Value(text), Some(Value::String(expected))) => {
             assert_eq!(&**text, expected.as_bytes());
         }
-        (Reading::Value(text), Some(number @ (Value::Number(_) | Value::Bool(_)))) => {
+        (PlaceValue::Value(text), Some(number @ (Value::Number(_) | Value::Bool(_)))) => {
             let again: Value = serde_json::from_slice(text).expect("a scalar");
             assert_eq!(again, *number);
         }
-        (Reading::Absent, None | Some(Value::Null)) => {}
+        (PlaceValue::Absent, None | Some(Value::Null)) => {}
         // A name that stands twice, an object, an array.
-        (Reading::Unreadable, _) => {}
+        (PlaceValue::Unreadable, _) => {}
         (found, expected) => panic!("{found:?} is not {expected:?}"),
     }
 });
@@ -42,7 +42,7 @@ fn check_form(name: &str, body: &[u8]) {
         return;
     }
     let headers = HeaderMap::new();
-    let received = Received {
+    let received = PartialRequest {
         head: Head {
             method: &Method::POST,
             headers: &headers,
@@ -56,11 +56,11 @@ fn check_form(name: &str, body: &[u8]) {
         .map(|(_, value)| value)
         .collect();
     match (source.read(&received), values.as_slice()) {
-        (Reading::Value(found), [first, rest @ ..]) => {
+        (PlaceValue::Value(found), [first, rest @ ..]) => {
             assert_eq!(&*found, first.as_bytes());
             assert!(rest.iter().all(|other| other == first));
         }
-        (Reading::Absent, []) | (Reading::Ambiguous | Reading::Unreadable, _) => {}
+        (PlaceValue::Absent, []) | (PlaceValue::Ambiguous | PlaceValue::Unreadable, _) => {}
         (found, values) => panic!("{found:?} is not {values:?}"),
     }
 }

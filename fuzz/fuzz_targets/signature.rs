@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use portcullis::auth::{
-    Begun, Claim, Head, Key, KeyRing, Mode, NumberedKey, Preset, ProofError, Scheme, Verification,
+    Claim, Head, Key, KeyRing, Mode, NumberedKey, Preset, ProofError, Scheme, Verification,
+    VerificationStart,
 };
 use portcullis::directory::AuthDefinition;
 use ring::hmac;
@@ -85,8 +86,8 @@ fn verify(scheme: Scheme, head: &Head<'_>, body: &[u8]) -> Result<(), ProofError
     };
     let claim = Claim::read(&scheme, head)?;
     match Verification::begin(&scheme, claim, Arc::new(keys), Timestamp::UNIX_EPOCH)? {
-        Begun::Proven(verified) => assert_eq!(verified.version(), Some(1)),
-        Begun::Streaming(mut verification) => {
+        VerificationStart::Proven(verified) => assert_eq!(verified.version(), Some(1)),
+        VerificationStart::Streaming(mut verification) => {
             let (first, second) = body.split_at(body.len() / 3);
             verification.update(first);
             verification.update(second);

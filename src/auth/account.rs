@@ -18,7 +18,7 @@ use http::header::CONTENT_TYPE;
 use super::envelope::signed_claims;
 use super::json::{ParsePointerError, Pointer, Walk};
 use super::view::View;
-use super::{Covers, Envelope, NoScheme, ProofError, Received, Scheme, fold, form};
+use super::{Covers, Envelope, PartialRequest, ProofError, Scheme, SchemeError, fold, form};
 
 /// Where deliveries name their account, and the accounts that an endpoint accepts.
 ///
@@ -72,8 +72,8 @@ impl AccountRule {
     }
 
     /// Sets the accounts from the text of a setting: one account, or several separated by commas.
-    pub(super) fn set(&mut self, text: &str) -> Result<(), NoScheme> {
-        let wrong = |why: String| NoScheme::SettingMalformed(Self::SETTING.into(), why);
+    pub(super) fn set(&mut self, text: &str) -> Result<(), SchemeError> {
+        let wrong = |why: String| SchemeError::SettingMalformed(Self::SETTING.into(), why);
         let accounts: Vec<Box<str>> = text.split(',').map(|it| it.trim().into()).collect();
         if accounts.len() > MAX_ACCOUNTS {
             return Err(wrong(format!(
@@ -107,7 +107,11 @@ impl AccountRule {
     }
 
     /// Accepts the delivery if it names accounts, and only accounts of the endpoint.
-    pub(super) fn check(&self, scheme: &Scheme, received: Received<'_>) -> Result<(), ProofError> {
+    pub(super) fn check(
+        &self,
+        scheme: &Scheme,
+        received: PartialRequest<'_>,
+    ) -> Result<(), ProofError> {
         let mut is_named = false;
         let mut all = true;
         let clear = self.each(scheme, received, &mut |name| {
@@ -122,7 +126,7 @@ impl AccountRule {
     }
 
     /// The accounts that a delivery names.
-    pub(super) fn named(&self, scheme: &Scheme, received: Received<'_>) -> NamedAccounts {
+    pub(super) fn named(&self, scheme: &Scheme, received: PartialRequest<'_>) -> NamedAccounts {
         let mut accounts = NamedAccounts::default();
         let clear = self.each(scheme, received, &mut |name| {
             let shown: String = name.chars().take(MAX_ACCOUNT_BYTES).collect();
@@ -135,7 +139,12 @@ impl AccountRule {
     }
 
     /// Passes every account to `name`. `false` if a place cannot be read in exactly one way.
-    fn each(&self, scheme: &Scheme, received: Received<'_>, name: &mut dyn FnMut(&str)) -> bool {
+    fn each(
+        &self,
+        scheme: &Scheme,
+        received: PartialRequest<'_>,
+        name: &mut dyn FnMut(&str),
+    ) -> bool {
         let view = View::of(scheme, received);
         let Some(body) = received.body.filter(|_| view.is_utf8()) else {
             return false;
@@ -192,7 +201,7 @@ impl AccountRule {
 }
 
 /// Whether the `Content-Type` says that the body is a form.
-fn claims_form(received: &Received<'_>) -> bool {
+fn claims_form(received: &PartialRequest<'_>) -> bool {
     let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
     types.any(|value| {
         let essence = value.as_bytes().split(|byte| *byte == b';').next();

@@ -6,8 +6,8 @@
 //! One value is free (the body, if there is one); the rules of `Border` delimit the others from the left and from the
 //! right. A delivery that breaks a rule is malformed. A template without a rule for one of its borders is rejected.
 
+use super::placeholder::Placeholder;
 use super::template::Part;
-use super::token::Token;
 use super::{Source, TimestampUnit};
 
 /// The border rules of one template.
@@ -57,7 +57,7 @@ enum Ambiguity {
 /// A part of a template with adjacent literals joined, or its body.
 enum Piece<'p> {
     Text(Vec<u8>),
-    Value(&'p Token),
+    Value(&'p Placeholder),
     Body,
 }
 
@@ -83,7 +83,7 @@ impl Borders {
                     }
                 }
                 // The endpoint's setting replaces it with text later.
-                Some(Part::Token(Token::Setting(_))) => {
+                Some(Part::Token(Placeholder::Setting(_))) => {
                     owners.push(None);
                     pieces.push(Piece::Text(Vec::new()));
                 }
@@ -117,26 +117,32 @@ impl Borders {
     }
 
     /// The rule for the end of a value before the free one.
-    fn rule_before(&mut self, token: &Token, next: Option<&Piece<'_>>) -> Border {
+    fn rule_before(&mut self, token: &Placeholder, next: Option<&Piece<'_>>) -> Border {
         match (token, next) {
-            (_, None) | (Token::Method, Some(Piece::Value(Token::Url))) => Border::Open,
-            (Token::Canonical(form), _) if form.ends_by_itself() => Border::Open,
+            (_, None) | (Placeholder::Method, Some(Piece::Value(Placeholder::Url))) => Border::Open,
+            (Placeholder::Canonical(form), _) if form.ends_by_itself() => Border::Open,
             (_, Some(Piece::Text(text))) => Border::Before(text.as_slice().into()),
-            (Token::Timestamp, _) => {
+            (Placeholder::Timestamp, _) => {
                 self.exact_time = true;
                 Border::Open
             }
-            (Token::Source { .. } | Token::Url, Some(Piece::Value(Token::Timestamp))) => {
+            (
+                Placeholder::Source { .. } | Placeholder::Url,
+                Some(Piece::Value(Placeholder::Timestamp)),
+            ) => {
                 self.exact_time = true;
                 Border::BeforeTime
             }
-            (Token::Source { .. }, Some(Piece::Value(Token::Url))) => Border::BeforeUrl,
-            (Token::Source { .. } | Token::Url | Token::Method, Some(Piece::Body)) => {
+            (Placeholder::Source { .. }, Some(Piece::Value(Placeholder::Url))) => Border::BeforeUrl,
+            (
+                Placeholder::Source { .. } | Placeholder::Url | Placeholder::Method,
+                Some(Piece::Body),
+            ) => {
                 self.body_begins_apart = true;
                 Border::BesideBody
             }
-            (Token::Url, Some(Piece::Value(Token::Form))) => Border::BeforeForm,
-            (Token::Url, Some(Piece::Value(_))) => {
+            (Placeholder::Url, Some(Piece::Value(Placeholder::Form))) => Border::BeforeForm,
+            (Placeholder::Url, Some(Piece::Value(_))) => {
                 self.ambiguity.get_or_insert(Ambiguity::Query);
                 Border::Open
             }
@@ -148,16 +154,19 @@ impl Borders {
     }
 
     /// The rule for the start of a value after the free one.
-    fn rule_behind(&mut self, token: &Token, before: Option<&Piece<'_>>) -> Border {
+    fn rule_behind(&mut self, token: &Placeholder, before: Option<&Piece<'_>>) -> Border {
         match (token, before) {
             (_, None) => Border::Open,
             (_, Some(Piece::Text(text))) => Border::Behind(text.as_slice().into()),
-            (Token::Timestamp, _) => {
+            (Placeholder::Timestamp, _) => {
                 self.exact_time = true;
                 Border::Open
             }
-            (Token::Url, _) => Border::UrlBehind,
-            (Token::Source { .. } | Token::Crc32 | Token::Method, Some(Piece::Body)) => {
+            (Placeholder::Url, _) => Border::UrlBehind,
+            (
+                Placeholder::Source { .. } | Placeholder::Crc32 | Placeholder::Method,
+                Some(Piece::Body),
+            ) => {
                 self.body_ends_apart = true;
                 Border::BesideBody
             }
@@ -196,8 +205,8 @@ impl Borders {
         let bordered = self.kinds.iter().zip(values).zip(nexts);
         for (at, ((border, (part, value)), next)) in bordered.enumerate() {
             let next = next.map(|(_, value)| value).unwrap_or_default();
-            let is_url = *part == Part::Token(Token::Url);
-            let is_time = *part == Part::Token(Token::Timestamp);
+            let is_url = *part == Part::Token(Placeholder::Url);
+            let is_time = *part == Part::Token(Placeholder::Timestamp);
             let is_exact =
                 is_time && unit.is_some_and(|unit| unit.exact_len(value) == Some(value.len()));
             let exact = !(self.exact_time && is_time) || is_exact;
@@ -280,7 +289,7 @@ fn free_at(pieces: &[Piece<'_>], free: Option<&Source>) -> Option<usize> {
     let body = position(&|piece| matches!(piece, Piece::Body));
     let named = || {
         position(&|piece| match piece {
-            Piece::Value(Token::Source { source, .. }) => Some(source) == free,
+            Piece::Value(Placeholder::Source { source, .. }) => Some(source) == free,
             _ => false,
         })
     };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::algorithm::MAX_PARTS;
 use super::rule::SignatureRule;
 use super::view::View;
-use super::{Algorithm, Place, ProofError, Reading};
+use super::{Algorithm, Place, PlaceValue, ProofError};
 
 /// The decoded signatures of a request. Each has a length that the algorithm can produce.
 pub(super) struct Signatures {
@@ -33,12 +33,12 @@ impl Signatures {
         for rule in rules {
             rule.from.read_each(received, |reading| {
                 let value = match reading {
-                    Reading::Absent => return,
-                    Reading::Ambiguous | Reading::Unreadable => {
+                    PlaceValue::Absent => return,
+                    PlaceValue::Ambiguous | PlaceValue::Unreadable => {
                         ambiguous = true;
                         return;
                     }
-                    Reading::Value(value) => value,
+                    PlaceValue::Value(value) => value,
                 };
                 present = true;
                 let older_tag = rule.older_tag_of(&value);
@@ -114,7 +114,7 @@ pub(super) fn tagged<'a>(
     for rule in rules {
         let mut twice = false;
         rule.from.read_each(received, |reading| {
-            let Reading::Value(value) = reading else {
+            let PlaceValue::Value(value) = reading else {
                 return;
             };
             for part in rule.parts(&value).take(MAX_PARTS) {
@@ -138,7 +138,7 @@ pub(super) fn first<'a>(
     let found = rules
         .first()
         .map(|rule| (rule, rule.from.read_in(received)));
-    let Some((rule, Reading::Value(value))) = found else {
+    let Some((rule, PlaceValue::Value(value))) = found else {
         return Err(ProofError::SignatureMalformed);
     };
     let part = rule.parts(&value).next().unwrap_or_default();
@@ -159,11 +159,11 @@ impl<'a> Tokens<'a> {
         let mut found = Vec::new();
         for rule in rules {
             match rule.from.found(received) {
-                None | Some((_, Reading::Absent)) => {}
-                Some((_, Reading::Ambiguous | Reading::Unreadable)) => {
+                None | Some((_, PlaceValue::Absent)) => {}
+                Some((_, PlaceValue::Ambiguous | PlaceValue::Unreadable)) => {
                     return Err(ProofError::TokenMismatch);
                 }
-                Some((place, Reading::Value(value))) => {
+                Some((place, PlaceValue::Value(value))) => {
                     let token = match &value {
                         Cow::Borrowed(value) => rule.untag(value).map(Cow::Borrowed),
                         Cow::Owned(value) => rule.untag(value).map(|text| Cow::Owned(text.into())),

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::candidates::{Signatures, Tokens};
-use super::envelope::{Envelope, Sealed};
+use super::envelope::{Envelope, EnvelopeSignature};
 use super::signed::SignedMessages;
 use super::view::View;
 use super::{
-    Algorithm, Encoding, Head, Place, ProofError, Reading, Received, Scheme, SignatureRule, Source,
-    groups,
+    Algorithm, Encoding, Head, PartialRequest, Place, PlaceValue, ProofError, Scheme,
+    SignatureRule, Source, groups,
 };
 
 /// The unproven claim of a head.
@@ -29,7 +29,7 @@ impl Claim {
         if overlong_proof(scheme, head).is_some() {
             return Err(ProofError::SignatureMalformed);
         }
-        let received = Received::from(*head);
+        let received = PartialRequest::from(*head);
         let view = View::of(scheme, received);
         let (signs, waits) = (scheme.covers_body(), scheme.waits_for_body());
         let offer = if !signs && waits {
@@ -55,11 +55,12 @@ impl Claim {
 
     /// Whether the head has a signature at a place that `scheme` names, valid or not.
     pub fn is_signed(scheme: &Scheme, head: &Head<'_>) -> bool {
-        let received = Received::from(*head);
+        let received = PartialRequest::from(*head);
         let mut rules = scheme.signatures.iter();
         scheme.covers_body()
-            && rules
-                .any(|rule| !rule.from.is_in_body() && rule.from.read(&received) != Reading::Absent)
+            && rules.any(|rule| {
+                !rule.from.is_in_body() && rule.from.read(&received) != PlaceValue::Absent
+            })
     }
 
     /// When the delivery was signed, according to its sender; unproven.
@@ -74,8 +75,8 @@ impl Claim {
     /// The text at `source`, if there is exactly one value and it is safe in a header.
     ///
     /// Delivery ids are read with this. They are unproven unless the scheme signs them.
-    pub fn hint<'a>(source: &Source, received: &Received<'a>) -> Option<Cow<'a, str>> {
-        let Reading::Value(value) = source.read(received) else {
+    pub fn hint<'a>(source: &Source, received: &PartialRequest<'a>) -> Option<Cow<'a, str>> {
+        let PlaceValue::Value(value) = source.read(received) else {
             return None;
         };
         let text = match value {
@@ -94,7 +95,7 @@ pub(super) enum Offer {
     /// The proof, or a signed value, is in the body.
     InBody,
     /// Signatures with the message and the terms of each.
-    Sealed(Vec<Sealed>),
+    Sealed(Vec<EnvelopeSignature>),
     /// Signatures that share their messages.
     Signatures((Signatures, SignedMessages)),
     Tokens(OfferedTokens),

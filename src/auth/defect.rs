@@ -8,11 +8,11 @@ use http::header::CONTENT_ENCODING;
 use super::candidates::{Signatures, Tokens};
 use super::claim::overlong_proof;
 use super::json::Obstacle;
-use super::sns::{self, Message};
+use super::sns::{self, SnsMessage};
 use super::view::View;
 use super::{
-    AccountPlace, Covers, Envelope, Place, Pointer, ProofError, Reading, Received, Scheme, SnsRule,
-    Source, TimestampUnit, fold, form, query, signed,
+    AccountPlace, Covers, Envelope, PartialRequest, Place, PlaceValue, Pointer, ProofError, Scheme,
+    SnsRule, Source, TimestampUnit, fold, form, query, signed,
 };
 
 /// The value of a delivery that made its proof fail.
@@ -124,7 +124,7 @@ impl Defect {
 
 impl Scheme {
     /// The value that made a delivery fail with `error`; `None` if nothing more is known.
-    pub fn defect(&self, error: ProofError, received: Received<'_>) -> Option<Defect> {
+    pub fn defect(&self, error: ProofError, received: PartialRequest<'_>) -> Option<Defect> {
         let view = View::of(self, received);
         match error {
             ProofError::AccountMismatch => self.account_defect(&view),
@@ -203,15 +203,16 @@ impl Scheme {
         if let Some(Envelope::Jws(jws)) = &self.envelope {
             return jws.disagreement(self, &view.received);
         }
-        let of_other_topic =
-            |message: &Message| self.certificate_of(message) == Err(ProofError::SignatureMismatch);
+        let of_other_topic = |message: &SnsMessage| {
+            self.certificate_of(message) == Err(ProofError::SignatureMismatch)
+        };
         let other = self.has_certificate() && view.message().is_some_and(of_other_topic);
         other.then_some(Defect::Topic)
     }
 
     /// The signed value that is missing, if a signature is present.
     fn missing(&self, view: &View<'_>) -> Option<Defect> {
-        let is_there = |source: &Source| source.read_in(view) != Reading::Absent;
+        let is_there = |source: &Source| source.read_in(view) != PlaceValue::Absent;
         if !self.signatures.iter().any(|rule| is_there(&rule.from)) {
             return None;
         }

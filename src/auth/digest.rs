@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Place, ProofError, Received, Source, Template};
+use super::{PartialRequest, Place, ProofError, Source, Template};
 
 /// A digest that senders sign instead of the body.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,7 +16,7 @@ pub struct DigestRule {
 
 impl DigestRule {
     /// Compares the digest that was sent with that of the body, in constant time.
-    pub(super) fn check(&self, received: &Received<'_>) -> Result<(), ProofError> {
+    pub(super) fn check(&self, received: &PartialRequest<'_>) -> Result<(), ProofError> {
         let body = received.body.ok_or(ProofError::SignatureMalformed)?;
         let text = self.from.required(received)?;
         if !self.ends_query(received, &text) {
@@ -35,7 +35,7 @@ impl DigestRule {
     /// Whether a digest in the query is its last parameter, where senders append it.
     ///
     /// Otherwise the fields of a form delivery, which are signed after the URL, could pass for the rest of the query.
-    fn ends_query(&self, received: &Received<'_>, text: &[u8]) -> bool {
+    fn ends_query(&self, received: &PartialRequest<'_>, text: &[u8]) -> bool {
         let query = received.head.query.unwrap_or_default();
         let last = query.rsplit('&').next().unwrap_or_default();
         self.from.places().iter().all(|place| match place {

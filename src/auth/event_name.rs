@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Reading, Received, Source};
+use super::{PartialRequest, PlaceValue, Source};
 
 /// The event name of a delivery, as far as it can be read.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -18,12 +18,12 @@ pub enum EventName<'a> {
 
 impl<'a> EventName<'a> {
     /// Reads the name at `source`.
-    pub fn read(source: &Source, received: &Received<'a>) -> Self {
+    pub fn read(source: &Source, received: &PartialRequest<'a>) -> Self {
         let value = match source.read(received) {
-            Reading::Absent => return Self::Absent,
-            Reading::Ambiguous | Reading::Unreadable => return Self::Unreadable,
-            Reading::Value(value) if value.is_empty() => return Self::Absent,
-            Reading::Value(value) => value,
+            PlaceValue::Absent => return Self::Absent,
+            PlaceValue::Ambiguous | PlaceValue::Unreadable => return Self::Unreadable,
+            PlaceValue::Value(value) if value.is_empty() => return Self::Absent,
+            PlaceValue::Value(value) => value,
         };
         let text = match value {
             Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),

@@ -8,29 +8,29 @@ use std::borrow::Cow;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
-use super::{MAX_PARSED_BODY_BYTES, Reading, Received};
+use super::{MAX_PARSED_BODY_BYTES, PartialRequest, PlaceValue};
 
 /// A name and a value, decoded.
 pub(super) type Field<'b> = (Cow<'b, str>, Cow<'b, str>);
 
 /// Reads one field. One that is there twice with different values is ambiguous.
-pub(super) fn field<'b>(name: &str, received: &Received<'b>) -> Reading<'b> {
+pub(super) fn field<'b>(name: &str, received: &PartialRequest<'b>) -> PlaceValue<'b> {
     let Some(body) = received.body else {
-        return Reading::Absent;
+        return PlaceValue::Absent;
     };
-    sent(received, body).map_or(Reading::Unreadable, |fields| only(name, &fields))
+    sent(received, body).map_or(PlaceValue::Unreadable, |fields| only(name, &fields))
 }
 
 /// The one value of that name, as long as all of its values are equal.
-pub(super) fn only<'b>(name: &str, fields: &[Field<'b>]) -> Reading<'b> {
+pub(super) fn only<'b>(name: &str, fields: &[Field<'b>]) -> PlaceValue<'b> {
     let mut values = fields.iter().filter(|(key, _)| key == name);
     let Some((_, first)) = values.next() else {
-        return Reading::Absent;
+        return PlaceValue::Absent;
     };
     if values.any(|(_, other)| other != first) {
-        return Reading::Ambiguous;
+        return PlaceValue::Ambiguous;
     }
-    Reading::Value(match first {
+    PlaceValue::Value(match first {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.clone().into_bytes()),
     })
@@ -53,7 +53,7 @@ pub(super) fn sorted(fields: &[Field<'_>]) -> Vec<u8> {
 
 /// Every field of a body that was sent as a form. One of another type can be read as a form too, and is
 /// read as something else by the backend.
-pub(super) fn sent<'b>(received: &Received<'_>, body: &'b [u8]) -> Option<Vec<Field<'b>>> {
+pub(super) fn sent<'b>(received: &PartialRequest<'_>, body: &'b [u8]) -> Option<Vec<Field<'b>>> {
     let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
     let essence = |value: &HeaderValue| {
         let essence = value.as_bytes().split(|byte| *byte == b';').next();

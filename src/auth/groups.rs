@@ -5,13 +5,16 @@
 
 use http::HeaderValue;
 
-use super::envelope::{Sealed, Terms};
+use super::envelope::{EnvelopeSignature, Terms};
 use super::signed::SignedMessages;
 use super::view::View;
-use super::{Head, Place, ProofError, Received, Scheme};
+use super::{Head, PartialRequest, Place, ProofError, Scheme};
 
 /// The signatures of every group; `None` if there is at most one group, which is read like any signature.
-pub(super) fn read(scheme: &Scheme, head: &Head<'_>) -> Option<Result<Vec<Sealed>, ProofError>> {
+pub(super) fn read(
+    scheme: &Scheme,
+    head: &Head<'_>,
+) -> Option<Result<Vec<EnvelopeSignature>, ProofError>> {
     let mut rules = scheme.signatures.iter();
     let (separator, name) = rules.find_map(|rule| match rule.from.preferred() {
         Some(Place::Header(name)) => Some((rule.groups?, name)),
@@ -36,8 +39,9 @@ pub(super) fn read(scheme: &Scheme, head: &Head<'_>) -> Option<Result<Vec<Sealed
             headers: &headers,
             ..*head
         };
-        match SignedMessages::with_signatures(scheme, &View::of(scheme, Received::from(head))) {
-            Ok((signatures, signed)) => accepted.push(Sealed {
+        match SignedMessages::with_signatures(scheme, &View::of(scheme, PartialRequest::from(head)))
+        {
+            Ok((signatures, signed)) => accepted.push(EnvelopeSignature {
                 signatures,
                 message: signed.first,
                 terms: Terms {

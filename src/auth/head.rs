@@ -18,14 +18,14 @@ pub struct Head<'a> {
 
 /// A request as far as it has arrived.
 #[derive(Clone, Copy, Debug)]
-pub struct Received<'a> {
+pub struct PartialRequest<'a> {
     /// The head.
     pub head: Head<'a>,
     /// The body, once all of it is there.
     pub body: Option<&'a [u8]>,
 }
 
-impl<'a> From<Head<'a>> for Received<'a> {
+impl<'a> From<Head<'a>> for PartialRequest<'a> {
     fn from(head: Head<'a>) -> Self {
         Self { head, body: None }
     }

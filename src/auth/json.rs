@@ -18,7 +18,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{MAX_PARSED_BODY_BYTES, Reading, fold};
+use super::{MAX_PARSED_BODY_BYTES, PlaceValue, fold};
 
 /// A path into a JSON document.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -53,19 +53,19 @@ impl Pointer {
             return Some(Obstacle::FoldedName(name));
         }
         match self.read(body) {
-            Reading::Absent | Reading::Value(_) => None,
-            Reading::Ambiguous | Reading::Unreadable if leads_to_more(&self.0, &document) => {
+            PlaceValue::Absent | PlaceValue::Value(_) => None,
+            PlaceValue::Ambiguous | PlaceValue::Unreadable if leads_to_more(&self.0, &document) => {
                 Some(Obstacle::NotScalar)
             }
-            Reading::Ambiguous | Reading::Unreadable => Some(Obstacle::Repeated),
+            PlaceValue::Ambiguous | PlaceValue::Unreadable => Some(Obstacle::Repeated),
         }
     }
 
     /// Reads the text, number or boolean there. A number is given as it was written: a float would
     /// not sign the same.
-    pub fn read<'b>(&self, body: &'b [u8]) -> Reading<'b> {
+    pub fn read<'b>(&self, body: &'b [u8]) -> PlaceValue<'b> {
         let found = read_all(&[self], body, false).pop();
-        found.unwrap_or(Reading::Unreadable)
+        found.unwrap_or(PlaceValue::Unreadable)
     }
 }
 
@@ -123,8 +123,8 @@ pub(super) fn read_all<'b>(
     pointers: &[&Pointer],
     body: &'b [u8],
     is_strict: bool,
-) -> Vec<Reading<'b>> {
-    let unreadable = || vec![Reading::Unreadable; pointers.len()];
+) -> Vec<PlaceValue<'b>> {
+    let unreadable = || vec![PlaceValue::Unreadable; pointers.len()];
     if body.len() > MAX_PARSED_BODY_BYTES {
         return unreadable();
     }
@@ -146,21 +146,21 @@ pub(super) fn read_all<'b>(
     }
     let readings = found.iter().map(|found| match found {
         Found::Scalar(raw) => scalar(raw.get()),
-        Found::Nothing => Reading::Absent,
-        Found::Twice => Reading::Unreadable,
+        Found::Nothing => PlaceValue::Absent,
+        Found::Twice => PlaceValue::Unreadable,
     });
     readings.collect()
 }
 
-fn scalar(text: &str) -> Reading<'_> {
+fn scalar(text: &str) -> PlaceValue<'_> {
     match text.as_bytes().first() {
-        Some(b'n') | None => Reading::Absent,
-        Some(b'{' | b'[') => Reading::Unreadable,
+        Some(b'n') | None => PlaceValue::Absent,
+        Some(b'{' | b'[') => PlaceValue::Unreadable,
         Some(b'"') => match serde_json::from_str::<Cow<'_, str>>(text) {
-            Ok(text) => Reading::Value(Cow::Owned(text.into_owned().into_bytes())),
-            Err(_) => Reading::Unreadable,
+            Ok(text) => PlaceValue::Value(Cow::Owned(text.into_owned().into_bytes())),
+            Err(_) => PlaceValue::Unreadable,
         },
-        Some(_) => Reading::Value(Cow::Borrowed(text.as_bytes())),
+        Some(_) => PlaceValue::Value(Cow::Borrowed(text.as_bytes())),
     }
 }
 
@@ -480,7 +480,7 @@ pub(super) struct Walk<'p> {
 
 /// What a walk found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Walked {
+pub(super) struct WalkResult {
     /// How many values.
     values: usize,
     /// How many branches end before there is a value.
@@ -504,11 +504,11 @@ impl<'p> Walk<'p> {
 
     /// Shows every value; `None` if `json` is none, or some name on the way stands twice or has one beside it
     /// that folds onto it.
-    pub(super) fn each(self, json: &[u8], show: &mut dyn FnMut(&str)) -> Option<Walked> {
+    pub(super) fn each(self, json: &[u8], show: &mut dyn FnMut(&str)) -> Option<WalkResult> {
         if json.len() > MAX_PARSED_BODY_BYTES {
             return None;
         }
-        let mut walked = Walked {
+        let mut walked = WalkResult {
             values: 0,
             lacking: 0,
         };
@@ -524,7 +524,7 @@ impl<'p> Walk<'p> {
     }
 
     /// Whether every branch has a value, or none has.
-    pub(super) fn is_clear(walked: Option<Walked>) -> bool {
+    pub(super) fn is_clear(walked: Option<WalkResult>) -> bool {
         walked.is_some_and(|it| it.values == 0 || it.lacking == 0)
     }
 }
@@ -532,7 +532,7 @@ impl<'p> Walk<'p> {
 struct Branch<'p, 's> {
     walk: Walk<'p>,
     show: &'s mut dyn FnMut(&str),
-    walked: &'s mut Walked,
+    walked: &'s mut WalkResult,
 }
 
 impl Branch<'_, '_> {
@@ -549,16 +549,16 @@ impl Branch<'_, '_> {
 
     fn end(self, raw: &RawValue) -> Result<(), serde_json::Error> {
         match scalar(raw.get()) {
-            Reading::Value(value) => {
+            PlaceValue::Value(value) => {
                 self.walked.values += 1;
                 (self.show)(&String::from_utf8_lossy(&value));
                 Ok(())
             }
-            Reading::Absent => {
+            PlaceValue::Absent => {
                 self.walked.lacking += 1;
                 Ok(())
             }
-            Reading::Ambiguous | Reading::Unreadable => {
+            PlaceValue::Ambiguous | PlaceValue::Unreadable => {
                 Err(serde_json::Error::custom("no text and no number"))
             }
         }

@@ -11,7 +11,7 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::public_key::PublicKey;
-use super::template::Around;
+use super::template::SignedFrame;
 use super::{Algorithm, Fingerprint, KeyKind};
 
 /// A key, ready for use.
@@ -27,8 +27,8 @@ pub struct Key {
 impl Key {
     /// Prepares `secret` for `algorithm`.
     ///
-    /// Fails for a secret that [`proves_nothing`], so that it can never admit a delivery.
-    pub fn prepare(algorithm: Algorithm, secret: &[u8]) -> Result<Self, UnusableSecret> {
+    /// Fails for a secret that [`is_trivial_secret`], so that it can never admit a delivery.
+    pub fn prepare(algorithm: Algorithm, secret: &[u8]) -> Result<Self, SecretError> {
         Ok(Self {
             material: KeyMaterial::new(algorithm, secret)?,
             alternative: None,
@@ -40,7 +40,7 @@ impl Key {
         algorithm: Algorithm,
         secret: &[u8],
         alternative: &[u8],
-    ) -> Result<Self, UnusableSecret> {
+    ) -> Result<Self, SecretError> {
         Ok(Self {
             material: KeyMaterial::new(algorithm, secret)?,
             alternative: Some(KeyMaterial::new(algorithm, alternative)?),
@@ -48,7 +48,7 @@ impl Key {
     }
 
     /// Starts a MAC; `None` for public keys and tokens.
-    pub fn begin(&self) -> Option<Code> {
+    pub fn begin(&self) -> Option<MacState> {
         self.material.begin()
     }
 
@@ -57,7 +57,7 @@ impl Key {
     /// The fingerprint is the same for both readings of the secret.
     pub(super) fn compare<'s>(
         &self,
-        around: &Around,
+        around: &SignedFrame,
         body: &[u8],
         signatures: impl Iterator<Item = &'s [u8]> + Clone,
     ) -> Option<(bool, Fingerprint)> {
@@ -70,7 +70,7 @@ impl Key {
     /// Whether one of `signatures` proves the message under the second reading of the secret.
     pub(super) fn matches_alternative<'s>(
         &self,
-        around: &Around,
+        around: &SignedFrame,
         body: &[u8],
         signatures: impl Iterator<Item = &'s [u8]>,
     ) -> bool {
@@ -96,14 +96,14 @@ impl Key {
 /// Whether anybody could sign with `secret`: it is empty or has only zero bytes.
 ///
 /// HMAC pads a short key with zero bytes (RFC 2104 §2), so zero bytes are the same key as an empty one.
-pub fn proves_nothing(secret: &[u8]) -> bool {
+pub fn is_trivial_secret(secret: &[u8]) -> bool {
     secret.iter().all(|byte| *byte == 0)
 }
 
 /// Why a secret makes no key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum UnusableSecret {
+pub enum SecretError {
     /// It is empty, or has only zero bytes.
     #[error("an empty secret proves nothing")]
     Empty,
@@ -141,9 +141,9 @@ enum KeyMaterial {
 }
 
 impl KeyMaterial {
-    fn new(algorithm: Algorithm, secret: &[u8]) -> Result<Self, UnusableSecret> {
-        if proves_nothing(secret) {
-            return Err(UnusableSecret::Empty);
+    fn new(algorithm: Algorithm, secret: &[u8]) -> Result<Self, SecretError> {
+        if is_trivial_secret(secret) {
+            return Err(SecretError::Empty);
         }
         Ok(match algorithm {
             Algorithm::HmacSha1 => Self::HmacSha1(Box::new(hmac_key(secret))),
@@ -161,19 +161,19 @@ impl KeyMaterial {
         })
     }
 
-    fn begin(&self) -> Option<Code> {
+    fn begin(&self) -> Option<MacState> {
         match self {
-            Self::HmacSha1(key) => Some(Code::HmacSha1((**key).clone())),
-            Self::HmacSha256(key) => Some(Code::HmacSha256((**key).clone())),
-            Self::HmacSha512(key) => Some(Code::HmacSha512(key.clone())),
-            Self::Sha256(key) => Some(Code::Sha256((**key).clone())),
+            Self::HmacSha1(key) => Some(MacState::HmacSha1((**key).clone())),
+            Self::HmacSha256(key) => Some(MacState::HmacSha256((**key).clone())),
+            Self::HmacSha512(key) => Some(MacState::HmacSha512(key.clone())),
+            Self::Sha256(key) => Some(MacState::Sha256((**key).clone())),
             Self::Public(_) | Self::Token(_) => None,
         }
     }
 
     fn compare<'s>(
         &self,
-        around: &Around,
+        around: &SignedFrame,
         body: &[u8],
         signatures: impl Iterator<Item = &'s [u8]>,
     ) -> Option<(bool, Fingerprint)> {
@@ -194,7 +194,7 @@ impl KeyMaterial {
 }
 
 /// A message authentication code (MAC) in progress.
-pub enum Code {
+pub enum MacState {
     #[doc(hidden)]
     HmacSha1(Hmac<Sha1>),
     #[doc(hidden)]
@@ -205,7 +205,7 @@ pub enum Code {
     Sha256(Sha256),
 }
 
-impl Code {
+impl MacState {
     /// Hashes the next bytes of the message.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use super::public_key::PublicKey;
-use super::{Algorithm, Key, KeyKind, UnusableSecret, proves_nothing};
+use super::{Algorithm, Key, KeyKind, SecretError, is_trivial_secret};
 
 /// The algorithm of a key and the text form of its secret.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -42,10 +42,10 @@ impl KeyForm {
         &self,
         bound_as: Option<KeyKind>,
         secret: &[u8],
-    ) -> Result<Key, UnusableSecret> {
+    ) -> Result<Key, SecretError> {
         let needed = self.algorithm.key_kind();
         if bound_as != Some(needed) {
-            return Err(UnusableSecret::OtherKind { bound_as, needed });
+            return Err(SecretError::OtherKind { bound_as, needed });
         }
         self.prepare(secret)
     }
@@ -72,7 +72,7 @@ impl KeyForm {
     }
 
     /// Prepares `secret` without a check of the kind that it was bound as.
-    pub fn prepare(&self, secret: &[u8]) -> Result<Key, UnusableSecret> {
+    pub fn prepare(&self, secret: &[u8]) -> Result<Key, SecretError> {
         // White space around a public key comes from its file. Around a shared secret it may be part of the secret.
         let secret = if self.algorithm.is_public_key() {
             secret.trim_ascii()
@@ -82,16 +82,16 @@ impl KeyForm {
         let text = self.stripped(secret);
         // Check before decoding: the SHA-1 of an empty text would be a key that everybody knows.
         if text.is_empty() {
-            return Err(UnusableSecret::Empty);
+            return Err(SecretError::Empty);
         }
         // Everybody may know a public key: as a MAC key it would let everybody sign.
         let is_public = PublicKey::looks_like_one(secret) || PublicKey::looks_like_one(text);
         if !self.algorithm.is_public_key() && is_public {
-            return Err(UnusableSecret::PublicKey);
+            return Err(SecretError::PublicKey);
         }
         // A script with an unset variable produces a pair without a password.
         if self.algorithm == Algorithm::Basic && !is_pair(text) {
-            return Err(UnusableSecret::Empty);
+            return Err(SecretError::Empty);
         }
         let decoded = match self.encoding {
             // Operators often have a PEM file, whatever encoding the provider documents.
@@ -115,7 +115,7 @@ impl KeyForm {
                 .map(|text| text.nfkd().collect::<String>().into_bytes()),
             KeyEncoding::Sha1 => Some(Sha1::digest(text).to_vec()),
         };
-        let decoded = Zeroizing::new(decoded.ok_or(UnusableSecret::Undecodable)?);
+        let decoded = Zeroizing::new(decoded.ok_or(SecretError::Undecodable)?);
         Key::prepare(self.algorithm, &decoded)
     }
 
@@ -123,10 +123,12 @@ impl KeyForm {
     ///
     /// The text does not reveal which one the provider uses: letters and digits are valid base64. Accepting both is
     /// safe, because both keys require knowledge of the text.
-    fn prepare_either(&self, secret: &[u8], text: &[u8]) -> Result<Key, UnusableSecret> {
+    fn prepare_either(&self, secret: &[u8], text: &[u8]) -> Result<Key, SecretError> {
         let decoded = Zeroizing::new(KEY_BASE64.decode(text).unwrap_or_default());
         let has_prefix = text.len() < secret.len();
-        if has_prefix && STANDARD_WEBHOOKS_LEN.contains(&decoded.len()) && !proves_nothing(&decoded)
+        if has_prefix
+            && STANDARD_WEBHOOKS_LEN.contains(&decoded.len())
+            && !is_trivial_secret(&decoded)
         {
             Key::prepare_either(self.algorithm, &decoded, secret)
         } else {

@@ -33,7 +33,7 @@ impl KeyKind {
 
     /// The kind that more parties know: public, then token, then shared.
     #[must_use]
-    pub const fn or_better_known(self, other: Self) -> Self {
+    pub const fn better_known(self, other: Self) -> Self {
         match (self, other) {
             (Self::Public, _) | (_, Self::Public) => Self::Public,
             (Self::Token, _) | (_, Self::Token) => Self::Token,

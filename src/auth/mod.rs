@@ -17,6 +17,7 @@ mod borders;
 mod candidates;
 mod canonical;
 mod catalogue;
+mod certificate_claim;
 mod claim;
 mod covers;
 mod declaration;
@@ -38,6 +39,7 @@ mod key_kind;
 mod mode;
 mod percent;
 mod place;
+mod placeholder;
 mod preset;
 mod public_key;
 mod query;
@@ -52,8 +54,6 @@ mod sns;
 mod source;
 mod template;
 mod timestamp;
-mod token;
-mod uncertified;
 mod url;
 mod verification;
 mod verified;
@@ -64,6 +64,7 @@ mod workspace_token;
 
 pub use self::account::{AccountPlace, AccountRule, NamedAccounts, ParseAccountPlaceError};
 pub use self::algorithm::Algorithm;
+pub use self::certificate_claim::CertificateClaim;
 pub use self::claim::Claim;
 pub use self::covers::Covers;
 pub use self::defect::Defect;
@@ -73,37 +74,36 @@ pub use self::envelope::{BodyClaim, Envelope, Jws, MessageSignature, QueryHash};
 pub use self::error::ProofError;
 pub use self::event_name::{EventName, may_be_event};
 pub use self::evidence::Evidence;
-pub use self::head::{Head, Received};
+pub use self::head::{Head, PartialRequest};
 pub use self::json::{ParsePointerError, Pointer};
-pub use self::key::{Code, Key, KeyRing, NumberedKey, UnusableSecret, proves_nothing};
+pub use self::key::{Key, KeyRing, MacState, NumberedKey, SecretError, is_trivial_secret};
 pub use self::key_form::{KeyEncoding, KeyForm};
 pub use self::key_kind::{KeyKind, ParseKeyKindError};
-pub use self::mode::{Mode, NoScheme, ParseModeError, Said};
-pub use self::place::{Place, Reading};
+pub use self::mode::{AuthOptions, Mode, ParseModeError, SchemeError};
+pub use self::place::{Place, PlaceValue};
+pub use self::placeholder::ParseTemplateError;
 pub use self::preset::Preset;
-pub use self::public_key::spell_same_key;
-pub use self::rule::{SignatureRule, Tagged};
+pub use self::public_key::encode_same_key;
+pub use self::rule::{ProofTag, SignatureRule};
 pub use self::sample::Sample;
 pub use self::scheme::Scheme;
 pub use self::secret_check::{
-    Caution, Doubt, OtherCredential, SecretAlphabet, SecretIssuer, SecretRefusal, SecretShape,
-    SecretUse, check_secret,
+    OtherCredential, SecretAlphabet, SecretIssuer, SecretProblem, SecretRefusal, SecretShape,
+    SecretUse, SecretWarning, check_secret,
 };
 pub use self::sender::{Recipient, Retries, Sender};
-pub use self::signing::{Message, Unsignable};
+pub use self::signing::{Message, SigningError};
 pub use self::sns::{
-    CertificateError, CertificateUrl, Certified, ParseTopicArnError, SnsRule, TopicArn,
+    CertificateError, CertificateKeys, CertificateUrl, ParseTopicArnError, SnsRule, TopicArn,
     is_confirmation_url,
 };
 pub use self::source::{ParseSourceError, Source};
 pub use self::template::Template;
 pub use self::timestamp::{TimestampRule, TimestampSource, TimestampUnit};
-pub use self::token::ParseTemplateError;
-pub use self::uncertified::Uncertified;
 pub use self::url::UrlRule;
-pub use self::verification::{Begun, Verification, verify_whole};
-pub use self::verified::{Fingerprint, Generation, Signature, Verified};
-pub use self::words::{SchemeWords, WrongWord};
+pub use self::verification::{Verification, VerificationStart, verify_whole};
+pub use self::verified::{Fingerprint, KeyAge, Signature, Verified};
+pub use self::words::{SchemeWordError, SchemeWords};
 pub use self::workspace_proof::{Grant, Owner, WorkspaceClaim, WorkspaceProof, WorkspaceRefusal};
 pub use self::workspace_token::{
     ParseTokenIdError, ParseWorkspaceTokenError, TokenHash, TokenId, WorkspaceToken,

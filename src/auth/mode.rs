@@ -9,7 +9,7 @@ use std::str::FromStr;
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
-use super::{Place, Preset, Scheme, SchemeWords, WrongWord, preset};
+use super::{Place, Preset, Scheme, SchemeWordError, SchemeWords, preset};
 
 /// How an endpoint asks senders to prove themselves.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -62,18 +62,18 @@ impl Mode {
     }
 
     /// The scheme; `None` for mode `none`.
-    pub fn scheme(self, options: &Said<'_>) -> Result<Option<Scheme>, NoScheme> {
+    pub fn scheme(self, options: &AuthOptions<'_>) -> Result<Option<Scheme>, SchemeError> {
         // A missing preset must be an error: `None` would mean that no proof is required.
-        let generic = |name| preset::generic(name).ok_or(NoScheme::UnknownPreset);
+        let generic = |name| preset::generic(name).ok_or(SchemeError::UnknownPreset);
         let preset = self.preset(options.header, options.preset);
         let mut base = match self {
             Self::ApiKey => Some(generic("api-key")?.clone()),
             Self::Bearer => Some(generic("bearer")?.clone()),
-            Self::HmacSha256 if options.header.is_none() => return Err(NoScheme::HeaderMissing),
+            Self::HmacSha256 if options.header.is_none() => return Err(SchemeError::HeaderMissing),
             Self::HmacSha256 if preset.is_none() => Some(generic("hmac-sha256")?.clone()),
             Self::None => return Ok(None),
             Self::Hmac | Self::HmacSha256 | Self::Provider => {
-                let preset = preset.ok_or(NoScheme::UnknownPreset)?;
+                let preset = preset.ok_or(SchemeError::UnknownPreset)?;
                 Some(preset.scheme.clone())
             }
             Self::Secret => Some(generic("secret")?.clone()),
@@ -87,7 +87,7 @@ impl Mode {
         }
         let mut scheme = match base {
             Some(scheme) if options.words.is_empty() => scheme,
-            base => options.words.scheme(base).map_err(NoScheme::Words)?,
+            base => options.words.scheme(base).map_err(SchemeError::Words)?,
         };
         scheme.set(options.settings)?;
         Ok(Some(scheme))
@@ -112,8 +112,8 @@ impl Mode {
     }
 
     /// The scheme without any option except the preset's name.
-    pub fn plain_scheme(self, preset: Option<&str>) -> Result<Option<Scheme>, NoScheme> {
-        self.scheme(&Said {
+    pub fn plain_scheme(self, preset: Option<&str>) -> Result<Option<Scheme>, SchemeError> {
+        self.scheme(&AuthOptions {
             header: None,
             preset,
             words: &SchemeWords::default(),
@@ -163,7 +163,7 @@ pub struct ParseModeError;
 
 /// The options of `auth` next to the mode.
 #[derive(Clone, Copy, Debug)]
-pub struct Said<'s> {
+pub struct AuthOptions<'s> {
     /// The header, in modes that take one.
     pub header: Option<&'s HeaderName>,
     /// The name of the preset.
@@ -177,7 +177,7 @@ pub struct Said<'s> {
 /// Why the options of `auth` make no scheme.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NoScheme {
+pub enum SchemeError {
     /// Mode `hmac-sha256` without a header.
     #[error("mode `hmac-sha256` needs the `header` of the signature, such as \"Stripe-Signature\"")]
     HeaderMissing,
@@ -196,7 +196,7 @@ pub enum NoScheme {
 
     /// The scheme's own words have mistakes.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Words(Vec<WrongWord>),
+    Words(Vec<SchemeWordError>),
 }
 
 /// Headers with a well-known format in mode `hmac-sha256`, each with the preset of that format.

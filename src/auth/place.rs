@@ -6,7 +6,7 @@ use std::fmt;
 use http::HeaderName;
 
 use super::json::Pointer;
-use super::{Received, form, query};
+use super::{PartialRequest, form, query};
 
 /// A place in a request where a value is read, or where a sender puts one.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,29 +27,30 @@ pub enum Place {
 impl Place {
     /// Reads the value.
     ///
-    /// Two different values at one place are [`Reading::Ambiguous`]: if the gate picked one, the backend could pick the
+    /// Two different values at one place are [`PlaceValue::Ambiguous`]: if the gate picked one, the backend could pick the
     /// other.
-    pub fn read<'a>(&self, received: &Received<'a>) -> Reading<'a> {
-        let in_body =
-            |read: &dyn Fn(&'a [u8]) -> Reading<'a>| received.body.map_or(Reading::Absent, read);
+    pub fn read<'a>(&self, received: &PartialRequest<'a>) -> PlaceValue<'a> {
+        let in_body = |read: &dyn Fn(&'a [u8]) -> PlaceValue<'a>| {
+            received.body.map_or(PlaceValue::Absent, read)
+        };
         match self {
             Self::Body => in_body(&|body| {
                 let text = body.strip_suffix(b"\n").unwrap_or(body);
                 let text = text.strip_suffix(b"\r").unwrap_or(text);
-                Reading::Value(Cow::Borrowed(text))
+                PlaceValue::Value(Cow::Borrowed(text))
             }),
             Self::Form(name) => form::field(name, received),
             Self::Header(name) => {
                 let values = received.head.headers.get_all(name).iter();
-                Reading::only(values.map(|value| Cow::Borrowed(value.as_bytes())))
+                PlaceValue::only(values.map(|value| Cow::Borrowed(value.as_bytes())))
             }
             Self::Json(pointer) => in_body(&|body| pointer.read(body)),
             Self::Query(name) => {
                 let query = received.head.query.unwrap_or_default();
                 let Some(values) = query::values(query, name) else {
-                    return Reading::Unreadable;
+                    return PlaceValue::Unreadable;
                 };
-                Reading::only(values.map(|value| match value {
+                PlaceValue::only(values.map(|value| match value {
                     Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                     Cow::Owned(text) => Cow::Owned(text.into_bytes()),
                 }))
@@ -77,7 +78,7 @@ impl fmt::Display for Place {
 
 /// The result of reading a place.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Reading<'a> {
+pub enum PlaceValue<'a> {
     /// The request has no value there.
     Absent,
     /// The request has several different values there.
@@ -88,7 +89,7 @@ pub enum Reading<'a> {
     Value(Cow<'a, [u8]>),
 }
 
-impl<'a> Reading<'a> {
+impl<'a> PlaceValue<'a> {
     fn only(mut values: impl Iterator<Item = Cow<'a, [u8]>>) -> Self {
         let Some(first) = values.next() else {
             return Self::Absent;

@@ -18,20 +18,20 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
 use super::key_form::{KEY_BASE64, KEY_BASE64_URL, KEY_PREFIXES};
-use super::{Algorithm, UnusableSecret};
+use super::{Algorithm, SecretError};
 
 /// A key that can verify but not sign.
 pub(super) struct PublicKey(UnparsedPublicKey<Vec<u8>>);
 
 impl PublicKey {
     /// Reads a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1), or the 32 bytes of an Ed25519 key.
-    pub(super) fn read(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, UnusableSecret> {
+    pub(super) fn read(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, SecretError> {
         let bare = algorithm == Algorithm::Ed25519 && bytes.len() == ED25519_KEY_LEN;
         let key = if bare {
             bytes.to_vec()
         } else {
             let (_, info) =
-                SubjectPublicKeyInfo::from_der(bytes).map_err(|_| UnusableSecret::Undecodable)?;
+                SubjectPublicKeyInfo::from_der(bytes).map_err(|_| SecretError::Undecodable)?;
             info.subject_public_key.data.to_vec()
         };
         let fits = match algorithm {
@@ -50,7 +50,7 @@ impl PublicKey {
             _ => &RSA_PKCS1_2048_8192_SHA256,
         };
         fits.then(|| Self(UnparsedPublicKey::new(verifier, key)))
-            .ok_or(UnusableSecret::Undecodable)
+            .ok_or(SecretError::Undecodable)
     }
 
     /// Whether `text` contains a PEM block (RFC 7468), with or without text around it.
@@ -95,7 +95,7 @@ impl PublicKey {
 }
 
 /// Whether two texts may encode the same key, so that knowing one of them means knowing the other.
-pub fn spell_same_key(one: &[u8], other: &[u8]) -> bool {
+pub fn encode_same_key(one: &[u8], other: &[u8]) -> bool {
     let others = readings(other);
     let is_other = |bytes: &[u8]| others.iter().any(|it| bool::from(it.ct_eq(bytes)));
     readings(one).iter().any(|bytes| is_other(bytes))

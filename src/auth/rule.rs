@@ -21,7 +21,7 @@ pub struct SignatureRule {
     /// The character between the proofs in one value; white space around a proof is ignored.
     pub split: Option<u8>,
     /// The tag before the proof; `None` if the whole value is the proof.
-    pub tagged: Option<Tagged>,
+    pub tagged: Option<ProofTag>,
     /// The tag of an older signature version. A proof with it counts only if the value has no proof with the tag of
     /// `tagged`.
     pub older_tag: Option<Box<str>>,
@@ -71,8 +71,8 @@ impl SignatureRule {
     pub(super) fn untag<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
         match &self.tagged {
             None => Some(value),
-            Some(Tagged { tag: Some(tag), .. }) => self.after(tag, value),
-            Some(Tagged {
+            Some(ProofTag { tag: Some(tag), .. }) => self.after(tag, value),
+            Some(ProofTag {
                 tag: None,
                 separator,
             }) => {
@@ -118,14 +118,14 @@ impl SignatureRule {
 
 /// The tag before a proof, such as `sha256=` or `Bearer `.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Tagged {
+pub struct ProofTag {
     /// The character after the tag.
     pub separator: char,
     /// The tag; `None` accepts any text before the separator.
     pub tag: Option<Box<str>>,
 }
 
-impl fmt::Display for Tagged {
+impl fmt::Display for ProofTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tag = self.tag.as_deref().unwrap_or_default();
         write!(f, "{tag}{}", self.separator)

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::json::Pointer;
-use super::{AccountPlace, Message, Place, Scheme, Source, TimestampSource, Unsignable, signing};
+use super::{AccountPlace, Message, Place, Scheme, SigningError, Source, TimestampSource, signing};
 
 /// An invented delivery.
 pub struct Sample {
@@ -23,10 +23,10 @@ pub(super) fn signed(
     event: Option<&str>,
     payload: Map<String, Value>,
     message: Message<'_>,
-) -> Result<Sample, Unsignable> {
+) -> Result<Sample, SigningError> {
     let mut draft = Draft::new(scheme, event, payload, message);
-    let rule = scheme.signatures.first().ok_or(Unsignable::InBody)?;
-    let place = rule.from.preferred().ok_or(Unsignable::InBody)?;
+    let rule = scheme.signatures.first().ok_or(SigningError::InBody)?;
+    let place = rule.from.preferred().ok_or(SigningError::InBody)?;
     let in_body = place.is_in_body().then_some(place);
     let body = draft.fields.to_bytes();
     let message = Message {
@@ -40,7 +40,7 @@ pub(super) fn signed(
         return Ok(Sample { body, added });
     };
     if *place == Place::Body || scheme.envelope.is_some() {
-        return Err(Unsignable::InBody);
+        return Err(SigningError::InBody);
     }
     let key = scheme.key.prepare(secret)?;
     let proof = signing::proof(scheme, &key, secret, message, &draft.added)?;

@@ -8,14 +8,14 @@ use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
 use super::digest::DigestRule;
-use super::rule::Tagged;
+use super::rule::ProofTag;
 use super::signing::{self, Message as SignedMessage};
-use super::sns::Message;
+use super::sns::SnsMessage;
 use super::url::UrlRule;
 use super::{
     AccountPlace, AccountRule, Algorithm, CertificateUrl, Covers, Encoding, Envelope, Head,
-    KeyEncoding, KeyForm, NamedAccounts, NoScheme, Place, ProofError, Received, Sample,
-    SignatureRule, SnsRule, Source, Template, TimestampRule, TimestampUnit, Unsignable, sample,
+    KeyEncoding, KeyForm, NamedAccounts, PartialRequest, Place, ProofError, Sample, SchemeError,
+    SignatureRule, SigningError, SnsRule, Source, Template, TimestampRule, TimestampUnit, sample,
 };
 
 /// How the senders of an endpoint prove a delivery.
@@ -78,7 +78,7 @@ impl Scheme {
     }
 
     /// Whether the signed message determines where the body begins.
-    pub(super) fn may_sign(&self, received: &Received<'_>) -> bool {
+    pub(super) fn may_sign(&self, received: &PartialRequest<'_>) -> bool {
         let mut canonicals = self.signed.iter().flat_map(Template::canonicals);
         canonicals.all(|form| form.may_precede(received))
     }
@@ -97,11 +97,14 @@ impl Scheme {
     ///
     /// The result is unproven: it only says where to fetch the key.
     pub fn certificate_url(&self, body: &[u8]) -> Result<CertificateUrl, ProofError> {
-        let message = Message::read(body).ok_or(ProofError::SignatureMalformed)?;
+        let message = SnsMessage::read(body).ok_or(ProofError::SignatureMalformed)?;
         self.certificate_of(&message)
     }
 
-    pub(super) fn certificate_of(&self, message: &Message) -> Result<CertificateUrl, ProofError> {
+    pub(super) fn certificate_of(
+        &self,
+        message: &SnsMessage,
+    ) -> Result<CertificateUrl, ProofError> {
         let rule = self.certificate.as_ref();
         let rule = rule.ok_or(ProofError::SignatureMissing)?;
         rule.certificate_url(self.algorithm(), message)
@@ -135,13 +138,13 @@ impl Scheme {
     }
 
     /// A weakness of the proof that [`Covers`] does not express, as text for operators.
-    pub fn leaves_open(&self) -> Option<&'static str> {
+    pub fn weakness(&self) -> Option<&'static str> {
         if self.key.algorithm == Algorithm::Sha256 {
             return Some(
                 "a plain digest, not an HMAC: only its padding reveals an extended message",
             );
         }
-        self.signed.iter().find_map(Template::leaves_open)
+        self.signed.iter().find_map(Template::weakness)
     }
 
     /// Whether every message that is signed contains the raw body.
@@ -158,7 +161,7 @@ impl Scheme {
     }
 
     /// Whether every proof states its expiry (`exp`), which the gate enforces.
-    pub fn states_its_end(&self) -> bool {
+    pub fn states_expiry(&self) -> bool {
         self.envelope.as_ref().is_some_and(Envelope::expires)
     }
 
@@ -240,7 +243,7 @@ impl Scheme {
     ///
     /// Call it after the signature was verified: the account is a value of the delivery. It accepts every
     /// delivery if the endpoint lists no accounts.
-    pub fn check_account(&self, received: Received<'_>) -> Result<(), ProofError> {
+    pub fn check_account(&self, received: PartialRequest<'_>) -> Result<(), ProofError> {
         match &self.account {
             Some(rule) if self.binds_account() => rule.check(self, received),
             _ => Ok(()),
@@ -248,7 +251,7 @@ impl Scheme {
     }
 
     /// The accounts that a delivery names, for display. They are unproven.
-    pub fn named_accounts(&self, received: Received<'_>) -> NamedAccounts {
+    pub fn named_accounts(&self, received: PartialRequest<'_>) -> NamedAccounts {
         let rule = self.account.as_ref();
         rule.map_or_else(NamedAccounts::default, |rule| rule.named(self, received))
     }
@@ -365,18 +368,18 @@ impl Scheme {
     }
 
     /// Fills in the settings of an endpoint. The error names the first setting that is missing or malformed.
-    pub fn set(&mut self, settings: &BTreeMap<String, String>) -> Result<(), NoScheme> {
+    pub fn set(&mut self, settings: &BTreeMap<String, String>) -> Result<(), SchemeError> {
         let setting = |name: &str| settings.get(name).map(|text| text.as_bytes().into());
         let templates = &mut self.signed;
         templates
             .iter_mut()
             .try_for_each(|template| template.set(setting))
-            .map_err(NoScheme::SettingMissing)?;
+            .map_err(SchemeError::SettingMissing)?;
         let envelope = &mut self.envelope;
         envelope
             .iter_mut()
             .try_for_each(|envelope| envelope.set(setting))
-            .map_err(NoScheme::SettingMissing)?;
+            .map_err(SchemeError::SettingMissing)?;
         if let Some(certificate) = &mut self.certificate {
             *certificate = SnsRule::said(settings)?;
         }
@@ -386,7 +389,7 @@ impl Scheme {
             // Ignoring the setting would drop a restriction that the operator relies on.
             (None, Some(_)) => {
                 let why = "this preset signs no account, so the gate cannot check it".to_owned();
-                Err(NoScheme::SettingMalformed(name.into(), why))
+                Err(SchemeError::SettingMalformed(name.into(), why))
             }
             (_, None) => Ok(()),
         }
@@ -434,7 +437,7 @@ impl Scheme {
         &self,
         secret: &[u8],
         message: SignedMessage<'_>,
-    ) -> Result<Vec<(Place, String)>, Unsignable> {
+    ) -> Result<Vec<(Place, String)>, SigningError> {
         signing::prove(self, &[], secret, message)
     }
 
@@ -446,7 +449,7 @@ impl Scheme {
         event: Option<&str>,
         payload: Map<String, Value>,
         message: SignedMessage<'_>,
-    ) -> Result<Sample, Unsignable> {
+    ) -> Result<Sample, SigningError> {
         sample::signed(self, secret, event, payload, message)
     }
 
@@ -502,7 +505,7 @@ impl Scheme {
 
     /// This scheme with another tag before the proof, or with none.
     #[must_use]
-    pub fn with_tag(&self, tagged: Option<&Tagged>) -> Self {
+    pub fn with_tag(&self, tagged: Option<&ProofTag>) -> Self {
         let mut other = self.clone();
         for rule in &mut other.signatures {
             rule.tagged = tagged.cloned();

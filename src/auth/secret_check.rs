@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use super::key_form::KEY_PREFIXES;
 use super::public_key::PublicKey;
-use super::{Algorithm, KeyForm, UnusableSecret};
+use super::{Algorithm, KeyForm, SecretError};
 
 /// Who issues the secret of a preset.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -136,7 +136,7 @@ pub fn check_secret(
     value: &[u8],
     uses: &[SecretUse<'_>],
     force: bool,
-) -> Result<Vec<Caution>, SecretRefusal> {
+) -> Result<Vec<SecretWarning>, SecretRefusal> {
     let mut undecodable = None;
     for it in uses {
         let Err(error) = it.form.prepare(value) else {
@@ -144,14 +144,14 @@ pub fn check_secret(
         };
         let refusal = SecretRefusal::Unusable(it.endpoint.to_owned(), error);
         // A mistake in the text, reported below, explains better why the text does not decode.
-        if error != UnusableSecret::Undecodable {
+        if error != SecretError::Undecodable {
             return Err(refusal);
         }
         undecodable.get_or_insert(refusal);
     }
     let is_public = |it: &SecretUse<'_>| it.form.algorithm.is_public_key();
     let is_public = !uses.is_empty() && uses.iter().all(is_public);
-    if let Some(doubt) = Doubt::about(value, is_public).filter(|_| !force) {
+    if let Some(doubt) = SecretProblem::about(value, is_public).filter(|_| !force) {
         return Err(SecretRefusal::Doubtful(None, doubt));
     }
     for it in uses {
@@ -167,10 +167,10 @@ pub fn check_secret(
 
 impl SecretUse<'_> {
     /// Why `value` does not look like a secret of this provider.
-    fn doubt(&self, value: &[u8]) -> Option<Doubt> {
+    fn doubt(&self, value: &[u8]) -> Option<SecretProblem> {
         let shape = self.shape?;
         if let Some(other) = shape.confusable.iter().find(|it| it.matches(value)) {
-            return Some(Doubt::OtherCredential {
+            return Some(SecretProblem::OtherCredential {
                 noun: other.noun.clone(),
                 expected: shape.expected.clone(),
             });
@@ -178,18 +178,18 @@ impl SecretUse<'_> {
         if let (Some(lengths), Some(len)) = (&shape.bytes, self.form.key_len(value))
             && !lengths.contains(&len)
         {
-            return Some(Doubt::Length(len, lengths.clone()));
+            return Some(SecretProblem::Length(len, lengths.clone()));
         }
         let alphabet = shape.alphabet?;
         let at = value.iter().position(|byte| !alphabet.contains(*byte))?;
-        Some(Doubt::Alphabet(at, alphabet))
+        Some(SecretProblem::Alphabet(at, alphabet))
     }
 
-    fn caution(&self, value: &[u8]) -> Option<Caution> {
+    fn caution(&self, value: &[u8]) -> Option<SecretWarning> {
         let lengths = self.shape?.usual_bytes.clone()?;
         let len = self.form.key_len(value)?;
         let endpoint = self.endpoint.to_owned();
-        (!lengths.contains(&len)).then_some(Caution::Length {
+        (!lengths.contains(&len)).then_some(SecretWarning::Length {
             endpoint,
             len,
             lengths,
@@ -197,11 +197,11 @@ impl SecretUse<'_> {
     }
 }
 
-fn cautions(value: &[u8], uses: &[SecretUse<'_>]) -> Vec<Caution> {
-    let mut cautions: Vec<Caution> = uses.iter().filter_map(|it| it.caution(value)).collect();
+fn cautions(value: &[u8], uses: &[SecretUse<'_>]) -> Vec<SecretWarning> {
+    let mut cautions: Vec<SecretWarning> = uses.iter().filter_map(|it| it.caution(value)).collect();
     let is_password = |it: &SecretUse<'_>| it.form.algorithm == Algorithm::Basic;
     if value.len() < SHORT && !uses.iter().any(is_password) {
-        cautions.push(Caution::Short(value.len()));
+        cautions.push(SecretWarning::Short(value.len()));
     }
     cautions
 }
@@ -211,9 +211,9 @@ fn cautions(value: &[u8], uses: &[SecretUse<'_>]) -> Vec<Caution> {
 #[non_exhaustive]
 pub enum SecretRefusal {
     /// It looks like a mistake: for the named endpoint, or for every endpoint.
-    Doubtful(Option<String>, Doubt),
+    Doubtful(Option<String>, SecretProblem),
     /// It makes no key for the named endpoint.
-    Unusable(String, UnusableSecret),
+    Unusable(String, SecretError),
 }
 
 impl SecretRefusal {
@@ -241,7 +241,7 @@ impl std::error::Error for SecretRefusal {}
 /// Why an accepted value is unusual.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Caution {
+pub enum SecretWarning {
     /// The key does not have the usual length of the provider's keys.
     Length {
         /// The endpoint that uses the secret.
@@ -255,7 +255,7 @@ pub enum Caution {
     Short(usize),
 }
 
-impl fmt::Display for Caution {
+impl fmt::Display for SecretWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Length {
@@ -278,7 +278,7 @@ impl fmt::Display for Caution {
 /// Why a value looks like a mistake.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Doubt {
+pub enum SecretProblem {
     /// The byte at this position is not in the provider's alphabet.
     Alphabet(usize, SecretAlphabet),
     /// It is a `NAME=value` line of an environment file.
@@ -308,7 +308,7 @@ pub enum Doubt {
     WhiteSpace,
 }
 
-impl Doubt {
+impl SecretProblem {
     /// The first mistake in `value` that is wrong for any provider. White space around a public key is ignored.
     pub fn about(value: &[u8], is_public_key: bool) -> Option<Self> {
         let text = String::from_utf8_lossy(value);
@@ -333,7 +333,7 @@ impl Doubt {
     }
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for SecretProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Alphabet(at, alphabet) => write!(

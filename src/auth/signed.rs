@@ -5,20 +5,20 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::candidates::{Signatures, first, tagged};
-use super::template::Around;
-use super::token::Token;
+use super::placeholder::Placeholder;
+use super::template::SignedFrame;
 use super::view::View;
 use super::{
-    Defect, ProofError, Reading, Scheme, Source, Template, TimestampRule, TimestampSource,
+    Defect, PlaceValue, ProofError, Scheme, Source, Template, TimestampRule, TimestampSource,
     TimestampUnit, UrlRule,
 };
 
 /// The candidate messages of a delivery. A signature over any one of them is accepted.
 pub(super) struct SignedMessages {
     /// The message that the gate hashes while the body arrives.
-    pub(super) first: Around,
+    pub(super) first: SignedFrame,
     /// Other templates and other spellings of the URL.
-    pub(super) others: Vec<Around>,
+    pub(super) others: Vec<SignedFrame>,
     /// The signed time; `None` without one, or if it is in a body that has not arrived.
     pub(super) at: Option<Timestamp>,
 }
@@ -36,7 +36,8 @@ impl SignedMessages {
     fn read(scheme: &Scheme, received: &View<'_>) -> Result<Self, ProofError> {
         let time = Time::read(scheme, received)?;
         let digested = scheme.digest.as_ref();
-        let digested = digested.filter(|digest| digest.from.read_in(received) != Reading::Absent);
+        let digested =
+            digested.filter(|digest| digest.from.read_in(received) != PlaceValue::Absent);
         let templates = match digested {
             Some(digest) => {
                 digest.check(&received.received)?;
@@ -57,7 +58,7 @@ impl SignedMessages {
     }
 
     /// Every message, starting with `first`.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Around> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &SignedFrame> {
         std::iter::once(&self.first).chain(&self.others)
     }
 }
@@ -137,46 +138,46 @@ pub(super) fn fill<'v, 'r: 'v>(
     url: Option<&'v str>,
     time: Option<&'v Time<'_>>,
     received: &'v View<'r>,
-) -> Result<Around, ProofError> {
+) -> Result<SignedFrame, ProofError> {
     let unit = time.map(|time| time.unit);
     template.fill(unit, |token| value(token, url, time, received))
 }
 
 /// The value of a delivery for one token.
 fn value<'v, 'r: 'v>(
-    token: &'v Token,
+    token: &'v Placeholder,
     url: Option<&'v str>,
     time: Option<&'v Time<'_>>,
     received: &'v View<'r>,
 ) -> Result<Cow<'v, [u8]>, ProofError> {
     match token {
-        Token::Canonical(canonical) => {
+        Placeholder::Canonical(canonical) => {
             let text = canonical.text(received, url);
             text.map(Cow::Owned).ok_or(ProofError::SignatureMalformed)
         }
-        Token::Crc32 => {
+        Placeholder::Crc32 => {
             let body = received.body().ok_or(ProofError::SignatureMalformed)?;
             Ok(Cow::Owned(crc32fast::hash(body).to_string().into_bytes()))
         }
-        Token::Form => {
+        Placeholder::Form => {
             let fields = received.sorted_form();
             fields
                 .map(Cow::Borrowed)
                 .ok_or(ProofError::SignatureMalformed)
         }
-        Token::Method => Ok(Cow::Borrowed(received.head().method.as_str().as_bytes())),
+        Placeholder::Method => Ok(Cow::Borrowed(received.head().method.as_str().as_bytes())),
         // `Template::set` replaced every setting when the endpoint was compiled, so none is left.
-        Token::Setting(_) => Err(ProofError::SignatureMalformed),
-        Token::Source { source, optional } => match uncontradicted(source, received) {
+        Placeholder::Setting(_) => Err(ProofError::SignatureMalformed),
+        Placeholder::Source { source, optional } => match uncontradicted(source, received) {
             Err(ProofError::SignatureMissing) if *optional => Ok(Cow::Borrowed(b"")),
             reading => reading,
         },
         // The sender signed the text, not the value that it stands for.
-        Token::Timestamp => {
+        Placeholder::Timestamp => {
             let text = time.map(|time| Cow::Borrowed(&*time.text));
             text.ok_or(ProofError::SignatureMissing)
         }
-        Token::Url => {
+        Placeholder::Url => {
             let url = url.map(|url| Cow::Borrowed(url.as_bytes()));
             url.ok_or(ProofError::SignatureMalformed)
         }

@@ -14,8 +14,8 @@ use super::form::FORM;
 use super::signed::{Time, fill};
 use super::view::View;
 use super::{
-    Algorithm, Code, Head, Key, Place, ProofError, Received, Scheme, Template, TimestampSource,
-    UnusableSecret,
+    Algorithm, Head, Key, MacState, PartialRequest, Place, ProofError, Scheme, SecretError,
+    Template, TimestampSource,
 };
 
 /// The request that a sender signs.
@@ -39,12 +39,12 @@ pub(super) fn prove(
     present: &[(Place, String)],
     secret: &[u8],
     message: Message<'_>,
-) -> Result<Vec<(Place, String)>, Unsignable> {
+) -> Result<Vec<(Place, String)>, SigningError> {
     let key = scheme.key.prepare(secret)?;
     if let Some(envelope) = &scheme.envelope {
         return envelope.prove(scheme, &key, message);
     }
-    let rule = scheme.signatures.first().ok_or(Unsignable::InBody)?;
+    let rule = scheme.signatures.first().ok_or(SigningError::InBody)?;
     let mut added = added(scheme, message);
     let time = scheme.timestamp.as_ref();
     let time = time.map(|rule| (rule, rule.write(message.at)));
@@ -81,7 +81,7 @@ pub(super) fn prove(
         }
     }
     let place = rule.from.preferred().filter(|place| !place.is_in_body());
-    added.push((place.ok_or(Unsignable::InBody)?.clone(), value));
+    added.push((place.ok_or(SigningError::InBody)?.clone(), value));
     Ok(added)
 }
 
@@ -92,8 +92,8 @@ pub(super) fn proof(
     secret: &[u8],
     message: Message<'_>,
     present: &[(Place, String)],
-) -> Result<String, Unsignable> {
-    let rule = scheme.signatures.first().ok_or(Unsignable::InBody)?;
+) -> Result<String, SigningError> {
+    let rule = scheme.signatures.first().ok_or(SigningError::InBody)?;
     match (key.begin(), scheme.algorithm()) {
         (Some(mut code), _) => {
             feed(scheme, &mut code, message, present)?;
@@ -101,7 +101,7 @@ pub(super) fn proof(
         }
         (None, Algorithm::Basic) => Ok(STANDARD.encode(secret)),
         (None, Algorithm::Token) => Ok(String::from_utf8_lossy(secret).into_owned()),
-        (None, _) => Err(Unsignable::PrivateKey),
+        (None, _) => Err(SigningError::PrivateKey),
     }
 }
 
@@ -127,11 +127,11 @@ fn added(scheme: &Scheme, message: Message<'_>) -> Vec<(Place, String)> {
 /// Feeds the signed message to `code`.
 fn feed(
     scheme: &Scheme,
-    code: &mut Code,
+    code: &mut MacState,
     message: Message<'_>,
     present: &[(Place, String)],
-) -> Result<(), Unsignable> {
-    let template = scheme.signed.first().ok_or(Unsignable::InBody)?;
+) -> Result<(), SigningError> {
+    let template = scheme.signed.first().ok_or(SigningError::InBody)?;
     let mut headers = HeaderMap::new();
     for (place, value) in present {
         if let (Place::Header(name), Ok(value)) = (place, HeaderValue::from_str(value)) {
@@ -143,7 +143,7 @@ fn feed(
     }
     let received = View::of(
         scheme,
-        Received {
+        PartialRequest {
             head: Head {
                 method: message.method,
                 headers: &headers,
@@ -172,7 +172,7 @@ fn feed(
 /// Why no proof can be made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Unsignable {
+pub enum SigningError {
     /// The proof is part of the body, so it cannot be added to a given body.
     #[error("the signature of this scheme is part of the body")]
     InBody,
@@ -187,5 +187,5 @@ pub enum Unsignable {
 
     /// The secret makes no key.
     #[error(transparent)]
-    Secret(#[from] UnusableSecret),
+    Secret(#[from] SecretError),
 }

@@ -16,8 +16,8 @@ use std::str::FromStr;
 
 use http::HeaderName;
 
-use super::view::Sight;
-use super::{Place, ProofError, Reading, Received};
+use super::view::ValueReader;
+use super::{PartialRequest, Place, PlaceValue, ProofError};
 
 /// One or several places of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,42 +29,49 @@ pub struct Source {
 
 impl Source {
     /// The value at the first place that is there.
-    pub fn read<'a>(&self, received: &Received<'a>) -> Reading<'a> {
+    pub fn read<'a>(&self, received: &PartialRequest<'a>) -> PlaceValue<'a> {
         self.read_in(received)
     }
 
     /// The same in whatever gives values.
-    pub(super) fn read_in<'a>(&self, sight: &impl Sight<'a>) -> Reading<'a> {
+    pub(super) fn read_in<'a>(&self, sight: &impl ValueReader<'a>) -> PlaceValue<'a> {
         self.found(sight)
-            .map_or(Reading::Absent, |(_, reading)| reading)
+            .map_or(PlaceValue::Absent, |(_, reading)| reading)
     }
 
     /// The value, which has to be there: without it nothing can be proven.
-    pub(super) fn required<'a>(&self, sight: &impl Sight<'a>) -> Result<Cow<'a, [u8]>, ProofError> {
+    pub(super) fn required<'a>(
+        &self,
+        sight: &impl ValueReader<'a>,
+    ) -> Result<Cow<'a, [u8]>, ProofError> {
         match self.read_in(sight) {
-            Reading::Absent => Err(ProofError::SignatureMissing),
-            Reading::Ambiguous | Reading::Unreadable => Err(ProofError::SignatureMalformed),
-            Reading::Value(value) => Ok(value),
+            PlaceValue::Absent => Err(ProofError::SignatureMissing),
+            PlaceValue::Ambiguous | PlaceValue::Unreadable => Err(ProofError::SignatureMalformed),
+            PlaceValue::Value(value) => Ok(value),
         }
     }
 
     /// The same, with its place.
     pub(super) fn found<'s, 'a>(
         &'s self,
-        sight: &impl Sight<'a>,
-    ) -> Option<(&'s Place, Reading<'a>)> {
+        sight: &impl ValueReader<'a>,
+    ) -> Option<(&'s Place, PlaceValue<'a>)> {
         let readings = self.places.iter();
         let readings = readings.map(|place| (place, sight.at(place)));
-        let mut there = readings.filter(|(_, reading)| *reading != Reading::Absent);
+        let mut there = readings.filter(|(_, reading)| *reading != PlaceValue::Absent);
         there.next()
     }
 
     /// Every value that there is: more than one only of numbered headers.
-    pub(super) fn read_each<'a>(&self, sight: &impl Sight<'a>, each: impl FnMut(Reading<'a>)) {
+    pub(super) fn read_each<'a>(
+        &self,
+        sight: &impl ValueReader<'a>,
+        each: impl FnMut(PlaceValue<'a>),
+    ) {
         if self.numbered {
             let readings = self.places.iter().map(|place| sight.at(place));
             readings
-                .take_while(|reading| *reading != Reading::Absent)
+                .take_while(|reading| *reading != PlaceValue::Absent)
                 .for_each(each);
         } else {
             self.found(sight)
@@ -75,11 +82,11 @@ impl Source {
     }
 
     /// The place whose value is read and that holds none in one way only, if there is one.
-    pub(super) fn unreadable_place<'a>(&self, sight: &impl Sight<'a>) -> Option<&Place> {
+    pub(super) fn unreadable_place<'a>(&self, sight: &impl ValueReader<'a>) -> Option<&Place> {
         let readings = self.places.iter().map(|place| (place, sight.at(place)));
-        let mut there = readings.filter(|(_, reading)| *reading != Reading::Absent);
-        let is_unreadable = |(_, reading): &(&Place, Reading<'_>)| {
-            matches!(reading, Reading::Ambiguous | Reading::Unreadable)
+        let mut there = readings.filter(|(_, reading)| *reading != PlaceValue::Absent);
+        let is_unreadable = |(_, reading): &(&Place, PlaceValue<'_>)| {
+            matches!(reading, PlaceValue::Ambiguous | PlaceValue::Unreadable)
         };
         let found = if self.numbered {
             there.find(is_unreadable)

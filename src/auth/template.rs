@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::borders::Borders;
 use super::canonical::Canonical;
-use super::token::{ParseTemplateError, Token};
+use super::placeholder::{ParseTemplateError, Placeholder};
 use super::{Covers, Place, ProofError, Scheme, Source, TimestampSource, TimestampUnit};
 
 /// A compiled template with at most one `{body}`.
@@ -26,13 +26,13 @@ pub struct Template {
 
 /// The signed bytes before and after the body.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Around {
+pub(super) struct SignedFrame {
     pub(super) before_body: Vec<u8>,
     /// `None` if the raw body is not signed.
     pub(super) after_body: Option<Vec<u8>>,
 }
 
-impl Around {
+impl SignedFrame {
     /// The whole signed message. It copies the body only if bytes are signed around it.
     pub(super) fn message<'m>(&'m self, body: &'m [u8]) -> Cow<'m, [u8]> {
         match self.after_body.as_deref() {
@@ -47,7 +47,7 @@ impl Around {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Part {
     Literal(Box<[u8]>),
-    Token(Token),
+    Token(Placeholder),
 }
 
 impl Template {
@@ -55,8 +55,8 @@ impl Template {
     pub(super) fn fill<'v>(
         &'v self,
         unit: Option<TimestampUnit>,
-        mut value: impl FnMut(&'v Token) -> Result<Cow<'v, [u8]>, ProofError>,
-    ) -> Result<Around, ProofError> {
+        mut value: impl FnMut(&'v Placeholder) -> Result<Cow<'v, [u8]>, ProofError>,
+    ) -> Result<SignedFrame, ProofError> {
         let values = self.values(&mut value)?;
         let parts = self.parts().zip(values.iter().map(|value| &**value));
         if self.borders.breach(parts, unit).is_some() {
@@ -65,7 +65,7 @@ impl Template {
         let (before, after) = values
             .split_at_checked(self.before_body.len())
             .unwrap_or_default();
-        Ok(Around {
+        Ok(SignedFrame {
             before_body: before.concat(),
             after_body: self.after_body.as_ref().map(|_| after.concat()),
         })
@@ -75,7 +75,7 @@ impl Template {
     pub(super) fn breach<'v>(
         &'v self,
         unit: Option<TimestampUnit>,
-        mut value: impl FnMut(&'v Token) -> Result<Cow<'v, [u8]>, ProofError>,
+        mut value: impl FnMut(&'v Placeholder) -> Result<Cow<'v, [u8]>, ProofError>,
     ) -> Option<(String, Option<String>)> {
         let values = self.values(&mut value).ok()?;
         let parts = self.parts().zip(values.iter().map(|value| &**value));
@@ -94,7 +94,7 @@ impl Template {
 
     fn values<'v>(
         &'v self,
-        value: &mut impl FnMut(&'v Token) -> Result<Cow<'v, [u8]>, ProofError>,
+        value: &mut impl FnMut(&'v Placeholder) -> Result<Cow<'v, [u8]>, ProofError>,
     ) -> Result<Vec<Cow<'v, [u8]>>, ProofError> {
         let values = self.parts().map(|part| match part {
             Part::Literal(text) => Ok(Cow::Borrowed(&**text)),
@@ -132,7 +132,7 @@ impl Template {
     ) -> Result<(), Box<str>> {
         let after = self.after_body.iter_mut().flatten();
         for part in self.before_body.iter_mut().chain(after) {
-            if let Part::Token(Token::Setting(name)) = part {
+            if let Part::Token(Placeholder::Setting(name)) = part {
                 *part = Part::Literal(setting(name).ok_or_else(|| name.clone())?);
             }
         }
@@ -143,7 +143,7 @@ impl Template {
     /// The names of the settings that the endpoint must supply.
     pub fn settings(&self) -> impl Iterator<Item = &str> {
         self.tokens().filter_map(|token| match token {
-            Token::Setting(name) => Some(&**name),
+            Placeholder::Setting(name) => Some(&**name),
             _ => None,
         })
     }
@@ -160,13 +160,13 @@ impl Template {
     }
 
     /// A weakness that [`Covers`] does not express, as text for operators.
-    pub(super) fn leaves_open(&self) -> Option<&'static str> {
+    pub(super) fn weakness(&self) -> Option<&'static str> {
         if self.has_form() {
             return Some(
                 "the signature does not cover the ends of the query and of the form fields",
             );
         }
-        let is_crc32 = self.tokens().any(|token| *token == Token::Crc32);
+        let is_crc32 = self.tokens().any(|token| *token == Placeholder::Crc32);
         is_crc32.then_some(
             "only the CRC-32 of the body is signed: anybody can make a body with the same one",
         )
@@ -179,7 +179,7 @@ impl Template {
 
     /// Whether filling it requires the whole body.
     pub(super) fn waits_for_body(&self) -> bool {
-        self.tokens().any(Token::is_in_body)
+        self.tokens().any(Placeholder::is_in_body)
     }
 
     /// Whether it contains the raw body.
@@ -189,7 +189,7 @@ impl Template {
 
     /// Whether it contains every field of a form.
     pub(super) fn has_form(&self) -> bool {
-        self.tokens().any(Token::has_form)
+        self.tokens().any(Placeholder::has_form)
     }
 
     /// Whether it contains a field of a form.
@@ -200,30 +200,30 @@ impl Template {
 
     /// Whether it contains the timestamp.
     pub(super) fn has_timestamp(&self) -> bool {
-        self.tokens().any(Token::has_timestamp)
+        self.tokens().any(Placeholder::has_timestamp)
     }
 
     /// Whether `scheme` declares the same timestamp as the template's canonical form, if that has one.
     pub(super) fn has_time_of(&self, scheme: &Scheme) -> bool {
-        let own = self.tokens().find_map(Token::own_time);
+        let own = self.tokens().find_map(Placeholder::own_time);
         let from = scheme.timestamp.as_ref().map(|rule| &rule.from);
         own.is_none_or(|own| from == Some(&TimestampSource::Source(Place::Header(own).into())))
     }
 
     /// Whether it contains the public URL, or its path and query.
     pub(super) fn has_url(&self) -> bool {
-        self.tokens().any(Token::has_url)
+        self.tokens().any(Placeholder::has_url)
     }
 
     /// Whether it contains the public URL with its host.
     pub(super) fn has_whole_url(&self) -> bool {
-        self.tokens().any(Token::has_whole_url)
+        self.tokens().any(Placeholder::has_whole_url)
     }
 
     /// The values of the request in the message.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.tokens().filter_map(|token| match token {
-            Token::Source { source, .. } => Some(source),
+            Placeholder::Source { source, .. } => Some(source),
             _ => None,
         })
     }
@@ -231,7 +231,7 @@ impl Template {
     /// The values of the request that must be present.
     pub(super) fn required(&self) -> impl Iterator<Item = &Source> {
         self.tokens().filter_map(|token| match token {
-            Token::Source {
+            Placeholder::Source {
                 source,
                 optional: false,
             } => Some(source),
@@ -248,7 +248,7 @@ impl Template {
     /// The canonical forms of single providers in the message.
     pub(super) fn canonicals(&self) -> impl Iterator<Item = Canonical> {
         self.tokens().filter_map(|token| match token {
-            Token::Canonical(canonical) => Some(*canonical),
+            Placeholder::Canonical(canonical) => Some(*canonical),
             _ => None,
         })
     }
@@ -258,7 +258,7 @@ impl Template {
         self.keyed
     }
 
-    fn tokens(&self) -> impl Iterator<Item = &Token> {
+    fn tokens(&self) -> impl Iterator<Item = &Placeholder> {
         self.parts().filter_map(|part| match part {
             Part::Literal(_) => None,
             Part::Token(token) => Some(token),
@@ -308,7 +308,7 @@ fn parts(text: &str) -> Result<Box<[Part]>, ParseTemplateError> {
         let inner = from_brace
             .strip_prefix('{')
             .and_then(|text| text.split_once('}'));
-        let known = inner.and_then(|(name, after)| Some((Token::named(name)?, after)));
+        let known = inner.and_then(|(name, after)| Some((Placeholder::named(name)?, after)));
         let (token, after) = known.ok_or_else(|| ParseTemplateError(from_brace.to_owned()))?;
         parts.push(Part::Token(token));
         rest = after;

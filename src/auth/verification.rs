@@ -8,16 +8,16 @@ use jiff::Timestamp;
 
 use super::candidates::Signatures;
 use super::claim::{Offer, OfferedTokens};
-use super::envelope::Unopened;
-use super::key::{Code, KeyRing, NumberedKey};
+use super::envelope::EnvelopeVerification;
+use super::key::{KeyRing, MacState, NumberedKey};
 use super::signed::{SignedMessages, time_of};
-use super::sns::Message;
-use super::template::Around;
+use super::sns::SnsMessage;
+use super::template::SignedFrame;
 use super::view::View;
-use super::{Claim, Generation, Head, ProofError, Received, Scheme, Signature, Verified};
+use super::{Claim, Head, KeyAge, PartialRequest, ProofError, Scheme, Signature, Verified};
 
 /// The state of a verification before the body arrives.
-pub enum Begun {
+pub enum VerificationStart {
     /// The head alone proved the delivery.
     Proven(Verified),
     /// The verdict needs the body.
@@ -30,13 +30,13 @@ pub struct Verification {
     /// `None` if the signatures can be read only with the whole body.
     claimed: Option<(Signatures, SignedMessages)>,
     /// The envelopes in the head, if the scheme uses them.
-    unopened: Option<Box<Unopened>>,
+    unopened: Option<Box<EnvelopeVerification>>,
     keys: Arc<KeyRing>,
     now: Timestamp,
     /// The body, if it was parsed already.
-    message: Option<Box<Message>>,
+    message: Option<Box<SnsMessage>>,
     /// The MAC over the first message so far; `None` if the body cannot be hashed as it arrives.
-    code: Option<Code>,
+    code: Option<MacState>,
 }
 
 impl Verification {
@@ -48,13 +48,15 @@ impl Verification {
         claim: Claim,
         keys: Arc<KeyRing>,
         now: Timestamp,
-    ) -> Result<Begun, ProofError> {
+    ) -> Result<VerificationStart, ProofError> {
         let mut unopened = None;
         let claimed = match claim.offer {
-            Offer::Tokens(tokens) => return judge_tokens(tokens, &keys, now).map(Begun::Proven),
+            Offer::Tokens(tokens) => {
+                return judge_tokens(tokens, &keys, now).map(VerificationStart::Proven);
+            }
             Offer::InBody => None,
             Offer::Sealed(sealed) => {
-                unopened = Some(Box::new(Unopened::begin(sealed)));
+                unopened = Some(Box::new(EnvelopeVerification::begin(sealed)));
                 None
             }
             Offer::Signatures(claimed) => Some(claimed),
@@ -67,7 +69,7 @@ impl Verification {
                 code.update(&signed.first.before_body);
                 Some(code)
             });
-        Ok(Begun::Streaming(Self {
+        Ok(VerificationStart::Streaming(Self {
             scheme: Arc::clone(scheme),
             claimed,
             unopened,
@@ -79,7 +81,7 @@ impl Verification {
     }
 
     /// The same verification over a body that was parsed for its certificate, so that it is not parsed a second time.
-    pub(super) fn over(self, message: Option<Message>) -> Self {
+    pub(super) fn over(self, message: Option<SnsMessage>) -> Self {
         Self {
             message: message.map(Box::new),
             ..self
@@ -89,8 +91,8 @@ impl Verification {
     /// Skips the verification, for an endpoint with mode `none`.
     ///
     /// Call it only if the server's configuration allows unauthenticated endpoints.
-    pub fn dangerous_waive() -> Begun {
-        Begun::Proven(Verified::dangerous_without_proof())
+    pub fn dangerous_waive() -> VerificationStart {
+        VerificationStart::Proven(Verified::dangerous_without_proof())
     }
 
     /// Hashes the next bytes of the body.
@@ -108,7 +110,7 @@ impl Verification {
     /// The MAC of the current key over the first message is ready by then. Other messages and the previous key are
     /// tried only if it does not match, with a second pass over `body`. Only senders in a rotation overlap pay for it.
     pub fn finish(mut self, head: &Head<'_>, body: &[u8]) -> Result<Verified, ProofError> {
-        let received = Received {
+        let received = PartialRequest {
             head: *head,
             body: Some(body),
         };
@@ -120,7 +122,8 @@ impl Verification {
         let unopened = match (self.unopened.take(), &self.scheme.envelope) {
             (Some(unopened), _) => Some(*unopened),
             (None, Some(envelope)) => {
-                let mut unopened = Unopened::begin(envelope.read(&self.scheme, &received)?);
+                let mut unopened =
+                    EnvelopeVerification::begin(envelope.read(&self.scheme, &received)?);
                 unopened.update(body);
                 Some(unopened)
             }
@@ -163,7 +166,7 @@ impl Verification {
             return Verified::by_certificate(signature);
         }
         let version = match (signature.generation(), &self.keys.previous) {
-            (Generation::Previous, Some((previous, _))) => previous.version,
+            (KeyAge::Previous, Some((previous, _))) => previous.version,
             _ => self.keys.current.version,
         };
         Verified::by_signature(version, signature)
@@ -187,7 +190,7 @@ impl Verification {
             streamed = Some(fingerprint);
             untried.next();
         }
-        let compare = |key: &NumberedKey, around: &Around| {
+        let compare = |key: &NumberedKey, around: &SignedFrame| {
             let (matches, fingerprint) = key.key.compare(around, body, signatures.iter())?;
             matches.then_some(fingerprint)
         };
@@ -221,8 +224,8 @@ pub fn verify_whole(
     now: Timestamp,
 ) -> Result<Verified, ProofError> {
     match Verification::begin(scheme, claim, keys, now)? {
-        Begun::Proven(verified) => Ok(verified),
-        Begun::Streaming(mut verification) => {
+        VerificationStart::Proven(verified) => Ok(verified),
+        VerificationStart::Streaming(mut verification) => {
             verification.update(body);
             verification.finish(head, body)
         }
@@ -237,11 +240,11 @@ fn judge_tokens(
 ) -> Result<Verified, ProofError> {
     let matches = |key: &NumberedKey| key.key.matches_tokens(&tokens.digests);
     let (version, generation) = if matches(&keys.current) {
-        (keys.current.version, Generation::Current)
+        (keys.current.version, KeyAge::Current)
     } else {
         let previous = keys.previous_at(now).filter(|key| matches(key));
         let previous = previous.ok_or(ProofError::TokenMismatch)?;
-        (previous.version, Generation::Previous)
+        (previous.version, KeyAge::Previous)
     };
     Ok(Verified::by_token(version, generation, tokens.places))
 }

@@ -11,7 +11,7 @@ use super::Place;
 /// unverified delivery. The idea comes from `ServerCertVerified` of rustls.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Verified {
-    version: Option<(u32, Generation)>,
+    version: Option<(u32, KeyAge)>,
     /// The places of the secrets that were sent. The workspace token comes first, if there is one.
     credentials: Vec<Place>,
     has_workspace_token: bool,
@@ -19,7 +19,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    pub(super) fn by_token(version: u32, generation: Generation, places: Vec<Place>) -> Self {
+    pub(super) fn by_token(version: u32, generation: KeyAge, places: Vec<Place>) -> Self {
         Self {
             version: Some((version, generation)),
             credentials: places,
@@ -80,7 +80,7 @@ impl Verified {
     }
 
     /// The generation of that secret; `None` if no secret of the endpoint proved the delivery.
-    pub fn generation(&self) -> Option<Generation> {
+    pub fn generation(&self) -> Option<KeyAge> {
         self.version.map(|(_, generation)| generation)
     }
 
@@ -104,7 +104,7 @@ impl Verified {
 /// A signature that proved a delivery, as fingerprints that the ledger uses to recognise a replay.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Signature {
-    generation: Generation,
+    generation: KeyAge,
     by_current: Fingerprint,
     by_previous: Option<Fingerprint>,
     /// The fingerprints of other signatures in the delivery that would prove it alone.
@@ -118,7 +118,7 @@ impl Signature {
 
     pub(super) const fn by_current_key(by_current: Fingerprint) -> Self {
         Self {
-            generation: Generation::Current,
+            generation: KeyAge::Current,
             by_current,
             by_previous: None,
             beside: [None; Self::MOST_BESIDE],
@@ -128,7 +128,7 @@ impl Signature {
 
     pub(super) fn by_previous_key(by_current: Fingerprint, by_previous: Fingerprint) -> Self {
         Self {
-            generation: Generation::Previous,
+            generation: KeyAge::Previous,
             by_current,
             // The fingerprint of a public-key signature is that of the message, so both keys give the same one.
             by_previous: Some(by_previous).filter(|it| *it != by_current),
@@ -137,7 +137,7 @@ impl Signature {
         }
     }
 
-    pub(super) const fn generation(&self) -> Generation {
+    pub(super) const fn generation(&self) -> KeyAge {
         self.generation
     }
 
@@ -209,14 +209,14 @@ impl Fingerprint {
 /// The position of a key in a rotation.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Generation {
+pub enum KeyAge {
     /// The newest key.
     Current,
     /// The key before it, valid until the overlap of the rotation ends.
     Previous,
 }
 
-impl Generation {
+impl KeyAge {
     /// The word in metrics and logs.
     pub const fn word(self) -> &'static str {
         match self {

@@ -10,22 +10,24 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::form::{self, Field};
 use super::json::{Pointer, read_all};
-use super::sns::Message;
-use super::{Covers, Head, Place, Reading, Received, Scheme, Source, TimestampSource, fold, query};
+use super::sns::SnsMessage;
+use super::{
+    Covers, Head, PartialRequest, Place, PlaceValue, Scheme, Source, TimestampSource, fold, query,
+};
 
 /// What a scheme looks at.
 pub(super) struct View<'a> {
-    pub(super) received: Received<'a>,
+    pub(super) received: PartialRequest<'a>,
     scheme: &'a Scheme,
     is_strict: bool,
-    json: OnceCell<Vec<(&'a Pointer, Reading<'a>)>>,
+    json: OnceCell<Vec<(&'a Pointer, PlaceValue<'a>)>>,
     form: OnceCell<Option<Vec<Field<'a>>>>,
     /// How the form uses the names of fields that the scheme reads.
     field_uses: OnceCell<Vec<NameUse<'a>>>,
     /// How the query uses those names and the members at the root of a JSON body.
     parameter_uses: OnceCell<Vec<NameUse<'a>>>,
     sorted: OnceCell<Option<Vec<u8>>>,
-    message: OnceCell<Option<Message>>,
+    message: OnceCell<Option<SnsMessage>>,
 }
 
 /// How the names of a form or of a query use one name that the scheme reads.
@@ -59,19 +61,19 @@ impl<'a> NameUse<'a> {
 }
 
 /// Whoever gives the values of places.
-pub(super) trait Sight<'a> {
+pub(super) trait ValueReader<'a> {
     /// What stands there.
-    fn at(&self, place: &Place) -> Reading<'a>;
+    fn at(&self, place: &Place) -> PlaceValue<'a>;
 }
 
-impl<'a> Sight<'a> for Received<'a> {
-    fn at(&self, place: &Place) -> Reading<'a> {
+impl<'a> ValueReader<'a> for PartialRequest<'a> {
+    fn at(&self, place: &Place) -> PlaceValue<'a> {
         place.read(self)
     }
 }
 
-impl<'a> Sight<'a> for View<'a> {
-    fn at(&self, place: &Place) -> Reading<'a> {
+impl<'a> ValueReader<'a> for View<'a> {
+    fn at(&self, place: &Place) -> PlaceValue<'a> {
         match (place, self.received.body) {
             (Place::Json(pointer), Some(body)) => self.value(pointer, body),
             (Place::Form(name), Some(_)) => self.field(name),
@@ -81,7 +83,7 @@ impl<'a> Sight<'a> for View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn of(scheme: &'a Scheme, received: Received<'a>) -> Self {
+    pub(super) fn of(scheme: &'a Scheme, received: PartialRequest<'a>) -> Self {
         let is_strict = received.body.is_some() && scheme.covers() == Covers::Fields;
         Self {
             received,
@@ -99,8 +101,8 @@ impl<'a> View<'a> {
     /// The view of a body that was parsed as a message of Amazon SNS before.
     pub(super) fn with_message(
         scheme: &'a Scheme,
-        received: Received<'a>,
-        message: Option<Message>,
+        received: PartialRequest<'a>,
+        message: Option<SnsMessage>,
     ) -> Self {
         let view = Self::of(scheme, received);
         let known = message.filter(|_| view.is_read_as_sent());
@@ -142,8 +144,8 @@ impl<'a> View<'a> {
     }
 
     /// The message of Amazon SNS that the body is.
-    pub(super) fn message(&self) -> Option<&Message> {
-        let read = || Message::read(self.received.body.filter(|_| self.is_read_as_sent())?);
+    pub(super) fn message(&self) -> Option<&SnsMessage> {
+        let read = || SnsMessage::read(self.received.body.filter(|_| self.is_read_as_sent())?);
         self.message.get_or_init(read).as_ref()
     }
 
@@ -163,19 +165,19 @@ impl<'a> View<'a> {
                 Place::Body | Place::Form(_) | Place::Json(_) => false,
             };
             let agrees = match self.at(place) {
-                Reading::Absent => true,
+                PlaceValue::Absent => true,
                 reading => *found.get_or_insert_with(|| reading.clone()) == reading,
             };
             agrees && !folds
         })
     }
 
-    fn field(&self, name: &str) -> Reading<'a> {
+    fn field(&self, name: &str) -> PlaceValue<'a> {
         let Some(fields) = self.fields() else {
-            return Reading::Unreadable;
+            return PlaceValue::Unreadable;
         };
         if self.is_strict && (self.is_form_unclear(name, fields) || self.query_shadows(name)) {
-            return Reading::Ambiguous;
+            return PlaceValue::Ambiguous;
         }
         form::only(name, fields)
     }
@@ -238,15 +240,15 @@ impl<'a> View<'a> {
         found.map(|(name, _)| name.into_owned())
     }
 
-    fn value(&self, pointer: &Pointer, body: &'a [u8]) -> Reading<'a> {
+    fn value(&self, pointer: &Pointer, body: &'a [u8]) -> PlaceValue<'a> {
         let shadows = || pointer.root().is_some_and(|name| self.query_shadows(name));
         if self.is_strict && shadows() {
-            return Reading::Ambiguous;
+            return PlaceValue::Ambiguous;
         }
         let all = self.json.get_or_init(|| {
             let pointers = self.pointers();
             if self.is_strict && !self.is_read_as_sent() {
-                let unreadable = pointers.into_iter().map(|it| (it, Reading::Unreadable));
+                let unreadable = pointers.into_iter().map(|it| (it, PlaceValue::Unreadable));
                 return unreadable.collect();
             }
             let readings = read_all(&pointers, body, self.is_strict);

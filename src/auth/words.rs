@@ -10,7 +10,7 @@ use http::HeaderName;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::rule::Tagged;
+use super::rule::ProofTag;
 use super::{
     Algorithm, Encoding, KeyEncoding, KeyForm, Place, Scheme, SignatureRule, Source, Template,
     TimestampRule, TimestampSource, TimestampUnit,
@@ -24,14 +24,14 @@ pub struct SchemeWords(BTreeMap<String, String>);
 /// A key or a value that is not accepted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{key}: {message}")]
-pub struct WrongWord {
+pub struct SchemeWordError {
     /// The key, or `auth` if the key itself is unknown.
     pub key: &'static str,
     /// The fault and what is accepted instead.
     pub message: String,
 }
 
-impl WrongWord {
+impl SchemeWordError {
     /// The key with its table, such as `auth.algorithm`.
     pub fn place(&self) -> &'static str {
         let mut places = SchemeWords::KEYS.iter();
@@ -75,7 +75,7 @@ impl SchemeWords {
     }
 
     /// Sets `key` to `value`.
-    pub fn say(&mut self, key: &'static str, value: impl Into<String>) {
+    pub fn set(&mut self, key: &'static str, value: impl Into<String>) {
         self.0.insert(key.to_owned(), value.into());
     }
 
@@ -85,7 +85,7 @@ impl SchemeWords {
     }
 
     /// Compiles the words: as overrides of `base`, or alone as a custom scheme. The error lists every mistake.
-    pub fn scheme(&self, base: Option<Scheme>) -> Result<Scheme, Vec<WrongWord>> {
+    pub fn scheme(&self, base: Option<Scheme>) -> Result<Scheme, Vec<SchemeWordError>> {
         let mut compiler = Compiler {
             words: &self.0,
             mistakes: Vec::new(),
@@ -149,7 +149,7 @@ impl SchemeWords {
 /// Writes the words into the parts of a scheme and collects the mistakes.
 struct Compiler<'w> {
     words: &'w BTreeMap<String, String>,
-    mistakes: Vec<WrongWord>,
+    mistakes: Vec<SchemeWordError>,
 }
 
 impl Compiler<'_> {
@@ -197,7 +197,7 @@ impl Compiler<'_> {
             // The last character is the separator, whatever it is.
             let separator = prefix.chars().next_back()?;
             let tag = prefix.strip_suffix(separator)?;
-            Some(Tagged {
+            Some(ProofTag {
                 separator,
                 tag: Some(tag.into()),
             })
@@ -302,7 +302,7 @@ impl Compiler<'_> {
     }
 
     fn reject(&mut self, key: &'static str, message: String) {
-        self.mistakes.push(WrongWord { key, message });
+        self.mistakes.push(SchemeWordError { key, message });
     }
 }
 

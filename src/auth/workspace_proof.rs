@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 
 use super::{
-    Head, Place, ProofError, Reading, Received, Scheme, TokenHash, TokenId, Verified,
+    Head, PartialRequest, Place, PlaceValue, ProofError, Scheme, TokenHash, TokenId, Verified,
     WorkspaceToken,
 };
 
@@ -17,10 +17,12 @@ pub struct WorkspaceClaim(WorkspaceToken);
 impl WorkspaceClaim {
     /// Reads `Authorization: Bearer …`. Another authentication scheme counts as a missing token.
     pub fn read(head: &Head<'_>) -> Result<Self, ProofError> {
-        let value = match authorization().read(&Received::from(*head)) {
-            Reading::Absent => return Err(ProofError::TokenMissing),
-            Reading::Ambiguous | Reading::Unreadable => return Err(ProofError::TokenMismatch),
-            Reading::Value(value) => value,
+        let value = match authorization().read(&PartialRequest::from(*head)) {
+            PlaceValue::Absent => return Err(ProofError::TokenMissing),
+            PlaceValue::Ambiguous | PlaceValue::Unreadable => {
+                return Err(ProofError::TokenMismatch);
+            }
+            PlaceValue::Value(value) => value,
         };
         let token = bearer(&value).ok_or(ProofError::TokenMissing)?;
         let token = WorkspaceToken::read(token).map_err(|_| ProofError::TokenMismatch)?;
@@ -45,7 +47,7 @@ impl WorkspaceClaim {
         let unmatchable = TokenHash::unmatchable();
         let hash = stored.map_or(&unmatchable, |grant| &grant.hash);
         let matches = hash.matches(self.0.hash());
-        let grant = stored.filter(|grant| matches && grant.counts_at(now));
+        let grant = stored.filter(|grant| matches && grant.is_valid_at(now));
         let grant = grant.ok_or(WorkspaceRefusal::Unproven)?;
         if grant.owner() == owner {
             Ok(WorkspaceProof(()))
@@ -74,7 +76,7 @@ impl Grant {
     /// Whether the token is valid at `now`.
     ///
     /// A revoked token is invalid at any time: the clock of the node that revoked it may be ahead of this one.
-    pub fn counts_at(&self, now: Timestamp) -> bool {
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && now < self.expires_at
     }
 
@@ -101,13 +103,13 @@ pub struct WorkspaceProof(());
 
 impl WorkspaceProof {
     /// The proof of a delivery by the token alone. The secret of the endpoint's `scheme` is not forwarded either.
-    pub fn alone(self, scheme: Option<&Scheme>) -> Verified {
+    pub fn as_sole_proof(self, scheme: Option<&Scheme>) -> Verified {
         let places = scheme.map(Scheme::secret_places).unwrap_or_default();
-        self.beside(Verified::by_workspace(places))
+        self.with_proof(Verified::by_workspace(places))
     }
 
     /// `verified`, with the workspace token as an additional proof.
-    pub fn beside(self, verified: Verified) -> Verified {
+    pub fn with_proof(self, verified: Verified) -> Verified {
         verified.with_workspace_token(authorization())
     }
 }

@@ -7,7 +7,7 @@ use http::Method;
 use super::answer::ResponseTemplate;
 use super::source::ValueSource;
 use super::{JsonField, Pointer, ReceivedChallenge, ValueForm, field};
-use crate::auth::{Head, Place, Reading};
+use crate::auth::{Head, Place, PlaceValue};
 
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
@@ -62,7 +62,7 @@ impl Rule {
 
     /// Whether the method, the headers and the query match.
     pub(super) fn fits_head(&self, head: &Head<'_>) -> bool {
-        let matches = |(place, expected): &(Place, Box<str>)| matches!(place.read(&(*head).into()), Reading::Value(value) if *value == *expected.as_bytes());
+        let matches = |(place, expected): &(Place, Box<str>)| matches!(place.read(&(*head).into()), PlaceValue::Value(value) if *value == *expected.as_bytes());
         *head.method == self.when.method && self.when.head.iter().all(matches)
     }
 

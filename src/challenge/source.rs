@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use super::{JsonField, Pointer, field};
-use crate::auth::{Head, Place, Reading};
+use crate::auth::{Head, Place, PlaceValue};
 
 /// A place in a request that holds one value.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,7 +29,7 @@ impl ValueSource {
     ) -> Option<Cow<'a, [u8]>> {
         match self {
             Self::Head(place) => match place.read(&(*head).into()) {
-                Reading::Value(value) => Some(value),
+                PlaceValue::Value(value) => Some(value),
                 _ => None,
             },
             Self::Body(pointer) => match field(body, pointer, alone) {

@@ -39,7 +39,7 @@ use jiff::Timestamp;
 
 use self::failure::Failure;
 use self::session::{Access, Session};
-use crate::auth::{Mode, NoScheme, Scheme};
+use crate::auth::{Mode, Scheme, SchemeError};
 
 /// Verify webhook deliveries in front of a private backend.
 ///
@@ -216,7 +216,7 @@ fn preset(name: &str) -> Result<Scheme, Failure> {
     };
     match scheme {
         Ok(Some(scheme)) => Ok(scheme),
-        Ok(None) | Err(NoScheme::UnknownPreset) => Err(Failure::NotFound(format!(
+        Ok(None) | Err(SchemeError::UnknownPreset) => Err(Failure::NotFound(format!(
             "preset `{name}` does not exist; list them with: portcullis presets list"
         ))),
         Err(error) => Err(Failure::Other(format!(

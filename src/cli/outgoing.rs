@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::session::Session;
 use super::tamper::{Tamper, prove};
 use super::{at, preset};
-use crate::auth::{Message, Place, Sample, Scheme, Source, Unsignable};
+use crate::auth::{Message, Place, Sample, Scheme, SigningError, Source};
 use crate::clock::{Clock as _, SystemClock};
 use crate::control::Binding;
 use crate::directory::{AuthDefinition, Definition, DraftAuth, EndpointId};
@@ -122,7 +122,7 @@ impl Outgoing {
         let scheme = scheme.map_err(|error| Failure::Other(error.to_string()))?;
         let proof = match (scheme, auth.and_then(|auth| auth.secret_of(id))) {
             (Some(scheme), Some(_)) if scheme.algorithm().is_public_key() => {
-                return Err(Failure::Other(Unsignable::PrivateKey.to_string()));
+                return Err(Failure::Other(SigningError::PrivateKey.to_string()));
             }
             (Some(scheme), Some(secret)) => {
                 let needed = scheme.algorithm().key_kind();
@@ -146,7 +146,7 @@ impl Outgoing {
                     })?;
                 Some((scheme, revealed.value))
             }
-            (Some(_), None) => return Err(Failure::Other(Unsignable::PrivateKey.to_string())),
+            (Some(_), None) => return Err(Failure::Other(SigningError::PrivateKey.to_string())),
             (None, _) => None,
         };
         let method = definition.methods.first().map_or("POST", String::as_str);

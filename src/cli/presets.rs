@@ -84,7 +84,7 @@ fn row(preset: &'static Preset) -> Row<'static> {
         source: &preset.source,
         algorithm: preset.scheme.algorithm().name(),
         covers: preset.scheme.covers().word(),
-        leaves_open: preset.scheme.leaves_open(),
+        leaves_open: preset.scheme.weakness(),
         window: self::window(preset),
         window_seconds: window.map(|(past, _)| past.as_secs()),
         window_future_seconds: window.map(|(_, future)| future.as_secs()),
@@ -115,7 +115,7 @@ fn facts(preset: &Preset) -> String {
         None => "",
     };
     let covered = preset.scheme.covers().word();
-    let covered = match preset.scheme.leaves_open() {
+    let covered = match preset.scheme.weakness() {
         Some(left) => format!("{covered}; {left}"),
         None => covered.to_owned(),
     };
@@ -148,14 +148,14 @@ fn facts(preset: &Preset) -> String {
 
 /// The coverage of the proof, with a star if part of the request is not covered.
 fn covers(preset: &Preset) -> String {
-    let star = preset.scheme.leaves_open().map_or("", |_| "*");
+    let star = preset.scheme.weakness().map_or("", |_| "*");
     format!("{}{star}", preset.scheme.covers().word())
 }
 
 /// The largest accepted age of a delivery.
 fn window(preset: &Preset) -> String {
     let Some(rule) = preset.scheme.timestamp() else {
-        return if preset.scheme.states_its_end() {
+        return if preset.scheme.states_expiry() {
             "until the expiry in the token".to_owned()
         } else {
             "none: no time is signed".to_owned()
@@ -231,7 +231,7 @@ fn list(json: bool) -> Result<String, Failure> {
         .map(|preset| {
             let window = match preset.scheme.timestamp() {
                 Some(rule) if rule.window.is_some() => self::window(preset),
-                None if preset.scheme.states_its_end() => "stated".to_owned(),
+                None if preset.scheme.states_expiry() => "stated".to_owned(),
                 _ => "none".to_owned(),
             };
             [
@@ -273,7 +273,7 @@ fn list(json: bool) -> Result<String, Failure> {
         })
         .collect();
     let notes = Preset::all().iter().filter_map(|preset| {
-        let left = preset.scheme.leaves_open()?;
+        let left = preset.scheme.weakness()?;
         Some(format!("* {}: {left}", preset.name))
     });
     let notes: Vec<String> = notes.collect();

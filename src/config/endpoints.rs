@@ -211,7 +211,7 @@ pub(super) fn auth_settings(
     let mut scheme = SchemeWords::default();
     for key in SchemeWords::keys() {
         if let Some(text) = table.parsed::<String>(key) {
-            scheme.say(key, text);
+            scheme.set(key, text);
         }
     }
     let settings = table.table("settings").strings().into_iter();

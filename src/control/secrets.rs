@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{Control, ControlError};
 use crate::audit::Actor;
-use crate::auth::{Caution, KeyKind, SecretUse, check_secret, proves_nothing};
+use crate::auth::{KeyKind, SecretUse, SecretWarning, check_secret, is_trivial_secret};
 use crate::directory::{Definition, EndpointId, ParseNameError};
 use crate::flow::{Flow, FlowState, FlowTarget, PartName};
 use crate::secrets::{
@@ -21,7 +21,7 @@ pub struct SecretChange {
     /// The number of the version.
     pub version: u32,
     /// Warnings about the given value.
-    pub cautions: Vec<Caution>,
+    pub cautions: Vec<SecretWarning>,
 }
 
 /// A slot of a flow at one target, ready to be bound.
@@ -294,10 +294,10 @@ pub(super) fn check_value(
     value: &Secret,
     users: &[Definition],
     force: bool,
-) -> Result<Vec<Caution>, ControlError> {
+) -> Result<Vec<SecretWarning>, ControlError> {
     let value = value.expose();
     // The vault refuses an empty value with its own error.
-    if proves_nothing(value) {
+    if is_trivial_secret(value) {
         return Ok(Vec::new());
     }
     let mut schemes = Vec::new();

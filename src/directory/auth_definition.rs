@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::EndpointId;
-use crate::auth::{KeyKind, Mode, NoScheme, Preset, Said, Scheme, SchemeWords};
+use crate::auth::{AuthOptions, KeyKind, Mode, Preset, Scheme, SchemeError, SchemeWords};
 use crate::secrets::SecretRef;
 
 /// The `auth` of an endpoint as it is declared.
@@ -49,9 +49,9 @@ impl AuthDefinition {
     }
 
     /// The scheme that verifies deliveries; `None` if the mode asks for no proof.
-    pub fn compiled(&self) -> Result<Option<Scheme>, NoScheme> {
+    pub fn compiled(&self) -> Result<Option<Scheme>, SchemeError> {
         let header = self.header.as_deref().and_then(|name| name.parse().ok());
-        self.mode.scheme(&Said {
+        self.mode.scheme(&AuthOptions {
             header: header.as_ref(),
             preset: self.preset.as_deref(),
             words: &self.scheme,

@@ -11,7 +11,7 @@ use super::{
     AuthDefinition, Definition, DraftAuth, Duplicates, MissingKey, PathTemplate, ReplayDefinition,
     ReplayKey, ReplayRule, RouteTable, Target,
 };
-use crate::auth::{Mode, NoScheme, Sender, may_be_event};
+use crate::auth::{Mode, SchemeError, Sender, may_be_event};
 use crate::challenge::Challenge;
 use crate::payload::Contract;
 
@@ -155,16 +155,19 @@ impl<'a> Validation<'a> {
                 let message = "mode `provider` needs a `preset`: see `portcullis presets list`";
                 self.report("auth", message.to_owned());
             }
-            (Some(name), Err(NoScheme::UnknownPreset)) => {
+            (Some(name), Err(SchemeError::UnknownPreset)) => {
                 let message = format!("no preset `{name}`: see `portcullis presets list`");
                 self.report("auth.preset", message);
             }
-            (_, Err(NoScheme::Words(words))) => {
+            (_, Err(SchemeError::Words(words))) => {
                 for word in words {
                     self.report(word.place(), word.message.clone());
                 }
             }
-            (_, Err(error @ (NoScheme::SettingMissing(_) | NoScheme::SettingMalformed(..)))) => {
+            (
+                _,
+                Err(error @ (SchemeError::SettingMissing(_) | SchemeError::SettingMalformed(..))),
+            ) => {
                 self.report("auth.settings", error.to_string());
             }
             (_, Err(error)) => self.report("auth", error.to_string()),

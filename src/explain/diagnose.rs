@@ -13,7 +13,7 @@ use super::search::{Goal, SearchResult, search};
 use super::suspicions::{self, Case};
 use super::wording::{describe_age, describe_defect, describe_expected_proof, redact_url, visible};
 use crate::auth::{
-    AccountRule, Claim, Defect, Generation, ProofError, Received, Scheme, UnusableSecret, Verified,
+    AccountRule, Claim, Defect, KeyAge, PartialRequest, ProofError, Scheme, SecretError, Verified,
 };
 use crate::directory::Wording;
 use crate::gate::{Reason, judge_method};
@@ -278,11 +278,11 @@ impl Report {
         } else {
             let by = verified.and_then(Verified::generation);
             let says = match by {
-                Some(Generation::Previous) => "valid, with the previous secret",
+                Some(KeyAge::Previous) => "valid, with the previous secret",
                 _ => "valid",
             };
             self.pass(Step::Signature, says);
-            if let (Some(Generation::Previous), Some(secrets)) = (by, &question.secrets)
+            if let (Some(KeyAge::Previous), Some(secrets)) = (by, &question.secrets)
                 && let Some((_, until)) = &secrets.previous
             {
                 let text =
@@ -428,7 +428,7 @@ fn defect(question: &Question, scheme: &Scheme, failed: JudgeError) -> Option<De
         return None;
     };
     let delivery = &question.delivery;
-    let received = Received {
+    let received = PartialRequest {
         head: delivery.head(),
         body: delivery.has_body.then_some(&*delivery.body),
     };
@@ -438,7 +438,7 @@ fn defect(question: &Question, scheme: &Scheme, failed: JudgeError) -> Option<De
 /// The accounts of the delivery and of the endpoint, in a sentence.
 fn describe_accounts(question: &Question, scheme: &Scheme, rule: &AccountRule) -> String {
     let delivery = &question.delivery;
-    let named = scheme.named_accounts(Received {
+    let named = scheme.named_accounts(PartialRequest {
         head: delivery.head(),
         body: Some(&delivery.body),
     });
@@ -476,15 +476,15 @@ const fn step_of_error(error: ProofError) -> Step {
     }
 }
 
-const fn describe_unusable_secret(error: UnusableSecret) -> &'static str {
+const fn describe_unusable_secret(error: SecretError) -> &'static str {
     match error {
-        UnusableSecret::PublicKey => {
+        SecretError::PublicKey => {
             "the endpoint's secret is a public key, and the scheme needs a shared secret"
         }
-        UnusableSecret::OtherKind { .. } => {
+        SecretError::OtherKind { .. } => {
             "the endpoint's secret was bound as another kind of key: set a new one"
         }
-        UnusableSecret::Empty => "the endpoint's secret is empty",
-        UnusableSecret::Undecodable => "the endpoint's secret is not in the encoding of the scheme",
+        SecretError::Empty => "the endpoint's secret is empty",
+        SecretError::Undecodable => "the endpoint's secret is not in the encoding of the scheme",
     }
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::attempt::Attempt;
 use super::delivery::Delivery;
 use crate::auth::{
-    Claim, Head, KeyKind, KeyRing, NumberedKey, ProofError, Reading, Received, Scheme,
-    UnusableSecret, Verified, verify_whole,
+    Claim, Head, KeyKind, KeyRing, NumberedKey, PartialRequest, PlaceValue, ProofError, Scheme,
+    SecretError, Verified, verify_whole,
 };
 use crate::secrets::Secret;
 
@@ -36,15 +36,15 @@ pub struct Version {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum JudgeError {
     /// The secret cannot be used as a key of the scheme.
-    Secret(UnusableSecret),
+    Secret(SecretError),
     /// The verification failed.
     Proof(ProofError),
 }
 
 impl Secrets {
-    fn ring(&self, scheme: &Scheme) -> Result<KeyRing, UnusableSecret> {
+    fn ring(&self, scheme: &Scheme) -> Result<KeyRing, SecretError> {
         let key = |version: &Version| {
-            Ok::<_, UnusableSecret>(NumberedKey {
+            Ok::<_, SecretError>(NumberedKey {
                 key: Arc::new(
                     scheme
                         .key()
@@ -102,12 +102,12 @@ pub(super) fn signed_at(scheme: &Scheme, head: &Head<'_>) -> Option<Timestamp> {
 
 /// Whether the place of the proof has a value, in any form.
 pub(super) fn has_proof_value(scheme: &Scheme, delivery: &Delivery) -> bool {
-    let received = Received {
+    let received = PartialRequest {
         head: delivery.head(),
         body: delivery.has_body.then_some(&*delivery.body),
     };
     let mut rules = scheme.signatures().iter();
-    rules.any(|rule| rule.from.read(&received) != Reading::Absent)
+    rules.any(|rule| rule.from.read(&received) != PlaceValue::Absent)
 }
 
 fn verify(
@@ -120,7 +120,7 @@ fn verify(
 ) -> Result<Verified, JudgeError> {
     let verified = verify_whole(scheme, claim, Arc::new(keys), head, body, now);
     let verified = verified.map_err(JudgeError::Proof)?;
-    let received = Received {
+    let received = PartialRequest {
         head: *head,
         body: Some(body),
     };

@@ -355,7 +355,7 @@ impl Gate {
     ) -> Result<(PendingProof, Option<WorkspaceProof>), Refusal> {
         let token = match caller {
             Caller::TokenOnly(token) => {
-                let verified = token.alone(endpoint.auth.scheme());
+                let verified = token.as_sole_proof(endpoint.auth.scheme());
                 return Ok((PendingProof::of_head(verified), None));
             }
             Caller::TokenAndProof(token) => Some(token),

@@ -34,7 +34,7 @@ impl Caller {
     /// The token's proof joined with that of the delivery.
     pub(super) fn join(token: Option<WorkspaceProof>, verified: Verified) -> Verified {
         match token {
-            Some(token) => token.beside(verified),
+            Some(token) => token.with_proof(verified),
             None => verified,
         }
     }

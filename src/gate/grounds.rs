@@ -25,7 +25,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Gate, Refusal, Request, draft};
-use crate::auth::{Generation, KeyRing, ProofError, Verified};
+use crate::auth::{KeyAge, KeyRing, ProofError, Verified};
 use crate::directory::{Auth, DirectoryRevision, Endpoint, EndpointMatch};
 
 /// The grounds of a verdict.
@@ -84,7 +84,7 @@ impl Grounds {
         now: Timestamp,
     ) -> Result<Verified, Refusal> {
         let previous = self.keys.as_ref().and_then(|keys| keys.previous.as_ref());
-        let previous = previous.filter(|_| verified.generation() == Some(Generation::Previous));
+        let previous = previous.filter(|_| verified.generation() == Some(KeyAge::Previous));
         let Some(until) = previous.map(|(_, until)| *until) else {
             return Ok(verified);
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Body, Reason, Refusal, Request};
-use crate::auth::{EventName, Head, Received, Scheme};
+use crate::auth::{EventName, Head, PartialRequest, Scheme};
 use crate::directory::Endpoint;
 use crate::payload::{ConcurrencyKey, MultipartError, Parts, Payload, Violations};
 
@@ -18,7 +18,7 @@ pub(super) fn takes_event(endpoint: &Endpoint, head: &Head<'_>, body: &Body) -> 
     let Some(source) = endpoint.auth.scheme().and_then(Scheme::event) else {
         return true;
     };
-    let received = Received {
+    let received = PartialRequest {
         head: *head,
         body: Some(body.bytes()),
     };

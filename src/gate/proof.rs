@@ -13,7 +13,10 @@ use super::grounds::Grounds;
 use super::{
     Body, Caches, GateSettings, Lease, OverBudget, Reason, Refusal, Request, judge_method,
 };
-use crate::auth::{Begun, Claim, Head, ProofError, Received, Uncertified, Verification, Verified};
+use crate::auth::{
+    CertificateClaim, Claim, Head, PartialRequest, ProofError, Verification, VerificationStart,
+    Verified,
+};
 use crate::clock::Clock;
 use crate::directory::{Auth, Endpoint, Proof};
 use crate::outbound::{Outbound, OutboundError};
@@ -64,9 +67,9 @@ pub(super) struct PendingProof {
 )]
 enum ProofState {
     /// With the keys of a secret, or without need of any.
-    Begun(Begun),
+    Begun(VerificationStart),
     /// The body names the certificate.
-    Uncertified(Uncertified),
+    Uncertified(CertificateClaim),
 }
 
 impl PendingProof {
@@ -77,10 +80,10 @@ impl PendingProof {
 
     /// A proof that the head alone completes.
     pub(super) fn of_head(verified: Verified) -> Self {
-        Self::settled(Begun::Proven(verified))
+        Self::settled(VerificationStart::Proven(verified))
     }
 
-    fn settled(begun: Begun) -> Self {
+    fn settled(begun: VerificationStart) -> Self {
         Self {
             state: ProofState::Begun(begun),
             judged_at: None,
@@ -106,7 +109,7 @@ impl PendingProof {
         let Some(address) = &proof.key else {
             let at = now();
             return Ok(Self {
-                state: ProofState::Uncertified(Uncertified::new(&proof.scheme, claim, at)),
+                state: ProofState::Uncertified(CertificateClaim::new(&proof.scheme, claim, at)),
                 judged_at: Some(at),
                 missing_key: None,
                 challenges: None,
@@ -142,8 +145,8 @@ impl PendingProof {
     /// The verification that has to see the body on arrival, if there is one.
     pub(super) fn streaming(&mut self) -> Option<&mut Verification> {
         match &mut self.state {
-            ProofState::Begun(Begun::Streaming(verification)) => Some(verification),
-            ProofState::Begun(Begun::Proven(_)) | ProofState::Uncertified(_) => None,
+            ProofState::Begun(VerificationStart::Streaming(verification)) => Some(verification),
+            ProofState::Begun(VerificationStart::Proven(_)) | ProofState::Uncertified(_) => None,
         }
     }
 
@@ -163,8 +166,8 @@ impl PendingProof {
             }
         };
         match begun {
-            Begun::Proven(verified) => Ok(verified),
-            Begun::Streaming(verification) => {
+            VerificationStart::Proven(verified) => Ok(verified),
+            VerificationStart::Streaming(verification) => {
                 let finish = || verification.finish(head, body);
                 let verified = if body.len() > MAX_BYTES_IN_PLACE {
                     while_others_serve(finish)
@@ -222,7 +225,7 @@ pub(super) async fn check_account(
     };
     // The fields of a form and the claims of a token are copies.
     let _copy = body.room_for_copy().await?;
-    scheme.check_account(Received {
+    scheme.check_account(PartialRequest {
         head: *head,
         body: Some(body.bytes()),
     })?;

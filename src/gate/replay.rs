@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{Body, Reason, Refusal};
-use crate::auth::{Claim, Fingerprint, Head, KeyRing, Received, Scheme, Verified};
+use crate::auth::{Claim, Fingerprint, Head, KeyRing, PartialRequest, Scheme, Verified};
 use crate::directory::{Auth, Duplicates, Endpoint, LedgerDown};
 use crate::ledger::{
     Conflict, Entries, Entry, EntryKind, EntryState, Key, Ledger, LedgerClaim, OutagePolicy,
@@ -26,7 +26,7 @@ use crate::ledger::{
 };
 
 /// The sender's id of a delivery. It is proven only if the scheme signs it.
-pub fn event_id<'a>(scheme: &Scheme, received: &Received<'a>) -> Option<Cow<'a, str>> {
+pub fn event_id<'a>(scheme: &Scheme, received: &PartialRequest<'a>) -> Option<Cow<'a, str>> {
     Claim::hint(scheme.id()?, received)
 }
 
@@ -124,7 +124,7 @@ impl ReplayCheck<'_> {
             return [None; 2];
         }
         let scheme = &*proof.scheme;
-        let received = Received {
+        let received = PartialRequest {
             head: *self.head,
             body: Some(self.body.bytes()),
         };

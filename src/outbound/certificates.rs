@@ -9,7 +9,7 @@ use moka::Expiry;
 use moka::future::Cache;
 
 use super::OutboundError;
-use crate::auth::{Algorithm, CertificateUrl, Certified};
+use crate::auth::{Algorithm, CertificateKeys, CertificateUrl};
 use crate::clock::Clock;
 
 type Key = (CertificateUrl, Algorithm);
@@ -18,7 +18,7 @@ type Key = (CertificateUrl, Algorithm);
 ///
 /// Unauthenticated senders choose URLs. Failures have a cache of their own, so that they evict no certificate.
 pub(super) struct Certificates {
-    fetched: Cache<Key, Certified>,
+    fetched: Cache<Key, CertificateKeys>,
     failed: Cache<Key, OutboundError>,
 }
 
@@ -42,13 +42,13 @@ impl Certificates {
         url: &CertificateUrl,
         algorithm: Algorithm,
         fetch: impl Future<Output = Result<BytesMut, OutboundError>>,
-    ) -> Result<Certified, OutboundError> {
+    ) -> Result<CertificateKeys, OutboundError> {
         let key = (url.clone(), algorithm);
         if let Some(error) = self.failed.get(&key).await {
             return Err(error);
         }
         let load = async {
-            let certified = Certified::read(algorithm, &fetch.await?);
+            let certified = CertificateKeys::read(algorithm, &fetch.await?);
             certified.map_err(|_| OutboundError::NoCertificate)
         };
         let fetched = self.fetched.try_get_with_by_ref(&key, load).await;
@@ -68,8 +68,13 @@ impl Certificates {
 
 struct Lifetime(Arc<dyn Clock>);
 
-impl Expiry<Key, Certified> for Lifetime {
-    fn expire_after_create(&self, _: &Key, certified: &Certified, _: Instant) -> Option<Duration> {
+impl Expiry<Key, CertificateKeys> for Lifetime {
+    fn expire_after_create(
+        &self,
+        _: &Key,
+        certified: &CertificateKeys,
+        _: Instant,
+    ) -> Option<Duration> {
         let left = certified.not_after().duration_since(self.0.now());
         let left = Duration::try_from(left).unwrap_or_default();
         Some(left.clamp(FAILURE_LIFETIME, MAX_LIFETIME))

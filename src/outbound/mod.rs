@@ -12,7 +12,7 @@ use std::sync::Arc;
 use self::certificates::Certificates;
 use self::client::Client;
 pub use self::client::{OutboundError, OutboundSettings, ParseProxyError, Proxy};
-use crate::auth::{Algorithm, CertificateUrl, Certified};
+use crate::auth::{Algorithm, CertificateKeys, CertificateUrl};
 use crate::clock::Clock;
 
 /// The client for providers, with its cache of certificates.
@@ -39,7 +39,7 @@ impl Outbound {
         &self,
         url: &CertificateUrl,
         algorithm: Algorithm,
-    ) -> Result<Certified, OutboundError> {
+    ) -> Result<CertificateKeys, OutboundError> {
         let fetch = self.client.get(url.as_str());
         self.certificates.at(url, algorithm, fetch).await
     }

@@ -7,7 +7,7 @@ use super::raw_head::{
     Framing, HeadFault, HeadLimits, check_field_len, check_target, field, framing, host, is_host,
     length_of, lines_of, request_line,
 };
-use crate::auth::Received;
+use crate::auth::PartialRequest;
 use crate::gate::{Reason, Request};
 
 /// A head that is well-formed.
@@ -161,8 +161,8 @@ impl RequestHead {
     }
 
     /// As proofs see it, with the body behind it.
-    pub(super) fn received<'a>(&'a self, body: &'a [u8]) -> Received<'a> {
-        Received {
+    pub(super) fn received<'a>(&'a self, body: &'a [u8]) -> PartialRequest<'a> {
+        PartialRequest {
             head: self.request().head(None),
             body: Some(body),
         }

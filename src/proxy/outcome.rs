@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::reply::Reply;
 use super::respond::{self, Stamp};
-use crate::auth::Generation;
+use crate::auth::KeyAge;
 use crate::challenge::ChallengeAnswer;
 use crate::directory::Endpoint;
 use crate::gate::{DeliveryFacts, DeliveryOutcome, FaultAt, Reason, Refusal, UpstreamFault};
@@ -26,7 +26,7 @@ pub(super) struct ResponseOutcome {
 /// What the record says of the backend.
 #[derive(Default)]
 struct BackendRecord {
-    generation: Option<Generation>,
+    generation: Option<KeyAge>,
     duration: Option<Duration>,
     status: Option<u16>,
     fault: Option<FaultAt>,
@@ -71,7 +71,7 @@ impl ResponseOutcome {
     pub(super) async fn forwarded(
         reply: &mut Reply,
         outcome: DeliveryOutcome,
-        generation: Option<Generation>,
+        generation: Option<KeyAge>,
         stamp: &Stamp,
     ) -> Self {
         let backend = |status: Option<StatusCode>, fault: Option<FaultAt>| {

@@ -100,7 +100,7 @@ impl StoredVersion {
     pub fn kind_for(&self, needed: KeyKind, versions: &[Self]) -> KeyKind {
         self.kind.unwrap_or_else(|| {
             let known = versions.iter().filter_map(|version| version.kind);
-            known.fold(needed, KeyKind::or_better_known)
+            known.fold(needed, KeyKind::better_known)
         })
     }
 

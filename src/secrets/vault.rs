@@ -12,7 +12,7 @@ use super::{
     StoredVersion, ValueHistory, VersionRef,
 };
 use crate::audit::{Action, Actor, AuditEntry};
-use crate::auth::{KeyKind, proves_nothing, spell_same_key};
+use crate::auth::{KeyKind, encode_same_key, is_trivial_secret};
 use crate::clock::Clock;
 
 /// Creates, sets, rotates, moves and reveals secrets.
@@ -108,7 +108,7 @@ impl Vault {
         overlap: SignedDuration,
         actor: &Actor,
     ) -> Result<u32, VaultError> {
-        if proves_nothing(value.expose()) {
+        if is_trivial_secret(value.expose()) {
             return Err(VaultError::Empty);
         }
         let history = self.history(secret, value).await?;
@@ -130,7 +130,7 @@ impl Vault {
         window: &ExpectationWindow,
         actor: &Actor,
     ) -> Result<u32, VaultError> {
-        if proves_nothing(value.expose()) {
+        if is_trivial_secret(value.expose()) {
             return Err(VaultError::Empty);
         }
         let history = self.history(secret, value).await?;
@@ -361,19 +361,19 @@ impl Vault {
         for earlier in self.store.versions(secret).await? {
             let known_as = earlier
                 .kind
-                .filter(|known| needed.or_better_known(*known) != needed);
+                .filter(|known| needed.better_known(*known) != needed);
             if known_as.is_none() && earlier.challenges.is_empty() {
                 continue;
             }
             let context = EncryptionContext::new(secret, earlier.version);
             let is_same = match self.service.decrypt(&earlier.sealed, &context).await {
-                Ok(known) => spell_same_key(known.expose(), value.expose()),
+                Ok(known) => encode_same_key(known.expose(), value.expose()),
                 Err(error) if error.is_refusal() => true,
                 Err(error) => return Err(error.into()),
             };
             if is_same {
                 let kinds = history.known_as.into_iter().chain(known_as);
-                history.known_as = kinds.reduce(KeyKind::or_better_known);
+                history.known_as = kinds.reduce(KeyKind::better_known);
                 history.challenges.extend(earlier.challenges);
             }
         }

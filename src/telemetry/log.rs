@@ -77,7 +77,7 @@ impl<'a> From<&Outcome<'a>> for Line<'a> {
             endpoint: outcome.endpoint,
             organisation: outcome.organisation,
             mode: outcome.mode,
-            secret: outcome.generation.map(crate::auth::Generation::word),
+            secret: outcome.generation.map(crate::auth::KeyAge::word),
             upstream: outcome.upstream,
             upstream_fault: outcome.upstream_fault,
             upstream_address: outcome.upstream_address,

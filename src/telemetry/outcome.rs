@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::auth::Generation;
+use crate::auth::KeyAge;
 use crate::gate::{Reason, Timings};
 
 /// The record of one delivery.
@@ -26,7 +26,7 @@ pub struct Outcome<'a> {
     /// The mode of the endpoint; `workspace` for a draft that requires a workspace token.
     pub mode: Option<&'static str>,
     /// The version of the secret that proved the delivery.
-    pub generation: Option<Generation>,
+    pub generation: Option<KeyAge>,
     /// The name of the upstream of an admitted delivery.
     pub upstream: Option<&'a str>,
     /// Why there is no backend response, as one word.

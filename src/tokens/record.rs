@@ -22,7 +22,7 @@ impl TokenRecord {
     pub fn state(&self, now: Timestamp) -> TokenState {
         if self.grant.revoked_at.is_some() {
             TokenState::Revoked
-        } else if self.grant.counts_at(now) {
+        } else if self.grant.is_valid_at(now) {
             TokenState::Active
         } else {
             TokenState::Expired

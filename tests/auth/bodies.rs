@@ -1,6 +1,6 @@
 //! Values that are taken out of a body: JSON and forms from anybody, bounded and never guessed.
 
-use portcullis::auth::{MAX_PARSED_BODY_BYTES, Pointer, ProofError, Reading, Source};
+use portcullis::auth::{MAX_PARSED_BODY_BYTES, PlaceValue, Pointer, ProofError, Source};
 use proptest::prelude::*;
 
 use crate::declarations::declared;
@@ -10,7 +10,7 @@ fn at(source: &str, body: &str) -> Option<String> {
     let source: Source = source.parse().unwrap();
     let delivery = Delivery::of(body).sent_as_form();
     match source.read(&delivery.received()) {
-        Reading::Value(value) => Some(String::from_utf8(value.into_owned()).unwrap()),
+        PlaceValue::Value(value) => Some(String::from_utf8(value.into_owned()).unwrap()),
         _ => None,
     }
 }
@@ -127,7 +127,7 @@ fn a_form_is_one_only_if_it_was_sent_as_one() {
     // Read as a form it has a `payload`, and the backend reads the JSON around it.
     let both = r#"{"a":"&payload=genuine&","ref":"refs/heads/evil"}"#;
     let source: Source = "form:payload".parse().unwrap();
-    let read = |delivery: Delivery| matches!(source.read(&delivery.received()), Reading::Value(value) if *value == *b"genuine");
+    let read = |delivery: Delivery| matches!(source.read(&delivery.received()), PlaceValue::Value(value) if *value == *b"genuine");
     let form = "application/x-www-form-urlencoded";
     assert!(read(Delivery::of(both).header("Content-Type", form)));
     assert!(!read(Delivery::of(both)));

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use portcullis::auth::{
-    Algorithm, Mode, Place, Preset, ProofError, Reading, SchemeWords, Source, TimestampSource,
+    Algorithm, Mode, Place, PlaceValue, Preset, ProofError, SchemeWords, Source, TimestampSource,
 };
 use portcullis::directory::AuthDefinition;
 use proptest::prelude::*;
@@ -285,9 +285,9 @@ fn values(genuine: &Genuine, pieces: &[Piece]) -> Cut {
     }
 }
 
-fn read(source: &Source, received: &portcullis::auth::Received<'_>) -> Vec<u8> {
+fn read(source: &Source, received: &portcullis::auth::PartialRequest<'_>) -> Vec<u8> {
     match source.read(received) {
-        Reading::Value(value) => value.into_owned(),
+        PlaceValue::Value(value) => value.into_owned(),
         _ => Vec::new(),
     }
 }
@@ -987,7 +987,7 @@ fn no_endpoint_chooses_a_plain_digest() {
         ("signature_header", "X-S"),
         ("signed_message", "{secret}{body}"),
     ] {
-        words.say(key, value);
+        words.set(key, value);
     }
     for mode in [Mode::Signature, Mode::Provider] {
         let auth = AuthDefinition {

@@ -1,6 +1,6 @@
 //! The language in which schemes are written down.
 
-use portcullis::auth::{Algorithm, Mode, NoScheme, Preset, Scheme};
+use portcullis::auth::{Algorithm, Mode, Preset, Scheme, SchemeError};
 use portcullis::directory::AuthDefinition;
 use toml_span::{DeserError, Deserialize, Error, ErrorKind};
 
@@ -48,7 +48,7 @@ fn a_preset_that_is_not_there_is_never_taken_for_no_proof() {
     };
     for name in [None, Some(""), Some("nope"), Some("GitHub"), Some("bearer")] {
         let compiled = chosen(name).compiled();
-        assert_eq!(compiled, Err(NoScheme::UnknownPreset), "{name:?}");
+        assert_eq!(compiled, Err(SchemeError::UnknownPreset), "{name:?}");
     }
     let notion = chosen(Some("notion")).compiled();
     assert_eq!(notion, Ok(Some(delivery::preset("notion"))));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use portcullis::auth::{
-    Begun, Claim, Head, KeyRing, Message, Mode, NumberedKey, Place, Preset, ProofError, Received,
-    Scheme, Verification, Verified,
+    Claim, Head, KeyRing, Message, Mode, NumberedKey, PartialRequest, Place, Preset, ProofError,
+    Scheme, Verification, VerificationStart, Verified,
 };
 use portcullis::directory::AuthDefinition;
 
@@ -121,8 +121,8 @@ impl Delivery {
         now: Timestamp,
     ) -> Result<Verified, ProofError> {
         match self.begun_at(scheme, keys, now)? {
-            Begun::Proven(verified) => Ok(verified),
-            Begun::Streaming(mut verification) => {
+            VerificationStart::Proven(verified) => Ok(verified),
+            VerificationStart::Streaming(mut verification) => {
                 let mut rest = self.body.as_slice();
                 for size in pieces {
                     let (piece, after) = rest.split_at((*size).min(rest.len()));
@@ -136,7 +136,11 @@ impl Delivery {
     }
 
     /// What the head alone gives.
-    pub(crate) fn begun(&self, scheme: &Scheme, keys: KeyRing) -> Result<Begun, ProofError> {
+    pub(crate) fn begun(
+        &self,
+        scheme: &Scheme,
+        keys: KeyRing,
+    ) -> Result<VerificationStart, ProofError> {
         self.begun_at(scheme, keys, NOW)
     }
 
@@ -145,7 +149,7 @@ impl Delivery {
         scheme: &Scheme,
         keys: KeyRing,
         now: Timestamp,
-    ) -> Result<Begun, ProofError> {
+    ) -> Result<VerificationStart, ProofError> {
         let scheme = Arc::new(scheme.clone());
         let claim = Claim::read(&scheme, &self.head())?;
         Verification::begin(&scheme, claim, Arc::new(keys), now)
@@ -155,8 +159,8 @@ impl Delivery {
         &self.body
     }
 
-    pub(crate) fn received(&self) -> Received<'_> {
-        Received {
+    pub(crate) fn received(&self) -> PartialRequest<'_> {
+        PartialRequest {
             head: self.head(),
             body: Some(&self.body),
         }

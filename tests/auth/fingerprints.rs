@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use portcullis::auth::{
-    Covers, Fingerprint, Generation, KeyRing, Mode, Preset, ProofError, Scheme, Signature,
+    Covers, Fingerprint, KeyAge, KeyRing, Mode, Preset, ProofError, Scheme, Signature,
 };
 use proptest::prelude::*;
 use ring::hmac;
@@ -51,8 +51,8 @@ fn it_is_under_the_current_key_whichever_key_proved_the_delivery() {
             delivery.judged(&scheme, rotated(&scheme), &[]).unwrap()
         };
         let (old, new) = (judged(SECRET), judged(OTHER));
-        assert_eq!(old.generation(), Some(Generation::Previous), "{name}");
-        assert_eq!(new.generation(), Some(Generation::Current), "{name}");
+        assert_eq!(old.generation(), Some(KeyAge::Previous), "{name}");
+        assert_eq!(new.generation(), Some(KeyAge::Current), "{name}");
         let before = *signature(&scheme, SECRET, "a").by_current();
         let (old, new) = (old.signature().unwrap(), new.signature().unwrap());
         assert_eq!(old.by_current(), new.by_current(), "{name}");

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use portcullis::auth::{
-    Algorithm, Covers, Encoding, Preset, ProofError, Scheme, Unsignable, UnusableSecret,
+    Algorithm, Covers, Encoding, Preset, ProofError, Scheme, SecretError, SigningError,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -134,7 +134,7 @@ fn by_shared_key(scheme: &Scheme, secret: &str, body: Vec<u8>) -> Delivery {
     match scheme.prove(secret.as_bytes(), message) {
         Ok(added) if scheme.reads_form() => Delivery::of(body).with(added).sent_as_form(),
         Ok(added) => Delivery::of(body).with(added),
-        Err(Unsignable::InBody) => Delivery::of(body).sent_as_form(),
+        Err(SigningError::InBody) => Delivery::of(body).sent_as_form(),
         Err(other) => panic!("{other}"),
     }
 }
@@ -386,7 +386,7 @@ fn a_public_key_is_never_the_key_of_a_mac_or_a_token() {
         for name in ["github", "fusionauth", "netlify", "telegram", "ms-teams"] {
             let form = Preset::named(name).unwrap().scheme.key();
             let refused = form.prepare(text.as_bytes()).err();
-            assert_eq!(refused, Some(UnusableSecret::PublicKey), "{name}: {text}");
+            assert_eq!(refused, Some(SecretError::PublicKey), "{name}: {text}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use portcullis::auth::{Algorithm, KeyForm, Preset, UnusableSecret, spell_same_key};
+use portcullis::auth::{Algorithm, KeyForm, Preset, SecretError, encode_same_key};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use ring::rand::SystemRandom;
@@ -209,7 +209,7 @@ proptest! {
         for text in spellings(&key) {
             for (name, form) in shared_forms() {
                 let refused = form.prepare(text.as_bytes()).err();
-                prop_assert_eq!(refused, Some(UnusableSecret::PublicKey), "{}: {}", name, text);
+                prop_assert_eq!(refused, Some(SecretError::PublicKey), "{}: {}", name, text);
             }
         }
     }
@@ -267,10 +267,10 @@ proptest! {
         ];
         for one in texts(&key) {
             for same in texts(&key) {
-                prop_assert!(spell_same_key(one.as_bytes(), same.as_bytes()), "{} {}", one, same);
+                prop_assert!(encode_same_key(one.as_bytes(), same.as_bytes()), "{} {}", one, same);
             }
             for different in texts(&other) {
-                prop_assert!(!spell_same_key(one.as_bytes(), different.as_bytes()));
+                prop_assert!(!encode_same_key(one.as_bytes(), different.as_bytes()));
             }
         }
     }
@@ -284,7 +284,7 @@ fn a_certificate_is_no_shared_secret_without_its_armour_either() {
     let der = made.cert.der();
     for text in [made.cert.pem(), STANDARD.encode(der), hex::encode(der)] {
         let refused = form.prepare(text.as_bytes()).err();
-        assert_eq!(refused, Some(UnusableSecret::PublicKey), "{text}");
+        assert_eq!(refused, Some(SecretError::PublicKey), "{text}");
     }
 }
 

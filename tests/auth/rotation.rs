@@ -1,7 +1,7 @@
 //! Two keys at a time: the current one, and the one before it until its overlap ends.
 
 use jiff::{SignedDuration, Timestamp};
-use portcullis::auth::{Generation, KeyRing, ProofError, Scheme, Verified};
+use portcullis::auth::{KeyAge, KeyRing, ProofError, Scheme, Verified};
 
 use crate::delivery::{Delivery, NOW, key, preset};
 use crate::inputs::around_the_body;
@@ -10,7 +10,7 @@ use crate::inputs::around_the_body;
 fn the_current_secret_proves_as_the_current_one() {
     for scheme in [preset("github"), preset("bearer")] {
         let verified = sent_with(&scheme, b"new", NOW).unwrap();
-        assert_eq!(verified.generation(), Some(Generation::Current));
+        assert_eq!(verified.generation(), Some(KeyAge::Current));
         assert_eq!(verified.version(), Some(2));
     }
 }
@@ -26,7 +26,7 @@ fn the_secret_before_it_proves_until_its_overlap_ends_and_says_so() {
     ] {
         let later = NOW + SignedDuration::from_millis(1);
         let verified = sent_with(&scheme, b"old", later).unwrap();
-        assert_eq!(verified.generation(), Some(Generation::Previous));
+        assert_eq!(verified.generation(), Some(KeyAge::Previous));
         assert_eq!(verified.version(), Some(1));
     }
 }

@@ -3,14 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use portcullis::auth::{
-    Algorithm, Caution, Doubt, KeyForm, Preset, SecretRefusal, SecretUse, UnusableSecret,
-    check_secret,
+    Algorithm, KeyForm, Preset, SecretError, SecretProblem, SecretRefusal, SecretUse,
+    SecretWarning, check_secret,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// The check of a secret for an endpoint of a preset; of the mode `hmac` if there is none.
-fn checked(preset: &str, value: &str, insists: bool) -> Result<Vec<Caution>, SecretRefusal> {
+fn checked(preset: &str, value: &str, insists: bool) -> Result<Vec<SecretWarning>, SecretRefusal> {
     let plain = KeyForm::plain(Algorithm::HmacSha256);
     let preset = Preset::named(preset);
     let endpoint = SecretUse {
@@ -150,14 +150,17 @@ fn a_length_or_a_character_that_the_provider_excludes_is_refused() {
         _ => None,
     };
     for preset in ["adyen-payments", "adyen-platform"] {
-        assert_eq!(doubt(preset, "ab"), Some(Doubt::Length(1, 32..=32)));
-        assert_eq!(doubt(preset, &HEX[..62]), Some(Doubt::Length(31, 32..=32)));
+        assert_eq!(doubt(preset, "ab"), Some(SecretProblem::Length(1, 32..=32)));
+        assert_eq!(
+            doubt(preset, &HEX[..62]),
+            Some(SecretProblem::Length(31, 32..=32))
+        );
         assert_eq!(checked(preset, HEX, false), Ok(Vec::new()));
         assert_eq!(checked(preset, &HEX.to_uppercase(), false), Ok(Vec::new()));
     }
     assert_eq!(
         doubt("twitch", "nine-char"),
-        Some(Doubt::Length(9, 10..=100))
+        Some(SecretProblem::Length(9, 10..=100))
     );
     assert_eq!(
         doubt("twitch", &format!("{}z", "xy".repeat(50))).map(|doubt| doubt.to_string()),
@@ -165,38 +168,34 @@ fn a_length_or_a_character_that_the_provider_excludes_is_refused() {
     );
     assert!(matches!(
         doubt("twitch", "zehn-zeichen-ü"),
-        Some(Doubt::Alphabet(13, _))
+        Some(SecretProblem::Alphabet(13, _))
     ));
     // The token of the bot in place of the token of the webhook.
     let bot = "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11";
     assert!(matches!(
         doubt("telegram", bot),
-        Some(Doubt::Alphabet(6, _))
+        Some(SecretProblem::Alphabet(6, _))
     ));
     assert_eq!(checked("telegram", &"x".repeat(256), false), Ok(Vec::new()));
     assert!(doubt("telegram", &"x".repeat(257)).is_some());
     // Nobody can insist on what makes no key.
     for (preset, value, error) in [
-        ("standard-webhooks", "whsec_", UnusableSecret::Empty),
+        ("standard-webhooks", "whsec_", SecretError::Empty),
         (
             "standard-webhooks",
             "whsec_no base64!",
-            UnusableSecret::Undecodable,
+            SecretError::Undecodable,
         ),
         (
             "adyen-platform",
             "no hexadecimal digits",
-            UnusableSecret::Undecodable,
+            SecretError::Undecodable,
         ),
-        (
-            HMAC,
-            "-----BEGIN PUBLIC KEY-----",
-            UnusableSecret::PublicKey,
-        ),
+        (HMAC, "-----BEGIN PUBLIC KEY-----", SecretError::PublicKey),
         (
             HMAC,
             " -----BEGIN PUBLIC KEY-----\n\n",
-            UnusableSecret::PublicKey,
+            SecretError::PublicKey,
         ),
     ] {
         for insists in [false, true] {
@@ -264,7 +263,7 @@ fn no_secret_that_a_provider_has_published_is_refused() {
         }
         seen += 1;
         match checked(name, secret, false) {
-            Ok(_) | Err(SecretRefusal::Doubtful(None, Doubt::Placeholder)) => {}
+            Ok(_) | Err(SecretRefusal::Doubtful(None, SecretProblem::Placeholder)) => {}
             Err(refusal) => panic!("{name}: {refusal}"),
         }
     }

@@ -339,7 +339,7 @@ fn only_presets_that_say_so_sign_other_methods_than_post() {
 #[test]
 fn another_signed_message_signs_post_only() {
     let mut words = portcullis::auth::SchemeWords::default();
-    words.say("signed_message", "timestamp.body");
+    words.set("signed_message", "timestamp.body");
     let scheme = words.scheme(Some(preset("zendesk"))).unwrap();
     assert_eq!(scheme.methods(), [http::Method::POST]);
 }

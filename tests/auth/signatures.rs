@@ -1,6 +1,6 @@
 //! What holds for every signature, key and body.
 
-use portcullis::auth::{Begun, Key, Place, ProofError, Scheme};
+use portcullis::auth::{Key, Place, ProofError, Scheme, VerificationStart};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -170,8 +170,8 @@ fn what_the_head_shows_to_be_wrong_is_refused_without_the_body() {
         ),
     ] {
         match delivery.begun(&scheme, ring(&scheme, b"secret")) {
-            Ok(Begun::Streaming(_)) => assert_eq!(expected, None, "{delivery:?}"),
-            Ok(Begun::Proven(_)) => panic!("proven without its body: {delivery:?}"),
+            Ok(VerificationStart::Streaming(_)) => assert_eq!(expected, None, "{delivery:?}"),
+            Ok(VerificationStart::Proven(_)) => panic!("proven without its body: {delivery:?}"),
             Err(error) => assert_eq!(expected, Some(error), "{delivery:?}"),
         }
     }

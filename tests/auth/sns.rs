@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use portcullis::auth::{
-    Algorithm, CertificateUrl, Claim, NoScheme, Preset, ProofError, Scheme, TopicArn, Uncertified,
-    is_confirmation_url,
+    Algorithm, CertificateClaim, CertificateUrl, Claim, Preset, ProofError, Scheme, SchemeError,
+    TopicArn, is_confirmation_url,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -83,7 +83,7 @@ pub(crate) fn genuine(name: &str, noise: &str) -> (String, Vec<u8>) {
     (STANDARD.encode(public), message.to_string().into_bytes())
 }
 
-fn scheme(name: &str, topic: &str) -> Result<Scheme, NoScheme> {
+fn scheme(name: &str, topic: &str) -> Result<Scheme, SchemeError> {
     let mut scheme = Preset::named(name).unwrap().scheme.clone();
     scheme.set(&[("topic_arn".to_owned(), topic.to_owned())].into())?;
     Ok(scheme)
@@ -297,7 +297,7 @@ fn nothing_is_fetched_for_a_message_of_a_stranger() {
     let fetched = |message: Value| {
         let delivery = Delivery::of(message.to_string());
         let claim = Claim::read(&scheme, &delivery.head()).unwrap();
-        let mut claim = Uncertified::new(&scheme, claim, NOW);
+        let mut claim = CertificateClaim::new(&scheme, claim, NOW);
         claim
             .certificate_url(delivery.body())
             .map(|url| url.as_str().to_owned())
@@ -315,7 +315,10 @@ fn an_endpoint_has_to_name_one_topic() {
         .scheme
         .clone()
         .set(&[].into());
-    assert_eq!(missing, Err(NoScheme::SettingMissing("topic_arn".into())));
+    assert_eq!(
+        missing,
+        Err(SchemeError::SettingMissing("topic_arn".into()))
+    );
     for wrong in [
         "",
         "orders",
@@ -330,7 +333,7 @@ fn an_endpoint_has_to_name_one_topic() {
     ] {
         let refused = scheme("aws-sns", wrong).map(drop);
         assert!(
-            matches!(refused, Err(NoScheme::SettingMalformed(..))),
+            matches!(refused, Err(SchemeError::SettingMalformed(..))),
             "{wrong}"
         );
     }

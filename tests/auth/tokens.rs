@@ -1,6 +1,6 @@
 //! What holds for every token.
 
-use portcullis::auth::{Begun, Mode, Place, ProofError, Scheme};
+use portcullis::auth::{Mode, Place, ProofError, Scheme, VerificationStart};
 use portcullis::directory::AuthDefinition;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -36,7 +36,7 @@ proptest! {
             let scheme = way.scheme();
             prop_assert!(!scheme.covers_body());
             let begun = way.send(&token).begun(&scheme, ring(&scheme, &token));
-            prop_assert!(matches!(begun, Ok(Begun::Proven(_))));
+            prop_assert!(matches!(begun, Ok(VerificationStart::Proven(_))));
             let begun = way.send(b"wrong").begun(&scheme, ring(&scheme, &[&token[..], b"!"].concat()));
             prop_assert_eq!(begun.err(), Some(ProofError::TokenMismatch));
         }

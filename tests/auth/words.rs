@@ -1,14 +1,14 @@
 //! Schemes in an endpoint's own words.
 
-use portcullis::auth::{Mode, NoScheme, Scheme, SchemeWords};
+use portcullis::auth::{Mode, Scheme, SchemeError, SchemeWords};
 use portcullis::directory::AuthDefinition;
 
 use crate::delivery::{Delivery, preset};
 
-fn said(mode: Mode, preset: Option<&str>, words: &[(&str, &str)]) -> Result<Scheme, NoScheme> {
+fn said(mode: Mode, preset: Option<&str>, words: &[(&str, &str)]) -> Result<Scheme, SchemeError> {
     let mut scheme = SchemeWords::default();
     for (key, value) in words {
-        scheme.say(SchemeWords::key(key).unwrap(), *value);
+        scheme.set(SchemeWords::key(key).unwrap(), *value);
     }
     let auth = AuthDefinition {
         scheme,
@@ -20,7 +20,7 @@ fn said(mode: Mode, preset: Option<&str>, words: &[(&str, &str)]) -> Result<Sche
 
 fn mistakes(mode: Mode, preset: Option<&str>, words: &[(&str, &str)]) -> Vec<String> {
     match said(mode, preset, words) {
-        Err(NoScheme::Words(wrong)) => wrong.iter().map(ToString::to_string).collect(),
+        Err(SchemeError::Words(wrong)) => wrong.iter().map(ToString::to_string).collect(),
         other => panic!("{words:?}: {other:?}"),
     }
 }

@@ -63,7 +63,7 @@ fn a_token_that_counts_proves_the_call_of_its_own_workspace_and_of_no_other() {
     let proof = read
         .judge(Some(&grant), SHOP, at(99))
         .unwrap_or_else(|it| panic!("{it}"));
-    let verified = proof.alone(None);
+    let verified = proof.as_sole_proof(None);
     let place = Place::Header(http::header::AUTHORIZATION);
     assert_eq!(verified.withheld(false), [place]);
     assert_eq!((verified.version(), verified.signature()), (None, None));
@@ -73,7 +73,7 @@ fn a_token_that_counts_proves_the_call_of_its_own_workspace_and_of_no_other() {
     let proof = read
         .judge(Some(&grant), SHOP, at(99))
         .unwrap_or_else(|it| panic!("{it}"));
-    let verified = proof.alone(Some(&preset("secret")));
+    let verified = proof.as_sole_proof(Some(&preset("secret")));
     let told = |places: &[Place]| places.iter().map(Place::to_string).collect::<Vec<_>>();
     let all = [
         "header:authorization",

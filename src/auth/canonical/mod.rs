@@ -7,7 +7,7 @@ mod plivo;
 use http::{HeaderMap, HeaderName};
 
 use super::view::View;
-use super::{Defect, Place, Received, Source};
+use super::{Defect, PartialRequest, Place, Source};
 
 /// A form that has a name in templates.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,7 +65,7 @@ impl Canonical {
     }
 
     /// Whether it is certain where the body begins that follows it.
-    pub(super) fn may_precede(self, received: &Received<'_>) -> bool {
+    pub(super) fn may_precede(self, received: &PartialRequest<'_>) -> bool {
         let body = received.body.unwrap_or_default();
         match self {
             Self::Hook0Headers => hook0::may_precede(received.head.headers, body),

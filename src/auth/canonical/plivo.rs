@@ -7,7 +7,7 @@ use http::HeaderName;
 use super::{place_of, single_defect};
 use crate::auth::form::{self, Field};
 use crate::auth::view::View;
-use crate::auth::{Defect, Place, Reading};
+use crate::auth::{Defect, Place, PlaceValue};
 
 pub(super) const NONCE: HeaderName = HeaderName::from_static("x-plivo-signature-v3-nonce");
 
@@ -48,7 +48,7 @@ pub(super) fn text(received: &View<'_>, url: &str) -> Option<Vec<u8>> {
     text.push('.');
     let mut text = text.into_bytes();
     match Place::Header(NONCE).read(&received.received) {
-        Reading::Value(nonce) if !nonce.is_empty() && !nonce.contains(&b'.') => {
+        PlaceValue::Value(nonce) if !nonce.is_empty() && !nonce.contains(&b'.') => {
             text.extend_from_slice(&nonce);
         }
         _ => return None,
@@ -78,7 +78,7 @@ pub(super) fn defect(received: &View<'_>, url: &str) -> Option<Defect> {
     unclear
         .or_else(|| single_defect(received.head().headers, &NONCE))
         .or_else(|| {
-            let Reading::Value(nonce) = Place::Header(NONCE).read(&received.received) else {
+            let PlaceValue::Value(nonce) = Place::Header(NONCE).read(&received.received) else {
                 return None;
             };
             let nonce_is = |unclear: bool| unclear.then(|| place_of(&NONCE));

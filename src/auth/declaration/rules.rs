@@ -8,7 +8,7 @@ use toml_span::{DeserError, Deserialize, Spanned};
 
 use super::OneOrSeveral;
 use super::words::{ENCODINGS, KEY_ENCODINGS, UNITS, custom, keyword, parse};
-use crate::auth::rule::Tagged;
+use crate::auth::rule::ProofTag;
 use crate::auth::{
     DigestRule, Encoding, KeyEncoding, SignatureRule, Source, TimestampRule, TimestampSource,
     TimestampUnit, UrlRule,
@@ -158,7 +158,7 @@ impl<'de> Deserialize<'de> for SignatureRule {
             // Without a tag, any text may stand before the separator.
             (Some(separator), tag) => {
                 let one = parse::<char>(&mut table.errors, Some(separator));
-                one.map(|separator| Tagged {
+                one.map(|separator| ProofTag {
                     separator,
                     tag: tag.map(Into::into),
                 })

@@ -6,20 +6,24 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::claims::Claims;
-use crate::auth::{Algorithm, MAX_PARSED_BODY_BYTES, ProofError, Reading, Received, Scheme};
+use crate::auth::{
+    Algorithm, MAX_PARSED_BODY_BYTES, PartialRequest, PlaceValue, ProofError, Scheme,
+};
 
 /// The one token that is offered.
 pub(super) fn token<'a>(
     scheme: &Scheme,
-    received: &Received<'a>,
+    received: &PartialRequest<'a>,
 ) -> Result<Cow<'a, [u8]>, ProofError> {
     let mut found: Option<Cow<'a, [u8]>> = None;
     let mut present = false;
     for rule in &scheme.signatures {
         let value = match rule.from.read(received) {
-            Reading::Absent => continue,
-            Reading::Ambiguous | Reading::Unreadable => return Err(ProofError::SignatureMalformed),
-            Reading::Value(value) => value,
+            PlaceValue::Absent => continue,
+            PlaceValue::Ambiguous | PlaceValue::Unreadable => {
+                return Err(ProofError::SignatureMalformed);
+            }
+            PlaceValue::Value(value) => value,
         };
         present = true;
         let token = match value {

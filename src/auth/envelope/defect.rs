@@ -8,14 +8,14 @@ use super::fields::{CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT, combined, dictio
 use super::jws::{filled, hash_of};
 use super::message_signature::{is_covered, names_target, time};
 use super::{Jws, MessageSignature, signed_claims};
-use crate::auth::{Defect, Received, Scheme, TimestampSource, TimestampUnit};
+use crate::auth::{Defect, PartialRequest, Scheme, TimestampSource, TimestampUnit};
 
 impl Jws {
     /// The claim that the token needs and does not have, or has in another form.
     pub(in crate::auth) fn malformed(
         &self,
         scheme: &Scheme,
-        received: &Received<'_>,
+        received: &PartialRequest<'_>,
     ) -> Option<Defect> {
         let json = signed_claims(scheme, received)?;
         let claims = Claims::read(&json)?;
@@ -46,7 +46,7 @@ impl Jws {
     pub(in crate::auth) fn disagreement(
         &self,
         scheme: &Scheme,
-        received: &Received<'_>,
+        received: &PartialRequest<'_>,
     ) -> Option<Defect> {
         let json = signed_claims(scheme, received)?;
         let claims = Claims::read(&json)?;
@@ -72,7 +72,7 @@ impl MessageSignature {
     pub(in crate::auth) fn malformed(
         &self,
         scheme: &Scheme,
-        received: &Received<'_>,
+        received: &PartialRequest<'_>,
     ) -> Option<Defect> {
         let headers = received.head.headers;
         let missing = [&SIGNATURE_INPUT, &SIGNATURE];

@@ -88,30 +88,30 @@ struct Unique(Dictionary);
 
 impl<'de> DictionaryVisitor<'de> for Unique {
     type Out = Dictionary;
-    type Error = Twice;
+    type Error = DuplicateKeyError;
 
-    fn entry(&mut self, key: &'de KeyRef) -> Result<impl EntryVisitor<'de>, Twice> {
+    fn entry(&mut self, key: &'de KeyRef) -> Result<impl EntryVisitor<'de>, DuplicateKeyError> {
         if self.0.contains_key(key) || self.0.len() == MAX_MEMBERS {
-            return Err(Twice);
+            return Err(DuplicateKeyError);
         }
         DictionaryVisitor::entry(&mut self.0, key).map_err(|never: Infallible| match never {})
     }
 
-    fn finish(self) -> Result<Dictionary, Twice> {
+    fn finish(self) -> Result<Dictionary, DuplicateKeyError> {
         Ok(self.0)
     }
 }
 
 #[derive(Debug)]
-struct Twice;
+struct DuplicateKeyError;
 
-impl fmt::Display for Twice {
+impl fmt::Display for DuplicateKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key stands twice, or too many do")
     }
 }
 
-impl std::error::Error for Twice {}
+impl std::error::Error for DuplicateKeyError {}
 
 /// More signatures, or digests, than anybody sends.
 const MAX_MEMBERS: usize = 8;

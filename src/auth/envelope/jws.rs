@@ -9,12 +9,14 @@ use sha2::{Digest, Sha256};
 
 use super::claims::Claims;
 use super::compact::{check_header, decoded, names, parts, token};
-use super::{DigestAlgorithm, QueryHash, Sealed, Terms, query_body, query_hash};
+use super::{DigestAlgorithm, EnvelopeSignature, QueryHash, Terms, query_body, query_hash};
 use crate::auth::candidates::Signatures;
 use crate::auth::signed::fill;
-use crate::auth::template::Around;
+use crate::auth::template::SignedFrame;
 use crate::auth::view::View;
-use crate::auth::{Covers, Encoding, ProofError, Received, Scheme, Template, TimestampSource};
+use crate::auth::{
+    Covers, Encoding, PartialRequest, ProofError, Scheme, Template, TimestampSource,
+};
 
 /// What a token has to say.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -59,8 +61,8 @@ impl Jws {
     pub(super) fn read(
         &self,
         scheme: &Scheme,
-        received: &Received<'_>,
-    ) -> Result<Sealed, ProofError> {
+        received: &PartialRequest<'_>,
+    ) -> Result<EnvelopeSignature, ProofError> {
         let token = token(scheme, received)?;
         let (head, payload, signature) = parts(&token).ok_or(ProofError::SignatureMalformed)?;
         check_header(&decoded(head)?, scheme.algorithm())?;
@@ -71,9 +73,9 @@ impl Jws {
         }
         let terms = self.terms(scheme, received, &decoded(payload)?)?;
         let signed = head.len() + 1 + payload.len();
-        Ok(Sealed {
+        Ok(EnvelopeSignature {
             signatures: Signatures::one(&signature),
-            message: Around {
+            message: SignedFrame {
                 before_body: token.get(..signed).unwrap_or_default().to_vec(),
                 after_body: None,
             },
@@ -84,7 +86,7 @@ impl Jws {
     fn terms(
         &self,
         scheme: &Scheme,
-        received: &Received<'_>,
+        received: &PartialRequest<'_>,
         payload: &[u8],
     ) -> Result<Terms, ProofError> {
         let claims = Claims::read(payload).ok_or(ProofError::SignatureMalformed)?;
@@ -123,7 +125,7 @@ impl Jws {
     fn agrees(
         &self,
         scheme: &Scheme,
-        received: &Received<'_>,
+        received: &PartialRequest<'_>,
         claims: &Claims<'_>,
     ) -> Result<bool, ProofError> {
         for (name, expected) in &self.claims {
@@ -179,7 +181,7 @@ impl Jws {
 pub(super) fn hash_of(
     rule: &QueryHash,
     scheme: &Scheme,
-    received: &Received<'_>,
+    received: &PartialRequest<'_>,
 ) -> Result<Option<String>, ProofError> {
     let base = filled(&rule.base, scheme, received)?;
     let base = String::from_utf8_lossy(&base);
@@ -192,7 +194,7 @@ pub(super) fn hash_of(
 pub(super) fn filled(
     template: &Template,
     scheme: &Scheme,
-    received: &Received<'_>,
+    received: &PartialRequest<'_>,
 ) -> Result<Vec<u8>, ProofError> {
     let url = received.head.url;
     let url = url.and_then(|url| scheme.url.spellings(url).into_iter().next());

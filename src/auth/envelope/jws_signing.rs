@@ -10,8 +10,8 @@ use super::compact::names;
 use super::jws::{filled, hash_of};
 use super::{Jws, query_body};
 use crate::auth::key::Key;
-use crate::auth::signing::{Message, Unsignable};
-use crate::auth::{Head, Place, Received, Scheme};
+use crate::auth::signing::{Message, SigningError};
+use crate::auth::{Head, PartialRequest, Place, Scheme};
 
 impl Jws {
     pub(super) fn prove(
@@ -19,12 +19,12 @@ impl Jws {
         scheme: &Scheme,
         key: &Key,
         message: Message<'_>,
-    ) -> Result<Vec<(Place, String)>, Unsignable> {
-        let rule = scheme.signatures.first().ok_or(Unsignable::InBody)?;
+    ) -> Result<Vec<(Place, String)>, SigningError> {
+        let rule = scheme.signatures.first().ok_or(SigningError::InBody)?;
         let place = rule.from.preferred().filter(|place| !place.is_in_body());
-        let place = place.ok_or(Unsignable::InBody)?;
-        let mut code = key.begin().ok_or(Unsignable::PrivateKey)?;
-        let received = Received {
+        let place = place.ok_or(SigningError::InBody)?;
+        let mut code = key.begin().ok_or(SigningError::PrivateKey)?;
+        let received = PartialRequest {
             head: Head {
                 method: message.method,
                 headers: &http::HeaderMap::new(),

@@ -12,10 +12,12 @@ use super::components::Components;
 use super::fields::{
     CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT, bytes, combined, dictionary, text,
 };
-use super::{Sealed, Terms};
+use super::{EnvelopeSignature, Terms};
 use crate::auth::candidates::Signatures;
-use crate::auth::template::Around;
-use crate::auth::{Algorithm, Covers, ProofError, Received, Scheme, Signature, TimestampSource};
+use crate::auth::template::SignedFrame;
+use crate::auth::{
+    Algorithm, Covers, PartialRequest, ProofError, Scheme, Signature, TimestampSource,
+};
 
 /// What a message signature has to be.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,8 +39,8 @@ impl MessageSignature {
     pub(super) fn read(
         &self,
         scheme: &Scheme,
-        received: &Received<'_>,
-    ) -> Result<Vec<Sealed>, ProofError> {
+        received: &PartialRequest<'_>,
+    ) -> Result<Vec<EnvelopeSignature>, ProofError> {
         let head = &received.head;
         let field = |name| combined(head.headers, name);
         let (inputs, values) = match (field(&SIGNATURE_INPUT), field(&SIGNATURE)) {
@@ -85,7 +87,7 @@ impl MessageSignature {
         components: &Components<'_>,
         input: &InnerList,
         signature: Option<&[u8]>,
-    ) -> Result<Sealed, ProofError> {
+    ) -> Result<EnvelopeSignature, ProofError> {
         let malformed = ProofError::SignatureMalformed;
         let lengths = scheme.algorithm().signature_len();
         let signature = signature
@@ -112,9 +114,9 @@ impl MessageSignature {
         if scheme.timestamp.is_some() && created.is_none() {
             return Err(malformed);
         }
-        Ok(Sealed {
+        Ok(EnvelopeSignature {
             signatures: Signatures::one(signature),
-            message: Around {
+            message: SignedFrame {
                 before_body: base(input, components)?,
                 after_body: None,
             },

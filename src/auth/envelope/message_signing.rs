@@ -10,7 +10,7 @@ use super::components::Components;
 use super::fields::{CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT, dictionary};
 use super::message_signature::{base, only_input};
 use crate::auth::key::Key;
-use crate::auth::signing::{Message, Unsignable};
+use crate::auth::signing::{Message, SigningError};
 use crate::auth::{Head, Place, ProofError, Scheme};
 
 impl MessageSignature {
@@ -19,8 +19,8 @@ impl MessageSignature {
         scheme: &Scheme,
         key: &Key,
         message: Message<'_>,
-    ) -> Result<Vec<(Place, String)>, Unsignable> {
-        let mut code = key.begin().ok_or(Unsignable::PrivateKey)?;
+    ) -> Result<Vec<(Place, String)>, SigningError> {
+        let mut code = key.begin().ok_or(SigningError::PrivateKey)?;
         let target = (self.covers_target && !self.components.iter().any(|it| **it == *TARGET))
             .then_some(TARGET);
         let components = self.components.iter().map(|it| &**it);

@@ -28,9 +28,9 @@ pub use self::query_hash::QueryHash;
 pub(super) use self::terms::Terms;
 use super::candidates::Signatures;
 use super::key::{Key, KeyRing};
-use super::signing::{Message, Unsignable};
-use super::template::Around;
-use super::{Covers, Place, ProofError, Received, Scheme, Signature, Template};
+use super::signing::{Message, SigningError};
+use super::template::SignedFrame;
+use super::{Covers, PartialRequest, Place, ProofError, Scheme, Signature, Template};
 
 /// How a proof is wrapped.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -47,8 +47,8 @@ impl Envelope {
     pub(super) fn read(
         &self,
         scheme: &Scheme,
-        received: &Received<'_>,
-    ) -> Result<Vec<Sealed>, ProofError> {
+        received: &PartialRequest<'_>,
+    ) -> Result<Vec<EnvelopeSignature>, ProofError> {
         match self {
             Self::Jws(jws) => Ok(vec![jws.read(scheme, received)?]),
             Self::Message(message) => message.read(scheme, received),
@@ -130,7 +130,7 @@ impl Envelope {
         scheme: &Scheme,
         key: &Key,
         message: Message<'_>,
-    ) -> Result<Vec<(Place, String)>, Unsignable> {
+    ) -> Result<Vec<(Place, String)>, SigningError> {
         match self {
             Self::Jws(jws) => jws.prove(scheme, key, message),
             Self::Message(rule) => rule.prove(scheme, key, message),
@@ -139,20 +139,20 @@ impl Envelope {
 }
 
 /// Signatures with the message that they are made over, and its terms.
-pub(super) struct Sealed {
+pub(super) struct EnvelopeSignature {
     pub(super) signatures: Signatures,
-    pub(super) message: Around,
+    pub(super) message: SignedFrame,
     pub(super) terms: Terms,
 }
 
 /// What was offered, while the body arrives.
-pub(super) struct Unopened {
-    sealed: Vec<Sealed>,
+pub(super) struct EnvelopeVerification {
+    sealed: Vec<EnvelopeSignature>,
     digests: BodyDigests,
 }
 
-impl Unopened {
-    pub(super) fn begin(sealed: Vec<Sealed>) -> Self {
+impl EnvelopeVerification {
+    pub(super) fn begin(sealed: Vec<EnvelopeSignature>) -> Self {
         let wanted = sealed.iter().flat_map(|one| &one.terms.digests);
         Self {
             digests: BodyDigests::begin(wanted.map(|(algorithm, _)| *algorithm)),
@@ -197,14 +197,19 @@ impl Unopened {
 }
 
 /// The claims of the one token that is sent, as JSON. Nothing is proven by that.
-pub(super) fn signed_claims(scheme: &Scheme, received: &Received<'_>) -> Option<Vec<u8>> {
+pub(super) fn signed_claims(scheme: &Scheme, received: &PartialRequest<'_>) -> Option<Vec<u8>> {
     let token = compact::token(scheme, received).ok()?;
     let (_, claims, _) = compact::parts(&token)?;
     compact::decoded(claims).ok()
 }
 
 /// The signature, if a key that counts has made it.
-fn made_by(keys: &KeyRing, now: Timestamp, sealed: &Sealed, body: &[u8]) -> Option<Signature> {
+fn made_by(
+    keys: &KeyRing,
+    now: Timestamp,
+    sealed: &EnvelopeSignature,
+    body: &[u8],
+) -> Option<Signature> {
     let compare = |key: &Key| {
         let signatures = sealed.signatures.iter();
         key.compare(&sealed.message, body, signatures)

@@ -13,13 +13,13 @@ use crate::auth::{Algorithm, Key, KeyRing, NumberedKey, ProofError};
 ///
 /// SNS serves no chain with it: what vouches for the certificate is the host that it came from.
 #[derive(Clone)]
-pub struct Certified {
+pub struct CertificateKeys {
     keys: Arc<KeyRing>,
     not_before: Timestamp,
     not_after: Timestamp,
 }
 
-impl Certified {
+impl CertificateKeys {
     /// Reads a PEM file with one certificate.
     pub fn read(algorithm: Algorithm, pem: &[u8]) -> Result<Self, CertificateError> {
         let der = CertificateDer::from_pem_slice(pem).map_err(|_| CertificateError)?;

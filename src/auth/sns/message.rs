@@ -12,9 +12,9 @@ use crate::auth::{MAX_PARSED_BODY_BYTES, fold};
 /// The outer option is whether the member is there, the inner one whether it is more than `null`.
 #[derive(Default)]
 #[expect(clippy::option_option, reason = "the two are different questions")]
-pub(crate) struct Message([Option<Option<String>>; NAMES.len()]);
+pub(crate) struct SnsMessage([Option<Option<String>>; NAMES.len()]);
 
-impl Message {
+impl SnsMessage {
     /// Reads a body.
     ///
     /// A member that is there twice, that is no text, or whose name folds onto one of these makes it
@@ -103,14 +103,14 @@ fn is_one_line(value: &str) -> bool {
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
-    type Value = Message;
+    type Value = SnsMessage;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a message of Amazon SNS")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Message, A::Error> {
-        let mut message = Message::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<SnsMessage, A::Error> {
+        let mut message = SnsMessage::default();
         let mut count = 0;
         while let Some(known) = members.next_key_seed(Name)? {
             count += 1;

@@ -11,13 +11,13 @@ mod message;
 mod place;
 mod topic;
 
-pub use self::certificate::{CertificateError, Certified};
-pub(super) use self::message::{MAX_MEMBERS, Message, NAMES};
+pub use self::certificate::{CertificateError, CertificateKeys};
+pub(super) use self::message::{MAX_MEMBERS, NAMES, SnsMessage};
 pub use self::place::{CertificateUrl, is_confirmation_url};
 pub use self::topic::{ParseTopicArnError, TopicArn};
 use std::collections::BTreeMap;
 
-use super::{Algorithm, NoScheme, ProofError};
+use super::{Algorithm, ProofError, SchemeError};
 
 /// How the certificate of a message is found.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -31,13 +31,13 @@ impl SnsRule {
     pub const TOPIC_SETTING: &str = "topic_arn";
 
     /// The rule of an endpoint that says this about itself.
-    pub(super) fn said(settings: &BTreeMap<String, String>) -> Result<Self, NoScheme> {
+    pub(super) fn said(settings: &BTreeMap<String, String>) -> Result<Self, SchemeError> {
         let name = Self::TOPIC_SETTING;
         let topic = settings
             .get(name)
-            .ok_or_else(|| NoScheme::SettingMissing(name.into()))?;
+            .ok_or_else(|| SchemeError::SettingMissing(name.into()))?;
         let wrong =
-            |why: ParseTopicArnError| NoScheme::SettingMalformed(name.into(), why.to_string());
+            |why: ParseTopicArnError| SchemeError::SettingMalformed(name.into(), why.to_string());
         Ok(Self {
             topic: Some(topic.parse().map_err(wrong)?),
         })
@@ -48,7 +48,7 @@ impl SnsRule {
     pub(super) fn certificate_url(
         &self,
         algorithm: Algorithm,
-        message: &Message,
+        message: &SnsMessage,
     ) -> Result<CertificateUrl, ProofError> {
         if !Self::is_of_version(algorithm, message) {
             return Err(ProofError::SignatureMalformed);
@@ -61,7 +61,7 @@ impl SnsRule {
     }
 
     /// Whether `message` is signed with the algorithm that the endpoint has chosen.
-    pub(super) fn is_of_version(algorithm: Algorithm, message: &Message) -> bool {
+    pub(super) fn is_of_version(algorithm: Algorithm, message: &SnsMessage) -> bool {
         message.signature_version() == Some(version_of(algorithm))
     }
 

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::engine::{Engine, Received};
 use super::sender;
 use super::setup::Secrets;
-use crate::auth::{Message, Preset, Unsignable};
+use crate::auth::{Message, Preset, SigningError};
 use crate::cli::output::shell_word;
 use crate::secrets::Secret;
 
@@ -31,7 +31,7 @@ pub(super) struct Scene {
 }
 
 /// All deliveries, in order.
-pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, Unsignable> {
+pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, SigningError> {
     let genuine = signature(&secrets.github, PULL_REQUEST)?;
     let once = signature(&secrets.acknowledging, PULL_REQUEST)?;
     let forged = signature(&Secret::new(b"a guess".to_vec()), PULL_REQUEST)?;
@@ -272,7 +272,7 @@ impl SceneResult {
     }
 }
 
-fn signature(secret: &Secret, body: &str) -> Result<String, Unsignable> {
+fn signature(secret: &Secret, body: &str) -> Result<String, SigningError> {
     let message = Message {
         method: &Method::POST,
         url: None,

@@ -130,7 +130,7 @@ impl Fields {
         }
         if let Some(auth) = &mut definition.auth {
             for (key, value) in self.scheme {
-                auth.scheme.say(key, value);
+                auth.scheme.set(key, value);
             }
             auth.settings.extend(self.settings);
         }

@@ -9,7 +9,7 @@ use clap::Args;
 use http::HeaderName;
 
 use super::report::{PhaseTimes, TestReport};
-use crate::auth::Unsignable;
+use crate::auth::SigningError;
 use crate::cli::client::Client;
 use crate::cli::draft_token::{DraftToken, TokenSource};
 use crate::cli::failure::Failure;
@@ -167,7 +167,7 @@ fn only_provider(definition: &Definition, failure: Failure) -> Failure {
     let Failure::Other(text) = &failure else {
         return failure;
     };
-    if *text != Unsignable::PrivateKey.to_string() {
+    if *text != SigningError::PrivateKey.to_string() {
         return failure;
     }
     let auth = definition.auth.as_ref();

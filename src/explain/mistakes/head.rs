@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::Try;
 use super::form::percent_decoded;
-use crate::auth::{Source, Tagged};
+use crate::auth::{ProofTag, Source};
 use crate::explain::attempt::Attempt;
 
 pub(super) fn quotes(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
@@ -71,7 +71,7 @@ pub(super) fn prefix_case(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
 fn each_value(
     base: &Attempt,
     try_it: Try<'_>,
-    change: impl Fn(&[u8], Option<&Tagged>) -> Option<Vec<u8>>,
+    change: impl Fn(&[u8], Option<&ProofTag>) -> Option<Vec<u8>>,
 ) -> ControlFlow<()> {
     for rule in base.scheme.signatures() {
         let tagged = rule.tagged.as_ref();
@@ -101,7 +101,7 @@ fn each_value(
 /// Splits a value after the last occurrence of its prefix.
 fn split_after_prefix<'v>(
     value: &'v [u8],
-    tagged: Option<&Tagged>,
+    tagged: Option<&ProofTag>,
 ) -> Option<(&'v [u8], &'v [u8])> {
     let prefix = tagged?.to_string();
     let at = memchr::memmem::rfind(value, prefix.as_bytes())?;

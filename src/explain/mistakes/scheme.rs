@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::Try;
 use super::head::headers_of;
 use crate::auth::{
-    Algorithm, Encoding, Evidence, Mode, Place, Preset, Scheme, Tagged, Template, TimestampUnit,
+    Algorithm, Encoding, Evidence, Mode, Place, Preset, ProofTag, Scheme, Template, TimestampUnit,
 };
 use crate::explain::attempt::Attempt;
 
@@ -68,7 +68,7 @@ pub(super) fn other_prefix(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
                 let Some((part, _)) = value.split_once(separator) else {
                     continue;
                 };
-                let tagged = Tagged {
+                let tagged = ProofTag {
                     separator,
                     tag: Some(part.into()),
                 };

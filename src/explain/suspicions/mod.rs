@@ -9,7 +9,7 @@ use super::diagnosis::Cause;
 use super::judge::JudgeError;
 use super::question::{JudgedAt, Question};
 use super::wording::{describe_age, redact_url};
-use crate::auth::{Defect, ProofError, UnusableSecret};
+use crate::auth::{Defect, ProofError, SecretError};
 
 /// All suspicions that apply, the most likely first. There is at least one.
 pub(super) fn all(case: &Case<'_>) -> Vec<Cause> {
@@ -126,14 +126,14 @@ fn unusable_secret(case: &Case<'_>) -> Option<Cause> {
         return None;
     };
     let says = match error {
-        UnusableSecret::Empty => "the secret is empty",
-        UnusableSecret::OtherKind { .. } => {
+        SecretError::Empty => "the secret is empty",
+        SecretError::OtherKind { .. } => {
             "the secret was bound as a key of another kind (`portcullis secret status`)"
         }
-        UnusableSecret::PublicKey => {
+        SecretError::PublicKey => {
             "the secret is a public key, and the scheme needs a shared secret"
         }
-        UnusableSecret::Undecodable => "the secret is not in the encoding that the scheme expects",
+        SecretError::Undecodable => "the secret is not in the encoding that the scheme expects",
     };
     let operator = Some("set the secret as the provider shows it: `portcullis secret set`");
     Some(cause("secret-unusable", says.to_owned(), None, operator))

@@ -39,7 +39,7 @@ use super::{
     SignedChallenges, StoreError, UseCounter, VaultError,
 };
 use crate::audit::Actor;
-use crate::auth::{KeyForm, KeyRing, UnusableSecret};
+use crate::auth::{KeyForm, KeyRing, SecretError};
 use crate::clock::Clock;
 use crate::task::{Pulse, Task, Tasks};
 
@@ -281,7 +281,7 @@ pub enum KeyError {
 
     /// The value is not a key for the scheme.
     #[error(transparent)]
-    Unusable(#[from] UnusableSecret),
+    Unusable(#[from] SecretError),
 }
 
 /// One for a load that began before a change, one for the change, and two more for further changes.

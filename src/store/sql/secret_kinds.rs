@@ -60,7 +60,7 @@ impl Usage {
     ) -> Result<Option<KeyKind>, StoreError> {
         if let Some(needed) = self.kind {
             let known_as = new.history.known_as;
-            if let Some(known_as) = known_as.filter(|it| needed.or_better_known(*it) != needed) {
+            if let Some(known_as) = known_as.filter(|it| needed.better_known(*it) != needed) {
                 return Err(StoreError::KnownAs {
                     secret: new.secret.to_string(),
                     known_as,
@@ -77,9 +77,7 @@ impl Usage {
         Ok(match (new.kind, known) {
             // Stored explicitly, because otherwise earlier versions would make it a public key later.
             (None, Some(KeyKind::Public)) if new.generated => Some(KeyKind::Shared),
-            (Some(requested), Some(known)) if !new.generated => {
-                Some(requested.or_better_known(known))
-            }
+            (Some(requested), Some(known)) if !new.generated => Some(requested.better_known(known)),
             (requested, _) => requested,
         })
     }
@@ -133,10 +131,7 @@ async fn best_known(
     let mut best: Option<KeyKind> = None;
     for word in words {
         let known = kind(Some(&word))?;
-        best = best
-            .into_iter()
-            .chain(known)
-            .reduce(KeyKind::or_better_known);
+        best = best.into_iter().chain(known).reduce(KeyKind::better_known);
     }
     Ok(best)
 }
@@ -153,7 +148,7 @@ async fn settle(
     handshake: Option<&str>,
 ) -> Result<bool, StoreError> {
     let known = best_known(transaction, secret).await?;
-    let kind = known.map_or(kind, |known| known.or_better_known(kind));
+    let kind = known.map_or(kind, |known| known.better_known(kind));
     let decided = sqlx::query(
         "UPDATE secret_versions SET kind = $3 WHERE scope = $1 AND slot = $2 AND kind IS NULL",
     )

@@ -298,7 +298,7 @@ impl Model {
     fn is_better_known(&self, slot: &str, needed: KeyKind) -> bool {
         let same = self.set.iter().filter(|(of, _)| of == slot);
         let mut kinds = same.filter_map(|version| self.versions[version]);
-        kinds.any(|known| needed.or_better_known(known) != needed)
+        kinds.any(|known| needed.better_known(known) != needed)
     }
 
     /// What the versions without a kind become when an endpoint needs `kind`.

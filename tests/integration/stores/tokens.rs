@@ -100,14 +100,14 @@ async fn a_token_is_revoked_once_and_not_after_its_end(Stores { one, other }: St
     assert!(!revoke(&one, 2, 100).await, "it has expired");
     let grant = one.grant(&id(1)).await.unwrap().unwrap();
     assert_eq!(grant.revoked_at, Some(at(10)));
-    assert!(!grant.counts_at(at(5)), "whatever the clock says");
+    assert!(!grant.is_valid_at(at(5)), "whatever the clock says");
     assert!(
         other
             .grant(&id(2))
             .await
             .unwrap()
             .unwrap()
-            .counts_at(at(99))
+            .is_valid_at(at(99))
     );
     let lines = one.audit(10).await.unwrap();
     let revoked = lines.iter().filter(|line| line.action == "token_revoked");

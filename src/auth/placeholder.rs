@@ -9,7 +9,7 @@ use super::canonical::Canonical;
 
 /// A value of the delivery, or of the endpoint's settings.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Token {
+pub(super) enum Placeholder {
     /// A canonical form of the request that one provider defines.
     Canonical(Canonical),
     /// The CRC-32 of the body, as a decimal number.
@@ -32,7 +32,7 @@ pub(super) enum Token {
     Url,
 }
 
-impl Token {
+impl Placeholder {
     /// The token `{name}`.
     pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name {
@@ -109,7 +109,7 @@ impl Token {
 }
 
 /// For messages. The result is not template syntax.
-impl fmt::Display for Token {
+impl fmt::Display for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Canonical(_) => f.write_str("the canonical form of the request"),

@@ -4,19 +4,22 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::sns::Message;
-use super::{Algorithm, Begun, CertificateUrl, Certified, Claim, ProofError, Scheme, Verification};
+use super::sns::SnsMessage;
+use super::{
+    Algorithm, CertificateKeys, CertificateUrl, Claim, ProofError, Scheme, Verification,
+    VerificationStart,
+};
 
 /// A claim without its key, because the body names the certificate.
-pub struct Uncertified {
+pub struct CertificateClaim {
     scheme: Arc<Scheme>,
     claim: Claim,
     now: Timestamp,
     /// The body, once it was parsed for its certificate.
-    message: Option<Message>,
+    message: Option<SnsMessage>,
 }
 
-impl Uncertified {
+impl CertificateClaim {
     /// Holds `claim` until its certificate is fetched. `now` is the time of the verification.
     pub fn new(scheme: &Arc<Scheme>, claim: Claim, now: Timestamp) -> Self {
         Self {
@@ -34,18 +37,20 @@ impl Uncertified {
 
     /// The URL of the certificate. It is unproven, but the scheme restricts its host.
     pub fn certificate_url(&mut self, body: &[u8]) -> Result<CertificateUrl, ProofError> {
-        let message = Message::read(body).ok_or(ProofError::SignatureMalformed)?;
+        let message = SnsMessage::read(body).ok_or(ProofError::SignatureMalformed)?;
         let message = self.message.insert(message);
         self.scheme.certificate_of(message)
     }
 
     /// Starts the verification with the fetched certificate.
-    pub fn certified(self, certified: &Certified) -> Result<Begun, ProofError> {
+    pub fn certified(self, certified: &CertificateKeys) -> Result<VerificationStart, ProofError> {
         let keys = certified.keys(self.now)?;
         let begun = Verification::begin(&self.scheme, self.claim, keys, self.now)?;
         Ok(match begun {
-            Begun::Streaming(verification) => Begun::Streaming(verification.over(self.message)),
-            proven @ Begun::Proven(_) => proven,
+            VerificationStart::Streaming(verification) => {
+                VerificationStart::Streaming(verification.over(self.message))
+            }
+            proven @ VerificationStart::Proven(_) => proven,
         })
     }
 }
