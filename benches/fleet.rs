@@ -75,9 +75,9 @@ async fn measure(server: &postgres::Postgres) {
     println!("  the names of all take {:.1} MB", mb(names));
     let keys = Arc::new(KeyCache::new(
         house.config.keys,
-        Arc::clone(&house.custody.store) as _,
-        Arc::clone(&house.custody.key_service),
-        Arc::clone(&house.custody.clock),
+        Arc::clone(&house.backends.store) as _,
+        Arc::clone(&house.backends.key_service),
+        Arc::clone(&house.backends.clock),
     ));
     let before = resident_bytes();
     let start = Instant::now();
@@ -138,7 +138,7 @@ async fn warm(directory: &Arc<Directory>, keys: &Arc<KeyCache>) {
 
 /// A million endpoints; the first of them with secrets, written as the program writes them.
 async fn fill(house: &House, server: &postgres::Postgres) {
-    let vault = house.custody.vault();
+    let vault = house.backends.vault();
     let actor = Actor::Recorded {
         name: "bench".to_owned(),
         origin: "bench".to_owned(),
@@ -152,7 +152,7 @@ async fn fill(house: &House, server: &postgres::Postgres) {
             let first = vault.first_version(&secret, &actor).await;
             secrets.extend(first.expect("a store"));
             let audit = AuditEntry {
-                at: house.custody.clock.now(),
+                at: house.backends.clock.now(),
                 actor: actor.clone(),
                 action: Action::EndpointCreated,
                 subject: definition.id.to_string(),
@@ -160,7 +160,7 @@ async fn fill(house: &House, server: &postgres::Postgres) {
             };
             changes.push((EndpointChange::Put(Box::new(definition)), audit));
         }
-        let done = house.custody.store.change(changes, secrets).await;
+        let done = house.backends.store.change(changes, secrets).await;
         done.expect("a store");
     }
     let text = serde_json::to_string(&definition(TEMPLATE, Mode::Hmac)).expect("a definition");

@@ -153,25 +153,25 @@ impl BodySource for InMemory<'_> {
 
 /// A gate with an endpoint for every mode, called after it.
 async fn gate(house: &House) -> Gate {
-    let custody = &house.custody;
+    let backends = &house.backends;
     for mode in MODES {
         let definition = definition(mode.word(), mode);
         let id = definition.id.to_string();
         let entry = entry(house, &id);
         let secret = SecretRef::new(&id, "webhook").expect("an address");
         let value = Secret::new(SECRET.to_vec());
-        let vault = custody.vault();
+        let vault = backends.vault();
         let set = vault.set(&secret, &value, SignedDuration::ZERO, &entry.actor);
         set.await.expect("a secret");
         let change = EndpointChange::Put(Box::new(definition));
-        let change = custody.store.change(vec![(change, entry)], Vec::new());
+        let change = backends.store.change(vec![(change, entry)], Vec::new());
         change.await.expect("an endpoint");
     }
     let keys = KeyCache::new(
         house.config.keys,
-        Arc::clone(&custody.store) as _,
-        Arc::clone(&custody.key_service),
-        Arc::clone(&custody.clock),
+        Arc::clone(&backends.store) as _,
+        Arc::clone(&backends.key_service),
+        Arc::clone(&backends.clock),
     );
     Gate::new(
         house.config.gate.clone(),
@@ -182,20 +182,20 @@ async fn gate(house: &House) -> Gate {
         },
         Arc::new(InProcessLedger::new(
             house.config.ledger.capacity,
-            Arc::clone(&custody.clock),
+            Arc::clone(&backends.clock),
         )),
         Arc::new(Outbound::new(
             house.config.outbound.clone(),
-            Arc::clone(&house.custody.clock),
+            Arc::clone(&house.backends.clock),
         )),
         Budget::new(house.config.body_budget_bytes),
-        Arc::clone(&custody.clock),
+        Arc::clone(&backends.clock),
     )
 }
 
 fn entry(house: &House, subject: &str) -> AuditEntry {
     AuditEntry {
-        at: house.custody.clock.now(),
+        at: house.backends.clock.now(),
         actor: Actor::Recorded {
             name: "bench".to_owned(),
             origin: "bench".to_owned(),

@@ -110,7 +110,7 @@ async fn fill(house: &House) {
     .await
     .expect("a million rows");
     let known = house
-        .custody
+        .backends
         .store
         .endpoint("workflows/bench-0000007")
         .await;

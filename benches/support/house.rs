@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis::app::Custody;
+use portcullis::app::Backends;
 use portcullis::auth::Mode;
 use portcullis::config::Config;
 use portcullis::directory::{AuthDefinition, Definition, Directory, DirectorySettings};
@@ -10,7 +10,7 @@ use portcullis::tokens::TokenCache;
 use tempfile::TempDir;
 
 pub(crate) struct House {
-    pub(crate) custody: Custody,
+    pub(crate) backends: Backends,
     pub(crate) config: Config,
     /// Removed with everything in it when the house is.
     _folder: TempDir,
@@ -28,7 +28,7 @@ impl House {
         let config = Config::parse(&folder.path().join("portcullis.toml"), &text);
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         Self {
-            custody: Custody::open(&config).await.expect("a store"),
+            backends: Backends::open(&config).await.expect("a store"),
             config,
             _folder: folder,
         }
@@ -37,7 +37,11 @@ impl House {
     /// An empty cache of tokens.
     #[allow(dead_code, reason = "not every benchmark has a gate")]
     pub(crate) fn tokens(&self) -> Arc<TokenCache> {
-        Arc::new(TokenCache::new(10, 1, Arc::clone(&self.custody.store) as _))
+        Arc::new(TokenCache::new(
+            10,
+            1,
+            Arc::clone(&self.backends.store) as _,
+        ))
     }
 
     /// A directory that keeps `capacity` endpoints in memory, and knows which exist.
@@ -50,7 +54,7 @@ impl House {
                 draft_auth: self.config.draft_auth,
             },
             Arc::clone(&self.config.routes),
-            Arc::clone(&self.custody.store) as _,
+            Arc::clone(&self.backends.store) as _,
         );
         directory.load().await.expect("the names of the store");
         Arc::new(directory)

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Custody, StartError};
+use super::{Backends, StartError};
 use crate::capture::{Captures, Keeper};
 use crate::clock::Clock;
 use crate::config::{Config, LedgerConfig};
@@ -41,18 +41,18 @@ pub(super) struct Deliveries {
 /// Creates the pipeline. Its background tasks end when `ending` turns true.
 pub(super) async fn deliveries(
     config: Config,
-    custody: &Custody,
+    backends: &Backends,
     log: Option<AccessLog>,
     ending: &watch::Receiver<bool>,
     tasks: &Tasks,
 ) -> Result<Deliveries, StartError> {
-    let clock = &custody.clock;
+    let clock = &backends.clock;
     let store_reads = usize::try_from(config.store.readers()).unwrap_or(1);
     // Look-ups of invented tokens must not use up the store connections that endpoints need.
     let tokens = Arc::new(TokenCache::new(
         config.directory.cache_capacity,
         store_reads.div_ceil(4),
-        Arc::clone(&custody.store) as _,
+        Arc::clone(&backends.store) as _,
     ));
     let directory = Arc::new(Directory::new(
         DirectorySettings {
@@ -62,12 +62,12 @@ pub(super) async fn deliveries(
             draft_auth: config.draft_auth,
         },
         config.routes,
-        Arc::clone(&custody.store) as _,
+        Arc::clone(&backends.store) as _,
     ));
     let keys = KeyCache::new(
         config.keys,
-        Arc::clone(&custody.store) as _,
-        Arc::clone(&custody.key_service),
+        Arc::clone(&backends.store) as _,
+        Arc::clone(&backends.key_service),
         Arc::clone(clock),
     );
     let keys = Arc::new(keys.reporting_to(tasks.clone()));
@@ -76,7 +76,7 @@ pub(super) async fn deliveries(
             every: config.directory.follow_every,
             grace: config.directory.grace,
         },
-        Arc::clone(&custody.store) as _,
+        Arc::clone(&backends.store) as _,
         Arc::clone(&directory),
         Arc::clone(&keys),
         Arc::clone(&tokens),
@@ -102,7 +102,7 @@ pub(super) async fn deliveries(
         directory: Arc::clone(directory.stats()),
         health: Arc::clone(&health),
         can_write: Box::new({
-            let store = Arc::clone(&custody.store);
+            let store = Arc::clone(&backends.store);
             move || store.write_fault().is_none()
         }),
         ledger: in_process,
@@ -110,8 +110,8 @@ pub(super) async fn deliveries(
         tasks: tasks.clone(),
     })?;
     let (uses, token_uses) = (Arc::clone(keys.uses()), Arc::clone(tokens.uses()));
-    let (captures, keeper) = Captures::new(Arc::clone(&custody.store) as _, Arc::clone(clock));
-    let capture_task = start_writers(tasks, ending, &custody.store, (&keys, &tokens), keeper);
+    let (captures, keeper) = Captures::new(Arc::clone(&backends.store) as _, Arc::clone(clock));
+    let capture_task = start_writers(tasks, ending, &backends.store, (&keys, &tokens), keeper);
     let cut_off = CancellationToken::new();
     let delivery = Delivery {
         settings: config.public.settings,

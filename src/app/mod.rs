@@ -1,6 +1,6 @@
 //! The composition root: the one place that imports every module and wires them.
 
-mod custody;
+mod backends;
 mod deliveries;
 mod error;
 mod keys;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-pub use self::custody::Custody;
+pub use self::backends::Backends;
 use self::deliveries::{Deliveries, deliveries};
 pub use self::error::StartError;
 use self::phases::Phases;
@@ -53,7 +53,7 @@ impl Server {
     /// Starts everything on the current runtime. When it returns, the server accepts deliveries.
     pub async fn start(
         config: Config,
-        custody: &Custody,
+        backends: &Backends,
         sockets: Sockets,
         log: Option<AccessLog>,
     ) -> Result<Self, StartError> {
@@ -69,7 +69,7 @@ impl Server {
         // Deliveries in flight need the store until they end, so these tasks outlive the drain.
         let served = phases.served();
         let tasks = Tasks::new(served.clone());
-        let pipeline = deliveries(config, custody, log, &served, &tasks).await?;
+        let pipeline = deliveries(config, backends, log, &served, &tasks).await?;
         let Deliveries {
             delivery,
             health,
@@ -93,9 +93,9 @@ impl Server {
         let admin_address = listener.local_addr()?;
         let admin = Arc::new(Admin {
             readiness: Readiness {
-                store: Arc::clone(&custody.store),
+                store: Arc::clone(&backends.store),
                 key_service: KeyServiceCheck::new(
-                    Arc::clone(&custody.key_service),
+                    Arc::clone(&backends.key_service),
                     secret_grace,
                     tasks.clone(),
                 ),
@@ -138,7 +138,7 @@ impl Server {
             ledger,
             uses,
             token_uses,
-            store: Arc::clone(&custody.store),
+            store: Arc::clone(&backends.store),
         })
     }
 

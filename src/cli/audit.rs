@@ -70,7 +70,7 @@ impl AuditCommand {
 }
 
 async fn list(session: &Session, limit: u32, json: bool) -> Result<String, Failure> {
-    let lines = session.custody.store.audit(limit).await?;
+    let lines = session.backends.store.audit(limit).await?;
     if json {
         return output::json(&lines);
     }
@@ -99,7 +99,7 @@ async fn walk(
     since: Option<End>,
     mut each: impl FnMut(&AuditLine) -> Result<(), Failure>,
 ) -> Result<End, Failure> {
-    let store = &session.custody.store;
+    let store = &session.backends.store;
     let failed =
         |broken: Broken| Failure::Other(format!("audit log: the chain is broken: {broken}"));
     // Read the end first: lines that are added meanwhile come after it.

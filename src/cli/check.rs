@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::failure::Failure;
-use crate::app::{Custody, Sockets};
+use crate::app::{Backends, Sockets};
 use crate::config::{Config, Mistake, Mistakes};
 use crate::control::Binding;
 use crate::directory::{DraftAuth, Target};
@@ -46,7 +46,7 @@ impl Check {
                 Err(error) => errors.push(format!("ledger.url: {settings}: {error}")),
             }
         }
-        let (contents, open_errors) = Custody::inspect(&config).await;
+        let (contents, open_errors) = Backends::inspect(&config).await;
         let stored = &contents.endpoints;
         errors.extend(open_errors.iter().map(ToString::to_string));
         errors.extend(invalid_endpoints(&config, stored));

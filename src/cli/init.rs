@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::output::shell_word;
-use crate::app::Custody;
+use crate::app::Backends;
 use crate::config::Config;
 
 /// Options of `init`.
@@ -65,7 +65,7 @@ impl Init {
 }
 
 async fn make(config: &Config, path: &Path, text: &str) -> Result<(), Failure> {
-    Custody::open(config).await?.close().await;
+    Backends::open(config).await?.close().await;
     write_new(path, text)
 }
 

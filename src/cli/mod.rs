@@ -193,7 +193,7 @@ fn in_session(
     run_short(async {
         let session = Session::open(config, access).await?;
         let result = command(&session).await;
-        session.custody.close().await;
+        session.backends.close().await;
         result
     })
 }

@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::failure::Failure;
 use super::output;
-use crate::app::{Custody, Server, Sockets};
+use crate::app::{Backends, Server, Sockets};
 use crate::config::{Config, LogConfig};
 use crate::telemetry::{AccessLog, LineWriter, Stream, log_panics};
 
@@ -44,14 +44,14 @@ async fn run(config: Config, diagnostics: &LineWriter) -> Result<String, Failure
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Failure::Other(errors.join("\n"))
     })?;
-    let custody = Custody::open(&config).await?;
+    let backends = Backends::open(&config).await?;
     let (log, _flushed_at_the_end) = if config.log.access {
         let (lines, guard) = LineWriter::start(Stream::Stdout).map_err(other)?;
         (Some(AccessLog::new(lines)), Some(guard))
     } else {
         (None, None)
     };
-    let server = Server::start(config, &custody, sockets, log).await?;
+    let server = Server::start(config, &backends, sockets, log).await?;
     announce(&server, diagnostics);
     loop {
         tokio::select! {
@@ -73,7 +73,7 @@ async fn run(config: Config, diagnostics: &LineWriter) -> Result<String, Failure
         is_complete = server.stop(cut_off) => is_complete,
         () = at_once => false,
     };
-    custody.close().await;
+    backends.close().await;
     if is_complete {
         Ok(String::new())
     } else {

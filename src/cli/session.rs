@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use super::output;
-use crate::app::Custody;
+use crate::app::Backends;
 use crate::audit::Actor;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::secrets::MissingKeyServiceError;
 /// A configuration with its backends open.
 pub(super) struct Session {
     pub(super) config: Config,
-    pub(super) custody: Custody,
+    pub(super) backends: Backends,
     pub(super) control: Control,
     pub(super) actor: Actor,
 }
@@ -42,15 +42,15 @@ impl Session {
     /// Reads the configuration and opens the store, and the key service where `access` needs one.
     pub(super) async fn open(path: &Path, access: Access) -> Result<Self, Failure> {
         let config = Config::load_for_command(path)?;
-        let custody = match access {
-            Access::Write => Custody::open(&config).await?,
+        let backends = match access {
+            Access::Write => Backends::open(&config).await?,
             // Without `store.migrate`, opening a missing store fails with the command that creates it.
             Access::Decrypt if !config.store.migrate || config.store.exists().await? => {
-                Custody::open_existing(&config).await?
+                Backends::open_existing(&config).await?
             }
             Access::Read if !config.store.migrate || config.store.exists().await? => {
                 let key_file = config.key_services.key_file.clone();
-                Custody {
+                Backends {
                     store: config.store.open().await?,
                     key_service: Arc::new(MissingKeyServiceError(key_file)),
                     clock: Arc::new(SystemClock),
@@ -61,24 +61,24 @@ impl Session {
                 output::note(&format!(
                     "note: {store}: the store does not exist yet; `portcullis init` and `portcullis serve` create it"
                 ));
-                Custody::empty(&config).await?
+                Backends::empty(&config).await?
             }
         };
         Ok(Self {
-            control: control(&config, &custody),
+            control: control(&config, &backends),
             config,
-            custody,
+            backends,
             actor: actor(),
         })
     }
 }
 
 /// The control plane over the backends of a configuration.
-pub(super) fn control(config: &Config, custody: &Custody) -> Control {
+pub(super) fn control(config: &Config, backends: &Backends) -> Control {
     Control::new(
-        Arc::clone(&custody.store),
-        Arc::clone(&custody.key_service),
-        Arc::clone(&custody.clock),
+        Arc::clone(&backends.store),
+        Arc::clone(&backends.key_service),
+        Arc::clone(&backends.clock),
         server_context(config),
     )
 }

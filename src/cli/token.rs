@@ -171,7 +171,7 @@ impl<'t> TokenView<'t> {
 }
 
 async fn list(session: &Session, workspace: Option<&Name>, json: bool) -> Result<String, Failure> {
-    let now = session.custody.clock.now();
+    let now = session.backends.clock.now();
     let listed = session.control.tokens(workspace).await?;
     let views: Vec<TokenView<'_>> = listed
         .iter()

@@ -81,21 +81,21 @@ impl AtTheGate {
             subject: String::new(),
             detail: String::new(),
         };
-        let (custody, config) = (&house.custody, &house.config);
+        let (backends, config) = (&house.backends, &house.config);
         let secret = SecretRef::new("workflows/pr-bot", "webhook").unwrap();
-        let vault = custody.vault().binding_as(kind);
+        let vault = backends.vault().binding_as(kind);
         let set = vault.set(&secret, &value, SignedDuration::ZERO, &entry.actor);
         set.await.unwrap();
         let change = (EndpointChange::Put(Box::new(definition)), entry);
-        custody
+        backends
             .store
             .change(vec![change], Vec::new())
             .await
             .unwrap();
         let keys = KeyCache::new(
             config.keys,
-            custody.store.clone() as _,
-            custody.key_service.clone(),
+            backends.store.clone() as _,
+            backends.key_service.clone(),
             it.clock(),
         );
         let gate = Gate::new(

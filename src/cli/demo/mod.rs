@@ -13,7 +13,7 @@ use self::scenarios::{PULL_REQUEST, SceneResult};
 use super::failure::Failure;
 use super::output;
 use super::session::{actor, control};
-use crate::app::{Custody, Server, Sockets};
+use crate::app::{Backends, Server, Sockets};
 use crate::config::Config;
 
 /// Options of `demo`.
@@ -67,13 +67,13 @@ impl Demo {
             &configuration(self.port, &engine),
         )?;
         let limit_bytes = config.gate.max_body_bytes;
-        let custody = Custody::open(&config).await?;
-        let control = control(&config, &custody);
+        let backends = Backends::open(&config).await?;
+        let control = control(&config, &backends);
         let secrets = setup::endpoints(&control, &actor()).await?;
         let sockets = Sockets::bind(&config).map_err(|errors| {
             Failure::Other(errors.first().map(ToString::to_string).unwrap_or_default())
         })?;
-        let server = Server::start(config, &custody, sockets, None).await?;
+        let server = Server::start(config, &backends, sockets, None).await?;
         let (gate, _) = server
             .public
             .first()

@@ -194,7 +194,7 @@ impl Explain {
             }
             _ => secrets(session, &definition).await?,
         };
-        let (at, judged_at) = self.time(&delivery, session.custody.clock.now());
+        let (at, judged_at) = self.time(&delivery, session.backends.clock.now());
         let diagnosis = diagnose(&Question {
             delivery,
             is_open: scheme.is_none()

@@ -20,7 +20,7 @@ pub(super) async fn similar_path(
     let mut nearest: Option<(usize, String)> = None;
     let mut after = None;
     for _ in 0..MAX_PAGES {
-        let store = &session.custody.store;
+        let store = &session.backends.store;
         let page = store.names(after.as_deref(), PAGE_LEN).await?;
         for name in &page.names {
             let candidate = if name.starts_with('/') {

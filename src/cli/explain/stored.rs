@@ -20,7 +20,7 @@ pub(super) async fn directory(session: &Session) -> Result<Directory, Failure> {
             draft_auth: session.config.draft_auth,
         },
         Arc::clone(&session.config.routes),
-        Arc::clone(&session.custody.store) as _,
+        Arc::clone(&session.backends.store) as _,
     );
     directory.load().await?;
     Ok(directory)
@@ -50,7 +50,7 @@ pub(super) async fn secrets(
     let Some(secret) = definition.secret() else {
         return Ok(None);
     };
-    let now = session.custody.clock.now();
+    let now = session.backends.clock.now();
     let mut current = None;
     let mut previous = None;
     let mut ended = Vec::new();
@@ -84,7 +84,7 @@ pub(super) async fn certificate(
 ) -> Result<Secrets, Failure> {
     let pem = match scheme.certificate_url(body) {
         Ok(url) => {
-            let clock = Arc::clone(&session.custody.clock);
+            let clock = Arc::clone(&session.backends.clock);
             let outbound = Outbound::new(session.config.outbound.clone(), clock);
             let fetched = outbound.certificate_file(&url).await;
             fetched.map_err(|error| {

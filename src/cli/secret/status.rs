@@ -96,7 +96,7 @@ pub(super) async fn show(
         &rows,
         |_, _| None,
     );
-    let next = advice(&view.versions, session.custody.clock.now());
+    let next = advice(&view.versions, session.backends.clock.now());
     Ok(format!("{secret}\n{table}\n{next}"))
 }
 

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, Method};
 use jiff::SignedDuration;
-use portcullis::app::Custody;
+use portcullis::app::Backends;
 use portcullis::audit::{Action, Actor, AuditEntry};
 use portcullis::auth::Mode;
 use portcullis::config::Config;
@@ -125,7 +125,7 @@ fn a_time_before_the_body_does_not_help_either() {
 struct Judge {
     gate: gate::Gate,
     runtime: tokio::runtime::Runtime,
-    _custody: Custody,
+    _backends: Backends,
     _folder: tempfile::TempDir,
 }
 
@@ -136,19 +136,19 @@ impl Judge {
             .build()
             .unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let (gate, custody) = runtime.block_on(Self::open(folder.path()));
+        let (gate, backends) = runtime.block_on(Self::open(folder.path()));
         Self {
             gate,
             runtime,
-            _custody: custody,
+            _backends: backends,
             _folder: folder,
         }
     }
 
-    async fn open(folder: &std::path::Path) -> (gate::Gate, Custody) {
+    async fn open(folder: &std::path::Path) -> (gate::Gate, Backends) {
         let text = "[upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n";
         let config = Config::parse(&folder.join("portcullis.toml"), text).unwrap();
-        let custody = Custody::open(&config).await.unwrap();
+        let backends = Backends::open(&config).await.unwrap();
         let actor = Actor::Recorded {
             name: "test".to_owned(),
             origin: "test".to_owned(),
@@ -162,7 +162,7 @@ impl Judge {
                 ..Definition::new(id, acme, main, "default".to_owned())
             };
             let entry = AuditEntry {
-                at: custody.clock.now(),
+                at: backends.clock.now(),
                 actor: actor.clone(),
                 action: Action::EndpointCreated,
                 subject: name.to_owned(),
@@ -170,13 +170,13 @@ impl Judge {
             };
             let secret: SecretRef = definition.secret().unwrap();
             let change = EndpointChange::Put(Box::new(definition));
-            custody
+            backends
                 .store
                 .change(vec![(change, entry)], Vec::new())
                 .await
                 .unwrap();
             let value = Secret::new(SECRET.as_bytes().to_vec());
-            let vault = custody.vault();
+            let vault = backends.vault();
             vault
                 .set(&secret, &value, SignedDuration::ZERO, &actor)
                 .await
@@ -188,28 +188,28 @@ impl Judge {
             upstream_paths: config.upstream_paths.clone(),
             draft_auth: config.draft_auth,
         };
-        let store = Arc::clone(&custody.store);
+        let store = Arc::clone(&backends.store);
         let directory = Directory::new(settings, Arc::clone(&config.routes), store as _);
         directory.load().await.unwrap();
         let keys = KeyCache::new(
             config.keys,
-            Arc::clone(&custody.store) as _,
-            Arc::clone(&custody.key_service),
-            Arc::clone(&custody.clock),
+            Arc::clone(&backends.store) as _,
+            Arc::clone(&backends.key_service),
+            Arc::clone(&backends.clock),
         );
         let gate = gate::Gate::new(
             config.gate,
             gate::Caches {
                 directory: Arc::new(directory),
                 keys: Arc::new(keys),
-                tokens: Arc::new(TokenCache::new(10, 1, Arc::clone(&custody.store) as _)),
+                tokens: Arc::new(TokenCache::new(10, 1, Arc::clone(&backends.store) as _)),
             },
-            Arc::new(InProcessLedger::new(1024, Arc::clone(&custody.clock))),
-            Arc::new(Outbound::new(config.outbound, Arc::clone(&custody.clock))),
+            Arc::new(InProcessLedger::new(1024, Arc::clone(&backends.clock))),
+            Arc::new(Outbound::new(config.outbound, Arc::clone(&backends.clock))),
             Budget::new(1 << 24),
-            Arc::clone(&custody.clock),
+            Arc::clone(&backends.clock),
         );
-        (gate, custody)
+        (gate, backends)
     }
 
     /// What comes of a request; `None` if it is refused.

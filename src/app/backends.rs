@@ -11,7 +11,7 @@ use crate::secrets::{KeyFileError, KeyService, LocalKeyService, MissingKeyServic
 use crate::store::{Contents, SqliteStore, Store};
 
 /// The store, the key service and the clock, for the server and for commands.
-pub struct Custody {
+pub struct Backends {
     /// The store of endpoints, secrets and tokens.
     pub store: Arc<dyn Store>,
     /// The key services that can decrypt the store's secrets.
@@ -20,7 +20,7 @@ pub struct Custody {
     pub clock: Arc<dyn Clock>,
 }
 
-impl Custody {
+impl Backends {
     /// Opens the store and the key services, and creates what is missing. It never creates a local key for a store with
     /// secrets, because only the old key can decrypt them.
     pub async fn open(config: &Config) -> Result<Self, StartError> {
