@@ -35,7 +35,7 @@ pub struct AuditLine {
 
 impl AuditLine {
     /// Creates the line that follows `end`.
-    pub fn after(end: &End, entry: &AuditEntry) -> Self {
+    pub fn after(end: &ChainEnd, entry: &AuditEntry) -> Self {
         let mut line = Self {
             number: end.number.saturating_add(1),
             at: entry.at,
@@ -73,7 +73,7 @@ impl AuditLine {
 
 /// The number and digest of the last line of a chain. A copy that is kept elsewhere reveals removed lines.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct End {
+pub struct ChainEnd {
     /// The number of the last line; 0 for an empty log.
     pub number: i64,
     /// The digest of the last line.
@@ -83,33 +83,33 @@ pub struct End {
 /// The verification of a log from its first line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Chain {
-    end: End,
+    end: ChainEnd,
     /// Whether a line had a digest. All later lines must have one.
     has_digests: bool,
 }
 
 impl Chain {
     /// The last line that was verified.
-    pub const fn end(&self) -> End {
+    pub const fn end(&self) -> ChainEnd {
         self.end
     }
 
     /// Verifies the next line.
-    pub fn follow(&mut self, line: &AuditLine) -> Result<(), Broken> {
-        let broken = |why| Broken {
+    pub fn append(&mut self, line: &AuditLine) -> Result<(), ChainError> {
+        let broken = |why| ChainError {
             number: line.number,
             why,
         };
         if line.number != self.end.number.saturating_add(1) {
-            return Err(broken(Break::Gap(self.end.number)));
+            return Err(broken(ChainFault::Gap(self.end.number)));
         }
         let digest = line.digest_after(&self.end.digest);
         match line.digest {
-            None if self.has_digests => return Err(broken(Break::Added)),
-            Some(stored) if stored != digest => return Err(broken(Break::Changed)),
+            None if self.has_digests => return Err(broken(ChainFault::Added)),
+            Some(stored) if stored != digest => return Err(broken(ChainFault::Changed)),
             stored => self.has_digests = stored.is_some(),
         }
-        self.end = End {
+        self.end = ChainEnd {
             number: line.number,
             digest,
         };
@@ -117,21 +117,21 @@ impl Chain {
     }
 
     /// Adds a line without verification, for lines that are older than the chain.
-    pub fn take(&mut self, line: &AuditLine) {
-        self.end = End {
+    pub fn append_unchecked(&mut self, line: &AuditLine) {
+        self.end = ChainEnd {
             number: line.number,
             digest: line.digest_after(&self.end.digest),
         };
     }
 }
 
-impl fmt::Display for End {
+impl fmt::Display for ChainEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.number, self.digest)
     }
 }
 
-impl FromStr for End {
+impl FromStr for ChainEnd {
     type Err = ParseChainEndError;
 
     fn from_str(text: &str) -> Result<Self, ParseChainEndError> {
@@ -180,17 +180,17 @@ impl serde::Serialize for Digest {
 /// The line at which the verification fails.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("line {number}: {why}")]
-pub struct Broken {
+pub struct ChainError {
     /// The number of the line.
     pub number: i64,
     /// The fault.
-    pub why: Break,
+    pub why: ChainFault,
 }
 
 /// Why a chain is broken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Break {
+pub enum ChainFault {
     /// The line has no digest, although earlier lines have one.
     #[error("the line was inserted")]
     Added,

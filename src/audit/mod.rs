@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-pub use self::chain::{AuditLine, Break, Broken, Chain, Digest, End, ParseChainEndError};
+pub use self::chain::{
+    AuditLine, Chain, ChainEnd, ChainError, ChainFault, Digest, ParseChainEndError,
+};
 
 /// A new entry of the audit log.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

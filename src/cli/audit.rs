@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::output;
 use super::session::Session;
-use crate::audit::{AuditLine, Break, Broken, Chain, End};
+use crate::audit::{AuditLine, Chain, ChainEnd, ChainError, ChainFault};
 use crate::telemetry::escape_bidi;
 
 #[derive(Debug, Subcommand)]
@@ -28,7 +28,7 @@ pub(super) enum AuditCommand {
     Verify {
         /// A line that an earlier run printed. The command fails if it changed.
         #[arg(long, value_name = "NUMBER:DIGEST")]
-        since: Option<End>,
+        since: Option<ChainEnd>,
 
         /// Print JSON.
         #[arg(long)]
@@ -96,12 +96,12 @@ async fn list(session: &Session, limit: u32, json: bool) -> Result<String, Failu
 /// Reads and verifies the whole log, and returns its end.
 async fn walk(
     session: &Session,
-    since: Option<End>,
+    since: Option<ChainEnd>,
     mut each: impl FnMut(&AuditLine) -> Result<(), Failure>,
-) -> Result<End, Failure> {
+) -> Result<ChainEnd, Failure> {
     let store = &session.backends.store;
     let failed =
-        |broken: Broken| Failure::Other(format!("audit log: the chain is broken: {broken}"));
+        |broken: ChainError| Failure::Other(format!("audit log: the chain is broken: {broken}"));
     // Read the end first: lines that are added meanwhile come after it.
     let stored = store.audit_end().await?;
     let mut chain = Chain::default();
@@ -111,12 +111,12 @@ async fn walk(
             break;
         }
         for line in &lines {
-            chain.follow(line).map_err(failed)?;
+            chain.append(line).map_err(failed)?;
             let end = chain.end();
             for known in since.iter().chain([&stored]) {
                 if known.number == end.number && *known != end {
-                    let (number, why) = (end.number, Break::Other);
-                    return Err(failed(Broken { number, why }));
+                    let (number, why) = (end.number, ChainFault::Other);
+                    return Err(failed(ChainError { number, why }));
                 }
             }
             each(line)?;
@@ -125,13 +125,13 @@ async fn walk(
     let end = chain.end();
     let last = since.map_or(0, |known| known.number).max(stored.number);
     if end.number < last {
-        let (number, why) = (last, Break::CutOff);
-        return Err(failed(Broken { number, why }));
+        let (number, why) = (last, ChainFault::CutOff);
+        return Err(failed(ChainError { number, why }));
     }
     Ok(end)
 }
 
-fn verified(end: End, json: bool) -> Result<String, Failure> {
+fn verified(end: ChainEnd, json: bool) -> Result<String, Failure> {
     #[derive(Serialize)]
     struct Verified {
         lines: i64,

@@ -20,7 +20,7 @@ pub use self::postgres::{PostgresLimits, PostgresSettings, PostgresStore, Postgr
 pub use self::sqlite::SqliteStore;
 pub use self::tables::copied_columns;
 pub use self::transfer::{Copied, CopyError, Export, Import, copy};
-use crate::audit::{Action, AuditLine, End};
+use crate::audit::{Action, AuditLine, ChainEnd};
 use crate::capture::CaptureStore;
 use crate::directory::{Definition, EndpointId, EndpointStore};
 use crate::flow::FlowStore;
@@ -72,7 +72,7 @@ pub trait Store: CaptureStore + EndpointStore + FlowStore + SecretStore + TokenS
     async fn audit_after(&self, after: i64, limit: u32) -> Result<Vec<AuditLine>, StoreError>;
 
     /// The end of the audit log, as it is recorded apart from the entries.
-    async fn audit_end(&self) -> Result<End, StoreError>;
+    async fn audit_end(&self) -> Result<ChainEnd, StoreError>;
 
     /// A consistent snapshot of everything that a copy needs.
     async fn export(&self) -> Result<Box<dyn Export>, StoreError>;

@@ -3,7 +3,7 @@
 use sqlx::{Executor, Transaction};
 
 use super::{Database, Pool};
-use crate::audit::{Action, AuditEntry, AuditLine, Chain, Digest, End};
+use crate::audit::{Action, AuditEntry, AuditLine, Chain, ChainEnd, Digest};
 use crate::secrets::StoreError;
 use crate::store::rows;
 
@@ -48,18 +48,18 @@ pub(super) async fn add(
     Ok(())
 }
 
-pub(super) async fn end(pool: &Pool) -> Result<End, StoreError> {
+pub(super) async fn end(pool: &Pool) -> Result<ChainEnd, StoreError> {
     Ok(stored_end(pool).await?.unwrap_or_default())
 }
 
 async fn stored_end<'e>(
     executor: impl Executor<'e, Database = Database>,
-) -> Result<Option<End>, StoreError> {
+) -> Result<Option<ChainEnd>, StoreError> {
     let row: Option<(i64, Vec<u8>)> = sqlx::query_as("SELECT number, digest FROM audit_end")
         .fetch_optional(executor)
         .await?;
     let end = row.map(|(number, bytes)| {
-        Ok(End {
+        Ok(ChainEnd {
             number,
             digest: digest(&bytes)?,
         })
@@ -68,7 +68,7 @@ async fn stored_end<'e>(
 }
 
 /// The end of a log that was started before entries had digests.
-async fn end_of_older(transaction: &mut Transaction<'_, Database>) -> Result<End, StoreError> {
+async fn end_of_older(transaction: &mut Transaction<'_, Database>) -> Result<ChainEnd, StoreError> {
     let mut chain = Chain::default();
     loop {
         let lines = after(&mut **transaction, chain.end().number, PAGE).await?;
@@ -76,7 +76,7 @@ async fn end_of_older(transaction: &mut Transaction<'_, Database>) -> Result<End
             return Ok(chain.end());
         }
         for line in &lines {
-            chain.take(line);
+            chain.append_unchecked(line);
         }
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{Engine, audit, contents, dialect, endpoints};
-use crate::audit::{Action, AuditLine, End};
+use crate::audit::{Action, AuditLine, ChainEnd};
 use crate::directory::EndpointId;
 use crate::secrets::{SecretRef, StoreError};
 use crate::store::{Export, Import, Store, Stored};
@@ -91,7 +91,7 @@ impl Store for Engine {
             .await
     }
 
-    async fn audit_end(&self) -> Result<End, StoreError> {
+    async fn audit_end(&self) -> Result<ChainEnd, StoreError> {
         self.bounded(audit::end(self.readers()?)).await
     }
 

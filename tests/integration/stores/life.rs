@@ -1,6 +1,6 @@
 //! The life of a secret after it was set, and the log of it: uses, ends, other keys, and a chain of digests.
 
-use portcullis::audit::{Action, AuditLine, Chain, End};
+use portcullis::audit::{Action, AuditLine, Chain, ChainEnd};
 use portcullis::secrets::{
     CiphertextReplacement, EncryptedSecret, Retirement, StoreError, VersionRef, VersionUse,
 };
@@ -175,7 +175,7 @@ async fn ciphertexts_are_read_page_by_page_and_replaced_only_as_they_were_read(
 async fn the_audit_log_is_one_chain_whoever_writes_to_it_at_the_same_time(
     Stores { one, other }: Stores,
 ) {
-    assert_eq!(one.audit_end().await.unwrap(), End::default());
+    assert_eq!(one.audit_end().await.unwrap(), ChainEnd::default());
     let writers = (0..8).map(|writer| {
         let store = Arc::clone(if writer % 2 == 0 { &one } else { &other });
         tokio::spawn(async move {
@@ -199,7 +199,7 @@ async fn the_audit_log_is_one_chain_whoever_writes_to_it_at_the_same_time(
             break;
         }
         for line in page {
-            chain.follow(&line).unwrap();
+            chain.append(&line).unwrap();
             lines.push(line);
         }
     }
