@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Backends, StartError};
-use crate::capture::{Captures, Keeper};
+use crate::capture::{CaptureQueue, CaptureWriter};
 use crate::clock::Clock;
 use crate::config::{Config, LedgerConfig};
 use crate::directory::{Directory, DirectorySettings, Follower, FollowerSettings, StoreHealth};
@@ -110,7 +110,7 @@ pub(super) async fn deliveries(
         tasks: tasks.clone(),
     })?;
     let (uses, token_uses) = (Arc::clone(keys.uses()), Arc::clone(tokens.uses()));
-    let (captures, keeper) = Captures::new(Arc::clone(&backends.store) as _, Arc::clone(clock));
+    let (captures, keeper) = CaptureQueue::new(Arc::clone(&backends.store) as _, Arc::clone(clock));
     let capture_task = start_writers(tasks, ending, &backends.store, (&keys, &tokens), keeper);
     let cut_off = CancellationToken::new();
     let delivery = Delivery {
@@ -173,7 +173,7 @@ fn start_writers(
     ending: &watch::Receiver<bool>,
     store: &Arc<dyn Store>,
     (keys, tokens): (&Arc<KeyCache>, &Arc<TokenCache>),
-    keeper: Keeper,
+    keeper: CaptureWriter,
 ) -> JoinHandle<()> {
     let (cache, end) = (Arc::clone(keys), ending.clone());
     tasks.supervise(KeyCache::TASK, move |pulse| {
@@ -193,7 +193,7 @@ fn start_writers(
         probe_writes(Arc::clone(&probed_store), end.clone(), pulse)
     });
     let (keeper, end) = (Arc::new(keeper), ending.clone());
-    tasks.supervise(Keeper::TASK, move |pulse| {
+    tasks.supervise(CaptureWriter::TASK, move |pulse| {
         Arc::clone(&keeper).run(end.clone(), pulse)
     })
 }

@@ -14,13 +14,13 @@ mod render;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use self::queue::{Captures, Keeper};
+pub use self::queue::{CaptureQueue, CaptureWriter};
 use crate::directory::{Endpoint, EndpointId};
 use crate::gate::{Reason, Request};
 use crate::secrets::StoreError;
 
 /// A refused delivery, borrowed from the proxy.
-pub struct Refused<'d> {
+pub struct RefusedDelivery<'d> {
     /// The endpoint that refused it.
     pub endpoint: &'d Endpoint,
     /// The head of the request.
@@ -37,7 +37,7 @@ pub struct Refused<'d> {
 
 /// A refused delivery to store.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Captured {
+pub struct NewCapture {
     /// The endpoint that refused it.
     pub endpoint: EndpointId,
     /// The request id, as in the log.
@@ -56,7 +56,7 @@ pub struct Captured {
 
 /// A stored capture, without its content.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Kept {
+pub struct StoredCapture {
     /// The id of the endpoint.
     pub endpoint: String,
     /// The request id.
@@ -75,17 +75,17 @@ pub struct Kept {
 #[async_trait]
 pub trait CaptureStore: Send + Sync {
     /// Stores captures whose endpoints exist. Deletes those that are expired or beyond the limit of their endpoint.
-    async fn keep(&self, captured: Vec<Captured>, now: Timestamp) -> Result<(), StoreError>;
+    async fn keep(&self, captured: Vec<NewCapture>, now: Timestamp) -> Result<(), StoreError>;
 
     /// The captures of an endpoint, the newest first.
-    async fn kept(&self, endpoint: &str, now: Timestamp) -> Result<Vec<Kept>, StoreError>;
+    async fn kept(&self, endpoint: &str, now: Timestamp) -> Result<Vec<StoredCapture>, StoreError>;
 
     /// The newest capture of a request id, with its raw HTTP.
     async fn kept_one(
         &self,
         request_id: &str,
         now: Timestamp,
-    ) -> Result<Option<(Kept, Vec<u8>)>, StoreError>;
+    ) -> Result<Option<(StoredCapture, Vec<u8>)>, StoreError>;
 }
 
 /// The headers that a capture has in addition to those of the delivery.

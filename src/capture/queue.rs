@@ -8,16 +8,16 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tracing::warn;
 
 use super::render::render;
-use super::{CaptureStore, Captured, Refused};
+use super::{CaptureStore, NewCapture, RefusedDelivery};
 use crate::clock::Clock;
 use crate::gate::Reason;
 use crate::task::{Pulse, Task};
 
 /// The sending end of the queue.
-pub struct Captures(mpsc::Sender<Captured>);
+pub struct CaptureQueue(mpsc::Sender<NewCapture>);
 
 /// Writes queued captures to the store.
-pub struct Keeper {
+pub struct CaptureWriter {
     pending: Mutex<Pending>,
     store: Arc<dyn CaptureStore>,
     clock: Arc<dyn Clock>,
@@ -25,15 +25,15 @@ pub struct Keeper {
 
 /// The receiving end, and captures that are not written yet. After a panic, the next run continues with both.
 struct Pending {
-    queue: mpsc::Receiver<Captured>,
-    batch: Vec<Captured>,
+    queue: mpsc::Receiver<NewCapture>,
+    batch: Vec<NewCapture>,
 }
 
-impl Captures {
+impl CaptureQueue {
     /// Creates the queue and its writer.
-    pub fn new(store: Arc<dyn CaptureStore>, clock: Arc<dyn Clock>) -> (Self, Keeper) {
+    pub fn new(store: Arc<dyn CaptureStore>, clock: Arc<dyn Clock>) -> (Self, CaptureWriter) {
         let (sender, queue) = mpsc::channel(MAX_QUEUED);
-        let keeper = Keeper {
+        let keeper = CaptureWriter {
             pending: Mutex::new(Pending {
                 queue,
                 batch: Vec::new(),
@@ -45,7 +45,7 @@ impl Captures {
     }
 
     /// Queues a refused delivery, if its endpoint keeps captures and the queue has room. Otherwise nothing is copied.
-    pub fn offer(&self, refused: &Refused<'_>) {
+    pub fn offer(&self, refused: &RefusedDelivery<'_>) {
         let Some(rule) = refused.endpoint.capture else {
             return;
         };
@@ -57,7 +57,7 @@ impl Captures {
             return;
         };
         let kept_for = SignedDuration::from_secs(i64::from(rule.for_seconds));
-        room.send(Captured {
+        room.send(NewCapture {
             endpoint: refused.endpoint.id.clone(),
             request_id: refused.request_id.to_owned(),
             at: refused.at,
@@ -69,7 +69,7 @@ impl Captures {
     }
 }
 
-impl Keeper {
+impl CaptureWriter {
     /// The supervised task that calls [`run`](Self::run).
     pub const TASK: Task = Task::named("captures").beats_within(SILENCE);
 

@@ -1,12 +1,12 @@
 //! Renders a refused delivery as raw HTTP, the format that `explain` reads.
 
 use super::redact::{REDACTED, Redaction};
-use super::{Refused, marks};
+use super::{RefusedDelivery, marks};
 use crate::auth::WorkspaceToken;
 use crate::directory::Auth;
 
 /// Renders a delivery without credentials and within the size limits.
-pub(super) fn render(refused: &Refused<'_>) -> Vec<u8> {
+pub(super) fn render(refused: &RefusedDelivery<'_>) -> Vec<u8> {
     let request = refused.request;
     let scheme = match &refused.endpoint.auth {
         Auth::Proof(proof) => Some(&*proof.scheme),

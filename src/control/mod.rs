@@ -41,7 +41,7 @@ pub use self::impact::{Impact, Refusal, SecretImpact, SenderImpact, VersionImpac
 pub use self::secrets::{SecretChange, SlotBinding};
 pub use self::stores::{Backup, backup_store, copy_store, migrate_store};
 pub use self::tokens::TokenRequest;
-use crate::capture::Kept;
+use crate::capture::StoredCapture;
 use crate::clock::Clock;
 use crate::directory::{
     Definition, DraftAuth, EndpointId, PathTemplate, RouteTable, Target, ValidationContext,
@@ -150,7 +150,7 @@ impl Control {
     }
 
     /// The captured delivery with a request id, as raw HTTP.
-    pub async fn capture(&self, id: &str) -> Result<(Kept, Vec<u8>), ControlError> {
+    pub async fn capture(&self, id: &str) -> Result<(StoredCapture, Vec<u8>), ControlError> {
         let found = self.store.kept_one(id, self.clock.now()).await?;
         found.ok_or_else(|| {
             let id = id.chars().filter(|c| !c.is_control());
@@ -159,7 +159,10 @@ impl Control {
     }
 
     /// The captured deliveries of an endpoint, the newest first.
-    pub async fn captures(&self, endpoint: &EndpointId) -> Result<Vec<Kept>, ControlError> {
+    pub async fn captures(
+        &self,
+        endpoint: &EndpointId,
+    ) -> Result<Vec<StoredCapture>, ControlError> {
         self.endpoint(endpoint).await?;
         let now = self.clock.now();
         Ok(self.store.kept(endpoint.as_str(), now).await?)

@@ -18,7 +18,7 @@ use super::outcome::ResponseOutcome;
 use super::reply::{Patience, Reply};
 use super::respond::{Stamp, status_and_body};
 use super::{HeaderNames, PublicSettings};
-use crate::capture::{Captures, Refused};
+use crate::capture::{CaptureQueue, RefusedDelivery};
 use crate::clock::{Clock, Stopwatch};
 use crate::gate::{
     Admitted, Body, BodySource, Decision, DeliveryFacts, Gate, Judgement, Lease, OverBudget,
@@ -39,7 +39,7 @@ pub struct Delivery {
     /// The access log and the metrics.
     pub telemetry: Arc<Telemetry>,
     /// The queue of captured refused deliveries.
-    pub captures: Captures,
+    pub captures: CaptureQueue,
     /// The time of the records.
     pub clock: Arc<dyn Clock>,
     /// Cancelled when a shutdown cuts off the deliveries in flight. The gate and the backend then get no more time, and the
@@ -142,7 +142,7 @@ impl Delivery {
         if let (Err(refusal), Some(endpoint)) = (&pending.verdict, pending.facts.endpoint())
             && endpoint.capture.is_some()
         {
-            self.captures.offer(&Refused {
+            self.captures.offer(&RefusedDelivery {
                 endpoint,
                 request: &head.request(),
                 body: body.map(|body| &**body.bytes()),

@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use sqlx::Transaction;
 
 use super::{Database, Engine, Pool};
-use crate::capture::{CaptureStore, Captured, Kept};
+use crate::capture::{CaptureStore, NewCapture, StoredCapture};
 use crate::secrets::StoreError;
 use crate::store::rows;
 
 #[async_trait]
 impl CaptureStore for Engine {
-    async fn keep(&self, captured: Vec<Captured>, now: Timestamp) -> Result<(), StoreError> {
+    async fn keep(&self, captured: Vec<NewCapture>, now: Timestamp) -> Result<(), StoreError> {
         // Outside the write: a read says nothing about whether the store can be written.
         if captured.is_empty() && !self.bounded(has_expired(self.readers()?, now)).await? {
             return Ok(());
@@ -24,7 +24,7 @@ impl CaptureStore for Engine {
         .await
     }
 
-    async fn kept(&self, endpoint: &str, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+    async fn kept(&self, endpoint: &str, now: Timestamp) -> Result<Vec<StoredCapture>, StoreError> {
         self.bounded(kept(self.readers()?, endpoint, now)).await
     }
 
@@ -32,7 +32,7 @@ impl CaptureStore for Engine {
         &self,
         request_id: &str,
         now: Timestamp,
-    ) -> Result<Option<(Kept, Vec<u8>)>, StoreError> {
+    ) -> Result<Option<(StoredCapture, Vec<u8>)>, StoreError> {
         self.bounded(kept_one(self.readers()?, request_id, now))
             .await
     }
@@ -50,7 +50,7 @@ async fn has_expired(pool: &Pool, now: Timestamp) -> Result<bool, StoreError> {
 
 async fn keep(
     transaction: &mut Transaction<'_, Database>,
-    captured: &[Captured],
+    captured: &[NewCapture],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM captures WHERE ends_ms <= $1")
@@ -90,7 +90,11 @@ async fn keep(
     Ok(())
 }
 
-async fn kept(pool: &Pool, endpoint: &str, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+async fn kept(
+    pool: &Pool,
+    endpoint: &str,
+    now: Timestamp,
+) -> Result<Vec<StoredCapture>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT endpoint, request_id, at_ms, ends_ms, reason, CAST(length(http) AS BIGINT) \
          FROM captures WHERE endpoint = $1 AND ends_ms > $2 ORDER BY number DESC",
@@ -106,7 +110,7 @@ async fn kept_one(
     pool: &Pool,
     request_id: &str,
     now: Timestamp,
-) -> Result<Option<(Kept, Vec<u8>)>, StoreError> {
+) -> Result<Option<(StoredCapture, Vec<u8>)>, StoreError> {
     let row: Option<(String, String, i64, i64, String, Vec<u8>)> = sqlx::query_as(
         "SELECT endpoint, request_id, at_ms, ends_ms, reason, http FROM captures \
          WHERE request_id = $1 AND ends_ms > $2 ORDER BY number DESC LIMIT 1",
@@ -124,9 +128,9 @@ async fn kept_one(
 
 type Row = (String, String, i64, i64, String, i64);
 
-fn one(row: Row) -> Result<Kept, StoreError> {
+fn one(row: Row) -> Result<StoredCapture, StoreError> {
     let (endpoint, request_id, at, ends, reason, bytes) = row;
-    Ok(Kept {
+    Ok(StoredCapture {
         endpoint,
         request_id,
         at: rows::time(at)?,

@@ -424,7 +424,7 @@ mod tests {
 
     use super::*;
     use crate::auth::TokenId;
-    use crate::capture::{CaptureStore as _, Captured};
+    use crate::capture::{CaptureStore as _, NewCapture};
     use crate::secrets::{SecretRef, SecretStore as _, VersionUse};
     use crate::store::Store as _;
     use crate::tokens::TokenStore as _;
@@ -439,7 +439,7 @@ mod tests {
             deliveries: 1,
             last_used_at: at,
         };
-        let captured = Captured {
+        let captured = NewCapture {
             endpoint: "workflows/w".parse().unwrap(),
             request_id: "r".to_owned(),
             at,

@@ -1,6 +1,6 @@
 //! Refused deliveries that are kept: few, and not for long.
 
-use portcullis::capture::Captured;
+use portcullis::capture::NewCapture;
 
 use super::*;
 
@@ -9,8 +9,8 @@ on_both_engines! {
     what_is_kept_goes_with_its_endpoint
 }
 
-fn captured(endpoint: &str, request: &str, ends: i64, last: u16) -> Captured {
-    Captured {
+fn captured(endpoint: &str, request: &str, ends: i64, last: u16) -> NewCapture {
+    NewCapture {
         endpoint: endpoint.parse().unwrap(),
         request_id: request.to_owned(),
         at: at(0),
