@@ -106,7 +106,7 @@ impl KeyServiceCheck {
         let (service, shared) = (Arc::clone(&self.service), Arc::clone(&self.state));
         let tasks = self.tasks.clone();
         tokio::spawn(async move {
-            let probe = tasks.contain(PROBE, async move { service.probe().await });
+            let probe = tasks.catch_panic(PROBE, async move { service.probe().await });
             let result = probe.await.unwrap_or_else(|panicked| {
                 let text = format!("the check failed: {panicked}");
                 Err(KeyServiceError::Unavailable(text))

@@ -19,7 +19,7 @@ use crate::outbound::Outbound;
 use crate::proxy::{Delivery, Forwarder, Upstream, UpstreamSettings};
 use crate::secrets::{KeyCache, UseCounter};
 use crate::store::Store;
-use crate::task::{Pulse, Task, Tasks};
+use crate::task::{Heartbeat, Task, Tasks};
 use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
 use crate::tokens::{TokenCache, TokenUses};
 
@@ -85,8 +85,8 @@ pub(super) async fn deliveries(
     .await?;
     let health = Arc::clone(directory.health());
     let (follower, end) = (Arc::new(follower), ending.clone());
-    tasks.supervise(Follower::TASK, move |pulse| {
-        Arc::clone(&follower).run(end.clone(), pulse)
+    tasks.supervise(Follower::TASK, move |heartbeat| {
+        Arc::clone(&follower).run(end.clone(), heartbeat)
     });
 
     let max_requests = config.public.settings.max_requests as u64;
@@ -176,30 +176,34 @@ fn start_writers(
     keeper: CaptureWriter,
 ) -> JoinHandle<()> {
     let (cache, end) = (Arc::clone(keys), ending.clone());
-    tasks.supervise(KeyCache::TASK, move |pulse| {
-        Arc::clone(&cache).run_eviction(end.clone(), pulse)
+    tasks.supervise(KeyCache::TASK, move |heartbeat| {
+        Arc::clone(&cache).run_eviction(end.clone(), heartbeat)
     });
     let (key_uses, uses_store, end) = (Arc::clone(keys.uses()), Arc::clone(store), ending.clone());
-    tasks.supervise(UseCounter::TASK, move |pulse| {
-        Arc::clone(&key_uses).run(Arc::clone(&uses_store) as _, end.clone(), pulse)
+    tasks.supervise(UseCounter::TASK, move |heartbeat| {
+        Arc::clone(&key_uses).run(Arc::clone(&uses_store) as _, end.clone(), heartbeat)
     });
     let (used_tokens, uses_store, end) =
         (Arc::clone(tokens.uses()), Arc::clone(store), ending.clone());
-    tasks.supervise(TokenUses::TASK, move |pulse| {
-        Arc::clone(&used_tokens).run(Arc::clone(&uses_store) as _, end.clone(), pulse)
+    tasks.supervise(TokenUses::TASK, move |heartbeat| {
+        Arc::clone(&used_tokens).run(Arc::clone(&uses_store) as _, end.clone(), heartbeat)
     });
     let (probed_store, end) = (Arc::clone(store), ending.clone());
-    tasks.supervise(STORE_PROBE, move |pulse| {
-        probe_writes(Arc::clone(&probed_store), end.clone(), pulse)
+    tasks.supervise(STORE_PROBE, move |heartbeat| {
+        probe_writes(Arc::clone(&probed_store), end.clone(), heartbeat)
     });
     let (keeper, end) = (Arc::new(keeper), ending.clone());
-    tasks.supervise(CaptureWriter::TASK, move |pulse| {
-        Arc::clone(&keeper).run(end.clone(), pulse)
+    tasks.supervise(CaptureWriter::TASK, move |heartbeat| {
+        Arc::clone(&keeper).run(end.clone(), heartbeat)
     })
 }
 
 /// While writes fail, tests at an interval whether they work again. No other task may have anything to write.
-async fn probe_writes(store: Arc<dyn Store>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
+async fn probe_writes(
+    store: Arc<dyn Store>,
+    mut shutdown: watch::Receiver<bool>,
+    heartbeat: Heartbeat,
+) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(PROBE_EVERY) => {}
@@ -209,7 +213,7 @@ async fn probe_writes(store: Arc<dyn Store>, mut shutdown: watch::Receiver<bool>
             // The store records the result itself.
             let _ = store.try_write().await;
         }
-        pulse.beat();
+        heartbeat.beat();
     }
 }
 
@@ -227,8 +231,8 @@ async fn upstreams(
         upstream.resolve().await;
         if upstream.has_names() {
             let (resolving, end) = (Arc::clone(&upstream), ending.clone());
-            tasks.supervise(Upstream::TASK, move |pulse| {
-                Arc::clone(&resolving).keep_resolved(end.clone(), pulse)
+            tasks.supervise(Upstream::TASK, move |heartbeat| {
+                Arc::clone(&resolving).keep_resolved(end.clone(), heartbeat)
             });
         }
         upstreams.insert(upstream.settings().name.clone(), upstream);

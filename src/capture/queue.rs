@@ -11,7 +11,7 @@ use super::render::render;
 use super::{CaptureStore, NewCapture, RefusedDelivery};
 use crate::clock::Clock;
 use crate::gate::Reason;
-use crate::task::{Pulse, Task};
+use crate::task::{Heartbeat, Task};
 
 /// The sending end of the queue.
 pub struct CaptureQueue(mpsc::Sender<NewCapture>);
@@ -74,7 +74,7 @@ impl CaptureWriter {
     pub const TASK: Task = Task::named("captures").beats_within(SILENCE);
 
     /// Writes until `shutdown`. A failed write is retried; meanwhile the queue fills and drops captures.
-    pub async fn run(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
+    pub async fn run(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, heartbeat: Heartbeat) {
         let mut pending = self.pending.lock().await;
         let pending = &mut *pending;
         loop {
@@ -96,7 +96,7 @@ impl CaptureWriter {
                 _ = shutdown.changed() => break,
             }
             self.write(pending).await;
-            pulse.beat();
+            heartbeat.beat();
             tokio::select! {
                 () = tokio::time::sleep(WRITE_EVERY) => {}
                 _ = shutdown.changed() => break,

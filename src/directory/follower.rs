@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::store_health::{FOLLOWER_SILENCE, StoreState};
 use super::{Change, ChangeNotifier, Directory, EndpointStore, Position};
 use crate::secrets::{KeyCache, StoreError};
-use crate::task::{Pulse, Task, Tasks};
+use crate::task::{Heartbeat, Task, Tasks};
 use crate::tokens::TokenCache;
 
 /// Keeps the directory, the key cache and the token cache in step with the store.
@@ -78,7 +78,7 @@ impl Follower {
         .essential();
 
     /// Follows until `shutdown` becomes true. It may be called again after a panic.
-    pub async fn run(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
+    pub async fn run(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, heartbeat: Heartbeat) {
         let mut place = self.first.lock().take();
         while !*shutdown.borrow() {
             tokio::select! {
@@ -97,7 +97,7 @@ impl Follower {
                 Err(error) => self.record_failure(&error),
             }
             self.directory.health().round_ended();
-            pulse.beat();
+            heartbeat.beat();
         }
     }
 

@@ -26,7 +26,7 @@ use super::{
     OutagePolicy, Permit, Permits, RedisLedger, Unavailable,
 };
 use crate::redis::{Redis, RedisFault};
-use crate::task::{Pulse, Task};
+use crate::task::{Heartbeat, Task};
 
 /// The ledger of a fleet.
 pub struct FleetLedger {
@@ -44,7 +44,7 @@ impl FleetLedger {
         let round = settings.response_timeout + PAUSE;
         let task = Task::named("ledger_teller").beats_within(round + RESYNC_SILENCE);
         Self {
-            resync: tasks.supervise(task, move |pulse| Arc::clone(&work).resync(pulse)),
+            resync: tasks.supervise(task, move |heartbeat| Arc::clone(&work).resync(heartbeat)),
             tiers,
         }
     }
@@ -308,7 +308,7 @@ impl TieredLedger {
     }
 
     /// Resends open windows after every reconnect, then drains the backlog.
-    async fn resync(self: Arc<Self>, pulse: Pulse) {
+    async fn resync(self: Arc<Self>, heartbeat: Heartbeat) {
         let mut up = self.shared.redis().watch();
         loop {
             tokio::select! {
@@ -317,15 +317,15 @@ impl TieredLedger {
                     Err(_) => return,
                 },
                 () = tokio::time::sleep(BEAT_EVERY) => {
-                    pulse.beat();
+                    heartbeat.beat();
                     continue;
                 }
             }
             // If Redis is lost again meanwhile, the whole resync is repeated.
             up.mark_unchanged();
-            self.resend_windows(&pulse).await;
+            self.resend_windows(&heartbeat).await;
             loop {
-                pulse.beat();
+                heartbeat.beat();
                 tokio::select! {
                     _ = up.changed() => break,
                     () = self.backlog.wait() => self.send_backlog().await,
@@ -336,11 +336,11 @@ impl TieredLedger {
     }
 
     /// Resends every open signature window that this node knows.
-    async fn resend_windows(&self, pulse: &Pulse) {
+    async fn resend_windows(&self, heartbeat: &Heartbeat) {
         let before = self.resent.load(Ordering::Relaxed);
         for part in self.own.pinned() {
             for entries in part.chunks(BATCH) {
-                pulse.beat();
+                heartbeat.beat();
                 let one = |entry: &Entry| {
                     let entries = Entries::from([Some(*entry), None, None, None, None, None, None]);
                     Settlement::new(&entries, ClaimToken(0), SettlementKind::Accepted)

@@ -15,7 +15,7 @@ use tracing::warn;
 
 use crate::clock::Stopwatch;
 use crate::gate::{FaultAt, UpstreamFault};
-use crate::task::{Pulse, Task};
+use crate::task::{Heartbeat, Task};
 
 /// A named backend.
 pub struct Upstream {
@@ -90,13 +90,17 @@ impl Upstream {
     pub const TASK: Task = Task::named("upstream_resolver").beats_within(RESOLVER_SILENCE);
 
     /// Resolves its names every 30 seconds until `shutdown` turns true.
-    pub async fn keep_resolved(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
+    pub async fn keep_resolved(
+        self: Arc<Self>,
+        mut shutdown: watch::Receiver<bool>,
+        heartbeat: Heartbeat,
+    ) {
         while !*shutdown.borrow() {
             tokio::select! {
                 () = tokio::time::sleep(RESOLVE_EVERY) => self.resolve().await,
                 changed = shutdown.changed() => if changed.is_err() { return },
             }
-            pulse.beat();
+            heartbeat.beat();
         }
     }
 

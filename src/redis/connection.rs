@@ -16,7 +16,7 @@ use super::connect::{NewConnection, connect};
 use super::error::CallError;
 use super::{Call, ConnectionSetup, Eviction, RedisFault, RedisSettings, RedisStats};
 use crate::clock::Stopwatch;
-use crate::task::{Pulse, Task, Tasks, with_jitter};
+use crate::task::{Heartbeat, Task, Tasks, with_jitter};
 
 /// A Redis server, whether it can be reached at the moment or not.
 pub struct Redis {
@@ -71,7 +71,7 @@ impl Redis {
                     + RECONNECT_SILENCE,
             )
             .essential();
-        let task = tasks.supervise(task, move |pulse| Arc::clone(&work).run(pulse));
+        let task = tasks.supervise(task, move |heartbeat| Arc::clone(&work).run(heartbeat));
         Self { shared, task }
     }
 
@@ -204,7 +204,7 @@ impl RedisClient {
     }
 
     /// Connects, watches the connection, and reconnects when it is lost.
-    async fn run(self: Arc<Self>, pulse: Pulse) {
+    async fn run(self: Arc<Self>, heartbeat: Heartbeat) {
         // The run before this one may have panicked. Its connection is gone then.
         let state = self.state.load_full();
         self.lose(&state, &"not connected yet".into());
@@ -212,13 +212,13 @@ impl RedisClient {
         let mut down_since = Some(Stopwatch::start());
         let mut is_reported = false;
         loop {
-            pulse.beat();
+            heartbeat.beat();
             match connect(&self.settings, &self.setup).await {
                 Ok(connected) => {
                     let downtime = down_since.take().map_or(Duration::ZERO, Stopwatch::elapsed);
                     info!(redis = %self.settings, away = ?downtime, "Redis can be used");
                     let since = Stopwatch::start();
-                    self.serve(connected, &pulse).await;
+                    self.serve(connected, &heartbeat).await;
                     down_since = Some(Stopwatch::start());
                     is_reported = true;
                     if since.elapsed() > STEADY {
@@ -245,7 +245,7 @@ impl RedisClient {
     }
 
     /// Publishes the connection and returns when it is lost.
-    async fn serve(&self, connected: NewConnection, pulse: &Pulse) {
+    async fn serve(&self, connected: NewConnection, heartbeat: &Heartbeat) {
         let NewConnection {
             connection,
             driver,
@@ -263,7 +263,7 @@ impl RedisClient {
         let pinging = async {
             let mut connection = connection;
             loop {
-                pulse.beat();
+                heartbeat.beat();
                 // A lost connection is noticed here, before a delivery has to wait for its timeout.
                 tokio::time::sleep(PING_EVERY).await;
                 let answer = connection.send_packed_command(&cmd("PING")).await;

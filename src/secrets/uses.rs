@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::{SecretRef, SecretStore};
-use crate::task::{Pulse, Task};
+use crate::task::{Heartbeat, Task};
 
 /// The uses that are not in the store yet.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl UseCounter {
         self: Arc<Self>,
         store: Arc<dyn SecretStore>,
         mut shutdown: watch::Receiver<bool>,
-        pulse: Pulse,
+        heartbeat: Heartbeat,
     ) {
         loop {
             tokio::select! {
@@ -63,7 +63,7 @@ impl UseCounter {
                 _ = shutdown.changed() => return,
             }
             self.flush(&*store).await;
-            pulse.beat();
+            heartbeat.beat();
         }
     }
 

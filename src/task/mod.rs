@@ -62,7 +62,7 @@ impl Task {
         }
     }
 
-    /// Requires progress ([`Pulse::beat`]) at least this often. Otherwise the task counts as not running.
+    /// Requires progress ([`Heartbeat::beat`]) at least this often. Otherwise the task counts as not running.
     #[must_use]
     pub const fn beats_within(self, silence: Duration) -> Self {
         Self {
@@ -83,12 +83,12 @@ impl Task {
 
 /// The handle by which a task reports progress.
 #[derive(Clone)]
-pub struct Pulse {
+pub struct Heartbeat {
     tasks: Tasks,
     state: Arc<TaskState>,
 }
 
-impl Pulse {
+impl Heartbeat {
     /// Reports progress. It costs two atomic stores.
     pub fn beat(&self) {
         self.state.beat(self.tasks.now());
@@ -137,7 +137,7 @@ impl Tasks {
     pub fn supervise<W>(
         &self,
         task: Task,
-        work: impl Fn(Pulse) -> W + Send + Sync + 'static,
+        work: impl Fn(Heartbeat) -> W + Send + Sync + 'static,
     ) -> JoinHandle<()>
     where
         W: Future<Output = ()> + Send + 'static,
@@ -150,8 +150,8 @@ impl Tasks {
             loop {
                 state.record_start(tasks.now());
                 let ran = Stopwatch::start();
-                let (pulse, work) = (
-                    Pulse {
+                let (heartbeat, work) = (
+                    Heartbeat {
                         tasks: tasks.clone(),
                         state: Arc::clone(&state),
                     },
@@ -159,7 +159,8 @@ impl Tasks {
                 );
                 // The future is created inside, because a panic in `work` itself must not end the supervisor.
                 let fault =
-                    run_contained(with_faults(task.name, async move { work(pulse).await })).await;
+                    run_contained(with_faults(task.name, async move { work(heartbeat).await }))
+                        .await;
                 if fault.is_ok() && *tasks.ending.borrow() {
                     break;
                 }
@@ -184,11 +185,11 @@ impl Tasks {
 
     /// Runs one-time work that may be needed again, such as loading a secret. A panic becomes an error and counts as a
     /// restart of `task`. The next caller starts the work again.
-    pub async fn contain<T: Send + 'static>(
+    pub async fn catch_panic<T: Send + 'static>(
         &self,
         task: Task,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, Panicked> {
+    ) -> Result<T, PanicError> {
         let done = run_contained(with_faults(task.name, work)).await;
         // The task is registered at its first panic, so that it shows in reports only from then on.
         let registered = self.find(task.name);
@@ -200,7 +201,7 @@ impl Tasks {
                     state.beat(self.now());
                 }
             }
-            (Err(Panicked), registered) => {
+            (Err(PanicError), registered) => {
                 let state = registered.unwrap_or_else(|| self.register(task));
                 state.record_stop(self.now(), "panicked");
                 error!(task = task.name, "a background task panicked");
@@ -284,16 +285,16 @@ impl Drop for Registration {
 /// The work panicked. The panic hook has logged the location.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("panicked")]
-pub struct Panicked;
+pub struct PanicError;
 
 /// Runs `work` as a separate task and waits for it. If the caller is dropped, the task is aborted.
 async fn run_contained<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, Panicked> {
+) -> Result<T, PanicError> {
     let mut running = AbortOnDrop(tokio::spawn(work));
     match (&mut running.0).await {
         Ok(done) => Ok(done),
-        Err(ended) if ended.is_panic() => Err(Panicked),
+        Err(ended) if ended.is_panic() => Err(PanicError),
         // Cancelled: the runtime is shutting down, and the caller with it.
         Err(_) => std::future::pending().await,
     }
@@ -359,11 +360,11 @@ mod tests {
         let starts = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&starts);
         let task = Task::named("planted").beats_within(Duration::from_mins(5));
-        let _running = tasks.supervise(task, move |pulse| {
+        let _running = tasks.supervise(task, move |heartbeat| {
             let counted = Arc::clone(&counted);
             async move {
                 assert!(counted.fetch_add(1, Ordering::SeqCst) >= 2, "planted");
-                pulse.beat();
+                heartbeat.beat();
                 std::future::pending::<()>().await;
             }
         });
@@ -419,12 +420,12 @@ mod tests {
     async fn a_panic_in_contained_work_is_an_error_and_shows_until_the_work_succeeds() {
         let tasks = Tasks::default();
         let task = Task::named("planted");
-        assert_eq!(tasks.contain(task, async { 1 }).await, Ok(1));
+        assert_eq!(tasks.catch_panic(task, async { 1 }).await, Ok(1));
         assert_eq!(tasks.reports(), []);
-        let failed: Result<(), _> = tasks.contain(task, async { panic!("planted") }).await;
-        assert_eq!(failed, Err(Panicked));
+        let failed: Result<(), _> = tasks.catch_panic(task, async { panic!("planted") }).await;
+        assert_eq!(failed, Err(PanicError));
         assert!(!report(&tasks, "planted").up);
-        assert_eq!(tasks.contain(task, async { 1 }).await, Ok(1));
+        assert_eq!(tasks.catch_panic(task, async { 1 }).await, Ok(1));
         assert!(report(&tasks, "planted").up);
         assert_eq!(report(&tasks, "planted").restarts, 1);
     }

@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::TokenStore;
 use crate::auth::TokenId;
-use crate::task::{Pulse, Task};
+use crate::task::{Heartbeat, Task};
 
 /// The uses that are not in the store yet.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl TokenUses {
         self: Arc<Self>,
         store: Arc<dyn TokenStore>,
         mut shutdown: watch::Receiver<bool>,
-        pulse: Pulse,
+        heartbeat: Heartbeat,
     ) {
         loop {
             tokio::select! {
@@ -45,7 +45,7 @@ impl TokenUses {
                 _ = shutdown.changed() => return,
             }
             self.write_rest(&*store).await;
-            pulse.beat();
+            heartbeat.beat();
         }
     }
 

@@ -98,7 +98,7 @@ impl Flights {
                 let (loader, secret, entry) = loading;
                 loader.load(&secret, &entry).await
             };
-            let result = tasks.contain(LOAD, load).await;
+            let result = tasks.catch_panic(LOAD, load).await;
             // A load that panicked counts as failed: it is retried with backoff, and the grace time applies.
             entry.put(result.unwrap_or_else(|panicked| loader.failed(&panicked, &entry)));
             drop(landing);

@@ -41,7 +41,7 @@ use super::{
 use crate::audit::Actor;
 use crate::auth::{KeyForm, KeyRing, SecretError};
 use crate::clock::Clock;
-use crate::task::{Pulse, Task, Tasks};
+use crate::task::{Heartbeat, Task, Tasks};
 
 /// The keys that deliveries are judged by.
 pub struct KeyCache {
@@ -153,13 +153,17 @@ impl KeyCache {
     }
 
     /// Drops expired entries while the gate is idle, so that their values are zeroed in time.
-    pub async fn run_eviction(self: Arc<Self>, mut shutdown: watch::Receiver<bool>, pulse: Pulse) {
+    pub async fn run_eviction(
+        self: Arc<Self>,
+        mut shutdown: watch::Receiver<bool>,
+        heartbeat: Heartbeat,
+    ) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(TIDY_EVERY) => self.cache.run_pending_tasks().await,
                 _ = shutdown.changed() => return,
             }
-            pulse.beat();
+            heartbeat.beat();
         }
     }
 

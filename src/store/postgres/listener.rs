@@ -12,7 +12,7 @@ use tracing::debug;
 
 use super::settings::PostgresSettings;
 use crate::directory::ChangeNotifier;
-use crate::task::{Pulse, Task, Tasks};
+use crate::task::{Heartbeat, Task, Tasks};
 
 /// A notifier that rings after every change, while somebody holds it and `pool` is open.
 pub(super) fn listen(
@@ -26,27 +26,31 @@ pub(super) fn listen(
     let limits = settings.limits;
     let silence = limits.connect_timeout + limits.timeout + HEARTBEAT + SILENCE;
     let task = Task::named("change_listener").beats_within(silence);
-    tasks.supervise(task, move |pulse| {
+    tasks.supervise(task, move |heartbeat| {
         let (settings, pool, weak) = (settings.clone(), pool.clone(), weak.clone());
         async move {
             let closed = pool.close_event();
             tokio::select! {
                 () = closed => {}
-                () = keep_listening(&settings, &weak, &pulse) => {}
+                () = keep_listening(&settings, &weak, &heartbeat) => {}
             }
         }
     });
     notifier
 }
 
-async fn keep_listening(settings: &PostgresSettings, weak: &Weak<ChangeNotifier>, pulse: &Pulse) {
+async fn keep_listening(
+    settings: &PostgresSettings,
+    weak: &Weak<ChangeNotifier>,
+    heartbeat: &Heartbeat,
+) {
     // The run before this one may have panicked.
     if let Some(notifier) = weak.upgrade() {
         notifier.set_listening(false);
     }
     while weak.strong_count() > 0 {
-        pulse.beat();
-        if let Err(error) = listen_once(settings, weak, pulse).await {
+        heartbeat.beat();
+        if let Err(error) = listen_once(settings, weak, heartbeat).await {
             debug!(%error, "no change notifications from the database");
         }
         if let Some(notifier) = weak.upgrade() {
@@ -60,7 +64,7 @@ async fn keep_listening(settings: &PostgresSettings, weak: &Weak<ChangeNotifier>
 async fn listen_once(
     settings: &PostgresSettings,
     weak: &Weak<ChangeNotifier>,
-    pulse: &Pulse,
+    heartbeat: &Heartbeat,
 ) -> Result<(), sqlx::Error> {
     let limits = settings.limits;
     let pool = PgPoolOptions::new()
@@ -78,7 +82,7 @@ async fn listen_once(
         notifier.notify();
     }
     loop {
-        pulse.beat();
+        heartbeat.beat();
         let notified = tokio::time::timeout(HEARTBEAT, listener.try_recv()).await;
         let Some(notifier) = weak.upgrade() else {
             return Ok(());

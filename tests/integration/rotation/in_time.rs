@@ -373,8 +373,8 @@ pub(super) async fn known(store: &Arc<Fake>, pace: FollowerSettings) -> Caches {
         &tasks,
     );
     let follower = Arc::new(follower.await.unwrap());
-    tasks.supervise(Follower::TASK, move |pulse| {
-        Arc::clone(&follower).run(stopped.clone(), pulse)
+    tasks.supervise(Follower::TASK, move |heartbeat| {
+        Arc::clone(&follower).run(stopped.clone(), heartbeat)
     });
     Caches {
         directory,
