@@ -20,7 +20,7 @@ use crate::proxy::{Delivery, Forwarder, Upstream, UpstreamSettings};
 use crate::secrets::{KeyCache, UseCounter};
 use crate::store::Store;
 use crate::task::{Heartbeat, Task, Tasks};
-use crate::telemetry::{AccessLog, Metrics, Sources, Telemetry};
+use crate::telemetry::{AccessLog, MetricSources, Metrics, Telemetry};
 use crate::tokens::{TokenCache, TokenUses};
 
 /// The delivery pipeline, and the handles that readiness and shutdown need.
@@ -96,7 +96,7 @@ pub(super) async fn deliveries(
         Some(fleet) => Arc::clone(fleet) as _,
         None => Arc::clone(&in_process) as _,
     };
-    let metrics = Metrics::new(Sources {
+    let metrics = Metrics::new(MetricSources {
         budget: Arc::clone(&budget),
         keys: Arc::clone(keys.stats()),
         directory: Arc::clone(directory.stats()),

@@ -9,7 +9,7 @@ use prometheus::{
     TextEncoder,
 };
 
-use super::{Outcome, Sources};
+use super::{MetricSources, Outcome};
 
 /// All metrics of the process.
 pub struct Metrics {
@@ -28,7 +28,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Registers the metrics of deliveries, of `sources` and of the process.
-    pub fn new(sources: Sources) -> Result<Self, prometheus::Error> {
+    pub fn new(sources: MetricSources) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let seconds = |name: &str, help: &str| {
             let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());

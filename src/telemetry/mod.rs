@@ -14,7 +14,7 @@ pub use self::metrics::Metrics;
 pub use self::outcome::{Outcome, Verdict};
 pub use self::panics::log_panics;
 pub use self::printable::{escape_bidi, is_bidi_control};
-pub use self::sources::Sources;
+pub use self::sources::MetricSources;
 
 /// Receives the outcome of each delivery.
 pub struct Telemetry {

@@ -15,7 +15,7 @@ use crate::secrets::CacheStats;
 use crate::task::Tasks;
 
 /// The modules that provide counters.
-pub struct Sources {
+pub struct MetricSources {
     /// The memory budget.
     pub budget: Arc<Budget>,
     /// The cache of keys.
@@ -34,7 +34,7 @@ pub struct Sources {
     pub tasks: Tasks,
 }
 
-impl Sources {
+impl MetricSources {
     fn families(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
         let build = IntGaugeVec::new(
             Opts::new("portcullis_build_info", "Always 1; the version is a label."),
@@ -307,7 +307,7 @@ fn gauge(name: &str, help: &str, value: u64) -> Result<Vec<MetricFamily>, promet
     Ok(gauge.collect())
 }
 
-impl Collector for Sources {
+impl Collector for MetricSources {
     fn desc(&self) -> Vec<&Desc> {
         Vec::new()
     }
