@@ -10,7 +10,7 @@ use super::session::{Access, Session};
 use crate::auth::TokenId;
 use crate::control::{Control, ControlError, TokenRequest};
 use crate::directory::Name;
-use crate::tokens::{Issued, Lifetime, TokenState, TokenStatus};
+use crate::tokens::{IssuedToken, Lifetime, TokenState, TokenStatus};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
@@ -121,7 +121,7 @@ struct CreatedToken<'i> {
 }
 
 impl<'i> CreatedToken<'i> {
-    fn of(issued: &'i Issued) -> Self {
+    fn of(issued: &'i IssuedToken) -> Self {
         let (record, state) = (&issued.record, TokenState::Active);
         Self {
             token: &issued.text,

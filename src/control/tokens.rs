@@ -6,7 +6,7 @@ use super::{Control, ControlError};
 use crate::audit::Actor;
 use crate::auth::TokenId;
 use crate::directory::{Definition, Name};
-use crate::tokens::{Issued, Lifetime, NewToken, TokenStatus};
+use crate::tokens::{IssuedToken, Lifetime, NewToken, TokenStatus};
 
 /// The parameters of a new token.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl Control {
         &self,
         actor: &Actor,
         request: TokenRequest,
-    ) -> Result<Issued, ControlError> {
+    ) -> Result<IssuedToken, ControlError> {
         let organisation = match request.organisation {
             Some(organisation) => organisation.to_string(),
             None => self.only_organisation(request.workspace.clone()).await?,
@@ -47,13 +47,13 @@ impl Control {
         actor: &Actor,
         definition: &Definition,
         work: Duration,
-    ) -> Result<Issued, ControlError> {
+    ) -> Result<IssuedToken, ControlError> {
         let label = format!("for one delivery to {}", definition.id);
         let new = NewToken {
             organisation: definition.organisation.to_string(),
             workspace: definition.workspace.to_string(),
             label: label.chars().take(NewToken::MAX_LABEL_CHARS).collect(),
-            lifetime: Lifetime::for_once(work),
+            lifetime: Lifetime::for_single_use(work),
         };
         Ok(self.issuer().create(new, actor).await?)
     }

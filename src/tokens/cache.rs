@@ -61,7 +61,10 @@ impl TokenCache {
         }
         let forgotten = self.forgotten.load(Ordering::Acquire);
         let found = self.known.try_get_with_by_ref(id, self.read(id)).await;
-        if matches!(found.as_ref().map_err(|miss| &**miss), Err(Miss::Absent)) {
+        if matches!(
+            found.as_ref().map_err(|miss| &**miss),
+            Err(LookupMiss::Absent)
+        ) {
             self.absent.insert(*id, ()).await;
         }
         if self.forgotten.load(Ordering::Acquire) != forgotten {
@@ -72,8 +75,8 @@ impl TokenCache {
         match found {
             Ok(grant) => Ok(Some(grant)),
             Err(miss) => match &*miss {
-                Miss::Absent => Ok(None),
-                Miss::Store(error) => Err(error.clone()),
+                LookupMiss::Absent => Ok(None),
+                LookupMiss::Store(error) => Err(error.clone()),
             },
         }
     }
@@ -97,13 +100,13 @@ impl TokenCache {
         &self.uses
     }
 
-    async fn read(&self, id: &TokenId) -> Result<Arc<Grant>, Miss> {
+    async fn read(&self, id: &TokenId) -> Result<Arc<Grant>, LookupMiss> {
         let _permit = self.permit().await?;
         for _ in 0..READS {
             let forgotten = self.forgotten.load(Ordering::Acquire);
             let read = self.store.grant(id).await?;
             if self.forgotten.load(Ordering::Acquire) == forgotten {
-                return read.map(Arc::new).ok_or(Miss::Absent);
+                return read.map(Arc::new).ok_or(LookupMiss::Absent);
             }
         }
         let text = "the record changed during every read".to_owned();
@@ -122,12 +125,12 @@ impl TokenCache {
 }
 
 /// A look-up without a grant.
-enum Miss {
+enum LookupMiss {
     Absent,
     Store(StoreError),
 }
 
-impl From<StoreError> for Miss {
+impl From<StoreError> for LookupMiss {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }

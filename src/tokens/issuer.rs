@@ -34,7 +34,7 @@ pub struct NewToken {
 }
 
 /// A created token. Its text is shown once and never stored.
-pub struct Issued {
+pub struct IssuedToken {
     /// The stored part.
     pub record: TokenRecord,
     /// The token itself.
@@ -48,7 +48,7 @@ impl Issuer {
     }
 
     /// Creates a token of 256 random bits.
-    pub async fn create(&self, new: NewToken, actor: &Actor) -> Result<Issued, TokenError> {
+    pub async fn create(&self, new: NewToken, actor: &Actor) -> Result<IssuedToken, TokenError> {
         NewToken::check_label(&new.label)?;
         let mut id = [0; 8];
         let mut secret = Zeroizing::new([0; 32]);
@@ -73,7 +73,7 @@ impl Issuer {
         };
         let audit = self.audit(Action::TokenCreated, &record, actor);
         self.store.add_token(&record, audit).await?;
-        Ok(Issued { record, text })
+        Ok(IssuedToken { record, text })
     }
 
     /// Every stored token, or those of one workspace, ordered by owner and time of creation.
@@ -149,7 +149,7 @@ pub struct Lifetime(SignedDuration);
 impl Lifetime {
     /// The lifetime for a token that is used once for `work` and revoked afterwards: a minute more than `work`, and
     /// at most an hour.
-    pub fn for_once(work: Duration) -> Self {
+    pub fn for_single_use(work: Duration) -> Self {
         let time = SignedDuration::try_from(work).unwrap_or(SignedDuration::MAX);
         let time = time.saturating_add(*BOUNDS.start());
         Self(time.min(SignedDuration::from_hours(1)))

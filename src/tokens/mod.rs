@@ -17,7 +17,7 @@ mod uses;
 
 pub use self::cache::TokenCache;
 pub use self::issuer::{
-    Issued, Issuer, Lifetime, NewToken, ParseLabelError, ParseLifetimeError, TokenError,
+    IssuedToken, Issuer, Lifetime, NewToken, ParseLabelError, ParseLifetimeError, TokenError,
 };
 pub use self::record::{TokenRecord, TokenState, TokenStatus};
 pub use self::store::TokenStore;

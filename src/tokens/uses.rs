@@ -17,12 +17,12 @@ use crate::task::{Heartbeat, Task};
 /// The uses that are not in the store yet.
 #[derive(Debug, Default)]
 pub struct TokenUses {
-    used: Mutex<Used>,
+    used: Mutex<LastUses>,
     /// Uses that the writer has taken and not written. A writer that panics leaves them to the next one.
-    unwritten: tokio::sync::Mutex<Used>,
+    unwritten: tokio::sync::Mutex<LastUses>,
 }
 
-type Used = HashMap<TokenId, Timestamp>;
+type LastUses = HashMap<TokenId, Timestamp>;
 
 impl TokenUses {
     /// Records that a token was used.
@@ -32,7 +32,7 @@ impl TokenUses {
     }
 
     /// Writes recorded uses to `store` until `shutdown` becomes true.
-    pub async fn keep(
+    pub async fn run(
         self: Arc<Self>,
         store: Arc<dyn TokenStore>,
         mut shutdown: watch::Receiver<bool>,
@@ -44,16 +44,16 @@ impl TokenUses {
                 // The shutdown calls the final write itself, after the last delivery.
                 _ = shutdown.changed() => return,
             }
-            self.write_rest(&*store).await;
+            self.flush(&*store).await;
             heartbeat.beat();
         }
     }
 
-    /// The background task of [`keep`](Self::keep).
+    /// The background task of [`keep`](Self::run).
     pub const TASK: Task = Task::named("token_uses").beats_within(WRITER_SILENCE);
 
     /// Writes every recorded use. A failed batch stays for the next call, and deliveries never wait for the store.
-    pub async fn write_rest(&self, store: &dyn TokenStore) {
+    pub async fn flush(&self, store: &dyn TokenStore) {
         let mut unwritten = self.unwritten.lock().await;
         let noted = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
         for (id, at) in noted {
@@ -75,7 +75,7 @@ impl TokenUses {
     }
 }
 
-fn put(used: &mut Used, id: TokenId, at: Timestamp) {
+fn put(used: &mut LastUses, id: TokenId, at: Timestamp) {
     if used.len() < MAX_TOKENS || used.contains_key(&id) {
         let last = used.entry(id).or_insert(at);
         *last = at.max(*last);
