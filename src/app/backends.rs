@@ -8,7 +8,7 @@ use super::keys::{self, Creation};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, KeyServiceName};
 use crate::secrets::{KeyFileError, KeyService, LocalKeyService, MissingKeyServiceError, Vault};
-use crate::store::{Contents, SqliteStore, Store};
+use crate::store::{SqliteStore, Store, StoreContents};
 
 /// The store, the key service and the clock, for the server and for commands.
 pub struct Backends {
@@ -59,7 +59,7 @@ impl Backends {
 
     /// Finds every reason for which [`open`](Self::open) would fail, without creating or changing anything. Returns a
     /// summary of the store too.
-    pub async fn inspect(config: &Config) -> (Contents, Vec<StartError>) {
+    pub async fn inspect(config: &Config) -> (StoreContents, Vec<StartError>) {
         let mut errors = Vec::new();
         let key_file = config.key_services.key_file.as_path();
         let paths = [Some(key_file), config.store.path()];
@@ -69,7 +69,7 @@ impl Backends {
         let contents = config.store.inspect().await;
         let contents = contents.unwrap_or_else(|error| {
             errors.push(error.into());
-            Contents::default()
+            StoreContents::default()
         });
         errors.extend(keys::inspect(config, &contents.sealed_under).await);
         (contents, errors)

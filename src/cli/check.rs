@@ -11,7 +11,7 @@ use crate::control::Binding;
 use crate::directory::{DraftAuth, Target};
 use crate::ledger::RedisLedger;
 use crate::redis::Eviction;
-use crate::store::{Contents, Stored};
+use crate::store::{StoreContents, StoredEndpoint};
 
 /// Options of `check`.
 #[derive(Args, Debug)]
@@ -79,10 +79,10 @@ impl Check {
 }
 
 /// Validates the stored endpoints against this configuration.
-fn invalid_endpoints(config: &Config, stored: &[Stored]) -> Vec<String> {
+fn invalid_endpoints(config: &Config, stored: &[StoredEndpoint]) -> Vec<String> {
     let upstreams = config.upstream_names();
     let context = config.validation_context(&upstreams);
-    let mistakes = stored.iter().flat_map(|Stored { definition, .. }| {
+    let mistakes = stored.iter().flat_map(|StoredEndpoint { definition, .. }| {
         let mistakes = definition.mistakes(&context);
         mistakes
             .into_iter()
@@ -92,9 +92,9 @@ fn invalid_endpoints(config: &Config, stored: &[Stored]) -> Vec<String> {
 }
 
 /// Notes about endpoints that refuse every delivery, because their secret is unbound or bound as another kind.
-fn unbound(config: &Config, contents: &Contents) -> Vec<String> {
+fn unbound(config: &Config, contents: &StoreContents) -> Vec<String> {
     let mut notes = Vec::new();
-    for Stored { definition, .. } in &contents.endpoints {
+    for StoredEndpoint { definition, .. } in &contents.endpoints {
         let required = definition.draft_auth.unwrap_or(config.draft_auth);
         let takes_token_only =
             definition.target == Target::Draft && required == DraftAuth::Workspace;

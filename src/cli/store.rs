@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::output;
 use crate::config::Config;
 use crate::control::{Backup, backup_store, copy_store, migrate_store};
-use crate::store::{Migrated, StoreSettings};
+use crate::store::{Migration, StoreSettings};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
@@ -77,7 +77,7 @@ async fn migrate(config: &Path, json: bool) -> Result<String, Failure> {
         to: i64,
     }
     let store = Config::load_for_command(config)?.store;
-    let Migrated { from, to } = migrate_store(&store).await?;
+    let Migration { from, to } = migrate_store(&store).await?;
     if json {
         let store = store.to_string();
         return output::json(&MigrationReport { store, from, to });
@@ -120,7 +120,7 @@ impl Copy {
         struct CopyReport<'a> {
             from: String,
             to: String,
-            rows: &'a crate::store::Copied,
+            rows: &'a crate::store::CopyCounts,
         }
         let from = named(&self.from)?;
         let to = match &self.to {

@@ -3,17 +3,20 @@
 use std::path::Path;
 
 use super::ControlError;
-use crate::store::{Copied, CopyError, Migrated, StoreSettings, copy};
+use crate::store::{CopyCounts, CopyError, Migration, StoreSettings, copy};
 
 /// Migrates the schema of a store to the current version.
-pub async fn migrate_store(store: &StoreSettings) -> Result<Migrated, ControlError> {
+pub async fn migrate_store(store: &StoreSettings) -> Result<Migration, ControlError> {
     Ok(store.migrate().await?)
 }
 
 /// Copies a store into an empty store, all or nothing.
 ///
 /// The schema of the source is not migrated, because an older gate may still use it.
-pub async fn copy_store(from: &StoreSettings, to: &StoreSettings) -> Result<Copied, ControlError> {
+pub async fn copy_store(
+    from: &StoreSettings,
+    to: &StoreSettings,
+) -> Result<CopyCounts, ControlError> {
     let from = StoreSettings {
         migrate: false,
         ..from.clone()

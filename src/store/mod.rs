@@ -15,11 +15,11 @@ mod write_health;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use self::open::{Contents, EngineSettings, Migrated, OpenError, StoreSettings};
+pub use self::open::{EngineSettings, Migration, OpenError, StoreContents, StoreSettings};
 pub use self::postgres::{PostgresLimits, PostgresSettings, PostgresStore, PostgresUrlError};
 pub use self::sqlite::SqliteStore;
 pub use self::tables::copied_columns;
-pub use self::transfer::{Copied, CopyError, Export, Import, copy};
+pub use self::transfer::{CopyCounts, CopyError, Export, Import, copy};
 use crate::audit::{Action, AuditLine, ChainEnd};
 use crate::capture::CaptureStore;
 use crate::directory::{Definition, EndpointId, EndpointStore};
@@ -43,7 +43,7 @@ pub trait Store: CaptureStore + EndpointStore + FlowStore + SecretStore + TokenS
     async fn close(&self);
 
     /// The endpoints whose id starts with `prefix`, in the order of their ids.
-    async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError>;
+    async fn definitions(&self, prefix: &str) -> Result<Vec<StoredEndpoint>, StoreError>;
 
     /// Up to `limit` endpoints that use `secret`. If `among` is true their challenge is one of `handshakes`,
     /// otherwise it is none of them.
@@ -83,7 +83,7 @@ pub trait Store: CaptureStore + EndpointStore + FlowStore + SecretStore + TokenS
 
 /// A definition with its timestamps.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Stored {
+pub struct StoredEndpoint {
     /// The stored definition.
     pub definition: Definition,
     /// When the endpoint was created.

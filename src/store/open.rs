@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{PostgresSettings, PostgresStore, SqliteStore, Store, Stored};
+use super::{PostgresSettings, PostgresStore, SqliteStore, Store, StoredEndpoint};
 use crate::auth::KeyKind;
 use crate::secrets::KeyUsage;
 
@@ -74,7 +74,7 @@ impl StoreSettings {
     }
 
     /// The content of the store. Nothing is created or changed; a missing store counts as empty.
-    pub async fn inspect(&self) -> Result<Contents, OpenError> {
+    pub async fn inspect(&self) -> Result<StoreContents, OpenError> {
         match &self.engine {
             EngineSettings::Postgres(settings) => {
                 PostgresStore::inspect(settings, self.migrate).await
@@ -92,7 +92,7 @@ impl StoreSettings {
     }
 
     /// Migrates the schema, whether that also happens at every opening or not.
-    pub async fn migrate(&self) -> Result<Migrated, OpenError> {
+    pub async fn migrate(&self) -> Result<Migration, OpenError> {
         match &self.engine {
             EngineSettings::Postgres(settings) => PostgresStore::migrate(settings).await,
             EngineSettings::Sqlite(path) => SqliteStore::migrate(path).await,
@@ -112,9 +112,9 @@ impl fmt::Display for StoreSettings {
 
 /// The content of a store.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Contents {
+pub struct StoreContents {
     /// All endpoints.
-    pub endpoints: Vec<Stored>,
+    pub endpoints: Vec<StoredEndpoint>,
     /// Which keys encrypted its secrets.
     pub sealed_under: Vec<KeyUsage>,
     /// The secrets with a current version, and the kind of key that it was bound as.
@@ -123,7 +123,7 @@ pub struct Contents {
 
 /// The result of a migration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Migrated {
+pub struct Migration {
     /// The version before; `None` without a schema.
     pub from: Option<i64>,
     /// The version now.

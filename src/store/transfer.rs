@@ -44,10 +44,10 @@ pub trait Import: Send {
 }
 
 /// The number of copied rows by table.
-pub type Copied = BTreeMap<&'static str, u64>;
+pub type CopyCounts = BTreeMap<&'static str, u64>;
 
 /// Copies everything into an empty store.
-pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError> {
+pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<CopyCounts, CopyError> {
     let mut source = from.export().await.map_err(CopyError::Source)?;
     let mut destination = to.import().await.map_err(CopyError::Destination)?;
     for table in TABLES {
@@ -60,7 +60,7 @@ pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError>
             return Err(CopyError::NotEmpty { table, rows });
         }
     }
-    let mut copied = Copied::new();
+    let mut copied = CopyCounts::new();
     for table in TABLES {
         let mut count = 0;
         let mut last = None;

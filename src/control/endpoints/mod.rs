@@ -19,11 +19,11 @@ use crate::directory::{
     AuthDefinition, Definition, EndpointChange, EndpointDeclaration, EndpointId, Name,
     OperatorChange, SourceLocation,
 };
-use crate::store::Stored;
+use crate::store::StoredEndpoint;
 
 impl Control {
     /// The endpoints whose id starts with `prefix`, in the order of their ids.
-    pub async fn endpoints(&self, prefix: &str) -> Result<Vec<Stored>, ControlError> {
+    pub async fn endpoints(&self, prefix: &str) -> Result<Vec<StoredEndpoint>, ControlError> {
         Ok(self.store.definitions(prefix).await?)
     }
 

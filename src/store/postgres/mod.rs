@@ -47,7 +47,7 @@ use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
 pub use self::settings::{PostgresLimits, PostgresSettings, PostgresUrlError};
 use super::write_health::WriteHealth;
-use super::{Contents, Migrated, OpenError, Store as _};
+use super::{Migration, OpenError, Store as _, StoreContents};
 use crate::directory::ChangeNotifier;
 use crate::secrets::StoreError;
 use crate::task::Tasks;
@@ -99,9 +99,9 @@ impl PostgresStore {
     pub async fn inspect(
         settings: &PostgresSettings,
         migrate: bool,
-    ) -> Result<Contents, OpenError> {
+    ) -> Result<StoreContents, OpenError> {
         if !is_current(settings, migrate).await? {
-            return Ok(Contents::default());
+            return Ok(StoreContents::default());
         }
         let store = Self::open(settings, false).await?;
         let contents = contents(&store).await;
@@ -121,12 +121,12 @@ impl PostgresStore {
     }
 
     /// Migrates the schema.
-    pub async fn migrate(settings: &PostgresSettings) -> Result<Migrated, OpenError> {
+    pub async fn migrate(settings: &PostgresSettings) -> Result<Migration, OpenError> {
         let mut connection = connect(settings).await?;
         let from = schema_version(settings, &mut connection).await?;
         migrate(settings, &mut connection).await?;
         let to = newest_schema();
-        Ok(Migrated { from, to })
+        Ok(Migration { from, to })
     }
 
     // The methods below are called by the files in `sql`.
@@ -240,8 +240,8 @@ impl PostgresStore {
     }
 }
 
-async fn contents(store: &PostgresStore) -> Result<Contents, StoreError> {
-    Ok(Contents {
+async fn contents(store: &PostgresStore) -> Result<StoreContents, StoreError> {
+    Ok(StoreContents {
         endpoints: store.definitions("").await?,
         sealed_under: store.bounded(sealing::under(store.readers()?)).await?,
         bound: store.bounded(secret_kinds::bound(store.readers()?)).await?,

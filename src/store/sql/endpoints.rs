@@ -10,7 +10,7 @@ use crate::directory::{
     Position,
 };
 use crate::secrets::{NewSecretVersion, SecretRef, StoreError};
-use crate::store::{Stored, rows};
+use crate::store::{StoredEndpoint, rows};
 use crate::task::Tasks;
 use async_trait::async_trait;
 
@@ -126,7 +126,7 @@ pub(super) async fn definitions(
     prefix: &str,
     after: &str,
     limit: u32,
-) -> Result<Vec<Stored>, StoreError> {
+) -> Result<Vec<StoredEndpoint>, StoreError> {
     let rows: Vec<(String, i64, i64)> = sqlx::query_as(
         "SELECT definition, created_ms, updated_ms FROM endpoints \
          WHERE id >= $1 AND id > $2 AND substr(id, 1, length($1)) = $1 ORDER BY id LIMIT $3",
@@ -138,7 +138,7 @@ pub(super) async fn definitions(
     .await?;
     rows.into_iter()
         .map(|(definition, created, updated)| {
-            Ok(Stored {
+            Ok(StoredEndpoint {
                 definition: rows::definition(&definition)?,
                 created_at: rows::time(created)?,
                 updated_at: rows::time(updated)?,

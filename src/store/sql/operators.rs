@@ -6,7 +6,7 @@ use super::{Engine, audit, contents, dialect, endpoints};
 use crate::audit::{Action, AuditLine, ChainEnd};
 use crate::directory::EndpointId;
 use crate::secrets::{SecretRef, StoreError};
-use crate::store::{Export, Import, Store, Stored};
+use crate::store::{Export, Import, Store, StoredEndpoint};
 
 #[async_trait]
 impl Store for Engine {
@@ -39,8 +39,8 @@ impl Store for Engine {
         self.end().await;
     }
 
-    async fn definitions(&self, prefix: &str) -> Result<Vec<Stored>, StoreError> {
-        let mut all: Vec<Stored> = Vec::new();
+    async fn definitions(&self, prefix: &str) -> Result<Vec<StoredEndpoint>, StoreError> {
+        let mut all: Vec<StoredEndpoint> = Vec::new();
         loop {
             // In pages, so that each query stays below its timeout.
             let last = all.last();

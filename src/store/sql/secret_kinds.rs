@@ -14,14 +14,14 @@ use crate::directory::{AuthDefinition, Definition, HANDSHAKE_SLOT};
 use crate::secrets::{NewSecretVersion, SecretRef, StoreError, ValueHistory};
 
 /// How the endpoints that use a secret use it.
-pub(super) struct Usage {
+pub(super) struct SecretUsage {
     /// The kind of key that they need; `None` without endpoints.
     kind: Option<KeyKind>,
     /// Their challenges that sign with the secret.
     challenges: BTreeSet<String>,
 }
 
-impl Usage {
+impl SecretUsage {
     /// How the stored endpoints use `secret`.
     pub(super) async fn of(
         transaction: &mut Transaction<'_, Database>,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::Transaction;
 
-use super::secret_kinds::{self, Usage};
+use super::secret_kinds::{self, SecretUsage};
 use super::{Database, Engine, Pool, audit, changes, dialect, sealing, secret_uses};
 use crate::audit::AuditEntry;
 use crate::auth::KeyKind;
@@ -160,7 +160,7 @@ pub(super) async fn add(
     transaction: &mut Transaction<'_, Database>,
     new: &NewSecretVersion,
 ) -> Result<(), StoreError> {
-    let usage = Usage::of(transaction, &new.secret).await?;
+    let usage = SecretUsage::of(transaction, &new.secret).await?;
     let kind = usage.kind_of(transaction, new).await?;
     // Only the previously current version may overlap with the new one.
     sqlx::query(

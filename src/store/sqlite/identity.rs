@@ -17,7 +17,7 @@ use crate::secrets::StoreError;
 /// The open files; none for a store in memory. Its owner must keep a connection open, because SQLite removes the log
 /// and its index with the last connection.
 #[derive(Debug, Default)]
-pub(super) struct Identity {
+pub(super) struct FileIdentity {
     files: Option<Files>,
     replaced: AtomicBool,
 }
@@ -25,15 +25,15 @@ pub(super) struct Identity {
 #[derive(Debug)]
 struct Files {
     path: PathBuf,
-    place: Place,
+    place: FileId,
     /// The log and its index.
-    companions: [(PathBuf, Option<Place>); 2],
+    companions: [(PathBuf, Option<FileId>); 2],
 }
 
 /// Device and inode.
-type Place = (u64, u64);
+type FileId = (u64, u64);
 
-impl Identity {
+impl FileIdentity {
     /// The files that `path` leads to now.
     pub(super) fn of(path: &Path) -> std::io::Result<Self> {
         let companion = |suffix| {
@@ -85,7 +85,7 @@ impl Identity {
     }
 }
 
-fn place(found: &Metadata) -> Place {
+fn place(found: &Metadata) -> FileId {
     (found.dev(), found.ino())
 }
 

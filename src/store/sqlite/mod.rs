@@ -52,9 +52,9 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite, Transaction};
 use tokio::sync::Mutex;
 
-use self::identity::{Identity, sibling};
+use self::identity::{FileIdentity, sibling};
 use super::write_health::WriteHealth;
-use super::{Contents, Migrated, OpenError};
+use super::{Migration, OpenError, StoreContents};
 use crate::directory::ChangeNotifier;
 use crate::secrets::StoreError;
 use crate::task::Tasks;
@@ -73,7 +73,7 @@ pub struct SqliteStore {
     /// An unused connection. While it is open, SQLite never removes the log, so a missing log was removed by somebody
     /// else.
     anchor: Arc<Mutex<Option<SqliteConnection>>>,
-    identity: Arc<Identity>,
+    identity: Arc<FileIdentity>,
     pub(super) writes: Arc<WriteHealth>,
 }
 
@@ -128,7 +128,7 @@ impl SqliteStore {
         let anchor = anchor(&options).await.map_err(unusable)?;
         // The log and its index exist by now.
         private::verify(path)?;
-        let identity = Identity::of(path).map_err(|error| unusable(error.into()))?;
+        let identity = FileIdentity::of(path).map_err(|error| unusable(error.into()))?;
         Ok(Self {
             readers,
             writer,
@@ -163,10 +163,10 @@ impl SqliteStore {
     }
 
     /// Migrates the schema.
-    pub async fn migrate(path: &Path) -> Result<Migrated, OpenError> {
+    pub async fn migrate(path: &Path) -> Result<Migration, OpenError> {
         let from = Self::schema(path).await?;
         Self::open(path, true).await?.end().await;
-        Ok(Migrated {
+        Ok(Migration {
             from,
             to: newest_schema(),
         })
@@ -174,10 +174,10 @@ impl SqliteStore {
 
     /// The content of the store at `path`. A store that needs a migration counts as empty, or is refused if `migrate`
     /// is false.
-    pub async fn inspect(path: &Path, migrate: bool) -> Result<Contents, OpenError> {
+    pub async fn inspect(path: &Path, migrate: bool) -> Result<StoreContents, OpenError> {
         let unusable = |error: &dyn std::fmt::Display| OpenError::unusable(&path.display(), error);
         if !path.exists() {
-            return check_migration(path, None, migrate).map(|()| Contents::default());
+            return check_migration(path, None, migrate).map(|()| StoreContents::default());
         }
         let pool = open_read_only(path)
             .await
@@ -191,7 +191,7 @@ impl SqliteStore {
             None if !is_empty(&pool).await.map_err(|error| unusable(&error))? => {
                 Err(unusable(&"it is a database of another application"))
             }
-            version => check_migration(path, version, migrate).map(|()| Contents::default()),
+            version => check_migration(path, version, migrate).map(|()| StoreContents::default()),
         };
         pool.close().await;
         let found = found?;
@@ -378,8 +378,8 @@ async fn open_read_only(path: &Path) -> Result<SqlitePool, sqlx::Error> {
         .await
 }
 
-async fn contents(pool: &SqlitePool) -> Result<Contents, StoreError> {
-    Ok(Contents {
+async fn contents(pool: &SqlitePool) -> Result<StoreContents, StoreError> {
+    Ok(StoreContents {
         endpoints: endpoints::definitions(pool, "", "", u32::MAX).await?,
         sealed_under: sealing::under(pool).await?,
         bound: secret_kinds::bound(pool).await?,
