@@ -12,7 +12,9 @@ use http::Method;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use portcullis::auth::Preset;
-use portcullis::explain::{JudgedAt, Leads, Question, Secrets, Version, diagnose, parse_raw_http};
+use portcullis::explain::{
+    JudgedAt, PathTarget, Question, Secrets, Version, diagnose, parse_raw_http,
+};
 use portcullis::secrets::Secret;
 
 fuzz_target!(|capture: &[u8]| {
@@ -44,7 +46,7 @@ fuzz_target!(|capture: &[u8]| {
         }),
         methods: vec![Method::POST],
         limit_bytes: None,
-        leads: Leads::NotAsked,
+        leads: PathTarget::NotAsked,
         at: Timestamp::UNIX_EPOCH,
         judged_at: JudgedAt::Given,
     });

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use super::curl_options::{Effect, LONG, SHORT};
+use super::curl_options::{LONG, OptionEffect, SHORT};
 use super::delivery::{CaptureError, Delivery, MAX_CAPTURE_BYTES};
 use super::{BYTE_ORDER_MARK, shell};
 
@@ -72,14 +72,14 @@ struct Curl {
 }
 
 /// Returns the bytes of a file that a command names.
-type Load<'l> = &'l mut dyn FnMut(&str) -> Result<Vec<u8>, String>;
+type FileLoader<'l> = &'l mut dyn FnMut(&str) -> Result<Vec<u8>, String>;
 
 impl Curl {
     fn take(
         &mut self,
         word: &[u8],
         words: &mut dyn Iterator<Item = Vec<u8>>,
-        load: Load<'_>,
+        load: FileLoader<'_>,
     ) -> Result<(), CaptureError> {
         if let Some(name) = word.strip_prefix(b"--").filter(|name| !name.is_empty()) {
             let name = text(name);
@@ -116,13 +116,13 @@ impl Curl {
 
     fn apply(
         &mut self,
-        option: Effect,
+        option: OptionEffect,
         value: Vec<u8>,
-        load: Load<'_>,
+        load: FileLoader<'_>,
     ) -> Result<(), CaptureError> {
         match option {
-            Effect::Flag | Effect::Value => {}
-            Effect::Config => {
+            OptionEffect::Flag | OptionEffect::Value => {}
+            OptionEffect::Config => {
                 let (b"-", Some(lines)) = (value.as_slice(), self.input.take()) else {
                     return Err(error("--config is supported only with input from `printf`"));
                 };
@@ -138,11 +138,11 @@ impl Curl {
                     }
                 }
             }
-            Effect::Get => self.get = true,
-            Effect::Head => self.head = true,
-            Effect::Request => self.method = Some(text(&value)),
-            Effect::Url => return self.take_url(&value),
-            Effect::Header => match value.strip_prefix(b"@") {
+            OptionEffect::Get => self.get = true,
+            OptionEffect::Head => self.head = true,
+            OptionEffect::Request => self.method = Some(text(&value)),
+            OptionEffect::Url => return self.take_url(&value),
+            OptionEffect::Header => match value.strip_prefix(b"@") {
                 None => self.take_header(&value),
                 Some(b"-") if self.input.is_some() => {
                     for line in self.input.take().unwrap_or_default() {
@@ -159,14 +159,14 @@ impl Curl {
                     }
                 }
             },
-            Effect::Agent => self.headers.push((b"User-Agent".to_vec(), value)),
-            Effect::Referer => self.headers.push((b"Referer".to_vec(), value)),
-            Effect::Cookie => self.headers.push((b"Cookie".to_vec(), value)),
-            Effect::User => {
+            OptionEffect::Agent => self.headers.push((b"User-Agent".to_vec(), value)),
+            OptionEffect::Referer => self.headers.push((b"Referer".to_vec(), value)),
+            OptionEffect::Cookie => self.headers.push((b"Cookie".to_vec(), value)),
+            OptionEffect::User => {
                 let value = format!("Basic {}", STANDARD.encode(value)).into_bytes();
                 self.headers.push((b"Authorization".to_vec(), value));
             }
-            Effect::Data => match value.strip_prefix(b"@") {
+            OptionEffect::Data => match value.strip_prefix(b"@") {
                 None => self.add(&value, b"&"),
                 Some(name) => {
                     let content = file(name, load)?;
@@ -179,19 +179,19 @@ impl Curl {
                     self.add(&sent, b"&");
                 }
             },
-            Effect::Binary => match value.strip_prefix(b"@") {
+            OptionEffect::Binary => match value.strip_prefix(b"@") {
                 None => self.add(&value, b"&"),
                 Some(name) => self.add(&file(name, load)?, b"&"),
             },
-            Effect::Raw => self.add(&value, b"&"),
-            Effect::Json => {
+            OptionEffect::Raw => self.add(&value, b"&"),
+            OptionEffect::Json => {
                 self.json = true;
                 match value.strip_prefix(b"@") {
                     None => self.add(&value, b""),
                     Some(name) => self.add(&file(name, load)?, b""),
                 }
             }
-            Effect::Encoded => {
+            OptionEffect::Encoded => {
                 let (name, content) = match value.iter().position(|byte| *byte == b'=') {
                     Some(at) => value.split_at_checked(at).unwrap_or_default(),
                     None if value.contains(&b'@') => {
@@ -207,12 +207,12 @@ impl Curl {
                 pair.extend(percent_encoded(content));
                 self.add(&pair, b"&");
             }
-            Effect::Form => {
+            OptionEffect::Form => {
                 return Err(error(
                     "--form is not supported: curl creates a new boundary each time; capture raw HTTP",
                 ));
             }
-            Effect::Upload => {
+            OptionEffect::Upload => {
                 return Err(error("--upload-file is not supported: use --data-binary"));
             }
         }
@@ -354,7 +354,7 @@ fn missing_value(option: &str) -> CaptureError {
     CaptureError::Curl(format!("the option `{option}` needs a value"))
 }
 
-fn file(name: &[u8], load: Load<'_>) -> Result<Vec<u8>, CaptureError> {
+fn file(name: &[u8], load: FileLoader<'_>) -> Result<Vec<u8>, CaptureError> {
     let name = text(name);
     if name == "-" {
         return Err(error(

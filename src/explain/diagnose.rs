@@ -7,8 +7,8 @@ use http::Method;
 use super::attempt::{Attempt, Context};
 use super::diagnosis::{Cause, Diagnosis, Outcome, Step, StepReport};
 use super::judge::{JudgeError, has_proof_value, judge, signed_at};
-use super::mistakes::Mistake;
-use super::question::{Leads, Question};
+use super::mistakes::SenderMistake;
+use super::question::{PathTarget, Question};
 use super::search::{Goal, SearchResult, search};
 use super::suspicions::{self, Case};
 use super::wording::{describe_age, describe_defect, describe_expected_proof, redact_url, visible};
@@ -59,16 +59,16 @@ impl Report {
     fn check_path(&mut self, question: &Question) {
         let path = &question.delivery.path;
         match &question.leads {
-            Leads::NotAsked => self.skip(Step::Path, "not checked: no endpoint was given"),
-            Leads::Here(id) => self.pass(Step::Path, format!("{path} leads to {id}")),
-            Leads::Elsewhere(id) => {
+            PathTarget::NotAsked => self.skip(Step::Path, "not checked: no endpoint was given"),
+            PathTarget::Here(id) => self.pass(Step::Path, format!("{path} leads to {id}")),
+            PathTarget::Elsewhere(id) => {
                 let reason = Reason::NotConfigured(Wording::Webhook);
                 let says = format!("{path} leads to another endpoint, {id}");
                 self.refuse(Step::Path, reason, says.clone());
                 let operator = format!("judge it for that endpoint: --endpoint {id}");
                 self.suspect("path", says, None, Some(operator));
             }
-            Leads::Nowhere(right) => {
+            PathTarget::Nowhere(right) => {
                 let meant = question.delivery.meant_path.as_ref();
                 let reason = Reason::NotConfigured(Wording::Webhook);
                 let says = format!("{path} leads to no endpoint that accepts deliveries");
@@ -394,7 +394,7 @@ impl Report {
         if result.mistakes.is_empty() {
             return false;
         }
-        let all = |part: fn(&Mistake) -> Option<&'static str>| {
+        let all = |part: fn(&SenderMistake) -> Option<&'static str>| {
             let texts: Vec<&str> = result
                 .mistakes
                 .iter()

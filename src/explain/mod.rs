@@ -37,14 +37,14 @@ pub use self::diagnosis::{Cause, Diagnosis, Outcome, Step, StepReport};
 pub use self::har::parse as parse_har;
 pub use self::judge::{Secrets, Version};
 pub use self::mistakes::names as mistake_names;
-pub use self::question::{JudgedAt, Leads, Question};
+pub use self::question::{JudgedAt, PathTarget, Question};
 pub use self::raw_http::parse as parse_raw_http;
 pub use self::reasons::Advice;
 
 /// The format of a capture, detected from its first characters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Form {
+pub enum CaptureFormat {
     /// A curl command.
     Curl,
     /// A HAR file.
@@ -53,7 +53,7 @@ pub enum Form {
     Http,
 }
 
-impl Form {
+impl CaptureFormat {
     /// Detects the format of `capture`.
     pub fn of(capture: &[u8]) -> Self {
         let start = capture.strip_prefix(BYTE_ORDER_MARK).unwrap_or(capture);

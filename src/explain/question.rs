@@ -24,7 +24,7 @@ pub struct Question {
     /// The limit of the body size.
     pub limit_bytes: Option<u64>,
     /// The endpoint that the path leads to.
-    pub leads: Leads,
+    pub leads: PathTarget,
     /// The time at which to judge the delivery.
     pub at: Timestamp,
     /// Where that time comes from.
@@ -34,7 +34,7 @@ pub struct Question {
 /// The endpoint that the path of a delivery leads to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Leads {
+pub enum PathTarget {
     /// Another endpoint, by its id.
     Elsewhere(String),
     /// The endpoint in question, by its id.

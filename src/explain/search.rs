@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 use super::attempt::Attempt;
 use super::judge::{JudgeError, judge_attempt};
-use super::mistakes::{Mistake, TABLE, TIMESTAMP_UNIT};
+use super::mistakes::{SenderMistake, TABLE, TIMESTAMP_UNIT};
 use crate::auth::ProofError;
 
 /// The result of a search.
 pub(super) struct SearchResult {
     /// The mistakes that together explain the delivery, each with its detail. Empty if there is no explanation.
-    pub(super) mistakes: Vec<(&'static Mistake, String)>,
+    pub(super) mistakes: Vec<(&'static SenderMistake, String)>,
     /// How many attempts were tried.
     pub(super) tried: u64,
     /// Whether all attempts were within the budget.
@@ -32,7 +32,7 @@ pub(super) enum Goal {
 
 impl Goal {
     /// Whether the reason of the refusal allows this mistake.
-    fn allows(self, mistake: &Mistake) -> bool {
+    fn allows(self, mistake: &SenderMistake) -> bool {
         match self {
             Self::Signature => true,
             Self::InTime => mistake.name == TIMESTAMP_UNIT,
@@ -60,7 +60,7 @@ pub(super) fn search(base: &Attempt, now: Timestamp, goal: Goal) -> SearchResult
     }
 }
 
-type Explanation = Vec<(&'static Mistake, String)>;
+type Explanation = Vec<(&'static SenderMistake, String)>;
 
 struct Search {
     now: Timestamp,

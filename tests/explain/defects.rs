@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use portcullis::auth::{Message, Mode, Place, Preset, ProofError, Scheme};
 use portcullis::directory::AuthDefinition;
 use portcullis::explain::{
-    Delivery, Diagnosis, JudgedAt, Leads, Question, Secrets, Version, diagnose,
+    Delivery, Diagnosis, JudgedAt, PathTarget, Question, Secrets, Version, diagnose,
 };
 use portcullis::secrets::Secret;
 use toml_span::Deserialize as _;
@@ -216,7 +216,7 @@ impl Sent {
             }),
             methods: vec![Method::POST],
             limit_bytes: None,
-            leads: Leads::NotAsked,
+            leads: PathTarget::NotAsked,
             at: now(),
             judged_at: JudgedAt::Given,
         })

@@ -15,8 +15,8 @@ use http::Method;
 use jiff::Timestamp;
 use portcullis::auth::{KeyKind, Message, Place, Preset, ProofError, Scheme};
 use portcullis::explain::{
-    Advice, Delivery, Diagnosis, Form, JudgedAt, Leads, Question, Secrets, Version, diagnose,
-    parse_curl, parse_har, parse_raw_http,
+    Advice, CaptureFormat, Delivery, Diagnosis, JudgedAt, PathTarget, Question, Secrets, Version,
+    diagnose, parse_curl, parse_har, parse_raw_http,
 };
 use portcullis::secrets::Secret;
 use proptest::prelude::*;
@@ -44,7 +44,7 @@ fn judged(delivery: Delivery, scheme: Scheme, secret: &[u8]) -> Diagnosis {
         }),
         methods: vec![Method::POST],
         limit_bytes: None,
-        leads: Leads::NotAsked,
+        leads: PathTarget::NotAsked,
         at: Timestamp::UNIX_EPOCH,
         judged_at: JudgedAt::Given,
     })
@@ -111,7 +111,7 @@ proptest! {
 
     #[test]
     fn whatever_is_in_a_capture_it_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        let _ = Form::of(&bytes);
+        let _ = CaptureFormat::of(&bytes);
         let _ = parse_har(&bytes, Some(1));
         let _ = parse_curl(&bytes, &mut |_| Ok(Vec::new()));
         if let Ok(delivery) = parse_raw_http(&bytes) {

@@ -9,7 +9,7 @@ use http::Method;
 
 use crate::cli::failure::Failure;
 use crate::explain::{
-    CaptureError, Delivery, Form, MAX_CAPTURE_BYTES, parse_curl, parse_har, parse_raw_http,
+    CaptureError, CaptureFormat, Delivery, MAX_CAPTURE_BYTES, parse_curl, parse_har, parse_raw_http,
 };
 
 /// Options that describe the delivery.
@@ -102,19 +102,19 @@ impl Input {
     fn parse(&self, path: &Path) -> Result<Delivery, Failure> {
         let capture = load(path).map_err(other)?;
         let form = match self.format {
-            None => Form::of(&capture),
-            Some(Format::Curl) => Form::Curl,
-            Some(Format::Har) => Form::Har,
-            Some(Format::Http) => Form::Http,
+            None => CaptureFormat::of(&capture),
+            Some(Format::Curl) => CaptureFormat::Curl,
+            Some(Format::Har) => CaptureFormat::Har,
+            Some(Format::Http) => CaptureFormat::Http,
         };
-        if self.entry.is_some() && form != Form::Har {
+        if self.entry.is_some() && form != CaptureFormat::Har {
             return Err(Failure::Usage(
                 "--entry: the capture is not a HAR file. Leave the option out".to_owned(),
             ));
         }
         let read = match form {
-            Form::Curl => parse_curl(&capture, &mut |name| load(Path::new(name))),
-            Form::Har => parse_har(&capture, self.entry),
+            CaptureFormat::Curl => parse_curl(&capture, &mut |name| load(Path::new(name))),
+            CaptureFormat::Har => parse_har(&capture, self.entry),
             _ => parse_raw_http(&capture),
         };
         read.map_err(|error| capture_error(Some(&path.to_path_buf()), &error))

@@ -21,7 +21,7 @@ use super::{at, in_session, output, preset, run_short};
 use crate::clock::{Clock as _, SystemClock};
 use crate::directory::{DraftAuth, EndpointId, LookupError};
 use crate::explain::{
-    Delivery, Diagnosis, JudgedAt, Leads, Question, Secrets, Version, diagnose, parse_raw_http,
+    Delivery, Diagnosis, JudgedAt, PathTarget, Question, Secrets, Version, diagnose, parse_raw_http,
 };
 
 /// Explain why a captured delivery is refused.
@@ -95,7 +95,7 @@ impl Explain {
                 ended: Vec::new(),
             }),
             limit_bytes: None,
-            leads: Leads::NotAsked,
+            leads: PathTarget::NotAsked,
             at,
             judged_at,
         });
@@ -142,12 +142,14 @@ impl Explain {
         let definition = session.control.endpoint(&id).await?;
         let required = session.control.draft_auth(&definition);
         let leads = match &found {
-            Some(endpoint) if endpoint.id == id => Leads::Here(id.to_string()),
-            Some(endpoint) => Leads::Elsewhere(endpoint.id.to_string()),
-            None => Leads::Nowhere(session.control.url(&definition)),
+            Some(endpoint) if endpoint.id == id => PathTarget::Here(id.to_string()),
+            Some(endpoint) => PathTarget::Elsewhere(endpoint.id.to_string()),
+            None => PathTarget::Nowhere(session.control.url(&definition)),
         };
         let meant_path = match &leads {
-            Leads::Nowhere(_) => near::similar_path(session, &directory, &delivery.path).await?,
+            PathTarget::Nowhere(_) => {
+                near::similar_path(session, &directory, &delivery.path).await?
+            }
             _ => None,
         };
         let endpoint = compiled(session, &directory, &definition, found).await;

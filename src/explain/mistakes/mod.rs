@@ -23,7 +23,7 @@ pub(super) use self::table::{TABLE, TIMESTAMP_UNIT};
 use super::attempt::Attempt;
 
 /// A usual mistake.
-pub(super) struct Mistake {
+pub(super) struct SenderMistake {
     /// The name in `--json`.
     pub(super) name: &'static str,
     /// The mistake. Each variant adds a detail after it.

@@ -1,9 +1,9 @@
 //! The table of the usual mistakes, one row each, in the order in which they are tried.
 
-use super::{Mistake, body, form, head, json, scheme, secret, text, url};
+use super::{SenderMistake, body, form, head, json, scheme, secret, text, url};
 
-pub(in crate::explain) static TABLE: &[Mistake] = &[
-    Mistake {
+pub(in crate::explain) static TABLE: &[SenderMistake] = &[
+    SenderMistake {
         name: "body-compressed",
         says: "the body was compressed after it was signed",
         sender: Some("sign the bytes that are sent, after compression, or do not compress"),
@@ -11,7 +11,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: body::decompressed,
     },
-    Mistake {
+    SenderMistake {
         name: "body-captured-by-curl",
         says: "curl removed line ends from the signed data",
         sender: Some("use `--data-binary @file`: `--data @file` does not send the file as it is"),
@@ -19,7 +19,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: body::other_captures,
     },
-    Mistake {
+    SenderMistake {
         name: "form-decoded",
         says: "the form was signed in another encoding than it was sent",
         sender: Some("sign the exact bytes of the encoded form, not the decoded fields"),
@@ -27,7 +27,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: form::variants,
     },
-    Mistake {
+    SenderMistake {
         name: "json-numbers",
         says: "numbers were parsed and rewritten between signing and sending",
         sender: Some(
@@ -37,7 +37,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: text::numbers,
     },
-    Mistake {
+    SenderMistake {
         name: "json-reserialized",
         says: "the JSON was serialised again between signing and sending",
         sender: Some(
@@ -48,7 +48,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: json::rewritten,
     },
-    Mistake {
+    SenderMistake {
         name: "body-truncated",
         says: "the end of the body is missing",
         sender: Some("send the whole body, with a correct Content-Length"),
@@ -56,7 +56,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: json::closed,
     },
-    Mistake {
+    SenderMistake {
         name: "body-line-ends",
         says: "line ends were changed after the body was signed",
         sender: Some("open the body as bytes, not as text, when signing and when sending"),
@@ -66,7 +66,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: body::line_ends,
     },
-    Mistake {
+    SenderMistake {
         name: "body-final-newline",
         says: "a line end at the end of the body was signed and not sent, or sent and not signed",
         sender: Some(
@@ -76,7 +76,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: body::final_newline,
     },
-    Mistake {
+    SenderMistake {
         name: "body-charset",
         says: "the body was sent in another character encoding than it was signed in",
         sender: Some("encode the body once, as UTF-8, and sign and send these bytes"),
@@ -84,7 +84,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: body::charset,
     },
-    Mistake {
+    SenderMistake {
         name: "body-normalised",
         says: "the body was sent in another Unicode normalisation than it was signed",
         sender: Some(
@@ -94,7 +94,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: text::normalised,
     },
-    Mistake {
+    SenderMistake {
         name: "body-byte-order-mark",
         says: "a byte order mark at the start of the body was signed and not sent, or sent and not signed",
         sender: Some("write the body without a byte order mark"),
@@ -102,7 +102,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: body::byte_order_mark,
     },
-    Mistake {
+    SenderMistake {
         name: "body-not-signed",
         says: "something other than the body was signed",
         sender: Some(
@@ -112,7 +112,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: true,
         variants: body::something_else,
     },
-    Mistake {
+    SenderMistake {
         name: "url",
         says: "the signed URL differs from the URL that the delivery is judged by",
         sender: Some("register the URL exactly as `portcullis endpoint show` prints it"),
@@ -122,7 +122,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: url::variants,
     },
-    Mistake {
+    SenderMistake {
         name: "header-quotes",
         says: "the header's value has quotes around it",
         sender: Some("send the value without quotes"),
@@ -130,7 +130,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: head::quotes,
     },
-    Mistake {
+    SenderMistake {
         name: "header-whitespace",
         says: "the header's value contains white space: it was folded, or copied over several lines",
         sender: Some(
@@ -140,7 +140,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: head::whitespace,
     },
-    Mistake {
+    SenderMistake {
         name: "header-escaped",
         says: "the header's value is percent-encoded",
         sender: Some("headers are not URLs: send the value as it is"),
@@ -148,7 +148,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: head::percent_encoded,
     },
-    Mistake {
+    SenderMistake {
         name: "signature-padding",
         says: "the base64 of the signature lacks its padding",
         sender: Some("send base64 with its `=` at the end (RFC 4648 §4)"),
@@ -156,7 +156,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: head::padding,
     },
-    Mistake {
+    SenderMistake {
         name: "signature-encoded-twice",
         says: "the signature was encoded twice",
         sender: Some("encode the bytes of the signature, not their hex text"),
@@ -164,7 +164,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: head::encoded_twice,
     },
-    Mistake {
+    SenderMistake {
         name: "signature-prefix-case",
         says: "the prefix of the signature has another case",
         sender: Some("write the prefix of the signature exactly as documented"),
@@ -172,7 +172,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: head::prefix_case,
     },
-    Mistake {
+    SenderMistake {
         name: "key-encoding",
         says: "the secret was converted to a key in another way",
         sender: Some("decode the secret, or do not, exactly as the scheme says"),
@@ -180,7 +180,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: secret::key_encoding,
     },
-    Mistake {
+    SenderMistake {
         name: "other-preset",
         says: "the delivery is signed with the scheme of another preset",
         sender: None,
@@ -190,7 +190,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: scheme::other_presets,
     },
-    Mistake {
+    SenderMistake {
         name: "other-header",
         says: "the proof is in another header",
         sender: Some("send the proof in the header that the endpoint reads"),
@@ -198,7 +198,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: scheme::other_headers,
     },
-    Mistake {
+    SenderMistake {
         name: "signature-prefix",
         says: "the prefix of the proof is missing or not as expected",
         sender: Some("write the value in the documented form, with its prefix"),
@@ -206,7 +206,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: scheme::other_prefix,
     },
-    Mistake {
+    SenderMistake {
         name: "signature-algorithm",
         says: "another algorithm was used",
         sender: Some("use the algorithm of the endpoint's scheme"),
@@ -214,7 +214,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: scheme::other_algorithm,
     },
-    Mistake {
+    SenderMistake {
         name: "signature-encoding",
         says: "the signature has another encoding",
         sender: Some("encode the signature as the scheme says"),
@@ -222,7 +222,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: scheme::other_encoding,
     },
-    Mistake {
+    SenderMistake {
         name: "signed-message",
         says: "the signature covers another message than the scheme's",
         sender: Some("put the parts together exactly as documented: time, separators, body"),
@@ -230,7 +230,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: scheme::other_message,
     },
-    Mistake {
+    SenderMistake {
         name: TIMESTAMP_UNIT,
         says: "the time is in another unit",
         sender: Some("send the time in the documented unit"),
@@ -238,7 +238,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: scheme::other_unit,
     },
-    Mistake {
+    SenderMistake {
         name: "secret-ended",
         says: "it is signed with a secret that was replaced",
         sender: Some("use the current secret"),
@@ -249,7 +249,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: secret::ended,
     },
-    Mistake {
+    SenderMistake {
         name: "secret-newline",
         says: "the secret has a line end on one side only",
         sender: Some("remove the line end from the secret: files and `echo` add it"),
@@ -257,7 +257,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: secret::newline,
     },
-    Mistake {
+    SenderMistake {
         name: "secret-quotes",
         says: "the secret has quotes on one side only",
         sender: Some("remove the quotes from the secret: some environment files keep them"),
@@ -265,7 +265,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: secret::quotes,
     },
-    Mistake {
+    SenderMistake {
         name: "secret-whitespace",
         says: "the secret has white space around it on one side only",
         sender: Some("remove the white space from the secret"),
@@ -273,7 +273,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: secret::whitespace,
     },
-    Mistake {
+    SenderMistake {
         name: "secret-prefix",
         says: "the secret has its prefix on one side only",
         sender: Some("use the secret with its prefix, or without it, as the provider documents"),
@@ -281,7 +281,7 @@ pub(in crate::explain) static TABLE: &[Mistake] = &[
         is_in_body: false,
         variants: secret::prefix,
     },
-    Mistake {
+    SenderMistake {
         name: "secret-escaped",
         says: "the secret is percent-encoded on one side only",
         sender: Some("use the secret itself, not its percent-encoded form"),
