@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use portcullis::config::{Config, Declaration, DeclaredFlow, KnownFlow, Mistakes, Notation};
+use portcullis::config::{Config, Declaration, FlowConfig, FlowContext, Mistakes, Notation};
 use portcullis::directory::{Definition, ValidationContext};
 use portcullis::flow::{Flow, FlowTarget};
 
@@ -29,12 +29,12 @@ fuzz_target!(|input: &str| {
     };
     let text = &input[1..];
     let context = CONFIG.validation_context(&UPSTREAMS);
-    let known = KnownFlow {
+    let known = FlowContext {
         name: "orders".parse().ok(),
         organisation: "acme".parse().ok(),
         workspace: "shop".parse().ok(),
         upstream: None,
-        usual_upstream: Some("default".to_owned()),
+        default_upstream: Some("default".to_owned()),
         targets: vec![FlowTarget::Draft, FlowTarget::Live],
     };
     let read =
@@ -51,7 +51,7 @@ fuzz_target!(|input: &str| {
     }
 });
 
-fn check_flow(declared: &DeclaredFlow, context: &ValidationContext<'_>) {
+fn check_flow(declared: &FlowConfig, context: &ValidationContext<'_>) {
     let stored = serde_json::to_string(&declared.flow).expect("it can be stored");
     let again: Flow = serde_json::from_str(&stored).expect("it can be loaded");
     assert_eq!(again, declared.flow, "another one came back");
@@ -72,7 +72,7 @@ fn check_flow(declared: &DeclaredFlow, context: &ValidationContext<'_>) {
 
 fn check_definition(
     definition: &Definition,
-    declared: &DeclaredFlow,
+    declared: &FlowConfig,
     scope: &str,
     context: &ValidationContext<'_>,
 ) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::document::Document;
-use super::flow::{self, DeclaredFlow, KnownFlow};
+use super::flow::{self, FlowConfig, FlowContext};
 use super::{Mistakes, Notation, endpoints};
 use crate::directory::{EndpointDeclaration, ValidationContext};
 
@@ -40,9 +40,9 @@ impl<'t> Declaration<'t> {
     /// Reads the flow. `known` holds what the command line and the store know about it.
     pub fn flow(
         self,
-        known: &KnownFlow,
+        known: &FlowContext,
         context: &ValidationContext<'_>,
-    ) -> Result<DeclaredFlow, Mistakes> {
+    ) -> Result<FlowConfig, Mistakes> {
         flow::read_from(self.document, known, context)
     }
 }

@@ -37,7 +37,7 @@ pub use self::declaration::Declaration;
 use self::document::Document;
 pub use self::endpoints::read_endpoints;
 pub use self::export::declaration;
-pub use self::flow::{DeclaredFlow, KnownFlow};
+pub use self::flow::{FlowConfig, FlowContext};
 pub use self::mistake::{Mistake, Mistakes};
 pub use self::notation::{Notation, ParseNotationError};
 pub use self::secrets::{KeyServiceName, KeyServicesConfig};

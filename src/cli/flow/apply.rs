@@ -7,7 +7,7 @@ use crate::cli::apply::ApplyResult;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::session::Session;
-use crate::config::{Declaration, KnownFlow};
+use crate::config::{Declaration, FlowContext};
 use crate::control::{Control, FlowDeclaration, FlowOwner, FlowRelease, ServerContext};
 use crate::directory::Name;
 use crate::flow::{FlowState, FlowTarget, PartName};
@@ -132,7 +132,7 @@ impl ApplyFlow {
         server: &ServerContext,
         name: Option<PartName>,
         before: Option<&FlowState>,
-    ) -> Result<KnownFlow, Failure> {
+    ) -> Result<FlowContext, Failure> {
         let given = FlowOwner {
             organisation: self.organisation.clone(),
             workspace: self.workspace.clone(),
@@ -142,12 +142,12 @@ impl ApplyFlow {
         let present = before.map(|state| state.draft.upstream.clone());
         let mut targets = vec![FlowTarget::Draft, FlowTarget::Live];
         targets.extend(self.installation.clone().map(FlowTarget::Installation));
-        Ok(KnownFlow {
+        Ok(FlowContext {
             name,
             organisation: owner.organisation,
             workspace: owner.workspace,
             upstream: self.upstream.clone(),
-            usual_upstream: present.or_else(|| server_upstream.map(str::to_owned)),
+            default_upstream: present.or_else(|| server_upstream.map(str::to_owned)),
             targets,
         })
     }

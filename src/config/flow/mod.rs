@@ -23,7 +23,7 @@ pub(super) const KEYS: [&str; 5] = ["events", "flow", "interfaces", "invocations
 
 /// What the command line and the store know about a flow before its document is read.
 #[derive(Debug)]
-pub struct KnownFlow {
+pub struct FlowContext {
     /// The name, if the document has none.
     pub name: Option<PartName>,
     /// The organisation that owns it.
@@ -33,14 +33,14 @@ pub struct KnownFlow {
     /// The upstream of the command line, which overrides the document.
     pub upstream: Option<String>,
     /// The default upstream.
-    pub usual_upstream: Option<String>,
+    pub default_upstream: Option<String>,
     /// The targets that the declaration is validated for.
     pub targets: Vec<FlowTarget>,
 }
 
 /// A validated flow.
 #[derive(Debug)]
-pub struct DeclaredFlow {
+pub struct FlowConfig {
     /// The name of the flow.
     pub name: PartName,
     /// The organisation that owns it.
@@ -57,9 +57,9 @@ pub struct DeclaredFlow {
 
 pub(super) fn read_from(
     mut document: Document<'_>,
-    known: &KnownFlow,
+    known: &FlowContext,
     context: &ValidationContext<'_>,
-) -> Result<DeclaredFlow, Mistakes> {
+) -> Result<FlowConfig, Mistakes> {
     let folder = document.folder();
     let mut interfaces = Vec::new();
     let declared = read(
@@ -77,17 +77,17 @@ pub(super) fn read_from(
         (interface.id, SourceLocation { file, at, key })
     });
     let places = places.collect();
-    let declared = declared.map(|declared| DeclaredFlow { places, ..declared });
+    let declared = declared.map(|declared| FlowConfig { places, ..declared });
     document.finish(declared)
 }
 
 fn read(
     root: &mut Table<'_, '_>,
     folder: &Path,
-    known: &KnownFlow,
+    known: &FlowContext,
     context: &ValidationContext<'_>,
     interfaces_read: &mut Vec<ReadInterface>,
-) -> Option<DeclaredFlow> {
+) -> Option<FlowConfig> {
     root.accept_dashes();
     let name = name(root, known);
     let organisation = owner(root, "organisation", known.organisation.as_ref());
@@ -128,7 +128,7 @@ fn read(
         flow.interfaces = webhooks.into_iter().flatten().collect();
     }
     interfaces_read.append(&mut reading.read);
-    Some(DeclaredFlow {
+    Some(FlowConfig {
         name: name?,
         organisation: organisation?,
         workspace: workspace?,
@@ -139,7 +139,7 @@ fn read(
 }
 
 /// The name of the flow. The document must not contradict the given name.
-fn name(root: &mut Table<'_, '_>, known: &KnownFlow) -> Option<PartName> {
+fn name(root: &mut Table<'_, '_>, known: &FlowContext) -> Option<PartName> {
     let span = root.span_of("flow");
     let written = root.has("flow");
     match (root.parsed::<PartName>("flow"), &known.name) {
@@ -184,13 +184,13 @@ fn owner(root: &mut Table<'_, '_>, key: &'static str, known: Option<&Name>) -> O
 
 fn upstream(
     root: &mut Table<'_, '_>,
-    known: &KnownFlow,
+    known: &FlowContext,
     context: &ValidationContext<'_>,
 ) -> Option<String> {
     let span = root.span_of("upstream");
     let written: Option<String> = root.parsed("upstream");
     let upstream = known.upstream.clone().or(written);
-    let upstream = upstream.or_else(|| known.usual_upstream.clone());
+    let upstream = upstream.or_else(|| known.default_upstream.clone());
     let known_names = context.upstreams.join("`, `");
     let message = match &upstream {
         Some(name) if context.upstreams.contains(name) => return upstream,

@@ -5,32 +5,32 @@
 
 /// The offset at which `text` is nested deeper than `limit`, if there is one.
 pub(super) fn too_deep(text: &str, limit: usize) -> Option<usize> {
-    let mut open = Open::default();
-    let mut token = Token::Between;
+    let mut open = OpenForms::default();
+    let mut token = EdnToken::Between;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         match token {
-            Token::Comment if matches!(c, '\n' | '\r') => token = Token::Between,
-            Token::Text if c == '\\' => {
+            EdnToken::Comment if matches!(c, '\n' | '\r') => token = EdnToken::Between,
+            EdnToken::Text if c == '\\' => {
                 chars.next();
             }
-            Token::Text if c == '"' => {
-                token = Token::Between;
+            EdnToken::Text if c == '"' => {
+                token = EdnToken::Between;
                 open.complete();
             }
-            Token::Comment | Token::Text => {}
-            Token::Character if !c.is_whitespace() && !is_delimiter(c) => {}
-            Token::Tag | Token::Word if !ends_word(c) => {}
-            Token::Between | Token::Character | Token::Tag | Token::Word => {
-                if matches!(token, Token::Character | Token::Word) {
+            EdnToken::Comment | EdnToken::Text => {}
+            EdnToken::Character if !c.is_whitespace() && !is_delimiter(c) => {}
+            EdnToken::Tag | EdnToken::Word if !ends_word(c) => {}
+            EdnToken::Between | EdnToken::Character | EdnToken::Tag | EdnToken::Word => {
+                if matches!(token, EdnToken::Character | EdnToken::Word) {
                     open.complete();
                 }
-                token = Token::Between;
+                token = EdnToken::Between;
                 match c {
-                    '"' => token = Token::Text,
-                    ';' => token = Token::Comment,
+                    '"' => token = EdnToken::Text,
+                    ';' => token = EdnToken::Comment,
                     '\\' => {
-                        token = Token::Character;
+                        token = EdnToken::Character;
                         chars.next();
                     }
                     '[' | '(' | '{' => open.0.push(Frame::Bracket),
@@ -50,12 +50,12 @@ pub(super) fn too_deep(text: &str, limit: usize) -> Option<usize> {
                             open.0.push(Frame::Discard);
                         }
                         _ => {
-                            token = Token::Tag;
+                            token = EdnToken::Tag;
                             open.0.push(Frame::Tag);
                         }
                     },
                     c if c == ',' || c.is_whitespace() => {}
-                    _ => token = Token::Word,
+                    _ => token = EdnToken::Word,
                 }
             }
         }
@@ -68,9 +68,9 @@ pub(super) fn too_deep(text: &str, limit: usize) -> Option<usize> {
 
 /// The open brackets, tags and discards.
 #[derive(Default)]
-struct Open(Vec<Frame>);
+struct OpenForms(Vec<Frame>);
 
-impl Open {
+impl OpenForms {
     /// Ends a form, with the tags or the discard before it.
     fn complete(&mut self) {
         while self.0.last() == Some(&Frame::Tag) {
@@ -90,7 +90,7 @@ enum Frame {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Token {
+enum EdnToken {
     Between,
     Character,
     Comment,

@@ -2,22 +2,22 @@
 
 use std::path::Path;
 
-use portcullis::config::{Config, Declaration, DeclaredFlow, KnownFlow, Mistakes, Notation};
+use portcullis::config::{Config, Declaration, FlowConfig, FlowContext, Mistakes, Notation};
 use portcullis::directory::{Definition, DraftAuth};
 use portcullis::flow::FlowTarget;
 
 use super::*;
 
-pub(super) fn read(notation: Notation, text: &str) -> Result<DeclaredFlow, Mistakes> {
+pub(super) fn read(notation: Notation, text: &str) -> Result<FlowConfig, Mistakes> {
     let config = "[upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n";
     let config = Config::parse(Path::new("portcullis.toml"), config).unwrap();
     let upstreams = config.upstream_names();
-    let known = KnownFlow {
+    let known = FlowContext {
         name: "orders".parse().ok(),
         organisation: "acme".parse().ok(),
         workspace: "shop".parse().ok(),
         upstream: None,
-        usual_upstream: Some("default".to_owned()),
+        default_upstream: Some("default".to_owned()),
         targets: vec![FlowTarget::Draft, FlowTarget::Live],
     };
     let document = Declaration::open(Path::new("orders"), text, notation)?;
@@ -25,7 +25,7 @@ pub(super) fn read(notation: Notation, text: &str) -> Result<DeclaredFlow, Mista
     document.flow(&known, &config.validation_context(&upstreams))
 }
 
-fn definitions(declared: &DeclaredFlow, target: &FlowTarget) -> Vec<Definition> {
+fn definitions(declared: &FlowConfig, target: &FlowTarget) -> Vec<Definition> {
     let owner = (&declared.organisation, &declared.workspace);
     let made = declared.flow.definitions(&declared.name, owner, target);
     made.unwrap()
