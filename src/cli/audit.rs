@@ -133,12 +133,12 @@ async fn walk(
 
 fn verified(end: ChainEnd, json: bool) -> Result<String, Failure> {
     #[derive(Serialize)]
-    struct Verified {
+    struct VerificationJson {
         lines: i64,
         end: String,
     }
     if json {
-        return output::json(&Verified {
+        return output::json(&VerificationJson {
             lines: end.number,
             end: end.to_string(),
         });

@@ -40,12 +40,12 @@ pub(super) struct Answer {
     pub(super) body: String,
     /// From the first byte sent to the last byte received.
     pub(super) took: Duration,
-    pub(super) times: Times,
+    pub(super) times: ResponseTimes,
 }
 
 /// How long each phase took.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Times {
+pub(super) struct ResponseTimes {
     /// The DNS look-up and the connection.
     pub(super) connect: Duration,
     /// The TLS handshake, if there was one.
@@ -102,7 +102,7 @@ impl Client {
             let place = |error: &dyn std::fmt::Display| {
                 format!("{}:{}, {}: {error}", self.host, self.port, phase.get())
             };
-            let mut times = Times::default();
+            let mut times = ResponseTimes::default();
             let watch = Stopwatch::start();
             let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
             let stream = stream.map_err(|error| place(&error))?;
@@ -135,7 +135,7 @@ impl Client {
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         mut request: Request<Bytes>,
-        mut times: Times,
+        mut times: ResponseTimes,
     ) -> Result<Answer, String> {
         let failed = |error: hyper::Error| error.to_string();
         let target = request.uri().path_and_query().map_or("/", |it| it.as_str());

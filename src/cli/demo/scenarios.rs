@@ -19,7 +19,7 @@ use crate::secrets::Secret;
 pub(super) const PULL_REQUEST: &str = include_str!("pull_request.json");
 
 /// One delivery with its expected result.
-pub(super) struct Scene {
+pub(super) struct Scenario {
     name: &'static str,
     path: &'static str,
     headers: Vec<(&'static str, String)>,
@@ -31,7 +31,7 @@ pub(super) struct Scene {
 }
 
 /// All deliveries, in order.
-pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, SigningError> {
+pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scenario>, SigningError> {
     let genuine = signature(&secrets.github, PULL_REQUEST)?;
     let once = signature(&secrets.acknowledging, PULL_REQUEST)?;
     let forged = signature(&Secret::new(b"a guess".to_vec()), PULL_REQUEST)?;
@@ -85,7 +85,7 @@ pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, 
             200,
             "duplicate",
         ),
-        Scene {
+        Scenario {
             body: Bytes::from(tampered),
             from_file: false,
             ..scene(
@@ -117,7 +117,7 @@ pub(super) fn scenes(secrets: &Secrets, limit_bytes: u64) -> Result<Vec<Scene>, 
             401,
             "token_mismatch",
         ),
-        Scene {
+        Scenario {
             body: Bytes::from(vec![b'x'; over]),
             from_file: false,
             ..scene(
@@ -138,8 +138,8 @@ fn scene(
     headers: Vec<(&'static str, String)>,
     status: u16,
     reason: &'static str,
-) -> Scene {
-    Scene {
+) -> Scenario {
+    Scenario {
         name,
         path,
         headers,
@@ -159,7 +159,7 @@ fn github(signature: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-impl Scene {
+impl Scenario {
     /// Sends the delivery and compares the result with the expected one.
     pub(super) async fn run(&self, gate: SocketAddr, engine: &Engine) -> SceneResult {
         let mut request = http::Request::post(self.path)

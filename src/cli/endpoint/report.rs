@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cli::client::{Answer, Times};
+use crate::cli::client::{Answer, ResponseTimes};
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, ALARM, GOOD};
 use crate::explain::Advice;
@@ -28,7 +28,7 @@ pub(super) struct PhaseTimes {
     /// The look-up of the endpoint and the signing.
     pub(super) prepare: Duration,
     /// The phases of the request, if there was a response.
-    pub(super) times: Option<Times>,
+    pub(super) times: Option<ResponseTimes>,
     pub(super) total: Duration,
 }
 
