@@ -8,9 +8,9 @@
 //! The PostgreSQL is the benchmark's own, on this machine, so a network comes on top of what is cold. The key service is
 //! the local one: with AWS KMS a cold secret costs a call more.
 
-#[path = "support/house.rs"]
+#[path = "support/fixture.rs"]
 #[expect(dead_code, reason = "it is shared with other benchmarks")]
-mod house;
+mod fixture;
 #[path = "../tests/integration/support/ports.rs"]
 #[expect(
     clippy::unwrap_used,
@@ -37,7 +37,7 @@ use portcullis::directory::{Auth, Directory, EndpointChange};
 use portcullis::secrets::KeyCache;
 use tokio::task::JoinSet;
 
-use self::house::{House, definition};
+use self::fixture::{Fixture, definition};
 use self::tls::Authority;
 
 #[global_allocator]
@@ -59,9 +59,9 @@ fn main() {
 
 async fn measure(server: &postgres::Postgres) {
     let url = server.url_with_password();
-    let house = House::open_with(&format!("[store]\nurl = \"{url}\"\n")).await;
+    let fixture = Fixture::open_with(&format!("[store]\nurl = \"{url}\"\n")).await;
     let start = Instant::now();
-    fill(&house, server).await;
+    fill(&fixture, server).await;
     said(
         "writing a million endpoints, and secrets for a tenth",
         start.elapsed(),
@@ -69,15 +69,15 @@ async fn measure(server: &postgres::Postgres) {
 
     let empty = resident_bytes();
     let start = Instant::now();
-    let directory = house.directory(HOT).await;
+    let directory = fixture.directory(HOT).await;
     said("learning their names", start.elapsed());
     let names = resident_bytes().saturating_sub(empty);
     println!("  the names of all take {:.1} MB", mb(names));
     let keys = Arc::new(KeyCache::new(
-        house.config.keys,
-        Arc::clone(&house.backends.store) as _,
-        Arc::clone(&house.backends.key_service),
-        Arc::clone(&house.backends.clock),
+        fixture.config.keys,
+        Arc::clone(&fixture.backends.store) as _,
+        Arc::clone(&fixture.backends.key_service),
+        Arc::clone(&fixture.backends.clock),
     ));
     let before = resident_bytes();
     let start = Instant::now();
@@ -105,7 +105,7 @@ async fn measure(server: &postgres::Postgres) {
         per_lookup(start.elapsed())
     );
 
-    let small = house.directory(1000).await;
+    let small = fixture.directory(1000).await;
     let start = Instant::now();
     for number in 0..LOOKUPS {
         let path = path(number * 611_953 % ENDPOINTS);
@@ -137,8 +137,8 @@ async fn warm(directory: &Arc<Directory>, keys: &Arc<KeyCache>) {
 }
 
 /// A million endpoints; the first of them with secrets, written as the program writes them.
-async fn fill(house: &House, server: &postgres::Postgres) {
-    let vault = house.backends.vault();
+async fn fill(fixture: &Fixture, server: &postgres::Postgres) {
+    let vault = fixture.backends.vault();
     let actor = Actor::Recorded {
         name: "bench".to_owned(),
         origin: "bench".to_owned(),
@@ -152,7 +152,7 @@ async fn fill(house: &House, server: &postgres::Postgres) {
             let first = vault.first_version(&secret, &actor).await;
             secrets.extend(first.expect("a store"));
             let audit = AuditEntry {
-                at: house.backends.clock.now(),
+                at: fixture.backends.clock.now(),
                 actor: actor.clone(),
                 action: Action::EndpointCreated,
                 subject: definition.id.to_string(),
@@ -160,7 +160,7 @@ async fn fill(house: &House, server: &postgres::Postgres) {
             };
             changes.push((EndpointChange::Put(Box::new(definition)), audit));
         }
-        let done = house.backends.store.change(changes, secrets).await;
+        let done = fixture.backends.store.change(changes, secrets).await;
         done.expect("a store");
     }
     let text = serde_json::to_string(&definition(TEMPLATE, Mode::Hmac)).expect("a definition");

@@ -9,8 +9,8 @@
 
 #[path = "support/delivery.rs"]
 mod delivery;
-#[path = "support/house.rs"]
-mod house;
+#[path = "support/fixture.rs"]
+mod fixture;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ use portcullis::secrets::{KeyCache, Secret, SecretRef};
 use tokio::runtime::Runtime;
 
 use self::delivery::{Delivery, PIECE, SECRET, SIZES};
-use self::house::{House, definition};
+use self::fixture::{Fixture, definition};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -44,8 +44,8 @@ fn main() {
         .measurement_time(Duration::from_millis(800))
         .nresamples(2000)
         .configure_from_args();
-    let house = runtime.block_on(House::open());
-    let gate = runtime.block_on(gate(&house));
+    let fixture = runtime.block_on(Fixture::open());
+    let gate = runtime.block_on(gate(&fixture));
     admitted(&mut criterion, &runtime, &gate);
     refused(&mut criterion, &runtime, &gate);
     criterion.final_summary();
@@ -152,12 +152,12 @@ impl BodySource for InMemory<'_> {
 }
 
 /// A gate with an endpoint for every mode, called after it.
-async fn gate(house: &House) -> Gate {
-    let backends = &house.backends;
+async fn gate(fixture: &Fixture) -> Gate {
+    let backends = &fixture.backends;
     for mode in MODES {
         let definition = definition(mode.word(), mode);
         let id = definition.id.to_string();
-        let entry = entry(house, &id);
+        let entry = entry(fixture, &id);
         let secret = SecretRef::new(&id, "webhook").expect("an address");
         let value = Secret::new(SECRET.to_vec());
         let vault = backends.vault();
@@ -168,34 +168,36 @@ async fn gate(house: &House) -> Gate {
         change.await.expect("an endpoint");
     }
     let keys = KeyCache::new(
-        house.config.keys,
+        fixture.config.keys,
         Arc::clone(&backends.store) as _,
         Arc::clone(&backends.key_service),
         Arc::clone(&backends.clock),
     );
     Gate::new(
-        house.config.gate.clone(),
+        fixture.config.gate.clone(),
         Caches {
-            directory: house.directory(house.config.directory.cache_capacity).await,
+            directory: fixture
+                .directory(fixture.config.directory.cache_capacity)
+                .await,
             keys: Arc::new(keys),
-            tokens: house.tokens(),
+            tokens: fixture.tokens(),
         },
         Arc::new(InProcessLedger::new(
-            house.config.ledger.capacity,
+            fixture.config.ledger.capacity,
             Arc::clone(&backends.clock),
         )),
         Arc::new(Outbound::new(
-            house.config.outbound.clone(),
-            Arc::clone(&house.backends.clock),
+            fixture.config.outbound.clone(),
+            Arc::clone(&fixture.backends.clock),
         )),
-        Budget::new(house.config.body_budget_bytes),
+        Budget::new(fixture.config.body_budget_bytes),
         Arc::clone(&backends.clock),
     )
 }
 
-fn entry(house: &House, subject: &str) -> AuditEntry {
+fn entry(fixture: &Fixture, subject: &str) -> AuditEntry {
     AuditEntry {
-        at: house.backends.clock.now(),
+        at: fixture.backends.clock.now(),
         actor: Actor::Recorded {
             name: "bench".to_owned(),
             origin: "bench".to_owned(),

@@ -7,8 +7,8 @@
 //! `hot` are endpoints that are in memory, `cold` are those that exist and have to be read from the store,
 //! `unknown` are names that somebody invented: the filter over all names turns almost all of them away.
 
-#[path = "support/house.rs"]
-mod house;
+#[path = "support/fixture.rs"]
+mod fixture;
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use portcullis::directory::Directory;
 use sqlx::{Connection, SqliteConnection};
 use tokio::runtime::Runtime;
 
-use self::house::{House, definition};
+use self::fixture::{Fixture, definition};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -28,11 +28,11 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let house = runtime.block_on(House::open());
-    told("inserting them took", || runtime.block_on(fill(&house)));
-    let usual = house.config.directory.cache_capacity;
+    let fixture = runtime.block_on(Fixture::open());
+    told("inserting them took", || runtime.block_on(fill(&fixture)));
+    let usual = fixture.config.directory.cache_capacity;
     let directory = told("learning their names took", || {
-        runtime.block_on(house.directory(usual))
+        runtime.block_on(fixture.directory(usual))
     });
     let mut criterion = Criterion::default()
         .sample_size(20)
@@ -54,7 +54,7 @@ fn main() {
     );
 
     // Far apart from each other, and never twice before all the others: no cache of this size helps.
-    let directory = runtime.block_on(house.directory(HOT));
+    let directory = runtime.block_on(fixture.directory(HOT));
     let cold: Vec<String> = (0..ENDPOINTS)
         .map(|n| path(n * 611_953 % ENDPOINTS))
         .collect();
@@ -90,10 +90,10 @@ fn measure(
 }
 
 /// A million endpoints, in one transaction: what the store writes for one, so often.
-async fn fill(house: &House) {
+async fn fill(fixture: &Fixture) {
     let definition = definition(TEMPLATE, Mode::Hmac);
     let text = serde_json::to_string(&definition).expect("a definition");
-    let file = &house.config.store;
+    let file = &fixture.config.store;
     let mut connection = SqliteConnection::connect(&format!("sqlite://{file}"))
         .await
         .expect("the store");
@@ -109,12 +109,12 @@ async fn fill(house: &House) {
     .execute(&mut connection)
     .await
     .expect("a million rows");
-    let known = house
+    let known = fixture
         .backends
         .store
         .endpoint("workflows/bench-0000007")
         .await;
-    let expected = house::definition("bench-0000007", Mode::Hmac);
+    let expected = fixture::definition("bench-0000007", Mode::Hmac);
     assert_eq!(known.expect("the store"), Some(expected));
 }
 

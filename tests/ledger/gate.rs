@@ -25,7 +25,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use tokio_util::sync::CancellationToken;
 
-use crate::house::House;
+use crate::fixture::Fixture;
 use crate::setting::*;
 
 /// A gate with one endpoint, and the hand on its clock.
@@ -33,7 +33,7 @@ struct AtTheGate {
     gate: Gate,
     preset: &'static Preset,
     it: Setting,
-    _house: House,
+    _house: Fixture,
 }
 
 impl AtTheGate {
@@ -60,7 +60,7 @@ impl AtTheGate {
         (secret, kind): (&[u8], Option<KeyKind>),
     ) -> Self {
         let value = Secret::new(secret.to_vec());
-        let house = House::open().await;
+        let fixture = Fixture::open().await;
         let id = "workflows/pr-bot".parse().unwrap();
         let name = || "somebody".parse().unwrap();
         let definition = Definition {
@@ -81,7 +81,7 @@ impl AtTheGate {
             subject: String::new(),
             detail: String::new(),
         };
-        let (backends, config) = (&house.backends, &house.config);
+        let (backends, config) = (&fixture.backends, &fixture.config);
         let secret = SecretRef::new("workflows/pr-bot", "webhook").unwrap();
         let vault = backends.vault().binding_as(kind);
         let set = vault.set(&secret, &value, SignedDuration::ZERO, &entry.actor);
@@ -101,9 +101,9 @@ impl AtTheGate {
         let gate = Gate::new(
             config.gate.clone(),
             Caches {
-                directory: house.directory(100).await,
+                directory: fixture.directory(100).await,
                 keys: Arc::new(keys),
-                tokens: house.tokens(),
+                tokens: fixture.tokens(),
             },
             ledger,
             Arc::new(Outbound::new(config.outbound.clone(), it.clock())),
@@ -114,7 +114,7 @@ impl AtTheGate {
             gate,
             preset: Preset::named(preset).unwrap(),
             it,
-            _house: house,
+            _house: fixture,
         }
     }
 

@@ -13,10 +13,10 @@
 mod away;
 mod concurrency;
 mod expiry;
-mod gate;
-#[path = "../../benches/support/house.rs"]
+#[path = "../../benches/support/fixture.rs"]
 #[expect(dead_code, reason = "it is shared with the benchmarks")]
-mod house;
+mod fixture;
+mod gate;
 mod keys;
 mod model;
 #[path = "../integration/support/ports.rs"]

@@ -9,14 +9,14 @@ use portcullis::directory::{AuthDefinition, Definition, Directory, DirectorySett
 use portcullis::tokens::TokenCache;
 use tempfile::TempDir;
 
-pub(crate) struct House {
+pub(crate) struct Fixture {
     pub(crate) backends: Backends,
     pub(crate) config: Config,
     /// Removed with everything in it when the house is.
     _folder: TempDir,
 }
 
-impl House {
+impl Fixture {
     pub(crate) async fn open() -> Self {
         Self::open_with("").await
     }
