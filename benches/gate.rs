@@ -57,7 +57,7 @@ fn admitted(criterion: &mut Criterion, runtime: &Runtime, gate: &Gate) {
         let scheme = scheme_of(mode);
         for (name, size) in SIZES {
             let delivery = Delivery::proven(&scheme, size);
-            let sent = Sent::to(mode.word(), &delivery);
+            let sent = PreparedDelivery::to(mode.word(), &delivery);
             group.throughput(Throughput::Bytes(delivery.body.len() as u64));
             group.bench_function(BenchmarkId::new(mode.word(), name), |bencher| {
                 bencher.iter_custom(|times| runtime.block_on(judge(gate, &sent, times, true)));
@@ -80,7 +80,7 @@ fn refused(criterion: &mut Criterion, runtime: &Runtime, gate: &Gate) {
         ("no signature", Mode::Hmac.word(), &bearer),
         ("wrong token", Mode::Bearer.word(), &forged),
     ] {
-        let sent = Sent::to(workflow, delivery);
+        let sent = PreparedDelivery::to(workflow, delivery);
         group.bench_function(case, |bencher| {
             bencher.iter_custom(|times| runtime.block_on(judge(gate, &sent, times, false)));
         });
@@ -88,7 +88,7 @@ fn refused(criterion: &mut Criterion, runtime: &Runtime, gate: &Gate) {
     group.finish();
 }
 
-async fn judge(gate: &Gate, sent: &Sent<'_>, times: u64, admitted: bool) -> Duration {
+async fn judge(gate: &Gate, sent: &PreparedDelivery<'_>, times: u64, admitted: bool) -> Duration {
     let request = Request {
         method: &Method::POST,
         path: &sent.path,
@@ -113,12 +113,12 @@ async fn judge(gate: &Gate, sent: &Sent<'_>, times: u64, admitted: bool) -> Dura
 }
 
 /// A delivery on its way to a workflow.
-struct Sent<'d> {
+struct PreparedDelivery<'d> {
     path: String,
     delivery: &'d Delivery,
 }
 
-impl<'d> Sent<'d> {
+impl<'d> PreparedDelivery<'d> {
     fn to(workflow: &str, delivery: &'d Delivery) -> Self {
         Self {
             path: format!("/webhooks/ai/workflows/{workflow}"),

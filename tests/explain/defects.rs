@@ -26,7 +26,7 @@ fn now() -> Timestamp {
 
 /// A delivery, and the scheme that it is judged by.
 #[derive(Clone)]
-struct Sent {
+struct DefectCase {
     scheme: Scheme,
     url: Option<String>,
     query: Option<String>,
@@ -66,8 +66,8 @@ fn message(at: Timestamp, body: &[u8]) -> Message<'_> {
 }
 
 /// A delivery without any proof.
-fn plain(name: &str, body: impl Into<Vec<u8>>) -> Sent {
-    Sent {
+fn plain(name: &str, body: impl Into<Vec<u8>>) -> DefectCase {
+    DefectCase {
         scheme: scheme(name),
         url: Some(URL.to_owned()),
         query: None,
@@ -77,7 +77,7 @@ fn plain(name: &str, body: impl Into<Vec<u8>>) -> Sent {
 }
 
 /// A genuine delivery of `body`, signed `ago`.
-fn signed_ago(name: &str, ago: i64, body: &str) -> Sent {
+fn signed_ago(name: &str, ago: i64, body: &str) -> DefectCase {
     let sent = plain(name, body);
     let at = now() - SignedDuration::from_secs(ago);
     let added = sent
@@ -86,19 +86,19 @@ fn signed_ago(name: &str, ago: i64, body: &str) -> Sent {
     sent.with(added.unwrap())
 }
 
-fn signed(name: &str, body: &str) -> Sent {
+fn signed(name: &str, body: &str) -> DefectCase {
     signed_ago(name, 0, body)
 }
 
 /// A genuine delivery whose signature is a part of its body.
-fn signed_within(name: &str, content_type: &str) -> Sent {
+fn signed_within(name: &str, content_type: &str) -> DefectCase {
     let sent = plain(name, "");
     let payload = serde_json::Map::new();
     let sample = sent
         .scheme
         .sample(SECRET.as_bytes(), None, payload, message(now(), b""));
     let sample = sample.unwrap();
-    let sent = Sent {
+    let sent = DefectCase {
         body: sample.body,
         ..sent
     };
@@ -107,15 +107,15 @@ fn signed_within(name: &str, content_type: &str) -> Sent {
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-fn mailgun() -> Sent {
+fn mailgun() -> DefectCase {
     signed_within("mailgun", "application/json")
 }
 
-fn mailgun_form() -> Sent {
+fn mailgun_form() -> DefectCase {
     signed_within("mailgun-form", FORM)
 }
 
-fn sns(change: impl Fn(&mut serde_json::Value)) -> Sent {
+fn sns(change: impl Fn(&mut serde_json::Value)) -> DefectCase {
     let mut body = serde_json::json!({
         "Type": "Notification", "MessageId": "m-1", "TopicArn": TOPIC, "Message": "hello",
         "Timestamp": now().to_string(), "SignatureVersion": "2", "Signature": "AAAA",
@@ -141,7 +141,7 @@ fn token(header: &str, claims: &str) -> String {
     format!("{header}.{claims}.{}", encode(&[7; 32]))
 }
 
-impl Sent {
+impl DefectCase {
     fn with(self, added: Vec<(Place, String)>) -> Self {
         added.into_iter().fold(self, |sent, (place, value)| {
             let Place::Header(name) = place else {
@@ -223,7 +223,13 @@ impl Sent {
     }
 }
 
-type Row = (&'static str, Sent, ProofError, &'static str, &'static str);
+type Row = (
+    &'static str,
+    DefectCase,
+    ProofError,
+    &'static str,
+    &'static str,
+);
 
 /// What fails, how, for which reason, and what is said: the name of the cause and a part of its sentence.
 fn rows() -> Vec<Row> {
@@ -382,8 +388,8 @@ fn malformed_values() -> Vec<Row> {
 
 fn malformed_bodies() -> Vec<Row> {
     use ProofError::SignatureMalformed as Malformed;
-    let packed = |sent: Sent| sent.header("content-encoding", "gzip");
-    let utf16 = |sent: Sent| {
+    let packed = |sent: DefectCase| sent.header("content-encoding", "gzip");
+    let utf16 = |sent: DefectCase| {
         let content_type = format!("{FORM}; charset=UTF-16");
         sent.replacing("content-type", |_| content_type.clone())
     };
@@ -511,7 +517,7 @@ fn malformed_envelopes() -> Vec<Row> {
         ),
         (
             "a message signature with another tag",
-            Sent {
+            DefectCase {
                 scheme: with_tag("app"),
                 ..signed("rfc9421", "{}")
             },
@@ -599,7 +605,7 @@ fn malformed_canonical_forms() -> Vec<Row> {
         })
     };
     let plivo = || signed("plivo-v3", "a=b").header("content-type", FORM);
-    let to = |sent: Sent, query: &str| sent.to(Some(&format!("{URL}?{query}"))).query(query);
+    let to = |sent: DefectCase, query: &str| sent.to(Some(&format!("{URL}?{query}"))).query(query);
     vec![
         (
             "a listed header that is missing",
@@ -855,14 +861,14 @@ fn other_reasons() -> Vec<Row> {
 }
 
 /// A delivery of Mailgun that was signed long ago.
-fn mailgun_stale() -> Sent {
+fn mailgun_stale() -> DefectCase {
     let sent = plain("mailgun", "");
     let at = now() - SignedDuration::from_hours(10);
     let payload = serde_json::Map::new();
     let sample = sent
         .scheme
         .sample(SECRET.as_bytes(), None, payload, message(at, b""));
-    Sent {
+    DefectCase {
         body: sample.unwrap().body,
         ..sent
     }

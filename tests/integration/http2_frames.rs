@@ -36,7 +36,7 @@ fn fields<'f>(
 }
 
 /// Sends `fields` as stream 1 with the body behind them.
-fn deliver(gate: &Gate, authority: &Authority, fields: &[(&str, &str)]) -> Ended {
+fn deliver(gate: &Gate, authority: &Authority, fields: &[(&str, &str)]) -> StreamEnd {
     let mut sender = connect(gate, authority);
     sender.headers(1, false, fields).data(1, true, BODY);
     sender.ended(1)
@@ -87,7 +87,7 @@ fn a_path_is_judged_as_the_target_of_http1_is() {
     }
     backend.was_not_contacted();
     let good = deliver(&gate, &authority, &fields(&signature, PATH, &[]));
-    assert!(matches!(good, Ended::Response(_)) && !good.is_refusal());
+    assert!(matches!(good, StreamEnd::Response(_)) && !good.is_refusal());
     assert_eq!(backend.received().len(), 1);
 }
 
@@ -201,7 +201,7 @@ fn a_malformed_head_is_refused_and_the_backend_not_contacted() {
         ("x-a", "a b"),
     ];
     let good = deliver(&gate, &authority, &fields(&signature, PATH, &good));
-    assert!(matches!(good, Ended::Response(_)) && !good.is_refusal());
+    assert!(matches!(good, StreamEnd::Response(_)) && !good.is_refusal());
     assert_eq!(backend.received().len(), 1);
 }
 
@@ -255,7 +255,7 @@ fn malformed_trailers_make_the_request_malformed_and_others_are_dropped() {
             &[("x-portal-org-id", "spoofed"), ("x-checksum", "1")],
         );
     let good = sender.ended(1);
-    assert!(matches!(good, Ended::Response(_)) && !good.is_refusal());
+    assert!(matches!(good, StreamEnd::Response(_)) && !good.is_refusal());
     let received = backend.only();
     assert!(!received.head.contains("spoofed"), "{}", received.head);
     assert!(!received.head.contains("checksum"), "{}", received.head);
@@ -274,7 +274,7 @@ fn a_preface_without_settings_ends_the_connection() {
         frame_bytes(0, END_STREAM, 1, BODY),
     ];
     sender.connection().write(&request.concat());
-    assert_eq!(sender.ended(1), Ended::Connection);
+    assert_eq!(sender.ended(1), StreamEnd::Connection);
     gate.wait_for_metric("portcullis_connections", 0);
     backend.was_not_contacted();
 }
@@ -298,7 +298,7 @@ fn a_body_in_frames_of_single_bytes_is_the_same_body() {
         sender.connection().write(&request);
         let good = sender.ended(1);
         assert!(
-            matches!(good, Ended::Response(_)) && !good.is_refusal(),
+            matches!(good, StreamEnd::Response(_)) && !good.is_refusal(),
             "{size}: {good:?}"
         );
     }
@@ -379,7 +379,7 @@ fn a_head_that_drips_is_closed_however_it_is_cut() {
                     sender.headers(1, false, &fields(&signature, PATH, &[]));
                     sender.data(1, true, BODY);
                 }
-                (!served || matches!(sender.ended(1), Ended::Response(_))).then_some(sender)
+                (!served || matches!(sender.ended(1), StreamEnd::Response(_))).then_some(sender)
             });
             let stream = if served { 3 } else { 1 };
             let before = backend.received().len();
@@ -419,8 +419,8 @@ fn a_stream_whose_response_finds_no_window_is_reset_and_the_connection_goes_on()
     ];
     for (stream, head) in [1, 3, 5].into_iter().zip(&heads) {
         sender.headers(stream, false, head).data(stream, true, BODY);
-        assert!(matches!(sender.ended(stream), Ended::Response(_)));
-        assert!(matches!(sender.ended(stream), Ended::Reset(_)));
+        assert!(matches!(sender.ended(stream), StreamEnd::Response(_)));
+        assert!(matches!(sender.ended(stream), StreamEnd::Reset(_)));
     }
     assert_eq!(gate.metric("portcullis_connections"), 1);
     gate.wait_for_metric("portcullis_bodies_in_flight", 0);

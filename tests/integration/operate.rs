@@ -413,7 +413,7 @@ fn the_page_about_kms_moves_the_secrets_to_kms_and_makes_a_key() {
     assert!(made.unwrap().success());
     let mut init = portcullis();
     init.arg("init").arg(folder.path());
-    let printed = Ran::of(init, b"").succeeded();
+    let printed = CommandOutput::of(init, b"").succeeded();
     assert!(
         printed
             .lines()

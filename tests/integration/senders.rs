@@ -109,14 +109,14 @@ enum Signs {
 
 /// What a sender says at its end.
 #[derive(Deserialize)]
-struct Told {
+struct SenderReport {
     sdk: String,
     version: String,
-    answers: Vec<Answered>,
+    answers: Vec<CaseAnswer>,
 }
 
 #[derive(Deserialize)]
-struct Answered {
+struct CaseAnswer {
     case: String,
     status: u16,
     reason: String,
@@ -176,7 +176,7 @@ impl Sender {
     }
 
     /// Lets the SDK sign and send every case.
-    fn send(&self, gate: &Gate, cases: &[(&str, u16, &str)]) -> Told {
+    fn send(&self, gate: &Gate, cases: &[(&str, u16, &str)]) -> SenderReport {
         let cases: Vec<&str> = cases.iter().map(|(case, ..)| *case).collect();
         let job = json!({
             "gate": format!("http://{}", gate.http()),
@@ -188,12 +188,12 @@ impl Sender {
         });
         let mut command = self.runtime.command();
         command.arg(self.name);
-        let told = Ran::of(command, job.to_string().as_bytes()).succeeded();
+        let told = CommandOutput::of(command, job.to_string().as_bytes()).succeeded();
         serde_json::from_str(&told).unwrap()
     }
 
     /// A row of the table for people.
-    fn show(&self, told: &Told) {
+    fn show(&self, told: &SenderReport) {
         for it in &told.answers {
             println!(
                 "| {:<25} {:<8} {:<7} {:<17} {:<18} {} {}",
@@ -270,7 +270,7 @@ fn every_pair_of_spellings_that_twilios_sdks_accept_is_accepted_and_no_other() {
     let accepted_by = |runtime: Runtime| -> Vec<bool> {
         let mut command = runtime.command();
         command.arg("twilio-spellings");
-        serde_json::from_str(&Ran::of(command, job.as_bytes()).succeeded()).unwrap()
+        serde_json::from_str(&CommandOutput::of(command, job.as_bytes()).succeeded()).unwrap()
     };
     let (node, python) = (accepted_by(Node), accepted_by(Python));
     let scheme = Arc::new(Preset::named("twilio").unwrap().scheme.clone());

@@ -43,21 +43,21 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// A name that is known, and until when.
 #[derive(Clone, Copy, Debug)]
-enum Known {
+enum ModelEntry {
     Claimed(usize, Timestamp),
     Accepted(Timestamp),
 }
 
 #[derive(Default)]
 struct Model {
-    known: HashMap<u8, Known>,
+    known: HashMap<u8, ModelEntry>,
 }
 
 impl Model {
     fn state(&self, name: u8, now: Timestamp) -> Option<EntryState> {
         match *self.known.get(&name)? {
-            Known::Claimed(_, until) => (now < until).then_some(EntryState::InFlight),
-            Known::Accepted(until) => (now < until).then_some(EntryState::Accepted),
+            ModelEntry::Claimed(_, until) => (now < until).then_some(EntryState::InFlight),
+            ModelEntry::Accepted(until) => (now < until).then_some(EntryState::Accepted),
         }
     }
 
@@ -66,7 +66,9 @@ impl Model {
             return Err(state);
         }
         let until = now + SignedDuration::try_from(LEASE).unwrap();
-        let claims = names.iter().map(|name| (*name, Known::Claimed(who, until)));
+        let claims = names
+            .iter()
+            .map(|name| (*name, ModelEntry::Claimed(who, until)));
         self.known.extend(claims);
         Ok(())
     }
@@ -75,16 +77,17 @@ impl Model {
         for name in names {
             let until = claimed_at + keep(*name);
             let before = match self.known.get(name) {
-                Some(Known::Accepted(before)) if now < *before => *before,
+                Some(ModelEntry::Accepted(before)) if now < *before => *before,
                 _ => until,
             };
-            self.known.insert(*name, Known::Accepted(until.max(before)));
+            self.known
+                .insert(*name, ModelEntry::Accepted(until.max(before)));
         }
     }
 
     fn release(&mut self, names: &[u8], who: usize) {
         for name in names {
-            if matches!(self.known.get(name), Some(Known::Claimed(it, _)) if *it == who) {
+            if matches!(self.known.get(name), Some(ModelEntry::Claimed(it, _)) if *it == who) {
                 self.known.remove(name);
             }
         }

@@ -54,13 +54,13 @@ pub(crate) struct Setting {
     pub(crate) ledger: Arc<dyn Ledger>,
     /// The memory in the process, if there is one.
     pub(crate) own: Option<Arc<InProcessLedger>>,
-    far: Option<Far>,
+    far: Option<SharedSetting>,
     hand: Arc<Hand>,
     runtime: &'static Runtime,
 }
 
 /// The Redis behind it.
-struct Far {
+struct SharedSetting {
     server: Arc<RedisServer>,
     started: (Instant, i64),
     /// By how much its keys have been moved, in milliseconds.
@@ -100,7 +100,7 @@ impl Setting {
         Self {
             ledger: Arc::new(shared),
             own: None,
-            far: Some(Far::new(server, &hand)),
+            far: Some(SharedSetting::new(server, &hand)),
             hand,
             runtime,
         }
@@ -115,7 +115,7 @@ impl Setting {
         Self {
             ledger: Arc::new(FleetLedger::new(own.clone(), shared)),
             own: Some(own),
-            far: Some(Far::new(server, &hand)),
+            far: Some(SharedSetting::new(server, &hand)),
             hand,
             runtime,
         }
@@ -248,7 +248,7 @@ impl Setting {
     }
 }
 
-impl Far {
+impl SharedSetting {
     fn new(server: &Arc<RedisServer>, hand: &Hand) -> Self {
         Self {
             server: server.clone(),

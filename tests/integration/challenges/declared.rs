@@ -4,7 +4,7 @@ use super::*;
 
 const OWNER: [&str; 4] = ["--organisation", "acme", "--workspace", "main"];
 
-fn create(gate: &Gate, id: &str, options: &[&str]) -> Ran {
+fn create(gate: &Gate, id: &str, options: &[&str]) -> CommandOutput {
     gate.run(&[&["endpoint", "create", id], &OWNER[..], options].concat())
 }
 

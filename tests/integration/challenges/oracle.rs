@@ -226,7 +226,7 @@ impl Judge {
             query,
             headers,
         };
-        let mut body = There(body);
+        let mut body = ReceivedBody(body);
         let judging = self.gate.judge(&request, &mut body);
         self.runtime.block_on(judging).verdict.ok()
     }
@@ -277,9 +277,9 @@ impl Judge {
     }
 }
 
-struct There<'b>(&'b [u8]);
+struct ReceivedBody<'b>(&'b [u8]);
 
-impl BodySource for There<'_> {
+impl BodySource for ReceivedBody<'_> {
     fn announced_len(&self) -> Option<u64> {
         None
     }

@@ -20,7 +20,7 @@ methods = ["POST", "PUT"]
 limits = { max_body = "1 MiB", body_timeout = "5s" }
 "#;
 
-fn apply(gate: &Gate, declaration: &str, options: &[&str]) -> Ran {
+fn apply(gate: &Gate, declaration: &str, options: &[&str]) -> CommandOutput {
     let path = gate.file("endpoints.toml", declaration);
     let mut words = vec!["apply", "-f", path.to_str().unwrap()];
     words.extend(options);

@@ -25,12 +25,12 @@ sys.stdout.write(seen.decode())
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 "#;
 
-fn answered(gate: &Gate, answer: &str, words: &[&str]) -> Ran {
+fn answered(gate: &Gate, answer: &str, words: &[&str]) -> CommandOutput {
     let mut command = Command::new("python3");
     command.args(["-c", AT_A_TERMINAL, answer]);
     command.arg(env!("CARGO_BIN_EXE_portcullis"));
     command.arg("--config").arg(gate.config()).args(words);
-    Ran::of(command, b"")
+    CommandOutput::of(command, b"")
 }
 
 #[test]

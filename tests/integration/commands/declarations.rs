@@ -93,7 +93,7 @@ auth = { mode = "hmac-sha256", header = "X-Shop-Signature" }
 contract = { schema = { type = "object", required = ["a"] } }
 "#;
 
-fn apply(gate: &Gate, declaration: &str, options: &[&str]) -> Ran {
+fn apply(gate: &Gate, declaration: &str, options: &[&str]) -> CommandOutput {
     let path = gate.file("team.toml", declaration);
     gate.run(&[&["apply", "-f", path.to_str().unwrap()], options].concat())
 }
@@ -193,7 +193,7 @@ fn a_file_is_validated_without_a_store() {
         let mut command = portcullis();
         command.current_dir(&folder);
         command.args(["apply", "-f", file, "--offline"]);
-        Ran::of(command, b"")
+        CommandOutput::of(command, b"")
     };
     let told = run("team.toml").succeeded();
     assert!(told.contains("valid, 2 endpoints"), "{told}");
@@ -268,7 +268,7 @@ fn a_backup_is_the_store_as_it_was_and_overwrites_nothing() {
         .arg("-c")
         .arg(&restored)
         .args(["secret", "reveal", ID]);
-    assert_eq!(Ran::of(reveal, b"").succeeded(), secret);
+    assert_eq!(CommandOutput::of(reveal, b"").succeeded(), secret);
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn nothing_is_backed_up_where_there_is_no_store() {
     let mut command = portcullis();
     command.current_dir(&folder);
     command.args(["store", "backup", "backup.db"]);
-    let told = Ran::of(command, b"").failed_with(4);
+    let told = CommandOutput::of(command, b"").failed_with(4);
     assert!(told.contains("the store does not exist;"), "{told}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }

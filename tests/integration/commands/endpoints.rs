@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn create(gate: &Gate, id: &str, options: &[&str]) -> Ran {
+fn create(gate: &Gate, id: &str, options: &[&str]) -> CommandOutput {
     let mut words = vec![
         "endpoint",
         "create",

@@ -7,10 +7,10 @@ use std::process::Stdio;
 
 use super::*;
 
-fn init(folder: &Path, options: &[&str]) -> Ran {
+fn init(folder: &Path, options: &[&str]) -> CommandOutput {
     let mut command = portcullis();
     command.arg("init").arg(folder).args(options);
-    Ran::of(command, b"")
+    CommandOutput::of(command, b"")
 }
 
 /// The names of the files. What SQLite keeps beside its own file is gone when a command has ended.
@@ -65,7 +65,7 @@ fn init_makes_a_folder_in_which_everything_is_in_order() {
     );
     let mut check = portcullis();
     check.arg("-c").arg(&config).args(["check", "--running"]);
-    Ran::of(check, b"").succeeded();
+    CommandOutput::of(check, b"").succeeded();
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn init_in_the_folder_where_one_stands_needs_no_option_afterwards() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = portcullis();
     command.arg("init").current_dir(&folder);
-    let next = next(&Ran::of(command, b"").succeeded());
+    let next = next(&CommandOutput::of(command, b"").succeeded());
     assert!(!next[0].contains("-c "), "{next:?}");
     let command = format!("cd '{}' && {}", folder.path().display(), next[0]);
     shell(&command, b"").succeeded();
@@ -219,7 +219,7 @@ fn the_demonstration_ends_well_and_leaves_nothing() {
     command
         .args(["demo", "--exit"])
         .env("TMPDIR", temporary.path());
-    let told = Ran::of(command, b"").succeeded();
+    let told = CommandOutput::of(command, b"").succeeded();
     for (delivery, answer, reason) in [
         (
             "an unknown workflow",
@@ -347,10 +347,10 @@ fn folder_without_a_store(more: &str) -> tempfile::TempDir {
     folder
 }
 
-fn run_in(folder: &Path, words: &[&str]) -> Ran {
+fn run_in(folder: &Path, words: &[&str]) -> CommandOutput {
     let mut command = portcullis();
     command.args(words).current_dir(folder);
-    Ran::of(command, b"")
+    CommandOutput::of(command, b"")
 }
 
 #[test]

@@ -53,8 +53,8 @@ fn audited(gate: &Gate) -> Vec<(String, String)> {
 }
 
 /// Runs what was printed, as somebody who pastes it into a terminal does. `portcullis` is found.
-fn shell(command: &str, input: &[u8]) -> Ran {
-    Ran::of(in_shell(command), input)
+fn shell(command: &str, input: &[u8]) -> CommandOutput {
+    CommandOutput::of(in_shell(command), input)
 }
 
 /// The same, not run yet.
@@ -75,7 +75,7 @@ fn in_shell(command: &str) -> Command {
 
 #[test]
 fn the_exit_code_says_what_kind_of_failure_it_was_and_help_says_so() {
-    let help = Ran::of(with_words(&["--help"]), b"").succeeded();
+    let help = CommandOutput::of(with_words(&["--help"]), b"").succeeded();
     for code in 0..=5 {
         assert!(help.contains(&format!("\n  {code}  ")), "{code}: {help}");
     }
@@ -161,12 +161,12 @@ fn the_configuration_is_found_by_option_by_environment_or_in_the_folder() {
     let mut after_the_command = with_words(&["endpoint", "list", "-c", config]);
     after_the_command.current_dir(&elsewhere);
     for command in [by_environment, in_the_folder, after_the_command] {
-        assert!(Ran::of(command, b"").succeeded().contains(ID));
+        assert!(CommandOutput::of(command, b"").succeeded().contains(ID));
     }
 
     let mut nowhere = with_words(&list);
     nowhere.current_dir(&elsewhere);
-    let told = Ran::of(nowhere, b"").failed_with(3);
+    let told = CommandOutput::of(nowhere, b"").failed_with(3);
     assert!(told.contains("portcullis.toml: cannot be read"), "{told}");
 }
 

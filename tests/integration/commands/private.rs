@@ -26,7 +26,7 @@ fn a_store_or_a_log_of_it_that_others_can_read_is_refused_by_every_command() {
                 let mut command = portcullis();
                 command.current_dir(gate.folder());
                 command.arg("--config").arg(gate.config()).args(words);
-                let told = Ran::of(command, b"").failed_with(code);
+                let told = CommandOutput::of(command, b"").failed_with(code);
                 let mode = format!("{file}: others can read the store (mode {mode:04o})");
                 assert!(told.contains(&mode), "{words:?}: {told}");
                 assert!(told.contains("chmod 600"), "{told}");
@@ -123,7 +123,7 @@ fn sign_puts_no_credential_into_an_argument_list_and_its_command_still_works() {
             let mut shell = std::process::Command::new("sh");
             shell.arg("-c").arg(&command);
             shell.env("PATH", format!("{}:{path}", bin.display()));
-            let told = Ran::of(shell, b"{}").succeeded();
+            let told = CommandOutput::of(shell, b"{}").succeeded();
             assert!(
                 told.starts_with("HTTP/1.1 202"),
                 "{name}: {command}\n{told}"

@@ -246,7 +246,7 @@ fn what_is_typed_at_a_terminal_is_not_shown() {
         "--config",
     ]);
     command.arg(gate.config()).args(["secret", "set", ID]);
-    let told = Ran::of(command, b"").succeeded();
+    let told = CommandOutput::of(command, b"").succeeded();
     assert!(
         told.contains("not shown") && told.contains("version 2"),
         "{told}"

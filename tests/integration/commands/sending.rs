@@ -18,10 +18,10 @@ fn secret_for(preset: &Preset) -> String {
 }
 
 /// Runs a command that needs no configuration, with a secret on standard input.
-fn run(folder: &tempfile::TempDir, words: &[&str], input: &str) -> Ran {
+fn run(folder: &tempfile::TempDir, words: &[&str], input: &str) -> CommandOutput {
     let mut command = portcullis();
     command.args(words).env("NO_COLOR", "1").current_dir(folder);
-    Ran::of(command, input.as_bytes())
+    CommandOutput::of(command, input.as_bytes())
 }
 
 #[test]

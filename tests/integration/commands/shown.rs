@@ -10,7 +10,7 @@ fn coloured(gate: &Gate, words: &[&str]) -> String {
         .arg("--config")
         .arg(gate.config())
         .args(words);
-    Ran::of(command, b"").succeeded()
+    CommandOutput::of(command, b"").succeeded()
 }
 
 const RED: &str = "\u{1b}[31m";
@@ -80,7 +80,7 @@ fn colours_are_for_terminals() {
             .arg(&config)
             .args(words)
             .env_remove("NO_COLOR");
-        let ran = Ran::of(command, b"");
+        let ran = CommandOutput::of(command, b"");
         assert!(!ran.stdout.contains('\u{1b}'), "{ran:?}");
         assert!(!ran.stderr.contains('\u{1b}'), "{ran:?}");
     }

@@ -223,12 +223,12 @@ impl Walk {
     }
 
     /// Runs commands in a shell, and goes where they end.
-    fn shell(&mut self, commands: &str) -> Ran {
+    fn shell(&mut self, commands: &str) -> CommandOutput {
         let place = self.home.path().join("place");
         let script = format!("{}\npwd > '{}'", self.here(commands), place.display());
         let mut shell = Command::new("sh");
         shell.args(["-e", "-c", &script]);
-        let ran = Ran::of(self.set_up(shell), b"");
+        let ran = CommandOutput::of(self.set_up(shell), b"");
         if ran.code == Some(0) {
             self.folder = std::fs::read_to_string(place).unwrap().trim_end().into();
         }

@@ -73,14 +73,14 @@ impl Desk {
     }
 
     /// Runs `portcullis explain` in the folder.
-    fn run(&self, words: &[&str], secret: &[u8]) -> Ran {
+    fn run(&self, words: &[&str], secret: &[u8]) -> CommandOutput {
         let mut command = portcullis();
         command
             .arg("explain")
             .args(words)
             .env("NO_COLOR", "1")
             .current_dir(&self.folder);
-        Ran::of(command, secret)
+        CommandOutput::of(command, secret)
     }
 
     /// Explains a capture by a preset, and gives what `--json` says.

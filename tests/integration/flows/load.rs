@@ -71,7 +71,7 @@ fn of_two_people_who_release_at_once_one_does_or_both_do_after_each_other() {
     for round in 1..4_u64 {
         let text = orders_with_open_draft().replace("orders.updated", &format!("round.{round}"));
         apply(&gate, "orders.edn", &text, &[]).succeeded();
-        let ran: Vec<Ran> = thread::scope(|scope| {
+        let ran: Vec<CommandOutput> = thread::scope(|scope| {
             let both: Vec<_> = (0..2)
                 .map(|_| scope.spawn(|| gate.run(&["flow", "release", "orders", "--note", "x"])))
                 .collect();

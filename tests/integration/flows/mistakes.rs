@@ -9,10 +9,10 @@ use super::declared::read;
 use super::*;
 
 /// Line, key and a part of the message of each.
-type Told = [(usize, &'static str, &'static str)];
+type ExpectedMistakes = [(usize, &'static str, &'static str)];
 
 #[track_caller]
-fn is_told(notation: Notation, text: &str, expected: &Told) {
+fn is_told(notation: Notation, text: &str, expected: &ExpectedMistakes) {
     let wrong = read(notation, text).unwrap_err();
     let told = format!("{wrong}");
     assert_eq!(wrong.0.len(), expected.len(), "{told}");

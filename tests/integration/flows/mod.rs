@@ -43,7 +43,7 @@ fn orders_with_open_draft() -> String {
     ORDERS.replace(":enabled true", ":enabled true :draft-auth :interface")
 }
 
-fn apply(gate: &Gate, file: &str, text: &str, options: &[&str]) -> Ran {
+fn apply(gate: &Gate, file: &str, text: &str, options: &[&str]) -> CommandOutput {
     let path = gate.file(file, text);
     let mut words = vec!["apply", "-f", path.to_str().unwrap()];
     words.extend(options);

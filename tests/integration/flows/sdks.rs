@@ -24,7 +24,7 @@ fn sent(
     });
     let mut command = runtime.command();
     command.arg(sdk);
-    let told = Ran::of(command, job.to_string().as_bytes()).succeeded();
+    let told = CommandOutput::of(command, job.to_string().as_bytes()).succeeded();
     let told: Value = serde_json::from_str(&told).unwrap();
     let answers = told["answers"].as_array().unwrap().iter();
     answers

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::secured::{MAY, PASSWORD, Secured};
+use super::secured::{MAY, PASSWORD, SecuredRedis};
 use super::*;
 
 #[track_caller]
@@ -15,7 +15,7 @@ fn told(gate: &Gate) -> String {
 #[test]
 fn what_redis_answers_is_shown_and_never_a_password() {
     let backend = Backend::accepting();
-    let redis = Secured::start(&MAY);
+    let redis = SecuredRedis::start(&MAY);
     let port = redis.tls_port;
     let plain = redis.server.address();
     let nobody = free_port();
@@ -92,12 +92,12 @@ fn what_a_user_may_not_do_is_named() {
         ("+select", "SELECT: NOPERM"),
     ] {
         let may: Vec<&str> = MAY.into_iter().filter(|it| *it != missing).collect();
-        let redis = Secured::start(&may);
+        let redis = SecuredRedis::start(&may);
         let told = told(&redis.node(&backend));
         assert!(told.contains(says), "{missing}\n{told}");
     }
     // Another prefix than the user is bound to.
-    let redis = Secured::start(&MAY);
+    let redis = SecuredRedis::start(&MAY);
     let gate = redis
         .node(&backend)
         .with("ledger", "key_prefix = \"other:\"");

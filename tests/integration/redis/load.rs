@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::*;
 
 /// What a sender has delivered.
-struct Delivered {
+struct AcceptedDelivery {
     request: Request,
     /// The gate that took it.
     gate: usize,
@@ -18,7 +18,7 @@ fn deliver(
     addresses: [std::net::SocketAddr; 2],
     stop: &AtomicBool,
     failed: &AtomicUsize,
-) -> Vec<Delivered> {
+) -> Vec<AcceptedDelivery> {
     let mut delivered = Vec::new();
     for number in 0.. {
         if stop.load(Ordering::SeqCst) {
@@ -40,7 +40,7 @@ fn deliver(
             }
             None
         });
-        delivered.push(Delivered { request, gate });
+        delivered.push(AcceptedDelivery { request, gate });
     }
     delivered
 }
@@ -130,11 +130,11 @@ fn whatever_becomes_of_redis_nothing_is_lost_and_no_signature_gets_in_twice() {
         gate.wait_for_at_least(RETOLD, 1);
         gate.wait_for_metric(UNTOLD, 0);
     }
-    for Delivered { request, gate } in &signed {
+    for AcceptedDelivery { request, gate } in &signed {
         is_replay(&send(addresses[*gate], request));
         is_replay(&send(addresses[1 - gate], request));
     }
-    for Delivered { request, gate } in &with_id {
+    for AcceptedDelivery { request, gate } in &with_id {
         is_duplicate(&send(addresses[*gate], request));
     }
     assert_eq!(backend.received().len(), arrived);

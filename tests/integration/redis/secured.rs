@@ -28,14 +28,14 @@ pub(super) const MAY: [&str; 19] = [
 ];
 
 /// A Redis with TLS beside the plain port of the test's own, and the user `gate`.
-pub(super) struct Secured {
+pub(super) struct SecuredRedis {
     pub(super) server: RedisServer,
     pub(super) authority: Authority,
     pub(super) tls_port: u16,
     _files: tempfile::TempDir,
 }
 
-impl Secured {
+impl SecuredRedis {
     pub(super) fn start(may: &[&str]) -> Self {
         let files = tempfile::tempdir().unwrap();
         let authority = Authority::new();
@@ -102,7 +102,7 @@ impl Secured {
 
 #[test]
 fn a_gate_proves_itself_to_redis_over_tls_with_a_user_that_may_just_do_its_work() {
-    let (redis, backend) = (Secured::start(&MAY), Backend::accepting());
+    let (redis, backend) = (SecuredRedis::start(&MAY), Backend::accepting());
     let [one, two] = [(); 2].map(|()| redis.node(&backend));
     let told = one.run(&["check"]).succeeded();
     assert!(told.contains("portcullis.toml: ok; "), "{told}");
@@ -126,7 +126,7 @@ fn a_gate_proves_itself_to_redis_over_tls_with_a_user_that_may_just_do_its_work(
 #[test]
 fn a_user_that_may_not_see_the_policy_is_told_what_it_has_to_be() {
     let may: Vec<&str> = MAY.into_iter().filter(|it| *it != "+config|get").collect();
-    let (redis, backend) = (Secured::start(&may), Backend::accepting());
+    let (redis, backend) = (SecuredRedis::start(&may), Backend::accepting());
     let gate = redis.node(&backend);
     let told = gate.run(&["check"]).succeeded();
     assert!(
@@ -142,7 +142,7 @@ fn a_user_that_may_not_see_the_policy_is_told_what_it_has_to_be() {
 #[test]
 fn a_user_that_may_not_load_scripts_sends_them() {
     let may: Vec<&str> = MAY.into_iter().filter(|it| *it != "+script|load").collect();
-    let (redis, backend) = (Secured::start(&may), Backend::accepting());
+    let (redis, backend) = (SecuredRedis::start(&may), Backend::accepting());
     let gate = redis.node(&backend).start();
     assert_eq!(send(gate.http(), &slack(now(), "token=1")).status, 202);
     assert_eq!(gate.metric(UP), 1);

@@ -13,9 +13,9 @@ use portcullis::secrets::{
 use portcullis::store::SqliteStore;
 
 /// A clock that is ahead of the others.
-struct Ahead(SignedDuration);
+struct ClockAhead(SignedDuration);
 
-impl Clock for Ahead {
+impl Clock for ClockAhead {
     fn now(&self) -> Timestamp {
         Timestamp::now() + self.0
     }
@@ -36,7 +36,7 @@ fn a_secret_that_was_ended_by_a_machine_whose_clock_is_ahead_has_ended_for_the_o
         );
         let service = LocalKeyService::open_or_create(&folder.path().join("a.key")).unwrap();
         let service = Arc::new(service);
-        let ahead = Arc::new(Ahead(SignedDuration::from_mins(3)));
+        let ahead = Arc::new(ClockAhead(SignedDuration::from_mins(3)));
         let vault = Vault::new(store.clone(), service.clone(), ahead);
         let vault = vault.binding_as(Some(KeyKind::Shared));
         let secret = SecretRef::new("a", "b").unwrap();
@@ -55,7 +55,7 @@ fn a_secret_that_was_ended_by_a_machine_whose_clock_is_ahead_has_ended_for_the_o
                 .unwrap()
                 .keys
             };
-            let here = Arc::new(Ahead(SignedDuration::ZERO));
+            let here = Arc::new(ClockAhead(SignedDuration::ZERO));
             let cache = KeyCache::new(settings, store.clone(), service.clone(), here);
             let address = KeyAddress {
                 secret: secret.clone(),
@@ -88,9 +88,9 @@ fn a_secret_that_was_ended_by_a_machine_whose_clock_is_ahead_has_ended_for_the_o
 }
 
 /// A clock that a test sets.
-struct Set(std::sync::Mutex<Timestamp>);
+struct SettableClock(std::sync::Mutex<Timestamp>);
 
-impl Clock for Set {
+impl Clock for SettableClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
     }
@@ -118,7 +118,7 @@ fn whoever_retires_a_version_and_whoever_looks_agree_whatever_their_clocks_say()
         let true_time = Timestamp::now();
         let hours = [-3, -1, 0, 1, 3].map(SignedDuration::from_hours);
         let vault_at = |skew: SignedDuration| {
-            let clock = Arc::new(Set(std::sync::Mutex::new(true_time + skew)));
+            let clock = Arc::new(SettableClock(std::sync::Mutex::new(true_time + skew)));
             Vault::new(store.clone(), service.clone(), clock)
         };
         let mut number = 0;

@@ -11,12 +11,12 @@ fn patient(backend: &Backend) -> Gate {
 }
 
 /// A delivery whose head and half of whose body have come.
-struct UnderWay {
+struct DeliveryUnderWay {
     sender: Connection,
     rest: Vec<u8>,
 }
 
-impl UnderWay {
+impl DeliveryUnderWay {
     fn begin(gate: &Gate, request: &Request) -> Self {
         let bytes = request.bytes();
         let half = bytes.len() - 3;
@@ -109,7 +109,7 @@ fn what_is_revoked_while_a_body_comes_admits_it_no_more() {
         let backend = Backend::accepting();
         let gate = patient(&backend).endpoint("hmac").start();
         let old = gate.secret(ID);
-        let under_way = UnderWay::begin(&gate, &signed(&old));
+        let under_way = DeliveryUnderWay::begin(&gate, &signed(&old));
         for command in commands {
             gate.run(command).succeeded();
         }
@@ -132,7 +132,7 @@ fn a_token_that_is_revoked_while_a_body_comes_admits_it_no_more() {
     let path = "/api/flows/orders/interfaces/draft/new";
     let token = gate.token("main");
     let request = Request::post(path).header("Authorization", &format!("Bearer {token}"));
-    let under_way = UnderWay::begin(&gate, &request.body(BODY));
+    let under_way = DeliveryUnderWay::begin(&gate, &request.body(BODY));
     let list = gate.run(&["token", "list", "--json"]).succeeded();
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
     let id = list.pointer("/tokens/0/id").or(list.pointer("/0/id"));
@@ -149,7 +149,7 @@ fn a_store_that_is_replaced_while_a_body_comes_admits_it_no_more() {
     let backend = Backend::accepting();
     let gate = patient(&backend).endpoint("hmac").start();
     let secret = gate.secret(ID);
-    let under_way = UnderWay::begin(&gate, &signed(&secret));
+    let under_way = DeliveryUnderWay::begin(&gate, &signed(&secret));
     let store = gate.folder().join("portcullis.db");
     let copy = gate.folder().join("copy.db");
     sqlite(&gate, &format!("VACUUM INTO '{}'", copy.display()));
@@ -174,7 +174,7 @@ fn what_is_revoked_while_the_process_is_stopped_admits_nothing_that_waits() {
             .start();
         let secret = gate.secret(ID);
         assert_eq!(signed_with(&gate, &secret), 202);
-        let under_way = UnderWay::begin(&gate, &signed(&secret));
+        let under_way = DeliveryUnderWay::begin(&gate, &signed(&secret));
         let reached = backend.received().len();
         gate.signal("STOP");
         gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
@@ -286,7 +286,7 @@ fn a_change_of_something_else_and_an_overlap_change_nothing_for_a_delivery_under
         &["secret", "rotate", "--yes", ID, "--overlap", "1h"],
     ] {
         let before = backend.received().len();
-        let under_way = UnderWay::begin(&gate, &signed(&old));
+        let under_way = DeliveryUnderWay::begin(&gate, &signed(&old));
         gate.run(command).succeeded();
         in_force(|| match command[0] {
             "endpoint" => unproven(&gate, "/webhooks/ai/workflows/other") == 401,
@@ -307,7 +307,7 @@ fn a_delivery_under_way_is_judged_by_the_secret_and_the_endpoint_that_came_meanw
     let backend = Backend::accepting();
     let gate = patient(&backend).endpoint("hmac").start();
     let new = "the secret that the provider uses already";
-    let under_way = UnderWay::begin(&gate, &signed(new));
+    let under_way = DeliveryUnderWay::begin(&gate, &signed(new));
     gate.run_with_input(&["secret", "set", ID], new.as_bytes())
         .succeeded();
     gate.run(&["endpoint", "update", ID, "--event-name", "renamed"])
@@ -359,7 +359,7 @@ fn a_flow_that_is_rolled_back_while_a_body_comes_admits_it_no_more() {
     };
     in_force(|| send(gate.http(), &signed(br#"{"order-id":"o-1"}"#)).status == 202);
     let body = br#"{"order-id":"o-2"}"#;
-    let under_way = UnderWay::begin(&gate, &signed(body));
+    let under_way = DeliveryUnderWay::begin(&gate, &signed(body));
     gate.run(&["flow", "rollback", "--yes", "orders"])
         .succeeded();
     in_force(|| send(gate.http(), &signed(br#"{"order-id":"o-3"}"#)).status == 404);

@@ -22,12 +22,12 @@ pub(crate) struct Gate {
     folder: tempfile::TempDir,
     sections: BTreeMap<String, String>,
     environment: Vec<(String, String)>,
-    running: Option<Running>,
+    running: Option<GateProcess>,
     /// A database of its own, which goes with it.
     database: Option<Postgres>,
 }
 
-struct Running {
+struct GateProcess {
     child: Child,
     listening: Vec<(String, SocketAddr)>,
     log: Arc<Mutex<Vec<String>>>,
@@ -193,7 +193,7 @@ impl Gate {
             }
             ended.map(|status| Err(format!("{status}\n{}", said.join("\n"))))
         })?;
-        self.running = Some(Running {
+        self.running = Some(GateProcess {
             child,
             listening,
             log,
@@ -203,12 +203,12 @@ impl Gate {
     }
 
     /// Runs a command of the command line on this configuration.
-    pub(crate) fn run(&self, words: &[&str]) -> Ran {
+    pub(crate) fn run(&self, words: &[&str]) -> CommandOutput {
         self.run_with_input(words, b"")
     }
 
-    pub(crate) fn run_with_input(&self, words: &[&str], input: &[u8]) -> Ran {
-        Ran::of(self.command(words), input)
+    pub(crate) fn run_with_input(&self, words: &[&str], input: &[u8]) -> CommandOutput {
+        CommandOutput::of(self.command(words), input)
     }
 
     /// The value of an endpoint's secret.
@@ -367,7 +367,7 @@ impl Gate {
         path
     }
 
-    fn running(&self) -> &Running {
+    fn running(&self) -> &GateProcess {
         self.running.as_ref().expect("a running gate")
     }
 
@@ -480,13 +480,13 @@ pub(crate) fn portcullis() -> Command {
 
 /// A command that has ended.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Ran {
+impl CommandOutput {
     pub(crate) fn of(mut command: Command, input: &[u8]) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
@@ -647,7 +647,7 @@ impl Gate {
     }
 
     /// Tries to serve where that should fail; a server that stays up ends with 124.
-    pub(crate) fn serve_that_ends(&self) -> Ran {
+    pub(crate) fn serve_that_ends(&self) -> CommandOutput {
         let mut command = Command::new("timeout");
         command
             .arg(PATIENCE.as_secs().to_string())
@@ -656,7 +656,7 @@ impl Gate {
             .arg("serve")
             .env_remove("PORTCULLIS_CONFIG")
             .env("NO_COLOR", "1");
-        Ran::of(command, b"")
+        CommandOutput::of(command, b"")
     }
 
     /// The names of the files in the folder.

@@ -16,12 +16,14 @@ mod waiting;
 
 pub(crate) use self::backend::{ACCEPTED, Backend};
 pub(crate) use self::fault_proxy::{Fault, FaultProxy};
-pub(crate) use self::gate::{Gate, Output, Ran, Reader, portcullis, sqlite};
+pub(crate) use self::gate::{CommandOutput, Gate, Output, Reader, portcullis, sqlite};
 pub(crate) use self::http2::{Http2, Pending};
 pub(crate) use self::moto::Moto;
 pub(crate) use self::ports::free_port;
 pub(crate) use self::postgres::{DATABASE_PASSWORD, Postgres};
-pub(crate) use self::raw_http2::{END_HEADERS, END_STREAM, Ended, RawHttp2, block, frame_bytes};
+pub(crate) use self::raw_http2::{
+    END_HEADERS, END_STREAM, RawHttp2, StreamEnd, block, frame_bytes,
+};
 pub(crate) use self::redis::RedisServer;
 pub(crate) use self::sender::{Answer, Connection, Request, send, settled};
 pub(crate) use self::tls::{Authority, Identity};

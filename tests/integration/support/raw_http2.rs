@@ -12,7 +12,7 @@ pub(crate) struct RawHttp2 {
 
 /// How the gate ends a stream, or the connection with it.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Ended {
+pub(crate) enum StreamEnd {
     /// The head of a response; the status only where the static table has it.
     Response(Option<u16>),
     Reset(u32),
@@ -20,7 +20,7 @@ pub(crate) enum Ended {
     Connection,
 }
 
-impl Ended {
+impl StreamEnd {
     /// Whether the request was refused, in any of the ways that RFC 9113 §8.1.1 allows.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(
@@ -97,12 +97,12 @@ impl RawHttp2 {
     }
 
     /// Waits for the end of a stream.
-    pub(crate) fn ended(&mut self, stream: u32) -> Ended {
+    pub(crate) fn ended(&mut self, stream: u32) -> StreamEnd {
         loop {
             match self.next() {
-                None | Some((7, ..)) => return Ended::Connection,
+                None | Some((7, ..)) => return StreamEnd::Connection,
                 Some((1, _, on, payload)) if on == stream => {
-                    return Ended::Response(match payload.first() {
+                    return StreamEnd::Response(match payload.first() {
                         Some(0x88) => Some(200),
                         Some(0x8c) => Some(400),
                         Some(0x8d) => Some(404),
@@ -111,7 +111,7 @@ impl RawHttp2 {
                 }
                 Some((3, _, on, payload)) if on == stream => {
                     let code = payload.try_into().map(u32::from_be_bytes);
-                    return Ended::Reset(code.unwrap());
+                    return StreamEnd::Reset(code.unwrap());
                 }
                 Some(_) => {}
             }

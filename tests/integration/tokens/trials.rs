@@ -351,7 +351,7 @@ fn send_delivers_to_drafts_and_sign_leaves_the_token_to_whoever_runs_the_command
     shell
         .args(["-c", &command])
         .env("PORTCULLIS_TOKEN", gate.token("main"));
-    let told = Ran::of(shell, b"").succeeded();
+    let told = CommandOutput::of(shell, b"").succeeded();
     assert!(told.starts_with("HTTP/1.1 202"), "{told}");
     // And it can be explained as it was printed.
     let command = gate.run(&["sign", "flows/orders/draft/both"]).succeeded();
