@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Lease, OverBudget};
+use super::{Lease, OverBudgetError};
 
 /// The source of a body: a connection, a stream, or memory.
 pub trait BodySource: Send {
@@ -76,14 +76,14 @@ impl Body {
     }
 
     /// Leases memory for a copy.
-    pub(super) async fn room_for_copy(&self) -> Result<Lease, OverBudget> {
+    pub(super) async fn room_for_copy(&self) -> Result<Lease, OverBudgetError> {
         let mut lease = self.lease.another();
         lease.obtain(self.bytes.len() as u64).await?;
         Ok(lease)
     }
 
     /// Leases memory for the response, whose sender may read slowly.
-    pub(super) async fn room_for_response(&self) -> Result<Lease, OverBudget> {
+    pub(super) async fn room_for_response(&self) -> Result<Lease, OverBudgetError> {
         let mut lease = self.lease.another();
         lease.obtain(RESPONSE_BYTES).await?;
         Ok(lease)

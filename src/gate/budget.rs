@@ -53,26 +53,26 @@ impl Budget {
 
     /// An empty lease for a body. It is charged to no client and no endpoint.
     pub fn lease(self: &Arc<Self>) -> Lease {
-        self.begin(Payer::default(), Purpose::Body)
+        self.begin(LeaseOwner::default(), Purpose::Body)
     }
 
     /// An empty lease for the body of a delivery from `client` to `endpoint`.
     pub fn body(self: &Arc<Self>, client: Option<IpAddr>, endpoint: &str) -> Lease {
-        let payer = Payer {
+        let payer = LeaseOwner {
             endpoint: Some(Holder::Endpoint(self.hasher.hash_one(endpoint))),
-            ..Payer::client(client)
+            ..LeaseOwner::client(client)
         };
         self.begin(payer, Purpose::Body)
     }
 
     /// An empty lease for a connection. `client` is `None` for a trusted proxy, which has many clients.
     pub fn connection(self: &Arc<Self>, client: Option<IpAddr>) -> Lease {
-        self.begin(Payer::client(client), Purpose::Other)
+        self.begin(LeaseOwner::client(client), Purpose::Other)
     }
 
     /// An empty lease for a request, which is in flight as long as the lease lives.
-    pub fn request(self: &Arc<Self>, client: Option<IpAddr>) -> Result<Lease, OverBudget> {
-        let payer = Payer::client(client);
+    pub fn request(self: &Arc<Self>, client: Option<IpAddr>) -> Result<Lease, OverBudgetError> {
+        let payer = LeaseOwner::client(client);
         self.usage.lock().begin_request(payer, self.max_requests)?;
         Ok(self.begin(payer, Purpose::Request))
     }
@@ -109,11 +109,11 @@ impl Budget {
     }
 
     /// The number of bodies that were revoked for a smaller holder.
-    pub fn taken_back(&self) -> u64 {
+    pub fn reclaimed(&self) -> u64 {
         self.usage.lock().taken_back
     }
 
-    fn begin(self: &Arc<Self>, payer: Payer, purpose: Purpose) -> Lease {
+    fn begin(self: &Arc<Self>, payer: LeaseOwner, purpose: Purpose) -> Lease {
         let mut revocable = None;
         if purpose == Purpose::Body {
             let usage = &mut *self.usage.lock();
@@ -135,7 +135,7 @@ impl Budget {
 #[derive(Debug)]
 pub struct Lease {
     budget: Arc<Budget>,
-    payer: Payer,
+    payer: LeaseOwner,
     purpose: Purpose,
     held: u64,
     /// The id under which it can be revoked.
@@ -150,7 +150,7 @@ impl Lease {
     }
 
     /// Grows to `bytes`, or fails without a change.
-    pub fn grow_to(&mut self, bytes: u64) -> Result<(), OverBudget> {
+    pub fn grow_to(&mut self, bytes: u64) -> Result<(), OverBudgetError> {
         if bytes > self.held {
             let usage = &mut *self.budget.usage.lock();
             usage.grow(self.payer, self.budget.total, self.held, bytes)?;
@@ -164,17 +164,17 @@ impl Lease {
     }
 
     /// Grows to `bytes`. If necessary, it revokes bodies of those who hold more than this client and endpoint would.
-    pub async fn obtain(&mut self, bytes: u64) -> Result<(), OverBudget> {
+    pub async fn obtain(&mut self, bytes: u64) -> Result<(), OverBudgetError> {
         if self.grow_to(bytes).is_ok() {
             return Ok(());
         }
         // Boxed: it is rare, and would enlarge the task of every delivery.
         let waiting = Box::pin(tokio::time::timeout(REVOKED_WITHIN, self.wait_for(bytes)));
-        waiting.await.unwrap_or(Err(OverBudget))
+        waiting.await.unwrap_or(Err(OverBudgetError))
     }
 
     /// Revokes memory and waits until enough of it was returned.
-    async fn wait_for(&mut self, bytes: u64) -> Result<(), OverBudget> {
+    async fn wait_for(&mut self, bytes: u64) -> Result<(), OverBudgetError> {
         let budget = Arc::clone(&self.budget);
         loop {
             let mut returned = pin!(budget.returned.notified());
@@ -184,11 +184,11 @@ impl Lease {
                 return Ok(());
             }
             if !self.revoke_for(bytes) {
-                return Err(OverBudget);
+                return Err(OverBudgetError);
             }
             tokio::select! {
                 () = returned => {}
-                () = self.revoked() => return Err(OverBudget),
+                () = self.revoked() => return Err(OverBudgetError),
             }
         }
     }
@@ -270,12 +270,12 @@ enum Purpose {
 
 /// The client and the endpoint that a lease is charged to.
 #[derive(Clone, Copy, Debug, Default)]
-struct Payer {
+struct LeaseOwner {
     client: Option<Holder>,
     endpoint: Option<Holder>,
 }
 
-impl Payer {
+impl LeaseOwner {
     fn client(address: Option<IpAddr>) -> Self {
         Self {
             client: address.map(Holder::client),
@@ -313,10 +313,10 @@ struct Usage {
     bodies: u64,
     bodies_bytes: u64,
     requests: u64,
-    holdings: HashMap<Holder, Holding>,
+    holdings: HashMap<Holder, HolderUsage>,
     last_id: LeaseId,
     /// The leases that can be revoked.
-    listed: HashMap<LeaseId, Listed>,
+    listed: HashMap<LeaseId, RevocableLease>,
     /// The holders of such leases, ordered by all that each holds.
     clients: BTreeSet<(u64, Holder)>,
     endpoints: BTreeSet<(u64, Holder)>,
@@ -329,8 +329,8 @@ type LeaseId = u64;
 
 /// A lease that can be revoked.
 #[derive(Debug)]
-struct Listed {
-    payer: Payer,
+struct RevocableLease {
+    payer: LeaseOwner,
     bytes: u64,
     waker: Option<Waker>,
     is_revoked: bool,
@@ -338,7 +338,7 @@ struct Listed {
 
 /// The leases of one holder, in bytes.
 #[derive(Debug, Default, Eq, PartialEq)]
-struct Holding {
+struct HolderUsage {
     /// In leases of at most [`SMALL_LEASE`].
     small: u64,
     /// In larger ones.
@@ -349,11 +349,17 @@ struct Holding {
 }
 
 impl Usage {
-    fn grow(&mut self, payer: Payer, total: u64, from: u64, to: u64) -> Result<(), OverBudget> {
+    fn grow(
+        &mut self,
+        payer: LeaseOwner,
+        total: u64,
+        from: u64,
+        to: u64,
+    ) -> Result<(), OverBudgetError> {
         let extra = to - from;
         let is_large = to > SMALL_LEASE;
         let ceiling = if is_large { large_leases(total) } else { total };
-        let left = ceiling.checked_sub(self.bytes).ok_or(OverBudget)?;
+        let left = ceiling.checked_sub(self.bytes).ok_or(OverBudgetError)?;
         let share = left.saturating_mul(SHARE);
         let is_over = |holder: Holder| {
             let has = self.holdings.get(&holder);
@@ -361,7 +367,7 @@ impl Usage {
             has.saturating_add(extra) > share
         };
         if extra > left || payer.holders().any(is_over) {
-            return Err(OverBudget);
+            return Err(OverBudgetError);
         }
         self.bytes += extra;
         for holder in payer.holders() {
@@ -370,19 +376,19 @@ impl Usage {
         Ok(())
     }
 
-    fn shrink(&mut self, payer: Payer, from: u64, to: u64) {
+    fn shrink(&mut self, payer: LeaseOwner, from: u64, to: u64) {
         self.bytes -= from - to;
         for holder in payer.holders() {
             self.change(holder, |holding| holding.resize(from, to));
         }
     }
 
-    fn begin_request(&mut self, payer: Payer, most: u64) -> Result<(), OverBudget> {
+    fn begin_request(&mut self, payer: LeaseOwner, most: u64) -> Result<(), OverBudgetError> {
         let left = most.saturating_sub(self.requests);
         let share = left.saturating_mul(SHARE);
         let has = |holder: Holder| self.holdings.get(&holder).map_or(0, |it| it.requests);
         if left == 0 || payer.holders().any(|holder| has(holder) >= share) {
-            return Err(OverBudget);
+            return Err(OverBudgetError);
         }
         self.requests += 1;
         for holder in payer.holders() {
@@ -391,7 +397,7 @@ impl Usage {
         Ok(())
     }
 
-    fn end_request(&mut self, payer: Payer) {
+    fn end_request(&mut self, payer: LeaseOwner) {
         self.requests -= 1;
         for holder in payer.holders() {
             self.change(holder, |holding| holding.requests -= 1);
@@ -399,7 +405,7 @@ impl Usage {
     }
 
     /// Records the new size of a lease that can be revoked.
-    fn list(&mut self, payer: Payer, id: Option<LeaseId>, from: u64, to: u64) {
+    fn list(&mut self, payer: LeaseOwner, id: Option<LeaseId>, from: u64, to: u64) {
         let Some(id) = id else { return };
         if self.listed.get(&id).is_some_and(|listed| listed.is_revoked) {
             // Its task may change it until it notices the revocation.
@@ -421,7 +427,7 @@ impl Usage {
         if to == 0 {
             self.listed.remove(&id);
         } else {
-            let listed = self.listed.entry(id).or_insert(Listed {
+            let listed = self.listed.entry(id).or_insert(RevocableLease {
                 payer,
                 bytes: 0,
                 waker: None,
@@ -432,7 +438,7 @@ impl Usage {
     }
 
     /// Records that a lease cannot be revoked any more, even if it was revoked a moment ago.
-    fn keep(&mut self, payer: Payer, id: LeaseId, bytes: u64) {
+    fn keep(&mut self, payer: LeaseOwner, id: LeaseId, bytes: u64) {
         if self.listed.get(&id).is_some_and(|listed| listed.is_revoked) {
             self.returning -= bytes;
             self.listed.remove(&id);
@@ -451,7 +457,7 @@ impl Usage {
         } else {
             total
         };
-        let has = |holder| self.holdings.get(&holder).map_or(0, Holding::bytes);
+        let has = |holder| self.holdings.get(&holder).map_or(0, HolderUsage::bytes);
         let would_have = |holder: Option<Holder>| holder.map_or(0, has).saturating_add(extra);
         let (client, endpoint) = (
             would_have(lease.payer.client),
@@ -492,7 +498,7 @@ impl Usage {
         waker
     }
 
-    fn change(&mut self, holder: Holder, change: impl FnOnce(&mut Holding)) {
+    fn change(&mut self, holder: Holder, change: impl FnOnce(&mut HolderUsage)) {
         let ranks = match holder {
             Holder::Client(_) => &mut self.clients,
             Holder::Endpoint(_) => &mut self.endpoints,
@@ -505,13 +511,13 @@ impl Usage {
             before.map(|bytes| ranks.remove(&(bytes, holder)));
             after.map(|bytes| ranks.insert((bytes, holder)));
         }
-        if *holding == Holding::default() {
+        if *holding == HolderUsage::default() {
             self.holdings.remove(&holder);
         }
     }
 }
 
-impl Holding {
+impl HolderUsage {
     fn bytes(&self) -> u64 {
         self.small + self.large
     }
@@ -543,7 +549,7 @@ const fn large_leases(total: u64) -> u64 {
 /// The budget, or the share of a client or endpoint, is used up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the memory budget or a share of it is used up")]
-pub struct OverBudget;
+pub struct OverBudgetError;
 
 /// One part in this many is reserved for small leases.
 const KEPT_FOR_SMALL: u64 = 8;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Budget, Lease, OverBudget};
+use super::{Budget, Lease, OverBudgetError};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -112,7 +112,7 @@ async fn twenty_greedy_clients_at_one_endpoint_leave_room_for_the_next_one_there
         greedy.shutdown().await;
         drop((genuine, request, connection));
         assert_eq!(budget.leased(), 0);
-        assert!(budget.taken_back() > 0);
+        assert!(budget.reclaimed() > 0);
     }
 }
 
@@ -123,11 +123,11 @@ async fn whoever_holds_more_takes_nothing_back() {
     assert_eq!(greedy.obtain(30 * MIB).await, Ok(()));
     let mut other = budget.body(client(2), "workflows/b");
     assert_eq!(other.obtain(10 * MIB).await, Ok(()));
-    assert_eq!(greedy.obtain(50 * MIB).await, Err(OverBudget));
+    assert_eq!(greedy.obtain(50 * MIB).await, Err(OverBudgetError));
     let mut more = budget.body(client(1), "workflows/a");
-    assert_eq!(more.obtain(16 * MIB).await, Err(OverBudget));
+    assert_eq!(more.obtain(16 * MIB).await, Err(OverBudgetError));
     drop((greedy, other, more));
-    assert_eq!(budget.taken_back(), 0);
+    assert_eq!(budget.reclaimed(), 0);
 }
 
 #[tokio::test]
@@ -143,9 +143,9 @@ async fn a_body_that_has_come_is_not_taken_back() {
     });
     greedy.revoked().await;
     greedy.keep();
-    assert_eq!(asking.await.unwrap(), Err(OverBudget));
+    assert_eq!(asking.await.unwrap(), Err(OverBudgetError));
     drop(greedy);
-    assert_eq!((budget.leased(), budget.taken_back()), (0, 0));
+    assert_eq!((budget.leased(), budget.reclaimed()), (0, 0));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::payload::{examine, takes_event};
 use super::proof::{PendingProof, check_account, read_claim, room_to_verify};
 use super::receive::{BodyObservers, BodyRules, receive, replay_body};
 use super::replay::{ReplayCheck, outage_policy};
-use super::scan::Scan;
+use super::scan::MultipartScan;
 use super::turns::{Turn, Turns};
 use super::{
     Admitted, Body, BodySource, Budget, Decision, DeliveryFacts, GateSettings, Judgement, Reason,
@@ -204,7 +204,7 @@ impl Gate {
         let (endpoint, request) = (delivery.endpoint, delivery.request);
         earlier.judged_at = earlier.judged_at.or(proof.judged_at());
         let receiving = Stopwatch::start();
-        let mut scan = Scan::start(&self.settings, endpoint, request);
+        let mut scan = MultipartScan::start(&self.settings, endpoint, request);
         let observers = BodyObservers {
             verification: proof.streaming(),
             scan: scan.as_mut(),
@@ -249,7 +249,7 @@ impl Gate {
         delivery: Delivery<'_>,
         verified: Verified,
         body: Body,
-        scan: Option<Scan>,
+        scan: Option<MultipartScan>,
         earlier: EarlierAttempts,
     ) -> Result<Attempt, Rejection> {
         let (endpoint, head) = (delivery.endpoint, &delivery.head);
@@ -279,7 +279,7 @@ impl Gate {
             keys: delivery.grounds.keys(),
         };
         let claim = check.claim(&self.ledger, &times).await?;
-        let parts = scan.map(Scan::finish);
+        let parts = scan.map(MultipartScan::finish);
         let key = examine(endpoint, delivery.request, &body, parts).await?;
         let target = (Arc::clone(endpoint), delivery.total_timeout);
         let admitted = Admitted::new(target, verified, body, claim, key, response);
@@ -301,10 +301,10 @@ impl Gate {
         let directory = &self.caches.directory;
         directory.health().wait_until_current().await;
         // Before the look-up, so that no change since then is missed.
-        let moment = directory.revision();
+        let revision = directory.revision();
         let found = directory.find(request.path).await?;
         facts.found = Some(found.clone());
-        Ok(Grounds::new(moment, found))
+        Ok(Grounds::new(revision, found))
     }
 
     /// Identifies the caller, whose token limits the grounds.

@@ -31,7 +31,7 @@ use crate::directory::{Auth, DirectoryRevision, Endpoint, EndpointMatch};
 /// The grounds of a verdict.
 pub(super) struct Grounds {
     /// Taken before the first look-up.
-    moment: DirectoryRevision,
+    revision: DirectoryRevision,
     found: EndpointMatch,
     /// The keys that judge the proof.
     keys: Option<Arc<KeyRing>>,
@@ -40,10 +40,10 @@ pub(super) struct Grounds {
 }
 
 impl Grounds {
-    /// The grounds that an endpoint alone is. `moment` was taken before it was looked up.
-    pub(super) fn new(moment: DirectoryRevision, found: EndpointMatch) -> Self {
+    /// The grounds that an endpoint alone is. `revision` was taken before it was looked up.
+    pub(super) fn new(revision: DirectoryRevision, found: EndpointMatch) -> Self {
         Self {
-            moment,
+            revision,
             found,
             keys: None,
             until: None,
@@ -105,7 +105,7 @@ impl Grounds {
         }
         let directory = &gate.caches.directory;
         directory.health().wait_until_current().await;
-        directory.revision() == self.moment || self.are_unchanged(gate, request).await
+        directory.revision() == self.revision || self.are_unchanged(gate, request).await
     }
 
     /// Whether the grounds are the same although something has changed in the store.

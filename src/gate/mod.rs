@@ -34,7 +34,7 @@ mod turns;
 
 pub use self::admitted::Admitted;
 pub use self::body::{Body, BodyError, BodySource};
-pub use self::budget::{Budget, Lease, OverBudget};
+pub use self::budget::{Budget, Lease, OverBudgetError};
 pub use self::decision::{Caches, Gate};
 pub use self::judgement::{Decision, DeliveryFacts, Judgement, Timings};
 pub use self::pipeline::DeliveryOutcome;

@@ -11,7 +11,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::draft::Caller;
 use super::grounds::Grounds;
 use super::{
-    Body, Caches, GateSettings, Lease, OverBudget, Reason, Refusal, Request, judge_method,
+    Body, Caches, GateSettings, Lease, OverBudgetError, Reason, Refusal, Request, judge_method,
 };
 use crate::auth::{
     CertificateClaim, Claim, Head, PartialRequest, ProofError, Verification, VerificationStart,
@@ -203,7 +203,10 @@ fn proof_refusal(error: ProofError, missing_key: Option<KeyError>) -> Refusal {
 
 /// Memory for the copies that some proofs make of a body: the message of a public-key algorithm, and the fields of a
 /// form or of JSON.
-pub(super) async fn room_to_verify(auth: &Auth, body: &Body) -> Result<Option<Lease>, OverBudget> {
+pub(super) async fn room_to_verify(
+    auth: &Auth,
+    body: &Body,
+) -> Result<Option<Lease>, OverBudgetError> {
     let copies = |proof: &Proof| proof.scheme.copies_body() || proof.scheme.waits_for_body();
     match auth {
         Auth::Proof(proof) if copies(proof) => body.room_for_copy().await.map(Some),

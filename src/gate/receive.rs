@@ -3,8 +3,8 @@
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use super::scan::Scan;
-use super::{Body, BodyError, BodySource, Lease, OverBudget, Reason, Refusal};
+use super::scan::MultipartScan;
+use super::{Body, BodyError, BodySource, Lease, OverBudgetError, Reason, Refusal};
 use crate::auth::Verification;
 use crate::clock::within;
 
@@ -32,7 +32,7 @@ impl BodyRules {
 #[derive(Default)]
 pub(super) struct BodyObservers<'w> {
     pub(super) verification: Option<&'w mut Verification>,
-    pub(super) scan: Option<&'w mut Scan>,
+    pub(super) scan: Option<&'w mut MultipartScan>,
 }
 
 impl BodyObservers<'_> {
@@ -121,11 +121,11 @@ async fn gather(
 async fn unless_revoked<F: Future>(
     lease: &Lease,
     waiting: Pin<&mut F>,
-) -> Result<F::Output, OverBudget> {
+) -> Result<F::Output, OverBudgetError> {
     tokio::select! {
         biased;
         done = waiting => Ok(done),
-        () = lease.revoked() => Err(OverBudget),
+        () = lease.revoked() => Err(OverBudgetError),
     }
 }
 
@@ -143,7 +143,7 @@ impl Buffer {
     }
 
     /// Makes room for more and returns its size, which is zero once the whole body has arrived.
-    async fn make_room(&mut self) -> Result<usize, OverBudget> {
+    async fn make_room(&mut self) -> Result<usize, OverBudgetError> {
         let len = self.bytes.len() as u64;
         let old = self.bytes.capacity() as u64;
         if len == old && len < self.max_len {
@@ -186,8 +186,8 @@ impl From<BodyError> for Refusal {
     }
 }
 
-impl From<OverBudget> for Refusal {
-    fn from(_: OverBudget) -> Self {
+impl From<OverBudgetError> for Refusal {
+    fn from(_: OverBudgetError) -> Self {
         Reason::Overloaded.into()
     }
 }

@@ -8,14 +8,14 @@ use crate::directory::{Auth, Endpoint};
 use crate::payload::{Parts, Scanner, boundary_of};
 
 /// The scan of one `multipart/form-data` body.
-pub(super) struct Scan {
+pub(super) struct MultipartScan {
     scanner: Scanner,
     /// The limit of everything outside raw MIME fields, if there is one.
     outside_limit_bytes: Option<u64>,
     raw_limit_bytes: u64,
 }
 
-impl Scan {
+impl MultipartScan {
     /// Starts the scan of the body of `request`; `None` if it has no parts.
     pub(super) fn start(
         settings: &GateSettings,

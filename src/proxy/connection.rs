@@ -20,7 +20,7 @@ use super::raw_head::Framing;
 use super::reply::Reply;
 use super::respond::{self, Stamp};
 use crate::clock::within;
-use crate::gate::{Lease, OverBudget, Reason};
+use crate::gate::{Lease, OverBudgetError, Reason};
 
 /// Serves deliveries until either side ends the connection.
 pub(super) async fn serve(
@@ -152,7 +152,7 @@ impl HeadReader<'_> {
     }
 
     /// Makes room for more bytes once the buffer is full.
-    async fn make_room(&mut self) -> Result<(), OverBudget> {
+    async fn make_room(&mut self) -> Result<(), OverBudgetError> {
         let len = self.ahead.len();
         if len == self.ahead.capacity() {
             if self.lease.is_none() {

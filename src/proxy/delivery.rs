@@ -21,7 +21,7 @@ use super::{HeaderNames, PublicSettings};
 use crate::capture::{CaptureQueue, RefusedDelivery};
 use crate::clock::{Clock, Stopwatch};
 use crate::gate::{
-    Admitted, Body, BodySource, Decision, DeliveryFacts, Gate, Judgement, Lease, OverBudget,
+    Admitted, Body, BodySource, Decision, DeliveryFacts, Gate, Judgement, Lease, OverBudgetError,
     Reason, Refusal,
 };
 use crate::telemetry::{Outcome, Telemetry, Verdict};
@@ -123,7 +123,11 @@ impl Delivery {
     }
 
     /// Leases memory for a connection. That of a trusted proxy is charged to no client.
-    pub(super) async fn connect(&self, origin: Origin, bytes: u64) -> Result<Lease, OverBudget> {
+    pub(super) async fn connect(
+        &self,
+        origin: Origin,
+        bytes: u64,
+    ) -> Result<Lease, OverBudgetError> {
         let trusted = &self.settings.trusted_proxies;
         let client = origin.peer.filter(|peer| !trusted.trusts(*peer));
         let mut lease = self.gate.budget().connection(client);

@@ -21,7 +21,7 @@ use tokio::time::Sleep;
 use super::PublicSettings;
 use super::h2_frames::{H2Frames, Received, StreamFaults};
 use super::h2_streams::StreamMemory;
-use crate::gate::{Lease, OverBudget};
+use crate::gate::{Lease, OverBudgetError};
 
 /// A socket that fails when its client stops sending or stops reading.
 pub(super) struct H2Io {
@@ -63,7 +63,7 @@ impl H2Io {
     }
 
     /// Observes bytes that the library is about to read, and leases what it will hold of them.
-    fn lease(&mut self, bytes: &[u8]) -> std::result::Result<(), OverBudget> {
+    fn lease(&mut self, bytes: &[u8]) -> std::result::Result<(), OverBudgetError> {
         let (streams, head) = (&self.streams, &mut self.head);
         let mut leased = Ok(());
         self.frames.observe(bytes, |received| match received {
@@ -171,7 +171,7 @@ impl AsyncWrite for H2Io {
 }
 
 /// Splits the lease of a complete block off the lease of the block that is arriving.
-fn split(head: &mut Lease, memory: usize) -> std::result::Result<Lease, OverBudget> {
+fn split(head: &mut Lease, memory: usize) -> std::result::Result<Lease, OverBudgetError> {
     let next = head.another();
     let mut complete = std::mem::replace(head, next);
     complete.shrink_to(memory as u64);

@@ -150,7 +150,7 @@ impl MetricSources {
             counter(
                 "portcullis_bodies_taken_back_total",
                 "Bodies that were dropped with 503 while they arrived, to free memory for a sender or endpoint that held less.",
-                self.budget.taken_back(),
+                self.budget.reclaimed(),
             )?,
         ]
         .into_iter()
