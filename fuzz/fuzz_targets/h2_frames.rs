@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use portcullis::proxy::{H2Frames, HeadFault, Received, StreamFaults};
+use portcullis::proxy::{FrameEvent, H2Frames, HeadFault, StreamFaults};
 
 const MAX_HEADER_LIST: usize = 4096;
 
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// Whether a frame is under way, what is wrong with which streams, and what is reported of them.
-fn observed(wire: &[u8], piece: usize) -> (bool, bool, Vec<(u32, HeadFault)>, Vec<Received>) {
+fn observed(wire: &[u8], piece: usize) -> (bool, bool, Vec<(u32, HeadFault)>, Vec<FrameEvent>) {
     let faults: Arc<StreamFaults> = Arc::default();
     let mut frames = H2Frames::new(MAX_HEADER_LIST, Arc::clone(&faults));
     let mut reports = Vec::new();

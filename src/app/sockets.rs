@@ -3,11 +3,11 @@
 use std::net::TcpListener;
 
 use crate::config::Config;
-use crate::proxy::{Bound, ListenError, bind};
+use crate::proxy::{BoundListener, ListenError, bind};
 
 /// The bound sockets of a server.
 pub struct Sockets {
-    pub(super) public: Vec<Bound>,
+    pub(super) public: Vec<BoundListener>,
     pub(super) admin: TcpListener,
 }
 

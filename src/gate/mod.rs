@@ -43,7 +43,7 @@ pub use self::replay::event_id;
 pub use self::request::Request;
 pub use self::settings::{GateSettings, judge_method};
 pub use self::transport::{
-    BodyLength, Deadline, FaultAt, ResponseSink, SenderLeft, UpstreamBody, UpstreamFailure,
+    AddressFault, BodyLength, Deadline, ResponseSink, SenderLeft, UpstreamBody, UpstreamFailure,
     UpstreamFault, UpstreamRequest, UpstreamResponse, UpstreamTransport,
 };
 pub use self::turns::Turn;

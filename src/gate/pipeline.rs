@@ -17,7 +17,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::transport::{
-    BodyLength, Deadline, FaultAt, ResponseSink, SenderLeft, UpstreamBody, UpstreamFailure,
+    AddressFault, BodyLength, Deadline, ResponseSink, SenderLeft, UpstreamBody, UpstreamFailure,
     UpstreamFault, UpstreamRequest, UpstreamResponse, UpstreamTransport,
 };
 use super::{Reason, Turn};
@@ -283,7 +283,7 @@ fn failure_within(
             _ => Reason::UpstreamUnreachable,
         },
         status: Some(status),
-        at: FaultAt {
+        at: AddressFault {
             fault,
             address: body.address(),
         },
@@ -441,7 +441,7 @@ mod tests {
             request: &UpstreamRequest<'_>,
             deadline: &Deadline<'_>,
         ) -> Result<UpstreamResponse<(), Body>, UpstreamFailure> {
-            let at = |fault| FaultAt {
+            let at = |fault| AddressFault {
                 fault,
                 address: request.upstream.to_owned(),
             };

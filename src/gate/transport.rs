@@ -155,7 +155,7 @@ pub struct UpstreamFailure {
     /// The status of the answer, if its head arrived.
     pub status: Option<StatusCode>,
     /// The fault, for the log.
-    pub at: FaultAt,
+    pub at: AddressFault,
 }
 
 /// Why a backend could not be reached, or its answer broke off: a closed list of words for the log and the command
@@ -221,7 +221,7 @@ impl UpstreamFault {
     }
 
     /// The explanation for people.
-    pub const fn says(self) -> &'static str {
+    pub const fn explanation(self) -> &'static str {
         match self {
             Self::Dns => "no address was found for its name",
             Self::Refused => "the connection was refused: nothing listens there",
@@ -240,16 +240,16 @@ impl UpstreamFault {
 
 /// A fault and its address.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FaultAt {
+pub struct AddressFault {
     /// The fault.
     pub fault: UpstreamFault,
     /// The name in the configuration, with the socket address that it resolved to.
     pub address: String,
 }
 
-impl fmt::Display for FaultAt {
+impl fmt::Display for AddressFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.address, self.fault.says())
+        write!(f, "{}: {}", self.address, self.fault.explanation())
     }
 }
 

@@ -17,7 +17,7 @@ use pingora_http::ResponseHeader;
 use super::filter::strip_hop_by_hop;
 use super::raw_head::length_of;
 use super::reply::Reply;
-use super::respond::Stamp;
+use super::respond::GateHeaders;
 use super::upstream::Address;
 use crate::gate::{BodyLength, Reason, ResponseSink, SenderLeft, UpstreamBody, UpstreamFault};
 
@@ -143,14 +143,14 @@ impl UpstreamBody for BackendBody {
 }
 
 /// The sender of a delivery, who gets the answer of the backend.
-pub(super) struct Sender<'r> {
+pub(super) struct AnswerWriter<'r> {
     pub(super) reply: &'r mut Reply,
-    pub(super) stamp: &'r Stamp,
+    pub(super) stamp: &'r GateHeaders,
     /// HTTP/1.0 has no chunks.
     pub(super) is_http10: bool,
 }
 
-impl ResponseSink<Box<ResponseHeader>> for Sender<'_> {
+impl ResponseSink<Box<ResponseHeader>> for AnswerWriter<'_> {
     fn needs_length(&self) -> bool {
         self.is_http10
     }

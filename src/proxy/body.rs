@@ -12,7 +12,7 @@ use tokio::io::AsyncReadExt;
 use super::chunked::Chunked;
 use super::h1_response::write_continue;
 use super::h2_frames::StreamFaults;
-use super::h2_streams::ServedStream;
+use super::h2_streams::StreamGuard;
 use super::head::is_trimmed;
 use super::raw_head::Framing;
 use crate::gate::{BodyError, BodySource};
@@ -144,7 +144,7 @@ pub(super) struct H2Body {
     /// The bytes of a frame that did not fit into the buffer.
     ahead: Bytes,
     faults: Arc<StreamFaults>,
-    served: ServedStream,
+    served: StreamGuard,
     client: Option<IpAddr>,
 }
 
@@ -153,7 +153,7 @@ impl H2Body {
         stream: RecvStream,
         announced: Option<u64>,
         faults: Arc<StreamFaults>,
-        served: ServedStream,
+        served: StreamGuard,
         client: Option<IpAddr>,
     ) -> Self {
         Self {

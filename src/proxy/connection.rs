@@ -18,7 +18,7 @@ use super::head::RequestHead;
 use super::head_scanner::HeadScanner;
 use super::raw_head::Framing;
 use super::reply::Reply;
-use super::respond::{self, Stamp};
+use super::respond::{self, GateHeaders};
 use crate::clock::within;
 use crate::gate::{Lease, OverBudgetError, Reason};
 
@@ -172,7 +172,7 @@ impl HeadReader<'_> {
 /// Answers a malformed head, and closes: no byte after it is parsed.
 async fn refuse(delivery: &Delivery, stream: Stream, origin: Origin, reason: Reason, cause: &str) {
     let id = delivery.record_bad_head(origin, reason, cause, true);
-    let stamp = Stamp::new(delivery.settings(), &id);
+    let stamp = GateHeaders::new(delivery.settings(), &id);
     // The method is unknown; any but `HEAD` gets a body.
     let mut reply = Reply::http1(stream, &Method::POST, false, delivery.patience());
     let refusal = reason.into();

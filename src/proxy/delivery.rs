@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::answer::Sender;
+use super::answer::AnswerWriter;
 use super::forward::Forwarder;
 use super::head::RequestHead;
 use super::headers::{Additions, write_head};
 use super::names::REQUEST_ID;
 use super::outcome::ResponseOutcome;
-use super::reply::{Patience, Reply};
-use super::respond::{Stamp, status_and_body};
+use super::reply::{Reply, SendDeadline};
+use super::respond::{GateHeaders, status_and_body};
 use super::{HeaderNames, PublicSettings};
 use crate::capture::{CaptureQueue, RefusedDelivery};
 use crate::clock::{Clock, Stopwatch};
@@ -174,7 +174,7 @@ impl Delivery {
             at,
             watch,
         } = pending;
-        let stamp = Stamp::new(&self.settings, &request_id);
+        let stamp = GateHeaders::new(&self.settings, &request_id);
         let outcome = match verdict {
             Err(refusal) => ResponseOutcome::refused(reply, refusal, &facts, &stamp).await,
             Ok(Decision::Challenge(answer)) => {
@@ -207,12 +207,12 @@ impl Delivery {
         reply: &mut Reply,
         admitted: Admitted,
         head: &[u8],
-        stamp: &Stamp,
+        stamp: &GateHeaders,
         is_http10: bool,
     ) -> ResponseOutcome {
         let watch = Stopwatch::start();
         let generation = admitted.verified().generation();
-        let mut sender = Sender {
+        let mut sender = AnswerWriter {
             reply,
             stamp,
             is_http10,
@@ -245,8 +245,8 @@ impl Delivery {
     }
 
     /// How long a sender may take to read its response.
-    pub(super) fn patience(&self) -> Patience {
-        Patience {
+    pub(super) fn patience(&self) -> SendDeadline {
+        SendDeadline {
             left: self.settings.send_timeout,
             cut_off: self.cut_off.clone(),
         }

@@ -21,8 +21,8 @@ use super::fault::fault_of;
 use super::upstream::{Address, Upstream};
 use crate::clock::within;
 use crate::gate::{
-    Deadline, FaultAt, Reason, UpstreamFailure, UpstreamFault, UpstreamRequest, UpstreamResponse,
-    UpstreamTransport,
+    AddressFault, Deadline, Reason, UpstreamFailure, UpstreamFault, UpstreamRequest,
+    UpstreamResponse, UpstreamTransport,
 };
 
 /// Forwards deliveries to all upstreams through one pool of connections.
@@ -46,7 +46,7 @@ impl Forwarder {
     }
 
     /// Connects to every address of `upstream`, as a delivery would, and sends nothing.
-    pub async fn probe(&self, upstream: &Upstream) -> Vec<Result<String, FaultAt>> {
+    pub async fn probe(&self, upstream: &Upstream) -> Vec<Result<String, AddressFault>> {
         let addresses = upstream.order();
         if addresses.is_empty() {
             return vec![Err(upstream.without_address())];
@@ -161,7 +161,7 @@ impl UpstreamTransport for Forwarder {
         deadline: &Deadline<'_>,
     ) -> Result<UpstreamResponse<Self::Head, Self::Body>, UpstreamFailure> {
         let Some(upstream) = self.upstream(request.upstream) else {
-            let at = FaultAt {
+            let at = AddressFault {
                 fault: UpstreamFault::Unknown,
                 address: request.upstream.to_owned(),
             };
@@ -218,7 +218,7 @@ impl Sent {
 }
 
 /// The failure of a backend before the head of its answer.
-fn failure(reason: Reason, at: FaultAt) -> UpstreamFailure {
+fn failure(reason: Reason, at: AddressFault) -> UpstreamFailure {
     let fault = match reason {
         Reason::UpstreamTimeout => UpstreamFault::Timeout,
         _ => at.fault,
@@ -226,7 +226,7 @@ fn failure(reason: Reason, at: FaultAt) -> UpstreamFailure {
     UpstreamFailure {
         reason,
         status: None,
-        at: FaultAt { fault, ..at },
+        at: AddressFault { fault, ..at },
     }
 }
 

@@ -17,11 +17,11 @@ use super::body::H2Body;
 use super::delivery::{Delivery, Origin};
 use super::h2_frames::StreamFaults;
 use super::h2_io::H2Io;
-use super::h2_streams::{ServedStream, StreamMemory};
+use super::h2_streams::{StreamGuard, StreamMemory};
 use super::head::RequestHead;
 use super::raw_head::length_of;
 use super::reply::Reply;
-use super::respond::{self, Stamp};
+use super::respond::{self, GateHeaders};
 use crate::gate::{Lease, Reason};
 
 /// Serves deliveries until either side ends the connection.
@@ -191,7 +191,7 @@ type NextStream = Result<(Request<RecvStream>, SendResponse<Bytes>), h2::Error>;
 struct StreamRequest {
     head: RequestHead,
     body: RecvStream,
-    served: ServedStream,
+    served: StreamGuard,
     reply: Reply,
 }
 
@@ -246,7 +246,7 @@ async fn refuse(
     let lease = delivery.connect(origin, REFUSAL_BYTES).await;
     let id = delivery.record_bad_head(origin, reason, cause, lease.is_ok());
     if lease.is_ok() {
-        let stamp = Stamp::new(delivery.settings(), &id);
+        let stamp = GateHeaders::new(delivery.settings(), &id);
         respond::write(&mut reply, &reason.into(), &stamp).await;
     } else {
         reply.refuse_stream();

@@ -68,7 +68,7 @@ impl H2Frames {
     }
 
     /// Observes the next bytes, and reports what the library is about to hold for a stream.
-    pub fn observe(&mut self, bytes: &[u8], mut report: impl FnMut(Received)) {
+    pub fn observe(&mut self, bytes: &[u8], mut report: impl FnMut(FrameEvent)) {
         let mut rest = bytes.get(self.preface..).unwrap_or_default();
         self.preface = self.preface.saturating_sub(bytes.len());
         while !rest.is_empty() {
@@ -132,7 +132,7 @@ impl H2Frames {
         self.last_opened > 0
     }
 
-    fn end_frame(&mut self, report: &mut impl FnMut(Received)) {
+    fn end_frame(&mut self, report: &mut impl FnMut(FrameEvent)) {
         if self.is_of_block() {
             self.count_fields();
             self.in_block = self.flags() & END_HEADERS == 0;
@@ -142,7 +142,7 @@ impl H2Frames {
                 self.block_fields = FieldCounter::default();
             }
         } else if self.kind() == DATA {
-            report(Received::BodyFrame {
+            report(FrameEvent::BodyFrame {
                 stream: self.stream(),
             });
         }
@@ -169,7 +169,7 @@ impl H2Frames {
     }
 
     /// Checks the header blocks that are complete.
-    fn check_blocks(&mut self, report: &mut impl FnMut(Received)) {
+    fn check_blocks(&mut self, report: &mut impl FnMut(FrameEvent)) {
         let mut context = Context::from_waker(Waker::noop());
         // The library uses the same decoder, so it refuses every block that fails here.
         while let Poll::Ready(Some(frame)) = Pin::new(&mut self.blocks).poll_next(&mut context) {
@@ -181,17 +181,17 @@ impl H2Frames {
         self.blocks.get_mut().0 = BytesMut::new();
     }
 
-    fn check(&mut self, headers: Headers, report: &mut impl FnMut(Received)) {
+    fn check(&mut self, headers: Headers, report: &mut impl FnMut(FrameEvent)) {
         let stream = u32::from(headers.stream_id());
         // From here on only the library keeps it, which halves its memory.
         let memory = self.block_memory() / 2;
         let (pseudo, _) = headers.into_parts();
         let fault = if stream > self.last_opened {
             self.last_opened = stream;
-            report(Received::Head { stream, memory });
+            report(FrameEvent::Head { stream, memory });
             fault_of(&pseudo)
         } else {
-            report(Received::Trailers { stream, memory });
+            report(FrameEvent::Trailers { stream, memory });
             // Trailers must not have pseudo-headers (RFC 9113 §8.1).
             (pseudo != Pseudo::default()).then_some(HeadFault::HeaderLine)
         };
@@ -238,7 +238,7 @@ fn fault_of(pseudo: &Pseudo) -> Option<HeadFault> {
 
 /// A complete head, trailers or body frame that the library is about to hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Received {
+pub enum FrameEvent {
     /// The head of a request.
     Head {
         /// The stream that it opens.

@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::PublicSettings;
-use super::h2_frames::{H2Frames, Received, StreamFaults};
+use super::h2_frames::{FrameEvent, H2Frames, StreamFaults};
 use super::h2_streams::StreamMemory;
 use crate::gate::{Lease, OverBudgetError};
 
@@ -67,14 +67,14 @@ impl H2Io {
         let (streams, head) = (&self.streams, &mut self.head);
         let mut leased = Ok(());
         self.frames.observe(bytes, |received| match received {
-            Received::Head { stream, memory } => {
+            FrameEvent::Head { stream, memory } => {
                 leased = leased.and(split(head, memory).map(|lease| streams.open(stream, lease)));
             }
-            Received::Trailers { stream, memory } => {
+            FrameEvent::Trailers { stream, memory } => {
                 let lease = split(head, memory);
                 leased = leased.and(lease.map(|lease| streams.add_trailers(stream, lease)));
             }
-            Received::BodyFrame { stream } => streams.add_frame(stream),
+            FrameEvent::BodyFrame { stream } => streams.add_frame(stream),
         });
         leased?;
         self.head.grow_to(self.frames.block_memory() as u64)?;

@@ -82,10 +82,10 @@ impl StreamMemory {
     }
 
     /// Hands the lease of a head over to the task that serves its stream.
-    pub(super) fn serve(self: &Arc<Self>, stream: u32) -> ServedStream {
+    pub(super) fn serve(self: &Arc<Self>, stream: u32) -> StreamGuard {
         let streams = &mut *self.0.lock();
         let opened = streams.open.get_mut(&stream);
-        ServedStream {
+        StreamGuard {
             head: opened.and_then(|opened| opened.head.take()),
             memory: Arc::clone(self),
             stream,
@@ -117,13 +117,13 @@ impl Streams {
 
 /// A stream that a task serves. Its entry ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct ServedStream {
+pub(super) struct StreamGuard {
     memory: Arc<StreamMemory>,
     stream: u32,
     head: Option<Lease>,
 }
 
-impl ServedStream {
+impl StreamGuard {
     /// Releases the lease of the head, once the request has its own.
     pub(super) fn release_head(&mut self) {
         self.head = None;
@@ -142,7 +142,7 @@ impl ServedStream {
     }
 }
 
-impl Drop for ServedStream {
+impl Drop for StreamGuard {
     fn drop(&mut self) {
         let streams = &mut *self.memory.0.lock();
         if let Some(closed) = streams.open.remove(&self.stream) {

@@ -22,20 +22,20 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::delivery::{Delivery, Origin};
-use super::tls::{Handshake, TlsFiles};
+use super::tls::{TlsAcceptor, TlsFiles};
 use super::{connection, h2};
 use crate::clock::within;
 use crate::task::{Task, Tasks};
 use crate::tls::PemError;
 
 /// A bound socket, with the TLS configuration of its connections.
-pub struct Bound {
+pub struct BoundListener {
     socket: TcpListener,
     address: SocketAddr,
-    tls: Option<Arc<Handshake>>,
+    tls: Option<Arc<TlsAcceptor>>,
 }
 
-impl Bound {
+impl BoundListener {
     /// The local address. For port 0 it has the port that the system chose.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -48,8 +48,8 @@ impl Bound {
 }
 
 /// Binds `address`, and loads the files of its certificate.
-pub fn bind(address: SocketAddr, tls: Option<&TlsFiles>) -> Result<Bound, ListenError> {
-    let tls = tls.map(Handshake::new).transpose()?.map(Arc::new);
+pub fn bind(address: SocketAddr, tls: Option<&TlsFiles>) -> Result<BoundListener, ListenError> {
+    let tls = tls.map(TlsAcceptor::new).transpose()?.map(Arc::new);
     let failed = |error: std::io::Error| ListenError::Address {
         address,
         error: error.to_string(),
@@ -57,7 +57,7 @@ pub fn bind(address: SocketAddr, tls: Option<&TlsFiles>) -> Result<Bound, Listen
     let socket = TcpListener::bind(address).map_err(failed)?;
     socket.set_nonblocking(true).map_err(failed)?;
     let address = socket.local_addr().map_err(failed)?;
-    Ok(Bound {
+    Ok(BoundListener {
         socket,
         address,
         tls,
@@ -82,7 +82,7 @@ impl PublicApp {
     }
 
     /// Serves `sockets` until `shutdown` turns true, and then drains the open connections.
-    pub async fn run(self, sockets: Vec<Bound>, shutdown: ShutdownWatch, tasks: Tasks) {
+    pub async fn run(self, sockets: Vec<BoundListener>, shutdown: ShutdownWatch, tasks: Tasks) {
         let app = Arc::new(self);
         let mut accept_tasks = Vec::new();
         for bound in sockets {
@@ -104,7 +104,7 @@ impl PublicApp {
     }
 
     /// Accepts connections from one socket. The socket stays open, so a restart after a panic uses it again.
-    async fn accept(self: Arc<Self>, bound: Arc<Bound>, shutdown: ShutdownWatch) {
+    async fn accept(self: Arc<Self>, bound: Arc<BoundListener>, shutdown: ShutdownWatch) {
         let socket = match bound.socket.try_clone() {
             Ok(socket) => socket,
             Err(error) => {
@@ -125,7 +125,7 @@ impl PublicApp {
         service.start_service(Some(fds), shutdown, 1).await;
     }
 
-    async fn serve(&self, stream: Stream, tls: Option<&Handshake>, shutdown: &ShutdownWatch) {
+    async fn serve(&self, stream: Stream, tls: Option<&TlsAcceptor>, shutdown: &ShutdownWatch) {
         let _open = self.open.token();
         // A connection beyond the limit is closed and does not wait.
         let Ok(_permit) = self.connections.try_acquire() else {
@@ -151,7 +151,7 @@ impl PublicApp {
         let stream = match tls {
             None => stream,
             Some(handshake) => {
-                let handshake = until_shutdown(handshake.shake(stream), shutdown);
+                let handshake = until_shutdown(handshake.accept(stream), shutdown);
                 let timeout = self.delivery.settings().head_timeout;
                 let Some(stream) = within(timeout, pin!(handshake)).await.flatten() else {
                     return metrics.tls_handshake_failures().inc();
@@ -180,7 +180,7 @@ pub const LISTENERS: [&str; 2] = [HTTP_LISTENER, HTTPS_LISTENER];
 struct Listener {
     app: Arc<PublicApp>,
     /// The gate runs the handshake, because Pingora gives it a minute and counts no failures.
-    tls: Option<Arc<Handshake>>,
+    tls: Option<Arc<TlsAcceptor>>,
 }
 
 #[async_trait]

@@ -5,11 +5,11 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::reply::Reply;
-use super::respond::{self, Stamp};
+use super::respond::{self, GateHeaders};
 use crate::auth::KeyAge;
 use crate::challenge::ChallengeAnswer;
 use crate::directory::Endpoint;
-use crate::gate::{DeliveryFacts, DeliveryOutcome, FaultAt, Reason, Refusal, UpstreamFault};
+use crate::gate::{AddressFault, DeliveryFacts, DeliveryOutcome, Reason, Refusal, UpstreamFault};
 use crate::telemetry::{Outcome, Verdict};
 
 /// How a delivery ended for its sender.
@@ -29,7 +29,7 @@ struct BackendRecord {
     generation: Option<KeyAge>,
     duration: Option<Duration>,
     status: Option<u16>,
-    fault: Option<FaultAt>,
+    fault: Option<AddressFault>,
 }
 
 impl ResponseOutcome {
@@ -38,7 +38,7 @@ impl ResponseOutcome {
         reply: &mut Reply,
         refusal: Refusal,
         facts: &DeliveryFacts,
-        stamp: &Stamp,
+        stamp: &GateHeaders,
     ) -> Self {
         let written = if facts.refuses_empty() {
             respond::write_without_body(reply, &refusal, stamp).await
@@ -56,14 +56,14 @@ impl ResponseOutcome {
     pub(super) async fn challenge(
         reply: &mut Reply,
         answer: &ChallengeAnswer,
-        stamp: &Stamp,
+        stamp: &GateHeaders,
     ) -> Self {
-        let written = respond::write_handshake(reply, answer, stamp).await;
+        let written = respond::write_challenge(reply, answer, stamp).await;
         Self::here(Verdict::Challenge, written)
     }
 
     /// Acknowledges a delivery of an event that its endpoint does not subscribe to.
-    pub(super) async fn ignored(reply: &mut Reply, stamp: &Stamp) -> Self {
+    pub(super) async fn ignored(reply: &mut Reply, stamp: &GateHeaders) -> Self {
         Self::here(Verdict::Ignored, respond::write_ignored(reply, stamp).await)
     }
 
@@ -72,9 +72,9 @@ impl ResponseOutcome {
         reply: &mut Reply,
         outcome: DeliveryOutcome,
         generation: Option<KeyAge>,
-        stamp: &Stamp,
+        stamp: &GateHeaders,
     ) -> Self {
-        let backend = |status: Option<StatusCode>, fault: Option<FaultAt>| {
+        let backend = |status: Option<StatusCode>, fault: Option<AddressFault>| {
             Some(BackendRecord {
                 generation,
                 duration: None,
@@ -164,7 +164,7 @@ impl ResponseOutcome {
 fn missing_upstream(facts: &DeliveryFacts, reason: Reason) -> Option<BackendRecord> {
     let endpoint = facts.endpoint()?;
     (reason == Reason::UpstreamUnreachable).then(|| BackendRecord {
-        fault: Some(FaultAt {
+        fault: Some(AddressFault {
             fault: UpstreamFault::Unknown,
             address: endpoint.upstream.to_string(),
         }),

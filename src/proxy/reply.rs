@@ -23,12 +23,12 @@ use crate::clock::Stopwatch;
 /// A response that is being written: a head, parts of a body, an end.
 pub(super) struct Reply {
     wire: Wire,
-    patience: Patience,
+    patience: SendDeadline,
 }
 
 /// How long the sender may take to read its response.
 #[derive(Clone)]
-pub(super) struct Patience {
+pub(super) struct SendDeadline {
     /// The time that is left for the whole response.
     pub(super) left: Duration,
     /// Cancelled when deliveries in flight are cut off: then the sender gets [`LAST_MOMENT`].
@@ -46,7 +46,7 @@ impl Reply {
         stream: Stream,
         method: &Method,
         keep_alive: bool,
-        patience: Patience,
+        patience: SendDeadline,
     ) -> Self {
         let wire = Wire::Http1(Http1Response::new(stream, method, keep_alive));
         Self { wire, patience }
@@ -56,14 +56,14 @@ impl Reply {
     pub(super) fn http2(
         stream: SendResponse<Bytes>,
         answers_head: bool,
-        patience: Patience,
+        patience: SendDeadline,
     ) -> Self {
         let wire = Wire::Http2(Http2Response::new(stream, answers_head));
         Self { wire, patience }
     }
 
     /// Writes the head. Over HTTP/1, the head of a response with a length leaves with the first part.
-    pub(super) async fn head(&mut self, head: Box<ResponseHeader>) -> Result<(), SenderGone> {
+    pub(super) async fn head(&mut self, head: Box<ResponseHeader>) -> Result<(), SenderGoneError> {
         let writing = async {
             match &mut self.wire {
                 Wire::Http1(response) => response.head(head).await.ok(),
@@ -74,7 +74,7 @@ impl Reply {
     }
 
     /// Writes the next part of the body.
-    pub(super) async fn part(&mut self, part: Bytes) -> Result<(), SenderGone> {
+    pub(super) async fn part(&mut self, part: Bytes) -> Result<(), SenderGoneError> {
         let writing = async {
             match &mut self.wire {
                 Wire::Http1(response) => response.part(part).await.ok(),
@@ -85,7 +85,7 @@ impl Reply {
     }
 
     /// Ends the body, and waits until the last byte has left for the socket.
-    pub(super) async fn end(&mut self) -> Result<(), SenderGone> {
+    pub(super) async fn end(&mut self) -> Result<(), SenderGoneError> {
         let writing = async {
             match &mut self.wire {
                 Wire::Http1(response) => response.end().await.ok(),
@@ -100,7 +100,7 @@ impl Reply {
         &mut self,
         head: ResponseHeader,
         body: Bytes,
-    ) -> Result<(), SenderGone> {
+    ) -> Result<(), SenderGoneError> {
         self.head(Box::new(head)).await?;
         self.part(body).await?;
         self.end().await
@@ -134,9 +134,9 @@ impl Reply {
 
 /// Waits for a write as long as the sender has time left, and charges the wait to it.
 async fn in_time<T>(
-    patience: &mut Patience,
+    patience: &mut SendDeadline,
     writing: impl Future<Output = Option<T>>,
-) -> Result<T, SenderGone> {
+) -> Result<T, SenderGoneError> {
     let mut writing = pin!(writing);
     let ready = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await;
     let written = match ready {
@@ -144,10 +144,10 @@ async fn in_time<T>(
         // Boxed: most writes are done at once, and a connection would keep the room for this.
         Poll::Pending => Box::pin(patience.wait(writing)).await,
     };
-    written.ok_or(SenderGone)
+    written.ok_or(SenderGoneError)
 }
 
-impl Patience {
+impl SendDeadline {
     async fn wait<T>(&mut self, writing: Pin<&mut impl Future<Output = Option<T>>>) -> Option<T> {
         let watch = Stopwatch::start();
         let last_moment = async {
@@ -167,7 +167,7 @@ impl Patience {
 
 /// The sender has left, or did not read in time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct SenderGone;
+pub(super) struct SenderGoneError;
 
 /// How long a sender may read its response after deliveries in flight were cut off.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
@@ -182,7 +182,7 @@ mod tests {
     fn reply(capacity: usize) -> (Reply, DuplexStream, CancellationToken) {
         let (stream, sender) = tokio::io::duplex(capacity);
         let cut_off = CancellationToken::new();
-        let patience = Patience {
+        let patience = SendDeadline {
             left: SEND_TIMEOUT,
             cut_off: cut_off.clone(),
         };
@@ -207,7 +207,7 @@ mod tests {
         let watch = Stopwatch::start();
         let writing = async {
             let written = reply.whole(head(1000), vec![b'x'; 1000].into()).await;
-            assert_eq!(written, Err(SenderGone));
+            assert_eq!(written, Err(SenderGoneError));
             assert_eq!(watch.elapsed(), SEND_TIMEOUT);
             assert!(reply.into_stream().is_none());
         };
@@ -242,7 +242,7 @@ mod tests {
         cut_off.cancel();
         let watch = Stopwatch::start();
         let written = reply.whole(head(1000), vec![b'x'; 1000].into()).await;
-        assert_eq!(written, Err(SenderGone));
+        assert_eq!(written, Err(SenderGoneError));
         assert_eq!(watch.elapsed(), LAST_MOMENT);
     }
 
@@ -250,7 +250,10 @@ mod tests {
     async fn a_sender_that_left_is_gone() {
         let (mut reply, sender, _cut_off) = reply(16);
         drop(sender);
-        assert_eq!(reply.whole(head(0), Bytes::new()).await, Err(SenderGone));
+        assert_eq!(
+            reply.whole(head(0), Bytes::new()).await,
+            Err(SenderGoneError)
+        );
         assert!(reply.into_stream().is_none());
     }
 

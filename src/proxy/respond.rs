@@ -99,7 +99,7 @@ fn invalid_payload(violations: Option<&Violations>) -> Bytes {
 pub(super) async fn write(
     reply: &mut Reply,
     refusal: &Refusal,
-    stamp: &Stamp,
+    stamp: &GateHeaders,
 ) -> Option<StatusCode> {
     let (status, body) = status_and_body(refusal);
     write_refusal(reply, refusal, (status, body), stamp).await
@@ -109,7 +109,7 @@ pub(super) async fn write(
 pub(super) async fn write_without_body(
     reply: &mut Reply,
     refusal: &Refusal,
-    stamp: &Stamp,
+    stamp: &GateHeaders,
 ) -> Option<StatusCode> {
     let (status, _) = status_and_body(refusal);
     write_refusal(reply, refusal, (status, Bytes::new()), stamp).await
@@ -119,7 +119,7 @@ async fn write_refusal(
     reply: &mut Reply,
     refusal: &Refusal,
     (status, body): (StatusCode, Bytes),
-    stamp: &Stamp,
+    stamp: &GateHeaders,
 ) -> Option<StatusCode> {
     let head = head(refusal, status, body.len(), stamp).ok()?;
     reply.whole(head, body).await.ok()?;
@@ -127,18 +127,18 @@ async fn write_refusal(
 }
 
 /// Writes the answer to a provider challenge.
-pub(super) async fn write_handshake(
+pub(super) async fn write_challenge(
     reply: &mut Reply,
     answer: &ChallengeAnswer,
-    stamp: &Stamp,
+    stamp: &GateHeaders,
 ) -> Option<StatusCode> {
-    let head = handshake_head(answer, stamp).ok()?;
+    let head = challenge_head(answer, stamp).ok()?;
     reply.whole(head, answer.body.clone()).await.ok()?;
     Some(answer.status)
 }
 
 /// Writes the acknowledgement of a delivery that goes no further.
-pub(super) async fn write_ignored(reply: &mut Reply, stamp: &Stamp) -> Option<StatusCode> {
+pub(super) async fn write_ignored(reply: &mut Reply, stamp: &GateHeaders) -> Option<StatusCode> {
     let body = Bytes::from_static(br#"{"status":"ignored"}"#);
     let status = StatusCode::ACCEPTED;
     let mut head = own_head(status, body.len()).ok()?;
@@ -149,12 +149,12 @@ pub(super) async fn write_ignored(reply: &mut Reply, stamp: &Stamp) -> Option<St
 
 /// The two headers of the gate in every answer, unless the configuration switches them off.
 #[derive(Clone, Debug)]
-pub(super) struct Stamp {
+pub(super) struct GateHeaders {
     request_id: Option<HeaderValue>,
     reason: bool,
 }
 
-impl Stamp {
+impl GateHeaders {
     pub(super) fn new(settings: &PublicSettings, request_id: &HeaderValue) -> Self {
         Self {
             request_id: settings.request_id_header.then(|| request_id.clone()),
@@ -183,7 +183,7 @@ fn head(
     refusal: &Refusal,
     status: StatusCode,
     len: usize,
-    stamp: &Stamp,
+    stamp: &GateHeaders,
 ) -> pingora_error::Result<ResponseHeader> {
     let mut head = own_head(status, len)?;
     if let Some(seconds) = retry_after_seconds(refusal.reason, status) {
@@ -222,9 +222,9 @@ pub fn retry_after_seconds(reason: Reason, status: StatusCode) -> Option<u16> {
     }
 }
 
-fn handshake_head(
+fn challenge_head(
     answer: &ChallengeAnswer,
-    stamp: &Stamp,
+    stamp: &GateHeaders,
 ) -> pingora_error::Result<ResponseHeader> {
     let mut head = ResponseHeader::build(answer.status, Some(8))?;
     for (name, value) in &answer.headers {

@@ -32,9 +32,9 @@ impl TlsFiles {
 }
 
 /// The server side of TLS handshakes.
-pub(super) struct Handshake(Acceptor);
+pub(super) struct TlsAcceptor(Acceptor);
 
-impl Handshake {
+impl TlsAcceptor {
     pub(super) fn new(files: &TlsFiles) -> Result<Self, PemError> {
         // One certificate for every server name.
         let key = certified_key(&files.certificate, &files.private_key)?;
@@ -51,7 +51,7 @@ impl Handshake {
     }
 
     /// Runs the handshake on an accepted connection; `None` if it failed.
-    pub(super) async fn shake(&self, stream: Stream) -> Option<Stream> {
+    pub(super) async fn accept(&self, stream: Stream) -> Option<Stream> {
         let stream: L4Stream = *stream.into_any().downcast().ok()?;
         match self.0.tls_handshake(stream).await {
             Ok(stream) => Some(Box::new(stream)),

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::clock::Stopwatch;
-use crate::gate::{FaultAt, UpstreamFault};
+use crate::gate::{AddressFault, UpstreamFault};
 use crate::task::{Heartbeat, Task};
 
 /// A named backend.
@@ -119,8 +119,8 @@ impl Upstream {
     }
 
     /// The fault if there is no address to try.
-    pub(super) fn without_address(&self) -> FaultAt {
-        FaultAt {
+    pub(super) fn without_address(&self) -> AddressFault {
+        AddressFault {
             fault: UpstreamFault::Dns,
             address: self.settings.addresses.join(", "),
         }
@@ -169,8 +169,8 @@ impl Address {
         }
     }
 
-    pub(super) fn fault(&self, fault: UpstreamFault) -> FaultAt {
-        FaultAt {
+    pub(super) fn fault(&self, fault: UpstreamFault) -> AddressFault {
+        AddressFault {
             fault,
             address: self.shown(),
         }

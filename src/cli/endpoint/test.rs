@@ -149,7 +149,7 @@ async fn backends(session: &Session, definition: &Definition) -> Vec<String> {
     let mut upstreams = session.config.upstreams.iter();
     let settings = upstreams.find(|it| *it.name == *definition.upstream);
     let Some(settings) = settings else {
-        let fault = UpstreamFault::Unknown.says();
+        let fault = UpstreamFault::Unknown.explanation();
         return vec![format!("{}: {fault}", definition.upstream)];
     };
     let upstream = Upstream::new(settings.clone());
