@@ -389,7 +389,7 @@ mod tests {
                     self.ledger.release(&self.entries, token).await.unwrap();
                     State::Free
                 }
-                Err(taken) if taken.standing == EntryState::Accepted => State::Accepted,
+                Err(taken) if taken.state == EntryState::Accepted => State::Accepted,
                 Err(_) => State::InFlight,
             }
         }

@@ -145,6 +145,6 @@ pub(super) fn path_defect(url: &str) -> Option<Defect> {
 }
 
 /// Longer than any that Contentful is told to call.
-const MAX_TARGET_LEN: usize = 8 * 1024;
+const MAX_TARGET_LEN: usize = 2 * 1024;
 /// More than any request has.
 const MAX_HEADERS: usize = 100;

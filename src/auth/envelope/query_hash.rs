@@ -63,4 +63,4 @@ fn encoded(text: &str) -> String {
 /// More parameters than Atlassian adds to a URL.
 const MAX_PARAMETERS: usize = 64;
 /// Longer than any query that is hashed.
-const MAX_QUERY_LEN: usize = 8 * 1024;
+const MAX_QUERY_LEN: usize = 2 * 1024;
