@@ -168,7 +168,9 @@ fn what_is_missing_or_does_not_fit_together_is_said() {
     ];
     let wrong = mistakes(Mode::Provider, Some("buildkite-token"), &words);
     assert!(
-        wrong.iter().all(|it| it.contains("signs nothing")),
+        wrong
+            .iter()
+            .all(|it| it.contains("applies to signatures only")),
         "{wrong:?}"
     );
     // A preset's cover is not made smaller by an endpoint.

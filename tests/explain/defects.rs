@@ -649,14 +649,14 @@ fn malformed_canonical_forms() -> Vec<Row> {
             contentful(",x-a").header("x-a", "1;x-b:2"),
             Malformed,
             "value-border",
-            "header:x-a holds `;`",
+            "header:x-a contains `;`",
         ),
         (
             "a URL with a second question mark",
             to(signed("contentful", "{}"), "a?b"),
             Malformed,
             "value-border",
-            "url holds `?`",
+            "url contains `?`",
         ),
         (
             "a header in the list of Hook0 that is missing",
@@ -684,21 +684,21 @@ fn malformed_canonical_forms() -> Vec<Row> {
             signed("coinbase-cdp", "{}").replacing("x-event-id", |id| format!("{id}.1")),
             Malformed,
             "value-border",
-            "header:x-event-id holds `.`",
+            "header:x-event-id contains `.`",
         ),
         (
             "a URL of Plivo that ends with a question mark",
             plivo().to(Some(&format!("{URL}?"))).query(""),
             Malformed,
             "value-border",
-            "url holds `?`",
+            "url contains `?`",
         ),
         (
             "a query of Plivo with a separator in a value",
             to(plivo(), "a=%26"),
             Malformed,
             "value-border",
-            "query:a holds `&`",
+            "query:a contains `&`",
         ),
         (
             "a query of Plivo with a percent sign that encodes nothing",
@@ -719,7 +719,7 @@ fn malformed_canonical_forms() -> Vec<Row> {
             plivo().replacing("x-plivo-signature-v3-nonce", |nonce| format!("{nonce}.1")),
             Malformed,
             "value-border",
-            "header:x-plivo-signature-v3-nonce holds `.`",
+            "header:x-plivo-signature-v3-nonce contains `.`",
         ),
     ]
 }
@@ -761,7 +761,7 @@ fn other_reasons() -> Vec<Row> {
             vonage().text(|_| r#"{"b":2}"#.to_owned()),
             ProofError::BodyDigestMismatch,
             "body-digest",
-            "the digest that was sent is not that of the body",
+            "the digest that was sent does not match the body",
         ),
         (
             "a body with a line end that the digest does not cover",
@@ -789,14 +789,14 @@ fn other_reasons() -> Vec<Row> {
             mailgun_stale(),
             ProofError::TimestampStale,
             "clock-skew",
-            "its time is over",
+            "is valid but expired",
         ),
         (
             "a delivery of another account",
             accounts(r#"[{"portalId":8}]"#),
             ProofError::AccountMismatch,
             "other-account",
-            "of account 8; the endpoint is for 7",
+            "is for account 8; the endpoint is for 7",
         ),
         (
             "a delivery whose account has a double",
@@ -825,7 +825,7 @@ fn other_reasons() -> Vec<Row> {
             sns(|body| body["TopicArn"] = TOPIC.replace("orders", "others").into()),
             ProofError::SignatureMismatch,
             "other-topic",
-            "of another topic",
+            "from another topic",
         ),
         (
             "no token",

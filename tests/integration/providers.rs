@@ -431,7 +431,7 @@ fn a_preset_that_cannot_be_is_refused_with_the_way_to_find_one() {
     let told = create(&[
         "--mode", "provider", "--preset", "notion", "--method", "PUT",
     ]);
-    assert!(told.contains("`POST` only"), "{told}");
+    assert!(told.contains("only `POST` can be used"), "{told}");
 }
 
 #[test]

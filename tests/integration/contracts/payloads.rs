@@ -142,7 +142,7 @@ colour = "red""#,
         .failed_with(3);
     for expected in [
         "`a*b` is not the name of an event",
-        "a path has from 1 to 16 names",
+        "a path has 1 to 16 names",
         "expected `none` or `reject`",
         "expected a number from 1 to 1000, found 0",
         "expected a string with its unit",

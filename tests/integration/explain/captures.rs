@@ -170,7 +170,7 @@ fn entries_of_a_har_file_are_read_by_their_number_and_judged_at_their_time() {
         &["log.har", "--preset", "slack", "--entry", "3"],
         SECRET.as_bytes(),
     );
-    assert!(ran.failed_with(1).contains("and no 3"));
+    assert!(ran.failed_with(1).contains("but no entry 3"));
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_capture_that_cannot_be_read_is_refused_with_its_place_and_nothing_is_judged
         (
             "no-header",
             "POST /x HTTP/1.1\r\nnonsense\r\n\r\n",
-            "line 2 is no header",
+            "line 2 is not a header",
         ),
         (
             "bad-name",

@@ -169,7 +169,7 @@ fn the_script_that_shows_a_fleet_to_people_runs_to_its_end() {
         "202  admitted",
         "409  replay",
         "version 2",
-        "lines, whole",
+        "lines, chain intact",
         "portcullis_redis_up 1",
     ] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");

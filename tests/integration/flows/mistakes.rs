@@ -63,7 +63,7 @@ fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
             (2, "colour", "unknown key"),
             (3, "requires[0].type", "unknown slot type: use `secret`"),
             (4, "requires[1].slot", "`a` is declared twice"),
-            (5, "requires[2].slot", "`not a name` is no name"),
+            (5, "requires[2].slot", "`not a name` is not a valid name"),
             (5, "requires[2].label", "`nil` is not a value"),
             (6, "requires[3].slot", "is missing"),
             (

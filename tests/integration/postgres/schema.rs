@@ -120,7 +120,10 @@ fn a_file_that_may_not_be_changed_is_not_made_either() {
         "{files:?}"
     );
     let told = gate.run(&["store", "migrate"]).succeeded();
-    assert!(told.contains("portcullis.db: made"), "{told}");
+    assert!(
+        told.contains("portcullis.db: created with schema"),
+        "{told}"
+    );
     gate.endpoint("hmac").run(&["check"]).succeeded();
 }
 
