@@ -118,7 +118,7 @@ impl PendingProof {
         let Keys {
             ring,
             challenges,
-            missing_key: missing_key,
+            missing_key,
             until,
         } = caches.keys.available_keys(address).await?;
         let at = now();
