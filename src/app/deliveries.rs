@@ -48,12 +48,7 @@ pub(super) async fn deliveries(
 ) -> Result<Deliveries, StartError> {
     let clock = &backends.clock;
     let store_reads = usize::try_from(config.store.readers()).unwrap_or(1);
-    // Look-ups of invented tokens must not use up the store connections that endpoints need.
-    let tokens = Arc::new(TokenCache::new(
-        config.directory.cache_capacity,
-        store_reads.div_ceil(4),
-        Arc::clone(&backends.store) as _,
-    ));
+    let tokens = token_cache(config.directory.cache_capacity, store_reads, backends);
     let directory = Arc::new(Directory::new(
         DirectorySettings {
             capacity: config.directory.cache_capacity,
@@ -147,6 +142,12 @@ pub(super) async fn deliveries(
         captures: capture_task,
         cut_off,
     })
+}
+
+/// Look-ups of invented tokens must not use up the store connections that endpoints need.
+fn token_cache(capacity: u64, store_reads: usize, backends: &Backends) -> Arc<TokenCache> {
+    let store = Arc::clone(&backends.store) as _;
+    Arc::new(TokenCache::new(capacity, store_reads.div_ceil(4), store))
 }
 
 /// The ledger of this node, and the shared one if Redis is configured.

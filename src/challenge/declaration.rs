@@ -117,7 +117,7 @@ impl<'de> Deserialize<'de> for Condition {
             match value.value {
                 ExpectedValue::Text(text) => head.push((Place::Query(name.value.into()), text)),
                 ExpectedValue::Number(_) => {
-                    table.errors.push(custom("expected a string", value.span))
+                    table.errors.push(custom("expected a string", value.span));
                 }
             }
         }

@@ -206,14 +206,14 @@ impl Control {
     ) -> Result<SecretImpact, ControlError> {
         let now = self.clock.now();
         let versions = self.store.versions(secret).await?;
-        let uses = self.store.uses(secret).await?;
+        let counts = self.store.uses(secret).await?;
         let counting = StoredVersion::counting(&versions, now);
         let valid = counting.into_iter().flat_map(|(current, previous)| {
             let previous = previous.map(|(version, until)| (version, Some(until)));
             std::iter::once((current, None)).chain(previous)
         });
         let versions = valid.map(|(version, until)| {
-            let counter = uses.iter().find(|it| it.version == version.version);
+            let counter = counts.iter().find(|it| it.version == version.version);
             let last_used_at = counter.map(|it| it.last_used_at);
             VersionImpact {
                 version: version.version,

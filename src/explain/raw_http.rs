@@ -187,13 +187,13 @@ fn cut_to_length<'b>(delivery: &mut Delivery, body: &'b [u8]) -> &'b [u8] {
 /// Decodes a chunked body; `None` if `body` is not one.
 fn dechunk(body: &[u8]) -> Option<Vec<u8>> {
     let mut decoder = Chunked::new();
-    let mut decoded = Vec::new();
+    let mut content = Vec::new();
     let mut rest = body;
     while !decoder.is_end() && !rest.is_empty() {
-        let taken = decoder.decode(rest, &mut decoded, body.len()).ok()?;
+        let taken = decoder.decode(rest, &mut content, body.len()).ok()?;
         rest = rest.get(taken..).filter(|_| taken > 0)?;
     }
-    decoder.is_end().then_some(decoded)
+    decoder.is_end().then_some(content)
 }
 
 /// The most header lines of a capture.

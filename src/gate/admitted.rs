@@ -75,39 +75,45 @@ impl Admitted {
     /// `sink`. The backend gets no more time once `cut_off` is cancelled.
     ///
     /// If this future is dropped before the whole answer has arrived, the claim is released and the turn ends.
-    pub async fn deliver<T, S>(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` keeps a second copy of `self` in the future of every connection"
+    )]
+    pub fn deliver<T, S>(
         mut self,
         head: &[u8],
         transport: &T,
         sink: &mut S,
         cut_off: &CancellationToken,
-    ) -> DeliveryOutcome
+    ) -> impl Future<Output = DeliveryOutcome>
     where
         T: UpstreamTransport,
         S: ResponseSink<T::Head>,
     {
-        let gathers = sink.needs_length() || self.reservation.has_turn();
-        let max_gathered = if gathers && self.lease_gathered_response() {
-            MAX_GATHERED
-        } else {
-            0
-        };
-        let request = UpstreamRequest {
-            upstream: &self.endpoint.upstream,
-            head,
-            body: self.body.bytes(),
-        };
-        let deadline = Deadline::start(self.total_timeout, cut_off);
-        let reservation = std::mem::take(&mut self.reservation);
-        pipeline::run(
-            reservation,
-            &request,
-            &deadline,
-            max_gathered,
-            transport,
-            sink,
-        )
-        .await
+        async move {
+            let gathers = sink.needs_length() || self.reservation.has_turn();
+            let max_gathered = if gathers && self.lease_gathered_response() {
+                MAX_GATHERED
+            } else {
+                0
+            };
+            let request = UpstreamRequest {
+                upstream: &self.endpoint.upstream,
+                head,
+                body: self.body.bytes(),
+            };
+            let deadline = Deadline::start(self.total_timeout, cut_off);
+            let reservation = std::mem::take(&mut self.reservation);
+            pipeline::run(
+                reservation,
+                &request,
+                &deadline,
+                max_gathered,
+                transport,
+                sink,
+            )
+            .await
+        }
     }
 
     pub(super) fn with_turn(self, turn: Option<Turn>) -> Self {

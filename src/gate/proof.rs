@@ -61,10 +61,6 @@ pub(super) struct PendingProof {
     challenges: Option<Arc<SignedChallenges>>,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one per delivery, and a box would cost an allocation"
-)]
 enum ProofState {
     /// With the keys of a secret, or without need of any.
     Begun(VerificationStart),

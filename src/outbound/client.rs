@@ -54,7 +54,7 @@ pub struct ParseProxyError;
 pub(super) struct Client {
     settings: OutboundSettings,
     /// Created at the first request: most gates never send one.
-    client: OnceLock<Result<reqwest::Client, OutboundError>>,
+    http: OnceLock<Result<reqwest::Client, OutboundError>>,
     running: Semaphore,
     waiting: Semaphore,
 }
@@ -63,7 +63,7 @@ impl Client {
     pub(super) fn new(settings: OutboundSettings) -> Self {
         Self {
             settings,
-            client: OnceLock::new(),
+            http: OnceLock::new(),
             running: Semaphore::new(MAX_RUNNING),
             waiting: Semaphore::new(MAX_WAITING),
         }
@@ -84,7 +84,7 @@ impl Client {
 
     async fn fetch(&self, url: &str) -> Result<BytesMut, OutboundError> {
         let client = self
-            .client
+            .http
             .get_or_init(|| build_client(&self.settings))
             .as_ref();
         let failed = |error: reqwest::Error| OutboundError::Unreachable(error_chain(&error));

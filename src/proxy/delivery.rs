@@ -167,60 +167,42 @@ impl Delivery {
         pending: PendingAnswer,
         origin: Origin,
     ) -> bool {
-        let PendingAnswer {
-            facts,
-            verdict,
-            request_id,
-            at,
-            watch,
-        } = pending;
-        let stamp = GateHeaders::new(&self.settings, &request_id);
-        let outcome = match verdict {
-            Err(refusal) => ResponseOutcome::refused(reply, refusal, &facts, &stamp).await,
+        let (facts, request_id) = (&pending.facts, &pending.request_id);
+        let stamp = GateHeaders::new(&self.settings, request_id);
+        let outcome = match pending.verdict {
+            Err(refusal) => ResponseOutcome::refused(reply, refusal, facts, &stamp).await,
             Ok(Decision::Challenge(answer)) => {
                 ResponseOutcome::challenge(reply, &answer, &stamp).await
             }
             Ok(Decision::Ignored) => ResponseOutcome::ignored(reply, &stamp).await,
             Ok(Decision::Admitted(admitted)) => {
-                let added = self.additions(&admitted, &request_id, origin);
+                let added = self.additions(&admitted, request_id, origin);
                 let upstream_head = write_head(head, &added);
-                let is_http10 = head.version == Version::HTTP_10;
-                self.forward(reply, admitted, &upstream_head, &stamp, is_http10)
+                let generation = admitted.verified().generation();
+                let mut sender = AnswerWriter {
+                    reply,
+                    stamp: &stamp,
+                    is_http10: head.version == Version::HTTP_10,
+                };
+                let sending = Stopwatch::start();
+                let delivered = admitted
+                    .deliver(&upstream_head, &self.forwarder, &mut sender, &self.cut_off)
+                    .await;
+                ResponseOutcome::forwarded(sender.reply, delivered, generation, &stamp)
                     .await
+                    .after(sending.elapsed())
             }
         };
         self.telemetry.record(&Outcome {
-            at,
+            at: pending.at,
             request_id: request_id.to_str().unwrap_or_default(),
             client: self.client(head, origin),
             method: head.method.as_str(),
             path: head.path(),
-            total: watch.elapsed(),
-            ..outcome.record(&facts)
+            total: pending.watch.elapsed(),
+            ..outcome.record(facts)
         });
         outcome.is_whole
-    }
-
-    /// Carries an admitted delivery to its backend, and the answer to the sender.
-    async fn forward(
-        &self,
-        reply: &mut Reply,
-        admitted: Admitted,
-        head: &[u8],
-        stamp: &GateHeaders,
-        is_http10: bool,
-    ) -> ResponseOutcome {
-        let watch = Stopwatch::start();
-        let generation = admitted.verified().generation();
-        let mut sender = AnswerWriter {
-            reply,
-            stamp,
-            is_http10,
-        };
-        let delivering = admitted.deliver(head, &self.forwarder, &mut sender, &self.cut_off);
-        let delivered = delivering.await;
-        let outcome = ResponseOutcome::forwarded(sender.reply, delivered, generation, stamp).await;
-        outcome.after(watch.elapsed())
     }
 
     /// Records a request whose head was refused, and returns its id. `is_answered` is false if its stream is refused

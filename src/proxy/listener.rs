@@ -163,7 +163,8 @@ impl PublicApp {
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             h2::serve(&self.delivery, stream, origin, shutdown).await;
         } else {
-            connection::serve(&self.delivery, stream, origin, shutdown).await;
+            // In a box, so that the task of a TLS handshake is small: one allocation per connection.
+            Box::pin(connection::serve(&self.delivery, stream, origin, shutdown)).await;
         }
     }
 }

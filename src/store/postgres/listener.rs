@@ -83,11 +83,11 @@ async fn listen_once(
     }
     loop {
         heartbeat.beat();
-        let notified = tokio::time::timeout(HEARTBEAT, listener.try_recv()).await;
+        let received = tokio::time::timeout(HEARTBEAT, listener.try_recv()).await;
         let Some(notifier) = weak.upgrade() else {
             return Ok(());
         };
-        match notified {
+        match received {
             Ok(Ok(Some(_))) => notifier.notify(),
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
