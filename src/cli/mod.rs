@@ -1,6 +1,6 @@
 //! The command line: one file or folder per group of commands.
 //!
-//! A command returns text for standard output or a [`Failure`]; this file prints either of them and exits.
+//! A command returns text for standard output or a failure; this file prints either of them and exits.
 //! Standard output carries results only, so that it can be piped. Notes and errors go to standard error.
 
 mod apply;
