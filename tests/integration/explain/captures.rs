@@ -213,7 +213,7 @@ fn a_capture_that_cannot_be_read_is_refused_with_its_place_and_nothing_is_judged
         (
             "bad-name",
             "POST /x HTTP/1.1\r\na b: c\r\n\r\n",
-            "`a b` is no name of a header",
+            "`a b` is not a valid header name",
         ),
         (
             "bad-target",
