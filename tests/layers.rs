@@ -141,7 +141,7 @@ fn only_the_control_plane_and_the_stores_name_what_changes_a_store() {
         "use crate::flow::{Draft, Flow};",
         "use crate::flow::{NewMove as Move};",
         "fn f(version: crate::flow::NewVersion) {}",
-        "use crate::secrets::{Installation, SecretRef};",
+        "use crate::secrets::{NewSecretVersion, SecretRef};",
         "use crate::secrets::CiphertextReplacement;",
         "fn f(entry: &crate::audit::AuditEntry) {}",
         "use crate::secrets::Vault;",
