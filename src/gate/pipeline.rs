@@ -412,6 +412,8 @@ mod tests {
         length: BodyLength,
         steps: Vec<Step>,
         is_released: Arc<AtomicBool>,
+        /// Cancelled when the last part arrives.
+        cut_off_at_end: CancellationToken,
     }
 
     impl Backend {
@@ -421,6 +423,7 @@ mod tests {
                 length: BodyLength::Chunked,
                 steps: steps.to_vec(),
                 is_released: Arc::default(),
+                cut_off_at_end: CancellationToken::new(),
             }
         }
 
@@ -461,6 +464,7 @@ mod tests {
                 body: Body {
                     steps: self.steps.iter().copied().collect(),
                     is_released: Arc::clone(&self.is_released),
+                    cut_off_at_end: self.cut_off_at_end.clone(),
                 },
             })
         }
@@ -469,12 +473,16 @@ mod tests {
     struct Body {
         steps: VecDeque<Step>,
         is_released: Arc<AtomicBool>,
+        cut_off_at_end: CancellationToken,
     }
 
     impl UpstreamBody for Body {
         async fn next(&mut self) -> Result<Option<&[u8]>, UpstreamFault> {
             // A part takes a moment to arrive, in virtual time.
             tokio::time::sleep(Duration::from_millis(1)).await;
+            if self.steps.len() == 1 {
+                self.cut_off_at_end.cancel();
+            }
             match self.steps.pop_front() {
                 None => Ok(None),
                 Some(Step::Part(part)) => Ok(Some(part)),
@@ -715,6 +723,30 @@ mod tests {
             };
             assert_eq!(failure.reason, Reason::UpstreamTimeout);
             assert_eq!(claimed.state().await, State::Free);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answer_that_is_whole_at_the_cut_off_still_reaches_the_sender() {
+        for needs_length in [false, true] {
+            let (claimed, reservation) = Claimed::new().await;
+            let backend = Backend::answering(202, &[Step::Part(b"first "), Step::Part(b"last")]);
+            let mut reader = Reader {
+                needs_length,
+                ..Reader::new(&claimed)
+            };
+            let cut_off = backend.cut_off_at_end.clone();
+            let outcome = run_until(&cut_off, reservation, &backend, &mut reader, 1024).await;
+            let is_received = matches!(
+                outcome,
+                DeliveryOutcome::Answered {
+                    is_received: true,
+                    ..
+                }
+            );
+            assert!(is_received, "{outcome:?}");
+            assert_eq!(reader.body(), b"first last");
+            assert_eq!(reader.state_at_end(), Some(State::Accepted));
         }
     }
 

@@ -141,9 +141,14 @@ impl<'c> Deadline<'c> {
         self.limit.saturating_sub(self.started.elapsed())
     }
 
-    /// Waits for `future` without a time limit; `None` if a shutdown is first.
+    /// Waits for `future` without a time limit; `None` if a shutdown is first. It is polled once in any case, so that a
+    /// sender that reads at once gets an answer that is here already.
     pub(super) async fn unless_cut_off<F: Future>(&self, future: F) -> Option<F::Output> {
-        self.cut_off.run_until_cancelled(future).await
+        tokio::select! {
+            biased;
+            output = future => Some(output),
+            () = self.cut_off.cancelled() => None,
+        }
     }
 }
 

@@ -193,9 +193,15 @@ impl Progress {
         } else {
             Reason::UpstreamUnreachable
         };
-        let address = self.address.as_ref();
-        let at = address.map(|address| address.fault(UpstreamFault::Timeout));
-        failure(reason, at.unwrap_or_else(|| upstream.without_address()))
+        let at = match &self.address {
+            Some(address) => address.fault(UpstreamFault::Timeout),
+            // A shutdown came before the first address was tried.
+            None => AddressFault {
+                fault: UpstreamFault::Timeout,
+                ..upstream.without_address()
+            },
+        };
+        failure(reason, at)
     }
 }
 
