@@ -536,7 +536,7 @@ const ROOM: usize = LIMITS.bytes - 4096;
 /// About the longest that so many names may be.
 const NAME: usize = 26;
 /// The longest query behind the path.
-const QUERY: usize = 8 * 1024 - 32;
+const QUERY: usize = 16 * 1024 - 64;
 /// The longest proof that is parsed, and the longest value of a header, beside a name or a prefix.
 const PROOF: usize = 8 * 1024 - 32;
 const FIELD: usize = 16 * 1024 - 64;

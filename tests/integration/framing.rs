@@ -221,7 +221,7 @@ fn heads_beyond_the_limits_are_refused() {
 
 #[test]
 fn the_longest_target_and_header_are_taken_and_longer_ones_are_refused() {
-    const TARGET: usize = 8 * 1024;
+    const TARGET: usize = 16 * 1024;
     const FIELD: usize = 16 * 1024;
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac").start();
@@ -234,7 +234,7 @@ fn the_longest_target_and_header_are_taken_and_longer_ones_are_refused() {
             .header("X-Long", value)
             .body(b"{}")
     };
-    for (target, value) in [(target(TARGET), field(FIELD)), (target(8000), field(7000))] {
+    for (target, value) in [(target(TARGET), field(7000)), (target(8000), field(FIELD))] {
         assert_eq!(send(gate.http(), &request(&target, &value)).status, 202);
     }
     let backend = Backend::accepting();
@@ -244,7 +244,7 @@ fn the_longest_target_and_header_are_taken_and_longer_ones_are_refused() {
         ("a long header", request(PATH, &field(FIELD + 1))),
         (
             "a head beyond 32 KiB",
-            request(&target(TARGET), &field(FIELD)).header("X-Other", &field(8 * 1024)),
+            request(&target(TARGET), &field(FIELD)),
         ),
     ] {
         is_bad(&gate, &backend, name, &request.bytes());
