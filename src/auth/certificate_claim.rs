@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use super::sns::SnsMessage;
 use super::{
@@ -16,7 +17,7 @@ pub struct CertificateClaim {
     claim: Claim,
     now: Timestamp,
     /// The body, once it was parsed for its certificate.
-    message: Option<SnsMessage>,
+    message: Option<ParsedBody>,
 }
 
 impl CertificateClaim {
@@ -38,8 +39,8 @@ impl CertificateClaim {
     /// The URL of the certificate. It is unproven, but the scheme restricts its host.
     pub fn certificate_url(&mut self, body: &[u8]) -> Result<CertificateUrl, ProofError> {
         let message = SnsMessage::read(body).ok_or(ProofError::SignatureMalformed)?;
-        let message = self.message.insert(message);
-        self.scheme.certificate_of(message)
+        let parsed = self.message.insert(ParsedBody::new(body, message));
+        self.scheme.certificate_of(&parsed.message)
     }
 
     /// Starts the verification with the fetched certificate.
@@ -52,5 +53,26 @@ impl CertificateClaim {
             }
             proven @ VerificationStart::Proven(_) => proven,
         })
+    }
+}
+
+/// A message with the digest of the body that it was parsed from, so that it proves no other body.
+pub(super) struct ParsedBody {
+    digest: [u8; 32],
+    message: SnsMessage,
+}
+
+impl ParsedBody {
+    fn new(body: &[u8], message: SnsMessage) -> Self {
+        Self {
+            digest: Sha256::digest(body).into(),
+            message,
+        }
+    }
+
+    /// The message, if it was parsed from `body`.
+    pub(super) fn message_of(self, body: &[u8]) -> Option<SnsMessage> {
+        let digest: [u8; 32] = Sha256::digest(body).into();
+        (digest == self.digest).then_some(self.message)
     }
 }

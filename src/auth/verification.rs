@@ -7,11 +7,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::candidates::Signatures;
+use super::certificate_claim::ParsedBody;
 use super::claim::{Offer, OfferedTokens};
 use super::envelope::EnvelopeVerification;
 use super::key::{KeyRing, MacState, NumberedKey};
 use super::signed::{SignedMessages, time_of};
-use super::sns::SnsMessage;
 use super::template::SignedFrame;
 use super::view::View;
 use super::{Claim, Head, KeyAge, PartialRequest, ProofError, Scheme, Signature, Verified};
@@ -34,7 +34,7 @@ pub struct Verification {
     keys: Arc<KeyRing>,
     now: Timestamp,
     /// The body, if it was parsed already.
-    message: Option<Box<SnsMessage>>,
+    message: Option<Box<ParsedBody>>,
     /// The MAC over the first message so far; `None` if the body cannot be hashed as it arrives.
     code: Option<MacState>,
 }
@@ -81,7 +81,7 @@ impl Verification {
     }
 
     /// The same verification over a body that was parsed for its certificate, so that it is not parsed a second time.
-    pub(super) fn over(self, message: Option<SnsMessage>) -> Self {
+    pub(super) fn over(self, message: Option<ParsedBody>) -> Self {
         Self {
             message: message.map(Box::new),
             ..self
@@ -137,7 +137,8 @@ impl Verification {
             return Err(ProofError::SignatureMalformed);
         }
         let scheme = Arc::clone(&self.scheme);
-        let view = View::with_message(&scheme, received, self.message.take().map(|it| *it));
+        let message = self.message.take().and_then(|it| it.message_of(body));
+        let view = View::with_message(&scheme, received, message);
         if self.scheme.has_certificate() {
             // The topic is checked whatever key was fetched: a message of another topic proves nothing here.
             let message = view.message().ok_or(ProofError::SignatureMalformed)?;
