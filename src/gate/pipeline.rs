@@ -728,26 +728,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn answer_that_is_whole_at_the_cut_off_still_reaches_the_sender() {
-        for needs_length in [false, true] {
-            let (claimed, reservation) = Claimed::new().await;
-            let backend = Backend::answering(202, &[Step::Part(b"first "), Step::Part(b"last")]);
-            let mut reader = Reader {
-                needs_length,
-                ..Reader::new(&claimed)
-            };
-            let cut_off = backend.cut_off_at_end.clone();
-            let outcome = run_until(&cut_off, reservation, &backend, &mut reader, 1024).await;
-            let is_received = matches!(
-                outcome,
-                DeliveryOutcome::Answered {
-                    is_received: true,
-                    ..
-                }
-            );
-            assert!(is_received, "{outcome:?}");
-            assert_eq!(reader.body(), b"first last");
-            assert_eq!(reader.state_at_end(), Some(State::Accepted));
-        }
+        let (claimed, reservation) = Claimed::new().await;
+        let backend = Backend::answering(202, &[Step::Part(b"first "), Step::Part(b"last")]);
+        let mut reader = Reader::new(&claimed);
+        let cut_off = backend.cut_off_at_end.clone();
+        let outcome = run_until(&cut_off, reservation, &backend, &mut reader, 1024).await;
+        let is_received = matches!(
+            outcome,
+            DeliveryOutcome::Answered {
+                is_received: true,
+                ..
+            }
+        );
+        assert!(is_received, "{outcome:?}");
+        assert_eq!(reader.body(), b"first last");
+        assert_eq!(reader.state_at_end(), Some(State::Accepted));
     }
 
     #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ pub struct Permits<'a> {
 }
 
 /// A permit. Dropping it returns it.
-#[must_use = "a permit that is dropped is guard back"]
+#[must_use = "a permit that is dropped is given back"]
 pub struct Permit {
     _guard: Option<Box<dyn Any + Send + Sync>>,
 }
