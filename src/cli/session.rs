@@ -32,7 +32,7 @@ pub(super) enum Access {
 }
 
 impl Access {
-    /// A dry run needs read access only.
+    /// A dry run needs read access only. It cannot say whether a bound value fits a new scheme: that needs the key.
     pub(super) fn unless_dry_run(dry_run: bool) -> Self {
         if dry_run { Self::Read } else { Self::Write }
     }

@@ -233,7 +233,7 @@ fn a_capture_that_cannot_be_read_is_refused_with_its_place_and_nothing_is_judged
         (
             "option",
             "curl https://a.example/x --frobnicate",
-            "`--frobnicate` is not known",
+            "`--frobnicate` is not supported",
         ),
         ("no-url", "curl -d x", "it has no URL"),
         (
