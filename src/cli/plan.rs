@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::output;
-use crate::control::{EndpointPlan, KeyKindMismatch, SecretWarning, Step, StepAction};
+use crate::control::{EndpointPlan, KeyKindMismatch, SecretValueWarning, Step, StepAction};
 
 /// One line per step.
 pub(super) fn lines(plan: &EndpointPlan) -> Vec<String> {
@@ -46,8 +46,8 @@ fn line(step: &Step) -> String {
             bound_as.noun()
         ));
     }
-    if let Some(warning) = &step.secret_doubted {
-        line.push_str(&format!(", {}", doubted(warning)));
+    if let Some(warning) = &step.secret_warning {
+        line.push_str(&format!(", {}", value_warning(warning)));
     }
     for secret in &step.secrets_retired {
         line.push_str(&format!(", secret {secret} retired"));
@@ -56,7 +56,7 @@ fn line(step: &Step) -> String {
 }
 
 /// Why a bound secret does not fit, and what to do.
-pub(super) fn doubted(warning: &SecretWarning) -> String {
+pub(super) fn value_warning(warning: &SecretValueWarning) -> String {
     format!(
         "secret {}: {}; set another one with `{}`",
         warning.secret, warning.message, warning.remedy

@@ -27,14 +27,16 @@ pub(super) enum Access {
     Read,
     /// The command reads the store and decrypts secrets. It needs the key, and it creates neither a store nor a key.
     Decrypt,
+    /// The command shows what it would change. It decrypts if it can, and it creates neither a store nor a key.
+    DryRun,
     /// The command changes the store. A missing store and its key are created.
     Write,
 }
 
 impl Access {
-    /// A dry run needs read access only. It cannot say whether a bound value fits a new scheme: that needs the key.
+    /// The access of a command that writes unless it is a dry run.
     pub(super) fn unless_dry_run(dry_run: bool) -> Self {
-        if dry_run { Self::Read } else { Self::Write }
+        if dry_run { Self::DryRun } else { Self::Write }
     }
 }
 
@@ -49,14 +51,19 @@ impl Session {
                 Backends::open_existing(&config).await?
             }
             Access::Read if !config.store.migrate || config.store.exists().await? => {
-                let key_file = config.key_services.key_file.clone();
-                Backends {
-                    store: config.store.open().await?,
-                    key_service: Arc::new(MissingKeyServiceError(key_file)),
-                    clock: Arc::new(SystemClock),
+                without_key(&config).await?
+            }
+            Access::DryRun if !config.store.migrate || config.store.exists().await? => {
+                match Backends::open_existing(&config).await {
+                    Ok(backends) => backends,
+                    Err(error) => {
+                        let backends = without_key(&config).await?;
+                        output::note(&format!("note: bound secrets are not checked: {error}"));
+                        backends
+                    }
                 }
             }
-            Access::Decrypt | Access::Read => {
+            Access::Decrypt | Access::DryRun | Access::Read => {
                 let store = &config.store;
                 output::note(&format!(
                     "note: {store}: the store does not exist yet; `portcullis init` and `portcullis serve` create it"
@@ -71,6 +78,16 @@ impl Session {
             actor: actor(),
         })
     }
+}
+
+/// The store, without the key service.
+async fn without_key(config: &Config) -> Result<Backends, Failure> {
+    let key_file = config.key_services.key_file.clone();
+    Ok(Backends {
+        store: config.store.open().await?,
+        key_service: Arc::new(MissingKeyServiceError(key_file)),
+        clock: Arc::new(SystemClock),
+    })
 }
 
 /// The control plane over the backends of a configuration.

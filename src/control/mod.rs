@@ -30,7 +30,7 @@ pub use self::binding::Binding;
 pub use self::change::Change;
 pub use self::endpoints::{
     AdoptionError, ChallengeStatus, EndpointPlan, ExpectedChallenge, KeyKindMismatch,
-    SecretWarning, Step, StepAction,
+    SecretValueWarning, Step, StepAction,
 };
 pub use self::error::{ControlError, DefinitionError, PublicKeyConflict};
 pub use self::flows::{

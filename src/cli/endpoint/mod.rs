@@ -213,12 +213,12 @@ impl Create {
         let id = definition.id.clone();
         let plan = control.endpoint_creation(definition).await?;
         let plan = control.perform(&session.actor, plan).await?;
-        for doubted in plan
+        for warning in plan
             .steps()
             .iter()
-            .filter_map(|step| step.secret_doubted.as_ref())
+            .filter_map(|step| step.secret_warning.as_ref())
         {
-            output::note(&format!("note: {}", plan::doubted(doubted)));
+            output::note(&format!("note: {}", plan::value_warning(warning)));
         }
         show(session, &id, self.json).await
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 pub use self::adoption::AdoptionError;
 pub use self::challenge::{ChallengeStatus, ExpectedChallenge};
-pub use self::plan::{EndpointPlan, KeyKindMismatch, SecretWarning, Step, StepAction};
+pub use self::plan::{EndpointPlan, KeyKindMismatch, SecretValueWarning, Step, StepAction};
 use super::change::Change;
 use super::error::DefinitionError;
 use super::{Control, ControlError};

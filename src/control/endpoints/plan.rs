@@ -42,7 +42,7 @@ pub struct Step {
     pub secret_unfit: Option<KeyKindMismatch>,
     /// The bound secret whose value does not fit the new scheme of the endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret_doubted: Option<SecretWarning>,
+    pub secret_warning: Option<SecretValueWarning>,
     /// The secrets that ended with the endpoint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets_retired: Vec<SecretRef>,
@@ -61,7 +61,7 @@ pub struct KeyKindMismatch {
 
 /// A secret whose value does not fit where it is used. `secret set` refuses such a value.
 #[derive(Clone, Debug, Serialize)]
-pub struct SecretWarning {
+pub struct SecretValueWarning {
     /// The secret.
     pub secret: SecretRef,
     /// Why it does not fit, without its value.
@@ -169,7 +169,7 @@ impl Step {
             secret_created: None,
             verify_token_created: None,
             secret_unfit: None,
-            secret_doubted: None,
+            secret_warning: None,
             secrets_retired: Vec::new(),
         }
     }
@@ -243,7 +243,7 @@ impl Control {
         // A new scheme reads the value in another way.
         let is_new = old.is_none() || step.changed.iter().any(|key| key == "auth");
         if is_new && step.secret_unfit.is_none() {
-            step.secret_doubted = self.doubted_value(&definition).await?;
+            step.secret_warning = self.value_warning(&definition).await?;
         }
         let change = put(definition, adopts);
         Ok(PlannedStep { step, change })
@@ -270,10 +270,10 @@ impl Control {
 
     /// The secret of an endpoint, if it is bound to a value that `secret set` would refuse for the endpoint. A value that
     /// cannot be decrypted now is not checked.
-    async fn doubted_value(
+    async fn value_warning(
         &self,
         definition: &Definition,
-    ) -> Result<Option<SecretWarning>, ControlError> {
+    ) -> Result<Option<SecretValueWarning>, ControlError> {
         let Some(secret) = definition.secret() else {
             return Ok(None);
         };
@@ -286,7 +286,7 @@ impl Control {
         let Err(ControlError::ValueRefused(refusal)) = checked else {
             return Ok(None);
         };
-        Ok(Some(SecretWarning {
+        Ok(Some(SecretValueWarning {
             message: refusal.to_string(),
             remedy: Binding::remedy(definition, &secret),
             secret,

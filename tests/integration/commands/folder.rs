@@ -444,6 +444,12 @@ fn reads_a_store_with_secrets_without_its_key() {
         assert_eq!(ran.code, Some(0), "{words:?}: {ran:?}");
         assert_eq!(files(folder.path()), before, "{words:?}");
     }
+    let dry_run = run_in(
+        folder.path(),
+        &["apply", "-f", "endpoints.toml", "--dry-run"],
+    );
+    let note = "bound secrets are not checked: portcullis.key";
+    assert!(dry_run.stderr.contains(note), "{dry_run:?}");
     for words in [&["secret", "reveal", ID][..], &["sign", ID]] {
         let told = run_in(folder.path(), words).failed_with(5);
         assert!(told.contains("portcullis.key"), "{words:?}: {told}");

@@ -135,16 +135,25 @@ fn an_endpoint_whose_new_scheme_does_not_fit_its_secret_says_so() {
         let words = ["secret", "set", ID];
         gate.run_with_input(&words, value.as_bytes()).succeeded();
         let told = json(&gate, &to(preset));
-        let doubted = &told["secret_doubted"];
-        assert_eq!(doubted["secret"], format!("{ID}#webhook"), "{told}");
-        let message = doubted["message"].as_str().unwrap();
+        let warning = &told["secret_warning"];
+        assert_eq!(warning["secret"], format!("{ID}#webhook"), "{told}");
+        let message = warning["message"].as_str().unwrap();
         assert!(message.contains(why) && !message.contains(value), "{told}");
         // The scheme is the same as before: nothing is checked again.
         let label = ["endpoint", "update", ID, "--label", "a=b"];
-        assert_eq!(json(&gate, &label)["secret_doubted"], Value::Null);
+        assert_eq!(json(&gate, &label)["secret_warning"], Value::Null);
         gate.run(&["endpoint", "update", ID, "--clear", "label"])
             .succeeded();
     }
+    // A dry run of a declaration says the same before the change.
+    let file = gate.folder().join("shared.toml");
+    let declaration = format!(
+        "[[endpoints]]\nid = \"workflows/shared\"\norganisation = \"acme\"\nworkspace = \"main\"\n\
+         auth = {{ mode = \"provider\", preset = \"standard-webhooks\", secret = \"{ID}#webhook\" }}\n"
+    );
+    std::fs::write(&file, declaration).unwrap();
+    let dry_run = gate.run(&["apply", "-f", file.to_str().unwrap(), "--dry-run"]);
+    assert!(dry_run.stdout.contains("cannot use it"), "{dry_run:?}");
     // Another endpoint that shares the secret; in words for people.
     let words = [
         &[
@@ -169,7 +178,7 @@ fn an_endpoint_whose_new_scheme_does_not_fit_its_secret_says_so() {
     let update = ["endpoint", "update", ID, "--mode", "hmac"];
     gate.run(&update).succeeded();
     let told = json(&gate, &to("standard-webhooks"));
-    assert_eq!(told["secret_doubted"], Value::Null, "{told}");
+    assert_eq!(told["secret_warning"], Value::Null, "{told}");
 }
 
 #[test]
