@@ -1,8 +1,11 @@
 //! Everything ends.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use portcullis::ledger::{Entry, EntryState, Retention};
 
+use crate::redis::RedisServer;
 use crate::setting::*;
 
 on_every_ledger! {
@@ -37,6 +40,23 @@ on_every_ledger! {
 }
 
 #[test]
+fn redis_keeps_an_entry_for_its_time_and_less_than_a_second_longer() {
+    let server = Arc::new(RedisServer::start());
+    let it = Setting::shared_in(&server);
+    let clock = || server.ask(&["EVAL", CLOCK_MS, "0"]).parse::<i64>().unwrap();
+    let before = clock();
+    it.accept(it.firm("signature"));
+    let after = clock();
+    let [key] = &server.keys()[..] else {
+        panic!("{:?}", server.keys());
+    };
+    let ends: i64 = server.ask(&["PEXPIRETIME", key]).parse().unwrap();
+    let kept = i64::try_from(WINDOW.as_millis()).unwrap();
+    let allowed = before + kept - 1000..=after + kept;
+    assert!(allowed.contains(&ends), "{ends} is not in {allowed:?}");
+}
+
+#[test]
 fn a_part_of_a_second_is_rounded_in_favour_of_the_memory() {
     let it = Setting::with_room_for(1000);
     let until = it.now() + SignedDuration::from_millis(1500);
@@ -59,3 +79,7 @@ fn a_clock_that_is_set_back_makes_the_memory_longer() {
     it.wait(HOUR + WINDOW);
     assert_eq!(it.state(it.firm("a")), None);
 }
+
+const CLOCK_MS: &str = "
+    local now = redis.call('TIME')
+    return string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))";

@@ -23,7 +23,7 @@ fn ten_thousand_deliveries_to_one_cold_endpoint_make_one_call() {
     // Each is judged by the secret; that none is genuine spares the backend of this test.
     let request = delivery(ID, "a guess").bytes();
     let miss = "portcullis_secret_cache_requests_total{result=\"miss\"}";
-    let answers = at_once(
+    let mut answers = at_once(
         &gate,
         MANY,
         |_| request.clone(),
@@ -32,6 +32,14 @@ fn ten_thousand_deliveries_to_one_cold_endpoint_make_one_call() {
             kms.proxy.set(Fault::None);
         },
     );
+    // On a busy machine the store has a queue, too. Who waited too long for it sends again, as after every 503.
+    eventually("the store serves all of them", || {
+        let refused = answers.extract_if(.., |answer| *answer == of_the_store());
+        let refused = refused.count();
+        answers.extend(at_once(&gate, refused, |_| request.clone(), || {}));
+        refused == 0
+    });
+    assert_eq!(answers.len(), MANY);
     let odd = answers.iter().find(|answer| **answer != mismatch());
     assert_eq!(odd, None);
     assert_eq!(kms.proxy.count("Decrypt"), before + 1);
@@ -71,7 +79,6 @@ fn ten_thousand_cold_endpoints_never_exceed_the_bound_of_calls_in_flight() {
     let endpoint = |number| delivery(&format!("workflows/w{number}"), "a guess").bytes();
     // On a busy machine the store has a queue, too, and few deliveries reach the key service. A smaller flood passes
     // the store in time, and still has several times the calls that the key service answers before they time out.
-    let of_the_store = (503, "store_unavailable".to_owned());
     let (mut first, mut many) = (0, MANY);
     eventually("the key service has a queue", || {
         let mut reasons = std::collections::BTreeMap::<(u16, String), usize>::new();
@@ -87,7 +94,7 @@ fn ten_thousand_cold_endpoints_never_exceed_the_bound_of_calls_in_flight() {
             "{reasons:?}, at most {} calls at once",
             kms.proxy.most_in_flight()
         );
-        let known = [unavailable(), undecryptable(), of_the_store.clone()];
+        let known = [unavailable(), undecryptable(), of_the_store()];
         let count = |it: &(u16, String)| reasons.get(it).copied().unwrap_or_default();
         assert_eq!(known.iter().map(count).sum::<usize>(), many, "{reasons:?}");
         (first, many) = (first + many, (many / 2).max(1_250));
@@ -122,13 +129,22 @@ fn three_hundred_cold_endpoints_are_all_served_through_eight_calls_at_once() {
         .apply(&super::custody::declared(&ids))
         .start();
     let before = kms.proxy.count("Decrypt");
-    let mut senders: Vec<Connection> = ids.iter().map(|_| Connection::to(gate.http())).collect();
-    for (sender, id) in senders.iter_mut().zip(&ids) {
-        sender.write(&delivery(id, "a guess").bytes());
-    }
-    for sender in &mut senders {
-        assert_eq!(sender.answer().reason(), "signature_mismatch");
-    }
+    let mut waiting = ids.clone();
+    // On a busy machine the store has a queue, too. Who waited too long for it sends again, as after every 503.
+    eventually("the store serves all of them", || {
+        let request = |number: usize| delivery(waiting[number], "a guess").bytes();
+        let answers = at_once(&gate, waiting.len(), request, || {});
+        let mut answers = answers.into_iter();
+        waiting.retain(|_| {
+            let answer = answers.next().unwrap();
+            assert!(
+                answer == mismatch() || answer == of_the_store(),
+                "{answer:?}"
+            );
+            answer != mismatch()
+        });
+        waiting.is_empty()
+    });
     assert_eq!(kms.proxy.count("Decrypt"), before + 300);
     assert!(
         kms.proxy.most_in_flight() <= 8,
@@ -154,6 +170,10 @@ fn a_sender_that_leaves_while_its_secret_is_loaded_costs_no_second_call() {
     let answer = send(gate.http(), &delivery(ID, &secret));
     assert!(matches!(answer.status, 200 | 202 | 409), "{}", answer.head);
     assert_eq!(kms.proxy.count("Decrypt"), before + 1);
+}
+
+fn of_the_store() -> (u16, String) {
+    (503, "store_unavailable".to_owned())
 }
 
 /// Sends `many` deliveries, each on its own open connection, calls `meanwhile`, and gives the status and reason of each.
