@@ -12,7 +12,8 @@
 //! measured in the same way. The benchmark fails if the dearest one of a preset costs more than twenty times its plain
 //! head.
 //!
-//! Both are the least of several runs, in processor time of one thread: other programs on the machine count little.
+//! Both are the least of several runs, in processor time of one thread: other programs on the machine count little. The
+//! heads of a preset that are too dear are measured again before the benchmark fails.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -50,16 +51,25 @@ fn main() -> ExitCode {
             continue;
         }
         let scheme = scheme_of(preset);
-        let plain = cost(&scheme, &head("", &proof(&scheme)));
-        let mut hostile = Duration::ZERO;
-        let mut name = String::new();
-        for (shape, bytes) in shapes(&scheme) {
-            let cost = cost(&scheme, &bytes);
-            if cost > hostile {
-                (hostile, name) = (cost, shape);
+        let plain_head = head("", &proof(&scheme));
+        let shapes = shapes(&scheme);
+        let mut plain = cost(&scheme, &plain_head);
+        let mut hostile: Vec<Duration> = shapes.iter().map(|it| cost(&scheme, &it.1)).collect();
+        let dearest = |costs: &[Duration]| (0..costs.len()).max_by_key(|at| costs[*at]);
+        // Only a cost that repeats is the gate's own. Another program can slow down one measurement.
+        for _ in 0..REPEATS {
+            let at = dearest(&hostile).expect("a shape");
+            if times(hostile[at], plain) <= MOST_TIMES {
+                break;
+            }
+            plain = plain.min(cost(&scheme, &plain_head));
+            for (least, (_, bytes)) in hostile.iter_mut().zip(&shapes) {
+                *least = (*least).min(cost(&scheme, bytes));
             }
         }
-        let ratio = hostile.as_secs_f64() / plain.as_secs_f64();
+        let at = dearest(&hostile).expect("a shape");
+        let (hostile, name) = (hostile[at], &shapes[at].0);
+        let ratio = times(hostile, plain);
         worst = worst.max(ratio);
         println!(
             "{:<26}{plain:>10.1?}{hostile:>12.1?}{ratio:>8.1}  {name}",
@@ -71,6 +81,10 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+fn times(hostile: Duration, plain: Duration) -> f64 {
+    hostile.as_secs_f64() / plain.as_secs_f64()
 }
 
 fn scheme_of(preset: &Preset) -> Scheme {
@@ -541,5 +555,7 @@ const QUERY: usize = 16 * 1024 - 64;
 const PROOF: usize = 8 * 1024 - 32;
 const FIELD: usize = 16 * 1024 - 64;
 const MOST_TIMES: f64 = 20.0;
+/// How often the heads of a preset are measured again before they are called too dear.
+const REPEATS: usize = 4;
 const TIME: Duration = Duration::from_millis(2);
 const BATCH: u32 = 3;
