@@ -173,6 +173,22 @@ impl Control {
                 }
             }
         }
+        let removed: BTreeSet<String> = plan.removed_scopes().collect();
+        for id in plan.endpoints().deleted() {
+            let Some(old) = self.store.endpoint(id.as_str()).await? else {
+                continue;
+            };
+            let secrets = [old.secret(), old.verify_token()];
+            let ending = secrets.into_iter().flatten();
+            for secret in ending.filter(|secret| removed.contains(secret.scope())) {
+                if impact.secrets.iter().all(|it| it.secret != secret) {
+                    let users = self.users_of(&secret).await?;
+                    let ending = self.ending(&secret, &users, None).await?;
+                    impact.secrets.push(ending);
+                }
+            }
+        }
+        impact.secrets.retain(|secret| !secret.versions.is_empty());
         Ok(impact)
     }
 

@@ -142,19 +142,33 @@ pub(in crate::cli) struct Delete {
     all: bool,
 
     #[command(flatten)]
+    confirm: Confirm,
+
+    #[command(flatten)]
     pub(super) options: ChangeOptions,
 }
 
 impl Delete {
     pub(super) async fn run(self, session: &Session) -> Result<String, Failure> {
-        let deletion = match self.installation {
-            Some(installation) => FlowDeletion::Installation(installation),
-            None if self.all => FlowDeletion::Everything,
-            None => FlowDeletion::Draft,
+        let (name, control) = (&self.name, &session.control);
+        let (deletion, what) = match self.installation {
+            Some(installation) => {
+                let what = format!("{name}: removes the flow from installation {installation}");
+                (FlowDeletion::Installation(installation), what)
+            }
+            None if self.all => {
+                let what = format!("{name}: deletes the flow with all versions");
+                (FlowDeletion::Everything, what)
+            }
+            None => (FlowDeletion::Draft, format!("{name}: deletes the draft")),
         };
-        let consent = self.options.consent();
-        let plan = session.control.flow_deletion(&self.name, deletion, consent);
-        self.options.perform(session, plan.await?).await
+        let plan = control.flow_deletion(name, deletion, self.options.consent());
+        let plan = plan.await?;
+        if !self.options.dry_run && !self.confirm.is_given() {
+            let impact = control.flow_impact(&plan).await?;
+            self.confirm.ask(&what, &impact)?;
+        }
+        self.options.perform(session, plan).await
     }
 }
 

@@ -43,7 +43,8 @@ pub(super) enum FlowCommand {
     },
     /// Delete a flow, or remove it from an installation.
     ///
-    /// Without options it deletes a flow that is a draft only. The secrets of the target end with it.
+    /// Without options it deletes a flow that is a draft only. The secrets of the target end with it. It shows the
+    /// affected senders and asks for confirmation.
     Delete(changes::Delete),
 }
 

@@ -110,6 +110,13 @@ impl FlowPlan {
         self.request.draft.is_none()
     }
 
+    /// The scopes of the targets that the flow is removed from. Their secrets end.
+    pub(in crate::control) fn removed_scopes(&self) -> impl Iterator<Item = String> {
+        let targets = self.request.targets.iter();
+        let removed = targets.filter(|(_, flow)| flow.is_none());
+        removed.map(|(target, _)| target.scope(&self.request.name))
+    }
+
     /// The plan for the endpoints.
     pub fn endpoints(&self) -> &EndpointPlan {
         &self.endpoints

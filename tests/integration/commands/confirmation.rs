@@ -94,6 +94,42 @@ fn a_rollback_shows_which_senders_are_refused_because_of_it() {
 }
 
 #[test]
+fn the_deletion_of_a_flow_shows_its_senders_and_the_secrets_that_end() {
+    let gate = Gate::before(&Backend::refusing());
+    let flow = "flow = \"orders\"\norganisation = \"acme\"\nworkspace = \"shop\"\n\
+                [[requires]]\nslot = \"key\"\ntype = \"secret\"\n\
+                [[interfaces.webhook]]\nid = \"hook\"\n\
+                auth = { mode = \"hmac\", secret-ref = \"key\" }\n";
+    let file = gate.file("orders.toml", flow);
+    gate.run(&["apply", "-f", file.to_str().unwrap()])
+        .succeeded();
+    for scope in ["flows/orders/draft", "flows/orders/live"] {
+        gate.run_with_input(&["secret", "bind", scope, "key"], b"3f9c0b7a52e14d68")
+            .succeeded();
+    }
+    gate.run(&["flow", "release", "orders"]).succeeded();
+    let told = gate
+        .run(&["flow", "delete", "orders", "--all"])
+        .failed_with(2);
+    for part in [
+        "orders: deletes the flow with all versions",
+        "flows/orders/draft#key: used by flows/orders/draft/hook",
+        "flows/orders/live#key: used by flows/orders/live/hook",
+        "version 1 ends at once",
+        "404: the endpoint is disabled or deleted",
+        "--yes",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    gate.run(&["flow", "show", "orders"]).succeeded();
+    gate.run(&["flow", "delete", "orders", "--all", "--dry-run"])
+        .succeeded();
+    gate.run(&["flow", "delete", "orders", "--all", "--yes"])
+        .succeeded();
+    gate.run(&["flow", "show", "orders"]).failed_with(4);
+}
+
+#[test]
 fn what_does_not_exist_is_not_asked_about() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     gate.run(&["secret", "retire", ID, "--current", "--yes"])
@@ -103,6 +139,7 @@ fn what_does_not_exist_is_not_asked_about() {
         &["secret", "rotate", "workflows/nope#webhook"],
         &["endpoint", "delete", "workflows/nope"],
         &["flow", "rollback", "nope"],
+        &["flow", "delete", "nope"],
     ] {
         gate.run(words).failed_with(4);
     }

@@ -288,7 +288,14 @@ fn secrets_end_when_the_flow_is_taken_from_their_target() {
     }
     in_force(|| status(&gate, INSTALLED, "the secret") == 202);
     let told = gate
-        .run(&["flow", "delete", "orders", "--installation", "acme"])
+        .run(&[
+            "flow",
+            "delete",
+            "--yes",
+            "orders",
+            "--installation",
+            "acme",
+        ])
         .succeeded();
     assert!(
         told.contains("installations/acme/orders#webhook-signing-secret retired"),
@@ -301,7 +308,9 @@ fn secrets_end_when_the_flow_is_taken_from_their_target() {
         .succeeded();
     in_force(|| status(&gate, INSTALLED, "the secret") == 401);
 
-    let told = gate.run(&["flow", "delete", "orders", "--all"]).succeeded();
+    let told = gate
+        .run(&["flow", "delete", "--yes", "orders", "--all"])
+        .succeeded();
     for scope in ["flows/orders/draft", "flows/orders/live"] {
         assert!(
             told.contains(&format!("{scope}#webhook-signing-secret retired")),
@@ -358,7 +367,8 @@ fn what_is_done_to_a_flow_is_audited() {
     bind(&gate, "flows/orders/live", "x");
     gate.run(&["flow", "promote", "orders", "--installation", "acme"])
         .succeeded();
-    gate.run(&["flow", "delete", "orders", "--all"]).succeeded();
+    gate.run(&["flow", "delete", "--yes", "orders", "--all"])
+        .succeeded();
     let listed = json(&gate, &["audit", "list"]);
     let lines: Vec<(&str, &str, &str)> = listed
         .as_array()

@@ -58,7 +58,7 @@ fn what_is_bound_for_a_release_that_never_came_ends_with_the_flow() {
     let gate = Gate::before(&Backend::refusing());
     apply_orders(&gate, &[]);
     bind(&gate, "flows/orders/live", "early");
-    let told = gate.run(&["flow", "delete", "orders"]).succeeded();
+    let told = gate.run(&["flow", "delete", "--yes", "orders"]).succeeded();
     assert!(
         told.contains("flows/orders/live#webhook-signing-secret retired"),
         "{told}"
@@ -146,12 +146,15 @@ fn a_slot_that_has_held_a_public_key_takes_no_shared_secret() {
 fn a_flow_that_is_in_force_is_deleted_only_whole_and_on_purpose() {
     let gate = Gate::before(&Backend::refusing());
     apply_orders(&gate, &["--target", "live"]);
-    let told = gate.run(&["flow", "delete", "orders"]).failed_with(2);
+    let told = gate
+        .run(&["flow", "delete", "--yes", "orders"])
+        .failed_with(2);
     assert!(
         told.contains("draft, live") && told.contains("--all"),
         "{told}"
     );
     gate.run(&["flow", "show", "orders"]).succeeded();
-    gate.run(&["flow", "delete", "orders", "--all"]).succeeded();
+    gate.run(&["flow", "delete", "--yes", "orders", "--all"])
+        .succeeded();
     gate.run(&["flow", "show", "orders"]).failed_with(4);
 }
