@@ -20,6 +20,8 @@ use crate::secrets::{
 pub struct SecretChange {
     /// The number of the version.
     pub version: u32,
+    /// Whether another value was valid before.
+    pub was_bound: bool,
     /// Warnings about the given value.
     pub cautions: Vec<SecretWarning>,
 }
@@ -38,11 +40,6 @@ impl SlotBinding {
     /// The address of the secret.
     pub fn secret(&self) -> &SecretRef {
         &self.secret
-    }
-
-    /// Whether the slot was bound before.
-    pub fn was_bound(&self) -> bool {
-        self.was_bound
     }
 }
 
@@ -111,8 +108,11 @@ impl Control {
     ) -> Result<SecretChange, ControlError> {
         self.refuse_rotation(secret).await?;
         let version = self.vault().rotate(secret, overlap, actor).await?;
-        let cautions = Vec::new();
-        Ok(SecretChange { version, cautions })
+        Ok(SecretChange {
+            version,
+            was_bound: true,
+            cautions: Vec::new(),
+        })
     }
 
     /// Replaces a secret by a given value. The old value stays valid for `overlap`.
@@ -126,9 +126,14 @@ impl Control {
     ) -> Result<SecretChange, ControlError> {
         let users = self.users_of(secret).await?;
         let cautions = check_value(value, &users, force)?;
+        let was_bound = self.is_bound(secret).await?;
         let vault = self.vault().binding_as(kind_for(&users));
         let version = vault.set(secret, value, overlap, actor).await?;
-        Ok(SecretChange { version, cautions })
+        Ok(SecretChange {
+            version,
+            was_bound,
+            cautions,
+        })
     }
 
     /// Ends versions of a secret now, and returns how many ended.
@@ -187,7 +192,11 @@ impl Control {
         let cautions = check_value(value, &slot.users, force)?;
         let vault = self.vault().binding_as(slot.kind);
         let version = vault.set(&slot.secret, value, overlap, actor).await?;
-        Ok(SecretChange { version, cautions })
+        Ok(SecretChange {
+            version,
+            was_bound: slot.was_bound,
+            cautions,
+        })
     }
 
     /// Binds a slot to a generated value. The old value stays valid for `overlap`.
@@ -200,8 +209,11 @@ impl Control {
         refuse_generated(&slot.secret, &slot.users, true)?;
         let vault = self.vault().binding_as(slot.kind);
         let version = vault.generate(&slot.secret, overlap, actor).await?;
-        let cautions = Vec::new();
-        Ok(SecretChange { version, cautions })
+        Ok(SecretChange {
+            version,
+            was_bound: slot.was_bound,
+            cautions: Vec::new(),
+        })
     }
 
     /// The number of secret versions in the store.

@@ -4,6 +4,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use super::old_value;
 use super::value::{ask_value, note_value, overlap};
 use crate::cli::failure::Failure;
 use crate::cli::output;
@@ -47,7 +48,7 @@ impl Bind {
         }
         let control = &session.control;
         let slot = control.slot_binding(&self.target, &self.slot).await?;
-        let (secret, was_bound) = (slot.secret(), slot.was_bound());
+        let secret = slot.secret();
         let change = if self.generate {
             let change = control.generate_slot(&session.actor, &slot, self.overlap);
             change.await?
@@ -66,11 +67,7 @@ impl Bind {
                 overlap_seconds: self.overlap.as_secs(),
             });
         }
-        let old = match (was_bound, self.overlap.is_zero()) {
-            (false, _) => String::new(),
-            (true, true) => "; the old value ends now".to_owned(),
-            (true, false) => format!("; the old value stays valid for {:#}", self.overlap),
-        };
+        let old = old_value(&change, self.overlap);
         let see = if self.generate {
             format!("\nshow it with: portcullis secret reveal '{secret}'")
         } else {

@@ -17,6 +17,7 @@ use super::confirm::Confirm;
 use super::failure::Failure;
 use super::output;
 use super::session::{Access, Session};
+use crate::control::SecretChange;
 use crate::secrets::SecretRef;
 
 #[derive(Debug, Subcommand)]
@@ -149,7 +150,7 @@ impl SecretCommand {
                 }
                 let change = control.rotate_secret(&session.actor, &secret, replace.overlap);
                 let change = change.await?;
-                replace.report("rotated", &secret, change.version)
+                replace.report("rotated", &secret, &change)
             }
             Self::Set { replace, force } => {
                 let secret = session.control.secret(&replace.secret).await?;
@@ -159,7 +160,7 @@ impl SecretCommand {
                 let change = control.set_secret(&session.actor, &secret, &value, overlap, force);
                 let change = change.await?;
                 note_value(&change);
-                replace.report("set", &secret, change.version)
+                replace.report("set", &secret, &change)
             }
             Self::Rewrap(rewrap) => rewrap.run(session).await,
         }
@@ -167,7 +168,12 @@ impl SecretCommand {
 }
 
 impl Replace {
-    fn report(&self, verb: &str, secret: &SecretRef, version: u32) -> Result<String, Failure> {
+    fn report(
+        &self,
+        verb: &str,
+        secret: &SecretRef,
+        change: &SecretChange,
+    ) -> Result<String, Failure> {
         #[derive(Serialize)]
         struct ReplacedSecret<'a> {
             secret: String,
@@ -175,6 +181,7 @@ impl Replace {
             action: &'a str,
             overlap_seconds: i64,
         }
+        let version = change.version;
         if self.json {
             return output::json(&ReplacedSecret {
                 secret: secret.to_string(),
@@ -183,15 +190,20 @@ impl Replace {
                 overlap_seconds: self.overlap.as_secs(),
             });
         }
-        let old = if self.overlap.is_zero() {
-            "the old value ends now".to_owned()
-        } else {
-            format!("the old value stays valid for {:#}", self.overlap)
-        };
+        let old = old_value(change, self.overlap);
         Ok(format!(
-            "{secret}: {verb}, version {version}; {old}\n\
+            "{secret}: {verb}, version {version}{old}\n\
              show it with: portcullis secret reveal '{secret}'"
         ))
+    }
+}
+
+/// What happens to the value that was valid before, as the end of a sentence; empty if there was none.
+fn old_value(change: &SecretChange, overlap: SignedDuration) -> String {
+    match (change.was_bound, overlap.is_zero()) {
+        (false, _) => String::new(),
+        (true, true) => "; the old value ends now".to_owned(),
+        (true, false) => format!("; the old value stays valid for {overlap:#}"),
     }
 }
 
