@@ -56,7 +56,7 @@ pub(super) async fn serve(
 
         // Bytes that follow an unread body are never read as a request.
         let is_body_read = judged.body_received();
-        let keep_alive = is_body_read && head.keeps_connection() && !*shutdown.borrow();
+        let keep_alive = (is_body_read && head.keeps_connection()).then_some(shutdown);
         let mut reply = Reply::http1(stream, &head.method, keep_alive, delivery.patience());
         if !delivery.answer(&mut reply, &head, judged, origin).await {
             // Closed without the end: a truncated response must not look complete.
@@ -174,7 +174,7 @@ async fn refuse(delivery: &Delivery, stream: Stream, origin: Origin, reason: Rea
     let id = delivery.record_bad_head(origin, reason, cause, true);
     let stamp = GateHeaders::new(delivery.settings(), &id);
     // The method is unknown; any but `HEAD` gets a body.
-    let mut reply = Reply::http1(stream, &Method::POST, false, delivery.patience());
+    let mut reply = Reply::http1(stream, &Method::POST, None, delivery.patience());
     let refusal = reason.into();
     if respond::write(&mut reply, &refusal, &stamp).await.is_some()
         && let Some((stream, _)) = reply.into_stream()

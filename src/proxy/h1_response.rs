@@ -58,6 +58,11 @@ impl<S: AsyncWrite + Unpin> Http1Response<S> {
         }
     }
 
+    /// Lets no other request follow. It counts for a head that is not written yet.
+    pub(super) fn close_after(&mut self) {
+        self.keep_alive = false;
+    }
+
     /// Writes the head. The head of a body with a length waits for the first part, or for the end.
     pub(super) async fn head(&mut self, mut head: Box<ResponseHeader>) -> io::Result<()> {
         self.leave(State::New)?;

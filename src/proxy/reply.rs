@@ -13,6 +13,7 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use http::Method;
 use pingora_core::protocols::Stream;
+use pingora_core::server::ShutdownWatch;
 use pingora_http::ResponseHeader;
 use tokio_util::sync::CancellationToken;
 
@@ -36,19 +37,26 @@ pub(super) struct SendDeadline {
 }
 
 enum Wire {
-    Http1(Http1Response<Stream>),
+    Http1 {
+        response: Http1Response<Stream>,
+        shutdown: Option<ShutdownWatch>,
+    },
     Http2(Http2Response),
 }
 
 impl Reply {
-    /// A response over HTTP/1. `keep_alive` is whether another request may follow.
+    /// A response over HTTP/1. Another request may follow if `keep_alive` is given and its shutdown has not begun when
+    /// the head is written.
     pub(super) fn http1(
         stream: Stream,
         method: &Method,
-        keep_alive: bool,
+        keep_alive: Option<&ShutdownWatch>,
         patience: SendDeadline,
     ) -> Self {
-        let wire = Wire::Http1(Http1Response::new(stream, method, keep_alive));
+        let wire = Wire::Http1 {
+            response: Http1Response::new(stream, method, keep_alive.is_some()),
+            shutdown: keep_alive.cloned(),
+        };
         Self { wire, patience }
     }
 
@@ -66,7 +74,12 @@ impl Reply {
     pub(super) async fn head(&mut self, head: Box<ResponseHeader>) -> Result<(), SenderGoneError> {
         let writing = async {
             match &mut self.wire {
-                Wire::Http1(response) => response.head(head).await.ok(),
+                Wire::Http1 { response, shutdown } => {
+                    if shutdown.as_ref().is_some_and(|shutdown| *shutdown.borrow()) {
+                        response.close_after();
+                    }
+                    response.head(head).await.ok()
+                }
                 Wire::Http2(response) => response.head(&head),
             }
         };
@@ -77,7 +90,7 @@ impl Reply {
     pub(super) async fn part(&mut self, part: Bytes) -> Result<(), SenderGoneError> {
         let writing = async {
             match &mut self.wire {
-                Wire::Http1(response) => response.part(part).await.ok(),
+                Wire::Http1 { response, .. } => response.part(part).await.ok(),
                 Wire::Http2(response) => response.part(part).await,
             }
         };
@@ -88,7 +101,7 @@ impl Reply {
     pub(super) async fn end(&mut self) -> Result<(), SenderGoneError> {
         let writing = async {
             match &mut self.wire {
-                Wire::Http1(response) => response.end().await.ok(),
+                Wire::Http1 { response, .. } => response.end().await.ok(),
                 Wire::Http2(response) => response.end().await,
             }
         };
@@ -108,7 +121,7 @@ impl Reply {
 
     /// Gives up a response that broke off. Over HTTP/2 its drop resets the stream.
     pub(super) async fn abandon(mut self) {
-        if let Wire::Http1(response) = &mut self.wire {
+        if let Wire::Http1 { response, .. } = &mut self.wire {
             let writing = async { response.abandon().await.ok() };
             // The sender may be gone, which is one reason to give up.
             let _ = in_time(&mut self.patience, writing).await;
@@ -126,7 +139,7 @@ impl Reply {
     /// follow.
     pub(super) fn into_stream(self) -> Option<(Stream, bool)> {
         match self.wire {
-            Wire::Http1(response) => response.into_stream(),
+            Wire::Http1 { response, .. } => response.into_stream(),
             Wire::Http2(_) => None,
         }
     }
@@ -186,7 +199,7 @@ mod tests {
             left: SEND_TIMEOUT,
             cut_off: cut_off.clone(),
         };
-        let reply = Reply::http1(Box::new(stream), &Method::POST, true, patience);
+        let reply = Reply::http1(Box::new(stream), &Method::POST, None, patience);
         (reply, sender, cut_off)
     }
 

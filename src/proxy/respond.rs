@@ -187,7 +187,7 @@ fn head(
 ) -> pingora_error::Result<ResponseHeader> {
     let mut head = own_head(status, len)?;
     if let Some(seconds) = retry_after_seconds(refusal.reason, status) {
-        head.insert_header(header::RETRY_AFTER, HeaderValue::from(seconds))?;
+        head.insert_header("Retry-After", HeaderValue::from(seconds))?;
     }
     if let Some(endpoint) = &refusal.allow {
         let methods: Vec<&str> = endpoint.methods.iter().map(http::Method::as_str).collect();

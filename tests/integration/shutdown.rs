@@ -22,8 +22,10 @@ fn fifty_deliveries_in_flight_all_get_their_answers() {
     wait_until_refusing(&gate);
     door.open();
     for mut sender in senders {
-        assert_eq!(sender.answer().status, 202);
-        // It will serve no other, and says so by closing.
+        let answer = sender.answer();
+        assert_eq!(answer.status, 202);
+        // A sender must not try to use the connection again.
+        assert_eq!(answer.header("connection"), Some("close"));
         assert!(sender.is_closed());
     }
     assert_eq!(gate.wait(), Some(0));
