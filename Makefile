@@ -14,7 +14,7 @@ FLEET ?=
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
-demo: ## Show the gate at work: real deliveries, and what became of each
+demo: ## Send real deliveries through a gate, and show the answer to each
 	@scripts/prepare
 	@cargo run --locked --quiet -- demo --exit
 
@@ -28,7 +28,7 @@ test: ## Run every test
 	[ $$doc = 0 ] || echo 'the documentation tests failed, see above' >&2; \
 	[ $$doc = 0 ] && exit $$status || exit $$doc
 
-sdks: ## Show what became of the deliveries that the providers' own SDKs signed
+sdks: ## Send deliveries that the providers' own SDKs signed, and show the answers
 	@scripts/prepare test
 	@cargo nextest run --locked --test integration senders:: --no-capture \
 		>target/sdk/shown 2>target/sdk/said; \
