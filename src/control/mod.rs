@@ -32,6 +32,8 @@ pub use self::endpoints::{
     AdoptionError, ChallengeStatus, EndpointPlan, ExpectedChallenge, KeyKindMismatch,
     SecretValueWarning, Step, StepAction,
 };
+#[cfg(test)]
+pub(crate) use self::error::examples;
 pub use self::error::{ControlError, DefinitionError, PublicKeyConflict};
 pub use self::flows::{
     Consent, FlowDeclaration, FlowDeletion, FlowOwner, FlowPlan, FlowRelease, PlannedMove,
