@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{AdoptionError, Control, UnboundSlot};
+use super::{AdoptionError, Control, PublicKeyConflict, UnboundSlot};
 use crate::auth::{SecretRefusal, TokenId};
 use crate::directory::{EndpointId, Name, SourceLocation};
 use crate::flow::{FlowTarget, MoveError, ParseScopeError, PartName};
@@ -233,25 +233,6 @@ pub enum ControlError {
     },
 }
 
-/// How a public key would become a shared secret.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum PublicKeyConflict {
-    /// A flow declares a slot that was bound as a public key as a shared secret.
-    Bound,
-    /// An earlier version of the flow used it as the public key of this endpoint.
-    Earlier(EndpointId),
-    /// Another endpoint uses it as a public key.
-    Other {
-        /// The endpoint that would use it as a shared secret.
-        endpoint: EndpointId,
-        /// The endpoint that uses it as a public key.
-        owner: EndpointId,
-    },
-    /// The endpoint itself uses it as a public key now.
-    Own(EndpointId),
-}
-
 /// A definition that is not valid in this configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DefinitionError {
@@ -296,17 +277,17 @@ impl ControlError {
 
     /// The stable word of the error.
     pub fn word(&self) -> &'static str {
-        self.text().word
+        self.texts().word
     }
 
     /// The object and the fault.
     pub fn message(&self) -> String {
-        self.text().message
+        self.texts().message
     }
 
     /// The next step, if the message does not imply it.
     pub fn next_step(&self) -> Option<String> {
-        self.text().next_step
+        self.texts().next_step
     }
 
     /// The place in a file that the error is about, if there is one.
@@ -324,13 +305,13 @@ impl ControlError {
         clippy::too_many_lines,
         reason = "one table, with a row for each variant"
     )]
-    fn text(&self) -> ErrorText {
+    fn texts(&self) -> ErrorText {
         match self {
             Self::AliasTaken {
                 endpoint,
                 alias,
                 owner,
-            } => ErrorText::new(
+            } => text(
                 "alias_taken",
                 format!("`{endpoint}`: the alias `{alias}` belongs to the endpoint `{owner}`"),
             )
@@ -338,54 +319,54 @@ impl ControlError {
                 "choose another alias, or remove `{alias}` from `{owner}`"
             )),
             Self::At { place, error } => {
-                let text = error.text();
+                let texts = error.texts();
                 ErrorText {
-                    message: format!("{place}: {}", text.message),
-                    ..text
+                    message: format!("{place}: {}", texts.message),
+                    ..texts
                 }
             }
-            Self::BackupExists(file) => ErrorText::new(
+            Self::BackupExists(file) => text(
                 "backup_exists",
                 format!("{}: already exists", file.display()),
             )
             .then("name a new file"),
-            Self::CaptureNotFound(id) => ErrorText::new(
+            Self::CaptureNotFound(id) => text(
                 "capture_not_found",
                 format!("captured delivery `{id}` does not exist"),
             )
             .then("list them with: portcullis capture list ENDPOINT"),
-            Self::ChallengeSecretBound { endpoint, secret } => ErrorText::new(
+            Self::ChallengeSecretBound { endpoint, secret } => text(
                 "challenge_secret_bound",
                 format!("`{secret}`: already bound, and a handshake never replaces a bound secret"),
             )
             .then(format!(
                 "set it by hand (`portcullis secret set {endpoint}`), or delete and recreate the endpoint"
             )),
-            Self::ChallengeWithoutSecret(endpoint) => ErrorText::new(
+            Self::ChallengeWithoutSecret(endpoint) => text(
                 "challenge_without_secret",
                 format!("`{endpoint}`: has no handshake that sets a secret"),
             )
             .then("choose a handshake that sets a secret: portcullis handshakes list"),
             Self::CopyDestination { store, error } => {
-                ErrorText::new("copy_destination_not_empty", format!("{store}: {error}"))
+                text("copy_destination_not_empty", format!("{store}: {error}"))
             }
-            Self::CopyFailed(error) => ErrorText::new("copy_failed", error),
-            Self::DisabledByFlow { endpoint, flow } => ErrorText::new(
+            Self::CopyFailed(error) => text("copy_failed", error),
+            Self::DisabledByFlow { endpoint, flow } => text(
                 "disabled_by_flow",
                 format!("`{endpoint}`: the flow `{flow}` declares `enabled = false`"),
             )
             .then(change_flow(flow)),
-            Self::EndpointExists(id) => ErrorText::new(
+            Self::EndpointExists(id) => text(
                 "endpoint_exists",
                 format!("endpoint `{id}` already exists"),
             )
             .then("change it with `portcullis endpoint update`"),
-            Self::EndpointNotFound(id) => ErrorText::new(
+            Self::EndpointNotFound(id) => text(
                 "endpoint_not_found",
                 format!("endpoint `{id}` does not exist"),
             )
             .then("list endpoints with: portcullis endpoint list"),
-            Self::EndpointNotOfFlow { endpoint, flow } => ErrorText::new(
+            Self::EndpointNotOfFlow { endpoint, flow } => text(
                 "endpoint_not_of_flow",
                 format!("`{endpoint}`: already exists and does not belong to the flow `{flow}`"),
             )
@@ -393,14 +374,14 @@ impl ControlError {
                 "let the flow take it over (`--adopt`), delete it first (`portcullis endpoint delete {endpoint}`), or give \
                  the interface another id"
             )),
-            Self::EndpointOfFlow { endpoint, flow } => ErrorText::new(
+            Self::EndpointOfFlow { endpoint, flow } => text(
                 "endpoint_of_flow",
                 format!("`{endpoint}`: belongs to the flow `{flow}`"),
             )
             .then(change_flow(flow)),
             Self::FlowInForce { flow, targets } => {
                 let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
-                ErrorText::new(
+                text(
                     "flow_in_force",
                     format!("flow `{flow}` is in use at: {}", targets.join(", ")),
                 )
@@ -408,55 +389,55 @@ impl ControlError {
                     "delete all targets, versions and secrets with `--all`, or one installation with `--installation ID`",
                 )
             }
-            Self::FlowNotFound(flow) => ErrorText::new(
+            Self::FlowNotFound(flow) => text(
                 "flow_not_found",
                 format!("flow `{flow}` does not exist"),
             )
             .then("list flows with: portcullis flow list"),
-            Self::FlowNotThere { target, flow } => ErrorText::new(
+            Self::FlowNotThere { target, flow } => text(
                 "flow_not_at_target",
                 format!("`{target}`: the flow `{flow}` is not at this target"),
             )
             .then(format!("show its targets with: portcullis flow show {flow}")),
-            Self::FlowOwner { key, given, stored } => ErrorText::new(
+            Self::FlowOwner { key, given, stored } => text(
                 "flow_owner_fixed",
                 format!(
                     "`--{key} {given}`: the flow belongs to `{stored}`, and its owner cannot change"
                 ),
             )
             .then(format!("leave `--{key}` out")),
-            Self::FlowVersionNotFound { flow, version } => ErrorText::new(
+            Self::FlowVersionNotFound { flow, version } => text(
                 "flow_version_not_found",
                 format!("flow `{flow}` has no version {version}"),
             )
             .then(format!(
                 "list its versions with: portcullis flow history {flow}"
             )),
-            Self::Internal(error) => ErrorText::new("internal", error),
+            Self::Internal(error) => text("internal", error),
             Self::InvalidDefinitions(errors) => {
-                ErrorText::new("definition_invalid", lines(errors))
+                text("definition_invalid", lines(errors))
             }
-            Self::InvalidSecretName(error) => ErrorText::new("secret_name_invalid", error),
-            Self::InvalidTarget(error) => ErrorText::new("target_invalid", error.to_string()),
+            Self::InvalidSecretName(error) => text("secret_name_invalid", error),
+            Self::InvalidTarget(error) => text("target_invalid", error.to_string()),
             Self::KeyService(error) => {
-                ErrorText::new("key_service_unavailable", error.to_string())
+                text("key_service_unavailable", error.to_string())
             }
-            Self::MixedKeyKinds(secret) => ErrorText::new(
+            Self::MixedKeyKinds(secret) => text(
                 "key_kinds_mixed",
                 format!(
                     "`{secret}`: interfaces of the flow use the slot for different kinds of keys"
                 ),
             )
             .then("declare one slot per kind"),
-            Self::Move(error) => ErrorText::new("flow_move_invalid", error.to_string()),
-            Self::NamesTooLong(flow) => ErrorText::new(
+            Self::Move(error) => text("flow_move_invalid", error.to_string()),
+            Self::NamesTooLong(flow) => text(
                 "names_too_long",
                 format!(
                     "flow `{flow}`: the names of the flow and its interfaces are too long for an endpoint id"
                 ),
             )
             .then("shorten the names"),
-            Self::NotAdoptable { endpoint, error } => ErrorText::new(
+            Self::NotAdoptable { endpoint, error } => text(
                 "endpoint_not_adoptable",
                 format!("`{endpoint}`: the flow cannot take it over: {error}"),
             ),
@@ -464,7 +445,7 @@ impl ControlError {
                 secret,
                 endpoint,
                 of_flow: true,
-            } => ErrorText::new(
+            } => text(
                 "secret_not_generated",
                 format!(
                     "`{secret}`: only the sender issues the secret of `{endpoint}` (a public key, a user and a \
@@ -476,7 +457,7 @@ impl ControlError {
                 secret,
                 endpoint,
                 of_flow: false,
-            } => ErrorText::new(
+            } => text(
                 "secret_not_generated",
                 format!(
                     "`{secret}`: only the provider issues the secret of `{endpoint}`, so a random value \
@@ -486,7 +467,7 @@ impl ControlError {
             .then(format!(
                 "set the new value with: portcullis secret set '{secret}'"
             )),
-            Self::NoteWithoutVersion => ErrorText::new(
+            Self::NoteWithoutVersion => text(
                 "note_without_version",
                 "`--note`: only a released version has a note, and the draft is not one",
             )
@@ -494,14 +475,14 @@ impl ControlError {
             Self::NothingToRetire {
                 secret,
                 current: true,
-            } => ErrorText::new("nothing_to_retire", format!("{secret}: no version is valid"))
+            } => text("nothing_to_retire", format!("{secret}: no version is valid"))
                 .then(format!(
                     "show its versions with: portcullis secret status '{secret}'"
                 )),
             Self::NothingToRetire {
                 secret,
                 current: false,
-            } => ErrorText::new(
+            } => text(
                 "nothing_to_retire",
                 format!("{secret}: only the current version is valid"),
             )
@@ -509,7 +490,7 @@ impl ControlError {
             Self::OrganisationAmbiguous {
                 workspace,
                 organisations,
-            } => ErrorText::new(
+            } => text(
                 "organisation_ambiguous",
                 format!(
                     "workspace `{workspace}`: exists in several organisations (`{}`)",
@@ -517,21 +498,21 @@ impl ControlError {
                 ),
             )
             .then("choose one with `--organisation`"),
-            Self::OrganisationUnknown(workspace) => ErrorText::new(
+            Self::OrganisationUnknown(workspace) => text(
                 "organisation_unknown",
                 format!("workspace `{workspace}`: no endpoint belongs to it"),
             )
             .then("name its organisation with `--organisation`"),
             Self::PublicKey { secret, conflict } => {
-                ErrorText::new("public_key_shared", conflict.message(secret))
+                text("public_key_shared", conflict.message(secret))
                     .then(conflict.next_step())
             }
-            Self::SecretEmpty => ErrorText::new("secret_empty", VaultError::Empty.to_string()),
+            Self::SecretEmpty => text("secret_empty", VaultError::Empty.to_string()),
             Self::SecretInUse {
                 endpoint,
                 secret,
                 user,
-            } => ErrorText::new(
+            } => text(
                 "secret_in_use",
                 format!(
                     "`{endpoint}`: its default secret `{secret}` is in use by the endpoint `{user}`"
@@ -540,7 +521,7 @@ impl ControlError {
             .then(format!(
                 "choose another secret, or declare the sharing (`--secret {secret}`, or `secret = \"{secret}\"`)"
             )),
-            Self::SecretNotNeeded(endpoint) => ErrorText::new(
+            Self::SecretNotNeeded(endpoint) => text(
                 "secret_not_needed",
                 format!("`{endpoint}`: uses no secret"),
             )
@@ -551,7 +532,7 @@ impl ControlError {
                 endpoint,
                 secret,
                 other,
-            } => ErrorText::new(
+            } => text(
                 "secret_signs_challenges",
                 format!(
                     "`{endpoint}`: the secret `{secret}` is also used by `{other}`, and one of the two has a handshake that \
@@ -559,24 +540,24 @@ impl ControlError {
                 ),
             )
             .then("give each its own secret, or give both the same handshake"),
-            Self::SecretUnbound(secret) => ErrorText::new(
+            Self::SecretUnbound(secret) => text(
                 "secret_unbound",
                 VaultError::Unbound(secret.clone()).to_string(),
             ),
             Self::Several(errors) => {
-                ErrorText::new(errors.first().map_or("several", Self::word), lines(errors))
+                text(errors.first().map_or("several", Self::word), lines(errors))
             }
             Self::SlotNotFound {
                 target,
                 slot,
                 slots,
-            } => ErrorText::new(
+            } => text(
                 "slot_not_found",
                 format!("`{target}`: the flow has no slot `{slot}`; {slots}"),
             ),
             Self::SlotsUnbound(slots) => {
                 let messages: Vec<String> = slots.iter().map(UnboundSlot::refusal).collect();
-                ErrorText::new("slot_unbound", messages.join("\n"))
+                text("slot_unbound", messages.join("\n"))
             }
             Self::Store(error) => {
                 let word = match error {
@@ -584,20 +565,20 @@ impl ControlError {
                     StoreError::Taken(_) => "name_taken",
                     _ => "store_unavailable",
                 };
-                ErrorText::new(word, error.to_string())
+                text(word, error.to_string())
             }
-            Self::StoreNotFound(store) => ErrorText::new(
+            Self::StoreNotFound(store) => text(
                 "store_not_found",
                 format!("{store}: the store does not exist"),
             )
             .then("create it with `portcullis init` or `portcullis serve`"),
-            Self::StoreOpen(error) => ErrorText::new("store_unusable", error.to_string()),
-            Self::Token(error) => ErrorText::new("token_invalid", error.to_string()),
+            Self::StoreOpen(error) => text("store_unusable", error.to_string()),
+            Self::Token(error) => text("token_invalid", error.to_string()),
             Self::TokenNotFound(id) => {
-                ErrorText::new("token_not_found", format!("token {id} does not exist"))
+                text("token_not_found", format!("token {id} does not exist"))
                     .then("list tokens with: portcullis token list")
             }
-            Self::ValueNotText => ErrorText::new(
+            Self::ValueNotText => text(
                 "value_not_text",
                 "secret: the value is not UTF-8 text",
             )
@@ -607,9 +588,9 @@ impl ControlError {
                     SecretRefusal::Doubtful(..) => "value_doubtful",
                     SecretRefusal::Unusable(..) => "value_unusable",
                 };
-                ErrorText::new(word, refusal.to_string()).then(refusal.next_step())
+                text(word, refusal.to_string()).then(refusal.next_step())
             }
-            Self::ValueTooLong => ErrorText::new(
+            Self::ValueTooLong => text(
                 "value_too_long",
                 format!(
                     "secret: the value is longer than {} bytes",
@@ -621,7 +602,7 @@ impl ControlError {
                 endpoint,
                 token,
                 user,
-            } => ErrorText::new(
+            } => text(
                 "verify_token_in_use",
                 format!(
                     "`{endpoint}`: the provider sends the verify token `{token}` in a URL, and the same secret \
@@ -640,15 +621,16 @@ struct ErrorText {
     next_step: Option<String>,
 }
 
-impl ErrorText {
-    fn new(word: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            word,
-            message: message.into(),
-            next_step: None,
-        }
+/// The texts of an error without a next step.
+fn text(word: &'static str, message: impl Into<String>) -> ErrorText {
+    ErrorText {
+        word,
+        message: message.into(),
+        next_step: None,
     }
+}
 
+impl ErrorText {
     /// Adds the next step.
     fn then(self, next_step: impl Into<String>) -> Self {
         Self {
@@ -665,37 +647,6 @@ fn change_flow(flow: &Name) -> String {
     )
 }
 
-impl PublicKeyConflict {
-    fn message(&self, secret: &SecretRef) -> String {
-        match self {
-            Self::Bound => {
-                format!("{secret}: bound as a public key, which everybody has")
-            }
-            Self::Earlier(endpoint) => {
-                format!(
-                    "{secret}: an earlier version used it as the public key of `{endpoint}`, which everybody has"
-                )
-            }
-            Self::Other { endpoint, owner } => format!(
-                "`{endpoint}`: the secret `{secret}` is the public key of `{owner}`, which everybody has"
-            ),
-            Self::Own(endpoint) => format!(
-                "`{endpoint}`: its secret `{secret}` is a public key now, which everybody has"
-            ),
-        }
-    }
-
-    fn next_step(&self) -> &'static str {
-        match self {
-            Self::Bound | Self::Earlier(_) => "declare another slot for the shared secret",
-            Self::Other { .. } => "give it another secret",
-            Self::Own(_) => {
-                "choose another slot for the shared secret (`--secret`, or `secret = \"…\"`)"
-            }
-        }
-    }
-}
-
 impl fmt::Display for ControlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -703,7 +654,7 @@ impl fmt::Display for ControlError {
             Self::Several(errors) => f.write_str(&lines(errors)),
             Self::At { place, error } => write!(f, "{place}: {error}"),
             _ => {
-                let text = self.text();
+                let text = self.texts();
                 f.write_str(&text.message)?;
                 match text.next_step {
                     None => Ok(()),
