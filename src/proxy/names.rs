@@ -27,7 +27,7 @@ pub struct HeaderNames {
     /// The concurrency key of the payload.
     pub key: Bytes,
     /// The namespace and all these names, in the form for comparisons.
-    reserved: Reserved,
+    reserved: ReservedNames,
     /// Names by which senders could override proven facts, in the same form.
     withheld: Vec<Vec<u8>>,
 }
@@ -62,7 +62,7 @@ impl HeaderNames {
             secret_version: next()?,
             delivery: next()?,
             key: next()?,
-            reserved: Reserved {
+            reserved: ReservedNames {
                 namespace: comparable(namespace.as_bytes()),
                 names: Vec::new(),
             },
@@ -103,7 +103,7 @@ impl HeaderNames {
 
     /// Whether a backend could take a header of this name for one of the gate.
     pub fn is_reserved(&self, name: &[u8]) -> bool {
-        let Reserved { namespace, names } = &self.reserved;
+        let ReservedNames { namespace, names } = &self.reserved;
         (!namespace.is_empty() && begins_like(name, namespace))
             || names.iter().any(|own| reads_like(name, own))
     }
@@ -125,7 +125,7 @@ impl HeaderNames {
 }
 
 #[derive(Clone, Debug)]
-struct Reserved {
+struct ReservedNames {
     namespace: Vec<u8>,
     names: Vec<Vec<u8>>,
 }

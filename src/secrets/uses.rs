@@ -17,9 +17,9 @@ use crate::task::{Heartbeat, Task};
 /// The uses that are not in the store yet.
 #[derive(Debug, Default)]
 pub struct UseCounter {
-    counted: Mutex<Counted>,
+    counted: Mutex<UseCounts>,
     /// Uses that the writer has taken and not written. A writer that panics leaves them to the next one.
-    unwritten: tokio::sync::Mutex<Counted>,
+    unwritten: tokio::sync::Mutex<UseCounts>,
 }
 
 /// How often a version was used, and when last.
@@ -99,9 +99,9 @@ impl UseCounter {
     }
 }
 
-type Counted = HashMap<SecretRef, Vec<VersionUse>>;
+type UseCounts = HashMap<SecretRef, Vec<VersionUse>>;
 
-fn merge_all(counted: &mut Counted, more: Counted) {
+fn merge_all(counted: &mut UseCounts, more: UseCounts) {
     for (secret, versions) in more {
         if counted.len() < MAX_SECRETS || counted.contains_key(&secret) {
             let known = counted.entry(secret).or_default();
