@@ -153,6 +153,7 @@ mod tests {
             (of_preset("plivo-v2"), "x-plivo-signature-v2", true),
             // A signed token may be accepted elsewhere.
             (of_preset("monday"), "authorization", true),
+            (of_preset("plaid"), "plaid-verification", true),
         ] {
             assert_eq!(redaction.hides_header(name), is_hidden, "{name}");
         }

@@ -128,6 +128,8 @@ mod tests {
             ("#a [1] [2]", 2),
             ("#_ 1 [2]", 1),
             ("#_ #_ 1 2 [3]", 2),
+            // The first form ends the inner discard only.
+            ("#_ #_ 1 [[2]]", 3),
             ("#_[1] [2]", 2),
             // Brackets in text, comments and characters do not count.
             ("\"[[[\"", 0),
