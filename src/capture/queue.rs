@@ -18,13 +18,13 @@ pub struct CaptureQueue(mpsc::Sender<NewCapture>);
 
 /// Writes queued captures to the store.
 pub struct CaptureWriter {
-    pending: Mutex<Pending>,
+    pending: Mutex<PendingCaptures>,
     store: Arc<dyn CaptureStore>,
     clock: Arc<dyn Clock>,
 }
 
 /// The receiving end, and captures that are not written yet. After a panic, the next run continues with both.
-struct Pending {
+struct PendingCaptures {
     queue: mpsc::Receiver<NewCapture>,
     batch: Vec<NewCapture>,
 }
@@ -34,7 +34,7 @@ impl CaptureQueue {
     pub fn new(store: Arc<dyn CaptureStore>, clock: Arc<dyn Clock>) -> (Self, CaptureWriter) {
         let (sender, queue) = mpsc::channel(MAX_QUEUED);
         let keeper = CaptureWriter {
-            pending: Mutex::new(Pending {
+            pending: Mutex::new(PendingCaptures {
                 queue,
                 batch: Vec::new(),
             }),
@@ -108,7 +108,7 @@ impl CaptureWriter {
         }
     }
 
-    async fn write(&self, pending: &mut Pending) {
+    async fn write(&self, pending: &mut PendingCaptures) {
         while pending.batch.len() < MAX_QUEUED
             && let Ok(next) = pending.queue.try_recv()
         {

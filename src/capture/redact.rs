@@ -114,3 +114,84 @@ const QUERY_WORDS: &[&str] = &[
     "session",
     "token",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Mode, Preset};
+
+    fn of_preset(name: &str) -> Redaction {
+        Redaction::of(Some(&Preset::named(name).unwrap().scheme))
+    }
+
+    fn of_mode(mode: Mode) -> Redaction {
+        Redaction::of(mode.plain_scheme(None).unwrap().as_ref())
+    }
+
+    #[test]
+    fn a_header_is_hidden_if_its_value_may_be_a_credential() {
+        let none = || of_mode(Mode::None);
+        for (redaction, name, is_hidden) in [
+            (none(), "authorization", true),
+            (none(), "proxy-authorization", true),
+            (none(), "cookie", true),
+            (none(), "referer", true),
+            (none(), "x-api-key", true),
+            (none(), "x-amz-security-token", true),
+            (none(), "x-hub-signature-256", false),
+            (none(), "content-type", false),
+            (none(), "user-agent", false),
+            // A signature over the body is useless without the secret, and `explain` needs it.
+            (of_preset("github"), "x-hub-signature-256", false),
+            (of_preset("github"), "x-github-delivery", false),
+            (of_preset("github"), "x-gitlab-token", true),
+            (of_preset("stripe"), "stripe-signature", false),
+            // A token is valid for any body, whatever the name of its header.
+            (of_preset("gitlab-token"), "x-gitlab-token", true),
+            (of_mode(Mode::Secret), "authorization", true),
+            // A signature over the URL alone is valid for any body.
+            (of_preset("plivo-v2"), "x-plivo-signature-v2", true),
+            // A signed token may be accepted elsewhere.
+            (of_preset("monday"), "authorization", true),
+            (of_preset("plaid"), "plaid-verification", true),
+        ] {
+            assert_eq!(redaction.hides_header(name), is_hidden, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_query_keeps_its_order_and_its_harmless_values() {
+        for (redaction, query, expected, hidden) in [
+            (of_mode(Mode::None), "", "", &[][..]),
+            (of_mode(Mode::None), "a=1&b", "a=1&b", &[]),
+            (
+                of_mode(Mode::None),
+                "a=1&code=x&b=%20",
+                "a=1&code=redacted&b=%20",
+                &["query:code"],
+            ),
+            (
+                of_mode(Mode::None),
+                "%74oken=x&API-Key=y",
+                "%74oken=redacted&API-Key=redacted",
+                &["query:%74oken", "query:API-Key"],
+            ),
+            (
+                of_mode(Mode::Secret),
+                "token=x&token=y",
+                "token=redacted&token=redacted",
+                &["query:token", "query:token"],
+            ),
+        ] {
+            let mut found = Vec::new();
+            assert_eq!(redaction.query(query, &mut found), expected, "{query}");
+            assert_eq!(found, hidden, "{query}");
+        }
+        let mut hidden = Vec::new();
+        let query = format!("a={}x", WorkspaceToken::PREFIX);
+        assert_eq!(of_mode(Mode::None).query(&query, &mut hidden), "a=redacted");
+        let query = format!("{}secret=x", "a".repeat(100));
+        of_mode(Mode::None).query(&query, &mut hidden);
+        assert_eq!(hidden[1], format!("query:{}", "a".repeat(MAX_NAME_SHOWN)));
+    }
+}

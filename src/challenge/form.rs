@@ -97,3 +97,89 @@ impl ValueForm {
 const MIN_SECRET_LEN: usize = 16;
 const UUID_LEN: usize = 36;
 const UUID_DASHES: [usize; 4] = [8, 13, 18, 23];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_echoed_or_signed_only_in_its_form() {
+        use ValueForm::{Secret, SnsConfirmation, Token, Uuid, Words};
+        let of = |len: usize| "a".repeat(len);
+        let uuid = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        let confirmation =
+            "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=a&Token=b";
+        for (form, text, is_accepted) in [
+            (Token, "a", true),
+            (Token, "aZ09_+/=.-", true),
+            (Token, &of(256), true),
+            (Token, &of(257), false),
+            (Token, "", false),
+            (Token, "a b", false),
+            (Token, "a\n", false),
+            (Token, "<a>", false),
+            (Token, "{\"a\":1}", false),
+            (Token, "ü", false),
+            (Secret, &of(16), true),
+            (Secret, &of(15), false),
+            (Secret, &of(257), false),
+            (Uuid, uuid, true),
+            (Uuid, &uuid.to_uppercase(), true),
+            (Uuid, &uuid.replace('-', "a"), false),
+            (Uuid, &uuid.replace("0f", "0g"), false),
+            (Uuid, &uuid[1..], false),
+            (Uuid, &format!("{uuid}0"), false),
+            (Uuid, "0f8fad5bd-9cb-469f-a165-70867728950e", false),
+            (Words, "v1, a: b; c", true),
+            (Words, &of(1024), true),
+            (Words, &of(1025), false),
+            (Words, "", false),
+            (Words, "a\"b", false),
+            (Words, "a\r\nb", false),
+            (SnsConfirmation, confirmation, true),
+            (
+                SnsConfirmation,
+                &confirmation.replace("https", "http"),
+                false,
+            ),
+            (
+                SnsConfirmation,
+                &confirmation.replace(".com", ".com.example"),
+                false,
+            ),
+            (SnsConfirmation, "https://example.com/", false),
+        ] {
+            assert_eq!(
+                form.accepts(text.as_bytes()),
+                is_accepted,
+                "{form:?} {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_form_has_its_name() {
+        for form in ValueForm::ALL {
+            assert_eq!(ValueForm::from_name(form.name()), Some(form));
+        }
+        assert_eq!(ValueForm::from_name("Token"), None);
+        assert!(ValueForm::ALL.is_sorted_by_key(|form| form.name()));
+    }
+
+    proptest! {
+        #[test]
+        fn every_part_of_an_accepted_text_could_be_contained(
+            text in "[ -~]{0,40}",
+            from in 0..40_usize,
+            to in 0..40_usize,
+        ) {
+            for form in ValueForm::ALL {
+                let part = text.get(from.min(to)..to).unwrap_or(&text);
+                let is_accepted = form.accepts(text.as_bytes());
+                prop_assert!(!is_accepted || form.could_contain(part.as_bytes()));
+            }
+        }
+    }
+}

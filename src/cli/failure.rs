@@ -172,6 +172,7 @@ const WOULD_CHANGE: u8 = 6;
 mod tests {
     use super::*;
     use crate::auth::KeyKind;
+    use crate::control::examples;
 
     #[test]
     fn store_errors_that_the_operator_can_mend_are_no_outage() {
@@ -192,6 +193,92 @@ mod tests {
         ] {
             let text = error.to_string();
             assert_eq!(code_of(&ControlError::Store(error)), code, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_error_of_the_control_plane_has_the_exit_code_that_scripts_know() {
+        let expected = [
+            (
+                REFUSED,
+                &[
+                    "alias_taken",
+                    "backup_exists",
+                    "challenge_secret_bound",
+                    "challenge_without_secret",
+                    "conflict",
+                    "copy_destination_not_empty",
+                    "disabled_by_flow",
+                    "endpoint_exists",
+                    "endpoint_not_adoptable",
+                    "endpoint_not_of_flow",
+                    "endpoint_of_flow",
+                    "flow_move_invalid",
+                    "flow_owner_fixed",
+                    "internal",
+                    "key_kinds_mixed",
+                    "name_taken",
+                    "names_too_long",
+                    "public_key_shared",
+                    "secret_empty",
+                    "secret_in_use",
+                    "secret_not_generated",
+                    "secret_signs_challenges",
+                    "slot_unbound",
+                    "value_doubtful",
+                    "value_not_text",
+                    "value_too_long",
+                    "value_unusable",
+                    "verify_token_in_use",
+                ][..],
+            ),
+            (
+                USAGE,
+                &[
+                    "flow_in_force",
+                    "note_without_version",
+                    "organisation_ambiguous",
+                    "organisation_unknown",
+                    "secret_name_invalid",
+                    "target_invalid",
+                ],
+            ),
+            (INVALID, &["definition_invalid"]),
+            (
+                NOT_FOUND,
+                &[
+                    "capture_not_found",
+                    "endpoint_not_found",
+                    "flow_not_at_target",
+                    "flow_not_found",
+                    "flow_version_not_found",
+                    "nothing_to_retire",
+                    "secret_not_needed",
+                    "secret_unbound",
+                    "slot_not_found",
+                    "store_not_found",
+                    "token_not_found",
+                ],
+            ),
+            (
+                UNAVAILABLE,
+                &[
+                    "copy_failed",
+                    "key_service_unavailable",
+                    "store_unavailable",
+                    "store_unusable",
+                    "token_invalid",
+                ],
+            ),
+        ];
+        for (code, words) in expected {
+            let mut found: Vec<&str> = examples()
+                .iter()
+                .filter(|error| code_of(error) == code)
+                .map(ControlError::word)
+                .collect();
+            found.sort_unstable();
+            assert_eq!(found, words, "exit code {code}");
         }
     }
 }

@@ -123,3 +123,39 @@ impl FromStr for NameText {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_can_be_given_or_withheld_only_if_no_reader_needs_the_header() {
+        for (name, can_be_given, can_be_withheld) in [
+            ("X-Acme-Org", true, true),
+            ("Acme_Org", true, true),
+            ("X-Original-URL", true, true),
+            // In use elsewhere.
+            ("Authorization", false, true),
+            ("X-Forwarded-Port", false, true),
+            ("x_request_id", false, true),
+            // They describe the body.
+            ("Content-Type", false, false),
+            ("content_encoding", false, false),
+            ("Content-Anything", true, false),
+            ("Digest", true, false),
+            ("Mime-Version", true, false),
+            // Not header names.
+            ("", false, false),
+            ("X Acme", false, false),
+            ("X-Acme:", false, false),
+            ("X-Ü", false, false),
+        ] {
+            assert_eq!(name.parse::<NameText>().is_ok(), can_be_given, "{name}");
+            assert_eq!(
+                name.parse::<WithheldName>().is_ok(),
+                can_be_withheld,
+                "{name}"
+            );
+        }
+    }
+}

@@ -257,3 +257,97 @@ pub enum PasswordFileError {
 }
 
 const MAX_PASSWORD_FILE_LEN: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SCHEMES: [&str; 2] = ["redis", "redis+unix"];
+
+    /// The address and the password, or the error.
+    fn parse(text: &str) -> Result<(String, Option<String>), ServerUrlError> {
+        let server = ServerUrl::parse(text, &SCHEMES)?;
+        let password = server.expose_password().map(str::to_owned);
+        Ok((server.address().to_string(), password))
+    }
+
+    #[test]
+    fn the_password_is_taken_out_of_a_url_and_decoded() {
+        for (text, address, password) in [
+            ("redis://host", "redis://host", None),
+            ("redis://user@host:6379/0", "redis://user@host:6379/0", None),
+            ("redis://user:pw@host/0", "redis://user@host/0", Some("pw")),
+            ("redis://:pw@host", "redis://host", Some("pw")),
+            (
+                "redis://u:p%40%2F%23%25@host",
+                "redis://u@host",
+                Some("p@/#%"),
+            ),
+            (
+                "redis://u:a:b@[::1]:6379",
+                "redis://u@[::1]:6379",
+                Some("a:b"),
+            ),
+            (
+                "redis://u:%C3%BC@host?db=1",
+                "redis://u@host?db=1",
+                Some("ü"),
+            ),
+            ("redis+unix:///run/r.sock", "redis+unix:///run/r.sock", None),
+            ("redis://?host=/run/r", "redis://?host=/run/r", None),
+        ] {
+            let expected = (address.to_owned(), password.map(str::to_owned));
+            assert_eq!(parse(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_another_reader_could_split_elsewhere_is_refused() {
+        use ServerUrlError::{Host, Parameter, Port, Unescaped};
+        let scheme = || ServerUrlError::Scheme("redis://`, `redis+unix".to_owned());
+        for (text, error) in [
+            ("", scheme()),
+            ("host:6379", scheme()),
+            ("http://host", scheme()),
+            ("REDIS://host", scheme()),
+            ("redis:/host", scheme()),
+            ("redis://user:p@ss@host", Unescaped),
+            ("redis://us@er@host", Unescaped),
+            ("redis://user:p/ss@host", Unescaped),
+            ("redis://user:p?ss@host", Unescaped),
+            ("redis://user:p#ss@host", Unescaped),
+            ("redis://user:@host", Unescaped),
+            ("redis://user:%FF@host", Unescaped),
+            ("redis://user:a%00b@host", Unescaped),
+            ("redis://host/0#1", Unescaped),
+            ("redis://host:0", Port),
+            ("redis://host:65536", Port),
+            ("redis://host:port", Port),
+            ("redis://", Host),
+            ("redis:///0", Host),
+            ("redis://user:pw@/0", Host),
+            ("redis://host?password=pw", Parameter),
+            ("redis://host?sslPassFile=pw", Parameter),
+        ] {
+            assert_eq!(parse(text), Err(error), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_and_no_error_contains_a_part_of_the_password(
+            before in ".{0,8}",
+            after in ".{0,8}",
+            rest in ".{0,8}",
+        ) {
+            let text = format!("redis://user:{before}hunter2{after}@host{rest}");
+            let shown = match parse(&text) {
+                Ok((address, _)) => address,
+                Err(error) => format!("{error} {error:?}"),
+            };
+            prop_assert!(!shown.contains("hunter2"), "{}", shown);
+        }
+    }
+}

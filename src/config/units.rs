@@ -114,3 +114,84 @@ pub(super) fn to_usize(number: u64) -> usize {
 
 pub(super) const KIB: u64 = 1024;
 pub(super) const MIB: u64 = 1024 * KIB;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit_and_is_longer_than_zero() {
+        for (text, milliseconds) in [
+            ("10s", Some(10_000)),
+            ("500ms", Some(500)),
+            ("24h", Some(86_400_000)),
+            ("1m30s", Some(90_000)),
+            ("1h 30m", Some(5_400_000)),
+            ("PT10S", Some(10_000)),
+            ("0s", None),
+            ("-10s", None),
+            ("10", None),
+            ("", None),
+            ("s", None),
+            ("10 parsecs", None),
+            ("10s later", None),
+            ("999999999999999999999h", None),
+        ] {
+            let expected = milliseconds.map(|it| Time(Duration::from_millis(it)));
+            assert_eq!(text.parse().ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_unit_and_is_larger_than_zero() {
+        for (text, bytes) in [
+            ("5 MiB", Some(5 * MIB)),
+            ("5MiB", Some(5 * MIB)),
+            ("512 KiB", Some(512 * KIB)),
+            ("1 MB", Some(1_000_000)),
+            ("1.5 KiB", Some(1536)),
+            ("10 B", Some(10)),
+            ("0 MiB", None),
+            ("0.1 B", None),
+            ("1024", None),
+            ("-1 MiB", None),
+            ("MiB", None),
+            ("", None),
+            ("5 MiB or so", None),
+            ("5 Mbit", None),
+        ] {
+            assert_eq!(text.parse().ok(), bytes.map(Size), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_port_and_a_network_has_a_prefix_length() {
+        for (text, is_address, is_network) in [
+            ("127.0.0.1:8080", true, false),
+            ("0.0.0.0:0", true, false),
+            ("[::]:443", true, false),
+            ("127.0.0.1", false, false),
+            ("::1:443", false, false),
+            ("localhost:8080", false, false),
+            (":8080", false, false),
+            ("127.0.0.1:65536", false, false),
+            ("10.0.0.0/8", false, true),
+            ("10.1.2.3/8", false, true),
+            ("2001:db8::/32", false, true),
+            ("10.0.0.0/33", false, false),
+            ("2001:db8::/129", false, false),
+            ("10.0.0.0", false, false),
+            ("10/8", false, false),
+            ("example.com/8", false, false),
+        ] {
+            assert_eq!(text.parse::<Address>().is_ok(), is_address, "{text}");
+            assert_eq!(text.parse::<Network>().is_ok(), is_network, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_beyond_the_range_of_milliseconds_is_capped() {
+        assert_eq!(milliseconds(Duration::from_micros(1_999)), 1);
+        assert_eq!(milliseconds(Duration::MAX), u64::MAX);
+    }
+}

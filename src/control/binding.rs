@@ -86,3 +86,52 @@ impl Control {
         Ok(self.binding(secret, None).await? != Binding::Unbound)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Mode;
+
+    #[test]
+    fn the_remedy_is_the_command_that_can_bind_the_secret() {
+        let rotate = "portcullis secret rotate 'keys#main'";
+        let set = "portcullis secret set 'keys#main'";
+        let bind = "portcullis secret bind keys main";
+        for (mode, preset, flow, expected) in [
+            (Mode::Hmac, None, None, rotate),
+            (Mode::Secret, None, None, rotate),
+            (Mode::Provider, Some("github"), None, rotate),
+            // Only the provider issues the secret or the public key.
+            (Mode::Provider, Some("stripe"), None, set),
+            (Mode::Provider, Some("telnyx"), None, set),
+            (Mode::Hmac, None, Some("pr-bot"), bind),
+            (Mode::Provider, Some("telnyx"), Some("pr-bot"), bind),
+        ] {
+            let name = |text: &str| text.parse().unwrap();
+            let id = "workflows/a".parse().unwrap();
+            let mut definition = Definition::new(id, name("acme"), name("main"), "b".to_owned());
+            let mut auth = AuthDefinition::of(mode);
+            auth.preset = preset.map(str::to_owned);
+            definition.auth = Some(auth);
+            definition.flow = flow.map(name);
+            let secret = "keys#main".parse().unwrap();
+            let remedy = Binding::remedy(&definition, &secret);
+            assert_eq!(remedy, expected, "{mode} {preset:?} {flow:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_usable_secret_has_no_complaint() {
+        for (binding, complaint) in [
+            (Binding::Bound(Timestamp::UNIX_EPOCH), None),
+            (
+                Binding::OtherKind(KeyKind::Token),
+                Some("bound as a token, which is sent with each delivery"),
+            ),
+            (Binding::Unbound, Some("not bound")),
+        ] {
+            assert_eq!(binding.complaint().as_deref(), complaint);
+            assert_eq!(binding.since().is_some(), complaint.is_none());
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{AdoptionError, Control, UnboundSlot};
+use super::{AdoptionError, Control, PublicKeyConflict, UnboundSlot};
 use crate::auth::{SecretRefusal, TokenId};
 use crate::directory::{EndpointId, Name, SourceLocation};
 use crate::flow::{FlowTarget, MoveError, ParseScopeError, PartName};
@@ -233,25 +233,6 @@ pub enum ControlError {
     },
 }
 
-/// How a public key would become a shared secret.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum PublicKeyConflict {
-    /// A flow declares a slot that was bound as a public key as a shared secret.
-    Bound,
-    /// An earlier version of the flow used it as the public key of this endpoint.
-    Earlier(EndpointId),
-    /// Another endpoint uses it as a public key.
-    Other {
-        /// The endpoint that would use it as a shared secret.
-        endpoint: EndpointId,
-        /// The endpoint that uses it as a public key.
-        owner: EndpointId,
-    },
-    /// The endpoint itself uses it as a public key now.
-    Own(EndpointId),
-}
-
 /// A definition that is not valid in this configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DefinitionError {
@@ -296,61 +277,17 @@ impl ControlError {
 
     /// The stable word of the error.
     pub fn word(&self) -> &'static str {
-        match self {
-            Self::AliasTaken { .. } => "alias_taken",
-            Self::At { error, .. } => error.word(),
-            Self::BackupExists(_) => "backup_exists",
-            Self::ChallengeSecretBound { .. } => "challenge_secret_bound",
-            Self::ChallengeWithoutSecret(_) => "challenge_without_secret",
-            Self::CaptureNotFound(_) => "capture_not_found",
-            Self::CopyDestination { .. } => "copy_destination_not_empty",
-            Self::CopyFailed(_) => "copy_failed",
-            Self::DisabledByFlow { .. } => "disabled_by_flow",
-            Self::EndpointExists(_) => "endpoint_exists",
-            Self::EndpointNotFound(_) => "endpoint_not_found",
-            Self::EndpointNotOfFlow { .. } => "endpoint_not_of_flow",
-            Self::EndpointOfFlow { .. } => "endpoint_of_flow",
-            Self::FlowInForce { .. } => "flow_in_force",
-            Self::FlowNotFound(_) => "flow_not_found",
-            Self::FlowNotThere { .. } => "flow_not_at_target",
-            Self::FlowOwner { .. } => "flow_owner_fixed",
-            Self::FlowVersionNotFound { .. } => "flow_version_not_found",
-            Self::Internal(_) => "internal",
-            Self::InvalidDefinitions(_) => "definition_invalid",
-            Self::InvalidSecretName(_) => "secret_name_invalid",
-            Self::InvalidTarget(_) => "target_invalid",
-            Self::MixedKeyKinds(_) => "key_kinds_mixed",
-            Self::Move(_) => "flow_move_invalid",
-            Self::NamesTooLong(_) => "names_too_long",
-            Self::NotAdoptable { .. } => "endpoint_not_adoptable",
-            Self::NoteWithoutVersion => "note_without_version",
-            Self::NotGenerated { .. } => "secret_not_generated",
-            Self::NothingToRetire { .. } => "nothing_to_retire",
-            Self::OrganisationAmbiguous { .. } => "organisation_ambiguous",
-            Self::OrganisationUnknown(_) => "organisation_unknown",
-            Self::PublicKey { .. } => "public_key_shared",
-            Self::SecretEmpty => "secret_empty",
-            Self::SecretInUse { .. } => "secret_in_use",
-            Self::SecretNotNeeded(_) => "secret_not_needed",
-            Self::SecretSignsChallenges { .. } => "secret_signs_challenges",
-            Self::SecretUnbound(_) => "secret_unbound",
-            Self::Several(errors) => errors.first().map_or("several", Self::word),
-            Self::SlotNotFound { .. } => "slot_not_found",
-            Self::SlotsUnbound(_) => "slot_unbound",
-            Self::Store(StoreError::Conflict(_)) => "conflict",
-            Self::Store(StoreError::Taken(_)) => "name_taken",
-            Self::Store(_) => "store_unavailable",
-            Self::StoreNotFound(_) => "store_not_found",
-            Self::StoreOpen(_) => "store_unusable",
-            Self::Token(_) => "token_invalid",
-            Self::TokenNotFound(_) => "token_not_found",
-            Self::ValueRefused(SecretRefusal::Doubtful(..)) => "value_doubtful",
-            Self::ValueRefused(SecretRefusal::Unusable(..)) => "value_unusable",
-            Self::ValueNotText => "value_not_text",
-            Self::ValueTooLong => "value_too_long",
-            Self::KeyService(_) => "key_service_unavailable",
-            Self::VerifyTokenInUse { .. } => "verify_token_in_use",
-        }
+        self.texts().word
+    }
+
+    /// The object and the fault.
+    pub fn message(&self) -> String {
+        self.texts().message
+    }
+
+    /// The next step, if the message does not imply it.
+    pub fn next_step(&self) -> Option<String> {
+        self.texts().next_step
     }
 
     /// The place in a file that the error is about, if there is one.
@@ -363,278 +300,351 @@ impl ControlError {
         }
     }
 
-    /// The object and the fault.
-    #[expect(clippy::too_many_lines, reason = "a message for each variant")]
-    pub fn message(&self) -> String {
+    /// The word, the message and the next step of each error.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one table, with a row for each variant"
+    )]
+    fn texts(&self) -> ErrorText {
         match self {
             Self::AliasTaken {
                 endpoint,
                 alias,
                 owner,
-            } => {
-                format!("`{endpoint}`: the alias `{alias}` belongs to the endpoint `{owner}`")
+            } => text(
+                "alias_taken",
+                format!("`{endpoint}`: the alias `{alias}` belongs to the endpoint `{owner}`"),
+            )
+            .then(format!(
+                "choose another alias, or remove `{alias}` from `{owner}`"
+            )),
+            Self::At { place, error } => {
+                let texts = error.texts();
+                ErrorText {
+                    message: format!("{place}: {}", texts.message),
+                    ..texts
+                }
             }
-            Self::At { place, error } => format!("{place}: {}", error.message()),
-            Self::BackupExists(file) => format!("{}: already exists", file.display()),
-            Self::ChallengeSecretBound { secret, .. } => {
-                format!("`{secret}`: already bound, and a handshake never replaces a bound secret")
+            Self::BackupExists(file) => text(
+                "backup_exists",
+                format!("{}: already exists", file.display()),
+            )
+            .then("name a new file"),
+            Self::CaptureNotFound(id) => text(
+                "capture_not_found",
+                format!("captured delivery `{id}` does not exist"),
+            )
+            .then("list them with: portcullis capture list ENDPOINT"),
+            Self::ChallengeSecretBound { endpoint, secret } => text(
+                "challenge_secret_bound",
+                format!("`{secret}`: already bound, and a handshake never replaces a bound secret"),
+            )
+            .then(format!(
+                "set it by hand (`portcullis secret set {endpoint}`), or delete and recreate the endpoint"
+            )),
+            Self::ChallengeWithoutSecret(endpoint) => text(
+                "challenge_without_secret",
+                format!("`{endpoint}`: has no handshake that sets a secret"),
+            )
+            .then("choose a handshake that sets a secret: portcullis handshakes list"),
+            Self::CopyDestination { store, error } => {
+                text("copy_destination_not_empty", format!("{store}: {error}"))
             }
-            Self::ChallengeWithoutSecret(endpoint) => {
-                format!("`{endpoint}`: has no handshake that sets a secret")
-            }
-            Self::CaptureNotFound(id) => {
-                format!("captured delivery `{id}` does not exist")
-            }
-            Self::CopyDestination { store, error } => format!("{store}: {error}"),
-            Self::CopyFailed(error) | Self::Internal(error) | Self::InvalidSecretName(error) => {
-                error.clone()
-            }
-            Self::DisabledByFlow { endpoint, flow } => {
-                format!("`{endpoint}`: the flow `{flow}` declares `enabled = false`")
-            }
-            Self::EndpointExists(id) => format!("endpoint `{id}` already exists"),
-            Self::EndpointNotFound(id) => format!("endpoint `{id}` does not exist"),
-            Self::EndpointNotOfFlow { endpoint, flow } => {
-                format!("`{endpoint}`: already exists and does not belong to the flow `{flow}`")
-            }
-            Self::EndpointOfFlow { endpoint, flow } => {
-                format!("`{endpoint}`: belongs to the flow `{flow}`")
-            }
+            Self::CopyFailed(error) => text("copy_failed", error),
+            Self::DisabledByFlow { endpoint, flow } => text(
+                "disabled_by_flow",
+                format!("`{endpoint}`: the flow `{flow}` declares `enabled = false`"),
+            )
+            .then(change_flow(flow)),
+            Self::EndpointExists(id) => text(
+                "endpoint_exists",
+                format!("endpoint `{id}` already exists"),
+            )
+            .then("change it with `portcullis endpoint update`"),
+            Self::EndpointNotFound(id) => text(
+                "endpoint_not_found",
+                format!("endpoint `{id}` does not exist"),
+            )
+            .then("list endpoints with: portcullis endpoint list"),
+            Self::EndpointNotOfFlow { endpoint, flow } => text(
+                "endpoint_not_of_flow",
+                format!("`{endpoint}`: already exists and does not belong to the flow `{flow}`"),
+            )
+            .then(format!(
+                "let the flow take it over (`--adopt`), delete it first (`portcullis endpoint delete {endpoint}`), or give \
+                 the interface another id"
+            )),
+            Self::EndpointOfFlow { endpoint, flow } => text(
+                "endpoint_of_flow",
+                format!("`{endpoint}`: belongs to the flow `{flow}`"),
+            )
+            .then(change_flow(flow)),
             Self::FlowInForce { flow, targets } => {
                 let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
-                format!("flow `{flow}` is in use at: {}", targets.join(", "))
+                text(
+                    "flow_in_force",
+                    format!("flow `{flow}` is in use at: {}", targets.join(", ")),
+                )
+                .then(
+                    "delete all targets, versions and secrets with `--all`, or one installation with `--installation ID`",
+                )
             }
-            Self::FlowNotFound(flow) => format!("flow `{flow}` does not exist"),
-            Self::FlowNotThere { target, flow } => {
-                format!("`{target}`: the flow `{flow}` is not at this target")
-            }
-            Self::FlowOwner { key, given, stored } => {
+            Self::FlowNotFound(flow) => text(
+                "flow_not_found",
+                format!("flow `{flow}` does not exist"),
+            )
+            .then("list flows with: portcullis flow list"),
+            Self::FlowNotThere { target, flow } => text(
+                "flow_not_at_target",
+                format!("`{target}`: the flow `{flow}` is not at this target"),
+            )
+            .then(format!("show its targets with: portcullis flow show {flow}")),
+            Self::FlowOwner { key, given, stored } => text(
+                "flow_owner_fixed",
                 format!(
                     "`--{key} {given}`: the flow belongs to `{stored}`, and its owner cannot change"
-                )
+                ),
+            )
+            .then(format!("leave `--{key}` out")),
+            Self::FlowVersionNotFound { flow, version } => text(
+                "flow_version_not_found",
+                format!("flow `{flow}` has no version {version}"),
+            )
+            .then(format!(
+                "list its versions with: portcullis flow history {flow}"
+            )),
+            Self::Internal(error) => text("internal", error),
+            Self::InvalidDefinitions(errors) => {
+                text("definition_invalid", lines(errors))
             }
-            Self::FlowVersionNotFound { flow, version } => {
-                format!("flow `{flow}` has no version {version}")
+            Self::InvalidSecretName(error) => text("secret_name_invalid", error),
+            Self::InvalidTarget(error) => text("target_invalid", error.to_string()),
+            Self::KeyService(error) => {
+                text("key_service_unavailable", error.to_string())
             }
-            Self::InvalidDefinitions(errors) => lines(errors),
-            Self::InvalidTarget(error) => error.to_string(),
-            Self::MixedKeyKinds(secret) => {
+            Self::MixedKeyKinds(secret) => text(
+                "key_kinds_mixed",
                 format!(
                     "`{secret}`: interfaces of the flow use the slot for different kinds of keys"
-                )
-            }
-            Self::Move(error) => error.to_string(),
-            Self::NamesTooLong(flow) => format!(
-                "flow `{flow}`: the names of the flow and its interfaces are too long for an endpoint id"
+                ),
+            )
+            .then("declare one slot per kind"),
+            Self::Move(error) => text("flow_move_invalid", error.to_string()),
+            Self::NamesTooLong(flow) => text(
+                "names_too_long",
+                format!(
+                    "flow `{flow}`: the names of the flow and its interfaces are too long for an endpoint id"
+                ),
+            )
+            .then("shorten the names"),
+            Self::NotAdoptable { endpoint, error } => text(
+                "endpoint_not_adoptable",
+                format!("`{endpoint}`: the flow cannot take it over: {error}"),
             ),
-            Self::NotAdoptable { endpoint, error } => {
-                format!("`{endpoint}`: the flow cannot take it over: {error}")
-            }
-            Self::NoteWithoutVersion => {
-                "`--note`: only a released version has a note, and the draft is not one".to_owned()
-            }
             Self::NotGenerated {
                 secret,
                 endpoint,
                 of_flow: true,
-            } => format!(
-                "`{secret}`: only the sender issues the secret of `{endpoint}` (a public key, a user and a \
-                 password, or a secret that only the provider issues)"
-            ),
+            } => text(
+                "secret_not_generated",
+                format!(
+                    "`{secret}`: only the sender issues the secret of `{endpoint}` (a public key, a user and a \
+                     password, or a secret that only the provider issues)"
+                ),
+            )
+            .then("bind the value from standard input"),
             Self::NotGenerated {
-                secret, endpoint, ..
-            } => format!(
-                "`{secret}`: only the provider issues the secret of `{endpoint}`, so a random value \
-                 cannot replace it"
-            ),
+                secret,
+                endpoint,
+                of_flow: false,
+            } => text(
+                "secret_not_generated",
+                format!(
+                    "`{secret}`: only the provider issues the secret of `{endpoint}`, so a random value \
+                     cannot replace it"
+                ),
+            )
+            .then(format!(
+                "set the new value with: portcullis secret set '{secret}'"
+            )),
+            Self::NoteWithoutVersion => text(
+                "note_without_version",
+                "`--note`: only a released version has a note, and the draft is not one",
+            )
+            .then("add `--target live` or `--installation`, or give the note to `flow release`"),
             Self::NothingToRetire {
                 secret,
                 current: true,
-            } => format!("{secret}: no version is valid"),
-            Self::NothingToRetire { secret, .. } => {
-                format!("{secret}: only the current version is valid")
-            }
+            } => text("nothing_to_retire", format!("{secret}: no version is valid"))
+                .then(format!(
+                    "show its versions with: portcullis secret status '{secret}'"
+                )),
+            Self::NothingToRetire {
+                secret,
+                current: false,
+            } => text(
+                "nothing_to_retire",
+                format!("{secret}: only the current version is valid"),
+            )
+            .then("end it with `--current`"),
             Self::OrganisationAmbiguous {
                 workspace,
                 organisations,
-            } => format!(
-                "workspace `{workspace}`: exists in several organisations (`{}`)",
-                organisations.join("`, `")
-            ),
-            Self::OrganisationUnknown(workspace) => {
-                format!("workspace `{workspace}`: no endpoint belongs to it")
+            } => text(
+                "organisation_ambiguous",
+                format!(
+                    "workspace `{workspace}`: exists in several organisations (`{}`)",
+                    organisations.join("`, `")
+                ),
+            )
+            .then("choose one with `--organisation`"),
+            Self::OrganisationUnknown(workspace) => text(
+                "organisation_unknown",
+                format!("workspace `{workspace}`: no endpoint belongs to it"),
+            )
+            .then("name its organisation with `--organisation`"),
+            Self::PublicKey { secret, conflict } => {
+                text("public_key_shared", conflict.message(secret))
+                    .then(conflict.next_step())
             }
-            Self::PublicKey { secret, conflict } => conflict.message(secret),
-            Self::SecretEmpty => VaultError::Empty.to_string(),
+            Self::SecretEmpty => text("secret_empty", VaultError::Empty.to_string()),
             Self::SecretInUse {
                 endpoint,
                 secret,
                 user,
-            } => format!(
-                "`{endpoint}`: its default secret `{secret}` is in use by the endpoint `{user}`"
-            ),
-            Self::SecretNotNeeded(endpoint) => format!("`{endpoint}`: uses no secret"),
+            } => text(
+                "secret_in_use",
+                format!(
+                    "`{endpoint}`: its default secret `{secret}` is in use by the endpoint `{user}`"
+                ),
+            )
+            .then(format!(
+                "choose another secret, or declare the sharing (`--secret {secret}`, or `secret = \"{secret}\"`)"
+            )),
+            Self::SecretNotNeeded(endpoint) => text(
+                "secret_not_needed",
+                format!("`{endpoint}`: uses no secret"),
+            )
+            .then(format!(
+                "set a mode with a secret: portcullis endpoint update {endpoint} --mode secret"
+            )),
             Self::SecretSignsChallenges {
                 endpoint,
                 secret,
                 other,
-            } => format!(
-                "`{endpoint}`: the secret `{secret}` is also used by `{other}`, and one of the two has a handshake that \
-                 signs text of unauthenticated senders"
+            } => text(
+                "secret_signs_challenges",
+                format!(
+                    "`{endpoint}`: the secret `{secret}` is also used by `{other}`, and one of the two has a handshake that \
+                     signs text of unauthenticated senders"
+                ),
+            )
+            .then("give each its own secret, or give both the same handshake"),
+            Self::SecretUnbound(secret) => text(
+                "secret_unbound",
+                VaultError::Unbound(secret.clone()).to_string(),
             ),
-            Self::SecretUnbound(secret) => VaultError::Unbound(secret.clone()).to_string(),
-            Self::Several(errors) => lines(errors),
+            Self::Several(errors) => {
+                text(errors.first().map_or("several", Self::word), lines(errors))
+            }
             Self::SlotNotFound {
                 target,
                 slot,
                 slots,
-            } => format!("`{target}`: the flow has no slot `{slot}`; {slots}"),
+            } => text(
+                "slot_not_found",
+                format!("`{target}`: the flow has no slot `{slot}`; {slots}"),
+            ),
             Self::SlotsUnbound(slots) => {
                 let messages: Vec<String> = slots.iter().map(UnboundSlot::refusal).collect();
-                messages.join("\n")
+                text("slot_unbound", messages.join("\n"))
             }
-            Self::Store(error) => error.to_string(),
-            Self::StoreNotFound(store) => format!("{store}: the store does not exist"),
-            Self::StoreOpen(error) => error.to_string(),
-            Self::Token(error) => error.to_string(),
-            Self::TokenNotFound(id) => format!("token {id} does not exist"),
-            Self::ValueRefused(refusal) => refusal.to_string(),
-            Self::ValueNotText => "secret: the value is not UTF-8 text".to_owned(),
-            Self::ValueTooLong => {
+            Self::Store(error) => {
+                let word = match error {
+                    StoreError::Conflict(_) => "conflict",
+                    StoreError::Taken(_) => "name_taken",
+                    _ => "store_unavailable",
+                };
+                text(word, error.to_string())
+            }
+            Self::StoreNotFound(store) => text(
+                "store_not_found",
+                format!("{store}: the store does not exist"),
+            )
+            .then("create it with `portcullis init` or `portcullis serve`"),
+            Self::StoreOpen(error) => text("store_unusable", error.to_string()),
+            Self::Token(error) => text("token_invalid", error.to_string()),
+            Self::TokenNotFound(id) => {
+                text("token_not_found", format!("token {id} does not exist"))
+                    .then("list tokens with: portcullis token list")
+            }
+            Self::ValueNotText => text(
+                "value_not_text",
+                "secret: the value is not UTF-8 text",
+            )
+            .then("encode binary values as hex or base64"),
+            Self::ValueRefused(refusal) => {
+                let word = match refusal {
+                    SecretRefusal::Doubtful(..) => "value_doubtful",
+                    SecretRefusal::Unusable(..) => "value_unusable",
+                };
+                text(word, refusal.to_string()).then(refusal.next_step())
+            }
+            Self::ValueTooLong => text(
+                "value_too_long",
                 format!(
                     "secret: the value is longer than {} bytes",
                     Control::MAX_SECRET_BYTES
-                )
-            }
-            Self::KeyService(error) => error.to_string(),
+                ),
+            )
+            .then("check that the input holds only the secret"),
             Self::VerifyTokenInUse {
                 endpoint,
                 token,
                 user,
-            } => format!(
-                "`{endpoint}`: the provider sends the verify token `{token}` in a URL, and the same secret authenticates deliveries to `{user}`"
-            ),
-        }
-    }
-
-    /// The next step, if the message does not imply it.
-    pub fn next_step(&self) -> Option<String> {
-        match self {
-            Self::At { error, .. } => error.next_step(),
-            Self::ChallengeSecretBound { endpoint, .. } => Some(format!(
-                "set it by hand (`portcullis secret set {endpoint}`), or delete and recreate the endpoint"
-            )),
-            Self::DisabledByFlow { flow, .. } | Self::EndpointOfFlow { flow, .. } => Some(format!(
-                "change the declaration of the flow and apply it (`portcullis apply`), or see \
-                 `portcullis flow show {flow}`"
-            )),
-            Self::BackupExists(_) => Some("name a new file".to_owned()),
-            Self::EndpointExists(_) => Some("change it with `portcullis endpoint update`".to_owned()),
-            Self::EndpointNotOfFlow { endpoint, .. } => Some(format!(
-                "let the flow take it over (`--adopt`), delete it first (`portcullis endpoint delete {endpoint}`), or give \
-                 the interface another id"
-            )),
-            Self::AliasTaken { alias, owner, .. } => Some(format!(
-                "choose another alias, or remove `{alias}` from `{owner}`"
-            )),
-            Self::CaptureNotFound(_) => {
-                Some("list them with: portcullis capture list ENDPOINT".to_owned())
-            }
-            Self::ChallengeWithoutSecret(_) => Some(
-                "choose a handshake that sets a secret: portcullis handshakes list".to_owned(),
-            ),
-            Self::EndpointNotFound(_) => {
-                Some("list endpoints with: portcullis endpoint list".to_owned())
-            }
-            Self::FlowNotFound(_) => Some("list flows with: portcullis flow list".to_owned()),
-            Self::FlowNotThere { flow, .. } => Some(format!(
-                "show its targets with: portcullis flow show {flow}"
-            )),
-            Self::FlowOwner { key, .. } => Some(format!("leave `--{key}` out")),
-            Self::FlowVersionNotFound { flow, .. } => Some(format!(
-                "list its versions with: portcullis flow history {flow}"
-            )),
-            Self::NamesTooLong(_) => Some("shorten the names".to_owned()),
-            Self::NothingToRetire { secret, current: true } => Some(format!(
-                "show its versions with: portcullis secret status '{secret}'"
-            )),
-            Self::SecretNotNeeded(endpoint) => Some(format!(
-                "set a mode with a secret: portcullis endpoint update {endpoint} --mode secret"
-            )),
-            Self::TokenNotFound(_) => Some("list tokens with: portcullis token list".to_owned()),
-            Self::ValueTooLong => Some("check that the input holds only the secret".to_owned()),
-            Self::FlowInForce { .. } => Some(
-                "delete all targets, versions and secrets with `--all`, or one installation with `--installation ID`"
-                    .to_owned(),
-            ),
-            Self::MixedKeyKinds(_) => Some("declare one slot per kind".to_owned()),
-            Self::NoteWithoutVersion => Some(
-                "add `--target live` or `--installation`, or give the note to `flow release`".to_owned(),
-            ),
-            Self::NotGenerated { of_flow: true, .. } => {
-                Some("bind the value from standard input".to_owned())
-            }
-            Self::NotGenerated { secret, .. } => Some(format!(
-                "set the new value with: portcullis secret set '{secret}'"
-            )),
-            Self::NothingToRetire { current: false, .. } => {
-                Some("end it with `--current`".to_owned())
-            }
-            Self::OrganisationAmbiguous { .. } => {
-                Some("choose one with `--organisation`".to_owned())
-            }
-            Self::OrganisationUnknown(_) => {
-                Some("name its organisation with `--organisation`".to_owned())
-            }
-            Self::PublicKey { conflict, .. } => Some(conflict.next_step().to_owned()),
-            Self::SecretInUse { secret, .. } => Some(format!(
-                "choose another secret, or declare the sharing (`--secret {secret}`, or `secret = \"{secret}\"`)"
-            )),
-            Self::SecretSignsChallenges { .. } => Some(
-                "give each its own secret, or give both the same handshake".to_owned(),
-            ),
-            Self::StoreNotFound(_) => Some(
-                "create it with `portcullis init` or `portcullis serve`".to_owned(),
-            ),
-            Self::ValueRefused(refusal) => Some(refusal.next_step().to_owned()),
-            Self::ValueNotText => Some("encode binary values as hex or base64".to_owned()),
-            Self::VerifyTokenInUse { .. } => {
-                Some("give one of the two another secret".to_owned())
-            }
-            _ => None,
+            } => text(
+                "verify_token_in_use",
+                format!(
+                    "`{endpoint}`: the provider sends the verify token `{token}` in a URL, and the same secret \
+                     authenticates deliveries to `{user}`"
+                ),
+            )
+            .then("give one of the two another secret"),
         }
     }
 }
 
-impl PublicKeyConflict {
-    fn message(&self, secret: &SecretRef) -> String {
-        match self {
-            Self::Bound => {
-                format!("{secret}: bound as a public key, which everybody has")
-            }
-            Self::Earlier(endpoint) => {
-                format!(
-                    "{secret}: an earlier version used it as the public key of `{endpoint}`, which everybody has"
-                )
-            }
-            Self::Other { endpoint, owner } => format!(
-                "`{endpoint}`: the secret `{secret}` is the public key of `{owner}`, which everybody has"
-            ),
-            Self::Own(endpoint) => format!(
-                "`{endpoint}`: its secret `{secret}` is a public key now, which everybody has"
-            ),
-        }
-    }
+/// The texts of an error.
+struct ErrorText {
+    word: &'static str,
+    message: String,
+    next_step: Option<String>,
+}
 
-    fn next_step(&self) -> &'static str {
-        match self {
-            Self::Bound | Self::Earlier(_) => "declare another slot for the shared secret",
-            Self::Other { .. } => "give it another secret",
-            Self::Own(_) => {
-                "choose another slot for the shared secret (`--secret`, or `secret = \"…\"`)"
-            }
+/// The texts of an error without a next step.
+fn text(word: &'static str, message: impl Into<String>) -> ErrorText {
+    ErrorText {
+        word,
+        message: message.into(),
+        next_step: None,
+    }
+}
+
+impl ErrorText {
+    /// Adds the next step.
+    fn then(self, next_step: impl Into<String>) -> Self {
+        Self {
+            next_step: Some(next_step.into()),
+            ..self
         }
     }
+}
+
+/// The next step if a flow declares the endpoint.
+fn change_flow(flow: &Name) -> String {
+    format!(
+        "change the declaration of the flow and apply it (`portcullis apply`), or see `portcullis flow show {flow}`"
+    )
 }
 
 impl fmt::Display for ControlError {
@@ -643,10 +653,14 @@ impl fmt::Display for ControlError {
             // Each line includes its own next step.
             Self::Several(errors) => f.write_str(&lines(errors)),
             Self::At { place, error } => write!(f, "{place}: {error}"),
-            _ => match self.next_step() {
-                None => f.write_str(&self.message()),
-                Some(next) => write!(f, "{}; {next}", self.message()),
-            },
+            _ => {
+                let text = self.texts();
+                f.write_str(&text.message)?;
+                match text.next_step {
+                    None => Ok(()),
+                    Some(next_step) => write!(f, "; {next_step}"),
+                }
+            }
         }
     }
 }
@@ -707,8 +721,159 @@ fn lines(errors: &[impl fmt::Display]) -> String {
     lines.join("\n")
 }
 
+/// One error of each kind, for tests. Kinds with several words or exit codes have several errors.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<ControlError> {
+    use ControlError as E;
+
+    use crate::auth::{SecretError, SecretProblem};
+    use crate::secrets::KeyServiceError;
+
+    let endpoint = || -> EndpointId { "workflows/pr-bot".parse().unwrap() };
+    let other = || -> EndpointId { "workflows/other".parse().unwrap() };
+    let secret = || -> SecretRef { "workflows/pr-bot#webhook".parse().unwrap() };
+    let name = || -> Name { "acme".parse().unwrap() };
+    let flow = || -> PartName { "pr-bot".parse().unwrap() };
+    let text = || "text".to_owned();
+    let place = || SourceLocation {
+        file: "endpoints.toml".into(),
+        at: Some((4, 6)),
+        key: text(),
+    };
+    vec![
+        E::AliasTaken {
+            endpoint: endpoint(),
+            alias: "/alias".to_owned(),
+            owner: other(),
+        },
+        E::BackupExists("backup.db".into()),
+        E::CaptureNotFound(text()),
+        E::ChallengeSecretBound {
+            endpoint: endpoint(),
+            secret: secret(),
+        },
+        E::ChallengeWithoutSecret(endpoint()),
+        E::CopyDestination {
+            store: text(),
+            error: text(),
+        },
+        E::CopyFailed(text()),
+        E::DisabledByFlow {
+            endpoint: endpoint(),
+            flow: name(),
+        },
+        E::EndpointExists(endpoint()),
+        E::EndpointNotFound(endpoint()),
+        E::EndpointNotOfFlow {
+            endpoint: endpoint(),
+            flow: name(),
+        },
+        E::EndpointOfFlow {
+            endpoint: endpoint(),
+            flow: name(),
+        },
+        E::FlowInForce {
+            flow: flow(),
+            targets: vec![FlowTarget::Draft, FlowTarget::Live],
+        },
+        E::FlowNotFound(flow()),
+        E::FlowNotThere {
+            target: text(),
+            flow: flow(),
+        },
+        E::FlowOwner {
+            key: "workspace",
+            given: name(),
+            stored: name(),
+        },
+        E::FlowVersionNotFound {
+            flow: flow(),
+            version: 2,
+        },
+        E::Internal(text()),
+        E::InvalidDefinitions(vec![DefinitionError {
+            place: place(),
+            message: text(),
+        }]),
+        E::InvalidSecretName(text()),
+        E::InvalidTarget(FlowTarget::of_scope("a").unwrap_err()),
+        E::KeyService(KeyServiceError::TimedOut.into()),
+        E::MixedKeyKinds(secret()),
+        E::Move(MoveError::NothingReleased),
+        E::NamesTooLong(flow()),
+        E::NotAdoptable {
+            endpoint: endpoint(),
+            error: AdoptionError::Auth,
+        },
+        E::NotGenerated {
+            secret: secret(),
+            endpoint: endpoint(),
+            of_flow: false,
+        },
+        E::NoteWithoutVersion,
+        E::NothingToRetire {
+            secret: secret(),
+            current: true,
+        },
+        E::OrganisationAmbiguous {
+            workspace: name(),
+            organisations: vec![text()],
+        },
+        E::OrganisationUnknown(name()),
+        E::PublicKey {
+            secret: secret(),
+            conflict: PublicKeyConflict::Bound,
+        },
+        E::SecretEmpty,
+        E::SecretInUse {
+            endpoint: endpoint(),
+            secret: secret(),
+            user: other(),
+        },
+        E::SecretNotNeeded(endpoint()),
+        E::SecretSignsChallenges {
+            endpoint: endpoint(),
+            secret: secret(),
+            other: other(),
+        },
+        E::SecretUnbound(secret()),
+        E::SlotNotFound {
+            target: text(),
+            slot: flow(),
+            slots: text(),
+        },
+        E::SlotsUnbound(vec![UnboundSlot {
+            target: FlowTarget::Live,
+            slot: flow(),
+            secret: secret(),
+            remedy: text(),
+        }]),
+        E::Store(StoreError::Conflict(text())),
+        E::Store(StoreError::Taken(text())),
+        E::Store(StoreError::Unavailable(text())),
+        E::StoreNotFound(text()),
+        E::StoreOpen(OpenError::Exposed {
+            file: text(),
+            mode: 0o644,
+        }),
+        E::Token(TokenError::Randomness),
+        E::TokenNotFound(TokenId::new([7; 8])),
+        E::ValueNotText,
+        E::ValueRefused(SecretRefusal::Doubtful(None, SecretProblem::Assignment)),
+        E::ValueRefused(SecretRefusal::Unusable(text(), SecretError::PublicKey)),
+        E::ValueTooLong,
+        E::VerifyTokenInUse {
+            endpoint: endpoint(),
+            token: secret(),
+            user: other(),
+        },
+    ]
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn id() -> EndpointId {
@@ -752,5 +917,56 @@ mod tests {
         assert_eq!(several.word(), "endpoint_exists");
         let lines = several.to_string();
         assert_eq!(lines.lines().last(), Some(text));
+    }
+
+    #[test]
+    fn every_error_has_a_stable_word_of_its_own() {
+        let examples = examples();
+        let words: BTreeSet<&str> = examples.iter().map(ControlError::word).collect();
+        assert_eq!(words.len(), examples.len());
+        for word in &words {
+            let is_plain = word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            assert!(is_plain && !word.is_empty(), "{word}");
+        }
+        // Every word that this file gives to an error stands in an example.
+        let source = include_str!("error.rs")
+            .split("fn examples")
+            .next()
+            .unwrap();
+        let quoted = source.split('"').skip(1).step_by(2);
+        let in_source: BTreeSet<&str> = quoted
+            .filter(|text| words.contains(text) || text.split('_').count() > 1)
+            .filter(|text| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+            .collect();
+        assert_eq!(in_source, words);
+    }
+
+    #[test]
+    fn the_text_of_every_error_is_its_message_and_its_next_step() {
+        for error in examples() {
+            let word = error.word();
+            let expected = match error.next_step() {
+                None => error.message(),
+                Some(next_step) => format!("{}; {next_step}", error.message()),
+            };
+            assert_eq!(error.to_string(), expected, "{word}");
+            assert!(!error.message().is_empty(), "{word}");
+            // A text is one sentence that goes on with the next step.
+            assert!(!expected.ends_with('.'), "{expected}");
+        }
+    }
+
+    #[test]
+    fn only_errors_about_one_declaration_let_the_others_be_checked() {
+        let refusals = examples().into_iter().filter(ControlError::is_refusal);
+        let words: Vec<&str> = refusals.map(|error| error.word()).collect();
+        let expected = [
+            "endpoint_not_of_flow",
+            "endpoint_of_flow",
+            "endpoint_not_adoptable",
+            "public_key_shared",
+            "secret_in_use",
+        ];
+        assert_eq!(words, expected);
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Control, ControlError, EndpointPlan, FlowPlan};
 use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, OperatorChange};
-use crate::secrets::{SecretRef, StoredVersion};
+use crate::secrets::{SecretRef, StoredVersion, VersionUse};
 
 /// The impact of a change on deliveries.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -126,16 +126,7 @@ impl Control {
                 EndpointChange::Operate(id, _) => (id, None),
                 EndpointChange::Adopt(new) | EndpointChange::Put(new) => {
                     let old = self.store.endpoint(new.id.as_str()).await?;
-                    let refusal = old.filter(takes_deliveries).and_then(|old| {
-                        if !takes_deliveries(new) {
-                            Some(Refusal::NotConfigured)
-                        } else if old.auth != new.auth {
-                            Some(Refusal::OtherProof)
-                        } else {
-                            None
-                        }
-                    });
-                    (&new.id, refusal)
+                    (&new.id, old.and_then(|old| update_refusal(&old, new)))
                 }
             };
             let Some(refusal) = refusal else { continue };
@@ -230,14 +221,7 @@ impl Control {
         });
         let versions = valid.map(|(version, until)| {
             let counter = counts.iter().find(|it| it.version == version.version);
-            let last_used_at = counter.map(|it| it.last_used_at);
-            VersionImpact {
-                version: version.version,
-                deliveries: counter.map_or(0, |it| it.deliveries),
-                last_used_at,
-                used_in_last_day: last_used_at.is_some_and(|at| now.duration_since(at) < DAY),
-                ends_at: ends_at.map(|at| until.map_or(at, |until| until.min(at))),
-            }
+            VersionImpact::new(version.version, counter, now, (until, ends_at))
         });
         Ok(SecretImpact {
             secret: secret.clone(),
@@ -266,8 +250,132 @@ impl Control {
     }
 }
 
+impl VersionImpact {
+    /// The impact of the end of a version. It ends at `ends_at`, or at `until` if that is earlier.
+    fn new(
+        version: u32,
+        counter: Option<&VersionUse>,
+        now: Timestamp,
+        (until, ends_at): (Option<Timestamp>, Option<Timestamp>),
+    ) -> Self {
+        let last_used_at = counter.map(|it| it.last_used_at);
+        Self {
+            version,
+            deliveries: counter.map_or(0, |it| it.deliveries),
+            last_used_at,
+            used_in_last_day: last_used_at.is_some_and(|at| now.duration_since(at) < DAY),
+            ends_at: ends_at.map(|at| until.map_or(at, |until| until.min(at))),
+        }
+    }
+}
+
+/// Why deliveries are refused after `new` has replaced `old`; `None` if they are not, or were refused before.
+fn update_refusal(old: &Definition, new: &Definition) -> Option<Refusal> {
+    if !takes_deliveries(old) {
+        None
+    } else if !takes_deliveries(new) {
+        Some(Refusal::NotConfigured)
+    } else if old.auth != new.auth {
+        Some(Refusal::OtherProof)
+    } else {
+        None
+    }
+}
+
 fn takes_deliveries(definition: &Definition) -> bool {
     definition.enabled && !definition.suspended
 }
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Mode;
+
+    /// An endpoint with a mode: enabled or not, suspended or not.
+    fn endpoint(mode: Mode, enabled: bool, suspended: bool) -> Definition {
+        let name = |text: &str| text.parse().unwrap();
+        let id = "workflows/pr-bot".parse().unwrap();
+        let mut definition = Definition::new(id, name("acme"), name("main"), "backend".to_owned());
+        definition.auth = Some(AuthDefinition::of(mode));
+        definition.enabled = enabled;
+        definition.suspended = suspended;
+        definition
+    }
+
+    #[test]
+    fn an_update_refuses_deliveries_if_it_stops_the_endpoint_or_changes_the_proof() {
+        use Mode::{Bearer, Hmac};
+        use Refusal::{NotConfigured, OtherProof};
+        for (old, new, expected) in [
+            ((Hmac, true, false), (Hmac, true, false), None),
+            ((Hmac, true, false), (Bearer, true, false), Some(OtherProof)),
+            (
+                (Hmac, true, false),
+                (Hmac, false, false),
+                Some(NotConfigured),
+            ),
+            ((Hmac, true, false), (Hmac, true, true), Some(NotConfigured)),
+            (
+                (Hmac, true, false),
+                (Bearer, false, false),
+                Some(NotConfigured),
+            ),
+            // Its deliveries were refused before.
+            ((Hmac, false, false), (Hmac, false, false), None),
+            ((Hmac, false, false), (Bearer, true, false), None),
+            ((Hmac, true, true), (Bearer, true, false), None),
+        ] {
+            let of = |(mode, enabled, suspended)| endpoint(mode, enabled, suspended);
+            assert_eq!(
+                update_refusal(&of(old), &of(new)),
+                expected,
+                "{old:?} {new:?}"
+            );
+        }
+        let mut described = endpoint(Hmac, true, false);
+        described.description = Some("text".to_owned());
+        assert_eq!(
+            update_refusal(&endpoint(Hmac, true, false), &described),
+            None
+        );
+    }
+
+    #[test]
+    fn a_version_ends_at_the_earlier_time_and_shows_its_use_of_the_last_day() {
+        const NOW: i64 = 1_000_000;
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let day = 24 * 60 * 60;
+        for (last_used, until, ends_at, used_in_last_day, expected_end) in [
+            (None, None, None, false, None),
+            (Some(NOW), None, None, true, None),
+            (
+                Some(NOW - day + 1),
+                None,
+                Some(NOW + 60),
+                true,
+                Some(NOW + 60),
+            ),
+            (Some(NOW - day), None, Some(NOW + 60), false, Some(NOW + 60)),
+            // The clock of another node is ahead.
+            (Some(NOW + 5), None, None, true, None),
+            (None, Some(NOW + 30), Some(NOW + 60), false, Some(NOW + 30)),
+            (None, Some(NOW + 90), Some(NOW + 60), false, Some(NOW + 60)),
+            // The change ends it immediately.
+            (None, Some(NOW + 30), None, false, None),
+        ] {
+            let counter = last_used.map(|second| VersionUse {
+                version: 3,
+                deliveries: 7,
+                last_used_at: at(second),
+            });
+            let ends = (until.map(at), ends_at.map(at));
+            let impact = VersionImpact::new(3, counter.as_ref(), at(NOW), ends);
+            let case = format!("{last_used:?} {until:?} {ends_at:?}");
+            assert_eq!(impact.deliveries, last_used.map_or(0, |_| 7), "{case}");
+            assert_eq!(impact.used_in_last_day, used_in_last_day, "{case}");
+            assert_eq!(impact.ends_at, expected_end.map(at), "{case}");
+        }
+    }
+}

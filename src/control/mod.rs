@@ -19,6 +19,7 @@ mod endpoints;
 mod error;
 mod flows;
 mod impact;
+mod public_key;
 mod secrets;
 mod stores;
 mod tokens;
@@ -32,12 +33,15 @@ pub use self::endpoints::{
     AdoptionError, ChallengeStatus, EndpointPlan, ExpectedChallenge, KeyKindMismatch,
     SecretValueWarning, Step, StepAction,
 };
-pub use self::error::{ControlError, DefinitionError, PublicKeyConflict};
+#[cfg(test)]
+pub(crate) use self::error::examples;
+pub use self::error::{ControlError, DefinitionError};
 pub use self::flows::{
     Consent, FlowDeclaration, FlowDeletion, FlowOwner, FlowPlan, FlowRelease, PlannedMove,
     UnboundSlot,
 };
 pub use self::impact::{Impact, Refusal, SecretImpact, SenderImpact, VersionImpact};
+pub use self::public_key::PublicKeyConflict;
 pub use self::secrets::{SecretChange, SlotBinding};
 pub use self::stores::{Backup, backup_store, copy_store, migrate_store};
 pub use self::tokens::TokenRequest;

@@ -356,3 +356,60 @@ fn kind_for(users: &[Definition]) -> Option<KeyKind> {
     let kinds: BTreeSet<KeyKind> = kinds.collect();
     kinds.first().copied().filter(|_| kinds.len() == 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Mode;
+    use crate::directory::AuthDefinition;
+
+    fn users(modes: &[(Mode, Option<&str>)]) -> Vec<Definition> {
+        let user = |(position, (mode, preset)): (usize, &(Mode, Option<&str>))| {
+            let id = format!("workflows/{position}").parse().unwrap();
+            let name = |text: &str| text.parse().unwrap();
+            let mut user = Definition::new(id, name("acme"), name("main"), "b".to_owned());
+            let mut auth = AuthDefinition::of(*mode);
+            auth.preset = preset.map(str::to_owned);
+            user.auth = Some(auth);
+            user
+        };
+        modes.iter().enumerate().map(user).collect()
+    }
+
+    #[test]
+    fn endpoints_that_share_a_secret_decide_its_kind_and_whether_it_can_be_generated() {
+        use Mode::{Hmac, Provider, Secret as Token};
+        let telnyx = (Provider, Some("telnyx"));
+        let stripe = (Provider, Some("stripe"));
+        // The kind, and the first endpoint that a generated value cannot serve.
+        let cases: [(&[(Mode, Option<&str>)], Option<KeyKind>, Option<&str>); 7] = [
+            (&[], None, None),
+            (&[(Hmac, None)], Some(KeyKind::Shared), None),
+            (&[(Token, None), (Token, None)], Some(KeyKind::Token), None),
+            // The store refuses a value for both.
+            (&[(Hmac, None), (Token, None)], None, None),
+            (
+                &[(Hmac, None), stripe],
+                Some(KeyKind::Shared),
+                Some("workflows/1"),
+            ),
+            (&[telnyx], Some(KeyKind::Public), Some("workflows/0")),
+            (
+                &[(Mode::None, None), (Hmac, None)],
+                Some(KeyKind::Shared),
+                None,
+            ),
+        ];
+        for (modes, kind, refused_by) in cases {
+            let users = users(modes);
+            assert_eq!(kind_for(&users), kind, "{modes:?}");
+            let secret = "keys#main".parse().unwrap();
+            let refusal = refuse_generated(&secret, &users, false).err();
+            let endpoint = refusal.map(|error| match error {
+                ControlError::NotGenerated { endpoint, .. } => endpoint.to_string(),
+                other => panic!("{other}"),
+            });
+            assert_eq!(endpoint.as_deref(), refused_by, "{modes:?}");
+        }
+    }
+}

@@ -135,3 +135,67 @@ pub(super) fn is_segment(text: &str) -> bool {
 const MAX_ID_LEN: usize = 512;
 const MAX_NAME_LEN: usize = 128;
 const MAX_SEGMENT_LEN: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_id_has_segments_with_one_spelling_in_a_path() {
+        let segments = |lengths: &[usize]| {
+            let segments: Vec<String> = lengths.iter().map(|len| "a".repeat(*len)).collect();
+            segments.join("/")
+        };
+        for (text, is_valid) in [
+            ("a".to_owned(), true),
+            ("workflows/pr-bot".to_owned(), true),
+            ("A.b_c-d~9/0".to_owned(), true),
+            ("a..".to_owned(), true),
+            (segments(&[128]), true),
+            (segments(&[128, 127, 127, 127]), true),
+            (segments(&[129]), false),
+            (segments(&[128, 128, 127, 127]), false),
+            (String::new(), false),
+            ("/a".to_owned(), false),
+            ("a/".to_owned(), false),
+            ("a//b".to_owned(), false),
+            (".".to_owned(), false),
+            ("..".to_owned(), false),
+            ("a/../b".to_owned(), false),
+            ("a/.hidden".to_owned(), false),
+            ("a b".to_owned(), false),
+            ("a%2eb".to_owned(), false),
+            ("a:b".to_owned(), false),
+            ("a\0b".to_owned(), false),
+            ("ü".to_owned(), false),
+        ] {
+            assert_eq!(text.parse::<EndpointId>().is_ok(), is_valid, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_visible_ascii_characters_that_a_header_can_carry() {
+        let longest = "a".repeat(128);
+        let too_long = "a".repeat(129);
+        for (text, is_valid) in [
+            ("acme", true),
+            ("!~:/{}\"", true),
+            (longest.as_str(), true),
+            (too_long.as_str(), false),
+            ("", false),
+            ("a b", false),
+            ("a\t", false),
+            ("a\r\nb", false),
+            ("a\x7f", false),
+            ("é", false),
+        ] {
+            assert_eq!(text.parse::<Name>().is_ok(), is_valid, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_quotes_at_most_80_characters_of_the_text() {
+        let error = "ü".repeat(500).parse::<Name>().unwrap_err();
+        assert_eq!(error.to_string().matches('ü').count(), 80);
+    }
+}

@@ -152,3 +152,82 @@ fn is_path_byte(byte: u8) -> bool {
                 | b'%'
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START: &str = "it must begin with `/` or `{path}`";
+    const CHARACTER: &str = "it has a character that a path cannot have (RFC 3986 §3.3)";
+    const UNCLOSED: &str = "a `{` is not closed";
+    const NAME: &str = "a parameter must be a name in braces";
+
+    #[test]
+    fn a_template_has_path_characters_and_parameters_in_braces() {
+        let cases: [(&str, Result<&[&str], &str>); 20] = [
+            ("/", Ok(&[])),
+            ("/a-._~!$&'()*+,;=:@%zz/b", Ok(&[])),
+            ("/internal/{workflow}", Ok(&["workflow"])),
+            ("{path}", Ok(&["path"])),
+            ("/v2{path}", Ok(&["path"])),
+            ("/{a}{b_2}/c/{a}", Ok(&["a", "b_2", "a"])),
+            ("", Err(START)),
+            ("internal", Err(START)),
+            ("{endpoint}/x", Err(START)),
+            ("/a b", Err(CHARACTER)),
+            ("/a?b", Err(CHARACTER)),
+            ("/a#b", Err(CHARACTER)),
+            ("/a}b", Err(CHARACTER)),
+            ("/a\\b", Err(CHARACTER)),
+            ("/{a}ü", Err(CHARACTER)),
+            ("/{", Err(UNCLOSED)),
+            ("/{a}/{b", Err(UNCLOSED)),
+            ("/{}", Err(NAME)),
+            ("/{a-b}", Err(NAME)),
+            ("/{{a}}", Err(NAME)),
+        ];
+        for (text, expected) in cases {
+            let template = text.parse::<PathTemplate>();
+            let parameters = template.as_ref().map(|it| it.parameters().collect());
+            let parameters: Result<Vec<_>, _> = parameters.map_err(|error| error.why);
+            assert_eq!(parameters, expected.map(<[&str]>::to_vec), "{text}");
+        }
+    }
+
+    #[test]
+    fn known_parameters_are_bound_and_a_path_needs_all_of_them() {
+        let value = |name: &str| match name {
+            "path" => Some("/hooks/a"),
+            "workflow" => Some("pr-bot"),
+            _ => None,
+        };
+        for (template, bound, expanded) in [
+            ("/static", "/static", Some("/static")),
+            ("{path}", "/hooks/a", Some("/hooks/a")),
+            ("/v2{path}/", "/v2/hooks/a/", Some("/v2/hooks/a/")),
+            (
+                "/{workflow}{workflow}",
+                "/pr-botpr-bot",
+                Some("/pr-botpr-bot"),
+            ),
+            ("/{workflow}/{other}", "/pr-bot/{other}", None),
+            ("/{Workflow}", "/{Workflow}", None),
+        ] {
+            let parsed: PathTemplate = template.parse().unwrap();
+            assert_eq!(parsed.bind(value).to_string(), bound, "{template}");
+            assert_eq!(parsed.expand(value).as_deref(), expanded, "{template}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_template_is_written_as_it_was_read(
+            text in r"(/|\{path\})([a-z%:@/]|\{[a-z_]{1,4}\}){0,20}",
+        ) {
+            let template: PathTemplate = text.parse().unwrap();
+            prop_assert_eq!(template.to_string(), text);
+        }
+    }
+}

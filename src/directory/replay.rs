@@ -273,3 +273,106 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 pub(super) fn distinguishes_deliveries(scheme: &Scheme) -> bool {
     scheme.covers_body() && scheme.covers() > Covers::Head
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Mode, Preset};
+
+    /// The rule for one declaration, as a line of words.
+    fn rule(sender: &str, key: ReplayKey, duplicates: Option<Duplicates>) -> String {
+        let definition = ReplayDefinition {
+            duplicates,
+            key,
+            ..ReplayDefinition::default()
+        };
+        let rule = match Preset::named(sender) {
+            Some(preset) => ReplayRule::of(&definition, Some(&preset.scheme), Some(&preset.sender)),
+            None => {
+                let mode: Mode = sender.parse().unwrap();
+                let scheme = mode.plain_scheme(None).unwrap();
+                ReplayRule::of(&definition, scheme.as_ref(), None)
+            }
+        };
+        let signature = match (rule.signature, rule.acknowledges_signature) {
+            (false, false) => "-",
+            (true, false) => "refuse",
+            (true, true) => "acknowledge",
+            (false, true) => "acknowledge without a signature",
+        };
+        let id = rule.id.map_or("-", Duplicates::word);
+        assert_eq!(rule.remembers(), (signature, id) != ("-", "-"));
+        format!("{signature} {id} {}", rule.ledger_down)
+    }
+
+    #[test]
+    fn a_rule_follows_from_the_key_the_scheme_and_the_retries_of_the_sender() {
+        use Duplicates::{Acknowledge, Forward, Reject};
+        use ReplayKey::{Auto, Id, None as Nothing, Signature};
+        for (sender, key, duplicates, expected) in [
+            // It signs a time and an id, and signs every retry again.
+            ("stripe", Auto, None, "refuse acknowledge closed"),
+            ("stripe", Auto, Some(Reject), "refuse reject closed"),
+            ("stripe", Auto, Some(Forward), "refuse - closed"),
+            ("stripe", Id, None, "- acknowledge local"),
+            ("stripe", Id, Some(Reject), "- reject closed"),
+            ("stripe", Id, Some(Forward), "- - local"),
+            ("stripe", Signature, None, "refuse - closed"),
+            ("stripe", Nothing, Some(Reject), "- - local"),
+            // It repeats the signature of its first attempt.
+            ("mailgun", Auto, None, "acknowledge acknowledge closed"),
+            ("mailgun", Auto, Some(Reject), "refuse reject closed"),
+            ("mailgun", Auto, Some(Forward), "refuse - closed"),
+            ("mailgun", Signature, None, "refuse - closed"),
+            // Its signature covers the head only, so two deliveries can share one.
+            ("plivo-v2", Signature, None, "- - local"),
+            // It signs no time and never retries by itself.
+            ("github", Auto, None, "- - local"),
+            ("github", Auto, Some(Acknowledge), "- acknowledge local"),
+            ("github", Auto, Some(Reject), "- reject closed"),
+            ("github", Signature, None, "refuse - closed"),
+            ("github", Signature, Some(Acknowledge), "refuse - closed"),
+            // A token is the same in every delivery.
+            ("secret", Auto, Some(Reject), "- - local"),
+            ("secret", Id, Some(Reject), "- - local"),
+            ("secret", Signature, Some(Reject), "- - local"),
+            ("none", Signature, Some(Reject), "- - local"),
+        ] {
+            let found = rule(sender, key, duplicates);
+            assert_eq!(found, expected, "{sender} {key} {duplicates:?}");
+        }
+    }
+
+    #[test]
+    fn a_declared_outage_policy_and_retention_override_the_defaults() {
+        let definition = ReplayDefinition {
+            remember_ms: Some(1500),
+            ledger_down: Some(LedgerDown::Closed),
+            ..ReplayDefinition::default()
+        };
+        let rule = ReplayRule::of(&definition, None, None);
+        assert_eq!(rule.ledger_down, LedgerDown::Closed);
+        assert_eq!(rule.remember, Some(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn every_declared_word_names_its_value_and_no_other_word_does() {
+        for it in Duplicates::ALL {
+            assert_eq!(it.word().parse(), Ok(it));
+            assert_eq!(serde_json::to_value(it).unwrap(), it.word());
+        }
+        for it in LedgerDown::ALL {
+            assert_eq!(it.word().parse(), Ok(it));
+            assert_eq!(serde_json::to_value(it).unwrap(), it.word());
+        }
+        for it in ReplayKey::ALL {
+            assert_eq!(it.word().parse(), Ok(it));
+            assert_eq!(serde_json::to_value(it).unwrap(), it.word());
+        }
+        for word in ["", "Forward", "open", "ids"] {
+            assert_eq!(word.parse::<Duplicates>(), Err(ParseDuplicatesError));
+            assert_eq!(word.parse::<LedgerDown>(), Err(ParseLedgerDownError));
+            assert_eq!(word.parse::<ReplayKey>(), Err(ParseReplayKeyError));
+        }
+    }
+}

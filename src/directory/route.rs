@@ -218,3 +218,118 @@ fn value_of<'i>(values: &[(String, &'i str)], name: &str) -> Option<&'i str> {
 }
 
 const WORKSPACE: &str = "workspace";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn definition(pattern: &str, endpoint: &str) -> RouteDefinition {
+        RouteDefinition {
+            name: pattern.to_owned(),
+            pattern: pattern.to_owned(),
+            endpoint: endpoint.to_owned(),
+            wording: Wording::Webhook,
+        }
+    }
+
+    fn table() -> RouteTable {
+        RouteTable::compile(&[
+            definition("/w/{workspace}/hooks/{hook}", "hooks/{hook}"),
+            definition("/hooks/{hook}", "hooks/{hook}"),
+            definition("/flows/{flow}/{interface}", "flows/{flow}/live/{interface}"),
+            definition("/fixed", "fixed/one"),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn a_path_names_an_endpoint_in_exactly_one_spelling() {
+        let table = table();
+        for (path, id, workspace) in [
+            ("/hooks/pr-bot", Some("hooks/pr-bot"), None),
+            ("/hooks/PR.bot_~", Some("hooks/PR.bot_~"), None),
+            ("/flows/f/i", Some("flows/f/live/i"), None),
+            ("/fixed", Some("fixed/one"), None),
+            ("/w/acme/hooks/a", Some("hooks/a"), Some("acme")),
+            ("/", None, None),
+            ("", None, None),
+            ("/hooks", None, None),
+            ("/hooks/", None, None),
+            ("/hooks/a/", None, None),
+            ("/hooks//a", None, None),
+            ("//hooks/a", None, None),
+            ("/Hooks/a", None, None),
+            ("/hooks/a/b", None, None),
+            ("/hooks/a%2eb", None, None),
+            ("/hooks/..", None, None),
+            ("/hooks/.a", None, None),
+            ("/hooks/a?b", None, None),
+            ("/hooks/a;b", None, None),
+            ("/hooks/ü", None, None),
+            ("/fixed/", None, None),
+            ("/w/a%20b/hooks/a", None, None),
+        ] {
+            let found = table.resolve(path);
+            let found_id = found.as_ref().map(|found| found.id.as_str());
+            assert_eq!(found_id, id, "{path}");
+            assert_eq!(found.and_then(|found| found.workspace), workspace, "{path}");
+        }
+        let longest = format!("/hooks/{}", "a".repeat(128));
+        assert!(table.resolve(&longest).is_some());
+        assert!(table.resolve(&format!("{longest}a")).is_none());
+    }
+
+    #[test]
+    fn a_public_path_is_the_first_route_without_a_workspace_that_leads_to_the_endpoint() {
+        let table = table();
+        for (id, path) in [
+            ("hooks/pr-bot", Some("/hooks/pr-bot")),
+            ("flows/f/live/i", Some("/flows/f/i")),
+            ("flows/f/draft/i", None),
+            ("fixed/one", Some("/fixed")),
+            ("fixed/two", None),
+            ("hooks", None),
+            ("hooks/a/b", None),
+        ] {
+            let parsed: EndpointId = id.parse().unwrap();
+            assert_eq!(table.path_of(&parsed).as_deref(), path, "{id}");
+            if let Some(path) = path {
+                assert_eq!(table.resolve(path).unwrap().id, parsed, "{id}");
+            }
+        }
+        let interface = "flows/f/live/i".parse().unwrap();
+        assert_eq!(table.parameter(&interface, "flow"), Some("f"));
+        assert_eq!(table.parameter(&interface, "interface"), Some("i"));
+        assert_eq!(table.parameter(&interface, "hook"), None);
+        assert!(table.has_parameter("hook"));
+        assert!(!table.has_parameter("workspace"));
+    }
+
+    #[test]
+    fn every_route_that_cannot_be_compiled_is_reported_with_its_position() {
+        let whole = "a parameter must be a whole segment";
+        let cases = [
+            ("/hooks/{hook}", "hooks/{hook}", None),
+            ("hooks", "hooks", Some("it must begin with `/` or `{path}`")),
+            ("/a/{x", "a", Some("a `{` is not closed")),
+            ("/b/x{hook}", "b/{hook}", Some(whole)),
+            ("/c/{hook}{more}", "c/{hook}", Some(whole)),
+            ("/d/{hook}", "d/x-{hook}", Some(whole)),
+            (
+                "/e/{hook}",
+                "e/{flow}",
+                Some("the endpoint uses `{flow}`, which is not in the pattern"),
+            ),
+            ("/hooks/{other}", "f/{other}", Some("conflict")),
+        ];
+        let definitions = cases.map(|(pattern, endpoint, _)| definition(pattern, endpoint));
+        let mistakes = RouteTable::compile(&definitions).unwrap_err();
+        for (position, (pattern, _, message)) in cases.iter().enumerate() {
+            let found = mistakes.iter().find(|(at, _)| *at == position);
+            let found = found.map(|(_, error)| error.to_string());
+            assert_eq!(found.is_some(), message.is_some(), "{pattern}: {found:?}");
+            let (found, message) = (found.unwrap_or_default(), message.unwrap_or_default());
+            assert!(found.contains(message), "{pattern}: {found}");
+        }
+    }
+}

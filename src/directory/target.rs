@@ -75,3 +75,32 @@ impl FromStr for Target {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected `draft`, `live` or `installation`")]
 pub struct ParseTargetError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_implies_its_target_and_a_draft_its_live_endpoint() {
+        use Target::{Draft, Installation, Live};
+        for (id, target, live) in [
+            ("flows/f/draft/i", Draft, Some("flows/f/live/i")),
+            ("flows/f/draft/i/j", Draft, Some("flows/f/live/i/j")),
+            ("flows/f/draft", Draft, None),
+            ("flows/f/live/i", Live, None),
+            ("flows/f/drafts/i", Live, None),
+            ("flows/f/i/draft", Live, None),
+            ("flows/draft/f/i", Live, None),
+            ("flow/f/draft/i", Live, None),
+            ("installations/n/f/i", Installation, None),
+            ("installations/n", Installation, None),
+            ("installations", Live, None),
+            ("workflows/f/draft/i", Live, None),
+        ] {
+            let parsed: EndpointId = id.parse().unwrap();
+            assert_eq!(Target::of(&parsed), target, "{id}");
+            let found = Target::live_of(&parsed);
+            assert_eq!(found.as_ref().map(EndpointId::as_str), live, "{id}");
+        }
+    }
+}

@@ -121,3 +121,54 @@ fn escape<'t>(text: &'t [u8], into: &mut Vec<u8>) -> Option<&'t [u8]> {
     into.push(one);
     Some(rest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_split_as_a_shell_splits_it() {
+        for (text, expected) in [
+            ("", Some(&[][..])),
+            ("curl  -X\tPOST\n", Some(&["curl", "-X", "POST"])),
+            ("a 'b c' \"d e\" f\\ g", Some(&["a", "b c", "d e", "f g"])),
+            ("''  \"\"", Some(&["", ""])),
+            ("a'b'\"c\"d", Some(&["abcd"])),
+            (
+                "'a\\nb' \"a\\nb\" \"\\\"\"",
+                Some(&["a\\nb", "a\\nb", "\""]),
+            ),
+            // A joined line, also with Windows line ends.
+            ("a \\\n b", Some(&["a", "b"])),
+            ("a \\\r\n b", Some(&["a", "b"])),
+            ("a\\\nb \"c\\\nd\"", Some(&["ab", "cd"])),
+            // ANSI-C quoting.
+            ("$'a\\n\\t\\\\\\'b'", Some(&["a\n\t\\'b"])),
+            (
+                "$'\\x41\\101\\u00fc\\U0001F600'",
+                Some(&["AA\u{fc}\u{1f600}"]),
+            ),
+            ("$'\\ud83d\\ude00'", Some(&["\u{1f600}"])),
+            ("$'\\q'", Some(&["q"])),
+            ("x$'a b'y", Some(&["xa by"])),
+            // No ANSI-C quoting inside other quotes.
+            ("'$' \"$'a'\"", Some(&["$", "$'a'"])),
+            ("'a", None),
+            ("\"a", None),
+            ("$'a", None),
+            ("$'a\\'", None),
+            ("$'\\ud83d'", None),
+            ("$'\\x'", None),
+            ("a\\", None),
+        ] {
+            let words = words(text.as_bytes());
+            let words: Option<Vec<String>> = words.map(|words| {
+                let words = words.into_iter();
+                words.map(|word| String::from_utf8(word).unwrap()).collect()
+            });
+            let found = words.as_ref().map(|it| it.iter().map(String::as_str));
+            let found: Option<Vec<&str>> = found.map(Iterator::collect);
+            assert_eq!(found.as_deref(), expected, "{text:?}");
+        }
+    }
+}

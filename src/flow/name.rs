@@ -67,3 +67,34 @@ impl From<PartName> for String {
 pub struct PartNameError(String);
 
 const MAX_LEN: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_name_fits_into_a_path_and_into_the_address_of_a_secret() {
+        let longest = "a".repeat(128);
+        let too_long = "a".repeat(129);
+        for (text, is_valid) in [
+            ("a", true),
+            ("PR-bot_2.1", true),
+            ("-a", true),
+            ("a..", true),
+            (longest.as_str(), true),
+            (too_long.as_str(), false),
+            ("", false),
+            (".", false),
+            ("..", false),
+            (".a", false),
+            ("a/b", false),
+            ("a#b", false),
+            ("a b", false),
+            ("a~b", false),
+            ("a%20b", false),
+            ("ü", false),
+        ] {
+            assert_eq!(text.parse::<PartName>().is_ok(), is_valid, "{text:?}");
+        }
+    }
+}

@@ -171,3 +171,116 @@ impl FromStr for MoveAction {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("unknown move: use `release`, `promote`, `rollback` or `remove`")]
 pub struct ParseMoveActionError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Actor;
+
+    fn state(newest: u32, live: Option<u32>) -> FlowState {
+        FlowState {
+            name: "pr-bot".parse().unwrap(),
+            organisation: "acme".parse().unwrap(),
+            workspace: "main".parse().unwrap(),
+            draft: serde_json::from_str(r#"{"upstream":"backend"}"#).unwrap(),
+            drafted_at: Timestamp::UNIX_EPOCH,
+            revision: 1,
+            newest,
+            versions: live
+                .map(|version| (FlowTarget::Live, version))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    fn moved(target: FlowTarget, from: Option<u32>, to: Option<u32>) -> FlowMove {
+        FlowMove {
+            target,
+            from,
+            to,
+            action: MoveAction::Promote,
+            at: Timestamp::UNIX_EPOCH,
+            by: Actor::Recorded {
+                name: "ada".to_owned(),
+                origin: "cli@host".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_rollback_leads_to_the_version_before_the_last_move_of_its_target() {
+        let elsewhere = || FlowTarget::Installation("acme".parse().unwrap());
+        let nothing_before = |version| MoveError::NothingBefore(FlowTarget::Live, version);
+        let no_version = |version| MoveError::NoVersion { version, newest: 3 };
+        for (live, to, moves, expected) in [
+            (
+                None,
+                None,
+                vec![],
+                Err(MoveError::NothingThere(FlowTarget::Live)),
+            ),
+            (
+                None,
+                Some(1),
+                vec![],
+                Err(MoveError::NothingThere(FlowTarget::Live)),
+            ),
+            (Some(3), None, vec![], Err(nothing_before(3))),
+            (
+                Some(1),
+                None,
+                vec![(FlowTarget::Live, None, 1)],
+                Err(nothing_before(1)),
+            ),
+            (
+                Some(3),
+                None,
+                vec![
+                    (FlowTarget::Live, Some(2), 3),
+                    (FlowTarget::Live, Some(1), 2),
+                ],
+                Ok(2),
+            ),
+            // The moves of other targets do not count.
+            (
+                Some(3),
+                None,
+                vec![(elsewhere(), Some(2), 3), (FlowTarget::Live, Some(1), 3)],
+                Ok(1),
+            ),
+            (
+                Some(3),
+                Some(1),
+                vec![(FlowTarget::Live, Some(2), 3)],
+                Ok(1),
+            ),
+            (Some(3), Some(3), vec![], Ok(3)),
+            (Some(3), Some(0), vec![], Err(no_version(0))),
+            (Some(3), Some(4), vec![], Err(no_version(4))),
+        ] {
+            let history: Vec<FlowMove> = moves
+                .iter()
+                .map(|(target, from, to)| moved(target.clone(), *from, Some(*to)))
+                .collect();
+            let found = state(3, live).before(&FlowTarget::Live, to, &history);
+            assert_eq!(found, expected, "{live:?} {to:?} {moves:?}");
+        }
+    }
+
+    #[test]
+    fn a_promotion_takes_the_given_version_or_the_live_one() {
+        let no_version = |version, newest| MoveError::NoVersion { version, newest };
+        for (newest, live, to, expected) in [
+            (3, Some(2), None, Ok(2)),
+            (3, Some(2), Some(3), Ok(3)),
+            (3, None, Some(1), Ok(1)),
+            (3, None, None, Err(MoveError::NothingReleased)),
+            (3, Some(2), Some(0), Err(no_version(0, 3))),
+            (3, Some(2), Some(4), Err(no_version(4, 3))),
+            (0, None, Some(1), Err(no_version(1, 0))),
+        ] {
+            let found = state(newest, live).to_promote(to);
+            assert_eq!(found, expected, "{newest} {live:?} {to:?}");
+        }
+    }
+}

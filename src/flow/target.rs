@@ -77,3 +77,49 @@ impl fmt::Display for FlowTarget {
      `installations/INSTALLATION/FLOW`"
 )]
 pub struct ParseScopeError(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_names_its_flow_and_its_target() {
+        let installed = || FlowTarget::Installation("acme".parse().unwrap());
+        for (scope, expected) in [
+            ("flows/pr-bot/draft", Some(("pr-bot", FlowTarget::Draft))),
+            ("flows/pr-bot/live", Some(("pr-bot", FlowTarget::Live))),
+            ("installations/acme/pr-bot", Some(("pr-bot", installed()))),
+            ("flows/draft/live", Some(("draft", FlowTarget::Live))),
+            ("", None),
+            ("flows/pr-bot", None),
+            ("flows/pr-bot/other", None),
+            ("flows/pr-bot/draft/", None),
+            ("flows/pr-bot/draft/hook", None),
+            ("flows//draft", None),
+            ("flows/.a/draft", None),
+            ("Flows/pr-bot/draft", None),
+            ("installations/acme", None),
+            ("installations/acme/", None),
+            ("installations//pr-bot", None),
+            ("installations/a b/pr-bot", None),
+        ] {
+            let found = FlowTarget::of_scope(scope).ok();
+            let flow = found.as_ref().map(|(flow, _)| flow.as_str());
+            assert_eq!(flow, expected.as_ref().map(|(flow, _)| *flow), "{scope}");
+            let target = found.as_ref().map(|(_, target)| target);
+            assert_eq!(
+                target,
+                expected.as_ref().map(|(_, target)| target),
+                "{scope}"
+            );
+            if let Some((flow, target)) = found {
+                assert_eq!(target.scope(&flow), scope);
+                let interface: PartName = "hook".parse().unwrap();
+                let endpoint = target.endpoint(&flow, &interface).unwrap();
+                assert_eq!(endpoint.as_str(), format!("{scope}/hook"));
+                let secret = target.secret(&flow, &interface).unwrap();
+                assert_eq!(secret.to_string(), format!("{scope}#hook"));
+            }
+        }
+    }
+}

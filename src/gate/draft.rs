@@ -41,13 +41,13 @@ impl Caller {
 }
 
 /// A caller that may not deliver to a draft.
-pub(super) struct CallerDenied {
+pub(super) struct CallerRefusal {
     pub(super) refusal: Refusal,
     /// Whether neither the caller nor the record may show that the endpoint exists.
     pub(super) conceals_endpoint: bool,
 }
 
-impl From<Refusal> for CallerDenied {
+impl From<Refusal> for CallerRefusal {
     fn from(refusal: Refusal) -> Self {
         Self {
             refusal,
@@ -62,7 +62,7 @@ pub(super) async fn identify_caller(
     clock: &dyn Clock,
     found: &EndpointMatch,
     head: &Head<'_>,
-) -> Result<(Caller, Option<Timestamp>), CallerDenied> {
+) -> Result<(Caller, Option<Timestamp>), CallerRefusal> {
     let endpoint = &*found.endpoint;
     let caller: fn(WorkspaceProof) -> Caller = match endpoint.draft_auth {
         DraftAuth::Workspace => Caller::TokenOnly,
@@ -92,7 +92,7 @@ pub(super) async fn identify_caller(
     } else {
         ProofError::TokenMismatch.into()
     };
-    Err(CallerDenied {
+    Err(CallerRefusal {
         refusal: Refusal {
             cause: Some(format!("{}: token {id}: {refusal}", endpoint.id)),
             ..answer

@@ -132,3 +132,41 @@ pub struct Timings {
     /// From the last byte to the verdict.
     pub verify: Option<Duration>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::ProofError;
+    use crate::gate::Budget;
+
+    fn body() -> Body {
+        let lease = Budget::new(1024).body(None, "workflows/a");
+        Body::new(Vec::new(), lease)
+    }
+
+    #[test]
+    fn only_an_unproven_delivery_is_captured_and_only_if_its_endpoint_asks_for_it() {
+        for reason in Reason::all() {
+            let is_unproven = matches!(reason, Reason::Proof(_) | Reason::SignatureAtDraft);
+            for captures in [true, false] {
+                let rejection = Rejection::of_body(reason.into(), body(), captures);
+                let judgement = Judgement::new(DeliveryFacts::default(), Err(rejection));
+                let is_captured = judgement.refused_body.is_some();
+                assert_eq!(is_captured, captures && is_unproven, "{reason:?}");
+                assert_eq!(judgement.verdict.unwrap_err().reason, reason);
+            }
+        }
+        let head_alone = Rejection::from(ProofError::SignatureMissing);
+        let judgement = Judgement::new(DeliveryFacts::default(), Err(head_alone));
+        assert!(judgement.refused_body.is_none());
+    }
+
+    #[test]
+    fn a_request_without_a_body_can_be_followed_by_the_next_one() {
+        for (announced_len, body_received) in [(Some(0), true), (Some(1), false), (None, false)] {
+            let facts = DeliveryFacts::new(announced_len);
+            assert_eq!(facts.body_received, body_received, "{announced_len:?}");
+            assert_eq!(facts.body_bytes, None);
+        }
+    }
+}

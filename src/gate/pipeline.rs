@@ -97,12 +97,12 @@ where
     T: UpstreamTransport,
     S: ResponseSink<T::Head>,
 {
-    let gathers = Gathering {
+    let buffering = BufferingRule {
         for_turn: reservation.has_turn(),
         for_length: sink.needs_length(),
         max_bytes: max_gathered,
     };
-    let answer = match request_answer(request, deadline, gathers, transport).await {
+    let answer = match request_answer(request, deadline, buffering, transport).await {
         Ok(answer) => answer,
         Err(failure) => {
             // Before the sender hears of it: it may send the same again at once.
@@ -148,7 +148,7 @@ where
 
 /// Why an answer is read before it is passed on, and how much of it.
 #[derive(Clone, Copy)]
-struct Gathering {
+struct BufferingRule {
     /// Other deliveries of the same key wait until the backend is done.
     for_turn: bool,
     /// Without a length, the sender takes a broken answer for a whole one.
@@ -172,7 +172,7 @@ struct Answer<H, B> {
 async fn request_answer<T: UpstreamTransport>(
     request: &UpstreamRequest<'_>,
     deadline: &Deadline<'_>,
-    gathers: Gathering,
+    buffering: BufferingRule,
     transport: &T,
 ) -> Result<Answer<T::Head, T::Body>, UpstreamFailure> {
     let response = transport.send(request, deadline).await?;
@@ -185,10 +185,10 @@ async fn request_answer<T: UpstreamTransport>(
     let mut gathered = Vec::new();
     let mut is_whole = false;
     let is_chunked = length == BodyLength::Chunked;
-    let needs_length = is_chunked && gathers.for_length;
-    if length != BodyLength::None && (needs_length || gathers.for_turn) {
+    let needs_length = is_chunked && buffering.for_length;
+    if length != BodyLength::None && (needs_length || buffering.for_turn) {
         let result = {
-            let gathering = pin!(gather(&mut body, &mut gathered, gathers.max_bytes));
+            let gathering = pin!(gather(&mut body, &mut gathered, buffering.max_bytes));
             deadline.bound(gathering).await
         };
         is_whole = result
@@ -361,12 +361,12 @@ mod tests {
 
     /// A real ledger with the claim of one delivery.
     #[derive(Clone)]
-    struct Claimed {
+    struct ClaimFixture {
         ledger: Arc<dyn Ledger>,
         entries: Entries,
     }
 
-    impl Claimed {
+    impl ClaimFixture {
         async fn new() -> (Self, Reservation) {
             let ledger: Arc<dyn Ledger> =
                 Arc::new(InProcessLedger::new(1000, Arc::new(SystemClock)));
@@ -514,7 +514,7 @@ mod tests {
 
     /// A sender in memory.
     struct Reader {
-        claimed: Claimed,
+        claimed: ClaimFixture,
         events: Vec<(Event, State)>,
         needs_length: bool,
         has_left: bool,
@@ -523,7 +523,7 @@ mod tests {
     }
 
     impl Reader {
-        fn new(claimed: &Claimed) -> Self {
+        fn new(claimed: &ClaimFixture) -> Self {
             Self {
                 claimed: claimed.clone(),
                 events: Vec::new(),
@@ -628,7 +628,7 @@ mod tests {
             (404, State::Free),
             (500, State::Free),
         ] {
-            let (claimed, reservation) = Claimed::new().await;
+            let (claimed, reservation) = ClaimFixture::new().await;
             let mut reader = Reader::new(&claimed);
             let backend =
                 Backend::answering(status, &[Step::Part(b"first "), Step::Part(b"second")]);
@@ -652,7 +652,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn half_an_answer_releases_the_claim_and_does_not_end() {
-        let (claimed, reservation) = Claimed::new().await;
+        let (claimed, reservation) = ClaimFixture::new().await;
         let mut reader = Reader::new(&claimed);
         let backend = Backend::answering(200, &[Step::Part(b"half"), Step::Break]);
         let outcome = run_to_end(reservation, &backend, &mut reader).await;
@@ -670,7 +670,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn claim_is_released_before_the_sender_hears_of_a_timeout() {
-        let (claimed, reservation) = Claimed::new().await;
+        let (claimed, reservation) = ClaimFixture::new().await;
         let mut reader = Reader::new(&claimed);
         let outcome = run_to_end(reservation, &Backend::silent(), &mut reader).await;
         assert!(
@@ -683,7 +683,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn answer_that_stops_is_broken_off_when_the_total_time_is_over() {
-        let (claimed, reservation) = Claimed::new().await;
+        let (claimed, reservation) = ClaimFixture::new().await;
         let mut reader = Reader::new(&claimed);
         let backend = Backend::answering(200, &[Step::Part(b"half"), Step::Silence]);
         let started = Stopwatch::start();
@@ -703,7 +703,7 @@ mod tests {
             Backend::silent(),
             Backend::answering(200, &[Step::Part(b"half"), Step::Silence]),
         ] {
-            let (claimed, reservation) = Claimed::new().await;
+            let (claimed, reservation) = ClaimFixture::new().await;
             let mut reader = Reader::new(&claimed);
             let cut_off = CancellationToken::new();
             let started = Stopwatch::start();
@@ -728,7 +728,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn answer_that_is_whole_at_the_cut_off_still_reaches_the_sender() {
-        let (claimed, reservation) = Claimed::new().await;
+        let (claimed, reservation) = ClaimFixture::new().await;
         let backend = Backend::answering(202, &[Step::Part(b"first "), Step::Part(b"last")]);
         let mut reader = Reader::new(&claimed);
         let cut_off = backend.cut_off_at_end.clone();
@@ -747,7 +747,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn sender_that_leaves_does_not_undo_an_accepted_delivery() {
-        let (claimed, reservation) = Claimed::new().await;
+        let (claimed, reservation) = ClaimFixture::new().await;
         let mut reader = Reader::new(&claimed);
         reader.has_left = true;
         let backend = Backend::answering(202, &[Step::Part(b"first"), Step::Part(b"second")]);
@@ -767,7 +767,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn dropped_pipeline_releases_the_claim() {
-        let (claimed, reservation) = Claimed::new().await;
+        let (claimed, reservation) = ClaimFixture::new().await;
         let mut reader = Reader::new(&claimed);
         let backend = Backend::silent();
         {
@@ -781,7 +781,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn turn_ends_with_the_answer_and_not_with_a_slow_sender() {
-        let (claimed, reservation) = Claimed::new().await;
+        let (claimed, reservation) = ClaimFixture::new().await;
         let turns = Arc::new(Turns::default());
         let rule = Concurrency {
             per_key: 1,
@@ -826,7 +826,7 @@ mod tests {
             (11, BodyLength::UntilClose),
             (0, BodyLength::UntilClose),
         ] {
-            let (claimed, reservation) = Claimed::new().await;
+            let (claimed, reservation) = ClaimFixture::new().await;
             let mut reader = Reader::new(&claimed);
             reader.needs_length = true;
             let backend = Backend::answering(200, &[Step::Part(b"first"), Step::Part(b"second")]);
@@ -844,7 +844,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn answer_that_breaks_off_while_it_is_gathered_is_a_failure_of_the_backend() {
-        let (claimed, reservation) = Claimed::new().await;
+        let (claimed, reservation) = ClaimFixture::new().await;
         let mut reader = Reader::new(&claimed);
         reader.needs_length = true;
         let backend = Backend::answering(200, &[Step::Part(b"half"), Step::Break]);

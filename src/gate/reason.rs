@@ -217,3 +217,73 @@ impl From<KeyError> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::auth::SecretError;
+    use crate::secrets::{KeyServiceError, StoreError};
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own() {
+        let reasons: Vec<Reason> = Reason::all().collect();
+        let unique: BTreeSet<&str> = reasons.iter().map(|reason| reason.word()).collect();
+        // The two texts of `not_configured` share their word.
+        assert_eq!(unique.len(), reasons.len() - 1);
+    }
+
+    #[test]
+    fn an_error_of_a_key_or_a_look_up_has_a_reason_and_its_cause_only_in_the_log() {
+        let store = || StoreError::Unavailable("timeout".to_owned());
+        let text = String::new;
+        for (refusal, reason, has_cause) in [
+            (KeyError::Unbound.into(), Reason::SecretUnbound, false),
+            (
+                KeyError::Unusable(SecretError::Undecodable).into(),
+                Reason::SecretUnbound,
+                true,
+            ),
+            (
+                KeyError::Service(KeyServiceError::Corrupt).into(),
+                Reason::SecretUndecryptable,
+                true,
+            ),
+            (
+                KeyError::Service(KeyServiceError::Denied(text())).into(),
+                Reason::SecretUndecryptable,
+                true,
+            ),
+            (
+                KeyError::Service(KeyServiceError::TimedOut).into(),
+                Reason::SecretsUnavailable,
+                true,
+            ),
+            (
+                KeyError::Service(KeyServiceError::NoCredentials(text())).into(),
+                Reason::SecretsUnavailable,
+                true,
+            ),
+            (
+                KeyError::Store(store()).into(),
+                Reason::StoreUnavailable,
+                true,
+            ),
+            (
+                LookupError::NotConfigured(Wording::Workflow).into(),
+                Reason::NotConfigured(Wording::Workflow),
+                false,
+            ),
+            (
+                LookupError::Store(store()).into(),
+                Reason::StoreUnavailable,
+                true,
+            ),
+        ] {
+            let refusal: Refusal = refusal;
+            assert_eq!(refusal.reason, reason, "{refusal:?}");
+            assert_eq!(refusal.cause.is_some(), has_cause, "{refusal:?}");
+        }
+    }
+}

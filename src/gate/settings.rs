@@ -138,3 +138,42 @@ pub fn judge_method(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Mode, Preset};
+
+    #[test]
+    fn a_method_is_allowed_if_the_endpoint_takes_it_and_the_signature_covers_it() {
+        let twilio = || Some(Preset::named("twilio").unwrap().scheme.clone());
+        let github = || Some(Preset::named("github").unwrap().scheme.clone());
+        let token = || Mode::Secret.plain_scheme(None).unwrap();
+        let (not_signed, not_allowed) = (Reason::MethodNotSigned, Reason::MethodNotAllowed);
+        let cases: [(&str, Option<Scheme>, &[Method], Result<(), Reason>); 11] = [
+            ("POST", github(), &[Method::POST], Ok(())),
+            ("GET", github(), &[Method::POST], Err(not_signed)),
+            // The endpoint cannot allow what its sender does not sign.
+            (
+                "GET",
+                github(),
+                &[Method::GET, Method::POST],
+                Err(not_signed),
+            ),
+            ("POST", github(), &[Method::PUT], Err(not_allowed)),
+            ("GET", twilio(), &[Method::GET, Method::POST], Ok(())),
+            ("GET", twilio(), &[Method::POST], Err(not_allowed)),
+            ("PUT", twilio(), &[Method::PUT], Err(not_signed)),
+            // A token proves every method.
+            ("GET", token(), &[Method::GET], Ok(())),
+            ("PURGE", token(), &[Method::POST], Err(not_allowed)),
+            ("GET", None, &[Method::GET], Ok(())),
+            ("GET", None, &[], Err(not_allowed)),
+        ];
+        for (method, scheme, methods, expected) in cases {
+            let parsed: Method = method.parse().unwrap();
+            let found = judge_method(&parsed, scheme.as_ref(), methods);
+            assert_eq!(found, expected, "{method} {methods:?}");
+        }
+    }
+}

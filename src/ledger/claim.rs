@@ -89,6 +89,6 @@ impl Drop for LedgerClaim {
 
 impl fmt::Debug for LedgerClaim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held").finish_non_exhaustive()
+        f.debug_struct("LedgerClaim").finish_non_exhaustive()
     }
 }

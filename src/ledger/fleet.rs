@@ -366,18 +366,18 @@ impl TieredLedger {
 
     /// Sends the oldest batch of the backlog.
     async fn send_backlog(&self) {
-        let mut unsent = Unsent {
+        let mut batch = BacklogBatch {
             backlog: &self.backlog,
             settlements: self.backlog.take_batch(),
         };
-        if let Ok(answers) = self.shared.settle_all(&unsent.settlements).await {
+        if let Ok(answers) = self.shared.settle_all(&batch.settlements).await {
             let mut answers = answers.iter();
-            unsent
+            batch
                 .settlements
                 .retain(|_| answers.next().is_none_or(Result::is_err));
         }
-        let is_rejected = !unsent.settlements.is_empty();
-        drop(unsent);
+        let is_rejected = !batch.settlements.is_empty();
+        drop(batch);
         if self.backlog.len() == 0 {
             info!("the settlements that waited for Redis were sent");
         }
@@ -389,12 +389,12 @@ impl TieredLedger {
 
 /// Settlements that return to the backlog when dropped, unless Redis has taken them. This holds even if the task
 /// panics.
-struct Unsent<'a> {
+struct BacklogBatch<'a> {
     backlog: &'a Backlog,
     settlements: Vec<Settlement>,
 }
 
-impl Drop for Unsent<'_> {
+impl Drop for BacklogBatch<'_> {
     fn drop(&mut self) {
         for settlement in &self.settlements {
             self.backlog.push(settlement);

@@ -67,3 +67,65 @@ pub enum EntryKind {
     /// The time of the next poll of each waiter.
     PermitsDue = 6,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_key_depends_on_the_endpoint_the_kind_and_each_part_of_the_material() {
+        use EntryKind::{HintedId, PermitQueue, Permits, PermitsDue, SignedId};
+        let cases: [(&str, EntryKind, &[&[u8]]); 14] = [
+            ("a", EntryKind::Signature, &[]),
+            ("a", EntryKind::Signature, &[b""]),
+            ("a", EntryKind::Signature, &[b"", b""]),
+            ("a", EntryKind::Signature, &[b"bc"]),
+            ("a", EntryKind::Signature, &[b"b", b"c"]),
+            ("a", EntryKind::Signature, &[b"", b"bc"]),
+            ("a", EntryKind::Signature, &[b"c", b"b"]),
+            ("ab", EntryKind::Signature, &[b"c"]),
+            ("a", SignedId, &[b"bc"]),
+            ("a", HintedId, &[b"bc"]),
+            ("a", Permits, &[b"bc"]),
+            ("a", PermitQueue, &[b"bc"]),
+            ("a", PermitsDue, &[b"bc"]),
+            ("b", EntryKind::Signature, &[b"bc"]),
+        ];
+        let keys: BTreeSet<[u8; Key::LEN]> = cases
+            .iter()
+            .map(|(endpoint, kind, material)| *Key::of(endpoint, *kind, material).bytes())
+            .collect();
+        assert_eq!(keys.len(), cases.len());
+    }
+
+    #[test]
+    fn the_key_of_a_delivery_never_changes_or_an_upgrade_admits_replays() {
+        let key = Key::of("workflows/pr-bot", EntryKind::SignedId, &[b"1", b"abc"]);
+        let mut expected = Sha256::digest("workflows/pr-bot").to_vec();
+        expected.truncate(2);
+        let framed = b"\x10\0\0\0\0\0\0\0workflows/pr-bot\
+            \x01\0\0\0\0\0\0\0\x02\
+            \x01\0\0\0\0\0\0\01\
+            \x03\0\0\0\0\0\0\0abc";
+        expected.extend(Sha256::digest(framed).into_iter().take(14));
+        assert_eq!(key.bytes().as_slice(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn all_keys_of_an_endpoint_share_their_prefix(
+            endpoint in "[a-z/]{1,20}",
+            one in proptest::collection::vec(any::<u8>(), 0..40),
+            other in proptest::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let one = Key::of(&endpoint, EntryKind::Signature, &[&one]);
+            let other = Key::of(&endpoint, EntryKind::HintedId, &[&other]);
+            prop_assert_eq!(&one.bytes()[..2], &other.bytes()[..2]);
+            prop_assert_ne!(one, other);
+        }
+    }
+}

@@ -64,3 +64,38 @@ fn push_hex(name: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 const MAX_PREFIX_LEN: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::EntryKind;
+
+    #[test]
+    fn a_prefix_leaves_the_braces_to_the_slot_of_the_cluster() {
+        let longest = "a".repeat(64);
+        let too_long = "a".repeat(65);
+        for (text, is_valid) in [
+            ("portcullis:", true),
+            ("~!/:[]", true),
+            (longest.as_str(), true),
+            (too_long.as_str(), false),
+            ("", false),
+            ("a b", false),
+            ("a{b", false),
+            ("a}b", false),
+            ("a\n", false),
+            ("ü", false),
+        ] {
+            assert_eq!(text.parse::<KeyPrefix>().is_ok(), is_valid, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_the_prefix_the_slot_in_braces_and_the_rest_in_hex() {
+        let key = Key::of("workflows/pr-bot", EntryKind::Signature, &[b"x"]);
+        let name = String::from_utf8(key_name(&KeyPrefix::default(), &key)).unwrap();
+        let digits = hex::encode(key.bytes());
+        let (slot, rest) = digits.split_at(4);
+        assert_eq!(name, format!("portcullis:{{{slot}}}{rest}"));
+    }
+}

@@ -120,3 +120,111 @@ const MAX_FIELDS: usize = 1000;
 const MAX_FIELD_BYTES: usize = 1024 * 1024;
 /// The longest encoding of one byte: `%41`.
 const MAX_ENCODED_PER_BYTE: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The fields of a form as text, or what is wrong with it.
+    fn form(body: &[u8], wanted: Option<&[&str]>) -> Result<Vec<(String, String)>, &'static str> {
+        let wanted = wanted.map(|names| names.iter().map(|name| Box::from(*name)).collect());
+        let fields = parse_form(body, wanted.as_ref())?;
+        let text = |content: Content<'_>| match content {
+            Content::Text(text) => text.into_owned(),
+            Content::NotText => "(not text)".to_owned(),
+            Content::TooLong => "(too long)".to_owned(),
+            Content::File | Content::Opaque => unreachable!("a form has no files"),
+        };
+        let fields = fields.into_iter();
+        Ok(fields
+            .map(|field| (field.name.into_owned(), text(field.content)))
+            .collect())
+    }
+
+    #[test]
+    fn a_form_is_read_as_the_url_standard_reads_it() {
+        let cases: [(&[u8], Option<&[&str]>, &[(&str, &str)]); 13] = [
+            (b"", None, &[]),
+            (b"&&", None, &[]),
+            (b"a", None, &[("a", "")]),
+            (b"a=", None, &[("a", "")]),
+            (b"=b", None, &[("", "b")]),
+            (b"a=b=c", None, &[("a", "b=c")]),
+            (b"a=1&a=2", None, &[("a", "1"), ("a", "2")]),
+            (b"a+b=c+d%2Be", None, &[("a b", "c d+e")]),
+            (b"%61=%C3%BC", None, &[("a", "\u{fc}")]),
+            (
+                b"a=%4&b=%zz&c=%",
+                None,
+                &[("a", "%4"), ("b", "%zz"), ("c", "%")],
+            ),
+            (b"a=%ff", None, &[("a", "(not text)")]),
+            (b"a=1&b=2&%62=3", Some(&["b"]), &[("b", "2"), ("b", "3")]),
+            (b"a=1&B=2", Some(&["b"]), &[]),
+        ];
+        for (body, wanted, expected) in cases {
+            let fields = form(body, wanted).unwrap();
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(n, v)| (n.as_str(), v.as_str()))
+                .collect();
+            assert_eq!(fields, expected, "{:?}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn the_fields_of_a_form_are_bounded() {
+        let largest = format!("a={}", "b".repeat(MAX_FIELD_BYTES));
+        assert_eq!(
+            form(largest.as_bytes(), None).unwrap()[0].1.len(),
+            MAX_FIELD_BYTES
+        );
+        let too_long = form(format!("{largest}b").as_bytes(), None).unwrap();
+        assert_eq!(too_long[0].1, "(too long)");
+        let thousand = vec!["a"; MAX_FIELDS].join("&");
+        assert_eq!(form(thousand.as_bytes(), None).unwrap().len(), MAX_FIELDS);
+        let error = form(format!("{thousand}&a").as_bytes(), None).unwrap_err();
+        assert_eq!(error, "the form has more than 1000 fields");
+        let error = form(b"%ff=a", None).unwrap_err();
+        assert_eq!(
+            error,
+            "the form has a field name that is too long or not UTF-8"
+        );
+    }
+
+    #[test]
+    fn only_a_form_with_one_payload_field_can_hold_json() {
+        for (body, json) in [
+            ("payload={\"a\":1}", Some("{\"a\":1}")),
+            ("payload=%7B%7D", Some("%7B%7D")),
+            ("payload=%7b%7d", Some("%7b%7d")),
+            ("payload=+%5B%5D", Some("+%5B%5D")),
+            ("payload=[1]", Some("[1]")),
+            ("payload=%5b1%5d", Some("%5b1%5d")),
+            ("payload=", None),
+            ("payload=+", None),
+            ("payload=text", None),
+            ("payload=%22text%22", None),
+            ("payload={}&a=1", None),
+            ("a=1&payload={}", None),
+            ("Payload={}", None),
+            ("payload%3D={}", None),
+            ("", None),
+        ] {
+            let found = json_in_form(body.as_bytes());
+            assert_eq!(found, json.map(str::as_bytes), "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_the_encoding_of_another_library_and_never_grows(text in any::<String>()) {
+            let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            let decoded = decode(encoded.as_bytes());
+            prop_assert_eq!(&*decoded, text.as_bytes());
+            prop_assert!(decode(text.as_bytes()).len() <= text.len());
+        }
+    }
+}

@@ -87,3 +87,110 @@ const FORM: &[u8] = b"application/x-www-form-urlencoded";
 /// The types that a contract can check, for an error message.
 pub(super) const TYPES: &str = "application/json, */*+json, text/plain with JSON, application/x-www-form-urlencoded or \
      multipart/form-data";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The type of a payload in a word.
+    fn kind(headers: &[(&str, &str)], body: &[u8]) -> &'static str {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .fold(
+                HeaderMap::new(),
+                |mut headers, (name, value): (http::HeaderName, _)| {
+                    headers.append(name, value);
+                    headers
+                },
+            );
+        match Payload::of(&headers, body, None) {
+            Payload::Encoded => "encoded",
+            Payload::Form(_) => "form",
+            Payload::Json(_) => "json",
+            Payload::Multipart(..) => "multipart",
+            Payload::Other => "other",
+        }
+    }
+
+    #[test]
+    fn the_headers_decide_how_a_body_is_read() {
+        const TYPE: &str = "content-type";
+        const CODING: &str = "content-encoding";
+        let cases: [(&[(&str, &str)], &[u8], &str); 28] = [
+            (&[(TYPE, "application/json")], b"x", "json"),
+            (&[(TYPE, "Application/JSON ; charset=utf-8")], b"", "json"),
+            (&[(TYPE, "application/vnd.api+json")], b"{}", "json"),
+            (&[(TYPE, "application/problem+JSON")], b"{}", "json"),
+            (&[(TYPE, "+json")], b"{}", "other"),
+            (&[(TYPE, "application/jsonp")], b"{}", "other"),
+            (&[(TYPE, "application/json-seq")], b"{}", "other"),
+            (&[(TYPE, "text/plain")], b"{}", "json"),
+            (&[(TYPE, "text/plain; charset=UTF-8")], b" \r\n[1]", "json"),
+            (&[(TYPE, "text/plain")], b"\xef\xbb\xbf{}", "json"),
+            (&[(TYPE, "text/plain")], b"hello", "other"),
+            (&[(TYPE, "text/plain")], b"1", "other"),
+            (&[(TYPE, "text/json")], b"{}", "json"),
+            (&[(TYPE, "text/html")], b"{}", "other"),
+            (
+                &[(TYPE, "application/x-www-form-urlencoded")],
+                b"{}",
+                "form",
+            ),
+            (
+                &[(TYPE, "application/x-www-form-urlencoded;charset=utf-8")],
+                b"",
+                "form",
+            ),
+            (&[(TYPE, "multipart/form-data; boundary=x")], b"{}", "other"),
+            (&[(TYPE, "")], b"{}", "other"),
+            (&[], b"{}", "json"),
+            (&[], b"a=1", "other"),
+            (&[], b"", "other"),
+            // The backend might use either type.
+            (
+                &[(TYPE, "application/json"), (TYPE, "text/plain")],
+                b"{}",
+                "other",
+            ),
+            (
+                &[(TYPE, "application/json"), (TYPE, "application/json")],
+                b"{}",
+                "other",
+            ),
+            (
+                &[(TYPE, "application/json"), (CODING, "gzip")],
+                b"{}",
+                "encoded",
+            ),
+            (
+                &[(TYPE, "application/json"), (CODING, "Identity")],
+                b"{}",
+                "json",
+            ),
+            (
+                &[(TYPE, "application/json"), (CODING, " , ")],
+                b"{}",
+                "json",
+            ),
+            (
+                &[(TYPE, "application/json"), (CODING, "identity, br")],
+                b"{}",
+                "encoded",
+            ),
+            (
+                &[
+                    (TYPE, "application/json"),
+                    (CODING, "identity"),
+                    (CODING, "x"),
+                ],
+                b"{}",
+                "encoded",
+            ),
+        ];
+        for (headers, body, expected) in cases {
+            let text = String::from_utf8_lossy(body);
+            assert_eq!(kind(headers, body), expected, "{headers:?} {text:?}");
+        }
+    }
+}

@@ -150,3 +150,125 @@ pub struct KeyPathError;
 
 const MAX_DEPTH: usize = 16;
 const MAX_NAME_LEN: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_path_has_few_and_short_names_and_is_written_as_a_json_pointer() {
+        let many = |count: usize| vec!["a"; count];
+        let longest = "a".repeat(MAX_NAME_LEN);
+        let too_long = "a".repeat(MAX_NAME_LEN + 1);
+        for (names, expected) in [
+            (
+                vec!["pull_request", "id"],
+                Some("/pull_request/id".to_owned()),
+            ),
+            (vec!["a/b", "~", " "], Some("/a~1b/~0/ ".to_owned())),
+            (many(16), Some("/a".repeat(16))),
+            (vec![longest.as_str()], Some(format!("/{longest}"))),
+            (many(17), None),
+            (vec![too_long.as_str()], None),
+            (vec![], None),
+            (vec!["a", ""], None),
+        ] {
+            let owned: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let path = KeyPath::try_from(owned);
+            assert_eq!(path.ok().map(|it| it.to_string()), expected, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_field_that_is_there_once_has_a_key() {
+        let text = |name, value: &'static str| Field {
+            name,
+            content: Content::Text(value.into()),
+        };
+        let of = |content| Field {
+            name: "a".into(),
+            content,
+        };
+        let path = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            KeyPath::try_from(names).unwrap()
+        };
+        for (case, fields, names, expected) in [
+            (
+                "one",
+                vec![text("a".into(), "1"), text("b".into(), "2")],
+                &["a"][..],
+                Ok("1"),
+            ),
+            (
+                "none",
+                vec![text("b".into(), "2")],
+                &["a"],
+                Err(KeyError::Missing),
+            ),
+            ("no fields", vec![], &["a"], Err(KeyError::Missing)),
+            (
+                "two",
+                vec![text("a".into(), "1"), text("a".into(), "1")],
+                &["a"],
+                Err(KeyError::Missing),
+            ),
+            (
+                "empty",
+                vec![text("a".into(), "")],
+                &["a"],
+                Err(KeyError::Missing),
+            ),
+            (
+                "deep path",
+                vec![text("a".into(), "1")],
+                &["a", "b"],
+                Err(KeyError::Missing),
+            ),
+            (
+                "file",
+                vec![of(Content::File)],
+                &["a"],
+                Err(KeyError::Missing),
+            ),
+            (
+                "bytes",
+                vec![of(Content::NotText)],
+                &["a"],
+                Err(KeyError::Missing),
+            ),
+            (
+                "long",
+                vec![of(Content::TooLong)],
+                &["a"],
+                Err(KeyError::TooLong),
+            ),
+        ] {
+            let key = ConcurrencyKey::of_fields(&fields, &path(names));
+            let found = key.as_ref().map(ConcurrencyKey::as_str).map_err(|it| *it);
+            assert_eq!(found, expected, "{case}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_a_header_value_that_stands_for_one_text(text in "\\PC{1,120}|[%a]{1,300}") {
+            match ConcurrencyKey::encode(&text) {
+                Ok(key) => {
+                    let is_header = |b: u8| b.is_ascii_graphic();
+                    prop_assert!(key.as_str().bytes().all(is_header));
+                    prop_assert!(key.as_str().len() <= ConcurrencyKey::MAX_LEN);
+                    let decoded = percent_decode_str(key.as_str()).decode_utf8().unwrap();
+                    prop_assert_eq!(decoded, text);
+                }
+                Err(error) => {
+                    prop_assert_eq!(error, KeyError::TooLong);
+                    prop_assert!(3 * text.len() > ConcurrencyKey::MAX_LEN);
+                }
+            }
+        }
+    }
+}

@@ -145,3 +145,61 @@ fn shorten(text: &mut String, max: usize) {
 
 const MAX_PATH_BYTES: usize = 256;
 const MAX_MESSAGE_BYTES: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_json_pointer() {
+        let root = Path::Root;
+        let outer = Path::Member(&root, "a/b~c");
+        for (path, expected) in [
+            (&root, ""),
+            (&outer, "/a~1b~0c"),
+            (&Path::Element(&outer, 7), "/a~1b~0c/7"),
+            (&Path::Member(&root, ""), "/"),
+            (&Path::Member(&root, "~~//"), "/~0~0~1~1"),
+            (&Path::Member(&root, "ü"), "/ü"),
+        ] {
+            assert_eq!(path.to_bounded_text(), expected);
+        }
+    }
+
+    #[test]
+    fn only_so_many_violations_are_listed() {
+        let mut violations = Violations::default();
+        for _ in 0..=Violations::MOST {
+            violations.add(&Path::Root, "text");
+        }
+        assert_eq!(violations.iter().count(), Violations::MOST);
+    }
+
+    proptest! {
+        #[test]
+        fn a_sender_cannot_make_a_path_or_a_message_long(
+            name in "[a~/ü€𝄞]{0,400}",
+            message in "[a€]{0,300}",
+        ) {
+            let outer = Path::Member(&Path::Root, &name);
+            let mut violations = Violations::default();
+            violations.add(&Path::Member(&outer, &name), message.clone());
+            let found = violations.iter().next().unwrap();
+            let whole = format!("/{0}/{0}", name.replace('~', "~0").replace('/', "~1"));
+            for (text, whole, max) in [
+                (&found.path, &whole, MAX_PATH_BYTES),
+                (&found.message, &message, MAX_MESSAGE_BYTES),
+            ] {
+                if whole.len() <= max {
+                    prop_assert_eq!(text, whole);
+                } else {
+                    let start = text.strip_suffix('…').unwrap();
+                    prop_assert!(whole.starts_with(start));
+                    prop_assert!((max - 3..=max).contains(&start.len()));
+                }
+            }
+        }
+    }
+}

@@ -154,3 +154,113 @@ const fn is_text(byte: u8) -> bool {
 const MAX_DIGITS: usize = 15;
 const MAX_LINE: usize = 256;
 const MAX_TRAILERS: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The body, and whether it has ended, after `wire` arrived in pieces of `len` bytes.
+    fn decode(wire: &[u8], len: usize) -> Result<(Vec<u8>, bool), MalformedChunk> {
+        let (mut decoder, mut body) = (Chunked::new(), Vec::new());
+        for piece in wire.chunks(len) {
+            let mut rest = piece;
+            while !rest.is_empty() && !decoder.is_end() {
+                let consumed = decoder.decode(rest, &mut body, usize::MAX)?;
+                rest = &rest[consumed..];
+            }
+        }
+        Ok((body, decoder.is_end()))
+    }
+
+    #[test]
+    fn only_the_chunks_of_the_standard_are_decoded_however_they_arrive() {
+        let long_size = format!("{}1\r\na\r\n0\r\n\r\n", "0".repeat(MAX_DIGITS));
+        let longest_size = format!("{}1\r\na\r\n0\r\n\r\n", "0".repeat(MAX_DIGITS - 1));
+        let long_line = format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(MAX_LINE));
+        let long_trailer = format!("0\r\nA: {}\r\n\r\n", "x".repeat(MAX_TRAILERS));
+        let cases: [(&str, Option<(&str, bool)>); 33] = [
+            ("0\r\n\r\n", Some(("", true))),
+            ("3\r\nabc\r\n0\r\n\r\n", Some(("abc", true))),
+            ("1\r\na\r\n2\r\nbc\r\n000\r\n\r\n", Some(("abc", true))),
+            ("A\r\n0123456789\r\n0\r\n\r\n", Some(("0123456789", true))),
+            ("a\r\n0123456789\r\n0\r\n\r\n", Some(("0123456789", true))),
+            ("2\r\n\r\n\r\n0\r\n\r\n", Some(("\r\n", true))),
+            ("3;a=\"b\"\r\nabc\r\n0;last\r\n\r\n", Some(("abc", true))),
+            ("0\r\nX-Sum: 1\r\nB:\r\n\r\n", Some(("", true))),
+            (longest_size.as_str(), Some(("a", true))),
+            // Not ended yet.
+            ("", Some(("", false))),
+            ("3\r\nab", Some(("ab", false))),
+            ("3\r\nabc\r\n0\r\n", Some(("abc", false))),
+            ("0\r\n\r", Some(("", false))),
+            // Malformed.
+            ("\r\n", None),
+            (";a\r\n", None),
+            (" 3\r\nabc\r\n", None),
+            ("3 \r\nabc\r\n", None),
+            ("0x3\r\nabc\r\n", None),
+            ("+3\r\nabc\r\n", None),
+            ("-1\r\n", None),
+            ("g\r\n", None),
+            ("3\nabc\r\n", None),
+            ("3\r\rabc\r\n", None),
+            ("3\r\nabcd\r\n", None),
+            ("3\r\nabc\n", None),
+            ("3;\0\r\nabc\r\n", None),
+            ("0\r\n A: folded\r\n\r\n", None),
+            ("0\r\nA\r\n\r\n", None),
+            ("0\r\n: a\r\n\r\n", None),
+            ("0\r\nA: b\r\n\n", None),
+            (long_size.as_str(), None),
+            (long_line.as_str(), None),
+            (long_trailer.as_str(), None),
+        ];
+        for (wire, expected) in cases {
+            let expected = expected.map(|(body, is_end)| (body.as_bytes().to_vec(), is_end));
+            for len in [1, 2, 3, usize::MAX] {
+                assert_eq!(
+                    decode(wire.as_bytes(), len).ok(),
+                    expected,
+                    "{wire:?} by {len}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_after_the_end_belong_to_the_next_request() {
+        let mut body = Vec::new();
+        let wire = b"1\r\na\r\n0\r\n\r\nPOST /";
+        let consumed = Chunked::new().decode(wire, &mut body, usize::MAX);
+        assert_eq!(consumed, Ok(wire.len() - b"POST /".len()));
+        assert_eq!(body, b"a");
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_decoded_within_the_room_that_there_is(
+            chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..20),
+            room in 1..50_usize,
+        ) {
+            let mut wire = Vec::new();
+            for chunk in &chunks {
+                wire.extend(format!("{:x}\r\n", chunk.len()).bytes());
+                wire.extend(chunk);
+                wire.extend(b"\r\n");
+            }
+            wire.extend(b"0\r\n\r\n");
+            let (mut decoder, mut body, mut rest) = (Chunked::new(), Vec::new(), &wire[..]);
+            while !decoder.is_end() {
+                let before = body.len();
+                let consumed = decoder.decode(rest, &mut body, room).unwrap();
+                prop_assert!(consumed > 0);
+                prop_assert!(body.len() - before <= room);
+                rest = &rest[consumed..];
+            }
+            prop_assert_eq!(body, chunks.concat());
+            prop_assert!(rest.is_empty());
+        }
+    }
+}

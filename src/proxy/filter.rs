@@ -196,3 +196,131 @@ const OF_OTHERS: [&[u8]; 31] = [
     b"x-hub-signature-256",
     b"x-real-ip",
 ];
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::proxy::{HeadLimits, WITHHELD};
+
+    fn head(lines: &str) -> RequestHead {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        let limits = HeadLimits {
+            bytes: 4096,
+            headers: 50,
+        };
+        RequestHead::parse(&Bytes::from(head), limits).unwrap()
+    }
+
+    #[test]
+    fn a_header_is_withheld_if_the_gate_or_a_proxy_gives_it_its_meaning() {
+        let names = HeaderNames::new("X-Portal-", |_| None).unwrap();
+        let names = names.withholding(WITHHELD);
+        let head = head("Connection: close, X-Hop ,content-type, x_token\r\n");
+        let credentials = [Place::Header(HeaderName::from_static("x-api-key"))];
+        // Whether it passes from a stranger, and from a trusted proxy.
+        for (name, from_stranger, from_proxy) in [
+            ("Content-Type", true, true),
+            ("Digest", true, true),
+            ("Authorization", true, true),
+            ("X-GitHub-Event", true, true),
+            ("Cookie", true, true),
+            // Written by the gate.
+            ("Host", false, false),
+            ("Content-Length", false, false),
+            ("content_length", false, false),
+            ("Traceparent", false, false),
+            // Hop-by-hop.
+            ("Transfer-Encoding", false, false),
+            ("transfer_encoding", false, false),
+            ("TE", false, false),
+            ("Expect", false, false),
+            ("Connection", false, false),
+            ("X-Hop", false, false),
+            ("x_hop", false, false),
+            ("X-Token", false, false),
+            ("X-Hops", true, true),
+            // Facts of the gate.
+            ("X-Portal-Org-Id", false, false),
+            ("x_portal_new", false, false),
+            ("X-Request-Id", false, false),
+            ("Portcullis-Reason", false, false),
+            // Overrides and credentials.
+            ("X-HTTP-Method-Override", false, false),
+            ("x_original_url", false, false),
+            ("X-Api-Key", false, false),
+            ("x_api_key", false, false),
+            // Forwarding headers that the gate does not write itself.
+            ("X-Forwarded-For", false, false),
+            ("X-Forwarded-Port", false, true),
+            ("x-real-ip", false, true),
+            ("Forwarded", false, true),
+            ("X_Forwarded_Port", false, false),
+            ("x-real_ip", false, false),
+            ("X-Forwarded", true, true),
+        ] {
+            for (trusted, passes) in [(false, from_stranger), (true, from_proxy)] {
+                let filter = Filter::new(&head, &names, trusted, true, &credentials);
+                assert_eq!(filter.passes(name.as_bytes()), passes, "{name} {trusted}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_trace_state_passes_only_with_its_trace() {
+        let names = HeaderNames::new("X-Portal-", |_| None).unwrap();
+        let head = head("");
+        for continues_trace in [true, false] {
+            let filter = Filter::new(&head, &names, true, continues_trace, &[]);
+            assert_eq!(filter.passes(b"tracestate"), continues_trace);
+            assert!(filter.passes(b"Trace_State"));
+        }
+    }
+
+    #[test]
+    fn no_header_of_the_gate_has_the_name_of_another_header() {
+        for (name, belongs, namespace_covers) in [
+            ("Content-Length", true, true),
+            ("content_type", true, true),
+            ("User-Agent", true, true),
+            ("X-Forwarded-Port", true, false),
+            ("X-GitHub-Event", true, true),
+            ("Portcullis-Reason", true, true),
+            ("X-Portal-", false, false),
+            ("X-", false, true),
+            ("Content-", false, true),
+            ("X-Hub-", false, true),
+            ("X-Hub-S", false, true),
+            ("X-Hubs-", false, false),
+            ("Acme-", false, false),
+        ] {
+            assert_eq!(belongs_to_others(name.as_bytes()), belongs, "{name}");
+            assert_eq!(covers_others(name.as_bytes()), namespace_covers, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_answer_loses_its_hop_by_hop_headers_and_keeps_what_describes_its_body() {
+        let mut head = ResponseHeader::build(200, None).unwrap();
+        for (name, value) in [
+            ("Connection", "keep-alive, X-Hop, Content-Encoding, a b"),
+            ("Connection", "x-other"),
+            ("Keep-Alive", "timeout=5"),
+            ("Proxy-Connection", "close"),
+            ("Trailer", "X-Sum"),
+            ("Upgrade", "h2c"),
+            ("X-Hop", "1"),
+            ("X-Other", "1"),
+            ("X-Kept", "1"),
+            ("Content-Encoding", "gzip"),
+            ("Set-Cookie", "a=b"),
+        ] {
+            head.append_header(name, value).unwrap();
+        }
+        strip_hop_by_hop(&mut head);
+        let mut kept: Vec<&str> = head.headers.keys().map(HeaderName::as_str).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, ["content-encoding", "set-cookie", "x-kept"]);
+    }
+}

@@ -69,7 +69,7 @@ impl Forwarder {
         upstream: &Upstream,
         progress: &mut Progress,
     ) -> Result<UpstreamResponse<Box<ResponseHeader>, BackendBody>, UpstreamFailure> {
-        let Sent {
+        let SentRequest {
             stream,
             address,
             result,
@@ -113,7 +113,7 @@ impl Forwarder {
         request: &UpstreamRequest<'_>,
         upstream: &Upstream,
         progress: &mut Progress,
-    ) -> Result<Sent, UpstreamFailure> {
+    ) -> Result<SentRequest, UpstreamFailure> {
         let timeout = upstream.settings().timeouts.write;
         let mut last_fault = None;
         for address in upstream.order() {
@@ -131,7 +131,7 @@ impl Forwarder {
             match write(&mut stream, request, timeout).await {
                 // A kept connection that the backend has closed: the socket has taken nothing.
                 Err(WriteFailure { sent: 0, .. }) if is_reused && !peer.is_tls() => {}
-                result => return Ok(Sent::new(stream, address, result)),
+                result => return Ok(SentRequest::new(stream, address, result)),
             }
             progress.is_connected = false;
             let mut stream = match self.connector.new_stream(peer).await {
@@ -144,7 +144,7 @@ impl Forwarder {
             };
             progress.is_connected = true;
             let result = write(&mut stream, request, timeout).await;
-            return Ok(Sent::new(stream, address, result));
+            return Ok(SentRequest::new(stream, address, result));
         }
         let at = last_fault.unwrap_or_else(|| upstream.without_address());
         Err(failure(Reason::UpstreamUnreachable, at))
@@ -206,14 +206,14 @@ impl Progress {
 }
 
 /// A request of which a connection has taken at least a part.
-struct Sent {
+struct SentRequest {
     stream: Stream,
     address: Arc<Address>,
     /// Whether the connection took all of it, or why not.
     result: Result<(), Reason>,
 }
 
-impl Sent {
+impl SentRequest {
     fn new(stream: Stream, address: Arc<Address>, result: Result<(), WriteFailure>) -> Self {
         Self {
             stream,

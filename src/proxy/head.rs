@@ -248,3 +248,124 @@ fn host_of_h2(head: &http::request::Parts) -> Result<HeaderValue, HeadFault> {
 
 /// A name, a value and their place in the table.
 const ENTRY_BYTES: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: HeadLimits = HeadLimits {
+        bytes: 4096,
+        headers: 8,
+    };
+
+    fn h1(version: &str, lines: &str) -> RequestHead {
+        let head = format!("POST /a HTTP/{version}\r\nHost: a\r\n{lines}\r\n");
+        RequestHead::parse(&Bytes::from(head), LIMITS).unwrap()
+    }
+
+    #[test]
+    fn a_sender_waits_for_100_continue_and_for_nothing_else() {
+        for (version, lines, expected) in [
+            ("1.1", "", Ok(false)),
+            ("1.1", "Expect: 100-continue\r\n", Ok(true)),
+            ("1.1", "Expect: 100-Continue , 100-continue\r\n", Ok(true)),
+            (
+                "1.1",
+                "Expect: 100-continue\r\nExpect: 100-continue\r\n",
+                Ok(true),
+            ),
+            ("1.1", "Expect:\r\n", Err(Reason::ExpectationFailed)),
+            ("1.1", "Expect: 200-ok\r\n", Err(Reason::ExpectationFailed)),
+            (
+                "1.1",
+                "Expect: 100-continue, x\r\n",
+                Err(Reason::ExpectationFailed),
+            ),
+            ("1.0", "Expect: 100-continue\r\n", Ok(false)),
+            ("1.0", "Expect: x\r\n", Ok(false)),
+        ] {
+            assert_eq!(h1(version, lines).waits(), expected, "{version} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_connection_is_kept_until_a_sender_closes_it() {
+        for (version, lines, expected) in [
+            ("1.1", "", true),
+            ("1.1", "Connection: keep-alive\r\n", true),
+            ("1.1", "Connection: closed\r\n", true),
+            ("1.1", "Connection: Close\r\n", false),
+            ("1.1", "Connection: te , close\r\n", false),
+            ("1.1", "Connection: te\r\nConnection: close\r\n", false),
+            ("1.0", "", false),
+            ("1.0", "Connection: keep-alive\r\n", false),
+        ] {
+            assert_eq!(
+                h1(version, lines).keeps_connection(),
+                expected,
+                "{version} {lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_target_is_split_at_its_first_question_mark() {
+        for (target, path, query) in [
+            ("/a", "/a", None),
+            ("/a?", "/a", Some("")),
+            ("/a?b=c", "/a", Some("b=c")),
+            ("/a?b?c", "/a", Some("b?c")),
+            ("/?", "/", Some("")),
+        ] {
+            let head = format!("GET {target} HTTP/1.0\r\n\r\n");
+            let head = RequestHead::parse(&Bytes::from(head), LIMITS).unwrap();
+            assert_eq!((head.path(), head.query()), (path, query), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_head_of_http_2_has_one_host_one_length_and_trimmed_values() {
+        use HeadFault::{Framing, HeaderLine, Host, TooLarge};
+        let cases: [(&str, &[(&str, &str)], Result<&str, HeadFault>); 14] = [
+            ("https://a/b", &[], Ok("a")),
+            ("https://a:1/b", &[("host", "a:1")], Ok("a:1")),
+            ("/b", &[("host", "a")], Ok("a")),
+            ("https://a/b", &[("content-length", "5")], Ok("a")),
+            ("https://a/b", &[("host", "A")], Err(Host)),
+            ("https://a/b", &[("host", "c")], Err(Host)),
+            ("https://a/b", &[("host", "a"), ("host", "a")], Err(Host)),
+            ("https://u@a/b", &[], Err(Host)),
+            ("/b", &[], Err(Host)),
+            ("https://a/b", &[("content-length", "x")], Err(Framing)),
+            (
+                "https://a/b",
+                &[("content-length", "5"), ("content-length", "5")],
+                Err(Framing),
+            ),
+            ("https://a/b", &[("x", " y")], Err(HeaderLine)),
+            ("https://a/b", &[("x", "y\t")], Err(HeaderLine)),
+            ("https://a/b", &[("x", "1"); 9], Err(TooLarge)),
+        ];
+        for (uri, lines, expected) in cases {
+            let mut request = http::Request::post(uri).version(Version::HTTP_2);
+            for (name, value) in lines {
+                request = request.header(*name, *value);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            let head = RequestHead::from_h2(parts, LIMITS);
+            let host = head.as_ref().map(RequestHead::host).map_err(|fault| *fault);
+            assert_eq!(host, expected.map(str::as_bytes), "{uri} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn split_cookies_are_joined_for_the_backend() {
+        let request = http::Request::get("https://a/");
+        let request = request.header("cookie", "a=1").header("x", "y");
+        let request = request.header("cookie", "b=2").body(()).unwrap();
+        let head = RequestHead::from_h2(request.into_parts().0, LIMITS).unwrap();
+        let mut fields = Vec::new();
+        head.for_each_field(|name, value| fields.push([name, value].join(&b": "[..])));
+        assert_eq!(fields, [&b"x: y"[..], b"cookie: a=1; b=2"]);
+    }
+}

@@ -208,3 +208,60 @@ fn is_lower_hex(text: &str, len: usize) -> bool {
 
 /// Enough for the heads of providers with the headers of the gate.
 const WIRE_CAPACITY: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::proxy::HeadLimits;
+
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const PARENT: &str = "00f067aa0ba902b7";
+
+    fn head(traces: &[String]) -> RequestHead {
+        let lines = traces
+            .iter()
+            .map(|trace| format!("Traceparent: {trace}\r\n"));
+        let lines: String = lines.collect();
+        let limits = HeadLimits {
+            bytes: 4096,
+            headers: 8,
+        };
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        RequestHead::parse(&Bytes::from(head), limits).unwrap()
+    }
+
+    #[test]
+    fn only_one_valid_trace_is_continued_and_with_a_new_span() {
+        let zeros = "0".repeat(32);
+        let valid = format!("00-{TRACE}-{PARENT}-01");
+        for (traces, is_continued) in [
+            (vec![valid.clone()], true),
+            (vec![format!("00-{TRACE}-{PARENT}-00")], true),
+            (vec![], false),
+            (vec![valid.clone(), valid.clone()], false),
+            (vec![format!("01-{TRACE}-{PARENT}-01")], false),
+            (vec![format!("ff-{TRACE}-{PARENT}-01")], false),
+            (vec![format!("00-{zeros}-{PARENT}-01")], false),
+            (vec![format!("00-{TRACE}-{}-01", "0".repeat(16))], false),
+            (vec![valid.to_uppercase()], false),
+            (vec![format!("00-{TRACE}-{PARENT}-1")], false),
+            (vec![format!("00-{TRACE}-{PARENT}-0g")], false),
+            (vec![format!("00-{}-{PARENT}-01", &TRACE[1..])], false),
+            (vec![format!("{valid}-00")], false),
+            (vec![format!("00{TRACE}-{PARENT}-01")], false),
+            (vec![String::new()], false),
+        ] {
+            let trace = trace_of(&head(&traces));
+            assert_eq!(trace.is_some(), is_continued, "{traces:?}");
+            let Some(trace) = trace else { continue };
+            assert!(trace.starts_with(&format!("00-{TRACE}-")), "{trace}");
+            assert!(!trace.contains(PARENT), "{trace}");
+            assert_eq!(trace[52..], traces[0][52..]);
+            // A backend of the same kind continues it.
+            assert!(trace_of(&head(&[trace])).is_some());
+        }
+        assert!(trace_of(&head(&[new_trace()])).is_some());
+    }
+}

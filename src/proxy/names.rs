@@ -27,7 +27,7 @@ pub struct HeaderNames {
     /// The concurrency key of the payload.
     pub key: Bytes,
     /// The namespace and all these names, in the form for comparisons.
-    reserved: Reserved,
+    reserved: ReservedNames,
     /// Names by which senders could override proven facts, in the same form.
     withheld: Vec<Vec<u8>>,
 }
@@ -62,7 +62,7 @@ impl HeaderNames {
             secret_version: next()?,
             delivery: next()?,
             key: next()?,
-            reserved: Reserved {
+            reserved: ReservedNames {
                 namespace: comparable(namespace.as_bytes()),
                 names: Vec::new(),
             },
@@ -103,7 +103,7 @@ impl HeaderNames {
 
     /// Whether a backend could take a header of this name for one of the gate.
     pub fn is_reserved(&self, name: &[u8]) -> bool {
-        let Reserved { namespace, names } = &self.reserved;
+        let ReservedNames { namespace, names } = &self.reserved;
         (!namespace.is_empty() && begins_like(name, namespace))
             || names.iter().any(|own| reads_like(name, own))
     }
@@ -125,7 +125,7 @@ impl HeaderNames {
 }
 
 #[derive(Clone, Debug)]
-struct Reserved {
+struct ReservedNames {
     namespace: Vec<u8>,
     names: Vec<Vec<u8>>,
 }
@@ -217,5 +217,89 @@ const fn comparable_byte(byte: u8) -> u8 {
         byte.to_ascii_lowercase()
     } else {
         b'-'
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_reads_like_another_if_only_case_and_separators_differ() {
+        for (name, reads_like_it, begins_like_it) in [
+            ("X-Portal-Org-Id", true, true),
+            ("x-portal-org-id", true, true),
+            ("X_PORTAL_ORG_ID", true, true),
+            ("X.Portal~Org!Id", true, true),
+            ("X-Portal-Org-Id-2", false, true),
+            ("X-Portal-Org-Id-", false, true),
+            ("X-Portal-Org-I", false, false),
+            ("XPortal-Org-Id", false, false),
+            ("X--Portal-Org-Id", false, false),
+            ("X-Portal-Org-Jd", false, false),
+            ("", false, false),
+        ] {
+            let known = b"x-portal-org-id";
+            let name = name.as_bytes();
+            let text = String::from_utf8_lossy(name);
+            assert_eq!(reads_like(name, known), reads_like_it, "{text}");
+            assert_eq!(begins_like(name, known), begins_like_it, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sender_may_use_no_name_of_the_gate_in_any_spelling() {
+        let own = |key: &str| (key == "event").then(|| "Event-Kind".to_owned());
+        let names = HeaderNames::new("X-Portal-", own).unwrap();
+        let names = names.withholding(["X-Original-URL"]);
+        for (name, is_reserved, is_withheld) in [
+            ("X-Portal-Org-Id", true, false),
+            ("x_portal_anything", true, false),
+            ("X-Portal-", true, false),
+            ("Event-Kind", true, false),
+            ("event_kind", true, false),
+            ("X-Request-Id", true, false),
+            ("Portcullis.Reason", true, false),
+            ("X-Portal", false, false),
+            ("X-Portals-A", false, false),
+            ("Event-Kinds", false, false),
+            ("X-Original-URL", false, true),
+            ("x_original_url", false, true),
+            ("X-Original-URLs", false, false),
+            ("X-Original-URI", false, false),
+        ] {
+            let bytes = name.as_bytes();
+            assert_eq!(names.is_reserved(bytes), is_reserved, "{name}");
+            assert_eq!(names.is_withheld(bytes), is_withheld, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_header_of_the_gate_has_a_valid_name_of_its_own() {
+        let twice = |name: &str| HeaderNamesError::Twice(name.to_owned());
+        let no_name = |key, name: &str| HeaderNamesError::NoName {
+            key,
+            name: name.to_owned(),
+        };
+        for (key, name, error) in [
+            ("event", "X-Event", None),
+            ("event", "X-Portal-Target", Some(twice("x-portal-target"))),
+            ("event", "x_portal.target", Some(twice("x-portal-target"))),
+            (
+                "target",
+                "x_portal_event_name",
+                Some(twice("x-portal-event-name")),
+            ),
+            ("event", "X Event", Some(no_name("event", "X Event"))),
+            ("event", "", Some(no_name("event", ""))),
+            ("delivery", "X-Ü", Some(no_name("delivery", "X-Ü"))),
+        ] {
+            let own = |wanted: &str| (wanted == key).then(|| name.to_owned());
+            assert_eq!(
+                HeaderNames::new("X-Portal-", own).err(),
+                error,
+                "{key} {name}"
+            );
+        }
     }
 }

@@ -234,3 +234,232 @@ const MAX_FIELD_LEN: usize = 16 * 1024;
 const MAX_LENGTH_DIGITS: usize = 18;
 /// The bytes of a header name, on average over as many headers as a head may have.
 const NAME_BYTES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderName;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            let name = HeaderName::try_from(*name).unwrap();
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn a_request_line_has_three_parts_and_a_path() {
+        use HeadFault::{RequestLine, Target, TooLarge};
+        let longest = format!("GET /{} HTTP/1.1", "a".repeat(MAX_TARGET_LEN - 1));
+        let too_long = format!("GET /{} HTTP/1.1", "a".repeat(MAX_TARGET_LEN));
+        for (line, expected) in [
+            ("POST / HTTP/1.1", Ok((Method::POST, "/", Version::HTTP_11))),
+            (
+                "GET /a?b=c HTTP/1.0",
+                Ok((Method::GET, "/a?b=c", Version::HTTP_10)),
+            ),
+            (
+                "M-SEARCH //a/%zz~ HTTP/1.1",
+                Ok((
+                    Method::from_bytes(b"M-SEARCH").unwrap(),
+                    "//a/%zz~",
+                    Version::HTTP_11,
+                )),
+            ),
+            ("", Err(RequestLine)),
+            ("GET", Err(RequestLine)),
+            ("GET /", Err(RequestLine)),
+            ("GET / ", Err(RequestLine)),
+            (" GET / HTTP/1.1", Err(RequestLine)),
+            ("GET  / HTTP/1.1", Err(RequestLine)),
+            ("GET / HTTP/1.1 ", Err(RequestLine)),
+            ("GET /a b HTTP/1.1", Err(RequestLine)),
+            ("GET\t/ HTTP/1.1", Err(RequestLine)),
+            ("G@T / HTTP/1.1", Err(RequestLine)),
+            ("GET / http/1.1", Err(RequestLine)),
+            ("GET / HTTP/1.2", Err(RequestLine)),
+            ("GET / HTTP/2.0", Err(RequestLine)),
+            ("GET / HTTP/01.1", Err(RequestLine)),
+            ("GET * HTTP/1.1", Err(Target)),
+            ("GET a HTTP/1.1", Err(Target)),
+            ("GET http://a/ HTTP/1.1", Err(Target)),
+            ("CONNECT a:443 HTTP/1.1", Err(Target)),
+            ("GET /#a HTTP/1.1", Err(Target)),
+            ("GET /\u{7f} HTTP/1.1", Err(Target)),
+            ("GET /ü HTTP/1.1", Err(Target)),
+            ("GET /a\t HTTP/1.1", Err(Target)),
+            (too_long.as_str(), Err(TooLarge)),
+        ] {
+            let expected: Result<(Method, &str, Version), HeadFault> = expected;
+            assert_eq!(request_line(line.as_bytes()), expected, "{line:?}");
+        }
+        assert!(request_line(longest.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_header_line_has_a_token_before_its_colon() {
+        use HeadFault::{HeaderLine, TooLarge};
+        let longest = format!("a:{}", "b".repeat(MAX_FIELD_LEN - 1));
+        let too_long = format!("a:{}", "b".repeat(MAX_FIELD_LEN));
+        for (line, expected) in [
+            ("A: b", Ok(("A", "b"))),
+            ("A:b", Ok(("A", "b"))),
+            ("A:", Ok(("A", ""))),
+            ("A: \t b:c \t", Ok(("A", "b:c"))),
+            ("x_y!#: b", Ok(("x_y!#", "b"))),
+            // `HeaderValue` judges other control characters.
+            ("A: \u{b}b\r", Ok(("A", "\u{b}b\r"))),
+            ("", Err(HeaderLine)),
+            ("A", Err(HeaderLine)),
+            (": b", Err(HeaderLine)),
+            ("A : b", Err(HeaderLine)),
+            (" A: b", Err(HeaderLine)),
+            ("\tb", Err(HeaderLine)),
+            ("A B: c", Err(HeaderLine)),
+            ("Ü: b", Err(HeaderLine)),
+            ("A\0: b", Err(HeaderLine)),
+            (too_long.as_str(), Err(TooLarge)),
+        ] {
+            let found = field(line.as_bytes());
+            let expected: Result<(&str, &str), HeadFault> = expected;
+            let expected = expected.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            assert_eq!(found, expected, "{line:?}");
+        }
+        assert!(field(longest.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_maybe_a_port() {
+        for (host, is_valid) in [
+            ("a", true),
+            ("example.com:8080", true),
+            ("example.com:", true),
+            ("127.0.0.1:1", true),
+            ("[::1]", true),
+            ("[2001:db8::1]:65535", true),
+            ("a_b~%c3!$&'()*+,;=", true),
+            ("", false),
+            (":80", false),
+            ("a:65536", false),
+            ("a:-1", false),
+            ("a:+1", false),
+            ("a:80:80", false),
+            ("a b", false),
+            ("a/b", false),
+            ("user@a", false),
+            ("::1", false),
+            ("[::1", false),
+            ("[::1]x", false),
+            ("[::1]80", false),
+            ("[a]", false),
+            ("[]", false),
+            ("[127.0.0.1]", false),
+            ("ü", false),
+        ] {
+            assert_eq!(is_host(host.as_bytes()), is_valid, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_sent_exactly_once_except_by_http_1_0() {
+        let cases: [(&[(&str, &str)], Version, Result<Option<&str>, HeadFault>); 7] = [
+            (&[("host", "a")], Version::HTTP_11, Ok(Some("a"))),
+            (&[("host", "a")], Version::HTTP_10, Ok(Some("a"))),
+            (&[], Version::HTTP_10, Ok(None)),
+            (&[], Version::HTTP_11, Err(HeadFault::Host)),
+            (
+                &[("host", "a"), ("host", "a")],
+                Version::HTTP_11,
+                Err(HeadFault::Host),
+            ),
+            (
+                &[("host", "a"), ("host", "b")],
+                Version::HTTP_10,
+                Err(HeadFault::Host),
+            ),
+            (&[("host", "a, b")], Version::HTTP_11, Err(HeadFault::Host)),
+        ];
+        for (lines, version, expected) in cases {
+            let headers = headers(lines);
+            let found = host(&headers, version).map(|it| it.map(|it| it.to_str().unwrap()));
+            assert_eq!(found, expected, "{lines:?} {version:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_delimited_in_one_way_only() {
+        const LENGTH: &str = "content-length";
+        const CODING: &str = "transfer-encoding";
+        let refused = Err(HeadFault::Framing);
+        let cases: [(&[(&str, &str)], Result<Framing, HeadFault>); 18] = [
+            (&[], Ok(Framing::Length(0))),
+            (&[(LENGTH, "0")], Ok(Framing::Length(0))),
+            (&[(LENGTH, "0042")], Ok(Framing::Length(42))),
+            (
+                &[(LENGTH, "999999999999999999")],
+                Ok(Framing::Length(999_999_999_999_999_999)),
+            ),
+            (&[(CODING, "Chunked")], Ok(Framing::Chunked)),
+            (&[(LENGTH, "9999999999999999999")], refused),
+            (&[(LENGTH, "")], refused),
+            (&[(LENGTH, "+1")], refused),
+            (&[(LENGTH, "-1")], refused),
+            (&[(LENGTH, "1.0")], refused),
+            (&[(LENGTH, "0x1")], refused),
+            (&[(LENGTH, "1, 1")], refused),
+            (&[(LENGTH, "1"), (LENGTH, "1")], refused),
+            (&[(LENGTH, "1"), (CODING, "chunked")], refused),
+            (&[(CODING, "chunked"), (CODING, "chunked")], refused),
+            (&[(CODING, "gzip, chunked")], refused),
+            (&[(CODING, "chunked;a=b")], refused),
+            (&[(CODING, "identity")], refused),
+        ];
+        for (lines, expected) in cases {
+            let headers = headers(lines);
+            assert_eq!(framing(&headers, Version::HTTP_11), expected, "{lines:?}");
+            // HTTP/1.0 has no transfer codings.
+            let of_1_0 = match expected {
+                Ok(Framing::Chunked) => refused,
+                other => other,
+            };
+            assert_eq!(framing(&headers, Version::HTTP_10), of_1_0, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn every_line_ends_in_cr_lf() {
+        for (head, expected) in [
+            ("a\r\n\r\n", Some(&["a"][..])),
+            ("a\r\nb: c\r\n\r\n", Some(&["a", "b: c"])),
+            ("\r\n\r\n", Some(&[""])),
+            ("a\rb\r\n\r\n", Some(&["a\rb"])),
+            ("", None),
+            ("a\r\n", None),
+            ("a\n\n", None),
+            ("a\nb\r\n\r\n", None),
+            ("a\r\nb\n\r\n", None),
+        ] {
+            let lines = lines_of(head.as_bytes()).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+            let expected = expected.map(|lines| lines.iter().map(|line| line.as_bytes()));
+            let expected: Option<Vec<&[u8]>> = expected.map(Iterator::collect);
+            assert_eq!(lines.ok(), expected, "{head:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            _ = request_line(&bytes);
+            _ = field(&bytes);
+            _ = is_host(&bytes);
+            _ = length_of(&bytes);
+            if let Ok(lines) = lines_of(&bytes) {
+                _ = lines.count();
+            }
+        }
+    }
+}

@@ -55,3 +55,53 @@ impl<'a> EncryptionContext<'a> {
 
 /// The pair that marks every context as one of Portcullis.
 pub(super) const PURPOSE: &str = "portcullis:purpose";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_a_context_never_change_or_stored_secrets_stop_decrypting() {
+        let secret: SecretRef = "a/b#c".parse().unwrap();
+        let context = EncryptionContext::new(&secret, 12);
+        let expected = b"portcullis-context-1\
+            \0\0\0\x05scope\0\0\0\x03a/b\
+            \0\0\0\x04slot\0\0\0\x01c\
+            \0\0\0\x07version\0\0\0\x0212";
+        assert_eq!(context.to_bytes(), expected);
+        let pairs = context.pairs();
+        let pairs = pairs
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        let expected = [
+            ("portcullis:purpose", "secret"),
+            ("portcullis:scope", "a/b"),
+            ("portcullis:slot", "c"),
+            ("portcullis:version", "12"),
+        ];
+        assert_eq!(pairs, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn two_contexts_never_have_the_same_bytes(
+            parts in proptest::collection::btree_set(("[ab/]{1,4}", "[ab]{1,3}", 0..20_u32), 2..40),
+        ) {
+            let mut secrets = Vec::new();
+            for (scope, slot, version) in parts {
+                if let Ok(secret) = SecretRef::new(&scope, &slot) {
+                    secrets.push((secret, version));
+                }
+            }
+            let bytes: BTreeSet<Vec<u8>> = secrets
+                .iter()
+                .map(|(secret, version)| EncryptionContext::new(secret, *version).to_bytes())
+                .collect();
+            prop_assert_eq!(bytes.len(), secrets.len());
+        }
+    }
+}

@@ -86,3 +86,46 @@ fn is_name(text: &str) -> bool {
 }
 
 const MAX_LEN: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_scope_and_a_slot_of_plain_names() {
+        let longest = format!("{}#{}", "a".repeat(512), "b".repeat(512));
+        let long_scope = format!("{}#b", "a".repeat(513));
+        let long_slot = format!("a#{}", "b".repeat(513));
+        for (text, parts) in [
+            ("a#b", Some(("a", "b"))),
+            (
+                "workflows/pr-bot#webhook",
+                Some(("workflows/pr-bot", "webhook")),
+            ),
+            ("A.b_c/../d#.0", Some(("A.b_c/../d", ".0"))),
+            (longest.as_str(), longest.split_once('#')),
+            (long_scope.as_str(), None),
+            (long_slot.as_str(), None),
+            ("", None),
+            ("a", None),
+            ("#", None),
+            ("a#", None),
+            ("#b", None),
+            ("a#b#c", None),
+            ("a#b/c", None),
+            ("/a#b", None),
+            ("a/#b", None),
+            ("a//c#b", None),
+            ("a b#c", None),
+            ("a:b#c", None),
+            ("a#b\n", None),
+            ("ü#b", None),
+        ] {
+            let reference: Option<SecretRef> = text.parse().ok();
+            let found = reference.as_ref().map(|it| (it.scope(), it.slot()));
+            assert_eq!(found, parts, "{text}");
+            let written = reference.map(|it| it.to_string());
+            assert_eq!(written.as_deref(), parts.map(|_| text));
+        }
+    }
+}

@@ -250,3 +250,100 @@ pub enum StoreError {
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn version(version: u32, created_at: i64, ends_at: Option<i64>) -> StoredVersion {
+        StoredVersion {
+            version,
+            created_at: at(created_at),
+            ends_at: ends_at.map(at),
+            kind: None,
+            challenges: Vec::new(),
+            sealed: EncryptedSecret {
+                service: "local".to_owned(),
+                key_id: String::new(),
+                ciphertext: Vec::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn the_current_version_counts_and_in_an_overlap_the_newest_previous_one() {
+        /// The number, the creation and the end of each version, the newest first.
+        type Versions = &'static [(u32, i64, Option<i64>)];
+        let cases: [(Versions, Option<(u32, Option<(u32, i64)>)>); 11] = [
+            (&[], None),
+            (&[(1, 10, None)], Some((1, None))),
+            (&[(1, 10, Some(200))], None),
+            (
+                &[(2, 50, None), (1, 10, Some(200))],
+                Some((2, Some((1, 200)))),
+            ),
+            (
+                &[(2, 50, None), (1, 10, Some(101))],
+                Some((2, Some((1, 101)))),
+            ),
+            // The overlap ends exactly now.
+            (&[(2, 50, None), (1, 10, Some(100))], Some((2, None))),
+            // No overlap: the previous version ended when the current one began.
+            (&[(2, 50, None), (1, 10, Some(50))], Some((2, None))),
+            // The clock of the writer was ahead of the clock of this node.
+            (&[(2, 300, None), (1, 10, Some(300))], Some((2, None))),
+            (
+                &[(3, 60, None), (2, 50, Some(150)), (1, 10, Some(200))],
+                Some((3, Some((2, 150)))),
+            ),
+            (
+                &[(3, 60, None), (2, 50, Some(60)), (1, 10, Some(200))],
+                Some((3, Some((1, 200)))),
+            ),
+            (&[(2, 50, Some(90)), (1, 10, Some(60))], None),
+        ];
+        for (versions, expected) in cases {
+            let stored: Vec<StoredVersion> = versions
+                .iter()
+                .map(|(number, created_at, ends_at)| version(*number, *created_at, *ends_at))
+                .collect();
+            let counting = StoredVersion::counting(&stored, at(100));
+            let counting = counting.map(|(current, previous)| {
+                let previous = previous.map(|(it, until)| (it.version, until.as_second()));
+                (current.version, previous)
+            });
+            assert_eq!(counting, expected, "{versions:?}");
+        }
+    }
+
+    #[test]
+    fn a_version_without_a_kind_gets_the_best_known_kind_of_all_versions() {
+        use KeyKind::{Public, Shared, Token};
+        let cases: [(Option<KeyKind>, &[KeyKind], KeyKind, KeyKind); 8] = [
+            (None, &[], Shared, Shared),
+            (None, &[], Public, Public),
+            (None, &[Shared], Token, Token),
+            (None, &[Token], Shared, Token),
+            (None, &[Shared, Public], Shared, Public),
+            (None, &[Public, Token], Token, Public),
+            // A recorded kind never changes.
+            (Some(Public), &[Public], Shared, Public),
+            (Some(Shared), &[Public, Shared], Public, Shared),
+        ];
+        for (kind, known, needed, expected) in cases {
+            let of_kind = |kind| StoredVersion {
+                kind,
+                ..version(1, 10, None)
+            };
+            let mut versions: Vec<StoredVersion> =
+                known.iter().map(|kind| of_kind(Some(*kind))).collect();
+            versions.push(of_kind(kind));
+            let found = of_kind(kind).kind_for(needed, &versions);
+            assert_eq!(found, expected, "{kind:?} {known:?} {needed:?}");
+        }
+    }
+}

@@ -17,9 +17,9 @@ use crate::task::{Heartbeat, Task};
 /// The uses that are not in the store yet.
 #[derive(Debug, Default)]
 pub struct UseCounter {
-    counted: Mutex<Counted>,
+    counted: Mutex<UseCounts>,
     /// Uses that the writer has taken and not written. A writer that panics leaves them to the next one.
-    unwritten: tokio::sync::Mutex<Counted>,
+    unwritten: tokio::sync::Mutex<UseCounts>,
 }
 
 /// How often a version was used, and when last.
@@ -99,9 +99,9 @@ impl UseCounter {
     }
 }
 
-type Counted = HashMap<SecretRef, Vec<VersionUse>>;
+type UseCounts = HashMap<SecretRef, Vec<VersionUse>>;
 
-fn merge_all(counted: &mut Counted, more: Counted) {
+fn merge_all(counted: &mut UseCounts, more: UseCounts) {
     for (secret, versions) in more {
         if counted.len() < MAX_SECRETS || counted.contains_key(&secret) {
             let known = counted.entry(secret).or_default();
@@ -132,3 +132,38 @@ const WRITE_EVERY: Duration = Duration::from_secs(5);
 const WRITER_SILENCE: Duration = Duration::from_mins(1);
 /// Small enough that no other transaction waits long.
 const BATCH: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uses_of_one_version_add_up_and_keep_the_latest_time() {
+        let one = |version, deliveries, second| VersionUse {
+            version,
+            deliveries,
+            last_used_at: Timestamp::from_second(second).unwrap(),
+        };
+        let cases: [(&[VersionUse], &[VersionUse]); 5] = [
+            (&[one(1, 1, 10)], &[one(1, 1, 10)]),
+            (&[one(1, 1, 10), one(1, 2, 20)], &[one(1, 3, 20)]),
+            // Two threads can count out of order.
+            (&[one(1, 1, 20), one(1, 1, 10)], &[one(1, 2, 20)]),
+            (
+                &[one(1, 1, 10), one(2, 1, 15), one(1, 1, 30)],
+                &[one(1, 2, 30), one(2, 1, 15)],
+            ),
+            (
+                &[one(1, u64::MAX, 10), one(1, 2, 10)],
+                &[one(1, u64::MAX, 10)],
+            ),
+        ];
+        for (counted, expected) in cases {
+            let mut versions = Vec::new();
+            for version_use in counted {
+                merge(&mut versions, *version_use);
+            }
+            assert_eq!(versions, expected, "{counted:?}");
+        }
+    }
+}

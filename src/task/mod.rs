@@ -429,4 +429,16 @@ mod tests {
         assert!(report(&tasks, "planted").up);
         assert_eq!(report(&tasks, "planted").restarts, 1);
     }
+
+    #[test]
+    fn jitter_spreads_a_pause_over_its_second_half() {
+        for pause in [FIRST_BACKOFF, LAST_BACKOFF, Duration::from_hours(1)] {
+            let pauses: Vec<Duration> = (0..200).map(|_| with_jitter(pause)).collect();
+            let all_fit = pauses.iter().all(|it| (pause / 2..=pause).contains(it));
+            assert!(all_fit, "{pause:?}: {pauses:?}");
+            // 200 of them in one quarter of the range would be no spread.
+            let early = pauses.iter().filter(|it| **it < pause / 4 * 3).count();
+            assert!((1..200).contains(&early), "{pause:?}: {early}");
+        }
+    }
 }

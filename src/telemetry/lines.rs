@@ -327,9 +327,9 @@ mod tests {
     }
 
     /// A pipe without a reader.
-    struct Blocked(Arc<Mutex<()>>);
+    struct StuckPipe(Arc<Mutex<()>>);
 
-    impl Write for Blocked {
+    impl Write for StuckPipe {
         fn write(&mut self, bytes: &[u8]) -> Result<usize> {
             drop(self.0.lock());
             Ok(bytes.len())
@@ -344,8 +344,8 @@ mod tests {
     fn a_stream_that_takes_nothing_holds_nobody_and_a_bounded_number_of_bytes() {
         let pipe = Arc::new(Mutex::new(()));
         let held = pipe.lock();
-        let blocked = Blocked(Arc::clone(&pipe));
-        let (writer, guard) = LineWriter::writing_to(blocked, Stream::Stdout).unwrap();
+        let stuck = StuckPipe(Arc::clone(&pipe));
+        let (writer, guard) = LineWriter::writing_to(stuck, Stream::Stdout).unwrap();
         let before = Stream::Stdout.lost_lines();
         for _ in 0..40 {
             writer.line(vec![b'x'; 1 << 20]);

@@ -200,3 +200,31 @@ const BYTES: &[f64] = &[
     16_777_216.0,
     52_428_800.0,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_of_a_backend_has_one_of_five_classes() {
+        for (statuses, expected) in [
+            (0..=199, "other"),
+            (200..=299, "2xx"),
+            (300..=399, "3xx"),
+            (400..=499, "4xx"),
+            (500..=599, "5xx"),
+            (600..=u16::MAX, "other"),
+        ] {
+            for status in statuses {
+                assert_eq!(class(status), expected, "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bounds_of_histograms_rise() {
+        for bounds in [SECONDS, BYTES] {
+            assert!(bounds.is_sorted_by(|one, next| one < next), "{bounds:?}");
+        }
+    }
+}

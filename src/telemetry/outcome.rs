@@ -157,3 +157,49 @@ impl Verdict {
 
 const HANDSHAKE: &str = "handshake";
 const IGNORED: &str = "ignored";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_of_the_gate_or_the_backend_is_never_counted_as_a_refusal() {
+        let failures: BTreeSet<&str> = Reason::all()
+            .map(Verdict::NotDelivered)
+            .filter(|verdict| verdict.outcome() == "failed")
+            .map(Verdict::reason)
+            .collect();
+        let expected = [
+            "ledger_unavailable",
+            "overloaded",
+            "provider_unreachable",
+            "secret_undecryptable",
+            "secrets_unavailable",
+            "store_unavailable",
+            "upstream_timeout",
+            "upstream_unreachable",
+        ];
+        assert_eq!(failures, BTreeSet::from(expected));
+    }
+
+    #[test]
+    fn the_labels_of_verdicts_are_a_closed_list_of_plain_words() {
+        let refused = Reason::all().map(Verdict::NotDelivered);
+        let verdicts = [Verdict::Admitted, Verdict::Challenge, Verdict::Ignored];
+        let verdicts: Vec<Verdict> = verdicts.into_iter().chain(refused).collect();
+        for verdict in &verdicts {
+            for word in [verdict.reason(), verdict.outcome()] {
+                let is_plain = word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+                assert!(is_plain && !word.is_empty(), "{verdict:?}: {word}");
+            }
+        }
+        let outcomes: BTreeSet<&str> = verdicts.iter().map(|it| it.outcome()).collect();
+        let expected = ["admitted", "failed", "handshake", "ignored", "refused"];
+        assert_eq!(outcomes, BTreeSet::from(expected));
+        let reasons: BTreeSet<&str> = verdicts.iter().map(|it| it.reason()).collect();
+        // The two texts of `not_configured` share their word.
+        assert_eq!(reasons.len(), verdicts.len() - 1);
+    }
+}

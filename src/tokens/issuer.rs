@@ -210,3 +210,60 @@ fn owner(grant: &Grant) -> String {
 const BOUNDS: RangeInclusive<SignedDuration> =
     SignedDuration::from_mins(1)..=SignedDuration::from_hours(365 * 24);
 const PAGE: u32 = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_a_minute_to_a_year_of_whole_days() {
+        for (text, seconds) in [
+            ("1m", Some(60)),
+            ("12h", Some(43_200)),
+            ("90d", Some(90 * 86_400)),
+            ("365d", Some(365 * 86_400)),
+            ("2w", Some(14 * 86_400)),
+            ("1d 12h", Some(129_600)),
+            ("59s", None),
+            ("366d", None),
+            ("365d 1s", None),
+            ("-1d", None),
+            ("0", None),
+            ("90", None),
+            ("", None),
+            ("1 month", None),
+            ("1y", None),
+            ("forever", None),
+        ] {
+            let lifetime = text.parse::<Lifetime>().ok();
+            assert_eq!(lifetime.map(|it| it.0.as_secs()), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_for_one_use_outlives_its_work_by_a_minute_and_an_hour_at_most() {
+        for (work, expected) in [(0, 60), (90, 150), (3_540, 3_600), (3_541, 3_600)] {
+            let lifetime = Lifetime::for_single_use(Duration::from_secs(work));
+            assert_eq!(lifetime.0.as_secs(), expected, "{work}");
+        }
+        let longest = Lifetime::for_single_use(Duration::MAX);
+        assert_eq!(longest.0.as_secs(), 3_600);
+    }
+
+    #[test]
+    fn a_label_is_one_line_of_at_most_128_characters() {
+        let longest = "ü".repeat(128);
+        let too_long = "ü".repeat(129);
+        for (label, is_valid) in [
+            ("", true),
+            ("laptop of Ada", true),
+            (longest.as_str(), true),
+            (too_long.as_str(), false),
+            ("a\nb", false),
+            ("a\tb", false),
+            ("a\u{85}b", false),
+        ] {
+            assert_eq!(NewToken::check_label(label).is_ok(), is_valid, "{label:?}");
+        }
+    }
+}

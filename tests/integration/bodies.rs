@@ -45,22 +45,36 @@ fn in_chunks(gate: &Gate, body: &[u8]) -> Request {
     signed(gate, body).chunked(body, len)
 }
 
+/// How a body is framed.
+type Framing = fn(&Gate, &[u8]) -> Request;
+
+const FRAMINGS: [Framing; 2] = [genuine, in_chunks];
+
 #[test]
-fn with_a_length_over_plain_http() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend).endpoint("hmac").start();
-    arrives(&gate, &backend, &mut |gate, body| {
-        send(gate.http(), &genuine(gate, body)).status
-    });
+fn with_a_length_and_in_chunks_over_plain_http() {
+    for framed in FRAMINGS {
+        let backend = Backend::accepting();
+        let gate = Gate::before(&backend).endpoint("hmac").start();
+        arrives(&gate, &backend, &mut |gate, body| {
+            send(gate.http(), &framed(gate, body)).status
+        });
+    }
 }
 
 #[test]
-fn in_chunks_over_plain_http() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend).endpoint("hmac").start();
-    arrives(&gate, &backend, &mut |gate, body| {
-        send(gate.http(), &in_chunks(gate, body)).status
-    });
+fn with_a_length_and_in_chunks_over_tls() {
+    let authority = Authority::new();
+    for framed in FRAMINGS {
+        let backend = Backend::accepting();
+        let gate = Gate::before(&backend).tls(&authority);
+        let gate = gate.endpoint("hmac").start();
+        arrives(&gate, &backend, &mut |gate, body| {
+            Connection::over_tls(gate.https(), authority.certificate())
+                .write(&framed(gate, body).bytes())
+                .answer()
+                .status
+        });
+    }
 }
 
 #[test]
@@ -77,38 +91,6 @@ fn over_one_connection_that_is_kept() {
             genuine(gate, body)
         };
         connection.write(&request.bytes()).answer().status
-    });
-}
-
-#[test]
-fn with_a_length_over_tls() {
-    let authority = Authority::new();
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend)
-        .tls(&authority)
-        .endpoint("hmac")
-        .start();
-    arrives(&gate, &backend, &mut |gate, body| {
-        Connection::over_tls(gate.https(), authority.certificate())
-            .write(&genuine(gate, body).bytes())
-            .answer()
-            .status
-    });
-}
-
-#[test]
-fn in_chunks_over_tls() {
-    let authority = Authority::new();
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend)
-        .tls(&authority)
-        .endpoint("hmac")
-        .start();
-    arrives(&gate, &backend, &mut |gate, body| {
-        Connection::over_tls(gate.https(), authority.certificate())
-            .write(&in_chunks(gate, body).bytes())
-            .answer()
-            .status
     });
 }
 

@@ -10,8 +10,8 @@ use crate::support::*;
 #[track_caller]
 fn listed(gate: &Gate, id: &str, count: usize) -> Vec<Value> {
     found(&format!("{count} captures of {id}"), || {
-        let told = gate.run(&["capture", "list", id, "--json"]).succeeded();
-        let listed: Vec<Value> = serde_json::from_str(&told).unwrap();
+        let output = gate.run(&["capture", "list", id, "--json"]).succeeded();
+        let listed: Vec<Value> = serde_json::from_str(&output).unwrap();
         (listed.len() == count).then_some(listed)
     })
 }
@@ -81,14 +81,17 @@ fn a_refused_delivery_is_kept_as_it_was_and_its_cause_is_found() {
         "{http}"
     );
 
-    let said = explained(&gate, one);
-    assert_eq!(said["causes"][0]["names"][0], "secret-newline", "{said:#}");
+    let diagnosis = explained(&gate, one);
+    assert_eq!(
+        diagnosis["causes"][0]["names"][0], "secret-newline",
+        "{diagnosis:#}"
+    );
     // As times: one of them may be written with fewer digits.
     let time =
         |text: &serde_json::Value| text.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
-    let (judged, kept) = (time(&said["judged_at"]), time(&one["at"]));
+    let (judged, kept) = (time(&diagnosis["judged_at"]), time(&one["at"]));
     assert_eq!(judged.as_millisecond(), kept.as_millisecond());
-    let notes = said["notes"].to_string();
+    let notes = diagnosis["notes"].to_string();
     assert!(
         notes.contains("authorization") && notes.contains("query:token"),
         "{notes}"
@@ -155,13 +158,13 @@ fn a_head_that_decides_is_kept_without_a_body_and_a_long_body_cut_off() {
     send(gate.http(), &Request::post(PATH).body(b"{}"));
     let one = &listed(&gate, ID, 1)[0];
     assert!(shown(&gate, one).contains("Portcullis-Captured-Body: none\r\n"));
-    let said = explained(&gate, one);
-    assert_eq!(said["reason"], "signature_missing");
+    let diagnosis = explained(&gate, one);
+    assert_eq!(diagnosis["reason"], "signature_missing");
     assert!(
-        said["notes"]
+        diagnosis["notes"]
             .to_string()
             .contains("before its body was read"),
-        "{said:#}"
+        "{diagnosis:#}"
     );
 
     let body = vec![b'x'; 100_000];
@@ -176,10 +179,10 @@ fn a_head_that_decides_is_kept_without_a_body_and_a_long_body_cut_off() {
     let http = shown(&gate, one);
     assert!(http.contains("Portcullis-Captured-Body: truncated\r\n"));
     assert!(http.ends_with(&"x".repeat(65536)) && !http.ends_with(&"x".repeat(65537)));
-    let said = explained(&gate, one);
+    let diagnosis = explained(&gate, one);
     assert_eq!(
-        said["causes"][0]["names"][0], "body-not-captured",
-        "{said:#}"
+        diagnosis["causes"][0]["names"][0], "body-not-captured",
+        "{diagnosis:#}"
     );
 }
 
@@ -303,16 +306,16 @@ fn only_the_last_few_are_kept_and_not_for_long_however_many_forgeries_come() {
     });
     listed(&gate, endpoint, 0);
 
-    for (option, told) in [
+    for (option, message) in [
         ("0/1h", "from 1 to 100"),
         ("101/1h", "from 1 to 100"),
         ("3/169h", "7 days"),
         ("3/0s", "7 days"),
     ] {
-        let said = gate
+        let diagnosis = gate
             .run(&["endpoint", "update", ID, "--capture", option])
             .failed_with(3);
-        assert!(said.contains(told), "{option}: {said}");
+        assert!(diagnosis.contains(message), "{option}: {diagnosis}");
     }
     for option in ["x", "3/", "3/5", "-1/1h", "3/-1h"] {
         gate.run(&["endpoint", "update", ID, &format!("--capture={option}")])
@@ -333,8 +336,11 @@ fn a_declaration_says_it_too() {
         "[[endpoints]]\nid = \"workflows/a\"\norganisation = \"acme\"\nworkspace = \"main\"\n\
          capture = { last = 5, for = \"30 days\", first = 1 }\n",
     );
-    let told = gate
+    let output = gate
         .run(&["apply", "-f", wrong.to_str().unwrap()])
         .failed_with(3);
-    assert!(told.contains("capture") && told.contains("first"), "{told}");
+    assert!(
+        output.contains("capture") && output.contains("first"),
+        "{output}"
+    );
 }

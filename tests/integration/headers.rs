@@ -182,8 +182,8 @@ fn headers_that_override_the_request_are_withheld_unless_the_configuration_lets_
         let gate = Gate::configured(format!(
             "[upstreams.a]\naddresses = [\"h:1\"]\n[headers]\nwithheld = [\"{name}\"]\n"
         ));
-        let told = gate.run(&["check", "--running"]).failed_with(3);
-        assert!(told.contains("headers.withheld"), "{told}");
+        let output = gate.run(&["check", "--running"]).failed_with(3);
+        assert!(output.contains("headers.withheld"), "{output}");
     }
 }
 

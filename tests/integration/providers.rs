@@ -126,8 +126,8 @@ fn sign_makes_what_every_provider_would_send() {
             // It is no public key, and nothing else will do there.
             let preset = portcullis::auth::Preset::named(name).unwrap();
             if preset.scheme.algorithm().is_public_key() {
-                let told = set.failed_with(1);
-                assert!(told.contains("cannot use it"), "{name}: {told}");
+                let output = set.failed_with(1);
+                assert!(output.contains("cannot use it"), "{name}: {output}");
             } else {
                 set.succeeded();
             }
@@ -222,8 +222,8 @@ fn a_public_key_does_not_become_a_shared_secret() {
         let words = [&["endpoint", "update", ID], options].concat();
         gate.run(&words)
     };
-    let told = update(&["--mode", "hmac"]).failed_with(1);
-    assert!(told.contains("which everybody has"), "{told}");
+    let output = update(&["--mode", "hmac"]).failed_with(1);
+    assert!(output.contains("which everybody has"), "{output}");
     update(&["--mode", "provider", "--preset", "telnyx"]).succeeded();
     update(&["--mode", "hmac", "--secret", "workflows/pr-bot#shared"]).succeeded();
 }
@@ -329,7 +329,7 @@ fn every_mistake_in_an_endpoints_words_is_told_with_its_place() {
          [endpoints.auth]\nmode = \"signature\"\nalgorithm = \"md5\"\n\
          signature-header = \"X Y\"\nsigned_message = \"{when}\"\ncolour = \"red\"\n",
     );
-    let told = gate
+    let output = gate
         .run(&["apply", "-f", file.to_str().unwrap()])
         .failed_with(3);
     for (place, word) in [
@@ -338,27 +338,27 @@ fn every_mistake_in_an_endpoints_words_is_told_with_its_place() {
         (":9:", "{ts}"),
         (":10:", "colour"),
     ] {
-        let found = told
+        let found = output
             .lines()
             .any(|line| line.contains(place) && line.contains(word));
-        assert!(found, "{place} {word} is not in\n{told}");
+        assert!(found, "{place} {word} is not in\n{output}");
     }
 }
 
 #[test]
 fn a_preset_is_shown_as_it_stands_in_the_source_with_what_follows_from_it() {
     let gate = Gate::before(&Backend::refusing());
-    let told = gate.run(&["presets", "show", "pagerduty"]).succeeded();
+    let output = gate.run(&["presets", "show", "pagerduty"]).succeeded();
     let source = include_str!("../../src/auth/presets/providers/pagerduty.toml");
     assert!(
-        told.ends_with(&format!("\n\n{}", source.trim_end())),
-        "{told}"
+        output.ends_with(&format!("\n\n{}", source.trim_end())),
+        "{output}"
     );
     gate.run(&["presets", "show", "nope"]).failed_with(4);
-    let told = gate.run(&["presets", "list"]).succeeded();
+    let output = gate.run(&["presets", "list"]).succeeded();
     assert!(
-        told.contains("pagerduty") && told.contains(" presets"),
-        "{told}"
+        output.contains("pagerduty") && output.contains(" presets"),
+        "{output}"
     );
 }
 
@@ -366,12 +366,16 @@ fn a_preset_is_shown_as_it_stands_in_the_source_with_what_follows_from_it() {
 fn every_preset_shows_its_window_retries_recipient_and_coverage() {
     let gate = Gate::before(&Backend::refusing());
     for preset in Preset::all() {
-        let told = gate.run(&["presets", "show", preset.name]).succeeded();
+        let output = gate.run(&["presets", "show", preset.name]).succeeded();
         for fact in ["covers", "window", "retries", "duplicates", "recipient"] {
-            let mut lines = told.lines().take_while(|line| !line.is_empty());
+            let mut lines = output.lines().take_while(|line| !line.is_empty());
             let line = lines.find_map(|line| line.strip_prefix(fact));
             let value = line.unwrap_or_default().trim();
-            assert!(!value.is_empty(), "{} shows no {fact}: {told}", preset.name);
+            assert!(
+                !value.is_empty(),
+                "{} shows no {fact}: {output}",
+                preset.name
+            );
         }
     }
     for (name, line) in [
@@ -395,8 +399,8 @@ fn every_preset_shows_its_window_retries_recipient_and_coverage() {
              (https://docs.sentry.io/integrations/integration-platform/webhooks/installation/)",
         ),
     ] {
-        let told = gate.run(&["presets", "show", name]).succeeded();
-        assert!(told.lines().any(|it| it == line), "{name}: {told}");
+        let output = gate.run(&["presets", "show", name]).succeeded();
+        assert!(output.lines().any(|it| it == line), "{name}: {output}");
     }
     let listed = gate.run(&["presets", "list"]).succeeded();
     let plaid = listed.lines().find(|line| line.starts_with("plaid "));
@@ -423,15 +427,15 @@ fn a_preset_that_cannot_be_is_refused_with_the_way_to_find_one() {
         &["--mode", "provider", "--preset", "nope"],
         &["--mode", "provider", "--preset", "bearer"],
     ] {
-        let told = create(options);
-        assert!(told.contains("presets list"), "{options:?}: {told}");
+        let output = create(options);
+        assert!(output.contains("presets list"), "{options:?}: {output}");
     }
-    let told = create(&["--mode", "hmac", "--preset", "notion"]);
-    assert!(told.contains("takes no preset"), "{told}");
-    let told = create(&[
+    let output = create(&["--mode", "hmac", "--preset", "notion"]);
+    assert!(output.contains("takes no preset"), "{output}");
+    let output = create(&[
         "--mode", "provider", "--preset", "notion", "--method", "PUT",
     ]);
-    assert!(told.contains("only `POST` can be used"), "{told}");
+    assert!(output.contains("only `POST` can be used"), "{output}");
 }
 
 #[test]
@@ -446,8 +450,8 @@ fn a_secret_in_the_wrong_encoding_admits_nobody_and_the_log_says_why() {
     for value in ["this is no hex", "abc"] {
         for force in [&[][..], &["--force"]] {
             let words = [&["secret", "set", ID], force].concat();
-            let told = gate.run_with_input(&words, value.as_bytes()).failed_with(1);
-            assert!(told.contains("not in the encoding"), "{told}");
+            let output = gate.run_with_input(&words, value.as_bytes()).failed_with(1);
+            assert!(output.contains("not in the encoding"), "{output}");
         }
     }
     let gate = gate.start();
@@ -526,7 +530,7 @@ fn what_was_signed_once_is_not_admitted_with_other_values() {
             .succeeded();
     }
     let gate = gate.start();
-    let told = |request: &Request| {
+    let judge = |request: &Request| {
         let answer = send(gate.http(), request);
         (answer.status, answer.reason().to_owned())
     };
@@ -543,7 +547,7 @@ fn what_was_signed_once_is_not_admitted_with_other_values() {
         .header("svix-timestamp", &now.to_string())
         .header("svix-signature", &format!("v1,{code}"))
         .body("{}");
-    assert_eq!(told(&moved), malformed);
+    assert_eq!(judge(&moved), malformed);
 
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a secret of the provider");
     let path = "/webhooks/ai/workflows/square";
@@ -555,9 +559,9 @@ fn what_was_signed_once_is_not_admitted_with_other_values() {
             .header("x-square-hmacsha256-signature", &code)
             .body(body)
     };
-    assert_eq!(told(&cut("?a=b", "&c={}")), malformed);
-    assert_eq!(told(&cut("?a=b&c={", "}")), malformed);
-    assert_eq!(told(&cut("?a=b&c=", "{}")).0, 202);
+    assert_eq!(judge(&cut("?a=b", "&c={}")), malformed);
+    assert_eq!(judge(&cut("?a=b&c={", "}")), malformed);
+    assert_eq!(judge(&cut("?a=b&c=", "{}")).0, 202);
 
     let code = hex::encode(ring::hmac::sign(&key, b"{}"));
     let sent = |body: &str| {
@@ -568,12 +572,12 @@ fn what_was_signed_once_is_not_admitted_with_other_values() {
     };
     for more in ["payload[]=x", "Payload=x", "+payload=x", "payload%00=x"] {
         assert_eq!(
-            told(&sent(&format!("payload=%7B%7D&{more}"))),
+            judge(&sent(&format!("payload=%7B%7D&{more}"))),
             malformed,
             "{more}"
         );
     }
-    assert_eq!(told(&sent("payload=%7B%7D&other=x")).0, 202);
+    assert_eq!(judge(&sent("payload=%7B%7D&other=x")).0, 202);
     assert_eq!(backend.received().len(), 2);
 }
 
@@ -658,9 +662,9 @@ fn a_delivery_of_another_tenant_is_refused_where_an_endpoint_names_its_account()
         "POST {path} HTTP/1.1\r\nX-Slack-Request-Timestamp: {at}\r\nX-Slack-Signature: v0={code}\r\n\r\n{body}"
     );
     let file = gate.file("capture", capture);
-    let told = gate.run(&["explain", file.to_str().unwrap()]).stdout;
+    let output = gate.run(&["explain", file.to_str().unwrap()]).stdout;
     let says = "this delivery is for account TAAA; the endpoint is for TBBB";
-    assert!(told.contains(says), "{told}");
+    assert!(output.contains(says), "{output}");
 
     gate.run(&["endpoint", "update", b, "--clear", "account"])
         .succeeded();

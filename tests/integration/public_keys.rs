@@ -189,10 +189,10 @@ fn a_public_key_signs_nothing_after_declarations_without_auth() {
     let gate = gate.apply(&declared(""));
     for auth in ["auth = { mode = \"hmac\" }", "auth = { mode = \"bearer\" }"] {
         let path = gate.file("next.toml", declared(auth));
-        let told = gate
+        let output = gate
             .run(&["apply", "-f", path.to_str().unwrap()])
             .failed_with(1);
-        assert!(told.contains("which everybody has"), "{told}");
+        assert!(output.contains("which everybody has"), "{output}");
     }
     nobody_gets_in(&gate, &backend, &[PATH], "declared");
     // A secret of its own lets its owner in, in another slot or as another version.
@@ -246,8 +246,8 @@ fn a_public_key_that_is_set_while_nobody_uses_its_slot_signs_nothing_afterwards(
         };
         set();
         for next in &nexts {
-            let told = apply(&declared(next)).failed_with(1);
-            assert!(told.contains("which everybody has"), "{free}: {told}");
+            let output = apply(&declared(next)).failed_with(1);
+            assert!(output.contains("which everybody has"), "{free}: {output}");
         }
         // Behind the back of every command.
         let other = ["endpoint", "create", OTHER];
@@ -310,9 +310,12 @@ fn a_public_key_that_is_set_again_in_another_spelling_is_refused_whatever_the_sl
             for force in [&[][..], &["--force"]] {
                 let words = [&["secret", "set", ID], force].concat();
                 let ran = gate.run_with_input(&words, spelling.as_bytes());
-                let told = ran.failed_with(1);
+                let output = ran.failed_with(1);
                 let says = ["which everybody has", "cannot use it"];
-                assert!(says.iter().any(|it| told.contains(it)), "{next:?}: {told}");
+                assert!(
+                    says.iter().any(|it| output.contains(it)),
+                    "{next:?}: {output}"
+                );
             }
         }
         gate.catch_up();
@@ -353,8 +356,8 @@ fn a_public_key_in_any_usual_spelling_is_no_shared_secret() {
     ] {
         for force in [&[][..], &["--force"]] {
             let words = [&["secret", "set", ID], force].concat();
-            let told = gate.run_with_input(&words, text.as_bytes()).failed_with(1);
-            assert!(told.contains("this is a public key"), "{text}: {told}");
+            let output = gate.run_with_input(&words, text.as_bytes()).failed_with(1);
+            assert!(output.contains("this is a public key"), "{text}: {output}");
         }
     }
     assert_eq!(gate.secret(ID), secret);
@@ -402,8 +405,8 @@ fn an_earlier_version_of_a_flow_does_not_make_its_public_key_a_shared_secret() {
     bind();
     apply(&document("")).succeeded();
     bind();
-    let told = apply(&hmac).failed_with(1);
-    assert!(told.contains("which everybody has"), "{told}");
+    let output = apply(&hmac).failed_with(1);
+    assert!(output.contains("which everybody has"), "{output}");
     let draft = "/api/flows/keys/interfaces/draft/hook";
     let live = "/api/flows/keys/interfaces/live/hook";
     nobody_gets_in(&gate, &backend, &[draft, live], "an earlier version");
@@ -418,9 +421,10 @@ fn the_gate_itself_refuses_a_key_of_another_kind_and_the_log_says_why() {
         gate.run_with_input(&["secret", "set", ID], text.as_bytes())
             .succeeded();
         // Behind the back of every command.
-        let said = "{\"mode\":\"provider\",\"preset\":\"telnyx\"}";
-        let statement =
-            format!("UPDATE endpoints SET definition = replace(definition, '{said}', '{auth}')");
+        let declared = "{\"mode\":\"provider\",\"preset\":\"telnyx\"}";
+        let statement = format!(
+            "UPDATE endpoints SET definition = replace(definition, '{declared}', '{auth}')"
+        );
         sqlite(&gate, &statement);
         let gate = gate.start();
         nobody_gets_in(&gate, &backend, &[PATH], auth);
@@ -490,8 +494,8 @@ fn a_public_key_that_was_bound_for_a_flow_signs_nothing_whatever_its_draft_becom
                 .succeeded();
         }
         apply(&none).succeeded();
-        let told = apply(next).failed_with(1);
-        assert!(told.contains("which everybody has"), "{told}");
+        let output = apply(next).failed_with(1);
+        assert!(output.contains("which everybody has"), "{output}");
         gate.run(&["flow", "release", "keys", "--unbound"]);
         nobody_gets_in(&gate, &backend, &[draft, live], what);
     }
@@ -502,10 +506,10 @@ fn a_token_that_was_sent_in_the_open_does_not_become_the_secret_of_a_signature()
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("bearer").start();
     let token = gate.secret(ID);
-    let told = gate
+    let output = gate
         .run(&["endpoint", "update", ID, "--mode", "hmac"])
         .succeeded();
-    assert!(told.contains("secret rotate"), "{told}");
+    assert!(output.contains("secret rotate"), "{output}");
     let signed = |secret: &str| {
         let signature = github_signature(secret, b"{}");
         let request = Request::post(PATH).header("X-Hub-Signature-256", &signature);
@@ -513,8 +517,8 @@ fn a_token_that_was_sent_in_the_open_does_not_become_the_secret_of_a_signature()
         (answer.status, answer.reason().to_owned())
     };
     in_force(|| signed(&token) == (401, "secret_unbound".to_owned()));
-    let told = gate.run(&["sign", ID]).failed_with(1);
-    assert!(told.contains("secret rotate"), "{told}");
+    let output = gate.run(&["sign", ID]).failed_with(1);
+    assert!(output.contains("secret rotate"), "{output}");
     backend.was_not_contacted();
     gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
     let secret = gate.secret(ID);

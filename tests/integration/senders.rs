@@ -135,16 +135,16 @@ impl Sender {
         let gate = gate.start();
 
         let expected = self.expected();
-        let told = self.send(&gate, &expected);
-        self.show(&told);
-        let answers: Vec<_> = told
+        let report = self.send(&gate, &expected);
+        self.show(&report);
+        let answers: Vec<_> = report
             .answers
             .iter()
             .map(|it| (it.case.as_str(), it.status, it.reason.as_str()))
             .collect();
         assert_eq!(answers, expected);
 
-        let genuine = BASE64_STANDARD.decode(&told.answers[0].body).unwrap();
+        let genuine = BASE64_STANDARD.decode(&report.answers[0].body).unwrap();
         let received = backend.only();
         assert_eq!(received.body_len, genuine.len());
         assert_eq!(received.body_sha256, sha256(&genuine));
@@ -188,17 +188,17 @@ impl Sender {
         });
         let mut command = self.runtime.command();
         command.arg(self.name);
-        let told = CommandOutput::of(command, job.to_string().as_bytes()).succeeded();
-        serde_json::from_str(&told).unwrap()
+        let report = CommandOutput::of(command, job.to_string().as_bytes()).succeeded();
+        serde_json::from_str(&report).unwrap()
     }
 
     /// A row of the table for people.
-    fn show(&self, told: &SenderReport) {
-        for it in &told.answers {
+    fn show(&self, report: &SenderReport) {
+        for it in &report.answers {
             println!(
                 "| {:<25} {:<8} {:<7} {:<17} {:<18} {} {}",
-                told.sdk,
-                told.version,
+                report.sdk,
+                report.version,
                 format!("{:?}", self.runtime),
                 self.name,
                 it.case,

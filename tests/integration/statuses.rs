@@ -3,67 +3,55 @@
 
 use crate::support::*;
 
+/// The status and the body of an answer that the gate itself gives.
+type GateAnswer = (u16, &'static str);
+
+const UNAUTHORIZED: GateAnswer = (401, r#"{"error":"Unauthorized"}"#);
+const NO_WORKFLOW: GateAnswer = (404, r#"{"error":"Workflow webhook not configured"}"#);
+const NO_WEBHOOK: GateAnswer = (404, r#"{"error":"Webhook not configured"}"#);
+const METHOD_NOT_ALLOWED: GateAnswer = (405, r#"{"error":"Method not allowed"}"#);
+const TIMED_OUT: GateAnswer = (408, r#"{"error":"Request timeout"}"#);
+const BAD_GATEWAY: GateAnswer = (502, r#"{"error":"Bad gateway"}"#);
+const UNAVAILABLE: GateAnswer = (503, r#"{"error":"Temporarily unavailable"}"#);
+const GATEWAY_TIMED_OUT: GateAnswer = (504, r#"{"error":"Gateway timeout"}"#);
+
+/// Checks an answer of the gate. `case` names the row of a table.
 #[track_caller]
-fn refused(answer: &Answer, status: u16, body: &str, reason: &str) {
-    assert_eq!(answer.status, status, "{}", answer.head);
-    assert_eq!(answer.text(), body);
-    assert_eq!(answer.reason(), reason);
-    assert!(!answer.header("X-Request-Id").is_empty());
+fn refused(answer: &Answer, (status, body): GateAnswer, reason: &str, case: &str) {
+    assert_eq!(answer.status, status, "{case}: {}", answer.head);
+    assert_eq!(answer.text(), body, "{case}");
+    assert_eq!(answer.reason(), reason, "{case}");
+    assert!(!answer.header("X-Request-Id").is_empty(), "{case}");
 }
 
 #[test]
-fn a_workflow_that_is_not_there_is_404_in_the_words_of_workflows() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend).start();
-    let answer = send(
-        gate.http(),
-        &Request::post("/webhooks/ai/workflows/nope").body("{}"),
-    );
-    refused(
-        &answer,
-        404,
-        r#"{"error":"Workflow webhook not configured"}"#,
-        "not_configured",
-    );
-    backend.was_not_contacted();
-}
-
-#[test]
-fn anything_else_that_is_not_there_is_404_in_other_words() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend).start();
-    for path in [
-        "/",
-        "/nowhere",
-        "/api/flows/orders/interfaces/live/hook",
-        "/api/flows/orders/interfaces/draft/hook",
-        "/api/flows/orders/installations/i1/interfaces/hook",
-        "/api/workspaces/main/flows/orders/interfaces/live/hook",
-    ] {
-        let answer = send(gate.http(), &Request::post(path).body("{}"));
-        refused(
-            &answer,
-            404,
-            r#"{"error":"Webhook not configured"}"#,
-            "not_configured",
-        );
-    }
-    backend.was_not_contacted();
-}
-
-#[test]
-fn a_disabled_endpoint_is_as_good_as_none() {
+fn a_path_without_an_endpoint_is_404_in_the_words_of_its_route() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint("hmac");
     gate.run(&["endpoint", "disable", "--yes", ID]).succeeded();
     let gate = gate.start();
-    let answer = send(gate.http(), &genuine(&gate, b"{}"));
-    refused(
-        &answer,
-        404,
-        r#"{"error":"Workflow webhook not configured"}"#,
-        "not_configured",
-    );
+    let signature = github_signature(&gate.secret(ID), b"{}");
+    for (path, expected) in [
+        ("/webhooks/ai/workflows/nope", NO_WORKFLOW),
+        // The endpoint is disabled.
+        (PATH, NO_WORKFLOW),
+        ("/", NO_WEBHOOK),
+        ("/nowhere", NO_WEBHOOK),
+        ("/api/flows/orders/interfaces/live/hook", NO_WEBHOOK),
+        ("/api/flows/orders/interfaces/draft/hook", NO_WEBHOOK),
+        (
+            "/api/flows/orders/installations/i1/interfaces/hook",
+            NO_WEBHOOK,
+        ),
+        (
+            "/api/workspaces/main/flows/orders/interfaces/live/hook",
+            NO_WEBHOOK,
+        ),
+    ] {
+        let request = Request::post(path).header("X-Hub-Signature-256", &signature);
+        let answer = send(gate.http(), &request.body("{}"));
+        refused(&answer, expected, "not_configured", path);
+    }
     backend.was_not_contacted();
 }
 
@@ -74,89 +62,60 @@ fn a_failed_signature_is_401_whatever_is_wrong_with_it() {
     let secret = gate.secret(ID);
     let good = github_signature(&secret, b"{}");
     let hex = good.strip_prefix("sha256=").unwrap();
-    let cases = [
+    let other = github_signature("another secret", b"{}");
+    let judge = |signatures: &[String]| {
+        let request = signatures.iter().fold(Request::post(PATH), |request, it| {
+            request.header("X-Hub-Signature-256", it)
+        });
+        send(gate.http(), &request.body("{}"))
+    };
+    for (signatures, reason) in [
+        (vec![other.clone()], "signature_mismatch"),
+        (vec![github_signature(&secret, b"")], "signature_mismatch"),
         (
-            github_signature("another secret", b"{}"),
+            vec![github_signature(&secret, b"{}\n")],
             "signature_mismatch",
         ),
-        (github_signature(&secret, b""), "signature_mismatch"),
-        (github_signature(&secret, b"{}\n"), "signature_mismatch"),
-        (github_signature("", b"{}"), "signature_mismatch"),
+        (vec![github_signature("", b"{}")], "signature_mismatch"),
         (
-            github_signature(&format!("{secret}\n"), b"{}"),
+            vec![github_signature(&format!("{secret}\n"), b"{}")],
             "signature_mismatch",
         ),
-        (hex.to_owned(), "signature_malformed"),
-        (format!("SHA256={hex}"), "signature_malformed"),
-        (format!("sha256={good}"), "signature_malformed"),
-        (format!("sha1={hex}"), "signature_malformed"),
-        (format!("sha256={}", &hex[1..]), "signature_malformed"),
-        (format!("sha256={hex}0"), "signature_malformed"),
-        (format!("sha256={}", &hex[..40]), "signature_malformed"),
-        (format!("sha256={}g", &hex[1..]), "signature_malformed"),
-        (format!("sha256= {hex}"), "signature_malformed"),
-        ("sha256=".to_owned(), "signature_malformed"),
-        (String::new(), "signature_malformed"),
-        (format!("{good}, {good}"), "signature_malformed"),
-    ];
-    for (signature, reason) in cases {
-        let request = Request::post(PATH)
-            .header("X-Hub-Signature-256", &signature)
-            .body("{}");
-        let answer = send(gate.http(), &request);
-        refused(&answer, 401, r#"{"error":"Unauthorized"}"#, reason);
-    }
-    backend.was_not_contacted();
-}
-
-#[test]
-fn a_signature_that_is_missing_or_ambiguous_is_401() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend).endpoint("hmac").start();
-    let good = github_signature(&gate.secret(ID), b"{}");
-    let bad = github_signature("another secret", b"{}");
-
-    let answer = send(gate.http(), &Request::post(PATH).body("{}"));
-    refused(
-        &answer,
-        401,
-        r#"{"error":"Unauthorized"}"#,
-        "signature_missing",
-    );
-
-    for (first, second) in [(&good, &bad), (&bad, &good)] {
-        let request = Request::post(PATH)
-            .header("X-Hub-Signature-256", first)
-            .header("X-Hub-Signature-256", second)
-            .body("{}");
-        let answer = send(gate.http(), &request);
-        refused(
-            &answer,
-            401,
-            r#"{"error":"Unauthorized"}"#,
+        (vec![hex.to_owned()], "signature_malformed"),
+        (vec![format!("SHA256={hex}")], "signature_malformed"),
+        (vec![format!("sha256={good}")], "signature_malformed"),
+        (vec![format!("sha1={hex}")], "signature_malformed"),
+        (vec![format!("sha256={}", &hex[1..])], "signature_malformed"),
+        (vec![format!("sha256={hex}0")], "signature_malformed"),
+        (
+            vec![format!("sha256={}", &hex[..40])],
             "signature_malformed",
-        );
+        ),
+        (
+            vec![format!("sha256={}g", &hex[1..])],
+            "signature_malformed",
+        ),
+        (vec![format!("sha256= {hex}")], "signature_malformed"),
+        (vec!["sha256=".to_owned()], "signature_malformed"),
+        (vec![String::new()], "signature_malformed"),
+        (vec![format!("{good}, {good}")], "signature_malformed"),
+        (vec![], "signature_missing"),
+        // Two that differ are ambiguous.
+        (vec![good.clone(), other.clone()], "signature_malformed"),
+        (vec![other.clone(), good.clone()], "signature_malformed"),
+    ] {
+        let case = format!("{signatures:?}");
+        refused(&judge(&signatures), UNAUTHORIZED, reason, &case);
     }
     backend.was_not_contacted();
-
-    // The same one twice is not ambiguous.
-    let request = Request::post(PATH)
-        .header("X-Hub-Signature-256", &good)
-        .header("x-hub-signature-256", &good)
-        .body("{}");
-    assert_eq!(send(gate.http(), &request).status, 202);
-}
-
-#[test]
-fn a_signature_in_upper_case_hex_is_the_same_signature() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend).endpoint("hmac").start();
-    let good = github_signature(&gate.secret(ID), b"{}");
-    let upper = format!("sha256={}", good["sha256=".len()..].to_uppercase());
-    let request = Request::post(PATH)
-        .header("X-Hub-Signature-256", &upper)
-        .body("{}");
-    assert_eq!(send(gate.http(), &request).status, 202);
+    for signatures in [
+        vec![good.clone()],
+        vec![format!("sha256={}", hex.to_uppercase())],
+        // The same one twice is not ambiguous.
+        vec![good.clone(), good.clone()],
+    ] {
+        assert_eq!(judge(&signatures).status, 202, "{signatures:?}");
+    }
 }
 
 #[test]
@@ -166,18 +125,10 @@ fn another_endpoints_secret_proves_nothing_here() {
         .endpoint("hmac")
         .endpoint_with("workflows/other", &["--mode", "hmac"])
         .start();
-    let request = Request::post(PATH)
-        .header(
-            "X-Hub-Signature-256",
-            &github_signature(&gate.secret("workflows/other"), b"{}"),
-        )
-        .body("{}");
-    refused(
-        &send(gate.http(), &request),
-        401,
-        r#"{"error":"Unauthorized"}"#,
-        "signature_mismatch",
-    );
+    let signature = github_signature(&gate.secret("workflows/other"), b"{}");
+    let request = Request::post(PATH).header("X-Hub-Signature-256", &signature);
+    let answer = send(gate.http(), &request.body("{}"));
+    refused(&answer, UNAUTHORIZED, "signature_mismatch", "other secret");
     backend.was_not_contacted();
 }
 
@@ -202,22 +153,13 @@ fn a_signed_mode_takes_nothing_but_post() {
 #[test]
 fn a_method_that_an_unsigned_mode_does_not_take_is_405_with_those_that_it_does() {
     let backend = Backend::accepting();
-    let gate = Gate::before(&backend)
-        .endpoint_with(
-            ID,
-            &["--mode", "bearer", "--method", "POST", "--method", "PUT"],
-        )
-        .start();
+    let options = ["--mode", "bearer", "--method", "POST", "--method", "PUT"];
+    let gate = Gate::before(&backend).endpoint_with(ID, &options).start();
     let request = Request::new("DELETE", PATH)
         .header("Authorization", &format!("Bearer {}", gate.secret(ID)))
         .body("{}");
     let answer = send(gate.http(), &request);
-    refused(
-        &answer,
-        405,
-        r#"{"error":"Method not allowed"}"#,
-        "method_not_allowed",
-    );
+    refused(&answer, METHOD_NOT_ALLOWED, "method_not_allowed", "DELETE");
     assert_eq!(answer.header("Allow"), "POST, PUT");
     backend.was_not_contacted();
 }
@@ -233,96 +175,79 @@ fn a_failed_token_is_401_in_every_mode_of_tokens() {
         let gate = Gate::before(&backend).endpoint(mode).start();
         let token = gate.secret(ID);
         let (first, rest) = token.split_at(1);
-        for wrong in [
-            "guess".to_owned(),
-            format!("{token}x"),
-            format!("{token}%00"),
-            rest.to_owned(),
-            first.to_owned(),
-            token.to_uppercase(),
+        let judge = |token: Option<&str>| {
+            let request = Request::post(PATH);
+            let request = match token {
+                Some(token) => request.header(header, &format!("{scheme}{token}")),
+                None => request,
+            };
+            send(gate.http(), &request.body("{}"))
+        };
+        for (value, reason) in [
+            (Some("guess"), "token_mismatch"),
+            (Some(&*format!("{token}x")), "token_mismatch"),
+            (Some(&*format!("{token}%00")), "token_mismatch"),
+            (Some(rest), "token_mismatch"),
+            (Some(first), "token_mismatch"),
+            (Some(&*token.to_uppercase()), "token_mismatch"),
+            (Some(""), "token_missing"),
+            (Some(" "), "token_missing"),
+            (None, "token_missing"),
         ] {
-            let request = Request::post(PATH)
-                .header(header, &format!("{scheme}{wrong}"))
-                .body("{}");
-            let answer = send(gate.http(), &request);
-            refused(
-                &answer,
-                401,
-                r#"{"error":"Unauthorized"}"#,
-                "token_mismatch",
-            );
+            let case = format!("{mode} {value:?}");
+            refused(&judge(value), UNAUTHORIZED, reason, &case);
         }
-        for nothing in ["", " "] {
-            let request = Request::post(PATH)
-                .header(header, &format!("{scheme}{nothing}"))
-                .body("{}");
-            let answer = send(gate.http(), &request);
-            refused(&answer, 401, r#"{"error":"Unauthorized"}"#, "token_missing");
-        }
-        let answer = send(gate.http(), &Request::post(PATH).body("{}"));
-        refused(&answer, 401, r#"{"error":"Unauthorized"}"#, "token_missing");
         backend.was_not_contacted();
-
-        let request = Request::post(PATH)
-            .header(header, &format!("{scheme}{token}"))
-            .body("{}");
-        assert_eq!(send(gate.http(), &request).status, 202, "{mode}");
+        assert_eq!(judge(Some(&token)).status, 202, "{mode}");
     }
 }
 
 #[test]
-fn the_mode_secret_takes_its_token_from_the_query_too_and_never_two_that_differ() {
+fn only_the_mode_secret_takes_its_token_from_the_query_and_never_two_that_differ() {
     let backend = Backend::accepting();
-    let gate = Gate::before(&backend).endpoint("secret").start();
+    let bearer = "workflows/bearer";
+    let gate = Gate::before(&backend)
+        .endpoint("secret")
+        .endpoint_with(bearer, &["--mode", "bearer"])
+        .start();
     let token = gate.secret(ID);
-    let with = |query: &str, bearer: Option<&str>| {
-        let request = Request::post(&format!("{PATH}?{query}"));
+    let good = format!("token={token}");
+    let judge = |path: &str, query: &str, bearer: Option<&str>| {
+        let request = Request::post(&format!("{path}?{query}"));
         let request = match bearer {
             Some(bearer) => request.header("Authorization", &format!("Bearer {bearer}")),
             None => request,
         };
         send(gate.http(), &request.body("{}"))
     };
-    let good = format!("token={token}");
     for (query, bearer, reason) in [
         ("token=guess", None, "token_mismatch"),
         ("token=", None, "token_missing"),
         ("Token=x", None, "token_missing"),
-        ("token=guess", Some(token.as_str()), "token_mismatch"),
-        (good.as_str(), Some("guess"), "token_mismatch"),
-        (&format!("{good}&token=guess"), None, "token_mismatch"),
-        (&format!("token=guess&{good}"), None, "token_mismatch"),
-        (&format!("token={token}%00"), None, "token_mismatch"),
+        ("token=guess", Some(&*token), "token_mismatch"),
+        (&*good, Some("guess"), "token_mismatch"),
+        (&*format!("{good}&token=guess"), None, "token_mismatch"),
+        (&*format!("token=guess&{good}"), None, "token_mismatch"),
+        (&*format!("token={token}%00"), None, "token_mismatch"),
     ] {
-        refused(
-            &with(query, bearer),
-            401,
-            r#"{"error":"Unauthorized"}"#,
-            reason,
-        );
+        let case = format!("{query} {bearer:?}");
+        refused(&judge(PATH, query, bearer), UNAUTHORIZED, reason, &case);
     }
+    let query = format!("token={}", gate.secret(bearer));
+    let answer = judge("/webhooks/ai/workflows/bearer", &query, None);
+    refused(&answer, UNAUTHORIZED, "token_missing", "mode bearer");
     backend.was_not_contacted();
-    assert_eq!(with(&good, None).status, 202);
-    assert_eq!(with(&format!("a=1&{good}&b=2"), None).status, 202);
-    assert_eq!(with(&good, Some(&token)).status, 202);
     // The token's bytes may be percent-encoded, as any form value's may.
     let (first, rest) = token.split_at(1);
     let encoded = format!("token=%{:02X}{rest}", first.as_bytes()[0]);
-    assert_eq!(with(&encoded, None).status, 202);
-}
-
-#[test]
-fn a_bearer_token_in_the_query_is_none() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend).endpoint("bearer").start();
-    let request = Request::post(&format!("{PATH}?token={}", gate.secret(ID))).body("{}");
-    refused(
-        &send(gate.http(), &request),
-        401,
-        r#"{"error":"Unauthorized"}"#,
-        "token_missing",
-    );
-    backend.was_not_contacted();
+    for (query, bearer) in [
+        (&*good, None),
+        (&*format!("a=1&{good}&b=2"), None),
+        (&*good, Some(&*token)),
+        (&*encoded, None),
+    ] {
+        assert_eq!(judge(PATH, query, bearer).status, 202, "{query} {bearer:?}");
+    }
 }
 
 #[test]
@@ -338,31 +263,8 @@ fn an_endpoint_that_says_nothing_about_proofs_lets_nobody_in() {
             "#,
         )
         .start();
-    refused(
-        &send(gate.http(), &Request::post(PATH).body("{}")),
-        401,
-        r#"{"error":"Unauthorized"}"#,
-        "auth_missing",
-    );
-    backend.was_not_contacted();
-}
-
-#[test]
-fn a_secret_that_is_not_bound_lets_nobody_in() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend).endpoint("hmac");
-    // What was lost with a backup: the endpoint is there, its secret is not.
-    sqlite(&gate, "DELETE FROM secret_versions");
-    let gate = gate.start();
-    let request = Request::post(PATH)
-        .header("X-Hub-Signature-256", &github_signature("", b"{}"))
-        .body("{}");
-    refused(
-        &send(gate.http(), &request),
-        401,
-        r#"{"error":"Unauthorized"}"#,
-        "secret_unbound",
-    );
+    let answer = send(gate.http(), &Request::post(PATH).body("{}"));
+    refused(&answer, UNAUTHORIZED, "auth_missing", "no auth");
     backend.was_not_contacted();
 }
 
@@ -373,60 +275,84 @@ fn the_mode_none_lets_everybody_in_only_where_the_server_says_so() {
         .with("auth", "allow_unauthenticated = true")
         .endpoint("none")
         .start();
-    assert_eq!(
-        send(gate.http(), &Request::post(PATH).body("{}")).status,
-        202
-    );
+    let request = Request::post(PATH).body("{}");
+    assert_eq!(send(gate.http(), &request).status, 202);
     assert_eq!(backend.only().header("X-Portal-Auth-Mode"), "none");
 
     // The endpoint stays when the server changes its mind.
     let backend = Backend::accepting();
-    let mut gate = gate.with_only("auth", "").with_only(
-        "upstreams.default",
-        &format!("addresses = [\"{}\"]", backend.address()),
-    );
+    let addresses = format!("addresses = [\"{}\"]", backend.address());
+    let mut gate = gate
+        .with_only("auth", "")
+        .with_only("upstreams.default", &addresses);
     gate.kill();
     gate.restart();
-    refused(
-        &send(gate.http(), &Request::post(PATH).body("{}")),
-        401,
-        r#"{"error":"Unauthorized"}"#,
-        "auth_missing",
-    );
+    let answer = send(gate.http(), &request);
+    refused(&answer, UNAUTHORIZED, "auth_missing", "not allowed");
     backend.was_not_contacted();
 }
 
 #[test]
-fn a_body_over_its_cap_is_413_with_the_limit() {
+fn a_body_over_its_limit_is_413_with_the_limit() {
     let backend = Backend::accepting();
+    let bodies = "max = \"64 KiB\"\nmax_multipart_signed = \"8 KiB\"";
     let gate = Gate::before(&backend)
-        .with("bodies", "max = \"64 KiB\"")
+        .with("bodies", bodies)
         .endpoint("hmac")
+        .endpoint_with("workflows/tokens", &["--mode", "bearer"])
+        .endpoint_with("workflows/small", &["--mode", "hmac", "--max-body", "1KiB"])
         .start();
-    let limit = 64 * 1024;
-    let body = noise(limit + 1);
-    let too_large = r#"{"error":"Payload too large","limit_bytes":65536}"#;
-
-    refused(
-        &send(gate.http(), &genuine(&gate, &body)),
-        413,
-        too_large,
-        "body_too_large",
-    );
-    let signature = github_signature(&gate.secret(ID), &body);
-    let chunked = Request::post(PATH)
-        .header("X-Hub-Signature-256", &signature)
-        .chunked(&body, 1000);
-    refused(
-        &send(gate.http(), &chunked),
-        413,
-        too_large,
-        "body_too_large",
-    );
+    let (secret, small) = (gate.secret(ID), gate.secret("workflows/small"));
+    let token = format!("Bearer {}", gate.secret("workflows/tokens"));
+    let (max, multipart) = (64 * 1024, 8 * 1024);
+    let body = noise(max + 1);
+    let signed = |path: &str, secret: &str, len: usize| {
+        let signature = github_signature(secret, &body[..len]);
+        Request::post(path).header("X-Hub-Signature-256", &signature)
+    };
+    let whole = |len: usize| signed(PATH, &secret, len).body(&body[..len]);
+    let typed = |types: &[&str]| {
+        types.iter().fold(whole(multipart + 1), |request, it| {
+            request.header("Content-Type", it)
+        })
+    };
+    let own = |len: usize| {
+        let path = "/webhooks/ai/workflows/small";
+        signed(path, &small, len).body(&body[..len])
+    };
+    let form = "multipart/form-data; boundary=x";
+    for (case, request, limit) in [
+        ("announced", whole(max + 1), max),
+        (
+            "chunked",
+            signed(PATH, &secret, max + 1).chunked(&body, 1000),
+            max,
+        ),
+        ("own limit", own(1025), 1024),
+        ("form", typed(&[form]), multipart),
+        ("mixed", typed(&["Multipart/Mixed"]), multipart),
+        // A backend may look at either of two.
+        ("two types", typed(&["text/plain", form]), multipart),
+    ] {
+        let answer = send(gate.http(), &request);
+        let text = format!(r#"{{"error":"Payload too large","limit_bytes":{limit}}}"#);
+        assert_eq!((answer.status, answer.text()), (413, &*text), "{case}");
+        assert_eq!(answer.reason(), "body_too_large", "{case}");
+    }
     backend.was_not_contacted();
-
-    for len in [limit - 1, limit] {
-        assert_eq!(send(gate.http(), &genuine(&gate, &body[..len])).status, 202);
+    // An unsigned mode has no limit for forms.
+    let unsigned = Request::post("/webhooks/ai/workflows/tokens")
+        .header("Authorization", &token)
+        .header("Content-Type", form)
+        .body(&body[..=multipart]);
+    for (case, request) in [
+        ("one byte less", whole(max - 1)),
+        ("at the limit", whole(max)),
+        ("own limit", own(1024)),
+        ("other type", typed(&["application/json"])),
+        ("unsigned form", unsigned),
+    ] {
+        assert_eq!(send(gate.http(), &request).status, 202, "{case}");
     }
 }
 
@@ -442,166 +368,74 @@ fn an_announced_body_over_its_cap_is_refused_before_it_is_sent() {
             .framed()
             .head(),
     );
+    let too_large = r#"{"error":"Payload too large","limit_bytes":52428800}"#;
     let answer = connection.answer();
-    refused(
-        &answer,
-        413,
-        r#"{"error":"Payload too large","limit_bytes":52428800}"#,
-        "body_too_large",
-    );
-    backend.was_not_contacted();
-}
-
-#[test]
-fn multipart_under_a_signed_mode_has_a_cap_of_its_own() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend)
-        .with(
-            "bodies",
-            "max = \"64 KiB\"\nmax_multipart_signed = \"8 KiB\"",
-        )
-        .endpoint("hmac")
-        .endpoint_with("workflows/tokens", &["--mode", "bearer"])
-        .start();
-    let body = noise(8 * 1024 + 1);
-    for content_types in [
-        &["multipart/form-data; boundary=x"][..],
-        &["Multipart/Mixed"],
-        // A backend may look at either of two.
-        &["text/plain", "multipart/form-data; boundary=x"],
-    ] {
-        let mut request = genuine(&gate, &body);
-        for content_type in content_types {
-            request = request.header("Content-Type", content_type);
-        }
-        refused(
-            &send(gate.http(), &request),
-            413,
-            r#"{"error":"Payload too large","limit_bytes":8192}"#,
-            "body_too_large",
-        );
-    }
-    backend.was_not_contacted();
-
-    let other_type = genuine(&gate, &body).header("Content-Type", "application/json");
-    assert_eq!(send(gate.http(), &other_type).status, 202);
-    let unsigned = Request::post("/webhooks/ai/workflows/tokens")
-        .header(
-            "Authorization",
-            &format!("Bearer {}", gate.secret("workflows/tokens")),
-        )
-        .header("Content-Type", "multipart/form-data; boundary=x")
-        .body(&body);
-    assert_eq!(send(gate.http(), &unsigned).status, 202);
-}
-
-#[test]
-fn an_endpoint_may_have_limits_of_its_own() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend)
-        .with("auth", "allow_unauthenticated = true")
-        .apply(
-            r#"
-            [[endpoints]]
-            id = "workflows/pr-bot"
-            organisation = "acme"
-            workspace = "main"
-            auth = { mode = "hmac" }
-            limits = { max_body = "1 KiB" }
-
-            [[endpoints]]
-            id = "workflows/hasty"
-            organisation = "acme"
-            workspace = "main"
-            auth = { mode = "none" }
-            limits = { body_timeout = "300ms" }
-            "#,
-        )
-        .start();
-    refused(
-        &send(gate.http(), &genuine(&gate, &noise(1025))),
-        413,
-        r#"{"error":"Payload too large","limit_bytes":1024}"#,
-        "body_too_large",
-    );
-    let mut connection = Connection::to(gate.http());
-    let hasty = Request::post("/webhooks/ai/workflows/hasty").body("{}");
-    connection.write(&hasty.head());
-    refused(
-        &connection.answer(),
-        408,
-        r#"{"error":"Request timeout"}"#,
-        "body_timeout",
-    );
+    refused(&answer, (413, too_large), "body_too_large", "announced");
     backend.was_not_contacted();
 }
 
 #[test]
 fn a_body_slower_than_its_deadline_is_408() {
     let backend = Backend::accepting();
-    let gate = Gate::before(&backend)
-        .with("bodies", "timeout = \"600ms\"")
-        .endpoint("hmac")
-        .start();
-    let mut connection = Connection::to(gate.http());
-    let request = genuine(&gate, &noise(100));
-    connection.write(&request.head());
-    // tests/integration/deadlines.rs shows that a byte now and then does not move the deadline.
-    connection.write(&noise(8));
-    refused(
-        &connection.answer(),
-        408,
-        r#"{"error":"Request timeout"}"#,
-        "body_timeout",
-    );
-    assert!(connection.is_closed());
+    let hasty = "[[endpoints]]\nid = \"workflows/pr-bot\"\norganisation = \"acme\"\nworkspace = \"main\"\n\
+                 auth = { mode = \"hmac\" }\nlimits = { body_timeout = \"300ms\" }\n";
+    for (case, gate) in [
+        (
+            "server",
+            Gate::before(&backend)
+                .with("bodies", "timeout = \"600ms\"")
+                .endpoint("hmac"),
+        ),
+        ("own limit", Gate::before(&backend).apply(hasty)),
+    ] {
+        let gate = gate.start();
+        let mut connection = Connection::to(gate.http());
+        connection.write(&genuine(&gate, &noise(100)).head());
+        // tests/integration/deadlines.rs shows that a byte now and then does not move the deadline.
+        connection.write(&noise(8));
+        refused(&connection.answer(), TIMED_OUT, "body_timeout", case);
+        assert!(connection.is_closed(), "{case}");
+    }
     backend.was_not_contacted();
 }
 
 #[test]
-fn a_store_that_cannot_answer_is_503_and_never_401() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend).endpoint("hmac").start();
-    let request = genuine(&gate, b"{}");
-    // The name is known to exist, but its definition cannot be read.
-    sqlite(&gate, "UPDATE endpoints SET definition = '{'");
-    let answer = send(gate.http(), &request);
-    refused(
-        &answer,
-        503,
-        r#"{"error":"Temporarily unavailable"}"#,
-        "store_unavailable",
-    );
-    assert_eq!(answer.header("Retry-After"), "5");
-    backend.was_not_contacted();
-}
-
-#[test]
-fn a_secret_that_cannot_be_decrypted_is_503_and_never_401() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend)
-        .endpoint("hmac")
-        .endpoint_with("workflows/other", &["--mode", "hmac"]);
-    let secret = gate.secret(ID);
+fn a_fault_of_the_store_is_503_and_only_a_secret_that_is_not_there_is_401() {
     // A ciphertext that was copied to another row does not decrypt there.
-    sqlite(
-        &gate,
-        "UPDATE secret_versions SET ciphertext = (SELECT ciphertext FROM secret_versions \
-         WHERE scope = 'workflows/other') WHERE scope = 'workflows/pr-bot'",
-    );
-    let gate = gate.start();
-    let request = Request::post(PATH)
-        .header("X-Hub-Signature-256", &github_signature(&secret, b"{}"))
-        .body("{}");
-    let answer = send(gate.http(), &request);
-    refused(
-        &answer,
-        503,
-        r#"{"error":"Temporarily unavailable"}"#,
-        "secret_undecryptable",
-    );
-    assert_eq!(answer.header("Retry-After"), "5");
-    backend.was_not_contacted();
+    let copied = "UPDATE secret_versions SET ciphertext = (SELECT ciphertext FROM secret_versions \
+                  WHERE scope = 'workflows/other') WHERE scope = 'workflows/pr-bot'";
+    for (sql, expected, reason) in [
+        // The name is known to exist, but its definition cannot be read.
+        (
+            "UPDATE endpoints SET definition = '{'",
+            UNAVAILABLE,
+            "store_unavailable",
+        ),
+        (copied, UNAVAILABLE, "secret_undecryptable"),
+        // What was lost with a backup: the endpoint is there, its secret is not.
+        (
+            "DELETE FROM secret_versions",
+            UNAUTHORIZED,
+            "secret_unbound",
+        ),
+    ] {
+        let backend = Backend::accepting();
+        let gate = Gate::before(&backend)
+            .endpoint("hmac")
+            .endpoint_with("workflows/other", &["--mode", "hmac"]);
+        let secret = gate.secret(ID);
+        let gate = gate.start();
+        sqlite(&gate, sql);
+        for secret in [&*secret, ""] {
+            let signature = github_signature(secret, b"{}");
+            let request = Request::post(PATH).header("X-Hub-Signature-256", &signature);
+            let answer = send(gate.http(), &request.body("{}"));
+            refused(&answer, expected, reason, sql);
+            let retry_after = (expected == UNAVAILABLE).then_some("5");
+            assert_eq!(answer.try_header("Retry-After"), retry_after, "{sql}");
+        }
+        backend.was_not_contacted();
+    }
 }
 
 #[test]
@@ -618,12 +452,7 @@ fn no_memory_left_for_bodies_is_503() {
     stalled.write(&request[..request.len() - 1]);
     gate.wait_for_at_least("portcullis_body_budget_used_bytes", body.len() as u64 - 1);
     let answer = send(gate.http(), &genuine(&gate, &body));
-    refused(
-        &answer,
-        503,
-        r#"{"error":"Temporarily unavailable"}"#,
-        "overloaded",
-    );
+    refused(&answer, UNAVAILABLE, "overloaded", "no memory");
     assert_eq!(answer.header("Retry-After"), "5");
     backend.was_not_contacted();
 
@@ -635,31 +464,19 @@ fn no_memory_left_for_bodies_is_503() {
 }
 
 #[test]
-fn a_backend_that_cannot_be_reached_is_502() {
-    let backend = Backend::refusing();
-    let gate = Gate::before(&backend).endpoint("hmac").start();
-    refused(
-        &send(gate.http(), &genuine(&gate, b"{}")),
-        502,
-        r#"{"error":"Bad gateway"}"#,
-        "upstream_unreachable",
-    );
-}
-
-#[test]
-fn a_backend_that_does_not_answer_in_time_is_504() {
-    let backend = Backend::mute();
-    let gate = Gate::before(&backend)
-        .with("upstreams.default", "read_timeout = \"300ms\"")
-        .endpoint("hmac")
-        .start();
-    refused(
-        &send(gate.http(), &genuine(&gate, b"{}")),
-        504,
-        r#"{"error":"Gateway timeout"}"#,
-        "upstream_timeout",
-    );
-    assert_eq!(backend.received().len(), 1);
+fn a_backend_that_cannot_be_reached_is_502_and_one_that_does_not_answer_in_time_is_504() {
+    for (backend, received, expected, reason) in [
+        (Backend::refusing(), 0, BAD_GATEWAY, "upstream_unreachable"),
+        (Backend::mute(), 1, GATEWAY_TIMED_OUT, "upstream_timeout"),
+    ] {
+        let gate = Gate::before(&backend)
+            .with("upstreams.default", "read_timeout = \"300ms\"")
+            .endpoint("hmac")
+            .start();
+        let answer = send(gate.http(), &genuine(&gate, b"{}"));
+        refused(&answer, expected, reason, reason);
+        assert_eq!(backend.received().len(), received, "{reason}");
+    }
 }
 
 #[test]

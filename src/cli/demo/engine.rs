@@ -14,12 +14,12 @@ use tokio::net::TcpListener;
 /// Responds to every request with 202 and an execution id, and records the request.
 pub(super) struct Engine {
     address: SocketAddr,
-    received: Arc<Mutex<Vec<Received>>>,
+    received: Arc<Mutex<Vec<EngineRequest>>>,
 }
 
 /// A request as the backend received it.
 #[derive(Clone, Debug)]
-pub(super) struct Received {
+pub(super) struct EngineRequest {
     pub(super) path: String,
     pub(super) organisation: String,
     pub(super) endpoint: String,
@@ -45,13 +45,13 @@ impl Engine {
     }
 
     /// Takes the requests since the last call.
-    pub(super) fn take_received(&self) -> Vec<Received> {
+    pub(super) fn take_received(&self) -> Vec<EngineRequest> {
         std::mem::take(&mut *self.received.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 async fn execute(
-    State(received): State<Arc<Mutex<Vec<Received>>>>,
+    State(received): State<Arc<Mutex<Vec<EngineRequest>>>>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -67,7 +67,7 @@ async fn execute(
     received
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .push(Received {
+        .push(EngineRequest {
             path: uri.path().to_owned(),
             organisation: text("x-portal-org-id"),
             endpoint: text("x-portal-endpoint-id"),

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use http::Method;
 use sha2::{Digest, Sha256};
 
-use super::engine::{Engine, Received};
+use super::engine::{Engine, EngineRequest};
 use super::sender;
 use super::setup::Secrets;
 use crate::auth::{Message, Preset, SigningError};
@@ -226,7 +226,7 @@ pub(super) struct SceneResult {
     name: &'static str,
     as_expected: bool,
     answer: Result<sender::Answer, String>,
-    received: Vec<Received>,
+    received: Vec<EngineRequest>,
 }
 
 impl SceneResult {

@@ -106,3 +106,73 @@ fn is_delimiter(c: char) -> bool {
 fn ends_word(c: char) -> bool {
     c.is_whitespace() || is_delimiter(c) || c == '"'
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn only_open_brackets_tags_and_discards_nest() {
+        for (text, deepest) in [
+            ("", 0),
+            ("a b :c 1", 0),
+            ("[]", 1),
+            ("[1 (2 {3 4}) 5]", 3),
+            ("[] [] []", 1),
+            ("#{1 [2]}", 2),
+            // A tag and a discard last until the end of their form.
+            ("#a 1 #a 1", 1),
+            ("#a #b 1 [2]", 2),
+            ("#a [1] [2]", 2),
+            ("#_ 1 [2]", 1),
+            ("#_ #_ 1 2 [3]", 2),
+            // The first form ends the inner discard only.
+            ("#_ #_ 1 [[2]]", 3),
+            ("#_[1] [2]", 2),
+            // Brackets in text, comments and characters do not count.
+            ("\"[[[\"", 0),
+            ("\"a\\\"[[[\" [1]", 1),
+            ("; [[[\n[1]", 1),
+            ("\\[ \\( [\\{]", 1),
+            ("[a\"[\"]", 1),
+            // The parser reports the bracket that closes nothing.
+            ("] [[[", 0),
+            ("#a ] [[[", 1),
+        ] {
+            if deepest > 0 {
+                assert!(too_deep(text, deepest - 1).is_some(), "{text}");
+            }
+            assert_eq!(too_deep(text, deepest), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_place_is_the_first_form_beyond_the_limit() {
+        for (text, limit, place) in [
+            ("[[[", 2, Some(2)),
+            ("ü [ [", 1, Some(5)),
+            ("[#a [", 2, Some(4)),
+            ("[\"[\" [", 1, Some(5)),
+            ("[[]]", 1, Some(1)),
+        ] {
+            assert_eq!(too_deep(text, limit), place, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_that_is_too_deep_for_a_limit_is_too_deep_for_a_smaller_one(
+            text in "[\\[\\](){}#_a \"\\\\;\n]{0,40}",
+            limit in 1..6_usize,
+        ) {
+            let smaller = too_deep(&text, limit - 1);
+            let larger = too_deep(&text, limit);
+            if let Some(place) = larger {
+                prop_assert!(text.is_char_boundary(place));
+                prop_assert!(smaller.is_some_and(|at| at <= place));
+            }
+        }
+    }
+}

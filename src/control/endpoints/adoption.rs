@@ -96,3 +96,101 @@ fn check(old: &Definition, new: &Definition) -> Result<(), AdoptionError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Mode;
+    use crate::directory::{AuthDefinition, DraftAuth};
+
+    const FLOW: &str = "pr-bot";
+
+    /// The endpoint of an interface, in the flow or not.
+    fn endpoint(flow: Option<&str>) -> Definition {
+        let name = |text: &str| -> Name { text.parse().unwrap() };
+        let id = "flows/pr-bot/live/hook".parse().unwrap();
+        let mut definition = Definition::new(id, name("acme"), name("main"), "backend".to_owned());
+        definition.flow = flow.map(name);
+        definition
+    }
+
+    fn word(result: Result<(), ControlError>) -> &'static str {
+        result.map_or_else(|error| error.word(), |()| "ok")
+    }
+
+    #[test]
+    fn an_endpoint_joins_a_flow_only_by_adoption_and_never_leaves_it() {
+        for (old, new, adopt, expected) in [
+            (None, None, false, "ok"),
+            (Some(FLOW), Some(FLOW), false, "ok"),
+            (None, Some(FLOW), true, "ok"),
+            (None, Some(FLOW), false, "endpoint_not_of_flow"),
+            (Some(FLOW), None, true, "endpoint_of_flow"),
+            (Some("other"), Some(FLOW), true, "endpoint_not_of_flow"),
+            (Some("other"), Some(FLOW), false, "endpoint_not_of_flow"),
+        ] {
+            let result = refuse_other_owner(&endpoint(old), &endpoint(new), adopt);
+            assert_eq!(word(result), expected, "{old:?} {new:?} {adopt}");
+        }
+    }
+
+    /// A change of a definition in a case.
+    type Edit = fn(&mut Definition);
+
+    #[test]
+    fn the_senders_of_an_adopted_endpoint_reach_it_as_before() {
+        let name = |text: &str| -> Name { text.parse().unwrap() };
+        let owner = |workspace: &str| Box::new((name("acme"), name(workspace)));
+        let own_slot = || -> SecretRef { "flows/pr-bot/live#key".parse().unwrap() };
+        let public_key: Edit = |it| {
+            let mut auth = AuthDefinition::of(Mode::Provider);
+            auth.preset = Some("telnyx".to_owned());
+            auth.secret = "flows/pr-bot/live#key".parse().ok();
+            it.auth = Some(auth);
+        };
+        let public_key_elsewhere: Edit = |it| {
+            let mut auth = AuthDefinition::of(Mode::Provider);
+            auth.preset = Some("telnyx".to_owned());
+            auth.secret = "keys#telnyx".parse().ok();
+            it.auth = Some(auth);
+        };
+        let hmac: Edit = |it| it.auth = Some(AuthDefinition::of(Mode::Hmac));
+        let alias: Edit = |it| it.aliases.push("/hook".to_owned());
+        let two_aliases: Edit = |it| it.aliases = vec!["/new".to_owned(), "/hook".to_owned()];
+        let draft_auth: Edit = |it| it.draft_auth = Some(DraftAuth::Both);
+        let other_workspace: Edit = |it| it.workspace = "other".parse().unwrap();
+        let nothing: Edit = |_| {};
+        let cases: [(Edit, Edit, Result<(), AdoptionError>); 12] = [
+            (nothing, nothing, Ok(())),
+            (nothing, hmac, Ok(())),
+            (hmac, hmac, Ok(())),
+            (hmac, nothing, Err(AdoptionError::Auth)),
+            (alias, two_aliases, Ok(())),
+            (
+                alias,
+                nothing,
+                Err(AdoptionError::Alias("/hook".to_owned())),
+            ),
+            (draft_auth, draft_auth, Ok(())),
+            (draft_auth, nothing, Err(AdoptionError::DraftAuth)),
+            (
+                other_workspace,
+                nothing,
+                Err(AdoptionError::Owner {
+                    endpoint: owner("other"),
+                    flow: owner("main"),
+                }),
+            ),
+            (public_key, public_key, Ok(())),
+            // A later version could use the slot as a shared secret.
+            (public_key, hmac, Err(AdoptionError::PublicKey(own_slot()))),
+            (public_key_elsewhere, hmac, Ok(())),
+        ];
+        for (case, (edit_old, edit_new, expected)) in cases.into_iter().enumerate() {
+            let (mut old, mut new) = (endpoint(None), endpoint(Some(FLOW)));
+            edit_old(&mut old);
+            edit_new(&mut new);
+            assert_eq!(check(&old, &new), expected, "case {case}");
+        }
+    }
+}

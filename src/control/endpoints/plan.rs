@@ -319,3 +319,89 @@ fn changed_keys(old: &Definition, new: &Definition) -> Result<Vec<String>, Contr
         .collect();
     Ok(changed.into_iter().cloned().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Mode;
+    use crate::directory::{AuthDefinition, Duplicates};
+
+    fn endpoint() -> Definition {
+        let name = |text: &str| text.parse().unwrap();
+        let id = "workflows/pr-bot".parse().unwrap();
+        Definition::new(id, name("acme"), name("main"), "backend".to_owned())
+    }
+
+    #[test]
+    fn a_plan_names_each_key_that_differs_and_no_other() {
+        let changes: [(fn(&mut Definition), &[&str]); 8] = [
+            (|_| {}, &[]),
+            (|new| new.enabled = false, &["enabled"]),
+            (|new| new.suspended = true, &["suspended"]),
+            (
+                |new| new.auth = Some(AuthDefinition::of(Mode::Hmac)),
+                &["auth"],
+            ),
+            (
+                |new| new.replay.duplicates = Some(Duplicates::Reject),
+                &["replay"],
+            ),
+            (|new| new.upstream = "other".to_owned(), &["upstream"]),
+            (
+                |new| {
+                    new.path = Some("/x".parse().unwrap());
+                    new.aliases = vec!["/alias".to_owned()];
+                },
+                &["aliases", "path"],
+            ),
+            // The default, written out.
+            (|new| new.methods = Vec::new(), &[]),
+        ];
+        for (change, expected) in changes {
+            let mut new = endpoint();
+            change(&mut new);
+            assert_eq!(changed_keys(&endpoint(), &new).unwrap(), expected);
+            // A key that is taken away differs too.
+            assert_eq!(changed_keys(&new, &endpoint()).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn endpoints_that_share_a_new_secret_create_it_once() {
+        let secret = || -> SecretRef { "shared#webhook".parse().unwrap() };
+        let mut plan = EndpointPlan::default();
+        let mut secrets = BTreeSet::new();
+        for id in ["a", "b"] {
+            let id: EndpointId = id.parse().unwrap();
+            let mut step = Step::new(id.clone(), StepAction::Unchanged);
+            step.secret_created = Some(secret());
+            let change = EndpointChange::Delete(id);
+            plan.push(PlannedStep { step, change }, &mut secrets);
+        }
+        let created = plan.steps().iter().map(|step| step.secret_created.clone());
+        assert_eq!(created.collect::<Vec<_>>(), [Some(secret()), None]);
+        assert!(!plan.is_unchanged());
+    }
+
+    #[test]
+    fn a_plan_changes_nothing_if_no_endpoint_and_no_secret_changes() {
+        let secret = || -> Option<SecretRef> { "a#webhook".parse().ok() };
+        for (action, secret, verify_token, is_unchanged) in [
+            (StepAction::Unchanged, None, None, true),
+            (StepAction::Unchanged, secret(), None, false),
+            (StepAction::Unchanged, None, secret(), false),
+            (StepAction::Create, None, None, false),
+            (StepAction::Update, None, None, false),
+            (StepAction::Delete, None, None, false),
+        ] {
+            let mut step = Step::new("a".parse().unwrap(), action);
+            step.secret_created = secret;
+            step.verify_token_created = verify_token;
+            let plan = EndpointPlan {
+                steps: vec![step],
+                changes: Vec::new(),
+            };
+            assert_eq!(plan.is_unchanged(), is_unchanged, "{action:?}");
+        }
+    }
+}

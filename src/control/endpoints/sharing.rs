@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::auth::KeyKind;
 use crate::challenge::Challenge;
-use crate::control::error::PublicKeyConflict;
-use crate::control::{Binding, Control, ControlError};
+use crate::control::{Binding, Control, ControlError, PublicKeyConflict};
 use crate::directory::{Definition, EndpointDeclaration, EndpointId, HANDSHAKE_SLOT};
 use crate::secrets::SecretRef;
 

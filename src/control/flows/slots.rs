@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 
 use super::plan::FlowRequest;
 use crate::auth::KeyKind;
-use crate::control::error::PublicKeyConflict;
-use crate::control::{Binding, Control, ControlError};
+use crate::control::{Binding, Control, ControlError, PublicKeyConflict};
 use crate::directory::DraftAuth;
 use crate::flow::{Flow, FlowTarget, Interface, PartName};
 use crate::secrets::SecretRef;

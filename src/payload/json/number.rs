@@ -91,3 +91,102 @@ impl Decimal {
 fn to_i64(to_i64: usize) -> i64 {
     i64::try_from(to_i64).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_equal_by_value_however_they_are_written() {
+        let cases: [(&[&str], bool); 11] = [
+            (
+                &[
+                    "0",
+                    "-0",
+                    "0.0",
+                    "0e9",
+                    "-0.00E-7",
+                    "0e99999999999999999999",
+                ],
+                true,
+            ),
+            (&["1", "1.0", "10e-1", "0.1e1", "1E+0", "100e-2"], true),
+            (&["-1", "-1.0", "-10e-1"], true),
+            (&["120", "1.2e2", "12e1", "12.0E+1", "1200e-1"], true),
+            (&["0.5", "5e-1", "0.50", "50e-2"], false),
+            (&["1.05"], false),
+            (&["9007199254740993", "9007199254740993.0"], true),
+            (&["9007199254740992"], true),
+            (&["0.1000000000000000000001"], false),
+            (&["1e99999999999999999999", "10e99999999999999999998"], true),
+            (&["1e-99999999999999999999"], false),
+        ];
+        for (position, (spellings, is_integer)) in cases.iter().enumerate() {
+            let values: Vec<Decimal> = spellings.iter().map(|it| Decimal::parse(it)).collect();
+            for (value, text) in values.iter().zip(*spellings) {
+                assert_eq!(*value, values[0], "{text}");
+                assert_eq!(value.is_integer(), *is_integer, "{text}");
+            }
+            let others = cases.iter().enumerate().filter(|(at, _)| *at != position);
+            for (_, (other, _)) in others {
+                assert_ne!(
+                    values[0],
+                    Decimal::parse(other[0]),
+                    "{spellings:?} {other:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_beyond_a_type_has_no_value_of_that_type() {
+        for (text, unsigned, signed, float) in [
+            ("0", Some(0), Some(0), Some(0.0)),
+            ("-1", None, Some(-1), Some(-1.0)),
+            (
+                "18446744073709551615",
+                Some(u64::MAX),
+                None,
+                Some(18_446_744_073_709_551_615.0),
+            ),
+            (
+                "18446744073709551616",
+                None,
+                None,
+                Some(18_446_744_073_709_551_616.0),
+            ),
+            (
+                "-9223372036854775808",
+                None,
+                Some(i64::MIN),
+                Some(-9_223_372_036_854_775_808.0),
+            ),
+            ("1.5", None, None, Some(1.5)),
+            ("1e400", None, None, None),
+            ("-1e400", None, None, None),
+        ] {
+            let number = Number(text);
+            let found = (number.as_u64(), number.as_i64(), number.as_f64());
+            assert_eq!(found, (unsigned, signed, float), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn moving_the_point_and_adding_zeros_does_not_change_a_value(
+            digits in "[1-9][0-9]{0,20}",
+            exponent in -1000..1000_i64,
+            zeros in 0..20_usize,
+        ) {
+            let plain = Decimal::parse(&format!("{digits}e{exponent}"));
+            let (first, rest) = digits.split_at(1);
+            let shifted = exponent + i64::try_from(rest.len()).unwrap();
+            let pointed = format!("{first}.{rest}{}e{shifted}", "0".repeat(zeros + 1));
+            prop_assert_eq!(&Decimal::parse(&pointed), &plain);
+            let padded = format!("{digits}{}e{}", "0".repeat(zeros), exponent - i64::try_from(zeros).unwrap());
+            prop_assert_eq!(&Decimal::parse(&padded), &plain);
+        }
+    }
+}

@@ -176,3 +176,118 @@ fn unquoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 
 /// Names are kept in memory, for each of many parts.
 const MAX_NAME_LEN: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: usize = 3;
+
+    /// The name of the field and whether it is a file, or the error in a word.
+    fn field_of(block: &str) -> Result<(String, bool), &'static str> {
+        match read(block.as_bytes(), MAX) {
+            Ok(head) => Ok((head.name, head.is_file)),
+            Err(HeaderError::Malformed) => Err("malformed"),
+            Err(HeaderError::TooMany) => Err("too many"),
+        }
+    }
+
+    #[test]
+    fn a_part_names_its_field_in_one_content_disposition() {
+        for (block, name, is_file) in [
+            ("Content-Disposition: form-data; name=a\r\n", "a", false),
+            (
+                "content-disposition:Form-Data;NAME=\"a b\"\r\n",
+                "a b",
+                false,
+            ),
+            ("Content-Disposition: form-data; name=\"\"\r\n", "", false),
+            (
+                "Content-Disposition: form-data; name=\"a\\\"b\\\\c\\d\"\r\n",
+                "a\"b\\c\\d",
+                false,
+            ),
+            ("Content-Disposition: form-data; name=\"ü\"\r\n", "ü", false),
+            (
+                "Content-Disposition: form-data; name=a; filename=b\r\n",
+                "a",
+                true,
+            ),
+            (
+                "Content-Disposition: form-data; name=a; filename*=UTF-8''b\r\n",
+                "a",
+                true,
+            ),
+            // Clients write file names in many ways.
+            (
+                "Content-Disposition: form-data; filename=b c; name=a\r\n",
+                "a",
+                true,
+            ),
+            (
+                "Content-Disposition: form-data;\r\n\tname=a\r\n",
+                "a",
+                false,
+            ),
+            (
+                "Content-Type: text/plain\r\nContent-Disposition: form-data; name=a\r\n",
+                "a",
+                false,
+            ),
+        ] {
+            assert_eq!(field_of(block), Ok((name.to_owned(), is_file)), "{block:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_two_parsers_could_name_differently_is_refused() {
+        let long = "n".repeat(MAX_NAME_LEN + 1);
+        let too_long = format!("Content-Disposition: form-data; name={long}\r\n");
+        let four = "A: b\r\nA: b\r\nA: b\r\nContent-Disposition: form-data; name=a\r\n";
+        for (block, error) in [
+            ("", "malformed"),
+            ("Content-Type: text/plain\r\n", "malformed"),
+            ("Content-Disposition: form-data\r\n", "malformed"),
+            ("Content-Disposition: form-data; name\r\n", "malformed"),
+            ("Content-Disposition: form-data; name=\r\n", "malformed"),
+            ("Content-Disposition: form-data; name=a b\r\n", "malformed"),
+            ("Content-Disposition: form-data; name=\"a\r\n", "malformed"),
+            (
+                "Content-Disposition: form-data; name=\"a\"b\r\n",
+                "malformed",
+            ),
+            (
+                "Content-Disposition: form-data; name=a; name=b\r\n",
+                "malformed",
+            ),
+            (
+                "Content-Disposition: form-data; name=a; Name=a\r\n",
+                "malformed",
+            ),
+            ("Content-Disposition: attachment; name=a\r\n", "malformed"),
+            ("Content-Disposition : form-data; name=a\r\n", "malformed"),
+            (" Content-Disposition: form-data; name=a\r\n", "malformed"),
+            ("Content-Disposition: form-data; name=a", "malformed"),
+            (
+                "Content-Disposition: form-data; name=a\r\nrest",
+                "malformed",
+            ),
+            (
+                "Content-Disposition: form-data; name=a\r\nB\r\n",
+                "malformed",
+            ),
+            (
+                "Content-Disposition: form-data; name=a\r\nB: \0\r\n",
+                "malformed",
+            ),
+            (
+                "Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=a\r\n",
+                "malformed",
+            ),
+            (too_long.as_str(), "malformed"),
+            (four, "too many"),
+        ] {
+            assert_eq!(field_of(block), Err(error), "{block:?}");
+        }
+    }
+}

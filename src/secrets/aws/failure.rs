@@ -106,3 +106,74 @@ fn first_line(text: &str) -> String {
 }
 
 const MAX_CHARS: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_aws_is_a_refusal_only_if_a_retry_is_useless() {
+        for (code, kind, is_refusal) in [
+            ("InvalidCiphertextException", "corrupt", true),
+            ("IncorrectKeyException", "corrupt", true),
+            ("AccessDeniedException", "denied", true),
+            ("ValidationException", "denied", true),
+            ("SignatureDoesNotMatch", "bad_credentials", true),
+            ("UnrecognizedClientException", "bad_credentials", true),
+            ("DisabledException", "key_unusable", true),
+            ("NotFoundException", "key_unusable", true),
+            ("KMSInvalidStateException", "key_unusable", true),
+            // Credentials are renewed, and a limit passes.
+            ("ExpiredTokenException", "no_credentials", false),
+            ("ThrottlingException", "throttled", false),
+            ("LimitExceededException", "throttled", false),
+            ("KMSInternalException", "unavailable", false),
+            ("DependencyTimeoutException", "unavailable", false),
+            ("SomethingNewException", "unavailable", false),
+            ("", "unavailable", false),
+        ] {
+            let error = by_code(code, Some("text"));
+            assert_eq!(KeyServiceError::KINDS[error.kind()], kind, "{code}");
+            assert_eq!(error.is_refusal(), is_refusal, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_one_bounded_line_and_never_quotes_signed_headers() {
+        let long = "x".repeat(MAX_CHARS + 1);
+        let cut = format!("AccessDenied: {}", "x".repeat(MAX_CHARS));
+        for (code, message, expected) in [
+            ("AccessDenied", None, "AccessDenied"),
+            ("AccessDenied", Some(""), "AccessDenied"),
+            ("AccessDenied", Some("no\nsecond line"), "AccessDenied: no"),
+            (
+                "AccessDenied",
+                Some("a\u{1b}[31mb\r"),
+                "AccessDenied: a[31mb",
+            ),
+            ("AccessDenied", Some(long.as_str()), cut.as_str()),
+            ("", Some("text"), ": text"),
+            ("", None, "an answer without a code"),
+        ] {
+            let text = by_code(code, message).to_string();
+            assert!(text.ends_with(expected), "{code} {message:?}: {text}");
+        }
+        let quoted = "x-amz-security-token:hunter2";
+        for code in [
+            "SignatureDoesNotMatch",
+            "InvalidSignatureException",
+            "IncompleteSignature",
+        ] {
+            let text = by_code(code, Some(quoted)).to_string();
+            assert!(text.contains(code) && !text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn repeated_causes_are_named_once() {
+        let errors = ["dns failed: no such host", "no such host", "timeout"];
+        let errors = errors.map(std::io::Error::other);
+        let sources = errors.iter().map(|error| error as &(dyn Error + 'static));
+        assert_eq!(causes(sources), "dns failed: no such host: timeout");
+    }
+}

@@ -181,3 +181,130 @@ impl LoadResult {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::secrets::{EncryptedSecret, KeyServiceError, Secret, StoredVersion};
+
+    const TIMES: CacheTimes = CacheTimes {
+        to_live: Duration::from_secs(300),
+        grace: Duration::from_secs(100),
+    };
+    const REFRESH_AFTER: Duration = Duration::from_secs(200);
+    const PAUSE: Duration = Duration::from_secs(10);
+
+    fn bound(is_incomplete: bool) -> Content {
+        let stored = StoredVersion {
+            version: 1,
+            created_at: Timestamp::UNIX_EPOCH,
+            ends_at: None,
+            kind: None,
+            challenges: Vec::new(),
+            sealed: EncryptedSecret {
+                service: "local".to_owned(),
+                key_id: String::new(),
+                ciphertext: Vec::new(),
+            },
+        };
+        let opened = OpenVersion::new(&stored, Secret::new(Vec::new()), Stopwatch::start());
+        Content::Bound(BoundSecret {
+            secret: Arc::new(OpenSecret::new(Arc::new(opened), None)),
+            is_incomplete,
+            until: None,
+        })
+    }
+
+    /// A failure of the previous version, of the current one, or a refusal of the current one.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    enum Fault {
+        Previous,
+        Current,
+        Refusal,
+    }
+
+    /// What a delivery does `age` seconds after the load, and `since_fault` seconds after a fault.
+    async fn usage(content: &Content, age: u64, fault: Option<(Fault, u64)>) -> CacheDecision {
+        let since_fault = fault.map_or(0, |(_, seconds)| seconds);
+        let since = Stopwatch::start();
+        advance(Duration::from_secs(age - since_fault)).await;
+        let failure = fault.map(|(fault, _)| LoadFailure {
+            error: KeyServiceError::TimedOut.into(),
+            affects_current: fault != Fault::Previous,
+            was_refused: fault == Fault::Refusal,
+            current_was_refused: fault == Fault::Refusal,
+            failures: 1,
+            at: Stopwatch::start(),
+            pause: PAUSE,
+        });
+        advance(Duration::from_secs(since_fault)).await;
+        let result = LoadResult {
+            stamp: CacheEntry::default().stamp(0),
+            content: content.clone(),
+            failure,
+            since,
+            refresh_after: REFRESH_AFTER,
+            opened: Vec::new(),
+        };
+        result.usage(TIMES)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bound_secret_is_used_for_its_ttl_and_through_an_outage_for_the_grace_time() {
+        use CacheDecision::{Grace, GraceAndRefresh, Load, Now, Refresh, Refuse};
+        use Fault::{Current, Previous, Refusal};
+        for (is_incomplete, age, fault, expected) in [
+            (false, 0, None, Now),
+            (false, 199, None, Now),
+            (false, 200, None, Refresh),
+            (false, 299, None, Refresh),
+            (false, 300, None, Load),
+            // The backoff after a fault keeps the refresh back, not the deliveries.
+            (false, 250, Some((Current, 9)), Now),
+            (false, 250, Some((Current, 10)), Refresh),
+            (true, 20, Some((Previous, 9)), Now),
+            (true, 20, Some((Previous, 10)), Refresh),
+            // The backoff of the previous version does not keep back the current one.
+            (true, 250, Some((Previous, 9)), Refresh),
+            // Past its TTL, only an outage gives it a grace time.
+            (false, 300, Some((Current, 9)), Grace),
+            (false, 300, Some((Current, 10)), GraceAndRefresh),
+            (false, 399, Some((Current, 9)), Grace),
+            (false, 400, Some((Current, 9)), Refuse),
+            (false, 400, Some((Current, 10)), Load),
+            (false, 300, Some((Refusal, 9)), Refuse),
+            (false, 300, Some((Refusal, 10)), Load),
+        ] {
+            let found = usage(&bound(is_incomplete), age, fault).await;
+            assert_eq!(found, expected, "{is_incomplete} {age} {fault:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_value_a_delivery_loads_unless_a_recent_load_says_that_there_is_none() {
+        use CacheDecision::{Load, Now, Refuse};
+        for (content, age, fault, expected) in [
+            (Content::Unbound, 0, None, Now),
+            (Content::Unbound, 299, None, Now),
+            (Content::Unbound, 300, None, Load),
+            (Content::Nothing, 9, Some((Fault::Current, 9)), Refuse),
+            (Content::Nothing, 10, Some((Fault::Current, 10)), Load),
+            (Content::Nothing, 9, Some((Fault::Refusal, 9)), Refuse),
+        ] {
+            let found = usage(&content, age, fault).await;
+            assert_eq!(found, expected, "{age} {fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_stamp_differs_after_an_invalidation_of_one_or_of_all_secrets() {
+        let entry = CacheEntry::default();
+        let before = entry.stamp(1);
+        assert_eq!(entry.stamp(1), before);
+        assert_ne!(entry.stamp(2), before);
+        entry.invalidate();
+        assert_ne!(entry.stamp(1), before);
+    }
+}

@@ -197,3 +197,82 @@ pub(super) fn between(shortest: Duration, longest: Duration) -> Duration {
     let fraction = f64::from(random) / f64::from(u32::MAX);
     shortest + longest.saturating_sub(shortest).mul_f64(fraction)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::KeyServiceError;
+    use crate::secrets::cache::entry::CacheEntry;
+
+    #[test]
+    fn the_backoff_doubles_up_to_its_limit_and_a_refusal_is_asked_about_less_often() {
+        for (is_refusal, failures, longest_ms) in [
+            (false, 0, 500),
+            (false, 1, 500),
+            (false, 2, 1_000),
+            (false, 3, 2_000),
+            (false, 4, 4_000),
+            (false, 5, 5_000),
+            (false, u32::MAX, 5_000),
+            (true, 1, 1_000),
+            (true, 2, 2_000),
+            (true, 6, 32_000),
+            (true, 7, 60_000),
+            (true, u32::MAX, 60_000),
+        ] {
+            let longest = Duration::from_millis(longest_ms);
+            for _ in 0..50 {
+                let pause = backoff(is_refusal, failures);
+                assert!(
+                    (longest / 2..=longest).contains(&pause),
+                    "{is_refusal} {failures}: {pause:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_success_ends_a_refusal_and_a_change_restarts_the_count_of_failures() {
+        let silence = || KeyError::from(KeyServiceError::TimedOut);
+        let refusal = || KeyError::from(KeyServiceError::Corrupt);
+        let entry = CacheEntry::default();
+        let stamp = entry.stamp(0);
+        entry.invalidate();
+        let changed = entry.stamp(0);
+        let result = |failure, stamp| LoadResult {
+            stamp,
+            content: Content::Nothing,
+            failure,
+            since: Stopwatch::start(),
+            refresh_after: Duration::ZERO,
+            opened: Vec::new(),
+        };
+        // Each step: the error, whether the current version is affected, the stamp, and then the expected count of
+        // failures, whether the service has refused any version, and whether it has refused the current one.
+        let steps = [
+            (silence(), true, stamp, (1, false, false)),
+            (silence(), true, stamp, (2, false, false)),
+            (refusal(), false, stamp, (3, true, false)),
+            (silence(), true, stamp, (4, true, false)),
+            (refusal(), true, stamp, (5, true, true)),
+            (silence(), true, stamp, (6, true, true)),
+            (silence(), true, changed, (1, true, true)),
+            (silence(), false, changed, (2, true, false)),
+        ];
+        let mut before = None;
+        for (step, (error, affects_current, stamp, expected)) in steps.into_iter().enumerate() {
+            let failure = failure(error, affects_current, before.as_ref(), stamp);
+            let found = (
+                failure.failures,
+                failure.was_refused,
+                failure.current_was_refused,
+            );
+            assert_eq!(found, expected, "step {step}");
+            before = Some(result(Some(failure), stamp));
+        }
+        let before = Some(result(None, changed));
+        let after_success = failure(silence(), true, before.as_ref(), changed);
+        assert_eq!(after_success.failures, 1);
+        assert!(!after_success.was_refused);
+    }
+}

@@ -202,3 +202,57 @@ pub enum PostgresUrlError {
     #[error("{0}")]
     Value(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(url: &str) -> Result<PostgresSettings, PostgresUrlError> {
+        let limits = PostgresLimits {
+            connections: 4,
+            connect_timeout: Duration::from_secs(2),
+            timeout: Duration::from_secs(4),
+        };
+        PostgresSettings::new(&url.parse().unwrap(), Some("pw"), limits, Path::new("/"))
+    }
+
+    #[test]
+    fn a_remote_server_is_verified_unless_the_url_says_otherwise() {
+        use PgSslMode::{Disable, Prefer, Require, VerifyCa, VerifyFull};
+        for (url, mode) in [
+            ("postgres://db.example/p", VerifyFull),
+            ("postgres://10.0.0.1/p", VerifyFull),
+            ("postgres://localhost.example/p", VerifyFull),
+            ("postgres://localhost/p", Prefer),
+            ("postgres://127.0.0.1:5433/p", Prefer),
+            ("postgres://[::1]/p", Prefer),
+            ("postgres:///p?host=/run/postgresql", Prefer),
+            ("postgres://db.example/p?sslmode=disable", Disable),
+            ("postgres://db.example/p?sslmode=prefer", Prefer),
+            ("postgres://db.example/p?sslmode=require", Require),
+            ("postgres://localhost/p?sslmode=verify-ca", VerifyCa),
+        ] {
+            let settings = settings(url).unwrap();
+            let found = settings.options.get_ssl_mode();
+            // The type has no equality.
+            assert_eq!(format!("{found:?}"), format!("{mode:?}"), "{url}");
+            assert_eq!(settings.verifies(), matches!(mode, VerifyFull), "{url}");
+            assert!(!format!("{settings:?}").contains("pw"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_with_no_or_a_weaker_meaning_is_refused() {
+        for (query, word) in [
+            ("sslmode=allow", "sslmode=allow"),
+            ("sslmode=none", "none"),
+            ("sslrootcert=missing.pem", "missing.pem"),
+            ("sslnegotiation=direct", "sslnegotiation"),
+            ("connect_timeout=1", "connect_timeout"),
+        ] {
+            let error = settings(&format!("postgres://db.example/p?{query}")).err();
+            let text = error.map_or_else(String::new, |error| error.to_string());
+            assert!(text.contains(word), "{query}: {text}");
+        }
+    }
+}

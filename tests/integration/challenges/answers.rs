@@ -96,8 +96,8 @@ fn zoom_hears_the_mac_of_the_secret_that_it_uses_itself_while_two_are_valid() {
         let code = hex::encode(mac(secret, b"qgg8vlvZRS6UYooatFL8Aw"));
         let expected =
             format!(r#"{{"plainToken":"qgg8vlvZRS6UYooatFL8Aw","encryptedToken":"{code}"}}"#);
-        let asked = signed_with(secret, ZOOM_ASKS);
-        hears(&gate, &asked, "application/json", &expected);
+        let question = signed_with(secret, ZOOM_ASKS);
+        hears(&gate, &question, "application/json", &expected);
     }
     backend.was_not_contacted();
 }
@@ -304,12 +304,12 @@ fn monday_hears_what_it_said() {
     let body = format!(r#"{{"challenge":"{challenge}"}}"#);
     let gate = gate("monday", &["--mode", "secret"], &backend);
     let spaced = format!("{{\n  \"challenge\": \"{challenge}\"\n}}");
-    for asked in [&body, &spaced] {
-        let asks = Request::post(PATH).body(asked);
+    for question in [&body, &spaced] {
+        let asks = Request::post(PATH).body(question);
         hears(&gate, &asks, "application/json", &body);
-        let chunked = Request::post(PATH).chunked(asked.as_bytes(), 7);
+        let chunked = Request::post(PATH).chunked(question.as_bytes(), 7);
         hears(&gate, &chunked, "application/json", &body);
-        let with_token = Request::post(&format!("{PATH}?token={SECRET}")).body(asked);
+        let with_token = Request::post(&format!("{PATH}?token={SECRET}")).body(question);
         hears(&gate, &with_token, "application/json", &body);
     }
     let long = format!(r#"{{"challenge":"{}"}}"#, "a".repeat(70_000));
@@ -454,14 +454,14 @@ fn over_http2_it_is_the_same() {
         .endpoint_with(ID, &["--mode", "hmac", "--handshake", "discord"])
         .start();
     let connection = Http2::connect(gate.https(), authority.certificate()).unwrap();
-    for (body, status, said) in [
+    for (body, status, text) in [
         (&br#"{"type":1}"#[..], 200, r#"{"type":1}"#),
         (br#"{"type":0}"#, 204, ""),
     ] {
         let answer = connection.deliver(http2_request(&gate, body), body);
         assert_eq!(answer.status, status);
         assert_eq!(answer.headers["portcullis-reason"], "handshake");
-        assert_eq!(answer.body, said.as_bytes());
+        assert_eq!(answer.body, text.as_bytes());
     }
     backend.was_not_contacted();
 }

@@ -39,8 +39,11 @@ fn asana_brings_the_secret_while_it_is_expected() {
         shown.contains("workflows/pr-bot#webhook (not bound"),
         "{shown}"
     );
-    let told = gate.run(&["endpoint", "expect-handshake", ID]).succeeded();
-    assert!(told.contains("expects the asana handshake until"), "{told}");
+    let output = gate.run(&["endpoint", "expect-handshake", ID]).succeeded();
+    assert!(
+        output.contains("expects the asana handshake until"),
+        "{output}"
+    );
     let shown = gate.run(&["endpoint", "show", ID]).succeeded();
     assert!(
         shown.contains("handshake     asana (may set the secret until"),
@@ -123,10 +126,10 @@ fn a_bound_secret_is_never_replaced_by_a_handshake() {
     assert_eq!(send(gate.http(), &shakes(BROUGHT)).status, 200);
     is_refused(&gate, &shakes(&"a".repeat(64)), 401, "signature_missing");
     is_refused(&gate, &shakes(BROUGHT), 401, "signature_missing");
-    let told = gate
+    let output = gate
         .run(&["endpoint", "expect-handshake", ID])
         .failed_with(1);
-    assert!(told.contains("never replaces a bound secret"), "{told}");
+    assert!(output.contains("never replaces a bound secret"), "{output}");
     assert_eq!(gate.secret(ID), BROUGHT);
 
     // Nor one that was set by hand in an open window.
@@ -182,10 +185,10 @@ fn a_window_does_not_outlive_the_handshake_or_the_endpoint() {
     let gate_again = "[[endpoints]]\nid = \"workflows/pr-bot\"\norganisation = \"acme\"\nworkspace = \"main\"\n\
         auth = { mode = \"hmac\" }\nhandshake = \"asana\"\n";
     let file = gate.file("endpoints.toml", gate_again);
-    let told = gate
+    let output = gate
         .run(&["apply", "-f", file.to_str().unwrap()])
         .succeeded();
-    assert_eq!(told, "= workflows/pr-bot: unchanged");
+    assert_eq!(output, "= workflows/pr-bot: unchanged");
     assert!(window());
     gate.run(&["endpoint", "update", ID, "--clear", "handshake"])
         .succeeded();
@@ -239,8 +242,11 @@ fn a_window_is_opened_only_where_a_handshake_brings_a_secret() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let expect =
         |options: &[&str]| gate.run(&[&["endpoint", "expect-handshake"], options].concat());
-    let told = expect(&[ID]).failed_with(1);
-    assert!(told.contains("no handshake that sets a secret"), "{told}");
+    let output = expect(&[ID]).failed_with(1);
+    assert!(
+        output.contains("no handshake that sets a secret"),
+        "{output}"
+    );
     expect(&["workflows/nobody"]).failed_with(4);
     for time in ["25h", "-1s", "10", "soon"] {
         expect(&[ID, &format!("--for={time}")]).failed_with(2);

@@ -13,9 +13,9 @@ fn an_endpoint_asks_for_a_handshake_on_the_command_line() {
     let gate = Gate::before(&Backend::refusing());
     let shown = create(&gate, ID, &["--mode", "hmac", "--handshake", "meta"]).succeeded();
     assert!(shown.contains("handshake     meta"), "{shown}");
-    let told = gate.run(&["endpoint", "update", ID, "--handshake", "dropbox", "--json"]);
-    let told: serde_json::Value = serde_json::from_str(&told.succeeded()).unwrap();
-    assert_eq!(told["changed"], serde_json::json!(["handshake"]));
+    let output = gate.run(&["endpoint", "update", ID, "--handshake", "dropbox", "--json"]);
+    let output: serde_json::Value = serde_json::from_str(&output.succeeded()).unwrap();
+    assert_eq!(output["changed"], serde_json::json!(["handshake"]));
     let shown = gate.run(&["endpoint", "show", ID]).succeeded();
     assert!(shown.contains("handshake     dropbox") && !shown.contains("verify token"));
     gate.run(&["endpoint", "update", ID, "--clear", "handshake"])
@@ -33,9 +33,9 @@ fn a_declaration_asks_for_one_too_and_its_verify_token_is_made_with_it() {
          auth = { mode = \"hmac\" }\nhandshake = \"meta\"\n",
     );
     let apply = ["apply", "-f", file.to_str().unwrap()];
-    let told = gate.run(&apply).succeeded();
+    let output = gate.run(&apply).succeeded();
     assert_eq!(
-        told,
+        output,
         "+ workflows/pr-bot: create, secret workflows/pr-bot#webhook created, \
          verify token workflows/pr-bot#handshake created"
     );
@@ -52,10 +52,10 @@ fn a_declaration_asks_for_one_too_and_its_verify_token_is_made_with_it() {
     assert_eq!(token.len(), 64);
     assert!(!shown.to_string().contains(&token));
     // It ends with the endpoint.
-    let told = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
+    let output = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     assert!(
-        told.contains("workflows/pr-bot#handshake retired"),
-        "{told}"
+        output.contains("workflows/pr-bot#handshake retired"),
+        "{output}"
     );
 }
 
@@ -68,15 +68,15 @@ fn a_handshake_that_cannot_be_is_a_mistake_with_its_key_and_place() {
              {auth}\nhandshake = \"{handshake}\"\n"
         );
         let file = gate.file("endpoints.toml", text);
-        let told = gate
+        let output = gate
             .run(&["apply", "-f", file.to_str().unwrap()])
             .failed_with(3);
         assert!(
-            told.contains("endpoints.toml:6:14: endpoints[workflows/pr-bot].handshake: "),
-            "{told}"
+            output.contains("endpoints.toml:6:14: endpoints[workflows/pr-bot].handshake: "),
+            "{output}"
         );
         for part in expected {
-            assert!(told.contains(part), "{part} is not in {told}");
+            assert!(output.contains(part), "{part} is not in {output}");
         }
     };
     let hmac = "auth = { mode = \"hmac\" }";
@@ -103,13 +103,16 @@ fn a_handshake_that_cannot_be_is_a_mistake_with_its_key_and_place() {
     let in_the_open = "auth = { mode = \"hmac\", secret = \"workflows/pr-bot#handshake\" }";
     wrong(in_the_open, "meta", &["verify token", "in plain text"]);
 
-    let told = create(&gate, ID, &["--mode", "secret", "--handshake", "slack"]).failed_with(3);
+    let output = create(&gate, ID, &["--mode", "secret", "--handshake", "slack"]).failed_with(3);
     assert!(
-        told.contains("workflows/pr-bot: handshake: `slack`"),
-        "{told}"
+        output.contains("workflows/pr-bot: handshake: `slack`"),
+        "{output}"
     );
-    let told = create(&gate, ID, &["--handshake", "nope"]).failed_with(3);
-    assert!(told.contains("`nope` is not a known challenge"), "{told}");
+    let output = create(&gate, ID, &["--handshake", "nope"]).failed_with(3);
+    assert!(
+        output.contains("`nope` is not a known challenge"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -138,20 +141,20 @@ fn a_secret_with_which_strangers_texts_are_signed_is_not_shared_with_who_does_no
     create(&gate, "workflows/one", &with("x")).succeeded();
     create(&gate, "workflows/two", &with("x")).succeeded();
     for options in [shared.to_vec(), with("dropbox"), with("linkedin")] {
-        let told = create(&gate, "workflows/three", &options).failed_with(1);
+        let output = create(&gate, "workflows/three", &options).failed_with(1);
         assert!(
-            told.contains("signs text of unauthenticated senders"),
-            "{told}"
+            output.contains("signs text of unauthenticated senders"),
+            "{output}"
         );
     }
-    let told = gate.run(&[
+    let output = gate.run(&[
         "endpoint",
         "update",
         "workflows/two",
         "--clear",
         "handshake",
     ]);
-    assert!(told.failed_with(1).contains("workflows/one"));
+    assert!(output.failed_with(1).contains("workflows/one"));
 
     // In one file both may change, and they may not differ.
     let file = |first: &str, second: &str| {
@@ -179,12 +182,12 @@ fn a_verify_token_is_nobodys_secret() {
     let gate = Gate::before(&Backend::refusing());
     create(&gate, ID, &["--mode", "hmac", "--handshake", "meta"]).succeeded();
     let options = ["--mode", "hmac", "--secret", "workflows/pr-bot#handshake"];
-    let told = create(&gate, "workflows/other", &options).failed_with(1);
-    assert!(told.contains("in a URL"), "{told}");
+    let output = create(&gate, "workflows/other", &options).failed_with(1);
+    assert!(output.contains("in a URL"), "{output}");
     let gate = Gate::before(&Backend::refusing());
     create(&gate, "workflows/other", &options).succeeded();
-    let told = create(&gate, ID, &["--mode", "hmac", "--handshake", "meta"]).failed_with(1);
-    assert!(told.contains("in a URL"), "{told}");
+    let output = create(&gate, ID, &["--mode", "hmac", "--handshake", "meta"]).failed_with(1);
+    assert!(output.contains("in a URL"), "{output}");
 }
 
 #[test]
@@ -215,12 +218,12 @@ fn the_handshakes_are_listed_and_shown_as_they_stand_in_the_source() {
         "zoom",
     ] {
         assert!(names.contains(&name), "{name}");
-        let told = gate.run(&["handshakes", "show", name]).succeeded();
+        let output = gate.run(&["handshakes", "show", name]).succeeded();
         let path = format!(
             "{}/src/challenge/presets/{name}.toml",
             env!("CARGO_MANIFEST_DIR")
         );
-        assert_eq!(told, std::fs::read_to_string(path).unwrap().trim_end());
+        assert_eq!(output, std::fs::read_to_string(path).unwrap().trim_end());
     }
     gate.run(&["handshakes", "show", "nope"]).failed_with(4);
     assert!(

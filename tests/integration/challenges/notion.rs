@@ -25,9 +25,9 @@ fn notions_token_is_bound_while_it_is_expected_and_the_operator_sees_it() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend).endpoint_with(ID, NOTION);
     gate.run(&["secret", "reveal", ID]).failed_with(4);
-    let told = gate.run(&["endpoint", "expect-handshake", ID]).succeeded();
+    let output = gate.run(&["endpoint", "expect-handshake", ID]).succeeded();
     let next = "portcullis secret reveal workflows/pr-bot";
-    assert!(told.contains(next), "{told}");
+    assert!(output.contains(next), "{output}");
 
     let gate = gate.start();
     let answer = send(gate.http(), &brings(TOKEN));

@@ -97,9 +97,9 @@ fn a_value_that_is_set_while_the_handshake_is_there_is_remembered_too() {
     let new = gate.secret(ID);
     in_force(|| {
         let answer = send(gate.http(), &get("crc_token=12345"));
-        let told = answer.text().to_owned();
+        let text = answer.text().to_owned();
         let code = STANDARD.encode(mac(&new, b"12345"));
-        told.contains(&code)
+        text.contains(&code)
     });
     gate.run(&["endpoint", "update", ID, "--clear", "handshake"])
         .succeeded();

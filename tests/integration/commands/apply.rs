@@ -35,18 +35,18 @@ fn state(gate: &Gate) -> (Value, Vec<(String, String)>) {
 #[test]
 fn a_declaration_is_applied_once_and_changes_nothing_the_second_time() {
     let gate = Gate::before(&Backend::refusing());
-    let told = apply(&gate, TWO, &[]).succeeded();
+    let output = apply(&gate, TWO, &[]).succeeded();
     assert_eq!(
-        told.lines().collect::<Vec<_>>(),
+        output.lines().collect::<Vec<_>>(),
         [
             "+ workflows/pr-bot: create, secret workflows/pr-bot#webhook created",
             "+ flows/orders/live/hook: create, secret flows/orders#shop created",
         ]
     );
     let (after, secret) = (state(&gate), gate.secret(ID));
-    let told = apply(&gate, TWO, &[]).succeeded();
+    let output = apply(&gate, TWO, &[]).succeeded();
     assert_eq!(
-        told.lines().collect::<Vec<_>>(),
+        output.lines().collect::<Vec<_>>(),
         [
             "= workflows/pr-bot: unchanged",
             "= flows/orders/live/hook: unchanged"
@@ -67,9 +67,9 @@ fn what_changed_is_told_by_key_and_what_is_not_declared_is_left_alone() {
     let changed = TWO
         .replace("team = \"build\"", "team = \"release\"")
         .replace("aliases = [\"/hooks/pr\"]\n", "");
-    let told = apply(&gate, &changed, &[]).succeeded();
+    let output = apply(&gate, &changed, &[]).succeeded();
     assert_eq!(
-        told.lines().collect::<Vec<_>>(),
+        output.lines().collect::<Vec<_>>(),
         [
             "~ workflows/pr-bot: update (aliases, labels)",
             "= flows/orders/live/hook: unchanged"
@@ -102,17 +102,23 @@ fn aliases_can_be_swapped_in_one_step() {
 fn a_dry_run_changes_nothing_and_says_so() {
     let gate = Gate::before(&Backend::refusing());
     let before = state(&gate);
-    let told = apply(&gate, TWO, &["--dry-run"]).succeeded();
-    assert!(told.contains("+ workflows/pr-bot: create"), "{told}");
-    assert!(told.contains("+ flows/orders/live/hook: create"), "{told}");
-    assert!(told.contains("nothing was changed"), "{told}");
+    let output = apply(&gate, TWO, &["--dry-run"]).succeeded();
+    assert!(output.contains("+ workflows/pr-bot: create"), "{output}");
+    assert!(
+        output.contains("+ flows/orders/live/hook: create"),
+        "{output}"
+    );
+    assert!(output.contains("nothing was changed"), "{output}");
     assert_eq!(state(&gate), before);
 
     let gate = gate.apply(TWO);
     let before = state(&gate);
     let changed = TWO.replace("hmac", "secret");
-    let told = apply(&gate, &changed, &["--dry-run"]).succeeded();
-    assert!(told.contains("~ workflows/pr-bot: update (auth)"), "{told}");
+    let output = apply(&gate, &changed, &["--dry-run"]).succeeded();
+    assert!(
+        output.contains("~ workflows/pr-bot: update (auth)"),
+        "{output}"
+    );
     assert_eq!(state(&gate), before);
     assert_eq!(
         json(&gate, &["endpoint", "show", ID])["auth"]["mode"],
@@ -124,16 +130,16 @@ fn a_dry_run_changes_nothing_and_says_so() {
 fn a_dry_run_foresees_the_secrets_too() {
     let gate = Gate::before(&Backend::refusing());
     let secrets = ["workflows/pr-bot#webhook", "flows/orders#shop"];
-    let told = apply(&gate, TWO, &["--dry-run"]).succeeded();
-    assert!(secrets.iter().all(|it| told.contains(it)), "{told}");
+    let output = apply(&gate, TWO, &["--dry-run"]).succeeded();
+    assert!(secrets.iter().all(|it| output.contains(it)), "{output}");
 
     let gate = gate.apply(TWO);
-    let told = apply(&gate, TWO, &["--dry-run"]).succeeded();
-    assert!(!secrets.iter().any(|it| told.contains(it)), "{told}");
+    let output = apply(&gate, TWO, &["--dry-run"]).succeeded();
+    assert!(!secrets.iter().any(|it| output.contains(it)), "{output}");
     // Nothing would change in the endpoints, but secrets would be made.
     sqlite(&gate, "DELETE FROM secret_versions");
-    let told = apply(&gate, TWO, &["--dry-run"]).succeeded();
-    assert!(secrets.iter().all(|it| told.contains(it)), "{told}");
+    let output = apply(&gate, TWO, &["--dry-run"]).succeeded();
+    assert!(secrets.iter().all(|it| output.contains(it)), "{output}");
 }
 
 #[test]
@@ -145,9 +151,9 @@ fn a_secret_that_two_endpoints_share_is_created_once() {
         )
     };
     let gate = Gate::before(&Backend::refusing());
-    let told = apply(&gate, &(one("a") + &one("b")), &[]).succeeded();
+    let output = apply(&gate, &(one("a") + &one("b")), &[]).succeeded();
     assert_eq!(
-        told.lines().collect::<Vec<_>>(),
+        output.lines().collect::<Vec<_>>(),
         [
             "+ workflows/a: create, secret shared#token created",
             "+ workflows/b: create"
@@ -171,8 +177,8 @@ fn a_mistake_anywhere_and_nothing_at_all_is_applied() {
         for options in [&[][..], &["--dry-run"]] {
             let ran = apply(&gate, &format!("{TWO}{mistake}"), options);
             assert_eq!(ran.stdout, "", "{mistake}");
-            let told = ran.failed_with(3);
-            assert!(told.contains("endpoints.toml:"), "{told}");
+            let output = ran.failed_with(3);
+            assert!(output.contains("endpoints.toml:"), "{output}");
         }
         assert_eq!(state(&gate), before, "{mistake}");
     }
@@ -244,16 +250,17 @@ id = "workflows/e"
 #[test]
 fn every_mistake_of_a_declaration_comes_at_once_with_line_and_key() {
     let gate = Gate::before(&Backend::refusing());
-    let told = apply(&gate, WRONG, &[]).failed_with(3);
-    let told: Vec<&str> = told.lines().collect();
-    assert_eq!(told.len(), MISTAKES.len(), "{told:#?}");
-    for (told, (line, key, message)) in told.iter().zip(MISTAKES) {
+    let output = apply(&gate, WRONG, &[]).failed_with(3);
+    let output: Vec<&str> = output.lines().collect();
+    assert_eq!(output.len(), MISTAKES.len(), "{output:#?}");
+    for (output, (line, key, message)) in output.iter().zip(MISTAKES) {
         assert!(
-            told.contains(&format!("endpoints.toml:{line}:")),
-            "{line}: {told}"
+            output.contains(&format!("endpoints.toml:{line}:")),
+            "{line}: {output}"
         );
-        let matches = told.contains(&format!(".{key}: ")) || told.contains(&format!(" {key}: "));
-        assert!(matches && told.contains(message), "{key}: {told}");
+        let matches =
+            output.contains(&format!(".{key}: ")) || output.contains(&format!(" {key}: "));
+        assert!(matches && output.contains(message), "{key}: {output}");
     }
     assert_eq!(state(&gate).1, []);
 }
@@ -261,7 +268,7 @@ fn every_mistake_of_a_declaration_comes_at_once_with_line_and_key() {
 #[test]
 fn a_mistake_of_an_endpoint_names_the_endpoint() {
     let gate = Gate::before(&Backend::refusing());
-    let told = apply(&gate, WRONG, &[]).failed_with(3);
+    let output = apply(&gate, WRONG, &[]).failed_with(3);
     for (line, id) in [
         (5, "workflows/a"),
         (11, "workflows/b"),
@@ -269,10 +276,13 @@ fn a_mistake_of_an_endpoint_names_the_endpoint() {
         (25, "workflows/d"),
     ] {
         let place = format!("endpoints.toml:{line}:");
-        let mut told = told.lines().filter(|told| told.contains(&place)).peekable();
-        assert!(told.peek().is_some());
-        for told in told {
-            assert!(told.contains(id), "{id} is not in: {told}");
+        let mut output = output
+            .lines()
+            .filter(|output| output.contains(&place))
+            .peekable();
+        assert!(output.peek().is_some());
+        for output in output {
+            assert!(output.contains(id), "{id} is not in: {output}");
         }
     }
 }
@@ -280,7 +290,7 @@ fn a_mistake_of_an_endpoint_names_the_endpoint() {
 #[test]
 fn one_mistake_of_an_endpoint_does_not_hide_another() {
     let gate = Gate::before(&Backend::refusing());
-    let told = apply(
+    let output = apply(
         &gate,
         "[[endpoints]]\nid = \"workflows/a\"\norganisation = \"o\"\nworkspace = \"w\"\n\
          auth = { header = \"X\" }\nupstream = \"nope\"\nmethods = [\"BREW\"]\naliases = [\"x\"]\n",
@@ -288,7 +298,7 @@ fn one_mistake_of_an_endpoint_does_not_hide_another() {
     )
     .failed_with(3);
     for key in ["auth.mode: ", "upstream: ", "methods: ", "aliases: "] {
-        assert!(told.contains(key), "{key} is not in\n{told}");
+        assert!(output.contains(key), "{key} is not in\n{output}");
     }
 }
 
@@ -296,9 +306,9 @@ fn one_mistake_of_an_endpoint_does_not_hide_another() {
 fn everybody_is_let_in_only_where_the_server_says_so() {
     let open = TWO.replace("mode = \"hmac\"", "mode = \"none\"");
     let gate = Gate::before(&Backend::refusing());
-    let told = apply(&gate, &open, &[]).failed_with(3);
-    assert!(told.contains("endpoints.toml:6:"), "{told}");
-    assert!(told.contains("allow_unauthenticated = true"), "{told}");
+    let output = apply(&gate, &open, &[]).failed_with(3);
+    assert!(output.contains("endpoints.toml:6:"), "{output}");
+    assert!(output.contains("allow_unauthenticated = true"), "{output}");
     let gate = gate.with("auth", "allow_unauthenticated = true");
     apply(&gate, &open, &[]).succeeded();
 }

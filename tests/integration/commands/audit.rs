@@ -83,9 +83,9 @@ fn what_was_done_to_the_log_shows_with_its_place() {
     ] {
         let gate = gate();
         tamper(&gate, statement);
-        let told = gate.run(&["audit", "verify"]);
-        let is_told = told.code == Some(1) && told.stderr.contains(place);
-        assert!(is_told, "{statement}: {} {}", told.stdout, told.stderr);
+        let output = gate.run(&["audit", "verify"]);
+        let is_told = output.code == Some(1) && output.stderr.contains(place);
+        assert!(is_told, "{statement}: {} {}", output.stdout, output.stderr);
         // It keeps nobody from working, and what follows does not cover it up.
         gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
         gate.run(&["audit", "verify"]).failed_with(1);
@@ -104,18 +104,21 @@ fn a_chain_that_was_made_anew_has_not_the_end_that_was_noted() {
     )
     .unwrap();
     assert_eq!(verified(&gate).0, 5);
-    let told = gate
+    let output = gate
         .run(&["audit", "verify", "--since", &end])
         .failed_with(1);
     assert!(
-        told.contains("line 5: the line differs from the one"),
-        "{told}"
+        output.contains("line 5: the line differs from the one"),
+        "{output}"
     );
     let later = end.replacen('5', "9", 1);
-    let told = gate
+    let output = gate
         .run(&["audit", "verify", "--since", &later])
         .failed_with(1);
-    assert!(told.contains("line 9: the last line is missing"), "{told}");
+    assert!(
+        output.contains("line 9: the last line is missing"),
+        "{output}"
+    );
     for wrong in ["5", "x:00", "5:00", ":"] {
         gate.run(&["audit", "verify", "--since", wrong])
             .failed_with(2);
@@ -163,9 +166,9 @@ fn a_log_that_was_begun_before_it_was_a_chain_goes_on_as_one() {
     gate.run(&["audit", "verify", "--since", &end]).succeeded();
     // What is older is covered by the first line that has a digest.
     tamper(&gate, "UPDATE audit SET actor = 'nobody' WHERE number = 2");
-    let told = gate.run(&["audit", "verify"]).failed_with(1);
+    let output = gate.run(&["audit", "verify"]).failed_with(1);
     assert!(
-        told.contains("line 6: the line, or one before it, was changed"),
-        "{told}"
+        output.contains("line 6: the line, or one before it, was changed"),
+        "{output}"
     );
 }

@@ -44,9 +44,9 @@ fn without_a_terminal_and_without_yes_nothing_is_changed_and_the_impact_is_shown
         &["endpoint", "disable", ID],
         &["endpoint", "delete", ID],
     ] {
-        let told = gate.run(words).failed_with(2);
+        let output = gate.run(words).failed_with(2);
         for part in ["--yes", "nothing was changed", ID, "(hmac)"] {
-            assert!(told.contains(part), "{words:?}: {told}");
+            assert!(output.contains(part), "{words:?}: {output}");
         }
     }
     let after = (json(&gate, &["endpoint", "show", ID]), audited(&gate));
@@ -75,14 +75,14 @@ fn a_rollback_shows_which_senders_are_refused_because_of_it() {
     };
     apply(false);
     apply(true);
-    let told = gate.run(&["flow", "rollback", "orders"]).failed_with(2);
+    let output = gate.run(&["flow", "rollback", "orders"]).failed_with(2);
     for part in [
         "orders: rolls live back to version 1",
         "flows/orders/live/hook",
         "404: the endpoint is disabled or deleted",
         "--yes",
     ] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(output.contains(part), "{part}: {output}");
     }
     let live = || json(&gate, &["flow", "list"])[0]["live"].clone();
     assert_eq!(live(), 2);
@@ -108,7 +108,7 @@ fn the_deletion_of_a_flow_shows_its_senders_and_the_secrets_that_end() {
             .succeeded();
     }
     gate.run(&["flow", "release", "orders"]).succeeded();
-    let told = gate
+    let output = gate
         .run(&["flow", "delete", "orders", "--all"])
         .failed_with(2);
     for part in [
@@ -119,7 +119,7 @@ fn the_deletion_of_a_flow_shows_its_senders_and_the_secrets_that_end() {
         "404: the endpoint is disabled or deleted",
         "--yes",
     ] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(output.contains(part), "{part}: {output}");
     }
     gate.run(&["flow", "show", "orders"]).succeeded();
     gate.run(&["flow", "delete", "orders", "--all", "--dry-run"])
@@ -150,14 +150,14 @@ fn at_a_terminal_the_answer_decides() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let secret = gate.secret(ID);
     for answer in ["n", "", "perhaps"] {
-        let told = answered(&gate, answer, &["secret", "rotate", ID]);
-        assert_eq!(told.code, Some(1), "{told:?}");
-        assert!(told.stdout.contains("proceed? [y/N]"), "{told:?}");
-        assert!(told.stdout.contains("nothing was changed"), "{told:?}");
+        let output = answered(&gate, answer, &["secret", "rotate", ID]);
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(output.stdout.contains("proceed? [y/N]"), "{output:?}");
+        assert!(output.stdout.contains("nothing was changed"), "{output:?}");
         assert_eq!(gate.secret(ID), secret);
     }
-    let told = answered(&gate, "y", &["secret", "rotate", ID]).succeeded();
-    assert!(told.contains("version 2"), "{told}");
+    let output = answered(&gate, "y", &["secret", "rotate", ID]).succeeded();
+    assert!(output.contains("version 2"), "{output}");
     assert_ne!(gate.secret(ID), secret);
     answered(&gate, "yes", &["endpoint", "delete", ID]).succeeded();
     gate.run(&["endpoint", "show", ID]).failed_with(4);
@@ -177,7 +177,7 @@ fn the_impact_counts_the_deliveries_of_each_version_and_names_who_shares_the_sec
     // What was counted is written down when the gate ends.
     gate.signal("TERM");
     assert_eq!(gate.wait(), Some(0));
-    let told = gate
+    let output = gate
         .run(&["secret", "rotate", ID, "--overlap", "24h"])
         .failed_with(2);
     for part in [
@@ -187,11 +187,11 @@ fn the_impact_counts_the_deliveries_of_each_version_and_names_who_shares_the_sec
         ", within the last 24 h",
         "401 until they use the new value",
     ] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(output.contains(part), "{part}: {output}");
     }
-    let told = gate.run(&["endpoint", "delete", ID]).failed_with(2);
+    let output = gate.run(&["endpoint", "delete", ID]).failed_with(2);
     // The other endpoint is still judged by the secret, so it does not end.
-    assert!(!told.contains("version 1"), "{told}");
-    assert!(told.contains("404"), "{told}");
-    assert!(!told.contains("workflows/other"), "{told}");
+    assert!(!output.contains("version 1"), "{output}");
+    assert!(output.contains("404"), "{output}");
+    assert!(!output.contains("workflows/other"), "{output}");
 }

@@ -108,8 +108,8 @@ fn ids(gate: &Gate) -> Vec<String> {
 #[test]
 fn a_dry_run_says_by_its_exit_code_whether_something_would_change() {
     let gate = Gate::before(&Backend::refusing()).endpoint_with("workflows/mine", &[]);
-    let asked = ["--dry-run", "--exit-code"];
-    let would = apply(&gate, TEAM, &asked);
+    let options = ["--dry-run", "--exit-code"];
+    let would = apply(&gate, TEAM, &options);
     assert_eq!(would.code, Some(6), "{would:?}");
     assert!(
         would.stdout.contains("+ workflows/pr-bot: create"),
@@ -118,7 +118,7 @@ fn a_dry_run_says_by_its_exit_code_whether_something_would_change() {
     assert_eq!(would.stderr, "");
     assert_eq!(ids(&gate), ["workflows/mine"]);
     apply(&gate, TEAM, &[]).succeeded();
-    apply(&gate, TEAM, &asked).succeeded();
+    apply(&gate, TEAM, &options).succeeded();
     assert_eq!(
         apply(
             &gate,
@@ -132,9 +132,9 @@ fn a_dry_run_says_by_its_exit_code_whether_something_would_change() {
 
     let flow = "flow = \"orders\"\norganisation = \"acme\"\nworkspace = \"shop\"\n\
                 [[interfaces.webhook]]\nid = \"hook\"\n";
-    assert_eq!(apply(&gate, flow, &asked).code, Some(6));
+    assert_eq!(apply(&gate, flow, &options).code, Some(6));
     apply(&gate, flow, &[]).succeeded();
-    apply(&gate, flow, &asked).succeeded();
+    apply(&gate, flow, &options).succeeded();
 }
 
 #[test]
@@ -143,22 +143,22 @@ fn pruning_deletes_what_has_the_label_and_is_not_declared_after_a_confirmation()
         .endpoint_with("workflows/mine", &["--label", "team=other"])
         .apply(TEAM);
     let prune = ["--prune", "team=build"];
-    let told = apply(&gate, FIRST, &[&prune[..], &["--dry-run"]].concat()).succeeded();
-    assert!(told.contains("- workflows/nightly: delete"), "{told}");
-    let told = apply(&gate, FIRST, &prune).failed_with(2);
+    let output = apply(&gate, FIRST, &[&prune[..], &["--dry-run"]].concat()).succeeded();
+    assert!(output.contains("- workflows/nightly: delete"), "{output}");
+    let output = apply(&gate, FIRST, &prune).failed_with(2);
     for part in [
         "deletes endpoints that the file does not declare: workflows/nightly",
         "404",
         "--yes",
     ] {
-        assert!(told.contains(part), "{told}");
+        assert!(output.contains(part), "{output}");
     }
     let all = ["workflows/mine", "workflows/nightly", "workflows/pr-bot"];
     assert_eq!(ids(&gate), all);
-    let told = apply(&gate, FIRST, &[&prune[..], &["--yes"]].concat()).succeeded();
+    let output = apply(&gate, FIRST, &[&prune[..], &["--yes"]].concat()).succeeded();
     assert!(
-        told.contains("- workflows/nightly: delete, secret workflows/nightly#webhook retired"),
-        "{told}"
+        output.contains("- workflows/nightly: delete, secret workflows/nightly#webhook retired"),
+        "{output}"
     );
     assert_eq!(ids(&gate), ["workflows/mine", "workflows/pr-bot"]);
     // Nothing is deleted, so nobody is asked.
@@ -169,10 +169,11 @@ fn pruning_deletes_what_has_the_label_and_is_not_declared_after_a_confirmation()
 fn a_refused_declaration_names_its_place_in_the_file() {
     let gate = Gate::before(&Backend::refusing())
         .endpoint_with("workflows/other", &["--alias", "/hooks/nightly"]);
-    let told = apply(&gate, TEAM, &[]).failed_with(1);
+    let output = apply(&gate, TEAM, &[]).failed_with(1);
     assert!(
-        told.contains("team.toml:10:") && told.contains("the alias `/hooks/nightly` belongs to"),
-        "{told}"
+        output.contains("team.toml:10:")
+            && output.contains("the alias `/hooks/nightly` belongs to"),
+        "{output}"
     );
 }
 
@@ -195,12 +196,12 @@ fn a_file_is_validated_without_a_store() {
         command.args(["apply", "-f", file, "--offline"]);
         CommandOutput::of(command, b"")
     };
-    let told = run("team.toml").succeeded();
-    assert!(told.contains("valid, 2 endpoints"), "{told}");
-    let told = run("orders.toml").succeeded();
-    assert!(told.contains("valid, the flow `orders`"), "{told}");
-    let told = run("wrong.toml").failed_with(3);
-    assert!(told.contains("wrong.toml:6:"), "{told}");
+    let output = run("team.toml").succeeded();
+    assert!(output.contains("valid, 2 endpoints"), "{output}");
+    let output = run("orders.toml").succeeded();
+    assert!(output.contains("valid, the flow `orders`"), "{output}");
+    let output = run("wrong.toml").failed_with(3);
+    assert!(output.contains("wrong.toml:6:"), "{output}");
     let mut files: Vec<_> = std::fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -218,8 +219,8 @@ fn what_is_exported_is_what_apply_takes() {
     let exported = gate.run(&["endpoint", "export"]).succeeded();
     let file = gate.file("exported.json", &exported);
     let words = ["apply", "-f", file.to_str().unwrap()];
-    let told = gate.run(&words).succeeded();
-    let lines: Vec<&str> = told.lines().collect();
+    let output = gate.run(&words).succeeded();
+    let lines: Vec<&str> = output.lines().collect();
     assert_eq!(
         lines,
         [
@@ -251,8 +252,8 @@ fn a_backup_is_the_store_as_it_was_and_overwrites_nothing() {
     let secret = gate.secret(ID);
     let file = gate.folder().join("backup.db");
     let words = ["store", "backup", file.to_str().unwrap()];
-    let told = gate.run(&words).succeeded();
-    assert!(told.contains("The key is not in it"), "{told}");
+    let output = gate.run(&words).succeeded();
+    assert!(output.contains("The key is not in it"), "{output}");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let before = std::fs::read(&file).unwrap();
     gate.run(&words).failed_with(1);
@@ -282,7 +283,7 @@ fn nothing_is_backed_up_where_there_is_no_store() {
     let mut command = portcullis();
     command.current_dir(&folder);
     command.args(["store", "backup", "backup.db"]);
-    let told = CommandOutput::of(command, b"").failed_with(4);
-    assert!(told.contains("the store does not exist;"), "{told}");
+    let output = CommandOutput::of(command, b"").failed_with(4);
+    assert!(output.contains("the store does not exist;"), "{output}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }

@@ -20,19 +20,19 @@ fn create(gate: &Gate, id: &str, options: &[&str]) -> CommandOutput {
 fn a_new_endpoint_asks_for_its_own_secret_and_says_where_senders_go() {
     let gate =
         Gate::before(&Backend::refusing()).with("public", "url = \"https://portal.example.com\"");
-    let told = create(&gate, ID, &[]).succeeded();
+    let output = create(&gate, ID, &[]).succeeded();
     assert!(
-        told.contains(&format!("https://portal.example.com{PATH}")),
-        "{told}"
+        output.contains(&format!("https://portal.example.com{PATH}")),
+        "{output}"
     );
     assert!(
-        told.contains("workflows/pr-bot#webhook (bound since 2"),
-        "{told}"
+        output.contains("workflows/pr-bot#webhook (bound since 2"),
+        "{output}"
     );
     let secret = gate.secret(ID);
     // 256 bits.
     assert_eq!(secret.len(), 64);
-    assert!(!told.contains(&secret));
+    assert!(!output.contains(&secret));
 
     create(&gate, "workflows/other", &[]).succeeded();
     assert_ne!(gate.secret("workflows/other"), secret);
@@ -134,10 +134,13 @@ fn what_is_wrong_with_an_endpoint_is_told_all_at_once_and_nothing_is_kept() {
             &["upstream: ", "auth: ", "methods: `BREW`", "aliases: `x`"],
         ),
     ] {
-        let told = create(&gate, id, options).failed_with(3);
-        assert!(told.contains(id), "{told}");
+        let output = create(&gate, id, options).failed_with(3);
+        assert!(output.contains(id), "{output}");
         for complaint in complaints {
-            assert!(told.contains(complaint), "{complaint} is not in\n{told}");
+            assert!(
+                output.contains(complaint),
+                "{complaint} is not in\n{output}"
+            );
         }
     }
     assert_eq!(json(&gate, &["endpoint", "list"]), serde_json::json!([]));
@@ -183,10 +186,10 @@ fn words_that_cannot_be_are_wrong_on_the_command_line() {
 fn an_endpoint_is_created_once() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let secret = gate.secret(ID);
-    let told = create(&gate, ID, &["--mode", "bearer"]).failed_with(1);
+    let output = create(&gate, ID, &["--mode", "bearer"]).failed_with(1);
     assert!(
-        told.contains("endpoint `workflows/pr-bot` already exists"),
-        "{told}"
+        output.contains("endpoint `workflows/pr-bot` already exists"),
+        "{output}"
     );
     assert_eq!(
         json(&gate, &["endpoint", "show", ID])["auth"]["mode"],
@@ -199,9 +202,9 @@ fn an_endpoint_is_created_once() {
 fn an_alias_that_another_endpoint_has_is_refused_and_nothing_is_kept() {
     let gate = Gate::before(&Backend::refusing()).endpoint_with(ID, &["--alias", "/hooks/orders"]);
     let before = audited(&gate);
-    let told = create(&gate, "workflows/other", &["--alias", "/hooks/orders"]);
-    assert_ne!(told.code, Some(0));
-    assert!(told.stderr.contains("/hooks/orders"), "{told:?}");
+    let output = create(&gate, "workflows/other", &["--alias", "/hooks/orders"]);
+    assert_ne!(output.code, Some(0));
+    assert!(output.stderr.contains("/hooks/orders"), "{output:?}");
     gate.run(&["endpoint", "show", "workflows/other"])
         .failed_with(4);
     assert_eq!(audited(&gate), before, "not even a secret");
@@ -254,19 +257,19 @@ fn update_changes_what_is_given_and_leaves_the_rest() {
     ];
     for (options, pointer, value) in steps {
         let words = [&["endpoint", "update", ID][..], options].concat();
-        let told = gate.run(&words).succeeded();
+        let output = gate.run(&words).succeeded();
         let key = pointer.split('/').nth(1).unwrap();
-        assert_eq!(told.trim_end(), format!("~ {ID}: update ({key})"));
+        assert_eq!(output.trim_end(), format!("~ {ID}: update ({key})"));
         let shown = show();
         assert_eq!(shown.pointer(pointer), Some(&value));
         let parent = pointer.split('/').nth(1).unwrap().to_owned();
         expected[&parent] = shown[&parent].clone();
         assert_eq!(shown, expected);
     }
-    let told = gate
+    let output = gate
         .run(&["endpoint", "update", ID, "--upstream", "other"])
         .succeeded();
-    assert_eq!(told.trim_end(), format!("= {ID}: unchanged"));
+    assert_eq!(output.trim_end(), format!("= {ID}: unchanged"));
     assert_eq!(
         audited(&gate).len(),
         2 + 4,
@@ -321,8 +324,8 @@ fn what_was_given_for_a_field_can_be_taken_back() {
     assert_ne!(json(&gate, &["endpoint", "show", ID]), bare);
     let fields = ["label", "alias", "method", "path", "event-name", "max-body"];
     for field in fields {
-        let told = json(&gate, &["endpoint", "update", ID, "--clear", field]);
-        assert_eq!(told["action"], "update", "{field}");
+        let output = json(&gate, &["endpoint", "update", ID, "--clear", field]);
+        assert_eq!(output["action"], "update", "{field}");
     }
     assert_eq!(json(&gate, &["endpoint", "show", ID]), bare);
     // To take the old ones back and to give new ones is one step.
@@ -346,9 +349,9 @@ fn every_change_can_be_told_to_a_script() {
         (&["delete", "--yes"], "delete"),
     ] {
         let words = [&["endpoint"][..], words, &[ID]].concat();
-        let told = json(&gate, &words);
-        assert_eq!(told["endpoint"], ID);
-        assert_eq!(told["action"], action, "{words:?}");
+        let output = json(&gate, &words);
+        assert_eq!(output["endpoint"], ID);
+        assert_eq!(output["action"], action, "{words:?}");
     }
 }
 
@@ -398,8 +401,11 @@ fn disable_enable_and_delete_do_what_they_say() {
 fn a_new_owner_of_an_id_does_not_inherit_the_secret() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let old = gate.secret(ID);
-    let told = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
-    assert_eq!(told, format!("- {ID}: delete, secret {ID}#webhook retired"));
+    let output = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
+    assert_eq!(
+        output,
+        format!("- {ID}: delete, secret {ID}#webhook retired")
+    );
     gate.run(&["secret", "reveal", &format!("{ID}#webhook")])
         .failed_with(4);
     create(&gate, ID, &["--mode", "hmac"]).succeeded();
@@ -415,8 +421,8 @@ fn a_secret_that_another_endpoint_is_judged_by_outlives_its_owner() {
             &["--mode", "hmac", "--secret", &format!("{ID}#webhook")],
         );
     let secret = gate.secret(ID);
-    let told = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
-    assert_eq!(told, format!("- {ID}: delete"));
+    let output = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
+    assert_eq!(output, format!("- {ID}: delete"));
     assert_eq!(gate.secret("workflows/other"), secret);
 }
 
@@ -429,10 +435,10 @@ fn no_way_leads_to_the_secret_of_a_former_owner() {
     let elsewhere = ["--mode", "hmac", "--secret", &format!("{ID}#other")];
     gate.run(&[&["endpoint", "update", ID][..], &elsewhere].concat())
         .succeeded();
-    let told = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
+    let output = gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     assert!(
-        told.contains("#webhook retired") && told.contains("#other retired"),
-        "{told}"
+        output.contains("#webhook retired") && output.contains("#other retired"),
+        "{output}"
     );
     create(&gate, ID, &["--mode", "hmac"]).succeeded();
     assert_ne!(gate.secret(ID), old);
@@ -441,19 +447,19 @@ fn no_way_leads_to_the_secret_of_a_former_owner() {
     let sharing = ["--mode", "hmac", "--secret", &own];
     create(&gate, "workflows/other", &sharing).succeeded();
     gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
-    let told = create(&gate, ID, &["--mode", "hmac"]).failed_with(1);
+    let output = create(&gate, ID, &["--mode", "hmac"]).failed_with(1);
     assert!(
-        told.contains("`workflows/other`") && told.contains(&own),
-        "{told}"
+        output.contains("`workflows/other`") && output.contains(&own),
+        "{output}"
     );
     // To share it is possible, if it is said.
     create(&gate, ID, &sharing).succeeded();
     gate.run(&["endpoint", "delete", "--yes", ID]).succeeded();
     // It ends with the last that uses it.
-    let told = gate
+    let output = gate
         .run(&["endpoint", "delete", "--yes", "workflows/other"])
         .succeeded();
-    assert!(told.contains("#webhook retired"), "{told}");
+    assert!(output.contains("#webhook retired"), "{output}");
     create(&gate, ID, &["--mode", "hmac"]).succeeded();
 }
 
@@ -466,12 +472,12 @@ fn a_limit_that_there_can_be_no_memory_for_is_refused() {
     gate.run(&["endpoint", "update", ID, "--max-body", "28MiB"])
         .succeeded();
     for size in ["29MiB", "18446744073709551615B"] {
-        let told = gate
+        let output = gate
             .run(&["endpoint", "update", ID, "--max-body", size])
             .failed_with(3);
         assert!(
-            told.contains("which `bodies.budget` has room for"),
-            "{told}"
+            output.contains("which `bodies.budget` has room for"),
+            "{output}"
         );
     }
 }
@@ -481,11 +487,11 @@ fn a_path_that_cannot_be_rewritten_as_the_upstream_asks_is_a_mistake() {
     let gate = Gate::before(&Backend::refusing())
         .with("upstreams.default", "path = \"/internal/{workflow}\"")
         .endpoint("hmac");
-    let told = create(&gate, "flows/a/live/b", &[]);
-    let told = told.failed_with(3);
+    let output = create(&gate, "flows/a/live/b", &[]);
+    let output = output.failed_with(3);
     assert!(
-        told.contains("{workflow}") && told.contains("`default`"),
-        "{told}"
+        output.contains("{workflow}") && output.contains("`default`"),
+        "{output}"
     );
     create(&gate, "flows/a/live/b", &["--path", "/in/{flow}"]).succeeded();
 }

@@ -24,8 +24,9 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 /// The commands under `next:`.
-fn next(told: &str) -> Vec<String> {
-    told.lines()
+fn next(output: &str) -> Vec<String> {
+    output
+        .lines()
         .skip_while(|line| !line.starts_with("next:"))
         .map(|line| line.trim_start_matches("next:").trim().to_owned())
         .filter(|line| !line.is_empty())
@@ -44,13 +45,16 @@ fn on_free_ports(folder: &Path) {
 fn init_makes_a_folder_in_which_everything_is_in_order() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("a").join("gate");
-    let told = init(&folder, &["--backend", "10.0.0.7:3000"]).succeeded();
+    let output = init(&folder, &["--backend", "10.0.0.7:3000"]).succeeded();
     assert_eq!(
         files(&folder),
         ["portcullis.db", "portcullis.key", "portcullis.toml"]
     );
     for name in files(&folder) {
-        assert!(told.contains(folder.join(name).to_str().unwrap()), "{told}");
+        assert!(
+            output.contains(folder.join(name).to_str().unwrap()),
+            "{output}"
+        );
     }
     for name in ["portcullis.key", "portcullis.db"] {
         let mode = folder.join(name).metadata().unwrap().permissions().mode();
@@ -116,8 +120,11 @@ fn init_overwrites_nothing() {
             .map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap())
     };
     let before = contents();
-    let told = init(folder.path(), &["--backend", "h:1"]).failed_with(1);
-    assert!(told.contains("portcullis.toml: exists already"), "{told}");
+    let output = init(folder.path(), &["--backend", "h:1"]).failed_with(1);
+    assert!(
+        output.contains("portcullis.toml: exists already"),
+        "{output}"
+    );
     assert_eq!(contents(), before);
 }
 
@@ -156,8 +163,8 @@ fn an_init_that_fails_leaves_nothing_behind() {
     for backend in ["nonsense", "h", "h:0", ":80", "a\"b:80", ""] {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("gate");
-        let told = init(&folder, &["--backend", backend]);
-        assert!(matches!(told.code, Some(2 | 3)), "{told:?}");
+        let output = init(&folder, &["--backend", backend]);
+        assert!(matches!(output.code, Some(2 | 3)), "{output:?}");
         assert!(!folder.exists(), "{backend}");
     }
     // A store that is something else: the second try must not stumble over what the first left.
@@ -170,8 +177,8 @@ fn an_init_that_fails_leaves_nothing_behind() {
 #[test]
 fn check_looks_at_ports_at_the_key_and_at_what_is_stored() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac").start();
-    let told = gate.run(&["check"]).succeeded();
-    assert!(told.contains("1 upstream, 1 endpoint"), "{told}");
+    let output = gate.run(&["check"]).succeeded();
+    assert!(output.contains("1 upstream, 1 endpoint"), "{output}");
 
     let addresses = [gate.http(), gate.admin()];
     let gate = gate
@@ -186,16 +193,16 @@ fn check_looks_at_ports_at_the_key_and_at_what_is_stored() {
     // What endpoints need is not there any more.
     let gate = gate.without("upstreams.other");
 
-    let told = gate.run(&["check"]).failed_with(3);
+    let output = gate.run(&["check"]).failed_with(3);
     for what in [
         &format!("cannot listen on {}", addresses[0]),
         &format!("cannot listen on {}", addresses[1]),
         "others can read the key (mode 0640)",
         &format!("endpoint `{ID}`: upstream: no upstream `other` is configured"),
     ] {
-        assert!(told.contains(what), "{what} is not in\n{told}");
+        assert!(output.contains(what), "{what} is not in\n{output}");
     }
-    assert_eq!(told.lines().count(), 4, "{told}");
+    assert_eq!(output.lines().count(), 4, "{output}");
 }
 
 #[test]
@@ -205,10 +212,10 @@ fn check_finds_an_endpoint_that_lets_everybody_in_where_that_is_not_allowed() {
         .endpoint("none");
     gate.run(&["check"]).succeeded();
     let gate = gate.with_only("auth", "");
-    let told = gate.run(&["check"]).failed_with(3);
+    let output = gate.run(&["check"]).failed_with(3);
     assert!(
-        told.contains(ID) && told.contains("allow_unauthenticated"),
-        "{told}"
+        output.contains(ID) && output.contains("allow_unauthenticated"),
+        "{output}"
     );
 }
 
@@ -219,7 +226,7 @@ fn the_demonstration_ends_well_and_leaves_nothing() {
     command
         .args(["demo", "--exit"])
         .env("TMPDIR", temporary.path());
-    let told = CommandOutput::of(command, b"").succeeded();
+    let output = CommandOutput::of(command, b"").succeeded();
     for (delivery, answer, reason) in [
         (
             "an unknown workflow",
@@ -258,12 +265,12 @@ fn the_demonstration_ends_well_and_leaves_nothing() {
             "body_too_large",
         ),
     ] {
-        let line = told.lines().find(|line| line.contains(delivery)).unwrap();
+        let line = output.lines().find(|line| line.contains(delivery)).unwrap();
         assert!(line.starts_with("ok "), "{line}");
         assert!(line.contains(answer) && line.contains(reason), "{line}");
         assert_eq!(line.ends_with("nothing"), reason != "admitted", "{line}");
     }
-    assert!(!told.contains("NOT AS EXPECTED"), "{told}");
+    assert!(!output.contains("NOT AS EXPECTED"), "{output}");
     assert_eq!(files(temporary.path()), [""; 0]);
 }
 
@@ -277,13 +284,13 @@ fn the_demonstration_can_be_repeated_by_hand_until_it_is_ended() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = String::new();
+    let mut transcript = String::new();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    while !said.contains("Press Ctrl-C to stop it") {
-        said.push_str(&lines.next().expect("it stays up").unwrap());
-        said.push('\n');
+    while !transcript.contains("Press Ctrl-C to stop it") {
+        transcript.push_str(&lines.next().expect("it stays up").unwrap());
+        transcript.push('\n');
     }
-    let (_, by_hand) = said
+    let (_, by_hand) = transcript
         .split_once("Send the same deliveries by hand:")
         .unwrap();
     let mut repeated = 0;
@@ -325,15 +332,18 @@ fn check_changes_nothing_not_even_an_empty_store() {
 fn check_leaves_no_files_beside_a_store_and_knows_one_that_is_none() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let files = gate.files();
-    let told = gate.run(&["check", "--running"]).succeeded();
-    assert!(told.contains("1 endpoint"), "{told}");
+    let output = gate.run(&["check", "--running"]).succeeded();
+    assert!(output.contains("1 endpoint"), "{output}");
     assert_eq!(gate.files(), files);
 
     let gate = Gate::before(&Backend::refusing());
     gate.file("portcullis.db", "");
     sqlite(&gate, "CREATE TABLE cats (name TEXT)");
-    let told = gate.run(&["check", "--running"]).failed_with(3);
-    assert!(told.contains("a database of another application"), "{told}");
+    let output = gate.run(&["check", "--running"]).failed_with(3);
+    assert!(
+        output.contains("a database of another application"),
+        "{output}"
+    );
 }
 
 /// A folder with a configuration and a declaration, and nothing else.
@@ -378,23 +388,23 @@ fn commands_that_only_read_create_neither_a_store_nor_a_key() {
     ] {
         let ran = run_in(folder.path(), words);
         assert!(matches!(ran.code, Some(0 | 4)), "{words:?}: {ran:?}");
-        let told = &ran.stderr;
+        let output = &ran.stderr;
         assert!(
-            told.contains("the store does not exist yet"),
-            "{words:?}: {told}"
+            output.contains("the store does not exist yet"),
+            "{words:?}: {output}"
         );
         assert_eq!(files(folder.path()), before, "{words:?}");
     }
-    let told = run_in(
+    let output = run_in(
         folder.path(),
         &["apply", "-f", "endpoints.toml", "--dry-run"],
     )
     .succeeded();
-    assert!(told.contains("+ workflows/pr-bot: create"), "{told}");
+    assert!(output.contains("+ workflows/pr-bot: create"), "{output}");
     let listed = run_in(folder.path(), &["endpoint", "list", "--json"]).succeeded();
     assert_eq!(listed, "[]");
-    let told = run_in(folder.path(), &["check", "--running"]).succeeded();
-    assert!(told.contains("the store does not exist yet"), "{told}");
+    let output = run_in(folder.path(), &["check", "--running"]).succeeded();
+    assert!(output.contains("the store does not exist yet"), "{output}");
     assert_eq!(files(folder.path()), before);
 }
 
@@ -407,14 +417,14 @@ fn a_store_without_its_key_is_read_and_no_key_is_created() {
     run_in(folder.path(), &["apply", "-f", "endpoints.toml"]).succeeded();
     std::fs::remove_file(folder.path().join("portcullis.key")).unwrap();
     let before = files(folder.path());
-    let told = run_in(folder.path(), &["endpoint", "list"]).succeeded();
-    assert!(told.contains(ID), "{told}");
-    let told = run_in(
+    let output = run_in(folder.path(), &["endpoint", "list"]).succeeded();
+    assert!(output.contains(ID), "{output}");
+    let output = run_in(
         folder.path(),
         &["apply", "-f", "endpoints.toml", "--dry-run"],
     )
     .succeeded();
-    assert!(told.contains("unchanged"), "{told}");
+    assert!(output.contains("unchanged"), "{output}");
     assert_eq!(files(folder.path()), before);
 }
 
@@ -451,8 +461,8 @@ fn reads_a_store_with_secrets_without_its_key() {
     let note = "bound secrets are not checked: portcullis.key";
     assert!(dry_run.stderr.contains(note), "{dry_run:?}");
     for words in [&["secret", "reveal", ID][..], &["sign", ID]] {
-        let told = run_in(folder.path(), words).failed_with(5);
-        assert!(told.contains("portcullis.key"), "{words:?}: {told}");
+        let output = run_in(folder.path(), words).failed_with(5);
+        assert!(output.contains("portcullis.key"), "{words:?}: {output}");
         assert!(!folder.path().join("portcullis.key").exists(), "{words:?}");
     }
 }
@@ -462,6 +472,6 @@ fn apply_does_not_open_the_private_key_of_the_listener() {
     let tls = "[public]\nhttps = \"127.0.0.1:0\"\ncertificate = \"nowhere.pem\"\nprivate_key = \"nowhere.key\"\n";
     let folder = folder_without_a_store(tls);
     run_in(folder.path(), &["apply", "-f", "endpoints.toml"]).succeeded();
-    let told = run_in(folder.path(), &["check", "--running"]).failed_with(3);
-    assert!(told.contains("nowhere.pem"), "{told}");
+    let output = run_in(folder.path(), &["check", "--running"]).failed_with(3);
+    assert!(output.contains("nowhere.pem"), "{output}");
 }

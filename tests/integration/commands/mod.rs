@@ -166,8 +166,11 @@ fn the_configuration_is_found_by_option_by_environment_or_in_the_folder() {
 
     let mut nowhere = with_words(&list);
     nowhere.current_dir(&elsewhere);
-    let told = CommandOutput::of(nowhere, b"").failed_with(3);
-    assert!(told.contains("portcullis.toml: cannot be read"), "{told}");
+    let output = CommandOutput::of(nowhere, b"").failed_with(3);
+    assert!(
+        output.contains("portcullis.toml: cannot be read"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -211,8 +214,8 @@ fn every_change_is_audited_with_who_when_and_what_and_never_a_value() {
     let lines = listed.as_array().unwrap();
     assert_eq!(lines.len(), expected.len(), "{listed:#}");
     for (line, (action, subject, detail)) in lines.iter().rev().zip(expected) {
-        let told = (&line["action"], &line["subject"], &line["detail"]);
-        assert_eq!(told, (&action.into(), &subject.into(), &detail.into()));
+        let change = (&line["action"], &line["subject"], &line["detail"]);
+        assert_eq!(change, (&action.into(), &subject.into(), &detail.into()));
         assert_eq!(line["actor"], output_of("id -un").as_str());
         assert!(line["origin"].as_str().unwrap().starts_with("cli@"));
         let at: jiff::Timestamp = line["at"].as_str().unwrap().parse().unwrap();

@@ -26,10 +26,10 @@ fn a_store_or_a_log_of_it_that_others_can_read_is_refused_by_every_command() {
                 let mut command = portcullis();
                 command.current_dir(gate.folder());
                 command.arg("--config").arg(gate.config()).args(words);
-                let told = CommandOutput::of(command, b"").failed_with(code);
+                let output = CommandOutput::of(command, b"").failed_with(code);
                 let mode = format!("{file}: others can read the store (mode {mode:04o})");
-                assert!(told.contains(&mode), "{words:?}: {told}");
-                assert!(told.contains("chmod 600"), "{told}");
+                assert!(output.contains(&mode), "{words:?}: {output}");
+                assert!(output.contains("chmod 600"), "{output}");
             }
         }
         set_mode(&gate, file, 0o600);
@@ -43,8 +43,8 @@ fn a_gate_does_not_serve_from_a_store_that_others_can_read() {
     let backend = Backend::accepting();
     let mut gate = Gate::before(&backend).endpoint("hmac");
     set_mode(&gate, "portcullis.db", 0o644);
-    let told = gate.serve_that_ends().failed_with(5);
-    assert!(told.contains("others can read the store"), "{told}");
+    let output = gate.serve_that_ends().failed_with(5);
+    assert!(output.contains("others can read the store"), "{output}");
     set_mode(&gate, "portcullis.db", 0o600);
     gate.restart();
     assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
@@ -123,10 +123,10 @@ fn sign_puts_no_credential_into_an_argument_list_and_its_command_still_works() {
             let mut shell = std::process::Command::new("sh");
             shell.arg("-c").arg(&command);
             shell.env("PATH", format!("{}:{path}", bin.display()));
-            let told = CommandOutput::of(shell, b"{}").succeeded();
+            let output = CommandOutput::of(shell, b"{}").succeeded();
             assert!(
-                told.starts_with("HTTP/1.1 202"),
-                "{name}: {command}\n{told}"
+                output.starts_with("HTTP/1.1 202"),
+                "{name}: {command}\n{output}"
             );
             let arguments = std::fs::read_to_string(&seen).unwrap();
             assert!(arguments.contains("-sS"), "{arguments}");

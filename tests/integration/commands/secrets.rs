@@ -89,10 +89,10 @@ fn a_value_that_looks_wrong_is_refused_unless_somebody_insists() {
         ),
     ] {
         let words = ["secret", "set", id];
-        let told = gate.run_with_input(&words, value.as_bytes()).failed_with(1);
+        let output = gate.run_with_input(&words, value.as_bytes()).failed_with(1);
         assert!(
-            told.contains(why) && told.contains("--force"),
-            "{value:?}: {told}"
+            output.contains(why) && output.contains("--force"),
+            "{value:?}: {output}"
         );
         let words = ["secret", "set", id, "--force"];
         gate.run_with_input(&words, value.as_bytes()).succeeded();
@@ -134,11 +134,14 @@ fn an_endpoint_whose_new_scheme_does_not_fit_its_secret_says_so() {
         gate.run(&update).succeeded();
         let words = ["secret", "set", ID];
         gate.run_with_input(&words, value.as_bytes()).succeeded();
-        let told = json(&gate, &to(preset));
-        let warning = &told["secret_warning"];
-        assert_eq!(warning["secret"], format!("{ID}#webhook"), "{told}");
+        let output = json(&gate, &to(preset));
+        let warning = &output["secret_warning"];
+        assert_eq!(warning["secret"], format!("{ID}#webhook"), "{output}");
         let message = warning["message"].as_str().unwrap();
-        assert!(message.contains(why) && !message.contains(value), "{told}");
+        assert!(
+            message.contains(why) && !message.contains(value),
+            "{output}"
+        );
         // The scheme is the same as before: nothing is checked again.
         let label = ["endpoint", "update", ID, "--label", "a=b"];
         assert_eq!(json(&gate, &label)["secret_warning"], Value::Null);
@@ -166,9 +169,9 @@ fn an_endpoint_whose_new_scheme_does_not_fit_its_secret_says_so() {
         &["--workspace", "main", "--mode", "provider", "--preset"],
         &["standard-webhooks", "--secret", &format!("{ID}#webhook")],
     ];
-    let told = gate.run(&words.concat());
-    assert!(told.stderr.contains("cannot use it"), "{told:?}");
-    told.succeeded();
+    let output = gate.run(&words.concat());
+    assert!(output.stderr.contains("cannot use it"), "{output:?}");
+    output.succeeded();
     // A value that fits.
     let fits = gate.run_with_input(
         &["secret", "set", ID],
@@ -177,8 +180,8 @@ fn an_endpoint_whose_new_scheme_does_not_fit_its_secret_says_so() {
     fits.succeeded();
     let update = ["endpoint", "update", ID, "--mode", "hmac"];
     gate.run(&update).succeeded();
-    let told = json(&gate, &to("standard-webhooks"));
-    assert_eq!(told["secret_warning"], Value::Null, "{told}");
+    let output = json(&gate, &to("standard-webhooks"));
+    assert_eq!(output["secret_warning"], Value::Null, "{output}");
 }
 
 #[test]
@@ -187,28 +190,28 @@ fn what_only_the_provider_issues_is_not_made_up_and_is_unbound_until_it_was_set(
     let gate = Gate::before(&Backend::refusing()).endpoint_with(ID, &slack);
     let shown = json(&gate, &["endpoint", "show", ID]);
     assert_eq!(shown["secret_bound"], false);
-    let told = gate.run(&["endpoint", "show", ID]).succeeded();
+    let output = gate.run(&["endpoint", "show", ID]).succeeded();
     assert!(
-        told.contains("not bound: every delivery is refused"),
-        "{told}"
+        output.contains("not bound: every delivery is refused"),
+        "{output}"
     );
-    let told = gate.run(&["check"]).succeeded();
+    let output = gate.run(&["check"]).succeeded();
     assert!(
-        told.contains("is not bound, so every delivery is refused"),
-        "{told}"
+        output.contains("is not bound, so every delivery is refused"),
+        "{output}"
     );
-    let told = gate.run(&["endpoint", "test", ID]).failed_with(4);
-    assert!(told.contains("only the provider"), "{told}");
-    let told = gate.run(&["secret", "rotate", "--yes", ID]).failed_with(1);
-    assert!(told.contains("secret set"), "{told}");
+    let output = gate.run(&["endpoint", "test", ID]).failed_with(4);
+    assert!(output.contains("only the provider"), "{output}");
+    let output = gate.run(&["secret", "rotate", "--yes", ID]).failed_with(1);
+    assert!(output.contains("secret set"), "{output}");
     gate.run_with_input(&["secret", "set", ID], b"0123456789abcdef0123456789abcdef")
         .succeeded();
-    let told = gate
+    let output = gate
         .run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .failed_with(1);
     assert!(
-        told.contains("only the provider issues the secret"),
-        "{told}"
+        output.contains("only the provider issues the secret"),
+        "{output}"
     );
     let shown = json(&gate, &["endpoint", "show", ID]);
     assert_eq!(shown["secret_bound"], true);
@@ -255,12 +258,12 @@ fn what_is_typed_at_a_terminal_is_not_shown() {
         "--config",
     ]);
     command.arg(gate.config()).args(["secret", "set", ID]);
-    let told = CommandOutput::of(command, b"").succeeded();
+    let output = CommandOutput::of(command, b"").succeeded();
     assert!(
-        told.contains("not shown") && told.contains("version 2"),
-        "{told}"
+        output.contains("not shown") && output.contains("version 2"),
+        "{output}"
     );
-    assert!(!told.contains("typed-by"), "{told}");
+    assert!(!output.contains("typed-by"), "{output}");
     assert_eq!(gate.secret(ID), "typed-by-a-person-1");
 }
 
@@ -278,10 +281,10 @@ fn the_longest_secret_may_have_a_line_end_too() {
 fn a_secret_that_is_no_text_is_refused_and_the_old_one_stays() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let secret = gate.secret(ID);
-    let told = gate
+    let output = gate
         .run_with_input(&["secret", "set", ID], b"\xff\xfe\x00")
         .failed_with(1);
-    assert!(told.contains("hex or base64"), "{told}");
+    assert!(output.contains("hex or base64"), "{output}");
     assert_eq!(gate.secret(ID), secret);
 }
 
@@ -292,17 +295,17 @@ fn a_secret_that_is_empty_or_too_long_is_refused_and_the_old_one_stays() {
     let before = audited(&gate);
     let endless = "endless-secret".repeat(400);
     for input in ["", "\n", "\r\n", &endless] {
-        let told = gate
+        let output = gate
             .run_with_input(&["secret", "set", ID], input.as_bytes())
             .failed_with(1);
-        assert!(!told.contains("endless-secret"), "{told}");
+        assert!(!output.contains("endless-secret"), "{output}");
         assert!(
-            told.contains(if input.len() > 2 {
+            output.contains(if input.len() > 2 {
                 "longer than 4096 bytes"
             } else {
                 "empty"
             }),
-            "{told}"
+            "{output}"
         );
     }
     assert_eq!(audited(&gate), before);
@@ -339,13 +342,13 @@ fn rotate_makes_a_new_value_and_shows_neither() {
         (&["--overlap", "24h"], "the old value stays valid for 24h"),
     ] {
         let words = [&["secret", "rotate", "--yes", ID][..], options].concat();
-        let told = gate.run(&words).succeeded();
-        assert!(told.contains(says), "{told}");
+        let output = gate.run(&words).succeeded();
+        assert!(output.contains(says), "{output}");
         let new = gate.secret(ID);
         assert_ne!(new, old);
-        assert!(!told.contains(&new) && !told.contains(&old));
+        assert!(!output.contains(&new) && !output.contains(&old));
         // What it says to do next shows it.
-        let next = told
+        let next = output
             .lines()
             .find_map(|line| line.strip_prefix("show it with: "))
             .unwrap();
@@ -446,9 +449,10 @@ fn only_the_headers_can_be_had_for_other_tools() {
             "--body",
             body.to_str().unwrap(),
         ];
-        let told = gate.run(&words).succeeded();
-        assert!(told.lines().count() <= 1, "{told}");
-        told.split_once(": ")
+        let output = gate.run(&words).succeeded();
+        assert!(output.lines().count() <= 1, "{output}");
+        output
+            .split_once(": ")
             .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
     };
     let header = |name: &str, value: String| Some((name.to_owned(), value));
@@ -478,18 +482,18 @@ fn what_cannot_be_signed_is_said() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac").apply(
         "[[endpoints]]\nid = \"workflows/closed\"\norganisation = \"o\"\nworkspace = \"w\"\n",
     );
-    let told = gate.run(&["sign", "workflows/closed"]).failed_with(1);
-    assert!(told.contains("has no `auth`"), "{told}");
-    let told = gate
+    let output = gate.run(&["sign", "workflows/closed"]).failed_with(1);
+    assert!(output.contains("has no `auth`"), "{output}");
+    let output = gate
         .run(&["sign", ID, "--body", "/nowhere/body"])
         .failed_with(1);
-    assert!(told.contains("/nowhere/body"), "{told}");
+    assert!(output.contains("/nowhere/body"), "{output}");
     gate.run(&["secret", "reveal", "workflows/closed"])
         .failed_with(4);
     sqlite(&gate, "DELETE FROM secret_versions");
-    let told = gate.run(&["sign", ID]).failed_with(4);
+    let output = gate.run(&["sign", ID]).failed_with(4);
     assert!(
-        told.contains("no secret is bound to workflows/pr-bot#webhook"),
-        "{told}"
+        output.contains("no secret is bound to workflows/pr-bot#webhook"),
+        "{output}"
     );
 }

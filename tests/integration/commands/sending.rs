@@ -89,9 +89,9 @@ fn what_is_signed_for_any_preset_verifies_and_what_is_made_wrong_is_refused_for_
             std::fs::write(folder.path().join("command"), ran.succeeded()).unwrap();
             let words = ["explain", "command", "--preset", name, "--at", at, "--json"];
             let ran = run(&folder, &words, &secret);
-            let said: Value =
+            let report: Value =
                 serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
-            assert_eq!(said["reason"], reason, "{name} {wrong:?}: {said:#}");
+            assert_eq!(report["reason"], reason, "{name} {wrong:?}: {report:#}");
         }
     }
     // Only the provider can sign, or the body has to have something in it, or the endpoint says more.
@@ -207,7 +207,7 @@ fn send_posts_to_the_endpoint_and_shows_what_it_was_answered() {
     let url = format!("url = \"http://{}\"", gate.http());
     let gate = gate.with("public", &url);
 
-    let told = gate.run(&[
+    let output = gate.run(&[
         "send",
         ID,
         "--header",
@@ -215,24 +215,26 @@ fn send_posts_to_the_endpoint_and_shows_what_it_was_answered() {
         "--times",
         "3",
     ]);
-    let told = told.succeeded();
-    assert_eq!(told.lines().count(), 3, "{told}");
+    let output = output.succeeded();
+    assert_eq!(output.lines().count(), 3, "{output}");
     assert!(
-        told.lines().all(|line| line.starts_with("202  admitted  ")),
-        "{told}"
+        output
+            .lines()
+            .all(|line| line.starts_with("202  admitted  ")),
+        "{output}"
     );
-    assert!(told.contains(" ms  {\"executionId\""), "{told}");
+    assert!(output.contains(" ms  {\"executionId\""), "{output}");
     assert_eq!(backend.received().len(), 3);
     assert_eq!(backend.received()[0].header("X-GitHub-Event"), "ping");
 
-    let told = gate.run(&["send", "workflows/token", "--json"]).succeeded();
-    let said: Value = serde_json::from_str(&told).unwrap();
+    let output = gate.run(&["send", "workflows/token", "--json"]).succeeded();
+    let report: Value = serde_json::from_str(&output).unwrap();
     assert_eq!(
-        (&said["status"], &said["reason"]),
+        (&report["status"], &report["reason"]),
         (&202.into(), &"admitted".into())
     );
     assert_eq!(
-        keys(&said),
+        keys(&report),
         ["body", "duration_us", "reason", "request_id", "status"]
     );
 
@@ -244,11 +246,11 @@ fn send_posts_to_the_endpoint_and_shows_what_it_was_answered() {
         ("missing", "signature_missing"),
         ("malformed", "signature_malformed"),
     ] {
-        let told = gate
+        let output = gate
             .run(&["send", "workflows/slack", "--wrong", wrong])
             .succeeded();
         let expected = format!("401  {reason}  ");
-        assert!(told.starts_with(&expected), "{wrong}: {told}");
+        assert!(output.starts_with(&expected), "{wrong}: {output}");
     }
     assert_eq!(
         backend.received().len(),
@@ -277,12 +279,12 @@ fn send_speaks_tls_and_trusts_only_whom_it_is_told_to() {
     let by_address = format!("https://{}{PATH}", gate.https());
     let words = |url, ca| ["send", "--preset", "github", "--url", url, "--ca", ca];
     for (url, ca) in [(&by_name, stranger), (&by_address, ca)] {
-        let told = run(&folder, &words(url, ca), &secret).failed_with(1);
-        assert!(told.contains("certificate"), "{told}");
+        let output = run(&folder, &words(url, ca), &secret).failed_with(1);
+        assert!(output.contains("certificate"), "{output}");
     }
     backend.was_not_contacted();
-    let told = run(&folder, &words(&by_name, ca), &secret).succeeded();
-    assert!(told.starts_with("202  admitted  "), "{told}");
+    let output = run(&folder, &words(&by_name, ca), &secret).succeeded();
+    assert!(output.starts_with("202  admitted  "), "{output}");
     assert_eq!(
         backend.only().header("Host"),
         format!("localhost:{}", gate.https().port())

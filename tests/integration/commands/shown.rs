@@ -46,9 +46,9 @@ fn an_endpoint_without_a_proof_is_red_wherever_endpoints_are_listed() {
         &["endpoint", "list"][..],
         &["endpoint", "show", "workflows/open"],
     ] {
-        let told = coloured(&gate, words);
-        let none = told.find("none").unwrap();
-        assert!(told[..none].ends_with(RED), "{told:?}");
+        let output = coloured(&gate, words);
+        let none = output.find("none").unwrap();
+        assert!(output[..none].ends_with(RED), "{output:?}");
         // Colours are for terminals, and never where somebody said no.
         let plain = gate.run(words).succeeded();
         assert!(
@@ -99,8 +99,8 @@ fn show_says_whether_deliveries_can_be_proven_at_all() {
     sqlite(&gate, "DELETE FROM secret_versions");
     assert!(show("workflows/signed").contains("not bound: every delivery is refused"));
     assert_eq!(bound("workflows/signed"), false);
-    let told = coloured(&gate, &["endpoint", "show", "workflows/signed"]);
-    assert!(told.contains(&format!("{RED}(not bound")), "{told:?}");
+    let output = coloured(&gate, &["endpoint", "show", "workflows/signed"]);
+    assert!(output.contains(&format!("{RED}(not bound")), "{output:?}");
 }
 
 #[test]

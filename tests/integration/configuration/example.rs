@@ -35,9 +35,9 @@ fn read(text: &str) -> Result<Config, Mistakes> {
 }
 
 /// Everything that a configuration says.
-fn told(config: &Config) -> Vec<String> {
+fn describe(config: &Config) -> Vec<String> {
     let routes = config.routes.routes();
-    let mut told = vec![
+    let mut lines = vec![
         format!("{:?}", config.server),
         format!("{:?}", config.public),
         format!("{:?}", config.admin),
@@ -52,8 +52,8 @@ fn told(config: &Config) -> Vec<String> {
         format!("{:?}", config.upstream_paths),
         format!("{:?}", config.log),
     ];
-    told.extend(routes.iter().map(|route| format!("{route:?}")));
-    told.extend(config.upstreams.iter().map(|upstream| {
+    lines.extend(routes.iter().map(|route| format!("{route:?}")));
+    lines.extend(config.upstreams.iter().map(|upstream| {
         format!(
             "{} {:?} tls {} {:?} {:?} {:?}",
             upstream.name,
@@ -64,13 +64,13 @@ fn told(config: &Config) -> Vec<String> {
             upstream.host
         )
     }));
-    told
+    lines
 }
 
 #[test]
 fn the_example_and_the_smallest_one_say_the_same() {
     let smallest = read(include_str!("../../../conf/minimal.toml")).unwrap();
-    assert_eq!(told(&read(FILE).unwrap()), told(&smallest));
+    assert_eq!(describe(&read(FILE).unwrap()), describe(&smallest));
 
     let gate = Gate::configured(FILE);
     let checked = gate.run(&["check", "--running"]).succeeded();
@@ -82,7 +82,10 @@ fn the_example_and_the_smallest_one_say_the_same() {
 fn every_default_in_the_example_is_the_true_one() {
     let defaults = with(&[DEFAULT]);
     assert_ne!(defaults, FILE);
-    assert_eq!(told(&read(&defaults).unwrap()), told(&read(FILE).unwrap()));
+    assert_eq!(
+        describe(&read(&defaults).unwrap()),
+        describe(&read(FILE).unwrap())
+    );
 }
 
 #[test]

@@ -80,12 +80,12 @@ fn a_certificate_that_cannot_be_used_is_one_complaint_with_the_file() {
         for (certificate, key, wrong) in PAIRS {
             let gate = gate(certificate, key);
             let files = gate.files();
-            let told = gate.run(&["check"]).failed_with(3);
-            assert_eq!(told.lines().count(), 1, "{certificate} {key}: {told}");
+            let output = gate.run(&["check"]).failed_with(3);
+            assert_eq!(output.lines().count(), 1, "{certificate} {key}: {output}");
             let path = gate.folder().join(wrong.of(certificate, key));
             assert!(
-                told.contains(path.to_str().unwrap()),
-                "{certificate} {key}: {told}"
+                output.contains(path.to_str().unwrap()),
+                "{certificate} {key}: {output}"
             );
             assert_eq!(gate.files(), files);
         }
@@ -98,15 +98,15 @@ fn a_certificate_that_cannot_be_used_keeps_the_server_from_starting() {
         for (certificate, key, wrong) in PAIRS {
             let gate = gate(certificate, key);
             let files = gate.files();
-            let told = gate.serve_that_ends();
+            let output = gate.serve_that_ends();
             assert!(
-                told.stderr.contains(wrong.of(certificate, key)),
-                "{certificate} {key}: {told:?}"
+                output.stderr.contains(wrong.of(certificate, key)),
+                "{certificate} {key}: {output:?}"
             );
-            assert!(!told.stderr.contains("panic"), "{told:?}");
+            assert!(!output.stderr.contains("panic"), "{output:?}");
             assert_eq!(gate.files(), files, "{certificate} {key}");
             // It is the configuration that is wrong, whoever finds it.
-            told.failed_with(3);
+            output.failed_with(3);
         }
     }
 }
@@ -114,15 +114,15 @@ fn a_certificate_that_cannot_be_used_keeps_the_server_from_starting() {
 #[test]
 fn a_certificate_that_cannot_be_used_is_told_with_its_line_and_key() {
     for (certificate, key, wrong) in PAIRS {
-        let told = listener(certificate, key).run(&["check"]).failed_with(3);
+        let output = listener(certificate, key).run(&["check"]).failed_with(3);
         let (line, of) = match wrong {
             Wrong::Certificate => (":7:", " public.certificate: "),
             Wrong::Key => (":8:", " public.private_key: "),
         };
         // A pair that does not fit is wrong at either of its ends.
-        let either = key == "b.key" && told.contains("does not belong to the certificate");
-        let right = told.contains(line) && told.contains(of);
-        assert!(right || either, "{certificate} {key}: {told}");
+        let either = key == "b.key" && output.contains("does not belong to the certificate");
+        let right = output.contains(line) && output.contains(of);
+        assert!(right || either, "{certificate} {key}: {output}");
     }
 }
 
@@ -132,11 +132,11 @@ fn an_address_that_is_none_is_all_that_is_wrong_if_the_certificate_is_right() {
         "[public]\nhttps = \"nonsense\"\ncertificate = \"a.pem\"\nprivate_key = \"a.key\"\n\
          [upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n",
     );
-    let told = gate.run(&["check", "--running"]).failed_with(3);
-    assert_eq!(told.lines().count(), 1, "{told}");
+    let output = gate.run(&["check", "--running"]).failed_with(3);
+    assert_eq!(output.lines().count(), 1, "{output}");
     assert!(
-        told.contains(":2:") && told.contains(" public.https: "),
-        "{told}"
+        output.contains(":2:") && output.contains(" public.https: "),
+        "{output}"
     );
 }
 
@@ -149,7 +149,7 @@ fn wrong_files_and_wrong_keys_come_at_once() {
          [upstreams.two]\naddresses = [\"127.0.0.1:1\"]\ntls = true\nca = \"missing.pem\"\n\
          [wrong]\n",
     );
-    let told = gate.run(&["check", "--running"]).failed_with(3);
+    let output = gate.run(&["check", "--running"]).failed_with(3);
     for what in [
         "public.certificate",
         "upstreams.one.ca",
@@ -157,9 +157,9 @@ fn wrong_files_and_wrong_keys_come_at_once() {
         "upstreams.two.ca",
         "wrong: unknown key",
     ] {
-        assert!(told.contains(what), "{what} is not in\n{told}");
+        assert!(output.contains(what), "{what} is not in\n{output}");
     }
-    assert_eq!(told.lines().count(), 5, "{told}");
+    assert_eq!(output.lines().count(), 5, "{output}");
 }
 
 #[test]
@@ -194,9 +194,9 @@ fn what_belongs_together_comes_together() {
         let gate = with_files(&format!(
             "[upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n{section}"
         ));
-        let told = gate.run(&["check", "--running"]).failed_with(3);
-        assert!(told.contains(&format!(" {key}: ")), "{section}: {told}");
-        assert_eq!(told.lines().count(), 1, "{section}: {told}");
+        let output = gate.run(&["check", "--running"]).failed_with(3);
+        assert!(output.contains(&format!(" {key}: ")), "{section}: {output}");
+        assert_eq!(output.lines().count(), 1, "{section}: {output}");
     }
 }
 
@@ -216,15 +216,15 @@ fn ports_in_use_are_all_named_and_nothing_is_created() {
     ));
     let files = gate.files();
     // The file is right, the moment is wrong: to serve fails, without calling it a mistake.
-    for told in [
+    for output in [
         gate.run(&["check"]).failed_with(3),
         gate.serve_that_ends().failed_with(1),
     ] {
-        assert_eq!(told.lines().count(), 3, "{told}");
+        assert_eq!(output.lines().count(), 3, "{output}");
         for number in 0..3 {
             assert!(
-                told.contains(&format!("{}: Address already in use", address(number))),
-                "{told}"
+                output.contains(&format!("{}: Address already in use", address(number))),
+                "{output}"
             );
         }
     }
@@ -238,12 +238,15 @@ fn names_that_lead_nowhere_and_addresses_of_other_machines_are_found_by_check() 
         "[public]\nhttp = \"127.0.0.1:0\"\n[admin]\nlisten = \"203.0.113.9:9090\"\n\
          [upstreams.default]\naddresses = [\"127.0.0.1:3000\", \"engine.invalid:3000\"]\n",
     );
-    let told = gate.run(&["check"]).failed_with(3);
-    assert_eq!(told.lines().count(), 2, "{told}");
-    assert!(told.contains("cannot listen on 203.0.113.9:9090"), "{told}");
+    let output = gate.run(&["check"]).failed_with(3);
+    assert_eq!(output.lines().count(), 2, "{output}");
     assert!(
-        told.contains("upstreams.default: `engine.invalid:3000`"),
-        "{told}"
+        output.contains("cannot listen on 203.0.113.9:9090"),
+        "{output}"
+    );
+    assert!(
+        output.contains("upstreams.default: `engine.invalid:3000`"),
+        "{output}"
     );
 }
 
@@ -255,10 +258,10 @@ fn a_folder_that_is_not_there_is_found_by_check() {
              [upstreams.default]\naddresses = [\"127.0.0.1:3000\"]\n\
              [{section}]\n{key} = \"nowhere/file\"\n"
         ));
-        let told = gate.run(&["check"]).failed_with(3);
-        assert!(told.contains("nowhere/file"), "{told}");
-        let told = gate.serve_that_ends().failed_with(5);
-        assert!(told.contains("nowhere/file"), "{told}");
+        let output = gate.run(&["check"]).failed_with(3);
+        assert!(output.contains("nowhere/file"), "{output}");
+        let output = gate.serve_that_ends().failed_with(5);
+        assert!(output.contains("nowhere/file"), "{output}");
         assert_eq!(gate.files(), ["portcullis.toml"], "{section}");
     }
 }
@@ -270,10 +273,10 @@ fn a_store_or_a_key_that_is_something_else_is_refused_and_left_alone() {
         let path = gate.file(name, noise(8192));
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
             .unwrap();
-        let told = gate.run(&["check"]).failed_with(3);
-        assert!(told.contains(path.to_str().unwrap()), "{told}");
-        let told = gate.serve_that_ends().failed_with(5);
-        assert!(told.contains(path.to_str().unwrap()), "{told}");
+        let output = gate.run(&["check"]).failed_with(3);
+        assert!(output.contains(path.to_str().unwrap()), "{output}");
+        let output = gate.serve_that_ends().failed_with(5);
+        assert!(output.contains(path.to_str().unwrap()), "{output}");
         assert_eq!(std::fs::read(&path).unwrap(), noise(8192));
         assert_eq!(
             gate.files(),

@@ -22,11 +22,12 @@ fn complaints(text: &str) -> Vec<Complaint> {
     let gate = Gate::configured(text);
     let ran = gate.run(&["check", "--running"]);
     assert_eq!(ran.stdout, "", "{text}");
-    let told = ran.failed_with(3);
+    let output = ran.failed_with(3);
     assert_eq!(gate.files(), ["portcullis.toml"], "{text}");
     let file = format!("{}:", gate.config().display());
-    let told = told.strip_prefix("error: ").unwrap_or(&told);
-    told.lines()
+    let output = output.strip_prefix("error: ").unwrap_or(&output);
+    output
+        .lines()
         .map(|line| parse(line.strip_prefix(&file).unwrap_or_else(|| panic!("{line}"))))
         .collect()
 }
@@ -56,8 +57,8 @@ fn only(text: &str) -> Complaint {
 #[test]
 fn the_smallest_example_is_in_order() {
     let gate = Gate::configured(include_str!("../../../conf/minimal.toml"));
-    let told = gate.run(&["check", "--running"]).succeeded();
-    assert!(told.contains("portcullis.toml: ok; "), "{told}");
+    let output = gate.run(&["check", "--running"]).succeeded();
+    assert!(output.contains("portcullis.toml: ok; "), "{output}");
     assert_eq!(gate.files(), ["portcullis.toml"]);
 }
 
@@ -481,7 +482,7 @@ tls = "yes"
 [upstreams.empty]
 connect_timeout = "0s"
 "#;
-    let told: Vec<(usize, String)> = complaints(text)
+    let output: Vec<(usize, String)> = complaints(text)
         .into_iter()
         .map(|it| (it.line, it.key))
         .collect();
@@ -498,7 +499,7 @@ connect_timeout = "0s"
         (16, "upstreams.empty.addresses"),
         (17, "upstreams.empty.connect_timeout"),
     ];
-    assert_eq!(told, expected.map(|(line, key)| (line, key.to_owned())));
+    assert_eq!(output, expected.map(|(line, key)| (line, key.to_owned())));
 
     // The server says the same, and does not start.
     let gate = Gate::configured(text);

@@ -168,8 +168,8 @@ fn a_file_that_others_can_read_or_that_is_none_is_refused() {
         std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
         let server = read("postgres://me@db").unwrap();
         let error = server.with_password_file(&path).err().unwrap();
-        let told = error.to_string();
-        assert!(told.contains("chmod 600") && told.contains(&format!("{mode:04o}")));
+        let text = error.to_string();
+        assert!(text.contains("chmod 600") && text.contains(&format!("{mode:04o}")));
         assert_eq!(error, PasswordFileError::Exposed { path, mode });
     }
     let (folder, path) = holding(PASSWORD.as_bytes());

@@ -28,17 +28,17 @@ fn a_file_that_is_no_text_or_not_there_is_named() {
         &[0xc3; 4096],
     ] {
         let gate = Gate::configured(bytes);
-        let told = gate.run(&["check"]).failed_with(3);
-        assert!(told.contains("UTF-8"), "{told}");
-        assert!(told.contains(gate.config().to_str().unwrap()), "{told}");
-        assert_eq!(gate.serve_that_ends().failed_with(3), told);
+        let output = gate.run(&["check"]).failed_with(3);
+        assert!(output.contains("UTF-8"), "{output}");
+        assert!(output.contains(gate.config().to_str().unwrap()), "{output}");
+        assert_eq!(gate.serve_that_ends().failed_with(3), output);
     }
     let gate = Gate::configured("");
     std::fs::remove_file(gate.config()).unwrap();
     for words in [&["check"][..], &["endpoint", "list"], &["serve"]] {
-        let told = gate.run(words).failed_with(3);
-        assert!(told.contains(gate.config().to_str().unwrap()), "{told}");
-        assert!(told.contains("cannot be read"), "{told}");
+        let output = gate.run(words).failed_with(3);
+        assert!(output.contains(gate.config().to_str().unwrap()), "{output}");
+        assert!(output.contains("cannot be read"), "{output}");
     }
     std::fs::create_dir(gate.config()).unwrap();
     gate.run(&["check"]).failed_with(3);

@@ -148,20 +148,20 @@ fn who_sends_batches_cannot_be_subscribed_to_by_event() {
     for preset in ["sendgrid", "hubspot-v3", "adyen-payments"] {
         let text = of_preset(preset, r#"events = ["bounce"]"#);
         let path = gate.file("endpoints.toml", text);
-        let told = gate
+        let output = gate
             .run(&["apply", "-f", path.to_str().unwrap()])
             .failed_with(3);
-        assert!(told.contains("deliveries are batches"), "{told}");
+        assert!(output.contains("deliveries are batches"), "{output}");
     }
     let text = of_preset("gitlab", r#"events = [" Push Hook", "Tag\tHook"]"#);
     let path = gate.file("endpoints.toml", text);
-    let told = gate
+    let output = gate
         .run(&["apply", "-f", path.to_str().unwrap()])
         .failed_with(3);
     assert_eq!(
-        told.matches("is not the name of an event").count(),
+        output.matches("is not the name of an event").count(),
         2,
-        "{told}"
+        "{output}"
     );
 }
 

@@ -48,9 +48,9 @@ fn is_invalid(answer: &Answer, details: &[(&str, &str)]) {
         "{{\"error\":\"Invalid payload\",\"details\":[{}]}}",
         details.join(",")
     );
-    let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(
-        told,
+        body,
         serde_json::from_str::<serde_json::Value>(&expected).unwrap()
     );
 }

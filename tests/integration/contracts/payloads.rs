@@ -137,7 +137,7 @@ schema_file = "broken.json"
 colour = "red""#,
     );
     let path = gate.file("endpoints.toml", &text);
-    let told = gate
+    let output = gate
         .run(&["apply", "-f", path.to_str().unwrap()])
         .failed_with(3);
     for expected in [
@@ -152,13 +152,13 @@ colour = "red""#,
         "unknown key; expected one of `inputs`",
         "is missing",
     ] {
-        assert!(told.contains(expected), "{expected}\n{told}");
+        assert!(output.contains(expected), "{expected}\n{output}");
     }
-    let places = told
+    let places = output
         .lines()
         .filter(|line| line.contains("endpoints.toml:"))
         .count();
-    assert!(places >= 10, "{told}");
+    assert!(places >= 10, "{output}");
     assert!(!gate.run(&["endpoint", "list"]).succeeded().contains(ID));
 }
 
@@ -192,10 +192,10 @@ fn the_shape_of_a_contract_is_judged_at_apply() {
         ),
     ] {
         let path = gate.file("endpoints.toml", declaration(lines));
-        let told = gate
+        let output = gate
             .run(&["apply", "-f", path.to_str().unwrap()])
             .failed_with(3);
-        assert!(told.contains(expected), "{lines}\n{told}");
+        assert!(output.contains(expected), "{lines}\n{output}");
     }
     // A flow's schema has to be read back from within its document.
     for (levels, code) in [(64, 0), (65, 3), (120, 3)] {
@@ -216,11 +216,11 @@ fn the_shape_of_a_contract_is_judged_at_apply() {
     }
     let unnamed = declaration("events = [\"push\"]").replace("\"hmac\"", "\"bearer\"");
     let path = gate.file("endpoints.toml", unnamed);
-    let told = gate
+    let output = gate
         .run(&["apply", "-f", path.to_str().unwrap()])
         .failed_with(3);
     assert!(
-        told.contains("does not say where deliveries name their event"),
-        "{told}"
+        output.contains("does not say where deliveries name their event"),
+        "{output}"
     );
 }

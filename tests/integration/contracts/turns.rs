@@ -243,7 +243,8 @@ fn a_sender_that_does_not_read_its_answer_keeps_nobody_else_waiting() {
         send(gate.http(), &of_key(&gate, "a", 9)).status == 200
     });
     // What it did not read in time is still there for it.
-    let mut heard = Vec::new();
-    std::io::Read::read_to_end(&mut std::io::Read::take(&mut deaf, 900_000), &mut heard).unwrap();
-    assert!(heard.starts_with(b"HTTP/1.1 200 "));
+    let mut received = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(&mut deaf, 900_000), &mut received)
+        .unwrap();
+    assert!(received.starts_with(b"HTTP/1.1 200 "));
 }

@@ -257,13 +257,13 @@ impl Walk {
             messages,
         };
         let server = self.server.insert(server);
-        let mut said = String::new();
-        while !said.contains("health and metrics at") {
+        let mut transcript = String::new();
+        while !transcript.contains("health and metrics at") {
             let line = server.messages.recv_timeout(PATIENCE);
-            said += &line.unwrap_or_else(|_| panic!("it did not start: {said}"));
-            said += "\n";
+            transcript += &line.unwrap_or_else(|_| panic!("it did not start: {transcript}"));
+            transcript += "\n";
         }
-        said
+        transcript
     }
 
     /// A text of the page, with the addresses of this walk.

@@ -114,8 +114,8 @@ fn curl_that_leaves_out_line_ends_is_the_cause_that_is_named() {
     desk.file("body.json", body);
     let sign = signature(body.as_bytes());
     let command = format!("curl a.example/x -H 'X-Hub-Signature-256: {sign}' -d @body.json");
-    let said = desk.explain("github", SECRET.as_bytes(), command.as_bytes(), &[]);
-    assert_eq!(names(&said), ["body-captured-by-curl"]);
+    let diagnosis = desk.explain("github", SECRET.as_bytes(), command.as_bytes(), &[]);
+    assert_eq!(names(&diagnosis), ["body-captured-by-curl"]);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_capture_that_cannot_be_read_is_refused_with_its_place_and_nothing_is_judged
     let desk = Desk::new();
     let too_large = std::fs::File::create(desk.folder.path().join("too-large")).unwrap();
     too_large.set_len((64 << 20) + 1).unwrap();
-    for (name, content, told) in [
+    for (name, content, message) in [
         ("empty", "", "the capture is empty"),
         (
             "no-header",
@@ -265,7 +265,7 @@ fn a_capture_that_cannot_be_read_is_refused_with_its_place_and_nothing_is_judged
         desk.file(name, content);
         let ran = desk.run(&[name, "--preset", "github"], SECRET.as_bytes());
         assert_eq!(ran.code, Some(1), "{name}: {ran:?}");
-        assert!(ran.stderr.contains(told), "{name}: {ran:?}");
+        assert!(ran.stderr.contains(message), "{name}: {ran:?}");
         assert_eq!(ran.stdout, "", "{name}");
     }
     let ran = desk.run(&["too-large", "--preset", "github"], SECRET.as_bytes());

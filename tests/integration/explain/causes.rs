@@ -592,20 +592,22 @@ fn every_prepared_delivery_is_refused_for_its_reason_and_its_cause_is_named() {
     let mut wrong = Vec::new();
     for case in cases {
         let at = case.at.to_string();
-        let said = desk.explain(case.preset, &case.secret, &case.capture, &["--at", &at]);
+        let diagnosis = desk.explain(case.preset, &case.secret, &case.capture, &["--at", &at]);
         let what = case.what;
-        let says = said["causes"][0]["says"].as_str().unwrap_or_default();
-        if said["reason"] != case.reason || names(&said) != case.names || !says.contains(case.says)
+        let says = diagnosis["causes"][0]["says"].as_str().unwrap_or_default();
+        if diagnosis["reason"] != case.reason
+            || names(&diagnosis) != case.names
+            || !says.contains(case.says)
         {
             wrong.push(format!(
                 "{what}: {} {:?} {says}",
-                said["reason"],
-                names(&said)
+                diagnosis["reason"],
+                names(&diagnosis)
             ));
         }
 
         // Neither a secret nor a signature that would be the right one.
-        let text = said.to_string();
+        let text = diagnosis.to_string();
         let secret = String::from_utf8_lossy(&case.secret)
             .trim_matches(['\n', ' ', '\''])
             .to_owned();
@@ -642,19 +644,19 @@ fn a_genuine_delivery_is_admitted_and_nothing_is_blamed() {
             http(&[("Authorization", "Bearer t0ken")], b""),
         ),
     ] {
-        let said = desk.explain(
+        let diagnosis = desk.explain(
             preset,
             secret.as_bytes(),
             &capture,
             &["--at", &AT.to_string()],
         );
-        assert_eq!(said["admitted"], true, "{preset}: {said:#}");
+        assert_eq!(diagnosis["admitted"], true, "{preset}: {diagnosis:#}");
         assert_eq!(
-            said["causes"].as_array().unwrap().len(),
+            diagnosis["causes"].as_array().unwrap().len(),
             0,
-            "{preset}: {said:#}"
+            "{preset}: {diagnosis:#}"
         );
-        assert_eq!(said["reason"], "admitted");
+        assert_eq!(diagnosis["reason"], "admitted");
     }
 }
 
@@ -662,16 +664,16 @@ fn a_genuine_delivery_is_admitted_and_nothing_is_blamed() {
 fn an_old_capture_that_is_judged_now_is_told_from_a_slow_clock() {
     let desk = Desk::new();
     let capture = slack(SECRET, &AT.to_string(), &format!("v0:{AT}:{BODY}"));
-    let said = desk.explain("slack", SECRET.as_bytes(), &capture, &[]);
-    assert_eq!(said["reason"], "timestamp_stale");
-    assert_eq!(names(&said), ["judged-late"]);
+    let diagnosis = desk.explain("slack", SECRET.as_bytes(), &capture, &[]);
+    assert_eq!(diagnosis["reason"], "timestamp_stale");
+    assert_eq!(names(&diagnosis), ["judged-late"]);
     assert!(
-        said["causes"][0]["operator"]
+        diagnosis["causes"][0]["operator"]
             .as_str()
             .unwrap()
             .contains("--at")
     );
-    assert!(said["age_seconds"].as_i64().unwrap() > 0);
+    assert!(diagnosis["age_seconds"].as_i64().unwrap() > 0);
 }
 
 #[test]
@@ -699,9 +701,9 @@ fn what_is_said_to_people_has_the_verdict_the_step_the_cause_and_what_to_change(
 fn a_large_body_is_explained_within_bounds() {
     let desk = Desk::new();
     let body = vec![b'x'; 20 << 20];
-    let said = desk.explain("github", b"one", &github("other", &body, &body), &[]);
-    assert_eq!(names(&said), ["other-secret"]);
-    assert_eq!(said["tried_all"], false);
-    let said = desk.explain("github", b"one", &github("one\n", &body, &body), &[]);
-    assert_eq!(names(&said), ["secret-newline"]);
+    let diagnosis = desk.explain("github", b"one", &github("other", &body, &body), &[]);
+    assert_eq!(names(&diagnosis), ["other-secret"]);
+    assert_eq!(diagnosis["tried_all"], false);
+    let diagnosis = desk.explain("github", b"one", &github("one\n", &body, &body), &[]);
+    assert_eq!(names(&diagnosis), ["secret-newline"]);
 }

@@ -15,8 +15,8 @@ fn delivery(path: &str, secret: &str, body: &str) -> Vec<u8> {
     format!("POST {path} HTTP/1.1\r\nX-Hub-Signature-256: {sign}\r\n\r\n{body}").into_bytes()
 }
 
-fn steps(said: &Value) -> Vec<(&str, &str)> {
-    let steps = said["steps"].as_array().unwrap().iter();
+fn steps(diagnosis: &Value) -> Vec<(&str, &str)> {
+    let steps = diagnosis["steps"].as_array().unwrap().iter();
     steps
         .map(|it| {
             (
@@ -31,11 +31,11 @@ fn steps(said: &Value) -> Vec<(&str, &str)> {
 fn the_path_of_a_capture_finds_the_endpoint_and_its_secret_is_audited() {
     let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
     let secret = gate.secret(ID);
-    let said = explained(&gate, &delivery(PATH, &secret, "{}"), &[]);
-    assert_eq!(said["admitted"], true, "{said:#}");
-    assert_eq!(said["judged_by"], format!("endpoint {ID}"));
+    let diagnosis = explained(&gate, &delivery(PATH, &secret, "{}"), &[]);
+    assert_eq!(diagnosis["admitted"], true, "{diagnosis:#}");
+    assert_eq!(diagnosis["judged_by"], format!("endpoint {ID}"));
     assert_eq!(
-        steps(&said),
+        steps(&diagnosis),
         [
             ("path", "passed"),
             ("method", "passed"),
@@ -55,24 +55,24 @@ fn a_secret_that_was_replaced_is_named_with_its_version_and_one_in_its_overlap_i
     let capture = delivery(PATH, &old, "{}");
     gate.run(&["secret", "rotate", "--yes", ID, "--overlap", "1h"])
         .succeeded();
-    let said = explained(&gate, &capture, &[]);
-    assert_eq!(said["admitted"], true, "{said:#}");
+    let diagnosis = explained(&gate, &capture, &[]);
+    assert_eq!(diagnosis["admitted"], true, "{diagnosis:#}");
     assert!(
-        said["notes"].to_string().contains("previous secret"),
-        "{said:#}"
+        diagnosis["notes"].to_string().contains("previous secret"),
+        "{diagnosis:#}"
     );
 
     gate.run(&["secret", "rotate", "--yes", ID]).succeeded();
-    let said = explained(&gate, &capture, &[]);
-    assert_eq!(said["reason"], "signature_mismatch");
-    assert_eq!(names(&said), ["secret-ended"]);
+    let diagnosis = explained(&gate, &capture, &[]);
+    assert_eq!(diagnosis["reason"], "signature_mismatch");
+    assert_eq!(names(&diagnosis), ["secret-ended"]);
     assert!(
-        said["causes"][0]["says"]
+        diagnosis["causes"][0]["says"]
             .as_str()
             .unwrap()
             .contains("version 1")
     );
-    assert!(!said.to_string().contains(&old));
+    assert!(!diagnosis.to_string().contains(&old));
 }
 
 #[test]
@@ -82,34 +82,38 @@ fn a_wrong_path_is_refused_with_the_right_one_and_the_proof_is_judged_all_the_sa
         .endpoint_with("workflows/other", &["--mode", "hmac"]);
     let secret = gate.secret(ID);
     let capture = delivery("/webhooks/ai/workflows/pr-bot/", &secret, "{}");
-    let said = explained(&gate, &capture, &["--endpoint", ID]);
-    assert_eq!(said["reason"], "not_configured");
-    assert_eq!(said["refused_by"], "path");
+    let diagnosis = explained(&gate, &capture, &["--endpoint", ID]);
+    assert_eq!(diagnosis["reason"], "not_configured");
+    assert_eq!(diagnosis["refused_by"], "path");
     assert!(
-        said["causes"][0]["sender"]
+        diagnosis["causes"][0]["sender"]
             .as_str()
             .unwrap()
             .ends_with(PATH),
-        "{said:#}"
+        "{diagnosis:#}"
     );
-    assert!(steps(&said).contains(&("signature", "passed")));
+    assert!(steps(&diagnosis).contains(&("signature", "passed")));
 
     let capture = delivery("/webhooks/ai/workflows/other", &secret, "{}");
-    let said = explained(&gate, &capture, &["--endpoint", ID]);
-    assert_eq!(said["reason"], "not_configured");
+    let diagnosis = explained(&gate, &capture, &["--endpoint", ID]);
+    assert_eq!(diagnosis["reason"], "not_configured");
     assert!(
-        said["causes"][0]["operator"]
+        diagnosis["causes"][0]["operator"]
             .as_str()
             .unwrap()
             .contains("workflows/other")
     );
     // Two things are wrong: both are told.
-    let said = explained(
+    let diagnosis = explained(
         &gate,
         &delivery("/nowhere", "wrong", "{}"),
         &["--endpoint", ID],
     );
-    assert_eq!(said["causes"].as_array().unwrap().len(), 2, "{said:#}");
+    assert_eq!(
+        diagnosis["causes"].as_array().unwrap().len(),
+        2,
+        "{diagnosis:#}"
+    );
 }
 
 #[test]
@@ -119,9 +123,9 @@ fn what_is_wrong_with_the_endpoint_itself_is_told() {
     let capture = delivery(PATH, &secret, "{}");
     gate.run(&["endpoint", "update", ID, "--max-body", "1B"])
         .succeeded();
-    let said = explained(&gate, &capture, &[]);
+    let diagnosis = explained(&gate, &capture, &[]);
     assert_eq!(
-        (&said["reason"], names(&said)),
+        (&diagnosis["reason"], names(&diagnosis)),
         (&"body_too_large".into(), vec!["body-too-large"])
     );
 
@@ -129,8 +133,8 @@ fn what_is_wrong_with_the_endpoint_itself_is_told() {
     let file = gate.file("capture", &capture);
     let file = file.to_str().unwrap();
     gate.run(&["explain", file]).failed_with(4);
-    let said = explained(&gate, &capture, &["--endpoint", ID]);
-    assert_eq!(said["reason"], "not_configured");
+    let diagnosis = explained(&gate, &capture, &["--endpoint", ID]);
+    assert_eq!(diagnosis["reason"], "not_configured");
     gate.run(&["explain", file, "--endpoint", "workflows/nope"])
         .failed_with(4);
 }
@@ -141,12 +145,12 @@ fn an_endpoint_without_a_proof_is_explained_as_the_server_treats_it() {
         .with("auth", "allow_unauthenticated = true")
         .endpoint("none");
     let capture = format!("POST {PATH} HTTP/1.1\r\n\r\n{{}}");
-    let said = explained(&gate, capture.as_bytes(), &[]);
-    assert_eq!(said["admitted"], true, "{said:#}");
+    let diagnosis = explained(&gate, capture.as_bytes(), &[]);
+    assert_eq!(diagnosis["admitted"], true, "{diagnosis:#}");
     let gate = gate.with_only("auth", "allow_unauthenticated = false");
-    let said = explained(&gate, capture.as_bytes(), &[]);
-    assert_eq!(said["reason"], "auth_missing", "{said:#}");
-    assert_eq!(names(&said), ["auth-missing"]);
+    let diagnosis = explained(&gate, capture.as_bytes(), &[]);
+    assert_eq!(diagnosis["reason"], "auth_missing", "{diagnosis:#}");
+    assert_eq!(names(&diagnosis), ["auth-missing"]);
 }
 
 #[test]
@@ -176,11 +180,11 @@ fn explain_says_what_the_gate_says_of_the_same_deliveries() {
             }
             let answer = send(gate.http(), &request.body(body.as_bytes()));
             let reason = answer.header("Portcullis-Reason").to_owned();
-            let said = explained(&gate, format!("{capture}\r\n{body}").as_bytes(), &[]);
+            let diagnosis = explained(&gate, format!("{capture}\r\n{body}").as_bytes(), &[]);
             assert_eq!(
-                said["reason"],
+                diagnosis["reason"],
                 reason.as_str(),
-                "{method} {headers:?} {body}: {said:#}"
+                "{method} {headers:?} {body}: {diagnosis:#}"
             );
         }
     }

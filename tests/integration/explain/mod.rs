@@ -46,8 +46,8 @@ fn the_page_has_every_cause_and_every_field() {
     for name in names {
         assert!(words.contains(&name), "{name}");
     }
-    let said = Desk::new().explain("github", b"s3cret", &http(&[], b"{}"), &[]);
-    for fields in [&said, &said["steps"][0], &said["causes"][0]] {
+    let diagnosis = Desk::new().explain("github", b"s3cret", &http(&[], b"{}"), &[]);
+    for fields in [&diagnosis, &diagnosis["steps"][0], &diagnosis["causes"][0]] {
         for field in fields.as_object().unwrap().keys() {
             assert!(words.contains(&field.as_str()), "{field}");
         }
@@ -91,22 +91,23 @@ impl Desk {
         words.extend(more);
         let ran = self.run(&words, secret);
         assert!(matches!(ran.code, Some(0 | 1)), "{ran:?}");
-        let said: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
-        assert_eq!(said["admitted"], ran.code == Some(0), "{ran:?}");
+        let diagnosis: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+        assert_eq!(diagnosis["admitted"], ran.code == Some(0), "{ran:?}");
         if ran.code == Some(1) {
-            let reason = said["reason"].as_str().unwrap();
+            let reason = diagnosis["reason"].as_str().unwrap();
             assert!(
                 ran.stderr.contains(&format!("refused: {reason}")),
                 "{ran:?}"
             );
         }
-        said
+        diagnosis
     }
 }
 
 /// The names of the most likely cause.
-fn names(said: &Value) -> Vec<&str> {
-    let names = said["causes"][0]["names"].as_array();
+fn names(diagnosis: &Value) -> Vec<&str> {
+    let names = diagnosis["causes"][0]["names"].as_array();
     let names = names.into_iter().flatten();
     names.map(|name| name.as_str().unwrap()).collect()
 }

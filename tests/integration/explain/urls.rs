@@ -49,7 +49,7 @@ fn explained(preset: &str, signed_url: &str, judged: &str, more: &[(&str, &str)]
 #[test]
 fn the_url_that_verifies_is_named_for_every_sender_that_signs_it() {
     for preset in ["twilio", "square", "hubspot-v3", "trello"] {
-        for (told, what) in [
+        for (url, what) in [
             ("http://portal.example.com/hooks/orders?from=a+b", "scheme"),
             (
                 "https://www.portal.example.com/hooks/orders?from=a+b",
@@ -72,12 +72,12 @@ fn the_url_that_verifies_is_named_for_every_sender_that_signs_it() {
                 ("X-Forwarded-Host", "old.example.com"),
                 ("X-Forwarded-Port", "8443"),
             ];
-            let said = explained(preset, told, JUDGED, &seen);
-            assert_eq!(names(&said), ["url"], "{preset} {told}: {said}");
-            assert_eq!(said["causes"][0]["proven"], true);
-            let says = said["causes"][0]["says"].as_str().unwrap();
-            assert!(says.contains(what) && says.contains(told), "{says}");
-            assert_eq!(said["url"], JUDGED);
+            let diagnosis = explained(preset, url, JUDGED, &seen);
+            assert_eq!(names(&diagnosis), ["url"], "{preset} {url}: {diagnosis}");
+            assert_eq!(diagnosis["causes"][0]["proven"], true);
+            let says = diagnosis["causes"][0]["says"].as_str().unwrap();
+            assert!(says.contains(what) && says.contains(url), "{says}");
+            assert_eq!(diagnosis["url"], JUDGED);
         }
     }
 }
@@ -85,10 +85,10 @@ fn the_url_that_verifies_is_named_for_every_sender_that_signs_it() {
 #[test]
 fn a_url_that_nobody_can_guess_is_suspected_and_no_secret_is_blamed() {
     for preset in ["twilio", "square", "hubspot-v3", "trello"] {
-        let said = explained(preset, "https://elsewhere.example.net/x", JUDGED, &[]);
-        assert_eq!(names(&said), ["other-url"], "{preset}: {said}");
-        assert_eq!(said["causes"][0]["proven"], false);
-        let says = said["causes"][0]["says"].as_str().unwrap();
+        let diagnosis = explained(preset, "https://elsewhere.example.net/x", JUDGED, &[]);
+        assert_eq!(names(&diagnosis), ["other-url"], "{preset}: {diagnosis}");
+        assert_eq!(diagnosis["causes"][0]["proven"], false);
+        let says = diagnosis["causes"][0]["says"].as_str().unwrap();
         assert!(says.contains(JUDGED), "{says}");
     }
 }
@@ -96,11 +96,12 @@ fn a_url_that_nobody_can_guess_is_suspected_and_no_secret_is_blamed() {
 #[test]
 fn what_may_be_a_credential_in_a_url_is_not_repeated() {
     let judged = "https://user:pass@portal.example.com/hooks?api_key=hunter2&a=1";
-    let said = explained("square", "https://portal.example.com/other", judged, &[]).to_string();
-    assert!(said.contains("api_key=…&a=1"), "{said}");
+    let diagnosis =
+        explained("square", "https://portal.example.com/other", judged, &[]).to_string();
+    assert!(diagnosis.contains("api_key=…&a=1"), "{diagnosis}");
     assert!(
-        !said.contains("hunter2") && !said.contains("user:pass"),
-        "{said}"
+        !diagnosis.contains("hunter2") && !diagnosis.contains("user:pass"),
+        "{diagnosis}"
     );
 }
 
@@ -111,8 +112,8 @@ fn a_url_beside_an_endpoint_is_the_one_that_is_judged() {
         .endpoint_with(ID, &["--mode", "provider", "--preset", "square"]);
     gate.run_with_input(&["secret", "set", ID], SECRET.as_bytes())
         .succeeded();
-    let told = format!("https://old.example.com{PATH}");
-    let headers = signed("square", &told);
+    let url = format!("https://old.example.com{PATH}");
+    let headers = signed("square", &url);
     let header = format!("{}: {}", headers[0].0, headers[0].1);
     let body = gate.file("body.json", BODY);
     let explain = |more: &[&str]| {
@@ -120,25 +121,29 @@ fn a_url_beside_an_endpoint_is_the_one_that_is_judged() {
         let body = [body.to_str().unwrap()];
         gate.run(&[&words[..], &body, more].concat())
     };
-    let said = explain(&["--url", &told]).succeeded();
-    assert!(said.contains("admitted"), "{said}");
-    assert!(said.contains(&format!("judged URL   {told}")), "{said}");
+    let diagnosis = explain(&["--url", &url]).succeeded();
+    assert!(diagnosis.contains("admitted"), "{diagnosis}");
+    assert!(
+        diagnosis.contains(&format!("judged URL   {url}")),
+        "{diagnosis}"
+    );
     // Where only the path is said, the URL is the endpoint's.
-    let said = explain(&["--url", PATH]);
-    assert_eq!(said.code, Some(1));
+    let diagnosis = explain(&["--url", PATH]);
+    assert_eq!(diagnosis.code, Some(1));
     let own = format!("judged URL   https://portal.example.com{PATH}");
-    assert!(said.stdout.contains(&own), "{}", said.stdout);
+    assert!(diagnosis.stdout.contains(&own), "{}", diagnosis.stdout);
     // A slash at the end and a name that is nearly right lead nowhere, and what was meant is told.
     let near = PATH.replace("pr-bot", "pr-bto");
     for (path, meant) in [(format!("{PATH}/"), "without the slash"), (near, PATH)] {
-        let said = explain(&["--url", &path]);
-        let meant_it = said.stdout.contains("did you mean") && said.stdout.contains(meant);
-        assert!(meant_it, "{path}: {}", said.stdout);
+        let diagnosis = explain(&["--url", &path]);
+        let meant_it =
+            diagnosis.stdout.contains("did you mean") && diagnosis.stdout.contains(meant);
+        assert!(meant_it, "{path}: {}", diagnosis.stdout);
         let body = body.to_str().unwrap();
-        let told = gate
+        let output = gate
             .run(&["explain", "--url", &path, "--body", body])
             .failed_with(4);
-        assert!(told.contains("did you mean"), "{told}");
+        assert!(output.contains("did you mean"), "{output}");
     }
 }
 
@@ -161,19 +166,25 @@ fn a_delivery_without_a_url_is_judged_as_sent_to_the_endpoint_that_is_named() {
         &[capture.to_str().unwrap()],
     ] {
         let explain = |more: &[&str]| gate.run(&[&["explain"], words, more].concat());
-        let said = explain(&["--endpoint", ID]).succeeded();
-        assert!(said.contains("admitted"), "{said}");
-        assert!(said.contains(&format!("{PATH} leads to {ID}")), "{said}");
-        assert!(said.contains(&format!("judged URL   {own}")), "{said}");
-        let note = format!("no URL was given, so the delivery is judged as sent to {own}");
-        assert!(said.contains(&note), "{said}");
-        // Nobody can tell which endpoint is meant.
-        let told = explain(&[]).failed_with(4);
+        let diagnosis = explain(&["--endpoint", ID]).succeeded();
+        assert!(diagnosis.contains("admitted"), "{diagnosis}");
         assert!(
-            told.contains("--url") && told.contains("--endpoint"),
-            "{told}"
+            diagnosis.contains(&format!("{PATH} leads to {ID}")),
+            "{diagnosis}"
         );
-        assert!(!told.contains("/ leads to"), "{told}");
+        assert!(
+            diagnosis.contains(&format!("judged URL   {own}")),
+            "{diagnosis}"
+        );
+        let note = format!("no URL was given, so the delivery is judged as sent to {own}");
+        assert!(diagnosis.contains(&note), "{diagnosis}");
+        // Nobody can tell which endpoint is meant.
+        let output = explain(&[]).failed_with(4);
+        assert!(
+            output.contains("--url") && output.contains("--endpoint"),
+            "{output}"
+        );
+        assert!(!output.contains("/ leads to"), "{output}");
     }
     // What is wrong all the same is not the path.
     let forged = header.replace(": ", ": A");
@@ -211,11 +222,11 @@ fn without_a_body_the_secret_is_not_blamed() {
             &["--preset", preset, "--header", &header],
             SECRET.as_bytes(),
         );
-        let said = format!("{}{}", ran.stdout, ran.stderr);
-        assert_eq!(ran.code, Some(1), "{said}");
-        assert!(!said.contains("secret does not verify"), "{said}");
-        assert!(!said.contains("secrets differ"), "{said}");
-        assert!(said.contains("body"), "{said}");
+        let diagnosis = format!("{}{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.code, Some(1), "{diagnosis}");
+        assert!(!diagnosis.contains("secret does not verify"), "{diagnosis}");
+        assert!(!diagnosis.contains("secrets differ"), "{diagnosis}");
+        assert!(diagnosis.contains("body"), "{diagnosis}");
     }
 }
 
@@ -249,8 +260,8 @@ fn numbers_and_characters_that_were_written_anew_are_recognised() {
         let code = hex::encode(sha256_mac(SECRET.as_bytes(), signed.as_bytes()));
         let value = format!("sha256={code}");
         let capture = http(&[("X-Hub-Signature-256", &value)], sent.as_bytes());
-        let said = Desk::new().explain("github", SECRET.as_bytes(), &capture, &[]);
-        assert_eq!(names(&said), [name], "{sent}: {said}");
+        let diagnosis = Desk::new().explain("github", SECRET.as_bytes(), &capture, &[]);
+        assert_eq!(names(&diagnosis), [name], "{sent}: {diagnosis}");
     }
 }
 
@@ -271,13 +282,13 @@ fn the_encoding_of_the_key_comes_before_another_preset() {
         ("webhook-signature", value.as_str()),
     ];
     let capture = http(&headers, BODY.as_bytes());
-    let said = Desk::new().explain(
+    let diagnosis = Desk::new().explain(
         "standard-webhooks",
         secret.as_bytes(),
         &capture,
         &["--at", at],
     );
-    assert_eq!(names(&said), ["key-encoding"], "{said}");
+    assert_eq!(names(&diagnosis), ["key-encoding"], "{diagnosis}");
 }
 
 #[test]
@@ -289,9 +300,10 @@ fn another_public_key_is_called_that() {
         ("X-Signature-Ed25519", signature.as_str()),
     ];
     let capture = http(&headers, BODY.as_bytes());
-    let said = Desk::new().explain("discord", key.as_bytes(), &capture, &["--at", "1700000000"]);
-    assert_eq!(names(&said), ["other-public-key"], "{said}");
-    assert_eq!(said["reason"], "signature_mismatch");
+    let diagnosis =
+        Desk::new().explain("discord", key.as_bytes(), &capture, &["--at", "1700000000"]);
+    assert_eq!(names(&diagnosis), ["other-public-key"], "{diagnosis}");
+    assert_eq!(diagnosis["reason"], "signature_mismatch");
 }
 
 fn ed25519(seed: u8) -> ring::signature::Ed25519KeyPair {

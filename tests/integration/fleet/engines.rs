@@ -32,82 +32,31 @@ fn fails_and_comes_back(
     }
 }
 
-#[test]
-fn the_database_is_killed() {
-    fails_and_comes_back(
-        "PostgreSQL is gone",
-        "store",
-        |fleet| fleet.postgres.kill(),
-        |fleet| fleet.postgres.restart(),
-    );
+/// One test for each fault, so that they run side by side: the part of readiness that reports it, its name, how it
+/// begins and how it ends.
+macro_rules! faults {
+    ($($test:ident: $part:literal, $what:literal, $breaks:expr, $mends:expr;)*) => {
+        $(
+            #[test]
+            fn $test() {
+                fails_and_comes_back($what, $part, $breaks, $mends);
+            }
+        )*
+    };
 }
 
-#[test]
-fn the_database_hangs() {
-    fails_and_comes_back(
-        "PostgreSQL hangs",
-        "store",
-        |fleet| fleet.postgres.pause(),
-        |fleet| fleet.postgres.resume(),
-    );
+faults! {
+    the_database_is_killed: "store", "PostgreSQL is gone", |it| it.postgres.kill(), |it| it.postgres.restart();
+    the_database_hangs: "store", "PostgreSQL hangs", |it| it.postgres.pause(), |it| it.postgres.resume();
+    redis_is_killed: "ledger", "Redis is gone", |it| it.redis.kill(), |it| it.redis.restart();
+    redis_hangs: "ledger", "Redis hangs", |it| it.redis.pause(), |it| it.redis.resume();
+    the_key_service_is_gone: "key_service", "AWS KMS cannot be reached", answers(Fault::Refuse), answers(Fault::None);
+    the_key_service_hangs: "key_service", "AWS KMS hangs", answers(Fault::Hang), answers(Fault::None);
+    the_key_service_throttles: "key_service", "AWS KMS throttles every call", answers(Fault::THROTTLED), answers(Fault::None);
+    the_key_service_denies: "key_service", "AWS KMS denies access", answers(Fault::DENIED), answers(Fault::None);
 }
 
-#[test]
-fn redis_is_killed() {
-    fails_and_comes_back(
-        "Redis is gone",
-        "ledger",
-        |fleet| fleet.redis.kill(),
-        |fleet| fleet.redis.restart(),
-    );
-}
-
-#[test]
-fn redis_hangs() {
-    fails_and_comes_back(
-        "Redis hangs",
-        "ledger",
-        |fleet| fleet.redis.pause(),
-        |fleet| fleet.redis.resume(),
-    );
-}
-
-#[test]
-fn the_key_service_is_gone() {
-    fails_and_comes_back(
-        "AWS KMS cannot be reached",
-        "key_service",
-        |fleet| fleet.kms.set(Fault::Refuse),
-        |fleet| fleet.kms.set(Fault::None),
-    );
-}
-
-#[test]
-fn the_key_service_hangs() {
-    fails_and_comes_back(
-        "AWS KMS hangs",
-        "key_service",
-        |fleet| fleet.kms.set(Fault::Hang),
-        |fleet| fleet.kms.set(Fault::None),
-    );
-}
-
-#[test]
-fn the_key_service_throttles() {
-    fails_and_comes_back(
-        "AWS KMS throttles every call",
-        "key_service",
-        |fleet| fleet.kms.set(Fault::THROTTLED),
-        |fleet| fleet.kms.set(Fault::None),
-    );
-}
-
-#[test]
-fn the_key_service_denies() {
-    fails_and_comes_back(
-        "AWS KMS denies access",
-        "key_service",
-        |fleet| fleet.kms.set(Fault::DENIED),
-        |fleet| fleet.kms.set(Fault::None),
-    );
+/// The key service answers every call with this fault.
+fn answers(fault: Fault) -> impl FnOnce(&mut Fleet) {
+    move |fleet| fleet.kms.set(fault)
 }

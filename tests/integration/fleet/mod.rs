@@ -7,7 +7,7 @@ mod engines;
 mod nodes;
 mod together;
 
-use self::nodes::{CLOSED, COLD, Fleet, LOCAL, Load, github, said};
+use self::nodes::{CLOSED, COLD, Fleet, LOCAL, Load, github, outcome_of};
 use crate::support::*;
 
 /// Waits until what is seen while something fails is a line of the document.
@@ -68,9 +68,9 @@ fn is_honest(fleet: &Fleet, load: &Load) {
         .collect();
     assert!(passed.is_empty(), "refused and passed on: {passed:?}");
     // A fault of ours is never the sender's.
-    let blamed = load.refused.iter().find(|(name, told)| {
+    let blamed = load.refused.iter().find(|(name, output)| {
         let number: u64 = name.trim_start_matches("d-").parse().unwrap();
-        !told.starts_with("503 ") && number % 4 != 3
+        !output.starts_with("503 ") && number % 4 != 3
     });
     assert_eq!(blamed, None, "genuine deliveries are told that it passes");
 }

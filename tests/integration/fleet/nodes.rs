@@ -150,7 +150,7 @@ impl Fleet {
     /// What a new delivery gets at a gate: the status and the reason.
     pub(super) fn deliver(&self, node: usize, id: &str) -> String {
         let (_, request) = self.delivery(id, SECRET);
-        said(&send(self.nodes[node].http(), &request))
+        outcome_of(&send(self.nodes[node].http(), &request))
     }
 
     /// Whether `/readyz` lets a balancer send deliveries to a gate, and the parts that are not well.
@@ -193,7 +193,7 @@ impl Fleet {
                             Some(answer) if answer.status == 202 => {
                                 load.forged_and_admitted.push(name)
                             }
-                            Some(answer) => load.refused.push((name, said(&answer))),
+                            Some(answer) => load.refused.push((name, outcome_of(&answer))),
                             None => load.unanswered.push(name),
                         }
                         drop(load);
@@ -248,6 +248,6 @@ pub(super) fn github(id: &str, secret: &str, name: &str) -> (String, Request) {
     (name.to_owned(), request.body(&body))
 }
 
-pub(super) fn said(answer: &Answer) -> String {
+pub(super) fn outcome_of(answer: &Answer) -> String {
     format!("{} {}", answer.status, answer.reason())
 }

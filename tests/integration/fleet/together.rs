@@ -36,7 +36,10 @@ fn a_rotation_is_in_force_at_every_gate() {
         });
         for at in 0..3 {
             let (_, request) = github(LOCAL, &old, &format!("o-{number}-{at}"));
-            assert_eq!(said(&settled(node(at), &request)), "401 signature_mismatch");
+            assert_eq!(
+                outcome_of(&settled(node(at), &request)),
+                "401 signature_mismatch"
+            );
         }
     }
 }
@@ -61,7 +64,7 @@ fn of_a_thousand_copies_at_once_over_all_gates_one_reaches_the_backend() {
         thread::spawn(move || {
             let mut connection = Connection::to(address);
             start.wait();
-            let answers = (0..20).map(|_| said(&connection.write(&copy).answer()));
+            let answers = (0..20).map(|_| outcome_of(&connection.write(&copy).answer()));
             answers.collect::<Vec<String>>()
         })
     });
@@ -77,7 +80,7 @@ fn of_a_thousand_copies_at_once_over_all_gates_one_reaches_the_backend() {
         .into_iter()
         .flat_map(|it| it.join().unwrap())
         .collect();
-    let count = |told: &str| answers.iter().filter(|it| *it == told).count();
+    let count = |outcome: &str| answers.iter().filter(|it| *it == outcome).count();
     assert_eq!(count("202 admitted"), 1);
     let known = count("409 in_flight") + count("200 duplicate") + count("409 replay");
     assert_eq!(known, 999, "{answers:?}");
@@ -108,7 +111,7 @@ fn a_gate_that_is_killed_takes_nothing_with_it_and_leaves_no_claim_behind() {
         });
         fleet.nodes[2].kill();
         // Nobody said what became of it: the others wait for the end of the claim, and then let it in.
-        let answer = said(&send(fleet.nodes[1].http(), &one));
+        let answer = outcome_of(&send(fleet.nodes[1].http(), &one));
         if sent.elapsed() < TOTAL_TIMEOUT {
             assert_eq!(answer, "409 in_flight");
         }
@@ -116,11 +119,14 @@ fn a_gate_that_is_killed_takes_nothing_with_it_and_leaves_no_claim_behind() {
     });
     is_honest(&fleet, &load);
     eventually("the claim ends by itself", || {
-        said(&send(fleet.nodes[1].http(), &one)) == "200 duplicate"
+        outcome_of(&send(fleet.nodes[1].http(), &one)) == "200 duplicate"
     });
     let arrivals = fleet.arrived().into_iter().filter(|id| id == "the-one");
     assert_eq!(arrivals.count(), 2);
-    assert_eq!(said(&send(fleet.nodes[0].http(), &one)), "200 duplicate");
+    assert_eq!(
+        outcome_of(&send(fleet.nodes[0].http(), &one)),
+        "200 duplicate"
+    );
     // It comes back with nothing of its own.
     fleet.nodes[2].restart();
     eventually("it admits again", || {

@@ -22,17 +22,17 @@ fn an_endpoint_becomes_a_part_of_the_flow_at_its_id_and_no_delivery_is_turned_aw
     let gate = standing("shop");
     assert_eq!(status(&gate, LIVE, "as ever"), 202);
     apply_orders(&gate, &[]);
-    let told = gate.run(&["flow", "release", "orders"]).failed_with(1);
+    let output = gate.run(&["flow", "release", "orders"]).failed_with(1);
     assert!(
-        told.contains("let the flow take it over (`--adopt`)"),
-        "{told}"
+        output.contains("let the flow take it over (`--adopt`)"),
+        "{output}"
     );
 
     let adopt = ["flow", "release", "orders", "--adopt"];
-    let told = gate.run(&adopt).failed_with(1);
+    let output = gate.run(&adopt).failed_with(1);
     assert!(
-        told.contains("flows/orders/live#webhook-signing-secret: the change requires the secret, which is not bound"),
-        "{told}"
+        output.contains("flows/orders/live#webhook-signing-secret: the change requires the secret, which is not bound"),
+        "{output}"
     );
     assert_eq!(status(&gate, LIVE, "as ever"), 202);
 
@@ -47,20 +47,20 @@ fn an_endpoint_becomes_a_part_of_the_flow_at_its_id_and_no_delivery_is_turned_aw
                 afterwards += usize::from(is_after);
             }
         });
-        let told = gate.run(&adopt).succeeded();
+        let output = gate.run(&adopt).succeeded();
         assert!(
-            told.starts_with(&format!("~ {LIVE_ID}: update (")) && told.contains("flow"),
-            "{told}"
+            output.starts_with(&format!("~ {LIVE_ID}: update (")) && output.contains("flow"),
+            "{output}"
         );
         gate.catch_up();
         followed.store(true, std::sync::atomic::Ordering::SeqCst);
     });
     let shown = json(&gate, &["endpoint", "show", LIVE_ID]);
     assert_eq!(shown["event_name"], "orders.updated");
-    let told = gate
+    let output = gate
         .run(&["endpoint", "delete", "--yes", LIVE_ID])
         .failed_with(1);
-    assert!(told.contains("belongs to the flow `orders`"), "{told}");
+    assert!(output.contains("belongs to the flow `orders`"), "{output}");
     gate.run(&["audit", "verify"]).succeeded();
 }
 
@@ -69,10 +69,10 @@ fn an_endpoint_is_adopted_by_the_first_apply_of_a_flow_too() {
     let gate = standing("shop");
     let live = [&OWNER[..], &["--target", "live", "--adopt"]].concat();
     let text = orders_with_open_draft();
-    let told = apply(&gate, "orders.edn", &text, &live).failed_with(1);
+    let output = apply(&gate, "orders.edn", &text, &live).failed_with(1);
     assert!(
-        told.contains("the change requires the secret, which is not bound"),
-        "{told}"
+        output.contains("the change requires the secret, which is not bound"),
+        "{output}"
     );
     let unbound = [&live[..], &["--unbound"]].concat();
     apply(&gate, "orders.edn", &text, &unbound).succeeded();
@@ -87,12 +87,12 @@ fn an_endpoint_of_another_owner_stays_what_it_is() {
     let gate = standing("other");
     apply_orders(&gate, &[]);
     bind(&gate, "flows/orders/live", "as ever");
-    let told = gate
+    let output = gate
         .run(&["flow", "release", "orders", "--adopt"])
         .failed_with(1);
     assert!(
-        told.contains("it belongs to acme/other, and the flow belongs to acme/shop"),
-        "{told}"
+        output.contains("it belongs to acme/other, and the flow belongs to acme/shop"),
+        "{output}"
     );
     assert_eq!(status(&gate, LIVE, "as ever"), 202);
 }
@@ -105,20 +105,20 @@ fn what_was_disabled_stays_so_and_senders_go_on_finding_what_they_go_by() {
     let alias = ["endpoint", "update", LIVE_ID, "--alias", "/events/orders"];
     gate.run(&alias).succeeded();
     let adopt = ["flow", "release", "orders", "--adopt"];
-    let told = gate.run(&adopt).failed_with(1);
+    let output = gate.run(&adopt).failed_with(1);
     assert!(
-        told.contains("its alias `/events/orders` would stop working"),
-        "{told}"
+        output.contains("its alias `/events/orders` would stop working"),
+        "{output}"
     );
 
     let bare = orders_with_open_draft();
     let (before, after) = bare.split_once(":auth {").unwrap();
     let bare = format!("{before}{}", after.split_once('}').unwrap().1);
     apply(&gate, "orders.edn", &bare, &[]).succeeded();
-    let told = gate.run(&adopt).failed_with(1);
+    let output = gate.run(&adopt).failed_with(1);
     assert!(
-        told.contains("the flow declares no `auth` for it"),
-        "{told}"
+        output.contains("the flow declares no `auth` for it"),
+        "{output}"
     );
 
     gate.run(&["endpoint", "update", LIVE_ID, "--clear", "alias"])
@@ -147,10 +147,10 @@ fn a_public_key_in_a_slot_of_the_flow_stays_one() {
     apply_orders(&gate, &[]);
     bind(&gate, "flows/orders/live", "as ever");
     let adopt = ["flow", "release", "orders", "--adopt"];
-    let told = gate.run(&adopt).failed_with(1);
+    let output = gate.run(&adopt).failed_with(1);
     assert!(
-        told.contains(&format!("{secret} is a public key in a slot of the flow")),
-        "{told}"
+        output.contains(&format!("{secret} is a public key in a slot of the flow")),
+        "{output}"
     );
 }
 
@@ -163,15 +163,15 @@ fn who_may_deliver_to_a_draft_stays_as_it_was_said() {
     gate.run(&[&["endpoint", "create", id], &owner[..], &open].concat())
         .succeeded();
     let adopt = [&OWNER[..], &["--adopt", "--unbound"]].concat();
-    let told = apply(&gate, "orders.edn", ORDERS, &adopt).failed_with(1);
+    let output = apply(&gate, "orders.edn", ORDERS, &adopt).failed_with(1);
     // The error has the file and the line of the interface.
     assert!(
-        told.contains(&format!("orders.edn:4:30: `{id}`: ")),
-        "{told}"
+        output.contains(&format!("orders.edn:4:30: `{id}`: ")),
+        "{output}"
     );
     assert!(
-        told.contains("its `draft_auth` differs from the flow's"),
-        "{told}"
+        output.contains("its `draft_auth` differs from the flow's"),
+        "{output}"
     );
     apply(&gate, "orders.edn", &orders_with_open_draft(), &adopt).succeeded();
 }
@@ -180,7 +180,7 @@ fn who_may_deliver_to_a_draft_stays_as_it_was_said() {
 fn what_is_about_flows_has_no_meaning_for_single_endpoints() {
     let gate = Gate::before(&Backend::refusing());
     for option in ["--adopt", "--unbound"] {
-        let told = apply(&gate, "endpoints.toml", "endpoints = []", &[option]).failed_with(2);
-        assert!(told.contains("declares single endpoints"), "{told}");
+        let output = apply(&gate, "endpoints.toml", "endpoints = []", &[option]).failed_with(2);
+        assert!(output.contains("declares single endpoints"), "{output}");
     }
 }

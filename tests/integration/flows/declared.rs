@@ -241,9 +241,9 @@ fn single_endpoints_are_declared_in_every_notation_too() {
                    "auth": {"mode": "hmac"}}]}"#;
     apply(&gate, "endpoints.toml", toml, &[]).succeeded();
     for (file, text) in [("endpoints.edn", edn), ("endpoints.json", json)] {
-        let told = apply(&gate, file, text, &[]).succeeded();
-        assert_eq!(told, "= workflows/a: unchanged");
+        let output = apply(&gate, file, text, &[]).succeeded();
+        assert_eq!(output, "= workflows/a: unchanged");
     }
-    let told = apply(&gate, "endpoints.edn", edn, &["--target", "live"]).failed_with(2);
-    assert!(told.contains("single endpoints"), "{told}");
+    let output = apply(&gate, "endpoints.edn", edn, &["--target", "live"]).failed_with(2);
+    assert!(output.contains("single endpoints"), "{output}");
 }

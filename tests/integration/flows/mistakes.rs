@@ -12,15 +12,15 @@ use super::*;
 type ExpectedMistakes = [(usize, &'static str, &'static str)];
 
 #[track_caller]
-fn is_told(notation: Notation, text: &str, expected: &ExpectedMistakes) {
+fn has_mistakes(notation: Notation, text: &str, expected: &ExpectedMistakes) {
     let wrong = read(notation, text).unwrap_err();
-    let told = format!("{wrong}");
-    assert_eq!(wrong.0.len(), expected.len(), "{told}");
+    let text = format!("{wrong}");
+    assert_eq!(wrong.0.len(), expected.len(), "{text}");
     for (mistake, (line, key, message)) in wrong.0.iter().zip(expected) {
         let Mistake { path, at, .. } = mistake;
         assert_eq!(path, &PathBuf::from("orders"));
-        assert_eq!(at.unwrap().0, *line, "{mistake}\n{told}");
-        assert_eq!(mistake.key, *key, "{mistake}\n{told}");
+        assert_eq!(at.unwrap().0, *line, "{mistake}\n{text}");
+        assert_eq!(mistake.key, *key, "{mistake}\n{text}");
         assert!(mistake.message.contains(message), "{message}: {mistake}");
     }
 }
@@ -51,7 +51,7 @@ const WRONG_EDN: &str = r#"{:upstream "nope"
 
 #[test]
 fn every_mistake_of_a_document_is_told_with_its_line_and_key() {
-    is_told(
+    has_mistakes(
         Notation::Edn,
         WRONG_EDN,
         &[
@@ -210,8 +210,8 @@ fn one_wrong_thing_and_nothing_at_all_is_applied() {
     ] {
         for options in [&[][..], &["--dry-run"], &["--target", "live"]] {
             let options: Vec<&str> = OWNER.iter().chain(options).copied().collect();
-            let told = apply(&gate, "orders.edn", &text, &options).failed_with(3);
-            assert!(told.contains("orders.edn:"), "{told}");
+            let output = apply(&gate, "orders.edn", &text, &options).failed_with(3);
+            assert!(output.contains("orders.edn:"), "{output}");
         }
     }
     assert_eq!(json(&gate, &["audit", "list"]), before);
@@ -292,7 +292,7 @@ fn the_same_mistakes_are_told_in_toml_and_json() {
                 auth = { secret-ref = \"t\", colour = 1 }\n";
     let json = "{\"requires\": [{\"slot\": \"s\", \"type\": \"secret\"}],\n\"interfaces\": {\"webhook\": [\n\
                 {\"id\": \"hook\", \"id\": \"hook\", \"auth\":\n{\"secret-ref\": \"t\", \"colour\": null}}]}}";
-    is_told(
+    has_mistakes(
         Notation::Toml,
         toml,
         &[
@@ -305,7 +305,7 @@ fn the_same_mistakes_are_told_in_toml_and_json() {
             (6, "interfaces.webhook[hook].auth.colour", "unknown key"),
         ],
     );
-    is_told(
+    has_mistakes(
         Notation::Json,
         json,
         &[
@@ -329,38 +329,38 @@ fn the_same_mistakes_are_told_in_toml_and_json() {
 #[test]
 fn a_name_has_to_come_from_somewhere_and_from_one_place() {
     let gate = Gate::before(&Backend::refusing());
-    let told = apply(&gate, "My Orders.edn", ORDERS, &OWNER).failed_with(3);
-    assert!(told.contains("flow: is missing"), "{told}");
+    let output = apply(&gate, "My Orders.edn", ORDERS, &OWNER).failed_with(3);
+    assert!(output.contains("flow: is missing"), "{output}");
     let named = ORDERS.replace("{:requires", "{:flow :orders :requires");
     let other: Vec<&str> = OWNER.iter().chain(&["--flow", "other"]).copied().collect();
-    let told = apply(&gate, "My Orders.edn", &named, &other).failed_with(3);
+    let output = apply(&gate, "My Orders.edn", &named, &other).failed_with(3);
     assert!(
-        told.contains("is `orders` here, but `other` on the command line"),
-        "{told}"
+        output.contains("is `orders` here, but `other` on the command line"),
+        "{output}"
     );
     apply(&gate, "My Orders.edn", &named, &OWNER).succeeded();
     let moved = ORDERS.replace("{:requires", "{:organisation :emca :requires");
-    let told = apply(&gate, "orders.edn", &moved, &[]).failed_with(3);
+    let output = apply(&gate, "orders.edn", &moved, &[]).failed_with(3);
     assert!(
-        told.contains("organisation: is `emca` here, but the flow belongs to `acme`"),
-        "{told}"
+        output.contains("organisation: is `emca` here, but the flow belongs to `acme`"),
+        "{output}"
     );
-    let told = apply(&gate, "orders.edn", ORDERS, &["--workspace", "x"]).failed_with(1);
+    let output = apply(&gate, "orders.edn", ORDERS, &["--workspace", "x"]).failed_with(1);
     assert!(
-        told.contains("belongs to `shop`, and its owner cannot change"),
-        "{told}"
+        output.contains("belongs to `shop`, and its owner cannot change"),
+        "{output}"
     );
 
     let words = ["apply", "-f", "-", "--notation", "edn", "--flow", "orders"];
-    let told = gate.run_with_input(&words, ORDERS.as_bytes()).succeeded();
+    let output = gate.run_with_input(&words, ORDERS.as_bytes()).succeeded();
     assert!(
-        told.starts_with("= flows/orders/draft/order-webhook: unchanged"),
-        "{told}"
+        output.starts_with("= flows/orders/draft/order-webhook: unchanged"),
+        "{output}"
     );
-    let told = gate
+    let output = gate
         .run_with_input(&words[..3], ORDERS.as_bytes())
         .failed_with(2);
-    assert!(told.contains("--notation"), "{told}");
+    assert!(output.contains("--notation"), "{output}");
 }
 
 proptest! {

@@ -20,32 +20,33 @@ const INSTALLED_ID: &str = "installations/acme/orders/order-webhook";
 #[test]
 fn the_draft_follows_and_the_others_stay_until_they_are_moved() {
     let gate = Gate::before(&Backend::refusing());
-    let told = apply_orders(&gate, &[]);
+    let output = apply_orders(&gate, &[]);
     assert!(
-        told.starts_with("+ flows/orders/draft/order-webhook: create\n"),
-        "{told}"
+        output.starts_with("+ flows/orders/draft/order-webhook: create\n"),
+        "{output}"
     );
     gate.run(&["endpoint", "show", LIVE_ID]).failed_with(4);
 
-    let told = gate
+    let output = gate
         .run(&["flow", "release", "orders", "--note", "the first"])
         .succeeded();
     assert!(
-        told.starts_with("+ flows/orders/live/order-webhook: create\norders: live is at version 1"),
-        "{told}"
+        output
+            .starts_with("+ flows/orders/live/order-webhook: create\norders: live is at version 1"),
+        "{output}"
     );
-    let told = gate.run(&["flow", "release", "orders"]).succeeded();
+    let output = gate.run(&["flow", "release", "orders"]).succeeded();
     assert_eq!(
-        told,
+        output,
         "orders: nothing to release, because the draft equals version 1, which is live"
     );
     gate.run(&["flow", "promote", "orders", "--installation", "acme"])
         .succeeded();
 
-    let told = apply_event(&gate, "second", &[]);
+    let output = apply_event(&gate, "second", &[]);
     assert!(
-        told.starts_with("~ flows/orders/draft/order-webhook: update (event_name)"),
-        "{told}"
+        output.starts_with("~ flows/orders/draft/order-webhook: update (event_name)"),
+        "{output}"
     );
     assert_eq!(
         [DRAFT_ID, LIVE_ID, INSTALLED_ID].map(|id| event(&gate, id)),
@@ -57,17 +58,17 @@ fn the_draft_follows_and_the_others_stay_until_they_are_moved() {
         ["second", "orders.updated"]
     );
 
-    let told = gate
+    let output = gate
         .run(&["flow", "promote", "orders", "--installation", "acme"])
         .succeeded();
     assert!(
-        told.contains("installation acme is at version 2, version 1 before"),
-        "{told}"
+        output.contains("installation acme is at version 2, version 1 before"),
+        "{output}"
     );
-    let told = gate
+    let output = gate
         .run(&["flow", "promote", "orders", "--installation", "acme"])
         .succeeded();
-    assert_eq!(told, "orders: installation acme is already at version 2");
+    assert_eq!(output, "orders: installation acme is already at version 2");
     gate.run(&[
         "flow",
         "rollback",
@@ -146,13 +147,13 @@ fn the_draft_follows_and_the_others_stay_until_they_are_moved() {
 #[test]
 fn a_document_can_be_applied_and_released_in_one_step() {
     let gate = Gate::before(&Backend::refusing());
-    let told = apply_orders(&gate, &["--target", "live"]);
-    assert!(told.contains("+ flows/orders/draft/order-webhook: create\n+ flows/orders/live/order-webhook: create\norders: live is at version 1"), "{told}");
+    let output = apply_orders(&gate, &["--target", "live"]);
+    assert!(output.contains("+ flows/orders/draft/order-webhook: create\n+ flows/orders/live/order-webhook: create\norders: live is at version 1"), "{output}");
     let before = json(&gate, &["audit", "list"]);
-    let told = apply_event(&gate, "orders.updated", &["--target", "live"]);
+    let output = apply_event(&gate, "orders.updated", &["--target", "live"]);
     assert!(
-        told.contains("= flows/orders/live/order-webhook: unchanged"),
-        "{told}"
+        output.contains("= flows/orders/live/order-webhook: unchanged"),
+        "{output}"
     );
     assert_eq!(
         json(&gate, &["audit", "list"]),
@@ -166,10 +167,10 @@ fn a_document_can_be_applied_and_released_in_one_step() {
         ["second", "orders.updated", "second"]
     );
     // The same declaration is the same version.
-    let told = gate.run(&["flow", "release", "orders"]).succeeded();
+    let output = gate.run(&["flow", "release", "orders"]).succeeded();
     assert!(
-        told.contains("live is at version 2, version 1 before"),
-        "{told}"
+        output.contains("live is at version 2, version 1 before"),
+        "{output}"
     );
 }
 
@@ -183,12 +184,12 @@ fn a_dry_run_of_any_step_changes_nothing() {
         )
     };
     let before = state(&gate);
-    let told = apply_orders(&gate, &["--target", "live", "--dry-run"]);
+    let output = apply_orders(&gate, &["--target", "live", "--dry-run"]);
     assert!(
-        told.contains("+ flows/orders/live/order-webhook: create")
-            && told.contains("orders: live would be at version 1, no version before")
-            && told.contains("nothing was changed"),
-        "{told}"
+        output.contains("+ flows/orders/live/order-webhook: create")
+            && output.contains("orders: live would be at version 1, no version before")
+            && output.contains("nothing was changed"),
+        "{output}"
     );
     assert_eq!(state(&gate), before);
     apply_orders(&gate, &["--target", "live"]);
@@ -200,10 +201,10 @@ fn a_dry_run_of_any_step_changes_nothing() {
         &["flow", "delete", "orders", "--all"],
     ] {
         let words: Vec<&str> = words.iter().chain(&["--dry-run"]).copied().collect();
-        let told = gate.run(&words).succeeded();
-        assert!(told.contains("orders: "), "{told}");
-        assert!(told.contains(" would be "), "{told}");
-        assert!(told.contains("nothing was changed"), "{told}");
+        let output = gate.run(&words).succeeded();
+        assert!(output.contains("orders: "), "{output}");
+        assert!(output.contains(" would be "), "{output}");
+        assert!(output.contains("nothing was changed"), "{output}");
         assert_eq!(state(&gate), before, "{words:?}");
     }
 }
@@ -233,23 +234,23 @@ fn a_move_that_there_is_not_is_refused_and_says_why() {
         ),
     ] {
         let words: Vec<&str> = ["flow"].iter().chain(words).copied().collect();
-        let told = gate.run(&words).failed_with(code);
-        assert!(told.contains(message), "{words:?}: {told}");
+        let output = gate.run(&words).failed_with(code);
+        assert!(output.contains(message), "{words:?}: {output}");
     }
     gate.run(&["flow", "release", "orders"]).succeeded();
-    let told = gate
+    let output = gate
         .run(&["flow", "rollback", "--yes", "orders"])
         .failed_with(1);
     assert!(
-        told.contains("no version was active before version 1"),
-        "{told}"
+        output.contains("no version was active before version 1"),
+        "{output}"
     );
-    let told = gate
+    let output = gate
         .run(&["flow", "rollback", "--yes", "orders", "--to", "7"])
         .failed_with(4);
     assert!(
-        told.contains("version 7 does not exist; the newest is 1"),
-        "{told}"
+        output.contains("version 7 does not exist; the newest is 1"),
+        "{output}"
     );
 }
 
@@ -261,10 +262,10 @@ fn a_secret_survives_the_interfaces_that_come_and_go() {
     in_force(|| status(&gate, LIVE, "the secret") == 202);
 
     let without = "{:requires [] :interfaces {:webhook []}}";
-    let told = apply(&gate, "orders.edn", without, &["--target", "live"]).succeeded();
+    let output = apply(&gate, "orders.edn", without, &["--target", "live"]).succeeded();
     assert!(
-        told.contains("- flows/orders/live/order-webhook: delete") && !told.contains("retired"),
-        "{told}"
+        output.contains("- flows/orders/live/order-webhook: delete") && !output.contains("retired"),
+        "{output}"
     );
     in_force(|| status(&gate, LIVE, "the secret") == 404);
 
@@ -287,7 +288,7 @@ fn secrets_end_when_the_flow_is_taken_from_their_target() {
         bind(&gate, scope, "the secret");
     }
     in_force(|| status(&gate, INSTALLED, "the secret") == 202);
-    let told = gate
+    let output = gate
         .run(&[
             "flow",
             "delete",
@@ -298,8 +299,8 @@ fn secrets_end_when_the_flow_is_taken_from_their_target() {
         ])
         .succeeded();
     assert!(
-        told.contains("installations/acme/orders#webhook-signing-secret retired"),
-        "{told}"
+        output.contains("installations/acme/orders#webhook-signing-secret retired"),
+        "{output}"
     );
     in_force(|| status(&gate, INSTALLED, "the secret") == 404);
     assert_eq!(status(&gate, LIVE, "the secret"), 202);
@@ -308,13 +309,13 @@ fn secrets_end_when_the_flow_is_taken_from_their_target() {
         .succeeded();
     in_force(|| status(&gate, INSTALLED, "the secret") == 401);
 
-    let told = gate
+    let output = gate
         .run(&["flow", "delete", "--yes", "orders", "--all"])
         .succeeded();
     for scope in ["flows/orders/draft", "flows/orders/live"] {
         assert!(
-            told.contains(&format!("{scope}#webhook-signing-secret retired")),
-            "{told}"
+            output.contains(&format!("{scope}#webhook-signing-secret retired")),
+            "{output}"
         );
     }
     in_force(|| {
@@ -333,24 +334,24 @@ fn endpoints_of_a_flow_are_changed_by_the_flow_alone() {
         &["endpoint", "update", DRAFT_ID, "--event-name", "x"][..],
         &["endpoint", "delete", "--yes", DRAFT_ID],
     ] {
-        let told = gate.run(words).failed_with(1);
-        assert!(told.contains("belongs to the flow `orders`"), "{told}");
+        let output = gate.run(words).failed_with(1);
+        assert!(output.contains("belongs to the flow `orders`"), "{output}");
     }
     let taken = format!(
         "[[endpoints]]\nid = \"{DRAFT_ID}\"\norganisation = \"acme\"\nworkspace = \"shop\"\n"
     );
-    let told = apply(&gate, "endpoints.toml", &taken, &[]).failed_with(1);
-    assert!(told.contains("belongs to the flow `orders`"), "{told}");
+    let output = apply(&gate, "endpoints.toml", &taken, &[]).failed_with(1);
+    assert!(output.contains("belongs to the flow `orders`"), "{output}");
 
     // Nor does a flow take over what is somebody else's.
     let gate = gate.endpoint_with(LIVE_ID, &["--mode", "hmac"]);
     let before = json(&gate, &["audit", "list"]);
-    let told = gate.run(&["flow", "release", "orders"]).failed_with(1);
+    let output = gate.run(&["flow", "release", "orders"]).failed_with(1);
     assert!(
-        told.contains(&format!(
+        output.contains(&format!(
             "`{LIVE_ID}`: already exists and does not belong to the flow `orders`"
         )),
-        "{told}"
+        "{output}"
     );
     assert_eq!(json(&gate, &["audit", "list"]), before);
     assert_eq!(

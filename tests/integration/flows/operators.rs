@@ -19,12 +19,12 @@ fn a_release_that_needs_an_empty_slot_is_refused_and_the_slot_can_be_bound_befor
     in_force(|| status(&gate, LIVE, "the first") == 202);
 
     apply(&gate, "orders.edn", &renamed(), &[]).succeeded();
-    let told = gate.run(&["flow", "release", "orders"]).failed_with(1);
+    let output = gate.run(&["flow", "release", "orders"]).failed_with(1);
     assert!(
-        told.contains(
+        output.contains(
             "flows/orders/live#next-secret: the change requires the secret, which is not bound"
-        ) && told.contains("portcullis secret bind flows/orders/live next-secret"),
-        "{told}"
+        ) && output.contains("portcullis secret bind flows/orders/live next-secret"),
+        "{output}"
     );
     assert_eq!(status(&gate, LIVE, "the first"), 202);
 
@@ -43,14 +43,14 @@ fn who_wants_deliveries_to_be_turned_away_can_say_so() {
     let gate = Gate::before(&Backend::refusing());
     apply_orders(&gate, &["--target", "live"]);
     apply(&gate, "orders.edn", &renamed(), &["--target", "live"]).failed_with(1);
-    let told = apply(
+    let output = apply(
         &gate,
         "orders.edn",
         &renamed(),
         &["--target", "live", "--unbound"],
     );
-    let told = told.succeeded();
-    assert!(told.contains("#next-secret is not bound"), "{told}");
+    let output = output.succeeded();
+    assert!(output.contains("#next-secret is not bound"), "{output}");
 }
 
 #[test]
@@ -58,10 +58,10 @@ fn what_is_bound_for_a_release_that_never_came_ends_with_the_flow() {
     let gate = Gate::before(&Backend::refusing());
     apply_orders(&gate, &[]);
     bind(&gate, "flows/orders/live", "early");
-    let told = gate.run(&["flow", "delete", "--yes", "orders"]).succeeded();
+    let output = gate.run(&["flow", "delete", "--yes", "orders"]).succeeded();
     assert!(
-        told.contains("flows/orders/live#webhook-signing-secret retired"),
-        "{told}"
+        output.contains("flows/orders/live#webhook-signing-secret retired"),
+        "{output}"
     );
     let secret = "flows/orders/live#webhook-signing-secret";
     gate.run(&["secret", "reveal", secret]).failed_with(4);
@@ -94,8 +94,8 @@ fn what_a_flow_itself_has_switched_off_is_not_switched_on_beside_it() {
     let options = [&OWNER[..], &["--target", "live"]].concat();
     apply(&gate, "orders.edn", &text, &options).succeeded();
     let id = "flows/orders/live/order-webhook";
-    let told = gate.run(&["endpoint", "enable", id]).failed_with(1);
-    assert!(told.contains("enabled = false"), "{told}");
+    let output = gate.run(&["endpoint", "enable", id]).failed_with(1);
+    assert!(output.contains("enabled = false"), "{output}");
 }
 
 #[test]
@@ -121,15 +121,15 @@ fn a_slot_that_has_held_a_public_key_takes_no_shared_secret() {
         &document("other", shared),
         &["--target", "live"],
     );
-    let told = next.failed_with(1);
+    let output = next.failed_with(1);
     assert!(
-        told.contains("`flows/keys/live#key` is the public key of `flows/keys/live/hook`"),
-        "{told}"
+        output.contains("`flows/keys/live#key` is the public key of `flows/keys/live/hook`"),
+        "{output}"
     );
     // Nor after it was gone for a version.
     let none = "{:interfaces {:webhook [{:id :none}]}}";
     apply(&gate, "keys.edn", none, &["--target", "live"]).succeeded();
-    let told = apply(
+    let output = apply(
         &gate,
         "keys.edn",
         &document("other", shared),
@@ -137,8 +137,8 @@ fn a_slot_that_has_held_a_public_key_takes_no_shared_secret() {
     )
     .failed_with(1);
     assert!(
-        told.contains("an earlier version used it as the public key of"),
-        "{told}"
+        output.contains("an earlier version used it as the public key of"),
+        "{output}"
     );
 }
 
@@ -146,12 +146,12 @@ fn a_slot_that_has_held_a_public_key_takes_no_shared_secret() {
 fn a_flow_that_is_in_force_is_deleted_only_whole_and_on_purpose() {
     let gate = Gate::before(&Backend::refusing());
     apply_orders(&gate, &["--target", "live"]);
-    let told = gate
+    let output = gate
         .run(&["flow", "delete", "--yes", "orders"])
         .failed_with(2);
     assert!(
-        told.contains("draft, live") && told.contains("--all"),
-        "{told}"
+        output.contains("draft, live") && output.contains("--all"),
+        "{output}"
     );
     gate.run(&["flow", "show", "orders"]).succeeded();
     gate.run(&["flow", "delete", "--yes", "orders", "--all"])

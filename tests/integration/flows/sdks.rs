@@ -24,9 +24,9 @@ fn sent(
     });
     let mut command = runtime.command();
     command.arg(sdk);
-    let told = CommandOutput::of(command, job.to_string().as_bytes()).succeeded();
-    let told: Value = serde_json::from_str(&told).unwrap();
-    let answers = told["answers"].as_array().unwrap().iter();
+    let output = CommandOutput::of(command, job.to_string().as_bytes()).succeeded();
+    let output: Value = serde_json::from_str(&output).unwrap();
+    let answers = output["answers"].as_array().unwrap().iter();
     answers
         .map(|it| {
             let text = |key: &str| it[key].as_str().unwrap().to_owned();
@@ -71,11 +71,11 @@ fn is_admitted_only_as_signed(
         (401, "signature_mismatch"),
         (401, "signature_missing"),
     ];
-    let told = sent(&gate, sdk, &path, text, &cases);
-    for ((case, status, reason), right) in told.iter().zip(right) {
+    let results = sent(&gate, sdk, &path, text, &cases);
+    for ((case, status, reason), right) in results.iter().zip(right) {
         assert_eq!((*status, reason.as_str()), right, "{case}");
     }
-    assert_eq!(told.len(), cases.len());
+    assert_eq!(results.len(), cases.len());
     assert_eq!(backend.only().body_sha256, sha256(text.as_bytes()));
 }
 

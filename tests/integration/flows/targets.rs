@@ -47,9 +47,9 @@ fn each_target_is_judged_by_its_own_secret() {
 fn binding_another_value_rotates_with_an_overlap() {
     let gate = Gate::before(&Backend::accepting()).start();
     apply_orders(&gate, &["--target", "live"]);
-    let told = bind(&gate, "flows/orders/live", "the first\n");
+    let output = bind(&gate, "flows/orders/live", "the first\n");
     assert_eq!(
-        told,
+        output,
         "flows/orders/live#webhook-signing-secret: bound, version 1"
     );
     in_force(|| status(&gate, LIVE, "the first") == 202);
@@ -61,20 +61,20 @@ fn binding_another_value_rotates_with_an_overlap() {
         "--overlap",
         "1h",
     ];
-    let told = gate.run_with_input(&words, b"the second").succeeded();
+    let output = gate.run_with_input(&words, b"the second").succeeded();
     assert!(
-        told.contains("version 2; the old value stays valid for 1h"),
-        "{told}"
+        output.contains("version 2; the old value stays valid for 1h"),
+        "{output}"
     );
     in_force(|| status(&gate, LIVE, "the second") == 202);
     assert_eq!(status(&gate, LIVE, "the first"), 202);
-    let told = gate
+    let output = gate
         .run(&["secret", "bind", "flows/orders/live", SLOT, "--generate"])
         .succeeded();
-    assert!(told.contains("secret reveal"), "{told}");
+    assert!(output.contains("secret reveal"), "{output}");
     in_force(|| status(&gate, LIVE, "the second") == 401);
     let generated = gate.secret("flows/orders/live#webhook-signing-secret");
-    assert!(!told.contains(&generated));
+    assert!(!output.contains(&generated));
     assert_eq!(status(&gate, LIVE, &generated), 202);
 }
 
@@ -86,11 +86,11 @@ fn what_is_no_slot_of_a_target_cannot_be_bound() {
         let ran = gate.run_with_input(&["secret", "bind", scope, slot], b"x");
         (ran.code, ran.stderr)
     };
-    let (code, told) = bind("flows/orders/draft", "nope");
+    let (code, output) = bind("flows/orders/draft", "nope");
     assert_eq!(code, Some(4));
     assert!(
-        told.contains("its slots are `webhook-signing-secret`"),
-        "{told}"
+        output.contains("its slots are `webhook-signing-secret`"),
+        "{output}"
     );
     for (scope, code, message) in [
         (
@@ -106,9 +106,9 @@ fn what_is_no_slot_of_a_target_cannot_be_bound() {
             "is not a target of a flow",
         ),
     ] {
-        let (ended, told) = bind(scope, SLOT);
-        assert_eq!(ended, Some(code), "{scope}: {told}");
-        assert!(told.contains(message), "{scope}: {told}");
+        let (ended, output) = bind(scope, SLOT);
+        assert_eq!(ended, Some(code), "{scope}: {output}");
+        assert!(output.contains(message), "{scope}: {output}");
     }
     assert_eq!(
         gate.run_with_input(&["secret", "bind", "flows/orders/draft", SLOT], b"")
@@ -126,10 +126,13 @@ fn a_public_key_cannot_be_made_up() {
         ":type :signature :algo :ed25519 :signature-header \"X-S\"",
     );
     apply(&gate, "orders.edn", &text, &OWNER).succeeded();
-    let told = gate
+    let output = gate
         .run(&["secret", "bind", "flows/orders/draft", SLOT, "--generate"])
         .failed_with(1);
-    assert!(told.contains("only the sender issues the secret"), "{told}");
+    assert!(
+        output.contains("only the sender issues the secret"),
+        "{output}"
+    );
 }
 
 #[test]

@@ -63,10 +63,10 @@ fn what_is_wrong_is_said_with_its_key_and_what_the_service_answered() {
         if matches!(fault, Fault::Hang) {
             gate = kms.hasty(gate);
         }
-        let told = gate.run(&["check"]).failed_with(3);
-        assert!(told.contains(expected), "{fault:?}: {told}");
+        let output = gate.run(&["check"]).failed_with(3);
+        assert!(output.contains(expected), "{fault:?}: {output}");
         for private in [SECRET_KEY, "a-private-text"] {
-            assert!(!told.contains(private), "{told}");
+            assert!(!output.contains(private), "{output}");
         }
     }
 }
@@ -81,17 +81,17 @@ fn a_key_that_is_not_there_and_a_host_that_is_not_are_told_apart() {
         std::fs::write(gate.config(), right.replace(from, to)).unwrap();
         gate.run(&["check"]).failed_with(3)
     };
-    let told = check(&kms.key, "alias/nobody");
+    let output = check(&kms.key, "alias/nobody");
     assert!(
-        told.contains("secrets.aws.key: the key cannot be used: NotFoundException"),
-        "{told}"
+        output.contains("secrets.aws.key: the key cannot be used: NotFoundException"),
+        "{output}"
     );
-    let told = check(&kms.proxy.url(), "http://127.0.0.1:1");
+    let output = check(&kms.proxy.url(), "http://127.0.0.1:1");
     assert!(
-        told.contains("secrets.aws.region or secrets.aws.endpoint: "),
-        "{told}"
+        output.contains("secrets.aws.region or secrets.aws.endpoint: "),
+        "{output}"
     );
-    assert!(told.contains("refused"), "{told}");
+    assert!(output.contains("refused"), "{output}");
 }
 
 #[test]
@@ -107,10 +107,10 @@ fn no_credentials_at_all_are_said_so_and_a_server_starts_all_the_same() {
         bare.folder().join("portcullis.db"),
     )
     .unwrap();
-    let told = bare.run(&["check"]).failed_with(3);
+    let output = bare.run(&["check"]).failed_with(3);
     assert!(
-        told.contains("the credentials of AWS: no valid credentials for the key service: "),
-        "{told}"
+        output.contains("the credentials of AWS: no valid credentials for the key service: "),
+        "{output}"
     );
     let bare = bare.start();
     assert_eq!(signed(&bare, ID, &secret), unavailable());
@@ -138,10 +138,10 @@ fn an_instance_without_metadata_is_not_waited_for_long() {
             &format!("http://{}", silent.address()),
         )
         .start();
-    let told = gate.run(&["check", "--running"]).failed_with(3);
+    let output = gate.run(&["check", "--running"]).failed_with(3);
     assert!(
-        told.contains("no valid credentials for the key service"),
-        "{told}"
+        output.contains("no valid credentials for the key service"),
+        "{output}"
     );
 }
 
@@ -210,10 +210,10 @@ fn the_region_comes_from_the_key_or_from_the_environment_or_is_missed() {
     let id = kms.key.rsplit('/').next().unwrap();
     let by_id = text.replace(&kms.key, id);
     let gate = with_credentials(Gate::configured(&by_id));
-    let told = gate.run(&["check"]).failed_with(3);
+    let output = gate.run(&["check"]).failed_with(3);
     assert!(
-        told.contains("no region for the key service `aws`: set `region` in [secrets.aws]"),
-        "{told}"
+        output.contains("no region for the key service `aws`: set `region` in [secrets.aws]"),
+        "{output}"
     );
     gate.serve_that_ends().failed_with(5);
     let gate = gate.environment("AWS_REGION", "eu-central-1");
@@ -234,19 +234,22 @@ fn kms_is_spoken_to_over_tls_and_its_certificate_is_verified() {
                 "key = \"alias/a\"\nregion = \"eu-central-1\"\nendpoint = \"{endpoint}\"\nattempts = 1"
             ),
         );
-    let told = gate.run(&["check"]).failed_with(3);
-    assert!(told.contains("certificate"), "{told}");
+    let output = gate.run(&["check"]).failed_with(3);
+    assert!(output.contains("certificate"), "{output}");
     assert!(kms.received().is_empty());
 
     let trusted = gate.file("authority.pem", authority.certificate());
     let gate = gate.environment("SSL_CERT_FILE", trusted.to_str().unwrap());
-    let told = gate.run(&["check"]).failed_with(3);
+    let output = gate.run(&["check"]).failed_with(3);
     // What answers there is no KMS, but it was asked.
-    assert!(told.contains("the key service is unavailable"), "{told}");
-    let asked = kms.only();
-    assert_eq!(asked.header("x-amz-target"), "TrentService.Encrypt");
     assert!(
-        asked
+        output.contains("the key service is unavailable"),
+        "{output}"
+    );
+    let calls = kms.only();
+    assert_eq!(calls.header("x-amz-target"), "TrentService.Encrypt");
+    assert!(
+        calls
             .header("authorization")
             .starts_with("AWS4-HMAC-SHA256 ")
     );

@@ -81,9 +81,9 @@ fn a_ciphertext_that_was_moved_to_another_row_admits_nobody() {
         }
         assert_eq!(signed(&gate, OTHER, &moved), admitted());
         eventually("it is logged", || {
-            said(&gate, "a secret cannot be decrypted") >= 1
+            count_lines(&gate, "a secret cannot be decrypted") >= 1
         });
-        assert_eq!(said(&gate, "a secret cannot be decrypted"), 1);
+        assert_eq!(count_lines(&gate, "a secret cannot be decrypted"), 1);
         gate.run(&["secret", "reveal", ID]).failed_with(5);
     }
 }
@@ -136,8 +136,11 @@ fn an_alias_names_a_key_and_the_key_may_change_behind_it() {
     for id in [ID, OTHER] {
         assert_eq!(signed(&gate, id, &gate.secret(id)), admitted());
     }
-    let told = gate.run(&["secret", "rewrap"]).succeeded();
-    assert!(told.starts_with("1 versions of secrets moved"), "{told}");
+    let output = gate.run(&["secret", "rewrap"]).succeeded();
+    assert!(
+        output.starts_with("1 versions of secrets moved"),
+        "{output}"
+    );
     assert_eq!(row(&gate, ID).1, second);
 }
 
@@ -171,8 +174,8 @@ fn neither_a_secret_nor_a_credential_is_written_anywhere() {
             signed(&gate, ID, &secret);
             let _ = gate.run(&["secret", "reveal", ID]).failed_with(5);
         }
-        let told = gate.run(&["check", "--running"]).failed_with(3);
-        let written = gate.everything_written() + &gate.metrics() + &told;
+        let output = gate.run(&["check", "--running"]).failed_with(3);
+        let written = gate.everything_written() + &gate.metrics() + &output;
         for value in [
             &secret,
             &BASE64_STANDARD.encode(&secret),

@@ -89,17 +89,20 @@ fn an_outage_is_said_once_when_it_begins_and_once_when_it_ends() {
         });
         eventually("it comes so far", || {
             assert_eq!(signed(&gate, ID, &secret), admitted());
-            said(&gate, "the key service does not answer") >= round
+            count_lines(&gate, "the key service does not answer") >= round
         });
-        assert_eq!(said(&gate, "the key service does not answer"), round);
-        assert_eq!(said(&gate, "the key service answers again"), round - 1);
+        assert_eq!(count_lines(&gate, "the key service does not answer"), round);
+        assert_eq!(
+            count_lines(&gate, "the key service answers again"),
+            round - 1
+        );
         kms.proxy.set(Fault::None);
         eventually("it comes so far", || {
             assert_eq!(signed(&gate, ID, &secret), admitted());
-            said(&gate, "the key service answers again") >= round
+            count_lines(&gate, "the key service answers again") >= round
         });
         assert_eq!(gate.metric("portcullis_key_service_up"), 1);
-        assert_eq!(said(&gate, "the key service answers again"), round);
+        assert_eq!(count_lines(&gate, "the key service answers again"), round);
     }
 }
 
@@ -130,8 +133,8 @@ fn grace_ends_and_the_service_is_not_stormed_meanwhile() {
     });
     // Two attempts a call, and half a second to five between two calls.
     let seconds = usize::try_from(begun.elapsed().as_secs()).unwrap() + 1;
-    let asked = kms.proxy.count("Decrypt") - before;
-    assert!(asked <= 4 * seconds + 2, "{asked} calls in {seconds} s");
+    let calls = kms.proxy.count("Decrypt") - before;
+    assert!(calls <= 4 * seconds + 2, "{calls} calls in {seconds} s");
     kms.proxy.set(Fault::None);
     eventually("it comes so far", || {
         signed(&gate, ID, &secret) == admitted()
@@ -197,11 +200,11 @@ fn a_node_stays_ready_while_it_lives_on_grace_and_a_new_one_does_not_become_so()
         .start();
     let ready = |gate: &Gate| send(gate.admin(), &admin_get("/readyz"));
     eventually("the gate is ready", || ready(&gate).status == 200);
-    let asked = kms.proxy.calls().len();
+    let calls = kms.proxy.calls().len();
     for _ in 0..20 {
         assert_eq!(ready(&gate).status, 200);
     }
-    assert_eq!(kms.proxy.calls().len(), asked, "every question is paid for");
+    assert_eq!(kms.proxy.calls().len(), calls, "every question is paid for");
 
     kms.proxy.set(Fault::INTERNAL);
     let late = kms.gate(&backend, "").start();
@@ -288,10 +291,10 @@ fn a_key_service_that_fails_now_and_then_does_not_fill_the_log() {
     kms.proxy.set(Fault::None);
     eventually("it comes so far", || {
         assert_eq!(signed(&gate, ID, &secret), admitted());
-        said(&gate, "the key service answers again") > 0
+        count_lines(&gate, "the key service answers again") > 0
     });
     // An outage is told every five seconds at most, and its end.
-    let lines = said(&gate, "the key service");
+    let lines = count_lines(&gate, "the key service");
     let outages = usize::try_from(begun.elapsed().as_secs()).unwrap() / 5 + 1;
     assert!((2..=2 * outages).contains(&lines), "{lines}");
 }

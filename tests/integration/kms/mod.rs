@@ -106,7 +106,7 @@ fn mismatch() -> (u16, String) {
 }
 
 /// How many lines that `gate` has written say so.
-fn said(gate: &Gate, what: &str) -> usize {
+fn count_lines(gate: &Gate, what: &str) -> usize {
     let written = gate.everything_written();
     written.lines().filter(|line| line.contains(what)).count()
 }

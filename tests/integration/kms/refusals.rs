@@ -49,8 +49,8 @@ fn whatever_is_refused_is_503_with_its_own_reason_and_an_alarm_and_is_well_again
         assert_eq!(gate.metric("portcullis_key_service_up"), 1);
         // A thread of its own writes the log.
         let is_said_once = |what| {
-            eventually(what, || said(&gate, what) >= 1);
-            assert_eq!(said(&gate, what), 1, "{fault:?}");
+            eventually(what, || count_lines(&gate, what) >= 1);
+            assert_eq!(count_lines(&gate, what), 1, "{fault:?}");
         };
         is_said_once("a secret cannot be decrypted");
         kms.proxy.set(Fault::None);
@@ -70,12 +70,12 @@ fn a_refused_secret_is_asked_for_seldom_however_many_deliveries_come() {
     kms.proxy.set(Fault::DENIED);
     let gate = gate.start();
     let before = kms.proxy.count("Decrypt");
-    let asked = || kms.proxy.count("Decrypt") - before;
+    let calls = || kms.proxy.count("Decrypt") - before;
     let (begun, mut sent) = (Instant::now(), 0);
     eventually("it is asked for again, and many deliveries come", || {
         assert_eq!(signed(&gate, ID, &secret), undecryptable());
         sent += 1;
-        asked() >= 4 && sent > 500
+        calls() >= 4 && sent > 500
     });
     // After half a second to one, then one to two, then two to four, then four to eight: the third pause is over after
     // three and a half seconds at the earliest, and there is one more call at the beginning.

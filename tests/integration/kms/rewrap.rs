@@ -79,26 +79,29 @@ fn all_secrets_move_from_the_local_key_to_kms_and_back_while_they_are_in_use() {
         "the local key opens what it has encrypted"
     );
 
-    let told = gate.run(&["secret", "rewrap", "--dry-run"]).succeeded();
+    let output = gate.run(&["secret", "rewrap", "--dry-run"]).succeeded();
     assert_eq!(
-        told,
+        output,
         "22 versions of secrets to move to the key service `aws`, 0 already there"
     );
     assert_eq!(services(&gate), [of("local", 22)]);
 
-    let told = std::thread::scope(|scope| {
+    let output = std::thread::scope(|scope| {
         let moving = scope.spawn(|| gate.run(&["secret", "rewrap", "--json"]).succeeded());
         while !moving.is_finished() {
             all_are_admitted(&gate);
         }
         moving.join().unwrap()
     });
-    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-    assert_eq!((&told["moved"], &told["already"]), (&22.into(), &0.into()));
-    assert_eq!(services(&gate), [of("aws", 22)]);
-    let told = gate.run(&["secret", "rewrap"]).succeeded();
+    let output: serde_json::Value = serde_json::from_str(&output).unwrap();
     assert_eq!(
-        told,
+        (&output["moved"], &output["already"]),
+        (&22.into(), &0.into())
+    );
+    assert_eq!(services(&gate), [of("aws", 22)]);
+    let output = gate.run(&["secret", "rewrap"]).succeeded();
+    assert_eq!(
+        output,
         "0 versions of secrets moved to the key service `aws`, 22 already there"
     );
     let audit = gate.run(&["audit", "list", "--limit", "100"]).succeeded();
@@ -140,15 +143,18 @@ fn what_was_interrupted_goes_on_where_it_was() {
     let gate = gate.with("secrets.aws", "max_calls_in_flight = 1");
     // Each is read back before it takes the place of what it was made from.
     kms.proxy.set(Fault::InternalAfter("Decrypt", 8));
-    let told = gate.run(&["secret", "rewrap"]).failed_with(5);
-    assert!(told.contains("run the command again to resume"), "{told}");
+    let output = gate.run(&["secret", "rewrap"]).failed_with(5);
+    assert!(
+        output.contains("run the command again to resume"),
+        "{output}"
+    );
     let moved = services(&gate);
     assert!(moved.len() == 2 && moved[0].1 >= 3, "{moved:?}");
     kms.proxy.set(Fault::None);
-    let told = gate.run(&["secret", "rewrap"]).succeeded();
+    let output = gate.run(&["secret", "rewrap"]).succeeded();
     assert!(
-        told.ends_with(&format!("{} already there", moved[0].1)),
-        "{told}"
+        output.ends_with(&format!("{} already there", moved[0].1)),
+        "{output}"
     );
     assert_eq!(services(&gate), [of("aws", 22)]);
 }
@@ -163,10 +169,10 @@ fn one_that_does_not_open_keeps_no_other_from_being_moved() {
         &gate,
         "UPDATE secret_versions SET ciphertext = x'00' WHERE scope = 'workflows/w3'",
     );
-    let told = gate.run(&["secret", "rewrap"]).failed_with(5);
+    let output = gate.run(&["secret", "rewrap"]).failed_with(5);
     assert!(
-        told.contains("1 that cannot be decrypted:\nworkflows/w3#webhook, version 1: "),
-        "{told}"
+        output.contains("1 that cannot be decrypted:\nworkflows/w3#webhook, version 1: "),
+        "{output}"
     );
     assert_eq!(services(&gate), [of("aws", 21), of("local", 1)]);
 }
@@ -181,15 +187,15 @@ fn secrets_move_from_kms_itself_to_data_keys_and_to_another_key() {
         .apply(&super::custody::declared(&ids));
     let value = gate.secret(ids[0]);
     let gate = gate.with("secrets.aws", "data_keys = \"shared\"");
-    let told = gate.run(&["secret", "rewrap"]).succeeded();
-    assert!(told.starts_with("20 versions"), "{told}");
+    let output = gate.run(&["secret", "rewrap"]).succeeded();
+    assert!(output.starts_with("20 versions"), "{output}");
     assert_eq!(kms.proxy.count("GenerateDataKey"), 1);
 
     let other = kms.moto.key();
     let text = std::fs::read_to_string(gate.config()).unwrap();
     std::fs::write(gate.config(), text.replace(&kms.key, &other)).unwrap();
-    let told = gate.run(&["secret", "rewrap"]).succeeded();
-    assert!(told.starts_with("20 versions"), "{told}");
+    let output = gate.run(&["secret", "rewrap"]).succeeded();
+    assert!(output.starts_with("20 versions"), "{output}");
     assert_eq!(kms.proxy.count("GenerateDataKey"), 2);
     assert_eq!(gate.secret(ids[0]), value);
     let audit = gate.run(&["audit", "list", "--limit", "1000"]).succeeded();
@@ -206,9 +212,13 @@ fn no_key_is_made_by_the_way_for_secrets_that_kms_holds() {
     let key = gate.folder().join("portcullis.key");
     assert!(!key.exists());
     let gate = gate.with_only("secrets", "key_service = \"local\"");
-    let told = gate.run(&["secret", "rewrap"]);
-    assert_ne!(told.code, Some(0));
-    assert!(told.stderr.contains("portcullis.key"), "{}", told.stderr);
+    let output = gate.run(&["secret", "rewrap"]);
+    assert_ne!(output.code, Some(0));
+    assert!(
+        output.stderr.contains("portcullis.key"),
+        "{}",
+        output.stderr
+    );
     assert!(!key.exists());
     // Whoever wants to move puts one there, the same at every gate.
     std::fs::write(&key, format!("portcullis-key-1 {}\n", base64_key())).unwrap();

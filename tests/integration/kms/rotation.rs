@@ -152,8 +152,8 @@ fn a_previous_secret_that_does_not_open_takes_nothing_away_from_the_current_one(
     });
     // Nobody asks more often for it than the other one needs: each of them twice a lifetime, at most.
     let seconds = usize::try_from(begun.elapsed().as_secs()).unwrap() + 1;
-    let asked = kms.proxy.count("Decrypt");
-    assert!(asked <= 4 * seconds + 12, "{asked} calls in {seconds} s");
+    let calls = kms.proxy.count("Decrypt");
+    assert!(calls <= 4 * seconds + 12, "{calls} calls in {seconds} s");
     // What the key service then does not say, it has not refused.
     kms.proxy.set(Fault::Refuse);
     let grace = "portcullis_secret_cache_requests_total{result=\"grace\"}";

@@ -22,8 +22,8 @@ fn a_store_on_a_full_disk_is_written_again_without_a_restart_and_loses_nothing()
         gate.metric(WRITABLE) == 0
     });
     let (status, report) = readiness(&gate);
-    let told = report["parts"]["store"].as_str().unwrap();
-    assert!(told.contains("writes fail"), "{report}");
+    let state = report["parts"]["store"].as_str().unwrap();
+    assert!(state.contains("writes fail"), "{report}");
     assert_eq!(status, 200, "deliveries need no writes: {report}");
     // What others write meanwhile is followed.
     let secret = revoke(&gate, &secret);
@@ -58,8 +58,8 @@ fn a_store_that_takes_no_count_of_uses_is_reported_although_nothing_else_is_writ
         gate.metric(WRITABLE) == 0
     });
     let (status, report) = readiness(&gate);
-    let told = report["parts"]["store"].as_str().unwrap();
-    assert!(told.contains("writes fail"), "{report}");
+    let state = report["parts"]["store"].as_str().unwrap();
+    assert!(state.contains("writes fail"), "{report}");
     assert_eq!(status, 200, "deliveries need no writes: {report}");
 
     limit_files(&gate, None);

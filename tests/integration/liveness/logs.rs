@@ -114,11 +114,11 @@ fn an_access_log_on_a_device_without_room_is_told_of_once_and_counted() {
         gate.everything_written()
             .contains("the access log is losing lines")
     });
-    let told = gate.everything_written();
+    let output = gate.everything_written();
     assert_eq!(
-        told.matches("access log is losing lines").count(),
+        output.matches("access log is losing lines").count(),
         1,
-        "{told}"
+        "{output}"
     );
     goes_on(&mut gate, &secret);
 }

@@ -64,10 +64,10 @@ fn survives(subject: &Subject, task: &str, secret: &mut String) {
     });
     assert!(gate.metric("portcullis_panics_total") > panics);
     let (_, report) = readiness(gate);
-    let told = report["parts"]["tasks"].as_str().unwrap();
+    let state = report["parts"]["tasks"].as_str().unwrap();
     assert!(
-        told.contains(&format!("{task} does not run: panicked")),
-        "{told}"
+        state.contains(&format!("{task} does not run: panicked")),
+        "{state}"
     );
     subject.lift(task, "panic");
     eventually(&format!("{task} runs again"), || {
@@ -139,10 +139,10 @@ fn shows_when_it_hangs(subject: &Subject, task: &str) {
     subject.inject(task, "hang");
     eventually("it is known to hang", || gate.metric(&up(task)) == 0);
     let (_, report) = readiness(gate);
-    let told = report["parts"]["tasks"].as_str().unwrap();
+    let state = report["parts"]["tasks"].as_str().unwrap();
     assert!(
-        told.contains(&format!("{task} does not run: no progress")),
-        "{told}"
+        state.contains(&format!("{task} does not run: no progress")),
+        "{state}"
     );
     subject.lift(task, "hang");
     eventually("it runs again", || gate.metric(&up(task)) == 1);
@@ -208,8 +208,8 @@ fn fails_closed(task: &str, fault: &str, gate: Gate) {
     }
     let (status, report) = readiness(gate);
     assert_eq!((status, &report["ready"]), (503, &false.into()), "{report}");
-    let told = report["parts"]["tasks"].as_str().unwrap();
-    assert!(told.contains(&format!("{task} does not run")), "{report}");
+    let state = report["parts"]["tasks"].as_str().unwrap();
+    assert!(state.contains(&format!("{task} does not run")), "{report}");
     assert_ne!(report["parts"]["changes"], "ok", "{report}");
     assert_eq!(gate.metric("portcullis_store_up"), 0);
     subject.lift(task, fault);
@@ -266,8 +266,8 @@ fn secrets_that_cannot_be_refreshed_are_used_for_their_time_and_then_not() {
     assert_eq!(gate.metric(&up("secret_load")), 0);
     assert!(gate.metric(&restarts("secret_load")) >= 1);
     let (_, report) = readiness(gate);
-    let told = report["parts"]["tasks"].as_str().unwrap();
-    assert!(told.contains("secret_load does not run"), "{told}");
+    let state = report["parts"]["tasks"].as_str().unwrap();
+    assert!(state.contains("secret_load does not run"), "{state}");
     subject.lift("secret_load", "panic");
     eventually("it is loaded again", || signed(gate, &secret).status == 202);
     revoke(gate, &secret);

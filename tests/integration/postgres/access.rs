@@ -4,7 +4,7 @@ use super::*;
 
 /// Everything that a gate says when its database cannot be used: by `check`, `serve` and a command.
 #[track_caller]
-fn told(gate: &Gate) -> String {
+fn outputs(gate: &Gate) -> String {
     let check = gate.run(&["check", "--running"]).failed_with(3);
     let serve = gate.serve_that_ends();
     let command = gate.run(&["endpoint", "list"]);
@@ -99,8 +99,8 @@ fn what_is_wrong_with_the_way_to_the_database_is_named_and_the_password_is_not()
         ),
     ] {
         let gate = at(Gate::before(&Backend::refusing()), &url);
-        let told = told(&gate);
-        assert!(told.matches(what).count() >= 3, "{url}\n{what}\n{told}");
+        let output = outputs(&gate);
+        assert!(output.matches(what).count() >= 3, "{url}\n{what}\n{output}");
     }
 }
 
@@ -112,8 +112,12 @@ fn a_server_that_never_answers_is_given_up_in_time() {
     let gate = gate.with("store", "connect_timeout = \"500ms\"\ntimeout = \"1s\"");
     database.pause();
     // The database never answers: each of the three ends by itself.
-    let told = told(&gate);
-    assert_eq!(told.matches("no answer within 500ms").count(), 3, "{told}");
+    let output = outputs(&gate);
+    assert_eq!(
+        output.matches("no answer within 500ms").count(),
+        3,
+        "{output}"
+    );
     database.resume();
     let gate = gate.with_only("store", "").on(&database);
     gate.run(&["check", "--running"]).succeeded();
@@ -136,10 +140,10 @@ fn a_password_comes_from_the_url_or_from_a_file_that_only_its_owner_may_read() {
     gate.run(&["check", "--running"]).succeeded();
     let path = gate.folder().join("database.password");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
-    let told = gate.run(&["check"]).failed_with(3);
+    let output = gate.run(&["check"]).failed_with(3);
     assert!(
-        told.contains("store.password_file: ") && told.contains("chmod 600"),
-        "{told}"
+        output.contains("store.password_file: ") && output.contains("chmod 600"),
+        "{output}"
     );
 }
 
@@ -187,8 +191,8 @@ fn the_database_is_spoken_to_over_tls_with_an_authority_of_ones_own() {
         (url("localhost", "sslmode=disable"), "no encryption"),
     ] {
         gate = at(gate, &url);
-        let told = told(&gate);
-        assert_eq!(told.matches(what).count(), 3, "{url}\n{told}");
+        let output = outputs(&gate);
+        assert_eq!(output.matches(what).count(), 3, "{url}\n{output}");
     }
     for weaker in [
         "sslmode=verify-ca&sslrootcert=database-ca.pem",

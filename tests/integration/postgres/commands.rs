@@ -79,30 +79,30 @@ fn a_gate_moves_from_a_file_to_a_database_with_three_lines_changed() {
     let file = gate.folder().join("portcullis.db");
     let file = file.to_str().unwrap();
     let gate = gate.on(&database);
-    let told = gate
+    let output = gate
         .run(&["store", "copy", "--from", file, "--json"])
         .succeeded();
-    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["rows"]["endpoints"], 1, "{told}");
-    assert_eq!(told["rows"]["secret_versions"], 2, "{told}");
-    assert!(!told.to_string().contains("p@ss"));
+    let output: serde_json::Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(output["rows"]["endpoints"], 1, "{output}");
+    assert_eq!(output["rows"]["secret_versions"], 2, "{output}");
+    assert!(!output.to_string().contains("p@ss"));
     assert_eq!(gate.run(&["audit", "list"]).succeeded(), audit);
     assert_eq!(gate.run(&["endpoint", "list"]).succeeded(), list);
     let gate = gate.start();
     assert_eq!(signed_with(&gate, &secret), 202);
 
     // A second time there is something there.
-    let told = gate.run(&["store", "copy", "--from", file]).failed_with(1);
+    let output = gate.run(&["store", "copy", "--from", file]).failed_with(1);
     assert!(
-        told.contains("not empty") && told.contains(&database.url()),
-        "{told}"
+        output.contains("not empty") && output.contains(&database.url()),
+        "{output}"
     );
     // And back, by configurations: into a file that is not there yet.
     let back = gate.file(
         "back.toml",
         "[store]\npath = \"back.db\"\n[upstreams.default]\naddresses = [\"127.0.0.1:1\"]\n",
     );
-    let told = gate.run(&[
+    let output = gate.run(&[
         "store",
         "copy",
         "--from",
@@ -110,10 +110,10 @@ fn a_gate_moves_from_a_file_to_a_database_with_three_lines_changed() {
         "--to",
         back.to_str().unwrap(),
     ]);
-    let told = told.succeeded();
+    let output = output.succeeded();
     assert!(
-        told.contains("back.db") && told.contains("secret_versions"),
-        "{told}"
+        output.contains("back.db") && output.contains("secret_versions"),
+        "{output}"
     );
 }
 
@@ -142,10 +142,13 @@ fn a_backup_of_a_database_is_a_store_file_with_its_rows() {
         .on(&database)
         .endpoint("hmac");
     let file = gate.folder().join("backup.db");
-    let told = gate
+    let output = gate
         .run(&["store", "backup", file.to_str().unwrap()])
         .succeeded();
-    assert!(told.contains("Captured deliveries are not in it"), "{told}");
+    assert!(
+        output.contains("Captured deliveries are not in it"),
+        "{output}"
+    );
     let other = Gate::before(&Backend::refusing());
     let path = file.to_str().unwrap();
     other.run(&["store", "copy", "--from", path]).succeeded();

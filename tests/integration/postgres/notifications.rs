@@ -62,8 +62,8 @@ fn whoever_holds_the_lock_of_writers_keeps_others_no_longer_than_their_time() {
     let secret = gate.secret(ID);
     let gate = database.with_writers_locked(|| {
         let gate = gate.with("store", "connect_timeout = \"500ms\"\ntimeout = \"1s\"");
-        let told = gate.run(&["secret", "rotate", "--yes", ID]).failed_with(5);
-        assert!(told.contains("nothing was changed"), "{told}");
+        let output = gate.run(&["secret", "rotate", "--yes", ID]).failed_with(5);
+        assert!(output.contains("nothing was changed"), "{output}");
         let gate = gate.with_only("store", "").on(&database);
         // Nobody who reads waits for it.
         assert_eq!(signed_with(&gate, &secret), 202);

@@ -90,16 +90,16 @@ fn is_in_step_again(gate: &Gate, outage: usize) {
 /// While the database does not answer, commands give it up in time.
 fn commands_fail(gate: Gate, database: &Postgres) -> Gate {
     let gate = gate.with("store", SOON);
-    let told = gate.run(&["secret", "rotate", "--yes", ID]).failed_with(5);
+    let output = gate.run(&["secret", "rotate", "--yes", ID]).failed_with(5);
     assert!(
-        told.contains("no answer within") || told.contains("cannot be reached"),
-        "{told}"
+        output.contains("no answer within") || output.contains("cannot be reached"),
+        "{output}"
     );
     gate.with_only("store", "").on(database)
 }
 
 /// How often a line stands in what the gate has said about itself.
-fn said(gate: &Gate, line: &str) -> usize {
+fn count_lines(gate: &Gate, line: &str) -> usize {
     let all = gate.everything_written();
     assert!(!all.contains(DATABASE_PASSWORD));
     all.lines().filter(|it| it.contains(line)).count()
@@ -113,16 +113,16 @@ fn known_endpoints_go_on_while_the_database_is_dead_and_changes_are_caught_up() 
         database.kill();
         gate.wait_for_metric("portcullis_store_up", 0);
         goes_on_with_what_it_knows(&gate, &secret, round);
-        let down = said(&gate, "the store does not answer");
+        let down = count_lines(&gate, "the store does not answer");
         assert!(down >= round);
         // A state that goes on is no news, however often the gate looks meanwhile.
         gate = commands_fail(gate, &database);
         let_pass(Duration::from_secs(2));
-        assert_eq!(said(&gate, "the store does not answer"), down);
+        assert_eq!(count_lines(&gate, "the store does not answer"), down);
         database.restart();
         is_in_step_again(&gate, round);
         eventually("it is said that the store answers again", || {
-            said(&gate, "the store answers again") >= down
+            count_lines(&gate, "the store answers again") >= down
         });
         assert_eq!(signed_with(&gate, &secret), 202);
     }
@@ -233,9 +233,9 @@ fn after_the_grace_time_nothing_is_admitted_until_the_database_is_back() {
     assert_eq!(ready.status, 503);
     assert!(ready.text().contains("grace"), "{}", ready.text());
     eventually("it is said that every delivery gets 503", || {
-        said(&gate, "every delivery gets 503") >= 1
+        count_lines(&gate, "every delivery gets 503") >= 1
     });
-    assert_eq!(said(&gate, "every delivery gets 503"), 1);
+    assert_eq!(count_lines(&gate, "every delivery gets 503"), 1);
     database.restart();
     is_in_step_again(&gate, 1);
     assert_eq!(signed_with(&gate, &secret), 202);
@@ -247,8 +247,8 @@ fn a_node_does_not_start_without_its_database_and_says_why() {
     let (mut gate, secret) = running(&database, "");
     gate.kill();
     database.kill();
-    let told = gate.serve_that_ends().failed_with(5);
-    assert!(told.contains("cannot be reached"), "{told}");
+    let output = gate.serve_that_ends().failed_with(5);
+    assert!(output.contains("cannot be reached"), "{output}");
     database.restart();
     gate.restart();
     assert_eq!(signed_with(&gate, &secret), 202);

@@ -25,16 +25,16 @@ fn of_many_nodes_that_start_at_once_on_an_empty_database_one_makes_the_schema() 
     first.run(&["store", "migrate"]).succeeded();
     database.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
     let nodes: Vec<Gate> = (0..6).map(|_| first.beside(&backend)).collect();
-    let told: Vec<String> = std::thread::scope(|scope| {
+    let output: Vec<String> = std::thread::scope(|scope| {
         let running: Vec<_> = nodes
             .iter()
             .map(|node| scope.spawn(|| node.run(&["store", "migrate", "--json"]).succeeded()))
             .collect();
         running.into_iter().map(|it| it.join().unwrap()).collect()
     });
-    for told in &told {
-        let told: serde_json::Value = serde_json::from_str(told).unwrap();
-        assert!(told["to"].is_number(), "{told}");
+    for output in &output {
+        let output: serde_json::Value = serde_json::from_str(output).unwrap();
+        assert!(output["to"].is_number(), "{output}");
     }
     let migrations = database.number("SELECT count(*) FROM _sqlx_migrations");
     assert_eq!(migrations, i64::try_from(schemas().len()).unwrap());
@@ -59,17 +59,17 @@ fn a_schema_of_a_newer_version_is_refused_and_left_alone() {
         "UPDATE _sqlx_migrations SET version = 9999 \
          WHERE version = (SELECT max(version) FROM _sqlx_migrations)",
     );
-    for told in [
+    for output in [
         gate.serve_that_ends().failed_with(5),
         gate.run(&["endpoint", "list"]).failed_with(5),
         gate.run(&["store", "migrate"]).failed_with(5),
         gate.run(&["check"]).failed_with(3),
     ] {
         assert!(
-            told.contains("9999") && told.contains("newer Portcullis"),
-            "{told}"
+            output.contains("9999") && output.contains("newer Portcullis"),
+            "{output}"
         );
-        assert!(told.contains(&database.url()), "{told}");
+        assert!(output.contains(&database.url()), "{output}");
     }
     assert_eq!(database.number("SELECT count(*) FROM endpoints"), 1);
     assert_eq!(
@@ -84,23 +84,23 @@ fn a_schema_that_may_not_be_changed_is_refused_until_somebody_changes_it() {
     let gate = Gate::before(&Backend::refusing())
         .on(&database)
         .with("store", "migrate = false");
-    for told in [
+    for output in [
         gate.serve_that_ends().failed_with(5),
         gate.run(&["endpoint", "list"]).failed_with(5),
         gate.run(&["check"]).failed_with(3),
     ] {
-        assert!(told.contains("portcullis store migrate"), "{told}");
+        assert!(output.contains("portcullis store migrate"), "{output}");
     }
     assert_eq!(
         database
             .number("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"),
         0
     );
-    let told = gate.run(&["store", "migrate"]).succeeded();
+    let output = gate.run(&["store", "migrate"]).succeeded();
     let made = format!("created with schema {}", newest_schema());
-    assert!(told.contains(&made), "{told}");
-    let told = gate.run(&["store", "migrate"]).succeeded();
-    assert!(told.contains("up to date"), "{told}");
+    assert!(output.contains(&made), "{output}");
+    let output = gate.run(&["store", "migrate"]).succeeded();
+    assert!(output.contains("up to date"), "{output}");
     gate.run(&["check"]).succeeded();
     let gate = gate.endpoint("hmac").start();
     assert_eq!(unproven(&gate, PATH).status, 401);
@@ -119,10 +119,10 @@ fn a_file_that_may_not_be_changed_is_not_made_either() {
         !gate.files().contains(&"portcullis.db".to_owned()),
         "{files:?}"
     );
-    let told = gate.run(&["store", "migrate"]).succeeded();
+    let output = gate.run(&["store", "migrate"]).succeeded();
     assert!(
-        told.contains("portcullis.db: created with schema"),
-        "{told}"
+        output.contains("portcullis.db: created with schema"),
+        "{output}"
     );
     gate.endpoint("hmac").run(&["check"]).succeeded();
 }
@@ -132,12 +132,12 @@ fn a_database_of_something_else_is_refused_and_left_alone() {
     let database = Postgres::start();
     database.run("CREATE TABLE endpoints (id INT); INSERT INTO endpoints VALUES (1)");
     let gate = Gate::before(&Backend::refusing()).on(&database);
-    for told in [
+    for output in [
         gate.run(&["endpoint", "list"]).failed_with(5),
         gate.run(&["store", "migrate"]).failed_with(5),
         gate.run(&["check"]).failed_with(3),
     ] {
-        assert!(told.contains("another application"), "{told}");
+        assert!(output.contains("another application"), "{output}");
     }
     assert_eq!(database.number("SELECT count(*) FROM endpoints"), 1);
     // A schema of its own in it will do.

@@ -54,9 +54,9 @@ fn each_endpoint_is_closed_or_judged_by_the_gate_alone_as_its_rule_asks() {
         &Request::new("GET", "/readyz").host("localhost"),
     );
     assert_eq!(ready.status, 200);
-    let told: Value = serde_json::from_str(ready.text()).unwrap();
-    assert_eq!(told["ready"], true);
-    let ledger = told["parts"]["ledger"].as_str().unwrap();
+    let report: Value = serde_json::from_str(ready.text()).unwrap();
+    assert_eq!(report["ready"], true);
+    let ledger = report["parts"]["ledger"].as_str().unwrap();
     assert!(ledger.contains("out of reach"), "{ledger}");
 
     redis.restart();
@@ -255,13 +255,13 @@ fn what_becomes_of_deliveries_without_redis_is_said_only_where_something_is_reme
             "no delivery is remembered",
         ),
     ] {
-        let told = gate.run(&[&words[..], options].concat()).failed_with(3);
-        assert!(told.contains(says), "{told}");
+        let output = gate.run(&[&words[..], options].concat()).failed_with(3);
+        assert!(output.contains(says), "{output}");
     }
-    let told = gate
+    let output = gate
         .run(&[&words[..], &["--ledger-down", "open"]].concat())
         .failed_with(2);
-    assert!(told.contains("expected `closed` or `local`"), "{told}");
+    assert!(output.contains("expected `closed` or `local`"), "{output}");
 }
 
 const CALLS: &str = "portcullis_redis_calls_total";

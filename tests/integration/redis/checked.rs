@@ -6,7 +6,7 @@ use super::secured::{MAY, PASSWORD, SecuredRedis};
 use super::*;
 
 #[track_caller]
-fn told(gate: &Gate) -> String {
+fn check_output(gate: &Gate) -> String {
     let ran = gate.run(&["check", "--running"]);
     assert!(!ran.stderr.contains(PASSWORD), "{}", ran.stderr);
     ran.failed_with(3)
@@ -71,9 +71,9 @@ fn what_redis_answers_is_shown_and_never_a_password() {
                  client_key = \"gate-key.pem\""
             ),
         );
-        let told = told(&gate);
-        assert!(told.contains("ledger.url: rediss://"), "{told}");
-        assert!(told.contains(says), "{says}\n{told}");
+        let output = check_output(&gate);
+        assert!(output.contains("ledger.url: rediss://"), "{output}");
+        assert!(output.contains(says), "{says}\n{output}");
     }
 }
 
@@ -93,16 +93,16 @@ fn what_a_user_may_not_do_is_named() {
     ] {
         let may: Vec<&str> = MAY.into_iter().filter(|it| *it != missing).collect();
         let redis = SecuredRedis::start(&may);
-        let told = told(&redis.node(&backend));
-        assert!(told.contains(says), "{missing}\n{told}");
+        let output = check_output(&redis.node(&backend));
+        assert!(output.contains(says), "{missing}\n{output}");
     }
     // Another prefix than the user is bound to.
     let redis = SecuredRedis::start(&MAY);
     let gate = redis
         .node(&backend)
         .with("ledger", "key_prefix = \"other:\"");
-    let told = told(&gate);
-    assert!(told.contains("the script `claim`: NOPERM"), "{told}");
+    let output = check_output(&gate);
+    assert!(output.contains("the script `claim`: NOPERM"), "{output}");
 }
 
 #[test]
@@ -111,10 +111,10 @@ fn a_redis_that_forgets_keys_is_no_ledger() {
     for policy in ["allkeys-lru", "volatile-ttl"] {
         let redis = RedisServer::with(&["--maxmemory", "100mb", "--maxmemory-policy", policy]);
         let gate = node("slack", &backend, &redis);
-        let told = told(&gate);
+        let output = check_output(&gate);
         assert!(
-            told.contains(policy) && told.contains("noeviction"),
-            "{told}"
+            output.contains(policy) && output.contains("noeviction"),
+            "{output}"
         );
         // A server that runs says so, too.
         let gate = gate.start();
@@ -199,9 +199,9 @@ fn every_mistake_about_redis_has_its_key_and_line() {
         let text =
             format!("[upstreams.default]\naddresses = [\"127.0.0.1:1\"]\n[ledger]\n{lines}\n");
         let gate = Gate::configured(text);
-        let told = gate.run(&["check", "--running"]).failed_with(3);
-        assert!(told.contains(says), "{lines}\n{told}");
-        assert!(told.contains("portcullis.toml:"), "{told}");
+        let output = gate.run(&["check", "--running"]).failed_with(3);
+        assert!(output.contains(says), "{lines}\n{output}");
+        assert!(output.contains("portcullis.toml:"), "{output}");
     }
 }
 

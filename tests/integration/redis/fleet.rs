@@ -146,10 +146,10 @@ fn a_node_of_a_cluster_that_has_not_every_slot_is_no_ledger() {
     });
     let backend = Backend::accepting();
     let gate = node("slack", &backend, &redis);
-    let told = gate.run(&["check"]).failed_with(3);
+    let output = gate.run(&["check"]).failed_with(3);
     assert!(
-        told.contains("CLUSTERDOWN") || told.contains("MOVED"),
-        "{told}"
+        output.contains("CLUSTERDOWN") || output.contains("MOVED"),
+        "{output}"
     );
     let gate = gate.start();
     is_unavailable(&send(gate.http(), &slack(now(), "token=1")));

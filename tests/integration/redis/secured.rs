@@ -104,9 +104,9 @@ impl SecuredRedis {
 fn a_gate_proves_itself_to_redis_over_tls_with_a_user_that_may_just_do_its_work() {
     let (redis, backend) = (SecuredRedis::start(&MAY), Backend::accepting());
     let [one, two] = [(); 2].map(|()| redis.node(&backend));
-    let told = one.run(&["check"]).succeeded();
-    assert!(told.contains("portcullis.toml: ok; "), "{told}");
-    assert!(!told.contains("note"), "{told}");
+    let output = one.run(&["check"]).succeeded();
+    assert!(output.contains("portcullis.toml: ok; "), "{output}");
+    assert!(!output.contains("note"), "{output}");
     let (one, two) = (one.start(), two.start());
     let delivery = slack(now(), "token=1");
     assert_eq!(send(one.http(), &delivery).status, 202);
@@ -128,12 +128,12 @@ fn a_user_that_may_not_see_the_policy_is_told_what_it_has_to_be() {
     let may: Vec<&str> = MAY.into_iter().filter(|it| *it != "+config|get").collect();
     let (redis, backend) = (SecuredRedis::start(&may), Backend::accepting());
     let gate = redis.node(&backend);
-    let told = gate.run(&["check"]).succeeded();
+    let output = gate.run(&["check"]).succeeded();
     assert!(
-        told.contains("note: cannot read the eviction policy of Redis"),
-        "{told}"
+        output.contains("note: cannot read the eviction policy of Redis"),
+        "{output}"
     );
-    assert!(told.contains("noeviction"), "{told}");
+    assert!(output.contains("noeviction"), "{output}");
     let gate = gate.start();
     assert_eq!(send(gate.http(), &slack(now(), "token=1")).status, 202);
     assert!(gate.everything_written().contains("noeviction"));

@@ -95,8 +95,8 @@ fn update_changes_one_of_them_and_clear_takes_all_back() {
         let words = [&["endpoint", "update", ID][..], options].concat();
         gate.run(&words).succeeded()
     };
-    let told = update(&["--duplicates", "reject"]);
-    assert_eq!(told, format!("~ {ID}: update (replay)"));
+    let output = update(&["--duplicates", "reject"]);
+    assert_eq!(output, format!("~ {ID}: update (replay)"));
     assert_eq!(
         shown(&gate).1,
         json!({"duplicates": "reject", "remember_ms": 172_800_000})
@@ -113,7 +113,7 @@ fn update_changes_one_of_them_and_clear_takes_all_back() {
 
 #[test]
 fn what_would_have_no_effect_is_refused_and_says_why() {
-    for (mode, options, said) in [
+    for (mode, options, message) in [
         (
             "hmac",
             &["--remember", "999h"][..],
@@ -167,13 +167,13 @@ fn what_would_have_no_effect_is_refused_and_says_why() {
         let owner = ["--organisation", "acme", "--workspace", "main", "--mode"];
         let mode: Vec<&str> = mode.split(' ').collect();
         let words = [&["endpoint", "create", ID][..], &owner, &mode, options].concat();
-        let told = gate.run(&words).failed_with(3);
-        assert!(told.contains(said), "{options:?}: {told}");
-        assert!(told.contains("replay: "), "{options:?}: {told}");
+        let output = gate.run(&words).failed_with(3);
+        assert!(output.contains(message), "{options:?}: {output}");
+        assert!(output.contains("replay: "), "{options:?}: {output}");
     }
     // Words that there are not.
     let gate = gate("github", &Backend::refusing(), &[]);
-    for (option, value, said) in [
+    for (option, value, message) in [
         (
             "--duplicates",
             "drop",
@@ -187,8 +187,8 @@ fn what_would_have_no_effect_is_refused_and_says_why() {
         ("--remember", "2", "expected a time with its unit"),
     ] {
         let words = ["endpoint", "update", ID, option, value];
-        let told = gate.run(&words).failed_with(2);
-        assert!(told.contains(said), "{told}");
+        let output = gate.run(&words).failed_with(2);
+        assert!(output.contains(message), "{output}");
     }
 }
 
@@ -201,10 +201,10 @@ fn every_mistake_of_a_declaration_has_its_place() {
         [[endpoints]]\nid = \"workflows/b\"\norganisation = \"o\"\nworkspace = \"w\"\n\
         auth = { mode = \"secret\" }\nreplay = { key = \"id\" }\n";
     let path = gate.file("endpoints.toml", declaration);
-    let told = gate
+    let output = gate
         .run(&["apply", "-f", path.to_str().unwrap()])
         .failed_with(3);
-    let told: Vec<&str> = told.lines().collect();
+    let lines: Vec<&str> = output.lines().collect();
     let expected = [
         (6, "replay.duplicates: expected `acknowledge`"),
         (6, "replay.key: expected `auto`"),
@@ -215,10 +215,13 @@ fn every_mistake_of_a_declaration_has_its_place() {
         (6, "replay.colour: unknown key"),
         (12, "replay: mode `secret` has no id"),
     ];
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    for (told, (line, message)) in told.iter().zip(expected) {
-        assert!(told.contains(&format!("endpoints.toml:{line}:")), "{told}");
-        assert!(told.contains(message), "{told}");
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (output, (line, message)) in lines.iter().zip(expected) {
+        assert!(
+            output.contains(&format!("endpoints.toml:{line}:")),
+            "{output}"
+        );
+        assert!(output.contains(message), "{output}");
     }
 }
 
@@ -235,7 +238,7 @@ fn a_declaration_says_the_same_as_the_command_line() {
 
 #[test]
 fn the_settings_of_the_server_have_bounds_that_are_told() {
-    for (lines, key, said) in [
+    for (lines, key, message) in [
         (
             "capacity = 999",
             "ledger.capacity",
@@ -260,14 +263,17 @@ fn the_settings_of_the_server_have_bounds_that_are_told() {
         ("forget = true", "ledger.forget", "unknown key"),
     ] {
         let gate = Gate::before(&Backend::refusing()).with("ledger", lines);
-        let told = gate.run(&["check"]).failed_with(3);
-        assert!(told.contains(&format!("{key}: ")), "{told}");
-        assert!(told.contains(said), "{told}");
-        assert_eq!(told.lines().count(), 1, "{told}");
+        let output = gate.run(&["check"]).failed_with(3);
+        assert!(output.contains(&format!("{key}: ")), "{output}");
+        assert!(output.contains(message), "{output}");
+        assert_eq!(output.lines().count(), 1, "{output}");
         let place = gate.config();
         let text = std::fs::read_to_string(place).unwrap();
         let line = text.lines().position(|line| line == lines).unwrap() + 1;
-        assert!(told.contains(&format!("portcullis.toml:{line}:")), "{told}");
+        assert!(
+            output.contains(&format!("portcullis.toml:{line}:")),
+            "{output}"
+        );
     }
     let gate = Gate::before(&Backend::refusing())
         .with("upstreams.default", "total_timeout = \"8s\"")

@@ -66,14 +66,14 @@ fn a_key_that_others_can_read_is_refused() {
         let gate = Gate::before(&Backend::refusing()).endpoint("hmac");
         let key = gate.folder().join("portcullis.key");
         std::fs::set_permissions(&key, PermissionsExt::from_mode(mode)).unwrap();
-        for told in [
+        for output in [
             gate.serve_that_ends().failed_with(5),
             gate.run(&["secret", "reveal", ID]).failed_with(5),
             gate.run(&["check"]).failed_with(3),
         ] {
-            assert!(told.contains(key.to_str().unwrap()), "{told}");
-            assert!(told.contains(&format!("{mode:04o}")), "{told}");
-            assert!(told.contains("chmod 600"), "{told}");
+            assert!(output.contains(key.to_str().unwrap()), "{output}");
+            assert!(output.contains(&format!("{mode:04o}")), "{output}");
+            assert!(output.contains("chmod 600"), "{output}");
         }
         // What is advised helps.
         std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
@@ -94,13 +94,16 @@ fn a_key_that_is_lost_is_never_made_anew_for_a_store_that_needs_it() {
     ] {
         let ran = gate.run(words);
         assert!(!key.exists(), "{words:?} has made a new key");
-        let told = ran.failed_with(code);
-        assert!(told.contains(key.to_str().unwrap()), "{words:?}: {told}");
+        let output = ran.failed_with(code);
+        assert!(
+            output.contains(key.to_str().unwrap()),
+            "{words:?}: {output}"
+        );
     }
     gate.run(&["endpoint", "list"]);
     assert!(!key.exists(), "to look has made a new key");
-    let told = gate.serve_that_ends().failed_with(5);
-    assert!(told.contains("there is no key file"), "{told}");
+    let output = gate.serve_that_ends().failed_with(5);
+    assert!(output.contains("there is no key file"), "{output}");
     assert!(!key.exists());
     // With its key back, all is well.
     std::fs::rename(&kept, &key).unwrap();
@@ -118,8 +121,8 @@ fn another_key_admits_nobody_and_refuses_nobody_for_good() {
         gate.folder().join("portcullis.key"),
     )
     .unwrap();
-    let told = gate.run(&["secret", "reveal", ID]).failed_with(5);
-    assert!(told.contains("encrypted with key"), "{told}");
+    let output = gate.run(&["secret", "reveal", ID]).failed_with(5);
+    assert!(output.contains("encrypted with key"), "{output}");
     let gate = gate.start();
     for value in [&secret, "", &other.secret(ID)] {
         assert_eq!(signed_with(&gate, value), 503);
@@ -246,15 +249,15 @@ fn a_store_of_a_newer_version_is_refused_and_left_as_it_is() {
     );
     let store = gate.folder().join("portcullis.db");
     let before = std::fs::read(&store).unwrap();
-    for told in [
+    for output in [
         gate.serve_that_ends().failed_with(5),
         gate.run(&["endpoint", "list"]).failed_with(5),
         gate.run(&["check"]).failed_with(3),
     ] {
-        assert!(told.contains(store.to_str().unwrap()), "{told}");
+        assert!(output.contains(store.to_str().unwrap()), "{output}");
         assert!(
-            told.contains("9999") && told.contains("newer Portcullis"),
-            "{told}"
+            output.contains("9999") && output.contains("newer Portcullis"),
+            "{output}"
         );
     }
     assert_eq!(std::fs::read(&store).unwrap(), before);

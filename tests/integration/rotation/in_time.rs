@@ -289,7 +289,7 @@ pub(super) const SECRET: &[u8] =
 #[derive(Default)]
 struct FakeService {
     manner: Mutex<Manner>,
-    asked: Mutex<u32>,
+    calls: Mutex<u32>,
 }
 
 impl FakeService {
@@ -297,8 +297,8 @@ impl FakeService {
         *self.manner.lock().unwrap() = manner;
     }
 
-    fn asked(&self) -> u32 {
-        *self.asked.lock().unwrap()
+    fn calls(&self) -> u32 {
+        *self.calls.lock().unwrap()
     }
 }
 
@@ -321,7 +321,7 @@ impl KeyService for FakeService {
         _sealed: &EncryptedSecret,
         _context: &EncryptionContext<'_>,
     ) -> Result<Secret, KeyServiceError> {
-        *self.asked.lock().unwrap() += 1;
+        *self.calls.lock().unwrap() += 1;
         let manner = *self.manner.lock().unwrap();
         match manner {
             Manner::Answering => Ok(Secret::new(SECRET.to_vec())),
@@ -504,16 +504,16 @@ async fn a_secret_in_use_is_refreshed_before_its_time_and_no_delivery_waits_for_
     let to_live = Duration::from_mins(5);
     let (cache, service, address) = cached(to_live, Duration::from_hours(1));
     assert!(cache.keys(&address).await.is_ok());
-    assert_eq!(service.asked(), 1);
+    assert_eq!(service.calls(), 1);
     service.is_now(Manner::Hanging);
     advance(to_live / 2 - SECOND).await;
     assert!(cache.keys(&address).await.is_ok());
     sleep(SECOND / 10).await;
-    assert_eq!(service.asked(), 1, "it is too early");
+    assert_eq!(service.calls(), 1, "it is too early");
     advance(to_live * 2 / 5 + 2 * SECOND).await;
     // Nothing answers, so one that waited would wait for ever.
     assert!(cache.keys(&address).await.is_ok());
     sleep(SECOND / 10).await;
-    assert_eq!(service.asked(), 2, "it is refreshed in the background");
+    assert_eq!(service.calls(), 2, "it is refreshed in the background");
     assert!(cache.keys(&address).await.is_ok());
 }

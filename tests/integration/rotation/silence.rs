@@ -179,12 +179,12 @@ fn a_process_that_dies_leaves_no_core_with_secrets_in_it() {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut reader = std::io::BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     while !line.contains("health and metrics") {
         line.clear();
         assert_ne!(
-            std::io::BufRead::read_line(&mut said, &mut line).unwrap(),
+            std::io::BufRead::read_line(&mut reader, &mut line).unwrap(),
             0
         );
     }

@@ -194,10 +194,13 @@ fn what_is_revoked_while_the_process_is_stopped_admits_nothing_that_waits() {
         gate.signal("CONT");
         for mut sender in waiting {
             let answer = sender.answer();
-            let told = (answer.status, answer.reason());
+            let refusal = (answer.status, answer.reason());
             // A busy machine can exceed the short grace time before the store is followed again.
-            let is_late = grace == "1s" && told == (503, "store_unavailable");
-            assert!(is_late || told == (401, "signature_mismatch"), "{told:?}");
+            let is_late = grace == "1s" && refusal == (503, "store_unavailable");
+            assert!(
+                is_late || refusal == (401, "signature_mismatch"),
+                "{refusal:?}"
+            );
         }
         assert_eq!(backend.received().len(), reached);
         let new = gate.secret(ID);

@@ -45,7 +45,7 @@ struct State {
     /// The hosts that the proxy was asked for.
     hosts: Mutex<Vec<String>>,
     /// The request lines that came to the server.
-    asked: Mutex<Vec<String>>,
+    requests: Mutex<Vec<String>>,
 }
 
 impl Amazon {
@@ -61,7 +61,7 @@ impl Amazon {
             certificate: Mutex::new(certificate(2026, 2027)),
             manner: Mutex::new(Manner::Answering),
             hosts: Mutex::default(),
-            asked: Mutex::default(),
+            requests: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = listener.local_addr().unwrap();
@@ -97,8 +97,8 @@ impl Amazon {
         *self.state.certificate.lock().unwrap() = certificate(from, to);
     }
 
-    pub(super) fn asked(&self) -> Vec<String> {
-        self.state.asked.lock().unwrap().clone()
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.state.requests.lock().unwrap().clone()
     }
 
     pub(super) fn hosts(&self) -> Vec<String> {
@@ -116,10 +116,10 @@ impl State {
         let _ = stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
         let session = ServerConnection::new(Arc::clone(&self.tls)).unwrap();
         let mut stream = StreamOwned::new(session, stream);
-        while let Some(asked) = head(&mut stream) {
-            let line = asked.lines().next().unwrap_or_default().to_owned();
+        while let Some(text) = head(&mut stream) {
+            let line = text.lines().next().unwrap_or_default().to_owned();
             let is_certificate = line.contains(".pem ");
-            self.asked.lock().unwrap().push(line);
+            self.requests.lock().unwrap().push(line);
             let manner = *self.manner.lock().unwrap();
             let certificate = self.certificate.lock().unwrap().clone();
             let answer = match manner {

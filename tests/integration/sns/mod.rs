@@ -71,7 +71,7 @@ fn messages_of_the_topic_get_through_byte_for_byte_and_their_certificate_is_fetc
     }
     assert_eq!(amazon.hosts(), ["sns.eu-central-1.amazonaws.com:443"]);
     assert_eq!(
-        amazon.asked(),
+        amazon.requests(),
         ["GET /SimpleNotificationService-a.pem HTTP/1.1"]
     );
     // SNS repeats a message that it got no answer to, signed the same.
@@ -92,7 +92,7 @@ fn however_many_wait_for_a_certificate_it_is_fetched_once() {
             });
         }
     });
-    assert_eq!(amazon.asked().len(), 1);
+    assert_eq!(amazon.requests().len(), 1);
     assert_eq!(backend.received().len(), 40);
 }
 
@@ -139,10 +139,10 @@ fn a_subscription_to_the_topic_is_confirmed_at_amazon_and_not_passed_on() {
     let gate = gate(&backend, &amazon);
     let answer = post(&gate, &confirmation(&subscribe_url()));
     assert_eq!((answer.status, answer.body.as_slice()), (200, &b""[..]));
-    let asked = amazon.asked();
-    assert_eq!(asked.len(), 2);
+    let requests = amazon.requests();
+    assert_eq!(requests.len(), 2);
     let path = subscribe_url().replace("https://sns.eu-central-1.amazonaws.com", "");
-    assert_eq!(asked[1], format!("GET {path} HTTP/1.1"));
+    assert_eq!(requests[1], format!("GET {path} HTTP/1.1"));
     assert!(backend.received().is_empty());
     assert_eq!(gate.log(1)[0]["outcome"], "handshake");
     assert!(
@@ -161,7 +161,7 @@ fn a_forged_confirmation_confirms_nothing() {
     // Signed, but leading elsewhere: it is a delivery like any other.
     let odd = confirmation("https://evil.example/?Action=ConfirmSubscription&Token=1");
     assert_eq!(post(&gate, &odd).status, 202);
-    assert_eq!(amazon.asked().len(), 1, "the certificate");
+    assert_eq!(amazon.requests().len(), 1, "the certificate");
 }
 
 #[test]
@@ -204,11 +204,11 @@ fn is_never_the_senders_fault(manner: Manner) {
     amazon.is_now(manner);
     let message = notification("m-1", "a");
     refused(&post(&gate, &message), 503, "provider_unreachable");
-    let (asked, since) = (amazon.asked().len(), Instant::now());
+    let (requests, since) = (amazon.requests().len(), Instant::now());
     // It is not asked again for five seconds.
     refused(&post(&gate, &message), 503, "provider_unreachable");
     if since.elapsed() < FAILURE_IS_KEPT {
-        assert_eq!(amazon.asked().len(), asked, "{manner:?}");
+        assert_eq!(amazon.requests().len(), requests, "{manner:?}");
     }
     assert!(backend.received().is_empty());
     // But before the sender tries again.
@@ -228,7 +228,7 @@ fn a_server_that_is_not_amazons_is_not_believed() {
         503,
         "provider_unreachable",
     );
-    assert!(amazon.asked().is_empty());
+    assert!(amazon.requests().is_empty());
     assert!(backend.received().is_empty());
 }
 
@@ -268,10 +268,10 @@ fn strangers_cannot_make_it_ask_much_at_once() {
             let waiting = gate.metric("portcullis_connections");
             waiting + answered.load(Ordering::SeqCst) >= 30
         });
-        eventually("it is asked", || amazon.asked().len() >= 4);
+        eventually("it is asked", || amazon.requests().len() >= 4);
         gate.wait_until_idle();
         // Four at once; the others follow when the first have an answer, or have given up.
-        assert_eq!(amazon.asked().len(), 4, "{:?}", amazon.asked());
+        assert_eq!(amazon.requests().len(), 4, "{:?}", amazon.requests());
         amazon.is_now(Manner::Answering);
     });
 }
@@ -339,8 +339,8 @@ fn a_captured_message_is_explained_with_the_certificate_that_it_names() {
         (tampered, "signature_mismatch"),
         (elsewhere, "signature_malformed"),
     ] {
-        let told: Value = serde_json::from_str(&explain(&message).stdout).unwrap();
-        assert_eq!(told["reason"], reason);
+        let output: Value = serde_json::from_str(&explain(&message).stdout).unwrap();
+        assert_eq!(output["reason"], reason);
     }
     assert!(
         amazon

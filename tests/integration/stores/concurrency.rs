@@ -131,13 +131,13 @@ async fn whoever_follows_misses_no_change_of_many_writers(Stores { one, other }:
     }
     writing.store(false, Ordering::SeqCst);
     let all = follower.await.unwrap();
-    let told: HashSet<&Change> = all.iter().collect();
-    assert_eq!(told.len(), all.len(), "each is told once");
+    let changes: HashSet<&Change> = all.iter().collect();
+    assert_eq!(changes.len(), all.len(), "each is told once");
     let stored = one.definitions("").await.unwrap();
     assert_eq!(stored.len(), WRITERS * (20 + 4 * 20));
     for stored in stored {
         let change = Change::Endpoint(stored.definition.id);
-        assert!(told.contains(&change), "{change:?} was missed");
+        assert!(changes.contains(&change), "{change:?} was missed");
     }
     assert!(
         one.last(Action::EndpointCreated, "w0/r0")

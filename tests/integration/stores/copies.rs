@@ -78,7 +78,7 @@ async fn is_the_same(one: &dyn Store, other: &dyn Store) {
         one.audit(10_000).await.unwrap(),
         other.audit(10_000).await.unwrap()
     );
-    assert_eq!(tokens::told(one).await, tokens::told(other).await);
+    assert_eq!(tokens::summaries(one).await, tokens::summaries(other).await);
     let position = one.newest_change().await.unwrap();
     assert_eq!(position, other.newest_change().await.unwrap());
     let names = async |store: &dyn Store| store.names(None, 10_000).await.unwrap();

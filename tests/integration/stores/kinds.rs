@@ -131,13 +131,13 @@ async fn a_version_that_nobody_used_is_of_the_kind_that_most_people_know(
     }
     // What the declaration of a flow says is no endpoint either.
     let slot = "f#k";
-    for (number, said, expected) in [
+    for (number, given, expected) in [
         (1, KeyKind::Public, KeyKind::Public),
         (2, KeyKind::Shared, KeyKind::Public),
         (3, KeyKind::Token, KeyKind::Public),
     ] {
         let declared = NewSecretVersion {
-            kind: Some(said),
+            kind: Some(given),
             ..version(slot, number, i64::from(number) * 60, 0)
         };
         one.install(declared).await.unwrap();
@@ -186,12 +186,12 @@ async fn a_secret_is_never_bound_as_keys_of_two_kinds(Stores { one, .. }: Stores
         "{refused:?}"
     );
     assert_eq!(kinds(&*one, "s#k").await, []);
-    let said = NewSecretVersion {
+    let given = NewSecretVersion {
         kind: Some(KeyKind::Shared),
         ..version("t#k", 1, 0, 0)
     };
     change(&*one, proven("c/c", "t#k", preset("telnyx"))).await;
-    let refused = one.install(said).await;
+    let refused = one.install(given).await;
     assert!(
         matches!(refused, Err(StoreError::OtherKind(_))),
         "{refused:?}"

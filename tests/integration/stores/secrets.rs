@@ -21,11 +21,11 @@ async fn versions_are_given_back_as_they_were_sealed_the_newest_first(
     one.install(version("a#b", 1, 0, 0)).await.unwrap();
     assert!(!other.sealed_under().await.unwrap().is_empty());
     let versions = other.versions(&secret("a#a")).await.unwrap();
-    let told: Vec<_> = versions
+    let times: Vec<_> = versions
         .iter()
         .map(|it| (it.version, it.created_at, it.ends_at))
         .collect();
-    assert_eq!(told, [(2, at(60), None), (1, at(0), Some(at(120)))]);
+    assert_eq!(times, [(2, at(60), None), (1, at(0), Some(at(120)))]);
     assert_eq!(versions[1].sealed, version("a#a", 1, 0, 0).sealed);
 }
 

@@ -45,9 +45,9 @@ pub(super) async fn add(store: &dyn Store, record: &TokenRecord) {
 }
 
 /// Everything about every token, for comparison.
-pub(super) async fn told(store: &dyn Store) -> Vec<String> {
+pub(super) async fn summaries(store: &dyn Store) -> Vec<String> {
     let listed = store.tokens(None, None, 100).await.unwrap();
-    let told = |it: &TokenStatus| {
+    let summary = |it: &TokenStatus| {
         let (record, grant) = (&it.record, &it.record.grant);
         let hash = hex::encode(grant.hash.bytes());
         let owner = (&grant.organisation, &grant.workspace);
@@ -57,7 +57,7 @@ pub(super) async fn told(store: &dyn Store) -> Vec<String> {
             record.id, record.label, it.last_used_at
         )
     };
-    listed.iter().map(told).collect()
+    listed.iter().map(summary).collect()
 }
 
 fn numbers(listed: &[TokenStatus]) -> Vec<String> {

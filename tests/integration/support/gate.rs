@@ -184,14 +184,14 @@ impl Gate {
         let diagnostics = stderr.lines(child.stderr.take());
         let listening = found("the gate has started", || {
             let ended = child.try_wait().unwrap();
-            let said = diagnostics.lock().unwrap().clone();
-            let said_all = said
+            let lines = diagnostics.lock().unwrap().clone();
+            let is_up = lines
                 .iter()
                 .any(|line| line.contains("health and metrics at"));
-            if said_all {
-                return Some(Ok(addresses(&said)));
+            if is_up {
+                return Some(Ok(addresses(&lines)));
             }
-            ended.map(|status| Err(format!("{status}\n{}", said.join("\n"))))
+            ended.map(|status| Err(format!("{status}\n{}", lines.join("\n"))))
         })?;
         self.running = Some(GateProcess {
             child,
@@ -519,8 +519,9 @@ impl CommandOutput {
     }
 }
 
-fn addresses(said: &[String]) -> Vec<(String, SocketAddr)> {
-    said.iter()
+fn addresses(lines: &[String]) -> Vec<(String, SocketAddr)> {
+    lines
+        .iter()
         .filter_map(|line| line.split_once(": ").map(|(_, what)| what))
         .filter_map(|what| {
             let at = what.find("://")? + 3;

@@ -46,9 +46,9 @@ impl Moto {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(process.stdout.take().unwrap());
+        let mut reader = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
-        said.read_line(&mut line).unwrap();
+        reader.read_line(&mut line).unwrap();
         let port: u16 = line.trim().parse().expect("the port of moto");
         let this = Self {
             process,

@@ -245,8 +245,8 @@ impl Postgres {
             .spawn()
             .unwrap();
         let mut pid = String::new();
-        let mut said = BufReader::new(shell.stdout.take().unwrap());
-        said.read_line(&mut pid).unwrap();
+        let mut reader = BufReader::new(shell.stdout.take().unwrap());
+        reader.read_line(&mut pid).unwrap();
         self.pid = pid.trim().parse().unwrap();
         self.running = Some(shell);
         let is_up = found("PostgreSQL is ready, or has ended", || {
@@ -264,11 +264,11 @@ impl Postgres {
 
     fn is_ready(&self) -> bool {
         let port = self.port.to_string();
-        let asked = Command::new(program("pg_isready"))
+        let status = Command::new(program("pg_isready"))
             .args(["-q", "-p", &port, "-h"])
             .arg(self.folder.path().join("data"))
             .status();
-        asked.unwrap().success()
+        status.unwrap().success()
     }
 
     fn log(&self) -> String {

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::*;
 
 fn json(gate: &Gate, words: &[&str]) -> Value {
-    let told = gate.run(&[words, &["--json"]].concat()).succeeded();
-    serde_json::from_str(&told).unwrap()
+    let output = gate.run(&[words, &["--json"]].concat()).succeeded();
+    serde_json::from_str(&output).unwrap()
 }
 
 #[test]
@@ -111,21 +111,21 @@ fn a_token_is_printed_once_listed_without_its_value_and_revoked() {
 
     let audit = json(&gate, &["audit", "list", "--limit", "3"]);
     let lines = audit.as_array().unwrap().iter().rev();
-    let told: Vec<(&str, &str, &str)> = lines
+    let output: Vec<(&str, &str, &str)> = lines
         .map(|line| {
             let word = |key: &str| line[key].as_str().unwrap();
             (word("action"), word("subject"), word("detail"))
         })
         .collect();
     let short_id = short["id"].as_str().unwrap();
-    assert_eq!((told[0].0, told[0].1), ("token_created", id));
+    assert_eq!((output[0].0, output[0].1), ("token_created", id));
     assert!(
-        told[0].2.starts_with("workspace main of acme, until "),
-        "{told:?}"
+        output[0].2.starts_with("workspace main of acme, until "),
+        "{output:?}"
     );
-    assert!(told[0].2.ends_with(", laptop of ann"), "{told:?}");
-    assert_eq!((told[1].0, told[1].1), ("token_created", short_id));
-    assert_eq!(told[2], ("token_revoked", id, "workspace main of acme"));
+    assert!(output[0].2.ends_with(", laptop of ann"), "{output:?}");
+    assert_eq!((output[1].0, output[1].1), ("token_created", short_id));
+    assert_eq!(output[2], ("token_revoked", id, "workspace main of acme"));
 }
 
 #[test]
@@ -185,8 +185,8 @@ fn what_cannot_be_is_refused_with_what_would_be_right() {
     ];
     gate.run(&[&words[..], &["--workspace", "main"]].concat())
         .succeeded();
-    let told = gate.run(&named).failed_with(2);
-    assert!(told.contains("`acme`, `umbrella`"), "{told}");
+    let output = gate.run(&named).failed_with(2);
+    assert!(output.contains("`acme`, `umbrella`"), "{output}");
 }
 
 #[test]

@@ -146,11 +146,11 @@ fn a_token_of_another_workspace_gets_the_very_answer_of_a_path_that_leads_nowher
     backend.was_not_contacted();
     // Whoever operates it sees why, and nothing is counted for the endpoint.
     let log = gate.log(12);
-    let told = log.iter().find(|line| {
+    let line = log.iter().find(|line| {
         let cause = line["cause"].as_str().unwrap_or_default();
         cause.contains("another workspace") && cause.contains(id_of(&of_other))
     });
-    assert_eq!(told.unwrap()["route"], "none");
+    assert_eq!(line.unwrap()["route"], "none");
 }
 
 #[test]
@@ -201,11 +201,11 @@ fn both_needs_an_auth_that_leaves_authorization_to_the_token() {
             "--organisation",
             "acme",
         ];
-        let told = gate.run(&[&words[..], &["--workspace", "main"]].concat());
-        let told = told.failed_with(3);
+        let output = gate.run(&[&words[..], &["--workspace", "main"]].concat());
+        let output = output.failed_with(3);
         assert!(
-            told.contains("draft_auth") && told.contains("`Authorization`"),
-            "{told}"
+            output.contains("draft_auth") && output.contains("`Authorization`"),
+            "{output}"
         );
     }
     let words = [
@@ -217,8 +217,8 @@ fn both_needs_an_auth_that_leaves_authorization_to_the_token() {
         "--organisation",
         "acme",
     ];
-    let told = gate.run(&[&words[..], &["--workspace", "main"]].concat());
-    assert!(told.failed_with(3).contains("is not a draft"));
+    let output = gate.run(&[&words[..], &["--workspace", "main"]].concat());
+    assert!(output.failed_with(3).contains("is not a draft"));
     let gate = gate.endpoint_with(DRAFT, &["--mode", "api-key"]);
     let gate = gate.endpoint_with(LIVE, &["--mode", "bearer"]);
     let shown = gate.run(&["endpoint", "show", DRAFT]).succeeded();

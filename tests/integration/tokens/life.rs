@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::*;
 
 fn listed(gate: &Gate) -> Vec<Value> {
-    let told = gate.run(&["token", "list", "--json"]).succeeded();
-    serde_json::from_str(&told).unwrap()
+    let output = gate.run(&["token", "list", "--json"]).succeeded();
+    serde_json::from_str(&output).unwrap()
 }
 
 /// A gate on a database, that finds out soon when the database is down.
@@ -106,8 +106,8 @@ fn a_token_ends_by_itself_when_its_time_is_over_also_where_it_is_known() {
         "token_mismatch",
     );
     assert_eq!(listed(&gate)[0]["state"], "expired");
-    let told = gate.run(&["token", "revoke", id]).succeeded();
-    assert!(told.contains("already ended"), "{told}");
+    let output = gate.run(&["token", "revoke", id]).succeeded();
+    assert!(output.contains("already ended"), "{output}");
 }
 
 #[test]

@@ -31,14 +31,14 @@ fn a_token_is_in_no_log_no_capture_no_audit_no_store_and_reaches_no_backend() {
     assert!(!received.head.contains(secret_part), "{}", received.head);
 
     let captured = found("the delivery is captured", || {
-        let told = gate.run(&["capture", "list", DRAFT, "--json"]).succeeded();
-        let listed: Vec<serde_json::Value> = serde_json::from_str(&told).unwrap();
+        let output = gate.run(&["capture", "list", DRAFT, "--json"]).succeeded();
+        let listed: Vec<serde_json::Value> = serde_json::from_str(&output).unwrap();
         Some(listed.first()?["id"].as_str().unwrap().to_owned())
     });
     let captured = gate.run(&["capture", "show", &captured]).succeeded();
     assert!(captured.contains("authorization: redacted"), "{captured}");
     assert!(captured.contains("x-mistake: redacted"), "{captured}");
-    let said = [
+    let texts = [
         captured,
         gate.everything_written(),
         gate.metrics(),
@@ -46,8 +46,8 @@ fn a_token_is_in_no_log_no_capture_no_audit_no_store_and_reaches_no_backend() {
         gate.run(&["token", "list", "--json"]).succeeded(),
         gate.run(&["endpoint", "show", DRAFT, "--json"]).succeeded(),
     ];
-    for said in said {
-        assert!(!said.contains(secret_part), "{said}");
+    for texts in texts {
+        assert!(!texts.contains(secret_part), "{texts}");
     }
     for file in gate.files() {
         let bytes = std::fs::read(gate.folder().join(&file)).unwrap();

@@ -22,22 +22,25 @@ fn a_webhook_that_works_is_seen_to_work_with_the_time_of_each_part() {
     let backend = Backend::accepting();
     let gate = at_its_url(Gate::before(&backend).endpoint("hmac").start());
     let ran = gate.run(&["endpoint", "test", ID]);
-    let told = ran.succeeded();
+    let output = ran.succeeded();
     for line in [
         "endpoint      workflows/pr-bot",
         "verdict       accepted: the backend accepted it",
         "status        202 (admitted)",
         "answer        {\"executionId\":\"exec_1\"}",
     ] {
-        assert!(told.lines().any(|known| known == line), "{line}: {told}");
+        assert!(
+            output.lines().any(|known| known == line),
+            "{line}: {output}"
+        );
     }
     assert!(
-        told.contains(&format!("http://{}{PATH}", gate.http())),
-        "{told}"
+        output.contains(&format!("http://{}{PATH}", gate.http())),
+        "{output}"
     );
     assert!(
-        told.contains(", event ping, authenticated by its signature"),
-        "{told}"
+        output.contains(", event ping, authenticated by its signature"),
+        "{output}"
     );
     for part in [
         "look-up and signing",
@@ -48,8 +51,8 @@ fn a_webhook_that_works_is_seen_to_work_with_the_time_of_each_part() {
         "body of the answer",
         "total",
     ] {
-        let line = told.lines().find(|line| line.starts_with(part));
-        let line = line.unwrap_or_else(|| panic!("{part}: {told}"));
+        let line = output.lines().find(|line| line.starts_with(part));
+        let line = line.unwrap_or_else(|| panic!("{part}: {output}"));
         assert_eq!(line.ends_with(" ms"), part != "TLS handshake", "{line}");
     }
     assert_eq!(backend.only().header("X-GitHub-Event"), "ping");
@@ -64,21 +67,21 @@ fn a_webhook_that_works_is_seen_to_work_with_the_time_of_each_part() {
         "X-More: 1",
         "--body",
     ];
-    let said = tested(&gate, &[&words[..], &[body.to_str().unwrap()]].concat(), 0);
-    assert_eq!(said["verdict"], "accepted");
+    let report = tested(&gate, &[&words[..], &[body.to_str().unwrap()]].concat(), 0);
+    assert_eq!(report["verdict"], "accepted");
     assert_eq!(
-        (&said["status"], &said["reason"]),
+        (&report["status"], &report["reason"]),
         (&202.into(), &"admitted".into())
     );
     assert_eq!(
-        (&said["body_bytes"], &said["event"]),
+        (&report["body_bytes"], &report["event"]),
         (&13.into(), &"pull_request".into())
     );
-    let times = said["times_us"].as_object().unwrap();
+    let times = report["times_us"].as_object().unwrap();
     let part = |name: &str| {
         times[name]
             .as_u64()
-            .unwrap_or_else(|| panic!("{name}: {said:#}"))
+            .unwrap_or_else(|| panic!("{name}: {report:#}"))
     };
     assert_eq!(times["tls_handshake"], Value::Null);
     let parts = [
@@ -90,7 +93,7 @@ fn a_webhook_that_works_is_seen_to_work_with_the_time_of_each_part() {
     let sum: u64 = parts.iter().map(|name| part(name)).sum();
     assert!(
         sum + part("body_of_the_answer") <= part("total"),
-        "{said:#}"
+        "{report:#}"
     );
     let received = backend.received().pop().unwrap();
     assert_eq!(received.header("X-GitHub-Event"), "pull_request");
@@ -109,18 +112,18 @@ fn over_tls_the_handshake_has_a_time_of_its_own() {
     let ca = gate.file("ca.pem", authority.certificate());
     let gate = gate.start();
     let url = format!("https://localhost:{}{PATH}", gate.https().port());
-    let said = tested(&gate, &[ID, "--url", &url, "--ca", ca.to_str().unwrap()], 0);
+    let report = tested(&gate, &[ID, "--url", &url, "--ca", ca.to_str().unwrap()], 0);
     assert!(
-        said["times_us"]["tls_handshake"].as_u64().unwrap() > 0,
-        "{said:#}"
+        report["times_us"]["tls_handshake"].as_u64().unwrap() > 0,
+        "{report:#}"
     );
     let stranger = gate.file("stranger.pem", Authority::new().certificate());
     let words = [ID, "--url", &url, "--ca", stranger.to_str().unwrap()];
-    let said = tested(&gate, &words, 1);
-    assert_eq!(said["verdict"], "unanswered");
+    let report = tested(&gate, &words, 1);
+    assert_eq!(report["verdict"], "unanswered");
     assert!(
-        said["says"].as_str().unwrap().contains("certificate"),
-        "{said:#}"
+        report["says"].as_str().unwrap().contains("certificate"),
+        "{report:#}"
     );
 }
 
@@ -180,31 +183,34 @@ fn what_does_not_work_is_told_in_a_sentence_with_what_to_do_and_ends_with_1() {
             "without",
         ),
     ] {
-        let said = tested(&gate, &[&[id], more].concat(), 1);
+        let report = tested(&gate, &[&[id], more].concat(), 1);
         assert_eq!(
-            (&said["verdict"], &said["reason"]),
+            (&report["verdict"], &report["reason"]),
             (&"refused".into(), &reason.into())
         );
-        assert!(said["next"].as_str().unwrap().contains(next), "{said:#}");
-        assert!(said["says"].as_str().unwrap().len() > 10, "{said:#}");
+        assert!(
+            report["next"].as_str().unwrap().contains(next),
+            "{report:#}"
+        );
+        assert!(report["says"].as_str().unwrap().len() > 10, "{report:#}");
     }
     // Somebody signs with another secret than the gate judges by.
     let path = "/webhooks/ai/workflows/away";
-    let said = tested(
+    let report = tested(
         &gate,
         &[ID, "--url", &format!("http://{}{path}", gate.http())],
         1,
     );
-    assert_eq!(said["reason"], "signature_mismatch");
-    let next = said["next"].as_str().unwrap();
+    assert_eq!(report["reason"], "signature_mismatch");
+    let next = report["next"].as_str().unwrap();
     assert!(
         next.contains("portcullis explain FILE --endpoint workflows/pr-bot"),
-        "{said:#}"
+        "{report:#}"
     );
 
-    let said = tested(&gate, &[ID, "--url", "http://127.0.0.1:1/x"], 1);
+    let report = tested(&gate, &[ID, "--url", "http://127.0.0.1:1/x"], 1);
     assert_eq!(
-        (&said["verdict"], &said["status"]),
+        (&report["verdict"], &report["status"]),
         (&"unanswered".into(), &Value::Null)
     );
     for (code, words) in [
@@ -237,8 +243,8 @@ fn a_draft_is_tested_with_a_token_of_its_own_which_is_revoked_afterwards() {
         .endpoint_with(DRAFT, &options)
         .start();
     let gate = at_its_url(gate);
-    let said = tested(&gate, &[DRAFT], 0);
-    assert_eq!(said["proof"], "a temporary token of the workspace");
+    let report = tested(&gate, &[DRAFT], 0);
+    assert_eq!(report["proof"], "a temporary token of the workspace");
     assert_eq!(backend.only().header("X-Portal-Auth-Mode"), "workspace");
     let listed = gate.run(&["token", "list", "--json"]).succeeded();
     let listed: Value = serde_json::from_str(&listed).unwrap();
@@ -263,8 +269,8 @@ fn a_draft_is_tested_with_a_token_of_its_own_which_is_revoked_afterwards() {
 
     let token = gate.token("main");
     let file = gate.file("token", format!("{token}\n"));
-    let said = tested(&gate, &[DRAFT, "--token-file", file.to_str().unwrap()], 0);
-    assert_eq!(said["proof"], "a token of the workspace");
+    let report = tested(&gate, &[DRAFT, "--token-file", file.to_str().unwrap()], 0);
+    assert_eq!(report["proof"], "a token of the workspace");
     let gate = gate.environment("PORTCULLIS_TOKEN", &token);
     tested(&gate, &[DRAFT], 0);
     gate.run(&["send", DRAFT]).succeeded();
@@ -303,10 +309,12 @@ fn send_delivers_to_drafts_and_sign_leaves_the_token_to_whoever_runs_the_command
         .start();
     let gate = at_its_url(gate);
     for id in [DRAFT, "flows/orders/draft/both"] {
-        let told = gate.run(&["send", id, "--times", "2"]).succeeded();
+        let output = gate.run(&["send", id, "--times", "2"]).succeeded();
         assert!(
-            told.lines().all(|line| line.starts_with("202  admitted  ")),
-            "{told}"
+            output
+                .lines()
+                .all(|line| line.starts_with("202  admitted  ")),
+            "{output}"
         );
     }
     assert_eq!(backend.received().len(), 4);
@@ -329,13 +337,13 @@ fn send_delivers_to_drafts_and_sign_leaves_the_token_to_whoever_runs_the_command
         ("missing", "token_missing"),
         ("signature", "token_mismatch"),
     ] {
-        let told = gate.run(&["send", DRAFT, "--wrong", wrong]).succeeded();
-        assert!(told.starts_with(&format!("401  {reason}  ")), "{told}");
+        let output = gate.run(&["send", DRAFT, "--wrong", wrong]).succeeded();
+        assert!(output.starts_with(&format!("401  {reason}  ")), "{output}");
     }
     gate.run(&["send", DRAFT, "--wrong", "timestamp"])
         .failed_with(2);
-    let told = gate.run(&["send", "flows/orders/draft/both", "--wrong", "body"]);
-    assert!(told.succeeded().starts_with("401  signature_mismatch  "));
+    let output = gate.run(&["send", "flows/orders/draft/both", "--wrong", "body"]);
+    assert!(output.succeeded().starts_with("401  signature_mismatch  "));
 
     let command = gate.run(&["sign", DRAFT]).succeeded();
     assert!(
@@ -351,15 +359,15 @@ fn send_delivers_to_drafts_and_sign_leaves_the_token_to_whoever_runs_the_command
     shell
         .args(["-c", &command])
         .env("PORTCULLIS_TOKEN", gate.token("main"));
-    let told = CommandOutput::of(shell, b"").succeeded();
-    assert!(told.starts_with("HTTP/1.1 202"), "{told}");
+    let output = CommandOutput::of(shell, b"").succeeded();
+    assert!(output.starts_with("HTTP/1.1 202"), "{output}");
     // And it can be explained as it was printed.
     let command = gate.run(&["sign", "flows/orders/draft/both"]).succeeded();
-    let told = gate.run_with_input(&["explain", "-"], command.as_bytes());
-    let told = told.succeeded();
+    let output = gate.run_with_input(&["explain", "-"], command.as_bytes());
+    let output = output.succeeded();
     assert!(
-        told.contains("the input that is piped into curl is ignored"),
-        "{told}"
+        output.contains("the input that is piped into curl is ignored"),
+        "{output}"
     );
 }
 
@@ -386,10 +394,10 @@ fn explain_judges_what_a_draft_has_beside_its_token_and_says_that_it_does() {
         "{refused:?} {admitted:?}"
     );
     assert!(refused.stdout.contains("signature_mismatch"), "{refused:?}");
-    for told in [refused.stdout, admitted.stdout] {
+    for output in [refused.stdout, admitted.stdout] {
         assert!(
-            told.contains("this draft also requires a workspace token"),
-            "{told}"
+            output.contains("this draft also requires a workspace token"),
+            "{output}"
         );
     }
 }
@@ -401,7 +409,7 @@ fn every_preset_whose_secret_is_ours_can_be_tested_and_of_the_others_it_is_said_
     let at = format!("127.0.0.1:{}", free_port());
     // What only endpoints can say.
     let topic = "topic_arn = \"arn:aws:sns:eu-central-1:123456789012:orders\"".to_owned();
-    let said = [
+    let settings = [
         ("aws-sns", topic.clone()),
         ("aws-sns-sha1", topic),
         ("jira-connect", format!("base_url = \"http://{at}\"")),
@@ -410,7 +418,7 @@ fn every_preset_whose_secret_is_ours_can_be_tested_and_of_the_others_it_is_said_
     let mut declared = String::new();
     for preset in Preset::all() {
         let name = preset.name;
-        let settings = said.iter().find(|(known, _)| *known == name);
+        let settings = settings.iter().find(|(known, _)| *known == name);
         let settings =
             settings.map_or_else(String::new, |(_, it)| format!(", settings = {{ {it} }}"));
         declared.push_str(&format!(
@@ -503,8 +511,8 @@ fn what_is_made_up_fits_the_contract_the_key_and_the_events_of_the_endpoint() {
         let gate = at_its_url(Gate::before(&backend).apply(&text).start());
         gate.run_with_input(&["secret", "set", ID], b"what-mailgun-shows-as-the-key")
             .succeeded();
-        let told = tested(&gate, &[ID], 0);
-        assert_eq!(told["status"], 202, "{told}");
+        let output = tested(&gate, &[ID], 0);
+        assert_eq!(output["status"], 202, "{output}");
         let received = backend.only();
         assert_eq!(received.header("X-Portal-Concurrency-Key"), "sample");
     }

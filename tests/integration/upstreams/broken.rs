@@ -207,10 +207,10 @@ fn a_whole_2xx_answer_is_remembered_however_its_end_is_told() {
             let gate = sender.gate(&backend);
             let shown = format!("{sender:?}: {}", answer.escape_ascii());
             let delivery = standard("evt_1", now(), "{\"key\":1}");
-            let heard = Connection::to(gate.http())
+            let answer = Connection::to(gate.http())
                 .write(&sender.bytes(&delivery))
                 .answer_to("POST");
-            assert!((200..300).contains(&heard.status), "{shown}");
+            assert!((200..300).contains(&answer.status), "{shown}");
             // At once, on another connection: it was settled before the sender could know the end.
             is_duplicate(&send(
                 gate.http(),
@@ -284,8 +284,8 @@ fn an_answer_that_breaks_off_resets_a_stream_of_http_2_and_is_repeated() {
         };
         let mut pending = sender.begin(request(), true);
         sender.send(&mut pending, b"{}", true);
-        let heard = sender.answer(pending);
-        assert!(heard.is_err(), "{heard:?}: {}", first.escape_ascii());
+        let answer = sender.answer(pending);
+        assert!(answer.is_err(), "{answer:?}: {}", first.escape_ascii());
         assert_eq!(gate.log(1)[0]["outcome"], "failed");
         assert_eq!(settled(&gate, "committed"), 0);
         let again = sender.deliver(request(), b"{}");

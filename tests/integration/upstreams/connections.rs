@@ -6,6 +6,30 @@ use std::time::Duration;
 use crate::replays::flight::Door;
 use crate::support::*;
 
+/// A gate before `backend`, with more lines for its upstream.
+fn before(backend: &Backend, lines: &str) -> Gate {
+    let gate = Gate::before(backend).with("upstreams.default", lines);
+    gate.endpoint("hmac").start()
+}
+
+/// A gate before several backends.
+fn before_all(backends: &[&Backend]) -> Gate {
+    Gate::before(backends[0])
+        .with_only("upstreams.default", &addresses(backends))
+        .endpoint("hmac")
+        .start()
+}
+
+/// Delivers `count` times, and gives the sender the time to be done with each.
+#[track_caller]
+fn deliver(gate: &Gate, count: usize) {
+    for _ in 0..count {
+        assert_eq!(send(gate.http(), &genuine(gate, b"{}")).status, 202);
+        // The sender has its response a moment before the connection is back in the pool.
+        gate.wait_until_idle();
+    }
+}
+
 fn addresses(backends: &[&Backend]) -> String {
     let addresses: Vec<String> = backends
         .iter()
@@ -17,10 +41,7 @@ fn addresses(backends: &[&Backend]) -> String {
 #[test]
 fn an_address_that_cannot_be_reached_is_passed_over_with_the_same_body() {
     let (down, up) = (Backend::refusing(), Backend::accepting());
-    let gate = Gate::before(&down)
-        .with_only("upstreams.default", &addresses(&[&down, &up]))
-        .endpoint("hmac")
-        .start();
+    let gate = before_all(&[&down, &up]);
     let body = noise(300_000);
     for _ in 0..4 {
         assert_eq!(send(gate.http(), &genuine(&gate, &body)).status, 202);
@@ -35,24 +56,58 @@ fn an_address_that_cannot_be_reached_is_passed_over_with_the_same_body() {
 #[test]
 fn several_addresses_take_turns() {
     let (one, other) = (Backend::accepting(), Backend::accepting());
-    let gate = Gate::before(&one)
-        .with_only("upstreams.default", &addresses(&[&one, &other]))
-        .endpoint("hmac")
-        .start();
-    for _ in 0..10 {
-        assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
-    }
+    deliver(&before_all(&[&one, &other]), 10);
     assert_eq!((one.received().len(), other.received().len()), (5, 5));
+}
+
+#[test]
+fn a_connection_is_kept_as_long_as_the_backend_keeps_it() {
+    let answering = |head: &str| {
+        let answer = format!("HTTP/1.1 202 Accepted\r\n{head}Content-Length: 2\r\n\r\n{{}}");
+        Backend::answering(answer.leak().as_bytes())
+    };
+    // It promises to keep the connection, and closes it.
+    let closing = Backend::scripted(|request, stream| {
+        if request.is_some() {
+            stream.write_all(ACCEPTED).unwrap();
+        }
+        false
+    });
+    for (what, backend, deliveries, connections) in [
+        ("kept", Backend::accepting(), 20, 1),
+        ("closed", closing, 20, 20),
+        // It is given up before the backend closes it.
+        ("timeout=1", answering("Keep-Alive: timeout=1\r\n"), 2, 2),
+        (
+            "timeout=60",
+            answering("Keep-Alive: timeout=60, max=100\r\n"),
+            2,
+            1,
+        ),
+        ("nonsense", answering("Keep-Alive: nonsense\r\n"), 2, 1),
+    ] {
+        deliver(&before(&backend, ""), deliveries);
+        assert_eq!(backend.received().len(), deliveries, "{what}");
+        assert_eq!(backend.connections(), connections, "{what}");
+    }
+}
+
+#[test]
+fn a_backend_that_does_not_read_is_504_when_its_time_is_over() {
+    for lines in ["write_timeout = \"300ms\"", "total_timeout = \"700ms\""] {
+        let backend = Backend::deaf();
+        let gate = before(&backend, lines);
+        let answer = send(gate.http(), &genuine(&gate, &noise(30 * 1024 * 1024)));
+        let refused = (answer.status, answer.reason());
+        assert_eq!(refused, (504, "upstream_timeout"), "{lines}");
+    }
 }
 
 #[test]
 fn a_delivery_that_was_taken_and_not_answered_is_not_sent_again() {
     let dropping = Backend::scripted(|_, _| false);
     let other = Backend::accepting();
-    let gate = Gate::before(&dropping)
-        .with_only("upstreams.default", &addresses(&[&dropping, &other]))
-        .endpoint("hmac")
-        .start();
+    let gate = before_all(&[&dropping, &other]);
     let answer = send(gate.http(), &genuine(&gate, b"{}"));
     assert_eq!(
         (answer.status, answer.reason()),
@@ -60,37 +115,6 @@ fn a_delivery_that_was_taken_and_not_answered_is_not_sent_again() {
     );
     assert_eq!(dropping.received().len(), 1);
     assert_eq!(other.connections(), 0);
-}
-
-#[test]
-fn connections_are_kept_and_used_again() {
-    let backend = Backend::accepting();
-    let gate = Gate::before(&backend).endpoint("hmac").start();
-    for _ in 0..20 {
-        assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
-        // The sender has its response a moment before the connection is back in the pool.
-        gate.wait_until_idle();
-    }
-    assert_eq!(backend.connections(), 1);
-}
-
-#[test]
-fn a_kept_connection_that_the_backend_has_closed_costs_no_delivery() {
-    // It promises to keep the connection, and closes it.
-    let backend = Backend::scripted(|request, stream| {
-        if request.is_some() {
-            stream.write_all(ACCEPTED).unwrap();
-        }
-        false
-    });
-    let gate = Gate::before(&backend).endpoint("hmac").start();
-    for _ in 0..20 {
-        assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
-        // The end of the connection may have arrived, or not yet.
-        gate.wait_until_idle();
-    }
-    assert_eq!(backend.received().len(), 20);
-    assert_eq!(backend.connections(), 20);
 }
 
 #[test]
@@ -111,10 +135,7 @@ fn a_backend_that_says_that_it_closes_is_believed() {
 #[test]
 fn a_connection_is_not_kept_longer_than_it_may_be_unused() {
     let backend = Backend::accepting();
-    let gate = Gate::before(&backend)
-        .with("upstreams.default", "idle_timeout = \"200ms\"")
-        .endpoint("hmac")
-        .start();
+    let gate = before(&backend, "idle_timeout = \"200ms\"");
     assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
     // More time only makes the connection older.
     let_pass(Duration::from_millis(600));
@@ -133,17 +154,6 @@ fn the_rest_of_an_answer_is_never_taken_for_the_next_one() {
         let answer = send(gate.http(), &genuine(&gate, b"{}"));
         assert_eq!((answer.status, answer.text()), (202, "{}"));
     }
-}
-
-#[test]
-fn a_backend_that_does_not_read_is_504_when_the_time_to_write_is_over() {
-    let backend = Backend::deaf();
-    let gate = Gate::before(&backend)
-        .with("upstreams.default", "write_timeout = \"300ms\"")
-        .endpoint("hmac")
-        .start();
-    let answer = send(gate.http(), &genuine(&gate, &noise(30 * 1024 * 1024)));
-    assert_eq!((answer.status, answer.reason()), (504, "upstream_timeout"));
 }
 
 #[test]
@@ -200,41 +210,9 @@ fn the_time_for_everything_is_kept_whatever_the_parts_take() {
             stream.write_all(b"x").is_err()
         });
     });
-    let gate = Gate::before(&backend)
-        .with("upstreams.default", "total_timeout = \"600ms\"")
-        .endpoint("hmac")
-        .start();
+    let gate = before(&backend, "total_timeout = \"600ms\"");
     let answer = send(gate.http(), &genuine(&gate, b"{}"));
     assert_eq!((answer.status, answer.reason()), (504, "upstream_timeout"));
-}
-
-#[test]
-fn a_backend_that_does_not_read_is_504_when_the_time_for_everything_is_over() {
-    let backend = Backend::deaf();
-    let gate = Gate::before(&backend)
-        .with("upstreams.default", "total_timeout = \"700ms\"")
-        .endpoint("hmac")
-        .start();
-    let answer = send(gate.http(), &genuine(&gate, &noise(30 * 1024 * 1024)));
-    assert_eq!((answer.status, answer.reason()), (504, "upstream_timeout"));
-}
-
-#[test]
-fn a_connection_is_given_up_before_the_backend_closes_it() {
-    for (says, connections) in [
-        ("timeout=1", 2),
-        ("timeout=60, max=100", 1),
-        ("nonsense", 1),
-    ] {
-        let answer =
-            format!("HTTP/1.1 202 Accepted\r\nKeep-Alive: {says}\r\nContent-Length: 2\r\n\r\n{{}}");
-        let backend = Backend::answering(answer.leak().as_bytes());
-        let gate = Gate::before(&backend).endpoint("hmac").start();
-        for _ in 0..2 {
-            assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
-        }
-        assert_eq!(backend.connections(), connections, "{says}");
-    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::support::*;
 const NAME: &str = "server_name = \"engine.internal\"";
 
 /// Sends one delivery, and gives what the log and `endpoint test` say of the backend.
-fn told(gate: Gate) -> (String, String, String) {
+fn diagnose(gate: Gate) -> (String, String, String) {
     let gate = gate.start();
     let answer = send(gate.http(), &genuine(&gate, b"{}"));
     assert_eq!(
@@ -32,7 +32,7 @@ fn told(gate: Gate) -> (String, String, String) {
 /// What the backend is called, and that its address is told in both places.
 #[track_caller]
 fn is_called(fault: &str, gate: Gate, address: &str) {
-    let (word, at, tested) = told(gate);
+    let (word, at, tested) = diagnose(gate);
     assert_eq!(word, fault);
     assert!(at.contains(address), "{at}");
     assert!(tested.contains(address), "{tested}");
