@@ -9,10 +9,11 @@ use toml_span::de_helpers::TableHelper;
 use toml_span::value::{Key, Value, ValueInner};
 use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span, Spanned};
 
+use super::ValueForm;
 use super::answer::{BodyTemplate, MemberRule, ResponseTemplate};
 use super::rule::{Condition, ExpectedValue, Rule, ValueRule};
-use super::{Pointer, ValueForm};
 use crate::auth::Place;
+use crate::json_pointer::JsonPointer;
 
 /// One declaration file.
 pub(super) struct Declaration {
@@ -123,7 +124,7 @@ impl<'de> Deserialize<'de> for Condition {
         }
         let mut json = Vec::new();
         for (name, value) in members(&mut table, "json") {
-            let pointer = parsed::<Pointer>(&mut table.errors, Some(name));
+            let pointer = parsed::<JsonPointer>(&mut table.errors, Some(name));
             json.extend(pointer.map(|pointer| (pointer, value.value)));
         }
         let absent = table.optional::<Vec<Spanned<String>>>("absent");
