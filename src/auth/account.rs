@@ -16,9 +16,10 @@ use std::str::FromStr;
 use http::header::CONTENT_TYPE;
 
 use super::envelope::signed_claims;
-use super::json::{ParsePointerError, Pointer, Walk};
+use super::json_walk::{Walk, WalkResult};
 use super::view::View;
 use super::{Covers, Envelope, PartialRequest, ProofError, Scheme, SchemeError, fold, form};
+use crate::json_pointer::JsonPointer;
 
 /// Where deliveries name their account, and the accounts that an endpoint accepts.
 ///
@@ -34,11 +35,11 @@ pub struct AccountRule {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum AccountPlace {
     /// A claim of the signed token.
-    Claim(Pointer),
+    Claim(JsonPointer),
     /// A field of a form, or a value in its JSON text.
-    Form(Box<str>, Option<Pointer>),
+    Form(Box<str>, Option<JsonPointer>),
     /// A value of a JSON body.
-    Json(Pointer),
+    Json(JsonPointer),
 }
 
 /// The accounts that a delivery names, for display.
@@ -165,16 +166,17 @@ impl AccountRule {
         self.places.iter().all(|place| match place {
             AccountPlace::Claim(pointer) => {
                 let claims = claims.get_or_insert_with(|| signed_claims(scheme, &received));
-                let read = claims
+                let result = claims
                     .as_deref()
-                    .map(|json| Walk::in_texts(pointer).each(json, name));
-                read.is_some_and(Walk::is_clear)
+                    .and_then(|json| Walk::through_strings(pointer).each(json, name));
+                result.is_some_and(WalkResult::is_consistent)
             }
             AccountPlace::Json(pointer) if is_json => {
-                Walk::is_clear(Walk::along(pointer).each(body, name))
+                let result = Walk::along(pointer).each(body, name);
+                result.is_some_and(WalkResult::is_consistent)
             }
             AccountPlace::Form(field, pointer) if !is_json => {
-                let fields = fields.get_or_insert_with(|| form::sent(&received, body));
+                let fields = fields.get_or_insert_with(|| form::sent_fields(&received, body));
                 let Some(fields) = fields else { return false };
                 let mut texts = fields.iter().filter(|(key, _)| **key == **field);
                 let text = texts.next().map(|(_, text)| text);
@@ -191,7 +193,8 @@ impl AccountRule {
                         true
                     }
                     (Some(text), Some(pointer)) => {
-                        Walk::is_clear(Walk::along(pointer).each(text.as_bytes(), name))
+                        let result = Walk::along(pointer).each(text.as_bytes(), name);
+                        result.is_some_and(WalkResult::is_consistent)
                     }
                 }
             }
@@ -224,9 +227,12 @@ impl FromStr for AccountPlace {
     type Err = ParseAccountPlaceError;
 
     fn from_str(text: &str) -> Result<Self, ParseAccountPlaceError> {
+        // An account is one value, never the whole document.
         let pointer = |text: &str| {
-            text.parse()
-                .map_err(|_: ParsePointerError| ParseAccountPlaceError)
+            let parsed = text.parse::<JsonPointer>().ok();
+            parsed
+                .filter(|pointer| !pointer.segments().is_empty())
+                .ok_or(ParseAccountPlaceError)
         };
         match text.split_once(':') {
             Some(("claim", path)) => pointer(path).map(Self::Claim),

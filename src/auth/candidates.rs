@@ -158,7 +158,7 @@ impl<'a> Tokens<'a> {
     ) -> Result<Self, ProofError> {
         let mut found = Vec::new();
         for rule in rules {
-            match rule.from.found(received) {
+            match rule.from.find(received) {
                 None | Some((_, PlaceValue::Absent)) => {}
                 Some((_, PlaceValue::Ambiguous | PlaceValue::Unreadable)) => {
                     return Err(ProofError::TokenMismatch);

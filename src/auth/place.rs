@@ -5,8 +5,8 @@ use std::fmt;
 
 use http::HeaderName;
 
-use super::json::Pointer;
-use super::{PartialRequest, form, query};
+use super::{PartialRequest, form, json, query};
+use crate::json_pointer::JsonPointer;
 
 /// A place in a request where a value is read, or where a sender puts one.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,7 +19,7 @@ pub enum Place {
     /// A header; its name is case-insensitive.
     Header(HeaderName),
     /// A value of a JSON body.
-    Json(Pointer),
+    Json(JsonPointer),
     /// A query parameter, by its exact name (`application/x-www-form-urlencoded`, WHATWG URL §5).
     Query(Box<str>),
 }
@@ -39,12 +39,12 @@ impl Place {
                 let text = text.strip_suffix(b"\r").unwrap_or(text);
                 PlaceValue::Value(Cow::Borrowed(text))
             }),
-            Self::Form(name) => form::field(name, received),
+            Self::Form(name) => form::read_field(name, received),
             Self::Header(name) => {
                 let values = received.head.headers.get_all(name).iter();
                 PlaceValue::only(values.map(|value| Cow::Borrowed(value.as_bytes())))
             }
-            Self::Json(pointer) => in_body(&|body| pointer.read(body)),
+            Self::Json(pointer) => in_body(&|body| json::read(pointer, body)),
             Self::Query(name) => {
                 let query = received.head.query.unwrap_or_default();
                 let Some(values) = query::values(query, name) else {

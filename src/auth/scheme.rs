@@ -381,7 +381,7 @@ impl Scheme {
             .try_for_each(|envelope| envelope.set(setting))
             .map_err(SchemeError::SettingMissing)?;
         if let Some(certificate) = &mut self.certificate {
-            *certificate = SnsRule::said(settings)?;
+            *certificate = SnsRule::from_settings(settings)?;
         }
         let name = AccountRule::SETTING;
         match (&mut self.account, settings.get(name)) {

@@ -92,16 +92,19 @@ fn time_text<'a>(
     received: &View<'a>,
 ) -> Result<Cow<'a, [u8]>, ProofError> {
     match &rule.from {
-        TimestampSource::Source(source) => uncontradicted(source, received),
+        TimestampSource::Source(source) => read_signed_value(source, received),
         TimestampSource::First => first(&scheme.signatures, received),
         TimestampSource::Tag(tag) => tagged(&scheme.signatures, tag, received),
     }
 }
 
-/// A signed value. It is malformed if another place of the request contradicts it.
-fn uncontradicted<'a>(source: &Source, received: &View<'a>) -> Result<Cow<'a, [u8]>, ProofError> {
+/// Reads a signed value. It is malformed if another part of the request contradicts it.
+fn read_signed_value<'a>(
+    source: &Source,
+    received: &View<'a>,
+) -> Result<Cow<'a, [u8]>, ProofError> {
     let value = source.required(received)?;
-    if received.is_alone(source) {
+    if received.is_uncontradicted(source) {
         Ok(value)
     } else {
         Err(ProofError::SignatureMalformed)
@@ -168,7 +171,7 @@ fn value<'v, 'r: 'v>(
         Placeholder::Method => Ok(Cow::Borrowed(received.head().method.as_str().as_bytes())),
         // `Template::set` replaced every setting when the endpoint was compiled, so none is left.
         Placeholder::Setting(_) => Err(ProofError::SignatureMalformed),
-        Placeholder::Source { source, optional } => match uncontradicted(source, received) {
+        Placeholder::Source { source, optional } => match read_signed_value(source, received) {
             Err(ProofError::SignatureMissing) if *optional => Ok(Cow::Borrowed(b"")),
             reading => reading,
         },
@@ -188,7 +191,7 @@ fn value<'v, 'r: 'v>(
 pub(super) fn defect(scheme: &Scheme, received: &View<'_>) -> Option<Defect> {
     let rule = scheme.timestamp.as_ref();
     let source = rule.and_then(|rule| rule.from.source());
-    if let Some(defect) = source.and_then(|source| received.signed_defect(source)) {
+    if let Some(defect) = source.and_then(|source| Defect::of_signed_value(received, source)) {
         return Some(defect);
     }
     if let Some(TimestampSource::Tag(tag)) = rule.map(|rule| &rule.from)
@@ -206,8 +209,8 @@ pub(super) fn defect(scheme: &Scheme, received: &View<'_>) -> Option<Defect> {
     };
     scheme.signed.iter().find_map(|template| {
         let mut sources = template.sources();
-        let unreadable = sources.find_map(|source| received.signed_defect(source));
-        let no_form = || received.form_defect().filter(|_| template.has_form());
+        let unreadable = sources.find_map(|source| Defect::of_signed_value(received, source));
+        let no_form = || Defect::of_form(received).filter(|_| template.has_form());
         let url = received.head().url;
         let mut forms = template.canonicals();
         let no_canonical = || forms.find_map(|form| form.defect(received, url));
