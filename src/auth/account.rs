@@ -55,7 +55,7 @@ impl AccountRule {
     /// The name of the setting with the accounts of an endpoint.
     pub const SETTING: &str = "account";
 
-    pub(super) fn at(places: Vec<AccountPlace>) -> Self {
+    pub(super) fn new(places: Vec<AccountPlace>) -> Self {
         Self {
             places,
             accounts: Vec::new(),
@@ -96,15 +96,15 @@ impl AccountRule {
         Ok(())
     }
 
-    /// The reason why the scheme cannot check the account, if there is one.
+    /// Why `scheme` cannot check the account, if it cannot.
     pub(super) fn inconsistency(&self, scheme: &Scheme) -> Option<&'static str> {
         let has_token = scheme.envelope.as_ref().is_some_and(Envelope::is_token);
         let is_signed = |place: &AccountPlace| match place {
             AccountPlace::Claim(_) => has_token,
             AccountPlace::Form(..) | AccountPlace::Json(_) => scheme.covers() == Covers::Body,
         };
-        let all = !self.places.is_empty() && self.places.iter().all(is_signed);
-        (!all).then_some("every place in `account` must be covered by the signature")
+        let are_signed = !self.places.is_empty() && self.places.iter().all(is_signed);
+        (!are_signed).then_some("every place in `account` must be covered by the signature")
     }
 
     /// Accepts the delivery if it names accounts, and only accounts of the endpoint.
@@ -114,12 +114,12 @@ impl AccountRule {
         received: PartialRequest<'_>,
     ) -> Result<(), ProofError> {
         let mut is_named = false;
-        let mut all = true;
-        let clear = self.each(scheme, received, &mut |name| {
+        let mut are_accepted = true;
+        let is_clear = self.each(scheme, received, &mut |name| {
             is_named = true;
-            all &= self.accounts.iter().any(|it| **it == *name);
+            are_accepted &= self.accounts.iter().any(|it| **it == *name);
         });
-        if clear && is_named && all {
+        if is_clear && is_named && are_accepted {
             Ok(())
         } else {
             Err(ProofError::AccountMismatch)
@@ -129,13 +129,13 @@ impl AccountRule {
     /// The accounts that a delivery names.
     pub(super) fn named(&self, scheme: &Scheme, received: PartialRequest<'_>) -> NamedAccounts {
         let mut accounts = NamedAccounts::default();
-        let clear = self.each(scheme, received, &mut |name| {
+        let is_clear = self.each(scheme, received, &mut |name| {
             let shown: String = name.chars().take(MAX_ACCOUNT_BYTES).collect();
             if accounts.names.len() < MAX_NAMES_SHOWN && !accounts.names.contains(&shown) {
                 accounts.names.push(shown);
             }
         });
-        accounts.is_unclear = !clear;
+        accounts.is_unclear = !is_clear;
         accounts
     }
 
@@ -158,7 +158,8 @@ impl AccountRule {
             .places
             .iter()
             .any(|it| !matches!(it, AccountPlace::Claim(_)));
-        if is_json && reads_body && claims_form(&received) {
+        let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
+        if is_json && reads_body && types.any(form::is_form_type) {
             return false;
         }
         let mut claims = None;
@@ -201,15 +202,6 @@ impl AccountRule {
             AccountPlace::Json(_) | AccountPlace::Form(..) => true,
         })
     }
-}
-
-/// Whether the `Content-Type` says that the body is a form.
-fn claims_form(received: &PartialRequest<'_>) -> bool {
-    let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
-    types.any(|value| {
-        let essence = value.as_bytes().split(|byte| *byte == b';').next();
-        essence.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(form::FORM.as_bytes()))
-    })
 }
 
 impl fmt::Display for AccountPlace {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::candidates::{Signatures, Tokens};
 use super::envelope::{Envelope, EnvelopeSignature};
+use super::place::into_text;
 use super::signed::SignedMessages;
 use super::view::View;
 use super::{
@@ -79,10 +80,7 @@ impl Claim {
         let PlaceValue::Value(value) = source.read(received) else {
             return None;
         };
-        let text = match value {
-            Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
-            Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
-        };
+        let text = into_text(value)?;
         let is_safe = !text.is_empty()
             && text.len() <= MAX_HINT_LEN
             && text.bytes().all(|byte| byte.is_ascii_graphic());

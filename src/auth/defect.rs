@@ -101,7 +101,7 @@ pub enum Defect {
     Timestamp {
         /// The text of the timestamp.
         text: String,
-        /// The expected format.
+        /// The format that the scheme expects.
         expected: TimestampUnit,
     },
     /// The body exceeds the limit of bytes or of names for reading single values.
@@ -241,7 +241,7 @@ fn malformed_signature(view: &View<'_>) -> Option<Defect> {
 
 fn rejected_body(scheme: &Scheme, body: &[u8]) -> Option<Defect> {
     scheme.check_body(body).err()?;
-    let is_delimited = scheme.signed.iter().all(|one| one.keeps_apart(body));
+    let is_delimited = scheme.signed.iter().all(|one| one.is_body_delimited(body));
     Some(if is_delimited {
         Defect::BodyNotText
     } else {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
+use super::place::into_bytes;
 use super::{MAX_PARSED_BODY_BYTES, PartialRequest, PlaceValue};
 
 /// The decoded name and value of a field.
@@ -30,10 +31,7 @@ pub(super) fn only_value<'b>(name: &str, fields: &[Field<'b>]) -> PlaceValue<'b>
     if values.any(|(_, other)| other != first) {
         return PlaceValue::Ambiguous;
     }
-    PlaceValue::Value(match first {
-        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-        Cow::Owned(text) => Cow::Owned(text.clone().into_bytes()),
-    })
+    PlaceValue::Value(into_bytes(first.clone()))
 }
 
 /// All fields as Twilio signs them: sorted by name, each as its name and its value without separators.
@@ -60,12 +58,14 @@ pub(super) fn sent_fields<'b>(
     body: &'b [u8],
 ) -> Option<Vec<Field<'b>>> {
     let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
-    let essence = |value: &HeaderValue| {
-        let essence = value.as_bytes().split(|byte| *byte == b';').next();
-        essence.is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()))
-    };
-    let is_form = types.next().is_some_and(essence) && types.next().is_none();
+    let is_form = types.next().is_some_and(is_form_type) && types.next().is_none();
     (is_form || body.is_empty()).then(|| fields(body)).flatten()
+}
+
+/// Whether a `Content-Type` is that of a form, with any parameters.
+pub(super) fn is_form_type(content_type: &HeaderValue) -> bool {
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next();
+    essence.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()))
 }
 
 /// Every field of `body`; `None` if it is too large, has too many fields, or has a field that parsers disagree about.

@@ -5,7 +5,7 @@ use http::{HeaderMap, Method};
 /// The head of a request, as the sender wrote it.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
-    /// The method.
+    /// The method, which some schemes sign.
     pub method: &'a Method,
     /// The headers. Their values have no surrounding white space (RFC 9110 §5.5).
     pub headers: &'a HeaderMap,
@@ -18,7 +18,7 @@ pub struct Head<'a> {
 /// A request whose body may not have arrived yet.
 #[derive(Clone, Copy, Debug)]
 pub struct PartialRequest<'a> {
-    /// The head.
+    /// The head, which is always complete.
     pub head: Head<'a>,
     /// The whole body; `None` before its last byte has arrived.
     pub body: Option<&'a [u8]>,

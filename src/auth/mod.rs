@@ -20,7 +20,7 @@ mod catalogue;
 mod certificate_claim;
 mod claim;
 mod covers;
-mod declaration;
+pub(crate) mod declaration;
 mod defect;
 mod digest;
 mod encoding;

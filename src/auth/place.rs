@@ -50,10 +50,7 @@ impl Place {
                 let Some(values) = query::values(query, name) else {
                     return PlaceValue::Unreadable;
                 };
-                PlaceValue::only(values.map(|value| match value {
-                    Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                    Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-                }))
+                PlaceValue::only(values.map(into_bytes))
             }
         }
     }
@@ -76,6 +73,22 @@ impl fmt::Display for Place {
     }
 }
 
+/// The bytes of `text`, without a copy.
+pub(super) fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
+}
+
+/// The text of `value`, without a copy; `None` if it is not UTF-8.
+pub(super) fn into_text(value: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
+    Some(match value {
+        Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
+    })
+}
+
 /// The result of reading a place.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PlaceValue<'a> {
@@ -90,6 +103,7 @@ pub enum PlaceValue<'a> {
 }
 
 impl<'a> PlaceValue<'a> {
+    /// The value, if all of `values` are the same.
     fn only(mut values: impl Iterator<Item = Cow<'a, [u8]>>) -> Self {
         let Some(first) = values.next() else {
             return Self::Absent;

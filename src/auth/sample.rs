@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use super::{AccountPlace, Message, Place, Scheme, SigningError, Source, TimestampSource, signing};
 use crate::json_pointer::JsonPointer;
 
-/// An invented delivery.
+/// An invented delivery, with or without a proof.
 pub struct Sample {
-    /// The body.
+    /// The body, in the content type that the scheme reads.
     pub body: Vec<u8>,
     /// The values to add to the head, each with its place.
     pub added: Vec<(Place, String)>,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::candidates::{Signatures, first, tagged};
+use super::candidates::{Signatures, first_part, tagged_text};
 use super::placeholder::Placeholder;
 use super::template::SignedFrame;
 use super::view::View;
@@ -47,7 +47,7 @@ impl SignedMessages {
         };
         let mut messages = templates
             .iter()
-            .flat_map(|template| spelled(template, scheme.url, received.head().url))
+            .flat_map(|template| with_spellings(template, scheme.url, received.head().url))
             .map(|(template, url)| fill(template, url.as_deref(), time.as_ref(), received));
         let first = messages.next().ok_or(ProofError::SignatureMalformed)??;
         Ok(Self {
@@ -93,8 +93,8 @@ fn time_text<'a>(
 ) -> Result<Cow<'a, [u8]>, ProofError> {
     match &rule.from {
         TimestampSource::Source(source) => read_signed_value(source, received),
-        TimestampSource::First => first(&scheme.signatures, received),
-        TimestampSource::Tag(tag) => tagged(&scheme.signatures, tag, received),
+        TimestampSource::First => first_part(&scheme.signatures, received),
+        TimestampSource::Tag(tag) => tagged_text(&scheme.signatures, tag, received),
     }
 }
 
@@ -120,7 +120,7 @@ pub(super) fn time_of(
 }
 
 /// The template with each spelling of the URL that senders may sign.
-fn spelled<'t, 'a>(
+fn with_spellings<'t, 'a>(
     template: &'t Template,
     rule: UrlRule,
     url: Option<&'a str>,
@@ -175,7 +175,7 @@ fn value<'v, 'r: 'v>(
             Err(ProofError::SignatureMissing) if *optional => Ok(Cow::Borrowed(b"")),
             reading => reading,
         },
-        // The sender signed the text, not the value that it stands for.
+        // The sender signed the text of the timestamp, not its value.
         Placeholder::Timestamp => {
             let text = time.map(|time| Cow::Borrowed(&*time.text));
             text.ok_or(ProofError::SignatureMissing)
@@ -187,7 +187,7 @@ fn value<'v, 'r: 'v>(
     }
 }
 
-/// The first value that keeps the signed message from being built.
+/// The first value because of which the signed message cannot be built, for `explain`.
 pub(super) fn defect(scheme: &Scheme, received: &View<'_>) -> Option<Defect> {
     let rule = scheme.timestamp.as_ref();
     let source = rule.and_then(|rule| rule.from.source());
@@ -195,7 +195,7 @@ pub(super) fn defect(scheme: &Scheme, received: &View<'_>) -> Option<Defect> {
         return Some(defect);
     }
     if let Some(TimestampSource::Tag(tag)) = rule.map(|rule| &rule.from)
-        && tagged(&scheme.signatures, tag, received).is_err()
+        && tagged_text(&scheme.signatures, tag, received).is_err()
     {
         return Some(Defect::Tag(tag.to_string()));
     }
@@ -210,16 +210,16 @@ pub(super) fn defect(scheme: &Scheme, received: &View<'_>) -> Option<Defect> {
     scheme.signed.iter().find_map(|template| {
         let mut sources = template.sources();
         let unreadable = sources.find_map(|source| Defect::of_signed_value(received, source));
-        let no_form = || Defect::of_form(received).filter(|_| template.has_form());
+        let form_defect = || Defect::of_form(received).filter(|_| template.has_form());
         let url = received.head().url;
         let mut forms = template.canonicals();
-        let no_canonical = || forms.find_map(|form| form.defect(received, url));
+        let canonical_defect = || forms.find_map(|form| form.defect(received, url));
         unreadable
-            .or_else(no_form)
-            .or_else(no_canonical)
+            .or_else(form_defect)
+            .or_else(canonical_defect)
             .or_else(|| {
-                let mut spelled = spelled(template, scheme.url, url);
-                spelled.find_map(|(template, url)| {
+                let mut spellings = with_spellings(template, scheme.url, url);
+                spellings.find_map(|(template, url)| {
                     let unit = time.as_ref().map(|time| time.unit);
                     let (url, time) = (url.as_deref(), time.as_ref());
                     let breach = template.breach(unit, |token| value(token, url, time, received));

@@ -191,21 +191,21 @@ impl Verification {
             streamed = Some(fingerprint);
             untried.next();
         }
-        let compare = |key: &NumberedKey, around: &SignedFrame| {
-            let (matches, fingerprint) = key.key.compare(around, body, signatures.iter())?;
+        let compare = |key: &NumberedKey, frame: &SignedFrame| {
+            let (matches, fingerprint) = key.key.compare(frame, body, signatures.iter())?;
             matches.then_some(fingerprint)
         };
         let current = &self.keys.current;
-        if let Some(fingerprint) = untried.find_map(|around| compare(current, around)) {
+        if let Some(fingerprint) = untried.find_map(|frame| compare(current, frame)) {
             return Ok(Signature::by_current_key(fingerprint));
         }
         let previous = self.keys.previous_at(self.now);
         let previous = previous.ok_or(ProofError::SignatureMismatch)?;
-        let mut found = signed.all().enumerate().filter_map(|(at, around)| {
-            let by_previous = compare(previous, around)?;
+        let mut found = signed.all().enumerate().filter_map(|(at, frame)| {
+            let by_previous = compare(previous, frame)?;
             let by_current = match streamed.filter(|_| at == 0) {
                 Some(fingerprint) => fingerprint,
-                None => current.key.compare(around, body, std::iter::empty())?.1,
+                None => current.key.compare(frame, body, std::iter::empty())?.1,
             };
             Some(Signature::by_previous_key(by_current, by_previous))
         });

@@ -151,7 +151,7 @@ impl<'a> View<'a> {
 
     /// Whether nothing in the request contradicts the signed value at `source`.
     ///
-    /// Contradictions are a header or a query parameter whose name folds onto that of the value, and a different value at
+    /// A header or a query parameter contradicts it if its name folds onto that of the value. So does a different value at
     /// another place of the source.
     pub(super) fn is_uncontradicted(&self, source: &Source) -> bool {
         let mut found = None;

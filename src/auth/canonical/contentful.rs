@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{MAX_HEADERS, parse_list, place_of, single_defect, single_value};
 use crate::auth::Defect;
-use crate::auth::percent::encoded;
+use crate::auth::percent::encode;
 
 /// The header with the list of signed headers.
 pub(super) const LIST: HeaderName = HeaderName::from_static("x-contentful-signed-headers");
@@ -124,10 +124,10 @@ pub(super) fn path(url: &str) -> Option<Vec<u8>> {
     {
         return None;
     }
-    let mut text = encoded(path.as_bytes(), b"-_.!~*'();,/?:@&=+$#", "%");
+    let mut text = encode(path.as_bytes(), b"-_.!~*'();,/?:@&=+$#", "%");
     if !query.is_empty() {
         text.push('?');
-        text.push_str(&encoded(query.as_bytes(), b"-_.!~*'()", "%25"));
+        text.push_str(&encode(query.as_bytes(), b"-_.!~*'()", "%25"));
     }
     Some(text.into_bytes())
 }

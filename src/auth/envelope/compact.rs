@@ -26,10 +26,7 @@ pub(super) fn find_token<'a>(
             PlaceValue::Value(value) => value,
         };
         present = true;
-        let token = match value {
-            Cow::Borrowed(value) => rule.untag(value).map(Cow::Borrowed),
-            Cow::Owned(value) => rule.untag(&value).map(|text| Cow::Owned(text.to_vec())),
-        };
+        let token = rule.untag_value(value);
         if let (Some(first), Some(token)) = (&found, &token)
             && first != token
         {

@@ -14,6 +14,7 @@ use sfv::Item;
 use super::DigestAlgorithm;
 use super::fields::{combined, content_digests, text};
 use crate::auth::form::Field;
+use crate::auth::place::into_bytes;
 use crate::auth::{Head, ProofError, percent};
 
 /// A digest of the body, with its algorithm.
@@ -126,10 +127,7 @@ impl<'h> Components<'h> {
             "target-uri" => Cow::Borrowed(url.whole),
             _ => return None,
         };
-        Some(match text {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        })
+        Some(into_bytes(text))
     }
 
     fn authority(&self) -> Option<&str> {
@@ -170,7 +168,7 @@ impl<'h> Components<'h> {
 
 /// Percent-encodes like `application/x-www-form-urlencoded`, but a space as `%20` (WHATWG URL §1.3).
 fn encode(text: &str) -> String {
-    percent::encoded(text.as_bytes(), b"*-._", "%")
+    percent::encode(text.as_bytes(), b"*-._", "%")
 }
 
 /// Senders sign far fewer parameters one by one.

@@ -60,7 +60,7 @@ fn canonical_query(query: &str) -> Option<String> {
 }
 
 fn encode(text: &str) -> String {
-    percent::encoded(text.as_bytes(), b"-._~", "%")
+    percent::encode(text.as_bytes(), b"-._~", "%")
 }
 
 /// Atlassian adds fewer parameters to a URL.

@@ -1,7 +1,7 @@
 //! Amazon SNS: each message names the URL of the certificate that verifies its signature.
 //!
-//! An attacker who chooses the certificate could sign anything. So an endpoint names the only topic that it accepts, and
-//! the certificate must come from Amazon's host for the region of this topic, over HTTPS. This module fetches nothing;
+//! An attacker who chooses the certificate could sign anything. So an endpoint names the only topic that it accepts. The
+//! certificate must come over HTTPS from Amazon's host for the region of this topic. This module fetches nothing;
 //! `outbound` does.
 //!
 //! <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>
