@@ -85,9 +85,8 @@ impl fmt::Display for Escaped<'_> {
 
 /// The name that a segment stands for; `None` if a `~` is followed by neither `0` nor `1`.
 pub(crate) fn unescape(segment: &str) -> Option<Cow<'_, str>> {
-    let (plain, escapes) = match segment.split_once('~') {
-        None => return Some(Cow::Borrowed(segment)),
-        Some(halves) => halves,
+    let Some((plain, escapes)) = segment.split_once('~') else {
+        return Some(Cow::Borrowed(segment));
     };
     let mut name = String::with_capacity(segment.len());
     name.push_str(plain);
