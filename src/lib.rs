@@ -23,7 +23,7 @@
 //!
 //! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`. Only `cli` and `app` import `config`.
 //! `control` holds every rule about changing what is stored; it is above `store` and below `cli`. `clock`, `sync`,
-//! `task`, `tls`, `audit`, `http_syntax` and `redis` are below everything. `explain` is above `proxy` and below `cli`;
+//! `task`, `tls`, `audit`, `http_syntax`, `json_pointer` and `redis` are below everything. `explain` is above `proxy` and below `cli`;
 //! no delivery passes it.
 
 pub mod admin;
@@ -41,6 +41,7 @@ pub mod explain;
 pub mod flow;
 pub mod gate;
 mod http_syntax;
+pub mod json_pointer;
 pub mod ledger;
 pub mod outbound;
 pub mod payload;

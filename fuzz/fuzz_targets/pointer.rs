@@ -3,17 +3,20 @@
 
 use http::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
-use portcullis::auth::{Head, PartialRequest, PlaceValue, Pointer, Source};
+use portcullis::auth::{Head, PartialRequest, Place, PlaceValue, Source};
+use portcullis::json_pointer::JsonPointer;
 use serde_json::Value;
 
 fuzz_target!(|input: (&str, &[u8])| {
     let (pointer, body) = input;
     check_form(pointer, body);
-    let Ok(pointer) = pointer.parse::<Pointer>() else {
+    let Ok(pointer) = pointer.parse::<JsonPointer>() else {
         return;
     };
-    let found = pointer.read(body);
-    // Too deep for a tree is nothing to compare with.
+    let headers = HeaderMap::new();
+    let place = Place::Json(pointer.clone());
+    let found = place.read(&request(&headers, body));
+    // `serde_json` builds no tree of a document that is nested too deep.
     let Ok(tree) = serde_json::from_slice::<Value>(body) else {
         return;
     };
@@ -42,15 +45,7 @@ fn check_form(name: &str, body: &[u8]) {
         return;
     }
     let headers = HeaderMap::new();
-    let received = PartialRequest {
-        head: Head {
-            method: &Method::POST,
-            headers: &headers,
-            query: None,
-            url: None,
-        },
-        body: Some(body),
-    };
+    let received = request(&headers, body);
     let values: Vec<_> = form_urlencoded::parse(body)
         .filter(|(key, _)| key == name)
         .map(|(_, value)| value)
@@ -62,5 +57,17 @@ fn check_form(name: &str, body: &[u8]) {
         }
         (PlaceValue::Absent, []) | (PlaceValue::Ambiguous | PlaceValue::Unreadable, _) => {}
         (found, values) => panic!("{found:?} is not {values:?}"),
+    }
+}
+
+fn request<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> PartialRequest<'a> {
+    PartialRequest {
+        head: Head {
+            method: &Method::POST,
+            headers,
+            query: None,
+            url: None,
+        },
+        body: Some(body),
     }
 }

@@ -16,9 +16,10 @@ use std::str::FromStr;
 use http::header::CONTENT_TYPE;
 
 use super::envelope::signed_claims;
-use super::json::{ParsePointerError, Pointer, Walk};
+use super::json_walk::{Walk, WalkResult};
 use super::view::View;
 use super::{Covers, Envelope, PartialRequest, ProofError, Scheme, SchemeError, fold, form};
+use crate::json_pointer::JsonPointer;
 
 /// Where deliveries name their account, and the accounts that an endpoint accepts.
 ///
@@ -34,11 +35,11 @@ pub struct AccountRule {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum AccountPlace {
     /// A claim of the signed token.
-    Claim(Pointer),
+    Claim(JsonPointer),
     /// A field of a form, or a value in its JSON text.
-    Form(Box<str>, Option<Pointer>),
+    Form(Box<str>, Option<JsonPointer>),
     /// A value of a JSON body.
-    Json(Pointer),
+    Json(JsonPointer),
 }
 
 /// The accounts that a delivery names, for display.
@@ -54,7 +55,7 @@ impl AccountRule {
     /// The name of the setting with the accounts of an endpoint.
     pub const SETTING: &str = "account";
 
-    pub(super) fn at(places: Vec<AccountPlace>) -> Self {
+    pub(super) fn new(places: Vec<AccountPlace>) -> Self {
         Self {
             places,
             accounts: Vec::new(),
@@ -95,15 +96,15 @@ impl AccountRule {
         Ok(())
     }
 
-    /// The reason why the scheme cannot check the account, if there is one.
+    /// Why `scheme` cannot check the account, if it cannot.
     pub(super) fn inconsistency(&self, scheme: &Scheme) -> Option<&'static str> {
         let has_token = scheme.envelope.as_ref().is_some_and(Envelope::is_token);
         let is_signed = |place: &AccountPlace| match place {
             AccountPlace::Claim(_) => has_token,
             AccountPlace::Form(..) | AccountPlace::Json(_) => scheme.covers() == Covers::Body,
         };
-        let all = !self.places.is_empty() && self.places.iter().all(is_signed);
-        (!all).then_some("every place in `account` must be covered by the signature")
+        let are_signed = !self.places.is_empty() && self.places.iter().all(is_signed);
+        (!are_signed).then_some("every place in `account` must be covered by the signature")
     }
 
     /// Accepts the delivery if it names accounts, and only accounts of the endpoint.
@@ -113,12 +114,12 @@ impl AccountRule {
         received: PartialRequest<'_>,
     ) -> Result<(), ProofError> {
         let mut is_named = false;
-        let mut all = true;
-        let clear = self.each(scheme, received, &mut |name| {
+        let mut are_accepted = true;
+        let is_clear = self.each(scheme, received, &mut |name| {
             is_named = true;
-            all &= self.accounts.iter().any(|it| **it == *name);
+            are_accepted &= self.accounts.iter().any(|it| **it == *name);
         });
-        if clear && is_named && all {
+        if is_clear && is_named && are_accepted {
             Ok(())
         } else {
             Err(ProofError::AccountMismatch)
@@ -128,13 +129,13 @@ impl AccountRule {
     /// The accounts that a delivery names.
     pub(super) fn named(&self, scheme: &Scheme, received: PartialRequest<'_>) -> NamedAccounts {
         let mut accounts = NamedAccounts::default();
-        let clear = self.each(scheme, received, &mut |name| {
+        let is_clear = self.each(scheme, received, &mut |name| {
             let shown: String = name.chars().take(MAX_ACCOUNT_BYTES).collect();
             if accounts.names.len() < MAX_NAMES_SHOWN && !accounts.names.contains(&shown) {
                 accounts.names.push(shown);
             }
         });
-        accounts.is_unclear = !clear;
+        accounts.is_unclear = !is_clear;
         accounts
     }
 
@@ -157,7 +158,8 @@ impl AccountRule {
             .places
             .iter()
             .any(|it| !matches!(it, AccountPlace::Claim(_)));
-        if is_json && reads_body && claims_form(&received) {
+        let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
+        if is_json && reads_body && types.any(form::is_form_type) {
             return false;
         }
         let mut claims = None;
@@ -165,16 +167,17 @@ impl AccountRule {
         self.places.iter().all(|place| match place {
             AccountPlace::Claim(pointer) => {
                 let claims = claims.get_or_insert_with(|| signed_claims(scheme, &received));
-                let read = claims
+                let result = claims
                     .as_deref()
-                    .map(|json| Walk::in_texts(pointer).each(json, name));
-                read.is_some_and(Walk::is_clear)
+                    .and_then(|json| Walk::through_strings(pointer).each(json, name));
+                result.is_some_and(WalkResult::is_consistent)
             }
             AccountPlace::Json(pointer) if is_json => {
-                Walk::is_clear(Walk::along(pointer).each(body, name))
+                let result = Walk::along(pointer).each(body, name);
+                result.is_some_and(WalkResult::is_consistent)
             }
             AccountPlace::Form(field, pointer) if !is_json => {
-                let fields = fields.get_or_insert_with(|| form::sent(&received, body));
+                let fields = fields.get_or_insert_with(|| form::sent_fields(&received, body));
                 let Some(fields) = fields else { return false };
                 let mut texts = fields.iter().filter(|(key, _)| **key == **field);
                 let text = texts.next().map(|(_, text)| text);
@@ -191,22 +194,14 @@ impl AccountRule {
                         true
                     }
                     (Some(text), Some(pointer)) => {
-                        Walk::is_clear(Walk::along(pointer).each(text.as_bytes(), name))
+                        let result = Walk::along(pointer).each(text.as_bytes(), name);
+                        result.is_some_and(WalkResult::is_consistent)
                     }
                 }
             }
             AccountPlace::Json(_) | AccountPlace::Form(..) => true,
         })
     }
-}
-
-/// Whether the `Content-Type` says that the body is a form.
-fn claims_form(received: &PartialRequest<'_>) -> bool {
-    let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
-    types.any(|value| {
-        let essence = value.as_bytes().split(|byte| *byte == b';').next();
-        essence.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(form::FORM.as_bytes()))
-    })
 }
 
 impl fmt::Display for AccountPlace {
@@ -224,9 +219,12 @@ impl FromStr for AccountPlace {
     type Err = ParseAccountPlaceError;
 
     fn from_str(text: &str) -> Result<Self, ParseAccountPlaceError> {
+        // An account is one value, never the whole document.
         let pointer = |text: &str| {
-            text.parse()
-                .map_err(|_: ParsePointerError| ParseAccountPlaceError)
+            let parsed = text.parse::<JsonPointer>().ok();
+            parsed
+                .filter(|pointer| !pointer.segments().is_empty())
+                .ok_or(ParseAccountPlaceError)
         };
         match text.split_once(':') {
             Some(("claim", path)) => pointer(path).map(Self::Claim),

@@ -1,7 +1,7 @@
 //! Keeps signed messages unambiguous: the bytes alone determine where each value ends.
 //!
-//! A signature covers bytes, not values. If two deliveries with different values produced the same bytes, anybody who
-//! has one could forge the other. So every border between two values gets a rule when the template is compiled.
+//! A signature covers bytes, not values. If deliveries with different values produced the same bytes, an attacker with
+//! one of them could forge the other. So every border between two values gets a rule when the template is compiled.
 //!
 //! One value is free (the body, if there is one); the rules of `Border` delimit the others from the left and from the
 //! right. A delivery that breaks a rule is malformed. A template without a rule for one of its borders is rejected.
@@ -18,9 +18,9 @@ pub(super) struct Borders {
     /// Whether the timestamp must have the exact length of its unit.
     exact_time: bool,
     /// Whether the first byte of the body must delimit the value before it.
-    body_begins_apart: bool,
+    body_start_delimits: bool,
     /// Whether the last byte of the body must delimit the value after it.
-    body_ends_apart: bool,
+    body_end_delimits: bool,
     ambiguity: Option<Ambiguity>,
 }
 
@@ -32,15 +32,15 @@ enum Border {
     /// The value does not contain the literal after it.
     Before(Box<[u8]>),
     /// The value does not contain the literal before it.
-    Behind(Box<[u8]>),
+    After(Box<[u8]>),
     /// A timestamp follows, and none starts inside the value.
     BeforeTime,
     /// A URL follows, and the value does not contain `://`.
     BeforeUrl,
     /// The value is a URL after the free value, and contains `://` once.
-    UrlBehind,
+    UrlAfter,
     /// The body is adjacent; it starts (or ends) with a byte that the value cannot contain.
-    BesideBody,
+    NextToBody,
     /// The value is a URL before a form. If it has no query, the form must not look like one.
     BeforeForm,
 }
@@ -93,7 +93,7 @@ impl Borders {
                 }
             }
         }
-        let free = free_at(&pieces, free);
+        let free = free_position(&pieces, free);
         for owner in owners {
             let border = owner.and_then(|at| {
                 let Some(Piece::Value(token)) = pieces.get(at) else {
@@ -105,7 +105,7 @@ impl Borders {
                     }
                     (Some(free), at) if at > free => {
                         let before = at.checked_sub(1).and_then(|at| pieces.get(at));
-                        Some(borders.rule_behind(token, before))
+                        Some(borders.rule_after(token, before))
                     }
                     _ => None,
                 }
@@ -138,8 +138,8 @@ impl Borders {
                 Placeholder::Source { .. } | Placeholder::Url | Placeholder::Method,
                 Some(Piece::Body),
             ) => {
-                self.body_begins_apart = true;
-                Border::BesideBody
+                self.body_start_delimits = true;
+                Border::NextToBody
             }
             (Placeholder::Url, Some(Piece::Value(Placeholder::Form))) => Border::BeforeForm,
             (Placeholder::Url, Some(Piece::Value(_))) => {
@@ -154,21 +154,21 @@ impl Borders {
     }
 
     /// The rule for the start of a value after the free one.
-    fn rule_behind(&mut self, token: &Placeholder, before: Option<&Piece<'_>>) -> Border {
+    fn rule_after(&mut self, token: &Placeholder, before: Option<&Piece<'_>>) -> Border {
         match (token, before) {
             (_, None) => Border::Open,
-            (_, Some(Piece::Text(text))) => Border::Behind(text.as_slice().into()),
+            (_, Some(Piece::Text(text))) => Border::After(text.as_slice().into()),
             (Placeholder::Timestamp, _) => {
                 self.exact_time = true;
                 Border::Open
             }
-            (Placeholder::Url, _) => Border::UrlBehind,
+            (Placeholder::Url, _) => Border::UrlAfter,
             (
                 Placeholder::Source { .. } | Placeholder::Crc32 | Placeholder::Method,
                 Some(Piece::Body),
             ) => {
-                self.body_ends_apart = true;
-                Border::BesideBody
+                self.body_end_delimits = true;
+                Border::NextToBody
             }
             _ => {
                 self.ambiguity = Some(Ambiguity::Always);
@@ -187,10 +187,10 @@ impl Borders {
     }
 
     /// Whether the first and the last byte of the body delimit the adjacent values.
-    pub(super) fn keep_apart(&self, body: &[u8]) -> bool {
-        let is_apart = |edge: Option<&u8>| edge.is_none_or(|byte| !may_stand_beside(*byte));
-        (!self.body_begins_apart || is_apart(body.first()))
-            && (!self.body_ends_apart || is_apart(body.last()))
+    pub(super) fn body_delimits(&self, body: &[u8]) -> bool {
+        let delimits = |edge: Option<&u8>| edge.is_none_or(|byte| !may_be_adjacent(*byte));
+        (!self.body_start_delimits || delimits(body.first()))
+            && (!self.body_end_delimits || delimits(body.last()))
     }
 
     /// The position of the first part whose value breaks its rule, and the literal of the rule, if it has one.
@@ -211,7 +211,7 @@ impl Borders {
                 is_time && unit.is_some_and(|unit| unit.exact_len(value) == Some(value.len()));
             let exact = !(self.exact_time && is_time) || is_exact;
             // A timestamp may contain the literal, such as the colons of RFC 3339: its exact length delimits it.
-            let holds = (is_exact && matches!(border, Border::Before(_) | Border::Behind(_)))
+            let holds = (is_exact && matches!(border, Border::Before(_) | Border::After(_)))
                 || border.holds(value, next, is_url, unit);
             if !(exact && holds) {
                 return Some((at, border.text().filter(|_| exact)));
@@ -225,14 +225,14 @@ impl Border {
     /// The text that the value must not contain, or not contain twice.
     fn text(&self) -> Option<&[u8]> {
         match self {
-            Self::Before(text) | Self::Behind(text) => Some(text),
-            Self::BeforeUrl | Self::UrlBehind => Some(b"://"),
-            Self::Open | Self::BeforeTime | Self::BesideBody | Self::BeforeForm => None,
+            Self::Before(text) | Self::After(text) => Some(text),
+            Self::BeforeUrl | Self::UrlAfter => Some(b"://"),
+            Self::Open | Self::BeforeTime | Self::NextToBody | Self::BeforeForm => None,
         }
     }
 
     fn holds(&self, value: &[u8], next: &[u8], is_url: bool, unit: Option<TimestampUnit>) -> bool {
-        let scheme = |value| memchr::memmem::find_iter(value, b"://").count();
+        let url_count = |value| memchr::memmem::find_iter(value, b"://").count();
         match self {
             Self::Open => true,
             Self::Before(text) => match &**text {
@@ -243,7 +243,7 @@ impl Border {
                     memchr::memmem::find(&both, text) == Some(value.len())
                 }
             },
-            Self::Behind(text) => match &**text {
+            Self::After(text) => match &**text {
                 [one] => memchr::memchr(*one, value).is_none(),
                 text => memchr::memmem::rfind(&[text, value].concat(), text) == Some(0),
             },
@@ -262,21 +262,21 @@ impl Border {
                         })
                     })
             }
-            Self::BeforeUrl => scheme(value) == 0,
-            Self::UrlBehind => {
+            Self::BeforeUrl => url_count(value) == 0,
+            Self::UrlAfter => {
                 let before = memchr::memmem::find(value, b"://");
                 let word = before.and_then(|end| value.get(..end));
                 let is_url = word.is_some_and(|word| {
                     word.eq_ignore_ascii_case(b"https") || word.eq_ignore_ascii_case(b"http")
                 });
-                is_url && scheme(value) == 1
+                is_url && url_count(value) == 1
             }
-            Self::BesideBody => {
+            Self::NextToBody => {
                 let host = if is_url { host_len(value) } else { 0 };
                 let (host, rest) = value.split_at_checked(host).unwrap_or((&[], value));
-                // An IPv6 address stands in brackets (RFC 3986 §3.2.2).
-                let in_host = |byte: &u8| may_stand_beside(*byte) || b"[]".contains(byte);
-                host.iter().all(in_host) && rest.iter().all(|byte| may_stand_beside(*byte))
+                // An IPv6 address is in brackets (RFC 3986 §3.2.2).
+                let in_host = |byte: &u8| may_be_adjacent(*byte) || b"[]".contains(byte);
+                host.iter().all(in_host) && rest.iter().all(|byte| may_be_adjacent(*byte))
             }
             Self::BeforeForm => value.contains(&b'?') || next.first() != Some(&b'?'),
         }
@@ -284,10 +284,10 @@ impl Border {
 }
 
 /// The position of the free value, which may contain anything.
-fn free_at(pieces: &[Piece<'_>], free: Option<&Source>) -> Option<usize> {
+fn free_position(pieces: &[Piece<'_>], free: Option<&Source>) -> Option<usize> {
     let position = |is_it: &dyn Fn(&Piece<'_>) -> bool| pieces.iter().position(is_it);
     let body = position(&|piece| matches!(piece, Piece::Body));
-    let named = || {
+    let declared = || {
         position(&|piece| match piece {
             Piece::Value(Placeholder::Source { source, .. }) => Some(source) == free,
             _ => false,
@@ -297,7 +297,7 @@ fn free_at(pieces: &[Piece<'_>], free: Option<&Source>) -> Option<usize> {
         let is_value = |piece: &Piece<'_>| matches!(piece, Piece::Value(_));
         pieces.iter().rposition(is_value)
     };
-    body.or_else(named).or_else(last)
+    body.or_else(declared).or_else(last)
 }
 
 /// The length of a URL up to its path or query; 0 if it is not a URL.
@@ -313,7 +313,7 @@ fn host_len(url: &[u8]) -> usize {
 /// Whether a URL or a header next to the body may contain `byte`.
 ///
 /// A body that must delimit its neighbours starts and ends with another byte. JSON and XML do, with any white space.
-const fn may_stand_beside(byte: u8) -> bool {
+const fn may_be_adjacent(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'<' | b'>' | b'[' | b']' | b'{' | b'}')
 }
 

@@ -28,23 +28,23 @@ impl Signatures {
         };
         let max_decoded = algorithm.max_candidates();
         let mut bytes = Vec::new();
-        let (mut present, mut ambiguous, mut offered) = (false, false, 0_usize);
+        let (mut is_present, mut is_ambiguous, mut part_count) = (false, false, 0_usize);
         let mut decoded = 0_usize;
         for rule in rules {
             rule.from.read_each(received, |reading| {
                 let value = match reading {
                     PlaceValue::Absent => return,
                     PlaceValue::Ambiguous | PlaceValue::Unreadable => {
-                        ambiguous = true;
+                        is_ambiguous = true;
                         return;
                     }
                     PlaceValue::Value(value) => value,
                 };
-                present = true;
+                is_present = true;
                 let older_tag = rule.older_tag_of(&value);
                 for part in rule.parts(&value) {
-                    offered += 1;
-                    if offered > MAX_PARTS || decoded > max_decoded {
+                    part_count += 1;
+                    if part_count > MAX_PARTS || decoded > max_decoded {
                         return;
                     }
                     let text = match older_tag {
@@ -61,8 +61,8 @@ impl Signatures {
                 }
             });
         }
-        match (bytes.is_empty(), present) {
-            _ if ambiguous || offered > MAX_PARTS || decoded > max_decoded => {
+        match (bytes.is_empty(), is_present) {
+            _ if is_ambiguous || part_count > MAX_PARTS || decoded > max_decoded => {
                 Err(ProofError::SignatureMalformed)
             }
             (false, _) => Ok(Self { bytes }),
@@ -104,34 +104,34 @@ fn push(bytes: &mut Vec<u8>, decode: impl FnOnce(&mut Vec<u8>) -> bool) {
     }
 }
 
-/// The text with `tag` in the signature values, which must contain it exactly once.
-pub(super) fn tagged<'a>(
+/// The text after `tag` in the signature values, which must contain the tag exactly once.
+pub(super) fn tagged_text<'a>(
     rules: &[SignatureRule],
     tag: &str,
     received: &View<'a>,
 ) -> Result<Cow<'a, [u8]>, ProofError> {
     let mut found = None;
     for rule in rules {
-        let mut twice = false;
+        let mut is_repeated = false;
         rule.from.read_each(received, |reading| {
             let PlaceValue::Value(value) = reading else {
                 return;
             };
             for part in rule.parts(&value).take(MAX_PARTS) {
                 if let Some(text) = rule.after(tag, part) {
-                    twice |= found.replace(text.to_vec()).is_some();
+                    is_repeated |= found.replace(text.to_vec()).is_some();
                 }
             }
         });
-        if twice {
+        if is_repeated {
             return Err(ProofError::SignatureMalformed);
         }
     }
     found.map(Cow::Owned).ok_or(ProofError::SignatureMalformed)
 }
 
-/// The first part of the signature value: some senders put the timestamp there.
-pub(super) fn first<'a>(
+/// The first part of the signature value, where some senders put the timestamp.
+pub(super) fn first_part<'a>(
     rules: &[SignatureRule],
     received: &View<'a>,
 ) -> Result<Cow<'a, [u8]>, ProofError> {
@@ -158,16 +158,13 @@ impl<'a> Tokens<'a> {
     ) -> Result<Self, ProofError> {
         let mut found = Vec::new();
         for rule in rules {
-            match rule.from.found(received) {
+            match rule.from.find(received) {
                 None | Some((_, PlaceValue::Absent)) => {}
                 Some((_, PlaceValue::Ambiguous | PlaceValue::Unreadable)) => {
                     return Err(ProofError::TokenMismatch);
                 }
                 Some((place, PlaceValue::Value(value))) => {
-                    let token = match &value {
-                        Cow::Borrowed(value) => rule.untag(value).map(Cow::Borrowed),
-                        Cow::Owned(value) => rule.untag(value).map(|text| Cow::Owned(text.into())),
-                    };
+                    let token = rule.untag_value(value);
                     found.extend(token.filter(|t| !t.is_empty()).map(|t| (place, t)));
                 }
             }

@@ -46,8 +46,8 @@ impl CertificateClaim {
     /// Starts the verification with the fetched certificate.
     pub fn certified(self, certified: &CertificateKeys) -> Result<VerificationStart, ProofError> {
         let keys = certified.keys(self.now)?;
-        let begun = Verification::begin(&self.scheme, self.claim, keys, self.now)?;
-        Ok(match begun {
+        let start = Verification::begin(&self.scheme, self.claim, keys, self.now)?;
+        Ok(match start {
             VerificationStart::Streaming(verification) => {
                 VerificationStart::Streaming(verification.over(self.message))
             }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::candidates::{Signatures, Tokens};
 use super::envelope::{Envelope, EnvelopeSignature};
+use super::place::into_text;
 use super::signed::SignedMessages;
 use super::view::View;
 use super::{
@@ -37,9 +38,9 @@ impl Claim {
         } else if !signs {
             Offer::Tokens(OfferedTokens::read(scheme, &view)?)
         } else if let (Some(envelope), false) = (&scheme.envelope, waits) {
-            Offer::Sealed(Envelope::read(envelope, scheme, &received)?)
+            Offer::Envelopes(Envelope::read(envelope, scheme, &received)?)
         } else if let Some(groups) = groups::read(scheme, head) {
-            Offer::Sealed(groups?)
+            Offer::Envelopes(groups?)
         } else if waits {
             let in_head = |rule: &SignatureRule| !rule.from.is_in_body();
             if scheme.signatures.iter().all(in_head) {
@@ -63,11 +64,11 @@ impl Claim {
             })
     }
 
-    /// When the delivery was signed, according to its sender; unproven.
+    /// The time of signing according to the sender; unproven.
     pub fn signed_at(&self) -> Option<Timestamp> {
         match &self.offer {
             Offer::Signatures((_, signed)) => signed.at,
-            Offer::Sealed(sealed) => sealed.first()?.terms.at,
+            Offer::Envelopes(envelopes) => envelopes.first()?.terms.at,
             Offer::InBody | Offer::Tokens(_) => None,
         }
     }
@@ -79,10 +80,7 @@ impl Claim {
         let PlaceValue::Value(value) = source.read(received) else {
             return None;
         };
-        let text = match value {
-            Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
-            Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
-        };
+        let text = into_text(value)?;
         let is_safe = !text.is_empty()
             && text.len() <= MAX_HINT_LEN
             && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -94,10 +92,11 @@ impl Claim {
 pub(super) enum Offer {
     /// The proof, or a signed value, is in the body.
     InBody,
-    /// Signatures with the message and the terms of each.
-    Sealed(Vec<EnvelopeSignature>),
+    /// Signatures, each with its own message and terms.
+    Envelopes(Vec<EnvelopeSignature>),
     /// Signatures that share their messages.
     Signatures((Signatures, SignedMessages)),
+    /// Tokens that are compared with the secret.
     Tokens(OfferedTokens),
 }
 

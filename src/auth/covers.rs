@@ -6,10 +6,10 @@
 pub enum Covers {
     /// Values of the head only.
     Head,
-    /// Some fields of the body, its CRC-32, or all fields without their separators. Anybody who has one delivery can
+    /// Some fields of the body, its CRC-32, or all fields without their separators. An attacker with one delivery can
     /// forge others with the same covered values.
     Fields,
-    /// The whole body.
+    /// The whole body, byte for byte.
     Body,
 }
 

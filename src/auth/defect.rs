@@ -9,11 +9,12 @@ use super::candidates::{Signatures, Tokens};
 use super::claim::overlong_proof;
 use super::json::Obstacle;
 use super::sns::{self, SnsMessage};
-use super::view::View;
+use super::view::{View, root_member};
 use super::{
-    AccountPlace, Covers, Envelope, PartialRequest, Place, PlaceValue, Pointer, ProofError, Scheme,
-    SnsRule, Source, TimestampUnit, fold, form, query, signed,
+    AccountPlace, Covers, Envelope, PartialRequest, Place, PlaceValue, ProofError, Scheme, SnsRule,
+    Source, TimestampUnit, fold, form, query, signed,
 };
+use crate::json_pointer::JsonPointer;
 
 /// The value of a delivery that made its proof fail.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,7 +42,7 @@ pub enum Defect {
         /// Whether it is missing.
         is_missing: bool,
     },
-    /// This claim of the token is no time.
+    /// This claim of the token is not a time.
     ClaimNotTime(String),
     /// The signature does not cover this component of the request.
     Component(String),
@@ -60,11 +61,11 @@ pub enum Defect {
     },
     /// The body is not a form, or not an unambiguous one.
     FormMalformed,
-    /// A list of signed headers is missing, is there twice, or names a header that it cannot name.
+    /// A list of signed headers is missing, occurs twice, or has an invalid or repeated name.
     HeaderList {
         /// The place of the list.
         place: String,
-        /// The name as it is listed, if it is one name.
+        /// The text of the rejected name, if one name is the cause.
         name: Option<String>,
     },
     /// A header has another value than the scheme expects, or is missing.
@@ -86,9 +87,9 @@ pub enum Defect {
     NotScalar(String),
     /// The signature header at this place exceeds the length limit.
     ProofTooLong(String),
-    /// The query cannot be read in one way only.
+    /// The query is ambiguous: parsers disagree about its parameters.
     QueryMalformed,
-    /// A place holds several values that differ, or a name twice.
+    /// A place has several different values, or a name occurs twice.
     Repeated(String),
     /// A query parameter could be read instead of a signed value of the body.
     ShadowedByQuery(String),
@@ -96,14 +97,14 @@ pub enum Defect {
     Tag(String),
     /// The tag of the message signature is not this one.
     TagUnexpected(String),
-    /// The time of the signature is written in another form than the scheme expects.
+    /// The timestamp does not have the format that the scheme expects.
     Timestamp {
         /// The text of the timestamp.
         text: String,
-        /// The expected format.
+        /// The format that the scheme expects.
         expected: TimestampUnit,
     },
-    /// The body is larger than the gate reads values from, or has more names.
+    /// The body exceeds the limit of bytes or of names for reading single values.
     TooLargeToRead,
     /// The query exceeds the limit of parameters.
     TooManyParameters,
@@ -112,27 +113,16 @@ pub enum Defect {
 }
 
 impl Defect {
-    /// Whether this defect is the cause for certain. Otherwise the delivery may follow another scheme, or may have been
-    /// changed on the way.
-    pub fn is_certain(&self) -> bool {
-        !matches!(
-            self,
-            Self::JsonMalformed | Self::Missing(_) | Self::NotForm | Self::Timestamp { .. }
-        )
-    }
-}
-
-impl Scheme {
     /// The value that made a delivery fail with `error`; `None` if nothing more is known.
-    pub fn defect(&self, error: ProofError, received: PartialRequest<'_>) -> Option<Defect> {
-        let view = View::of(self, received);
+    pub fn find(scheme: &Scheme, error: ProofError, received: PartialRequest<'_>) -> Option<Self> {
+        let view = View::of(scheme, received);
         match error {
-            ProofError::AccountMismatch => self.account_defect(&view),
-            ProofError::HeaderUnexpected => self.unexpected_header(&view),
-            ProofError::SignatureMalformed => self.malformed(&view),
-            ProofError::SignatureMismatch => self.disagreement(&view),
-            ProofError::SignatureMissing => self.missing(&view),
-            ProofError::TokenMismatch => self.unreadable_token(&view),
+            ProofError::AccountMismatch => ambiguous_account(&view),
+            ProofError::HeaderUnexpected => unexpected_header(&view),
+            ProofError::SignatureMalformed => malformed_signature(&view),
+            ProofError::SignatureMismatch => foreign_value(&view),
+            ProofError::SignatureMissing => missing_signed_value(&view),
+            ProofError::TokenMismatch => unreadable_token(&view),
             ProofError::BodyDigestMismatch
             | ProofError::TimestampFuture
             | ProofError::TimestampStale
@@ -140,225 +130,232 @@ impl Scheme {
         }
     }
 
-    fn unexpected_header(&self, view: &View<'_>) -> Option<Defect> {
-        let Some((name, expected)) = self.unmet_header(view.head()) else {
-            return self.has_envelope().then_some(Defect::Algorithm);
-        };
-        Some(Defect::HeaderValue {
-            name: name.to_string(),
-            expected: String::from_utf8_lossy(expected.as_bytes()).into_owned(),
-        })
+    /// Whether this defect is certainly the cause. Otherwise the delivery may follow another scheme, or may have been
+    /// changed on the way.
+    pub fn is_certain(&self) -> bool {
+        !matches!(
+            self,
+            Self::JsonMalformed | Self::Missing(_) | Self::NotForm | Self::Timestamp { .. }
+        )
     }
 
-    fn malformed(&self, view: &View<'_>) -> Option<Defect> {
-        if let Some(name) = overlong_proof(self, view.head()) {
-            return Some(Defect::ProofTooLong(format!("header:{name}")));
-        }
-        if self.has_certificate() {
-            let Some(message) = view.message() else {
-                return view.packing_defect().or_else(|| sns_defect(view.body()?));
-            };
-            if !SnsRule::is_of_version(self.algorithm(), message) {
-                return Some(Defect::Algorithm);
-            }
-            if self.certificate_of(message).is_err() {
-                return Some(Defect::CertificateUrl);
-            }
-        }
-        if let Some(Envelope::Message(rule)) = &self.envelope {
-            return rule.malformed(self, &view.received);
-        }
-        let mut sources = self.signatures.iter().map(|rule| &rule.from);
-        if let Some(defect) = sources.find_map(|source| view.source_defect(source)) {
-            return Some(defect);
-        }
-        if self.covers_url() && view.head().url.is_none() {
-            return Some(Defect::NoUrl);
-        }
-        if let Some(Envelope::Jws(jws)) = &self.envelope {
-            return jws.malformed(self, &view.received);
-        }
-        let offered = Signatures::read(&self.signatures, self.algorithm(), view);
-        if offered.is_err() || self.signatures.iter().any(|rule| rule.groups.is_some()) {
-            return None;
-        }
-        let ambiguous = view.body().is_some() && !self.may_sign(&view.received);
-        signed::defect(self, view)
-            .or_else(|| ambiguous.then_some(Defect::BodyEdge))
-            .or_else(|| self.body_defect(view.body()?))
-    }
-
-    fn body_defect(&self, body: &[u8]) -> Option<Defect> {
-        self.check_body(body).err()?;
-        let is_apart = self.signed.iter().all(|one| one.keeps_apart(body));
-        Some(if is_apart {
-            Defect::BodyNotText
-        } else {
-            Defect::BodyEdge
-        })
-    }
-
-    /// A mismatch that no key would resolve, such as a foreign topic.
-    fn disagreement(&self, view: &View<'_>) -> Option<Defect> {
-        if let Some(Envelope::Jws(jws)) = &self.envelope {
-            return jws.disagreement(self, &view.received);
-        }
-        let of_other_topic = |message: &SnsMessage| {
-            self.certificate_of(message) == Err(ProofError::SignatureMismatch)
-        };
-        let other = self.has_certificate() && view.message().is_some_and(of_other_topic);
-        other.then_some(Defect::Topic)
-    }
-
-    /// The signed value that is missing, if a signature is present.
-    fn missing(&self, view: &View<'_>) -> Option<Defect> {
-        let is_there = |source: &Source| source.read_in(view) != PlaceValue::Absent;
-        if !self.signatures.iter().any(|rule| is_there(&rule.from)) {
-            return None;
-        }
-        let time = self.timestamp.iter().filter_map(|rule| rule.from.source());
-        let signed = self.signed.iter().flat_map(super::Template::required);
-        let missing = time.chain(signed).find(|source| !is_there(source));
-        missing.map(|source| Defect::Missing(source.to_string()))
-    }
-
-    fn unreadable_token<'a>(&'a self, view: &View<'a>) -> Option<Defect> {
-        Tokens::read(&self.signatures, view).err()?;
-        let mut sources = self.signatures.iter().map(|rule| &rule.from);
-        sources.find_map(|source| view.source_defect(source))
-    }
-
-    /// Why the accounts of a delivery are ambiguous.
-    fn account_defect(&self, view: &View<'_>) -> Option<Defect> {
-        let (rule, body) = (self.account()?, view.body()?);
-        if !view.is_utf8() {
-            return Some(Defect::Charset);
-        }
-        let fields = form::sent(&view.received, body);
-        rule.places().iter().find_map(|place| match place {
-            AccountPlace::Json(pointer) if fields.is_none() => json_defect(pointer, body),
-            AccountPlace::Claim(_) | AccountPlace::Json(_) => None,
-            AccountPlace::Form(name, _) => {
-                let fields = fields.as_deref()?;
-                folded_field(fields, name).or_else(|| repeated_field(fields, name))
-            }
-        })
-    }
-}
-
-impl View<'_> {
     /// Why the value at `source` cannot be read.
-    pub(super) fn source_defect(&self, source: &Source) -> Option<Defect> {
-        let place = source.unreadable_place(self)?;
-        Some(self.place_defect(place))
+    pub(super) fn of_source(view: &View<'_>, source: &Source) -> Option<Self> {
+        let place = source.unreadable_place(view)?;
+        Some(unreadable_value(view, place))
     }
 
     /// Why the signed value at `source` cannot be read, or what contradicts it.
-    pub(super) fn signed_defect(&self, source: &Source) -> Option<Defect> {
+    pub(super) fn of_signed_value(view: &View<'_>, source: &Source) -> Option<Self> {
         let folded = |place: &Place| {
             let name = match place {
                 Place::Header(name) => {
-                    let mut names = self.received.head.headers.keys();
+                    let mut names = view.head().headers.keys();
                     names
                         .find(|other| fold::header_folds_onto(other, name))
                         .map(ToString::to_string)
                 }
                 Place::Query(name) => {
-                    self.query_name(|other, _| fold::form_folds_onto(other, name))
+                    view.find_query_name(|other, _| fold::form_folds_onto(other, name))
                 }
                 Place::Body | Place::Form(_) | Place::Json(_) => None,
             };
-            name.map(|name| Defect::FoldedName {
+            name.map(|name| Self::FoldedName {
                 name,
                 place: place.to_string(),
             })
         };
-        self.source_defect(source)
+        Self::of_source(view, source)
             .or_else(|| source.places().iter().find_map(folded))
             .or_else(|| {
-                let contradicted = !self.is_alone(source);
-                contradicted.then(|| Defect::Contradiction(source.to_string()))
+                let is_contradicted = !view.is_uncontradicted(source);
+                is_contradicted.then(|| Self::Contradiction(source.to_string()))
             })
     }
 
     /// Why the body cannot be read as a form.
-    pub(super) fn form_defect(&self) -> Option<Defect> {
-        if self.fields().is_some() {
+    pub(super) fn of_form(view: &View<'_>) -> Option<Self> {
+        if view.fields().is_some() {
             return None;
         }
-        let body = self.body()?;
-        let unpacked = self.packing_defect();
-        Some(unpacked.unwrap_or_else(|| {
-            if form::sent(&self.received, body).is_none() && form::fields(body).is_some() {
-                Defect::NotForm
+        let body = view.body()?;
+        Some(body_encoding_defect(view).unwrap_or_else(|| {
+            if form::sent_fields(&view.received, body).is_none() && form::fields(body).is_some() {
+                Self::NotForm
             } else {
-                Defect::FormMalformed
+                Self::FormMalformed
             }
         }))
     }
+}
 
-    /// The header that makes a backend read other bytes or characters than those that were signed.
-    pub(super) fn packing_defect(&self) -> Option<Defect> {
-        if self.is_read_as_sent() {
-            return None;
-        }
-        let headers = self.received.head.headers;
-        let is_packed = self.is_utf8() && headers.contains_key(CONTENT_ENCODING);
-        Some(if is_packed {
-            Defect::ContentEncoding
-        } else {
-            Defect::Charset
-        })
+fn unexpected_header(view: &View<'_>) -> Option<Defect> {
+    let scheme = view.scheme();
+    let Some((name, expected)) = scheme.unmet_header(view.head()) else {
+        return scheme.has_envelope().then_some(Defect::Algorithm);
+    };
+    Some(Defect::HeaderValue {
+        name: name.to_string(),
+        expected: String::from_utf8_lossy(expected.as_bytes()).into_owned(),
+    })
+}
+
+fn malformed_signature(view: &View<'_>) -> Option<Defect> {
+    let scheme = view.scheme();
+    if let Some(name) = overlong_proof(scheme, view.head()) {
+        return Some(Defect::ProofTooLong(format!("header:{name}")));
     }
-
-    /// Why the value at `place` cannot be read.
-    fn place_defect(&self, place: &Place) -> Defect {
-        let repeated = || Defect::Repeated(place.to_string());
-        let is_strict = self.covers_fields();
-        match place {
-            Place::Body | Place::Header(_) => repeated(),
-            Place::Query(_) => {
-                let query = self.received.head.query.unwrap_or_default();
-                if query::parameters(query).is_none() {
-                    Defect::TooManyParameters
-                } else {
-                    repeated()
-                }
-            }
-            Place::Form(name) => {
-                let folded = || folded_field(self.fields()?, name);
-                let defect = self.form_defect();
-                let defect = defect.or_else(|| is_strict.then(folded).flatten());
-                let defect = defect.or_else(|| self.shadowed(is_strict, name));
-                defect.unwrap_or_else(repeated)
-            }
-            Place::Json(pointer) => {
-                let packed = || is_strict.then(|| self.packing_defect()).flatten();
-                let read = || json_defect(pointer, self.body()?);
-                let shadowed = pointer
-                    .root()
-                    .and_then(|name| self.shadowed(is_strict, name));
-                let defect = shadowed.or_else(packed).or_else(read);
-                // What stands there can be read, and the names around it are too many.
-                defect.unwrap_or(Defect::TooLargeToRead)
-            }
+    if scheme.has_certificate() {
+        let Some(message) = view.sns_message() else {
+            return body_encoding_defect(view).or_else(|| sns_defect(view.body()?));
+        };
+        if !SnsRule::has_version_of(scheme.algorithm(), message) {
+            return Some(Defect::Algorithm);
+        }
+        if scheme.certificate_of(message).is_err() {
+            return Some(Defect::CertificateUrl);
         }
     }
-
-    fn shadowed(&self, is_strict: bool, name: &str) -> Option<Defect> {
-        let is_such = |other: &str, _| other == name || fold::form_folds_onto(other, name);
-        let shadow = self.query_name(is_such).filter(|_| is_strict);
-        shadow.map(Defect::ShadowedByQuery)
+    if let Some(Envelope::Message(rule)) = &scheme.envelope {
+        return rule.find_malformed(scheme, &view.received);
     }
-
-    fn covers_fields(&self) -> bool {
-        self.scheme().covers() == Covers::Fields
+    let mut sources = scheme.signatures.iter().map(|rule| &rule.from);
+    if let Some(defect) = sources.find_map(|source| Defect::of_source(view, source)) {
+        return Some(defect);
     }
+    if scheme.covers_url() && view.head().url.is_none() {
+        return Some(Defect::NoUrl);
+    }
+    if let Some(Envelope::Jws(jws)) = &scheme.envelope {
+        return jws.find_malformed_claim(scheme, &view.received);
+    }
+    let signatures = Signatures::read(&scheme.signatures, scheme.algorithm(), view);
+    if signatures.is_err() || scheme.signatures.iter().any(|rule| rule.groups.is_some()) {
+        return None;
+    }
+    let is_ambiguous = view.body().is_some() && !scheme.may_sign(&view.received);
+    signed::defect(scheme, view)
+        .or_else(|| is_ambiguous.then_some(Defect::BodyEdge))
+        .or_else(|| rejected_body(scheme, view.body()?))
+}
+
+fn rejected_body(scheme: &Scheme, body: &[u8]) -> Option<Defect> {
+    scheme.check_body(body).err()?;
+    let is_delimited = scheme.signed.iter().all(|one| one.is_body_delimited(body));
+    Some(if is_delimited {
+        Defect::BodyNotText
+    } else {
+        Defect::BodyEdge
+    })
+}
+
+/// A mismatch that no key would resolve: a claim about another request, or a foreign topic.
+fn foreign_value(view: &View<'_>) -> Option<Defect> {
+    let scheme = view.scheme();
+    if let Some(Envelope::Jws(jws)) = &scheme.envelope {
+        return jws.find_mismatched_claim(scheme, &view.received);
+    }
+    let is_foreign =
+        |message: &SnsMessage| scheme.certificate_of(message) == Err(ProofError::SignatureMismatch);
+    let is_foreign = scheme.has_certificate() && view.sns_message().is_some_and(is_foreign);
+    is_foreign.then_some(Defect::Topic)
+}
+
+/// The signed value that is missing, if a signature is present.
+fn missing_signed_value(view: &View<'_>) -> Option<Defect> {
+    let scheme = view.scheme();
+    let is_present = |source: &Source| source.read_in(view) != PlaceValue::Absent;
+    if !scheme.signatures.iter().any(|rule| is_present(&rule.from)) {
+        return None;
+    }
+    let time = scheme
+        .timestamp
+        .iter()
+        .filter_map(|rule| rule.from.source());
+    let signed = scheme.signed.iter().flat_map(super::Template::required);
+    let missing = time.chain(signed).find(|source| !is_present(source));
+    missing.map(|source| Defect::Missing(source.to_string()))
+}
+
+fn unreadable_token(view: &View<'_>) -> Option<Defect> {
+    let rules = &view.scheme().signatures;
+    Tokens::read(rules, view).err()?;
+    let mut sources = rules.iter().map(|rule| &rule.from);
+    sources.find_map(|source| Defect::of_source(view, source))
+}
+
+/// Why the accounts of a delivery are ambiguous.
+fn ambiguous_account(view: &View<'_>) -> Option<Defect> {
+    let (rule, body) = (view.scheme().account()?, view.body()?);
+    if !view.is_utf8() {
+        return Some(Defect::Charset);
+    }
+    let fields = form::sent_fields(&view.received, body);
+    rule.places().iter().find_map(|place| match place {
+        AccountPlace::Json(pointer) if fields.is_none() => json_defect(pointer, body),
+        AccountPlace::Claim(_) | AccountPlace::Json(_) => None,
+        AccountPlace::Form(name, _) => {
+            let fields = fields.as_deref()?;
+            folded_field(fields, name).or_else(|| repeated_field(fields, name))
+        }
+    })
+}
+
+/// The header that makes a backend read other bytes or characters than those that were signed.
+fn body_encoding_defect(view: &View<'_>) -> Option<Defect> {
+    if view.is_read_as_sent() {
+        return None;
+    }
+    let is_packed = view.is_utf8() && view.head().headers.contains_key(CONTENT_ENCODING);
+    Some(if is_packed {
+        Defect::ContentEncoding
+    } else {
+        Defect::Charset
+    })
+}
+
+/// Why the value at `place`, which is ambiguous or unreadable, cannot be read.
+fn unreadable_value(view: &View<'_>, place: &Place) -> Defect {
+    let repeated = || Defect::Repeated(place.to_string());
+    let is_strict = view.scheme().covers() == Covers::Fields;
+    let shadowed = |name: &str| is_strict.then(|| shadowing_parameter(view, name)).flatten();
+    match place {
+        Place::Body | Place::Header(_) => repeated(),
+        Place::Query(_) => {
+            let query = view.head().query.unwrap_or_default();
+            if query::parameters(query).is_none() {
+                Defect::TooManyParameters
+            } else {
+                repeated()
+            }
+        }
+        Place::Form(name) => {
+            let folded = || folded_field(view.fields()?, name);
+            let defect = Defect::of_form(view);
+            let defect = defect.or_else(|| is_strict.then(folded).flatten());
+            let defect = defect.or_else(|| shadowed(name));
+            defect.unwrap_or_else(repeated)
+        }
+        Place::Json(pointer) => {
+            let encoded = || is_strict.then(|| body_encoding_defect(view)).flatten();
+            let unreadable = || json_defect(pointer, view.body()?);
+            let defect = root_member(pointer).and_then(shadowed);
+            let defect = defect.or_else(encoded).or_else(unreadable);
+            // The value alone can be read, so the objects around it have too many names.
+            defect.unwrap_or(Defect::TooLargeToRead)
+        }
+    }
+}
+
+/// The query parameter that a backend could read instead of the body's value with this name.
+fn shadowing_parameter(view: &View<'_>, name: &str) -> Option<Defect> {
+    let shadows = |other: &str, _| other == name || fold::form_folds_onto(other, name);
+    view.find_query_name(shadows).map(Defect::ShadowedByQuery)
 }
 
 fn sns_defect(body: &[u8]) -> Option<Defect> {
     let mut members = sns::NAMES.iter().filter_map(|name| {
-        let pointer: Pointer = format!("/{name}").parse().ok()?;
+        let pointer: JsonPointer = format!("/{name}").parse().ok()?;
         json_defect(&pointer, body)
     });
     members.next().or_else(|| {
@@ -368,9 +365,9 @@ fn sns_defect(body: &[u8]) -> Option<Defect> {
     })
 }
 
-fn json_defect(pointer: &Pointer, body: &[u8]) -> Option<Defect> {
+fn json_defect(pointer: &JsonPointer, body: &[u8]) -> Option<Defect> {
     let place = || Place::Json(pointer.clone()).to_string();
-    Some(match pointer.obstacle(body)? {
+    Some(match Obstacle::at(pointer, body)? {
         Obstacle::FoldedName(name) => Defect::FoldedName {
             name,
             place: place(),

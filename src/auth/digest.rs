@@ -8,7 +8,7 @@ use super::{PartialRequest, Place, ProofError, Source, Template};
 /// A digest that senders sign instead of the body.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DigestRule {
-    /// Where the SHA-256 of the body stands, in hexadecimal. The rule applies only if it is present.
+    /// The place of the SHA-256 of the body, in hexadecimal. The rule applies only if the value is present.
     pub from: Source,
     /// The message that is signed if the digest is present.
     pub signed: Template,

@@ -21,7 +21,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Every encoding.
+    /// Every encoding, sorted by name.
     pub const ALL: [Self; 3] = [Self::Base64, Self::Base64Url, Self::Hex];
 
     /// The name in declarations.
@@ -99,4 +99,5 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
         .with_encode_padding(false)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+/// In bytes. The estimate of a base64 engine exceeds the decoded length by at most this.
 const ESTIMATE_MARGIN: usize = 4;

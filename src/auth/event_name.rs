@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::place::into_text;
 use super::{PartialRequest, PlaceValue, Source};
 
 /// The event name of a delivery, as far as it can be read.
@@ -25,11 +26,8 @@ impl<'a> EventName<'a> {
             PlaceValue::Value(value) if value.is_empty() => return Self::Absent,
             PlaceValue::Value(value) => value,
         };
-        let text = match value {
-            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
-            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
-        };
-        text.filter(|text| may_be_event(text))
+        into_text(value)
+            .filter(|text| may_be_event(text))
             .map_or(Self::Unreadable, Self::Named)
     }
 }

@@ -1,31 +1,34 @@
-//! Names that a reader may take for another one.
+//! Recognises names that a backend may confuse with the name of a signed value.
 //!
-//! Where a signature covers single values, everything else in the body is anybody's. Many readers look a
-//! name up without regard to case (Go, .NET, options of Jackson), by Unicode's folding (`ſ` is an `s`,
-//! the Kelvin sign a `k`), without accents, or without punctuation: PHP makes `bt_payload` of `bt.payload`,
-//! PHP and Rails make a list of `payload[]`, CGI makes `HTTP_X_ID` of `X-Id` and of `X_Id`. So a name that
-//! folds onto a signed one and is not that name refuses the delivery. What folds here is more than any one
-//! reader folds.
+//! If a signature covers single values, an attacker may change everything else in the body. Many parsers look names up
+//! loosely:
+//!
+//! - Go, .NET and options of Jackson ignore case; Unicode folding maps `ſ` to `s` and the Kelvin sign to `k`.
+//! - PHP reads `bt.payload` as `bt_payload`; PHP and Rails read `payload[]` as a list.
+//! - CGI maps both `X-Id` and `X_Id` to `HTTP_X_ID`.
+//!
+//! So a delivery is rejected if it has a different name that folds onto a signed one. The folding here covers more than
+//! any single parser does.
 
 use http::HeaderName;
 use unicode_normalization::char::decompose_compatible;
 
-/// Whether `name` is another spelling of `known`, which is ASCII, for some reader of JSON.
+/// Whether some JSON parser may take `name` for `known`, which is ASCII, although they differ.
 pub(super) fn folds_onto(name: &str, known: &str) -> bool {
     FoldedName::of(name).folds_onto(known)
 }
 
-/// A name with its folded form, which is computed once however many names it is compared with.
+/// A name with its folded form, which is computed once for all comparisons.
 ///
-/// Only the sender bounds the number and the length of names in a body, and nothing is proven yet. So folding
-/// allocates nothing, and a name that no reader could take for a signed one costs no more than its length.
+/// The names are unauthenticated input, and a body may have many. So folding allocates nothing, and its cost is linear in
+/// the length of the name.
 pub(super) struct FoldedName<'a> {
     name: &'a str,
     letters: [u8; MAX_LETTERS],
     len: usize,
-    /// More letters than are compared.
+    /// Whether the name has more than [`MAX_LETTERS`] letters.
     is_long: bool,
-    /// Too many bytes to be folded at all.
+    /// Whether the name has too many bytes to be folded.
     is_too_large: bool,
 }
 
@@ -52,13 +55,15 @@ impl<'a> FoldedName<'a> {
         folded
     }
 
-    /// Whether this is another spelling of `known`, which is ASCII. A name that is too long to be folded counts as
-    /// one, and so does every long spelling of a long name: a delivery with it is refused.
+    /// Whether this is another spelling of `known`, which is ASCII.
+    ///
+    /// A name that is too large to be folded counts as another spelling of every name. A long name counts as another
+    /// spelling of every other long name.
     pub(super) fn folds_onto(&self, known: &str) -> bool {
         if self.is_too_large || self.is_long {
             return self.name != known && (self.is_too_large || known.len() > MAX_LETTERS);
         }
-        // Most names differ in the first letter already.
+        // Cheap check first: most names differ in the first letter.
         let first = known.bytes().next().and_then(letter);
         if first.is_some() && first != self.letters.first().copied() {
             return false;
@@ -79,47 +84,47 @@ impl<'a> FoldedName<'a> {
     }
 }
 
-/// The same for a reader of forms, which may make lists and trees of names.
+/// Whether some form parser may take `name` for `known`. Such parsers also build lists and trees from names.
 pub(super) fn form_folds_onto(name: &str, known: &str) -> bool {
     FormName::of(name).folds_onto(known)
 }
 
-/// The name of a form's field and the names that a reader may make of it, each folded once.
+/// The name of a form field and the names that a parser may derive from it, each folded once.
 pub(super) struct FormName<'a> {
     whole: FoldedName<'a>,
-    /// What stands before the first bracket, if that is another name.
-    first: Option<FoldedName<'a>>,
-    /// What stands before the first dot of it, if that is another name again.
+    /// The text before the first bracket, if it differs from the whole name.
+    base: Option<FoldedName<'a>>,
+    /// The part of the base before its first dot, if it differs from the base.
     root: Option<FoldedName<'a>>,
 }
 
 impl<'a> FormName<'a> {
     pub(super) fn of(name: &'a str) -> Self {
         let is_bracket = |it: char| matches!(it, '[' | ']');
-        // Rack strips brackets from the beginning; what follows a name is a place in its tree.
-        let first = name.trim_start_matches(|it: char| is_bracket(it) || it.is_whitespace());
-        let end = memchr::memchr2(b'[', b']', first.as_bytes()).unwrap_or(first.len());
-        let first = first.get(..end).unwrap_or_default();
-        let root = first.split('.').next().unwrap_or_default();
+        // Rack strips leading brackets. Later brackets address a position in the tree.
+        let base = name.trim_start_matches(|it: char| is_bracket(it) || it.is_whitespace());
+        let end = memchr::memchr2(b'[', b']', base.as_bytes()).unwrap_or(base.len());
+        let base = base.get(..end).unwrap_or_default();
+        let root = base.split('.').next().unwrap_or_default();
         Self {
-            // PHP makes an underscore of a bracket that nothing closes.
+            // PHP replaces an unclosed bracket by an underscore, so the whole name counts too.
             whole: FoldedName::of(name),
-            first: (first != name).then(|| FoldedName::of(first)),
-            root: (root != first).then(|| FoldedName::of(root)),
+            base: (base != name).then(|| FoldedName::of(base)),
+            root: (root != base).then(|| FoldedName::of(root)),
         }
     }
 
-    /// Whether this is another spelling of `known`, which is ASCII, for some reader of forms.
+    /// Whether some form parser may take this name for `known`, which is ASCII, although they differ.
     pub(super) fn folds_onto(&self, known: &str) -> bool {
         let is_or_folds = |part: &FoldedName<'_>| part.name == known || part.folds_onto(known);
         self.whole.name != known
             && (self.whole.folds_onto(known)
-                || self.first.as_ref().is_some_and(is_or_folds)
+                || self.base.as_ref().is_some_and(is_or_folds)
                 || self.root.as_ref().is_some_and(is_or_folds))
     }
 }
 
-/// The same for a header that is passed on through CGI, WSGI or the like.
+/// Whether CGI, WSGI and similar interfaces map both header names to one variable.
 pub(super) fn header_folds_onto(name: &HeaderName, known: &HeaderName) -> bool {
     let dashed = |byte: u8| if byte == b'_' { b'-' } else { byte };
     let (one, other) = (name.as_str(), known.as_str());
@@ -128,14 +133,14 @@ pub(super) fn header_folds_onto(name: &HeaderName, known: &HeaderName) -> bool {
         && one.bytes().map(dashed).eq(other.bytes().map(dashed))
 }
 
-/// The first block of Arabic presentation forms: up to 18 characters each, and none of them ASCII.
+/// Whether `character` is in Arabic Presentation Forms-A. Its decomposition has up to 18 characters and no ASCII.
 fn is_presentation_form(character: char) -> bool {
     matches!(character, '\u{fb50}'..='\u{fdff}')
 }
 
 /// The ASCII letters and digits of one part of a decomposed character, in either case.
 ///
-/// Few parts that are not ASCII have any; a test compares this with Unicode's own mappings.
+/// Two parts that are not ASCII have some. A test compares the result with Unicode's own mappings.
 fn letters_of(part: char) -> impl Iterator<Item = u8> {
     let (first, second) = match part {
         '\u{df}' => (Some(b's'), Some(b's')),
@@ -145,21 +150,22 @@ fn letters_of(part: char) -> impl Iterator<Item = u8> {
     first.into_iter().chain(second)
 }
 
-/// Readers written in C end there.
+/// The part of a name before its first NUL byte, where parsers written in C stop.
 fn before_nul(name: &str) -> &str {
     name.split('\0').next().unwrap_or_default()
 }
 
+/// The byte in lower case, if it is a letter or a digit.
 fn letter(byte: u8) -> Option<u8> {
     byte.is_ascii_alphanumeric()
         .then(|| byte.to_ascii_lowercase())
 }
 
-/// More letters than the names have that providers sign.
+/// The names of values that providers sign have fewer letters.
 const MAX_LETTERS: usize = 64;
-/// More bytes than a spelling of such a name has that a person or a program would choose.
+/// A name with other characters than ASCII is folded up to this length; longer ones are rejected.
 const MAX_FOLDED_BYTES: usize = 256;
-/// The same for a name in ASCII, which costs less.
+/// The limit for a name in ASCII, which costs less to fold.
 const MAX_ASCII_BYTES: usize = 4096;
 
 #[cfg(test)]
@@ -167,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_folds_onto_the_one_that_some_reader_takes_it_for() {
+    fn names_fold_onto_the_names_that_parsers_take_them_for() {
         for name in [
             "Success",
             "SUCCESS",
@@ -189,7 +195,7 @@ mod tests {
         assert!(folds_onto("s\u{130}gnature", "signature"));
     }
 
-    /// Compatibility decomposition, both cases, and decomposition again: the definition, without shortcuts.
+    /// The definition without shortcuts: compatibility decomposition, case mapping, and decomposition again.
     fn letters_by_definition(name: &str) -> Vec<u8> {
         use unicode_normalization::UnicodeNormalization as _;
         let upper = name.nfkd().flat_map(char::to_uppercase);
@@ -199,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_folds_as_the_definition_says() {
+    fn every_character_folds_as_defined() {
         for character in '\0'..=char::MAX {
             let name = format!("a{character}b");
             let expected = letters_by_definition(before_nul(&name));
@@ -209,22 +215,22 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_folds_onto_none_that_is_shorter() {
+    fn a_long_name_never_folds_onto_a_shorter_one() {
         let known = "a".repeat(MAX_LETTERS);
         for len in [MAX_LETTERS - 1, MAX_LETTERS + 1, 3 * MAX_LETTERS] {
             assert!(!folds_onto(&"A".repeat(len), &known), "{len}");
         }
         assert!(folds_onto(&"A".repeat(MAX_LETTERS), &known));
         assert!(folds_onto(&"\u{e4}".repeat(MAX_LETTERS), &known));
-        // Longer ones are not compared letter by letter, and refused.
+        // Longer names are not compared letter by letter.
         let long = "a".repeat(MAX_LETTERS + 1);
         assert!(folds_onto(&"A".repeat(MAX_LETTERS + 1), &long));
         assert!(!folds_onto(&long, &long));
     }
 
     #[test]
-    fn a_name_that_is_too_large_to_be_folded_counts_as_another_spelling() {
-        // It expands to 18 characters each, and to no letter.
+    fn a_name_that_is_too_large_to_fold_counts_as_another_spelling() {
+        // Each character expands to 18 characters, none of them a letter.
         let expanding = "\u{fdfa}".repeat(1000);
         assert!(folds_onto(&expanding, "token"));
         assert!(!folds_onto("\u{fdfa}", "token"));
@@ -233,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_a_form_folds_as_php_and_rails_read_it() {
+    fn a_form_name_folds_as_php_and_rails_parse_it() {
         for name in [
             "bt.payload",
             "bt payload",

@@ -1,28 +1,29 @@
-//! The fields of a body of the type `application/x-www-form-urlencoded` (WHATWG URL §5).
+//! Reads the fields of a form body, `application/x-www-form-urlencoded` (WHATWG URL §5).
 //!
-//! The body comes from anybody: its size and the number of fields are bounded. It is read once, and strictly:
-//! a `%` without two digits, or text that is no UTF-8, means different things to different readers.
+//! The body is unauthenticated, so its size and its number of fields are limited. The reader is strict: it rejects a `%`
+//! without two hexadecimal digits and text that is not UTF-8, because parsers disagree about both.
 
 use std::borrow::Cow;
 
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
+use super::place::into_bytes;
 use super::{MAX_PARSED_BODY_BYTES, PartialRequest, PlaceValue};
 
-/// A name and a value, decoded.
+/// The decoded name and value of a field.
 pub(super) type Field<'b> = (Cow<'b, str>, Cow<'b, str>);
 
-/// Reads one field. One that is there twice with different values is ambiguous.
-pub(super) fn field<'b>(name: &str, received: &PartialRequest<'b>) -> PlaceValue<'b> {
+/// Reads the field called `name`. Several different values are ambiguous.
+pub(super) fn read_field<'b>(name: &str, received: &PartialRequest<'b>) -> PlaceValue<'b> {
     let Some(body) = received.body else {
         return PlaceValue::Absent;
     };
-    sent(received, body).map_or(PlaceValue::Unreadable, |fields| only(name, &fields))
+    sent_fields(received, body).map_or(PlaceValue::Unreadable, |fields| only_value(name, &fields))
 }
 
-/// The one value of that name, as long as all of its values are equal.
-pub(super) fn only<'b>(name: &str, fields: &[Field<'b>]) -> PlaceValue<'b> {
+/// The value of the fields called `name`, if all of them have the same value.
+pub(super) fn only_value<'b>(name: &str, fields: &[Field<'b>]) -> PlaceValue<'b> {
     let mut values = fields.iter().filter(|(key, _)| key == name);
     let Some((_, first)) = values.next() else {
         return PlaceValue::Absent;
@@ -30,14 +31,12 @@ pub(super) fn only<'b>(name: &str, fields: &[Field<'b>]) -> PlaceValue<'b> {
     if values.any(|(_, other)| other != first) {
         return PlaceValue::Ambiguous;
     }
-    PlaceValue::Value(match first {
-        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-        Cow::Owned(text) => Cow::Owned(text.clone().into_bytes()),
-    })
+    PlaceValue::Value(into_bytes(first.clone()))
 }
 
-/// All fields, the way Twilio signs them: in the order of their names, each name followed by its
-/// values, which are sorted and stand once.
+/// All fields as Twilio signs them: sorted by name, each as its name and its value without separators.
+///
+/// The values of one name are sorted too, and a repeated value counts once.
 pub(super) fn sorted(fields: &[Field<'_>]) -> Vec<u8> {
     let mut sorted: Vec<&Field<'_>> = fields.iter().collect();
     sorted.sort_unstable();
@@ -51,19 +50,25 @@ pub(super) fn sorted(fields: &[Field<'_>]) -> Vec<u8> {
     text
 }
 
-/// Every field of a body that was sent as a form. One of another type can be read as a form too, and is
-/// read as something else by the backend.
-pub(super) fn sent<'b>(received: &PartialRequest<'_>, body: &'b [u8]) -> Option<Vec<Field<'b>>> {
+/// Every field of a body that was sent as a form.
+///
+/// The `Content-Type` must say so. A body of another type may parse as a form, but the backend would parse it differently.
+pub(super) fn sent_fields<'b>(
+    received: &PartialRequest<'_>,
+    body: &'b [u8],
+) -> Option<Vec<Field<'b>>> {
     let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
-    let essence = |value: &HeaderValue| {
-        let essence = value.as_bytes().split(|byte| *byte == b';').next();
-        essence.is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()))
-    };
-    let is_form = types.next().is_some_and(essence) && types.next().is_none();
+    let is_form = types.next().is_some_and(is_form_type) && types.next().is_none();
     (is_form || body.is_empty()).then(|| fields(body)).flatten()
 }
 
-/// Every field, if there are no more than anybody sends, and each can be read in one way only.
+/// Whether a `Content-Type` is that of a form, with any parameters.
+pub(super) fn is_form_type(content_type: &HeaderValue) -> bool {
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next();
+    essence.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()))
+}
+
+/// Every field of `body`; `None` if it is too large, has too many fields, or has a field that parsers disagree about.
 pub(super) fn fields(body: &[u8]) -> Option<Vec<Field<'_>>> {
     if body.len() > MAX_PARSED_BODY_BYTES {
         return None;
@@ -79,12 +84,12 @@ pub(super) fn fields(body: &[u8]) -> Option<Vec<Field<'_>>> {
         }
         let end = memchr::memchr(b'=', field).unwrap_or(field.len());
         let (name, value) = field.split_at_checked(end)?;
-        fields.push((decoded(name)?, decoded(value.get(1..).unwrap_or_default())?));
+        fields.push((decode(name)?, decode(value.get(1..).unwrap_or_default())?));
     }
     Some(fields)
 }
 
-fn decoded(text: &[u8]) -> Option<Cow<'_, str>> {
+fn decode(text: &[u8]) -> Option<Cow<'_, str>> {
     if memchr::memchr2(b'%', b'+', text).is_none() {
         return std::str::from_utf8(text).ok().map(Cow::Borrowed);
     }
@@ -93,7 +98,7 @@ fn decoded(text: &[u8]) -> Option<Cow<'_, str>> {
     while let Some(byte) = bytes.next() {
         decoded.push(match byte {
             b'+' => b' ',
-            b'%' => (digit(*bytes.next()?)? << 4) | digit(*bytes.next()?)?,
+            b'%' => (hex_digit(*bytes.next()?)? << 4) | hex_digit(*bytes.next()?)?,
             byte => *byte,
         });
     }
@@ -101,7 +106,7 @@ fn decoded(text: &[u8]) -> Option<Cow<'_, str>> {
 }
 
 /// The value of a hexadecimal digit.
-fn digit(byte: u8) -> Option<u8> {
+fn hex_digit(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
@@ -110,7 +115,7 @@ fn digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// Far more than any provider sends.
+/// Providers send far fewer fields.
 const MAX_FIELDS: usize = 1000;
-/// The type of such a body.
+/// The media type of a form.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";

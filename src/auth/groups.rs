@@ -46,7 +46,7 @@ pub(super) fn read(
                 message: signed.first,
                 terms: Terms {
                     at: signed.at,
-                    agrees: true,
+                    claims_match: true,
                     ..Terms::default()
                 },
             }),

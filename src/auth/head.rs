@@ -1,27 +1,26 @@
-//! The parts of a request that a proof may look at.
+//! The request that a verification reads: its head, and its body once that has arrived.
 
 use http::{HeaderMap, Method};
 
-/// A request's head, as the sender wrote it.
+/// The head of a request, as the sender wrote it.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
-    /// The method.
+    /// The method, which some schemes sign.
     pub method: &'a Method,
-    /// The headers; values are without surrounding white space (RFC 9110 §5.5).
+    /// The headers. Their values have no surrounding white space (RFC 9110 §5.5).
     pub headers: &'a HeaderMap,
-    /// What follows the first `?` of the request target, undecoded.
+    /// The part of the request target after the first `?`, not decoded.
     pub query: Option<&'a str>,
-    /// The public URL that the sender was told to deliver to, with the query as it was sent. Only
-    /// schemes that cover the URL look at it.
+    /// The public URL of the endpoint, with the query as it was sent. Only schemes that sign the URL need it.
     pub url: Option<&'a str>,
 }
 
-/// A request as far as it has arrived.
+/// A request whose body may not have arrived yet.
 #[derive(Clone, Copy, Debug)]
 pub struct PartialRequest<'a> {
-    /// The head.
+    /// The head, which is always complete.
     pub head: Head<'a>,
-    /// The body, once all of it is there.
+    /// The whole body; `None` before its last byte has arrived.
     pub body: Option<&'a [u8]>,
 }
 

@@ -57,25 +57,25 @@ impl Key {
     /// The fingerprint is the same for both readings of the secret.
     pub(super) fn compare<'s>(
         &self,
-        around: &SignedFrame,
+        frame: &SignedFrame,
         body: &[u8],
         signatures: impl Iterator<Item = &'s [u8]> + Clone,
     ) -> Option<(bool, Fingerprint)> {
-        let compared = self.material.compare(around, body, signatures.clone());
+        let compared = self.material.compare(frame, body, signatures.clone());
         let (matches, fingerprint) = compared?;
-        let matches = matches || self.matches_alternative(around, body, signatures);
+        let matches = matches || self.matches_alternative(frame, body, signatures);
         Some((matches, fingerprint))
     }
 
     /// Whether one of `signatures` proves the message under the second reading of the secret.
     pub(super) fn matches_alternative<'s>(
         &self,
-        around: &SignedFrame,
+        frame: &SignedFrame,
         body: &[u8],
         signatures: impl Iterator<Item = &'s [u8]>,
     ) -> bool {
         let alternative = self.alternative.as_ref();
-        let compared = alternative.and_then(|key| key.compare(around, body, signatures));
+        let compared = alternative.and_then(|key| key.compare(frame, body, signatures));
         compared.is_some_and(|(matches, _)| matches)
     }
 
@@ -115,7 +115,7 @@ pub enum SecretError {
         needed.noun()
     )]
     OtherKind {
-        /// The recorded kind.
+        /// The kind that the store recorded; `None` if it recorded none.
         bound_as: Option<KeyKind>,
         /// The kind that the scheme needs.
         needed: KeyKind,
@@ -173,19 +173,19 @@ impl KeyMaterial {
 
     fn compare<'s>(
         &self,
-        around: &SignedFrame,
+        frame: &SignedFrame,
         body: &[u8],
         signatures: impl Iterator<Item = &'s [u8]>,
     ) -> Option<(bool, Fingerprint)> {
         if let Self::Public(key) = self {
-            let message = around.message(body);
+            let message = frame.message(body);
             let verifies = key.verifies(&message, signatures);
-            // The fingerprint is that of the message: anybody who has an ECDSA signature can respell it.
+            // The fingerprint is that of the message: anybody can respell an ECDSA signature.
             return Some((verifies, Fingerprint::of(&message)));
         }
         let mut code = self.begin()?;
-        code.update(&around.before_body);
-        if let Some(after) = &around.after_body {
+        code.update(&frame.before_body);
+        if let Some(after) = &frame.after_body {
             code.update(body);
             code.update(after);
         }
@@ -245,9 +245,9 @@ impl MacState {
 
 /// The valid keys of a secret: the current one and, during a rotation overlap, the previous one.
 pub struct KeyRing {
-    /// The newest key.
+    /// The newest key, which is always valid.
     pub current: NumberedKey,
-    /// The key before it and the end of its overlap.
+    /// The previous key and the time when its overlap ends.
     pub previous: Option<(NumberedKey, Timestamp)>,
 }
 

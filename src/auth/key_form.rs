@@ -36,8 +36,8 @@ impl KeyForm {
 
     /// Prepares a stored secret that was bound as `bound_as`. Fails if the algorithm needs another kind.
     ///
-    /// A public key as a shared secret would let everybody sign. A token was sent in deliveries, so it is not secret
-    /// enough to sign with.
+    /// With a public key as the shared secret, everybody could sign. A token is sent in deliveries, so it is not secret enough
+    /// for signatures.
     pub fn prepare_bound(
         &self,
         bound_as: Option<KeyKind>,
@@ -80,7 +80,7 @@ impl KeyForm {
             secret
         };
         let text = self.stripped(secret);
-        // Check before decoding: the SHA-1 of an empty text would be a key that everybody knows.
+        // Checked before decoding, because everybody knows the SHA-1 of an empty text.
         if text.is_empty() {
             return Err(SecretError::Empty);
         }
@@ -94,7 +94,7 @@ impl KeyForm {
             return Err(SecretError::Empty);
         }
         let decoded = match self.encoding {
-            // Operators often have a PEM file, whatever encoding the provider documents.
+            // Operators often have a PEM file, even if the provider documents another encoding.
             _ if self.algorithm.is_public_key() && PublicKey::is_pem(text) => {
                 PublicKey::from_pem(text)
             }
@@ -157,13 +157,13 @@ pub enum KeyEncoding {
     Nfkd,
     /// The key is the SHA-1 of the text (Braintree).
     Sha1,
-    /// The text itself.
+    /// The bytes of the text are the key.
     #[default]
     Utf8,
 }
 
 impl KeyEncoding {
-    /// Every encoding.
+    /// Every encoding, sorted by name.
     pub const ALL: [Self; 6] = [
         Self::Base64,
         Self::Base64OrUtf8,

@@ -19,7 +19,7 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
-    /// Every kind.
+    /// Every kind, sorted by word.
     pub const ALL: [Self; 3] = [Self::Public, Self::Shared, Self::Token];
 
     /// The word in the store and in JSON.

@@ -3,28 +3,28 @@
 /// Encodes every byte of `text` except letters, digits and `unreserved`. `sign` replaces the percent sign.
 ///
 /// It runs in linear time, because unauthenticated senders control `text`.
-pub(super) fn encoded(text: &[u8], unreserved: &[u8], sign: &str) -> String {
-    let mut plain = ALPHANUMERIC;
+pub(super) fn encode(text: &[u8], unreserved: &[u8], sign: &str) -> String {
+    let mut table = ALPHANUMERIC;
     for byte in unreserved {
-        if let Some(plain) = plain.get_mut(usize::from(*byte)) {
-            *plain = true;
+        if let Some(entry) = table.get_mut(usize::from(*byte)) {
+            *entry = true;
         }
     }
-    let is_plain = |byte: u8| plain.get(usize::from(byte)) == Some(&true);
-    let others = text.iter().filter(|byte| !is_plain(**byte)).count();
+    let is_unreserved = |byte: u8| table.get(usize::from(byte)) == Some(&true);
+    let others = text.iter().filter(|byte| !is_unreserved(**byte)).count();
     let mut encoded = Vec::with_capacity(text.len() + others * (sign.len() + 1));
     for byte in text {
-        if is_plain(*byte) {
+        if is_unreserved(*byte) {
             encoded.push(*byte);
         } else {
-            // Few bytes: they are written faster one by one than copied.
+            // For so few bytes, single pushes are faster than a copy.
             sign.bytes().for_each(|byte| encoded.push(byte));
             let [high, low] = digits(*byte);
             encoded.push(high);
             encoded.push(low);
         }
     }
-    // All of it is ASCII: letters, digits, signs.
+    // Every byte is ASCII, so the conversion cannot fail.
     String::from_utf8(encoded).unwrap_or_default()
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 
 use http::HeaderName;
 
-use super::json::Pointer;
-use super::{PartialRequest, form, query};
+use super::{PartialRequest, form, json, query};
+use crate::json_pointer::JsonPointer;
 
 /// A place in a request where a value is read, or where a sender puts one.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,7 +19,7 @@ pub enum Place {
     /// A header; its name is case-insensitive.
     Header(HeaderName),
     /// A value of a JSON body.
-    Json(Pointer),
+    Json(JsonPointer),
     /// A query parameter, by its exact name (`application/x-www-form-urlencoded`, WHATWG URL §5).
     Query(Box<str>),
 }
@@ -39,21 +39,18 @@ impl Place {
                 let text = text.strip_suffix(b"\r").unwrap_or(text);
                 PlaceValue::Value(Cow::Borrowed(text))
             }),
-            Self::Form(name) => form::field(name, received),
+            Self::Form(name) => form::read_field(name, received),
             Self::Header(name) => {
                 let values = received.head.headers.get_all(name).iter();
                 PlaceValue::only(values.map(|value| Cow::Borrowed(value.as_bytes())))
             }
-            Self::Json(pointer) => in_body(&|body| pointer.read(body)),
+            Self::Json(pointer) => in_body(&|body| json::read(pointer, body)),
             Self::Query(name) => {
                 let query = received.head.query.unwrap_or_default();
                 let Some(values) = query::values(query, name) else {
                     return PlaceValue::Unreadable;
                 };
-                PlaceValue::only(values.map(|value| match value {
-                    Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                    Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-                }))
+                PlaceValue::only(values.map(into_bytes))
             }
         }
     }
@@ -76,6 +73,22 @@ impl fmt::Display for Place {
     }
 }
 
+/// The bytes of `text`, without a copy.
+pub(super) fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
+}
+
+/// The text of `value`, without a copy; `None` if it is not UTF-8.
+pub(super) fn into_text(value: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
+    Some(match value {
+        Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
+    })
+}
+
 /// The result of reading a place.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PlaceValue<'a> {
@@ -90,6 +103,7 @@ pub enum PlaceValue<'a> {
 }
 
 impl<'a> PlaceValue<'a> {
+    /// The value, if all of `values` are the same.
     fn only(mut values: impl Iterator<Item = Cow<'a, [u8]>>) -> Self {
         let Some(first) = values.next() else {
             return Self::Absent;

@@ -1,4 +1,4 @@
-//! The tokens of a template, such as `{ts}` or `{header:NAME}`: each stands for a value of the delivery.
+//! The tokens of a template, such as `{ts}` or `{header:NAME}`: placeholders for values of the delivery.
 
 use std::fmt;
 
@@ -75,7 +75,7 @@ impl Placeholder {
         }
     }
 
-    /// The header of the timestamp that the value always contains, if there is one.
+    /// The header of the timestamp that the value always contains, if it contains one.
     pub(super) fn own_time(&self) -> Option<HeaderName> {
         match self {
             Self::Canonical(canonical) => canonical.own_time(),

@@ -32,7 +32,7 @@ pub struct Preset {
     pub notes: Option<String>,
     /// How the sender behaves.
     pub sender: Sender,
-    /// The compiled scheme.
+    /// The scheme, compiled from `declaration`. Settings of the endpoint are still missing.
     pub scheme: Scheme,
     /// The text of the TOML file.
     pub declaration: &'static str,

@@ -1,6 +1,6 @@
 //! Public keys: ECDSA on P-256, Ed25519 and RSA, verified with ring.
 //!
-//! The module also recognises public keys in other formats, so that nobody binds one as a shared secret.
+//! The module also recognises public keys in other formats, so that an operator cannot bind one as a shared secret.
 
 use base64::Engine as _;
 use memchr::memmem;
@@ -94,7 +94,7 @@ impl PublicKey {
     }
 }
 
-/// Whether two texts may encode the same key, so that knowing one of them means knowing the other.
+/// Whether two texts may encode the same key, so that whoever knows one of them knows the other.
 pub fn encode_same_key(one: &[u8], other: &[u8]) -> bool {
     let others = readings(other);
     let is_other = |bytes: &[u8]| others.iter().any(|it| bool::from(it.ct_eq(bytes)));

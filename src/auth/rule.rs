@@ -1,5 +1,6 @@
-//! One place where a proof can stand, and its form there: separators, tag and text encoding.
+//! The place of a proof in a request, and its form there: separators, tag and text encoding.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::HeaderName;
@@ -7,10 +8,10 @@ use http::HeaderName;
 use super::algorithm::MAX_PARTS;
 use super::{Encoding, Place, Source};
 
-/// One place where a proof can stand, and its form there.
+/// A place where a sender may put its proof, and the form of the proof there.
 ///
 /// The value is split into parts at `split`, and each part once at `separator`. A part counts if the text before the
-/// separator equals `tag`. So `sha256=…` has separator `=` and tag `sha256`, and `Bearer …` has a space and
+/// separator equals `tag`. So `sha256=…` has the separator `=` and the tag `sha256`; `Bearer …` has a space and
 /// `Bearer`. `v1=…,v1=…` is split at the comma.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SignatureRule {
@@ -61,7 +62,7 @@ impl SignatureRule {
     /// The older tag, if it counts for `value`: no part has the newer tag.
     pub(super) fn older_tag_of(&self, value: &[u8]) -> Option<&str> {
         let older = self.older_tag.as_deref()?;
-        // A list of more parts is refused.
+        // A value with more parts is rejected.
         let mut parts = self.parts(value).take(MAX_PARTS + 1);
         let has_newer = parts.any(|part| self.untag(part).is_some());
         (!has_newer).then_some(older)
@@ -81,6 +82,14 @@ impl SignatureRule {
                 let at = memchr::memmem::find(value, separator)?;
                 value.get(at + separator.len()..)
             }
+        }
+    }
+
+    /// [`untag`](Self::untag), without a copy of a borrowed value.
+    pub(super) fn untag_value<'v>(&self, value: Cow<'v, [u8]>) -> Option<Cow<'v, [u8]>> {
+        match value {
+            Cow::Borrowed(value) => self.untag(value).map(Cow::Borrowed),
+            Cow::Owned(value) => self.untag(&value).map(|text| Cow::Owned(text.to_vec())),
         }
     }
 

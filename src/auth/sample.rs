@@ -5,12 +5,12 @@
 
 use serde_json::{Map, Value};
 
-use super::json::Pointer;
 use super::{AccountPlace, Message, Place, Scheme, SigningError, Source, TimestampSource, signing};
+use crate::json_pointer::JsonPointer;
 
-/// An invented delivery.
+/// An invented delivery, with or without a proof.
 pub struct Sample {
-    /// The body.
+    /// The body, in the content type that the scheme reads.
     pub body: Vec<u8>,
     /// The values to add to the head, each with its place.
     pub added: Vec<(Place, String)>,
@@ -179,13 +179,11 @@ impl Fields {
 }
 
 /// Puts `text` at `pointer` in `json` and creates the objects and arrays on the way. A whole number becomes a number.
-pub(super) fn put_at(json: &mut Value, pointer: &Pointer, text: &str) {
-    let pointer = pointer.to_string();
+pub(super) fn put_at(json: &mut Value, pointer: &JsonPointer, text: &str) {
     let mut place = json;
-    for token in pointer.split('/').skip(1) {
-        let name = token.replace("~1", "/").replace("~0", "~");
+    for name in pointer.segments() {
         // `*` means every element, and presets name no index but 0: an array of one element satisfies both.
-        place = if matches!(name.as_str(), "*" | "0") {
+        place = if matches!(&**name, "*" | "0") {
             if !place.is_array() {
                 *place = Value::Array(vec![Value::Null]);
             }
@@ -195,10 +193,10 @@ pub(super) fn put_at(json: &mut Value, pointer: &Pointer, text: &str) {
             }
         } else {
             if !place.is_object() {
-                *place = Value::Object(serde_json::Map::new());
+                *place = Value::Object(Map::new());
             }
             match place.as_object_mut() {
-                Some(object) => object.entry(name).or_insert(Value::Null),
+                Some(object) => object.entry(&**name).or_insert(Value::Null),
                 None => return,
             }
         };

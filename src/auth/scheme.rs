@@ -1,4 +1,4 @@
-//! The compiled description of a proof: what senders sign, with which algorithm, and where the proof stands.
+//! The compiled description of a proof: the signed message, the algorithm, and the places of the proof.
 //!
 //! A scheme is compiled once, when an endpoint is loaded. Deliveries only read it.
 
@@ -23,7 +23,7 @@ use super::{
 pub struct Scheme {
     pub(super) key: KeyForm,
     pub(super) signatures: Vec<SignatureRule>,
-    /// Set for a proof that names what it covers (JWS, RFC 9421); `signed` is empty then.
+    /// Set for a proof that states what it covers (JWS, RFC 9421); `signed` is empty then.
     pub(super) envelope: Option<Envelope>,
     /// Set if the key is a certificate whose URL the body contains.
     pub(super) certificate: Option<SnsRule>,
@@ -95,7 +95,7 @@ impl Scheme {
 
     /// The URL of the certificate that the body names, if the scheme allows that URL.
     ///
-    /// The result is unproven: it only says where to fetch the key.
+    /// The result is unproven: it is only the place to fetch the key from.
     pub fn certificate_url(&self, body: &[u8]) -> Result<CertificateUrl, ProofError> {
         let message = SnsMessage::read(body).ok_or(ProofError::SignatureMalformed)?;
         self.certificate_of(&message)
@@ -177,7 +177,7 @@ impl Scheme {
         self.signed.iter().any(Template::reads_form)
     }
 
-    /// Whether the proof names what it covers (JWS, RFC 9421).
+    /// Whether the proof states what it covers (JWS, RFC 9421).
     pub fn has_envelope(&self) -> bool {
         self.envelope.is_some()
     }
@@ -218,12 +218,12 @@ impl Scheme {
         self.timestamp.as_ref()
     }
 
-    /// Where the sender's delivery id stands.
+    /// The place of the sender's delivery id.
     pub fn id(&self) -> Option<&Source> {
         self.id.as_ref()
     }
 
-    /// Where the name of the event stands.
+    /// The place of the event's name.
     pub fn event(&self) -> Option<&Source> {
         self.event.as_ref()
     }
@@ -319,7 +319,7 @@ impl Scheme {
         if let Some(envelope) = &self.envelope {
             if !self.signed.is_empty() || self.digest.is_some() {
                 return Some(
-                    "`jws` and `message_signature` name what they cover: remove `signed` and `digest`",
+                    "`jws` and `message_signature` state what they cover: remove `signed` and `digest`",
                 );
             }
             if let Some(wrong) = envelope.inconsistency(self) {
@@ -381,7 +381,7 @@ impl Scheme {
             .try_for_each(|envelope| envelope.set(setting))
             .map_err(SchemeError::SettingMissing)?;
         if let Some(certificate) = &mut self.certificate {
-            *certificate = SnsRule::said(settings)?;
+            *certificate = SnsRule::from_settings(settings)?;
         }
         let name = AccountRule::SETTING;
         match (&mut self.account, settings.get(name)) {
@@ -397,14 +397,14 @@ impl Scheme {
 
     /// Checks that `body` is unambiguous in the signed message, and that nobody extended a plain digest.
     ///
-    /// Anybody who has a plain digest of a secret and a message can extend the message. The result contains the padding
-    /// of the original: `0x80`, then a length in bits that starts with zero bytes. Valid text contains neither where a
-    /// character starts, so a plain digest accepts text only.
+    /// A plain digest of a secret and a message lets an attacker extend the message. The extended message contains the
+    /// padding of the original: `0x80`, then a length in bits that starts with zero bytes. Valid text contains neither
+    /// where a character starts, so a plain digest accepts text only.
     pub(super) fn check_body(&self, body: &[u8]) -> Result<(), ProofError> {
         let is_plain_digest = self.key.algorithm == Algorithm::Sha256;
         let is_text = || !body.contains(&0) && std::str::from_utf8(body).is_ok();
         let mut templates = self.signed.iter();
-        if (!is_plain_digest || is_text()) && templates.all(|one| one.keeps_apart(body)) {
+        if (!is_plain_digest || is_text()) && templates.all(|one| one.is_body_delimited(body)) {
             Ok(())
         } else {
             Err(ProofError::SignatureMalformed)

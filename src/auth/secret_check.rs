@@ -1,7 +1,7 @@
 //! Checks the value of a secret when an operator sets it, before any delivery fails because of it.
 //!
 //! A value that makes no key is rejected. A value that looks like a mistake is rejected unless the operator forces it.
-//! An unusual value is accepted with a caution. The checks accept every secret that a provider can issue.
+//! An unusual value is accepted with a warning. The checks accept every secret that a provider can issue.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -151,23 +151,26 @@ pub fn check_secret(
     }
     let is_public = |it: &SecretUse<'_>| it.form.algorithm.is_public_key();
     let is_public = !uses.is_empty() && uses.iter().all(is_public);
-    if let Some(doubt) = SecretProblem::about(value, is_public).filter(|_| !force) {
-        return Err(SecretRefusal::Doubtful(None, doubt));
+    if let Some(problem) = SecretProblem::about(value, is_public).filter(|_| !force) {
+        return Err(SecretRefusal::Doubtful(None, problem));
     }
     for it in uses {
-        if let Some(doubt) = it.doubt(value).filter(|_| !force) {
-            return Err(SecretRefusal::Doubtful(Some(it.endpoint.to_owned()), doubt));
+        if let Some(problem) = it.find_problem(value).filter(|_| !force) {
+            return Err(SecretRefusal::Doubtful(
+                Some(it.endpoint.to_owned()),
+                problem,
+            ));
         }
     }
     match undecodable {
         Some(refusal) => Err(refusal),
-        None => Ok(cautions(value, uses)),
+        None => Ok(warnings(value, uses)),
     }
 }
 
 impl SecretUse<'_> {
     /// Why `value` does not look like a secret of this provider.
-    fn doubt(&self, value: &[u8]) -> Option<SecretProblem> {
+    fn find_problem(&self, value: &[u8]) -> Option<SecretProblem> {
         let shape = self.shape?;
         if let Some(other) = shape.confusable.iter().find(|it| it.matches(value)) {
             return Some(SecretProblem::OtherCredential {
@@ -185,7 +188,8 @@ impl SecretUse<'_> {
         Some(SecretProblem::Alphabet(at, alphabet))
     }
 
-    fn caution(&self, value: &[u8]) -> Option<SecretWarning> {
+    /// A warning if the key does not have the usual length.
+    fn length_warning(&self, value: &[u8]) -> Option<SecretWarning> {
         let lengths = self.shape?.usual_bytes.clone()?;
         let len = self.form.key_len(value)?;
         let endpoint = self.endpoint.to_owned();
@@ -197,13 +201,16 @@ impl SecretUse<'_> {
     }
 }
 
-fn cautions(value: &[u8], uses: &[SecretUse<'_>]) -> Vec<SecretWarning> {
-    let mut cautions: Vec<SecretWarning> = uses.iter().filter_map(|it| it.caution(value)).collect();
+fn warnings(value: &[u8], uses: &[SecretUse<'_>]) -> Vec<SecretWarning> {
+    let mut warnings: Vec<SecretWarning> = uses
+        .iter()
+        .filter_map(|it| it.length_warning(value))
+        .collect();
     let is_password = |it: &SecretUse<'_>| it.form.algorithm == Algorithm::Basic;
     if value.len() < SHORT && !uses.iter().any(is_password) {
-        cautions.push(SecretWarning::Short(value.len()));
+        warnings.push(SecretWarning::Short(value.len()));
     }
-    cautions
+    warnings
 }
 
 /// Why a value is rejected.
@@ -229,8 +236,8 @@ impl SecretRefusal {
 impl fmt::Display for SecretRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Doubtful(None, doubt) => write!(f, "the secret: {doubt}"),
-            Self::Doubtful(Some(endpoint), doubt) => write!(f, "`{endpoint}`: {doubt}"),
+            Self::Doubtful(None, problem) => write!(f, "the secret: {problem}"),
+            Self::Doubtful(Some(endpoint), problem) => write!(f, "`{endpoint}`: {problem}"),
             Self::Unusable(endpoint, error) => write!(f, "`{endpoint}` cannot use it: {error}"),
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::candidates::{Signatures, first, tagged};
+use super::candidates::{Signatures, first_part, tagged_text};
 use super::placeholder::Placeholder;
 use super::template::SignedFrame;
 use super::view::View;
@@ -47,7 +47,7 @@ impl SignedMessages {
         };
         let mut messages = templates
             .iter()
-            .flat_map(|template| spelled(template, scheme.url, received.head().url))
+            .flat_map(|template| with_spellings(template, scheme.url, received.head().url))
             .map(|(template, url)| fill(template, url.as_deref(), time.as_ref(), received));
         let first = messages.next().ok_or(ProofError::SignatureMalformed)??;
         Ok(Self {
@@ -92,16 +92,19 @@ fn time_text<'a>(
     received: &View<'a>,
 ) -> Result<Cow<'a, [u8]>, ProofError> {
     match &rule.from {
-        TimestampSource::Source(source) => uncontradicted(source, received),
-        TimestampSource::First => first(&scheme.signatures, received),
-        TimestampSource::Tag(tag) => tagged(&scheme.signatures, tag, received),
+        TimestampSource::Source(source) => read_signed_value(source, received),
+        TimestampSource::First => first_part(&scheme.signatures, received),
+        TimestampSource::Tag(tag) => tagged_text(&scheme.signatures, tag, received),
     }
 }
 
-/// A signed value. It is malformed if another place of the request contradicts it.
-fn uncontradicted<'a>(source: &Source, received: &View<'a>) -> Result<Cow<'a, [u8]>, ProofError> {
+/// Reads a signed value. It is malformed if another part of the request contradicts it.
+fn read_signed_value<'a>(
+    source: &Source,
+    received: &View<'a>,
+) -> Result<Cow<'a, [u8]>, ProofError> {
     let value = source.required(received)?;
-    if received.is_alone(source) {
+    if received.is_uncontradicted(source) {
         Ok(value)
     } else {
         Err(ProofError::SignatureMalformed)
@@ -117,7 +120,7 @@ pub(super) fn time_of(
 }
 
 /// The template with each spelling of the URL that senders may sign.
-fn spelled<'t, 'a>(
+fn with_spellings<'t, 'a>(
     template: &'t Template,
     rule: UrlRule,
     url: Option<&'a str>,
@@ -168,11 +171,11 @@ fn value<'v, 'r: 'v>(
         Placeholder::Method => Ok(Cow::Borrowed(received.head().method.as_str().as_bytes())),
         // `Template::set` replaced every setting when the endpoint was compiled, so none is left.
         Placeholder::Setting(_) => Err(ProofError::SignatureMalformed),
-        Placeholder::Source { source, optional } => match uncontradicted(source, received) {
+        Placeholder::Source { source, optional } => match read_signed_value(source, received) {
             Err(ProofError::SignatureMissing) if *optional => Ok(Cow::Borrowed(b"")),
             reading => reading,
         },
-        // The sender signed the text, not the value that it stands for.
+        // The sender signed the text of the timestamp, not its value.
         Placeholder::Timestamp => {
             let text = time.map(|time| Cow::Borrowed(&*time.text));
             text.ok_or(ProofError::SignatureMissing)
@@ -184,15 +187,15 @@ fn value<'v, 'r: 'v>(
     }
 }
 
-/// The first value that keeps the signed message from being built.
+/// The first value because of which the signed message cannot be built, for `explain`.
 pub(super) fn defect(scheme: &Scheme, received: &View<'_>) -> Option<Defect> {
     let rule = scheme.timestamp.as_ref();
     let source = rule.and_then(|rule| rule.from.source());
-    if let Some(defect) = source.and_then(|source| received.signed_defect(source)) {
+    if let Some(defect) = source.and_then(|source| Defect::of_signed_value(received, source)) {
         return Some(defect);
     }
     if let Some(TimestampSource::Tag(tag)) = rule.map(|rule| &rule.from)
-        && tagged(&scheme.signatures, tag, received).is_err()
+        && tagged_text(&scheme.signatures, tag, received).is_err()
     {
         return Some(Defect::Tag(tag.to_string()));
     }
@@ -206,17 +209,17 @@ pub(super) fn defect(scheme: &Scheme, received: &View<'_>) -> Option<Defect> {
     };
     scheme.signed.iter().find_map(|template| {
         let mut sources = template.sources();
-        let unreadable = sources.find_map(|source| received.signed_defect(source));
-        let no_form = || received.form_defect().filter(|_| template.has_form());
+        let unreadable = sources.find_map(|source| Defect::of_signed_value(received, source));
+        let form_defect = || Defect::of_form(received).filter(|_| template.has_form());
         let url = received.head().url;
         let mut forms = template.canonicals();
-        let no_canonical = || forms.find_map(|form| form.defect(received, url));
+        let canonical_defect = || forms.find_map(|form| form.defect(received, url));
         unreadable
-            .or_else(no_form)
-            .or_else(no_canonical)
+            .or_else(form_defect)
+            .or_else(canonical_defect)
             .or_else(|| {
-                let mut spelled = spelled(template, scheme.url, url);
-                spelled.find_map(|(template, url)| {
+                let mut spellings = with_spellings(template, scheme.url, url);
+                spellings.find_map(|(template, url)| {
                     let unit = time.as_ref().map(|time| time.unit);
                     let (url, time) = (url.as_deref(), time.as_ref());
                     let breach = template.breach(unit, |token| value(token, url, time, received));

@@ -21,11 +21,11 @@ use super::{
 /// The request that a sender signs.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'m> {
-    /// The method.
+    /// The method, which some schemes sign.
     pub method: &'m Method,
     /// The public URL; only schemes that sign it need it.
     pub url: Option<&'m str>,
-    /// The body.
+    /// The exact bytes of the body.
     pub body: &'m [u8],
     /// The time of signing.
     pub at: Timestamp,
@@ -33,7 +33,7 @@ pub struct Message<'m> {
     pub id: &'m str,
 }
 
-/// The values that a sender adds to its request, each with its place. `present` is already in the head.
+/// The values that a sender adds to its request, each with its place. The values in `present` are already in the head.
 pub(super) fn prove(
     scheme: &Scheme,
     present: &[(Place, String)],
@@ -56,16 +56,16 @@ pub(super) fn prove(
     }
     let mut head = [present, &added].concat();
     let mut canonicals = scheme.signed.iter().flat_map(Template::canonicals);
-    let listed = canonicals.find_map(|form| form.list(&head));
+    let header_list = canonicals.find_map(|form| form.list(&head));
     let (_, split) = rule.separators();
-    if let Some((name, list)) = &listed {
+    if let Some((name, list)) = &header_list {
         // The canonical form reads the list of signed headers from the header of the signature.
         let value = format!("{list}{split}{}", rule.tag(""));
         head.push((Place::Header(name.clone()), value));
     }
     let proof = proof(scheme, &key, secret, message, &head)?;
     let mut value = rule.tag(&proof);
-    if let Some((_, list)) = listed {
+    if let Some((_, list)) = header_list {
         value = format!("{list}{split}{value}");
     }
     if let Some((time, text)) = time {
@@ -85,7 +85,7 @@ pub(super) fn prove(
     Ok(added)
 }
 
-/// The signature or the token itself, without its tag. `present` is already in the head.
+/// The signature or the token without its tag. The values in `present` are already in the head.
 pub(super) fn proof(
     scheme: &Scheme,
     key: &Key,
@@ -124,7 +124,7 @@ fn added(scheme: &Scheme, message: Message<'_>) -> Vec<(Place, String)> {
         .collect()
 }
 
-/// Feeds the signed message to `code`.
+/// Hashes the signed message.
 fn feed(
     scheme: &Scheme,
     code: &mut MacState,
@@ -160,9 +160,9 @@ fn feed(
     });
     let url = message.url;
     let url = url.and_then(|url| scheme.url.spellings(url).into_iter().next());
-    let around = fill(template, url.as_deref(), time.as_ref(), &received)?;
-    code.update(&around.before_body);
-    if let Some(after) = &around.after_body {
+    let frame = fill(template, url.as_deref(), time.as_ref(), &received)?;
+    code.update(&frame.before_body);
+    if let Some(after) = &frame.after_body {
         code.update(message.body);
         code.update(after);
     }

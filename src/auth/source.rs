@@ -1,13 +1,13 @@
-//! Where a scheme looks for a value.
+//! The places where a scheme reads one value, and their syntax in declarations.
 //!
 //! ```text
 //! header:NAME       a header
-//! headers:PREFIX*   numbered headers, PREFIX1, PREFIX2 and so on, up to the first that is not there
+//! headers:PREFIX*   numbered headers: PREFIX1, PREFIX2 and so on, up to the first absent one
 //! query:NAME        a parameter of the query string
-//! form:NAME         a field of a form in the body
+//! form:NAME         a field of a form body
 //! json:/PATH        a value of a JSON body, by its JSON Pointer (RFC 6901)
-//! body              the whole body, without the line end that may close it
-//! A|B               the first of several that is there
+//! body              the whole body without a final line end
+//! A|B               alternatives: the first place that has a value
 //! ```
 
 use std::borrow::Cow;
@@ -18,133 +18,138 @@ use http::HeaderName;
 
 use super::view::ValueReader;
 use super::{PartialRequest, Place, PlaceValue, ProofError};
+use crate::json_pointer::JsonPointer;
 
-/// One or several places of a request.
+/// One place of a request, or alternatives in the order of preference.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Source {
     places: Box<[Place]>,
-    /// Whether every place counts, as far as they are there, and not only the first that is.
+    /// Whether the places are numbered headers: every value counts, up to the first absent one.
     numbered: bool,
 }
 
 impl Source {
-    /// The value at the first place that is there.
+    /// Reads the first place that has a value.
     pub fn read<'a>(&self, received: &PartialRequest<'a>) -> PlaceValue<'a> {
         self.read_in(received)
     }
 
-    /// The same in whatever gives values.
-    pub(super) fn read_in<'a>(&self, sight: &impl ValueReader<'a>) -> PlaceValue<'a> {
-        self.found(sight)
+    /// [`read`](Self::read), for a request or a view of one.
+    pub(super) fn read_in<'a>(&self, reader: &impl ValueReader<'a>) -> PlaceValue<'a> {
+        self.find(reader)
             .map_or(PlaceValue::Absent, |(_, reading)| reading)
     }
 
-    /// The value, which has to be there: without it nothing can be proven.
+    /// Reads a value without which the proof fails.
     pub(super) fn required<'a>(
         &self,
-        sight: &impl ValueReader<'a>,
+        reader: &impl ValueReader<'a>,
     ) -> Result<Cow<'a, [u8]>, ProofError> {
-        match self.read_in(sight) {
+        match self.read_in(reader) {
             PlaceValue::Absent => Err(ProofError::SignatureMissing),
             PlaceValue::Ambiguous | PlaceValue::Unreadable => Err(ProofError::SignatureMalformed),
             PlaceValue::Value(value) => Ok(value),
         }
     }
 
-    /// The same, with its place.
-    pub(super) fn found<'s, 'a>(
+    /// The first place that has a value, and the value.
+    pub(super) fn find<'s, 'a>(
         &'s self,
-        sight: &impl ValueReader<'a>,
+        reader: &impl ValueReader<'a>,
     ) -> Option<(&'s Place, PlaceValue<'a>)> {
-        let readings = self.places.iter();
-        let readings = readings.map(|place| (place, sight.at(place)));
-        let mut there = readings.filter(|(_, reading)| *reading != PlaceValue::Absent);
-        there.next()
+        let readings = self.places.iter().map(|place| (place, reader.at(place)));
+        let mut present = readings.filter(|(_, reading)| *reading != PlaceValue::Absent);
+        present.next()
     }
 
-    /// Every value that there is: more than one only of numbered headers.
+    /// Passes every value to `each`. Only numbered headers have more than one.
     pub(super) fn read_each<'a>(
         &self,
-        sight: &impl ValueReader<'a>,
+        reader: &impl ValueReader<'a>,
         each: impl FnMut(PlaceValue<'a>),
     ) {
         if self.numbered {
-            let readings = self.places.iter().map(|place| sight.at(place));
+            let readings = self.places.iter().map(|place| reader.at(place));
             readings
                 .take_while(|reading| *reading != PlaceValue::Absent)
                 .for_each(each);
         } else {
-            self.found(sight)
+            self.find(reader)
                 .into_iter()
                 .map(|(_, reading)| reading)
                 .for_each(each);
         }
     }
 
-    /// The place whose value is read and that holds none in one way only, if there is one.
-    pub(super) fn unreadable_place<'a>(&self, sight: &impl ValueReader<'a>) -> Option<&Place> {
-        let readings = self.places.iter().map(|place| (place, sight.at(place)));
-        let mut there = readings.filter(|(_, reading)| *reading != PlaceValue::Absent);
+    /// The first place whose value counts and is ambiguous or unreadable.
+    pub(super) fn unreadable_place<'a>(&self, reader: &impl ValueReader<'a>) -> Option<&Place> {
+        let readings = self.places.iter().map(|place| (place, reader.at(place)));
+        let mut present = readings.filter(|(_, reading)| *reading != PlaceValue::Absent);
         let is_unreadable = |(_, reading): &(&Place, PlaceValue<'_>)| {
             matches!(reading, PlaceValue::Ambiguous | PlaceValue::Unreadable)
         };
         let found = if self.numbered {
-            there.find(is_unreadable)
+            present.find(is_unreadable)
         } else {
-            there.next().filter(is_unreadable)
+            present.next().filter(is_unreadable)
         };
         found.map(|(place, _)| place)
     }
 
-    /// Every place that may be looked at.
+    /// All places, in the order of preference.
     pub(super) fn places(&self) -> &[Place] {
         &self.places
     }
 
-    /// Where a sender puts the value: the first place that is looked at.
+    /// The place where a sender puts the value.
     pub fn preferred(&self) -> Option<&Place> {
         self.places.first()
     }
 
-    /// Whether this is the header that carries HTTP authentication.
+    /// Whether the only place is the header `Authorization`.
     pub fn is_authorization(&self) -> bool {
         matches!(&*self.places, [Place::Header(name)] if name == http::header::AUTHORIZATION)
     }
 
-    /// Whether that header is one of the places.
+    /// Whether `Authorization` is one of the places.
     pub(super) fn may_be_authorization(&self) -> bool {
-        let is_it = |place: &Place| matches!(place, Place::Header(name) if name == http::header::AUTHORIZATION);
-        self.places.iter().any(is_it)
+        let is_header = |place: &Place| matches!(place, Place::Header(name) if name == http::header::AUTHORIZATION);
+        self.places.iter().any(is_header)
     }
 
-    /// Whether the body itself is one of the places.
+    /// Whether the whole body is one of the places.
     pub(super) fn may_be_whole_body(&self) -> bool {
         self.places.contains(&Place::Body)
     }
 
-    /// Whether this is the body itself.
+    /// Whether the whole body is the only place.
     pub(super) fn is_whole_body(&self) -> bool {
         matches!(&*self.places, [Place::Body])
     }
 
-    /// Whether this is one member of a JSON body.
+    /// Whether the only place is the member `name` of the root object of a JSON body.
     pub(super) fn is_member(&self, name: &str) -> bool {
-        matches!(&*self.places, [Place::Json(pointer)] if pointer.is_member(name))
+        let is_name =
+            |pointer: &JsonPointer| matches!(pointer.segments(), [only] if **only == *name);
+        matches!(&*self.places, [Place::Json(pointer)] if is_name(pointer))
     }
 
-    /// Whether it is read, or may be, in one element of an array, whatever the others say.
+    /// Whether a place is in one element of an array, by its position, and ignores the other elements.
     pub fn picks_element(&self) -> bool {
-        let picks =
-            |place: &Place| matches!(place, Place::Json(pointer) if pointer.picks_element());
-        self.places.iter().any(picks)
+        let is_position =
+            |it: &Box<str>| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit());
+        self.places.iter().any(|place| match place {
+            Place::Json(pointer) => pointer.segments().iter().any(is_position),
+            _ => false,
+        })
     }
 
-    /// Whether it is never read anywhere else than in the body.
+    /// Whether every place is in the body.
     pub fn is_wholly_in_body(&self) -> bool {
         self.places.iter().all(Place::is_in_body)
     }
 
-    /// Whether it can be read only when the body is there.
+    /// Whether a place is in the body, so that reading it requires the body.
     pub fn is_in_body(&self) -> bool {
         self.places.iter().any(Place::is_in_body)
     }
@@ -199,7 +204,7 @@ fn place(text: &str) -> Result<Place, ParseSourceError> {
         None if text == "body" => Ok(Place::Body),
         Some(("form", name)) if !name.is_empty() => Ok(Place::Form(name.into())),
         Some(("header", name)) => header(name),
-        Some(("json", pointer)) => pointer
+        Some(("json", pointer)) if !pointer.is_empty() => pointer
             .parse()
             .map(Place::Json)
             .map_err(|_| ParseSourceError),
@@ -214,13 +219,13 @@ fn header(name: &str) -> Result<Place, ParseSourceError> {
         .map_err(|_| ParseSourceError)
 }
 
-/// Text that names no source.
+/// Text that is not a source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "a source is written `header:NAME`, `headers:PREFIX*`, `query:NAME`, `form:NAME`, \
-     `json:/POINTER` or `body`; several are separated by `|`"
+    "a source is `header:NAME`, `headers:PREFIX*`, `query:NAME`, `form:NAME`, `json:/POINTER` or `body`; `|` \
+     separates alternatives"
 )]
 pub struct ParseSourceError;
 
-/// As many as `DocuSign` numbers.
+/// `DocuSign` sends up to 100 numbered signatures.
 const MAX_NUMBER: u8 = 100;

@@ -120,9 +120,9 @@ impl Template {
         self.borders.are_unambiguous(without_query)
     }
 
-    /// Whether `body` is delimited from the values next to it.
-    pub(super) fn keeps_apart(&self, body: &[u8]) -> bool {
-        self.borders.keep_apart(body)
+    /// Whether the first and the last byte of `body` delimit the values next to it.
+    pub(super) fn is_body_delimited(&self, body: &[u8]) -> bool {
+        self.borders.body_delimits(body)
     }
 
     /// Replaces the settings with the endpoint's text. The error is the name of the first one that is missing.

@@ -1,14 +1,14 @@
-//! The signed timestamp of a delivery: where it stands, its format, and the tolerance.
+//! The signed timestamp of a delivery: its place, its format, and the tolerance.
 
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ProofError, Source};
 
-/// Where a scheme has its timestamp, and how old it may be.
+/// The place and the format of a scheme's timestamp, and its tolerance.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TimestampRule {
-    /// Where the timestamp stands.
+    /// The place of the timestamp.
     pub from: TimestampSource,
     /// The format of the timestamp.
     pub unit: TimestampUnit,
@@ -18,7 +18,7 @@ pub struct TimestampRule {
     pub no_window_because: Option<Box<str>>,
 }
 
-/// Where the timestamp stands.
+/// The place of the timestamp.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -27,7 +27,7 @@ pub struct TimestampRule {
 pub enum TimestampSource {
     /// The first part of a signature list: `…` in `…,signature`.
     First,
-    /// A separate place.
+    /// A place of its own, apart from the signature.
     Source(Source),
     /// A tagged part of the signature's value: `t` in `t=…,v1=…`.
     Tag(Box<str>),
@@ -118,7 +118,7 @@ impl TimestampRule {
 }
 
 impl TimestampUnit {
-    /// Every unit.
+    /// Every unit, sorted by name.
     pub const ALL: [Self; 4] = [
         Self::HttpDate,
         Self::Milliseconds,

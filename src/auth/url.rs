@@ -1,4 +1,4 @@
-//! The public URL that some providers sign, in the spellings that they are known to use.
+//! The public URL that some providers sign, in each spelling that these providers use.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,34 +9,34 @@ use super::{form, percent};
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "independent habits of different providers"
+    reason = "independent conventions of different providers"
 )]
 pub struct UrlRule {
-    /// Whether it may be written with the port or without it (Twilio).
+    /// Whether the URL may be signed with its port or without it (Twilio).
     pub any_port: bool,
-    /// Whether the query may be percent-encoded in the other ways that Twilio's own libraries accept.
+    /// Whether the query may be percent-encoded in each way that Twilio's own libraries accept.
     pub any_escaping: bool,
-    /// Whether the query is left out (Plivo).
+    /// Whether the URL is signed without its query (Plivo).
     pub without_query: bool,
-    /// Whether some characters are written out that were percent-encoded (`HubSpot`).
+    /// Whether some percent-encoded characters are decoded before signing (`HubSpot`).
     pub decoded: bool,
 }
 
 impl UrlRule {
-    /// Every spelling of `url`, the most likely one first, each once.
+    /// Every spelling of `url` without repetitions, the most likely one first.
     ///
-    /// All spellings stand for the same parameters, so a signature over one of them covers them all.
+    /// All spellings encode the same parameters, so a signature over one of them covers the others.
     pub(super) fn spellings(self, url: &str) -> Vec<Cow<'_, str>> {
         let url = match url.split_once('?') {
             Some((path, _)) if self.without_query => path,
             _ => url,
         };
         if self.decoded {
-            return vec![Cow::Owned(decoded(url))];
+            return vec![Cow::Owned(decode_for_hubspot(url))];
         }
         let mut spellings = vec![Cow::Borrowed(url)];
         if self.any_escaping {
-            spellings.extend(other_escapings(url).map(Cow::Owned));
+            spellings.extend(other_query_encodings(url).map(Cow::Owned));
         }
         if self.any_port {
             let others = spellings.iter().filter_map(|url| other_port(url));
@@ -47,27 +47,27 @@ impl UrlRule {
     }
 }
 
-/// The other ways in which Twilio's libraries write the query before they compare the signature.
+/// The URL with the other encodings of the query that Twilio's libraries try.
 ///
-/// They leave it as it was sent, or write it as the WHATWG URL standard does (twilio-node, `new URL`), or
-/// decode it and write it again as Node's `querystring` does. An empty query may be left out.
-fn other_escapings(url: &str) -> impl Iterator<Item = String> {
+/// The libraries use the query as it was sent, as the WHATWG URL standard serialises it (twilio-node, `new URL`), or
+/// re-encoded by Node's `querystring`. An empty query may be omitted.
+fn other_query_encodings(url: &str) -> impl Iterator<Item = String> {
     let (path, query) = match url.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (url, None),
     };
     let sent = query.unwrap_or_default();
     let without = (query == Some("")).then(|| path.to_owned());
-    let escaped = Some(escaped(sent)).filter(|other| other != sent);
-    let rewritten = rewritten(sent).filter(|other| other != sent);
-    let rewritten = rewritten.filter(|other| Some(other) != escaped.as_ref());
-    let queries = escaped.into_iter().chain(rewritten);
+    let by_whatwg = Some(encode_as_whatwg(sent)).filter(|other| other != sent);
+    let by_node = re_encode_as_node(sent).filter(|other| other != sent);
+    let by_node = by_node.filter(|other| Some(other) != by_whatwg.as_ref());
+    let queries = by_whatwg.into_iter().chain(by_node);
     let queries = queries.map(move |query| format!("{path}?{query}"));
     without.into_iter().chain(queries)
 }
 
-/// A query with the characters encoded that the WHATWG URL standard encodes (§1.3, special-query).
-fn escaped(query: &str) -> String {
+/// Percent-encodes the characters that the WHATWG URL standard encodes in a query (§1.3, special-query).
+fn encode_as_whatwg(query: &str) -> String {
     let mut text = String::with_capacity(query.len());
     for byte in query.bytes() {
         match byte {
@@ -78,11 +78,11 @@ fn escaped(query: &str) -> String {
     text
 }
 
-/// A query decoded and written again as Node's `querystring.stringify(querystring.parse(query))` does.
+/// Decodes and encodes a query as Node's `querystring.stringify(querystring.parse(query))` does.
 ///
-/// `None` if the result could stand for other parameters: what is not percent-encoded UTF-8 is changed on the
-/// way, and whatever follows the first 1000 parameters is lost.
-fn rewritten(query: &str) -> Option<String> {
+/// `None` if the result could encode other parameters: Node changes text that is not percent-encoded UTF-8, and drops
+/// parameters after the first 1000.
+fn re_encode_as_node(query: &str) -> Option<String> {
     let mut fields: Vec<(Cow<'_, str>, Vec<Cow<'_, str>>)> = Vec::new();
     let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
     for (name, value) in form::fields(query.as_bytes())? {
@@ -92,7 +92,7 @@ fn rewritten(query: &str) -> Option<String> {
             None => fields.push((name, vec![value])),
         }
     }
-    // JavaScript lists the members of an object that are whole numbers first, in their order.
+    // JavaScript iterates over the integer keys of an object first, in ascending order.
     fields.sort_by_key(|(name, _)| array_index(name).map_or((1, 0), |index| (0, index)));
     let mut text = String::with_capacity(query.len());
     for (name, values) in &fields {
@@ -100,32 +100,32 @@ fn rewritten(query: &str) -> Option<String> {
             if !text.is_empty() {
                 text.push('&');
             }
-            encode(name, &mut text);
+            push_as_node(&mut text, name);
             text.push('=');
-            encode(value, &mut text);
+            push_as_node(&mut text, value);
         }
     }
     Some(text)
 }
 
-/// The number that JavaScript takes a name for: `0` to 2³² - 2, without leading zeros.
+/// The name as an integer key of JavaScript: `0` to 2³² - 2, without leading zeros.
 fn array_index(name: &str) -> Option<u32> {
     let number: u32 = name.parse().ok()?;
     (number < u32::MAX && number.to_string() == name).then_some(number)
 }
 
-/// As Node's `querystring.escape` does.
-fn encode(text: &str, into: &mut String) {
-    for byte in text.bytes() {
+/// Appends `name_or_value`, encoded by the rules of Node's `querystring.escape`.
+fn push_as_node(query: &mut String, name_or_value: &str) {
+    for byte in name_or_value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
-            into.push(char::from(byte));
+            query.push(char::from(byte));
         } else {
-            percent::push(into, byte);
+            percent::push(query, byte);
         }
     }
 }
 
-/// Without its port, or with the one that its scheme stands for.
+/// The URL without its port, or with the default port of its scheme if it has none.
 fn other_port(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -143,8 +143,8 @@ fn other_port(url: &str) -> Option<String> {
     Some(format!("{scheme}://{user}{host}{after}"))
 }
 
-/// The characters that `HubSpot` signs as they are, in the URL only.
-fn decoded(url: &str) -> String {
+/// Decodes the characters that `HubSpot` decodes in a URL before it signs.
+fn decode_for_hubspot(url: &str) -> String {
     let mut text = String::with_capacity(url.len());
     let mut rest = url;
     while let Some((before, after)) = rest.split_once('%') {

@@ -30,7 +30,7 @@ pub struct Verification {
     /// `None` if the signatures can be read only with the whole body.
     claimed: Option<(Signatures, SignedMessages)>,
     /// The envelopes in the head, if the scheme uses them.
-    unopened: Option<Box<EnvelopeVerification>>,
+    envelopes: Option<Box<EnvelopeVerification>>,
     keys: Arc<KeyRing>,
     now: Timestamp,
     /// The body, if it was parsed already.
@@ -49,14 +49,14 @@ impl Verification {
         keys: Arc<KeyRing>,
         now: Timestamp,
     ) -> Result<VerificationStart, ProofError> {
-        let mut unopened = None;
+        let mut envelopes = None;
         let claimed = match claim.offer {
             Offer::Tokens(tokens) => {
                 return judge_tokens(tokens, &keys, now).map(VerificationStart::Proven);
             }
             Offer::InBody => None,
-            Offer::Sealed(sealed) => {
-                unopened = Some(Box::new(EnvelopeVerification::begin(sealed)));
+            Offer::Envelopes(found) => {
+                envelopes = Some(Box::new(EnvelopeVerification::begin(found)));
                 None
             }
             Offer::Signatures(claimed) => Some(claimed),
@@ -72,7 +72,7 @@ impl Verification {
         Ok(VerificationStart::Streaming(Self {
             scheme: Arc::clone(scheme),
             claimed,
-            unopened,
+            envelopes,
             keys,
             now,
             message: None,
@@ -100,8 +100,8 @@ impl Verification {
         if let Some(code) = &mut self.code {
             code.update(bytes);
         }
-        if let Some(unopened) = &mut self.unopened {
-            unopened.update(bytes);
+        if let Some(envelopes) = &mut self.envelopes {
+            envelopes.update(bytes);
         }
     }
 
@@ -119,18 +119,18 @@ impl Verification {
             return judge_tokens(tokens, &self.keys, self.now);
         }
         self.scheme.check_body(body)?;
-        let unopened = match (self.unopened.take(), &self.scheme.envelope) {
-            (Some(unopened), _) => Some(*unopened),
+        let envelopes = match (self.envelopes.take(), &self.scheme.envelope) {
+            (Some(envelopes), _) => Some(*envelopes),
             (None, Some(envelope)) => {
-                let mut unopened =
-                    EnvelopeVerification::begin(envelope.read(&self.scheme, &received)?);
-                unopened.update(body);
-                Some(unopened)
+                let found = envelope.read(&self.scheme, &received)?;
+                let mut envelopes = EnvelopeVerification::begin(found);
+                envelopes.update(body);
+                Some(envelopes)
             }
             (None, None) => None,
         };
-        if let Some(unopened) = unopened {
-            let signature = unopened.open(&self.scheme, body, &self.keys, self.now)?;
+        if let Some(envelopes) = envelopes {
+            let signature = envelopes.finish(&self.scheme, body, &self.keys, self.now)?;
             return Ok(self.verified(signature));
         }
         if !self.scheme.may_sign(&received) {
@@ -138,10 +138,10 @@ impl Verification {
         }
         let scheme = Arc::clone(&self.scheme);
         let message = self.message.take().and_then(|it| it.message_of(body));
-        let view = View::with_message(&scheme, received, message);
+        let view = View::with_sns_message(&scheme, received, message);
         if self.scheme.has_certificate() {
             // The topic is checked whatever key was fetched: a message of another topic proves nothing here.
-            let message = view.message().ok_or(ProofError::SignatureMalformed)?;
+            let message = view.sns_message().ok_or(ProofError::SignatureMalformed)?;
             scheme.certificate_of(message)?;
         }
         let (signatures, signed) = match self.claimed.take() {
@@ -191,21 +191,21 @@ impl Verification {
             streamed = Some(fingerprint);
             untried.next();
         }
-        let compare = |key: &NumberedKey, around: &SignedFrame| {
-            let (matches, fingerprint) = key.key.compare(around, body, signatures.iter())?;
+        let compare = |key: &NumberedKey, frame: &SignedFrame| {
+            let (matches, fingerprint) = key.key.compare(frame, body, signatures.iter())?;
             matches.then_some(fingerprint)
         };
         let current = &self.keys.current;
-        if let Some(fingerprint) = untried.find_map(|around| compare(current, around)) {
+        if let Some(fingerprint) = untried.find_map(|frame| compare(current, frame)) {
             return Ok(Signature::by_current_key(fingerprint));
         }
         let previous = self.keys.previous_at(self.now);
         let previous = previous.ok_or(ProofError::SignatureMismatch)?;
-        let mut found = signed.all().enumerate().filter_map(|(at, around)| {
-            let by_previous = compare(previous, around)?;
+        let mut found = signed.all().enumerate().filter_map(|(at, frame)| {
+            let by_previous = compare(previous, frame)?;
             let by_current = match streamed.filter(|_| at == 0) {
                 Some(fingerprint) => fingerprint,
-                None => current.key.compare(around, body, std::iter::empty())?.1,
+                None => current.key.compare(frame, body, std::iter::empty())?.1,
             };
             Some(Signature::by_previous_key(by_current, by_previous))
         });

@@ -165,7 +165,7 @@ impl Signature {
 
     /// Adds `other`, another valid signature of the same delivery. The later expiry counts, because the delivery stays
     /// provable until then.
-    pub(super) fn also(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.put_beside(other.by_previous.unwrap_or(other.by_current));
         self.valid_until = match (self.valid_until, other.valid_until) {
             (Some(one), Some(other)) => Some(one.max(other)),

@@ -1,7 +1,7 @@
-//! A delivery while it is proven: its body is taken apart once, however many values are asked for.
+//! A delivery during its verification: the body is parsed once, however many of its values the scheme reads.
 //!
-//! Where the signature covers values and not the body, the view is strict: a name that folds onto one of
-//! them, or stands twice, makes the value unreadable. See [`fold`](super::fold).
+//! If the signature covers values instead of the body, the view is strict. A name that occurs twice, or that folds onto
+//! the name of a covered value, makes this value unreadable. See [`fold`](super::fold).
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -9,41 +9,42 @@ use std::cell::OnceCell;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::form::{self, Field};
-use super::json::{Pointer, read_all};
+use super::json::{read, read_all};
 use super::sns::SnsMessage;
 use super::{
     Covers, Head, PartialRequest, Place, PlaceValue, Scheme, Source, TimestampSource, fold, query,
 };
+use crate::json_pointer::JsonPointer;
 
-/// What a scheme looks at.
+/// A delivery with lazily parsed parts, each parsed at most once.
 pub(super) struct View<'a> {
     pub(super) received: PartialRequest<'a>,
     scheme: &'a Scheme,
     is_strict: bool,
-    json: OnceCell<Vec<(&'a Pointer, PlaceValue<'a>)>>,
+    json: OnceCell<Vec<(&'a JsonPointer, PlaceValue<'a>)>>,
     form: OnceCell<Option<Vec<Field<'a>>>>,
-    /// How the form uses the names of fields that the scheme reads.
+    /// How the form uses the names of the fields that the scheme reads.
     field_uses: OnceCell<Vec<NameUse<'a>>>,
-    /// How the query uses those names and the members at the root of a JSON body.
+    /// How the query uses these names, and the names of root members of a JSON body.
     parameter_uses: OnceCell<Vec<NameUse<'a>>>,
-    sorted: OnceCell<Option<Vec<u8>>>,
-    message: OnceCell<Option<SnsMessage>>,
+    sorted_form: OnceCell<Option<Vec<u8>>>,
+    sns_message: OnceCell<Option<SnsMessage>>,
 }
 
-/// How the names of a form or of a query use one name that the scheme reads.
+/// How a form or a query uses one name that the scheme reads.
 struct NameUse<'a> {
-    known: &'a str,
-    /// How often it stands there as it is.
+    name: &'a str,
+    /// The number of exact occurrences.
     count: usize,
     /// Whether another name folds onto it.
     is_folded: bool,
 }
 
 impl<'a> NameUse<'a> {
-    /// Goes through all `names` once, and folds each of them once.
-    fn all<N: AsRef<str>>(known: Vec<&'a str>, names: impl Iterator<Item = N>) -> Vec<Self> {
-        let known = known.into_iter().map(|known| Self {
-            known,
+    /// Counts the uses of each `known` name in one pass over `names`, which folds each of them once.
+    fn count<N: AsRef<str>>(known: Vec<&'a str>, names: impl Iterator<Item = N>) -> Vec<Self> {
+        let known = known.into_iter().map(|name| Self {
+            name,
             count: 0,
             is_folded: false,
         });
@@ -52,17 +53,16 @@ impl<'a> NameUse<'a> {
             let name = name.as_ref();
             let folded = fold::FormName::of(name);
             for it in &mut uses {
-                it.count += usize::from(name == it.known);
-                it.is_folded |= folded.folds_onto(it.known);
+                it.count += usize::from(name == it.name);
+                it.is_folded |= folded.folds_onto(it.name);
             }
         }
         uses
     }
 }
 
-/// Whoever gives the values of places.
+/// Reads the values of places: a request directly, or a view with its cached parts.
 pub(super) trait ValueReader<'a> {
-    /// What stands there.
     fn at(&self, place: &Place) -> PlaceValue<'a>;
 }
 
@@ -75,8 +75,8 @@ impl<'a> ValueReader<'a> for PartialRequest<'a> {
 impl<'a> ValueReader<'a> for View<'a> {
     fn at(&self, place: &Place) -> PlaceValue<'a> {
         match (place, self.received.body) {
-            (Place::Json(pointer), Some(body)) => self.value(pointer, body),
-            (Place::Form(name), Some(_)) => self.field(name),
+            (Place::Json(pointer), Some(body)) => self.json_value(pointer, body),
+            (Place::Form(name), Some(_)) => self.form_value(name),
             _ => place.read(&self.received),
         }
     }
@@ -93,13 +93,13 @@ impl<'a> View<'a> {
             form: OnceCell::new(),
             field_uses: OnceCell::new(),
             parameter_uses: OnceCell::new(),
-            sorted: OnceCell::new(),
-            message: OnceCell::new(),
+            sorted_form: OnceCell::new(),
+            sns_message: OnceCell::new(),
         }
     }
 
-    /// The view of a body that was parsed as a message of Amazon SNS before.
-    pub(super) fn with_message(
+    /// The view of a body that is already parsed as a message of Amazon SNS.
+    pub(super) fn with_sns_message(
         scheme: &'a Scheme,
         received: PartialRequest<'a>,
         message: Option<SnsMessage>,
@@ -107,7 +107,7 @@ impl<'a> View<'a> {
         let view = Self::of(scheme, received);
         let known = message.filter(|_| view.is_read_as_sent());
         Self {
-            message: known.map_or_else(OnceCell::new, |message| OnceCell::from(Some(message))),
+            sns_message: known.map_or_else(OnceCell::new, |message| OnceCell::from(Some(message))),
             ..view
         }
     }
@@ -124,34 +124,36 @@ impl<'a> View<'a> {
         self.received.body
     }
 
-    /// Every field of the form that the body is, if it was sent as one.
+    /// The fields of a form body; `None` if the body was not sent as a form, or not as an unambiguous one.
     pub(super) fn fields(&self) -> Option<&[Field<'a>]> {
         let read = || {
             let body = self.received.body?;
-            // Some readers end a field at a semicolon, too.
-            let is_split_once = || self.is_read_as_sent() && !body.contains(&b';');
-            let is_known = !self.is_strict || is_split_once();
-            let fields = is_known.then(|| form::sent(&self.received, body));
+            // Some parsers also end a field at a semicolon.
+            let is_unambiguous = || self.is_read_as_sent() && !body.contains(&b';');
+            let is_readable = !self.is_strict || is_unambiguous();
+            let fields = is_readable.then(|| form::sent_fields(&self.received, body));
             fields.flatten()
         };
         self.form.get_or_init(read).as_deref()
     }
 
-    /// The same as Twilio signs them, however many spellings of the URL stand before them.
+    /// The fields as Twilio signs them. Cached, because the message is built for each spelling of the URL.
     pub(super) fn sorted_form(&self) -> Option<&[u8]> {
         let read = || self.fields().map(form::sorted);
-        self.sorted.get_or_init(read).as_deref()
+        self.sorted_form.get_or_init(read).as_deref()
     }
 
-    /// The message of Amazon SNS that the body is.
-    pub(super) fn message(&self) -> Option<&SnsMessage> {
+    /// The body as a message of Amazon SNS.
+    pub(super) fn sns_message(&self) -> Option<&SnsMessage> {
         let read = || SnsMessage::read(self.received.body.filter(|_| self.is_read_as_sent())?);
-        self.message.get_or_init(read).as_ref()
+        self.sns_message.get_or_init(read).as_ref()
     }
 
-    /// Whether no other name and no other place says something else than a signed value: a header that
-    /// folds onto the one of the value, a parameter of the query, or another place where it could stand.
-    pub(super) fn is_alone(&self, source: &Source) -> bool {
+    /// Whether nothing in the request contradicts the signed value at `source`.
+    ///
+    /// A header or a query parameter contradicts it if its name folds onto that of the value. So does a different value at
+    /// another place of the source.
+    pub(super) fn is_uncontradicted(&self, source: &Source) -> bool {
         let mut found = None;
         source.places().iter().all(|place| {
             let folds = match place {
@@ -159,7 +161,7 @@ impl<'a> View<'a> {
                     let mut names = self.received.head.headers.keys();
                     names.any(|other| fold::header_folds_onto(other, name))
                 }
-                Place::Query(name) => self.query_says(|other, at| {
+                Place::Query(name) => self.may_query_contain(|other, at| {
                     fold::form_folds_onto(other, name) || (other == &**name && at > 0)
                 }),
                 Place::Body | Place::Form(_) | Place::Json(_) => false,
@@ -172,52 +174,54 @@ impl<'a> View<'a> {
         })
     }
 
-    fn field(&self, name: &str) -> PlaceValue<'a> {
+    fn form_value(&self, name: &str) -> PlaceValue<'a> {
         let Some(fields) = self.fields() else {
             return PlaceValue::Unreadable;
         };
-        if self.is_strict && (self.is_form_unclear(name, fields) || self.query_shadows(name)) {
+        if self.is_strict && (self.is_ambiguous_field(name, fields) || self.query_shadows(name)) {
             return PlaceValue::Ambiguous;
         }
-        form::only(name, fields)
+        form::only_value(name, fields)
     }
 
-    /// Whether a field stands twice, or another one could be read in its place.
-    fn is_form_unclear(&self, name: &str, fields: &[Field<'a>]) -> bool {
+    /// Whether a field occurs twice, or a parser could take another field for it.
+    fn is_ambiguous_field(&self, name: &str, fields: &[Field<'a>]) -> bool {
         let names = || fields.iter().map(|(name, _)| name);
-        let all = || NameUse::all(self.known_names(), names());
-        let is_unclear = |it: &NameUse<'_>| it.count > 1 || it.is_folded;
+        let all = || NameUse::count(self.covered_names(), names());
+        let is_ambiguous = |it: &NameUse<'_>| it.count > 1 || it.is_folded;
         let mut uses = self.field_uses.get_or_init(all).iter();
-        match uses.find(|it| it.known == name) {
-            Some(known) => is_unclear(known),
-            None => NameUse::all(vec![name], names()).iter().any(is_unclear),
+        match uses.find(|it| it.name == name) {
+            Some(known) => is_ambiguous(known),
+            None => NameUse::count(vec![name], names()).iter().any(is_ambiguous),
         }
     }
 
-    /// Whether a parameter of the query could be read in place of a value of the body: many readers look into
-    /// both, and some into the query first (Servlet, Rails). So could one of more parameters than anybody reads.
+    /// Whether a backend could read a query parameter instead of the body's value with this name.
+    ///
+    /// Many frameworks merge both, and some prefer the query (Servlet, Rails). A query with too many parameters is not
+    /// searched, so it may contain the name.
     fn query_shadows(&self, name: &str) -> bool {
         let query = self.received.head.query.unwrap_or_default();
         if query::parameters(query).is_none() {
             return true;
         }
         let names = || query_names(query).map(|(name, _)| name);
-        let all = || NameUse::all(self.known_names(), names());
-        let is_there = |it: &NameUse<'_>| it.count > 0 || it.is_folded;
+        let all = || NameUse::count(self.covered_names(), names());
+        let is_present = |it: &NameUse<'_>| it.count > 0 || it.is_folded;
         let mut uses = self.parameter_uses.get_or_init(all).iter();
-        match uses.find(|it| it.known == name) {
-            Some(known) => is_there(known),
-            None => NameUse::all(vec![name], names()).iter().any(is_there),
+        match uses.find(|it| it.name == name) {
+            Some(known) => is_present(known),
+            None => NameUse::count(vec![name], names()).iter().any(is_present),
         }
     }
 
-    /// The names of fields that the proof looks at, and of members at the root of a JSON body.
-    fn known_names(&self) -> Vec<&'a str> {
+    /// The names of the form fields and of the root members of a JSON body that the verification reads.
+    fn covered_names(&self) -> Vec<&'a str> {
         let mut known: Vec<&str> = Vec::new();
         for place in self.places() {
             let name = match place {
                 Place::Form(name) => Some(&**name),
-                Place::Json(pointer) => pointer.root(),
+                Place::Json(pointer) => root_member(pointer),
                 Place::Body | Place::Header(_) | Place::Query(_) => None,
             };
             known.extend(name.filter(|name| !known.contains(name)));
@@ -225,23 +229,23 @@ impl<'a> View<'a> {
         known
     }
 
-    /// Whether the name of a parameter of the query, with the number of its part between semicolons, is such a
-    /// one; or whether the query has more parameters than anybody reads.
-    fn query_says(&self, is_such: impl Fn(&str, usize) -> bool) -> bool {
+    /// Whether `matches` accepts the name of a query parameter, or the query has too many parameters to search.
+    fn may_query_contain(&self, matches: impl Fn(&str, usize) -> bool) -> bool {
         let query = self.received.head.query.unwrap_or_default();
-        query::parameters(query).is_none() || self.query_name(is_such).is_some()
+        query::parameters(query).is_none() || self.find_query_name(matches).is_some()
     }
 
-    /// The first such name of a parameter of the query.
-    pub(super) fn query_name(&self, is_such: impl Fn(&str, usize) -> bool) -> Option<String> {
+    /// The first name of a query parameter that `matches` accepts. The second argument of `matches` is the position of
+    /// the name between semicolons.
+    pub(super) fn find_query_name(&self, matches: impl Fn(&str, usize) -> bool) -> Option<String> {
         let query = self.received.head.query.unwrap_or_default();
         let mut names = query_names(query);
-        let found = names.find(|(name, at)| is_such(name, *at));
+        let found = names.find(|(name, at)| matches(name, *at));
         found.map(|(name, _)| name.into_owned())
     }
 
-    fn value(&self, pointer: &Pointer, body: &'a [u8]) -> PlaceValue<'a> {
-        let shadows = || pointer.root().is_some_and(|name| self.query_shadows(name));
+    fn json_value(&self, pointer: &JsonPointer, body: &'a [u8]) -> PlaceValue<'a> {
+        let shadows = || root_member(pointer).is_some_and(|name| self.query_shadows(name));
         if self.is_strict && shadows() {
             return PlaceValue::Ambiguous;
         }
@@ -257,13 +261,13 @@ impl<'a> View<'a> {
         let mut known = all.iter().filter(|(known, _)| *known == pointer);
         match known.next() {
             Some((_, reading)) => reading.clone(),
-            None => pointer.read(body),
+            None => read(pointer, body),
         }
     }
 
-    /// Every value of a JSON body that the proof looks at.
-    fn pointers(&self) -> Vec<&'a Pointer> {
-        let mut pointers: Vec<&Pointer> = Vec::new();
+    /// The pointers of all JSON values that the verification reads.
+    fn pointers(&self) -> Vec<&'a JsonPointer> {
+        let mut pointers: Vec<&JsonPointer> = Vec::new();
         for place in self.places() {
             if let Place::Json(pointer) = place
                 && !pointers.contains(&pointer)
@@ -274,7 +278,7 @@ impl<'a> View<'a> {
         pointers
     }
 
-    /// Every place that the proof looks at.
+    /// All places that the verification reads.
     fn places(&self) -> impl Iterator<Item = &'a Place> {
         let scheme = self.scheme;
         let time = scheme.timestamp.as_ref().map(|rule| &rule.from);
@@ -284,20 +288,21 @@ impl<'a> View<'a> {
         proofs.chain(signed).chain(time).flat_map(Source::places)
     }
 
-    /// Whether whoever goes by the head reads the same bytes in the same encoding: a body that has to be unpacked
-    /// first can be a form of its own.
+    /// Whether the head lets every parser read the body's bytes as UTF-8 text, without unpacking them first.
+    ///
+    /// A packed body could be a form in its packed and in its unpacked bytes, with different fields.
     pub(super) fn is_read_as_sent(&self) -> bool {
         let mut encodings = self.received.head.headers.get_all(CONTENT_ENCODING).iter();
-        let is_unpacked = encodings.all(|value| {
+        let is_plain = encodings.all(|value| {
             value
                 .as_bytes()
                 .trim_ascii()
                 .eq_ignore_ascii_case(b"identity")
         });
-        is_unpacked && self.is_utf8()
+        is_plain && self.is_utf8()
     }
 
-    /// Whether whoever goes by the type of the body reads it in the same encoding.
+    /// Whether the `Content-Type` declares no charset other than UTF-8 or its subset ASCII.
     pub(super) fn is_utf8(&self) -> bool {
         let mut types = self.received.head.headers.get_all(CONTENT_TYPE).iter();
         types.all(|value| {
@@ -317,13 +322,18 @@ impl<'a> View<'a> {
     }
 }
 
-/// The decoded names of the parameters of a query, each with the number of its part between semicolons.
+/// The first segment of a pointer: the name of a member of the root object.
+pub(super) fn root_member(pointer: &JsonPointer) -> Option<&str> {
+    pointer.segments().first().map(|name| &**name)
+}
+
+/// The decoded names of the parameters of a query, each with its position between semicolons.
 fn query_names(query: &str) -> impl Iterator<Item = (Cow<'_, str>, usize)> {
-    // Some readers end a parameter at a semicolon, too.
+    // Some parsers also end a parameter at a semicolon.
     query.split('&').flat_map(|parameter| {
         let parts = parameter.split(';').enumerate();
         parts.flat_map(|(at, part)| {
-            // Only the name: nobody has proven anything yet, and a value may be long.
+            // Only the name is decoded: the request is unauthenticated, and a value may be long.
             let name = part.split('=').next().unwrap_or_default();
             form_urlencoded::parse(name.as_bytes()).map(move |(name, _)| (name, at))
         })

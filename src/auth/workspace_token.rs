@@ -6,9 +6,8 @@
 //! ```
 //!
 //! Scanners recognise leaked tokens by the prefix and the checksum. A truncated or mistyped token fails the checksum
-//! and costs no look-up. Neither proves anything: the id finds the stored token, and the SHA-256 of the secret is
-//! compared.
-//! A slow hash is not needed, because nobody can guess 256 random bits.
+//! and costs no look-up. Neither is a proof: the gate looks the stored token up by the id and compares the SHA-256 of the
+//! secret. A slow hash is not needed, because 256 random bits cannot be guessed.
 
 use std::fmt;
 use std::str::FromStr;

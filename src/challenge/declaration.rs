@@ -1,18 +1,18 @@
 //! Reads the TOML declaration of a challenge. Every error has its position in the text.
 
-use std::borrow::Cow;
-use std::fmt::Display;
 use std::str::FromStr;
 
 use http::{HeaderName, Method, StatusCode};
 use toml_span::de_helpers::TableHelper;
 use toml_span::value::{Key, Value, ValueInner};
-use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span, Spanned};
+use toml_span::{DeserError, Deserialize, Error, Spanned};
 
+use super::ValueForm;
 use super::answer::{BodyTemplate, MemberRule, ResponseTemplate};
 use super::rule::{Condition, ExpectedValue, Rule, ValueRule};
-use super::{Pointer, ValueForm};
 use crate::auth::Place;
+use crate::auth::declaration::{error_at, parse_text};
+use crate::json_pointer::JsonPointer;
 
 /// One declaration file.
 pub(super) struct Declaration {
@@ -53,7 +53,7 @@ impl<'de> Deserialize<'de> for Rule {
         let mut table = TableHelper::new(value)?;
         let signed = table.optional("signed").unwrap_or(false);
         let verify_token = table.optional_s::<String>("verify_token");
-        let verify_token = parsed(&mut table.errors, verify_token);
+        let verify_token = parse_text(&mut table.errors, verify_token);
         let binds_secret = table.optional("binds_secret").unwrap_or(false);
         let visits = table.optional("visits").unwrap_or(false);
         let when = table.required::<Condition>("when");
@@ -70,7 +70,9 @@ impl<'de> Deserialize<'de> for Rule {
             respond: respond?,
         };
         if rule.respond.echoes() && rule.value.is_none() {
-            return Err(custom("a response that contains the value needs a `value`", span).into());
+            return Err(
+                error_at("a response that contains the value needs a `value`", span).into(),
+            );
         }
         let uses = [
             rule.verify_token.is_some(),
@@ -80,18 +82,18 @@ impl<'de> Deserialize<'de> for Rule {
         ];
         if uses.into_iter().filter(|used| *used).count() > 1 {
             let text = "use only one of `verify_token`, `binds_secret`, `visits` and a MAC in the response";
-            return Err(custom(text, span).into());
+            return Err(error_at(text, span).into());
         }
         let is_url = rule.value.as_ref().is_some_and(|value| value.form.is_url());
         if rule.visits != is_url || rule.visits && (!rule.signed || rule.respond.echoes()) {
             let text = "`visits` needs `signed`, the form of a provider's URL, and a response without the value";
-            return Err(custom(text, span).into());
+            return Err(error_at(text, span).into());
         }
         let may_lose_members = rule.reads_body() && !rule.when.alone;
         if rule.binds_secret && (may_lose_members || rule.value.is_none()) {
             let text =
                 "`binds_secret` needs a value from the head, or `alone` for a value from the body";
-            return Err(custom(text, span).into());
+            return Err(error_at(text, span).into());
         }
         Ok(rule)
     }
@@ -101,7 +103,7 @@ impl<'de> Deserialize<'de> for Condition {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = TableHelper::new(value)?;
         let method = table.required_s::<String>("method")?;
-        let method = parsed::<Method>(&mut table.errors, Some(method));
+        let method = parse_text::<Method>(&mut table.errors, Some(method));
         let mut head = Vec::new();
         for (name, value) in members(&mut table, "header") {
             match (HeaderName::from_str(&name.value), &value.value) {
@@ -110,27 +112,27 @@ impl<'de> Deserialize<'de> for Condition {
                 }
                 _ => table
                     .errors
-                    .push(custom("expected a header name and a string", name.span)),
+                    .push(error_at("expected a header name and a string", name.span)),
             }
         }
         for (name, value) in members(&mut table, "query") {
             match value.value {
                 ExpectedValue::Text(text) => head.push((Place::Query(name.value.into()), text)),
                 ExpectedValue::Number(_) => {
-                    table.errors.push(custom("expected a string", value.span));
+                    table.errors.push(error_at("expected a string", value.span));
                 }
             }
         }
         let mut json = Vec::new();
         for (name, value) in members(&mut table, "json") {
-            let pointer = parsed::<Pointer>(&mut table.errors, Some(name));
+            let pointer = parse_text::<JsonPointer>(&mut table.errors, Some(name));
             json.extend(pointer.map(|pointer| (pointer, value.value)));
         }
         let absent = table.optional::<Vec<Spanned<String>>>("absent");
         let absent = absent
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|text| parsed(&mut table.errors, Some(text)))
+            .filter_map(|text| parse_text(&mut table.errors, Some(text)))
             .collect();
         let alone = table.optional("alone").unwrap_or(false);
         table.finalize(None)?;
@@ -149,12 +151,12 @@ impl<'de> Deserialize<'de> for ValueRule {
         let span = value.span;
         let mut table = TableHelper::new(value)?;
         let from = table.required_s::<String>("from").ok();
-        let from = parsed(&mut table.errors, from);
+        let from = parse_text(&mut table.errors, from);
         let form = table.required_s::<String>("form").ok().and_then(|name| {
             let form = ValueForm::from_name(&name.value);
             if form.is_none() {
                 let names = ValueForm::ALL.map(ValueForm::name).join("`, `");
-                let error = custom(format!("expected one of `{names}`"), name.span);
+                let error = error_at(format!("expected one of `{names}`"), name.span);
                 table.errors.push(error);
             }
             form
@@ -162,7 +164,7 @@ impl<'de> Deserialize<'de> for ValueRule {
         table.finalize(None)?;
         match (from, form) {
             (Some(from), Some(form)) => Ok(Self { from, form }),
-            _ => Err(custom("`value` needs `from` and `form`", span).into()),
+            _ => Err(error_at("`value` needs `from` and `form`", span).into()),
         }
     }
 }
@@ -176,10 +178,10 @@ impl<'de> Deserialize<'de> for ResponseTemplate {
             .ok()
             .filter(StatusCode::is_success);
         let text = table.optional_s::<String>("text");
-        let text = parsed(&mut table.errors, text);
+        let text = parse_text(&mut table.errors, text);
         let mut headers = Vec::new();
         for (name, value) in members(&mut table, "headers") {
-            let name = parsed(&mut table.errors, Some(name));
+            let name = parse_text(&mut table.errors, Some(name));
             if let (Some(name), Some(MemberRule::Text(text))) =
                 (name, member(&mut table.errors, value))
             {
@@ -195,10 +197,10 @@ impl<'de> Deserialize<'de> for ResponseTemplate {
             (Some(text), true) => BodyTemplate::Plain(text),
             (None, false) => BodyTemplate::Json(json),
             (None, true) => BodyTemplate::Empty,
-            (Some(_), false) => return Err(custom("use either `text` or `json`", span).into()),
+            (Some(_), false) => return Err(error_at("use either `text` or `json`", span).into()),
         };
         Ok(Self {
-            status: status.ok_or_else(|| custom("expected a status from 200 to 299", span))?,
+            status: status.ok_or_else(|| error_at("expected a status from 200 to 299", span))?,
             headers,
             body,
         })
@@ -210,7 +212,7 @@ fn member(errors: &mut Vec<Error>, value: Spanned<ExpectedValue>) -> Option<Memb
         ExpectedValue::Number(number) => Some(MemberRule::Number(number)),
         ExpectedValue::Text(text) => {
             let text = Spanned::with_span(text.into_string(), value.span);
-            parsed(errors, Some(text)).map(MemberRule::Text)
+            parse_text(errors, Some(text)).map(MemberRule::Text)
         }
     }
 }
@@ -224,7 +226,7 @@ fn members(
         return Vec::new();
     };
     let ValueInner::Table(entries) = value.take() else {
-        table.errors.push(custom("expected a table", value.span));
+        table.errors.push(error_at("expected a table", value.span));
         return Vec::new();
     };
     let mut entries: Vec<(Key<'_>, Value<'_>)> = entries.into_iter().collect();
@@ -235,7 +237,7 @@ fn members(
             ValueInner::String(text) => ExpectedValue::Text(text.into()),
             ValueInner::Integer(number) => ExpectedValue::Number(number),
             _ => {
-                let error = custom("expected a string or an integer", value.span);
+                let error = error_at("expected a string or an integer", value.span);
                 table.errors.push(error);
                 continue;
             }
@@ -246,20 +248,4 @@ fn members(
         ));
     }
     members
-}
-
-/// Parses a string; an error is added to `errors` with its position.
-fn parsed<T: FromStr<Err: Display>>(
-    errors: &mut Vec<Error>,
-    text: Option<Spanned<String>>,
-) -> Option<T> {
-    let text = text?;
-    text.value
-        .parse()
-        .map_err(|error: T::Err| errors.push(custom(error.to_string(), text.span)))
-        .ok()
-}
-
-fn custom(text: impl Into<Cow<'static, str>>, span: Span) -> Error {
-    (ErrorKind::Custom(text.into()), span).into()
 }

@@ -2,34 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A path through objects to one field, such as `/payload/token` (RFC 6901, without escapes and array positions).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Pointer(Box<[Box<str>]>);
-
-impl FromStr for Pointer {
-    type Err = ParsePointerError;
-
-    fn from_str(text: &str) -> Result<Self, ParsePointerError> {
-        let names = text.strip_prefix('/').ok_or(ParsePointerError)?;
-        let names: Box<[Box<str>]> = names.split('/').map(Into::into).collect();
-        let is_plain = |name: &str| !name.is_empty() && !name.contains('~');
-        if names.iter().all(|name| is_plain(name)) {
-            Ok(Self(names))
-        } else {
-            Err(ParsePointerError)
-        }
-    }
-}
-
-/// The text is not a pointer, or uses an escape.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("expected a pointer such as `/name` or `/name/name`")]
-pub struct ParsePointerError;
+use crate::json_pointer::JsonPointer;
 
 /// The value at a pointer.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,11 +26,12 @@ pub enum JsonField<'b> {
 
 /// Reads the field of `document` at `pointer`. With `alone`, no object on the path may have another member.
 ///
-/// A repeated name on the path makes the field unclear, because another parser could choose the other member.
-pub fn field<'b>(document: &'b [u8], pointer: &Pointer, alone: bool) -> JsonField<'b> {
+/// The pointer leads through objects only: a segment never names an element of an array. A repeated name on the path makes
+/// the field unclear, because another parser could choose the other member.
+pub fn field<'b>(document: &'b [u8], pointer: &JsonPointer, alone: bool) -> JsonField<'b> {
     let mut reader = serde_json::Deserializer::from_slice(document);
     let path = PathVisitor {
-        names: &pointer.0,
+        names: pointer.segments(),
         alone,
     };
     match path.deserialize(&mut reader) {

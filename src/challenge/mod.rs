@@ -24,7 +24,7 @@ mod source;
 
 pub use self::answer::ChallengeAnswer;
 pub use self::form::ValueForm;
-pub use self::json::{JsonField, ParsePointerError, Pointer, field};
+pub use self::json::{JsonField, field};
 pub use self::preset::{Challenge, ChallengeMismatchError};
 pub use self::request::{ChallengeStep, ReceivedChallenge};
 pub use self::rule::MAX_BODY_BYTES;

@@ -6,8 +6,9 @@ use http::Method;
 
 use super::answer::ResponseTemplate;
 use super::source::ValueSource;
-use super::{JsonField, Pointer, ReceivedChallenge, ValueForm, field};
+use super::{JsonField, ReceivedChallenge, ValueForm, field};
 use crate::auth::{Head, Place, PlaceValue};
+use crate::json_pointer::JsonPointer;
 
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
@@ -31,9 +32,9 @@ pub(super) struct Condition {
     /// Headers and query parameters with their exact values.
     pub(super) head: Vec<(Place, Box<str>)>,
     /// Fields of the body with their exact values.
-    pub(super) json: Vec<(Pointer, ExpectedValue)>,
+    pub(super) json: Vec<(JsonPointer, ExpectedValue)>,
     /// Fields that the body must not have.
-    pub(super) absent: Vec<Pointer>,
+    pub(super) absent: Vec<JsonPointer>,
     /// Whether the objects on the way to a field may have no other member.
     pub(super) alone: bool,
 }
@@ -98,15 +99,13 @@ impl Rule {
             return false;
         }
         let when = &self.when;
-        let matches =
-            |(pointer, expected): &(Pointer, ExpectedValue)| match field(body, pointer, when.alone)
-            {
-                JsonField::Text(text) => {
-                    *expected == ExpectedValue::Text(Cow::into_owned(text).into())
-                }
-                JsonField::Number(number) => *expected == ExpectedValue::Number(number),
-                _ => false,
-            };
+        let matches = |(pointer, expected): &(JsonPointer, ExpectedValue)| match field(
+            body, pointer, when.alone,
+        ) {
+            JsonField::Text(text) => *expected == ExpectedValue::Text(Cow::into_owned(text).into()),
+            JsonField::Number(number) => *expected == ExpectedValue::Number(number),
+            _ => false,
+        };
         when.json.iter().all(matches)
             && when
                 .absent

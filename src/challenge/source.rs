@@ -9,14 +9,15 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use super::{JsonField, Pointer, field};
+use super::{JsonField, field};
 use crate::auth::{Head, Place, PlaceValue};
+use crate::json_pointer::JsonPointer;
 
 /// A place in a request that holds one value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum ValueSource {
     Head(Place),
-    Body(Pointer),
+    Body(JsonPointer),
 }
 
 impl ValueSource {
@@ -51,7 +52,7 @@ impl FromStr for ValueSource {
                 .map(|name| Self::Head(Place::Header(name)))
                 .map_err(|_| ParseSourceError),
             Some(("query", name)) if !name.is_empty() => Ok(Self::Head(Place::Query(name.into()))),
-            Some(("json", pointer)) => pointer
+            Some(("json", pointer)) if !pointer.is_empty() => pointer
                 .parse()
                 .map(Self::Body)
                 .map_err(|_| ParseSourceError),

@@ -432,7 +432,7 @@ fn defect(question: &Question, scheme: &Scheme, failed: JudgeError) -> Option<De
         head: delivery.head(),
         body: delivery.has_body.then_some(&*delivery.body),
     };
-    scheme.defect(error, received)
+    Defect::find(scheme, error, received)
 }
 
 /// The accounts of the delivery and of the endpoint, in a sentence.

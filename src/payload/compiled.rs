@@ -18,6 +18,7 @@ use super::tree::{Member, Tree};
 use super::violation::{Path, Violations};
 use super::wording::describe;
 use super::{ContractDefinition, Input, InputType};
+use crate::json_pointer::{segments, unescape};
 
 /// The compiled payload contract of an endpoint.
 pub struct Contract {
@@ -213,9 +214,9 @@ impl Contract {
         let mut is_opaque_only = false;
         for error in errors {
             let (path, message) = describe(&error);
-            let first = path.split('/').nth(1).unwrap_or_default();
-            let name = first.replace("~1", "/").replace("~0", "~");
-            if values.opaque.iter().any(|field| **field == *name) {
+            let first = segments(&path).next().unwrap_or_default();
+            let name = unescape(first);
+            if name.is_some_and(|name| values.opaque.iter().any(|field| **field == *name)) {
                 is_opaque_only = lists_all;
                 continue;
             }
@@ -223,7 +224,7 @@ impl Contract {
                 continue;
             }
             let path = self.mask_path(tree, &path);
-            let first = path.split('/').nth(1).unwrap_or_default();
+            let first = segments(&path).next().unwrap_or_default();
             let alias = values.aliases.iter().find(|(name, _)| *name == first);
             let path = match (alias, path.get(first.len() + 1..)) {
                 (Some((_, spelling)), Some(rest)) => format!("/{spelling}{rest}"),
@@ -246,13 +247,16 @@ impl Contract {
     pub(super) fn mask_path(&self, tree: &Tree<'_>, path: &str) -> String {
         let mut masked = String::new();
         let mut value = Some(tree);
-        for segment in path.split('/').skip(1) {
-            let name = segment.replace("~1", "/").replace("~0", "~");
-            let is_position = value.is_some_and(Tree::is_array);
-            let is_shown = is_position || self.names.contains(&*name);
+        for segment in segments(path) {
+            // A path that was shortened may end in half an escape. Such a segment has no name, so it is masked.
+            let name = unescape(segment);
+            let is_known = name
+                .as_deref()
+                .is_some_and(|name| self.names.contains(name));
+            let is_shown = is_known || value.is_some_and(Tree::is_array);
             masked.push('/');
             masked.push_str(if is_shown { segment } else { "*" });
-            value = value.and_then(|value| value.at(&name));
+            value = value.zip(name).and_then(|(value, name)| value.at(&name));
         }
         masked
     }

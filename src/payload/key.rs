@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{Content, Field};
 use super::tree::Tree;
+use crate::json_pointer::Escaped;
 
 /// A concurrency key in the form of the header `X-Portal-Concurrency-Key`.
 ///
@@ -120,7 +121,7 @@ impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0
             .iter()
-            .try_for_each(|name| write!(f, "/{}", name.replace('~', "~0").replace('/', "~1")))
+            .try_for_each(|name| write!(f, "/{}", Escaped(name)))
     }
 }
 

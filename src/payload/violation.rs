@@ -4,6 +4,8 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
+use crate::json_pointer::Escaped;
+
 /// One violation.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -101,17 +103,7 @@ impl Path<'_> {
             Self::Root => Ok(()),
             Self::Member(outer, name) => {
                 outer.write(out)?;
-                out.write_str("/")?;
-                for piece in name.split_inclusive(['~', '/']) {
-                    let (plain, escape) = match piece.as_bytes() {
-                        [plain @ .., b'~'] => (plain.len(), "~0"),
-                        [plain @ .., b'/'] => (plain.len(), "~1"),
-                        plain => (plain.len(), ""),
-                    };
-                    out.write_str(piece.get(..plain).unwrap_or_default())?;
-                    out.write_str(escape)?;
-                }
-                Ok(())
+                write!(out, "/{}", Escaped(name))
             }
             Self::Element(outer, position) => {
                 outer.write(out)?;

@@ -6,6 +6,8 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
+use crate::json_pointer::Escaped;
+
 /// The path and the message of an error.
 pub(super) fn describe(error: &ValidationError<'_>) -> (String, String) {
     let path = error.instance_path().as_str();
@@ -13,8 +15,10 @@ pub(super) fn describe(error: &ValidationError<'_>) -> (String, String) {
         property: Value::String(name),
     } = error.kind()
     {
-        let name = name.replace('~', "~0").replace('/', "~1");
-        return (format!("{path}/{name}"), "is required".to_owned());
+        return (
+            format!("{path}/{}", Escaped(name)),
+            "is required".to_owned(),
+        );
     }
     (path.to_owned(), message(error.kind()))
 }

@@ -278,7 +278,7 @@ fn these_words_are_checked_like_any_other() {
         ),
         (
             of("signatures = [{ from = \"header:S\" }]\ntimestamp = { from = \"signature[1]\" }"),
-            "a source is written",
+            "a source is `header:NAME`",
         ),
         (
             of("signatures = [{ from = \"header:S\", groups = \" \" }]\nsigned = \"{form}\""),

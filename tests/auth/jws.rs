@@ -397,7 +397,7 @@ fn a_jws_is_declared_whole_or_every_mistake_is_named() {
         ),
         (
             format!("{least}\nsigned = \"{{body}}\"\njws = {{ body_claim = \"d\" }}"),
-            "name what they cover",
+            "state what they cover",
         ),
         (
             format!(

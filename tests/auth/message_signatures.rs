@@ -421,7 +421,7 @@ fn a_message_signature_is_declared_whole_or_every_mistake_is_named() {
         (of("ecdsa-p256-sha256", whole), "is made with"),
         (
             of("hmac-sha256", &format!("{whole}\nsigned = \"{{body}}\"")),
-            "name what they cover",
+            "state what they cover",
         ),
         (
             of(

@@ -13,7 +13,7 @@ use crate::source::{Named, Source};
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it. `control` stands on the traits of the stores and
 /// below `cli`, which prints what it answers.
-pub(crate) const LAYERS: [(&str, &str); 28] = [
+pub(crate) const LAYERS: [(&str, &str); 29] = [
     ("clock", ""),
     ("sync", ""),
     ("tls", ""),
@@ -21,9 +21,10 @@ pub(crate) const LAYERS: [(&str, &str); 28] = [
     ("redis", "clock task tls"),
     ("audit", ""),
     ("http_syntax", ""),
-    ("auth", ""),
-    ("payload", "http_syntax"),
-    ("challenge", "auth"),
+    ("json_pointer", ""),
+    ("auth", "json_pointer"),
+    ("payload", "http_syntax json_pointer"),
+    ("challenge", "json_pointer auth"),
     ("secrets", "clock task audit auth"),
     ("tokens", "clock task audit auth secrets"),
     (

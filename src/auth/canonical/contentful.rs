@@ -1,35 +1,36 @@
-//! What Contentful signs around the body.
+//! The headers and the path that Contentful signs around the body.
 //!
 //! <https://github.com/contentful/node-apps-toolkit/tree/main/src/requests>
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{listed, place_of, single_defect};
+use super::{MAX_HEADERS, parse_list, place_of, single_defect, single_value};
 use crate::auth::Defect;
-use crate::auth::percent::encoded;
+use crate::auth::percent::encode;
 
-/// The list of the headers that are signed.
+/// The header with the list of signed headers.
 pub(super) const LIST: HeaderName = HeaderName::from_static("x-contentful-signed-headers");
+/// The header with the timestamp in milliseconds.
 pub(super) const TIMESTAMP: HeaderName = HeaderName::from_static("x-contentful-timestamp");
 
-/// The least that is listed.
-pub(super) fn least_list() -> String {
+/// The shortest valid list: the two headers that a list must contain.
+pub(super) fn shortest_list() -> String {
     format!("{LIST},{TIMESTAMP}")
 }
 
-/// Every listed header in the order of the names, as `name:value` joined by `;`.
+/// The listed headers, sorted by name, as `name:value` joined by `;`.
 ///
-/// The list and the time have to be in the list, and whatever is listed has to be there, once.
+/// The list must contain itself and the timestamp. Each listed header must be present exactly once.
 pub(super) fn headers(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let list = only(headers, &LIST)?;
+    let list = single_value(headers, &LIST)?;
     if memchr::memchr_iter(b',', list).count() >= MAX_HEADERS {
         return None;
     }
     let names = list.split(|byte| *byte == b',');
-    let mut names = names.map(name).collect::<Option<Vec<HeaderName>>>()?;
+    let mut names = names.map(parse_name).collect::<Option<Vec<HeaderName>>>()?;
     names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-    let twice = names.windows(2).any(|pair| pair.first() == pair.last());
-    if twice || !names.contains(&LIST) || !names.contains(&TIMESTAMP) {
+    let is_repeated = names.windows(2).any(|pair| pair.first() == pair.last());
+    if is_repeated || !names.contains(&LIST) || !names.contains(&TIMESTAMP) {
         return None;
     }
     let sorted: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
@@ -46,34 +47,35 @@ pub(super) fn headers(headers: &HeaderMap) -> Option<Vec<u8>> {
         text.extend_from_slice(if *name == LIST {
             sorted.as_bytes()
         } else {
-            Some(only(headers, name)?).filter(|value| !holds_a_header(value))?
+            Some(single_value(headers, name)?).filter(|value| !contains_header(value))?
         });
     }
     Some(text)
 }
 
-/// Why the headers cannot be signed.
+/// Why [`headers`] has no result, for `explain`.
 pub(super) fn headers_defect(headers: &HeaderMap) -> Option<Defect> {
     if let Some(defect) = single_defect(headers, &LIST) {
         return Some(defect);
     }
-    let names = only(headers, &LIST)?.split(|byte| *byte == b',');
+    let names = single_value(headers, &LIST)?.split(|byte| *byte == b',');
     if names.clone().count() > MAX_HEADERS {
         let (place, name) = (place_of(&LIST), None);
         return Some(Defect::HeaderList { place, name });
     }
-    let names = match listed(&LIST, names, name) {
+    let names = match parse_list(&LIST, names, parse_name) {
         Ok(names) => names,
         Err(defect) => return Some(defect),
     };
-    let mut needed = [LIST, TIMESTAMP].into_iter();
-    if let Some(unlisted) = needed.find(|name| !names.contains(name)) {
+    let mut required = [LIST, TIMESTAMP].into_iter();
+    if let Some(unlisted) = required.find(|name| !names.contains(name)) {
         return Some(Defect::Component(unlisted.to_string()));
     }
     names.iter().find_map(|name| {
-        let holds_one = || only(headers, name).is_some_and(holds_a_header) && *name != LIST;
+        let is_ambiguous =
+            || *name != LIST && single_value(headers, name).is_some_and(contains_header);
         single_defect(headers, name).or_else(|| {
-            holds_one().then(|| Defect::Border {
+            is_ambiguous().then(|| Defect::Border {
                 value: place_of(name),
                 text: Some(";".to_owned()),
             })
@@ -81,21 +83,15 @@ pub(super) fn headers_defect(headers: &HeaderMap) -> Option<Defect> {
     })
 }
 
-/// A name as it is listed: in lower case, so that the list has one spelling.
-fn name(text: &[u8]) -> Option<HeaderName> {
+/// Parses a listed name, which is in lower case, so that the list has one spelling.
+fn parse_name(text: &[u8]) -> Option<HeaderName> {
     let name = HeaderName::from_bytes(text).ok()?;
     (name.as_str().as_bytes() == text).then_some(name)
 }
 
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h [u8]> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next()?.as_bytes().trim_ascii();
-    values.next().is_none().then_some(value)
-}
-
-/// Whether a part of it could pass for the next header. A parameter such as `; charset=utf-8` cannot.
-fn holds_a_header(value: &[u8]) -> bool {
-    // What stands between a semicolon and the first colon behind it could be a name.
+/// Whether a part of `value` could pass for the next header. A parameter such as `; charset=utf-8` cannot.
+fn contains_header(value: &[u8]) -> bool {
+    // The text between a semicolon and the next colon could be a name.
     let mut name_at = None;
     for (at, byte) in value.iter().enumerate() {
         match byte {
@@ -112,10 +108,10 @@ fn holds_a_header(value: &[u8]) -> bool {
     false
 }
 
-/// The path and the query, the way that JavaScript's `encodeURI` and Node's `querystring.escape` make
-/// them: what was encoded is encoded again.
+/// The path and the query, percent-encoded again by JavaScript's `encodeURI` and Node's `querystring.escape`.
 ///
-/// The library leaves out what follows a second `?`; it would be passed on unsigned, so it is refused.
+/// Contentful's library omits the text after a second `?`. The backend would receive that text unsigned, so such a URL
+/// has no result.
 pub(super) fn path(url: &str) -> Option<Vec<u8>> {
     let (_, below) = url.split_once("://")?;
     let at = below.find(['/', '?'])?;
@@ -128,15 +124,15 @@ pub(super) fn path(url: &str) -> Option<Vec<u8>> {
     {
         return None;
     }
-    let mut text = encoded(path.as_bytes(), b"-_.!~*'();,/?:@&=+$#", "%");
+    let mut text = encode(path.as_bytes(), b"-_.!~*'();,/?:@&=+$#", "%");
     if !query.is_empty() {
         text.push('?');
-        text.push_str(&encoded(query.as_bytes(), b"-_.!~*'()", "%25"));
+        text.push_str(&encode(query.as_bytes(), b"-_.!~*'()", "%25"));
     }
     Some(text.into_bytes())
 }
 
-/// Why the URL cannot be signed.
+/// Why [`path`] has no result, for `explain`.
 pub(super) fn path_defect(url: &str) -> Option<Defect> {
     path(url).is_none().then(|| Defect::Border {
         value: "url".to_owned(),
@@ -144,7 +140,5 @@ pub(super) fn path_defect(url: &str) -> Option<Defect> {
     })
 }
 
-/// Longer than any that Contentful is told to call.
+/// In bytes. The URLs of Contentful webhooks are shorter.
 const MAX_TARGET_LEN: usize = 2 * 1024;
-/// More than any request has.
-const MAX_HEADERS: usize = 100;

@@ -1,4 +1,4 @@
-//! Canonical forms of a request that single providers sign, where no general template can say it.
+//! Canonical forms of a request that one provider signs and that no template can express.
 
 mod contentful;
 mod hook0;
@@ -9,23 +9,23 @@ use http::{HeaderMap, HeaderName};
 use super::view::View;
 use super::{Defect, PartialRequest, Place, Source};
 
-/// A form that has a name in templates.
+/// A canonical form, which a template contains as a token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Canonical {
-    /// The headers that the request itself names as signed.
+    /// The headers that the request lists as signed.
     ContentfulHeaders,
-    /// The path and the query, encoded once more.
+    /// The path and the query, percent-encoded again.
     ContentfulPath,
-    /// The headers that Hook0 signs between the time and the body.
+    /// The headers that Hook0 signs between the timestamp and the body.
     Hook0Headers,
-    /// URL, query, form and nonce.
+    /// The URL, the query, the form and a nonce.
     PlivoV3,
-    /// The members of a message of Amazon SNS.
+    /// The signed members of a message of Amazon SNS.
     Sns,
 }
 
 impl Canonical {
-    /// The one that is written `{name}`.
+    /// The canonical form of the token `{name}`.
     pub(super) fn named(name: &str) -> Option<Self> {
         match name {
             "contentful:headers" => Some(Self::ContentfulHeaders),
@@ -37,18 +37,18 @@ impl Canonical {
         }
     }
 
-    /// The text for a request; `None` if it has not got what is signed.
+    /// The signed text of a request; `None` if a value is missing, repeated or ambiguous.
     pub(super) fn text(self, received: &View<'_>, url: Option<&str>) -> Option<Vec<u8>> {
         match self {
             Self::ContentfulHeaders => contentful::headers(received.head().headers),
             Self::ContentfulPath => contentful::path(url?),
             Self::Hook0Headers => hook0::headers(received.head().headers),
             Self::PlivoV3 => plivo::text(received, url?),
-            Self::Sns => received.message()?.signed(),
+            Self::Sns => received.sns_message()?.signed_text(),
         }
     }
 
-    /// The value that keeps the text from being put together; `None` if nothing does.
+    /// The value because of which the request has no signed text, for `explain`.
     pub(super) fn defect(self, received: &View<'_>, url: Option<&str>) -> Option<Defect> {
         match self {
             Self::ContentfulHeaders => contentful::headers_defect(received.head().headers),
@@ -59,12 +59,12 @@ impl Canonical {
         }
     }
 
-    /// Whether its end is certain, whatever stands behind it.
+    /// Whether the text determines its own end, whatever follows it.
     pub(super) fn ends_by_itself(self) -> bool {
         matches!(self, Self::Hook0Headers)
     }
 
-    /// Whether it is certain where the body begins that follows it.
+    /// Whether the signed message determines where the body after the text begins.
     pub(super) fn may_precede(self, received: &PartialRequest<'_>) -> bool {
         let body = received.body.unwrap_or_default();
         match self {
@@ -73,23 +73,22 @@ impl Canonical {
         }
     }
 
-    /// What a sender adds to the head for it; `id` is what no other delivery has.
+    /// The header that a sender adds so that the text is complete. `id` is unique to the delivery.
     pub(super) fn added(self, id: &str) -> Option<(HeaderName, String)> {
         match self {
-            Self::ContentfulHeaders => Some((contentful::LIST, contentful::least_list())),
+            Self::ContentfulHeaders => Some((contentful::LIST, contentful::shortest_list())),
             Self::ContentfulPath | Self::Sns => None,
-            Self::Hook0Headers => Some((hook0::ADDED, id.to_owned())),
+            Self::Hook0Headers => Some((hook0::EVENT_ID, id.to_owned())),
             Self::PlivoV3 => Some((plivo::NONCE, id.to_owned())),
         }
     }
 
-    /// What a sender that adds `added` to the head puts into the header of the signature, beside the
-    /// signature.
+    /// The list of signed headers for a sender that adds `added`, and the signature header that contains the list.
     pub(super) fn list(self, added: &[(Place, String)]) -> Option<(HeaderName, String)> {
         matches!(self, Self::Hook0Headers).then(|| hook0::list(added))
     }
 
-    /// Whether the value at `source` is a part of it.
+    /// Whether the text contains the value at `source`.
     pub(super) fn covers(self, source: &Source) -> bool {
         match self {
             Self::ContentfulHeaders | Self::ContentfulPath | Self::Hook0Headers => false,
@@ -98,46 +97,47 @@ impl Canonical {
         }
     }
 
-    /// Whether the URL is a part of it, with its host.
+    /// Whether the text contains the URL with its host.
     pub(super) fn has_whole_url(self) -> bool {
         matches!(self, Self::PlivoV3)
     }
 
+    /// Whether the text contains the URL, or its path and query.
     pub(super) fn has_url(self) -> bool {
         matches!(self, Self::ContentfulPath | Self::PlivoV3)
     }
 
-    /// The header of the time that is a part of it.
+    /// The header of the timestamp that the text always contains.
     pub(super) fn own_time(self) -> Option<HeaderName> {
         matches!(self, Self::ContentfulHeaders).then_some(contentful::TIMESTAMP)
     }
 
-    /// Whether the time is a part of it.
+    /// Whether the text contains the timestamp.
     pub(super) fn has_timestamp(self) -> bool {
         self.own_time().is_some()
     }
 
-    /// Whether the body has to be there for it.
+    /// Whether the text depends on the body.
     pub(super) fn is_in_body(self) -> bool {
         matches!(self, Self::PlivoV3 | Self::Sns)
     }
 
-    /// Whether it has every field of a form in it.
+    /// Whether the text contains every field of a form.
     pub(super) fn has_form(self) -> bool {
         matches!(self, Self::PlivoV3)
     }
 }
 
-/// The names of a list of signed headers, or what is wrong with one of them.
-fn listed<'l>(
+/// Parses a list of signed headers. An invalid or repeated name is a defect of the header `list`.
+fn parse_list<'l>(
     list: &HeaderName,
-    names: impl Iterator<Item = &'l [u8]>,
-    name: impl Fn(&[u8]) -> Option<HeaderName>,
+    texts: impl Iterator<Item = &'l [u8]>,
+    parse_name: impl Fn(&[u8]) -> Option<HeaderName>,
 ) -> Result<Vec<HeaderName>, Defect> {
-    let mut listed = Vec::new();
-    for text in names {
-        match name(text).filter(|name| !listed.contains(name)) {
-            Some(name) => listed.push(name),
+    let mut names = Vec::new();
+    for text in texts {
+        match parse_name(text).filter(|name| !names.contains(name)) {
+            Some(name) => names.push(name),
             None => {
                 return Err(Defect::HeaderList {
                     place: place_of(list),
@@ -146,10 +146,17 @@ fn listed<'l>(
             }
         }
     }
-    Ok(listed)
+    Ok(names)
 }
 
-/// Why a signed header has no value, or several.
+/// The only value of a header, without surrounding white space.
+fn single_value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.as_bytes().trim_ascii();
+    values.next().is_none().then_some(value)
+}
+
+/// Why [`single_value`] finds no value.
 fn single_defect(headers: &HeaderMap, name: &HeaderName) -> Option<Defect> {
     match headers.get_all(name).iter().count() {
         0 => Some(Defect::Missing(place_of(name))),
@@ -161,3 +168,6 @@ fn single_defect(headers: &HeaderMap, name: &HeaderName) -> Option<Defect> {
 fn place_of(header: &HeaderName) -> String {
     Place::Header(header.clone()).to_string()
 }
+
+/// The limit for a list of signed headers. No request has more headers.
+const MAX_HEADERS: usize = 100;

@@ -1,4 +1,4 @@
-//! What Plivo signs since its third version: the URL, the query, the form and a nonce.
+//! The text that Plivo signs since version 3 of its signatures: the URL, the query, the form and a nonce.
 //!
 //! <https://github.com/plivo/plivo-python/blob/master/plivo/utils/signature_v3.py>
 
@@ -9,10 +9,10 @@ use crate::auth::form::{self, Field};
 use crate::auth::view::View;
 use crate::auth::{Defect, Place, PlaceValue};
 
+/// The header with the nonce, which is unique to a delivery.
 pub(super) const NONCE: HeaderName = HeaderName::from_static("x-plivo-signature-v3-nonce");
 
-/// The URL, then the query as `name=value`, then the form as `name` and `value`, both sorted, then the
-/// nonce.
+/// The URL, the sorted query as `name=value`, the sorted form as `name` and `value`, and the nonce.
 pub(super) fn text(received: &View<'_>, url: &str) -> Option<Vec<u8>> {
     if url.ends_with('?') {
         return None;
@@ -20,7 +20,7 @@ pub(super) fn text(received: &View<'_>, url: &str) -> Option<Vec<u8>> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let query = form::fields(query.as_bytes())?;
     let query = sorted(&query);
-    // They are signed decoded: what separates them must not stand in them.
+    // The parameters are signed decoded, so they must not contain the separators.
     if query
         .iter()
         .any(|(name, value)| name.contains(['&', '=']) || value.contains('&'))
@@ -56,7 +56,7 @@ pub(super) fn text(received: &View<'_>, url: &str) -> Option<Vec<u8>> {
     Some(text)
 }
 
-/// Why the URL, its query or the nonce cannot be signed.
+/// Why [`text`] has no result: a defect of the URL, its query or the nonce, for `explain`.
 pub(super) fn defect(received: &View<'_>, url: &str) -> Option<Defect> {
     let border = |value: String, text: &str| Defect::Border {
         value,
@@ -70,24 +70,25 @@ pub(super) fn defect(received: &View<'_>, url: &str) -> Option<Defect> {
         return Some(Defect::QueryMalformed);
     };
     let place = |name: &str| Place::Query(name.into()).to_string();
-    let unclear = query.iter().find_map(|(name, value)| {
+    let ambiguous = query.iter().find_map(|(name, value)| {
         let text = ["&", "="].into_iter().find(|text| name.contains(*text));
         let text = text.or_else(|| value.contains('&').then_some("&"));
         text.map(|text| border(place(name), text))
     });
-    unclear
+    ambiguous
         .or_else(|| single_defect(received.head().headers, &NONCE))
         .or_else(|| {
             let PlaceValue::Value(nonce) = Place::Header(NONCE).read(&received.received) else {
                 return None;
             };
-            let nonce_is = |unclear: bool| unclear.then(|| place_of(&NONCE));
-            let missing = nonce_is(nonce.is_empty()).map(Defect::Missing);
-            missing.or_else(|| nonce_is(nonce.contains(&b'.')).map(|it| border(it, ".")))
+            if nonce.is_empty() {
+                return Some(Defect::Missing(place_of(&NONCE)));
+            }
+            nonce.contains(&b'.').then(|| border(place_of(&NONCE), "."))
         })
 }
 
-/// In the order of the names, and the values of one name in theirs.
+/// The fields sorted by name, and the fields of one name by value.
 fn sorted<'f, 't>(fields: &'f [Field<'t>]) -> Vec<&'f Field<'t>> {
     let mut sorted: Vec<&Field<'_>> = fields.iter().collect();
     sorted.sort_unstable();

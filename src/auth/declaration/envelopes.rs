@@ -1,4 +1,4 @@
-//! The declarations of proofs that name what they cover: JWS and HTTP message signatures (RFC 9421).
+//! The declarations of proofs that state what they cover: JWS and HTTP message signatures (RFC 9421).
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use toml_span::de_helpers::TableHelper;
 use toml_span::value::{Value, ValueInner};
 use toml_span::{DeserError, Deserialize, Spanned};
 
-use super::words::{ENCODINGS, custom, keyword, parse};
+use super::words::{ENCODINGS, error_at, keyword, parse_text};
 use crate::auth::{BodyClaim, Encoding, Jws, MessageSignature, QueryHash, Template};
 
 impl<'de> Deserialize<'de> for Jws {
@@ -20,7 +20,7 @@ impl<'de> Deserialize<'de> for Jws {
         let present = table.optional::<Vec<String>>("present");
         let query_hash = table.optional::<QueryHash>("query_hash");
         let leeway = table.optional_s::<String>("leeway");
-        let leeway = parse(&mut table.errors, leeway);
+        let leeway = parse_text(&mut table.errors, leeway);
         table.finalize(None)?;
         Ok(Self {
             body: body.map(|name| BodyClaim {
@@ -41,11 +41,11 @@ impl<'de> Deserialize<'de> for QueryHash {
         let mut table = TableHelper::new(value)?;
         let claim = table.required::<String>("claim").ok();
         let base = table.required_s::<String>("base").ok();
-        let base = parse(&mut table.errors, base);
+        let base = parse_text(&mut table.errors, base);
         table.finalize(None)?;
-        let both = claim.map(Into::into).zip(base);
-        both.map(|(claim, base)| Self { claim, base })
-            .ok_or_else(|| custom("a query hash needs `claim` and `base`", value.span).into())
+        let pair = claim.map(Into::into).zip(base);
+        pair.map(|(claim, base)| Self { claim, base })
+            .ok_or_else(|| error_at("a query hash needs `claim` and `base`", value.span).into())
     }
 }
 
@@ -72,7 +72,7 @@ struct ClaimTable(Vec<(Box<str>, Template)>);
 impl<'de> Deserialize<'de> for ClaimTable {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let ValueInner::Table(table) = value.take() else {
-            return Err(custom("`claims` must be a table of names and texts", value.span).into());
+            return Err(error_at("`claims` must be a table of names and texts", value.span).into());
         };
         let mut expected = Vec::new();
         let mut errors = Vec::new();
@@ -82,8 +82,8 @@ impl<'de> Deserialize<'de> for ClaimTable {
                     Ok(template) if template.is_of_head() => {
                         expected.push((name.name.into(), template));
                     }
-                    Ok(_) => errors.push(custom(OF_HEAD, text.span)),
-                    Err(error) => errors.push(custom(error.to_string(), text.span)),
+                    Ok(_) => errors.push(error_at(OF_HEAD, text.span)),
+                    Err(error) => errors.push(error_at(error.to_string(), text.span)),
                 },
                 Err(error) => errors.extend(error.errors),
             }

@@ -12,7 +12,8 @@ use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize, ErrorKind, Spanned};
 
 use self::rules::{KeyTable, RequiredHeader};
-use self::words::{ALGORITHMS, COVERS, custom, keyword, parse};
+use self::words::{ALGORITHMS, COVERS, keyword};
+pub(crate) use self::words::{error_at, parse_text};
 use super::{
     AccountRule, Algorithm, Covers, DigestRule, Envelope, Jws, KeyForm, MessageSignature, Scheme,
     SignatureRule, SnsRule, Source, Template, TimestampRule, UrlRule,
@@ -29,11 +30,11 @@ impl<'de> Deserialize<'de> for Scheme {
             Some(_) => Some(vec![SignatureRule::of_message()]),
             None => table.required::<Vec<SignatureRule>>("signatures").ok(),
         };
-        let both = jws.is_some() && message.is_some();
+        let has_two_envelopes = jws.is_some() && message.is_some();
         let envelope = jws.or(message.map(Envelope::Message));
         let signed = match table.optional::<OneOrSeveral>("signed") {
             Some(OneOrSeveral(texts)) => texts,
-            // An envelope names what it covers.
+            // An envelope states what it covers.
             None if envelope.is_some() => Vec::new(),
             None => vec![Spanned::new("{body}".to_owned())],
         };
@@ -47,40 +48,38 @@ impl<'de> Deserialize<'de> for Scheme {
         let methods = table.optional::<Vec<Spanned<String>>>("methods");
         let id = table.optional_s::<String>("id");
         let event = table.optional_s::<String>("event");
-
         let account = table.optional::<Vec<Spanned<String>>>("account");
-
         let free = table.optional_s::<String>("free");
         let mut signed: Vec<Template> = signed
             .into_iter()
-            .filter_map(|text| parse(&mut table.errors, Some(text)))
+            .filter_map(|text| parse_text(&mut table.errors, Some(text)))
             .collect();
         let free_at = free.as_ref().map_or(value.span, |text| text.span);
-        if let Some(free) = parse::<Source>(&mut table.errors, free)
+        if let Some(free) = parse_text::<Source>(&mut table.errors, free)
             && !signed.iter_mut().all(|template| template.set_free(&free))
         {
-            let error = custom("`free` must be a value of every signed message", free_at);
+            let error = error_at("`free` must be a value of every signed message", free_at);
             table.errors.push(error);
         }
         let methods = methods.map(|words| {
             let words = words.into_iter();
-            let methods = words.filter_map(|word| parse(&mut table.errors, Some(word)));
+            let methods = words.filter_map(|word| parse_text(&mut table.errors, Some(word)));
             methods.collect::<Box<[Method]>>()
         });
         let account = account.map(|texts| {
             let texts = texts.into_iter();
-            let places = texts.filter_map(|text| parse(&mut table.errors, Some(text)));
-            AccountRule::at(places.collect())
+            let places = texts.filter_map(|text| parse_text(&mut table.errors, Some(text)));
+            AccountRule::new(places.collect())
         });
-        let id = parse(&mut table.errors, id);
-        let event = parse(&mut table.errors, event);
+        let id = parse_text(&mut table.errors, id);
+        let event = parse_text(&mut table.errors, event);
         if algorithm.is_none() && table.errors.is_empty() {
             let missing = (ErrorKind::MissingField("algorithm"), value.span);
             table.errors.push(missing.into());
         }
         let has_signature = signatures.as_ref().is_none_or(|rules| !rules.is_empty());
         if !has_signature {
-            let error = custom("a scheme needs at least one signature", value.span);
+            let error = error_at("a scheme needs at least one signature", value.span);
             table.errors.push(error);
         }
         let mut strip = key.strip.into_iter();
@@ -109,22 +108,22 @@ impl<'de> Deserialize<'de> for Scheme {
             methods: methods.unwrap_or_else(Scheme::only_post),
             account,
         };
-        if both {
-            let error = custom(
+        if has_two_envelopes {
+            let error = error_at(
                 "`jws` and `message_signature` exclude each other",
                 value.span,
             );
             table.errors.push(error);
         }
         if let Some(wrong) = scheme.inconsistency(covers) {
-            table.errors.push(custom(wrong, value.span));
+            table.errors.push(error_at(wrong, value.span));
         }
         table.finalize(None)?;
         Ok(scheme)
     }
 }
 
-/// The rule for the certificate that is the key.
+/// The rule for the key of a certificate called `name` in declarations.
 fn certificate(name: &str) -> Option<SnsRule> {
     (name == AWS_SNS).then(SnsRule::default)
 }
@@ -139,7 +138,7 @@ impl<'de> Deserialize<'de> for OneOrSeveral {
         }
         let texts = Vec::<Spanned<String>>::deserialize(value)?;
         if texts.is_empty() {
-            return Err(custom("the list is empty", value.span).into());
+            return Err(error_at("the list is empty", value.span).into());
         }
         Ok(Self(texts))
     }

@@ -7,7 +7,7 @@ use toml_span::value::Value;
 use toml_span::{DeserError, Deserialize, Spanned};
 
 use super::OneOrSeveral;
-use super::words::{ENCODINGS, KEY_ENCODINGS, UNITS, custom, keyword, parse};
+use super::words::{ENCODINGS, KEY_ENCODINGS, UNITS, error_at, keyword, parse_text};
 use crate::auth::rule::ProofTag;
 use crate::auth::{
     DigestRule, Encoding, KeyEncoding, SignatureRule, Source, TimestampRule, TimestampSource,
@@ -25,14 +25,14 @@ impl<'de> Deserialize<'de> for RequiredHeader {
         let mut table = TableHelper::new(value)?;
         let header = table.required_s::<String>("header").ok();
         let text = table.required_s::<String>("value").ok();
-        let header = parse(&mut table.errors, header);
-        let text = parse(&mut table.errors, text);
+        let header = parse_text(&mut table.errors, header);
+        let text = parse_text(&mut table.errors, text);
         table.finalize(None)?;
         header
             .zip(text)
             .map(|(header, value)| Self { header, value })
             .ok_or_else(|| {
-                custom("a required header needs `header` and `value`", value.span).into()
+                error_at("a required header needs `header` and `value`", value.span).into()
             })
     }
 }
@@ -56,12 +56,12 @@ impl<'de> Deserialize<'de> for DigestRule {
         let mut table = TableHelper::new(value)?;
         let from = table.required_s::<String>("from").ok();
         let signed = table.required_s::<String>("signed").ok();
-        let from = parse(&mut table.errors, from);
-        let signed = parse(&mut table.errors, signed);
+        let from = parse_text(&mut table.errors, from);
+        let signed = parse_text(&mut table.errors, signed);
         table.finalize(None)?;
         from.zip(signed)
             .map(|(from, signed)| Self { from, signed })
-            .ok_or_else(|| custom("a digest needs `from` and `signed`", value.span).into())
+            .ok_or_else(|| error_at("a digest needs `from` and `signed`", value.span).into())
     }
 }
 
@@ -103,19 +103,19 @@ impl<'de> Deserialize<'de> for TimestampRule {
         let from = from.and_then(|from| match from.value.strip_prefix("signature:") {
             None if from.value == "signature[0]" => Some(TimestampSource::First),
             Some(tag) => Some(TimestampSource::Tag(tag.into())),
-            None => parse(&mut table.errors, Some(from)).map(TimestampSource::Source),
+            None => parse_text(&mut table.errors, Some(from)).map(TimestampSource::Source),
         });
-        let past: Option<SignedDuration> = parse(&mut table.errors, tolerance);
-        let future = parse(&mut table.errors, future).or(past);
+        let past: Option<SignedDuration> = parse_text(&mut table.errors, tolerance);
+        let future = parse_text(&mut table.errors, future).or(past);
         let is_none = window.as_ref().is_some_and(|it| it.value == "none");
         if let Some(window) = window.filter(|_| !is_none) {
             let message = "`window` accepts only `none`; `tolerance` sets a duration";
-            table.errors.push(custom(message, window.span));
+            table.errors.push(error_at(message, window.span));
         }
         // An unchecked timestamp must be a decision with a reason, not an oversight.
         if is_none == past.is_some() || is_none != reason.is_some() {
             let message = "a timestamp needs `tolerance`, or `window = \"none\"` and a `reason`";
-            table.errors.push(custom(message, value.span));
+            table.errors.push(error_at(message, value.span));
         }
         table.finalize(None)?;
         from.map(|from| Self {
@@ -124,7 +124,7 @@ impl<'de> Deserialize<'de> for TimestampRule {
             window: past.zip(future),
             no_window_because: reason,
         })
-        .ok_or_else(|| custom("a timestamp needs `from`", value.span).into())
+        .ok_or_else(|| error_at("a timestamp needs `from`", value.span).into())
     }
 }
 
@@ -139,13 +139,13 @@ impl<'de> Deserialize<'de> for SignatureRule {
         let groups = table.optional_s::<String>("groups");
         let encoding = keyword(&mut table, "encoding", Encoding::from_name, ENCODINGS);
 
-        let from = parse::<Source>(&mut table.errors, from);
+        let from = parse_text::<Source>(&mut table.errors, from);
         let mut character = |text: Option<Spanned<String>>| {
             let text = text?;
             if let [one] = text.value.as_bytes() {
                 return Some(*one);
             }
-            let error = custom(
+            let error = error_at(
                 "`split` and `groups` must be one ASCII character",
                 text.span,
             );
@@ -157,20 +157,20 @@ impl<'de> Deserialize<'de> for SignatureRule {
             (None, None) => None,
             // Without a tag, any text may stand before the separator.
             (Some(separator), tag) => {
-                let one = parse::<char>(&mut table.errors, Some(separator));
+                let one = parse_text::<char>(&mut table.errors, Some(separator));
                 one.map(|separator| ProofTag {
                     separator,
                     tag: tag.map(Into::into),
                 })
             }
             (None, Some(_)) => {
-                let error = custom("a `tag` needs a `separator`", value.span);
+                let error = error_at("a `tag` needs a `separator`", value.span);
                 table.errors.push(error);
                 None
             }
         };
         if older_tag.is_some() && tagged.as_ref().is_none_or(|it| it.tag.is_none()) {
-            let error = custom("an `older_tag` needs a `tag`", value.span);
+            let error = error_at("an `older_tag` needs a `tag`", value.span);
             table.errors.push(error);
         }
         table.finalize(None)?;
@@ -182,6 +182,6 @@ impl<'de> Deserialize<'de> for SignatureRule {
             older_tag: older_tag.map(Into::into),
             encoding: encoding.unwrap_or_default(),
         })
-        .ok_or_else(|| custom("a signature needs `from`", value.span).into())
+        .ok_or_else(|| error_at("a signature needs `from`", value.span).into())
     }
 }

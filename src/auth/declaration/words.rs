@@ -22,8 +22,8 @@ pub(super) fn keyword<T>(
     found
 }
 
-/// Parses a text and reports the error with its position.
-pub(super) fn parse<T>(
+/// Parses a text and adds its error to `errors`, with the position of the text.
+pub(crate) fn parse_text<T>(
     errors: &mut Vec<Error>,
     text: Option<toml_span::Spanned<String>>,
 ) -> Option<T>
@@ -33,7 +33,7 @@ where
     let text = text?;
     text.value
         .parse()
-        .map_err(|error: T::Err| errors.push(custom(error.to_string(), text.span)))
+        .map_err(|error: T::Err| errors.push(error_at(error.to_string(), text.span)))
         .ok()
 }
 
@@ -42,7 +42,8 @@ fn unexpected(expected: &'static [&'static str], value: String, span: Span) -> E
     (ErrorKind::UnexpectedValue { expected, value }, span).into()
 }
 
-pub(super) fn custom(text: impl Into<std::borrow::Cow<'static, str>>, span: Span) -> Error {
+/// An error about the text at `span`.
+pub(crate) fn error_at(text: impl Into<std::borrow::Cow<'static, str>>, span: Span) -> Error {
     (ErrorKind::Custom(text.into()), span).into()
 }
 

@@ -1,27 +1,34 @@
-//! Digests of the body, computed as it arrives.
+//! Digests of the body, computed as it arrives and compared with those that the sender signed.
 
 use sha2::{Digest, Sha256, Sha512};
 use subtle::{Choice, ConstantTimeEq};
 
-/// What a sender may take the digest of a body with.
+/// A digest algorithm of a signed body digest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::auth) enum DigestAlgorithm {
     Sha256,
     Sha512,
 }
 
-/// The digests of one body that somebody asks for.
+/// The digests of one body, in the algorithms that its signatures use.
 #[derive(Default)]
 pub(super) struct BodyDigests {
     sha256: Option<Sha256>,
     sha512: Option<Sha512>,
-    finished: [Option<Vec<u8>>; 2],
+    finished: FinishedDigests,
+}
+
+/// The results, after the last byte of the body.
+#[derive(Default)]
+struct FinishedDigests {
+    sha256: Option<Vec<u8>>,
+    sha512: Option<Vec<u8>>,
 }
 
 impl BodyDigests {
-    pub(super) fn begin(wanted: impl Iterator<Item = DigestAlgorithm>) -> Self {
+    pub(super) fn begin(algorithms: impl Iterator<Item = DigestAlgorithm>) -> Self {
         let mut digests = Self::default();
-        for algorithm in wanted {
+        for algorithm in algorithms {
             match algorithm {
                 DigestAlgorithm::Sha256 => digests.sha256 = Some(Sha256::new()),
                 DigestAlgorithm::Sha512 => digests.sha512 = Some(Sha512::new()),
@@ -42,19 +49,19 @@ impl BodyDigests {
     pub(super) fn finish(&mut self) {
         let sha256 = self.sha256.take().map(|digest| digest.finalize().to_vec());
         let sha512 = self.sha512.take().map(|digest| digest.finalize().to_vec());
-        self.finished = [sha256, sha512];
+        self.finished = FinishedDigests { sha256, sha512 };
     }
 
-    /// Whether all that were sent are the body's own.
-    pub(super) fn are(&self, sent: &[(DigestAlgorithm, Vec<u8>)]) -> bool {
-        let [sha256, sha512] = &self.finished;
+    /// Whether every signed digest is that of the body, compared in constant time.
+    pub(super) fn match_all(&self, sent: &[(DigestAlgorithm, Vec<u8>)]) -> bool {
+        let FinishedDigests { sha256, sha512 } = &self.finished;
         let all = sent.iter().fold(Choice::from(1), |all, (algorithm, sent)| {
-            let own = match algorithm {
+            let actual = match algorithm {
                 DigestAlgorithm::Sha256 => sha256,
                 DigestAlgorithm::Sha512 => sha512,
             };
-            let own = own.as_deref();
-            all & own.map_or(Choice::from(0), |own| own.ct_eq(sent))
+            let actual = actual.as_deref();
+            all & actual.map_or(Choice::from(0), |actual| actual.ct_eq(sent))
         });
         all.into()
     }

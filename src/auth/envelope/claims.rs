@@ -1,7 +1,7 @@
-//! The members of a JSON object that somebody signed: the header and the claims of a token.
+//! Reads the members of a token's header and claims, which are JSON objects.
 //!
-//! Read before the signature is verified, so from anybody: a name that stands twice refuses the whole
-//! object (RFC 7515 §4, RFC 7519 §4), and so do more members than anybody has claims.
+//! They are read before the signature is verified, so they are unauthenticated. An object with a repeated name is
+//! rejected (RFC 7515 §4, RFC 7519 §4), and so is one with too many members.
 
 use std::fmt;
 
@@ -11,41 +11,41 @@ use serde_json::value::RawValue;
 
 use crate::auth::ProofError;
 
-/// The members, each value as it is written.
+/// The members of an object, each with the JSON text of its value.
 pub(super) struct Claims<'t>(Vec<(String, &'t RawValue)>);
 
 impl<'t> Claims<'t> {
-    /// Reads `json`, which has to be one object.
+    /// Reads `json`, which must be one object.
     pub(super) fn read(json: &'t [u8]) -> Option<Self> {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let claims = deserializer.deserialize_map(Members).ok()?;
+        let claims = deserializer.deserialize_map(ClaimsVisitor).ok()?;
         deserializer.end().ok().map(|()| claims)
     }
 
-    /// Whether there is one of that name.
+    /// Whether the object has a member called `name`.
     pub(super) fn has(&self, name: &str) -> bool {
         self.raw(name).is_some()
     }
 
-    /// The text of that name.
+    /// The value of `name`, if it is a string.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         serde_json::from_str(self.raw(name)?).ok()
     }
 
-    /// Whether the text of that name is `expected`. Several audiences are a list (RFC 7519 §4.1.3).
-    pub(super) fn says(&self, name: &str, expected: &[u8]) -> bool {
-        let is_it = |text: &String| text.as_bytes() == expected;
+    /// Whether the value of `name` is the string `expected`. `aud` may be a list that contains it (RFC 7519 §4.1.3).
+    pub(super) fn has_text(&self, name: &str, expected: &[u8]) -> bool {
+        let is_expected = |text: &String| text.as_bytes() == expected;
         if name == "aud"
             && let Some(raw) = self.raw(name)
             && raw.len() <= MAX_AUDIENCES_LEN
             && let Ok(audiences) = serde_json::from_str::<Vec<String>>(raw)
         {
-            return audiences.iter().any(is_it);
+            return audiences.iter().any(is_expected);
         }
-        self.text(name).as_ref().is_some_and(is_it)
+        self.text(name).as_ref().is_some_and(is_expected)
     }
 
-    /// The time of that name: seconds since 1970, of which some senders write fractions (RFC 7519 §2).
+    /// The time in `name`: seconds since 1970, possibly with a fraction (RFC 7519 §2).
     pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, ProofError> {
         let Some(raw) = self.raw(name) else {
             return Ok(None);
@@ -68,9 +68,9 @@ impl<'t> Claims<'t> {
     }
 }
 
-struct Members;
+struct ClaimsVisitor;
 
-impl<'de> Visitor<'de> for Members {
+impl<'de> Visitor<'de> for ClaimsVisitor {
     type Value = Claims<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,7 +81,9 @@ impl<'de> Visitor<'de> for Members {
         let mut members: Vec<(String, &RawValue)> = Vec::new();
         while let Some((name, value)) = map.next_entry()? {
             if members.len() == MAX_MEMBERS || members.iter().any(|(known, _)| *known == name) {
-                return Err(A::Error::custom("a name stands twice, or too many do"));
+                return Err(A::Error::custom(
+                    "a name is repeated, or there are too many members",
+                ));
             }
             members.push((name, value));
         }
@@ -89,9 +91,9 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
-/// Far more than any provider puts into a token.
+/// The tokens of providers have far fewer members.
 const MAX_MEMBERS: usize = 64;
-/// More audiences than a token has.
+/// In bytes. The lists of audiences in tokens are far shorter.
 const MAX_AUDIENCES_LEN: usize = 4 * 1024;
-/// Longer fractions than any clock has.
+/// The limit for the digits before the point and after it.
 const MAX_DIGITS: usize = 16;

@@ -1,4 +1,4 @@
-//! The compact form of a JWS (RFC 7515 §7.1): where the token is, its three parts, and its header.
+//! The compact form of a JWS (RFC 7515 §7.1): finds the token in a request, splits it and checks its header.
 
 use std::borrow::Cow;
 
@@ -10,8 +10,8 @@ use crate::auth::{
     Algorithm, MAX_PARSED_BODY_BYTES, PartialRequest, PlaceValue, ProofError, Scheme,
 };
 
-/// The one token that is offered.
-pub(super) fn token<'a>(
+/// The only token of the request.
+pub(super) fn find_token<'a>(
     scheme: &Scheme,
     received: &PartialRequest<'a>,
 ) -> Result<Cow<'a, [u8]>, ProofError> {
@@ -26,10 +26,7 @@ pub(super) fn token<'a>(
             PlaceValue::Value(value) => value,
         };
         present = true;
-        let token = match value {
-            Cow::Borrowed(value) => rule.untag(value).map(Cow::Borrowed),
-            Cow::Owned(value) => rule.untag(&value).map(|text| Cow::Owned(text.to_vec())),
-        };
+        let token = rule.untag_value(value);
         if let (Some(first), Some(token)) = (&found, &token)
             && first != token
         {
@@ -48,34 +45,36 @@ pub(super) fn token<'a>(
         .ok_or(ProofError::SignatureMalformed)
 }
 
-/// Header, payload and signature.
-pub(super) fn parts(token: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+/// The header, the payload and the signature of a token, still encoded.
+pub(super) fn split(token: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let mut parts = token.split(|byte| *byte == b'.');
     let three = (parts.next()?, parts.next()?, parts.next()?);
     (parts.next().is_none() && three.0.len() <= MAX_HEADER_LEN).then_some(three)
 }
 
-/// Without padding, and canonical: one token has one spelling (RFC 7515 §2, RFC 4648 §3.5).
-pub(super) fn decoded(part: &[u8]) -> Result<Vec<u8>, ProofError> {
+/// Decodes base64url without padding. Only the canonical form is accepted, so that a token has one spelling
+/// (RFC 7515 §2, RFC 4648 §3.5).
+pub(super) fn decode(part: &[u8]) -> Result<Vec<u8>, ProofError> {
     let decoded = URL_SAFE_NO_PAD.decode(part);
     decoded.map_err(|_| ProofError::SignatureMalformed)
 }
 
+/// Checks that the header names the algorithm of the scheme and requires no extension.
 pub(super) fn check_header(header: &[u8], algorithm: Algorithm) -> Result<(), ProofError> {
     let header = Claims::read(header).ok_or(ProofError::SignatureMalformed)?;
     let name = header.text("alg").ok_or(ProofError::SignatureMalformed)?;
-    if !names(algorithm).contains(&&*name) {
+    if !algorithm_names(algorithm).contains(&&*name) {
         return Err(ProofError::HeaderUnexpected);
     }
-    // Extensions that must be understood (RFC 7515 §4.1.11): none of them is.
+    // `crit` lists extensions that the verifier must support (RFC 7515 §4.1.11). The gate supports none.
     if header.has("crit") {
         return Err(ProofError::SignatureMalformed);
     }
     Ok(())
 }
 
-/// What an algorithm is called in a header (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2).
-pub(super) const fn names(algorithm: Algorithm) -> &'static [&'static str] {
+/// The names of an algorithm in a header (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2).
+pub(super) const fn algorithm_names(algorithm: Algorithm) -> &'static [&'static str] {
     match algorithm {
         Algorithm::EcdsaP256Fixed => &["ES256"],
         Algorithm::Ed25519 => &["EdDSA", "Ed25519"],
@@ -91,5 +90,5 @@ pub(super) const fn names(algorithm: Algorithm) -> &'static [&'static str] {
     }
 }
 
-/// Room for a chain of certificates, which some libraries put into a header; nobody looks at it.
+/// Leaves room for a certificate chain, which some libraries put into the header. The gate ignores it.
 const MAX_HEADER_LEN: usize = 16 * 1024;

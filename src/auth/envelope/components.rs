@@ -1,8 +1,7 @@
 //! The components of a request that an HTTP message signature covers (RFC 9421 §2).
 //!
-//! Whatever stands in the URL is taken from the one that the sender was told to deliver to: what a
-//! proxy in between has made of the host is not what was signed. The URL and the digests are taken apart
-//! once, however many signatures ask for them.
+//! The components of the URL come from the public URL of the endpoint, which the sender signed. A proxy in between may
+//! have changed the host. The URL and the digests are parsed once for all signatures.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -15,6 +14,7 @@ use sfv::Item;
 use super::DigestAlgorithm;
 use super::fields::{combined, content_digests, text};
 use crate::auth::form::Field;
+use crate::auth::place::into_bytes;
 use crate::auth::{Head, ProofError, percent};
 
 /// A digest of the body, with its algorithm.
@@ -25,7 +25,7 @@ pub(super) struct Components<'h> {
     head: Head<'h>,
     url: Option<Url<'h>>,
     authority: OnceCell<Option<String>>,
-    /// The decoded parameters of the query; `None` if there are more than anybody signs.
+    /// The decoded parameters of the query; `None` if there are too many.
     parameters: OnceCell<Option<Vec<Field<'h>>>>,
     digests: OnceCell<Result<Vec<SentDigest>, ProofError>>,
 }
@@ -73,10 +73,10 @@ impl<'h> Components<'h> {
         }
     }
 
-    /// What the component is.
+    /// The value of a component.
     ///
-    /// Parameters change what a component means: who does not know one must not pass over it. `name`
-    /// of a query parameter is known; `sf`, `key`, `bs`, `req` and `tr` are not.
+    /// Parameters change the meaning of a component, so an unknown parameter is an error. Only `name` of a query
+    /// parameter is supported; `sf`, `key`, `bs`, `req` and `tr` are not.
     pub(super) fn value(&self, item: &Item) -> Result<Cow<'h, [u8]>, ProofError> {
         let name = text(&item.bare_item).ok_or(ProofError::SignatureMalformed)?;
         let found = match (name.strip_prefix('@'), item.params.len()) {
@@ -91,7 +91,7 @@ impl<'h> Components<'h> {
         found.ok_or(ProofError::SignatureMalformed)
     }
 
-    /// The digests of the body that were sent.
+    /// The digests of the body in `Content-Digest`.
     pub(super) fn digests(&self) -> Result<Vec<SentDigest>, ProofError> {
         let digests = self
             .digests
@@ -100,7 +100,7 @@ impl<'h> Components<'h> {
     }
 
     fn field(&self, name: &str) -> Option<Cow<'h, [u8]>> {
-        // Names are written in lower case (RFC 9421 §2.1), so that each has one spelling.
+        // Names are in lower case (RFC 9421 §2.1), so that each name has one spelling.
         let header: HeaderName = name.parse().ok()?;
         let combined = combined(self.head.headers, &header).filter(|_| header.as_str() == name);
         combined.map(Cow::Owned)
@@ -127,21 +127,18 @@ impl<'h> Components<'h> {
             "target-uri" => Cow::Borrowed(url.whole),
             _ => return None,
         };
-        Some(match text {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        })
+        Some(into_bytes(text))
     }
 
     fn authority(&self) -> Option<&str> {
         let read = || {
             let url = self.url?;
             let default = if url.scheme == "http" { ":80" } else { ":443" };
-            // Without what the sender adds: it is judged with the request.
+            // Only scheme and host are parsed: the path and the query are not needed here.
             let host: Uri = format!("{}://{}/", url.scheme, url.authority)
                 .parse()
                 .ok()?;
-            // Without the name of a user, which `http` leaves in.
+            // `http` keeps user information in the authority, and RFC 9421 §2.2.3 signs it without.
             let host = host.authority()?.as_str().rsplit('@').next()?;
             let host = host.strip_suffix(default).unwrap_or(host);
             Some(host.to_ascii_lowercase())
@@ -149,32 +146,32 @@ impl<'h> Components<'h> {
         self.authority.get_or_init(read).as_deref()
     }
 
-    /// One parameter, decoded and encoded again; one that is there twice cannot be signed by its name
-    /// (RFC 9421 §2.2.8).
+    /// The value of one query parameter, decoded and encoded again (RFC 9421 §2.2.8). A repeated parameter has no value.
     fn query_parameter(&self, name: &str) -> Option<Cow<'h, [u8]>> {
         let read = || {
             let query = self.url?.query?;
-            let few = memchr::memchr_iter(b'&', query.as_bytes()).count() < MAX_PARAMETERS;
-            let pairs = || form_urlencoded::parse(query.as_bytes()).collect();
-            (few && query.len() <= MAX_QUERY_LEN).then(pairs)
+            let is_short = query.len() <= MAX_QUERY_LEN
+                && memchr::memchr_iter(b'&', query.as_bytes()).count() < MAX_PARAMETERS;
+            is_short.then(|| form_urlencoded::parse(query.as_bytes()).collect())
         };
         let parameters = self.parameters.get_or_init(read).as_ref()?;
         let wanted = percent_decode_str(name).decode_utf8().ok()?;
-        if encoded(&wanted) != name {
+        if encode(&wanted) != name {
             return None;
         }
         let mut named = parameters.iter().filter(|(known, _)| *known == wanted);
         let (_, value) = named.next()?;
         let only = named.next().is_none();
-        only.then(|| Cow::Owned(encoded(value).into_bytes()))
+        only.then(|| Cow::Owned(encode(value).into_bytes()))
     }
 }
 
-/// The set of `application/x-www-form-urlencoded`, with a space as `%20` (WHATWG URL §1.3).
-fn encoded(text: &str) -> String {
-    percent::encoded(text.as_bytes(), b"*-._", "%")
+/// Percent-encodes like `application/x-www-form-urlencoded`, but a space as `%20` (WHATWG URL §1.3).
+fn encode(text: &str) -> String {
+    percent::encode(text.as_bytes(), b"*-._", "%")
 }
 
-/// More parameters than anybody signs one by one, and a longer query.
+/// Senders sign far fewer parameters one by one.
 const MAX_PARAMETERS: usize = 64;
+/// The queries that senders sign by parameter are shorter.
 const MAX_QUERY_LEN: usize = 8 * 1024;

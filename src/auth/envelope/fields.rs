@@ -1,4 +1,4 @@
-//! Structured fields (RFC 9651), as far as signatures need them.
+//! Structured fields (RFC 9651), to the extent that message signatures use them.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -16,7 +16,7 @@ pub(super) static SIGNATURE: HeaderName = HeaderName::from_static("signature");
 pub(super) static SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 pub(super) static CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
-/// The values of a field as one, the way they are signed (RFC 9421 §2.1); `None` without any.
+/// All values of a header as one value, as they are signed (RFC 9421 §2.1); `None` if the header is absent.
 pub(super) fn combined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     let mut values = headers.get_all(name).iter();
     let mut combined = values.next()?.as_bytes().trim_ascii().to_vec();
@@ -27,21 +27,23 @@ pub(super) fn combined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>
     Some(combined)
 }
 
-/// The dictionary in a field. The standard lets the last of several equal keys count; here they are
-/// refused, because nobody can know which one the next reader takes.
+/// Parses a dictionary.
 ///
-/// Whatever is longer than any sender's, or has more pieces, is not even parsed.
+/// RFC 9651 lets the last of several equal keys count. Here a repeated key is an error, because another parser may take
+/// another one. A field that is too long or has too many pieces is rejected before it is parsed.
 pub(super) fn dictionary(text: &[u8]) -> Result<Dictionary, ProofError> {
     let pieces = text.iter().filter(|byte| b" ;,(".contains(byte)).count();
     if text.len() > MAX_FIELD_LEN || pieces > MAX_PIECES {
         return Err(ProofError::SignatureMalformed);
     }
-    let parsed = Parser::new(text).parse_dictionary_with_visitor(Unique::default());
+    let parsed = Parser::new(text).parse_dictionary_with_visitor(UniqueKeysVisitor::default());
     parsed.map_err(|_| ProofError::SignatureMalformed)
 }
 
-/// The bytes of a member. The parser takes every spelling; only the canonical one counts
-/// (RFC 4648 §3.5), so that a signature has no other.
+/// The bytes of the member `key`.
+///
+/// The parser accepts every base64 spelling. Only the canonical one counts (RFC 4648 §3.5), so that a signature has one
+/// spelling.
 pub(super) fn bytes<'d>(dictionary: &'d Dictionary, text: &[u8], key: &str) -> Option<&'d [u8]> {
     let ListEntry::Item(item) = dictionary.get(key)? else {
         return None;
@@ -51,7 +53,7 @@ pub(super) fn bytes<'d>(dictionary: &'d Dictionary, text: &[u8], key: &str) -> O
     memchr::memmem::find(text, canonical.as_bytes()).map(|_| bytes)
 }
 
-/// What a `Content-Digest` (RFC 9530 §2) says, as far as its algorithms are known here.
+/// The digests in `Content-Digest` (RFC 9530 §2) with a supported algorithm.
 pub(super) fn content_digests(
     headers: &HeaderMap,
 ) -> Result<Vec<(DigestAlgorithm, Vec<u8>)>, ProofError> {
@@ -78,44 +80,45 @@ pub(super) fn content_digests(
     Ok(digests)
 }
 
-/// The text of a parameter.
+/// The value of a parameter, if it is a string.
 pub(super) fn text(item: &BareItem) -> Option<&str> {
     item.as_string().map(sfv::StringRef::as_str)
 }
 
+/// Builds a dictionary and rejects a repeated key.
 #[derive(Default)]
-struct Unique(Dictionary);
+struct UniqueKeysVisitor(Dictionary);
 
-impl<'de> DictionaryVisitor<'de> for Unique {
+impl<'de> DictionaryVisitor<'de> for UniqueKeysVisitor {
     type Out = Dictionary;
-    type Error = DuplicateKeyError;
+    type Error = DictionaryKeyError;
 
-    fn entry(&mut self, key: &'de KeyRef) -> Result<impl EntryVisitor<'de>, DuplicateKeyError> {
+    fn entry(&mut self, key: &'de KeyRef) -> Result<impl EntryVisitor<'de>, DictionaryKeyError> {
         if self.0.contains_key(key) || self.0.len() == MAX_MEMBERS {
-            return Err(DuplicateKeyError);
+            return Err(DictionaryKeyError);
         }
         DictionaryVisitor::entry(&mut self.0, key).map_err(|never: Infallible| match never {})
     }
 
-    fn finish(self) -> Result<Dictionary, DuplicateKeyError> {
+    fn finish(self) -> Result<Dictionary, DictionaryKeyError> {
         Ok(self.0)
     }
 }
 
 #[derive(Debug)]
-struct DuplicateKeyError;
+struct DictionaryKeyError;
 
-impl fmt::Display for DuplicateKeyError {
+impl fmt::Display for DictionaryKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key stands twice, or too many do")
+        f.write_str("a key is repeated, or there are too many keys")
     }
 }
 
-impl std::error::Error for DuplicateKeyError {}
+impl std::error::Error for DictionaryKeyError {}
 
-/// More signatures, or digests, than anybody sends.
+/// Senders send fewer signatures and fewer digests.
 const MAX_MEMBERS: usize = 8;
-/// The input of several signatures, or several of RSA, with room.
+/// In bytes. It leaves room for several signatures of RSA, or for the input of several signatures.
 const MAX_FIELD_LEN: usize = 8 * 1024;
-/// Components and parameters of several signatures, with room.
+/// It leaves room for the components and parameters of several signatures.
 const MAX_PIECES: usize = 256;

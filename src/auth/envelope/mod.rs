@@ -1,19 +1,15 @@
-//! Proofs that say themselves what they cover: a signed token, an HTTP message signature.
+//! Envelopes: proofs that state what they cover, such as signed tokens (JWS) and HTTP message signatures.
 //!
-//! Elsewhere a signature stands beside what it covers, and the scheme says what that is. Here the sender
-//! writes down what it signs, with terms: until when it holds, which digest the body has. The
-//! signature is judged first; what it says counts only then.
+//! For other proofs the scheme defines the signed message. Here the sender lists what it signs, together with terms: an
+//! expiry and a digest of the body. The terms count only after the signature is verified.
 
 mod body_digest;
 mod claims;
 mod compact;
 mod components;
-mod defect;
 mod fields;
 mod jws;
-mod jws_signing;
 mod message_signature;
-mod message_signing;
 mod query_body;
 mod query_hash;
 mod terms;
@@ -32,7 +28,7 @@ use super::signing::{Message, SigningError};
 use super::template::SignedFrame;
 use super::{Covers, PartialRequest, Place, ProofError, Scheme, Signature, Template};
 
-/// How a proof is wrapped.
+/// The requirements for an envelope, by its kind.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Envelope {
@@ -43,7 +39,7 @@ pub enum Envelope {
 }
 
 impl Envelope {
-    /// Every signature that is offered, with what it is said to cover.
+    /// Every signature of the request, with its message and its terms.
     pub(super) fn read(
         &self,
         scheme: &Scheme,
@@ -55,7 +51,7 @@ impl Envelope {
         }
     }
 
-    /// How much of a delivery it proves.
+    /// How much of a delivery the proof covers.
     pub(super) fn covers(&self, scheme: &Scheme) -> Covers {
         match self {
             Self::Jws(jws) => jws.covers(scheme),
@@ -63,12 +59,12 @@ impl Envelope {
         }
     }
 
-    /// Whether it is a token with claims.
+    /// Whether the proof is a token with claims.
     pub(super) const fn is_token(&self) -> bool {
         matches!(self, Self::Jws(_))
     }
 
-    /// Whether it has to say until when it holds.
+    /// Whether the proof must state its expiry.
     pub(super) fn expires(&self) -> bool {
         match self {
             Self::Jws(jws) => jws.present.iter().any(|claim| **claim == *"exp"),
@@ -76,7 +72,7 @@ impl Envelope {
         }
     }
 
-    /// Whether it holds for one URL only.
+    /// Whether the proof is valid for one URL only.
     pub(super) fn binds_url(&self) -> bool {
         match self {
             Self::Jws(jws) => jws.claims.iter().any(|(_, text)| text.has_whole_url()),
@@ -84,16 +80,16 @@ impl Envelope {
         }
     }
 
-    /// Whether it cannot be verified without the public URL.
+    /// Whether the verification needs the public URL.
     pub(super) fn covers_url(&self) -> bool {
         match self {
             Self::Jws(jws) => jws.query_hash.is_some() || jws.templates().any(Template::has_url),
-            // The sender chooses what it covers.
+            // The sender chooses the components, and may choose the URL.
             Self::Message(_) => true,
         }
     }
 
-    /// What the endpoint has to say about itself.
+    /// The names of the settings that the endpoint must supply.
     pub(super) fn settings(&self) -> impl Iterator<Item = &str> {
         let jws = match self {
             Self::Jws(jws) => Some(jws),
@@ -103,7 +99,7 @@ impl Envelope {
         templates.flat_map(Template::settings)
     }
 
-    /// Puts in what the endpoint says.
+    /// Fills in the settings of the endpoint. The error is the name of the first missing one.
     pub(super) fn set(
         &mut self,
         setting: impl Fn(&str) -> Option<Box<[u8]>>,
@@ -116,7 +112,7 @@ impl Envelope {
         }
     }
 
-    /// What does not fit together with the rest of the scheme, if anything.
+    /// The first contradiction to the rest of the scheme.
     pub(super) fn inconsistency(&self, scheme: &Scheme) -> Option<&'static str> {
         match self {
             Self::Jws(_) => Jws::inconsistency(scheme),
@@ -124,7 +120,7 @@ impl Envelope {
         }
     }
 
-    /// What a sender adds to its request.
+    /// The values that a sender adds to its request, each with its place.
     pub(super) fn prove(
         &self,
         scheme: &Scheme,
@@ -138,37 +134,50 @@ impl Envelope {
     }
 }
 
-/// Signatures with the message that they are made over, and its terms.
+/// The candidate signatures of one message, with the message and its terms.
 pub(super) struct EnvelopeSignature {
     pub(super) signatures: Signatures,
     pub(super) message: SignedFrame,
     pub(super) terms: Terms,
 }
 
-/// What was offered, while the body arrives.
+impl EnvelopeSignature {
+    /// The proof of the message, if a key that is valid at `now` made one of the signatures.
+    fn verify(&self, keys: &KeyRing, now: Timestamp, body: &[u8]) -> Option<Signature> {
+        let compare = |key: &Key| key.compare(&self.message, body, self.signatures.iter());
+        let (is_current, by_current) = compare(&keys.current.key)?;
+        if is_current {
+            return Some(Signature::by_current_key(by_current));
+        }
+        let (is_previous, by_previous) = compare(&keys.previous_at(now)?.key)?;
+        is_previous.then(|| Signature::by_previous_key(by_current, by_previous))
+    }
+}
+
+/// The envelopes of a request while the body arrives.
 pub(super) struct EnvelopeVerification {
-    sealed: Vec<EnvelopeSignature>,
+    envelopes: Vec<EnvelopeSignature>,
     digests: BodyDigests,
 }
 
 impl EnvelopeVerification {
-    pub(super) fn begin(sealed: Vec<EnvelopeSignature>) -> Self {
-        let wanted = sealed.iter().flat_map(|one| &one.terms.digests);
+    pub(super) fn begin(envelopes: Vec<EnvelopeSignature>) -> Self {
+        let signed = envelopes.iter().flat_map(|it| &it.terms.digests);
         Self {
-            digests: BodyDigests::begin(wanted.map(|(algorithm, _)| *algorithm)),
-            sealed,
+            digests: BodyDigests::begin(signed.map(|(algorithm, _)| *algorithm)),
+            envelopes,
         }
     }
 
-    /// Takes the next bytes of the body.
+    /// Hashes the next bytes of the body.
     pub(super) fn update(&mut self, bytes: &[u8]) {
         self.digests.update(bytes);
     }
 
-    /// The first of the signatures that a key has made and whose terms hold.
+    /// The first signature that a valid key made and whose terms hold.
     ///
-    /// Who has made none is told nothing about terms.
-    pub(super) fn open(
+    /// The terms are checked after the signature, so that a sender without a key learns nothing about them.
+    pub(super) fn finish(
         mut self,
         scheme: &Scheme,
         body: &[u8],
@@ -176,48 +185,29 @@ impl EnvelopeVerification {
         now: Timestamp,
     ) -> Result<Signature, ProofError> {
         self.digests.finish();
-        let mut refused = ProofError::SignatureMismatch;
+        let mut last_error = ProofError::SignatureMismatch;
         let mut first: Option<Signature> = None;
-        for sealed in &self.sealed {
-            let Some(mut made) = made_by(keys, now, sealed, body) else {
+        for envelope in &self.envelopes {
+            let Some(mut signature) = envelope.verify(keys, now, body) else {
                 continue;
             };
-            if let Err(error) = sealed.terms.judge(scheme, &self.digests, now) {
-                refused = error;
+            if let Err(error) = envelope.terms.judge(scheme, &self.digests, now) {
+                last_error = error;
                 continue;
             }
-            made.valid_until = sealed.terms.valid_until(scheme);
+            signature.valid_until = envelope.terms.valid_until(scheme);
             match &mut first {
-                None => first = Some(made),
-                Some(first) => first.also(&made),
+                None => first = Some(signature),
+                Some(first) => first.add(&signature),
             }
         }
-        first.ok_or(refused)
+        first.ok_or(last_error)
     }
 }
 
-/// The claims of the one token that is sent, as JSON. Nothing is proven by that.
+/// The claims of the only token in the request, as unproven JSON.
 pub(super) fn signed_claims(scheme: &Scheme, received: &PartialRequest<'_>) -> Option<Vec<u8>> {
-    let token = compact::token(scheme, received).ok()?;
-    let (_, claims, _) = compact::parts(&token)?;
-    compact::decoded(claims).ok()
-}
-
-/// The signature, if a key that counts has made it.
-fn made_by(
-    keys: &KeyRing,
-    now: Timestamp,
-    sealed: &EnvelopeSignature,
-    body: &[u8],
-) -> Option<Signature> {
-    let compare = |key: &Key| {
-        let signatures = sealed.signatures.iter();
-        key.compare(&sealed.message, body, signatures)
-    };
-    let (is_current, by_current) = compare(&keys.current.key)?;
-    if is_current {
-        return Some(Signature::by_current_key(by_current));
-    }
-    let (is_previous, by_previous) = compare(&keys.previous_at(now)?.key)?;
-    is_previous.then(|| Signature::by_previous_key(by_current, by_previous))
+    let token = compact::find_token(scheme, received).ok()?;
+    let (_, claims, _) = compact::split(&token)?;
+    compact::decode(claims).ok()
 }

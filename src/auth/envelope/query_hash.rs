@@ -1,4 +1,4 @@
-//! The hash of method and URL that Atlassian's apps are called with: `qsh`.
+//! The hash of the method and the URL that Atlassian puts into its tokens: `qsh`.
 //!
 //! <https://developer.atlassian.com/cloud/bitbucket/query-string-hash>
 
@@ -14,25 +14,28 @@ use crate::auth::{Template, percent, query};
 pub struct QueryHash {
     /// The name of the claim.
     pub claim: Box<str>,
-    /// What the app has registered as its base URL: the path that is hashed begins behind it.
+    /// The base URL that the app registered. The hashed path is relative to it.
     pub base: Template,
 }
 
-/// The hash for a request; `None` if the URL does not lie below the base.
-pub(super) fn hash(method: &Method, url: &str, base: &str) -> Option<String> {
-    let below = url.strip_prefix(base.trim_end_matches('/'))?;
-    let (path, query) = below.split_once('?').unwrap_or((below, ""));
-    if !(path.is_empty() || path.starts_with('/')) {
-        return None;
+impl QueryHash {
+    /// The hash for a request; `None` if the URL is not below `base`.
+    pub(super) fn hash(method: &Method, url: &str, base: &str) -> Option<String> {
+        let below = url.strip_prefix(base.trim_end_matches('/'))?;
+        let (path, query) = below.split_once('?').unwrap_or((below, ""));
+        if !(path.is_empty() || path.starts_with('/')) {
+            return None;
+        }
+        let path = path.trim_end_matches('/').replace('&', "%26");
+        let path = if path.is_empty() { "/" } else { &path };
+        let canonical = format!("{method}&{path}&{}", canonical_query(query)?);
+        Some(hex::encode(Sha256::digest(canonical)))
     }
-    let path = path.trim_end_matches('/').replace('&', "%26");
-    let path = if path.is_empty() { "/" } else { &path };
-    let canonical = format!("{method}&{path}&{}", canonical_query(query)?);
-    Some(hex::encode(Sha256::digest(canonical)))
 }
 
-/// In the order of the names, the values of one name together, everything encoded as in OAuth 1
-/// (RFC 5849 §3.6). The token itself, which may be one of the parameters, is left out.
+/// The parameters sorted by name, with the values of one name joined, encoded as in OAuth 1 (RFC 5849 §3.6).
+///
+/// The parameter `jwt` is omitted: it is the token itself.
 fn canonical_query(query: &str) -> Option<String> {
     if query.len() > MAX_QUERY_LEN {
         return None;
@@ -50,17 +53,17 @@ fn canonical_query(query: &str) -> Option<String> {
     }
     let pairs = sorted.into_iter().map(|(name, mut values)| {
         values.sort();
-        let values: Vec<String> = values.iter().map(|value| encoded(value)).collect();
-        format!("{}={}", encoded(&name), values.join(","))
+        let values: Vec<String> = values.iter().map(|value| encode(value)).collect();
+        format!("{}={}", encode(&name), values.join(","))
     });
     Some(pairs.collect::<Vec<_>>().join("&"))
 }
 
-fn encoded(text: &str) -> String {
-    percent::encoded(text.as_bytes(), b"-._~", "%")
+fn encode(text: &str) -> String {
+    percent::encode(text.as_bytes(), b"-._~", "%")
 }
 
-/// More parameters than Atlassian adds to a URL.
+/// Atlassian adds fewer parameters to a URL.
 const MAX_PARAMETERS: usize = 64;
-/// Longer than any query that is hashed.
+/// The queries that Atlassian hashes are shorter.
 const MAX_QUERY_LEN: usize = 2 * 1024;

@@ -1,31 +1,31 @@
-//! The terms of a proof: until when it holds, and which digest the body has.
+//! The terms of an envelope: its time limits, and the digests that the body must have.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::body_digest::{BodyDigests, DigestAlgorithm};
 use crate::auth::{ProofError, Scheme};
 
-/// What the sender says beside the message.
+/// The statements of a sender that count after its signature is verified.
 #[derive(Default)]
 pub(in crate::auth) struct Terms {
-    /// When it was signed, if the scheme has a window.
+    /// The time of the signature, if the scheme has a timestamp.
     pub(in crate::auth) at: Option<Timestamp>,
-    /// From when on it holds.
+    /// The start of the validity.
     pub(in crate::auth) not_before: Option<Timestamp>,
-    /// From when on it does not hold any more.
+    /// The end of the validity.
     pub(in crate::auth) expires: Option<Timestamp>,
-    /// How far the sender's clock may be off where it says until when.
+    /// The tolerance for the sender's clock in `not_before` and `expires`.
     pub(in crate::auth) leeway: SignedDuration,
-    /// The digests of the body, as they were sent.
+    /// The digests of the body that the sender signed.
     pub(in crate::auth) digests: Vec<(DigestAlgorithm, Vec<u8>)>,
-    /// Whether it says the digest of another query.
+    /// Whether the signed digest of the query is not that of the request.
     pub(in crate::auth) query_differs: bool,
-    /// Whether whatever else it says is about this endpoint and this request.
-    pub(in crate::auth) agrees: bool,
+    /// Whether all other claims are about this endpoint and this request.
+    pub(in crate::auth) claims_match: bool,
 }
 
 impl Terms {
-    /// From when on it is refused for its time.
+    /// The first moment when [`judge`](Self::judge) rejects the time; `None` if it never does.
     pub(super) fn valid_until(&self, scheme: &Scheme) -> Option<Timestamp> {
         let window = scheme.timestamp.as_ref().zip(self.at);
         let window = window.and_then(|(rule, at)| rule.valid_until(at));
@@ -38,13 +38,14 @@ impl Terms {
         }
     }
 
+    /// Checks the terms at `now`, with the finished digests of the body.
     pub(super) fn judge(
         &self,
         scheme: &Scheme,
         digests: &BodyDigests,
         now: Timestamp,
     ) -> Result<(), ProofError> {
-        if !self.agrees {
+        if !self.claims_match {
             return Err(ProofError::SignatureMismatch);
         }
         if let (Some(rule), Some(at)) = (&scheme.timestamp, self.at) {
@@ -57,7 +58,7 @@ impl Terms {
         if self.not_before.is_some_and(|at| -since(at) > self.leeway) {
             return Err(ProofError::TimestampFuture);
         }
-        if !self.query_differs && digests.are(&self.digests) {
+        if !self.query_differs && digests.match_all(&self.digests) {
             Ok(())
         } else {
             Err(ProofError::BodyDigestMismatch)

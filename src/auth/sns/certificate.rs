@@ -1,4 +1,4 @@
-//! The key in a certificate, and when it may be used.
+//! The key in the certificate of a message, and the validity of the certificate.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::auth::{Algorithm, Key, KeyRing, NumberedKey, ProofError};
 
-/// The key of a certificate that came from where SNS serves them.
+/// The key of a certificate that was fetched from Amazon SNS.
 ///
-/// SNS serves no chain with it: what vouches for the certificate is the host that it came from.
+/// SNS serves no chain with the certificate. Trust in it comes from the host that served it over HTTPS.
 #[derive(Clone)]
 pub struct CertificateKeys {
     keys: Arc<KeyRing>,
@@ -41,7 +41,7 @@ impl CertificateKeys {
         })
     }
 
-    /// The key, if the certificate is valid `now` (RFC 5280 §4.1.2.5).
+    /// The key, if the certificate is valid at `now` (RFC 5280 §4.1.2.5).
     pub fn keys(&self, now: Timestamp) -> Result<Arc<KeyRing>, ProofError> {
         if (self.not_before..=self.not_after).contains(&now) {
             Ok(Arc::clone(&self.keys))
@@ -50,13 +50,13 @@ impl CertificateKeys {
         }
     }
 
-    /// When it ends.
+    /// The end of the certificate's validity.
     pub const fn not_after(&self) -> Timestamp {
         self.not_after
     }
 }
 
-/// A file that is no certificate, or one whose key is of another kind.
+/// A file that is not a certificate, or a certificate with another kind of key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("this is no certificate with an RSA key")]
+#[error("this is not a certificate with an RSA key")]
 pub struct CertificateError;

@@ -1,4 +1,4 @@
-//! A message of SNS: the members that are signed, in the order in which they are signed.
+//! A message of Amazon SNS: its members, and the text that its signature covers.
 
 use std::fmt;
 
@@ -7,33 +7,33 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 use super::TopicArn;
 use crate::auth::{MAX_PARSED_BODY_BYTES, fold};
 
-/// The members of a message that count here. Others, such as `MessageAttributes`, are signed by nobody.
+/// The members of a message that the gate reads. The signature does not cover others, such as `MessageAttributes`.
 ///
-/// The outer option is whether the member is there, the inner one whether it is more than `null`.
+/// The outer option is `None` for an absent member, the inner one for `null`.
 #[derive(Default)]
-#[expect(clippy::option_option, reason = "the two are different questions")]
+#[expect(clippy::option_option, reason = "an absent member differs from `null`")]
 pub(crate) struct SnsMessage([Option<Option<String>>; NAMES.len()]);
 
 impl SnsMessage {
-    /// Reads a body.
+    /// Parses a body.
     ///
-    /// A member that is there twice, that is no text, or whose name folds onto one of these makes it
-    /// unreadable: a backend could take another value for the one that was signed. So do more than [`MAX_MEMBERS`].
+    /// It rejects a message in which a backend could take another value for a signed one: a repeated member, a member
+    /// that is not a string, or a name that folds onto a member's. It also rejects more than [`MAX_MEMBERS`] members.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         if body.len() > MAX_PARSED_BODY_BYTES {
             return None;
         }
         let mut reader = serde_json::Deserializer::from_slice(body);
-        let message = reader.deserialize_map(Members).ok()?;
+        let message = reader.deserialize_map(MessageVisitor).ok()?;
         reader.end().ok()?;
         Some(message)
     }
 
-    /// What is signed: every member with its name, a line each.
+    /// The signed text: each signed member as its name and its value, one line each.
     ///
-    /// Only the text of the message may have line ends in it. Then there is one way to read what was signed:
-    /// the lines at its end are the members, and nobody can move the border between two of them.
-    pub(crate) fn signed(&self) -> Option<Vec<u8>> {
+    /// Only `Message` may contain line ends, and it comes first. So the last lines determine the other members, and
+    /// nobody can move the border between two of them.
+    pub(crate) fn signed_text(&self) -> Option<Vec<u8>> {
         let names: &[&str] = match self.member("Type")? {
             "Notification" => &[
                 "Message",
@@ -54,7 +54,7 @@ impl SnsMessage {
             ],
             _ => return None,
         };
-        // What duplicates are told by must be fit for that, or the same message could come again and again.
+        // The ledger recognises replays by this id. An id that it cannot use would admit the same message again.
         let id = self.member("MessageId")?;
         if id.len() > MAX_ID_LEN || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
@@ -69,7 +69,7 @@ impl SnsMessage {
                         text.push('\n');
                     }
                 }
-                // The one that a message may have or not.
+                // The only optional member.
                 None if *name == "Subject" => {}
                 None => return None,
             }
@@ -77,7 +77,7 @@ impl SnsMessage {
         Some(text.into_bytes())
     }
 
-    pub(super) fn is_of(&self, topic: &TopicArn) -> bool {
+    pub(super) fn is_from(&self, topic: &TopicArn) -> bool {
         self.member("TopicArn") == Some(topic.as_str())
     }
 
@@ -100,9 +100,9 @@ fn is_one_line(value: &str) -> bool {
         && !value.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
 }
 
-struct Members;
+struct MessageVisitor;
 
-impl<'de> Visitor<'de> for Members {
+impl<'de> Visitor<'de> for MessageVisitor {
     type Value = SnsMessage;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,27 +112,27 @@ impl<'de> Visitor<'de> for Members {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<SnsMessage, A::Error> {
         let mut message = SnsMessage::default();
         let mut count = 0;
-        while let Some(known) = members.next_key_seed(Name)? {
+        while let Some(found) = members.next_key_seed(NameMatcher)? {
             count += 1;
             if count > MAX_MEMBERS {
-                return Err(A::Error::custom("more members than a message has"));
+                return Err(A::Error::custom("the message has too many members"));
             }
-            let Some((at, is_exact)) = known else {
+            let Some((at, is_exact)) = found else {
                 members.next_value::<IgnoredAny>()?;
                 continue;
             };
             let place = message.0.get_mut(at).filter(|it| is_exact && it.is_none());
-            let place = place.ok_or_else(|| A::Error::custom("a member is there twice"))?;
+            let place = place.ok_or_else(|| A::Error::custom("a member is repeated"))?;
             *place = Some(members.next_value::<Option<String>>()?);
         }
         Ok(message)
     }
 }
 
-/// Which of the members has a name, and whether it is that one or only folds onto it.
-struct Name;
+/// Finds the member that a name belongs to: its position in [`NAMES`], and whether the name is exact or only folds onto it.
+struct NameMatcher;
 
-impl<'de> DeserializeSeed<'de> for Name {
+impl<'de> DeserializeSeed<'de> for NameMatcher {
     type Value = Option<(usize, bool)>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -140,7 +140,7 @@ impl<'de> DeserializeSeed<'de> for Name {
     }
 }
 
-impl Visitor<'_> for Name {
+impl Visitor<'_> for NameMatcher {
     type Value = Option<(usize, bool)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,6 +157,7 @@ impl Visitor<'_> for Name {
     }
 }
 
+/// The names of the members that the gate reads.
 pub(crate) const NAMES: [&str; 11] = [
     "Message",
     "MessageId",
@@ -170,7 +171,7 @@ pub(crate) const NAMES: [&str; 11] = [
     "TopicArn",
     "Type",
 ];
-/// Amazon sends about a dozen members. The names of more would be folded for nothing.
+/// Amazon sends about a dozen members. Folding the names of many more would waste time on unauthenticated input.
 pub(crate) const MAX_MEMBERS: usize = 256;
-/// They are UUIDs.
+/// The ids of SNS are UUIDs, which are shorter.
 const MAX_ID_LEN: usize = 128;

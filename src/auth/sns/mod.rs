@@ -1,8 +1,8 @@
-//! Amazon SNS: a message says where the certificate is that its signature is verified with.
+//! Amazon SNS: each message names the URL of the certificate that verifies its signature.
 //!
-//! Whoever may choose the certificate can sign anything. So an endpoint names the one topic that it
-//! takes messages of, and the certificate has to lie where Amazon serves those of the topic's region, by
-//! HTTPS. Nothing here fetches it: that is for whoever has a socket.
+//! An attacker who chooses the certificate could sign anything. So an endpoint names the only topic that it accepts. The
+//! certificate must come over HTTPS from Amazon's host for the region of this topic. This module fetches nothing;
+//! `outbound` does.
 //!
 //! <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>
 
@@ -19,19 +19,19 @@ use std::collections::BTreeMap;
 
 use super::{Algorithm, ProofError, SchemeError};
 
-/// How the certificate of a message is found.
+/// How an endpoint finds the certificate of a message.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct SnsRule {
-    /// The topic that messages have to come from. An endpoint that does not say it is not compiled.
+    /// The only accepted topic; `None` in a preset. The scheme of an endpoint always has one.
     topic: Option<TopicArn>,
 }
 
 impl SnsRule {
-    /// The setting of an endpoint that names its topic.
+    /// The name of the setting with the topic of an endpoint.
     pub const TOPIC_SETTING: &str = "topic_arn";
 
-    /// The rule of an endpoint that says this about itself.
-    pub(super) fn said(settings: &BTreeMap<String, String>) -> Result<Self, SchemeError> {
+    /// The rule of an endpoint with these settings. A missing or malformed topic is an error.
+    pub(super) fn from_settings(settings: &BTreeMap<String, String>) -> Result<Self, SchemeError> {
         let name = Self::TOPIC_SETTING;
         let topic = settings
             .get(name)
@@ -43,29 +43,30 @@ impl SnsRule {
         })
     }
 
-    /// Where the certificate of `message` is, if the message is one of the topic, signed as
-    /// the endpoint expects. Nothing of it is proven yet.
+    /// The URL of the certificate of `message`, which is still unproven.
+    ///
+    /// The message must belong to the topic and be signed with `algorithm`.
     pub(super) fn certificate_url(
         &self,
         algorithm: Algorithm,
         message: &SnsMessage,
     ) -> Result<CertificateUrl, ProofError> {
-        if !Self::is_of_version(algorithm, message) {
+        if !Self::has_version_of(algorithm, message) {
             return Err(ProofError::SignatureMalformed);
         }
-        let topic = self.topic.as_ref().filter(|it| message.is_of(it));
+        let topic = self.topic.as_ref().filter(|it| message.is_from(it));
         let topic = topic.ok_or(ProofError::SignatureMismatch)?;
         let url = message.certificate_url();
         url.and_then(|url| CertificateUrl::of(topic, url))
             .ok_or(ProofError::SignatureMalformed)
     }
 
-    /// Whether `message` is signed with the algorithm that the endpoint has chosen.
-    pub(super) fn is_of_version(algorithm: Algorithm, message: &SnsMessage) -> bool {
+    /// Whether the signature version of `message` stands for `algorithm`.
+    pub(super) fn has_version_of(algorithm: Algorithm, message: &SnsMessage) -> bool {
         message.signature_version() == Some(version_of(algorithm))
     }
 
-    /// What keeps such a scheme from its work.
+    /// Why a scheme with this algorithm cannot verify messages, if it cannot.
     pub(super) fn inconsistency(algorithm: Algorithm) -> Option<&'static str> {
         let is_rsa = matches!(algorithm, Algorithm::RsaSha1 | Algorithm::RsaSha256);
         (!is_rsa).then_some(
@@ -74,7 +75,7 @@ impl SnsRule {
     }
 }
 
-/// The endpoint chooses the algorithm, and a message has to agree: its sender does not choose.
+/// The signature version of an algorithm. The endpoint chooses the algorithm, and the sender cannot choose another one.
 const fn version_of(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::RsaSha1 => "1",

@@ -1,28 +1,28 @@
-//! Where SNS serves certificates and takes confirmations: the only places that a message can lead to.
+//! The URLs of certificates and subscription confirmations: a message can make the gate request no others.
 //!
-//! The validators of AWS take any host of the form `sns.REGION.amazonaws.com`; here the region is that of
-//! the endpoint's topic, so that strangers cannot make the gate ask around.
+//! The validators of AWS accept any host of the form `sns.REGION.amazonaws.com`. Here a certificate must be in the region
+//! of the endpoint's topic, so that attackers cannot make the gate send requests to other hosts.
 
 use std::fmt;
 
 use super::TopicArn;
 use super::topic::is_region;
 
-/// Where a certificate is. There is no way to make one that leads elsewhere.
+/// The URL of a certificate on a host of Amazon SNS. [`of`](Self::of) is the only constructor.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct CertificateUrl(Box<str>);
 
 impl CertificateUrl {
-    /// `url`, if it is a certificate that SNS serves in the region of `topic`.
+    /// Accepts `url` if it names a certificate of SNS in the region of `topic`.
     pub fn of(topic: &TopicArn, url: &str) -> Option<Self> {
         let rest = url.strip_prefix("https://")?.strip_prefix(topic.host())?;
         let name = rest.strip_prefix('/')?.strip_suffix(".pem")?;
-        let is_in_it = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        let is_name = (1..=MAX_NAME_LEN).contains(&name.len()) && name.bytes().all(is_in_it);
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let is_name = (1..=MAX_NAME_LEN).contains(&name.len()) && name.bytes().all(is_allowed);
         is_name.then(|| Self(url.into()))
     }
 
-    /// The URL.
+    /// The text of the URL, always with `https`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -34,7 +34,7 @@ impl fmt::Display for CertificateUrl {
     }
 }
 
-/// Whether a request to `url` confirms a subscription, and does nothing else.
+/// Whether a `GET` of `url` confirms a subscription to a topic and has no other effect.
 pub fn is_confirmation_url(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("https://sns.") else {
         return false;
@@ -44,14 +44,14 @@ pub fn is_confirmation_url(url: &str) -> bool {
     };
     let region = host.strip_suffix(".cn").unwrap_or(host);
     let region = region.strip_suffix(".amazonaws.com");
-    let is_in_query = |byte: u8| byte.is_ascii_alphanumeric() || b"=&:%._-".contains(&byte);
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"=&:%._-".contains(&byte);
     region.is_some_and(is_region)
         && query.len() <= MAX_QUERY_LEN
         && !query.contains("Action=")
-        && query.bytes().all(is_in_query)
+        && query.bytes().all(is_allowed)
 }
 
-/// The names in use have about 60 characters.
+/// The names of Amazon's certificates have about 60 characters.
 const MAX_NAME_LEN: usize = 128;
-/// A token has about 320 characters, an ARN at most about 320.
+/// The token and the ARN have about 320 characters each.
 const MAX_QUERY_LEN: usize = 2048;

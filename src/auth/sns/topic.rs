@@ -1,4 +1,4 @@
-//! The name of a topic.
+//! The ARN of a topic, with its region and the host of that region.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,17 +9,16 @@ use std::str::FromStr;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TopicArn {
     text: Box<str>,
-    /// Where SNS serves its region.
+    /// The host of SNS in the region of the topic.
     host: Box<str>,
 }
 
 impl TopicArn {
-    /// The whole ARN.
+    /// The text of the ARN.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The host that serves the topic's region.
     pub(super) fn host(&self) -> &str {
         &self.host
     }
@@ -38,12 +37,12 @@ impl FromStr for TopicArn {
             "aws-cn" => "amazonaws.com.cn",
             _ => return Err(ParseTopicArnError),
         };
-        let is_right = (*arn, *service) == ("arn", "sns")
+        let is_valid = (*arn, *service) == ("arn", "sns")
             && is_region(region)
             && account.len() == 12
             && account.bytes().all(|byte| byte.is_ascii_digit())
             && is_name(name);
-        is_right
+        is_valid
             .then(|| Self {
                 text: text.into(),
                 host: format!("sns.{region}.{domain}").into(),
@@ -52,16 +51,16 @@ impl FromStr for TopicArn {
     }
 }
 
-/// Such as `eu-central-1`.
+/// Whether `text` has the form of a region, such as `eu-central-1`.
 pub(super) fn is_region(text: &str) -> bool {
-    let is_in_it = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (3..=32).contains(&text.len()) && text.bytes().all(is_in_it)
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (3..=32).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
 fn is_name(text: &str) -> bool {
     let name = text.strip_suffix(".fifo").unwrap_or(text);
-    let is_in_it = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    !name.is_empty() && text.len() <= 256 && name.bytes().all(is_in_it)
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    !name.is_empty() && text.len() <= 256 && name.bytes().all(is_allowed)
 }
 
 impl fmt::Display for TopicArn {
@@ -70,7 +69,7 @@ impl fmt::Display for TopicArn {
     }
 }
 
-/// Text that names no topic.
+/// Text that is not the ARN of a topic.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a topic is written \"arn:aws:sns:eu-central-1:123456789012:orders\"")]
+#[error("a topic ARN has the form \"arn:aws:sns:eu-central-1:123456789012:orders\"")]
 pub struct ParseTopicArnError;
