@@ -312,3 +312,29 @@ fn faults_can_be_injected_into_debug_builds_only() {
         assert_eq!(knows, source.path == "src/task/fault.rs", "{}", source.path);
     }
 }
+
+#[test]
+fn no_test_searches_for_so_few_digits_that_a_random_id_can_hold_them() {
+    let found: Vec<String> = texts_of("tests")
+        .iter()
+        .flat_map(|(path, text)| {
+            short_searches(text).map(move |digits| format!("{path}: `{digits}`"))
+        })
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+    let planted = "head.contains(\"666\"); head.contains(\": 666\"); head.matches(\"beef\"); x.contains(\"123456\")";
+    assert_eq!(short_searches(planted).collect::<Vec<_>>(), ["666", "beef"]);
+}
+
+/// The texts of one to five hexadecimal digits that `text` searches for.
+fn short_searches(text: &str) -> impl Iterator<Item = &str> {
+    let calls = ["contains(\"", "matches(\""];
+    let starts = calls
+        .into_iter()
+        .flat_map(move |call| text.split(call).skip(1));
+    starts.filter_map(|rest| {
+        let (digits, _) = rest.split_once('"')?;
+        let is_short = (1..=5).contains(&digits.len());
+        (is_short && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digits)
+    })
+}

@@ -192,6 +192,6 @@ fn the_impact_counts_the_deliveries_of_each_version_and_names_who_shares_the_sec
     let output = gate.run(&["endpoint", "delete", ID]).failed_with(2);
     // The other endpoint is still judged by the secret, so it does not end.
     assert!(!output.contains("version 1"), "{output}");
-    assert!(output.contains("404"), "{output}");
+    assert!(output.contains("404: the endpoint"), "{output}");
     assert!(!output.contains("workflows/other"), "{output}");
 }

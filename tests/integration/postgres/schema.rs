@@ -66,7 +66,7 @@ fn a_schema_of_a_newer_version_is_refused_and_left_alone() {
         gate.run(&["check"]).failed_with(3),
     ] {
         assert!(
-            output.contains("9999") && output.contains("newer Portcullis"),
+            output.contains("schema 9999") && output.contains("newer Portcullis"),
             "{output}"
         );
         assert!(output.contains(&database.url()), "{output}");

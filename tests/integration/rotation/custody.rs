@@ -256,7 +256,7 @@ fn a_store_of_a_newer_version_is_refused_and_left_as_it_is() {
     ] {
         assert!(output.contains(store.to_str().unwrap()), "{output}");
         assert!(
-            output.contains("9999") && output.contains("newer Portcullis"),
+            output.contains("schema 9999") && output.contains("newer Portcullis"),
             "{output}"
         );
     }
