@@ -42,6 +42,7 @@ pub mod flow;
 pub mod gate;
 mod http_syntax;
 pub mod ledger;
+pub mod operators;
 pub mod outbound;
 pub mod payload;
 pub mod proxy;

@@ -5,6 +5,7 @@
 mod chain;
 
 use std::fmt;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::ser::SerializeStruct as _;
@@ -33,6 +34,15 @@ pub struct AuditEntry {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Actor {
+    /// A person or a script at the admin API.
+    Operator {
+        /// The subject of the identity provider, or the label of an operator token.
+        subject: String,
+        /// `console` for a session in the browser, `api` for an operator token.
+        surface: &'static str,
+        /// The address of the client.
+        address: IpAddr,
+    },
     /// A user of the operating system, on the command line.
     OsUser {
         /// The name of the account.
@@ -60,6 +70,7 @@ impl Actor {
     /// The account or the provider.
     pub fn name(&self) -> &str {
         match self {
+            Self::Operator { subject, .. } => subject,
             Self::OsUser { name, .. }
             | Self::Provider { name, .. }
             | Self::Recorded { name, .. } => name,
@@ -69,6 +80,9 @@ impl Actor {
     /// The surface and the place that the change came from, such as `cli@host`.
     pub fn origin(&self) -> String {
         match self {
+            Self::Operator {
+                surface, address, ..
+            } => format!("{surface}@{address}"),
             Self::OsUser { host, .. } => format!("cli@{host}"),
             Self::Provider { endpoint, .. } => format!("handshake@{endpoint}"),
             Self::Recorded { origin, .. } => origin.clone(),

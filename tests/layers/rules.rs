@@ -13,7 +13,7 @@ use crate::source::{Named, Source};
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it. `control` stands on the traits of the stores and
 /// below `cli`, which prints what it answers.
-pub(crate) const LAYERS: [(&str, &str); 28] = [
+pub(crate) const LAYERS: [(&str, &str); 29] = [
     ("clock", ""),
     ("sync", ""),
     ("tls", ""),
@@ -30,6 +30,7 @@ pub(crate) const LAYERS: [(&str, &str); 28] = [
         "directory",
         "clock task audit auth payload challenge secrets tokens",
     ),
+    ("operators", "clock audit auth secrets directory"),
     (
         "flow",
         "clock audit auth payload challenge secrets tokens directory",
