@@ -21,7 +21,7 @@
 //! auth ← challenge, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 //! ```
 //!
-//! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`. Only `cli` and `app` import `config`.
+//! `store` implements the traits of `secrets`, `tokens`, `directory`, `operators` and `flow`. Only `cli` and `app` import `config`.
 //! `control` holds every rule about changing what is stored; it is above `store` and below `cli`. `clock`, `sync`,
 //! `task`, `tls`, `audit`, `http_syntax` and `redis` are below everything. `explain` is above `proxy` and below `cli`;
 //! no delivery passes it.

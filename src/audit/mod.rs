@@ -24,7 +24,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// The kind of change.
     pub action: Action,
-    /// The changed object: an endpoint id, `scope#slot` of a secret, a token id, or the target of a flow.
+    /// The changed object: an endpoint id, `scope#slot` of a secret, a token id, the target of a flow, or an operator.
     pub subject: String,
     /// More about the change, such as the version of a secret.
     pub detail: String,
@@ -111,6 +111,8 @@ impl Serialize for Actor {
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
+    /// An operator was refused an action that no role of the operator allows.
+    Denied,
     /// An endpoint was created.
     EndpointCreated,
     /// An endpoint was deleted.
@@ -127,6 +129,12 @@ pub enum Action {
     FlowReleased,
     /// An earlier version of a flow became active again.
     FlowRolledBack,
+    /// A login link was created.
+    LoginLinkCreated,
+    /// An operator token was created.
+    OperatorTokenCreated,
+    /// An operator token was revoked.
+    OperatorTokenRevoked,
     /// A provider's challenge bound a secret.
     SecretBound,
     /// A secret was generated for the first time.
@@ -141,6 +149,12 @@ pub enum Action {
     SecretRotated,
     /// A secret was replaced by a given one.
     SecretSet,
+    /// A sign-in was refused.
+    SignInRefused,
+    /// An operator signed in, and a session started.
+    SignedIn,
+    /// A session was ended before its time.
+    SignedOut,
     /// A workspace token was created.
     TokenCreated,
     /// A workspace token was revoked.
@@ -151,6 +165,7 @@ impl Action {
     /// The word in the store and in output.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Denied => "denied",
             Self::EndpointCreated => "endpoint_created",
             Self::EndpointDeleted => "endpoint_deleted",
             Self::EndpointUpdated => "endpoint_updated",
@@ -159,6 +174,9 @@ impl Action {
             Self::FlowPromoted => "flow_promoted",
             Self::FlowReleased => "flow_released",
             Self::FlowRolledBack => "flow_rolled_back",
+            Self::LoginLinkCreated => "login_link_created",
+            Self::OperatorTokenCreated => "operator_token_created",
+            Self::OperatorTokenRevoked => "operator_token_revoked",
             Self::SecretBound => "secret_bound",
             Self::SecretCreated => "secret_created",
             Self::SecretResealed => "secret_resealed",
@@ -166,6 +184,9 @@ impl Action {
             Self::SecretRevealed => "secret_revealed",
             Self::SecretRotated => "secret_rotated",
             Self::SecretSet => "secret_set",
+            Self::SignInRefused => "sign_in_refused",
+            Self::SignedIn => "signed_in",
+            Self::SignedOut => "signed_out",
             Self::TokenCreated => "token_created",
             Self::TokenRevoked => "token_revoked",
         }

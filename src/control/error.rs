@@ -133,6 +133,8 @@ pub enum ControlError {
         /// The reason.
         error: AdoptionError,
     },
+    /// An operator token or a login link would allow nothing.
+    NoRole,
     /// A note was given without a release.
     NoteWithoutVersion,
     /// Only the sender can issue the secret, so it cannot be generated.
@@ -151,6 +153,10 @@ pub enum ControlError {
         /// Whether the request included the current version.
         current: bool,
     },
+    /// The operator token does not exist.
+    OperatorTokenNotFound(TokenId),
+    /// The name of an operator is empty.
+    OperatorUnnamed,
     /// Several organisations have a workspace of that name.
     OrganisationAmbiguous {
         /// The workspace.
@@ -193,6 +199,13 @@ pub enum ControlError {
     SecretUnbound(SecretRef),
     /// Several errors of one operation.
     Several(Vec<ControlError>),
+    /// The address has failed to sign in several times, and must pause.
+    SignInPaused {
+        /// The rest of the pause in seconds, rounded up.
+        seconds: u64,
+    },
+    /// The login link is unknown, used or expired.
+    SignInRefused,
     /// The flow has no such slot.
     SlotNotFound {
         /// The target as the user wrote it.
@@ -214,6 +227,8 @@ pub enum ControlError {
     Token(TokenError),
     /// The token does not exist.
     TokenNotFound(TokenId),
+    /// An operator token or a login link has too many roles.
+    TooManyRoles,
     /// The value is unusable as a key, or looks like a mistake.
     ValueRefused(SecretRefusal),
     /// The value is not UTF-8 text.
@@ -323,9 +338,12 @@ impl ControlError {
             Self::Move(_) => "flow_move_invalid",
             Self::NamesTooLong(_) => "names_too_long",
             Self::NotAdoptable { .. } => "endpoint_not_adoptable",
+            Self::NoRole => "no_role",
             Self::NoteWithoutVersion => "note_without_version",
             Self::NotGenerated { .. } => "secret_not_generated",
             Self::NothingToRetire { .. } => "nothing_to_retire",
+            Self::OperatorTokenNotFound(_) => "operator_token_not_found",
+            Self::OperatorUnnamed => "operator_unnamed",
             Self::OrganisationAmbiguous { .. } => "organisation_ambiguous",
             Self::OrganisationUnknown(_) => "organisation_unknown",
             Self::PublicKey { .. } => "public_key_shared",
@@ -335,6 +353,8 @@ impl ControlError {
             Self::SecretSignsChallenges { .. } => "secret_signs_challenges",
             Self::SecretUnbound(_) => "secret_unbound",
             Self::Several(errors) => errors.first().map_or("several", Self::word),
+            Self::SignInPaused { .. } => "sign_in_paused",
+            Self::SignInRefused => "sign_in_refused",
             Self::SlotNotFound { .. } => "slot_not_found",
             Self::SlotsUnbound(_) => "slot_unbound",
             Self::Store(StoreError::Conflict(_)) => "conflict",
@@ -344,6 +364,7 @@ impl ControlError {
             Self::StoreOpen(_) => "store_unusable",
             Self::Token(_) => "token_invalid",
             Self::TokenNotFound(_) => "token_not_found",
+            Self::TooManyRoles => "too_many_roles",
             Self::ValueRefused(SecretRefusal::Doubtful(..)) => "value_doubtful",
             Self::ValueRefused(SecretRefusal::Unusable(..)) => "value_unusable",
             Self::ValueNotText => "value_not_text",
@@ -430,6 +451,7 @@ impl ControlError {
             Self::NotAdoptable { endpoint, error } => {
                 format!("`{endpoint}`: the flow cannot take it over: {error}")
             }
+            Self::NoRole => "no role is given".to_owned(),
             Self::NoteWithoutVersion => {
                 "`--note`: only a released version has a note, and the draft is not one".to_owned()
             }
@@ -454,6 +476,8 @@ impl ControlError {
             Self::NothingToRetire { secret, .. } => {
                 format!("{secret}: only the current version is valid")
             }
+            Self::OperatorTokenNotFound(id) => format!("operator token {id} does not exist"),
+            Self::OperatorUnnamed => "the name of the operator is empty".to_owned(),
             Self::OrganisationAmbiguous {
                 workspace,
                 organisations,
@@ -484,6 +508,10 @@ impl ControlError {
             ),
             Self::SecretUnbound(secret) => VaultError::Unbound(secret.clone()).to_string(),
             Self::Several(errors) => lines(errors),
+            Self::SignInPaused { seconds } => format!(
+                "sign-in is paused for this address for {seconds} seconds, after several failures"
+            ),
+            Self::SignInRefused => "the login link is unknown, used or expired".to_owned(),
             Self::SlotNotFound {
                 target,
                 slot,
@@ -498,6 +526,7 @@ impl ControlError {
             Self::StoreOpen(error) => error.to_string(),
             Self::Token(error) => error.to_string(),
             Self::TokenNotFound(id) => format!("token {id} does not exist"),
+            Self::TooManyRoles => "too many roles are given".to_owned(),
             Self::ValueRefused(refusal) => refusal.to_string(),
             Self::ValueNotText => "secret: the value is not UTF-8 text".to_owned(),
             Self::ValueTooLong => {
@@ -567,6 +596,9 @@ impl ControlError {
                 "delete all targets, versions and secrets with `--all`, or one installation with `--installation ID`"
                     .to_owned(),
             ),
+            Self::NoRole => Some(
+                "give at least one of `viewer`, `operator`, `revealer` and `admin`".to_owned(),
+            ),
             Self::MixedKeyKinds(_) => Some("declare one slot per kind".to_owned()),
             Self::NoteWithoutVersion => Some(
                 "add `--target live` or `--installation`, or give the note to `flow release`".to_owned(),
@@ -580,6 +612,16 @@ impl ControlError {
             Self::NothingToRetire { current: false, .. } => {
                 Some("end it with `--current`".to_owned())
             }
+            Self::OperatorTokenNotFound(_) => {
+                Some("list them with: portcullis operator token list".to_owned())
+            }
+            Self::OperatorUnnamed => {
+                Some("give a name; the audit log contains it".to_owned())
+            }
+            Self::SignInRefused => {
+                Some("create a new link with: portcullis console login".to_owned())
+            }
+            Self::TooManyRoles => Some("give at most 32 different roles".to_owned()),
             Self::OrganisationAmbiguous { .. } => {
                 Some("choose one with `--organisation`".to_owned())
             }

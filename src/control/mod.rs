@@ -11,7 +11,7 @@
 //!
 //! A change is planned first and performed afterwards, so that a dry run and a confirmation show the same plan.
 //! The command line prints the results and decides nothing. The methods of [`Control`] stand by subject:
-//! `endpoints`, `flows`, `secrets`, `tokens` and `impact`.
+//! `endpoints`, `flows`, `secrets`, `tokens`, `operators` and `impact`.
 
 mod binding;
 mod change;
@@ -19,12 +19,13 @@ mod endpoints;
 mod error;
 mod flows;
 mod impact;
+mod operators;
 mod secrets;
 mod stores;
 mod tokens;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub use self::binding::Binding;
 pub use self::change::Change;
@@ -38,6 +39,8 @@ pub use self::flows::{
     UnboundSlot,
 };
 pub use self::impact::{Impact, Refusal, SecretImpact, SenderImpact, VersionImpact};
+use self::operators::SignInLimits;
+pub use self::operators::{IssuedOperatorToken, NewOperatorToken, SessionState, SignedIn};
 pub use self::secrets::{SecretChange, SlotBinding};
 pub use self::stores::{Backup, backup_store, copy_store, migrate_store};
 pub use self::tokens::TokenRequest;
@@ -56,6 +59,7 @@ pub struct Control {
     key_service: Arc<dyn KeyService>,
     clock: Arc<dyn Clock>,
     server: ServerContext,
+    sign_ins: Mutex<SignInLimits>,
 }
 
 /// The part of the configuration that declarations are validated against.
@@ -115,6 +119,7 @@ impl Control {
             key_service,
             clock,
             server,
+            sign_ins: Mutex::default(),
         }
     }
 

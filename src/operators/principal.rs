@@ -53,6 +53,33 @@ impl Principal {
         grants.any(|grant| grant.organisation.is_none())
     }
 
+    /// Whether an admin grant covers the place of `grant`: who may list and revoke operator tokens that hold it.
+    pub fn administers(&self, grant: &RoleGrant) -> bool {
+        self.holds(Permission::Administer, grant)
+    }
+
+    /// Whether the principal may give `grant` to somebody. Nobody gives away the sight of secrets without having it.
+    pub fn may_grant(&self, grant: &RoleGrant) -> bool {
+        let reveals = grant.role.allows(Permission::Reveal);
+        self.administers(grant) && (!reveals || self.holds(Permission::Reveal, grant))
+    }
+
+    fn holds(&self, permission: Permission, of: &RoleGrant) -> bool {
+        let mut grants = self
+            .grants
+            .iter()
+            .filter(|grant| grant.role.allows(permission));
+        grants.any(|grant| grant.includes(of))
+    }
+
+    /// The name of the principal among all principals, for its idempotency keys.
+    pub fn key(&self) -> String {
+        match &self.kind {
+            PrincipalKind::Session { .. } => format!("session:{}", self.subject),
+            PrincipalKind::Token { id } => format!("token:{id}"),
+        }
+    }
+
     /// The actor for the audit log.
     pub fn actor(&self, address: IpAddr) -> Actor {
         Actor::Operator {
@@ -95,5 +122,38 @@ mod tests {
             assert_eq!(may, allowed, "{permission:?} {owner:?}");
         }
         assert!(!principal.may_everywhere(Permission::Read));
+    }
+
+    #[test]
+    fn nobody_grants_more_than_an_admin_grant_covers_nor_the_sight_of_secrets_without_it() {
+        let of = |grants: &[&str]| Principal {
+            subject: "ana".to_owned(),
+            kind: PrincipalKind::Token { id: String::new() },
+            grants: grants.iter().map(|it| it.parse().unwrap()).collect(),
+        };
+        for (grants, grant, administers, may_grant) in [
+            (&["admin"][..], "admin", true, true),
+            (&["admin"], "operator@acme/shop", true, true),
+            (&["admin"], "revealer@acme", true, false),
+            (&["admin", "revealer"], "revealer", true, true),
+            (
+                &["admin", "revealer@acme"],
+                "revealer@acme/shop",
+                true,
+                true,
+            ),
+            (&["admin", "revealer@acme"], "revealer", true, false),
+            (&["admin@acme"], "viewer@acme", true, true),
+            (&["admin@acme"], "viewer@acme/shop", true, true),
+            (&["admin@acme"], "viewer", false, false),
+            (&["admin@acme"], "viewer@globex", false, false),
+            (&["admin@acme/shop"], "viewer@acme/shop", true, true),
+            (&["admin@acme/shop"], "viewer@acme", false, false),
+            (&["operator", "revealer"], "viewer@acme", false, false),
+        ] {
+            let (principal, grant) = (of(grants), grant.parse().unwrap());
+            assert_eq!(principal.administers(&grant), administers, "{grants:?}");
+            assert_eq!(principal.may_grant(&grant), may_grant, "{grants:?} {grant}");
+        }
     }
 }

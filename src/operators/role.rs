@@ -95,6 +95,12 @@ impl RoleGrant {
         };
         is(&self.organisation, organisation) && is(&self.workspace, workspace)
     }
+
+    /// Whether the place of the grant includes the place of `other`. The roles do not matter.
+    pub fn includes(&self, other: &Self) -> bool {
+        let is = |own: &Option<Name>, other: &Option<Name>| own.is_none() || own == other;
+        is(&self.organisation, &other.organisation) && is(&self.workspace, &other.workspace)
+    }
 }
 
 /// Role grants are written `role`, `role@organisation` or `role@organisation/workspace`.

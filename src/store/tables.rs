@@ -173,6 +173,20 @@ pub(super) const TABLES: &[Table] = &[
         newest_only: false,
     },
     Table {
+        name: "operator_tokens",
+        columns: &[
+            ("id", Kind::Text),
+            ("label", Kind::Text),
+            ("grants", Kind::Text),
+            ("hash", Kind::Bytes),
+            ("created_ms", Kind::Number),
+            ("expires_ms", Kind::Number),
+            ("revoked_ms", Kind::Number),
+        ],
+        keys: 1,
+        newest_only: false,
+    },
+    Table {
         name: "token_uses",
         columns: &[("id", Kind::Text), ("last_used_ms", Kind::Number)],
         keys: 1,

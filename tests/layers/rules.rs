@@ -30,7 +30,7 @@ pub(crate) const LAYERS: [(&str, &str); 29] = [
         "directory",
         "clock task audit auth payload challenge secrets tokens",
     ),
-    ("operators", "clock audit auth secrets directory"),
+    ("operators", "clock audit auth secrets tokens directory"),
     (
         "flow",
         "clock audit auth payload challenge secrets tokens directory",
@@ -44,11 +44,11 @@ pub(crate) const LAYERS: [(&str, &str); 29] = [
     ("capture", "clock task auth payload secrets directory gate"),
     (
         "store",
-        "clock task audit auth payload challenge secrets tokens directory flow gate capture",
+        "clock task audit auth payload challenge secrets tokens directory operators flow gate capture",
     ),
     (
         "control",
-        "clock audit auth challenge secrets tokens directory flow capture store",
+        "clock audit auth challenge secrets tokens directory operators flow capture store",
     ),
     (
         "telemetry",
@@ -73,7 +73,7 @@ pub(crate) const LAYERS: [(&str, &str); 29] = [
     ),
     (
         "cli",
-        "clock task tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate capture control telemetry proxy admin store explain config app",
+        "clock task tls redis audit auth payload challenge secrets tokens directory operators flow ledger outbound gate capture control telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];
@@ -110,11 +110,15 @@ const OWNED_CRATES: [(&str, &str, &str); 4] = [
 
 /// What changes a store, each with the modules that may name it: those that store it, and `control`, which holds the
 /// rules. The others ask `control`. A name that is also an enum variant has its module before it.
-const CHANGES: [(&str, &str); 13] = [
+const CHANGES: [(&str, &str); 17] = [
     (
         "AuditEntry",
-        "audit secrets tokens directory flow store control",
+        "audit secrets tokens directory operators flow store control",
     ),
+    ("LoginLink", "operators store control"),
+    ("OperatorStore", "operators store control"),
+    ("operators::Session", "operators store control"),
+    ("RandomSecret", "tokens operators control"),
     ("EndpointChange", "directory flow store control"),
     ("FlowChange", "flow store control"),
     ("NewMove", "flow store control"),

@@ -22,6 +22,8 @@ mod flow_changes;
 #[path = "../sql/flows.rs"]
 mod flows;
 mod listener;
+#[path = "../sql/operator_access.rs"]
+mod operator_access;
 #[path = "../sql/operators.rs"]
 mod operators;
 #[path = "../sql/sealing.rs"]

@@ -21,6 +21,8 @@ mod flow_changes;
 #[path = "../sql/flows.rs"]
 mod flows;
 mod identity;
+#[path = "../sql/operator_access.rs"]
+mod operator_access;
 #[path = "../sql/operators.rs"]
 mod operators;
 mod private;
