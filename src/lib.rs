@@ -36,6 +36,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod deliveries;
 pub mod directory;
 pub mod explain;
 pub mod flow;

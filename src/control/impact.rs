@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Control, ControlError, EndpointPlan, FlowPlan};
+use crate::clock::hour_of;
 use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, OperatorChange};
 use crate::secrets::{SecretRef, StoredVersion};
 
@@ -70,6 +71,9 @@ pub struct VersionImpact {
     pub last_used_at: Option<Timestamp>,
     /// Whether the last delivery was within 24 hours.
     pub used_in_last_day: bool,
+    /// The deliveries that it authenticated in the last 24 hours, by whole hours of the clock; `None` if they were not
+    /// counted by hour.
+    pub deliveries_last_day: Option<u64>,
     /// The end of the version; `None` means immediately.
     pub ends_at: Option<Timestamp>,
 }
@@ -207,6 +211,8 @@ impl Control {
         let now = self.clock.now();
         let versions = self.store.versions(secret).await?;
         let counts = self.store.uses(secret).await?;
+        let since = hour_of(now.checked_sub(DAY).unwrap_or(Timestamp::MIN));
+        let last_day = self.store.version_counts(secret, since).await?;
         let counting = StoredVersion::counting(&versions, now);
         let valid = counting.into_iter().flat_map(|(current, previous)| {
             let previous = previous.map(|(version, until)| (version, Some(until)));
@@ -215,11 +221,16 @@ impl Control {
         let versions = valid.map(|(version, until)| {
             let counter = counts.iter().find(|it| it.version == version.version);
             let last_used_at = counter.map(|it| it.last_used_at);
+            let used_in_last_day = last_used_at.is_some_and(|at| now.duration_since(at) < DAY);
+            let counted = last_day.iter().find(|(it, _)| *it == version.version);
+            let counted = counted.map(|(_, deliveries)| *deliveries);
             VersionImpact {
                 version: version.version,
                 deliveries: counter.map_or(0, |it| it.deliveries),
                 last_used_at,
-                used_in_last_day: last_used_at.is_some_and(|at| now.duration_since(at) < DAY),
+                used_in_last_day,
+                // A store that was counted by an older version has totals only.
+                deliveries_last_day: if used_in_last_day { counted } else { Some(0) },
                 ends_at: ends_at.map(|at| until.map_or(at, |until| until.min(at))),
             }
         });

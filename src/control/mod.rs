@@ -11,10 +11,11 @@
 //!
 //! A change is planned first and performed afterwards, so that a dry run and a confirmation show the same plan.
 //! The command line prints the results and decides nothing. The methods of [`Control`] stand by subject:
-//! `endpoints`, `flows`, `secrets`, `tokens`, `operators` and `impact`.
+//! `endpoints`, `deliveries`, `flows`, `secrets`, `tokens`, `operators` and `impact`.
 
 mod binding;
 mod change;
+mod deliveries;
 mod endpoints;
 mod error;
 mod flows;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex};
 
 pub use self::binding::Binding;
 pub use self::change::Change;
+pub use self::deliveries::Activity;
 pub use self::endpoints::{
     AdoptionError, ChallengeStatus, EndpointPlan, ExpectedChallenge, KeyKindMismatch,
     SecretValueWarning, Step, StepAction,

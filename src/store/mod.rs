@@ -1,6 +1,6 @@
-//! Persistent state: endpoints, flows, encrypted secrets, tokens, sessions, the audit log and captured deliveries.
+//! Persistent state: endpoints, flows, encrypted secrets, tokens, sessions, the audit log, captured and recorded deliveries.
 //!
-//! The store traits are defined by `secrets`, `tokens`, `directory`, `flow`, `operators` and `capture`. This module implements
+//! The store traits are defined by `secrets`, `tokens`, `directory`, `flow`, `operators`, `capture` and `deliveries`. This module implements
 //! them on SQLite and on PostgreSQL. [`Store`] adds the queries of operators. Both engines speak nearly the same SQL,
 //! so the files in `sql` are compiled once for each engine, over the types that its module names.
 
@@ -22,6 +22,7 @@ pub use self::tables::copied_columns;
 pub use self::transfer::{CopyCounts, CopyError, Export, Import, copy};
 use crate::audit::{Action, AuditLine, ChainEnd};
 use crate::capture::CaptureStore;
+use crate::deliveries::DeliveryStore;
 use crate::directory::{Definition, EndpointId, EndpointStore};
 use crate::flow::FlowStore;
 use crate::operators::OperatorStore;
@@ -31,7 +32,13 @@ use crate::tokens::TokenStore;
 /// A complete store.
 #[async_trait]
 pub trait Store:
-    CaptureStore + EndpointStore + FlowStore + OperatorStore + SecretStore + TokenStore
+    CaptureStore
+    + DeliveryStore
+    + EndpointStore
+    + FlowStore
+    + OperatorStore
+    + SecretStore
+    + TokenStore
 {
     /// Checks that the store answers.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -158,6 +158,44 @@ pub(super) const TABLES: &[Table] = &[
         newest_only: false,
     },
     Table {
+        name: "secret_hourly",
+        columns: &[
+            ("scope", Kind::Text),
+            ("slot", Kind::Text),
+            ("version", Kind::Number),
+            ("hour_ms", Kind::Number),
+            ("deliveries", Kind::Number),
+        ],
+        keys: 4,
+        newest_only: false,
+    },
+    Table {
+        name: "delivery_hourly",
+        columns: &[
+            ("endpoint", Kind::Text),
+            ("generation", Kind::Number),
+            ("hour_ms", Kind::Number),
+            ("admitted", Kind::Number),
+            ("refused", Kind::Number),
+            ("failed", Kind::Number),
+            ("ignored", Kind::Number),
+        ],
+        keys: 3,
+        newest_only: false,
+    },
+    Table {
+        name: "delivery_latest",
+        columns: &[
+            ("endpoint", Kind::Text),
+            ("generation", Kind::Number),
+            ("at_ms", Kind::Number),
+            ("reason", Kind::Text),
+            ("last_admitted_ms", Kind::Number),
+        ],
+        keys: 2,
+        newest_only: false,
+    },
+    Table {
         name: "tokens",
         columns: &[
             ("id", Kind::Text),

@@ -5,15 +5,15 @@ use crate::source::{Named, Source};
 /// Who may import whom: a module, and those below it. No module is there for one that stands above it.
 ///
 /// ```text
-/// auth ← challenge, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
+/// auth ← challenge, secrets ← tokens ← directory ← ledger, outbound, deliveries ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
-/// `store` stands beside the line: it implements the traits of `secrets`, `directory`, `flow` and `capture`, so nothing on
+/// `store` stands beside the line: it implements the traits of `secrets`, `directory`, `flow`, `capture` and `deliveries`, so nothing on
 /// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it. `control` stands on the traits of the stores and
 /// below `cli`, which prints what it answers.
-pub(crate) const LAYERS: [(&str, &str); 29] = [
+pub(crate) const LAYERS: [(&str, &str); 30] = [
     ("clock", ""),
     ("sync", ""),
     ("tls", ""),
@@ -42,17 +42,18 @@ pub(crate) const LAYERS: [(&str, &str); 29] = [
         "clock sync audit auth payload challenge secrets tokens directory ledger outbound",
     ),
     ("capture", "clock task auth payload secrets directory gate"),
+    ("deliveries", "clock task secrets directory"),
     (
         "store",
-        "clock task audit auth payload challenge secrets tokens directory operators flow gate capture",
+        "clock task audit auth payload challenge secrets tokens directory operators flow gate capture deliveries",
     ),
     (
         "control",
-        "clock audit auth challenge secrets tokens directory operators flow capture store",
+        "clock audit auth challenge secrets tokens directory operators flow capture deliveries store",
     ),
     (
         "telemetry",
-        "clock task audit auth payload challenge secrets tokens directory ledger outbound gate",
+        "clock task audit auth payload challenge secrets tokens directory ledger outbound gate deliveries",
     ),
     (
         "proxy",
@@ -65,15 +66,15 @@ pub(crate) const LAYERS: [(&str, &str); 29] = [
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate telemetry proxy admin store",
+        "clock tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate deliveries telemetry proxy admin store",
     ),
     (
         "app",
-        "clock task redis audit auth payload challenge secrets tokens directory ledger outbound gate capture telemetry proxy admin store config",
+        "clock task redis audit auth payload challenge secrets tokens directory ledger outbound gate capture deliveries telemetry proxy admin store config",
     ),
     (
         "cli",
-        "clock task tls redis audit auth payload challenge secrets tokens directory operators flow ledger outbound gate capture control telemetry proxy admin store explain config app",
+        "clock task tls redis audit auth payload challenge secrets tokens directory operators flow ledger outbound gate capture deliveries control telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];

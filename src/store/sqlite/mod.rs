@@ -11,6 +11,8 @@ mod captures;
 mod changes;
 #[path = "../sql/contents.rs"]
 mod contents;
+#[path = "../sql/deliveries.rs"]
+mod deliveries;
 mod dialect;
 #[path = "../sql/endpoint_changes.rs"]
 mod endpoint_changes;

@@ -4,6 +4,7 @@
 mod captures;
 mod concurrency;
 mod copies;
+mod deliveries;
 mod endpoints;
 mod erased;
 mod kinds;
