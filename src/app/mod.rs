@@ -42,6 +42,7 @@ pub struct Server {
     serving: JoinHandle<()>,
     admin_serving: JoinHandle<()>,
     captures: JoinHandle<()>,
+    records: Option<JoinHandle<()>>,
     cut_off: CancellationToken,
     ledger: Arc<dyn Ledger>,
     uses: Arc<UseCounter>,
@@ -78,6 +79,7 @@ impl Server {
             uses,
             token_uses,
             captures,
+            records,
             cut_off,
         } = pipeline;
         let telemetry = Arc::clone(&delivery.telemetry);
@@ -134,6 +136,7 @@ impl Server {
             serving,
             admin_serving,
             captures,
+            records,
             cut_off,
             ledger,
             uses,
@@ -171,10 +174,13 @@ impl Server {
             self.token_uses.flush(&*self.store).await;
             // The task writes captures of deliveries that were refused during the drain.
             let _ = (&mut self.captures).await;
+            if let Some(records) = &mut self.records {
+                let _ = records.await;
+            }
         };
         if tokio::time::timeout(LAST_WRITE, writing).await.is_err() {
             warn!(
-                "the last captures and uses of secrets and tokens could not be written to the store"
+                "the last captures, records and uses of secrets and tokens could not be written to the store"
             );
         }
         // Health and metrics stay visible until here.

@@ -44,6 +44,7 @@ const EXAMPLES: &[&str] = &[
     "portcullis endpoint update workflows/pr-bot --max-body 1MiB --clear label",
     "portcullis endpoint expect-handshake workflows/tasks --for 10m",
     "portcullis endpoint test workflows/pr-bot --event pull_request --body event.json",
+    "portcullis endpoint deliveries workflows/pr-bot --outcome refused --limit 5",
     "portcullis endpoint export workflows/ > endpoints.json",
     "portcullis endpoint enable workflows/pr-bot",
     "portcullis endpoint disable workflows/pr-bot",

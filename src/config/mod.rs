@@ -4,6 +4,7 @@
 
 mod bodies;
 mod declaration;
+mod deliveries;
 mod document;
 mod endpoints;
 mod export;
@@ -43,6 +44,7 @@ pub use self::notation::{Notation, ParseNotationError};
 pub use self::secrets::{KeyServiceName, KeyServicesConfig};
 pub use self::server_url::{PasswordFileError, ServerUrl, ServerUrlError};
 use crate::admin::AllowedHosts;
+use crate::deliveries::DeliveryLimits;
 use crate::directory::{DraftAuth, PathTemplate, RouteTable, ValidationContext};
 use crate::gate::{Budget, GateSettings};
 use crate::ledger::KeyPrefix;
@@ -78,6 +80,8 @@ pub struct Config {
     pub draft_auth: DraftAuth,
     /// The cache of endpoints.
     pub directory: DirectoryConfig,
+    /// Recorded deliveries.
+    pub deliveries: DeliveriesConfig,
     /// Requests of the gate to providers.
     pub outbound: OutboundSettings,
     /// The backends.
@@ -199,6 +203,15 @@ pub struct DirectoryConfig {
     pub follow_every: Duration,
     /// How long cached endpoints stay valid while the store is unavailable.
     pub grace: Duration,
+}
+
+/// Recorded deliveries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DeliveriesConfig {
+    /// Whether deliveries are recorded and counted by hour.
+    pub record: bool,
+    /// How many are kept, and how long.
+    pub limits: DeliveryLimits,
 }
 
 /// The diagnostic log and the access log.

@@ -304,3 +304,182 @@ const REFUSED_ROWS_A_SECOND: u16 = 10;
 const OTHER_ROWS_A_SECOND: u16 = 50;
 /// The hours of [`HOURS_KEPT`](super::HOURS_KEPT). Older ones have expired before they are written.
 const MAX_HOURS: usize = 48;
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    /// A delivery to the endpoint of this number, or a write.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Deliver(u8, i64, OutcomeClass),
+        Write,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let outcomes = select(&OutcomeClass::ALL[..]);
+        let deliver = (0..5_u8, 0..3 * 3600_i64, outcomes);
+        let deliver = deliver
+            .prop_map(|(endpoint, second, outcome)| Step::Deliver(endpoint, second, outcome));
+        prop_oneof![9 => deliver, 1 => Just(Step::Write)]
+    }
+
+    fn key(endpoint: u8) -> CountKey {
+        CountKey {
+            endpoint: format!("a/{endpoint}").parse().unwrap(),
+            generation: i64::from(endpoint) % 2,
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn every_delivery_is_in_one_hour_of_its_endpoint_however_often_counts_are_written(
+            steps in vec(step(), 0..400),
+        ) {
+            let counter = DeliveryCounter::new(100);
+            let mut unwritten = UnwrittenCounts::default();
+            let mut right: BTreeMap<(CountKey, Timestamp), HourlyCounts> = BTreeMap::new();
+            let mut latest: BTreeMap<CountKey, (Timestamp, Option<Timestamp>)> = BTreeMap::new();
+            for step in steps {
+                let Step::Deliver(endpoint, second, outcome) = step else {
+                    prop_assert_eq!(counter.drain_into(&mut unwritten), 0);
+                    continue;
+                };
+                let (key, at) = (key(endpoint), at(second));
+                counter.count(key.clone(), at, outcome, outcome.word());
+                let hour = right
+                    .entry((key.clone(), hour_of(at)))
+                    .or_insert(HourlyCounts::empty(hour_of(at)));
+                match outcome {
+                    OutcomeClass::Admitted => hour.admitted += 1,
+                    OutcomeClass::Refused => hour.refused += 1,
+                    OutcomeClass::Failed => hour.failed += 1,
+                    OutcomeClass::Ignored => hour.ignored += 1,
+                    OutcomeClass::Handshake => {}
+                }
+                let (newest, admitted) = latest.entry(key).or_insert((at, None));
+                *newest = at.max(*newest);
+                if outcome == OutcomeClass::Admitted {
+                    *admitted = Some(at).max(*admitted);
+                }
+            }
+            counter.drain_into(&mut unwritten);
+            let all = unwritten.first(usize::MAX);
+            let found: BTreeMap<(CountKey, Timestamp), HourlyCounts> = all
+                .iter()
+                .flat_map(|it| it.hours.iter().map(|hour| ((it.key.clone(), hour.hour), *hour)))
+                .collect();
+            prop_assert_eq!(found, right);
+            for counts in &all {
+                let known = (counts.latest_at, counts.last_admitted_at);
+                prop_assert_eq!(Some(&known), latest.get(&counts.key));
+                prop_assert!(counts.hours.is_sorted_by_key(|hour| hour.hour));
+            }
+            prop_assert!(all.is_sorted_by(|one, next| one.key < next.key));
+            unwritten.remove(&all);
+            prop_assert!(unwritten.is_empty());
+        }
+
+        #[test]
+        fn what_has_no_room_is_reported_and_nothing_is_counted_twice(
+            steps in vec(step(), 0..400),
+            max_endpoints in 0..6_usize,
+        ) {
+            let counter = DeliveryCounter::new(max_endpoints);
+            let mut unwritten = UnwrittenCounts::default();
+            let (mut sent, mut lost) = (0_u64, 0_u64);
+            for step in steps {
+                match step {
+                    Step::Deliver(_, _, OutcomeClass::Handshake) => {}
+                    Step::Deliver(endpoint, second, outcome) => {
+                        sent += 1;
+                        let counting = counter.count(key(endpoint), at(second), outcome, "r");
+                        lost += u64::from(counting == Counting::NoRoom);
+                    }
+                    Step::Write => lost += counter.drain_into(&mut unwritten),
+                }
+            }
+            lost += counter.drain_into(&mut unwritten);
+            let all = unwritten.first(usize::MAX);
+            prop_assert!(all.len() <= max_endpoints);
+            let hours = all.iter().flat_map(|it| it.hours.iter());
+            let counted: u64 = hours.map(HourlyCounts::all).sum();
+            prop_assert_eq!(counted + lost, sent);
+        }
+    }
+
+    #[test]
+    fn an_endpoint_has_its_rows_of_a_second_and_refusals_leave_those_of_other_deliveries() {
+        let counter = DeliveryCounter::new(10);
+        let rows = |second, outcome, times: usize| {
+            let counted = (0..times).map(|_| counter.count(key(1), at(second), outcome, "r"));
+            counted.filter(|it| *it == Counting::WithRow).count()
+        };
+        assert_eq!(rows(0, OutcomeClass::Refused, 1000), 10);
+        assert_eq!(rows(0, OutcomeClass::Admitted, 40), 40);
+        assert_eq!(rows(0, OutcomeClass::Failed, 1000), 10);
+        assert_eq!(rows(1, OutcomeClass::Refused, 1000), 10);
+        let other = counter.count(key(2), at(0), OutcomeClass::Refused, "r");
+        assert_eq!(other, Counting::WithRow);
+    }
+
+    #[test]
+    fn only_the_newest_hours_of_an_endpoint_are_kept_while_nothing_can_be_written() {
+        let counter = DeliveryCounter::new(10);
+        let mut unwritten = UnwrittenCounts::default();
+        for hour in 0..100 {
+            counter.count(key(1), at(hour * 3600), OutcomeClass::Admitted, "admitted");
+            counter.drain_into(&mut unwritten);
+        }
+        let all = unwritten.first(1);
+        let hours: Vec<Timestamp> = all[0].hours.iter().map(|hour| hour.hour).collect();
+        assert_eq!(hours.len(), MAX_HOURS);
+        assert_eq!(hours.first(), Some(&at(52 * 3600)));
+        assert_eq!(hours.last(), Some(&at(99 * 3600)));
+    }
+
+    #[test]
+    fn zz_measure() {
+        let rss = || {
+            let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+            text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+        };
+        let counter = DeliveryCounter::new(100_000);
+        let keys: Vec<CountKey> = (0..100_000)
+            .map(|n| CountKey {
+                endpoint: format!("workflows/endpoint-{n}").parse().unwrap(),
+                generation: n,
+            })
+            .collect();
+        let before = rss();
+        for key in &keys {
+            counter.count(key.clone(), at(0), OutcomeClass::Admitted, "admitted");
+        }
+        let counted = rss();
+        let mut unwritten = UnwrittenCounts::default();
+        let counter2 = DeliveryCounter::new(100_000);
+        for key in &keys {
+            counter2.count(key.clone(), at(0), OutcomeClass::Admitted, "admitted");
+        }
+        let twice = rss();
+        counter2.drain_into(&mut unwritten);
+        let drained = rss();
+        println!(
+            "MEASURE counted {} twice {} drained {} sizes {} {} {}",
+            (counted - before) / 100_000,
+            (twice - counted) / 100_000,
+            (drained as i64 - counted as i64) / 100_000,
+            size_of::<Counted>(),
+            size_of::<EndpointCounts>(),
+            size_of::<HourlyCounts>()
+        );
+    }
+}

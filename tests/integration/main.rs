@@ -15,6 +15,7 @@ mod commands;
 mod configuration;
 mod contracts;
 mod deadlines;
+mod deliveries;
 mod documents;
 mod expectations;
 mod explain;

@@ -5,11 +5,11 @@ use crate::source::{Named, Source};
 /// Who may import whom: a module, and those below it. No module is there for one that stands above it.
 ///
 /// ```text
-/// auth ← challenge, secrets ← tokens ← directory ← ledger, outbound, deliveries ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
+/// auth ← challenge, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, deliveries, telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
-/// `store` stands beside the line: it implements the traits of `secrets`, `directory`, `flow`, `capture` and `deliveries`, so nothing on
-/// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
+/// `store` stands beside the line: it implements the traits of `secrets`, `directory`, `flow`, `capture` and
+/// `deliveries`, so nothing on the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it. `control` stands on the traits of the stores and
 /// below `cli`, which prints what it answers.

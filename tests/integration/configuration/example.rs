@@ -49,6 +49,7 @@ fn told(config: &Config) -> Vec<String> {
         format!("{:?}", config.key_services),
         format!("{:?}", config.keys),
         format!("{:?}", config.directory),
+        format!("{:?}", config.deliveries),
         format!("{:?}", config.upstream_paths),
         format!("{:?}", config.log),
     ];

@@ -1,6 +1,5 @@
 //! From one store to another: nothing that counts is left behind, and nothing is half there.
 
-use portcullis::deliveries::DeliveryStore as _;
 use portcullis::secrets::{SecretStore as _, VersionUse};
 use portcullis::store::{CopyError, copy};
 use sqlx::Connection as _;

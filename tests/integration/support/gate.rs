@@ -631,6 +631,26 @@ pub(crate) fn sqlite(gate: &Gate, statement: &str) {
     });
 }
 
+/// One number from the store.
+pub(crate) fn number(gate: &Gate, query: &str) -> i64 {
+    if let Some(database) = &gate.database {
+        return database.number(query);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        use sqlx::Connection as _;
+        let url = format!("sqlite://{}", gate.folder().join("portcullis.db").display());
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let query = sqlx::AssertSqlSafe(query.to_owned());
+        let number = sqlx::query_scalar(query).fetch_one(&mut connection).await;
+        connection.close().await.unwrap();
+        number.unwrap()
+    })
+}
+
 /// What the tests of the command line and of the configuration look at.
 impl Gate {
     /// A configuration as somebody wrote it, right or wrong, alone in its folder.
