@@ -129,3 +129,17 @@ function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+/** @type {Promise<Record<string, unknown>> | null} */
+let paths = null;
+
+/** Whether the server has an operation. Its own document of the API says so. @param {string} path */
+export async function offers(path) {
+  paths ??= get("/openapi.json").then((document) => document.paths ?? {});
+  try {
+    return Object.hasOwn(await paths, BASE + path);
+  } catch (error) {
+    paths = null;
+    throw error;
+  }
+}

@@ -86,9 +86,13 @@ export async function auditPage(route) {
     h("option", { value: "" }, "All actions"),
     ACTIONS.map((word) => h("option", { value: word, selected: word === values.action }, words(word))),
   );
+  let isApplied = false;
   const apply = () => {
+    // The removal of a field from the page may fire its event once more.
+    if (isApplied) return;
     const next = { subject: subject.value.trim(), action: action.value };
     if (next.subject === values.subject && next.action === values.action) return;
+    isApplied = true;
     const focused = document.activeElement?.id ?? "";
     go(`/audit${query(next)}`, { replace: true, keepFocus: true });
     document.getElementById(focused)?.focus();

@@ -3,10 +3,10 @@
 
 /** @import { Delivery, Endpoint, Explanation } from "./types.js" */
 /** @import { Route } from "./router.js" */
-import { ApiProblem, ask, endpointPath, get, query } from "./api.js";
+import { ApiProblem, ask, endpointPath, get, offers, query } from "./api.js";
 import { announce, code, h, replace, sr, visible } from "./dom.js";
 import { icon } from "./icons.js";
-import { copyButton } from "./copy.js";
+import { commandBox, copyButton } from "./copy.js";
 import { badge, blank, cell, facts, failureView, loading, note, pager, row, rowHead, state, table } from "./parts.js";
 import { REASONS } from "./reasons.js";
 import { go } from "./router.js";
@@ -108,9 +108,13 @@ function filters(values, here) {
     OUTCOMES.map(([value, word]) => h("option", { value, selected: value === values.outcome }, word)),
   );
   const reason = h("input", { class: "input narrow mono", id: "reason", list: "reasons", value: values.reason, placeholder: "All reasons", autocomplete: "off", spellcheck: "false", change: () => apply() });
+  let isApplied = false;
   const apply = () => {
+    // The removal of a field from the page may fire its event once more.
+    if (isApplied) return;
     const next = { outcome: outcome.value, reason: reason.value.trim() };
     if (next.outcome === values.outcome && next.reason === values.reason) return;
+    isApplied = true;
     const focused = document.activeElement?.id ?? "";
     go(here + query(next), { replace: true, keepFocus: true });
     document.getElementById(focused)?.focus();
@@ -229,11 +233,11 @@ function detail(place, endpoint, delivery, signal) {
     ["Timings", `receive ${duration(timings.receive_ms)}, verify ${duration(timings.verify_ms)}, backend ${duration(timings.backend_ms)}, in all ${duration(timings.total_ms)}`],
   ]);
   const why = h("div", { class: "stack tight" });
-  replace(place, h("div", { class: "explain" }, h("div", null, h("h3", null, "Delivery"), known), why));
+  replace(place, h("div", { class: "explain" }, h("div", null, h("h2", { class: "minor" }, "Delivery"), known), why));
   const isWrong = delivery.outcome === "refused" || delivery.outcome === "failed";
   replace(
     why,
-    h("h3", null, isWrong ? "Why" : "Result"),
+    h("h2", { class: "minor" }, isWrong ? "Why" : "Result"),
     h("p", null, meaning?.says ?? code(visible(delivery.reason))),
     delivery.cause && h("p", { class: "small muted" }, `Recorded cause: ${visible(delivery.cause)}`),
     advice(meaning?.sender, meaning?.operator),
@@ -271,6 +275,11 @@ async function explain(why, place, endpoint, delivery, signal) {
   const waiting = h("p", { class: "muted", role: "status" }, "Looking for the cause…");
   why.append(waiting);
   try {
+    if (!(await offers("/endpoints/{id}/explain"))) {
+      replace(waiting, "The delivery is captured. Find the cause on the machine:");
+      why.append(commandBox(`portcullis explain --capture ${delivery.request_id}`, "the explain command"));
+      return;
+    }
     /** @type {Explanation} */
     const answer = await ask("POST", `${endpointPath(endpoint.id)}/explain`, { request_id: delivery.request_id }, { signal });
     replace(place, explanation(answer, delivery));
@@ -299,7 +308,7 @@ function explanation(answer, delivery) {
     h(
       "div",
       { class: "stack tight" },
-      h("h3", null, index === 0 ? "Cause " : "Or ", cause.proven ? badge("proven", "ok", "ok") : badge("suspected", "warn", "info")),
+      h("h2", { class: "minor" }, index === 0 ? "Cause " : "Or ", cause.proven ? badge("proven", "ok", "ok") : badge("suspected", "warn", "info")),
       h("p", null, visible(cause.says, 500), " ", code(visible(cause.names.join(" + ")))),
       cause.proven && h("p", { class: "small muted" }, `Proven: the delivery verifies once this is undone. ${counted(answer.tried, "variation was", "variations were")} tried.`),
       advice(cause.sender, cause.operator),
@@ -309,11 +318,11 @@ function explanation(answer, delivery) {
   return h(
     "div",
     { class: "explain" },
-    h("div", null, h("h3", null, "Checks of the gate"), h("ol", { class: "gate-steps" }, steps)),
+    h("div", null, h("h2", { class: "minor" }, "Checks of the gate"), h("ol", { class: "gate-steps" }, steps)),
     h(
       "div",
       { class: "stack" },
-      causes.length > 0 ? causes : h("div", { class: "stack tight" }, h("h3", null, "Why"), h("p", null, meaning?.says ?? visible(delivery.reason)), advice(meaning?.sender, meaning?.operator)),
+      causes.length > 0 ? causes : h("div", { class: "stack tight" }, h("h2", { class: "minor" }, "Why"), h("p", null, meaning?.says ?? visible(delivery.reason)), advice(meaning?.sender, meaning?.operator)),
       answer.notes.map((text) => h("p", { class: "small muted" }, visible(text, 500))),
     ),
     h(

@@ -92,7 +92,7 @@ export function cancelButton(dialog, word = "Cancel") {
 
 /**
  * A button that sends a change once, however often it is clicked.
- * @param {{ word: string | (() => string), busy: string, danger?: boolean, act: () => Promise<void>, failed: (error: unknown) => void }} options
+ * @param {{ word: string | (() => string), busy: string, danger?: boolean, act: () => Promise<void>, failed: (error: unknown) => void | Promise<void> }} options
  */
 export function actionButton({ word, busy, danger = false, act, failed }) {
   let isSending = false;
@@ -110,7 +110,7 @@ export function actionButton({ word, busy, danger = false, act, failed }) {
         try {
           await act();
         } catch (error) {
-          failed(error);
+          await failed(error);
         } finally {
           isSending = false;
           button.removeAttribute("aria-disabled");

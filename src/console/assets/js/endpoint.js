@@ -8,10 +8,11 @@ import { announce, breakable, code, h, replace, sr, visible } from "./dom.js";
 import { actionButton, cancelButton, openDialog, setEnabled, showFailure } from "./dialog.js";
 import { auditList } from "./audit.js";
 import { commandBox, copyButton, copyBox } from "./copy.js";
+import { curlChecks } from "./checks.js";
 import { deliveriesTab } from "./deliveries.js";
 import { icon } from "./icons.js";
 import { impactBox, impactLoading, senderLines } from "./impact.js";
-import { badge, cell, crumbs, facts, failureView, isRefusing, loading, note, panel, row, rowHead, secretHint, secretState, senderText, state, table, targetBadge } from "./parts.js";
+import { badge, cell, crumbs, facts, failureView, isOn, isRefusing, loading, note, panel, row, rowHead, secretHint, secretState, senderText, state, table, targetBadge } from "./parts.js";
 import { reveal } from "./reveal.js";
 import { notFoundView } from "./not-found.js";
 import { reload } from "./router.js";
@@ -91,7 +92,6 @@ function head(endpoint, tab) {
   const base = `/endpoints/${encodeURIComponent(id)}`;
   const mayChange = endpoint.may.includes("change");
   const [sender] = senderText(endpoint);
-  const refusing = isRefusing(endpoint) && (endpoint.last_day?.admitted ?? 0) === 0;
   const parts = document.createDocumentFragment();
   parts.append(
     crumbs([["Triggers", "/"], [endpoint.organisation, null], [endpoint.workspace, null]]),
@@ -106,22 +106,22 @@ function head(endpoint, tab) {
           { class: "title" },
           h("h1", null, visible(id)),
           targetBadge(endpoint.target),
-          endpoint.enabled ? badge("enabled", "ok", "ok") : badge("disabled", "", "pause"),
+          isOn(endpoint) ? badge("enabled", "ok", "ok") : badge("disabled", "", "pause"),
           endpoint.flow && h("a", { class: "badge", href: `/flows/${encodeURIComponent(endpoint.flow)}` }, `flow ${visible(endpoint.flow)}`),
         ),
         h(
           "div",
           { class: "facts-line" },
-          h("span", null, sender, endpoint.unauthenticated ? h("b", { class: "bad" }, " anyone can send") : endpoint.preset && [", mode ", code(endpoint.mode ?? "provider")]),
-          !endpoint.unauthenticated && h("span", { class: "inline-state" }, secretState(endpoint.secret, refusing)),
+          h("span", null, sender, endpoint.unauthenticated ? h("b", { class: "bad" }, " anyone can send") : endpoint.preset && ", preset"),
+          !endpoint.unauthenticated && h("span", { class: "inline-state" }, secretState(endpoint.secret, isRefusing(endpoint))),
           h("span", null, "Last admitted ", time(endpoint.last_admitted_at)),
         ),
       ),
       h(
         "div",
         { class: "row" },
-        mayChange && endpoint.enabled && endpoint.url &&
-          h("button", { type: "button", class: "btn", "data-change": true, click: (/** @type {MouseEvent} */ event) => test(id, opener(event)) }, icon("send"), "Test"),
+        mayChange && isOn(endpoint) && endpoint.url &&
+          h("button", { type: "button", class: "btn", "data-change": true, click: (/** @type {MouseEvent} */ event) => void test(id, opener(event)) }, icon("send"), "Test"),
       ),
     ),
     !mayChange ? readOnly(endpoint) : "",
@@ -152,7 +152,7 @@ function connect(endpoint) {
   const url = how.url ?? endpoint.url;
   const provider = endpoint.preset ?? (endpoint.mode === "hmac" ? "github" : "the sender");
   return [
-    !endpoint.enabled &&
+    !isOn(endpoint) &&
       note("warn", "pause", h("p", null, h("b", null, "This endpoint is disabled."), " Senders get 404 until it is enabled again: see Settings.")),
     h(
       "div",
@@ -170,12 +170,12 @@ function connect(endpoint) {
             : null,
         ),
         how.form && how.form.length > 0 && panel(`Form fields at ${visible(provider)}`, { bare: true, foot: "The sender’s first delivery appears under Deliveries within two seconds." }, formTable(endpoint, provider)),
-        how.checks && how.checks.length > 0 && panel("Three checks from a terminal", {}, checks(endpoint)),
+        panel("Three checks from a terminal", {}, checks(endpoint)),
       ),
       h(
         "div",
         { class: "stack" },
-        panel("How the sender proves itself", {}, h("div", { class: "stack tight" }, h("p", null, how.scheme ? visible(how.scheme, 2000) : "No mode is set, so every delivery is refused."), endpoint.definition.methods && endpoint.definition.methods.length > 0 && facts([["Methods", endpoint.definition.methods.join(", ")]], "small"))),
+        panel("How the sender proves itself", {}, h("div", { class: "stack tight" }, h("p", null, how.scheme ? sentence(visible(how.scheme, 2000)) : "No mode is set, so every delivery is refused."), endpoint.definition.methods && endpoint.definition.methods.length > 0 && facts([["Methods", endpoint.definition.methods.join(", ")]], "small"))),
         panel("Secret", {}, h("div", { class: "stack tight" }, endpoint.unauthenticated ? state("bad", "open", "No secret: anyone can send") : [secretState(endpoint.secret), secretHint(endpoint.secret)], h("a", { href: `/endpoints/${encodeURIComponent(id)}/secret` }, "Versions and rotation"))),
         panel("Challenge", {}, ...challenge(endpoint)),
         panel("Last admitted", {}, endpoint.last_admitted_at ? state("ok", "ok", "Received ", time(endpoint.last_admitted_at, { whole: true })) : state("off", "dash", "Nothing yet")),
@@ -184,10 +184,18 @@ function connect(endpoint) {
   ];
 }
 
+/** @param {string} text */
+function sentence(text) {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!]$/u.test(first) ? first : `${first}.`;
+}
+
 /** @param {Endpoint} endpoint @param {string} provider */
 function formTable(endpoint, provider) {
   const rows = (endpoint.connect.form ?? []).map((item) => {
-    const isSecret = /secret|token|key/iu.test(item.field) && !/^https?:/u.test(item.value) && endpoint.secret.address !== null && isSecretPlace(item.value);
+    // The API never sends the value of a secret: the field is empty, and Reveal shows it.
+    const isSecret = item.value === "";
+    const isBound = !["unbound", "needs_provider_secret", "challenge_open"].includes(endpoint.secret.state);
     return row(
       "",
       rowHead("nowrap", visible(item.field)),
@@ -196,7 +204,7 @@ function formTable(endpoint, provider) {
         "",
         "num",
         isSecret
-          ? endpoint.may.includes("reveal") && h("button", { type: "button", class: "btn quiet", "data-change": true, click: (/** @type {MouseEvent} */ event) => void reveal(endpoint.id, opener(event)) }, icon("eye"), "Reveal")
+          ? isBound && endpoint.may.includes("reveal") && h("button", { type: "button", class: "btn quiet", "data-change": true, click: (/** @type {MouseEvent} */ event) => void reveal(endpoint.id, opener(event)) }, icon("eye"), "Reveal")
           : copyButton(() => item.value, `the field ${item.field}`, { iconOnly: true }),
       ),
     );
@@ -204,17 +212,12 @@ function formTable(endpoint, provider) {
   return table(`What to enter at ${provider}, field by field`, ["Field", "Value", { label: "Action", hidden: true }], rows, "kv").element;
 }
 
-/** The API never sends the value of a secret: it names the place where the value stands. @param {string} value */
-function isSecretPlace(value) {
-  return value === "" || /reveal|the secret|\{secret\}|•/iu.test(value) || value.includes("#");
-}
-
 /** @param {Endpoint} endpoint */
 function checks(endpoint) {
   return h(
     "ol",
     { class: "steps" },
-    (endpoint.connect.checks ?? []).map((check, index) =>
+    (curlChecks(endpoint) ?? endpoint.connect.checks ?? []).map((check, index) =>
       h(
         "li",
         null,
@@ -260,15 +263,16 @@ function challengeFacts(details) {
  */
 export async function toggleEnabled(endpoint, button) {
   const { id } = endpoint;
-  const verb = endpoint.enabled ? "disable" : "enable";
-  const title = endpoint.enabled ? "Disable" : "Enable";
+  const on = isOn(endpoint);
+  const verb = on ? "disable" : "enable";
+  const title = on ? "Disable" : "Enable";
   const dialog = openDialog(`${title} ${id}?`, { opener: button });
   const failure = h("div");
   const box = h("div", null, impactBox("Impact", impactLoading()));
   const act = actionButton({
     word: `${title} ${id}`,
-    busy: endpoint.enabled ? "Disabling…" : "Enabling…",
-    danger: endpoint.enabled,
+    busy: on ? "Disabling…" : "Enabling…",
+    danger: on,
     act: async () => {
       replace(failure);
       await send("POST", `${endpointPath(id)}:${verb}`, {});
@@ -284,7 +288,7 @@ export async function toggleEnabled(endpoint, button) {
   setEnabled(act, false);
   replace(
     dialog.body,
-    h("p", { class: "muted" }, endpoint.enabled ? "Senders get 404 until you enable it again. The secret and the URL stay." : "Senders are admitted again, with the same URL and the same secret."),
+    h("p", { class: "muted" }, on ? "Senders get 404 until you enable it again. The secret and the URL stay." : "Senders are admitted again, with the same URL and the same secret."),
     box,
     failure,
   );
@@ -293,7 +297,7 @@ export async function toggleEnabled(endpoint, button) {
   try {
     const answer = await ask("POST", `${endpointPath(id)}:${verb}?dry_run=true`, {}, { signal: dialog.signal });
     const senders = answer.impact?.senders ?? [];
-    replace(box, impactBox("Impact", senderLines(senders), h("p", { "data-shown": true }, icon(endpoint.enabled ? "warn" : "ok", endpoint.enabled ? "warn" : "ok"), h("span", null, endpoint.enabled ? "Some senders give up on an endpoint that keeps answering 404." : "It takes deliveries within a second.")), endpoint.enabled ? "severe" : "good"));
+    replace(box, impactBox("Impact", senderLines(senders), h("p", { "data-shown": true }, icon(on ? "warn" : "ok", on ? "warn" : "ok"), h("span", null, on ? "Some senders give up on an endpoint that keeps answering 404." : "It takes deliveries within a second.")), on ? "severe" : "good"));
     setEnabled(act, true);
   } catch (error) {
     if (dialog.signal.aborted || leadsToSignIn(error)) return;

@@ -118,7 +118,7 @@ function head(flow) {
 function targetName(target) {
   if (target === "draft") return "Draft";
   if (target === "live") return "Live";
-  return `Installation ${visible(target.replace(/^installations?\//u, ""))}`;
+  return `Installation ${visible(target.replace(/^installation /u, ""))}`;
 }
 
 /** @param {Flow} flow */
@@ -288,7 +288,7 @@ function promote(flow, from) {
       click: () => {
         const installation = name.value.trim();
         dialog.close();
-        void move(flow, { verb: "promote", title: `Promote installation ${installation} of ${flow.flow} to version ${live ?? "?"}?`, intro: "It is created if it does not exist.", word: "Promote", body: { target: `installations/${installation}`, version: live } }, from);
+        void move(flow, { verb: "promote", title: `Promote installation ${installation} of ${flow.flow} to version ${live ?? "?"}?`, intro: "It is created if it does not exist.", word: "Promote", body: { target: `installation ${installation}`, version: live } }, from);
       },
     },
     "Show the impact",
@@ -313,7 +313,8 @@ async function move(flow, plan, from) {
   const text = h("input", { class: "input", type: "text", maxlength: "200", autocomplete: "off" });
   const path = `${flowPath(flow.flow)}:${plan.verb}`;
   let word = plan.word;
-  const body = () => (plan.note && text.value.trim() !== "" ? { ...plan.body, note: text.value.trim() } : plan.body);
+  let unbound = false;
+  const body = () => ({ ...plan.body, ...(plan.note && text.value.trim() !== "" ? { note: text.value.trim() } : {}), ...(unbound ? { unbound } : {}) });
   const button = actionButton({
     word: () => word,
     busy: `${plan.verb === "release" ? "Releasing" : plan.verb === "promote" ? "Promoting" : "Rolling back"}…`,
@@ -333,31 +334,40 @@ async function move(flow, plan, from) {
   replace(dialog.body, h("p", { class: "muted" }, plan.intro), difference, box, plan.note && field("Note (optional)", text), failure);
   replace(dialog.foot, cancelButton(dialog), button);
   button.focus();
-  try {
-    const answer = await ask("POST", `${path}?dry_run=true`, body(), { signal: dialog.signal });
-    if (dialog.signal.aborted) return;
-    const senders = answer.impact?.senders ?? [];
-    replace(difference, h("h3", null, "What changes"), changes(answer));
-    const refused = senders.length > 0;
-    replace(
-      box,
-      impactBox(
-        "Impact",
-        senderLines(senders),
-        h("p", { "data-shown": true }, icon(refused ? "warn" : "ok", refused ? "warn" : "ok"), h("span", null, refused ? "Some senders disable an endpoint that keeps failing. Give them the new proof first." : "Deliveries go on as before.")),
-        refused ? "severe" : "good",
-      ),
-    );
-    word = refused ? `${plan.word} and refuse such deliveries` : plan.word;
-    button.textContent = word;
-    button.classList.toggle("danger", refused);
-    button.classList.toggle("primary", !refused);
-    setEnabled(button, answer.changed !== false);
-    if (answer.changed === false) replace(failure, note("info", "info", h("p", null, "Nothing would change.")));
-  } catch (error) {
-    if (dialog.signal.aborted || leadsToSignIn(error)) return;
-    replace(box);
-    replace(failure, note("bad", "bad", h("p", null, h("b", null, "This is not possible. "), error instanceof Error ? visible(error.message, 500) : ""), problemLine(error)));
+  await look();
+
+  async function look() {
+    try {
+      const answer = await ask("POST", `${path}?dry_run=true`, body(), { signal: dialog.signal });
+      if (dialog.signal.aborted) return;
+      const senders = answer.impact?.senders ?? [];
+      replace(difference, h("h3", null, "What changes"), changes(answer));
+      const refused = senders.length > 0;
+      replace(
+        box,
+        impactBox(
+          "Impact",
+          senderLines(senders),
+          h("p", { "data-shown": true }, icon(refused ? "warn" : "ok", refused ? "warn" : "ok"), h("span", null, refused ? "Some senders disable an endpoint that keeps failing. Give them the new proof first." : "Deliveries go on as before.")),
+          refused ? "severe" : "good",
+        ),
+      );
+      word = refused ? `${plan.word} and refuse such deliveries` : plan.word;
+      button.textContent = word;
+      button.classList.toggle("danger", refused);
+      button.classList.toggle("primary", !refused);
+      setEnabled(button, answer.changed !== false);
+      if (answer.changed === false) replace(failure, note("info", "info", h("p", null, "Nothing would change.")));
+    } catch (error) {
+      if (dialog.signal.aborted || leadsToSignIn(error)) return;
+      replace(box);
+      const mayStayEmpty = error instanceof ApiProblem && error.code === "slot_unbound" && !unbound;
+      const anyway = h("button", { type: "button", class: "btn", click: () => { unbound = true; replace(failure); void look(); } }, "Show the impact with empty secrets");
+      replace(
+        failure,
+        note("bad", "bad", h("p", null, h("b", null, mayStayEmpty ? "A required secret is empty. " : "This is not possible. "), error instanceof Error ? visible(error.message, 500) : ""), problemLine(error), mayStayEmpty && h("p", null, anyway)),
+      );
+    }
   }
 }
 

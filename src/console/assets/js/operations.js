@@ -74,6 +74,7 @@ export async function operationsPage(route) {
 
 /** @param {Health & { more_attention?: boolean }} health */
 function views(health) {
+  const total = health.attention.length + health.parts.filter((part) => part.state !== "ok").length;
   return [
     h("h2", { class: "sr" }, "Health"),
     h("ul", { class: "tiles", id: "tiles", role: "list" }, health.parts.map((part) => tile(part))),
@@ -82,7 +83,7 @@ function views(health) {
       {
         bare: true,
         id: "attention",
-        extra: h("span", { class: "muted" }, health.attention.length === 0 ? "nothing" : `${health.attention.length}${health.more_attention ? " or more" : ""}`),
+        extra: h("span", { class: "muted" }, total === 0 ? "nothing" : `${total}${health.more_attention ? " or more" : ""}, the worst first`),
         foot: health.more_attention ? h("a", { href: "/?state=unbound" }, "Show the others in Triggers") : null,
       },
       attention(health),
@@ -98,8 +99,12 @@ function tile(part) {
     { class: "panel tile" },
     h("h3", null, title(part.name)),
     words,
-    part.since && h("p", { class: "small muted" }, "since ", time(part.since, { whole: true })),
-    part.detail && h("p", { class: "small" }, visible(part.detail, 400)),
+    h(
+      "div",
+      { class: "stack tight" },
+      part.since && h("p", { class: "small muted" }, "since ", time(part.since, { whole: true })),
+      part.detail && h("p", { class: "small" }, visible(part.detail, 400)),
+    ),
   );
 }
 

@@ -149,7 +149,7 @@ export function senderText(endpoint) {
   if (endpoint.unauthenticated) {
     return [badge("mode none", "loud", "open"), h("span", { class: "sub" }, h("b", { class: "bad" }, "anyone can send"))];
   }
-  if (endpoint.preset) return [visible(endpoint.preset), h("span", { class: "sub" }, "preset, mode ", code(endpoint.mode ?? "provider"))];
+  if (endpoint.preset) return [visible(endpoint.preset), h("span", { class: "sub" }, "preset")];
   if (!endpoint.mode) return [h("span", { class: "muted" }, "no mode")];
   return [MODES[endpoint.mode]?.title ?? visible(endpoint.mode), h("span", { class: "sub" }, "mode ", code(visible(endpoint.mode)))];
 }
@@ -178,10 +178,23 @@ export function pathLine(endpoint) {
   );
 }
 
-/** Whether deliveries are refused at present. @param {EndpointSummary} endpoint */
+/** Whether the endpoint takes deliveries. @param {EndpointSummary} endpoint */
+export function isOn(endpoint) {
+  return endpoint.enabled && !endpoint.suspended;
+}
+
+const FINE = new Set(["admitted", "handshake", "ignored", "duplicate"]);
+
+/** Whether the latest delivery did not get through. @param {EndpointSummary} endpoint */
+export function hasTrouble(endpoint) {
+  return endpoint.last_reason !== null && !FINE.has(endpoint.last_reason);
+}
+
+/** Whether most deliveries of the latest hour with any were refused. @param {EndpointSummary} endpoint */
 export function isRefusing(endpoint) {
-  const day = endpoint.last_day;
-  return Boolean(day && day.refused > 0 && endpoint.last_reason && endpoint.last_reason !== "admitted");
+  const hours = endpoint.last_day?.hours ?? [];
+  const latest = hours.findLast((hour) => hour.admitted + hour.refused + hour.failed > 0);
+  return hasTrouble(endpoint) && latest !== undefined && latest.refused > latest.admitted + latest.failed;
 }
 
 const WIDTH = 119;

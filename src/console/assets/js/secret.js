@@ -1,7 +1,7 @@
 // @ts-check
 // The Secret tab, and the dialogs that change a secret: rotate, bind, retire.
 
-/** @import { Endpoint, EndpointSummary, Impact, Preset, SecretStatus, SecretVersion } from "./types.js" */
+/** @import { AuditLine, Delivery, Endpoint, EndpointSummary, Impact, Preset, SecretStatus, SecretVersion } from "./types.js" */
 import { ApiProblem, NoAnswer, endpointPath, get, query, send } from "./api.js";
 import { announce, code, h, replace, visible } from "./dom.js";
 import { actionButton, cancelButton, openDialog, setEnabled, showFailure } from "./dialog.js";
@@ -94,13 +94,15 @@ export async function rotate(endpoint, opener, done) {
     announce(`Rotated. Version ${answer.version} is the current one.`);
     done();
   };
-  const failed = (/** @type {unknown} */ error) => {
+  let lastChange = "";
+  const failed = async (/** @type {unknown} */ error) => {
     if (leadsToSignIn(error)) return;
+    if (error instanceof ApiProblem && error.status === 412) lastChange = await changeMeanwhile(id);
     showFailure(dialog, failure, error, {
       action: "rotation",
       lookWord: error instanceof NoAnswer ? "Show versions" : "Reload",
       look: done,
-      changed: (problem) => `${visible(problem.message, 300)} Your rotation was not done, and nothing else changed.`,
+      changed: () => `${lastChange} Your rotation was not done, and nothing else changed.`,
     });
   };
   const soft = actionButton({ word: "Rotate with overlap", busy: "Rotating…", act, failed });
@@ -200,6 +202,21 @@ export async function rotate(endpoint, opener, done) {
   update();
 }
 
+const CHANGES = new Map([["secret_rotated", "rotated"], ["secret_set", "replaced"], ["secret_retired", "retired"], ["secret_bound", "bound"], ["secret_created", "created"]]);
+
+/** Who changed the secret last, by the audit log. @param {string} id */
+async function changeMeanwhile(id) {
+  try {
+    /** @type {{ items: AuditLine[] }} */
+    const { items } = await get(`${endpointPath(id)}/audit${query({ limit: 20 })}`);
+    const line = items.find((it) => CHANGES.has(it.action));
+    if (line) return `${visible(line.actor.name)} ${CHANGES.get(line.action)} it at ${timeText(line.at)}.`;
+  } catch {
+    // The sentence below is true without the name.
+  }
+  return "Somebody changed it meanwhile.";
+}
+
 /**
  * The paste form for a secret that the provider issues, or that a person brings.
  * @param {Subject} endpoint
@@ -236,6 +253,7 @@ export async function bind(endpoint, opener, done) {
   const typedLabel = typedField.querySelector("label");
   if (typedLabel) replace(typedLabel, "Type ", code(id), " to confirm");
   const confirm = h("div", { class: "confirm", hidden: true }, typedField);
+  let lastChange = "";
   const button = actionButton({
     word: "Bind secret",
     busy: "Binding…",
@@ -251,15 +269,16 @@ export async function bind(endpoint, opener, done) {
       done();
       if (cautions.length > 0) warned(id, cautions, opener);
     },
-    failed: (error) => {
+    failed: async (error) => {
       value.value = "";
       update();
       if (leadsToSignIn(error)) return;
+      if (error instanceof ApiProblem && error.status === 412) lastChange = await changeMeanwhile(id);
       showFailure(dialog, failure, error, {
         action: "change",
         lookWord: error instanceof NoAnswer ? "Show versions" : "Reload",
         look: done,
-        changed: (problem) => `${visible(problem.message, 300)} Your value was not bound, and nothing else changed.`,
+        changed: () => `${lastChange} Your value was not bound, and nothing else changed.`,
       });
       if (error instanceof ApiProblem && error.code === "value_doubtful") offerForce();
     },
@@ -342,10 +361,11 @@ function warned(id, cautions, opener) {
  * Ends the previous version before its time.
  * @param {Subject} endpoint
  * @param {SecretVersion} version
+ * @param {number | undefined} lastDay
  * @param {HTMLElement} opener
  * @param {() => void} done
  */
-async function retire(endpoint, version, opener, done) {
+async function retire(endpoint, version, lastDay, opener, done) {
   const { id } = endpoint;
   const number = version.version;
   const dialog = openDialog(`Retire version ${number} of ${id}?`, { opener });
@@ -373,7 +393,7 @@ async function retire(endpoint, version, opener, done) {
   setEnabled(button, false);
   /** @type {[import("./dom.js").Child, import("./dom.js").Child | import("./dom.js").Child[]][]} */
   const known = [
-    [`Version ${number} proved`, h("b", null, counted(version.deliveries, "delivery", "deliveries"))],
+    [`Version ${number} proved`, lastDay === undefined ? [h("b", null, counted(version.deliveries, "delivery", "deliveries")), " in all"] : [h("b", null, counted(lastDay, "delivery", "deliveries")), " in the last 24 hours"]],
     ["Last one", time(version.last_used_at, { whole: true })],
   ];
   replace(
@@ -413,10 +433,12 @@ export async function secretTab(root, endpoint, signal) {
   const path = `${endpointPath(endpoint.id)}/secret`;
   const again = () => void secretTab(root, endpoint, signal);
 
+  /** @type {Days} */
+  let days = new Map();
   /** @param {SecretStatus} status @param {number} counted */
   const draw = (status, counted) => {
     const focused = document.activeElement instanceof HTMLElement && root.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
-    replace(root, ...views(endpoint, status, counted, again));
+    replace(root, ...views(endpoint, status, days, counted, again));
     switchOff(root);
     const same = focused ? root.querySelector(`[data-key="${focused}"]`) : null;
     if (same instanceof HTMLElement) same.focus();
@@ -424,16 +446,23 @@ export async function secretTab(root, endpoint, signal) {
 
   try {
     const { body } = await read(path, signal, again);
+    days = await countsOfDay(endpoint, signal);
+    if (signal.aborted) return;
     draw(body, Date.now());
+    void showSenders(root, endpoint, body, signal);
     let shown = JSON.stringify(body);
     const timer = setInterval(async () => {
       if (document.visibilityState === "hidden" || document.querySelector("dialog[open]")) return;
       try {
         const next = await get(path, signal);
         const text = JSON.stringify(next);
+        if (text !== shown) days = await countsOfDay(endpoint, signal);
+        if (signal.aborted) return;
         const counted = root.querySelector("[data-counted]");
-        if (text !== shown) draw(next, Date.now());
-        else if (counted) replace(counted, time(new Date().toISOString()));
+        if (text !== shown) {
+          draw(next, Date.now());
+          void showSenders(root, endpoint, next, signal);
+        } else if (counted) replace(counted, time(new Date().toISOString()));
         shown = text;
       } catch {
         // The counts stay as they were; the time beside them says from when they are.
@@ -446,8 +475,52 @@ export async function secretTab(root, endpoint, signal) {
   }
 }
 
-/** @param {Endpoint} endpoint @param {SecretStatus} status @param {number} at @param {() => void} done */
-function views(endpoint, status, at, done) {
+/** @typedef {Map<number, number>} Days The deliveries of the last 24 hours, by version. */
+
+/** @param {Endpoint} endpoint @param {AbortSignal} signal @returns {Promise<Days>} */
+async function countsOfDay(endpoint, signal) {
+  try {
+    /** @type {Impact} */
+    const impact = await get(`${endpointPath(endpoint.id)}/secret/impact${query({ change: "retire_current" })}`, signal);
+    const versions = impact.secrets.flatMap((secret) => secret.versions);
+    return new Map(versions.flatMap((version) => (typeof version.deliveries_last_day === "number" ? [[version.version, version.deliveries_last_day]] : [])));
+  } catch {
+    // Without a valid version there is no impact. The table says so.
+    return new Map();
+  }
+}
+
+/**
+ * Who still uses the previous version, by the recorded deliveries.
+ * @param {HTMLElement} root @param {Endpoint} endpoint @param {SecretStatus} status @param {AbortSignal} signal
+ */
+async function showSenders(root, endpoint, status, signal) {
+  const previous = status.versions.find((version) => version.state === "previous");
+  const place = root.querySelector("[data-senders]");
+  if (!previous || !place) return;
+  try {
+    /** @type {{ items: Delivery[] }} */
+    const { items } = await get(`${endpointPath(endpoint.id)}/deliveries${query({ limit: 200 })}`, signal);
+    /** @type {Map<string, { count: number, last: string }>} */
+    const clients = new Map();
+    for (const delivery of items.filter((it) => it.secret_version === previous.version)) {
+      const client = delivery.client ?? "not recorded";
+      const known = clients.get(client);
+      clients.set(client, { count: (known?.count ?? 0) + 1, last: known?.last ?? delivery.at });
+    }
+    if (clients.size === 0) {
+      replace(place, h("p", { class: "panel-body muted" }, `None of the last ${items.length} recorded deliveries used version ${previous.version}.`));
+      return;
+    }
+    const rows = [...clients].map(([client, use]) => row("", rowHead("", visible(client)), cell("Deliveries", "", count(use.count)), cell("Last used", "", time(use.last, { whole: true }))));
+    replace(place, table(`Senders that still use version ${previous.version}`, ["Client", "Deliveries", "Last used"], rows).element);
+  } catch (error) {
+    if (!signal.aborted) replace(place, h("p", { class: "panel-body muted" }, "The recorded deliveries are not available."));
+  }
+}
+
+/** @param {Endpoint} endpoint @param {SecretStatus} status @param {Days} days @param {number} at @param {() => void} done */
+function views(endpoint, status, days, at, done) {
   const current = status.versions.find((version) => version.state === "current") ?? null;
   const previous = status.versions.find((version) => version.state === "previous") ?? null;
   const mayChange = endpoint.may.includes("change");
@@ -471,13 +544,13 @@ function views(endpoint, status, at, done) {
         rowHead("", h("b", null, `Version ${version.version}`)),
         cell("State", "", versionState(version)),
         cell("Created", "", time(version.created_at, { whole: true })),
-        cell("Deliveries, 24 h", "", typeof version.deliveries_last_day === "number" ? h("b", null, count(version.deliveries_last_day)) : h("span", { class: "muted" }, "not counted"), h("span", { class: "sub" }, `${count(version.deliveries)} in all`)),
+        cell("Deliveries, 24 h", "", version.state === "retired" ? "0" : days.has(version.version) ? h("b", null, count(days.get(version.version) ?? 0)) : h("span", { class: "muted" }, "not counted"), h("span", { class: "sub" }, `${count(version.deliveries)} in all`)),
         cell("Last used", "", time(version.last_used_at, { whole: true })),
         cell(
           "",
           "num wide",
           version.state === "previous" && mayChange &&
-            h("button", { type: "button", class: "btn danger-line", "data-change": true, "data-key": "retire", click: (/** @type {MouseEvent} */ event) => void retire(subject, version, opener(event), done) }, "Retire…"),
+            h("button", { type: "button", class: "btn danger-line", "data-change": true, "data-key": "retire", click: (/** @type {MouseEvent} */ event) => void retire(subject, version, days.get(version.version), opener(event), done) }, "Retire…"),
         ),
       ),
     );
@@ -507,7 +580,7 @@ function views(endpoint, status, at, done) {
           { bare: true, foot: h("span", null, "Counted over all gates, every 5 seconds; last ", h("span", { "data-counted": true }, time(new Date(at).toISOString())), ".") },
           status.versions.length > 0 ? table("Versions of the secret", columns, rows).element : h("p", { class: "panel-body muted" }, "No version yet."),
         ),
-        previous && panel(`Who still uses version ${previous.version}`, {}, stillUsed(endpoint, previous)),
+        previous && panel(`Who still uses version ${previous.version}`, { bare: true, foot: h("span", null, "By the last 200 recorded deliveries.") }, h("div", { "data-senders": true }, h("p", { class: "panel-body muted" }, "Looking at the recorded deliveries…"))),
       ),
       h(
         "div",
@@ -548,20 +621,6 @@ function overlapNote(previous) {
         ? ` Version ${previous.version} was used. Give its senders the new value, then retire it.`
         : ` No use of version ${previous.version} is recorded. Retire it when all senders have the new value.`,
     ),
-  );
-}
-
-/** @param {Endpoint} endpoint @param {SecretVersion} previous */
-function stillUsed(endpoint, previous) {
-  return h(
-    "div",
-    { class: "stack tight" },
-    facts([
-      ["Deliveries", h("b", null, counted(previous.deliveries, "delivery", "deliveries"))],
-      ["Last one", time(previous.last_used_at, { whole: true })],
-      ["Valid until", time(previous.ends_at, { whole: true })],
-    ]),
-    h("p", { class: "small muted" }, "Deliveries names the client of each: ", h("a", { href: `/endpoints/${encodeURIComponent(endpoint.id)}/deliveries?outcome=admitted` }, "look at the admitted ones"), "."),
   );
 }
 

@@ -75,6 +75,11 @@ export function mayChangeSomewhere() {
   return grants().some((grant) => ["operator", "admin"].includes(grant.role));
 }
 
+/** Whether some role reaches every organisation. The audit log of everything needs one. */
+export function readsEverywhere() {
+  return grants().some((grant) => grant.organisation === null);
+}
+
 /** Whether the operator tokens may be managed. */
 export function mayAdminister() {
   return grants().some((grant) => grant.role === "admin");

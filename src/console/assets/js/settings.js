@@ -7,7 +7,7 @@ import { announce, code, h, replace, visible } from "./dom.js";
 import { actionButton, cancelButton, openDialog, problemLine, setEnabled, showFailure } from "./dialog.js";
 import { icon } from "./icons.js";
 import { impactBox, senderLines } from "./impact.js";
-import { MODES, badge, field, note, panel, state } from "./parts.js";
+import { MODES, badge, field, isOn, note, panel, state } from "./parts.js";
 import { toggleEnabled } from "./endpoint.js";
 import { guardLeaving, reload } from "./router.js";
 import { opener } from "./secret.js";
@@ -189,13 +189,13 @@ export async function settingsTab(root, endpoint, etag, signal) {
         panel("Payload contract", { extra: badge("read-only", "", "lock") }, contract(endpoint)),
         endpoint.may.includes("change") && !isAway() &&
           panel(
-            endpoint.enabled ? "Disable endpoint" : "Enable endpoint",
+            isOn(endpoint) ? "Disable endpoint" : "Enable endpoint",
             {},
             h(
               "div",
               { class: "row" },
-              h("span", { class: "grow" }, endpoint.enabled ? "Senders get 404 until you enable it again. The secret and the URL stay." : "Senders get 404 now. Enabling lets them in again."),
-              h("button", { type: "button", class: endpoint.enabled ? "btn danger-line" : "btn primary", "data-change": true, click: (/** @type {MouseEvent} */ event) => void toggleEnabled(endpoint, opener(event)) }, endpoint.enabled ? "Disable…" : "Enable…"),
+              h("span", { class: "grow" }, isOn(endpoint) ? "Senders get 404 until you enable it again. The secret and the URL stay." : "Senders get 404 now. Enabling lets them in again."),
+              h("button", { type: "button", class: isOn(endpoint) ? "btn danger-line" : "btn primary", "data-change": true, click: (/** @type {MouseEvent} */ event) => void toggleEnabled(endpoint, opener(event)) }, isOn(endpoint) ? "Disable…" : "Enable…"),
             ),
           ),
       ),
@@ -206,10 +206,10 @@ export async function settingsTab(root, endpoint, etag, signal) {
   changed();
   guardLeaving(() => !isChanged() || window.confirm("Leave without saving the settings?"), signal);
 
-  const [list, deliveries] = await Promise.allSettled([get("/presets?limit=200", signal), get(`${endpointPath(endpoint.id)}/deliveries${query({ limit: 200 })}`, signal)]);
+  const [list, deliveries] = await Promise.allSettled([get("/presets", signal), get(`${endpointPath(endpoint.id)}/deliveries${query({ limit: 200 })}`, signal)]);
   if (signal.aborted) return;
   if (list.status === "fulfilled") {
-    presets = Array.isArray(list.value) ? list.value : list.value.items;
+    presets = list.value.items;
     drawProof();
   }
   if (deliveries.status === "fulfilled") recent = deliveries.value.items;

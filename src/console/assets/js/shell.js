@@ -7,7 +7,7 @@ import { h, replace, visible } from "./dom.js";
 import { icon } from "./icons.js";
 import { segmented } from "./parts.js";
 import { go } from "./router.js";
-import { grants, mayAdminister, rolesText, setSignedIn, signedIn } from "./session.js";
+import { grants, mayAdminister, readsEverywhere, rolesText, setSignedIn, signedIn } from "./session.js";
 import { forget } from "./store-away.js";
 import { zone } from "./time.js";
 
@@ -40,7 +40,7 @@ export function frame(title, place) {
       h(
         "nav",
         { class: "main-nav", "aria-label": "Main" },
-        h("ul", null, PLACES.map(([href, word]) => h("li", null, h("a", { href, "aria-current": href === place ? "page" : null }, word)))),
+        h("ul", null, PLACES.filter(([href]) => href !== "/audit" || readsEverywhere()).map(([href, word]) => h("li", null, h("a", { href, "aria-current": href === place ? "page" : null }, word)))),
       ),
       h("div", { class: "top-end" }, ...account()),
     ),

@@ -44,7 +44,7 @@ export async function read(path, signal, back) {
     return answer;
   } catch (error) {
     const known = kept.get(path);
-    const storeIsAway = error instanceof ApiProblem && error.status === 503;
+    const storeIsAway = error instanceof ApiProblem && error.status === 503 && error.code.startsWith("store_");
     if (!storeIsAway || !known || known.at + KEPT_MS <= Date.now()) throw error;
     away = { since: away?.since ?? Date.now(), until: known.at + KEPT_MS };
     retry(path, signal, back);

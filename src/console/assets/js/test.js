@@ -1,8 +1,8 @@
 // @ts-check
 // Test: a signed sample through the gate, and the result.
 
-import { ApiProblem, endpointPath, send } from "./api.js";
-import { alarm, announce, code, h, replace, visible } from "./dom.js";
+import { endpointPath, offers, send } from "./api.js";
+import { announce, code, h, replace, visible } from "./dom.js";
 import { actionButton, cancelButton, openDialog, showFailure } from "./dialog.js";
 import { commandBox } from "./copy.js";
 import { facts, note } from "./parts.js";
@@ -12,8 +12,31 @@ import { leadsToSignIn } from "./session.js";
  * @param {string} endpoint
  * @param {HTMLElement} opener
  */
-export function test(endpoint, opener) {
+export async function test(endpoint, opener) {
   const dialog = openDialog(`Test ${endpoint}`, { opener });
+  const close = cancelButton(dialog, "Close");
+  replace(dialog.body, h("p", { class: "muted", role: "status" }, "Asking the server…"));
+  replace(dialog.foot, close);
+  close.focus();
+  let isOffered = false;
+  try {
+    isOffered = await offers("/endpoints/{id}:test");
+  } catch (error) {
+    if (dialog.signal.aborted || leadsToSignIn(error)) return;
+    showFailure(dialog, dialog.body, error, { action: "test" });
+    return;
+  }
+  if (dialog.signal.aborted) return;
+  if (!isOffered) {
+    replace(
+      dialog.body,
+      h("p", null, "The gate signs a sample with the current secret and sends it through every check. Run it on the machine:"),
+      commandBox(`portcullis endpoint test ${endpoint}`, "the command"),
+      h("p", { class: "muted" }, "If it is admitted, the backend receives it as a real delivery. It appears under Deliveries."),
+      h("p", null, h("a", { href: `/endpoints/${encodeURIComponent(endpoint)}` }, "Connect has three checks with curl.")),
+    );
+    return;
+  }
   const result = h("div", { "aria-live": "polite" });
   const button = actionButton({
     word: "Send the test delivery",
@@ -21,16 +44,10 @@ export function test(endpoint, opener) {
     act: async () => {
       replace(result);
       const answer = await send("POST", `${endpointPath(endpoint)}:test`, {});
-      if (dialog.signal.aborted) return;
-      show(result, answer);
+      if (!dialog.signal.aborted) show(result, answer);
     },
     failed: (error) => {
       if (leadsToSignIn(error)) return;
-      if (error instanceof ApiProblem && [404, 405, 501].includes(error.status)) {
-        replace(result, note("info", "info", h("p", null, "This server sends no tests from the console. Use the command line:"), commandBox(`portcullis endpoint test ${endpoint}`, "the command")));
-        alarm("This server sends no tests from the console.");
-        return;
-      }
       showFailure(dialog, result, error, { action: "test" });
     },
   });
@@ -40,7 +57,7 @@ export function test(endpoint, opener) {
     h("p", { class: "muted" }, "If it is admitted, the backend receives it as a real delivery, and it appears under Deliveries."),
     result,
   );
-  replace(dialog.foot, cancelButton(dialog, "Close"), button);
+  replace(dialog.foot, close, button);
   button.focus();
 }
 

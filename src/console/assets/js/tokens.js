@@ -41,7 +41,7 @@ export async function workspaceTokens(root, owner, signal) {
   const again = () => void workspaceTokens(root, owner, signal);
   try {
     /** @type {{ body: List<WorkspaceToken> }} */
-    const { body } = await read(`/tokens${query({ organisation: owner?.organisation, workspace: owner?.workspace, limit: 200 })}`, signal, again);
+    const { body } = await read(`/tokens${query({ workspace: owner?.workspace, limit: 200 })}`, signal, again);
     if (signal.aborted) return;
     const items = body.items.filter((token) => !owner || (token.organisation === owner.organisation && token.workspace === owner.workspace));
     const may = owner ? mayChange(owner.organisation, owner.workspace) : mayChangeSomewhere();
@@ -187,7 +187,7 @@ function createWorkspaceToken(owner, from, done) {
     busy: "Creating…",
     act: async () => {
       replace(failure);
-      const answer = await send("POST", "/tokens", { label: label.value.trim(), organisation: organisation.value.trim(), workspace: workspace.value.trim(), expires: expires.value });
+      const answer = await send("POST", "/tokens", { label: label.value.trim(), organisation: organisation.value.trim(), workspace: workspace.value.trim(), lifetime: expires.value });
       dialog.close();
       showOnce(label.value.trim(), answer, from);
       done();
@@ -232,7 +232,7 @@ function createOperatorToken(from, done) {
     busy: "Creating…",
     act: async () => {
       replace(failure);
-      const answer = await send("POST", "/operator-tokens", { label: label.value.trim(), grants: chosen(), expires: expires.value });
+      const answer = await send("POST", "/operator-tokens", { label: label.value.trim(), grants: chosen(), lifetime: expires.value });
       dialog.close();
       showOnce(label.value.trim(), answer, from);
       done();

@@ -6,7 +6,7 @@
 import { query } from "./api.js";
 import { announce, h, replace, sr, visible } from "./dom.js";
 import { icon } from "./icons.js";
-import { badge, blank, cell, counts, failureView, isRefusing, legend, loading, note, pager, pathLine, row, rowHead, secretHint, secretState, senderText, spark, table, targetBadge } from "./parts.js";
+import { badge, blank, cell, counts, failureView, hasTrouble, isOn, isRefusing, legend, loading, note, pager, pathLine, row, rowHead, secretHint, secretState, senderText, spark, table, targetBadge } from "./parts.js";
 import { commandBox } from "./copy.js";
 import { reveal } from "./reveal.js";
 import { opener, rotate } from "./secret.js";
@@ -118,10 +118,14 @@ function chips(values) {
 function filters(values) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
+  let isApplied = false;
   const apply = () => {
     clearTimeout(timer);
+    // The removal of a field from the page may fire its event once more.
+    if (isApplied) return;
     const next = Object.fromEntries(FILTERS.map((name) => [name, name === "state" ? values.state : control(name).value.trim()]));
     if (FILTERS.every((name) => next[name] === values[name])) return;
+    isApplied = true;
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.id : "";
     go(`/${query(next)}`, { replace: true, keepFocus: true });
     const same = document.getElementById(focused);
@@ -228,9 +232,8 @@ function view(page, values, cursor) {
 function endpointRow(item) {
   const href = `/endpoints/${encodeURIComponent(item.id)}`;
   const day = item.last_day;
-  const refusing = isRefusing(item) && (day?.admitted ?? 0) === 0;
   return row(
-    item.enabled ? "" : "off-row",
+    isOn(item) ? "" : "off-row",
     rowHead(
       "wide",
       h(
@@ -239,12 +242,12 @@ function endpointRow(item) {
         h("a", { href }, visible(item.id)),
         targetBadge(item.target),
         item.flow && badge(`flow ${visible(item.flow)}`),
-        !item.enabled && badge(item.suspended ? "disabled by an operator" : "disabled", "", "pause"),
+        !isOn(item) && badge(item.suspended ? "disabled by an operator" : "disabled", "", "pause"),
       ),
       pathLine(item),
     ),
     cell("Sender", "", ...senderText(item)),
-    cell("Secret", "", item.unauthenticated ? noSecret() : [secretState(item.secret, refusing), secretHint(item.secret)]),
+    cell("Secret", "", item.unauthenticated ? noSecret() : [secretState(item.secret, isRefusing(item)), secretHint(item.secret)]),
     cell("Last 24 h", "", spark(day), counts(day), reasonLine(item)),
     cell("Last admitted", "nowrap", time(item.last_admitted_at)),
     cell("", "wide", h("div", { class: "actions" }, ...actions(item))),
@@ -257,7 +260,7 @@ function noSecret() {
 
 /** @param {EndpointSummary} item */
 function reasonLine(item) {
-  if (!isRefusing(item) && !(item.last_day && item.last_day.failed > 0 && item.last_reason)) return null;
+  if (!hasTrouble(item)) return null;
   const href = `/endpoints/${encodeURIComponent(item.id)}/deliveries${query({ reason: item.last_reason })}`;
   return h("span", { class: "sub" }, "last: ", h("a", { href }, h("code", null, visible(item.last_reason))));
 }
@@ -276,8 +279,8 @@ function actions(item) {
       h("button", { type: "button", class: "btn quiet", "data-change": true, click: (/** @type {MouseEvent} */ event) => void rotate(item, opener(event), () => go(`/endpoints/${encodeURIComponent(item.id)}/secret`)) }, ...named(unbound ? "Bind" : "Rotate")),
     change && (item.unauthenticated || state === "auth_missing") &&
       h("a", { class: "btn quiet", href: `/endpoints/${encodeURIComponent(item.id)}/settings` }, ...named("Set a mode")),
-    change && item.url && item.enabled &&
-      h("button", { type: "button", class: "btn quiet", "data-change": true, click: (/** @type {MouseEvent} */ event) => test(item.id, opener(event)) }, ...named("Test")),
+    change && item.url && isOn(item) &&
+      h("button", { type: "button", class: "btn quiet", "data-change": true, click: (/** @type {MouseEvent} */ event) => void test(item.id, opener(event)) }, ...named("Test")),
   ];
 }
 

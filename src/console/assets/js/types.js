@@ -41,13 +41,13 @@
  * @property {string | null} path
  * @property {string | null} mode
  * @property {string | null} preset
- * @property {boolean} enabled
- * @property {boolean} suspended
+ * @property {boolean} enabled Whether its declaration enables it.
+ * @property {boolean} suspended Whether an operator disabled it.
  * @property {boolean} unauthenticated
  * @property {SecretSummary} secret
  * @property {string | null} last_admitted_at
  * @property {LastDay | null} last_day
- * @property {string | null} last_reason
+ * @property {string | null} last_reason The reason of the latest delivery.
  * @property {string[]} may
  */
 
@@ -136,11 +136,10 @@
  * @property {string} [key_service]
  * @property {string} [key]
  * @property {number} deliveries
- * @property {number | null} [deliveries_last_day]
  * @property {string | null} last_used_at
  */
 
-/** @typedef {{ secret: string, state: SecretStateWord, versions: SecretVersion[], users: string[] }} SecretStatus */
+/** @typedef {{ secret: string, state: SecretStateWord, until?: string | null, versions: SecretVersion[], users: string[] }} SecretStatus */
 
 /**
  * @typedef {object} VersionImpact
