@@ -70,7 +70,7 @@ function words(action) {
 
 /** @param {string} subject */
 function subjectLink(subject) {
-  const endpoint = /^[a-z]+\/[^#\s]+/u.exec(subject)?.[0];
+  const endpoint = /^(workflows\/[^/#\s]+|flows\/[^/#\s]+\/(draft|live)\/[^/#\s]+|installations\/[^/#\s]+\/[^/#\s]+\/[^/#\s]+)/u.exec(subject)?.[0];
   return endpoint ? h("a", { href: `/endpoints/${encodeURIComponent(endpoint)}` }, code(visible(subject))) : code(visible(subject));
 }
 

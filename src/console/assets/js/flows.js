@@ -190,7 +190,7 @@ function slotView(flow, target, name, slot, may) {
 function bindForm(flow, target, slot, isBound) {
   const button = h(
     "button",
-    { type: "button", class: isBound ? "btn quiet" : "btn primary", "data-change": true, click: (/** @type {MouseEvent} */ event) => bindSlot(flow, target, slot, isBound, opener(event)) },
+    { type: "button", class: isBound || target.target === "draft" ? "btn quiet" : "btn primary", "data-change": true, click: (/** @type {MouseEvent} */ event) => bindSlot(flow, target, slot, isBound, opener(event)) },
     isBound ? "Replace…" : "Bind…",
     sr(` the secret ${slot.slot} of ${targetName(target.target)}`),
   );
