@@ -23,7 +23,7 @@ export class Browser {
   }
 
   /** A new person with a browser of their own. */
-  async person(gate, { look = "light", roles, subject, signedIn = true, expected = /$^/u } = {}) {
+  async person(gate, { look = "light", roles, subject = this.subject(), signedIn = true, expected = /$^/u } = {}) {
     const context = await this.chromium.newContext({ ...LOOKS[look], timezoneId: "Europe/Berlin", locale: "en-GB", reducedMotion: "reduce" });
     context.setDefaultTimeout(30_000);
     await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: gate.url });
@@ -39,6 +39,12 @@ export class Browser {
       await page.getByRole("heading", { level: 1, name: "Triggers" }).waitFor();
     }
     return page;
+  }
+
+  /** A name of its own for each person: limits count by person. */
+  subject() {
+    this.people = (this.people ?? 0) + 1;
+    return `ann-${this.people}@acme.example`;
   }
 
   watch(page, gate, expected) {

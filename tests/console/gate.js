@@ -130,7 +130,7 @@ addresses = ["127.0.0.1:${port}"]
   }
 
   /** Prints a link that signs in once. */
-  async login(roles = ["admin", "revealer"], subject = "ann@acme.example") {
+  async login(roles = ["admin", "revealer"], subject = "eve@acme.example") {
     const args = ["console", "login", "--subject", subject, ...roles.flatMap((role) => ["--role", role])];
     return (await this.cli(args)).trim();
   }

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { Browser } from "./browser.js";
 import { Gate } from "./gate.js";
 import { check, runChecks } from "./harness.js";
+import "./checks/journey.js";
 import "./checks/sign-in.js";
 import "./checks/triggers.js";
 import "./checks/connect.js";

@@ -68,7 +68,8 @@ check("hides a secret after 30 seconds", async ({ gate, browser }) => {
 });
 
 check("asks the server once for a double click, and writes the reveal into History", async ({ gate, browser }) => {
-  const page = await browser.person(gate);
+  const subject = browser.subject();
+  const page = await browser.person(gate, { subject });
   let reveals = 0;
   page.on("request", (request) => {
     if (request.url().endsWith("secret:reveal")) reveals += 1;
@@ -79,7 +80,7 @@ check("asks the server once for a double click, and writes the reveal into Histo
   await page.keyboard.press("Escape");
   await page.goto(`${gate.url}/endpoints/workflows%2Fpr-bot/history`);
   const line = page.getByRole("row").filter({ hasText: "secret revealed" }).first();
-  await line.getByText("ann@acme.example").waitFor();
+  await line.getByText(subject).waitFor();
 });
 
 check("asks for a fresh sign-in when the last is older than 10 minutes", async ({ gate, browser }) => {
@@ -98,4 +99,20 @@ check("asks for a fresh sign-in when the last is older than 10 minutes", async (
   await page.getByRole("heading", { level: 1, name: "Triggers" }).waitFor();
   assert.equal(await page.getByRole("dialog").count(), 0, "the return revealed by itself");
   await openReveal(page, gate, await gate.secret("workflows/pr-bot"));
+});
+
+check("says when there were too many reveals, and shows nothing then", async ({ gate, browser }) => {
+  const value = await gate.secret("workflows/pr-bot");
+  const page = await browser.person(gate);
+  const refused = page.getByText(/Too many reveals\. Try again in \d+ seconds\. Nothing was shown\./u);
+  const shown = page.getByRole("group", { name: "Secret" });
+  for (let turn = 0; turn < 30; turn += 1) {
+    await page.getByRole("button", { name: "Reveal workflows/pr-bot" }).click();
+    await refused.or(shown).first().waitFor();
+    if ((await refused.count()) > 0) break;
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  }
+  await refused.waitFor();
+  assert.equal(await holds(page, value), false);
 });
