@@ -8,6 +8,7 @@ import { announce, code, h, replace, sr, visible } from "./dom.js";
 import { icon } from "./icons.js";
 import { commandBox, copyButton } from "./copy.js";
 import { badge, blank, cell, facts, failureView, loading, note, pager, row, rowHead, state, table } from "./parts.js";
+import { poll } from "./poll.js";
 import { REASONS } from "./reasons.js";
 import { go } from "./router.js";
 import { leadsToSignIn } from "./session.js";
@@ -15,6 +16,8 @@ import { awayBanner, isAway, read } from "./store-away.js";
 import { count, counted, duration, size, time, utc } from "./time.js";
 
 const REFRESH_MS = 2_000;
+/** Rows with their details. Older ones are on the next page. */
+const MAX_ROWS = 400;
 /** @type {[string, string][]} */
 const OUTCOMES = [["", "All outcomes"], ["admitted", "admitted"], ["refused", "refused"], ["failed", "failed"], ["ignored", "ignored"], ["handshake", "handshake"]];
 const COLUMNS = ["Time", "Result", "Event", "Sender’s id", "Latency", "Body", "Request id", { label: "Details", hidden: true }];
@@ -29,6 +32,8 @@ export async function deliveriesTab(root, endpoint, route) {
 
   const path = `${endpointPath(endpoint.id)}/deliveries${query({ ...values, cursor, limit: 50 })}`;
   const again = () => void load();
+  /** @type {AbortController | null} */
+  let watching = null;
   const load = async () => {
     try {
       const { body } = await read(path, route.signal, again);
@@ -76,26 +81,22 @@ export async function deliveriesTab(root, endpoint, route) {
    */
   const watch = (newest, whenFirst, body) => {
     let last = newest;
-    const timer = setInterval(async () => {
-      if (document.visibilityState === "hidden") return;
-      try {
-        const page = await get(path, route.signal);
-        const fresh = page.items.filter((/** @type {Delivery} */ delivery) => delivery.number > last);
-        if (fresh.length === 0) return;
-        last = fresh[0].number;
-        announce(counted(fresh.length, "new delivery", "new deliveries"));
-        if (!body) {
-          clearInterval(timer);
-          whenFirst();
-          return;
-        }
-        for (const delivery of fresh.reverse()) body.prepend(...deliveryRows(endpoint, delivery, route.signal));
-        while (body.rows.length > 400) body.deleteRow(body.rows.length - 1);
-      } catch {
-        // The list stays as it was. The next turn asks again.
+    watching?.abort();
+    watching = new AbortController();
+    const signal = AbortSignal.any([route.signal, watching.signal]);
+    poll(REFRESH_MS, signal, async () => {
+      const page = await get(path, signal);
+      const fresh = page.items.filter((/** @type {Delivery} */ delivery) => delivery.number > last);
+      if (fresh.length === 0) return;
+      last = fresh[0].number;
+      announce(counted(fresh.length, "new delivery", "new deliveries"));
+      if (!body) {
+        whenFirst();
+        return;
       }
-    }, REFRESH_MS);
-    route.signal.addEventListener("abort", () => clearInterval(timer));
+      for (const delivery of fresh.reverse()) body.prepend(...deliveryRows(endpoint, delivery, route.signal));
+      while (body.rows.length > MAX_ROWS) body.deleteRow(body.rows.length - 1);
+    });
   };
   await load();
 }

@@ -6,6 +6,7 @@
 import { announce, h, replace, visible } from "./dom.js";
 import { icon } from "./icons.js";
 import { failureView, loading, panel, state } from "./parts.js";
+import { poll } from "./poll.js";
 import { reload } from "./router.js";
 import { leadsToSignIn } from "./session.js";
 import { frame } from "./shell.js";
@@ -66,10 +67,9 @@ export async function operationsPage(route) {
     }
   };
   await load(false);
-  const timer = setInterval(() => {
-    if (document.visibilityState === "visible" && shown !== "") void load(false);
-  }, REFRESH_MS);
-  route.signal.addEventListener("abort", () => clearInterval(timer));
+  poll(REFRESH_MS, route.signal, async () => {
+    if (shown !== "") await load(false);
+  });
 }
 
 /** @param {Health & { more_attention?: boolean }} health */

@@ -8,7 +8,9 @@ import { actionButton, cancelButton, openDialog, setEnabled, showFailure } from 
 import { icon } from "./icons.js";
 import { atAll, currentVersion, impactBox, impactLoading, previousVersion, versionFacts } from "./impact.js";
 import { cell, facts, failureView, field, loading, note, panel, row, rowHead, segmented, state, table } from "./parts.js";
+import { poll } from "./poll.js";
 import { reveal } from "./reveal.js";
+import { reload } from "./router.js";
 import { leadsToSignIn } from "./session.js";
 import { read, switchOff } from "./store-away.js";
 import { count, counted, time, timeText, untilText } from "./time.js";
@@ -431,7 +433,8 @@ export async function secretTab(root, endpoint, signal) {
   }
   replace(root, loading("Loading the versions of the secret"));
   const path = `${endpointPath(endpoint.id)}/secret`;
-  const again = () => void secretTab(root, endpoint, signal);
+  // The head of the page shows the state of the secret, too: the whole page is read again.
+  const again = () => reload();
 
   /** @type {Days} */
   let days = new Map();
@@ -451,24 +454,19 @@ export async function secretTab(root, endpoint, signal) {
     draw(body, Date.now());
     void showSenders(root, endpoint, body, signal);
     let shown = JSON.stringify(body);
-    const timer = setInterval(async () => {
-      if (document.visibilityState === "hidden" || document.querySelector("dialog[open]")) return;
-      try {
-        const next = await get(path, signal);
-        const text = JSON.stringify(next);
-        if (text !== shown) days = await countsOfDay(endpoint, signal);
-        if (signal.aborted) return;
-        const counted = root.querySelector("[data-counted]");
-        if (text !== shown) {
-          draw(next, Date.now());
-          void showSenders(root, endpoint, next, signal);
-        } else if (counted) replace(counted, time(new Date().toISOString()));
-        shown = text;
-      } catch {
-        // The counts stay as they were; the time beside them says from when they are.
-      }
-    }, REFRESH_MS);
-    signal.addEventListener("abort", () => clearInterval(timer));
+    poll(REFRESH_MS, signal, async () => {
+      if (document.querySelector("dialog[open]")) return;
+      const next = await get(path, signal);
+      const text = JSON.stringify(next);
+      if (text !== shown) days = await countsOfDay(endpoint, signal);
+      if (signal.aborted) return;
+      const counted = root.querySelector("[data-counted]");
+      if (text !== shown) {
+        draw(next, Date.now());
+        void showSenders(root, endpoint, next, signal);
+      } else if (counted) replace(counted, time(new Date().toISOString()));
+      shown = text;
+    });
   } catch (error) {
     if (signal.aborted || leadsToSignIn(error)) return;
     replace(root, failureView("The versions could not be loaded", error, again));

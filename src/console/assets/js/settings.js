@@ -63,6 +63,13 @@ export async function settingsTab(root, endpoint, etag, signal) {
       return;
     }
     setEnabled(discard, true);
+    const missing = missingPart(draft.auth);
+    if (missing) {
+      replace(preview, h("li", null, h("span", { class: "muted" }, missing)));
+      replace(summary, h("div", { class: "row" }, save, discard));
+      replace(failure);
+      return;
+    }
     replace(preview, h("li", null, h("span", { class: "skeleton w3" })));
     timer = setTimeout(() => void look(), PREVIEW_DELAY_MS);
   };
@@ -214,6 +221,13 @@ export async function settingsTab(root, endpoint, etag, signal) {
   }
   if (deliveries.status === "fulfilled") recent = deliveries.value.items;
   else isUnread = true;
+}
+
+/** What the mode still needs before it can be judged. @param {AuthDefinition | null} auth */
+function missingPart(auth) {
+  if (auth?.mode === "provider" && !auth.preset) return "Choose a preset.";
+  if (["hmac-sha256", "api-key"].includes(auth?.mode ?? "") && !auth?.header) return "Name the header.";
+  return null;
 }
 
 /** @param {Endpoint} endpoint @returns {Draft} */
