@@ -13,7 +13,7 @@ const BINARY = process.env.PORTCULLIS_BIN ?? new URL("../../target/debug/portcul
 const START_MS = 60_000;
 
 /** A port that is free now. The gate starts again with others if somebody takes one meanwhile. */
-async function freePort() {
+export async function freePort() {
   const server = net.createServer();
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
@@ -33,9 +33,9 @@ export async function until(question, what, milliseconds = 20_000) {
 }
 
 /** Runs a program with text on its standard input. */
-export function run(program, args, { input = "", cwd, env } = {}) {
+export function run(program, args, { input = "", ...options } = {}) {
   return new Promise((resolve, reject) => {
-    const child = execFile(program, args, { cwd, env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    const child = execFile(program, args, { ...options, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${path.basename(program)} ${args[0]} ${args[1] ?? ""} failed: ${stderr || error.message}`));
       else resolve(stdout);
     });
@@ -57,10 +57,11 @@ export function request(url, { method = "GET", headers = {}, body = "" } = {}) {
 }
 
 export class Gate {
-  /** Starts a backend, creates a store and starts the gate. */
-  static async start() {
+  /** Starts a backend, creates a store and starts the gate. `store` is the URL of a database in place of SQLite. */
+  static async start(store = "") {
     if (!existsSync(BINARY)) throw new Error(`${BINARY} does not exist: build it, or name it with PORTCULLIS_BIN`);
     const gate = new Gate();
+    gate.store = store;
     gate.parent = await mkdtemp(path.join(tmpdir(), "console-"));
     gate.folder = path.join(gate.parent, "gate");
     gate.backendAnswer = 202;
@@ -102,6 +103,7 @@ listen = "127.0.0.1:${console}"
 url = "${this.url}"
 [auth]
 allow_unauthenticated = true
+${this.store === "" ? "" : `[store]\nurl = "${this.store}"`}
 [upstreams.default]
 addresses = ["127.0.0.1:${port}"]
 `,

@@ -1,58 +1,58 @@
 import assert from "node:assert/strict";
 
 import { axe, picture } from "../browser.js";
-import { until } from "../gate.js";
+import { Gate, until } from "../gate.js";
 import { check } from "../harness.js";
+import { Postgres } from "../postgres.js";
 
-const AWAY = { status: 503, contentType: "application/problem+json", headers: { "Content-Security-Policy": "default-src 'none'; require-trusted-types-for 'script'" } };
-const BODY = JSON.stringify({ type: "urn:portcullis:problem:store_unavailable", title: "Service Unavailable", status: 503, detail: "The store did not answer within 2 seconds.", code: "store_unavailable", request_id: "01a2004e-2afd-7617-bd78-7b0893944a1c" });
+check("says what it knows while the store is away, and switches changes off until it is back", async ({ browser }) => {
+  const store = await Postgres.start();
+  const gate = await Gate.start(store.url);
+  try {
+    await gate.create("workflows/pr-bot", "--mode", "provider", "--preset", "github");
+    const page = await browser.person(gate);
+    const reveal = page.getByRole("button", { name: "Reveal workflows/pr-bot" });
+    await reveal.waitFor();
+    store.cut();
 
-check("says what it knows while the store is away, and switches changes off", async ({ gate, browser }) => {
-  const page = await browser.person(gate);
-  await page.getByRole("row", { name: /workflows\/pr-bot live/u }).waitFor();
-  // The answers of the server are replaced by those that it gives without its store.
-  const reads = /\/admin\/v1\/(?!me)/u;
-  await page.route(reads, (route) => route.fulfill({ ...AWAY, body: BODY }));
-  await page.getByRole("link", { name: "Operations", exact: true }).click();
-  await page.getByRole("heading", { name: "The health could not be loaded" }).waitFor();
-  await page.getByRole("link", { name: "Triggers", exact: true }).click();
-  await page.getByText("The store has been unreachable since").waitFor();
-  await page.getByText("Deliveries go on. Reveal, Rotate and every other change are off until the store is back.").waitFor();
-  const reveal = page.getByRole("button", { name: "Reveal workflows/pr-bot" });
-  assert.equal(await reveal.getAttribute("aria-disabled"), "true");
-  assert.equal(await reveal.getAttribute("aria-describedby"), "away");
-  await reveal.click({ force: true });
-  assert.equal(await page.getByRole("dialog").count(), 0);
-  assert.deepEqual(await axe(page), []);
-  await picture(page, "store-away-light", { fullPage: true });
-  await page.unroute(reads);
-  await page.getByText("The store has been unreachable since").waitFor({ state: "detached" });
-  await until(async () => (await page.getByRole("button", { name: "Reveal workflows/pr-bot" }).getAttribute("aria-disabled")) === null, "changes are on again");
-});
+    /** @type {() => void} */
+    let release = () => {};
+    const held = new Promise((resolve) => {
+      release = () => resolve(undefined);
+    });
+    await page.route("**/admin/v1/flows*", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.getByRole("link", { name: "Flows", exact: true }).click();
+    await page.locator("[aria-busy=true]").waitFor();
+    await picture(page, "loading-light");
+    release();
+    await page.getByRole("heading", { name: "The flows could not be loaded" }).waitFor();
+    await page.locator("main").getByText("Deliveries go on: the gate uses what it has in memory.").waitFor();
+    await page.getByText("503 store_unavailable, request id").waitFor();
+    assert.deepEqual(await axe(page), []);
+    await picture(page, "error-light");
 
-check("shows loading, an error with its cause, and tries again", async ({ gate, browser }) => {
-  const page = await browser.person(gate);
-  await page.getByRole("row", { name: /workflows\/pr-bot live/u }).waitFor();
-  /** @type {() => void} */
-  let answer = () => {};
-  const held = new Promise((resolve) => {
-    answer = () => resolve(undefined);
-  });
-  await page.route("**/admin/v1/flows*", async (route) => {
-    await held;
-    await route.fulfill({ ...AWAY, body: BODY });
-  });
-  await page.getByRole("link", { name: "Flows", exact: true }).click();
-  await page.locator("[aria-busy=true]").waitFor();
-  await picture(page, "loading-light");
-  answer();
-  await page.getByRole("heading", { name: "The flows could not be loaded" }).waitFor();
-  await page.locator("main").getByText("The store did not answer within 2 seconds. Deliveries go on").waitFor();
-  await page.getByText("503 store_unavailable, request id").waitFor();
-  assert.deepEqual(await axe(page), []);
-  await page.unroute("**/admin/v1/flows*");
-  await page.getByRole("button", { name: "Try again" }).click();
-  await page.getByRole("heading", { name: "The flows could not be loaded" }).waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Triggers", exact: true }).click();
+    await page.getByText("The store has been unreachable since").waitFor();
+    await page.getByText("Deliveries go on. Reveal, Rotate and every other change are off until the store is back.").waitFor();
+    assert.equal(await reveal.getAttribute("aria-disabled"), "true");
+    assert.equal(await reveal.getAttribute("aria-describedby"), "away");
+    await reveal.click({ force: true });
+    assert.equal(await page.getByRole("dialog").count(), 0);
+    assert.deepEqual(await axe(page), []);
+    await picture(page, "store-away-light", { fullPage: true });
+
+    store.mend();
+    await page.getByText("The store has been unreachable since").waitFor({ state: "detached", timeout: 60_000 });
+    await until(async () => (await reveal.getAttribute("aria-disabled")) === null, "changes are on again");
+    await page.getByRole("link", { name: "Flows", exact: true }).click();
+    await page.getByRole("heading", { name: "No flows yet" }).waitFor();
+  } finally {
+    await gate.stop();
+    await store.stop();
+  }
 });
 
 check("works by keyboard alone, from the sign-in to Reveal", async ({ gate, browser }) => {
