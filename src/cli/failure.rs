@@ -81,6 +81,7 @@ fn code_of(error: &ControlError) -> u8 {
         | ControlError::ValueNotText
         | ControlError::ValueTooLong
         | ControlError::ValueRefused(_)
+        | ControlError::VersionChanged(_)
         | ControlError::VerifyTokenInUse { .. } => REFUSED,
         ControlError::FlowInForce { .. }
         | ControlError::InvalidSecretName(_)

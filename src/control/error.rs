@@ -237,6 +237,8 @@ pub enum ControlError {
     ValueTooLong,
     /// The key service failed.
     KeyService(VaultError),
+    /// The secret has a newer version than the one that the change was based on.
+    VersionChanged(SecretRef),
     /// The provider sends a verify token in a URL, so it may not authenticate deliveries.
     VerifyTokenInUse {
         /// The endpoint whose verify token it is.
@@ -370,6 +372,7 @@ impl ControlError {
             Self::ValueNotText => "value_not_text",
             Self::ValueTooLong => "value_too_long",
             Self::KeyService(_) => "key_service_unavailable",
+            Self::VersionChanged(_) => "version_changed",
             Self::VerifyTokenInUse { .. } => "verify_token_in_use",
         }
     }
@@ -536,6 +539,7 @@ impl ControlError {
                 )
             }
             Self::KeyService(error) => error.to_string(),
+            Self::VersionChanged(secret) => VaultError::Changed(secret.clone()).to_string(),
             Self::VerifyTokenInUse {
                 endpoint,
                 token,
@@ -736,6 +740,7 @@ impl From<TokenError> for ControlError {
 impl From<VaultError> for ControlError {
     fn from(error: VaultError) -> Self {
         match error {
+            VaultError::Changed(secret) => Self::VersionChanged(secret),
             VaultError::Empty => Self::SecretEmpty,
             VaultError::Store(error) => Self::Store(error),
             VaultError::Unbound(secret) => Self::SecretUnbound(secret),

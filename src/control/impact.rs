@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Control, ControlError, EndpointPlan, FlowPlan};
 use crate::clock::hour_of;
@@ -11,7 +12,7 @@ use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, O
 use crate::secrets::{SecretRef, StoredVersion};
 
 /// The impact of a change on deliveries.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Impact {
     /// The senders whose deliveries are refused after the change.
     pub senders: Vec<SenderImpact>,
@@ -20,9 +21,10 @@ pub struct Impact {
 }
 
 /// The senders of an endpoint whose deliveries are refused.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SenderImpact {
     /// The endpoint.
+    #[schema(value_type = String)]
     pub endpoint: EndpointId,
     /// The URL that they deliver to.
     pub url: Option<String>,
@@ -35,7 +37,7 @@ pub struct SenderImpact {
 }
 
 /// Why senders are refused after a change.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
@@ -50,18 +52,20 @@ pub enum Refusal {
 }
 
 /// A secret whose versions end.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SecretImpact {
     /// The secret.
+    #[schema(value_type = String)]
     pub secret: SecretRef,
     /// The endpoints that use it.
+    #[schema(value_type = Vec<String>)]
     pub shared_by: Vec<EndpointId>,
     /// The versions that end.
     pub versions: Vec<VersionImpact>,
 }
 
 /// A version that ends, and its recent use.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct VersionImpact {
     /// The number of the version.
     pub version: u32,
@@ -79,7 +83,7 @@ pub struct VersionImpact {
 }
 
 impl Control {
-    /// The impact of [`rotate_secret`](Self::rotate_secret).
+    /// The impact of [`rotate_secret`](Self::rotate_secret), which is refused as the rotation would be.
     pub async fn rotation_impact(
         &self,
         secret: &SecretRef,
@@ -89,12 +93,40 @@ impl Control {
         if self.store.versions(secret).await?.is_empty() {
             return Err(ControlError::SecretUnbound(secret.clone()));
         }
+        self.replacement_impact(secret, overlap).await
+    }
+
+    /// The impact of [`set_secret`](Self::set_secret). A secret without a version has none.
+    pub async fn replacement_impact(
+        &self,
+        secret: &SecretRef,
+        overlap: SignedDuration,
+    ) -> Result<Impact, ControlError> {
         let ends_at = (!overlap.is_zero()).then(|| {
             let now = self.clock.now();
             now.checked_add(overlap).unwrap_or(Timestamp::MAX)
         });
         self.secret_impact(secret, Refusal::OldSecret, ends_at)
             .await
+    }
+
+    /// The impact of [`retire_secret`](Self::retire_secret) on the version before the current one.
+    pub async fn previous_retirement_impact(
+        &self,
+        secret: &SecretRef,
+    ) -> Result<Impact, ControlError> {
+        let mut impact = self.secret_impact(secret, Refusal::OldSecret, None).await?;
+        // The current version stays.
+        for secret in &mut impact.secrets {
+            secret.versions = secret.versions.split_off(1.min(secret.versions.len()));
+        }
+        if impact.secrets.iter().all(|it| it.versions.is_empty()) {
+            return Err(ControlError::NothingToRetire {
+                secret: secret.clone(),
+                current: false,
+            });
+        }
+        Ok(impact)
     }
 
     /// The impact of [`retire_secret`](Self::retire_secret) on every version of a secret.
@@ -150,9 +182,12 @@ impl Control {
                 impact.senders.push(self.sender(&old, refusal, None));
             }
             // A secret ends with its last endpoint. The secret of a flow's slot stays.
-            let secrets = [old.secret(), old.verify_token()];
-            let ends = deleted.contains(id) && old.flow.is_none();
-            for secret in secrets.into_iter().flatten().filter(|_| ends) {
+            let secrets = if deleted.contains(id) && old.flow.is_none() {
+                [old.secret(), old.verify_token()]
+            } else {
+                [None, None]
+            };
+            for secret in secrets.into_iter().flatten() {
                 let users = self.users_of(&secret).await?;
                 let is_known = impact.secrets.iter().any(|it| it.secret == secret);
                 if !is_known && users.iter().all(|user| deleted.contains(&user.id)) {

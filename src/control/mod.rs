@@ -21,6 +21,8 @@ mod error;
 mod flows;
 mod impact;
 mod operators;
+mod overview;
+mod presets;
 mod secrets;
 mod stores;
 mod tokens;
@@ -37,12 +39,16 @@ pub use self::endpoints::{
 };
 pub use self::error::{ControlError, DefinitionError, PublicKeyConflict};
 pub use self::flows::{
-    Consent, FlowDeclaration, FlowDeletion, FlowOwner, FlowPlan, FlowRelease, PlannedMove,
-    UnboundSlot,
+    Consent, FlowDeclaration, FlowDeletion, FlowOwner, FlowPlan, FlowRelease, FlowTargetView,
+    FlowView, InterfaceView, PlannedMove, SlotView, UnboundSlot,
 };
 pub use self::impact::{Impact, Refusal, SecretImpact, SenderImpact, VersionImpact};
 use self::operators::SignInLimits;
 pub use self::operators::{IssuedOperatorToken, NewOperatorToken, SessionState, SignedIn};
+pub use self::overview::{EndpointFilter, SecretOwner, SecretState};
+pub use self::presets::{
+    PresetView, UNBOUND_RECIPIENT, preset_accounts, preset_recipient, preset_window,
+};
 pub use self::secrets::{SecretChange, SlotBinding};
 pub use self::stores::{Backup, backup_store, copy_store, migrate_store};
 pub use self::tokens::TokenRequest;
@@ -154,6 +160,11 @@ impl Control {
     pub async fn endpoint(&self, id: &EndpointId) -> Result<Definition, ControlError> {
         let found = self.store.endpoint(id.as_str()).await?;
         found.ok_or_else(|| ControlError::EndpointNotFound(id.clone()))
+    }
+
+    /// Checks that the store answers.
+    pub async fn check_store(&self) -> Result<(), ControlError> {
+        Ok(self.store.ping().await?)
     }
 
     /// The captured delivery with a request id, as raw HTTP.

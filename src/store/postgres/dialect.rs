@@ -55,3 +55,17 @@ pub(super) const DELETE_OLD_VERSION_HOURS: &str = "DELETE FROM secret_hourly \
      WHERE (scope, slot, version, hour_ms) IN \
      (SELECT scope, slot, version, hour_ms FROM secret_hourly WHERE hour_ms < $1 \
      FOR UPDATE SKIP LOCKED)";
+
+/// The scope and the slot of the secret of the endpoint `e`.
+pub(super) const SECRET_SCOPE: &str = "split_part(e.secret, '#', 1)";
+pub(super) const SECRET_SLOT: &str = "split_part(e.secret, '#', 2)";
+
+/// The run-time of the endpoint `e`.
+pub(super) const TARGET: &str = "e.definition::json ->> 'target'";
+
+/// The mode of the endpoint `e`.
+pub(super) const MODE: &str = "e.definition::json #>> '{auth,mode}'";
+
+/// True if the endpoint `e` is disabled or suspended.
+pub(super) const DISABLED: &str =
+    "(e.definition::json ->> 'enabled' = 'false' OR e.definition::json ->> 'suspended' = 'true')";

@@ -28,6 +28,8 @@ mod listener;
 mod operator_access;
 #[path = "../sql/operators.rs"]
 mod operators;
+#[path = "../sql/overviews.rs"]
+mod overviews;
 #[path = "../sql/sealing.rs"]
 mod sealing;
 #[path = "../sql/secret_kinds.rs"]

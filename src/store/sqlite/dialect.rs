@@ -41,3 +41,17 @@ pub(super) const DELETE_ORPHANED_LATEST: &str = "DELETE FROM delivery_latest WHE
 
 /// Deletes the counts of secret versions for hours before `$1`.
 pub(super) const DELETE_OLD_VERSION_HOURS: &str = "DELETE FROM secret_hourly WHERE hour_ms < $1";
+
+/// The scope and the slot of the secret of the endpoint `e`.
+pub(super) const SECRET_SCOPE: &str = "substr(e.secret, 1, instr(e.secret, '#') - 1)";
+pub(super) const SECRET_SLOT: &str = "substr(e.secret, instr(e.secret, '#') + 1)";
+
+/// The run-time of the endpoint `e`.
+pub(super) const TARGET: &str = "e.definition ->> '$.target'";
+
+/// The mode of the endpoint `e`.
+pub(super) const MODE: &str = "e.definition ->> '$.auth.mode'";
+
+/// True if the endpoint `e` is disabled or suspended.
+pub(super) const DISABLED: &str =
+    "(e.definition ->> '$.enabled' = 0 OR coalesce(e.definition ->> '$.suspended', 0) = 1)";

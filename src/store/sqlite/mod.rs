@@ -27,6 +27,8 @@ mod identity;
 mod operator_access;
 #[path = "../sql/operators.rs"]
 mod operators;
+#[path = "../sql/overviews.rs"]
+mod overviews;
 mod private;
 #[path = "../sql/sealing.rs"]
 mod sealing;
