@@ -30,9 +30,9 @@ pub(super) struct Login {
     #[arg(long, value_name = "NAME", value_parser = name)]
     subject: Option<String>,
 
-    /// The URL of the console.
+    /// The URL of the console. Default: that of the configuration.
     #[arg(long, value_name = "URL", value_parser = origin)]
-    url: String,
+    url: Option<String>,
 }
 
 impl ConsoleCommand {
@@ -45,6 +45,15 @@ impl ConsoleCommand {
 
 impl Login {
     async fn run(self, session: &Session) -> Result<String, Failure> {
+        let configured = session.config.console.as_ref();
+        let url = self
+            .url
+            .or_else(|| configured.map(|console| console.url_at(console.listen)));
+        let url = url.ok_or_else(|| {
+            let text =
+                "there is no console: add the section `[console]`, or name its URL with --url";
+            Failure::Usage(text.to_owned())
+        })?;
         let roles = if self.roles.is_empty() {
             [Role::Admin, Role::Revealer].map(everywhere).into()
         } else {
@@ -63,9 +72,9 @@ impl Login {
         ));
         let path = "/sign-in#";
         // The full capacity: growing would leave a copy of the secret in freed memory.
-        let len = self.url.len() + path.len() + link.len();
+        let len = url.len() + path.len() + link.len();
         let mut text = Zeroizing::new(String::with_capacity(len));
-        text.extend([&*self.url, path, &*link]);
+        text.extend([&*url, path, &*link]);
         output::print_exact(&text);
         Ok(String::new())
     }

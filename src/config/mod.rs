@@ -3,6 +3,7 @@
 //! All mistakes are reported at once, each with its file, line, key and the expected value.
 
 mod bodies;
+mod console;
 mod declaration;
 mod deliveries;
 mod document;
@@ -62,6 +63,8 @@ pub struct Config {
     pub public: PublicConfig,
     /// The admin listener.
     pub admin: AdminConfig,
+    /// The console; `None` if it is off.
+    pub console: Option<ConsoleConfig>,
     /// Limits and rules for deliveries.
     pub gate: GateSettings,
     /// The replay memory.
@@ -183,6 +186,17 @@ pub struct AdminConfig {
     pub listen: SocketAddr,
     /// The accepted values of the `Host` header.
     pub allowed_hosts: AllowedHosts,
+}
+
+/// The listener of the console and of the admin API.
+#[derive(Clone, Debug)]
+pub struct ConsoleConfig {
+    /// The address of the listener.
+    pub listen: SocketAddr,
+    /// The origin that browsers use, if it is not that of the listener.
+    pub url: Option<String>,
+    /// The files for TLS; `None` for plain HTTP on a loopback address.
+    pub tls: Option<TlsFiles>,
 }
 
 /// The replay memory.

@@ -11,7 +11,9 @@ use super::table::Table;
 use super::units::{Address, Time, time, to_usize};
 use super::upstreams::{self, Upstreams};
 use super::{AdminConfig, Config, DirectoryConfig, LogConfig, Purpose, ServerConfig};
-use super::{bodies, deliveries, headers, ledger, outbound, public, routes, secrets, store};
+use super::{
+    bodies, console, deliveries, headers, ledger, outbound, public, routes, secrets, store,
+};
 use crate::admin::AllowedHosts;
 use crate::gate::GateSettings;
 
@@ -24,6 +26,8 @@ pub(super) fn read(document: &mut Document<'_>, purpose: Purpose) -> Option<Conf
     let headers = headers::read(root.table("headers"));
     let public = public::read(root.table("public"), &folder, &headers, purpose);
     let admin = admin(root.table("admin"));
+    let console = root.table("console");
+    let console = has_console.then(|| console::read(console, &folder, purpose));
     let mut auth = root.table("auth");
     let allow_unauthenticated = auth.flag("allow_unauthenticated").unwrap_or(false);
     let draft_auth = auth.parsed("draft_auth").unwrap_or_default();
@@ -64,6 +68,7 @@ pub(super) fn read(document: &mut Document<'_>, purpose: Purpose) -> Option<Conf
         server,
         public: public?,
         admin,
+        console: console.flatten(),
         gate,
         ledger: ledger.config,
         body_budget_bytes,
