@@ -18,7 +18,7 @@
 //! Imports run to the left only, and a test (`tests/layers.rs`) enforces it:
 //!
 //! ```text
-//! auth ← challenge, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, deliveries, telemetry ← proxy, admin ← app ← cli ← main
+//! auth ← challenge, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, deliveries, telemetry ← proxy, admin, console ← app ← cli ← main
 //! ```
 //!
 //! `store` implements the traits of `secrets`, `tokens`, `directory`, `operators`, `flow`, `capture` and `deliveries`. Only `cli`
@@ -36,6 +36,7 @@ pub mod challenge;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod control;
 pub mod deliveries;
 pub mod directory;

@@ -13,7 +13,7 @@ use crate::source::{Named, Source};
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it. `control` stands on the traits of the stores and
 /// below `cli`, which prints what it answers.
-pub(crate) const LAYERS: [(&str, &str); 30] = [
+pub(crate) const LAYERS: [(&str, &str); 31] = [
     ("clock", ""),
     ("sync", ""),
     ("tls", ""),
@@ -49,7 +49,7 @@ pub(crate) const LAYERS: [(&str, &str); 30] = [
     ),
     (
         "control",
-        "clock audit auth challenge secrets tokens directory operators flow capture deliveries store",
+        "clock audit auth payload challenge secrets tokens directory operators flow capture deliveries store",
     ),
     (
         "telemetry",
@@ -63,6 +63,10 @@ pub(crate) const LAYERS: [(&str, &str); 30] = [
         "admin",
         "clock task audit auth payload challenge secrets tokens directory ledger outbound gate capture telemetry store",
     ),
+    (
+        "console",
+        "clock task audit auth secrets tokens directory operators flow deliveries control store",
+    ),
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
@@ -70,7 +74,7 @@ pub(crate) const LAYERS: [(&str, &str); 30] = [
     ),
     (
         "app",
-        "clock task redis audit auth payload challenge secrets tokens directory ledger outbound gate capture deliveries telemetry proxy admin store config",
+        "clock task tls redis audit auth payload challenge secrets tokens directory operators flow ledger outbound gate capture deliveries telemetry proxy admin store control console config",
     ),
     (
         "cli",
@@ -188,7 +192,7 @@ pub(crate) fn violations(source: &Source) -> Vec<String> {
 
 /// Files that start something by themselves, and why it needs no supervisor. Everything else that runs beside
 /// deliveries is started by `Tasks::supervise`.
-const SPAWNS: [(&str, &str); 15] = [
+const SPAWNS: [(&str, &str); 18] = [
     ("src/task/mod.rs", "the supervisor itself"),
     ("src/telemetry/lines.rs", "the threads that write the logs"),
     (
@@ -212,6 +216,18 @@ const SPAWNS: [(&str, &str); 15] = [
         "the parent of the listeners; readiness watches it",
     ),
     ("src/gate/budget_shares.rs", "greedy senders of a test"),
+    (
+        "src/app/console.rs",
+        "the thread of the console, in a supervised task that waits for it",
+    ),
+    (
+        "src/console/listener.rs",
+        "one connection of the console, in a set that ends with the listener",
+    ),
+    (
+        "src/console/service.rs",
+        "one request of the console, contained and awaited",
+    ),
     ("src/proxy/h2.rs", "one stream of a connection"),
     ("src/cli/client/mod.rs", "a command"),
     ("src/cli/demo/engine.rs", "a command"),

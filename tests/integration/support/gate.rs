@@ -236,6 +236,15 @@ impl Gate {
         self.listener("health and metrics at http://")
     }
 
+    pub(crate) fn console(&self) -> SocketAddr {
+        self.listener("console at http://")
+    }
+
+    /// The console over TLS.
+    pub(crate) fn console_tls(&self) -> SocketAddr {
+        self.listener("console at https://")
+    }
+
     /// The lines of the access log so far; waits until there are `count`.
     pub(crate) fn log(&self, count: usize) -> Vec<serde_json::Value> {
         let running = self.running();
