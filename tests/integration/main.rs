@@ -13,6 +13,7 @@ mod captures;
 mod challenges;
 mod commands;
 mod configuration;
+mod console;
 mod contracts;
 mod deadlines;
 mod deliveries;
