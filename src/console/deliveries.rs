@@ -48,6 +48,7 @@ pub(super) struct DeliveryView {
 }
 
 /// How long the parts of a delivery took, in milliseconds. A part that was not reached is `null`.
+#[expect(clippy::struct_field_names, reason = "the contract names the unit")]
 #[derive(Serialize, ToSchema)]
 struct Timings {
     receive_ms: Option<f64>,
@@ -86,10 +87,10 @@ pub(super) async fn list(call: Call) -> Result<Reply, Problem> {
     let mut found = control.deliveries(id, &filter).await?;
     let next = next_after(&mut found, limit, |delivery| delivery.number);
     let captures = control.captures(id).await?;
-    let captured: BTreeSet<String> = captures.into_iter().map(|it| it.request_id).collect();
+    let explainable: BTreeSet<String> = captures.into_iter().map(|it| it.request_id).collect();
     let items = found.into_iter().map(|delivery| {
-        let captured = captured.contains(&delivery.request_id);
-        view(delivery, captured)
+        let is_captured = explainable.contains(&delivery.request_id);
+        view(delivery, is_captured)
     });
     Reply::ok(&Page {
         items: items.collect(),

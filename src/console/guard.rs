@@ -37,11 +37,14 @@ pub(super) fn check_host(
     ))
 }
 
+/// Tells whether a request has sent the CSRF token of its session.
+type TokenCheck<'c> = &'c dyn Fn(&[u8]) -> bool;
+
 /// Accepts a change by a session only from the page of this console. `csrf` tells the CSRF token of the session.
 pub(super) fn check_same_origin(
     headers: &HeaderMap,
     url: &str,
-    csrf: Option<&dyn Fn(&[u8]) -> bool>,
+    csrf: Option<TokenCheck<'_>>,
 ) -> Result<(), Problem> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if text(&header::ORIGIN) != Some(url) {

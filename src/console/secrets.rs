@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::call::{Call, parse_overlap};
 use super::problem::Problem;
 use super::reply::Reply;
+use crate::auth::KeyKind;
 use crate::control::{Control, ControlError, Impact, SecretState};
 use crate::operators::{Permission, PrincipalKind};
 use crate::secrets::{Retirement, Secret, VersionState, VersionStatus};
@@ -308,7 +309,7 @@ fn version(status: VersionStatus) -> VersionView {
     VersionView {
         version: status.version,
         state,
-        kind: status.kind.map(|kind| kind.word()),
+        kind: status.kind.map(KeyKind::word),
         created_at: status.created_at,
         ends_at,
         key_service: status.service,

@@ -67,7 +67,7 @@ impl Console {
         // A change goes on when its client leaves, so that its idempotency key gets its answer.
         let work = async move {
             let tasks = console.settings.tasks.clone();
-            let work = async move { console.operate(head, body, address).await };
+            let work = Box::pin(console.operate(head, body, address));
             tasks.catch_panic(REQUEST, work).await
         };
         let running = tokio::spawn(work);

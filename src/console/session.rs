@@ -10,7 +10,7 @@ use super::Console;
 use super::call::{Call, SignedIn};
 use super::problem::Problem;
 use super::reply::Reply;
-use crate::operators::PrincipalKind;
+use crate::operators::{CsrfToken, PrincipalKind};
 
 /// A login link to use up.
 #[derive(Deserialize, ToSchema)]
@@ -115,7 +115,7 @@ pub(super) async fn me(call: Call) -> Result<Reply, Problem> {
         kind,
         grants: principal.grants.iter().map(ToString::to_string).collect(),
         signed_in_at,
-        csrf: csrf.map(|csrf| csrf.as_str()),
+        csrf: csrf.map(CsrfToken::as_str),
         public_url: &call.console.control.server().public_url,
         version: env!("CARGO_PKG_VERSION"),
     })

@@ -255,9 +255,9 @@ fn page<T: Serialize>(
     let limit = usize::try_from(call.limit()?).unwrap_or(usize::MAX);
     let has_more = items.len() > limit;
     items.truncate(limit);
-    let last = items.last().filter(|_| has_more);
+    let next = items.last().filter(|_| has_more);
     Reply::ok(&Page {
-        next: last.map(|last| cursor::write(list, id(last))),
+        next: next.map(|last| cursor::write(list, id(last))),
         items,
     })
 }
