@@ -44,6 +44,13 @@ impl Stopwatch {
     }
 }
 
+/// The start of the hour that contains `at`.
+pub fn hour_of(at: Timestamp) -> Timestamp {
+    let seconds = at.as_second();
+    // The first representable time is within an hour.
+    Timestamp::from_second(seconds - seconds.rem_euclid(3600)).unwrap_or(Timestamp::MIN)
+}
+
 /// Waits for `future`, at most for `limit`; `None` on timeout.
 ///
 /// It creates a timer only if the future is not ready at its first poll, because most steps of a delivery are. The

@@ -9,7 +9,7 @@
 //!        → keys (cache → key service) → body read once, hashed as it arrives → verified
 //!        → provider challenge? answered here
 //!        → ledger (new, replay or in flight) → Admitted → headers → backend → ledger (commit or release)
-//!        → outcome (one record: a log line and metrics)
+//!        → outcome (one record: a log line, metrics, a recorded delivery)
 //! ```
 //!
 //! No step decides twice. The grounds of a verdict are checked again before the backend is contacted. Only a
@@ -18,10 +18,11 @@
 //! Imports run to the left only, and a test (`tests/layers.rs`) enforces it:
 //!
 //! ```text
-//! auth ← challenge, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
+//! auth ← challenge, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, deliveries, telemetry ← proxy, admin, console ← app ← cli ← main
 //! ```
 //!
-//! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`. Only `cli` and `app` import `config`.
+//! `store` implements the traits of `secrets`, `tokens`, `directory`, `operators`, `flow`, `capture` and `deliveries`. Only `cli`
+//! and `app` import `config`.
 //! `control` holds every rule about changing what is stored; it is above `store` and below `cli`. `clock`, `sync`,
 //! `task`, `tls`, `audit`, `http_syntax`, `json_pointer` and `redis` are below everything. `explain` is above `proxy` and below `cli`;
 //! no delivery passes it.
@@ -35,7 +36,9 @@ pub mod challenge;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod control;
+pub mod deliveries;
 pub mod directory;
 pub mod explain;
 pub mod flow;
@@ -43,6 +46,7 @@ pub mod gate;
 mod http_syntax;
 pub mod json_pointer;
 pub mod ledger;
+pub mod operators;
 pub mod outbound;
 pub mod payload;
 pub mod proxy;

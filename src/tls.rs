@@ -14,7 +14,8 @@ use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use zeroize::Zeroizing;
 
 /// The trusted authorities: those in the file `ca`, or those of the system.
@@ -44,6 +45,17 @@ pub fn client(roots: Arc<RootCertStore>, client: Option<CertifiedKey>) -> Arc<Cl
         None => builder.with_no_client_auth(),
         Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key))),
     };
+    Arc::new(config)
+}
+
+/// A TLS server with one certificate for every server name. `protocols` are offered by ALPN, the preferred one first.
+pub fn server(key: CertifiedKey, protocols: &[&[u8]]) -> Arc<ServerConfig> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .unwrap_or_else(|_| unreachable!("the provider has suites for both versions"))
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Arc::new(config)
 }
 

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::StartError;
 use super::keys::{self, Creation};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, KeyServiceName};
+use crate::config::{Config, KeyServiceName, KeyServicesConfig};
 use crate::secrets::{KeyFileError, KeyService, LocalKeyService, MissingKeyServiceError, Vault};
-use crate::store::{SqliteStore, Store, StoreContents};
+use crate::store::{SqliteStore, Store, StoreContents, StoreSettings};
 
 /// The store, the key service and the clock, for the server and for commands.
 pub struct Backends {
@@ -20,16 +21,40 @@ pub struct Backends {
     pub clock: Arc<dyn Clock>,
 }
 
+/// The part of a configuration that opens the backends, for a part of the process with connections of its own.
+#[derive(Clone)]
+pub(super) struct BackendSettings {
+    pub(super) store: StoreSettings,
+    pub(super) key_services: KeyServicesConfig,
+    /// How long an unwrapped data key of AWS KMS is kept.
+    pub(super) keep_unwrapped: Duration,
+}
+
+impl BackendSettings {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            store: config.store.clone(),
+            key_services: config.key_services.clone(),
+            keep_unwrapped: config.keys.time_to_live,
+        }
+    }
+
+    /// Opens existing backends again. It creates no key.
+    pub(super) async fn open(&self) -> Result<Backends, StartError> {
+        Backends::open_with(self, Creation::Forbidden).await
+    }
+}
+
 impl Backends {
     /// Opens the store and the key services, and creates what is missing. It never creates a local key for a store with
     /// secrets, because only the old key can decrypt them.
     pub async fn open(config: &Config) -> Result<Self, StartError> {
-        Self::open_with(config, Creation::Allowed).await
+        Self::open_with(&BackendSettings::of(config), Creation::Allowed).await
     }
 
     /// Opens an existing store and its key services, for read-only commands. It creates no key.
     pub async fn open_existing(config: &Config) -> Result<Self, StartError> {
-        Self::open_with(config, Creation::Forbidden).await
+        Self::open_with(&BackendSettings::of(config), Creation::Forbidden).await
     }
 
     /// An empty store in memory without a key, for read-only commands where no store exists.
@@ -42,8 +67,8 @@ impl Backends {
         })
     }
 
-    async fn open_with(config: &Config, creation: Creation) -> Result<Self, StartError> {
-        let local = local_key(config)?;
+    async fn open_with(config: &BackendSettings, creation: Creation) -> Result<Self, StartError> {
+        let local = local_key(&config.key_services)?;
         let needs_key = local.is_none() && config.key_services.current == KeyServiceName::Local;
         if needs_key && creation == Creation::Allowed {
             check_folder(&config.key_services.key_file)?;
@@ -71,7 +96,7 @@ impl Backends {
             errors.push(error.into());
             StoreContents::default()
         });
-        errors.extend(keys::inspect(config, &contents.sealed_under).await);
+        errors.extend(keys::inspect(&BackendSettings::of(config), &contents.sealed_under).await);
         (contents, errors)
     }
 
@@ -91,8 +116,8 @@ impl Backends {
 }
 
 /// The local key; `None` if it does not exist yet.
-fn local_key(config: &Config) -> Result<Option<LocalKeyService>, StartError> {
-    match LocalKeyService::open(&config.key_services.key_file) {
+fn local_key(config: &KeyServicesConfig) -> Result<Option<LocalKeyService>, StartError> {
+    match LocalKeyService::open(&config.key_file) {
         Err(KeyFileError::Missing { .. }) => Ok(None),
         opened => Ok(Some(opened?)),
     }

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Backends, StartError};
 use crate::capture::{CaptureQueue, CaptureWriter};
 use crate::clock::Clock;
-use crate::config::{Config, LedgerConfig};
+use crate::config::{Config, DeliveriesConfig, LedgerConfig};
+use crate::deliveries::{DeliveryRecorder, DeliveryWriter, UnrecordedCounts};
 use crate::directory::{Directory, DirectorySettings, Follower, FollowerSettings, StoreHealth};
 use crate::gate::{Budget, Caches, Gate};
 use crate::ledger::{FleetLedger, InProcessLedger, Ledger, RedisLedger};
@@ -34,6 +35,8 @@ pub(super) struct Deliveries {
     pub(super) token_uses: Arc<TokenUses>,
     /// The task that writes captures. It writes the last ones when it ends.
     pub(super) captures: JoinHandle<()>,
+    /// The task that writes recorded deliveries, if they are recorded. It writes the last ones when it ends.
+    pub(super) records: Option<JoinHandle<()>>,
     /// Aborts the deliveries in flight.
     pub(super) cut_off: CancellationToken,
 }
@@ -91,6 +94,9 @@ pub(super) async fn deliveries(
         Some(fleet) => Arc::clone(fleet) as _,
         None => Arc::clone(&in_process) as _,
     };
+    let unrecorded = Arc::new(UnrecordedCounts::default());
+    let (recorder, records) =
+        recorder(config.deliveries, backends, &unrecorded, tasks, ending).unzip();
     let metrics = Metrics::new(MetricSources {
         budget: Arc::clone(&budget),
         keys: Arc::clone(keys.stats()),
@@ -100,6 +106,7 @@ pub(super) async fn deliveries(
             let store = Arc::clone(&backends.store);
             move || store.write_fault().is_none()
         }),
+        unrecorded,
         ledger: in_process,
         fleet: fleet.clone(),
         tasks: tasks.clone(),
@@ -108,26 +115,32 @@ pub(super) async fn deliveries(
     let (captures, keeper) = CaptureQueue::new(Arc::clone(&backends.store) as _, Arc::clone(clock));
     let capture_task = start_writers(tasks, ending, &backends.store, (&keys, &tokens), keeper);
     let cut_off = CancellationToken::new();
+    let mut gate = Gate::new(
+        config.gate,
+        Caches {
+            directory,
+            keys,
+            tokens,
+        },
+        Arc::clone(&ledger),
+        Arc::new(Outbound::new(config.outbound, Arc::clone(clock))),
+        budget,
+        Arc::clone(clock),
+    );
+    let mut telemetry = Telemetry::new(metrics, log);
+    if let Some(recorder) = recorder {
+        gate = gate.reading_names();
+        telemetry = telemetry.recording_to(recorder);
+    }
     let delivery = Delivery {
         settings: config.public.settings,
         names: config.names,
-        gate: Gate::new(
-            config.gate,
-            Caches {
-                directory,
-                keys,
-                tokens,
-            },
-            Arc::clone(&ledger),
-            Arc::new(Outbound::new(config.outbound, Arc::clone(clock))),
-            budget,
-            Arc::clone(clock),
-        ),
+        gate,
         forwarder: Forwarder::new(
             config.server.upstream_pool_size,
             upstreams(config.upstreams, ending, tasks).await,
         ),
-        telemetry: Arc::new(Telemetry::new(metrics, log)),
+        telemetry: Arc::new(telemetry),
         captures,
         clock: Arc::clone(clock),
         cut_off: cut_off.clone(),
@@ -140,6 +153,7 @@ pub(super) async fn deliveries(
         uses,
         token_uses,
         captures: capture_task,
+        records,
         cut_off,
     })
 }
@@ -165,6 +179,30 @@ async fn ledgers(
     let _ = shared.redis().ready().await;
     let fleet = Arc::new(FleetLedger::new(Arc::clone(&in_process), shared));
     (in_process, Some(fleet))
+}
+
+/// The recorder of deliveries and its task, if deliveries are recorded.
+fn recorder(
+    config: DeliveriesConfig,
+    backends: &Backends,
+    unrecorded: &Arc<UnrecordedCounts>,
+    tasks: &Tasks,
+    ending: &watch::Receiver<bool>,
+) -> Option<(DeliveryRecorder, JoinHandle<()>)> {
+    if !config.record {
+        return None;
+    }
+    let (recorder, writer) = DeliveryRecorder::new(
+        Arc::clone(&backends.store) as _,
+        Arc::clone(&backends.clock),
+        config.limits,
+        Arc::clone(unrecorded),
+    );
+    let (writer, end) = (Arc::new(writer), ending.clone());
+    let task = tasks.supervise(DeliveryWriter::TASK, move |heartbeat| {
+        Arc::clone(&writer).run(end.clone(), heartbeat)
+    });
+    Some((recorder, task))
 }
 
 /// Starts the tasks that write to the store, and the one that maintains the cache of secrets. Returns the task that

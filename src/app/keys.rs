@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::StartError;
-use crate::config::{Config, KeyServiceName};
+use super::backends::BackendSettings;
+use crate::config::KeyServiceName;
 use crate::secrets::{
     AwsKeyService, KeyFileError, KeyService, KeyServiceError, KeyServices, KeyUsage,
     LocalKeyService, MissingKeyServiceError, SecretStore,
@@ -15,7 +16,7 @@ use crate::secrets::{
 /// installs the key first. A key that is created automatically might exist on one machine of many, or in a container
 /// that is deleted.
 pub(super) async fn open(
-    config: &Config,
+    config: &BackendSettings,
     local: Option<LocalKeyService>,
     store: &dyn SecretStore,
     creation: Creation,
@@ -51,7 +52,7 @@ pub(super) enum Creation {
 }
 
 /// Finds every reason for which the services could not decrypt the store's secrets. It sends a probe to AWS.
-pub(super) async fn inspect(config: &Config, sealed: &[KeyUsage]) -> Vec<StartError> {
+pub(super) async fn inspect(config: &BackendSettings, sealed: &[KeyUsage]) -> Vec<StartError> {
     let mut errors = Vec::new();
     match LocalKeyService::open(&config.key_services.key_file) {
         Ok(_) => {}
@@ -78,13 +79,12 @@ pub(super) async fn inspect(config: &Config, sealed: &[KeyUsage]) -> Vec<StartEr
     errors
 }
 
-async fn aws(config: &Config) -> Result<Option<AwsKeyService>, StartError> {
+async fn aws(config: &BackendSettings) -> Result<Option<AwsKeyService>, StartError> {
     let services = &config.key_services;
     let Some(key) = &services.kms_key else {
         return Ok(None);
     };
-    let keep_unwrapped = config.keys.time_to_live;
-    let opened = AwsKeyService::open(key.clone(), &services.aws, keep_unwrapped).await;
+    let opened = AwsKeyService::open(key.clone(), &services.aws, config.keep_unwrapped).await;
     Ok(Some(opened?))
 }
 

@@ -1,6 +1,7 @@
 //! The composition root: the one place that imports every module and wires them.
 
 mod backends;
+mod console;
 mod deliveries;
 mod error;
 mod keys;
@@ -17,12 +18,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub use self::backends::Backends;
+use self::console::{ConsoleParts, DeliveryHealth};
 use self::deliveries::{Deliveries, deliveries};
 pub use self::error::StartError;
 use self::phases::Phases;
 pub use self::sockets::Sockets;
 use crate::admin::{Admin, KeyServiceCheck, Readiness, SecretGrace};
 use crate::config::Config;
+use crate::control::ServerContext;
 use crate::ledger::Ledger;
 use crate::proxy::{LISTENERS, PublicApp};
 use crate::secrets::UseCounter;
@@ -37,11 +40,15 @@ pub struct Server {
     pub public: Vec<(SocketAddr, bool)>,
     /// The address of the admin listener.
     pub admin: SocketAddr,
+    /// The address of the console, and whether it uses TLS.
+    pub console: Option<(SocketAddr, bool)>,
     grace: Duration,
     phases: Phases,
     serving: JoinHandle<()>,
     admin_serving: JoinHandle<()>,
+    console_serving: Option<JoinHandle<()>>,
     captures: JoinHandle<()>,
+    records: Option<JoinHandle<()>>,
     cut_off: CancellationToken,
     ledger: Arc<dyn Ledger>,
     uses: Arc<UseCounter>,
@@ -65,6 +72,7 @@ impl Server {
             time_to_live: config.keys.time_to_live,
         };
         let allowed_hosts = config.admin.allowed_hosts.clone();
+        let console = ConsoleParts::of(&config);
 
         // Deliveries in flight need the store until they end, so these tasks outlive the drain.
         let served = phases.served();
@@ -78,6 +86,7 @@ impl Server {
             uses,
             token_uses,
             captures,
+            records,
             cut_off,
         } = pipeline;
         let telemetry = Arc::clone(&delivery.telemetry);
@@ -100,8 +109,8 @@ impl Server {
                     tasks.clone(),
                 ),
                 serving: serving.abort_handle(),
-                health,
-                fleet,
+                health: Arc::clone(&health),
+                fleet: fleet.clone(),
                 listeners: &LISTENERS,
                 tasks: tasks.clone(),
                 shutdown: draining,
@@ -126,14 +135,32 @@ impl Server {
                 }
             }
         });
+        let mut console_at = None;
+        let mut console_serving = None;
+        if let (Some(parts), Some(socket)) = (console, sockets.console) {
+            let ending = phases.closing();
+            let delivery_health = DeliveryHealth {
+                store: health,
+                fleet,
+                tasks: tasks.clone(),
+            };
+            let console_tasks = tasks.ending_with(ending.clone());
+            let (address, is_tls, handle) =
+                parts.start(socket, delivery_health, &console_tasks, ending)?;
+            console_at = Some((address, is_tls));
+            console_serving = Some(handle);
+        }
         Ok(Self {
             public,
             admin: admin_address,
+            console: console_at,
             grace,
             phases,
             serving,
             admin_serving,
+            console_serving,
             captures,
+            records,
             cut_off,
             ledger,
             uses,
@@ -171,15 +198,21 @@ impl Server {
             self.token_uses.flush(&*self.store).await;
             // The task writes captures of deliveries that were refused during the drain.
             let _ = (&mut self.captures).await;
+            if let Some(records) = &mut self.records {
+                let _ = records.await;
+            }
         };
         if tokio::time::timeout(LAST_WRITE, writing).await.is_err() {
             warn!(
-                "the last captures and uses of secrets and tokens could not be written to the store"
+                "the last captures, records and uses of secrets and tokens could not be written to the store"
             );
         }
         // Health and metrics stay visible until here.
         self.phases.close();
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_serving).await;
+        if let Some(console) = self.console_serving {
+            let _ = tokio::time::timeout(CONSOLE_GRACE, console).await;
+        }
         drained
     }
 }
@@ -188,3 +221,20 @@ impl Server {
 const CUT_OFF_GRACE: Duration = Duration::from_secs(3);
 const LAST_WRITE: Duration = Duration::from_secs(3);
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
+/// Its last requests get a second, and its thread closes the store after them.
+const CONSOLE_GRACE: Duration = Duration::from_secs(4);
+
+/// The part of a configuration that declarations are validated against.
+pub fn server_context(config: &Config) -> ServerContext {
+    let names = config.upstream_names();
+    let context = config.validation_context(&names);
+    ServerContext {
+        upstream_paths: context.upstream_paths.clone(),
+        allow_unauthenticated: context.allow_unauthenticated,
+        draft_auth: context.draft_auth,
+        largest_body_bytes: context.largest_body_bytes,
+        routes: Arc::clone(&config.routes),
+        public_url: config.public.url.clone(),
+        upstreams: names,
+    }
+}

@@ -9,6 +9,8 @@ use crate::proxy::{BoundListener, ListenError, bind};
 pub struct Sockets {
     pub(super) public: Vec<BoundListener>,
     pub(super) admin: TcpListener,
+    /// The console, if it is configured.
+    pub(super) console: Option<TcpListener>,
 }
 
 impl Sockets {
@@ -25,17 +27,28 @@ impl Sockets {
                 Err(error) => errors.push(error),
             }
         }
-        let address = config.admin.listen;
-        let admin = TcpListener::bind(address)
-            .and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+        let mut listen = |address| {
+            let socket = TcpListener::bind(address)
+                .and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+            socket
+                .map_err(|error| {
+                    let error = error.to_string();
+                    errors.push(ListenError::Address { address, error });
+                })
+                .ok()
+        };
+        let admin = listen(config.admin.listen);
+        let console = config
+            .console
+            .as_ref()
+            .map(|console| listen(console.listen));
         match admin {
-            Ok(admin) if errors.is_empty() => Ok(Self { public, admin }),
-            Ok(_) => Err(errors),
-            Err(error) => {
-                let error = error.to_string();
-                errors.push(ListenError::Address { address, error });
-                Err(errors)
-            }
+            Some(admin) if errors.is_empty() => Ok(Self {
+                public,
+                admin,
+                console: console.flatten(),
+            }),
+            _ => Err(errors),
         }
     }
 }

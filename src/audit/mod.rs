@@ -5,6 +5,7 @@
 mod chain;
 
 use std::fmt;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::ser::SerializeStruct as _;
@@ -23,7 +24,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// The kind of change.
     pub action: Action,
-    /// The changed object: an endpoint id, `scope#slot` of a secret, a token id, or the target of a flow.
+    /// The changed object: an endpoint id, `scope#slot` of a secret, a token id, the target of a flow, or an operator.
     pub subject: String,
     /// More about the change, such as the version of a secret.
     pub detail: String,
@@ -33,6 +34,15 @@ pub struct AuditEntry {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Actor {
+    /// A person or a script at the admin API.
+    Operator {
+        /// The subject of the identity provider, or the label of an operator token.
+        subject: String,
+        /// `console` for a session in the browser, `api` for an operator token.
+        surface: &'static str,
+        /// The address of the client.
+        address: IpAddr,
+    },
     /// A user of the operating system, on the command line.
     OsUser {
         /// The name of the account.
@@ -60,6 +70,7 @@ impl Actor {
     /// The account or the provider.
     pub fn name(&self) -> &str {
         match self {
+            Self::Operator { subject, .. } => subject,
             Self::OsUser { name, .. }
             | Self::Provider { name, .. }
             | Self::Recorded { name, .. } => name,
@@ -69,6 +80,9 @@ impl Actor {
     /// The surface and the place that the change came from, such as `cli@host`.
     pub fn origin(&self) -> String {
         match self {
+            Self::Operator {
+                surface, address, ..
+            } => format!("{surface}@{address}"),
             Self::OsUser { host, .. } => format!("cli@{host}"),
             Self::Provider { endpoint, .. } => format!("handshake@{endpoint}"),
             Self::Recorded { origin, .. } => origin.clone(),
@@ -97,6 +111,8 @@ impl Serialize for Actor {
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
+    /// An operator was refused an action that no role of the operator allows.
+    Denied,
     /// An endpoint was created.
     EndpointCreated,
     /// An endpoint was deleted.
@@ -113,6 +129,12 @@ pub enum Action {
     FlowReleased,
     /// An earlier version of a flow became active again.
     FlowRolledBack,
+    /// A login link was created.
+    LoginLinkCreated,
+    /// An operator token was created.
+    OperatorTokenCreated,
+    /// An operator token was revoked.
+    OperatorTokenRevoked,
     /// A provider's challenge bound a secret.
     SecretBound,
     /// A secret was generated for the first time.
@@ -127,6 +149,12 @@ pub enum Action {
     SecretRotated,
     /// A secret was replaced by a given one.
     SecretSet,
+    /// A sign-in was refused.
+    SignInRefused,
+    /// An operator signed in, and a session started.
+    SignedIn,
+    /// A session was ended before its time.
+    SignedOut,
     /// A workspace token was created.
     TokenCreated,
     /// A workspace token was revoked.
@@ -137,6 +165,7 @@ impl Action {
     /// The word in the store and in output.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Denied => "denied",
             Self::EndpointCreated => "endpoint_created",
             Self::EndpointDeleted => "endpoint_deleted",
             Self::EndpointUpdated => "endpoint_updated",
@@ -145,6 +174,9 @@ impl Action {
             Self::FlowPromoted => "flow_promoted",
             Self::FlowReleased => "flow_released",
             Self::FlowRolledBack => "flow_rolled_back",
+            Self::LoginLinkCreated => "login_link_created",
+            Self::OperatorTokenCreated => "operator_token_created",
+            Self::OperatorTokenRevoked => "operator_token_revoked",
             Self::SecretBound => "secret_bound",
             Self::SecretCreated => "secret_created",
             Self::SecretResealed => "secret_resealed",
@@ -152,6 +184,9 @@ impl Action {
             Self::SecretRevealed => "secret_revealed",
             Self::SecretRotated => "secret_rotated",
             Self::SecretSet => "secret_set",
+            Self::SignInRefused => "sign_in_refused",
+            Self::SignedIn => "signed_in",
+            Self::SignedOut => "signed_out",
             Self::TokenCreated => "token_created",
             Self::TokenRevoked => "token_revoked",
         }

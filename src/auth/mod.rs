@@ -55,6 +55,7 @@ mod sns;
 mod source;
 mod template;
 mod timestamp;
+mod token_text;
 mod url;
 mod verification;
 mod verified;
@@ -100,14 +101,15 @@ pub use self::sns::{
 pub use self::source::{ParseSourceError, Source};
 pub use self::template::Template;
 pub use self::timestamp::{TimestampRule, TimestampSource, TimestampUnit};
+pub use self::token_text::{
+    ParseTokenIdError, TokenHash, TokenId, TokenKind, TokenText, read_secret, write_secret,
+};
 pub use self::url::UrlRule;
 pub use self::verification::{Verification, VerificationStart, verify_whole};
 pub use self::verified::{Fingerprint, KeyAge, Signature, Verified};
 pub use self::words::{SchemeWordError, SchemeWords};
 pub use self::workspace_proof::{Grant, Owner, WorkspaceClaim, WorkspaceProof, WorkspaceRefusal};
-pub use self::workspace_token::{
-    ParseTokenIdError, ParseWorkspaceTokenError, TokenHash, TokenId, WorkspaceToken,
-};
+pub use self::workspace_token::{ParseWorkspaceTokenError, WorkspaceToken};
 
 /// The largest body, in bytes, whose fields the gate reads. A larger body is verified, but its fields are unreadable.
 pub const MAX_PARSED_BODY_BYTES: usize = 1024 * 1024;

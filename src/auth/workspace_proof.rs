@@ -44,9 +44,7 @@ impl WorkspaceClaim {
         owner: Owner<'_>,
         now: Timestamp,
     ) -> Result<WorkspaceProof, WorkspaceRefusal> {
-        let unmatchable = TokenHash::unmatchable();
-        let hash = stored.map_or(&unmatchable, |grant| &grant.hash);
-        let matches = hash.matches(self.0.hash());
+        let matches = self.0.matches(stored.map(|grant| &grant.hash));
         let grant = stored.filter(|grant| matches && grant.is_valid_at(now));
         let grant = grant.ok_or(WorkspaceRefusal::Unproven)?;
         if grant.owner() == owner {

@@ -1,6 +1,6 @@
 //! Removes credentials from captures.
 
-use crate::auth::{Covers, Scheme, Source, WorkspaceToken};
+use crate::auth::{Covers, Scheme, Source, TokenKind};
 
 /// The places of a head that hold credentials, and the exceptions.
 pub(super) struct Redaction {
@@ -47,7 +47,7 @@ impl Redaction {
             let name = form_urlencoded::parse(pair.as_bytes()).next();
             let name = name.map_or_else(String::new, |(name, _)| name.into_owned());
             let raw_name = pair.split('=').next().unwrap_or_default();
-            let has_token = pair.contains(WorkspaceToken::PREFIX);
+            let has_token = TokenKind::is_any_in(pair.as_bytes());
             if !has_token && !self.hides("query", &name, QUERY_WORDS) {
                 return pair.to_owned();
             }

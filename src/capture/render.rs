@@ -2,7 +2,7 @@
 
 use super::redact::{REDACTED, Redaction};
 use super::{RefusedDelivery, marks};
-use crate::auth::WorkspaceToken;
+use crate::auth::TokenKind;
 use crate::directory::Auth;
 
 /// Renders a delivery without credentials and within the size limits.
@@ -30,7 +30,7 @@ pub(super) fn render(refused: &RefusedDelivery<'_>) -> Vec<u8> {
         {
             continue;
         }
-        let hides = redaction.hides_header(name) || contains_token(value.as_bytes());
+        let hides = redaction.hides_header(name) || TokenKind::is_any_in(value.as_bytes());
         if hides && !hidden.iter().any(|it| it == name) {
             hidden.push(name.to_owned());
         }
@@ -61,11 +61,6 @@ pub(super) fn render(refused: &RefusedDelivery<'_>) -> Vec<u8> {
     http.extend_from_slice(b"\r\n");
     http.extend_from_slice(body.unwrap_or_default());
     http
-}
-
-/// Whether a value contains a workspace token. People send it in headers of many names.
-fn contains_token(value: &[u8]) -> bool {
-    memchr::memmem::find(value, WorkspaceToken::PREFIX.as_bytes()).is_some()
 }
 
 fn line(http: &mut Vec<u8>, name: &str, value: &[u8]) {

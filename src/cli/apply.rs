@@ -14,7 +14,8 @@ use super::failure::Failure;
 use super::flow::{ApplyFlow, ChangeOptions};
 use super::output;
 use super::plan;
-use super::session::{self, Access, Session};
+use super::session::{Access, Session};
+use crate::app::server_context;
 use crate::config::{Config, Declaration, Mistakes, Notation};
 use crate::control::Consent;
 use crate::flow::PartName;
@@ -89,7 +90,7 @@ impl Apply {
     /// Validates the file against the configuration at `config`.
     pub(super) fn run_offline(self, config: &Path) -> Result<String, Failure> {
         let config = Config::load_for_command(config)?;
-        let server = session::server_context(&config);
+        let server = server_context(&config);
         let source = self.read()?;
         let document = source.open()?;
         let path = source.path.display();

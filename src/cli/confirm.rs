@@ -71,10 +71,10 @@ fn secret_lines(impact: &SecretImpact) -> Vec<String> {
         let used = match version.last_used_at {
             None => "no recorded use".to_owned(),
             Some(at) => {
-                let day = if version.used_in_last_day {
-                    "within the last 24 h"
-                } else {
-                    "not within the last 24 h"
+                let day = match version.deliveries_last_day {
+                    Some(0) => "not within the last 24 h".to_owned(),
+                    Some(count) => format!("{count} in the last 24 h"),
+                    None => "within the last 24 h".to_owned(),
                 };
                 let deliveries = version.deliveries;
                 format!("{deliveries} deliveries, last used at {at:.0}, {day}")

@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::output;
 use super::session::Session;
-use crate::auth::{TokenId, WorkspaceToken};
+use crate::auth::{TokenId, TokenKind};
 use crate::directory::{Definition, DraftAuth};
+use crate::tokens::RandomToken;
 
 /// The source of the token. It is never an argument, because every user of the machine sees arguments.
 #[derive(Args, Debug)]
@@ -74,18 +75,10 @@ impl TokenSource {
 impl DraftToken {
     /// A well-formed token that no store has.
     pub(super) fn random() -> Result<Self, Failure> {
-        let mut bytes = [0; 40];
-        getrandom::fill(&mut bytes).map_err(|error| Failure::Other(error.to_string()))?;
-        let (id, secret) = bytes.split_at(8);
-        let id = id.try_into().map(TokenId::new);
-        let (Ok(id), Ok(secret)) = (id, secret.try_into()) else {
-            return Err(Failure::Other(
-                "draft token: internal error, 40 bytes are not 8 and 32".to_owned(),
-            ));
-        };
-        let (text, _) = WorkspaceToken::write(id, secret);
+        let token = RandomToken::draw(TokenKind::Workspace);
+        let token = token.map_err(|error| Failure::Other(error.to_string()))?;
         Ok(Self {
-            text,
+            text: token.text,
             temporary: None,
         })
     }

@@ -69,6 +69,8 @@ fn code_of(error: &ControlError) -> u8 {
         | ControlError::SecretEmpty
         | ControlError::SecretInUse { .. }
         | ControlError::SecretSignsChallenges { .. }
+        | ControlError::SignInPaused { .. }
+        | ControlError::SignInRefused
         | ControlError::SlotsUnbound(_)
         | ControlError::Store(
             StoreError::Conflict(_)
@@ -79,14 +81,18 @@ fn code_of(error: &ControlError) -> u8 {
         | ControlError::ValueNotText
         | ControlError::ValueTooLong
         | ControlError::ValueRefused(_)
+        | ControlError::VersionChanged(_)
         | ControlError::VerifyTokenInUse { .. } => REFUSED,
         ControlError::FlowInForce { .. }
         | ControlError::InvalidSecretName(_)
         | ControlError::InvalidTarget(_)
+        | ControlError::NoRole
         | ControlError::NoteWithoutVersion
+        | ControlError::OperatorUnnamed
         | ControlError::OrganisationAmbiguous { .. }
         | ControlError::OrganisationUnknown(_)
-        | ControlError::Token(TokenError::Label(_) | TokenError::Lifetime(_)) => USAGE,
+        | ControlError::Token(TokenError::Label(_) | TokenError::Lifetime(_))
+        | ControlError::TooManyRoles => USAGE,
         ControlError::InvalidDefinitions(_) => INVALID,
         ControlError::CaptureNotFound(_)
         | ControlError::EndpointNotFound(_)
@@ -95,6 +101,7 @@ fn code_of(error: &ControlError) -> u8 {
         | ControlError::FlowVersionNotFound { .. }
         | ControlError::Move(MoveError::NoVersion { .. } | MoveError::NothingThere(_))
         | ControlError::NothingToRetire { .. }
+        | ControlError::OperatorTokenNotFound(_)
         | ControlError::SecretNotNeeded(_)
         | ControlError::SecretUnbound(_)
         | ControlError::SlotNotFound { .. }

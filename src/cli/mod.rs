@@ -9,6 +9,7 @@ mod capture;
 mod check;
 mod client;
 mod confirm;
+mod console;
 mod demo;
 mod draft_token;
 mod endpoint;
@@ -18,6 +19,7 @@ mod failure;
 mod flow;
 mod handshakes;
 mod init;
+mod operator;
 mod outgoing;
 mod output;
 mod plan;
@@ -102,6 +104,12 @@ enum Command {
     /// A draft endpoint can require such a token from its senders.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Manage operators: tokens and sessions.
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
+    /// Manage sign-ins at the console.
+    #[command(subcommand)]
+    Console(console::ConsoleCommand),
     /// Print a signed request for an endpoint or a preset.
     Sign(Box<sign::Sign>),
     Send(Box<send::Send>),
@@ -174,6 +182,12 @@ fn run(cli: Cli) -> Result<String, Failure> {
         }
         Command::Token(command) => {
             in_session(&config, command.access(), async |it| command.run(it).await)
+        }
+        Command::Operator(command) => {
+            in_session(&config, command.access(), async |it| command.run(it).await)
+        }
+        Command::Console(command) => {
+            in_session(&config, Access::Write, async |it| command.run(it).await)
         }
         Command::Capture(command) => {
             in_session(&config, Access::Read, async |it| command.run(it).await)

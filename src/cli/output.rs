@@ -8,6 +8,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::failure::Failure;
@@ -92,6 +93,11 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, Failure> {
     let json = serde_json::to_string_pretty(value);
     let json = json.map_err(|error| Failure::Other(error.to_string()))?;
     Ok(escape_bidi(&json).into_owned())
+}
+
+/// A time in a table.
+pub(super) fn time(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}"))
 }
 
 /// Aligns `rows` under `titles`. `paint` chooses the style of a cell by its column and text.

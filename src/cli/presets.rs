@@ -2,11 +2,13 @@
 
 use clap::Subcommand;
 use jiff::SignedDuration;
-use serde::Serialize;
 
 use super::failure::Failure;
 use super::output;
-use crate::auth::{AccountRule, Evidence, Preset, Recipient};
+use crate::auth::{Evidence, Preset};
+use crate::control::{
+    PresetView, UNBOUND_RECIPIENT, preset_accounts, preset_recipient, preset_window,
+};
 use crate::directory::Duplicates;
 
 #[derive(Debug, Subcommand)]
@@ -27,33 +29,6 @@ pub(super) enum PresetsCommand {
     },
 }
 
-/// A preset in the JSON output.
-#[derive(Serialize)]
-struct Row<'a> {
-    name: &'a str,
-    title: &'a str,
-    evidence: &'a str,
-    evidence_at: Option<&'a str>,
-    source: &'a str,
-    algorithm: &'a str,
-    covers: &'a str,
-    leaves_open: Option<&'a str>,
-    window: String,
-    window_seconds: Option<i64>,
-    window_future_seconds: Option<i64>,
-    retries: &'a str,
-    retry_span_seconds: Option<i64>,
-    retries_source: Option<&'a str>,
-    fresh_signature: Option<bool>,
-    duplicates: &'a str,
-    recipient: String,
-    account: Vec<String>,
-    account_source: Option<&'a str>,
-    no_account: Option<&'a str>,
-    sender_timeout_seconds: Option<i64>,
-    notes: Option<&'a str>,
-}
-
 impl PresetsCommand {
     pub(super) fn run(self) -> Result<String, Failure> {
         match self {
@@ -65,40 +40,11 @@ impl PresetsCommand {
                     ))
                 })?;
                 if json {
-                    return output::json(&row(preset));
+                    return output::json(&PresetView::of(preset));
                 }
                 Ok(format!("{}\n\n{}", facts(preset), preset.declaration))
             }
         }
-    }
-}
-
-fn row(preset: &'static Preset) -> Row<'static> {
-    let window = preset.scheme.timestamp().and_then(|rule| rule.window);
-    let sender = &preset.sender;
-    Row {
-        name: preset.name,
-        title: &preset.title,
-        evidence: preset.evidence.word(),
-        evidence_at: preset.evidence_at.as_deref(),
-        source: &preset.source,
-        algorithm: preset.scheme.algorithm().name(),
-        covers: preset.scheme.covers().word(),
-        leaves_open: preset.scheme.weakness(),
-        window: self::window(preset),
-        window_seconds: window.map(|(past, _)| past.as_secs()),
-        window_future_seconds: window.map(|(_, future)| future.as_secs()),
-        retries: sender.retries.word(),
-        retry_span_seconds: sender.retry_span.map(|span| span.as_secs()),
-        retries_source: sender.retries_source.as_deref(),
-        fresh_signature: sender.fresh_signature,
-        duplicates: Duplicates::default_for(Some(sender)).word(),
-        recipient: recipient(preset),
-        account: account(preset),
-        account_source: sender.account_source.as_deref(),
-        no_account: sender.no_account.as_deref(),
-        sender_timeout_seconds: preset.sender_timeout.map(|timeout| timeout.as_secs()),
-        notes: preset.notes.as_deref(),
     }
 }
 
@@ -126,7 +72,7 @@ fn facts(preset: &Preset) -> String {
         ("for", preset.title.clone()),
         ("algorithm", preset.scheme.algorithm().name().to_owned()),
         ("covers", covered),
-        ("window", window(preset)),
+        ("window", preset_window(preset)),
         (
             "retries",
             format!("{}{span}{signed}{source}", sender.retries.word()),
@@ -152,57 +98,15 @@ fn covers(preset: &Preset) -> String {
     format!("{}{star}", preset.scheme.covers().word())
 }
 
-/// The largest accepted age of a delivery.
-fn window(preset: &Preset) -> String {
-    let Some(rule) = preset.scheme.timestamp() else {
-        return if preset.scheme.states_expiry() {
-            "until the expiry in the token".to_owned()
-        } else {
-            "none: no time is signed".to_owned()
-        };
-    };
-    match (rule.window, rule.no_window_because.as_deref()) {
-        (Some((past, future)), _) if past == future => duration(past),
-        (Some((past, future)), _) => {
-            format!("{} ({} ahead)", duration(past), duration(future))
-        }
-        (None, Some(reason)) => format!("none: {reason}"),
-        (None, None) => "none".to_owned(),
-    }
-}
-
-/// What binds a delivery to its endpoint.
-fn recipient(preset: &Preset) -> String {
-    let by_url = if preset.scheme.binds_url() {
-        ", url"
-    } else {
-        ""
-    };
-    let by_account = preset
-        .scheme
-        .account()
-        .map_or("", |_| "; bind with account");
-    match preset.sender.recipient {
-        Recipient::AppKey => format!("app key{by_url}{by_account}"),
-        Recipient::Key => format!("key{by_url}{by_account}"),
-        Recipient::Setting => {
-            let names: Vec<&str> = preset.scheme.settings().collect();
-            format!("setting {}", names.join(", "))
-        }
-        Recipient::Url => "url".to_owned(),
-        Recipient::None => UNBOUND.to_owned(),
-    }
-}
-
 /// The same, with the places of the account and their source, or the reason for none.
 fn recipient_in_full(preset: &Preset) -> String {
     let sender = &preset.sender;
-    let short = recipient(preset);
+    let short = preset_recipient(preset);
     if preset.scheme.account().is_some() {
         let source = sender.account_source.as_deref().unwrap_or_default();
         return format!(
             "{short}, named at {} ({source})",
-            account(preset).join(", ")
+            preset_accounts(preset).join(", ")
         );
     }
     match sender.no_account.as_deref() {
@@ -211,26 +115,19 @@ fn recipient_in_full(preset: &Preset) -> String {
     }
 }
 
-/// The places where deliveries name their account.
-fn account(preset: &Preset) -> Vec<String> {
-    let places = preset.scheme.account().map(AccountRule::places);
-    let places = places.unwrap_or_default();
-    places.iter().map(ToString::to_string).collect()
-}
-
 fn duration(time: SignedDuration) -> String {
     format!("{time:#}")
 }
 
 fn list(json: bool) -> Result<String, Failure> {
     if json {
-        return output::json(&Preset::all().iter().map(row).collect::<Vec<_>>());
+        return output::json(&Preset::all().iter().map(PresetView::of).collect::<Vec<_>>());
     }
     let rows: Vec<[String; 9]> = Preset::all()
         .iter()
         .map(|preset| {
             let window = match preset.scheme.timestamp() {
-                Some(rule) if rule.window.is_some() => self::window(preset),
+                Some(rule) if rule.window.is_some() => preset_window(preset),
                 None if preset.scheme.states_expiry() => "stated".to_owned(),
                 _ => "none".to_owned(),
             };
@@ -242,7 +139,7 @@ fn list(json: bool) -> Result<String, Failure> {
                 covers(preset),
                 window,
                 preset.sender.retries.word().to_owned(),
-                recipient(preset),
+                preset_recipient(preset),
                 preset.source.clone(),
             ]
         })
@@ -260,7 +157,7 @@ fn list(json: bool) -> Result<String, Failure> {
             "source",
         ],
         &rows,
-        |column, cell| (column == 7 && cell == UNBOUND).then_some(output::ALARM),
+        |column, cell| (column == 7 && cell == UNBOUND_RECIPIENT).then_some(output::ALARM),
     );
     let counts: Vec<String> = Evidence::ALL
         .into_iter()
@@ -285,5 +182,4 @@ fn list(json: bool) -> Result<String, Failure> {
     ))
 }
 
-const UNBOUND: &str = "NOT BOUND";
 const SAME_SECOND: &str = "no id is signed: a second delivery with the same body in the same second gets 409, unless another signed part differs";

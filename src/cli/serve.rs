@@ -92,6 +92,12 @@ fn announce(server: &Server, diagnostics: &LineWriter) {
             "portcullis {VERSION}: deliveries at {scheme}://{address}\n"
         ));
     }
+    if let Some((address, tls)) = server.console {
+        let scheme = if tls { "https" } else { "http" };
+        write(format!(
+            "portcullis {VERSION}: console at {scheme}://{address}\n"
+        ));
+    }
     write(format!(
         "portcullis {VERSION}: health and metrics at http://{}\n",
         server.admin

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use super::output;
-use crate::app::Backends;
+use crate::app::{Backends, server_context};
 use crate::audit::Actor;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::control::{Control, ServerContext};
+use crate::control::Control;
 use crate::secrets::MissingKeyServiceError;
 
 /// A configuration with its backends open.
@@ -98,21 +98,6 @@ pub(super) fn control(config: &Config, backends: &Backends) -> Control {
         Arc::clone(&backends.clock),
         server_context(config),
     )
-}
-
-/// The part of a configuration that declarations are validated against.
-pub(super) fn server_context(config: &Config) -> ServerContext {
-    let names = config.upstream_names();
-    let context = config.validation_context(&names);
-    ServerContext {
-        upstream_paths: context.upstream_paths.clone(),
-        allow_unauthenticated: context.allow_unauthenticated,
-        draft_auth: context.draft_auth,
-        largest_body_bytes: context.largest_body_bytes,
-        routes: Arc::clone(&config.routes),
-        public_url: config.public.url.clone(),
-        upstreams: names,
-    }
 }
 
 /// The current user of the operating system, on this host.

@@ -180,7 +180,6 @@ async fn list(session: &Session, workspace: Option<&Name>, json: bool) -> Result
     if json {
         return output::json(&views);
     }
-    let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}"));
     let rows: Vec<[String; 8]> = views
         .into_iter()
         .map(|token| {
@@ -189,9 +188,9 @@ async fn list(session: &Session, workspace: Option<&Name>, json: bool) -> Result
                 token.organisation.to_owned(),
                 token.workspace.to_owned(),
                 token.label.to_owned(),
-                time(Some(token.created_at)),
-                time(Some(token.expires_at)),
-                time(token.last_used_at),
+                output::time(Some(token.created_at)),
+                output::time(Some(token.expires_at)),
+                output::time(token.last_used_at),
                 token.state.to_owned(),
             ]
         })
@@ -213,21 +212,28 @@ async fn list(session: &Session, workspace: Option<&Name>, json: bool) -> Result
 }
 
 async fn revoke(session: &Session, id: &TokenId, json: bool) -> Result<String, Failure> {
+    let revoked = session.control.revoke_token(&session.actor, id).await?;
+    revocation("token", id, revoked, json)
+}
+
+/// The result of a revocation.
+pub(super) fn revocation(
+    what: &str,
+    id: &TokenId,
+    revoked: bool,
+    json: bool,
+) -> Result<String, Failure> {
     #[derive(Serialize)]
     struct RevokedToken {
         id: String,
         revoked: bool,
     }
-    let revoked = session.control.revoke_token(&session.actor, id).await?;
     if json {
         let id = id.to_string();
         return output::json(&RevokedToken { id, revoked });
     }
-    Ok(if revoked {
-        format!("token {id}: revoked")
-    } else {
-        format!("token {id}: already ended")
-    })
+    let result = if revoked { "revoked" } else { "already ended" };
+    Ok(format!("{what} {id}: {result}"))
 }
 
 fn label(text: &str) -> Result<String, ControlError> {

@@ -3,7 +3,9 @@
 //! All mistakes are reported at once, each with its file, line, key and the expected value.
 
 mod bodies;
+mod console;
 mod declaration;
+mod deliveries;
 mod document;
 mod endpoints;
 mod export;
@@ -43,6 +45,7 @@ pub use self::notation::{Notation, ParseNotationError};
 pub use self::secrets::{KeyServiceName, KeyServicesConfig};
 pub use self::server_url::{PasswordFileError, ServerUrl, ServerUrlError};
 use crate::admin::AllowedHosts;
+use crate::deliveries::DeliveryLimits;
 use crate::directory::{DraftAuth, PathTemplate, RouteTable, ValidationContext};
 use crate::gate::{Budget, GateSettings};
 use crate::ledger::KeyPrefix;
@@ -60,6 +63,8 @@ pub struct Config {
     pub public: PublicConfig,
     /// The admin listener.
     pub admin: AdminConfig,
+    /// The console; `None` if it is off.
+    pub console: Option<ConsoleConfig>,
     /// Limits and rules for deliveries.
     pub gate: GateSettings,
     /// The replay memory.
@@ -78,6 +83,8 @@ pub struct Config {
     pub draft_auth: DraftAuth,
     /// The cache of endpoints.
     pub directory: DirectoryConfig,
+    /// Recorded deliveries.
+    pub deliveries: DeliveriesConfig,
     /// Requests of the gate to providers.
     pub outbound: OutboundSettings,
     /// The backends.
@@ -181,6 +188,17 @@ pub struct AdminConfig {
     pub allowed_hosts: AllowedHosts,
 }
 
+/// The listener of the console and of the admin API.
+#[derive(Clone, Debug)]
+pub struct ConsoleConfig {
+    /// The address of the listener.
+    pub listen: SocketAddr,
+    /// The origin that browsers use, if it is not that of the listener.
+    pub url: Option<String>,
+    /// The files for TLS; `None` for plain HTTP on a loopback address.
+    pub tls: Option<TlsFiles>,
+}
+
 /// The replay memory.
 #[derive(Debug)]
 pub struct LedgerConfig {
@@ -199,6 +217,15 @@ pub struct DirectoryConfig {
     pub follow_every: Duration,
     /// How long cached endpoints stay valid while the store is unavailable.
     pub grace: Duration,
+}
+
+/// Recorded deliveries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DeliveriesConfig {
+    /// Whether deliveries are recorded and counted by hour.
+    pub record: bool,
+    /// How many are kept, and how long.
+    pub limits: DeliveryLimits,
 }
 
 /// The diagnostic log and the access log.

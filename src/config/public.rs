@@ -26,7 +26,7 @@ pub(super) fn read(
         None if has_listener => None,
         None => Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
     };
-    let url = public_url(&mut table).unwrap_or_else(|| match (&tls, http) {
+    let url = origin(&mut table, "url").unwrap_or_else(|| match (&tls, http) {
         (Some((address, _)), _) => format!("https://{address}"),
         (None, Some(address)) => format!("http://{address}"),
         (None, None) => String::new(),
@@ -97,16 +97,17 @@ fn tls(
     Some((address, files))
 }
 
-fn public_url(table: &mut Table<'_, '_>) -> Option<String> {
-    let span = table.span_of("url");
-    let uri: Uri = table.parsed("url")?;
+/// Reads the origin at `key`: a scheme and a host.
+pub(super) fn origin(table: &mut Table<'_, '_>, key: &'static str) -> Option<String> {
+    let span = table.span_of(key);
+    let uri: Uri = table.parsed(key)?;
     let is_origin = matches!(uri.scheme_str(), Some("http" | "https"))
         && uri.authority().is_some()
         && uri.path() == "/"
         && uri.query().is_none();
     if !is_origin {
         let message = "expected only a scheme and a host, such as \"https://portal.example.com\"";
-        table.report_at(span, "url", message.to_owned());
+        table.report_at(span, key, message.to_owned());
     }
     Some(uri.to_string().trim_end_matches('/').to_owned())
 }

@@ -11,7 +11,9 @@ use super::table::Table;
 use super::units::{Address, Time, time, to_usize};
 use super::upstreams::{self, Upstreams};
 use super::{AdminConfig, Config, DirectoryConfig, LogConfig, Purpose, ServerConfig};
-use super::{bodies, headers, ledger, outbound, public, routes, secrets, store};
+use super::{
+    bodies, console, deliveries, headers, ledger, outbound, public, routes, secrets, store,
+};
 use crate::admin::AllowedHosts;
 use crate::gate::GateSettings;
 
@@ -19,10 +21,13 @@ use crate::gate::GateSettings;
 pub(super) fn read(document: &mut Document<'_>, purpose: Purpose) -> Option<Config> {
     let folder = document.folder();
     let mut root = document.root();
+    let has_console = root.has("console");
     let server = server(root.table("server"));
     let headers = headers::read(root.table("headers"));
     let public = public::read(root.table("public"), &folder, &headers, purpose);
     let admin = admin(root.table("admin"));
+    let console = root.table("console");
+    let console = has_console.then(|| console::read(console, &folder, purpose));
     let mut auth = root.table("auth");
     let allow_unauthenticated = auth.flag("allow_unauthenticated").unwrap_or(false);
     let draft_auth = auth.parsed("draft_auth").unwrap_or_default();
@@ -32,6 +37,7 @@ pub(super) fn read(document: &mut Document<'_>, purpose: Purpose) -> Option<Conf
     let store = store::read(root.table("store"), &folder);
     let (key_services, keys) = secrets::read(root.table("secrets"), &folder);
     let directory = directory(root.table("directory"));
+    let deliveries = deliveries::read(root.table("deliveries"), has_console);
     let outbound = outbound::read(root.table("outbound"), &folder);
     let log = log(root.table("log"));
     let routes = routes::read(&mut root);
@@ -62,6 +68,7 @@ pub(super) fn read(document: &mut Document<'_>, purpose: Purpose) -> Option<Conf
         server,
         public: public?,
         admin,
+        console: console.flatten(),
         gate,
         ledger: ledger.config,
         body_budget_bytes,
@@ -71,6 +78,7 @@ pub(super) fn read(document: &mut Document<'_>, purpose: Purpose) -> Option<Conf
         keys,
         draft_auth,
         directory,
+        deliveries,
         outbound,
         upstreams,
         upstream_paths,

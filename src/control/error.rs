@@ -133,6 +133,8 @@ pub enum ControlError {
         /// The reason.
         error: AdoptionError,
     },
+    /// An operator token or a login link would allow nothing.
+    NoRole,
     /// A note was given without a release.
     NoteWithoutVersion,
     /// Only the sender can issue the secret, so it cannot be generated.
@@ -151,6 +153,10 @@ pub enum ControlError {
         /// Whether the request included the current version.
         current: bool,
     },
+    /// The operator token does not exist.
+    OperatorTokenNotFound(TokenId),
+    /// The name of an operator is empty.
+    OperatorUnnamed,
     /// Several organisations have a workspace of that name.
     OrganisationAmbiguous {
         /// The workspace.
@@ -193,6 +199,13 @@ pub enum ControlError {
     SecretUnbound(SecretRef),
     /// Several errors of one operation.
     Several(Vec<ControlError>),
+    /// The address has failed to sign in several times, and must pause.
+    SignInPaused {
+        /// The rest of the pause in seconds, rounded up.
+        seconds: u64,
+    },
+    /// The login link is unknown, used or expired.
+    SignInRefused,
     /// The flow has no such slot.
     SlotNotFound {
         /// The target as the user wrote it.
@@ -214,6 +227,8 @@ pub enum ControlError {
     Token(TokenError),
     /// The token does not exist.
     TokenNotFound(TokenId),
+    /// An operator token or a login link has too many roles.
+    TooManyRoles,
     /// The value is unusable as a key, or looks like a mistake.
     ValueRefused(SecretRefusal),
     /// The value is not UTF-8 text.
@@ -222,6 +237,8 @@ pub enum ControlError {
     ValueTooLong,
     /// The key service failed.
     KeyService(VaultError),
+    /// The secret has a newer version than the one that the change was based on.
+    VersionChanged(SecretRef),
     /// The provider sends a verify token in a URL, so it may not authenticate deliveries.
     VerifyTokenInUse {
         /// The endpoint whose verify token it is.
@@ -467,6 +484,8 @@ impl ControlError {
             .then(format!(
                 "set the new value with: portcullis secret set '{secret}'"
             )),
+            Self::NoRole => text("no_role", "no role is given")
+                .then("give at least one of `viewer`, `operator`, `revealer` and `admin`"),
             Self::NoteWithoutVersion => text(
                 "note_without_version",
                 "`--note`: only a released version has a note, and the draft is not one",
@@ -487,6 +506,13 @@ impl ControlError {
                 format!("{secret}: only the current version is valid"),
             )
             .then("end it with `--current`"),
+            Self::OperatorTokenNotFound(id) => text(
+                "operator_token_not_found",
+                format!("operator token {id} does not exist"),
+            )
+            .then("list them with: portcullis operator token list"),
+            Self::OperatorUnnamed => text("operator_unnamed", "the name of the operator is empty")
+                .then("give a name; the audit log contains it"),
             Self::OrganisationAmbiguous {
                 workspace,
                 organisations,
@@ -547,6 +573,17 @@ impl ControlError {
             Self::Several(errors) => {
                 text(errors.first().map_or("several", Self::word), lines(errors))
             }
+            Self::SignInPaused { seconds } => text(
+                "sign_in_paused",
+                format!(
+                    "sign-in is paused for this address for {seconds} seconds, after several failures"
+                ),
+            ),
+            Self::SignInRefused => text(
+                "sign_in_refused",
+                "the login link is unknown, used or expired",
+            )
+            .then("create a new link with: portcullis console login"),
             Self::SlotNotFound {
                 target,
                 slot,
@@ -583,6 +620,8 @@ impl ControlError {
                 "secret: the value is not UTF-8 text",
             )
             .then("encode binary values as hex or base64"),
+            Self::TooManyRoles => text("too_many_roles", "too many roles are given")
+                .then("give at most 32 different roles"),
             Self::ValueRefused(refusal) => {
                 let word = match refusal {
                     SecretRefusal::Doubtful(..) => "value_doubtful",
@@ -598,6 +637,10 @@ impl ControlError {
                 ),
             )
             .then("check that the input holds only the secret"),
+            Self::VersionChanged(secret) => text(
+                "version_changed",
+                VaultError::Changed(secret.clone()).to_string(),
+            ),
             Self::VerifyTokenInUse {
                 endpoint,
                 token,
@@ -708,6 +751,7 @@ impl From<TokenError> for ControlError {
 impl From<VaultError> for ControlError {
     fn from(error: VaultError) -> Self {
         match error {
+            VaultError::Changed(secret) => Self::VersionChanged(secret),
             VaultError::Empty => Self::SecretEmpty,
             VaultError::Store(error) => Self::Store(error),
             VaultError::Unbound(secret) => Self::SecretUnbound(secret),
@@ -810,11 +854,14 @@ pub(crate) fn examples() -> Vec<ControlError> {
             endpoint: endpoint(),
             of_flow: false,
         },
+        E::NoRole,
         E::NoteWithoutVersion,
         E::NothingToRetire {
             secret: secret(),
             current: true,
         },
+        E::OperatorTokenNotFound(TokenId::new([7; 8])),
+        E::OperatorUnnamed,
         E::OrganisationAmbiguous {
             workspace: name(),
             organisations: vec![text()],
@@ -837,6 +884,8 @@ pub(crate) fn examples() -> Vec<ControlError> {
             other: other(),
         },
         E::SecretUnbound(secret()),
+        E::SignInPaused { seconds: 30 },
+        E::SignInRefused,
         E::SlotNotFound {
             target: text(),
             slot: flow(),
@@ -858,10 +907,12 @@ pub(crate) fn examples() -> Vec<ControlError> {
         }),
         E::Token(TokenError::Randomness),
         E::TokenNotFound(TokenId::new([7; 8])),
+        E::TooManyRoles,
         E::ValueNotText,
         E::ValueRefused(SecretRefusal::Doubtful(None, SecretProblem::Assignment)),
         E::ValueRefused(SecretRefusal::Unusable(text(), SecretError::PublicKey)),
         E::ValueTooLong,
+        E::VersionChanged(secret()),
         E::VerifyTokenInUse {
             endpoint: endpoint(),
             token: secret(),

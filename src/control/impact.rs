@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Control, ControlError, EndpointPlan, FlowPlan};
+use crate::clock::hour_of;
 use crate::directory::{AuthDefinition, Definition, EndpointChange, EndpointId, OperatorChange};
 use crate::secrets::{SecretRef, StoredVersion, VersionUse};
 
 /// The impact of a change on deliveries.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Impact {
     /// The senders whose deliveries are refused after the change.
     pub senders: Vec<SenderImpact>,
@@ -19,9 +21,10 @@ pub struct Impact {
 }
 
 /// The senders of an endpoint whose deliveries are refused.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SenderImpact {
     /// The endpoint.
+    #[schema(value_type = String)]
     pub endpoint: EndpointId,
     /// The URL that they deliver to.
     pub url: Option<String>,
@@ -34,7 +37,7 @@ pub struct SenderImpact {
 }
 
 /// Why senders are refused after a change.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
@@ -49,18 +52,20 @@ pub enum Refusal {
 }
 
 /// A secret whose versions end.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SecretImpact {
     /// The secret.
+    #[schema(value_type = String)]
     pub secret: SecretRef,
     /// The endpoints that use it.
+    #[schema(value_type = Vec<String>)]
     pub shared_by: Vec<EndpointId>,
     /// The versions that end.
     pub versions: Vec<VersionImpact>,
 }
 
 /// A version that ends, and its recent use.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct VersionImpact {
     /// The number of the version.
     pub version: u32,
@@ -70,12 +75,15 @@ pub struct VersionImpact {
     pub last_used_at: Option<Timestamp>,
     /// Whether the last delivery was within 24 hours.
     pub used_in_last_day: bool,
+    /// The deliveries that it authenticated in the last 24 hours, by whole hours of the clock; `None` if they were not
+    /// counted by hour.
+    pub deliveries_last_day: Option<u64>,
     /// The end of the version; `None` means immediately.
     pub ends_at: Option<Timestamp>,
 }
 
 impl Control {
-    /// The impact of [`rotate_secret`](Self::rotate_secret).
+    /// The impact of [`rotate_secret`](Self::rotate_secret), which is refused as the rotation would be.
     pub async fn rotation_impact(
         &self,
         secret: &SecretRef,
@@ -85,12 +93,40 @@ impl Control {
         if self.store.versions(secret).await?.is_empty() {
             return Err(ControlError::SecretUnbound(secret.clone()));
         }
+        self.replacement_impact(secret, overlap).await
+    }
+
+    /// The impact of [`set_secret`](Self::set_secret). A secret without a version has none.
+    pub async fn replacement_impact(
+        &self,
+        secret: &SecretRef,
+        overlap: SignedDuration,
+    ) -> Result<Impact, ControlError> {
         let ends_at = (!overlap.is_zero()).then(|| {
             let now = self.clock.now();
             now.checked_add(overlap).unwrap_or(Timestamp::MAX)
         });
         self.secret_impact(secret, Refusal::OldSecret, ends_at)
             .await
+    }
+
+    /// The impact of [`retire_secret`](Self::retire_secret) on the version before the current one.
+    pub async fn previous_retirement_impact(
+        &self,
+        secret: &SecretRef,
+    ) -> Result<Impact, ControlError> {
+        let mut impact = self.secret_impact(secret, Refusal::OldSecret, None).await?;
+        // The current version stays.
+        for secret in &mut impact.secrets {
+            secret.versions = secret.versions.split_off(1.min(secret.versions.len()));
+        }
+        if impact.secrets.iter().all(|it| it.versions.is_empty()) {
+            return Err(ControlError::NothingToRetire {
+                secret: secret.clone(),
+                current: false,
+            });
+        }
+        Ok(impact)
     }
 
     /// The impact of [`retire_secret`](Self::retire_secret) on every version of a secret.
@@ -137,9 +173,12 @@ impl Control {
                 impact.senders.push(self.sender(&old, refusal, None));
             }
             // A secret ends with its last endpoint. The secret of a flow's slot stays.
-            let secrets = [old.secret(), old.verify_token()];
-            let ends = deleted.contains(id) && old.flow.is_none();
-            for secret in secrets.into_iter().flatten().filter(|_| ends) {
+            let secrets = if deleted.contains(id) && old.flow.is_none() {
+                [old.secret(), old.verify_token()]
+            } else {
+                [None, None]
+            };
+            for secret in secrets.into_iter().flatten() {
                 let users = self.users_of(&secret).await?;
                 let is_known = impact.secrets.iter().any(|it| it.secret == secret);
                 if !is_known && users.iter().all(|user| deleted.contains(&user.id)) {
@@ -214,6 +253,8 @@ impl Control {
         let now = self.clock.now();
         let versions = self.store.versions(secret).await?;
         let counts = self.store.uses(secret).await?;
+        let since = hour_of(now.checked_sub(DAY).unwrap_or(Timestamp::MIN));
+        let last_day = self.store.version_counts(secret, since).await?;
         let counting = StoredVersion::counting(&versions, now);
         let valid = counting.into_iter().flat_map(|(current, previous)| {
             let previous = previous.map(|(version, until)| (version, Some(until)));
@@ -221,7 +262,9 @@ impl Control {
         });
         let versions = valid.map(|(version, until)| {
             let counter = counts.iter().find(|it| it.version == version.version);
-            VersionImpact::new(version.version, counter, now, (until, ends_at))
+            let last_day = last_day.iter().find(|(it, _)| *it == version.version);
+            let last_day = last_day.map(|(_, deliveries)| *deliveries);
+            VersionImpact::new(version.version, counter, last_day, now, (until, ends_at))
         });
         Ok(SecretImpact {
             secret: secret.clone(),
@@ -251,19 +294,24 @@ impl Control {
 }
 
 impl VersionImpact {
-    /// The impact of the end of a version. It ends at `ends_at`, or at `until` if that is earlier.
+    /// The impact of the end of a version. It ends at `ends_at`, or at `until` if that is earlier. `last_day` counts its
+    /// deliveries by hour.
     fn new(
         version: u32,
         counter: Option<&VersionUse>,
+        last_day: Option<u64>,
         now: Timestamp,
         (until, ends_at): (Option<Timestamp>, Option<Timestamp>),
     ) -> Self {
         let last_used_at = counter.map(|it| it.last_used_at);
+        let used_in_last_day = last_used_at.is_some_and(|at| now.duration_since(at) < DAY);
         Self {
             version,
             deliveries: counter.map_or(0, |it| it.deliveries),
             last_used_at,
-            used_in_last_day: last_used_at.is_some_and(|at| now.duration_since(at) < DAY),
+            used_in_last_day,
+            // A store that was counted by an older version has totals only.
+            deliveries_last_day: if used_in_last_day { last_day } else { Some(0) },
             ends_at: ends_at.map(|at| until.map_or(at, |until| until.min(at))),
         }
     }
@@ -371,8 +419,10 @@ mod tests {
                 last_used_at: at(second),
             });
             let ends = (until.map(at), ends_at.map(at));
-            let impact = VersionImpact::new(3, counter.as_ref(), at(NOW), ends);
+            let impact = VersionImpact::new(3, counter.as_ref(), Some(5), at(NOW), ends);
             let case = format!("{last_used:?} {until:?} {ends_at:?}");
+            let last_day = if used_in_last_day { 5 } else { 0 };
+            assert_eq!(impact.deliveries_last_day, Some(last_day), "{case}");
             assert_eq!(impact.deliveries, last_used.map_or(0, |_| 7), "{case}");
             assert_eq!(impact.used_in_last_day, used_in_last_day, "{case}");
             assert_eq!(impact.ends_at, expected_end.map(at), "{case}");

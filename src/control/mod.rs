@@ -11,24 +11,29 @@
 //!
 //! A change is planned first and performed afterwards, so that a dry run and a confirmation show the same plan.
 //! The command line prints the results and decides nothing. The methods of [`Control`] stand by subject:
-//! `endpoints`, `flows`, `secrets`, `tokens` and `impact`.
+//! `endpoints`, `deliveries`, `flows`, `secrets`, `tokens`, `operators` and `impact`.
 
 mod binding;
 mod change;
+mod deliveries;
 mod endpoints;
 mod error;
 mod flows;
 mod impact;
+mod operators;
+mod overview;
+mod presets;
 mod public_key;
 mod secrets;
 mod stores;
 mod tokens;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub use self::binding::Binding;
 pub use self::change::Change;
+pub use self::deliveries::Activity;
 pub use self::endpoints::{
     AdoptionError, ChallengeStatus, EndpointPlan, ExpectedChallenge, KeyKindMismatch,
     SecretValueWarning, Step, StepAction,
@@ -37,10 +42,16 @@ pub use self::endpoints::{
 pub(crate) use self::error::examples;
 pub use self::error::{ControlError, DefinitionError};
 pub use self::flows::{
-    Consent, FlowDeclaration, FlowDeletion, FlowOwner, FlowPlan, FlowRelease, PlannedMove,
-    UnboundSlot,
+    Consent, FlowDeclaration, FlowDeletion, FlowOwner, FlowPlan, FlowRelease, FlowTargetView,
+    FlowView, InterfaceView, PlannedMove, SlotView, UnboundSlot,
 };
 pub use self::impact::{Impact, Refusal, SecretImpact, SenderImpact, VersionImpact};
+use self::operators::SignInLimits;
+pub use self::operators::{IssuedOperatorToken, NewOperatorToken, SessionState, SignedIn};
+pub use self::overview::{EndpointFilter, SecretOwner, SecretState};
+pub use self::presets::{
+    PresetView, UNBOUND_RECIPIENT, preset_accounts, preset_recipient, preset_window,
+};
 pub use self::public_key::PublicKeyConflict;
 pub use self::secrets::{SecretChange, SlotBinding};
 pub use self::stores::{Backup, backup_store, copy_store, migrate_store};
@@ -60,6 +71,7 @@ pub struct Control {
     key_service: Arc<dyn KeyService>,
     clock: Arc<dyn Clock>,
     server: ServerContext,
+    sign_ins: Mutex<SignInLimits>,
 }
 
 /// The part of the configuration that declarations are validated against.
@@ -119,6 +131,7 @@ impl Control {
             key_service,
             clock,
             server,
+            sign_ins: Mutex::default(),
         }
     }
 
@@ -151,6 +164,11 @@ impl Control {
     pub async fn endpoint(&self, id: &EndpointId) -> Result<Definition, ControlError> {
         let found = self.store.endpoint(id.as_str()).await?;
         found.ok_or_else(|| ControlError::EndpointNotFound(id.clone()))
+    }
+
+    /// Checks that the store answers.
+    pub async fn check_store(&self) -> Result<(), ControlError> {
+        Ok(self.store.ping().await?)
     }
 
     /// The captured delivery with a request id, as raw HTTP.

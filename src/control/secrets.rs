@@ -106,8 +106,20 @@ impl Control {
         secret: &SecretRef,
         overlap: SignedDuration,
     ) -> Result<SecretChange, ControlError> {
+        self.rotate_secret_from(actor, secret, overlap, None).await
+    }
+
+    /// Like [`rotate_secret`](Self::rotate_secret). It is refused if `based_on` is no longer the newest version.
+    pub async fn rotate_secret_from(
+        &self,
+        actor: &Actor,
+        secret: &SecretRef,
+        overlap: SignedDuration,
+        based_on: Option<u32>,
+    ) -> Result<SecretChange, ControlError> {
         self.refuse_rotation(secret).await?;
-        let version = self.vault().rotate(secret, overlap, actor).await?;
+        let vault = self.vault().based_on(based_on);
+        let version = vault.rotate(secret, overlap, actor).await?;
         Ok(SecretChange {
             version,
             was_bound: true,
@@ -124,10 +136,25 @@ impl Control {
         overlap: SignedDuration,
         force: bool,
     ) -> Result<SecretChange, ControlError> {
+        self.set_secret_from(actor, secret, value, overlap, force, None)
+            .await
+    }
+
+    /// Like [`set_secret`](Self::set_secret). It is refused if `based_on` is no longer the newest version.
+    pub async fn set_secret_from(
+        &self,
+        actor: &Actor,
+        secret: &SecretRef,
+        value: &Secret,
+        overlap: SignedDuration,
+        force: bool,
+        based_on: Option<u32>,
+    ) -> Result<SecretChange, ControlError> {
         let users = self.users_of(secret).await?;
         let cautions = check_value(value, &users, force)?;
         let was_bound = self.is_bound(secret).await?;
         let vault = self.vault().binding_as(kind_for(&users));
+        let vault = vault.based_on(based_on);
         let version = vault.set(secret, value, overlap, actor).await?;
         Ok(SecretChange {
             version,
@@ -272,22 +299,20 @@ impl Control {
                 flow: name.clone(),
             });
         }
-        let declares = |flow: &Flow| flow.slot(slot.as_str()).is_some();
-        let uses = |flow: &Flow| !flow.key_kinds(slot).is_empty();
         let now = present.unwrap_or_else(|| state.draft.clone());
         let mut declaring = None;
         for flow in [&now, &state.draft] {
-            if declares(flow) && uses(flow) {
+            if declares(flow, slot) && uses(flow, slot) {
                 return Ok(flow.clone());
             }
-            declaring = declaring.or_else(|| declares(flow).then(|| flow.clone()));
+            declaring = declaring.or_else(|| declares(flow, slot).then(|| flow.clone()));
         }
         for number in (1..=state.newest).rev() {
             let version = self.flow_version(name, number).await?;
-            if declares(&version) && uses(&version) {
+            if declares(&version, slot) && uses(&version, slot) {
                 return Ok(version);
             }
-            declaring = declaring.or_else(|| declares(&version).then_some(version));
+            declaring = declaring.or_else(|| declares(&version, slot).then_some(version));
         }
         let slots = match now.requires.as_slice() {
             [] => "the flow has no slots".to_owned(),
@@ -299,6 +324,14 @@ impl Control {
             slots,
         })
     }
+}
+
+fn declares(flow: &Flow, slot: &PartName) -> bool {
+    flow.slot(slot.as_str()).is_some()
+}
+
+fn uses(flow: &Flow, slot: &PartName) -> bool {
+    !flow.key_kinds(slot).is_empty()
 }
 
 /// Refuses a value that the endpoints cannot use. `force` accepts a value that only looks like a mistake.

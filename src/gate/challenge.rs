@@ -195,9 +195,14 @@ impl ChallengeResponder<'_> {
         let value = Secret::new(value.to_vec());
         match self.keys.bind(secret, &value, &window, &actor).await {
             Ok(_) => Ok(question.answer(None)),
-            Err(VaultError::Bound(_) | VaultError::Empty | VaultError::Unbound(_)) => Err(
-                unexpected("another one was first, or its window has closed"),
-            ),
+            Err(
+                VaultError::Bound(_)
+                | VaultError::Changed(_)
+                | VaultError::Empty
+                | VaultError::Unbound(_),
+            ) => Err(unexpected(
+                "another one was first, or its window has closed",
+            )),
             Err(VaultError::Died(cause)) => {
                 Err(Refusal::with_cause(Reason::SecretsUnavailable, cause))
             }

@@ -17,7 +17,7 @@ use super::scan::MultipartScan;
 use super::turns::{Turn, Turns};
 use super::{
     Admitted, Body, BodySource, Budget, Decision, DeliveryFacts, GateSettings, Judgement, Reason,
-    Refusal, Request,
+    Refusal, Request, SenderNames,
 };
 use crate::auth::{Claim, Head, Verified, WorkspaceProof};
 use crate::challenge::MAX_BODY_BYTES;
@@ -47,6 +47,8 @@ pub struct Gate {
     outbound: Arc<Outbound>,
     budget: Arc<Budget>,
     turns: Arc<Turns>,
+    /// Whether the names that senders give deliveries are read for their record.
+    reads_names: bool,
 }
 
 /// A delivery under judgement, with the facts of its head.
@@ -103,6 +105,16 @@ impl Gate {
             budget,
             turns: Arc::default(),
             clock,
+            reads_names: false,
+        }
+    }
+
+    /// Reads the id and the event name of each delivery for its record.
+    #[must_use]
+    pub fn reading_names(self) -> Self {
+        Self {
+            reads_names: true,
+            ..self
         }
     }
 
@@ -151,6 +163,9 @@ impl Gate {
         let head = request.head(url.as_deref());
         // Before everything else: a caller that may not know of a draft learns nothing of its methods and challenges.
         let caller = self.identify(&head, &mut grounds, facts).await?;
+        if self.reads_names {
+            facts.names = SenderNames::of_head(endpoint, &head);
+        }
         let responder = self.challenge_responder(endpoint, head);
         if let Some(answer) = answer_to_head(endpoint, request, responder.as_ref()).await? {
             return Ok(Attempt::Decided(Decision::Challenge(answer)));
@@ -236,6 +251,10 @@ impl Gate {
             Ok(verified) => verified,
             Err(refusal) => return Err(self.reject_proof(&delivery, body, refusal).await),
         };
+        facts.secret_version = verified.version();
+        if self.reads_names {
+            facts.names.add_body(endpoint, &delivery.head, &body);
+        }
         refuse_possible_challenge(endpoint, challenges.as_deref(), &verified, body.bytes())?;
         let verified = Caller::join(token, verified);
         self.count_use(endpoint, &verified);

@@ -28,6 +28,19 @@ pub struct DeliveryFacts {
     pub body_received: bool,
     /// The length of the body, if it was received.
     pub body_bytes: Option<u64>,
+    /// The version of the secret that proved it.
+    pub secret_version: Option<u32>,
+    /// The names that the sender gave it, if deliveries are recorded.
+    pub names: SenderNames,
+}
+
+/// The names that a sender gave a delivery, proven or not. Each has at most 128 characters.
+#[derive(Debug, Default)]
+pub struct SenderNames {
+    /// Its id, in visible ASCII.
+    pub id: Option<Box<str>>,
+    /// The name of its event, without control characters.
+    pub event: Option<Box<str>>,
 }
 
 /// How a request goes on that was not refused.

@@ -140,10 +140,13 @@ impl ResponseOutcome {
                 None => "none",
                 Some(found) => found.route.as_ref().map_or(ALIAS, |route| route.name()),
             },
-            endpoint: endpoint.map(|endpoint| endpoint.id.as_str()),
+            endpoint,
             organisation: endpoint.map(|endpoint| endpoint.organisation.as_str()),
             mode: endpoint.and_then(Endpoint::mode_word),
             generation: backend.and_then(|backend| backend.generation),
+            secret_version: facts.secret_version,
+            sender_id: facts.names.id.as_deref(),
+            event: facts.names.event.as_deref(),
             upstream: endpoint
                 .filter(|_| backend.is_some())
                 .map(|it| &*it.upstream),

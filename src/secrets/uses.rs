@@ -1,7 +1,7 @@
 //! How often, and when last, each version of a secret verified a delivery.
 //!
-//! A rotation can end when nobody uses the old value any more. Uses are counted in memory and written every few
-//! seconds. A process that is killed loses the last seconds.
+//! A rotation can end when nobody uses the old value any more. Uses are counted in memory by the hour and written every
+//! few seconds. A process that is killed loses the last seconds.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::{SecretRef, SecretStore};
+use crate::clock::hour_of;
 use crate::task::{Heartbeat, Task};
 
 /// The uses that are not in the store yet.
@@ -22,7 +23,7 @@ pub struct UseCounter {
     unwritten: tokio::sync::Mutex<UseCounts>,
 }
 
-/// How often a version was used, and when last.
+/// How often a version was used, and when last. Uses that are not written yet are those of one hour.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct VersionUse {
     /// The number of the version.
@@ -81,7 +82,9 @@ impl UseCounter {
             uses.extend(versions.iter().map(|one| (secret.clone(), *one)));
         }
         // All nodes write in the same order, so that their transactions cannot deadlock.
-        uses.sort_by(|(one, a), (other, b)| (one, a.version).cmp(&(other, b.version)));
+        uses.sort_by(|(one, a), (other, b)| {
+            (one, a.version, a.last_used_at).cmp(&(other, b.version, b.last_used_at))
+        });
         for batch in uses.chunks(BATCH) {
             if let Err(error) = store.add_uses(batch).await {
                 warn!(%error, "the use of secrets could not be recorded; it is retried");
@@ -89,7 +92,7 @@ impl UseCounter {
             }
             for (secret, written) in batch {
                 if let Some(versions) = unwritten.get_mut(secret) {
-                    versions.retain(|one| one.version != written.version);
+                    versions.retain(|one| one != written);
                     if versions.is_empty() {
                         unwritten.remove(secret);
                     }
@@ -113,10 +116,15 @@ fn merge_all(counted: &mut UseCounts, more: UseCounts) {
 }
 
 fn merge(versions: &mut Vec<VersionUse>, one: VersionUse) {
-    match versions
+    let is_full = versions.len() >= MAX_HOURS;
+    let mut of_version = versions
         .iter_mut()
-        .find(|known| known.version == one.version)
-    {
+        .filter(|known| known.version == one.version);
+    // While the store is away for days, later uses count for an hour that is there already.
+    let is_same = |known: &&mut VersionUse| {
+        is_full || hour_of(known.last_used_at) == hour_of(one.last_used_at)
+    };
+    match of_version.find(is_same) {
         Some(known) => {
             known.deliveries = known.deliveries.saturating_add(one.deliveries);
             known.last_used_at = known.last_used_at.max(one.last_used_at);
@@ -127,6 +135,8 @@ fn merge(versions: &mut Vec<VersionUse>, one: VersionUse) {
 
 /// A flood of secrets must not fill the memory between two writes.
 const MAX_SECRETS: usize = 100_000;
+/// Hours of all versions of one secret.
+const MAX_HOURS: usize = 64;
 const WRITE_EVERY: Duration = Duration::from_secs(5);
 /// A writer that is silent for this long counts as not running.
 const WRITER_SILENCE: Duration = Duration::from_mins(1);

@@ -22,6 +22,8 @@ pub struct Vault {
     service: Arc<dyn KeyService>,
     clock: Arc<dyn Clock>,
     kind: Option<KeyKind>,
+    /// The newest version that a change replaces, if the caller has seen one.
+    based_on: Option<u32>,
 }
 
 impl Vault {
@@ -36,6 +38,7 @@ impl Vault {
             service,
             clock,
             kind: None,
+            based_on: None,
         }
     }
 
@@ -43,6 +46,15 @@ impl Vault {
     #[must_use]
     pub fn binding_as(self, kind: Option<KeyKind>) -> Self {
         Self { kind, ..self }
+    }
+
+    /// The same vault for a change that is refused if `version` is no longer the newest version of the secret.
+    #[must_use]
+    pub fn based_on(self, version: Option<u32>) -> Self {
+        Self {
+            based_on: version,
+            ..self
+        }
     }
 
     /// True if `secret` has a current version.
@@ -299,8 +311,14 @@ impl Vault {
 
     async fn install(&self, installation: NewSecretVersion) -> Result<u32, VaultError> {
         let version = installation.version;
-        self.store.install(installation).await?;
-        Ok(version)
+        let secret = installation.secret.clone();
+        match self.store.install(installation).await {
+            // Another change has taken the number of this version.
+            Err(StoreError::Conflict(_)) if self.based_on.is_some() => {
+                Err(VaultError::Changed(secret))
+            }
+            installed => installed.map(|()| version).map_err(VaultError::from),
+        }
     }
 
     async fn seal_generated(
@@ -327,7 +345,11 @@ impl Vault {
         actor: &Actor,
     ) -> Result<NewSecretVersion, VaultError> {
         let newest = self.store.versions(secret).await?;
-        let version = newest.first().map_or(0, |newest| newest.version) + 1;
+        let newest = newest.first().map_or(0, |newest| newest.version);
+        if self.based_on.is_some_and(|based_on| based_on != newest) {
+            return Err(VaultError::Changed(secret.clone()));
+        }
+        let version = newest + 1;
         let sealed = self
             .service
             .encrypt(value, &EncryptionContext::new(secret, version))
@@ -549,6 +571,10 @@ pub enum VaultError {
     /// The secret has a current value, or no window is open.
     #[error("{0} is already bound, or the time to bind it has ended")]
     Bound(SecretRef),
+
+    /// The secret has a newer version than the one that the change was based on.
+    #[error("{0} was changed by somebody else at the same time")]
+    Changed(SecretRef),
 
     /// A task of the operation panicked.
     #[error("a part of the operation failed: {0}")]

@@ -1,7 +1,7 @@
 //! Copies one store to another: all rows, in one transaction on each side.
 //!
-//! [`tables`](super::tables) lists what is copied, for both engines. Captured deliveries are not copied, because they
-//! are kept for hours only. Of the changes only the newest is copied, so that followers keep their position.
+//! [`tables`](super::tables) lists what is copied, for both engines. Captured and recorded deliveries, login links, sessions and
+//! idempotency keys are not copied, because they are kept for a short time only. Of the changes only the newest is copied, so that followers keep their position.
 
 use std::collections::BTreeMap;
 

@@ -74,7 +74,7 @@ impl<'a> From<&Outcome<'a>> for Line<'a> {
             reason: outcome.verdict.reason(),
             status: outcome.status,
             route: outcome.route,
-            endpoint: outcome.endpoint,
+            endpoint: outcome.endpoint.map(|endpoint| endpoint.id.as_str()),
             organisation: outcome.organisation,
             mode: outcome.mode,
             secret: outcome.generation.map(crate::auth::KeyAge::word),

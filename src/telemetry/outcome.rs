@@ -6,11 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::auth::KeyAge;
+use crate::deliveries::OutcomeClass;
+use crate::directory::Endpoint;
 use crate::gate::{Reason, Timings};
 
 /// The record of one delivery.
 ///
-/// It has no field for headers, the query string or the body, so none of them can be logged.
+/// It has no field for headers, the query string or the body, so none of them can be logged. The names that the sender
+/// gave the delivery are the exception: only recorded deliveries have them.
 #[derive(Clone, Debug)]
 pub struct Outcome<'a> {
     /// When the head was read.
@@ -19,14 +22,20 @@ pub struct Outcome<'a> {
     pub request_id: &'a str,
     /// The name of the route; `alias` for an alias, `none` without an endpoint.
     pub route: &'a str,
-    /// The endpoint id.
-    pub endpoint: Option<&'a str>,
+    /// The endpoint.
+    pub endpoint: Option<&'a Endpoint>,
     /// The organisation that owns the endpoint.
     pub organisation: Option<&'a str>,
     /// The mode of the endpoint; `workspace` for a draft that requires a workspace token.
     pub mode: Option<&'static str>,
     /// The version of the secret that proved the delivery.
     pub generation: Option<KeyAge>,
+    /// The number of that version, also of a delivery that was refused after its proof.
+    pub secret_version: Option<u32>,
+    /// The id that the sender gave it.
+    pub sender_id: Option<&'a str>,
+    /// The name of its event.
+    pub event: Option<&'a str>,
     /// The name of the upstream of an admitted delivery.
     pub upstream: Option<&'a str>,
     /// Why there is no backend response, as one word.
@@ -68,6 +77,9 @@ impl Outcome<'_> {
             organisation: None,
             mode: None,
             generation: None,
+            secret_version: None,
+            sender_id: None,
+            event: None,
             upstream: None,
             upstream_fault: None,
             upstream_address: None,
@@ -110,9 +122,7 @@ impl Verdict {
     /// The word of the reason, the same in logs, metrics and headers.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Admitted => "admitted",
-            Self::Challenge => HANDSHAKE,
-            Self::Ignored => IGNORED,
+            Self::Admitted | Self::Challenge | Self::Ignored => self.class().word(),
             Self::NotDelivered(reason) => reason.word(),
         }
     }
@@ -120,10 +130,15 @@ impl Verdict {
     /// The class of the verdict: `admitted`, `handshake`, `ignored`, `refused` (caused by the sender) or `failed` (caused
     /// by the gate or the backend).
     pub const fn outcome(self) -> &'static str {
+        self.class().word()
+    }
+
+    /// The class as a type.
+    pub const fn class(self) -> OutcomeClass {
         match self {
-            Self::Admitted => "admitted",
-            Self::Challenge => HANDSHAKE,
-            Self::Ignored => IGNORED,
+            Self::Admitted => OutcomeClass::Admitted,
+            Self::Challenge => OutcomeClass::Handshake,
+            Self::Ignored => OutcomeClass::Ignored,
             Self::NotDelivered(reason) => match reason {
                 Reason::LedgerUnavailable
                 | Reason::Overloaded
@@ -132,7 +147,7 @@ impl Verdict {
                 | Reason::SecretsUnavailable
                 | Reason::StoreUnavailable
                 | Reason::UpstreamTimeout
-                | Reason::UpstreamUnreachable => "failed",
+                | Reason::UpstreamUnreachable => OutcomeClass::Failed,
                 Reason::AuthMissing
                 | Reason::BadRequest
                 | Reason::BodyTimeout
@@ -149,14 +164,11 @@ impl Verdict {
                 | Reason::Replay
                 | Reason::SecretUnbound
                 | Reason::SenderLeft
-                | Reason::SignatureAtDraft => "refused",
+                | Reason::SignatureAtDraft => OutcomeClass::Refused,
             },
         }
     }
 }
-
-const HANDSHAKE: &str = "handshake";
-const IGNORED: &str = "ignored";
 
 #[cfg(test)]
 mod tests {

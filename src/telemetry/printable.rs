@@ -30,6 +30,27 @@ pub fn escape_bidi(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// The first `max_chars` characters of a text from outside. Control characters are replaced by `\uXXXX`, which counts as
+/// several characters.
+pub(super) fn printable(text: &str, max_chars: usize) -> String {
+    let mut printable = String::with_capacity(text.len().min(max_chars));
+    let mut left = max_chars;
+    for c in text.chars() {
+        let escaped =
+            (c.is_control() || is_bidi_control(c)).then(|| format!("\\u{:04x}", u32::from(c)));
+        let chars = escaped.as_ref().map_or(1, String::len);
+        if chars > left {
+            break;
+        }
+        left -= chars;
+        match escaped {
+            Some(escaped) => printable.push_str(&escaped),
+            None => printable.push(c),
+        }
+    }
+    printable
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -37,6 +58,21 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn a_printable_text_is_bounded_and_has_no_control_character(
+            text in "(\\PC|[\0-\u{1f}\u{7f}-\u{9f}\u{61c}\u{202a}-\u{202e}\u{2066}-\u{2069}])*",
+            max in 0..40_usize,
+        ) {
+            let printed = printable(&text, max);
+            prop_assert!(printed.chars().count() <= max);
+            let is_unsafe = |c: char| c.is_control() || is_bidi_control(c);
+            prop_assert!(!printed.contains(is_unsafe));
+            if !text.contains(is_unsafe) {
+                let right: String = text.chars().take(max).collect();
+                prop_assert_eq!(printed, right);
+            }
+        }
+
         #[test]
         fn escaped_json_has_the_same_value_and_no_bidi_control(
             text in "(\\PC|[\u{61c}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}\"\\\\])*",

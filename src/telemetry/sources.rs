@@ -8,6 +8,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use super::Stream;
 use super::panics::panics;
+use crate::deliveries::UnrecordedCounts;
 use crate::directory::{DirectoryStats, StoreHealth, StoreState};
 use crate::gate::Budget;
 use crate::ledger::{FleetLedger, InProcessLedger};
@@ -26,6 +27,8 @@ pub struct MetricSources {
     pub health: Arc<StoreHealth>,
     /// Whether the last write to the store succeeded.
     pub can_write: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Deliveries that were not recorded.
+    pub unrecorded: Arc<UnrecordedCounts>,
     /// The ledger of this node.
     pub ledger: Arc<InProcessLedger>,
     /// The ledger that nodes share, if Redis is configured.
@@ -96,6 +99,16 @@ impl MetricSources {
                 "portcullis_store_writable",
                 "1 unless the last write to the store failed, for instance on a full disk.",
                 u64::from((self.can_write)()),
+            )?,
+            counters(
+                "portcullis_deliveries_unrecorded_total",
+                "Deliveries to endpoints without a record: rate (the endpoint had its rows of that second), queue (full), counts (too many endpoints, in no hourly count either).",
+                "cause",
+                &[
+                    ("rate", self.unrecorded.rate()),
+                    ("queue", self.unrecorded.queue()),
+                    ("counts", self.unrecorded.counts()),
+                ],
             )?,
             counter(
                 "portcullis_access_log_lines_dropped_total",

@@ -5,12 +5,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use zeroize::Zeroizing;
 
-use super::{TokenRecord, TokenStatus, TokenStore};
+use super::{RandomToken, TokenRecord, TokenStatus, TokenStore};
 use crate::audit::{Action, Actor, AuditEntry};
-use crate::auth::{Grant, TokenId, WorkspaceToken};
+use crate::auth::{Grant, TokenId, TokenKind};
 use crate::clock::Clock;
 use crate::secrets::StoreError;
 
@@ -50,15 +50,9 @@ impl Issuer {
     /// Creates a token of 256 random bits.
     pub async fn create(&self, new: NewToken, actor: &Actor) -> Result<IssuedToken, TokenError> {
         NewToken::check_label(&new.label)?;
-        let mut id = [0; 8];
-        let mut secret = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut id).map_err(|_| TokenError::Randomness)?;
-        getrandom::fill(&mut *secret).map_err(|_| TokenError::Randomness)?;
-        let id = TokenId::new(id);
-        let (text, hash) = WorkspaceToken::write(id, &secret);
+        let RandomToken { id, text, hash } = RandomToken::draw(TokenKind::Workspace)?;
         let now = self.clock.now();
-        let expires_at = now.checked_add(new.lifetime.0);
-        let expires_at = expires_at.map_err(|_| TokenError::Lifetime(ParseLifetimeError))?;
+        let expires_at = new.lifetime.end(now)?;
         let record = TokenRecord {
             id,
             grant: Grant {
@@ -153,6 +147,11 @@ impl Lifetime {
         let time = SignedDuration::try_from(work).unwrap_or(SignedDuration::MAX);
         let time = time.saturating_add(*BOUNDS.start());
         Self(time.min(SignedDuration::from_hours(1)))
+    }
+
+    /// The end of a lifetime that starts at `start`.
+    pub fn end(self, start: Timestamp) -> Result<Timestamp, ParseLifetimeError> {
+        start.checked_add(self.0).map_err(|_| ParseLifetimeError)
     }
 }
 

@@ -20,13 +20,7 @@ pub struct TokenRecord {
 impl TokenRecord {
     /// The state of the token at `now`.
     pub fn state(&self, now: Timestamp) -> TokenState {
-        if self.grant.revoked_at.is_some() {
-            TokenState::Revoked
-        } else if self.grant.is_valid_at(now) {
-            TokenState::Active
-        } else {
-            TokenState::Expired
-        }
+        TokenState::at(now, self.grant.expires_at, self.grant.revoked_at)
     }
 }
 
@@ -46,7 +40,7 @@ pub struct TokenStatus {
     reason = "a token is valid, expired or revoked"
 )]
 pub enum TokenState {
-    /// Deliveries are accepted with it.
+    /// It is accepted.
     Active,
     /// Its lifetime has ended.
     Expired,
@@ -55,6 +49,19 @@ pub enum TokenState {
 }
 
 impl TokenState {
+    /// The state at `now` of a token with an expiry, which may have been revoked.
+    ///
+    /// A revoked token is revoked at any time: the clock of the node that revoked it may be ahead of this one.
+    pub fn at(now: Timestamp, expires_at: Timestamp, revoked_at: Option<Timestamp>) -> Self {
+        if revoked_at.is_some() {
+            Self::Revoked
+        } else if now < expires_at {
+            Self::Active
+        } else {
+            Self::Expired
+        }
+    }
+
     /// The word in output and JSON.
     pub const fn word(self) -> &'static str {
         match self {

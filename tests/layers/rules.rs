@@ -5,15 +5,15 @@ use crate::source::{Named, Source};
 /// Who may import whom: a module, and those below it. No module is there for one that stands above it.
 ///
 /// ```text
-/// auth ← challenge, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, telemetry ← proxy, admin ← app ← cli ← main
+/// auth ← challenge, secrets ← tokens ← directory ← ledger, outbound ← gate ← capture, deliveries, telemetry ← proxy, admin ← app ← cli ← main
 /// ```
 ///
-/// `store` stands beside the line: it implements the traits of `secrets`, `directory`, `flow` and `capture`, so nothing on
-/// the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
+/// `store` stands beside the line: it implements the traits of `secrets`, `directory`, `flow`, `capture` and
+/// `deliveries`, so nothing on the way of a delivery needs to know it; `admin` asks it whether it answers. `config` makes domain
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it. `control` stands on the traits of the stores and
 /// below `cli`, which prints what it answers.
-pub(crate) const LAYERS: [(&str, &str); 29] = [
+pub(crate) const LAYERS: [(&str, &str); 32] = [
     ("clock", ""),
     ("sync", ""),
     ("tls", ""),
@@ -31,6 +31,7 @@ pub(crate) const LAYERS: [(&str, &str); 29] = [
         "directory",
         "clock task audit auth payload challenge secrets tokens",
     ),
+    ("operators", "clock audit auth secrets tokens directory"),
     (
         "flow",
         "clock audit auth payload challenge secrets tokens directory",
@@ -42,17 +43,18 @@ pub(crate) const LAYERS: [(&str, &str); 29] = [
         "clock sync audit auth payload challenge secrets tokens directory ledger outbound",
     ),
     ("capture", "clock task auth payload secrets directory gate"),
+    ("deliveries", "clock task secrets directory"),
     (
         "store",
-        "clock task audit auth payload challenge secrets tokens directory flow gate capture",
+        "clock task audit auth payload challenge secrets tokens directory operators flow gate capture deliveries",
     ),
     (
         "control",
-        "clock audit auth challenge secrets tokens directory flow capture store",
+        "clock audit auth payload challenge secrets tokens directory operators flow capture deliveries store",
     ),
     (
         "telemetry",
-        "clock task audit auth payload challenge secrets tokens directory ledger outbound gate",
+        "clock task audit auth payload challenge secrets tokens directory ledger outbound gate deliveries",
     ),
     (
         "proxy",
@@ -62,18 +64,22 @@ pub(crate) const LAYERS: [(&str, &str); 29] = [
         "admin",
         "clock task audit auth payload challenge secrets tokens directory ledger outbound gate capture telemetry store",
     ),
+    (
+        "console",
+        "clock task audit auth secrets tokens directory operators flow deliveries control store",
+    ),
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate telemetry proxy admin store",
+        "clock tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate deliveries telemetry proxy admin store",
     ),
     (
         "app",
-        "clock task redis audit auth payload challenge secrets tokens directory ledger outbound gate capture telemetry proxy admin store config",
+        "clock task tls redis audit auth payload challenge secrets tokens directory operators flow ledger outbound gate capture deliveries telemetry proxy admin store control console config",
     ),
     (
         "cli",
-        "clock task tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate capture control telemetry proxy admin store explain config app",
+        "clock task tls redis audit auth payload challenge secrets tokens directory operators flow ledger outbound gate capture deliveries control telemetry proxy admin store explain config app",
     ),
     ("main", "cli"),
 ];
@@ -110,11 +116,15 @@ const OWNED_CRATES: [(&str, &str, &str); 4] = [
 
 /// What changes a store, each with the modules that may name it: those that store it, and `control`, which holds the
 /// rules. The others ask `control`. A name that is also an enum variant has its module before it.
-const CHANGES: [(&str, &str); 13] = [
+const CHANGES: [(&str, &str); 17] = [
     (
         "AuditEntry",
-        "audit secrets tokens directory flow store control",
+        "audit secrets tokens directory operators flow store control",
     ),
+    ("LoginLink", "operators store control"),
+    ("OperatorStore", "operators store control"),
+    ("operators::Session", "operators store control"),
+    ("RandomSecret", "tokens operators control"),
     ("EndpointChange", "directory flow store control"),
     ("FlowChange", "flow store control"),
     ("NewMove", "flow store control"),
@@ -183,7 +193,7 @@ pub(crate) fn violations(source: &Source) -> Vec<String> {
 
 /// Files that start something by themselves, and why it needs no supervisor. Everything else that runs beside
 /// deliveries is started by `Tasks::supervise`.
-const SPAWNS: [(&str, &str); 15] = [
+const SPAWNS: [(&str, &str); 18] = [
     ("src/task/mod.rs", "the supervisor itself"),
     ("src/telemetry/lines.rs", "the threads that write the logs"),
     (
@@ -207,6 +217,18 @@ const SPAWNS: [(&str, &str); 15] = [
         "the parent of the listeners; readiness watches it",
     ),
     ("src/gate/budget_shares.rs", "greedy senders of a test"),
+    (
+        "src/app/console.rs",
+        "the thread of the console, in a supervised task that waits for it",
+    ),
+    (
+        "src/console/listener.rs",
+        "one connection of the console, in a set that ends with the listener",
+    ),
+    (
+        "src/console/service.rs",
+        "one request of the console, contained and awaited",
+    ),
     ("src/proxy/h2.rs", "one stream of a connection"),
     ("src/cli/client/mod.rs", "a command"),
     ("src/cli/demo/engine.rs", "a command"),

@@ -15,6 +15,7 @@ mod cli;
 mod configuration;
 mod exit_codes;
 mod headers;
+mod openapi;
 mod page;
 mod presets;
 

@@ -1,5 +1,6 @@
 //! `portcullis endpoint`: manages endpoints.
 
+mod deliveries;
 mod expect;
 mod fields;
 mod report;
@@ -76,6 +77,7 @@ pub(super) enum EndpointCommand {
     /// `endpoint show` afterwards. A bound secret is never replaced.
     ExpectHandshake(Expect),
     Test(Box<test::Test>),
+    Deliveries(deliveries::List),
     /// Enable an endpoint.
     Enable {
         /// The endpoint.
@@ -140,7 +142,9 @@ pub(super) struct Create {
 impl EndpointCommand {
     pub(super) fn access(&self) -> Access {
         match self {
-            Self::Export { .. } | Self::List { .. } | Self::Show { .. } => Access::Read,
+            Self::Deliveries(_) | Self::Export { .. } | Self::List { .. } | Self::Show { .. } => {
+                Access::Read
+            }
             Self::Create(_)
             | Self::Delete { .. }
             | Self::Disable { .. }
@@ -174,6 +178,7 @@ impl EndpointCommand {
             }
             Self::ExpectHandshake(expect) => expect.run(session).await,
             Self::Test(test) => test.run(session).await,
+            Self::Deliveries(list) => list.run(session).await,
             Self::Enable { id, json } => {
                 let plan = session.control.endpoint_switch(&id, true).await?;
                 perform(session, plan, json).await

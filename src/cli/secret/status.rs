@@ -67,7 +67,6 @@ pub(super) async fn show(
     if json {
         return output::json(&view);
     }
-    let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}"));
     let rows: Vec<[String; 7]> = view
         .versions
         .iter()
@@ -75,10 +74,10 @@ pub(super) async fn show(
             [
                 version.version.to_string(),
                 version.state.to_owned(),
-                time(Some(version.created_at)),
-                time(version.ends_at),
+                output::time(Some(version.created_at)),
+                output::time(version.ends_at),
                 version.deliveries.to_string(),
-                time(version.last_used_at),
+                output::time(version.last_used_at),
                 format!("{} {}", version.key_service, version.key),
             ]
         })

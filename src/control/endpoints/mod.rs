@@ -108,8 +108,9 @@ impl Control {
     ) -> Result<EndpointPlan, ControlError> {
         let mut removed = Vec::new();
         if let Some((key, value)) = prune {
+            let all = self.store.definitions("").await?;
             let is_declared = |id: &EndpointId| declared.iter().any(|it| it.definition.id == *id);
-            for stored in self.store.definitions("").await? {
+            for stored in all {
                 let Definition {
                     id, labels, flow, ..
                 } = stored.definition;

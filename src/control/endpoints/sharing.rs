@@ -24,7 +24,9 @@ impl Control {
             }
         }
         let mut errors = Vec::new();
-        for (secret, users) in &planned {
+        // A list, because a future with an iterator of the map cannot move to another thread.
+        let by_secret: Vec<(&SecretRef, &Vec<&Definition>)> = planned.iter().collect();
+        for (secret, users) in by_secret {
             errors.extend(self.public_key_of_other(secret, users).await?);
         }
         for EndpointDeclaration { definition, place } in declared {

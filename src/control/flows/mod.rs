@@ -2,12 +2,14 @@
 
 mod plan;
 mod slots;
+mod view;
 
 use std::collections::BTreeMap;
 
 use self::plan::FlowRequest;
 pub use self::plan::{FlowPlan, PlannedMove};
 pub use self::slots::UnboundSlot;
+pub use self::view::{FlowTargetView, FlowView, InterfaceView, SlotView};
 use super::{Control, ControlError};
 use crate::audit::Action;
 use crate::directory::{Name, SourceLocation};

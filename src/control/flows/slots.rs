@@ -47,7 +47,8 @@ impl Control {
         let mut unbound = Vec::new();
         for (target, flow) in &request.targets {
             let Some(flow) = flow else { continue };
-            for slot in self.needed_slots(target, flow) {
+            let needed: Vec<&PartName> = self.needed_slots(target, flow).into_iter().collect();
+            for slot in needed {
                 let secret = target.secret(name, slot).map_err(internal)?;
                 let needed = flow.key_kinds(slot).pop_first();
                 if let Binding::Bound(_) = self.binding(&secret, needed).await? {
@@ -107,7 +108,10 @@ impl Control {
             .iter()
             .filter(|(target, _)| *target == slot.target);
         let interfaces = flows.flat_map(|(_, flow)| flow.iter().flat_map(|flow| &flow.interfaces));
-        for interface in interfaces.filter(|it| it.secret_ref.as_ref() == Some(&slot.slot)) {
+        let users: Vec<&Interface> = interfaces
+            .filter(|it| it.secret_ref.as_ref() == Some(&slot.slot))
+            .collect();
+        for interface in users {
             let id = slot.target.endpoint(&request.name, &interface.id);
             let id = id.map_err(internal)?;
             let stored = self.store.endpoint(id.as_str()).await?;

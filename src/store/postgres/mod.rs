@@ -12,6 +12,8 @@ mod captures;
 mod changes;
 #[path = "../sql/contents.rs"]
 mod contents;
+#[path = "../sql/deliveries.rs"]
+mod deliveries;
 mod dialect;
 #[path = "../sql/endpoint_changes.rs"]
 mod endpoint_changes;
@@ -22,8 +24,12 @@ mod flow_changes;
 #[path = "../sql/flows.rs"]
 mod flows;
 mod listener;
+#[path = "../sql/operator_access.rs"]
+mod operator_access;
 #[path = "../sql/operators.rs"]
 mod operators;
+#[path = "../sql/overviews.rs"]
+mod overviews;
 #[path = "../sql/sealing.rs"]
 mod sealing;
 #[path = "../sql/secret_kinds.rs"]

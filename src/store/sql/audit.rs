@@ -124,7 +124,7 @@ pub(super) async fn last(
     found.map(line).transpose()
 }
 
-type Row = (
+pub(super) type Row = (
     i64,
     i64,
     String,
@@ -135,7 +135,7 @@ type Row = (
     Option<Vec<u8>>,
 );
 
-fn line(
+pub(super) fn line(
     (number, at, actor, origin, action, subject, detail, bytes): Row,
 ) -> Result<AuditLine, StoreError> {
     Ok(AuditLine {

@@ -2,7 +2,7 @@
 
 use sqlx::Transaction;
 
-use super::{Database, audit, changes, secret_kinds, secret_retirement, secrets};
+use super::{Database, audit, changes, deliveries, secret_kinds, secret_retirement, secrets};
 use crate::audit::AuditEntry;
 use crate::directory::{Change, Definition, EndpointChange, EndpointId, Name, OperatorChange};
 use crate::secrets::{NewSecretVersion, SecretRef, StoreError};
@@ -79,7 +79,7 @@ async fn give_up_aliases(
     Ok(())
 }
 
-/// Deletes an endpoint and retires the secrets that no endpoint needs any more. Returns these secrets.
+/// Deletes an endpoint with its recorded deliveries, and retires the secrets that no endpoint needs any more. Returns these secrets.
 async fn delete(
     transaction: &mut Transaction<'_, Database>,
     id: &EndpointId,
@@ -90,6 +90,7 @@ async fn delete(
             .bind(id.as_str())
             .fetch_optional(&mut **transaction)
             .await?;
+    deliveries::delete_of(transaction, id).await?;
     let own: Vec<String> = sqlx::query_scalar(
         "SELECT DISTINCT scope || '#' || slot FROM secret_versions WHERE scope = $1",
     )

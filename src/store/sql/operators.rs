@@ -1,12 +1,15 @@
 //! Queries of operators, and the upkeep of the store. No delivery passes here.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
-use super::{Engine, audit, contents, dialect, endpoints};
+use super::{Engine, audit, contents, dialect, endpoints, overviews};
 use crate::audit::{Action, AuditLine, ChainEnd};
 use crate::directory::EndpointId;
 use crate::secrets::{SecretRef, StoreError};
-use crate::store::{Export, Import, Store, StoredEndpoint};
+use crate::store::{
+    AuditFilter, EndpointPage, EndpointQuery, EndpointRow, Export, Import, Store, StoredEndpoint,
+};
 
 #[async_trait]
 impl Store for Engine {
@@ -55,6 +58,20 @@ impl Store for Engine {
         }
     }
 
+    async fn endpoint_page(&self, query: &EndpointQuery) -> Result<EndpointPage, StoreError> {
+        self.bounded(overviews::endpoint_page(self.readers()?, query))
+            .await
+    }
+
+    async fn endpoint_row(
+        &self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<EndpointRow>, StoreError> {
+        self.bounded(overviews::endpoint_row(self.readers()?, id, now))
+            .await
+    }
+
     async fn sharing(
         &self,
         secret: &SecretRef,
@@ -88,6 +105,15 @@ impl Store for Engine {
 
     async fn audit_after(&self, after: i64, limit: u32) -> Result<Vec<AuditLine>, StoreError> {
         self.bounded(audit::after(self.readers()?, after, limit))
+            .await
+    }
+
+    async fn audit_page(
+        &self,
+        filter: &AuditFilter,
+        limit: u32,
+    ) -> Result<Vec<AuditLine>, StoreError> {
+        self.bounded(overviews::audit_page(self.readers()?, filter, limit))
             .await
     }
 

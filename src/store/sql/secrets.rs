@@ -84,6 +84,9 @@ impl SecretStore for Engine {
             for (secret, used) in uses {
                 secret_uses::add(&mut transaction, secret, used).await?;
             }
+            if let Some(newest) = uses.iter().map(|(_, used)| used.last_used_at).max() {
+                secret_uses::expire(&mut transaction, newest).await?;
+            }
             Ok(transaction.commit().await?)
         })
         .await

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::Transaction;
+use sqlx::{QueryBuilder, Transaction};
 
 use super::{Database, Engine, Pool, audit, changes};
 use crate::audit::AuditEntry;
@@ -31,7 +31,7 @@ impl TokenStore for Engine {
     async fn add_token(&self, record: &TokenRecord, audit: AuditEntry) -> Result<(), StoreError> {
         self.bounded_write(1, async {
             let mut transaction = self.begin().await?;
-            forget_ended(&mut transaction, record.created_at).await?;
+            forget_ended(&mut transaction, "tokens", record.created_at).await?;
             add(&mut transaction, record).await?;
             audit::add(&mut transaction, &audit).await?;
             // A gate may have cached that this id does not exist.
@@ -143,23 +143,25 @@ async fn add(
     Ok(())
 }
 
-/// Deletes tokens that ended longer ago than their lifetime, or than a month.
-async fn forget_ended(
+/// Deletes tokens of a table that ended longer ago than their lifetime, or than a month.
+pub(super) async fn forget_ended(
     transaction: &mut Transaction<'_, Database>,
+    table: &'static str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "DELETE FROM tokens WHERE $1 > \
+    let mut query = QueryBuilder::<Database>::new(format!(
+        "DELETE FROM {table} WHERE \
          CASE WHEN revoked_ms < expires_ms THEN revoked_ms ELSE expires_ms END + \
-         CASE WHEN expires_ms - created_ms < $2 THEN expires_ms - created_ms ELSE $2 END",
+         CASE WHEN expires_ms - created_ms < {KEPT_MS} THEN expires_ms - created_ms ELSE {KEPT_MS} END < "
+    ));
+    query.push_bind(now.as_millisecond());
+    query.build().execute(&mut **transaction).await?;
+    sqlx::query(
+        "DELETE FROM token_uses WHERE id NOT IN (SELECT id FROM tokens) \
+         AND id NOT IN (SELECT id FROM operator_tokens)",
     )
-    .bind(now.as_millisecond())
-    .bind(KEPT_MS)
     .execute(&mut **transaction)
     .await?;
-    sqlx::query("DELETE FROM token_uses WHERE id NOT IN (SELECT id FROM tokens)")
-        .execute(&mut **transaction)
-        .await?;
     Ok(())
 }
 

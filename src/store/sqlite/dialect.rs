@@ -17,3 +17,41 @@ pub(super) const SHARING: &str = "SELECT id FROM endpoints WHERE secret = $1 \
 
 /// A write of one page without a change: Portcullis does not use this number.
 pub(super) const WRITE_NOTHING: &str = "PRAGMA user_version = 0";
+
+/// Deletes the deliveries of an endpoint that exceed its number.
+pub(super) const DELETE_EXCESS_DELIVERIES: &str = "DELETE FROM deliveries WHERE endpoint = $1 \
+     AND number <= (SELECT number FROM deliveries WHERE endpoint = $1 \
+     ORDER BY number DESC LIMIT 1 OFFSET $2)";
+
+/// Deletes up to `$2` deliveries that arrived at `$1` or before.
+pub(super) const DELETE_OLD_DELIVERIES: &str = "DELETE FROM deliveries WHERE number IN \
+     (SELECT number FROM deliveries WHERE at_ms <= $1 ORDER BY at_ms LIMIT $2)";
+
+/// Deletes the `$1` oldest deliveries.
+pub(super) const DELETE_OLDEST_DELIVERIES: &str = "DELETE FROM deliveries WHERE number IN \
+     (SELECT number FROM deliveries ORDER BY number LIMIT $1)";
+
+/// Deletes the counts of endpoints for hours before `$1`.
+pub(super) const DELETE_OLD_HOURS: &str = "DELETE FROM delivery_hourly WHERE hour_ms < $1";
+
+/// Deletes the latest deliveries of endpoints that no longer exist in their generation.
+pub(super) const DELETE_ORPHANED_LATEST: &str = "DELETE FROM delivery_latest WHERE NOT EXISTS \
+     (SELECT 1 FROM endpoints WHERE id = delivery_latest.endpoint \
+     AND endpoints.generation = delivery_latest.generation)";
+
+/// Deletes the counts of secret versions for hours before `$1`.
+pub(super) const DELETE_OLD_VERSION_HOURS: &str = "DELETE FROM secret_hourly WHERE hour_ms < $1";
+
+/// The scope and the slot of the secret of the endpoint `e`.
+pub(super) const SECRET_SCOPE: &str = "substr(e.secret, 1, instr(e.secret, '#') - 1)";
+pub(super) const SECRET_SLOT: &str = "substr(e.secret, instr(e.secret, '#') + 1)";
+
+/// The run-time of the endpoint `e`.
+pub(super) const TARGET: &str = "e.definition ->> '$.target'";
+
+/// The mode of the endpoint `e`.
+pub(super) const MODE: &str = "e.definition ->> '$.auth.mode'";
+
+/// True if the endpoint `e` is disabled or suspended.
+pub(super) const DISABLED: &str =
+    "(e.definition ->> '$.enabled' = 0 OR coalesce(e.definition ->> '$.suspended', 0) = 1)";

@@ -184,7 +184,7 @@ fn the_impact_counts_the_deliveries_of_each_version_and_names_who_shares_the_sec
         "workflows/pr-bot#webhook: used by workflows/other, workflows/pr-bot",
         "version 1 ends at 2",
         "2 deliveries, last used at 2",
-        ", within the last 24 h",
+        ", 2 in the last 24 h",
         "401 until they use the new value",
     ] {
         assert!(output.contains(part), "{part}: {output}");

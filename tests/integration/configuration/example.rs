@@ -41,6 +41,7 @@ fn describe(config: &Config) -> Vec<String> {
         format!("{:?}", config.server),
         format!("{:?}", config.public),
         format!("{:?}", config.admin),
+        format!("{:?}", config.console),
         format!("{:?}", config.gate),
         format!("{:?}", config.ledger),
         format!("{:?}", config.body_budget_bytes),
@@ -49,6 +50,7 @@ fn describe(config: &Config) -> Vec<String> {
         format!("{:?}", config.key_services),
         format!("{:?}", config.keys),
         format!("{:?}", config.directory),
+        format!("{:?}", config.deliveries),
         format!("{:?}", config.upstream_paths),
         format!("{:?}", config.log),
     ];
@@ -99,6 +101,8 @@ fn every_key_of_the_example_is_known_and_every_value_is_right() {
     for (name, content) in [
         ("portal.pem", portal.certificate.as_str()),
         ("portal-key.pem", &portal.key),
+        ("console.pem", &portal.certificate),
+        ("console-key.pem", &portal.key),
         ("authorities.pem", authority.certificate()),
         ("orders-ca.pem", authority.certificate()),
         ("gate.pem", &own.certificate),

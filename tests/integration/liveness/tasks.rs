@@ -48,6 +48,7 @@ fn with_every_task(backend: &Backend, redis: &RedisServer) -> Gate {
             &format!("addresses = [\"localhost:{}\"]", backend.address().port()),
         )
         .with("ledger", &format!("url = \"{}\"", redis.url()))
+        .with("deliveries", "record = true")
         .tls(&authority)
         .endpoint("hmac")
 }
@@ -94,6 +95,7 @@ fn every_task_that_panics_is_restarted_and_a_revocation_is_in_force_afterwards()
     for known in [
         "admin_listener",
         "captures",
+        "deliveries",
         "follower",
         "http_listener",
         "https_listener",

@@ -33,6 +33,7 @@ async fn fill(store: &dyn Store) {
     };
     let uses = [(secret("odd/one#webhook"), used)];
     store.add_uses(&uses).await.unwrap();
+    deliveries::fill(store, "odd/one").await;
     for number in [1, 2] {
         tokens::add(store, &tokens::token(number, "shop", 0, 100)).await;
     }
@@ -65,6 +66,34 @@ async fn is_the_same(one: &dyn Store, other: &dyn Store) {
     );
     let of = secret("odd/one#webhook");
     assert_eq!(one.uses(&of).await.unwrap(), other.uses(&of).await.unwrap());
+    let counted = one
+        .version_counts(&of, Timestamp::UNIX_EPOCH)
+        .await
+        .unwrap();
+    assert_eq!(counted, [(4, 7)]);
+    assert_eq!(
+        counted,
+        other
+            .version_counts(&of, Timestamp::UNIX_EPOCH)
+            .await
+            .unwrap()
+    );
+    let ids = ["odd/one".parse().unwrap()];
+    let counts = one
+        .hourly_counts(&ids, Timestamp::UNIX_EPOCH)
+        .await
+        .unwrap();
+    assert!(!counts.is_empty());
+    assert_eq!(
+        counts,
+        other
+            .hourly_counts(&ids, Timestamp::UNIX_EPOCH)
+            .await
+            .unwrap()
+    );
+    let latest = one.latest_deliveries(&ids).await.unwrap();
+    assert!(!latest.is_empty());
+    assert_eq!(latest, other.latest_deliveries(&ids).await.unwrap());
     assert_eq!(
         one.audit_end().await.unwrap(),
         other.audit_end().await.unwrap()
@@ -104,11 +133,14 @@ fn a_copy_from_sqlite_to_postgresql_and_back_is_the_same_and_goes_on() {
             ("audit", 2511),
             ("audit_end", 1),
             ("changes", 1),
+            ("delivery_hourly", 2),
+            ("delivery_latest", 1),
             ("endpoints", 2503),
             ("flow_moves", 1),
             ("flow_targets", 2),
             ("flow_versions", 1),
             ("flows", 1),
+            ("secret_hourly", 1),
             ("secret_uses", 1),
             ("secret_versions", 4),
             ("token_uses", 1),
@@ -244,7 +276,7 @@ fn every_column_is_copied() {
     let left: Vec<String> = left.map(|(table, _)| table).collect();
     assert!(
         left.iter()
-            .all(|table| table == "captures" || table == "_sqlx_migrations"),
+            .all(|table| ["captures", "deliveries", "_sqlx_migrations"].contains(&&**table)),
         "{left:?}"
     );
 }

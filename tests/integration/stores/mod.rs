@@ -4,10 +4,12 @@
 mod captures;
 mod concurrency;
 mod copies;
+mod deliveries;
 mod endpoints;
 mod erased;
 mod kinds;
 mod life;
+mod overviews;
 mod secrets;
 mod tokens;
 

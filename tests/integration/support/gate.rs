@@ -236,6 +236,15 @@ impl Gate {
         self.listener("health and metrics at http://")
     }
 
+    pub(crate) fn console(&self) -> SocketAddr {
+        self.listener("console at http://")
+    }
+
+    /// The console over TLS.
+    pub(crate) fn console_tls(&self) -> SocketAddr {
+        self.listener("console at https://")
+    }
+
     /// The lines of the access log so far; waits until there are `count`.
     pub(crate) fn log(&self, count: usize) -> Vec<serde_json::Value> {
         let running = self.running();
@@ -630,6 +639,26 @@ pub(crate) fn sqlite(gate: &Gate, statement: &str) {
             .unwrap();
         connection.close().await.unwrap();
     });
+}
+
+/// One number from the store.
+pub(crate) fn number(gate: &Gate, query: &str) -> i64 {
+    if let Some(database) = &gate.database {
+        return database.number(query);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        use sqlx::Connection as _;
+        let url = format!("sqlite://{}", gate.folder().join("portcullis.db").display());
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let query = sqlx::AssertSqlSafe(query.to_owned());
+        let number = sqlx::query_scalar(query).fetch_one(&mut connection).await;
+        connection.close().await.unwrap();
+        number.unwrap()
+    })
 }
 
 /// What the tests of the command line and of the configuration look at.

@@ -16,7 +16,7 @@ mod waiting;
 
 pub(crate) use self::backend::{ACCEPTED, Backend};
 pub(crate) use self::fault_proxy::{Fault, FaultProxy};
-pub(crate) use self::gate::{CommandOutput, Gate, Output, Reader, portcullis, sqlite};
+pub(crate) use self::gate::{CommandOutput, Gate, Output, Reader, number, portcullis, sqlite};
 pub(crate) use self::http2::{Http2, Pending};
 pub(crate) use self::moto::Moto;
 pub(crate) use self::ports::free_port;

@@ -1,0 +1,67 @@
+//! The section `[console]`: the listener of the console and of the admin API.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::public::origin;
+use super::table::Table;
+use super::units::Address;
+use super::{ConsoleConfig, Purpose};
+use crate::proxy::TlsFiles;
+use crate::tls::PemPart;
+
+/// Reads the section; `None` without a valid listener, which was reported.
+pub(super) fn read(
+    mut table: Table<'_, '_>,
+    folder: &Path,
+    purpose: Purpose,
+) -> Option<ConsoleConfig> {
+    let listen_span = table.span_of("listen");
+    let listen = table.required("listen").map(|Address(address)| address);
+    let url = origin(&mut table, "url");
+    let tls = tls(&mut table, folder, purpose);
+    let listen = listen?;
+    if tls.is_none() && !listen.ip().is_loopback() {
+        let message = "needs `certificate` and `private_key`, because it is not a loopback address";
+        table.report_at(listen_span, "listen", message.to_owned());
+    }
+    Some(ConsoleConfig { listen, url, tls })
+}
+
+/// Reads the certificate and the private key, if they are given.
+fn tls(table: &mut Table<'_, '_>, folder: &Path, purpose: Purpose) -> Option<TlsFiles> {
+    let [certificate_span, key_span] = ["certificate", "private_key"].map(|key| table.span_of(key));
+    let certificate: Option<PathBuf> = table.parsed("certificate");
+    let private_key: Option<PathBuf> = table.parsed("private_key");
+    if certificate.is_some() != private_key.is_some() {
+        let message = "`certificate` and `private_key` must be given together".to_owned();
+        table.report_at(certificate_span, "certificate", message);
+        return None;
+    }
+    let files = TlsFiles {
+        certificate: folder.join(certificate?),
+        private_key: folder.join(private_key?),
+        http2: false,
+    };
+    if purpose == Purpose::Server
+        && let Err(error) = files.check()
+    {
+        let (span, key) = match error.part {
+            PemPart::Authorities | PemPart::Certificate => (certificate_span, "certificate"),
+            PemPart::PrivateKey => (key_span, "private_key"),
+        };
+        table.report_at(span, key, error.to_string());
+    }
+    Some(files)
+}
+
+impl ConsoleConfig {
+    /// The origin that browsers use, without a trailing slash. `bound` is the address of the listener.
+    pub fn url_at(&self, bound: SocketAddr) -> String {
+        match (&self.url, &self.tls) {
+            (Some(url), _) => url.clone(),
+            (None, Some(_)) => format!("https://{bound}"),
+            (None, None) => format!("http://{bound}"),
+        }
+    }
+}

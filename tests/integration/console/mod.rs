@@ -1,0 +1,9 @@
+//! The console: the admin API through its own listener.
+
+mod access;
+mod changes;
+mod client;
+mod limits;
+mod lists;
+mod matrix;
+mod secrets;
