@@ -8,6 +8,7 @@ mod endpoints;
 mod erased;
 mod kinds;
 mod life;
+mod operators;
 mod secrets;
 mod tokens;
 
