@@ -194,21 +194,18 @@ impl Control {
         let begun = self.sign_in_limits(|limits| limits.attempts.begin(address, now));
         if let Err(left) = begun {
             let seconds = u64::try_from(left.as_secs()).unwrap_or_default();
+            let part_of_a_second = u64::from(left.subsec_nanos() > 0);
             return Err(ControlError::SignInPaused {
-                seconds: seconds.saturating_add(1),
+                seconds: seconds.saturating_add(part_of_a_second),
             });
         }
         let signed_in = self.redeem(link, address, now).await;
         match &signed_in {
             Ok(_) => self.sign_in_limits(|limits| limits.attempts.succeeded(address)),
             Err(ControlError::SignInRefused) => {
-                let actor = Actor::Operator {
-                    subject: "unknown".to_owned(),
-                    surface: "console",
-                    address,
-                };
                 let detail = "the login link is unknown, used or expired";
-                self.record_refusal(Action::SignInRefused, &actor, "console", detail)
+                let actor = unknown("console", address);
+                self.record_refusal(Action::SignInRefused, &actor, address, "console", detail)
                     .await;
             }
             Err(_) => self.sign_in_limits(|limits| limits.attempts.undecided(address)),
@@ -301,9 +298,19 @@ impl Control {
     }
 
     /// Records that an operator was denied an action on `subject`, unless too many refusals were recorded within the
-    /// last minute.
+    /// last minute. Nobody but an operator is denied anything.
     pub async fn record_denied(&self, actor: &Actor, subject: &str, detail: &str) {
-        self.record_refusal(Action::Denied, actor, subject, detail)
+        if let Actor::Operator { address, .. } = actor {
+            self.record_refusal(Action::Denied, actor, *address, subject, detail)
+                .await;
+        }
+    }
+
+    /// Records that [`operator`](Self::operator) has refused a token, within the same bound.
+    pub async fn record_refused_token(&self, address: IpAddr) {
+        let detail = "the operator token is unknown, expired or revoked";
+        let actor = unknown("api", address);
+        self.record_refusal(Action::SignInRefused, &actor, address, "admin API", detail)
             .await;
     }
 
@@ -353,12 +360,16 @@ impl Control {
         check_name(name)
     }
 
-    async fn record_refusal(&self, action: Action, actor: &Actor, subject: &str, detail: &str) {
+    async fn record_refusal(
+        &self,
+        action: Action,
+        actor: &Actor,
+        address: IpAddr,
+        subject: &str,
+        detail: &str,
+    ) {
         let now = self.clock.now();
-        let Actor::Operator { address, .. } = actor else {
-            return;
-        };
-        let admitted = self.sign_in_limits(|limits| limits.refusals.admit(*address, now));
+        let admitted = self.sign_in_limits(|limits| limits.refusals.admit(address, now));
         let Some(skipped) = admitted else { return };
         let mut detail = shown(detail);
         if skipped > 0 {
@@ -387,6 +398,15 @@ fn entry(
         action,
         subject,
         detail,
+    }
+}
+
+/// Somebody who is not signed in.
+fn unknown(surface: &'static str, address: IpAddr) -> Actor {
+    Actor::Operator {
+        subject: "unknown".to_owned(),
+        surface,
+        address,
     }
 }
 

@@ -16,7 +16,7 @@ pub struct SignInAttempts {
     by_address: HashMap<IpAddr, Failures>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Failures {
     count: u32,
     first: Timestamp,
@@ -40,29 +40,25 @@ impl SignInAttempts {
     /// Begins an attempt, or returns the rest of the pause. A refused attempt does not extend the pause.
     pub fn begin(&mut self, address: IpAddr, now: Timestamp) -> Result<(), SignedDuration> {
         let address = network(address);
-        let remembered = self.by_address.get(&address).copied();
-        let failures = remembered.map(|it| it.rebased(now));
-        let failures = match failures.filter(|failures| !failures.are_forgotten(now)) {
-            None => Failures {
-                count: 1,
-                first: now,
-                last: now,
-            },
-            Some(failures) => {
+        if let Some(failures) = self.by_address.get_mut(&address) {
+            failures.follow_clock(now);
+            if !failures.are_forgotten(now) {
                 let left = failures.pause() - now.duration_since(failures.last);
                 if left.is_positive() {
                     return Err(left);
                 }
-                Failures {
-                    count: failures.count.saturating_add(1),
-                    last: now,
-                    ..failures
-                }
+                failures.count = failures.count.saturating_add(1);
+                failures.last = now;
+                return Ok(());
             }
-        };
-        if remembered.is_none() && self.by_address.len() >= Self::MAX_ADDRESSES {
+        } else if self.by_address.len() >= Self::MAX_ADDRESSES {
             self.make_room(now);
         }
+        let failures = Failures {
+            count: 1,
+            first: now,
+            last: now,
+        };
         self.by_address.insert(address, failures);
         Ok(())
     }
@@ -91,13 +87,10 @@ impl SignInAttempts {
 }
 
 impl Failures {
-    /// The same failures for a clock that was set back: otherwise the pause could last as long as the clock was ahead.
-    fn rebased(self, now: Timestamp) -> Self {
-        Self {
-            first: self.first.min(now),
-            last: self.last.min(now),
-            ..self
-        }
+    /// Follows a clock that was set back: otherwise the pause could last as long as the clock was ahead.
+    fn follow_clock(&mut self, now: Timestamp) {
+        self.first = self.first.min(now);
+        self.last = self.last.min(now);
     }
 
     fn are_forgotten(&self, now: Timestamp) -> bool {
@@ -259,6 +252,8 @@ mod tests {
         let mut attempts = failing(5, one);
         assert_eq!(pause(&mut attempts, one, 30), None);
         assert_eq!(pause(&mut attempts, one, -HOUR), Some(60));
+        assert_eq!(pause(&mut attempts, one, 59 - HOUR), Some(1));
+        assert_eq!(pause(&mut attempts, one, 60 - HOUR), None);
     }
 
     #[test]

@@ -198,10 +198,14 @@ fn a_token_is_never_kept_however_it_was_sent() {
         .start();
     let almost = format!("{}x", gate.secret(ID));
     let bearer = format!("Bearer {almost}");
+    // Somebody sends an operator token to the wrong place.
+    let create = ["operator", "token", "create", "--label", "ci", "--role"];
+    let operator = gate.run(&[&create[..], &["viewer"]].concat()).succeeded();
     send(
         gate.http(),
-        &Request::post(&format!("{PATH}?token={almost}"))
+        &Request::post(&format!("{PATH}?token={almost}&a={operator}"))
             .header("Authorization", &bearer)
+            .header("X-Mistake", &operator)
             .body(b"{}"),
     );
     send(
@@ -218,6 +222,7 @@ fn a_token_is_never_kept_however_it_was_sent() {
             !http.contains(&almost) && http.contains("redacted"),
             "{http}"
         );
+        assert!(!http.contains(&operator), "{http}");
     }
     let files =
         ["portcullis.db", "portcullis.db-wal"].map(|name| std::fs::read(gate.folder().join(name)));

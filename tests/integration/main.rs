@@ -32,6 +32,7 @@ mod memory;
 mod methods;
 mod names;
 mod operate;
+mod operators;
 mod postgres;
 mod providers;
 mod public_keys;

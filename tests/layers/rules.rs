@@ -121,7 +121,7 @@ const CHANGES: [(&str, &str); 17] = [
         "AuditEntry",
         "audit secrets tokens directory operators flow store control",
     ),
-    ("LoginLink", "operators store control"),
+    ("LoginLink::new", "operators store control"),
     ("OperatorStore", "operators store control"),
     ("operators::Session", "operators store control"),
     ("RandomSecret", "tokens operators control"),

@@ -380,6 +380,7 @@ fn commands_that_only_read_create_neither_a_store_nor_a_key() {
         &["flow", "list"],
         &["flow", "release", "orders", "--dry-run"],
         &["flow", "show", "orders"],
+        &["operator", "token", "list"],
         &["secret", "reveal", ID],
         &["secret", "rewrap", "--dry-run"],
         &["secret", "status", ID],
@@ -447,6 +448,7 @@ fn reads_a_store_with_secrets_without_its_key() {
         &["endpoint", "list"],
         &["endpoint", "show", ID],
         &["flow", "list"],
+        &["operator", "token", "list"],
         &["secret", "status", ID],
         &["token", "list"],
     ] {

@@ -6,6 +6,7 @@ mod confirmation;
 mod declarations;
 mod endpoints;
 mod folder;
+mod operators;
 mod private;
 mod secrets;
 mod sending;

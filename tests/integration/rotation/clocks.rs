@@ -12,6 +12,8 @@ use portcullis::secrets::{
 };
 use portcullis::store::SqliteStore;
 
+use crate::support::SettableClock;
+
 /// A clock that is ahead of the others.
 struct ClockAhead(SignedDuration);
 
@@ -87,15 +89,6 @@ fn a_secret_that_was_ended_by_a_machine_whose_clock_is_ahead_has_ended_for_the_o
     });
 }
 
-/// A clock that a test sets.
-struct SettableClock(std::sync::Mutex<Timestamp>);
-
-impl Clock for SettableClock {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
-    }
-}
-
 #[test]
 fn whoever_retires_a_version_and_whoever_looks_agree_whatever_their_clocks_say() {
     let folder = tempfile::tempdir().unwrap();
@@ -118,7 +111,7 @@ fn whoever_retires_a_version_and_whoever_looks_agree_whatever_their_clocks_say()
         let true_time = Timestamp::now();
         let hours = [-3, -1, 0, 1, 3].map(SignedDuration::from_hours);
         let vault_at = |skew: SignedDuration| {
-            let clock = Arc::new(SettableClock(std::sync::Mutex::new(true_time + skew)));
+            let clock = Arc::new(SettableClock::at(true_time + skew));
             Vault::new(store.clone(), service.clone(), clock)
         };
         let mut number = 0;

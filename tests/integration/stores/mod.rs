@@ -9,6 +9,7 @@ mod endpoints;
 mod erased;
 mod kinds;
 mod life;
+mod operators;
 mod overviews;
 mod secrets;
 mod tokens;

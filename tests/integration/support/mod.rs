@@ -2,6 +2,7 @@
 //! reached it, and senders that write bytes to sockets.
 
 mod backend;
+mod clock;
 mod fault_proxy;
 mod gate;
 mod http2;
@@ -15,6 +16,7 @@ pub(crate) mod tls;
 mod waiting;
 
 pub(crate) use self::backend::{ACCEPTED, Backend};
+pub(crate) use self::clock::SettableClock;
 pub(crate) use self::fault_proxy::{Fault, FaultProxy};
 pub(crate) use self::gate::{CommandOutput, Gate, Output, Reader, number, portcullis, sqlite};
 pub(crate) use self::http2::{Http2, Pending};
