@@ -445,41 +445,4 @@ mod tests {
         assert_eq!(hours.first(), Some(&at(52 * 3600)));
         assert_eq!(hours.last(), Some(&at(99 * 3600)));
     }
-
-    #[test]
-    fn zz_measure() {
-        let rss = || {
-            let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-            text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
-        };
-        let counter = DeliveryCounter::new(100_000);
-        let keys: Vec<CountKey> = (0..100_000)
-            .map(|n| CountKey {
-                endpoint: format!("workflows/endpoint-{n}").parse().unwrap(),
-                generation: n,
-            })
-            .collect();
-        let before = rss();
-        for key in &keys {
-            counter.count(key.clone(), at(0), OutcomeClass::Admitted, "admitted");
-        }
-        let counted = rss();
-        let mut unwritten = UnwrittenCounts::default();
-        let counter2 = DeliveryCounter::new(100_000);
-        for key in &keys {
-            counter2.count(key.clone(), at(0), OutcomeClass::Admitted, "admitted");
-        }
-        let twice = rss();
-        counter2.drain_into(&mut unwritten);
-        let drained = rss();
-        println!(
-            "MEASURE counted {} twice {} drained {} sizes {} {} {}",
-            (counted - before) / 100_000,
-            (twice - counted) / 100_000,
-            (drained as i64 - counted as i64) / 100_000,
-            size_of::<Counted>(),
-            size_of::<EndpointCounts>(),
-            size_of::<HourlyCounts>()
-        );
-    }
 }

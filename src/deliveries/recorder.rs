@@ -165,9 +165,9 @@ impl DeliveryWriter {
     }
 }
 
-/// The most rows in the queue, of about one kilobyte each. As many wait to be written.
+/// The most rows in the queue, of at most 2 KiB each. As many wait to be written.
 const MAX_QUEUED: usize = 1024;
-/// The most endpoints that are counted between two writes, of about 200 bytes each. As many wait to be written.
+/// The most endpoints that are counted between two writes, of about 400 bytes each. As many wait to be written.
 const MAX_ENDPOINTS: usize = 100_000;
 /// Small enough that a transaction is short.
 const MAX_COUNTS_AT_ONCE: usize = 500;
