@@ -90,24 +90,7 @@ export class Gate {
     this.portal = `http://127.0.0.1:${portal}`;
     this.url = `http://127.0.0.1:${console}`;
     this.config = path.join(this.folder, "portcullis.toml");
-    const { port } = /** @type {import("node:net").AddressInfo} */ (this.backend.address());
-    await writeFile(
-      this.config,
-      `[public]
-http = "127.0.0.1:${portal}"
-url = "${this.portal}"
-[admin]
-listen = "127.0.0.1:${admin}"
-[console]
-listen = "127.0.0.1:${console}"
-url = "${this.url}"
-[auth]
-allow_unauthenticated = true
-${this.store === "" ? "" : `[store]\nurl = "${this.store}"`}
-[upstreams.default]
-addresses = ["127.0.0.1:${port}"]
-`,
-    );
+    await writeFile(this.config, this.configuration(portal, admin, console));
     this.log = "";
     this.process = spawn(BINARY, ["-c", this.config, "serve"], { cwd: this.folder, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.process.stdout, this.process.stderr]) {
@@ -124,6 +107,25 @@ addresses = ["127.0.0.1:${port}"]
         return false;
       }
     }, "the console answers", START_MS);
+  }
+
+  /** The configuration with these ports. */
+  configuration(portal, admin, console) {
+    const { port } = /** @type {import("node:net").AddressInfo} */ (this.backend.address());
+    return `[public]
+http = "127.0.0.1:${portal}"
+url = "${this.portal}"
+[admin]
+listen = "127.0.0.1:${admin}"
+[console]
+listen = "127.0.0.1:${console}"
+url = "${this.url}"
+[auth]
+allow_unauthenticated = true
+${this.store === "" ? "" : `[store]\nurl = "${this.store}"`}
+[upstreams.default]
+addresses = ["127.0.0.1:${port}"]
+`;
   }
 
   /** Runs a command of the command line. */
