@@ -80,6 +80,7 @@ export class Gate {
         await gate.serve();
         return gate;
       } catch (error) {
+        gate.process?.kill("SIGKILL");
         if (attempt === 3) throw error;
       }
     }
