@@ -49,7 +49,7 @@ export async function endpointPage(route) {
     if (route.signal.aborted) return;
     /** @type {Endpoint} */
     const endpoint = body;
-    const content = h("div", null);
+    const content = h("div", { class: "stack tight" });
     const isFocused = document.activeElement?.tagName === "H1";
     replace(main, awayBanner(), head(endpoint, tab), content);
     if (isFocused) focusHeading(main);
@@ -156,7 +156,7 @@ function connect(endpoint) {
       note("warn", "pause", h("p", null, h("b", null, "This endpoint is disabled."), " Senders get 404 until it is enabled again: see Settings.")),
     h(
       "div",
-      { class: "split spaced" },
+      { class: "split" },
       h(
         "div",
         { class: "stack" },
