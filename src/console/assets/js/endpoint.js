@@ -4,8 +4,8 @@
 /** @import { Endpoint } from "./types.js" */
 /** @import { Route } from "./router.js" */
 import { ApiProblem, ask, endpointPath, send } from "./api.js";
-import { announce, breakable, code, h, replace, sr, visible } from "./dom.js";
-import { actionButton, cancelButton, openDialog, setEnabled, showFailure } from "./dialog.js";
+import { breakable, code, h, replace, sr, visible } from "./dom.js";
+import { actionButton, cancelButton, finish, openDialog, setEnabled, showFailure } from "./dialog.js";
 import { auditList } from "./audit.js";
 import { commandBox, copyButton, copyBox } from "./copy.js";
 import { curlChecks } from "./checks.js";
@@ -276,9 +276,7 @@ export async function toggleEnabled(endpoint, button) {
     act: async () => {
       replace(failure);
       await send("POST", `${endpointPath(id)}:${verb}`, {});
-      dialog.close();
-      announce(`${id} is ${verb}d.`);
-      reload();
+      finish(dialog, `${id} is ${verb}d.`, () => reload());
     },
     failed: (error) => {
       if (leadsToSignIn(error)) return;

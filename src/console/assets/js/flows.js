@@ -5,7 +5,7 @@
 /** @import { Route } from "./router.js" */
 import { ApiProblem, NoAnswer, ask, query, send } from "./api.js";
 import { announce, breakable, code, h, replace, sr, visible } from "./dom.js";
-import { actionButton, cancelButton, openDialog, problemLine, setEnabled, showFailure } from "./dialog.js";
+import { actionButton, cancelButton, finish, openDialog, problemLine, setEnabled, showFailure } from "./dialog.js";
 import { copyButton } from "./copy.js";
 import { icon } from "./icons.js";
 import { impactBox, impactLoading, senderLines } from "./impact.js";
@@ -223,9 +223,7 @@ function bindSlot(flow, target, slot, isBound, from) {
       const text = value.value;
       value.value = "";
       await send("POST", `${flowPath(flow.flow)}/slots:bind`, { target: target.target, slot: slot.slot, value: text, overlap: overlap.value });
-      dialog.close();
-      announce("Bound.");
-      reload();
+      finish(dialog, "Bound.", () => reload());
     },
     failed: (error) => {
       value.value = "";
@@ -321,9 +319,7 @@ async function move(flow, plan, from) {
     act: async () => {
       replace(failure);
       await send("POST", path, body());
-      dialog.close();
-      announce("Done.");
-      reload();
+      finish(dialog, "Done.", () => reload());
     },
     failed: (error) => {
       if (leadsToSignIn(error)) return;
