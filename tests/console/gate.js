@@ -150,14 +150,19 @@ addresses = ["127.0.0.1:${port}"]
     return (await this.cli(["secret", "reveal", id])).trim();
   }
 
-  /** Delivers to an endpoint of the workflow route, signed as GitHub signs. */
-  async deliver(id, secret, { headers = {}, body = `{"n":"${randomUUID()}"}` } = {}) {
+  /** Delivers to an endpoint of the workflow route, signed as GitHub signs. It waits until the endpoint is known. */
+  async deliver(id, secret, { headers = {}, body = `{"n":"${randomUUID()}"}`, waits = true } = {}) {
     const signature = createHmac("sha256", secret).update(body).digest("hex");
-    return request(`${this.portal}/webhooks/ai/${id}`, {
+    const send = () => request(`${this.portal}/webhooks/ai/${id}`, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Hub-Signature-256": `sha256=${signature}`, "X-GitHub-Event": "pull_request", "X-GitHub-Delivery": randomUUID(), ...headers },
       body,
     });
+    if (!waits) return send();
+    return until(async () => {
+      const answer = await send();
+      return answer.status === 404 ? null : answer;
+    }, `the gate knows ${id}`);
   }
 
   async stop() {
