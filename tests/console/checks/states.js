@@ -98,7 +98,7 @@ const DIALOGS = [
   ["test", "/endpoints/workflows%2Fpr-bot", "Test", /every check/u],
   ["bind", "/endpoints/workflows%2Fstripe/secret", "Bind a value…", /Endpoints that use it/u],
   ["disable", "/endpoints/workflows%2Fpr-bot/settings", "Disable…", /give up on an endpoint/u],
-  ["release", "/flows/orders", /^Release…/u, /What changes|required secret is empty/u],
+  ["release", "/flows/orders", /^Release…/u, /What changes/u],
   ["workspace-token", "/tokens", "Create token…", /drafts of this workspace/u],
   ["operator-token", "/tokens", "Create operator token…", /An organisation, such as acme/u],
 ];
