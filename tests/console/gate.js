@@ -80,6 +80,7 @@ export class Gate {
         await gate.serve();
         return gate;
       } catch (error) {
+        gate.process?.kill("SIGKILL");
         if (attempt === 3) throw error;
       }
     }
@@ -90,24 +91,7 @@ export class Gate {
     this.portal = `http://127.0.0.1:${portal}`;
     this.url = `http://127.0.0.1:${console}`;
     this.config = path.join(this.folder, "portcullis.toml");
-    const { port } = /** @type {import("node:net").AddressInfo} */ (this.backend.address());
-    await writeFile(
-      this.config,
-      `[public]
-http = "127.0.0.1:${portal}"
-url = "${this.portal}"
-[admin]
-listen = "127.0.0.1:${admin}"
-[console]
-listen = "127.0.0.1:${console}"
-url = "${this.url}"
-[auth]
-allow_unauthenticated = true
-${this.store === "" ? "" : `[store]\nurl = "${this.store}"`}
-[upstreams.default]
-addresses = ["127.0.0.1:${port}"]
-`,
-    );
+    await writeFile(this.config, this.configuration(portal, admin, console));
     this.log = "";
     this.process = spawn(BINARY, ["-c", this.config, "serve"], { cwd: this.folder, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.process.stdout, this.process.stderr]) {
@@ -124,6 +108,25 @@ addresses = ["127.0.0.1:${port}"]
         return false;
       }
     }, "the console answers", START_MS);
+  }
+
+  /** The configuration with these ports. */
+  configuration(portal, admin, console) {
+    const { port } = /** @type {import("node:net").AddressInfo} */ (this.backend.address());
+    return `[public]
+http = "127.0.0.1:${portal}"
+url = "${this.portal}"
+[admin]
+listen = "127.0.0.1:${admin}"
+[console]
+listen = "127.0.0.1:${console}"
+url = "${this.url}"
+[auth]
+allow_unauthenticated = true
+${this.store === "" ? "" : `[store]\nurl = "${this.store}"`}
+[upstreams.default]
+addresses = ["127.0.0.1:${port}"]
+`;
   }
 
   /** Runs a command of the command line. */
@@ -147,14 +150,19 @@ addresses = ["127.0.0.1:${port}"]
     return (await this.cli(["secret", "reveal", id])).trim();
   }
 
-  /** Delivers to an endpoint of the workflow route, signed as GitHub signs. */
-  async deliver(id, secret, { headers = {}, body = `{"n":"${randomUUID()}"}` } = {}) {
+  /** Delivers to an endpoint of the workflow route, signed as GitHub signs. It waits until the endpoint is known. */
+  async deliver(id, secret, { headers = {}, body = `{"n":"${randomUUID()}"}`, waits = true } = {}) {
     const signature = createHmac("sha256", secret).update(body).digest("hex");
-    return request(`${this.portal}/webhooks/ai/${id}`, {
+    const send = () => request(`${this.portal}/webhooks/ai/${id}`, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Hub-Signature-256": `sha256=${signature}`, "X-GitHub-Event": "pull_request", "X-GitHub-Delivery": randomUUID(), ...headers },
       body,
     });
+    if (!waits) return send();
+    return until(async () => {
+      const answer = await send();
+      return answer.status === 404 ? null : answer;
+    }, `the gate knows ${id}`);
   }
 
   async stop() {

@@ -20,7 +20,7 @@ check("no answer of the API and no log line has a secret's value", async ({ gate
   const listed = JSON.parse(await gate.cli(["endpoint", "list", "--json"]));
   const secrets = [];
   for (const { id, auth } of listed) {
-    if (auth && auth.mode !== "none" && !id.includes("/page-") && !id.startsWith("flows/") && !id.startsWith("installations/")) {
+    if (auth && auth.mode !== "none" && !id.includes("/z-page-") && !id.startsWith("flows/") && !id.startsWith("installations/")) {
       await gate.secret(id).then((value) => secrets.push(value), () => {});
     }
   }

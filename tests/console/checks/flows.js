@@ -28,8 +28,7 @@ check("binds, releases, promotes and rolls back a flow, each with its impact", a
   // The slot of live has no value yet: the release says so, and goes on only after a choice.
   await page.getByRole("button", { name: "Release… Draft of orders" }).click();
   const first = page.getByRole("dialog", { name: "Release the draft of orders?" });
-  await first.getByText("A required secret is empty.").waitFor();
-  await first.getByRole("button", { name: "Show the impact with empty secrets" }).click();
+  await first.getByLabel("Go on although required secrets are empty").check();
   await first.getByRole("button", { name: /^Release/u }).click();
   await first.waitFor({ state: "detached" });
   const live = page.getByRole("region", { name: "Live" });
@@ -48,9 +47,7 @@ check("binds, releases, promotes and rolls back a flow, each with its impact", a
   await where.getByLabel("Installation").fill("tenant-7");
   await where.getByRole("button", { name: "Show the impact" }).click();
   const promote = page.getByRole("dialog", { name: /Promote installation tenant-7/u });
-  const consent = promote.getByRole("button", { name: "Show the impact with empty secrets" });
-  await consent.waitFor();
-  await consent.click();
+  await promote.getByLabel("Go on although required secrets are empty").check();
   await promote.getByRole("button", { name: /^Promote/u }).click();
   await promote.waitFor({ state: "detached" });
   await page.getByRole("region", { name: "Installation tenant-7" }).getByText("version 1").waitFor();
@@ -120,6 +117,6 @@ check("shows the health of the parts and what needs a person", async ({ gate, br
   await page.getByRole("link", { name: "Operations", exact: true }).click();
   const store = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: "Store", exact: true }) });
   await store.getByText("Working").waitFor();
-  await page.getByRole("link", { name: "Bind: workflows/stripe" }).click();
+  await page.getByRole("link", { name: "Bind workflows/stripe" }).click();
   await page.getByRole("heading", { level: 1, name: "workflows/stripe" }).waitFor();
 });

@@ -118,6 +118,30 @@ check("says that the outcome is unknown when the answer is lost", async ({ gate,
   await page.getByRole("row", { name: /Version 2 Current/u }).waitFor();
 });
 
+check("hears that a rotation failed after closing its dialog", async ({ gate, browser }) => {
+  const id = "workflows/closed-early";
+  await gate.create(id, ...GITHUB);
+  const page = await browser.person(gate);
+  const dialog = await openRotate(page, gate, id);
+  await gate.cli(["secret", "rotate", id, "--yes"]);
+  /** @type {() => void} */
+  let release = () => {};
+  const held = new Promise((resolve) => {
+    release = () => resolve(undefined);
+  });
+  await page.route("**/secret:rotate", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await dialog.getByText("1 hour", { exact: true }).click();
+  await dialog.getByRole("button", { name: "Rotate with overlap" }).click();
+  await dialog.getByText("Rotating…").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  release();
+  await page.getByRole("alertdialog", { name: "It changed meanwhile" }).getByText("Your rotation was not done, and nothing else changed.").waitFor();
+});
+
 check("binds a provider's secret by pasting, and never generates one", async ({ gate, browser }) => {
   const id = "workflows/paste";
   await gate.create(id, "--mode", "provider", "--preset", "stripe");

@@ -23,9 +23,11 @@ check("changes events with a preview of what is ignored", async ({ gate, browser
 check("changes the proof with its impact, and refuses what is not valid", async ({ gate, browser }) => {
   const id = "workflows/proof";
   await gate.create(id, "--mode", "provider", "--preset", "github");
-  await gate.deliver(id, await gate.secret(id));
+  assert.equal((await gate.deliver(id, await gate.secret(id))).status, 202);
   const page = await browser.person(gate);
-  await page.goto(`${gate.url}/endpoints/${encodeURIComponent(id)}/settings`);
+  await page.goto(`${gate.url}/endpoints/${encodeURIComponent(id)}/deliveries`);
+  await page.getByRole("cell", { name: "202 admitted" }).waitFor();
+  await page.getByRole("navigation", { name: id }).getByRole("link", { name: "Settings" }).click();
   await page.getByLabel("Preset", { exact: true }).fill("gitlab");
   await page.getByRole("radio", { name: /^gitlab-token/u }).check();
   await page.getByText("401 until the sender uses the new proof").waitFor();
@@ -48,7 +50,7 @@ check("disables and enables an endpoint with its impact", async ({ gate, browser
   await dialog.getByText("404", { exact: true }).waitFor();
   await dialog.getByRole("button", { name: `Disable ${id}` }).click();
   await dialog.waitFor({ state: "detached" });
-  await until(async () => (await gate.deliver(id, secret)).status === 404, "deliveries get 404");
+  await until(async () => (await gate.deliver(id, secret, { waits: false })).status === 404, "deliveries get 404");
   await page.getByRole("button", { name: "Enable…" }).click();
   await page.getByRole("button", { name: `Enable ${id}` }).click();
   await until(async () => (await gate.deliver(id, secret)).status === 202, "deliveries are admitted again");

@@ -93,6 +93,16 @@ const PAGES = [
   ["not-found", "/endpoints/workflows%2Fmissing", "Not found"],
 ];
 
+/** Dialogs: their picture, the page with the button that opens them, the button, and a text that shows that they are whole. */
+const DIALOGS = [
+  ["test", "/endpoints/workflows%2Fpr-bot", "Test", /every check/u],
+  ["bind", "/endpoints/workflows%2Fstripe/secret", "Bind a value…", /Endpoints that use it/u],
+  ["disable", "/endpoints/workflows%2Fpr-bot/settings", "Disable…", /give up on an endpoint/u],
+  ["release", "/flows/orders", /^Release…/u, /What changes/u],
+  ["workspace-token", "/tokens", "Create token…", /drafts of this workspace/u],
+  ["operator-token", "/tokens", "Create operator token…", /An organisation, such as acme/u],
+];
+
 for (const look of ["light", "dark", "narrow"]) {
   check(`every page is accessible and fits: ${look}`, async ({ gate, browser }) => {
     const page = await browser.person(gate, { look });
@@ -122,6 +132,13 @@ for (const look of ["light", "dark", "narrow"]) {
     });
     assert.deepEqual(await axe(page), [], "reveal");
     await picture(page, `reveal-${look}`);
+    for (const [name, path, button, whole] of DIALOGS) {
+      await page.goto(gate.url + path);
+      await page.getByRole("button", { name: button }).first().click();
+      await page.getByRole("dialog").getByText(whole).first().waitFor();
+      assert.deepEqual(await axe(page), [], name);
+      await picture(page, `${name}-${look}`);
+    }
     const stranger = await browser.person(gate, { look, signedIn: false });
     await stranger.goto(`${gate.url}/sign-in`);
     await stranger.getByRole("heading", { name: "Sign in to the console" }).waitFor();

@@ -49,23 +49,23 @@ check("searches with the slash key, filters, and says when nothing matches", asy
 
 check("turns keyset pages forward and back", async ({ gate, browser }) => {
   const endpoints = Array.from({ length: 60 }, (_, index) => ({
-    id: `workflows/page-${String(index).padStart(2, "0")}`,
+    id: `workflows/z-page-${String(index).padStart(2, "0")}`,
     organisation: "pages",
     workspace: "main",
     auth: { mode: "secret" },
   }));
   const file = path.join(gate.folder, "pages.json");
-  await writeFile(file, JSON.stringify({ endpoint: endpoints }));
+  await writeFile(file, JSON.stringify({ endpoints }));
   await gate.cli(["apply", "-f", file]);
   const page = await browser.person(gate);
   await page.goto(`${gate.url}/?organisation=pages`);
   await page.getByText("50 endpoints on this page").waitFor();
   await page.getByRole("button", { name: "Next" }).click();
   await page.getByText("10 endpoints on this page").waitFor();
-  await page.getByText("workflows/page-59", { exact: true }).waitFor();
+  await page.getByRole("link", { name: "workflows/z-page-59" }).waitFor();
   await page.getByRole("button", { name: "Previous" }).click();
   await page.getByText("50 endpoints on this page").waitFor();
-  await page.getByText("workflows/page-00", { exact: true }).waitFor();
+  await page.getByRole("link", { name: "workflows/z-page-00" }).waitFor();
 });
 
 check("a viewer looks and changes nothing, and foreign answers like missing", async ({ gate, browser }) => {

@@ -1,7 +1,7 @@
 // @ts-check
 // Modal dialogs: Escape closes, and focus returns to the button that opened the dialog.
 
-import { alarm, h, replace, uniqueId, visible } from "./dom.js";
+import { alarm, announce, h, replace, uniqueId, visible } from "./dom.js";
 import { icon } from "./icons.js";
 import { ApiProblem, NoAnswer } from "./api.js";
 import { note } from "./parts.js";
@@ -123,6 +123,19 @@ export function actionButton({ word, busy, danger = false, act, failed }) {
   return button;
 }
 
+/**
+ * Ends a dialog after its change. If the reader closed it before, the page that is open now stays.
+ * @param {Dialog} dialog
+ * @param {string} text
+ * @param {() => void} done
+ */
+export function finish(dialog, text, done) {
+  const wasOpen = !dialog.signal.aborted;
+  dialog.close();
+  announce(text);
+  if (wasOpen) done();
+}
+
 /** @param {HTMLElement} button @param {boolean} enabled */
 export function setEnabled(button, enabled) {
   if (enabled) button.removeAttribute("aria-disabled");
@@ -138,7 +151,15 @@ export function setEnabled(button, enabled) {
  *   The action as a noun, such as `rotation`.
  */
 export function showFailure(dialog, place, error, words) {
-  if (dialog.signal.aborted) return;
+  if (dialog.signal.aborted) {
+    // Closed while the request was under way: the reader still has to hear what became of it.
+    const other = openDialog("Your last change", { alert: true });
+    const close = cancelButton(other, "Close");
+    replace(other.foot, close);
+    showFailure(other, other.body, error, words);
+    close.focus();
+    return;
+  }
   const look = words.look;
   const lookButton =
     look &&

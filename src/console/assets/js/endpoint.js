@@ -4,8 +4,8 @@
 /** @import { Endpoint } from "./types.js" */
 /** @import { Route } from "./router.js" */
 import { ApiProblem, ask, endpointPath, send } from "./api.js";
-import { announce, breakable, code, h, replace, sr, visible } from "./dom.js";
-import { actionButton, cancelButton, openDialog, setEnabled, showFailure } from "./dialog.js";
+import { breakable, code, h, replace, sr, visible } from "./dom.js";
+import { actionButton, cancelButton, finish, openDialog, setEnabled, showFailure } from "./dialog.js";
 import { auditList } from "./audit.js";
 import { commandBox, copyButton, copyBox } from "./copy.js";
 import { curlChecks } from "./checks.js";
@@ -49,7 +49,7 @@ export async function endpointPage(route) {
     if (route.signal.aborted) return;
     /** @type {Endpoint} */
     const endpoint = body;
-    const content = h("div", null);
+    const content = h("div", { class: "stack tight" });
     const isFocused = document.activeElement?.tagName === "H1";
     replace(main, awayBanner(), head(endpoint, tab), content);
     if (isFocused) focusHeading(main);
@@ -156,7 +156,7 @@ function connect(endpoint) {
       note("warn", "pause", h("p", null, h("b", null, "This endpoint is disabled."), " Senders get 404 until it is enabled again: see Settings.")),
     h(
       "div",
-      { class: "split spaced" },
+      { class: "split" },
       h(
         "div",
         { class: "stack" },
@@ -276,9 +276,7 @@ export async function toggleEnabled(endpoint, button) {
     act: async () => {
       replace(failure);
       await send("POST", `${endpointPath(id)}:${verb}`, {});
-      dialog.close();
-      announce(`${id} is ${verb}d.`);
-      reload();
+      finish(dialog, `${id} is ${verb}d.`, () => reload());
     },
     failed: (error) => {
       if (leadsToSignIn(error)) return;

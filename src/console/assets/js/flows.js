@@ -5,7 +5,7 @@
 /** @import { Route } from "./router.js" */
 import { ApiProblem, NoAnswer, ask, query, send } from "./api.js";
 import { announce, breakable, code, h, replace, sr, visible } from "./dom.js";
-import { actionButton, cancelButton, openDialog, problemLine, setEnabled, showFailure } from "./dialog.js";
+import { actionButton, cancelButton, finish, openDialog, problemLine, setEnabled, showFailure } from "./dialog.js";
 import { copyButton } from "./copy.js";
 import { icon } from "./icons.js";
 import { impactBox, impactLoading, senderLines } from "./impact.js";
@@ -223,9 +223,7 @@ function bindSlot(flow, target, slot, isBound, from) {
       const text = value.value;
       value.value = "";
       await send("POST", `${flowPath(flow.flow)}/slots:bind`, { target: target.target, slot: slot.slot, value: text, overlap: overlap.value });
-      dialog.close();
-      announce("Bound.");
-      reload();
+      finish(dialog, "Bound.", () => reload());
     },
     failed: (error) => {
       value.value = "";
@@ -321,9 +319,7 @@ async function move(flow, plan, from) {
     act: async () => {
       replace(failure);
       await send("POST", path, body());
-      dialog.close();
-      announce("Done.");
-      reload();
+      finish(dialog, "Done.", () => reload());
     },
     failed: (error) => {
       if (leadsToSignIn(error)) return;
@@ -334,40 +330,50 @@ async function move(flow, plan, from) {
   replace(dialog.body, h("p", { class: "muted" }, plan.intro), difference, box, plan.note && field("Note (optional)", text), failure);
   replace(dialog.foot, cancelButton(dialog), button);
   button.focus();
-  await look();
-
-  async function look() {
-    try {
-      const answer = await ask("POST", `${path}?dry_run=true`, body(), { signal: dialog.signal });
-      if (dialog.signal.aborted) return;
-      const senders = answer.impact?.senders ?? [];
-      replace(difference, h("h3", null, "What changes"), changes(answer));
-      const refused = senders.length > 0;
-      replace(
-        box,
-        impactBox(
-          "Impact",
-          senderLines(senders),
-          h("p", { "data-shown": true }, icon(refused ? "warn" : "ok", refused ? "warn" : "ok"), h("span", null, refused ? "Some senders disable an endpoint that keeps failing. Give them the new proof first." : "Deliveries go on as before.")),
-          refused ? "severe" : "good",
-        ),
-      );
-      word = refused ? `${plan.word} and refuse such deliveries` : plan.word;
-      button.textContent = word;
-      button.classList.toggle("danger", refused);
-      button.classList.toggle("primary", !refused);
-      setEnabled(button, answer.changed !== false);
-      if (answer.changed === false) replace(failure, note("info", "info", h("p", null, "Nothing would change.")));
-    } catch (error) {
-      if (dialog.signal.aborted || leadsToSignIn(error)) return;
-      replace(box);
-      const mayStayEmpty = error instanceof ApiProblem && error.code === "slot_unbound" && !unbound;
-      const anyway = h("button", { type: "button", class: "btn", click: () => { unbound = true; replace(failure); void look(); } }, "Show the impact with empty secrets");
-      replace(
-        failure,
-        note("bad", "bad", h("p", null, h("b", null, mayStayEmpty ? "A required secret is empty. " : "This is not possible. "), error instanceof Error ? visible(error.message, 500) : ""), problemLine(error), mayStayEmpty && h("p", null, anyway)),
-      );
+  try {
+    const answer = await ask("POST", `${path}?dry_run=true`, body(), { signal: dialog.signal });
+    if (dialog.signal.aborted) return;
+    const senders = answer.impact?.senders ?? [];
+    /** @type {string[]} */
+    const empty = answer.unbound ?? [];
+    const refused = senders.length > 0 || empty.length > 0;
+    const sentence =
+      empty.length > 0
+        ? "Deliveries that need an empty secret get 401 until it is bound."
+        : senders.length > 0
+          ? "Some senders disable an endpoint that keeps failing. Give them the new proof first."
+          : "Deliveries go on as before.";
+    replace(difference, h("h3", null, "What changes"), changes(answer));
+    replace(
+      box,
+      impactBox(
+        "Impact",
+        senderLines(senders),
+        h("p", { "data-shown": true }, icon(refused ? "warn" : "ok", refused ? "warn" : "ok"), h("span", null, sentence)),
+        refused ? "severe" : "good",
+      ),
+    );
+    word = refused ? `${plan.word} and refuse such deliveries` : plan.word;
+    button.textContent = word;
+    button.classList.toggle("danger", refused);
+    button.classList.toggle("primary", !refused);
+    const check = () => setEnabled(button, answer.changed && (empty.length === 0 || unbound));
+    if (empty.length > 0) {
+      const agreed = h("input", {
+        type: "checkbox",
+        change: () => {
+          unbound = agreed.checked;
+          check();
+        },
+      });
+      box.append(h("label", { class: "check spaced-top" }, agreed, h("span", null, "Go on although required secrets are empty")));
     }
+    check();
+    if (!answer.changed) replace(failure, note("info", "info", h("p", null, "Nothing would change.")));
+  } catch (error) {
+    if (dialog.signal.aborted || leadsToSignIn(error)) return;
+    replace(box);
+    replace(failure, note("bad", "bad", h("p", null, h("b", null, "This is not possible. "), error instanceof Error ? visible(error.message, 500) : ""), problemLine(error)));
   }
 }
 

@@ -126,7 +126,7 @@ function attention(health) {
         null,
         icon(shape, colour),
         h("div", null, h("b", null, visible(item.endpoint)), h("span", { class: "sub" }, says, ...(item.until ? [" Until ", time(item.until, { whole: true }), "."] : []))),
-        h("a", { class: "btn quiet", href }, action, h("span", { class: "sr" }, `: ${visible(item.endpoint)}`)),
+        h("a", { class: "btn quiet", href }, action, h("span", { class: "sr" }, ` ${visible(item.endpoint)}`)),
       );
     }),
   );

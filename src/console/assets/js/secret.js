@@ -3,8 +3,8 @@
 
 /** @import { AuditLine, Delivery, Endpoint, EndpointSummary, Impact, Preset, SecretStatus, SecretVersion } from "./types.js" */
 import { ApiProblem, NoAnswer, endpointPath, get, query, send } from "./api.js";
-import { announce, code, h, replace, visible } from "./dom.js";
-import { actionButton, cancelButton, openDialog, setEnabled, showFailure } from "./dialog.js";
+import { code, h, replace, visible } from "./dom.js";
+import { actionButton, cancelButton, finish, openDialog, setEnabled, showFailure } from "./dialog.js";
 import { icon } from "./icons.js";
 import { atAll, currentVersion, impactBox, impactLoading, previousVersion, versionFacts } from "./impact.js";
 import { cell, facts, failureView, field, loading, note, panel, row, rowHead, segmented, state, table } from "./parts.js";
@@ -92,9 +92,7 @@ export async function rotate(endpoint, opener, done) {
   const act = async () => {
     replace(failure);
     const answer = await send("POST", `${endpointPath(id)}/secret:rotate`, { overlap, based_on: basedOn() });
-    dialog.close();
-    announce(`Rotated. Version ${answer.version} is the current one.`);
-    done();
+    finish(dialog, `Rotated. Version ${answer.version} is the current one.`, done);
   };
   let lastChange = "";
   const failed = async (/** @type {unknown} */ error) => {
@@ -265,10 +263,8 @@ export async function bind(endpoint, opener, done) {
       value.value = "";
       const current = status?.versions.find((version) => version.state === "current");
       const answer = await send("POST", `${endpointPath(id)}/secret:set`, { value: text, overlap, based_on: current?.version ?? null, force });
-      dialog.close();
       const cautions = Array.isArray(answer.cautions) ? answer.cautions : [];
-      announce(`Bound as version ${answer.version}.`);
-      done();
+      finish(dialog, `Bound as version ${answer.version}.`, done);
       if (cautions.length > 0) warned(id, cautions, opener);
     },
     failed: async (error) => {
@@ -383,9 +379,7 @@ async function retire(endpoint, version, lastDay, opener, done) {
     act: async () => {
       replace(failure);
       await send("POST", `${endpointPath(id)}/secret:retire`, { current: false });
-      dialog.close();
-      announce(`Version ${number} is retired.`);
-      done();
+      finish(dialog, `Version ${number} is retired.`, done);
     },
     failed: (error) => {
       if (leadsToSignIn(error)) return;

@@ -221,6 +221,8 @@ export async function settingsTab(root, endpoint, etag, signal) {
   }
   if (deliveries.status === "fulfilled") recent = deliveries.value.items;
   else isUnread = true;
+  // A change that was made meanwhile is judged again, by these deliveries.
+  if (isChanged()) changed();
 }
 
 /** What the mode still needs before it can be judged. @param {AuthDefinition | null} auth */

@@ -5,7 +5,7 @@
 /** @import { Route } from "./router.js" */
 import { NoAnswer, query, send } from "./api.js";
 import { announce, code, h, replace, sr, visible } from "./dom.js";
-import { actionButton, cancelButton, openDialog, setEnabled, showFailure } from "./dialog.js";
+import { actionButton, cancelButton, finish, openDialog, setEnabled, showFailure } from "./dialog.js";
 import { copyText } from "./copy.js";
 import { icon } from "./icons.js";
 import { impactBox } from "./impact.js";
@@ -149,9 +149,7 @@ function revokeButton(path, label, effect, done) {
           act: async () => {
             replace(failure);
             await send("DELETE", path);
-            dialog.close();
-            announce("Revoked.");
-            done();
+            finish(dialog, "Revoked.", done);
           },
           failed: (error) => {
             if (leadsToSignIn(error)) return;

@@ -63,7 +63,7 @@ export function triggersPage(route) {
       ),
     ),
     chips(values),
-    filters(values),
+    filters(values, route.signal),
     list,
   );
   const load = async () => {
@@ -114,8 +114,8 @@ function chips(values) {
   );
 }
 
-/** @param {Record<string, string>} values */
-function filters(values) {
+/** @param {Record<string, string>} values @param {AbortSignal} signal */
+function filters(values, signal) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   let isApplied = false;
@@ -134,6 +134,8 @@ function filters(values) {
       if (same.type === "search") same.setSelectionRange(same.value.length, same.value.length);
     } else same?.focus();
   };
+  // A search that is still waiting ends with the page.
+  signal.addEventListener("abort", () => clearTimeout(timer));
   const soon = () => {
     clearTimeout(timer);
     timer = setTimeout(apply, SEARCH_DELAY_MS);
