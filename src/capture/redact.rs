@@ -188,8 +188,10 @@ mod tests {
             assert_eq!(found, hidden, "{query}");
         }
         let mut hidden = Vec::new();
-        let query = format!("a={}x", WorkspaceToken::PREFIX);
-        assert_eq!(of_mode(Mode::None).query(&query, &mut hidden), "a=redacted");
+        for query in ["a=pwt_x", "a=pop_x"] {
+            assert_eq!(of_mode(Mode::None).query(query, &mut hidden), "a=redacted");
+        }
+        hidden.truncate(1);
         let query = format!("{}secret=x", "a".repeat(100));
         of_mode(Mode::None).query(&query, &mut hidden);
         assert_eq!(hidden[1], format!("query:{}", "a".repeat(MAX_NAME_SHOWN)));

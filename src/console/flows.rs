@@ -211,10 +211,7 @@ pub(super) async fn bind(call: Call) -> Result<Reply, Problem> {
     let changed = changed.await?;
     Reply::ok(&ReplacedView {
         version: changed.version,
-        ends_at: binding
-            .was_bound()
-            .then(|| end_of(&call, overlap))
-            .flatten(),
+        ends_at: changed.was_bound.then(|| end_of(&call, overlap)).flatten(),
         cautions: changed.cautions.iter().map(ToString::to_string).collect(),
     })
 }

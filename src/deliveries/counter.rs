@@ -363,7 +363,7 @@ mod tests {
                     OutcomeClass::Refused => hour.refused += 1,
                     OutcomeClass::Failed => hour.failed += 1,
                     OutcomeClass::Ignored => hour.ignored += 1,
-                    OutcomeClass::Handshake => {}
+                    OutcomeClass::Challenge => {}
                 }
                 let (newest, admitted) = latest.entry(key).or_insert((at, None));
                 *newest = at.max(*newest);
@@ -398,7 +398,7 @@ mod tests {
             let (mut sent, mut lost) = (0_u64, 0_u64);
             for step in steps {
                 match step {
-                    Step::Deliver(_, _, OutcomeClass::Handshake) => {}
+                    Step::Deliver(_, _, OutcomeClass::Challenge) => {}
                     Step::Deliver(endpoint, second, outcome) => {
                         sent += 1;
                         let counting = counter.count(key(endpoint), at(second), outcome, "r");
@@ -420,8 +420,8 @@ mod tests {
     fn an_endpoint_has_its_rows_of_a_second_and_refusals_leave_those_of_other_deliveries() {
         let counter = DeliveryCounter::new(10);
         let rows = |second, outcome, times: usize| {
-            let counted = (0..times).map(|_| counter.count(key(1), at(second), outcome, "r"));
-            counted.filter(|it| *it == Counting::WithRow).count()
+            let results = (0..times).map(|_| counter.count(key(1), at(second), outcome, "r"));
+            results.filter(|it| *it == Counting::WithRow).count()
         };
         assert_eq!(rows(0, OutcomeClass::Refused, 1000), 10);
         assert_eq!(rows(0, OutcomeClass::Admitted, 40), 40);

@@ -114,7 +114,7 @@ pub enum OutcomeClass {
     /// The backend received it and responded.
     Admitted,
     /// It was a provider challenge, which the gate answered.
-    Handshake,
+    Challenge,
     /// The endpoint has not subscribed to its event.
     Ignored,
     /// The gate refused it, because of the sender.
@@ -127,7 +127,7 @@ impl OutcomeClass {
     /// Every class.
     pub const ALL: [Self; 5] = [
         Self::Admitted,
-        Self::Handshake,
+        Self::Challenge,
         Self::Ignored,
         Self::Refused,
         Self::Failed,
@@ -137,7 +137,7 @@ impl OutcomeClass {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
-            Self::Handshake => "handshake",
+            Self::Challenge => "handshake",
             Self::Ignored => "ignored",
             Self::Refused => "refused",
             Self::Failed => "failed",

@@ -109,7 +109,7 @@ mod tests {
         expected.truncate(2);
         let framed = b"\x10\0\0\0\0\0\0\0workflows/pr-bot\
             \x01\0\0\0\0\0\0\0\x02\
-            \x01\0\0\0\0\0\0\01\
+            \x01\0\0\0\0\0\0\x001\
             \x03\0\0\0\0\0\0\0abc";
         expected.extend(Sha256::digest(framed).into_iter().take(14));
         assert_eq!(key.bytes().as_slice(), expected);

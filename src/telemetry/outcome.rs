@@ -137,7 +137,7 @@ impl Verdict {
     pub const fn class(self) -> OutcomeClass {
         match self {
             Self::Admitted => OutcomeClass::Admitted,
-            Self::Challenge => OutcomeClass::Handshake,
+            Self::Challenge => OutcomeClass::Challenge,
             Self::Ignored => OutcomeClass::Ignored,
             Self::NotDelivered(reason) => match reason {
                 Reason::LedgerUnavailable
