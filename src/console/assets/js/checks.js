@@ -20,7 +20,7 @@ export function curlChecks(endpoint) {
   if (!url) return null;
   const proof = recipe(endpoint);
   if (!proof) return null;
-  const post = (/** @type {string} */ to) => `curl -sS -i -X POST ${quoted(to)} -H 'Content-Type: application/json'`;
+  const post = (/** @type {string} */ to) => `curl -sS -i -X POST ${quoted(to)} \\\n  -H 'Content-Type: application/json'`;
   const ask = "printf 'Secret: '; read -rs SECRET; echo";
   return [
     {
@@ -30,12 +30,12 @@ export function curlChecks(endpoint) {
     },
     {
       title: "A wrong secret is refused.",
-      command: ["SECRET=WRONG", ...proof.prepare, `${post(url)} ${proof.header} --data-binary "$BODY"`].join("\n"),
+      command: ["SECRET=WRONG", ...proof.prepare, `${post(url)} \\\n  ${proof.header} \\\n  --data-binary "$BODY"`].join("\n"),
       expect: `401 ${proof.reason}`,
     },
     {
       title: "The right secret is admitted. It is read from the prompt, so it stays out of your shell history.",
-      command: [ask, ...proof.prepare, `${post(url)} ${proof.header} --data-binary "$BODY"`].join("\n"),
+      command: [ask, ...proof.prepare, `${post(url)} \\\n  ${proof.header} \\\n  --data-binary "$BODY"`].join("\n"),
       expect: "the answer of the backend, and Portcullis-Reason: admitted",
     },
   ];
