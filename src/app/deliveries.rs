@@ -13,7 +13,9 @@ use crate::capture::{CaptureQueue, CaptureWriter};
 use crate::clock::Clock;
 use crate::config::{Config, DeliveriesConfig, LedgerConfig};
 use crate::deliveries::{DeliveryRecorder, DeliveryWriter, UnrecordedCounts};
-use crate::directory::{Directory, DirectorySettings, Follower, FollowerSettings, StoreHealth};
+use crate::directory::{
+    Directory, DirectorySettings, EndpointStore, Follower, FollowerSettings, StoreHealth,
+};
 use crate::gate::{Budget, Caches, Gate};
 use crate::ledger::{FleetLedger, InProcessLedger, Ledger, RedisLedger};
 use crate::outbound::Outbound;
@@ -69,23 +71,13 @@ pub(super) async fn deliveries(
         Arc::clone(clock),
     );
     let keys = Arc::new(keys.reporting_to(tasks.clone()));
-    let follower = Follower::start(
-        FollowerSettings {
-            every: config.directory.follow_every,
-            grace: config.directory.grace,
-        },
-        Arc::clone(&backends.store) as _,
-        Arc::clone(&directory),
-        Arc::clone(&keys),
-        Arc::clone(&tokens),
-        tasks,
-    )
-    .await?;
+    let followed = FollowerSettings {
+        every: config.directory.follow_every,
+        grace: config.directory.grace,
+    };
+    let store = Arc::clone(&backends.store) as _;
+    follow_store(followed, store, &directory, (&keys, &tokens), tasks, ending).await?;
     let health = Arc::clone(directory.health());
-    let (follower, end) = (Arc::new(follower), ending.clone());
-    tasks.supervise(Follower::TASK, move |heartbeat| {
-        Arc::clone(&follower).run(end.clone(), heartbeat)
-    });
 
     let max_requests = config.public.settings.max_requests as u64;
     let budget = Budget::limited(config.body_budget_bytes, max_requests);
@@ -156,6 +148,25 @@ pub(super) async fn deliveries(
         records,
         cut_off,
     })
+}
+
+/// Lets the caches follow the changes of the store.
+async fn follow_store(
+    settings: FollowerSettings,
+    store: Arc<dyn EndpointStore>,
+    directory: &Arc<Directory>,
+    (keys, tokens): (&Arc<KeyCache>, &Arc<TokenCache>),
+    tasks: &Tasks,
+    ending: &watch::Receiver<bool>,
+) -> Result<(), StartError> {
+    let (directory, keys) = (Arc::clone(directory), Arc::clone(keys));
+    let tokens = Arc::clone(tokens);
+    let follower = Follower::start(settings, store, directory, keys, tokens, tasks).await?;
+    let (follower, end) = (Arc::new(follower), ending.clone());
+    tasks.supervise(Follower::TASK, move |heartbeat| {
+        Arc::clone(&follower).run(end.clone(), heartbeat)
+    });
+    Ok(())
 }
 
 /// Look-ups of invented tokens must not use up the store connections that endpoints need.

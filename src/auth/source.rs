@@ -136,10 +136,9 @@ impl Source {
 
     /// Whether a place is in one element of an array, by its position, and ignores the other elements.
     pub fn picks_element(&self) -> bool {
-        let is_position =
-            |it: &Box<str>| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit());
+        let is_position = |it: &str| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit());
         self.places.iter().any(|place| match place {
-            Place::Json(pointer) => pointer.segments().iter().any(is_position),
+            Place::Json(pointer) => pointer.segments().iter().any(|it| is_position(it)),
             _ => false,
         })
     }

@@ -222,7 +222,7 @@ async fn list(session: &Session, json: bool) -> Result<String, Failure> {
 async fn revoke(session: &Session, id: &TokenId, json: bool) -> Result<String, Failure> {
     let control = &session.control;
     let revoked = control.revoke_operator_token(&session.actor, id).await?;
-    revocation("operator token", id, revoked, json)
+    revocation("operator token", *id, revoked, json)
 }
 
 async fn sign_out(session: &Session, subject: &str, json: bool) -> Result<String, Failure> {

@@ -213,13 +213,13 @@ async fn list(session: &Session, workspace: Option<&Name>, json: bool) -> Result
 
 async fn revoke(session: &Session, id: &TokenId, json: bool) -> Result<String, Failure> {
     let revoked = session.control.revoke_token(&session.actor, id).await?;
-    revocation("token", id, revoked, json)
+    revocation("token", *id, revoked, json)
 }
 
 /// The result of a revocation.
 pub(super) fn revocation(
     what: &str,
-    id: &TokenId,
+    id: TokenId,
     revoked: bool,
     json: bool,
 ) -> Result<String, Failure> {

@@ -69,7 +69,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn events_are_allowed_again_when_the_window_has_passed() {
-        let limiter = Limiter::new(2, Duration::from_secs(60));
+        let limiter = Limiter::new(2, Duration::from_mins(1));
         limiter.count("ana").unwrap();
         tokio::time::advance(Duration::from_secs(10)).await;
         limiter.count("ana").unwrap();
@@ -82,13 +82,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_number_of_keys_is_bounded_and_a_new_key_is_refused_then() {
-        let limiter = Limiter::new(1, Duration::from_secs(60));
+        let limiter = Limiter::new(1, Duration::from_mins(1));
         for key in 0..MAX_KEYS {
             limiter.count(&key.to_string()).unwrap();
         }
         assert!(limiter.count("one more").is_err());
         assert!(limiter.events.lock().len() <= MAX_KEYS);
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         limiter.count("one more").unwrap();
         assert_eq!(limiter.events.lock().len(), 1);
     }

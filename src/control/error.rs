@@ -767,6 +767,7 @@ fn lines(errors: &[impl fmt::Display]) -> String {
 
 /// One error of each kind, for tests. Kinds with several words or exit codes have several errors.
 #[cfg(test)]
+#[expect(clippy::too_many_lines, reason = "a list of every error")]
 pub(crate) fn examples() -> Vec<ControlError> {
     use ControlError as E;
 

@@ -391,6 +391,7 @@ fn kind_for(users: &[Definition]) -> Option<KeyKind> {
 }
 
 #[cfg(test)]
+#[expect(clippy::type_complexity, reason = "tables of cases")]
 mod tests {
     use super::*;
     use crate::auth::Mode;

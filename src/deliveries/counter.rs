@@ -197,7 +197,7 @@ impl DeliveryCounter {
         let counted = std::mem::take(&mut *self.counted.lock());
         let mut lost = 0;
         for (key, counted) in counted {
-            lost += unwritten.add(key, counted, self.max_endpoints);
+            lost += unwritten.add(key, &counted, self.max_endpoints);
         }
         lost
     }
@@ -256,7 +256,7 @@ pub(super) struct UnwrittenCounts(BTreeMap<CountKey, EndpointCounts>);
 
 impl UnwrittenCounts {
     /// Adds counts. Returns the number of deliveries that are lost because there is no room for their endpoint.
-    fn add(&mut self, key: CountKey, counted: Counted, max_endpoints: usize) -> u64 {
+    fn add(&mut self, key: CountKey, counted: &Counted, max_endpoints: usize) -> u64 {
         if self.0.len() >= max_endpoints && !self.0.contains_key(&key) {
             return counted.hours.0.iter().map(HourlyCounts::all).sum();
         }

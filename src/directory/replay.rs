@@ -286,13 +286,12 @@ mod tests {
             key,
             ..ReplayDefinition::default()
         };
-        let rule = match Preset::named(sender) {
-            Some(preset) => ReplayRule::of(&definition, Some(&preset.scheme), Some(&preset.sender)),
-            None => {
-                let mode: Mode = sender.parse().unwrap();
-                let scheme = mode.plain_scheme(None).unwrap();
-                ReplayRule::of(&definition, scheme.as_ref(), None)
-            }
+        let rule = if let Some(preset) = Preset::named(sender) {
+            ReplayRule::of(&definition, Some(&preset.scheme), Some(&preset.sender))
+        } else {
+            let mode: Mode = sender.parse().unwrap();
+            let scheme = mode.plain_scheme(None).unwrap();
+            ReplayRule::of(&definition, scheme.as_ref(), None)
         };
         let signature = match (rule.signature, rule.acknowledges_signature) {
             (false, false) => "-",

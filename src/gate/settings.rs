@@ -140,6 +140,7 @@ pub fn judge_method(
 }
 
 #[cfg(test)]
+#[expect(clippy::type_complexity, reason = "tables of cases")]
 mod tests {
     use super::*;
     use crate::auth::{Mode, Preset};

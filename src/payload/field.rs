@@ -122,6 +122,7 @@ const MAX_FIELD_BYTES: usize = 1024 * 1024;
 const MAX_ENCODED_PER_BYTE: usize = 3;
 
 #[cfg(test)]
+#[expect(clippy::type_complexity, reason = "tables of cases")]
 mod tests {
     use proptest::prelude::*;
 

@@ -89,6 +89,7 @@ pub(super) const TYPES: &str = "application/json, */*+json, text/plain with JSON
      multipart/form-data";
 
 #[cfg(test)]
+#[expect(clippy::type_complexity, reason = "tables of cases")]
 mod tests {
     use super::*;
 

@@ -250,6 +250,7 @@ fn host_of_h2(head: &http::request::Parts) -> Result<HeaderValue, HeadFault> {
 const ENTRY_BYTES: usize = 128;
 
 #[cfg(test)]
+#[expect(clippy::type_complexity, reason = "tables of cases")]
 mod tests {
     use super::*;
 

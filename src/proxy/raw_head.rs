@@ -236,6 +236,7 @@ const MAX_LENGTH_DIGITS: usize = 18;
 const NAME_BYTES: usize = 32;
 
 #[cfg(test)]
+#[expect(clippy::type_complexity, reason = "tables of cases")]
 mod tests {
     use http::HeaderName;
     use proptest::prelude::*;

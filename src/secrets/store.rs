@@ -252,6 +252,7 @@ pub enum StoreError {
 }
 
 #[cfg(test)]
+#[expect(clippy::type_complexity, reason = "tables of cases")]
 mod tests {
     use super::*;
 

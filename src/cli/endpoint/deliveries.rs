@@ -25,7 +25,7 @@ pub(in crate::cli) struct List {
     #[arg(long)]
     outcome: Option<OutcomeClass>,
 
-    /// Only deliveries with this reason, such as signature_mismatch.
+    /// Only deliveries with this reason, such as `signature_mismatch`.
     #[arg(long)]
     reason: Option<String>,
 
@@ -62,6 +62,10 @@ struct DeliveryView<'a> {
 
 /// Durations in milliseconds.
 #[derive(Serialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "a number in JSON has its unit in its name"
+)]
 struct TimingsView {
     receive_ms: Option<f64>,
     verify_ms: Option<f64>,

@@ -321,6 +321,7 @@ fn changed_keys(old: &Definition, new: &Definition) -> Result<Vec<String>, Contr
 }
 
 #[cfg(test)]
+#[expect(clippy::type_complexity, reason = "tables of cases")]
 mod tests {
     use super::*;
     use crate::auth::Mode;

@@ -190,7 +190,7 @@ mod tests {
     use crate::secrets::{EncryptedSecret, KeyServiceError, Secret, StoredVersion};
 
     const TIMES: CacheTimes = CacheTimes {
-        to_live: Duration::from_secs(300),
+        to_live: Duration::from_mins(5),
         grace: Duration::from_secs(100),
     };
     const REFRESH_AFTER: Duration = Duration::from_secs(200);

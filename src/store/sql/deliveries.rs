@@ -244,7 +244,7 @@ async fn note_latest(
         row.push_bind(it.key.generation);
         row.push_bind(it.latest_at.as_millisecond());
         row.push_bind(it.latest_reason);
-        row.push_bind(it.last_admitted_at.map(|at| at.as_millisecond()));
+        row.push_bind(it.last_admitted_at.map(Timestamp::as_millisecond));
     });
     query.push(
         " ON CONFLICT (endpoint, generation) DO UPDATE SET \
@@ -318,7 +318,7 @@ async fn listed(
     )
     .bind(endpoint.as_str())
     .bind(filter.before.unwrap_or(i64::MAX))
-    .bind(filter.outcome.map(|outcome| outcome.word()))
+    .bind(filter.outcome.map(OutcomeClass::word))
     .bind(filter.reason.as_deref())
     .bind(i64::from(filter.limit))
     .fetch_all(pool)
