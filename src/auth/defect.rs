@@ -110,6 +110,8 @@ pub enum Defect {
     TooManyParameters,
     /// The message belongs to a topic that is not the endpoint's.
     Topic,
+    /// A value on the path to this place is not the array or object that the scheme reads.
+    WrongType(String),
 }
 
 impl Defect {
@@ -376,6 +378,7 @@ fn json_defect(pointer: &JsonPointer, body: &[u8]) -> Option<Defect> {
         Obstacle::NotScalar => Defect::NotScalar(place()),
         Obstacle::Repeated => Defect::Repeated(place()),
         Obstacle::TooLarge => Defect::TooLargeToRead,
+        Obstacle::WrongType => Defect::WrongType(place()),
     })
 }
 

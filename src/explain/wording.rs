@@ -154,6 +154,10 @@ pub(super) fn describe_defect(defect: &Defect) -> String {
         }
         Defect::TooManyParameters => "the query has more parameters than the gate reads".to_owned(),
         Defect::Topic => "the message is from another topic than the endpoint's".to_owned(),
+        Defect::WrongType(place) => format!(
+            "a value on the path {} is not the array or object that the scheme reads",
+            printable(place)
+        ),
     }
 }
 

@@ -204,3 +204,34 @@ fn an_account_is_set_within_bounds_and_only_where_it_is_judged() {
     );
     assert!(told.contains("every place in `account`"), "{told}");
 }
+
+#[test]
+fn a_member_named_star_does_not_stand_for_the_elements_of_an_array() {
+    let mut count = 0;
+    for preset in Preset::all() {
+        let Some(rule) = preset.scheme.account() else {
+            continue;
+        };
+        let scheme = bound(preset.name, "T1");
+        let places = rule.places().iter().map(ToString::to_string);
+        for place in places.filter(|place| place.contains("/*")) {
+            count += 1;
+            let path = place.strip_prefix("json:").unwrap();
+            let array = json(path, "\"T1\"", str::to_owned);
+            assert_eq!(verdict(&scheme, &Delivery::of(array)), Ok(()), "{place}");
+            let names: Vec<&str> = path.split('/').skip(1).collect();
+            let inner = "\"T1\"".to_owned();
+            let object = names
+                .iter()
+                .rev()
+                .fold(inner, |inner, name| format!("{{\"{name}\":{inner}}}"));
+            let refused = Err(ProofError::AccountMismatch);
+            assert_eq!(
+                verdict(&scheme, &Delivery::of(object.clone())),
+                refused,
+                "{object}"
+            );
+        }
+    }
+    assert!(count >= 4, "{count}");
+}

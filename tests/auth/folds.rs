@@ -1,7 +1,8 @@
 //! Names that some reader takes for a signed one: where a signature covers values and not the body, they
 //! refuse the delivery.
 
-use portcullis::auth::{Covers, Preset, ProofError};
+use portcullis::auth::{Covers, Place, Preset, ProofError};
+use proptest::prelude::*;
 
 use crate::delivery::{Delivery, NOW};
 use crate::providers::Genuine;
@@ -320,5 +321,78 @@ fn a_header_or_another_place_does_not_say_something_else_than_the_signed_one() {
             Err(ProofError::SignatureMalformed),
             "{query}"
         );
+    }
+}
+
+/// The body of a genuine delivery with an object in place of the array at `member`: its first element is the member `star`.
+fn with_object(
+    body: &str,
+    member: &str,
+    star: &str,
+    more: &[(String, String)],
+    at: usize,
+) -> String {
+    let document: serde_json::Value = serde_json::from_str(body).unwrap();
+    let first = document[member][0].to_string();
+    let mut members: Vec<String> = more
+        .iter()
+        .map(|(name, value)| format!("{name}:{value}"))
+        .collect();
+    members.insert(at.min(members.len()), format!("{star}:{first}"));
+    let array = document[member].to_string();
+    let forged = document
+        .to_string()
+        .replace(&array, &format!("{{{}}}", members.join(",")));
+    assert!(forged.contains(star), "{forged}");
+    forged
+}
+
+#[test]
+fn a_member_named_star_does_not_stand_for_the_elements_of_a_signed_array() {
+    let genuine = genuine("adyen-payments");
+    let forged = r#"{"NotificationRequestItem":{"pspReference":"FORGED"}}"#;
+    let more = [(r#""0""#.to_owned(), forged.to_owned())];
+    let body = with_object(&text(&genuine), "notificationItems", r#""*""#, &more, 0);
+    let delivery = genuine.delivery.clone().with_body(body);
+    assert_eq!(
+        genuine.verdict(&delivery),
+        Err(ProofError::SignatureMalformed)
+    );
+}
+
+#[test]
+fn no_preset_reads_a_star_outside_of_the_property_below() {
+    let starred = |place: &Place| place.to_string().contains("/*");
+    let all = Preset::all().iter().filter(|preset| {
+        let scheme = &preset.scheme;
+        let signatures = scheme.signatures().iter().map(|rule| &rule.from);
+        let signed = scheme.signed().iter().flat_map(|it| it.sources());
+        let places = signatures
+            .chain(signed)
+            .filter_map(|source| source.preferred());
+        places.into_iter().any(starred)
+    });
+    let names: Vec<&str> = all.map(|preset| preset.name).collect();
+    assert_eq!(names, ["adyen-payments", "ms-graph"]);
+}
+
+proptest! {
+    #[test]
+    fn no_body_with_an_object_in_place_of_a_signed_array_verifies(
+        which in prop_oneof![Just(("adyen-payments", "notificationItems")), Just(("ms-graph", "value"))],
+        star in prop_oneof![Just(r#""*""#), Just(r#""\u002a""#), Just(r#""\u002A""#), Just(r#""0""#), Just(r#""""#)],
+        more in proptest::collection::vec((
+            prop_oneof![Just(r#""0""#), Just(r#""1""#), Just(r#""*""#), Just(r#""-""#), Just(r#""**""#), Just(r#""x""#)],
+            prop_oneof![Just("null"), Just("{}"), Just("[]"), Just("7"), Just(r#"{"NotificationRequestItem":{}}"#)],
+        ), 0..4),
+        at in 0_usize..4,
+    ) {
+        let (name, member) = which;
+        let genuine = genuine(name);
+        let more: Vec<(String, String)> =
+            more.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let body = with_object(&text(&genuine), member, star, &more, at);
+        let delivery = genuine.delivery.clone().with_body(body.clone());
+        prop_assert!(genuine.verdict(&delivery).is_err(), "{}", body);
     }
 }

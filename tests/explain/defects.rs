@@ -326,6 +326,13 @@ fn malformed_values() -> Vec<Row> {
             "json:/signature/token is neither a string",
         ),
         (
+            "a text in place of an object",
+            mailgun().text(|body| body.replace("\"signature\":{", "\"signature\":\"x\",\"y\":{")),
+            Malformed,
+            "value-type",
+            "a value on the path json:/signature/",
+        ),
+        (
             "an id with the separator in it",
             standard().replacing("webhook-id", |_| "msg.1".to_owned()),
             Malformed,

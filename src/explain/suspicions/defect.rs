@@ -156,6 +156,11 @@ pub(super) fn describe(defect: &Defect, case: &Case<'_>) -> Cause {
             None,
             Some("set `topic_arn` to the sending topic, or subscribe the configured topic"),
         ),
+        Defect::WrongType(_) => (
+            "value-type",
+            Some("send arrays and objects as the provider documents them"),
+            None,
+        ),
     };
     cause(name, describe_defect(defect), sender, operator)
 }
