@@ -13,8 +13,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use http::header::CONTENT_TYPE;
-
+use super::content_type::may_be_json;
 use super::envelope::signed_claims;
 use super::json_walk::{Walk, WalkResult};
 use super::view::View;
@@ -158,7 +157,7 @@ impl AccountRule {
             .places
             .iter()
             .any(|it| !matches!(it, AccountPlace::Claim(_)));
-        if is_json && reads_body && claims_form(&received) {
+        if is_json && reads_body && !may_be_json(received.head.headers) {
             return false;
         }
         let mut claims = None;
@@ -201,15 +200,6 @@ impl AccountRule {
             AccountPlace::Json(_) | AccountPlace::Form(..) => true,
         })
     }
-}
-
-/// Whether the `Content-Type` says that the body is a form.
-fn claims_form(received: &PartialRequest<'_>) -> bool {
-    let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
-    types.any(|value| {
-        let essence = value.as_bytes().split(|byte| *byte == b';').next();
-        essence.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(form::FORM.as_bytes()))
-    })
 }
 
 impl fmt::Display for AccountPlace {

@@ -5,9 +5,7 @@
 
 use std::borrow::Cow;
 
-use http::HeaderValue;
-use http::header::CONTENT_TYPE;
-
+use super::content_type::is_form;
 use super::{MAX_PARSED_BODY_BYTES, PartialRequest, PlaceValue};
 
 /// The decoded name and value of a field.
@@ -59,12 +57,7 @@ pub(super) fn sent_fields<'b>(
     received: &PartialRequest<'_>,
     body: &'b [u8],
 ) -> Option<Vec<Field<'b>>> {
-    let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
-    let essence = |value: &HeaderValue| {
-        let essence = value.as_bytes().split(|byte| *byte == b';').next();
-        essence.is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()))
-    };
-    let is_form = types.next().is_some_and(essence) && types.next().is_none();
+    let is_form = is_form(received.head.headers);
     (is_form || body.is_empty()).then(|| fields(body)).flatten()
 }
 

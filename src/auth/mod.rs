@@ -19,6 +19,7 @@ mod canonical;
 mod catalogue;
 mod certificate_claim;
 mod claim;
+mod content_type;
 mod covers;
 mod declaration;
 mod defect;

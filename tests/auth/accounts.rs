@@ -235,3 +235,26 @@ fn a_member_named_star_does_not_stand_for_the_elements_of_an_array() {
     }
     assert!(count >= 4, "{count}");
 }
+
+#[test]
+fn an_account_in_json_is_read_only_from_a_body_that_is_sent_as_json() {
+    let slack = bound("slack", "T1");
+    let sent = |kind: &str| {
+        let delivery = Delivery::of(r#"{"team_id":"T1"}"#).header("Content-Type", kind);
+        verdict(&slack, &delivery)
+    };
+    assert_eq!(sent("application/json"), Ok(()));
+    assert_eq!(sent("text/plain"), Ok(()));
+    for wrong in [
+        "multipart/form-data; boundary=x",
+        "text/xml",
+        "application/yaml",
+        "application/json, text/plain",
+    ] {
+        assert_eq!(sent(wrong), Err(ProofError::AccountMismatch), "{wrong}");
+    }
+    let twice = Delivery::of(r#"{"team_id":"T1"}"#)
+        .header("Content-Type", "application/json")
+        .header("Content-Type", "text/plain");
+    assert!(verdict(&slack, &twice).is_err());
+}

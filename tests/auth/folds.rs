@@ -396,3 +396,83 @@ proptest! {
         prop_assert!(genuine.verdict(&delivery).is_err(), "{}", body);
     }
 }
+
+/// The types of bodies that no backend reads as JSON.
+const OTHER_TYPES: [&str; 16] = [
+    "application/x-www-form-urlencoded",
+    "Application/X-WWW-Form-URLEncoded; charset=utf-8",
+    "application/x-www-form-urlencoded application/json",
+    "application/x-www-form-urlencoded, application/json",
+    "application/json, application/x-www-form-urlencoded",
+    "application/json, application/json",
+    "application/json; x=application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "multipart/mixed; boundary=x",
+    "text/xml",
+    "application/xml",
+    "application/soap+xml; charset=utf-8",
+    "application/x-yaml",
+    "application/yaml",
+    "text/yaml",
+    "text/html",
+];
+
+#[test]
+fn a_body_with_signed_members_is_refused_if_its_type_is_another_format() {
+    for name in ["adyen-payments", "mailgun", "aws-sns", "aws-sns-sha1"] {
+        let genuine = genuine(name);
+        let delivery = genuine.delivery.clone();
+        assert_eq!(genuine.verdict(&delivery), Ok(()), "{name}");
+        let with = |kind: &str| delivery.clone().header("Content-Type", kind);
+        for right in [
+            "application/json",
+            "application/json; charset=utf-8",
+            "text/plain; charset=UTF-8",
+            "application/vnd.platform+json",
+            "application/octet-stream",
+            "",
+        ] {
+            assert_eq!(genuine.verdict(&with(right)), Ok(()), "{name} {right}");
+            let twice = with(right).header("Content-Type", right);
+            assert!(genuine.verdict(&twice).is_err(), "{name} {right} twice");
+        }
+        for wrong in OTHER_TYPES {
+            let malformed = Err(ProofError::SignatureMalformed);
+            assert_eq!(genuine.verdict(&with(wrong)), malformed, "{name} {wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_form_with_signed_fields_is_refused_if_its_type_is_another_format() {
+    for name in [
+        "braintree",
+        "gitea-form",
+        "mailgun-form",
+        "plivo-v3",
+        "twilio",
+        "twilio-sha256",
+    ] {
+        let genuine = genuine(name);
+        assert_eq!(genuine.verdict(&genuine.delivery), Ok(()), "{name}");
+        let of_form = OTHER_TYPES[0];
+        let more = [
+            "application/json",
+            "text/plain",
+            "",
+            "application/x-www-form-urlencoded; a=b, application/json",
+            "application/x-www-form-urlencoded; application/json",
+            "application/x-www-form-urlencoded; multipart/form-data; boundary=x",
+        ];
+        for wrong in more.iter().chain(&OTHER_TYPES[2..]) {
+            let kind = http::header::CONTENT_TYPE;
+            let delivery = genuine.delivery.clone().replacing(&kind, wrong.as_bytes());
+            assert!(genuine.verdict(&delivery).is_err(), "{name} {wrong}");
+            let twice = delivery.header("Content-Type", of_form);
+            assert!(
+                genuine.verdict(&twice).is_err(),
+                "{name} {wrong} and a form"
+            );
+        }
+    }
+}

@@ -134,7 +134,8 @@ fn by_shared_key(scheme: &Scheme, secret: &str, body: Vec<u8>) -> Delivery {
     match scheme.prove(secret.as_bytes(), message) {
         Ok(added) if scheme.reads_form() => Delivery::of(body).with(added).sent_as_form(),
         Ok(added) => Delivery::of(body).with(added),
-        Err(SigningError::InBody) => Delivery::of(body).sent_as_form(),
+        Err(SigningError::InBody) if scheme.reads_form() => Delivery::of(body).sent_as_form(),
+        Err(SigningError::InBody) => Delivery::of(body),
         Err(other) => panic!("{other}"),
     }
 }

@@ -333,6 +333,20 @@ fn malformed_values() -> Vec<Row> {
             "a value on the path json:/signature/",
         ),
         (
+            "JSON that is sent as a form",
+            mailgun().replacing("content-type", |_| FORM.to_owned()),
+            Malformed,
+            "body-not-json",
+            "Content-Type names another format than JSON",
+        ),
+        (
+            "JSON with two types",
+            mailgun().header("content-type", "application/json"),
+            Malformed,
+            "body-not-json",
+            "or two types",
+        ),
+        (
             "an id with the separator in it",
             standard().replacing("webhook-id", |_| "msg.1".to_owned()),
             Malformed,

@@ -108,6 +108,11 @@ pub(super) fn describe(defect: &Defect, case: &Case<'_>) -> Cause {
             Some("send Content-Type: application/x-www-form-urlencoded with a form"),
             None,
         ),
+        Defect::NotJson => (
+            "body-not-json",
+            Some("send the body once as application/json"),
+            Some("make sure that nothing in front of the gate changes or repeats Content-Type"),
+        ),
         Defect::NotScalar(_) => (
             "value-not-scalar",
             Some("send a string or a number there"),
