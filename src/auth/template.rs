@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use http::Method;
+
 use super::borders::Borders;
 use super::canonical::Canonical;
 use super::placeholder::{ParseTemplateError, Placeholder};
@@ -118,6 +120,11 @@ impl Template {
     /// Whether the bytes of a message determine where each value ends.
     pub(super) fn is_unambiguous(&self, without_query: bool) -> bool {
         self.borders.are_unambiguous(without_query)
+    }
+
+    /// Whether a literal delimits a value that always contains it, so that no delivery could be accepted.
+    pub(super) fn rejects_everything(&self, methods: &[Method]) -> bool {
+        self.borders.reject_everything(self.parts(), methods)
     }
 
     /// Whether `body` is delimited from the values next to it.
