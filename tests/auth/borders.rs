@@ -1001,6 +1001,50 @@ fn no_endpoint_chooses_a_plain_digest() {
     assert_eq!(preset("hubspot-v1").algorithm(), Algorithm::Sha256);
 }
 
+#[test]
+fn no_endpoint_changes_the_message_of_a_plain_digest() {
+    let compiled = |preset: &str, set: &[(&'static str, &str)]| {
+        let mut words = SchemeWords::default();
+        for (key, value) in set {
+            words.set(key, *value);
+        }
+        let auth = AuthDefinition {
+            scheme: words,
+            preset: Some(preset.to_owned()),
+            ..AuthDefinition::of(Mode::Provider)
+        };
+        auth.compiled().map_err(|error| error.to_string())
+    };
+    let digests = Preset::all()
+        .iter()
+        .filter(|it| it.scheme.algorithm() == Algorithm::Sha256);
+    let names: Vec<&str> = digests.map(|preset| preset.name).collect();
+    assert!(names.contains(&"hubspot-v2"), "{names:?}");
+    for name in names {
+        for message in [
+            "{secret}{header:X}{body}",
+            "{secret}{body}",
+            "{secret}{method}{url}{body}",
+        ] {
+            let refused = compiled(name, &[("signed_message", message)]).unwrap_err();
+            assert!(
+                refused.contains("signed_message"),
+                "{name} {message}: {refused}"
+            );
+            assert!(
+                refused.contains("length extension"),
+                "{name} {message}: {refused}"
+            );
+        }
+        // Other settings of the preset can change, and so can the algorithm together with its message.
+        let event = compiled(name, &[("event", "json:/0/subscriptionType")]);
+        assert!(event.is_ok(), "{name}: {event:?}");
+        let hmac = [("algorithm", "hmac-sha256"), ("signed_message", "{body}")];
+        let scheme = compiled(name, &hmac).unwrap().unwrap();
+        assert_eq!(scheme.algorithm(), Algorithm::HmacSha256);
+    }
+}
+
 /// Whether a genuine delivery to one of two URLs verifies. The URLs share no more than all URLs do.
 fn verifies(scheme: &portcullis::auth::Scheme) -> bool {
     ["http://x.zy/1", "https://q.cw/2?k=3"]
