@@ -168,9 +168,14 @@ impl Template {
 
     /// A weakness that [`Covers`] does not express, as text for operators.
     pub(super) fn weakness(&self) -> Option<&'static str> {
+        if self.tokens().any(|token| *token == Placeholder::Form) {
+            return Some(
+                "the signature does not cover the ends of the query and of the form fields, the order of the fields, or repetitions",
+            );
+        }
         if self.has_form() {
             return Some(
-                "the signature does not cover the ends of the query and of the form fields",
+                "the signature does not cover the ends of the query and of the form fields, or the order of the fields",
             );
         }
         let is_crc32 = self.tokens().any(|token| *token == Placeholder::Crc32);
