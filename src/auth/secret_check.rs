@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::key_form::KEY_PREFIXES;
-use super::public_key::PublicKey;
+use super::key_text::is_pem;
 use super::{Algorithm, KeyForm, SecretError};
 
 /// Who issues the secret of a preset.
@@ -317,7 +317,7 @@ impl SecretProblem {
             Some(Self::ByteOrderMark)
         } else if let Some((at, found)) = text.char_indices().find(|(_, it)| is_invisible(*it)) {
             Some(Self::Invisible(found, at))
-        } else if !is_trimmed && !is_public_key && !PublicKey::is_pem(value) {
+        } else if !is_trimmed && !is_public_key && !is_pem(value) {
             Some(Self::WhiteSpace)
         } else if is_quoted(&text) {
             Some(Self::Quotes)

@@ -303,3 +303,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_private_key_is_called_one() {
+    for label in [
+        "PRIVATE KEY",
+        "RSA PRIVATE KEY",
+        "EC PRIVATE KEY",
+        "OPENSSH PRIVATE KEY",
+        "ENCRYPTED PRIVATE KEY",
+    ] {
+        let text = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+        for force in [false, true] {
+            let refused = checked(HMAC, &text, force);
+            let expected =
+                SecretRefusal::Unusable("workflows/a".to_owned(), SecretError::PrivateKey);
+            assert_eq!(refused, Err(expected), "{label}");
+        }
+        let refused = checked("telnyx", &text, false)
+            .expect_err(label)
+            .to_string();
+        assert!(refused.contains("private key"), "{refused}");
+    }
+}
