@@ -45,6 +45,7 @@ mod place;
 mod placeholder;
 mod preset;
 mod public_key;
+mod published_secrets;
 mod query;
 mod rule;
 mod sample;
