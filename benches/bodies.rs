@@ -105,11 +105,45 @@ fn bodies(preset: &str) -> Bodies {
         _ => ("payload=a&".to_owned(), ""),
     };
     let is_json = begin.starts_with('{');
-    if is_json {
+    let mut bodies = if is_json {
         json_bodies(&begin, end)
     } else {
         form_bodies(&begin)
+    };
+    match preset {
+        "adyen-payments" => {
+            bodies.extend(array_bodies("notificationItems", "NotificationRequestItem"));
+        }
+        "ms-graph" => bodies.extend(array_bodies("value", "clientState")),
+        _ => {}
     }
+    bodies
+}
+
+/// JSON with much at the path of a pointer through an array: `member` of the body, and `inner` of each element.
+fn array_bodies(member: &str, inner: &str) -> Bodies {
+    let body = |open: &str, unit: &str, last: &str, close: &str| {
+        let room = SIZE - member.len() - open.len() - last.len() - close.len() - 64;
+        let units = unit.repeat(room / unit.len());
+        format!("{{\"{member}\":{open}{units}{last}{close}}}").into_bytes()
+    };
+    let element = format!("{{\"{inner}\":{{}}}},");
+    let scalar = format!("\"{inner}\":0,");
+    vec![
+        ("a long array of objects", body("[", "{},", "{}", "]")),
+        ("a long array of numbers", body("[", "0,", "0", "]")),
+        ("a long array of texts", body("[", "\"\",", "\"\"", "]")),
+        ("a long array of arrays", body("[", "[],", "[]", "]")),
+        ("a long array of elements", body("[", &element, "{}", "]")),
+        (
+            "an element with a repeated member",
+            body("[{", &scalar, "\"a\":0", "}]"),
+        ),
+        (
+            "an object in place of the array",
+            body("{", "\"*\":{},", "\"a\":0", "}"),
+        ),
+    ]
 }
 
 /// JSON around what the preset looks for.

@@ -13,8 +13,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use http::header::CONTENT_TYPE;
-
+use super::content_type::may_be_json;
 use super::envelope::signed_claims;
 use super::json_walk::{Walk, WalkResult};
 use super::view::View;
@@ -158,8 +157,7 @@ impl AccountRule {
             .places
             .iter()
             .any(|it| !matches!(it, AccountPlace::Claim(_)));
-        let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
-        if is_json && reads_body && types.any(form::is_form_type) {
+        if is_json && reads_body && !may_be_json(received.head.headers) {
             return false;
         }
         let mut claims = None;

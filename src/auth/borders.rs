@@ -4,7 +4,10 @@
 //! one of them could forge the other. So every border between two values gets a rule when the template is compiled.
 //!
 //! One value is free (the body, if there is one); the rules of `Border` delimit the others from the left and from the
-//! right. A delivery that breaks a rule is malformed. A template without a rule for one of its borders is rejected.
+//! right. A delivery that breaks a rule is malformed. A template without a rule for one of its borders is rejected. So is a
+//! template with a rule that every URL or an allowed method breaks.
+
+use http::Method;
 
 use super::placeholder::Placeholder;
 use super::template::Part;
@@ -186,6 +189,29 @@ impl Borders {
         }
     }
 
+    /// Whether a literal delimits a value that always contains it, so that no delivery could keep the rule.
+    pub(super) fn reject_everything<'p>(
+        &self,
+        parts: impl Iterator<Item = &'p Part>,
+        methods: &[Method],
+    ) -> bool {
+        self.kinds.iter().zip(parts).any(|(border, part)| {
+            let (Border::Before(text) | Border::Behind(text), Part::Token(token)) = (border, part)
+            else {
+                return false;
+            };
+            let breaks = |value: &str| !border.holds(value.as_bytes(), b"", false, None);
+            // A setting stands for a literal that is known later.
+            !text.is_empty()
+                && match token {
+                    Placeholder::Method => methods.iter().any(|method| breaks(method.as_str())),
+                    token if token.has_whole_url() => ANY_URL.into_iter().all(breaks),
+                    token if token.has_url() => ANY_PATH.into_iter().all(breaks),
+                    _ => false,
+                }
+        })
+    }
+
     /// Whether the first and the last byte of the body delimit the adjacent values.
     pub(super) fn body_delimits(&self, body: &[u8]) -> bool {
         let delimits = |edge: Option<&u8>| edge.is_none_or(|byte| !may_be_adjacent(*byte));
@@ -317,5 +343,9 @@ const fn may_be_adjacent(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'<' | b'>' | b'[' | b']' | b'{' | b'}')
 }
 
+/// Two URLs that share only the parts of every public URL: the scheme, its separators, a dot and a slash.
+const ANY_URL: [&str; 2] = ["http://0.a/0", "https://1.b/1"];
+/// Two paths that share only the slash of every path.
+const ANY_PATH: [&str; 2] = ["/0", "/1"];
 /// Ids that providers sign directly before a timestamp are shorter.
 const MAX_LEN_BEFORE_TIME: usize = 1024;

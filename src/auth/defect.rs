@@ -7,6 +7,7 @@ use http::header::CONTENT_ENCODING;
 
 use super::candidates::{Signatures, Tokens};
 use super::claim::overlong_proof;
+use super::content_type::may_be_json;
 use super::json::Obstacle;
 use super::sns::{self, SnsMessage};
 use super::view::{View, root_member};
@@ -83,6 +84,8 @@ pub enum Defect {
     NoUrl,
     /// The scheme needs a form, but the `Content-Type` says otherwise.
     NotForm,
+    /// The scheme reads JSON, but the `Content-Type` names another format, or two types.
+    NotJson,
     /// A signed value is an object or an array.
     NotScalar(String),
     /// The signature header at this place exceeds the length limit.
@@ -110,6 +113,8 @@ pub enum Defect {
     TooManyParameters,
     /// The message belongs to a topic that is not the endpoint's.
     Topic,
+    /// A value on the path to this place is not the array or object that the scheme reads.
+    WrongType(String),
 }
 
 impl Defect {
@@ -207,7 +212,7 @@ fn malformed_signature(view: &View<'_>) -> Option<Defect> {
     }
     if scheme.has_certificate() {
         let Some(message) = view.sns_message() else {
-            return body_encoding_defect(view).or_else(|| sns_defect(view.body()?));
+            return json_type_defect(view).or_else(|| sns_defect(view.body()?));
         };
         if !SnsRule::has_version_of(scheme.algorithm(), message) {
             return Some(Defect::Algorithm);
@@ -291,6 +296,11 @@ fn ambiguous_account(view: &View<'_>) -> Option<Defect> {
         return Some(Defect::Charset);
     }
     let fields = form::sent_fields(&view.received, body);
+    let reads_json = |place: &AccountPlace| matches!(place, AccountPlace::Json(_));
+    if fields.is_none() && rule.places().iter().any(reads_json) && !may_be_json(view.head().headers)
+    {
+        return Some(Defect::NotJson);
+    }
     rule.places().iter().find_map(|place| match place {
         AccountPlace::Json(pointer) if fields.is_none() => json_defect(pointer, body),
         AccountPlace::Claim(_) | AccountPlace::Json(_) => None,
@@ -312,6 +322,11 @@ fn body_encoding_defect(view: &View<'_>) -> Option<Defect> {
     } else {
         Defect::Charset
     })
+}
+
+/// The header that makes a backend read the body in another way than as the JSON text that was signed.
+fn json_type_defect(view: &View<'_>) -> Option<Defect> {
+    body_encoding_defect(view).or_else(|| (!view.is_read_as_json()).then_some(Defect::NotJson))
 }
 
 /// Why the value at `place`, which is ambiguous or unreadable, cannot be read.
@@ -337,7 +352,7 @@ fn unreadable_value(view: &View<'_>, place: &Place) -> Defect {
             defect.unwrap_or_else(repeated)
         }
         Place::Json(pointer) => {
-            let encoded = || is_strict.then(|| body_encoding_defect(view)).flatten();
+            let encoded = || is_strict.then(|| json_type_defect(view)).flatten();
             let unreadable = || json_defect(pointer, view.body()?);
             let defect = root_member(pointer).and_then(shadowed);
             let defect = defect.or_else(encoded).or_else(unreadable);
@@ -376,6 +391,7 @@ fn json_defect(pointer: &JsonPointer, body: &[u8]) -> Option<Defect> {
         Obstacle::NotScalar => Defect::NotScalar(place()),
         Obstacle::Repeated => Defect::Repeated(place()),
         Obstacle::TooLarge => Defect::TooLargeToRead,
+        Obstacle::WrongType => Defect::WrongType(place()),
     })
 }
 

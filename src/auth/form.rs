@@ -5,9 +5,7 @@
 
 use std::borrow::Cow;
 
-use http::HeaderValue;
-use http::header::CONTENT_TYPE;
-
+use super::content_type::is_form;
 use super::place::into_bytes;
 use super::{MAX_PARSED_BODY_BYTES, PartialRequest, PlaceValue};
 
@@ -57,8 +55,7 @@ pub(super) fn sent_fields<'b>(
     received: &PartialRequest<'_>,
     body: &'b [u8],
 ) -> Option<Vec<Field<'b>>> {
-    let mut types = received.head.headers.get_all(CONTENT_TYPE).iter();
-    let is_form = types.next().is_some_and(is_form_type) && types.next().is_none();
+    let is_form = is_form(received.head.headers);
     (is_form || body.is_empty()).then(|| fields(body)).flatten()
 }
 

@@ -5,7 +5,7 @@
 //! one object makes the value ambiguous, because parsers disagree about which one counts (RFC 8259 §4).
 //!
 //! One extension of the RFC: `*` means every element of an array. The value must occur in each element, and be the same
-//! in each.
+//! in each. An object in place of the array makes the value unreadable: `*` never stands for a member.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -29,8 +29,9 @@ pub(super) fn read<'b>(pointer: &JsonPointer, body: &'b [u8]) -> PlaceValue<'b> 
 
 /// Reads the values at all `pointers` in one pass.
 ///
-/// If `is_strict`, a name that folds onto a segment of a pointer makes the values below it unreadable. More names than
-/// [`MAX_FOLDED_NAMES`] make every value unreadable.
+/// If `is_strict`, a name that folds onto a segment of a pointer makes the values below it unreadable. So does a scalar or
+/// an array in place of an object. More names than [`MAX_FOLDED_NAMES`] make every value unreadable, and so do more
+/// elements than [`MAX_ELEMENTS`].
 pub(super) fn read_all<'b>(
     pointers: &[&JsonPointer],
     body: &'b [u8],
@@ -46,10 +47,12 @@ pub(super) fn read_all<'b>(
     }
     let mut readings = vec![Reading::Absent; pointers.len()];
     let name_count = Cell::new(0);
+    let element_count = Cell::new(0);
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let reader = NodeReader {
         node: &root,
         folded_names: is_strict.then_some(&name_count),
+        element_count: &element_count,
         readings: &mut readings,
     };
     let result = reader.deserialize(&mut deserializer);
@@ -89,6 +92,8 @@ pub(super) enum Obstacle {
     Repeated,
     /// The body exceeds the limit for parsing.
     TooLarge,
+    /// A value on the path is not the array or object that the pointer needs.
+    WrongType,
 }
 
 impl Obstacle {
@@ -104,6 +109,9 @@ impl Obstacle {
         if let Some(name) = folded_name(path, &document) {
             return Some(Self::FoldedName(name));
         }
+        if has_wrong_type(path, &document) {
+            return Some(Self::WrongType);
+        }
         match read(pointer, body) {
             PlaceValue::Absent | PlaceValue::Value(_) => None,
             PlaceValue::Ambiguous | PlaceValue::Unreadable if is_compound(path, &document) => {
@@ -117,13 +125,29 @@ impl Obstacle {
 /// The first name that folds onto a segment of `path`.
 fn folded_name(path: &[Box<str>], value: &Value) -> Option<String> {
     let (segment, rest) = path.split_first()?;
-    let members = value.as_object().into_iter().flatten();
+    let members = value.as_object().filter(|_| **segment != *EVERY);
+    let members = members.into_iter().flatten();
     let mut names = members.map(|(name, _)| name);
     if let Some(name) = names.find(|name| fold::folds_onto(name, segment)) {
         return Some(name.clone());
     }
     let mut children = children(segment, value).into_iter();
     children.find_map(|value| folded_name(rest, value))
+}
+
+/// Whether a value on `path` is neither `null` nor of the type that the next segment needs.
+fn has_wrong_type(path: &[Box<str>], value: &Value) -> bool {
+    let Some((segment, rest)) = path.split_first() else {
+        return false;
+    };
+    let is_right = match value {
+        Value::Null => true,
+        Value::Array(_) => **segment == *EVERY || index(segment).is_some(),
+        Value::Object(_) => **segment != *EVERY,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    };
+    let mut children = children(segment, value).into_iter();
+    !is_right || children.any(|value| has_wrong_type(rest, value))
 }
 
 /// Whether `path` leads to an object or an array.
@@ -138,14 +162,22 @@ fn is_compound(path: &[Box<str>], value: &Value) -> bool {
 /// The children of `value` that one segment of a pointer names.
 fn children<'v>(segment: &str, value: &'v Value) -> Vec<&'v Value> {
     match value {
-        Value::Array(elements) if segment == "*" => elements.iter().collect(),
+        Value::Array(elements) if segment == EVERY => elements.iter().collect(),
         Value::Array(elements) => {
-            let element = segment.parse().ok().and_then(|at: usize| elements.get(at));
+            let element = index(segment).and_then(|at| elements.get(at));
             element.into_iter().collect()
         }
+        Value::Object(_) if segment == EVERY => Vec::new(),
         Value::Object(members) => members.get(segment).into_iter().collect(),
         _ => Vec::new(),
     }
+}
+
+/// The position of an element that `segment` names: digits without a leading zero (RFC 6901 §4).
+fn index(segment: &str) -> Option<usize> {
+    let is_index = segment == "0" || !segment.starts_with('0');
+    let is_index = is_index && segment.bytes().all(|byte| byte.is_ascii_digit());
+    is_index.then(|| segment.parse().ok()).flatten()
 }
 
 /// The pointers as a tree: each name of the body is compared once with each segment that is possible there.
@@ -177,6 +209,11 @@ impl<'p> Node<'p> {
         if let Some(node) = self.children.get_mut(position) {
             node.insert(rest, pointer);
         }
+    }
+
+    /// Whether this node stands for every element of an array.
+    fn is_every(&self) -> bool {
+        self.segment == EVERY
     }
 
     /// Sets the reading of every pointer that passes through this node.
@@ -233,6 +270,8 @@ struct NodeReader<'p, 'r, 'de> {
     node: &'p Node<'p>,
     /// The number of names that were folded; `None` if the reader is not strict.
     folded_names: Option<&'p Cell<usize>>,
+    /// The number of elements that `*` stood for.
+    element_count: &'p Cell<usize>,
     readings: &'r mut [Reading<'de>],
 }
 
@@ -245,7 +284,23 @@ impl<'p, 'de> NodeReader<'p, '_, 'de> {
         NodeReader {
             node,
             folded_names: self.folded_names,
+            element_count: self.element_count,
             readings: self.readings,
+        }
+    }
+
+    /// Makes the values below the children that `matches` selects unreadable.
+    fn reject(&mut self, matches: impl Fn(&Node<'_>) -> bool) {
+        let node = self.node;
+        for child in node.children.iter().filter(|child| matches(child)) {
+            child.set(self.readings, Reading::Ambiguous);
+        }
+    }
+
+    /// Makes the values below a scalar unreadable. A signed value that is absent there could be another one to a backend.
+    fn reject_scalar(&mut self) {
+        if self.folded_names.is_some() {
+            self.reject(|_| true);
         }
     }
 }
@@ -283,6 +338,7 @@ impl<'de> Visitor<'de> for NodeReader<'_, '_, 'de> {
         // but a repetition never counts as unique.
         let mut seen: u64 = 0;
         let node = self.node;
+        self.reject(|child| child.is_every());
         while let Some(name) = map.next_key_seed(NameMatcher {
             node,
             folded_names: self.folded_names,
@@ -313,17 +369,16 @@ impl<'de> Visitor<'de> for NodeReader<'_, '_, 'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
         let node = self.node;
-        let every = node.children.iter().find(|child| child.segment == "*");
-        let single = node.children.iter().filter_map(|child| {
-            // RFC 6901 §4: digits without a leading zero.
-            let is_index = child.segment == "0" || !child.segment.starts_with('0');
-            let index = is_index.then(|| child.segment.parse::<usize>().ok());
-            Some((index.flatten()?, child))
-        });
+        if self.folded_names.is_some() {
+            self.reject(|child| !child.is_every() && index(child.segment).is_none());
+        }
+        let every = node.children.iter().find(|child| child.is_every());
+        let single = node.children.iter();
+        let single = single.filter_map(|child| Some((index(child.segment)?, child)));
         let single: Vec<(usize, &Node<'_>)> = single.collect();
         let mut of_element = vec![Reading::Absent; every.map_or(0, |_| self.readings.len())];
-        for index in 0_usize.. {
-            let one = single.iter().find(|(wanted, _)| *wanted == index);
+        for at in 0_usize.. {
+            let one = single.iter().find(|(wanted, _)| *wanted == at);
             match (every, one) {
                 (None, None) => {
                     if seq.next_element::<IgnoredAny>()?.is_none() {
@@ -340,6 +395,7 @@ impl<'de> Visitor<'de> for NodeReader<'_, '_, 'de> {
                     let in_element = NodeReader {
                         node: every,
                         folded_names: self.folded_names,
+                        element_count: self.element_count,
                         readings: &mut of_element,
                     };
                     if let Some((_, child)) = one {
@@ -351,30 +407,41 @@ impl<'de> Visitor<'de> for NodeReader<'_, '_, 'de> {
                     } else if seq.next_element_seed(in_element)?.is_none() {
                         break;
                     }
-                    every.merge(self.readings, &of_element, index == 0);
+                    every.merge(self.readings, &of_element, at == 0);
+                    // The body is unauthenticated, and each element costs a pass over the pointers.
+                    let count = self.element_count.replace(self.element_count.get() + 1);
+                    if count == MAX_ELEMENTS {
+                        let why = "the arrays with values have too many elements";
+                        return Err(A::Error::custom(why));
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+    fn visit_bool<E>(mut self, _: bool) -> Result<(), E> {
+        self.reject_scalar();
         Ok(())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+    fn visit_f64<E>(mut self, _: f64) -> Result<(), E> {
+        self.reject_scalar();
         Ok(())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+    fn visit_i64<E>(mut self, _: i64) -> Result<(), E> {
+        self.reject_scalar();
         Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+    fn visit_str<E>(mut self, _: &str) -> Result<(), E> {
+        self.reject_scalar();
         Ok(())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+    fn visit_u64<E>(mut self, _: u64) -> Result<(), E> {
+        self.reject_scalar();
         Ok(())
     }
 
@@ -414,7 +481,7 @@ impl Visitor<'_> for NameMatcher<'_, '_> {
 
     fn visit_str<E: Error>(self, name: &str) -> Result<NameMatch, E> {
         let mut children = self.node.children.iter();
-        if let Some(at) = children.position(|child| child.segment == name) {
+        if let Some(at) = children.position(|child| !child.is_every() && child.segment == name) {
             return Ok(NameMatch::Exact(at));
         }
         let Some(count) = self.folded_names else {
@@ -427,10 +494,14 @@ impl Visitor<'_> for NameMatcher<'_, '_> {
         }
         let folded = fold::FoldedName::of(name);
         let mut children = self.node.children.iter();
-        let at = children.position(|child| folded.folds_onto(child.segment));
+        let at = children.position(|child| !child.is_every() && folded.folds_onto(child.segment));
         Ok(at.map_or(NameMatch::Other, NameMatch::Folded))
     }
 }
 
+/// The segment of a pointer that means every element of an array.
+pub(super) const EVERY: &str = "*";
 /// The limit of names in all objects that hold signed values. Providers send fewer.
 const MAX_FOLDED_NAMES: usize = 1000;
+/// The limit of elements that `*` stands for. A body of the maximum size has fewer elements of a provider's usual length.
+const MAX_ELEMENTS: usize = MAX_PARSED_BODY_BYTES / 256;

@@ -10,11 +10,11 @@ use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::scalar;
+use super::json::{EVERY, scalar};
 use super::{MAX_PARSED_BODY_BYTES, PlaceValue, fold};
 use crate::json_pointer::JsonPointer;
 
-/// A walk along a pointer, in which `*` means every element of an array.
+/// A walk along a pointer, in which `*` means every element of an array and no member of an object.
 #[derive(Clone, Copy)]
 pub(super) struct Walk<'p> {
     path: &'p [Box<str>],
@@ -55,7 +55,8 @@ impl<'p> Walk<'p> {
 
     /// Passes every value to `show`.
     ///
-    /// Returns `None` if `json` is not valid, or if a name on the path occurs twice or has a sibling that folds onto it.
+    /// Returns `None` if `json` is not valid, if a name on the path occurs twice or has a sibling that folds onto it, or if
+    /// an object stands in place of an array.
     pub(super) fn each(self, json: &[u8], show: &mut dyn FnMut(&str)) -> Option<WalkResult> {
         if json.len() > MAX_PARSED_BODY_BYTES {
             return None;
@@ -136,6 +137,9 @@ impl<'de> Visitor<'de> for Branch<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let segment = self.walk.path.first().map(|segment| &**segment);
+        if segment == Some(EVERY) {
+            return Err(A::Error::custom("an object stands in place of an array"));
+        }
         let mut is_found = false;
         while let Some(name) = map.next_key::<Cow<'_, str>>()? {
             let is_exact = segment == Some(&*name);
@@ -155,7 +159,7 @@ impl<'de> Visitor<'de> for Branch<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        if self.walk.path.first().is_some_and(|it| **it == *"*") {
+        if self.walk.path.first().is_some_and(|it| **it == *EVERY) {
             while seq.next_element_seed(self.child())?.is_some() {}
         } else {
             while seq.next_element::<IgnoredAny>()?.is_some() {}

@@ -121,6 +121,12 @@ pub enum SecretError {
         needed: KeyKind,
     },
 
+    /// It is a private key. No scheme needs one: public keys and shared secrets verify deliveries.
+    #[error(
+        "this is a private key, which only its owner may have: a secret of the provider is needed"
+    )]
+    PrivateKey,
+
     /// It is a public key, but the scheme needs a secret.
     #[error("this is a public key: a shared secret or a token is needed")]
     PublicKey,

@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::public_key::PublicKey;
+use super::key_text::{KeyHalf, from_pem, is_pem};
 use super::{Algorithm, Key, KeyKind, SecretError, is_trivial_secret};
 
 /// The algorithm of a key and the text form of its secret.
@@ -85,9 +85,14 @@ impl KeyForm {
             return Err(SecretError::Empty);
         }
         // Everybody may know a public key: as a MAC key it would let everybody sign.
-        let is_public = PublicKey::looks_like_one(secret) || PublicKey::looks_like_one(text);
-        if !self.algorithm.is_public_key() && is_public {
-            return Err(SecretError::PublicKey);
+        let is_stripped = text.len() < secret.len();
+        let without_prefix = || is_stripped.then(|| KeyHalf::find(text)).flatten();
+        match KeyHalf::find(secret).or_else(without_prefix) {
+            Some(KeyHalf::Private) => return Err(SecretError::PrivateKey),
+            Some(KeyHalf::Public) if !self.algorithm.is_public_key() => {
+                return Err(SecretError::PublicKey);
+            }
+            Some(KeyHalf::Public) | None => {}
         }
         // A script with an unset variable produces a pair without a password.
         if self.algorithm == Algorithm::Basic && !is_pair(text) {
@@ -95,9 +100,7 @@ impl KeyForm {
         }
         let decoded = match self.encoding {
             // Operators often have a PEM file, even if the provider documents another encoding.
-            _ if self.algorithm.is_public_key() && PublicKey::is_pem(text) => {
-                PublicKey::from_pem(text)
-            }
+            _ if self.algorithm.is_public_key() && is_pem(text) => from_pem(text),
             // A public key is never plain text: without a declared encoding it is hexadecimal or base64.
             KeyEncoding::Utf8 if self.algorithm.is_public_key() => {
                 let plain = Key::prepare(self.algorithm, text);

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::json::EVERY;
 use super::{AccountPlace, Message, Place, Scheme, SigningError, Source, TimestampSource, signing};
 use crate::json_pointer::JsonPointer;
 
@@ -183,7 +184,7 @@ pub(super) fn put_at(json: &mut Value, pointer: &JsonPointer, text: &str) {
     let mut place = json;
     for name in pointer.segments() {
         // `*` means every element, and presets name no index but 0: an array of one element satisfies both.
-        place = if matches!(&**name, "*" | "0") {
+        place = if matches!(&**name, EVERY | "0") {
             if !place.is_array() {
                 *place = Value::Array(vec![Value::Null]);
             }

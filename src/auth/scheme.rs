@@ -336,13 +336,8 @@ impl Scheme {
                 "`{secret}` requires the algorithm `sha256`, and `sha256` requires `{secret}`",
             );
         }
-        let digested = self.digest.iter().map(|digest| &digest.signed);
-        let mut templates = self.signed.iter().chain(digested);
-        if !templates.all(|one| one.is_unambiguous(self.url.without_query)) {
-            return Some(
-                "two adjacent values are signed and the end of the first one is ambiguous: put a separator \
-                 between them",
-            );
+        if let Some(wrong) = self.wrong_border() {
+            return Some(wrong);
         }
         let grouped = self.signatures.iter().any(|rule| rule.groups.is_some());
         if grouped && (self.envelope.is_some() || self.waits_for_body()) {
@@ -359,6 +354,27 @@ impl Scheme {
         }
     }
 
+    /// Why the signed messages do not delimit their values, as text for the author of the declaration.
+    fn wrong_border(&self) -> Option<&'static str> {
+        let digested = self.digest.iter().map(|digest| &digest.signed);
+        let mut templates = self.signed.iter().chain(digested);
+        templates.find_map(|one| {
+            if !one.is_unambiguous(self.url.without_query) {
+                Some(
+                    "two adjacent values are signed and the end of the first one is ambiguous: put a separator \
+                     between them",
+                )
+            } else if one.rejects_everything(&self.methods) {
+                Some(
+                    "every URL or method contains the separator beside it, so no delivery could be accepted: use \
+                     another separator, such as a line end",
+                )
+            } else {
+                None
+            }
+        })
+    }
+
     /// The names of the settings that an endpoint must supply for this scheme.
     pub fn settings(&self) -> impl Iterator<Item = &str> {
         let templates = self.signed.iter().flat_map(Template::settings);
@@ -370,11 +386,17 @@ impl Scheme {
     /// Fills in the settings of an endpoint. The error names the first setting that is missing or malformed.
     pub fn set(&mut self, settings: &BTreeMap<String, String>) -> Result<(), SchemeError> {
         let setting = |name: &str| settings.get(name).map(|text| text.as_bytes().into());
+        let names = self.signed.iter().flat_map(Template::settings);
+        let separator: Option<Box<str>> = names.map(Box::from).next();
         let templates = &mut self.signed;
         templates
             .iter_mut()
             .try_for_each(|template| template.set(setting))
             .map_err(SchemeError::SettingMissing)?;
+        // The text of a setting separates the values beside it.
+        if let (Some(name), Some(wrong)) = (separator, self.wrong_border()) {
+            return Err(SchemeError::SettingMalformed(name, wrong.to_owned()));
+        }
         let envelope = &mut self.envelope;
         envelope
             .iter_mut()

@@ -7,7 +7,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::key_form::KEY_PREFIXES;
-use super::public_key::PublicKey;
+use super::key_text::is_pem;
+use super::published_secrets::is_published;
 use super::{Algorithm, KeyForm, SecretError};
 
 /// Who issues the secret of a preset.
@@ -171,6 +172,18 @@ pub fn check_secret(
 impl SecretUse<'_> {
     /// Why `value` does not look like a secret of this provider.
     fn find_problem(&self, value: &[u8]) -> Option<SecretProblem> {
+        // A token may be the whole value of the header; a key is never sent.
+        let is_key = !matches!(self.form.algorithm, Algorithm::Basic | Algorithm::Token);
+        let is_header = |start: &&str| {
+            let found = value.get(..start.len());
+            found.is_some_and(|found| found.eq_ignore_ascii_case(start.as_bytes()))
+        };
+        if is_key && HEADER_VALUES.iter().any(is_header) {
+            return Some(SecretProblem::OtherCredential {
+                noun: "the value of an `Authorization` header".to_owned(),
+                expected: None,
+            });
+        }
         let shape = self.shape?;
         if let Some(other) = shape.confusable.iter().find(|it| it.matches(value)) {
             return Some(SecretProblem::OtherCredential {
@@ -324,7 +337,7 @@ impl SecretProblem {
             Some(Self::ByteOrderMark)
         } else if let Some((at, found)) = text.char_indices().find(|(_, it)| is_invisible(*it)) {
             Some(Self::Invisible(found, at))
-        } else if !is_trimmed && !is_public_key && !PublicKey::is_pem(value) {
+        } else if !is_trimmed && !is_public_key && !is_pem(value) {
             Some(Self::WhiteSpace)
         } else if is_quoted(&text) {
             Some(Self::Quotes)
@@ -334,6 +347,9 @@ impl SecretProblem {
             Some(Self::Template)
         } else if is_assignment(&text) {
             Some(Self::Assignment)
+        } else if let Some(noun) = foreign_credential(&text) {
+            let (noun, expected) = (noun.to_owned(), None);
+            Some(Self::OtherCredential { noun, expected })
         } else {
             is_placeholder(&text).then_some(Self::Placeholder)
         }
@@ -450,23 +466,58 @@ fn is_variable(name: &str) -> bool {
         && name.bytes().all(is_part)
 }
 
+/// The credential of GitHub that `text` is. Operators confuse it with a webhook secret at any provider.
+fn foreign_credential(text: &str) -> Option<&'static str> {
+    let is_token = |text: &&str| text.len() >= LEAST_TOKEN_LEN;
+    let mut tokens = GITHUB_TOKENS.iter();
+    let found = tokens.find(|(prefix, _)| text.strip_prefix(prefix).filter(is_token).is_some());
+    found.map(|(_, noun)| *noun)
+}
+
+/// Whether everybody knows `text`: it stands for a secret in an example, or people and programs write it for none.
 fn is_placeholder(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    let bare = lower.strip_prefix("whsec_").unwrap_or(&lower);
+    let bare = lower.strip_prefix("v1,").unwrap_or(&lower);
+    let bare = bare.strip_prefix("whsec_").unwrap_or(bare);
     // Placeholders of documentation: `whsec_...` and `<your secret>`.
-    let is_elided = lower.ends_with("...") || lower.ends_with('…');
-    let is_bracketed = lower.starts_with('<') && lower.ends_with('>');
-    // Masks: `xxxxxxxx` and `********`.
-    let mut letters = bare.chars();
-    let first = letters.next();
-    let is_mask = (MASK_LEN.contains(&bare.len()))
-        && matches!(first, Some('x' | '*' | '.' | '0'))
-        && letters.all(|letter| Some(letter) == first);
+    let is_elided = bare.ends_with("...") || bare.ends_with('…');
+    let is_bracketed = bare.starts_with('<') && bare.ends_with('>');
     let words: String = bare
         .chars()
         .filter(|it| !matches!(it, '-' | '_' | ' '))
         .collect();
-    is_elided || is_bracketed || is_mask || PLACEHOLDERS.contains(&words.as_str())
+    is_elided
+        || is_bracketed
+        || is_mask(bare)
+        || is_mask(&words)
+        || is_sequence(bare)
+        || is_secret_name(text)
+        || is_published(bare.trim_end_matches('='))
+        || PLACEHOLDERS.contains(&words.as_str())
+}
+
+/// Whether `text` repeats one character: `xxxxxxxx` and `••••••••`.
+fn is_mask(text: &str) -> bool {
+    let mut letters = text.chars();
+    let first = letters.next();
+    MASK_LEN.contains(&text.len()) && letters.all(|letter| Some(letter) == first)
+}
+
+/// Whether `text` counts: `12345678`, `abcdefgh` and `0123456789abcdef`.
+fn is_sequence(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let follows = |one: u8, next: u8| match one {
+        b'9' => matches!(next, b'0' | b'a'),
+        _ => one.is_ascii_alphanumeric() && one.checked_add(1) == Some(next),
+    };
+    let mut pairs = bytes.iter().zip(bytes.iter().skip(1));
+    bytes.len() >= *MASK_LEN.start() && pairs.all(|(one, next)| follows(*one, *next))
+}
+
+/// Whether `text` is the name of a variable for a secret: `STRIPE_WEBHOOK_SECRET`.
+fn is_secret_name(text: &str) -> bool {
+    let mut words = text.split('_').skip(1);
+    is_variable(text) && words.any(|word| matches!(word, "KEY" | "PASSWORD" | "SECRET" | "TOKEN"))
 }
 
 /// In bytes. A secret with 128 bits has at least 22 characters as text.
@@ -476,39 +527,98 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 const TEMPLATES: &[(&str, &str)] = &[("${", "}"), ("$(", ")"), ("{{", "}}"), ("#{", "}")];
 /// The prefixes of references to 1Password, Vault and AWS Secrets Manager.
 const REFERENCES: &[&str] = &["op://", "vault://", "arn:aws:secretsmanager:"];
+/// The starts of values of `Authorization`, and of the header itself.
+const HEADER_VALUES: &[&str] = &["authorization:", "basic ", "bearer "];
+/// The prefixes of GitHub's tokens.
+const GITHUB_TOKENS: &[(&str, &str)] = &[
+    ("ghp_", "a personal access token of GitHub"),
+    ("github_pat_", "a personal access token of GitHub"),
+    ("gho_", "an OAuth token of GitHub"),
+    ("ghr_", "a refresh token of GitHub"),
+    ("ghs_", "an installation token of GitHub"),
+    ("ghu_", "a user token of GitHub"),
+];
+/// In characters, without the prefix. GitHub's tokens are longer.
+const LEAST_TOKEN_LEN: usize = 16;
 /// The lengths of a mask. A longer run of one character is not a placeholder.
 const MASK_LEN: RangeInclusive<usize> = 3..=128;
 /// In lower case, without the separators between words.
 const PLACEHOLDERS: &[&str] = &[
+    "[objectobject]",
+    "abc123",
+    "abcd1234",
+    "admin",
     "changeit",
     "changeme",
+    "changethis",
+    "deadbeef",
+    "default",
+    "dummy",
+    "enabled",
     "example",
+    "exampleapikey",
+    "examplekey",
+    "examplesecret",
+    "examplesecretkey",
+    "false",
+    "foo",
     "foobar",
+    "helloworld",
     "it'sasecrettoeverybody",
+    "key",
+    "letmein",
     "mysecret",
     "mywebhooksecret",
+    "nan",
+    "nil",
     "none",
     "null",
+    "p@ssw0rd",
+    "passw0rd",
     "password",
+    "password1",
+    "password123",
     "placeholder",
+    "qwerty",
     "replaceme",
+    "sample",
+    "samplesecret",
     "secret",
+    "secret123",
     "secretkey",
+    "sharedsecret",
     "signingsecret",
+    "string",
     "supersecret",
     "test",
+    "testing",
+    "testkey",
+    "testsecret",
+    "testsigningsecret",
+    "testtoken",
+    "testwebhooksecret",
     "todo",
     "token",
+    "true",
     "undefined",
+    "webhook",
     "webhooksecret",
+    "webhooksigningkey",
+    "webhooksigningsecret",
     "yourapikey",
+    "yourkey",
+    "yourpassword",
     "yoursecret",
     "yoursecrethere",
     "yoursecretkey",
+    "yoursharedsecret",
+    "yoursigningkey",
     "yoursigningsecret",
     "yoursigningsecrethere",
     "yourtoken",
     "yourtokenhere",
     "yourwebhooksecret",
     "yourwebhooksecrethere",
+    "yourwebhooksigningkey",
+    "yourwebhooksigningsecret",
 ];

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use http::Method;
+
 use super::borders::Borders;
 use super::canonical::Canonical;
 use super::placeholder::{ParseTemplateError, Placeholder};
@@ -120,6 +122,11 @@ impl Template {
         self.borders.are_unambiguous(without_query)
     }
 
+    /// Whether a literal delimits a value that always contains it, so that no delivery could be accepted.
+    pub(super) fn rejects_everything(&self, methods: &[Method]) -> bool {
+        self.borders.reject_everything(self.parts(), methods)
+    }
+
     /// Whether the first and the last byte of `body` delimit the values next to it.
     pub(super) fn is_body_delimited(&self, body: &[u8]) -> bool {
         self.borders.body_delimits(body)
@@ -161,9 +168,14 @@ impl Template {
 
     /// A weakness that [`Covers`] does not express, as text for operators.
     pub(super) fn weakness(&self) -> Option<&'static str> {
+        if self.tokens().any(|token| *token == Placeholder::Form) {
+            return Some(
+                "the signature does not cover the ends of the query and of the form fields, the order of the fields, or repetitions",
+            );
+        }
         if self.has_form() {
             return Some(
-                "the signature does not cover the ends of the query and of the form fields",
+                "the signature does not cover the ends of the query and of the form fields, or the order of the fields",
             );
         }
         let is_crc32 = self.tokens().any(|token| *token == Placeholder::Crc32);

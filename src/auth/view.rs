@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
+use super::content_type::may_be_json;
 use super::form::{self, Field};
 use super::json::{read, read_all};
 use super::sns::SnsMessage;
@@ -105,7 +106,7 @@ impl<'a> View<'a> {
         message: Option<SnsMessage>,
     ) -> Self {
         let view = Self::of(scheme, received);
-        let known = message.filter(|_| view.is_read_as_sent());
+        let known = message.filter(|_| view.is_read_as_json());
         Self {
             sns_message: known.map_or_else(OnceCell::new, |message| OnceCell::from(Some(message))),
             ..view
@@ -145,7 +146,7 @@ impl<'a> View<'a> {
 
     /// The body as a message of Amazon SNS.
     pub(super) fn sns_message(&self) -> Option<&SnsMessage> {
-        let read = || SnsMessage::read(self.received.body.filter(|_| self.is_read_as_sent())?);
+        let read = || SnsMessage::read(self.received.body.filter(|_| self.is_read_as_json())?);
         self.sns_message.get_or_init(read).as_ref()
     }
 
@@ -251,7 +252,7 @@ impl<'a> View<'a> {
         }
         let all = self.json.get_or_init(|| {
             let pointers = self.pointers();
-            if self.is_strict && !self.is_read_as_sent() {
+            if self.is_strict && !self.is_read_as_json() {
                 let unreadable = pointers.into_iter().map(|it| (it, PlaceValue::Unreadable));
                 return unreadable.collect();
             }
@@ -300,6 +301,11 @@ impl<'a> View<'a> {
                 .eq_ignore_ascii_case(b"identity")
         });
         is_plain && self.is_utf8()
+    }
+
+    /// Whether the head lets every parser read the body's bytes as JSON.
+    pub(super) fn is_read_as_json(&self) -> bool {
+        self.is_read_as_sent() && may_be_json(self.received.head.headers)
     }
 
     /// Whether the `Content-Type` declares no charset other than UTF-8 or its subset ASCII.

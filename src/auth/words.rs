@@ -110,6 +110,8 @@ impl SchemeWords {
                 }
             }
         }
+        let is_plain_digest = |scheme: &Scheme| scheme.key.algorithm == Algorithm::Sha256;
+        let was_plain_digest = base.as_ref().is_some_and(is_plain_digest);
         let is_new = base.is_none();
         let least = base.as_ref().map(Scheme::covers);
         let mut scheme = base.unwrap_or_else(Scheme::of_body);
@@ -127,6 +129,11 @@ impl SchemeWords {
         if compiler.message(&mut scheme.signed) {
             // The methods of a preset hold only for the message that its provider signs.
             scheme.methods = Scheme::only_post();
+            if was_plain_digest && is_plain_digest(&scheme) {
+                let message = "`sha256` over a secret and a message allows length extension, so only the preset \
+                               chooses the message: keep it, or also set `algorithm` to `hmac-sha256`";
+                compiler.reject("signed_message", message.to_owned());
+            }
         }
         compiler.time(&mut scheme.timestamp);
         if let Some(id) = compiler.parse("id") {

@@ -478,6 +478,9 @@ const fn step_of_error(error: ProofError) -> Step {
 
 const fn describe_unusable_secret(error: SecretError) -> &'static str {
     match error {
+        SecretError::PrivateKey => {
+            "the endpoint's secret is a private key, and the scheme needs a secret of the provider"
+        }
         SecretError::PublicKey => {
             "the endpoint's secret is a public key, and the scheme needs a shared secret"
         }

@@ -114,6 +114,10 @@ pub(super) fn describe_defect(defect: &Defect) -> String {
             "Content-Type does not declare a form, and signed values are read from a form"
                 .to_owned()
         }
+        Defect::NotJson => {
+            "Content-Type names another format than JSON, or two types, and signed values are read from JSON"
+                .to_owned()
+        }
         Defect::NotScalar(place) => format!("{} is neither a string nor a number", printable(place)),
         Defect::QueryMalformed => "the query is ambiguous".to_owned(),
         Defect::Repeated(place) => {
@@ -154,6 +158,10 @@ pub(super) fn describe_defect(defect: &Defect) -> String {
         }
         Defect::TooManyParameters => "the query has more parameters than the gate reads".to_owned(),
         Defect::Topic => "the message is from another topic than the endpoint's".to_owned(),
+        Defect::WrongType(place) => format!(
+            "a value on the path {} is not the array or object that the scheme reads",
+            printable(place)
+        ),
     }
 }
 

@@ -204,3 +204,57 @@ fn an_account_is_set_within_bounds_and_only_where_it_is_judged() {
     );
     assert!(told.contains("every place in `account`"), "{told}");
 }
+
+#[test]
+fn a_member_named_star_does_not_stand_for_the_elements_of_an_array() {
+    let mut count = 0;
+    for preset in Preset::all() {
+        let Some(rule) = preset.scheme.account() else {
+            continue;
+        };
+        let scheme = bound(preset.name, "T1");
+        let places = rule.places().iter().map(ToString::to_string);
+        for place in places.filter(|place| place.contains("/*")) {
+            count += 1;
+            let path = place.strip_prefix("json:").unwrap();
+            let array = json(path, "\"T1\"", str::to_owned);
+            assert_eq!(verdict(&scheme, &Delivery::of(array)), Ok(()), "{place}");
+            let names: Vec<&str> = path.split('/').skip(1).collect();
+            let inner = "\"T1\"".to_owned();
+            let object = names
+                .iter()
+                .rev()
+                .fold(inner, |inner, name| format!("{{\"{name}\":{inner}}}"));
+            let refused = Err(ProofError::AccountMismatch);
+            assert_eq!(
+                verdict(&scheme, &Delivery::of(object.clone())),
+                refused,
+                "{object}"
+            );
+        }
+    }
+    assert!(count >= 4, "{count}");
+}
+
+#[test]
+fn an_account_in_json_is_read_only_from_a_body_that_is_sent_as_json() {
+    let slack = bound("slack", "T1");
+    let sent = |kind: &str| {
+        let delivery = Delivery::of(r#"{"team_id":"T1"}"#).header("Content-Type", kind);
+        verdict(&slack, &delivery)
+    };
+    assert_eq!(sent("application/json"), Ok(()));
+    assert_eq!(sent("text/plain"), Ok(()));
+    for wrong in [
+        "multipart/form-data; boundary=x",
+        "text/xml",
+        "application/yaml",
+        "application/json, text/plain",
+    ] {
+        assert_eq!(sent(wrong), Err(ProofError::AccountMismatch), "{wrong}");
+    }
+    let twice = Delivery::of(r#"{"team_id":"T1"}"#)
+        .header("Content-Type", "application/json")
+        .header("Content-Type", "text/plain");
+    assert!(verdict(&slack, &twice).is_err());
+}

@@ -298,15 +298,30 @@ fn a_token_in_a_body_has_to_be_in_every_element_and_right_in_all() {
 }
 
 #[test]
-fn a_star_is_every_element_of_an_array_and_a_name_like_any_other_in_an_object() {
+fn a_star_is_every_element_of_an_array_and_no_member_of_an_object() {
     for (document, value) in [
         (r#"[{"a":1},{"a":1}]"#, Some("1")),
         (r#"[{"a":1},{"a":1.0}]"#, None),
         (r#"[{"a":1},{}]"#, None),
-        (r#"{"*":{"a":2}}"#, Some("2")),
+        (r#"{"*":{"a":2}}"#, None),
+        (r#"{"0":{"a":2}}"#, None),
+        (r#"{"a":2}"#, None),
         ("[]", None),
         ("7", None),
     ] {
         assert_eq!(at("json:/*/a", document).as_deref(), value, "{document}");
     }
+}
+
+#[test]
+fn an_array_of_values_has_a_limited_number_of_elements() {
+    let array = |len: usize| format!("[{}]", vec![r#"{"a":1}"#; len].join(","));
+    assert_eq!(at("json:/*/a", &array(4096)).as_deref(), Some("1"));
+    assert_eq!(at("json:/*/a", &array(4097)), None);
+    // Arrays in arrays share the limit.
+    let nested = format!("[{}]", vec![array(1000); 5].join(","));
+    assert_eq!(at("json:/*/*/a", &nested), None);
+    // Elsewhere an array may be longer.
+    let elsewhere = format!(r#"{{"x":{},"id":"a"}}"#, array(5000));
+    assert_eq!(at("json:/id", &elsewhere).as_deref(), Some("a"));
 }

@@ -1000,3 +1000,166 @@ fn no_endpoint_chooses_a_plain_digest() {
     }
     assert_eq!(preset("hubspot-v1").algorithm(), Algorithm::Sha256);
 }
+
+#[test]
+fn no_endpoint_changes_the_message_of_a_plain_digest() {
+    let compiled = |preset: &str, set: &[(&'static str, &str)]| {
+        let mut words = SchemeWords::default();
+        for (key, value) in set {
+            words.set(key, *value);
+        }
+        let auth = AuthDefinition {
+            scheme: words,
+            preset: Some(preset.to_owned()),
+            ..AuthDefinition::of(Mode::Provider)
+        };
+        auth.compiled().map_err(|error| error.to_string())
+    };
+    let digests = Preset::all()
+        .iter()
+        .filter(|it| it.scheme.algorithm() == Algorithm::Sha256);
+    let names: Vec<&str> = digests.map(|preset| preset.name).collect();
+    assert!(names.contains(&"hubspot-v2"), "{names:?}");
+    for name in names {
+        for message in [
+            "{secret}{header:X}{body}",
+            "{secret}{body}",
+            "{secret}{method}{url}{body}",
+        ] {
+            let refused = compiled(name, &[("signed_message", message)]).unwrap_err();
+            assert!(
+                refused.contains("signed_message"),
+                "{name} {message}: {refused}"
+            );
+            assert!(
+                refused.contains("length extension"),
+                "{name} {message}: {refused}"
+            );
+        }
+        // Other settings of the preset can change, and so can the algorithm together with its message.
+        let event = compiled(name, &[("event", "json:/0/subscriptionType")]);
+        assert!(event.is_ok(), "{name}: {event:?}");
+        let hmac = [("algorithm", "hmac-sha256"), ("signed_message", "{body}")];
+        let scheme = compiled(name, &hmac).unwrap().unwrap();
+        assert_eq!(scheme.algorithm(), Algorithm::HmacSha256);
+    }
+}
+
+/// Whether a genuine delivery to one of two URLs verifies. The URLs share no more than all URLs do.
+fn verifies(scheme: &portcullis::auth::Scheme) -> bool {
+    ["http://x.zy/1", "https://q.cw/2?k=3"]
+        .into_iter()
+        .any(|url| {
+            let body = r#"{"v":1}"#;
+            let message = portcullis::auth::Message {
+                url: Some(url),
+                ..message(body.as_bytes())
+            };
+            let Ok(added) = scheme.prove(b"6f2b9d1e", message) else {
+                return false;
+            };
+            let delivery = Delivery::of(body).with(added).to(url);
+            delivery.judged_by(scheme, b"6f2b9d1e").is_ok()
+        })
+}
+
+fn of_words(signed: &str) -> Result<portcullis::auth::Scheme, String> {
+    let mut words = SchemeWords::default();
+    for (key, value) in [
+        ("algorithm", "hmac-sha256"),
+        ("signature_header", "X-Sig"),
+        ("signed_message", signed),
+    ] {
+        words.set(key, value);
+    }
+    words.scheme(None).map_err(|errors| errors[0].to_string())
+}
+
+#[test]
+fn a_separator_that_every_value_contains_is_no_scheme() {
+    for signed in [
+        "{url}.{body}",
+        "{url}/{body}",
+        "{url}:{body}",
+        "{url}://{body}",
+        "{url}t{body}",
+        "{body}.{url}",
+        "{body}/{url}",
+        "{body}http{url}",
+        "{method}P{body}",
+        "{method}TT{body}",
+        "{body}OST{method}",
+        "{url}/{header:X-Id}:{body}",
+    ] {
+        let refused = of_words(signed).expect_err(signed);
+        assert!(refused.contains("no delivery"), "{signed}: {refused}");
+        assert!(!mistakes(&format!(
+            "algorithm = \"hmac-sha256\"\nsigned = \"{signed}\"\nsignatures = [{{ from = \"header:S\" }}]"
+        )).is_empty(), "{signed}");
+    }
+    for signed in [
+        "{url} {body}",
+        "{url}\n{body}",
+        "{url}|{body}",
+        "{url}?{body}",
+        "{body}\n{url}",
+        "{method} {url} {body}",
+        "{method}{url}{body}",
+        "{method}.{body}",
+        "{header:X-Id}.{body}",
+        "{header:X-Id}/{url}{body}",
+    ] {
+        let scheme = of_words(signed);
+        assert!(scheme.is_ok(), "{signed}: {scheme:?}");
+    }
+}
+
+#[test]
+fn a_setting_is_no_separator_that_leaves_a_scheme_unusable() {
+    let compiled = |signed: &str, separator: &str| {
+        let mut words = SchemeWords::default();
+        words.set("algorithm", "hmac-sha256");
+        words.set("signature_header", "X-Sig");
+        words.set("signed_message", signed);
+        let auth = AuthDefinition {
+            scheme: words,
+            settings: [("separator".to_owned(), separator.to_owned())].into(),
+            ..AuthDefinition::of(Mode::Signature)
+        };
+        auth.compiled().map_err(|error| error.to_string())
+    };
+    let adjacent = "{header:A}{config:separator}{header:B}.{body}";
+    for (signed, separator, fault) in [
+        ("{url}{config:separator}{body}", ".", "no delivery"),
+        ("{method}{config:separator}{body}", "O", "no delivery"),
+        (adjacent, "", "is ambiguous"),
+    ] {
+        let refused = compiled(signed, separator).unwrap_err();
+        assert!(
+            refused.contains("`separator`"),
+            "{signed} {separator}: {refused}"
+        );
+        assert!(refused.contains(fault), "{signed} {separator}: {refused}");
+    }
+    for (signed, separator) in [
+        ("{url}{config:separator}{body}", "\n"),
+        ("{method}{config:separator}{body}", " "),
+        (adjacent, ";"),
+    ] {
+        let scheme = compiled(signed, separator);
+        assert!(scheme.is_ok(), "{signed} {separator}: {scheme:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_scheme_that_compiles_verifies_a_genuine_delivery(
+        literal in "[a-zA-Z0-9:/.?&=#| \n-]{1,4}",
+        shape in select(vec!["{url}L{body}", "{body}L{url}", "{method}L{body}", "{body}L{method}", "{method}L{url}\n{body}"]),
+    ) {
+        let signed = shape.replace('L', &literal);
+        if let Ok(scheme) = of_words(&signed) {
+            prop_assert!(verifies(&scheme), "{:?}", signed);
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! Names that some reader takes for a signed one: where a signature covers values and not the body, they
 //! refuse the delivery.
 
-use portcullis::auth::{Covers, Preset, ProofError};
+use portcullis::auth::{Covers, Place, Preset, ProofError};
+use proptest::prelude::*;
 
 use crate::delivery::{Delivery, NOW};
 use crate::providers::Genuine;
@@ -320,5 +321,158 @@ fn a_header_or_another_place_does_not_say_something_else_than_the_signed_one() {
             Err(ProofError::SignatureMalformed),
             "{query}"
         );
+    }
+}
+
+/// The body of a genuine delivery with an object in place of the array at `member`: its first element is the member `star`.
+fn with_object(
+    body: &str,
+    member: &str,
+    star: &str,
+    more: &[(String, String)],
+    at: usize,
+) -> String {
+    let document: serde_json::Value = serde_json::from_str(body).unwrap();
+    let first = document[member][0].to_string();
+    let mut members: Vec<String> = more
+        .iter()
+        .map(|(name, value)| format!("{name}:{value}"))
+        .collect();
+    members.insert(at.min(members.len()), format!("{star}:{first}"));
+    let array = document[member].to_string();
+    let forged = document
+        .to_string()
+        .replace(&array, &format!("{{{}}}", members.join(",")));
+    assert!(forged.contains(star), "{forged}");
+    forged
+}
+
+#[test]
+fn a_member_named_star_does_not_stand_for_the_elements_of_a_signed_array() {
+    let genuine = genuine("adyen-payments");
+    let forged = r#"{"NotificationRequestItem":{"pspReference":"FORGED"}}"#;
+    let more = [(r#""0""#.to_owned(), forged.to_owned())];
+    let body = with_object(&text(&genuine), "notificationItems", r#""*""#, &more, 0);
+    let delivery = genuine.delivery.clone().with_body(body);
+    assert_eq!(
+        genuine.verdict(&delivery),
+        Err(ProofError::SignatureMalformed)
+    );
+}
+
+#[test]
+fn no_preset_reads_a_star_outside_of_the_property_below() {
+    let starred = |place: &Place| place.to_string().contains("/*");
+    let all = Preset::all().iter().filter(|preset| {
+        let scheme = &preset.scheme;
+        let signatures = scheme.signatures().iter().map(|rule| &rule.from);
+        let signed = scheme.signed().iter().flat_map(|it| it.sources());
+        let places = signatures
+            .chain(signed)
+            .filter_map(|source| source.preferred());
+        places.into_iter().any(starred)
+    });
+    let names: Vec<&str> = all.map(|preset| preset.name).collect();
+    assert_eq!(names, ["adyen-payments", "ms-graph"]);
+}
+
+proptest! {
+    #[test]
+    fn no_body_with_an_object_in_place_of_a_signed_array_verifies(
+        which in prop_oneof![Just(("adyen-payments", "notificationItems")), Just(("ms-graph", "value"))],
+        star in prop_oneof![Just(r#""*""#), Just(r#""\u002a""#), Just(r#""\u002A""#), Just(r#""0""#), Just(r#""""#)],
+        more in proptest::collection::vec((
+            prop_oneof![Just(r#""0""#), Just(r#""1""#), Just(r#""*""#), Just(r#""-""#), Just(r#""**""#), Just(r#""x""#)],
+            prop_oneof![Just("null"), Just("{}"), Just("[]"), Just("7"), Just(r#"{"NotificationRequestItem":{}}"#)],
+        ), 0..4),
+        at in 0_usize..4,
+    ) {
+        let (name, member) = which;
+        let genuine = genuine(name);
+        let more: Vec<(String, String)> =
+            more.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let body = with_object(&text(&genuine), member, star, &more, at);
+        let delivery = genuine.delivery.clone().with_body(body.clone());
+        prop_assert!(genuine.verdict(&delivery).is_err(), "{}", body);
+    }
+}
+
+/// The types of bodies that no backend reads as JSON.
+const OTHER_TYPES: [&str; 16] = [
+    "application/x-www-form-urlencoded",
+    "Application/X-WWW-Form-URLEncoded; charset=utf-8",
+    "application/x-www-form-urlencoded application/json",
+    "application/x-www-form-urlencoded, application/json",
+    "application/json, application/x-www-form-urlencoded",
+    "application/json, application/json",
+    "application/json; x=application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "multipart/mixed; boundary=x",
+    "text/xml",
+    "application/xml",
+    "application/soap+xml; charset=utf-8",
+    "application/x-yaml",
+    "application/yaml",
+    "text/yaml",
+    "text/html",
+];
+
+#[test]
+fn a_body_with_signed_members_is_refused_if_its_type_is_another_format() {
+    for name in ["adyen-payments", "mailgun", "aws-sns", "aws-sns-sha1"] {
+        let genuine = genuine(name);
+        let delivery = genuine.delivery.clone();
+        assert_eq!(genuine.verdict(&delivery), Ok(()), "{name}");
+        let with = |kind: &str| delivery.clone().header("Content-Type", kind);
+        for right in [
+            "application/json",
+            "application/json; charset=utf-8",
+            "text/plain; charset=UTF-8",
+            "application/vnd.platform+json",
+            "application/octet-stream",
+            "",
+        ] {
+            assert_eq!(genuine.verdict(&with(right)), Ok(()), "{name} {right}");
+            let twice = with(right).header("Content-Type", right);
+            assert!(genuine.verdict(&twice).is_err(), "{name} {right} twice");
+        }
+        for wrong in OTHER_TYPES {
+            let malformed = Err(ProofError::SignatureMalformed);
+            assert_eq!(genuine.verdict(&with(wrong)), malformed, "{name} {wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_form_with_signed_fields_is_refused_if_its_type_is_another_format() {
+    for name in [
+        "braintree",
+        "gitea-form",
+        "mailgun-form",
+        "plivo-v3",
+        "twilio",
+        "twilio-sha256",
+    ] {
+        let genuine = genuine(name);
+        assert_eq!(genuine.verdict(&genuine.delivery), Ok(()), "{name}");
+        let of_form = OTHER_TYPES[0];
+        let more = [
+            "application/json",
+            "text/plain",
+            "",
+            "application/x-www-form-urlencoded; a=b, application/json",
+            "application/x-www-form-urlencoded; application/json",
+            "application/x-www-form-urlencoded; multipart/form-data; boundary=x",
+        ];
+        for wrong in more.iter().chain(&OTHER_TYPES[2..]) {
+            let kind = http::header::CONTENT_TYPE;
+            let delivery = genuine.delivery.clone().replacing(&kind, wrong.as_bytes());
+            assert!(genuine.verdict(&delivery).is_err(), "{name} {wrong}");
+            let twice = delivery.header("Content-Type", of_form);
+            assert!(
+                genuine.verdict(&twice).is_err(),
+                "{name} {wrong} and a form"
+            );
+        }
     }
 }

@@ -201,6 +201,119 @@ fn shared_forms() -> impl Iterator<Item = (&'static str, &'static KeyForm)> {
         .map(|name| (name, Preset::named(name).unwrap().scheme.key()))
 }
 
+/// The ways to wrap a text that tools and people use.
+const WRAPPINGS: [(&str, fn(&str) -> String); 22] = [
+    ("base64", |text| STANDARD.encode(text)),
+    ("base64 without padding", |text| {
+        STANDARD_NO_PAD.encode(text)
+    }),
+    ("base64url", |text| URL_SAFE.encode(text)),
+    ("base64url without padding", |text| {
+        URL_SAFE_NO_PAD.encode(text)
+    }),
+    ("base64 in lines", |text| {
+        wrapped(&STANDARD.encode(text), "\n")
+    }),
+    ("hex", |text| hex::encode(text)),
+    ("HEX", |text| hex::encode_upper(text)),
+    ("0x", |text| format!("0x{}", hex::encode(text))),
+    ("bytes", |text| {
+        let bytes: Vec<String> = text.bytes().map(|byte| format!("0x{byte:02X}")).collect();
+        bytes.join(", ")
+    }),
+    ("percent", |text| {
+        let encoded = text.bytes().map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        });
+        encoded.collect()
+    }),
+    ("percent in lower case", |text| {
+        text.replace('%', "%25")
+            .replace('+', "%2b")
+            .replace('/', "%2f")
+            .replace('=', "%3d")
+            .replace('\n', "%0a")
+    }),
+    ("a JSON string", |text| serde_json::to_string(text).unwrap()),
+    ("a JSON array", |text| format!("[{}]", json_value(text))),
+    ("a JSON object", |text| {
+        format!(r#"{{"id":"k1","key":{}}}"#, json_value(text))
+    }),
+    ("a JSON object in an array", |text| {
+        format!(r#"[{{"public_key":{}}}]"#, json_value(text))
+    }),
+    ("escaped line ends", |text| text.replace('\n', "\\n")),
+    ("quotes", |text| format!("'{text}'")),
+    ("NAME=", |text| format!("PUBLIC_KEY={text}")),
+    ("name:", |text| format!("public key: {text}")),
+    ("whsec_", |text| format!("whsec_{text}")),
+    ("a data URL", |text| {
+        format!(
+            "data:application/octet-stream;base64,{}",
+            STANDARD.encode(text)
+        )
+    }),
+    ("white space", |text| format!("\t\n {text} \r\n")),
+];
+
+/// The text as a value of a JSON document: as it is, if it is an object, and as a string otherwise.
+fn json_value(text: &str) -> String {
+    let is_object = text.trim_start().starts_with(['{', '[']);
+    if is_object && serde_json::from_str::<serde_json::Value>(text).is_ok() {
+        text.to_owned()
+    } else {
+        serde_json::to_string(text).unwrap()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_public_key_is_recognised_below_two_wrappings(
+        key in publics(), spelling: proptest::sample::Index, first in 0..WRAPPINGS.len(),
+    ) {
+        let form = KeyForm::plain(Algorithm::HmacSha256);
+        let spellings = spellings(&key);
+        let text = &spellings[spelling.index(spellings.len())];
+        let (outer, wrap) = WRAPPINGS[first];
+        let once = wrap(text);
+        let refused = form.prepare(once.as_bytes()).err();
+        prop_assert_eq!(refused, Some(SecretError::PublicKey), "{}: {}", outer, once);
+        for (inner, wrap) in WRAPPINGS {
+            let twice = wrap(&once);
+            let refused = form.prepare(twice.as_bytes()).err();
+            prop_assert_eq!(refused, Some(SecretError::PublicKey), "{} in {}: {}", outer, inner, twice);
+        }
+    }
+
+    #[test]
+    fn one_key_is_the_same_below_two_wrappings(
+        seed in any::<[u8; 32]>(), other in any::<[u8; 32]>(), first in 0..WRAPPINGS.len(),
+    ) {
+        prop_assume!(seed != other);
+        let (key, other) = (ed25519(&seed), ed25519(&other));
+        let stored = STANDARD.encode(&key.bare);
+        let others = STANDARD.encode(&other.bare);
+        let texts = [
+            pem("PUBLIC KEY", &key.info, "\n"),
+            hex::encode(&key.bare),
+            stored.clone(),
+            format!("whpk_{stored}"),
+        ];
+        let (outer, wrap) = WRAPPINGS[first];
+        for text in texts {
+            for (inner, again) in WRAPPINGS {
+                let wrapped = again(&wrap(&text));
+                let same = encode_same_key(stored.as_bytes(), wrapped.as_bytes());
+                prop_assert!(same, "{} in {}: {}", outer, inner, wrapped);
+                prop_assert!(!encode_same_key(others.as_bytes(), wrapped.as_bytes()), "{}", wrapped);
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -225,6 +338,10 @@ proptest! {
             STANDARD_NO_PAD.encode(&bytes),
             URL_SAFE.encode(&bytes),
             format!("whsec_{}", STANDARD.encode(&bytes)),
+            STANDARD.encode(STANDARD.encode(&bytes)),
+            hex::encode(STANDARD.encode(&bytes)),
+            format!(r#"{{"secret":"{}"}}"#, STANDARD.encode(&bytes)),
+            format!("0x{}", hex::encode(&bytes)),
         ] {
             prop_assert!(form.prepare(text.as_bytes()).is_ok(), "{}", text);
         }
@@ -300,9 +417,58 @@ fn what_only_resembles_a_public_key_is_a_secret() {
         "my ssh-rsa passphrase",
         "whpk",
         "-----begin-----",
+        "begin every public key with care",
+        r#"[{"kty":"oct","k":"AAECAwQFBgcICQoLDA0ODw"}]"#,
+        r#"{"name":"a","value":"b","e":"mail","x":"y"}"#,
+        "data:text/plain;base64,c29tZSBzZWNyZXQgdGV4dA==",
+        "c2VjcmV0%2Bof%2Fanybody%3D",
+        "key=c29tZSBzZWNyZXQgdGV4dCBvZiBhbnlib2R5Cg==",
         "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A",
         "30:82:01:22",
     ] {
         assert!(form.prepare(text.as_bytes()).is_ok(), "{text}");
     }
+}
+
+#[test]
+fn a_public_key_without_its_armour_or_with_a_damaged_one_is_no_shared_secret() {
+    let form = KeyForm::plain(Algorithm::HmacSha256);
+    for key in [ed25519(&[7; 32]), p256(), rsa(&[9; 256])] {
+        let text = pem("PUBLIC KEY", &key.info, "\n");
+        let jwk = jwk(&key);
+        let inner = jwk.strip_prefix('{').unwrap();
+        for text in [
+            text.trim_matches(['-', '\n']).to_owned(),
+            text.replace("-----", ""),
+            text.replace("-----", "--"),
+            text.replace(' ', ""),
+            text.to_lowercase(),
+            text.replace("-----BEGIN PUBLIC KEY-----\n", ""),
+            text.replace("-----BEGIN PUBLIC KEY-----\n", "")
+                .replace("-----END PUBLIC KEY-----\n", ""),
+            format!(r#"{{"kty":"oct",{inner}"#),
+            format!(r#"{},"kty":"oct"}}"#, jwk.strip_suffix('}').unwrap()),
+            jwk.replace("kty", "KTY"),
+            format!(r#"{{"data":{{"attributes":[1,{{"key":{jwk}}}]}}}}"#),
+            format!(r#"{{"kid":"a","x5c":["{}"]}}"#, STANDARD.encode(&key.info)),
+        ] {
+            let refused = form.prepare(text.as_bytes()).err();
+            assert_eq!(refused, Some(SecretError::PublicKey), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_search_for_a_public_key_ends() {
+    let form = KeyForm::plain(Algorithm::HmacSha256);
+    let mut text = "a secret of anybody".to_owned();
+    for _ in 0..8 {
+        text = STANDARD.encode(&text);
+    }
+    assert!(form.prepare(text.as_bytes()).is_ok());
+    let strings = vec![format!("\"{}\"", STANDARD.encode([7; 48])); 5000];
+    let array = format!("[{}]", strings.join(","));
+    assert!(form.prepare(array.as_bytes()).is_ok());
+    let deep = format!("{}1{}", "[".repeat(50_000), "]".repeat(50_000));
+    assert!(form.prepare(deep.as_bytes()).is_ok());
 }

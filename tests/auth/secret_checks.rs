@@ -221,10 +221,10 @@ fn an_unusual_length_is_remarked_on_and_accepted() {
             "`workflows/a`: the key has 31 bytes, but keys of this provider usually have 32: is it truncated?"
         ]
     );
-    let svix = format!("whsec_{}", STANDARD.encode([7; 20]));
-    assert!(cautions("svix", &svix)[0].contains("usually have 24 to 64"));
-    let svix = format!("whsec_{}", STANDARD.encode([7; 24]));
-    assert!(cautions("svix", &svix).is_empty());
+    let openai = format!("whsec_{}", STANDARD.encode([7; 20]));
+    assert!(cautions("openai", &openai)[0].contains("usually have 24 to 64"));
+    let openai = format!("whsec_{}", STANDARD.encode([7; 24]));
+    assert!(cautions("openai", &openai).is_empty());
     // A user and a short password are what a person has chosen.
     assert!(cautions("postmark", "user:pw").is_empty());
 }
@@ -300,6 +300,163 @@ proptest! {
         let standard = format!("whsec_{}", STANDARD.encode(&bytes));
         for preset in ["standard-webhooks", "svix", "clerk", "openai", "stripe"] {
             prop_assert_eq!(checked(preset, &standard, false), Ok(Vec::new()), "{}", preset);
+        }
+    }
+}
+
+/// The secrets of providers' own pages and tests, and values that stand in for a secret.
+#[test]
+fn a_value_that_everybody_knows_is_refused_unless_it_is_forced() {
+    for (preset, value) in [
+        ("svix", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        ("standard-webhooks", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        ("slack", "8f742231b10e8888abcd99yyyzzz85a5"),
+        (
+            "adyen-payments",
+            "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+        ),
+        (
+            "adyen-platform",
+            "44782def547aaa06c910c43932b1eb0c71fc68d9d0c057550c48ec2acf6ba056",
+        ),
+        ("stripe", "whsec_test_secret"),
+        ("stripe", "STRIPE_WEBHOOK_SECRET"),
+        ("github", "GITHUB_WEBHOOK_SECRET"),
+        (HMAC, "WEBHOOK_SIGNING_KEY"),
+        (HMAC, "••••••••"),
+        (HMAC, "●●●●●●●●●●"),
+        (HMAC, "aaaaaaaaaaaaaaaaaaaaaaaa"),
+        (HMAC, "--------"),
+        (HMAC, "12345678"),
+        (HMAC, "1234567890"),
+        (HMAC, "0123456789abcdef"),
+        (HMAC, "abc123"),
+        (HMAC, "abcdefgh"),
+        (HMAC, "true"),
+        (HMAC, "False"),
+        (HMAC, "NaN"),
+        (HMAC, "[object Object]"),
+        (HMAC, "qwerty"),
+        (HMAC, "YOUR-SIGNING-SECRET"),
+        (HMAC, "my_webhook_secret"),
+    ] {
+        let refused = checked(preset, value, false);
+        let expected = SecretRefusal::Doubtful(None, SecretProblem::Placeholder);
+        assert_eq!(refused, Err(expected), "{preset} {value}");
+        assert!(checked(preset, value, true).is_ok(), "{preset} {value}");
+    }
+    let bracketed = checked("stripe", "whsec_<your secret>", false);
+    let expected = SecretRefusal::Doubtful(None, SecretProblem::Placeholder);
+    assert_eq!(bracketed, Err(expected));
+}
+
+/// The list of known secrets has every shared secret of the published deliveries.
+#[test]
+fn every_secret_of_a_published_delivery_is_known() {
+    let vectors: serde_json::Value =
+        serde_json::from_str(include_str!("official-vectors.json")).unwrap();
+    let mut seen = 0;
+    for vector in vectors["vectors"].as_array().unwrap() {
+        let kind = vector["secret_kind"].as_str().unwrap_or_default();
+        let name = vector["provider"].as_str().unwrap();
+        let (Some(secret), Some(_)) = (vector["secret"].as_str(), Preset::named(name)) else {
+            continue;
+        };
+        if vector["expected"] != "valid" || !["hex", "utf8", "whsec", "base64"].contains(&kind) {
+            continue;
+        }
+        seen += 1;
+        let expected = SecretRefusal::Doubtful(None, SecretProblem::Placeholder);
+        assert_eq!(
+            checked(name, secret, false),
+            Err(expected),
+            "{name} {secret}"
+        );
+    }
+    assert!(seen > 50, "{seen}");
+}
+
+/// The secrets that stand in the file of a preset, such as in its notes.
+#[test]
+fn no_preset_shows_a_secret_that_would_be_accepted() {
+    for preset in Preset::all() {
+        let words = preset
+            .declaration
+            .split(|it: char| it.is_whitespace() || "\"'`,;()[]".contains(it));
+        for word in words.filter(|word| word.len() >= 16) {
+            let is_random = word.bytes().any(|byte| byte.is_ascii_digit())
+                && word.bytes().any(|byte| byte.is_ascii_alphabetic())
+                && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            assert!(
+                !is_random || checked(preset.name, word, false).is_err(),
+                "{}: {word}",
+                preset.name
+            );
+        }
+    }
+}
+
+#[test]
+fn another_credential_is_named_at_every_endpoint() {
+    let pat = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+    for (preset, value, says) in [
+        (HMAC, pat, "personal access token of GitHub"),
+        ("github", pat, "personal access token of GitHub"),
+        (
+            "github",
+            "github_pat_11ABCDEFG0123456789_abcdefghij",
+            "personal access token of GitHub",
+        ),
+        ("github", "gho_0123456789abcdefghij", "token of GitHub"),
+        (HMAC, "Bearer 0123456789abcdefghij", "`Authorization`"),
+        ("github", "Basic dXNlcjpwYXNzd29yZA==", "`Authorization`"),
+        ("stripe", "sk_org_live_0123456789abcdef", "API key"),
+        ("stripe", "sk_org_test_0123456789abcdef", "API key"),
+    ] {
+        let refused = checked(preset, value, false).expect_err(value).to_string();
+        assert!(refused.contains(says), "{preset} {value}: {refused}");
+        assert!(!refused.contains(value), "{refused}");
+        assert!(checked(preset, value, true).is_ok(), "{preset} {value}");
+    }
+    // Presets that compare the whole header `Authorization` take its value as the secret.
+    let whole = checked("auth0", "Bearer 0123456789abcdefghij", false);
+    assert_eq!(whole, Ok(Vec::new()));
+}
+
+#[test]
+fn a_private_key_is_called_one() {
+    for label in [
+        "PRIVATE KEY",
+        "RSA PRIVATE KEY",
+        "EC PRIVATE KEY",
+        "OPENSSH PRIVATE KEY",
+        "ENCRYPTED PRIVATE KEY",
+    ] {
+        let text = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+        for force in [false, true] {
+            let refused = checked(HMAC, &text, force);
+            let expected =
+                SecretRefusal::Unusable("workflows/a".to_owned(), SecretError::PrivateKey);
+            assert_eq!(refused, Err(expected), "{label}");
+        }
+        let refused = checked("telnyx", &text, false)
+            .expect_err(label)
+            .to_string();
+        assert!(refused.contains("private key"), "{refused}");
+    }
+}
+
+#[test]
+fn a_key_of_svix_has_the_length_that_its_server_accepts() {
+    for (len, is_accepted) in [(2, false), (23, false), (24, true), (75, true), (76, false)] {
+        let bytes: Vec<u8> = (1..=len).collect();
+        let value = format!("whsec_{}", STANDARD.encode(bytes));
+        let length = SecretProblem::Length(usize::from(len), 24..=75);
+        let expected = SecretRefusal::Doubtful(Some("workflows/a".to_owned()), length);
+        let checked = checked("svix", &value, false);
+        assert_eq!(checked.is_ok(), is_accepted, "{len}: {checked:?}");
+        if !is_accepted {
+            assert_eq!(checked, Err(expected), "{len}");
         }
     }
 }

@@ -326,6 +326,27 @@ fn malformed_values() -> Vec<Row> {
             "json:/signature/token is neither a string",
         ),
         (
+            "a text in place of an object",
+            mailgun().text(|body| body.replace("\"signature\":{", "\"signature\":\"x\",\"y\":{")),
+            Malformed,
+            "value-type",
+            "a value on the path json:/signature/",
+        ),
+        (
+            "JSON that is sent as a form",
+            mailgun().replacing("content-type", |_| FORM.to_owned()),
+            Malformed,
+            "body-not-json",
+            "Content-Type names another format than JSON",
+        ),
+        (
+            "JSON with two types",
+            mailgun().header("content-type", "application/json"),
+            Malformed,
+            "body-not-json",
+            "or two types",
+        ),
+        (
             "an id with the separator in it",
             standard().replacing("webhook-id", |_| "msg.1".to_owned()),
             Malformed,

@@ -241,7 +241,7 @@ fn a_signed_token_that_lets_in_by_itself_is_not_kept_either() {
         .endpoint_with("workflows/teams", &provider("ms-teams"))
         .endpoint_with("workflows/graph", &provider("ms-graph"));
     for id in [ID, "workflows/teams"] {
-        let secret = b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let secret = b"q7Yc0VwZkT3uJmXo5rHs8LdEaGfB1iNp";
         gate.run_with_input(&["secret", "set", id], secret)
             .succeeded();
     }

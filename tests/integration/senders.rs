@@ -22,11 +22,11 @@ use self::Signs::{Digest, Time, Timestamp, Url};
 
 /// Standard Webhooks and Svix take base64 only, Adyen hexadecimal digits only.
 const WHSEC: [&str; 2] = [
-    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-    "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+    "whsec_q7Yc0VwZkT3uJmXo5rHs8LdEaGfB1iNp",
+    "whsec_Xw2bPzK9hUe4TqLdRj7VyMs5GcNa0fIo",
 ];
 const HEX: [&str; 2] = [
-    "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+    "5B0E7C92D4A1836FE2490B7DC58A16F3709D2CB84E61A5F03D8BC7129E54A06B",
     "009E9E92268087AAD241638D3325201AFE8AAE6F3DCD369B6D32E87129FFAB10",
 ];
 const TEXT: [&str; 2] = ["a-secret-of-the-provider's", "another-secret-of-theirs"];

@@ -108,6 +108,11 @@ pub(super) fn describe(defect: &Defect, case: &Case<'_>) -> Cause {
             Some("send Content-Type: application/x-www-form-urlencoded with a form"),
             None,
         ),
+        Defect::NotJson => (
+            "body-not-json",
+            Some("send the body once as application/json"),
+            Some("make sure that nothing in front of the gate changes or repeats Content-Type"),
+        ),
         Defect::NotScalar(_) => (
             "value-not-scalar",
             Some("send a string or a number there"),
@@ -155,6 +160,11 @@ pub(super) fn describe(defect: &Defect, case: &Case<'_>) -> Cause {
             "other-topic",
             None,
             Some("set `topic_arn` to the sending topic, or subscribe the configured topic"),
+        ),
+        Defect::WrongType(_) => (
+            "value-type",
+            Some("send arrays and objects as the provider documents them"),
+            None,
         ),
     };
     cause(name, describe_defect(defect), sender, operator)

@@ -130,6 +130,9 @@ fn unusable_secret(case: &Case<'_>) -> Option<Cause> {
         SecretError::OtherKind { .. } => {
             "the secret was bound as a key of another kind (`portcullis secret status`)"
         }
+        SecretError::PrivateKey => {
+            "the secret is a private key, and the scheme needs a secret of the provider"
+        }
         SecretError::PublicKey => {
             "the secret is a public key, and the scheme needs a shared secret"
         }

@@ -11,7 +11,7 @@ fn secret_for(preset: &Preset) -> String {
         return "user:password".to_owned();
     }
     let text = match form.encoding {
-        KeyEncoding::Base64 => "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        KeyEncoding::Base64 => "q7Yc0VwZkT3uJmXo5rHs8LdEaGfB1iNp",
         _ => "0123456789abcdef0123456789abcdef",
     };
     format!("{}{text}", form.strip.as_deref().unwrap_or_default())
@@ -200,7 +200,7 @@ fn send_posts_to_the_endpoint_and_shows_what_it_was_answered() {
         )
         .endpoint_with("workflows/token", &[])
         .start();
-    let secret = b"8f742231b10e8888abcd99yyyzzz85a5";
+    let secret = b"c2b1e0d94a7f4f6f8e3d5b7a90c1d2e3";
     gate.run_with_input(&["secret", "set", "workflows/slack"], secret)
         .succeeded();
     gate.catch_up();

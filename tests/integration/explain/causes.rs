@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use super::*;
 
 const SECRET: &str = "It's a Secret to Everybody";
-const KEY: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const KEY: &str = "q7Yc0VwZkT3uJmXo5rHs8LdEaGfB1iNp";
 const AT: i64 = 1_731_705_121;
 const BODY: &str = r#"{"id":"evt_1","note":"Größe 5/6","items":[1,2.50,{"a":null}],"ok":true}"#;
 

@@ -444,7 +444,7 @@ fn every_preset_whose_secret_is_ours_can_be_tested_and_of_the_others_it_is_said_
             let text = match (form.algorithm, form.encoding) {
                 _ if name.starts_with("adyen-") => digits.repeat(4),
                 (Algorithm::Basic, _) => "user:password".to_owned(),
-                (_, KeyEncoding::Base64) => "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(),
+                (_, KeyEncoding::Base64) => "q7Yc0VwZkT3uJmXo5rHs8LdEaGfB1iNp".to_owned(),
                 _ => digits.repeat(2),
             };
             let secret = format!("{}{text}", form.strip.as_deref().unwrap_or_default());
