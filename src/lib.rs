@@ -23,7 +23,7 @@
 //!
 //! `store` implements the traits of `secrets`, `tokens`, `directory` and `flow`. Only `cli` and `app` import `config`.
 //! `control` holds every rule about changing what is stored; it is above `store` and below `cli`. `clock`, `sync`,
-//! `task`, `tls`, `audit`, `http_syntax` and `redis` are below everything. `explain` is above `proxy` and below `cli`;
+//! `task`, `tls`, `audit`, `http_syntax`, `private_file` and `redis` are below everything. `explain` is above `proxy` and below `cli`;
 //! no delivery passes it.
 
 pub mod admin;
@@ -44,6 +44,7 @@ mod http_syntax;
 pub mod ledger;
 pub mod outbound;
 pub mod payload;
+mod private_file;
 pub mod proxy;
 pub mod redis;
 pub mod secrets;

@@ -13,10 +13,11 @@ use crate::source::{Named, Source};
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it. `control` stands on the traits of the stores and
 /// below `cli`, which prints what it answers.
-pub(crate) const LAYERS: [(&str, &str); 28] = [
+pub(crate) const LAYERS: [(&str, &str); 29] = [
     ("clock", ""),
     ("sync", ""),
-    ("tls", ""),
+    ("private_file", ""),
+    ("tls", "private_file"),
     ("task", "clock"),
     ("redis", "clock task tls"),
     ("audit", ""),
@@ -24,7 +25,7 @@ pub(crate) const LAYERS: [(&str, &str); 28] = [
     ("auth", ""),
     ("payload", "http_syntax"),
     ("challenge", "auth"),
-    ("secrets", "clock task audit auth"),
+    ("secrets", "clock private_file task audit auth"),
     ("tokens", "clock task audit auth secrets"),
     (
         "directory",
@@ -43,7 +44,7 @@ pub(crate) const LAYERS: [(&str, &str); 28] = [
     ("capture", "clock task auth payload secrets directory gate"),
     (
         "store",
-        "clock task audit auth payload challenge secrets tokens directory flow gate capture",
+        "clock private_file task audit auth payload challenge secrets tokens directory flow gate capture",
     ),
     (
         "control",
@@ -64,7 +65,7 @@ pub(crate) const LAYERS: [(&str, &str); 28] = [
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate telemetry proxy admin store",
+        "clock private_file tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate telemetry proxy admin store",
     ),
     (
         "app",

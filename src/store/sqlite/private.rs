@@ -8,9 +8,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::identity::sibling;
+use crate::private_file::check_owner;
 use crate::store::OpenError;
 
-/// Refuses a store if others can read it or its log. Missing files are skipped, and so is an empty store.
+/// Refuses a store if others can read it or its log, or if another user owns one of its files. Missing files are skipped, and so is an empty store.
 pub(super) fn verify(path: &Path) -> Result<(), OpenError> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let file = sibling(path, suffix);
@@ -19,6 +20,12 @@ pub(super) fn verify(path: &Path) -> Result<(), OpenError> {
         };
         if suffix.is_empty() && found.len() == 0 {
             continue;
+        }
+        if let Err(foreign) = check_owner(&found) {
+            return Err(OpenError::Foreign {
+                file: file.display().to_string(),
+                foreign: foreign.to_string(),
+            });
         }
         let mode = found.mode() & 0o777;
         if mode & 0o077 != 0 {

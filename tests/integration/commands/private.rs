@@ -46,8 +46,58 @@ fn a_gate_does_not_serve_from_a_store_that_others_can_read() {
     let told = gate.serve_that_ends().failed_with(5);
     assert!(told.contains("others can read the store"), "{told}");
     set_mode(&gate, "portcullis.db", 0o600);
+    if give_away(&gate, "portcullis.db").is_some() {
+        let told = gate.serve_that_ends().failed_with(5);
+        assert!(told.contains("belongs to another user (id 65534"), "{told}");
+        take_back(&gate, "portcullis.db");
+    }
     gate.restart();
     assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 202);
+}
+
+/// Gives a file to another user. `None` where only its own user may change it.
+fn give_away(gate: &Gate, file: &str) -> Option<()> {
+    let is_root = rustix::process::geteuid().is_root();
+    is_root.then(|| std::os::unix::fs::chown(gate.folder().join(file), Some(65534), None).unwrap())
+}
+
+fn take_back(gate: &Gate, file: &str) {
+    std::os::unix::fs::chown(gate.folder().join(file), Some(0), None).unwrap();
+}
+
+#[test]
+fn refuses_stores_keys_and_passwords_that_belong_to_another_user() {
+    let backend = Backend::accepting();
+    let authority = Authority::new();
+    let gate = Gate::before(&backend)
+        .tls(&authority)
+        .endpoint("hmac")
+        .start();
+    // While the gate runs, the log and its index exist.
+    for (file, code) in [
+        ("portcullis.db", 5),
+        ("portcullis.db-wal", 5),
+        ("portcullis.db-shm", 5),
+        ("portcullis.key", 5),
+    ] {
+        if give_away(&gate, file).is_none() {
+            return;
+        }
+        for (code, words) in [(code, &["secret", "reveal", ID][..]), (3, &["check"])] {
+            let mut command = portcullis();
+            command.current_dir(gate.folder());
+            command.arg("--config").arg(gate.config()).args(words);
+            let told = CommandOutput::of(command, b"").failed_with(code);
+            assert!(told.contains(file), "{words:?}: {told}");
+            assert!(
+                told.contains("belongs to another user (id 65534"),
+                "{words:?}: {told}"
+            );
+        }
+        take_back(&gate, file);
+        gate.run(&["secret", "reveal", ID]).succeeded();
+    }
+    drop(gate);
 }
 
 const BIDI: [char; 12] = [
