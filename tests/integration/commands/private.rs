@@ -186,6 +186,54 @@ fn sign_puts_no_credential_into_an_argument_list_and_its_command_still_works() {
 }
 
 #[test]
+fn sign_puts_no_reusable_proof_into_an_argument_list() {
+    let backend = Backend::accepting();
+    let url = "https://portal.example.com";
+    let public = format!("url = \"{url}\"");
+    let mut gate = Gate::before(&backend).with("public", &public);
+    // Tokens in `Authorization`, and signatures that do not cover the body.
+    for (name, settings) in [
+        ("monday", &[][..]),
+        (
+            "jira-connect",
+            &["--setting", "base_url=https://portal.example.com"],
+        ),
+        ("plivo-v2", &[]),
+        ("twilio", &[]),
+        ("livekit", &[]),
+        ("vonage", &[]),
+    ] {
+        let id = format!("workflows/{name}");
+        let preset = ["--mode", "provider", "--preset", name];
+        gate = gate.endpoint_with(&id, &[&preset[..], settings].concat());
+        gate.run_with_input(
+            &["secret", "set", &id, "--force"],
+            b"a secret that the provider shows",
+        )
+        .succeeded();
+        let proof = gate.run(&["sign", &id, "--headers-only"]).succeeded();
+        let names: Vec<&str> = proof
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .map(|it| it.0)
+            .collect();
+        assert!(!names.is_empty(), "{name}: {proof}");
+        let command = gate.run(&["sign", &id]).succeeded();
+        let (before, curl) = command.split_once("curl ").unwrap();
+        for header in names {
+            let given = format!("{}:", header.to_lowercase());
+            assert!(before.to_lowercase().contains(&given), "{name}: {command}");
+            assert!(!curl.to_lowercase().contains(&given), "{name}: {command}");
+        }
+        let url = format!("http://portal.example.com{}", PATH.replace(ID, &id));
+        assert!(
+            curl.contains(&url) || curl.contains(&url.replace("http:", "https:")),
+            "{command}"
+        );
+    }
+}
+
+#[test]
 fn an_empty_file_that_others_can_read_becomes_a_store_that_they_cannot() {
     let backend = Backend::accepting();
     let gate = Gate::before(&backend);
