@@ -163,7 +163,14 @@ impl Template {
     pub(super) fn weakness(&self) -> Option<&'static str> {
         if self.has_form() {
             return Some(
-                "the signature does not cover the ends of the query and of the form fields",
+                "the signature does not cover the ends of the query and of the form fields, or their order and \
+                 repetition",
+            );
+        }
+        if self.covers() == Covers::Fields && self.sources().any(Source::is_in_json) {
+            return Some(
+                "JSON values are signed as text: 1 and \"1\" have the same signature, and so do an absent value, null \
+                 and \"\" where the value is optional",
             );
         }
         let is_crc32 = self.tokens().any(|token| *token == Placeholder::Crc32);
