@@ -13,7 +13,8 @@ use crate::store::OpenError;
 
 /// Refuses a store if others can read it or its log, or if another user owns one of its files. Missing files are skipped, and so is an empty store.
 pub(super) fn verify(path: &Path) -> Result<(), OpenError> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
+    verify_owner(path)?;
+    for suffix in SUFFIXES {
         let file = sibling(path, suffix);
         let Ok(found) = file.metadata() else {
             continue;
@@ -21,16 +22,27 @@ pub(super) fn verify(path: &Path) -> Result<(), OpenError> {
         if suffix.is_empty() && found.len() == 0 {
             continue;
         }
-        if let Err(foreign) = check_owner(&found) {
-            return Err(OpenError::Foreign {
-                file: file.display().to_string(),
-                foreign: foreign.to_string(),
-            });
-        }
         let mode = found.mode() & 0o777;
         if mode & 0o077 != 0 {
             let file = file.display().to_string();
             return Err(OpenError::Exposed { file, mode });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a store if another user owns it or its log. Run by root, SQLite gives the log to the owner of the store when it
+/// opens it, so this comes first.
+pub(super) fn verify_owner(path: &Path) -> Result<(), OpenError> {
+    for suffix in SUFFIXES {
+        let file = sibling(path, suffix);
+        if let Ok(found) = file.metadata()
+            && let Err(foreign) = check_owner(&found)
+        {
+            return Err(OpenError::Foreign {
+                file: file.display().to_string(),
+                foreign: foreign.to_string(),
+            });
         }
     }
     Ok(())
@@ -44,3 +56,6 @@ pub(super) fn claim_empty(path: &Path) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+/// What the names of the files of a store end in.
+const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
