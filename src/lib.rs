@@ -24,7 +24,7 @@
 //! `store` implements the traits of `secrets`, `tokens`, `directory`, `operators`, `flow`, `capture` and `deliveries`. Only `cli`
 //! and `app` import `config`.
 //! `control` holds every rule about changing what is stored; it is above `store` and below `cli`. `clock`, `sync`,
-//! `task`, `tls`, `audit`, `http_syntax`, `json_pointer` and `redis` are below everything. `explain` is above `proxy` and below `cli`;
+//! `task`, `tls`, `audit`, `http_syntax`, `json_pointer`, `private_file` and `redis` are below everything. `explain` is above `proxy` and below `cli`;
 //! no delivery passes it.
 
 pub mod admin;
@@ -49,6 +49,7 @@ pub mod ledger;
 pub mod operators;
 pub mod outbound;
 pub mod payload;
+mod private_file;
 pub mod proxy;
 pub mod redis;
 pub mod secrets;

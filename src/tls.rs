@@ -5,6 +5,7 @@
 //! exceptions, because their libraries read these files themselves.
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use zeroize::Zeroizing;
+
+use crate::private_file::check_owner;
 
 /// The trusted authorities: those in the file `ca`, or those of the system.
 pub fn roots(ca: Option<&Path>) -> Result<Arc<RootCertStore>, PemError> {
@@ -74,7 +77,8 @@ pub fn certified_key(certificate: &Path, key: &Path) -> Result<CertifiedKey, Pem
 /// The certificates in a file. There is at least one, and each is valid DER.
 pub fn certificates(path: &Path, part: PemPart) -> Result<Vec<CertificateDer<'static>>, PemError> {
     let wrong = |error: &dyn Display| part.wrong(path, error);
-    let bytes = read(path).map_err(|error| wrong(&error))?;
+    let bytes = File::open(path).and_then(read);
+    let bytes = bytes.map_err(|error| wrong(&error))?;
     let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&bytes)
         .collect::<Result<_, _>>()
         .map_err(|error| wrong(&error))?;
@@ -87,10 +91,13 @@ pub fn certificates(path: &Path, part: PemPart) -> Result<Vec<CertificateDer<'st
     Ok(certificates)
 }
 
-/// The private key in a file.
+/// The private key in a file, which must not belong to another user.
 pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
     let wrong = |error: &dyn Display| PemPart::PrivateKey.wrong(path, error);
-    let bytes = read(path).map_err(|error| wrong(&error))?;
+    let file = File::open(path).map_err(|error| wrong(&error))?;
+    let found = file.metadata().map_err(|error| wrong(&error))?;
+    check_owner(&found).map_err(|foreign| wrong(&foreign))?;
+    let bytes = read(file).map_err(|error| wrong(&error))?;
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
         pem::Error::NoItemsFound => wrong(&"there is no private key in it"),
         error => wrong(&error),
@@ -98,9 +105,8 @@ pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
 }
 
 /// Reads a file, at most [`MAX_BYTES`] of it. The buffer is zeroed, because it may hold a private key.
-fn read(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+fn read(file: File) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
-    let file = std::fs::File::open(path)?;
     file.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

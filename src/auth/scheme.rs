@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
+use super::canonical::Canonical;
 use super::digest::DigestRule;
 use super::rule::ProofTag;
 use super::signing::{self, Message as SignedMessage};
@@ -15,7 +16,8 @@ use super::url::UrlRule;
 use super::{
     AccountPlace, AccountRule, Algorithm, CertificateUrl, Covers, Encoding, Envelope, Head,
     KeyEncoding, KeyForm, NamedAccounts, PartialRequest, Place, ProofError, Sample, SchemeError,
-    SignatureRule, SigningError, SnsRule, Source, Template, TimestampRule, TimestampUnit, sample,
+    SignatureRule, SigningError, SnsRule, Source, Template, TimestampRule, TimestampSource,
+    TimestampUnit, sample,
 };
 
 /// How the senders of an endpoint prove a delivery.
@@ -226,6 +228,37 @@ impl Scheme {
     /// The place of the event's name.
     pub fn event(&self) -> Option<&Source> {
         self.event.as_ref()
+    }
+
+    /// The headers from which a delivery's proof, time, digest, id and event are read.
+    pub fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        let digested = self.digest.iter().map(|it| &it.signed);
+        let templates = self.signed.iter().chain(digested);
+        let time = self.timestamp.iter().filter_map(|rule| match &rule.from {
+            TimestampSource::Source(source) => Some(source),
+            _ => None,
+        });
+        let sources = self.signatures.iter().map(|rule| &rule.from);
+        let sources = sources
+            .chain(templates.flat_map(Template::sources))
+            .chain(time)
+            .chain(self.digest.iter().map(|it| &it.from))
+            .chain(&self.id)
+            .chain(&self.event);
+        let headers = sources
+            .flat_map(Source::places)
+            .filter_map(|place| match place {
+                Place::Header(name) => Some(name),
+                _ => None,
+            });
+        headers.chain(self.required.iter().map(|(name, _)| name))
+    }
+
+    /// Whether each delivery names the headers that its signature covers, so that any header may be one of them.
+    pub fn has_chosen_headers(&self) -> bool {
+        let mut canonicals = self.signed.iter().flat_map(Template::canonicals);
+        matches!(self.envelope, Some(Envelope::Message(_)))
+            || canonicals.any(Canonical::has_chosen_headers)
     }
 
     /// Where deliveries name their account, if the place is known and signed.

@@ -133,8 +133,14 @@ pub fn command() -> clap::Command {
 /// Parses the arguments, runs the command, and returns its exit code.
 pub fn main() -> ExitCode {
     keep_memory_private();
-    let parsed = Cli::from_arg_matches_mut(&mut command().get_matches());
-    match run(parsed.unwrap_or_else(|error| error.exit())) {
+    let matches = command().try_get_matches();
+    let parsed = matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        // A mistake in the arguments, or a request for help. Both quote text from outside.
+        Err(answer) => return output::print_usage(&answer),
+    };
+    match run(cli) {
         Ok(text) => {
             output::print(&text);
             match output::write_failure() {

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::session::Session;
 use super::tamper::{Tamper, prove};
 use super::{at, preset};
-use crate::auth::{Message, Place, Sample, Scheme, SigningError, Source};
+use crate::auth::{Covers, Message, Place, Sample, Scheme, SigningError, Source};
 use crate::clock::{Clock as _, SystemClock};
 use crate::control::Binding;
 use crate::directory::{AuthDefinition, Definition, DraftAuth, EndpointId};
@@ -286,11 +286,13 @@ impl Signer {
         }
     }
 
-    /// Whether the proof is a credential that is valid for any body.
-    pub(super) fn proves_by_token(&self) -> bool {
-        self.proof
-            .as_ref()
-            .is_none_or(|(scheme, _)| !scheme.covers_body())
+    /// Whether the proof at `place` is a credential: valid for other bodies too, or sent as HTTP authentication.
+    pub(super) fn is_credential(&self, place: &Place) -> bool {
+        *place == Place::Header(AUTHORIZATION)
+            || self
+                .proof
+                .as_ref()
+                .is_none_or(|(scheme, _)| scheme.covers() < Covers::Body)
     }
 
     /// Composes and signs the delivery now: the given body or a sample, with `event` or a common event.

@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
+use clap::builder::Styles;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -68,6 +70,30 @@ pub(super) fn print_error(failure: &Failure) {
     let (style, reset) = (ALARM.render(), ALARM.render_reset());
     let text = sanitized(&failure.to_string()).into_owned();
     let _ = writeln!(anstream::stderr(), "{style}error:{reset} {text}");
+}
+
+/// Writes the help, the version or the mistake that clap found in the arguments, and returns the exit code.
+pub(super) fn print_usage(answer: &clap::Error) -> ExitCode {
+    let clap = Styles::styled();
+    let styles = [
+        clap.get_header(),
+        clap.get_error(),
+        clap.get_usage(),
+        clap.get_literal(),
+        clap.get_placeholder(),
+        clap.get_valid(),
+        clap.get_invalid(),
+        clap.get_context(),
+        clap.get_context_value(),
+    ];
+    let text = answer.render().ansi().to_string();
+    let text = sanitized_except(&text, &styles.map(|style| *style));
+    if answer.use_stderr() {
+        let _ = write!(anstream::stderr(), "{text}");
+    } else {
+        note_result(write!(anstream::stdout(), "{text}"));
+    }
+    ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(1))
 }
 
 /// The failure to write a result, if there was one. A closed pipe is not a failure: its reader has enough.
@@ -148,13 +174,20 @@ pub(super) fn plain(text: &str) -> String {
 
 /// Does the same, but keeps the styles of this file.
 fn sanitized(text: &str) -> Cow<'_, str> {
+    sanitized_except(text, &[ALARM, GOOD])
+}
+
+/// Does the same, but keeps `styles`.
+fn sanitized_except<'t>(text: &'t str, styles: &[Style]) -> Cow<'t, str> {
     let is_plain = |c: char| !is_bidi_control(c) && (!c.is_control() || matches!(c, '\n' | '\t'));
     if text.chars().all(is_plain) {
         return Cow::Borrowed(text);
     }
-    let styles =
-        [ALARM, GOOD].map(|style| [style.render().to_string(), style.render_reset().to_string()]);
-    let styles = styles.as_flattened();
+    let styles = styles.iter();
+    let styles: Vec<String> = styles
+        .flat_map(|style| [style.render().to_string(), style.render_reset().to_string()])
+        .filter(|sequence| !sequence.is_empty())
+        .collect();
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\u{1b}') {

@@ -72,10 +72,10 @@ impl Sign {
         if requires_token {
             input.token();
         }
-        // A signature is valid for one body. A token is valid for every body, so it is a credential.
-        let is_credential = signer.proves_by_token();
+        // A signature over the whole body is valid for that body only. Other proofs are credentials.
         let mut url_has_credential = false;
         for (place, value) in proof {
+            let is_credential = signer.is_credential(&place);
             match place {
                 Place::Header(name) if is_credential => input.header(&format!("{name}: {value}")),
                 Place::Header(name) => {

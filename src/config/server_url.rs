@@ -14,6 +14,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::table::Table;
+use crate::private_file::check_owner;
 
 /// The URL of a server, with the password stored separately.
 ///
@@ -150,7 +151,12 @@ fn password_file(path: &Path) -> Result<Zeroizing<String>, PasswordFileError> {
     }
     let file = File::open(path).map_err(unreadable)?;
     // Read the mode of the open file, because the path could change in between.
-    let mode = file.metadata().map_err(unreadable)?.mode() & 0o777;
+    let found = file.metadata().map_err(unreadable)?;
+    check_owner(&found).map_err(|foreign| PasswordFileError::Foreign {
+        path: path.to_owned(),
+        foreign: foreign.to_string(),
+    })?;
+    let mode = found.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(PasswordFileError::Exposed {
             path: path.to_owned(),
@@ -236,6 +242,15 @@ pub enum PasswordFileError {
         path: PathBuf,
         /// Its permissions.
         mode: u32,
+    },
+
+    /// Another user owns the file, and can read or replace it.
+    #[error("{}: the password file {foreign}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Its owner, and the user of the process.
+        foreign: String,
     },
 
     /// The file does not contain exactly one password.

@@ -209,6 +209,6 @@ static ADVICE: &[Advice] = &[
     advice(
         "upstream_unreachable",
         "the gate admitted it, but could not reach the backend",
-        "is the backend running? `[upstreams]` has its addresses",
+        "look for the request id in the gate's log: `upstream_fault` has the cause, and `upstream_address` the address",
     ),
 ];

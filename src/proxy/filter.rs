@@ -7,7 +7,7 @@ use pingora_http::ResponseHeader;
 use super::HeaderNames;
 use super::head::RequestHead;
 use super::names::{ALWAYS_RESERVED, begins_like, reads_like};
-use crate::auth::Place;
+use crate::auth::{Place, Scheme};
 
 /// Decides which headers of a sender the backend gets.
 pub(super) struct Filter<'a> {
@@ -16,25 +16,40 @@ pub(super) struct Filter<'a> {
     trusted: bool,
     /// Whether the trace of the sender is continued. Without it, its `tracestate` has no meaning.
     continues_trace: bool,
+    /// The headers that the scheme of the endpoint reads.
+    read: Vec<&'a [u8]>,
     nominated: Vec<&'a [u8]>,
 }
 
 impl<'a> Filter<'a> {
     /// A filter for `head`. `trusted` is whether a trusted proxy has sent it. `credentials` are the places of the secret
-    /// itself.
+    /// itself, and `scheme` is that of the endpoint.
     pub(super) fn new(
         head: &'a RequestHead,
         names: &'a HeaderNames,
         trusted: bool,
         continues_trace: bool,
         credentials: &'a [Place],
+        scheme: Option<&'a Scheme>,
     ) -> Self {
+        let headers = scheme.into_iter().flat_map(Scheme::headers);
+        let read: Vec<&[u8]> = headers.map(|name| name.as_str().as_bytes()).collect();
+        // The backend gets every header that a signature may cover, because it may verify the signature itself.
+        let nominated = if scheme.is_some_and(Scheme::has_chosen_headers) {
+            Vec::new()
+        } else {
+            let is_read = |name: &[u8]| read.iter().any(|known| reads_like(name, known));
+            let mut nominated = nominated(&head.headers);
+            nominated.retain(|name| !is_read(name));
+            nominated
+        };
         Self {
             names,
             credentials,
             trusted,
             continues_trace,
-            nominated: nominated(&head.headers),
+            read,
+            nominated,
         }
     }
 
@@ -46,11 +61,23 @@ impl<'a> Filter<'a> {
             || self.nominated.iter().any(|other| is(other))
             || self.names.is_reserved(name)
             || self.names.is_withheld(name)
+            || self.is_disguised(name)
             || !self.continues_trace && is(b"tracestate")
             || is_forwarding_header(name) && !(self.trusted && is_spelt_plainly(name))
             || self.credentials.iter().any(
                 |source| matches!(source, Place::Header(other) if is(other.as_str().as_bytes())),
             ))
+    }
+
+    /// Whether a reader could take a header of this name for one that the gate has read under its usual name. CGI and
+    /// similar servers read `Content_Type` and `Content-Type` as one variable.
+    fn is_disguised(&self, name: &[u8]) -> bool {
+        if self.read.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            return false;
+        }
+        self.read.iter().any(|own| reads_like(name, own))
+            || !is_spelt_plainly(name)
+                && (describes_body(name) || OF_OTHERS.iter().any(|other| reads_like(name, other)))
     }
 }
 

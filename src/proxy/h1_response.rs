@@ -2,9 +2,10 @@
 //!
 //! The head decides how the body is framed. A head with a length waits for the first part of the body, so
 //! that both leave in one write. A response that breaks off gives no connection back: the caller drops it,
-//! and the sender sees that the end is missing.
+//! and the sender sees that the end is missing. The connection is reset where its close would be the end.
 
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::RawFd;
 
 use bytes::{Buf, Bytes};
 use http::{HeaderValue, Method, StatusCode, header};
@@ -13,10 +14,13 @@ use pingora_http::ResponseHeader;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::raw_head::length_of;
+use super::reset::reset_on_close;
 
 /// A response on an HTTP/1 connection.
 pub(super) struct Http1Response<S> {
     stream: S,
+    /// The number of the stream's socket.
+    socket: Option<RawFd>,
     answers_head: bool,
     keep_alive: bool,
     framing: BodyFraming,
@@ -50,11 +54,20 @@ impl<S: AsyncWrite + Unpin> Http1Response<S> {
     pub(super) fn new(stream: S, method: &Method, keep_alive: bool) -> Self {
         Self {
             stream,
+            socket: None,
             answers_head: *method == Method::HEAD,
             keep_alive,
             framing: BodyFraming::NoBody,
             prefix: Vec::new(),
             state: State::New,
+        }
+    }
+
+    /// The same, over this socket.
+    pub(super) fn on_socket(self, socket: RawFd) -> Self {
+        Self {
+            socket: Some(socket),
+            ..self
         }
     }
 
@@ -77,6 +90,7 @@ impl<S: AsyncWrite + Unpin> Http1Response<S> {
         let date = head.insert_header(header::DATE, get_cached_date());
         date.and_then(|()| head.insert_header(header::CONNECTION, connection))
             .map_err(|_| ErrorKind::InvalidData)?;
+        self.reset_on_close(true)?;
         self.prefix.reserve(HEAD_CAPACITY);
         write_head(&mut self.prefix, &head);
         if !matches!(self.framing, BodyFraming::Length(_)) {
@@ -118,6 +132,7 @@ impl<S: AsyncWrite + Unpin> Http1Response<S> {
             BodyFraming::Chunked => self.write(Bytes::new(), LAST_CHUNK).await?,
             _ => self.write(Bytes::new(), b"").await?,
         }
+        self.reset_on_close(false)?;
         self.state = State::Complete;
         Ok(())
     }
@@ -132,6 +147,14 @@ impl<S: AsyncWrite + Unpin> Http1Response<S> {
     /// The connection after a response that was written to its end, and whether another request may follow.
     pub(super) fn into_stream(self) -> Option<(S, bool)> {
         (self.state == State::Complete).then_some((self.stream, self.keep_alive))
+    }
+
+    /// Makes the close of the connection a reset while a response without a length is not complete.
+    fn reset_on_close(&self, resets: bool) -> io::Result<()> {
+        match (self.framing, self.socket) {
+            (BodyFraming::UntilClose, Some(socket)) => reset_on_close(socket, resets),
+            _ => Ok(()),
+        }
     }
 
     /// Leaves `state` for a step. A step that fails, or that is dropped half-way, leaves the response failed.

@@ -66,6 +66,9 @@ impl RequestHead {
     ) -> Result<Self, HeadFault> {
         let target = head.uri.path_and_query().ok_or(HeadFault::Target)?.as_str();
         check_target(target.as_bytes())?;
+        if !matches!(head.uri.scheme_str(), Some("http" | "https")) {
+            return Err(HeadFault::Target);
+        }
         let (mut name_bytes, mut value_bytes) = (0, 0);
         for (name, value) in &head.headers {
             check_field_len(name.as_str().as_bytes(), value.as_bytes())?;

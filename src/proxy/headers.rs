@@ -44,7 +44,18 @@ pub(super) fn write_head(head: &RequestHead, add: &Additions<'_>) -> Vec<u8> {
     put_field(&mut wire, b"Host", host);
     let trace = trace_of(head);
     let trusted = add.is_from_trusted();
-    let filter = Filter::new(head, add.names, trusted, trace.is_some(), credentials);
+    let scheme = match &endpoint.auth {
+        Auth::Proof(proof) => Some(&*proof.scheme),
+        _ => None,
+    };
+    let filter = Filter::new(
+        head,
+        add.names,
+        trusted,
+        trace.is_some(),
+        credentials,
+        scheme,
+    );
     head.for_each_field(|name, value| {
         if filter.passes(name) {
             put_field(&mut wire, name, value);

@@ -34,6 +34,7 @@ mod outcome;
 mod pem;
 mod raw_head;
 mod reply;
+mod reset;
 mod respond;
 mod settings;
 mod tls;

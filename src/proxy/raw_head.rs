@@ -41,13 +41,19 @@ pub enum Framing {
 }
 
 /// Judges the target of a request, in origin form: a path, and a query if there is one.
+///
+/// Both versions of HTTP refuse the same bytes: the parser of the HTTP/2 library takes no others.
 pub(super) fn check_target(target: &[u8]) -> Result<(), HeadFault> {
     if target.len() > MAX_TARGET_LEN {
         return Err(HeadFault::TooLarge);
     }
     // Every byte is visited: the compiler vectorises a loop without an early exit.
-    let is_bad = |byte: &u8| !(b'!'..=b'~').contains(byte) || *byte == b'#';
+    let is_bad = |byte: &u8| !(b'!'..=b'~').contains(byte) || matches!(byte, b'#' | b'<' | b'>');
     let any_bad = target.iter().fold(false, |any, byte| any | is_bad(byte));
+    let path_len = memchr::memchr(b'?', target).unwrap_or(target.len());
+    let (path, query) = target.split_at_checked(path_len).unwrap_or((target, b""));
+    let any_bad =
+        any_bad || memchr::memchr(b'`', path).is_some() || memchr::memchr(b'"', query).is_some();
     if target.first() == Some(&b'/') && !any_bad {
         Ok(())
     } else {
@@ -239,9 +245,28 @@ const NAME_BYTES: usize = 32;
 #[expect(clippy::type_complexity, reason = "tables of cases")]
 mod tests {
     use http::HeaderName;
+    use http::uri::PathAndQuery;
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn targets_have_the_bytes_that_the_library_of_http_2_accepts() {
+        for byte in 0..=u8::MAX {
+            for before in ["/a", "/a?b"] {
+                let target = [before.as_bytes(), &[byte], b"c"].concat();
+                let parsed = PathAndQuery::try_from(&*target).ok();
+                // The library cuts a fragment off, and takes any UTF-8.
+                let whole = parsed.filter(|it| it.as_str().as_bytes() == target && byte.is_ascii());
+                let expected = whole.is_some() && byte != 0x7f;
+                assert_eq!(
+                    check_target(&target).is_ok(),
+                    expected,
+                    "{before} {byte:#x}"
+                );
+            }
+        }
+    }
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

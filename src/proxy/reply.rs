@@ -53,8 +53,10 @@ impl Reply {
         keep_alive: Option<&ShutdownWatch>,
         patience: SendDeadline,
     ) -> Self {
+        let socket = stream.id();
+        let response = Http1Response::new(stream, method, keep_alive.is_some());
         let wire = Wire::Http1 {
-            response: Http1Response::new(stream, method, keep_alive.is_some()),
+            response: response.on_socket(socket),
             shutdown: keep_alive.cloned(),
         };
         Self { wire, patience }

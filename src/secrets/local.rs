@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::aead::{KEY_LEN, SealingKey};
 use super::{EncryptedSecret, EncryptionContext, KeyService, KeyServiceError, Secret};
+use crate::private_file::check_owner;
 
 /// Encrypts with a 256-bit key that only the user of the process can read.
 pub struct LocalKeyService {
@@ -47,14 +48,11 @@ impl LocalKeyService {
                 mode,
             });
         }
-        let (owner, user) = (found.uid(), rustix::process::geteuid().as_raw());
-        if !may_own(owner, user) {
-            return Err(KeyFileError::Foreign {
-                path: path.to_owned(),
-                owner,
-                user,
-            });
-        }
+        check_owner(&found).map_err(|foreign| KeyFileError::Foreign {
+            path: path.to_owned(),
+            owner: foreign.owner,
+            user: foreign.user,
+        })?;
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_FILE_LEN));
         (&mut file)
             .take(MAX_FILE_LEN as u64)
@@ -235,13 +233,6 @@ impl KeyFileError {
     }
 }
 
-/// True if `user` may use a key file of `owner`: its own, or one of root.
-const fn may_own(owner: u32, user: u32) -> bool {
-    owner == user || owner == ROOT
-}
-
-const ROOT: u32 = 0;
-
 fn parse(text: &[u8]) -> Option<Zeroizing<[u8; KEY_LEN]>> {
     let encoded = text
         .strip_prefix(HEADER.as_bytes())?
@@ -257,22 +248,3 @@ fn parse(text: &[u8]) -> Option<Zeroizing<[u8; KEY_LEN]>> {
 pub(super) const NAME: &str = "local";
 const HEADER: &str = "portcullis-key-1";
 const MAX_FILE_LEN: usize = 128;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_key_file_may_belong_to_the_user_of_the_process_or_to_root() {
-        for (owner, user, allowed) in [
-            (1000, 1000, true),
-            (0, 1000, true),
-            (0, 0, true),
-            (1001, 1000, false),
-            // Root must not use a key that another user can change.
-            (1000, 0, false),
-        ] {
-            assert_eq!(may_own(owner, user), allowed, "{owner} {user}");
-        }
-    }
-}

@@ -145,6 +145,15 @@ pub enum OpenError {
         mode: u32,
     },
 
+    /// Another user owns a file of it, and can read or replace it.
+    #[error("{file}: the store {foreign}")]
+    Foreign {
+        /// The file: the store itself, or its log or index.
+        file: String,
+        /// The owner of the file, and the user of the process.
+        foreign: String,
+    },
+
     /// A newer Portcullis has migrated its schema.
     #[error(
         "{store}: the store has the schema {version} of a newer Portcullis: use that version or its backup"

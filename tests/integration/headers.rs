@@ -141,8 +141,91 @@ fn a_sender_cannot_nominate_away_what_says_how_the_body_is_to_be_read() {
     }
 }
 
+#[test]
+fn keeps_nominated_headers_that_the_scheme_reads() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").endpoint_with(
+        "workflows/std",
+        &["--mode", "provider", "--preset", "standard-webhooks"],
+    );
+    gate.run_with_input(
+        &["secret", "set", "workflows/std"],
+        crate::replays::standard_secret().as_bytes(),
+    )
+    .succeeded();
+    let gate = gate.start();
+    let read = ["X-Hub-Signature-256", "X-GitHub-Event", "X-GitHub-Delivery"];
+    let request = genuine(&gate, b"{}")
+        .header("X-GitHub-Event", "ping")
+        .header("X-GitHub-Delivery", "1")
+        .header("X-Private", "for the next hop only")
+        .header("Connection", &read.join(", "))
+        .header("Connection", "X-Private, x_hub_signature_256");
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let received = backend.only();
+    for name in read {
+        received.header(name);
+    }
+    assert!(received.headers("X-Private").is_empty());
+
+    let signed = crate::replays::standard("evt_1", crate::replays::now(), "{}").bytes();
+    let signed = String::from_utf8(signed).unwrap();
+    let signed = signed.replacen(ID, "workflows/std", 1).replacen(
+        "\r\n\r\n",
+        "\r\nConnection: webhook-id, webhook-timestamp, Webhook-Signature\r\n\r\n",
+        1,
+    );
+    let answer = Connection::to(gate.http())
+        .write(signed.as_bytes())
+        .answer();
+    assert_eq!(answer.status, 202);
+    let received = backend.received().pop().unwrap();
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        received.header(name);
+    }
+}
+
+#[test]
+fn withholds_other_spellings_of_headers_that_the_gate_reads() {
+    let backend = Backend::accepting();
+    let gate = Gate::before(&backend).endpoint("hmac").start();
+    let spellings = [
+        "Content_Type",
+        "Content_Encoding",
+        "content.type",
+        "X_Hub_Signature_256",
+        "X-Hub_Signature-256",
+        "x.github.event",
+        "X_GitHub_Delivery",
+        "Authorization_",
+        "Cookie~",
+        "Digest_",
+    ];
+    let (disguised, plain): (Vec<&str>, Vec<&str>) = spellings
+        .into_iter()
+        .partition(|name| !name.ends_with(['_', '~']));
+    let mut request = genuine(&gate, b"{}").header("Content-Type", "application/json");
+    for name in &disguised {
+        request = request.header(name, "other");
+    }
+    for name in &plain {
+        request = request.header(name, "kept");
+    }
+    assert_eq!(send(gate.http(), &request).status, 202);
+    let received = backend.only();
+    for name in disguised {
+        assert!(received.headers(name).is_empty(), "{name}");
+    }
+    // Names of another length are other names.
+    for name in plain {
+        assert_eq!(received.headers(name), ["kept"], "{name}");
+    }
+    assert_eq!(received.header("Content-Type"), "application/json");
+    received.header("X-Hub-Signature-256");
+}
+
 /// Headers out of which a backend may read another request than the one that was proven.
-const OVERRIDES: [&str; 8] = [
+const OVERRIDES: [&str; 40] = [
     "X-HTTP-Method-Override",
     "X-Original-URL",
     "X-Rewrite-URL",
@@ -151,6 +234,46 @@ const OVERRIDES: [&str; 8] = [
     "CF-Connecting-IP",
     "X_HTTP_Method_Override",
     "x.rewrite.url",
+    // Rails, Rack
+    "Client-IP",
+    "X-Script-Name",
+    "X_Client_IP",
+    // Next.js, Vercel, Netlify
+    "X-Middleware-Subrequest",
+    "X-Middleware-Rewrite",
+    "X-Vercel-Forwarded-For",
+    "X-NF-Client-Connection-IP",
+    // Cloudflare, Fastly, Fly, Akamai
+    "CF-Connecting-IPv6",
+    "CF-Pseudo-IPv4",
+    "Fastly-Client-IP",
+    "Fly-Client-IP",
+    "Akamai-Origin-Hop",
+    // Azure, App Engine, DigitalOcean
+    "X-Azure-ClientIP",
+    "X-Azure-SocketIP",
+    "X-Appengine-User-IP",
+    "X-Appengine-Remote-Addr",
+    "DO-Connecting-IP",
+    // Envoy
+    "X-Envoy-Original-Path",
+    "X-Envoy-Original-Host",
+    "X-Envoy-External-Address",
+    // ASP.NET, IIS
+    "X-Original-For",
+    "X-Original-Proto",
+    "X-Url-Scheme",
+    "Front-End-Https",
+    "X-ARR-SSL",
+    // Symfony, Laravel, Zend, Magento
+    "X-HTTP-Path-Override",
+    "X-Original-Method",
+    "X-HTTP-Host-Override",
+    // nginx, Apache
+    "X-Accel-Redirect",
+    "X-Sendfile",
+    "X-ProxyUser-Ip",
+    "Ssl-Client-Cert",
 ];
 
 #[test]

@@ -58,6 +58,12 @@ fn a_path_is_judged_as_the_target_of_http1_is() {
         spoilt("\u{1}"),
         spoilt("\t"),
         spoilt("\u{7f}"),
+        spoilt("?\""),
+        spoilt("?a=<b"),
+        spoilt("?a=b>"),
+        spoilt("<"),
+        spoilt(">"),
+        spoilt("`"),
         spoilt("?caf\u{e9}"),
         spoilt("\u{212a}"),
         spoilt("\r\nX: y"),
@@ -126,7 +132,19 @@ fn a_malformed_head_is_refused_and_the_backend_not_contacted() {
         let ended = deliver(&gate, &authority, &fields(&signature, PATH, more));
         assert!(ended.is_refusal(), "{more:?}: {ended:?}");
     }
-    let heads: [&[(&str, &str)]; 12] = [
+    let heads: [&[(&str, &str)]; 14] = [
+        &[
+            (":method", "POST"),
+            (":scheme", "ftp"),
+            (":authority", "portal.example.com"),
+            (":path", PATH),
+        ],
+        &[
+            (":method", "POST"),
+            (":scheme", "wss"),
+            (":authority", "portal.example.com"),
+            (":path", PATH),
+        ],
         &[
             (":method", "POST"),
             (":scheme", ""),

@@ -386,6 +386,16 @@ fn every_preset_shows_its_window_retries_recipient_and_coverage() {
         ("github", "duplicates  forward by default"),
         ("monday", "window      until the expiry in the token"),
         ("square", "recipient   key, url"),
+        (
+            "adyen-payments",
+            "covers      fields; JSON values are signed as text: 1 and \"1\" have the same signature, and so do an \
+             absent value, null and \"\" where the value is optional",
+        ),
+        (
+            "twilio",
+            "covers      fields; the signature does not cover the ends of the query and of the form fields, or their \
+             order and repetition",
+        ),
         ("paypal-pinned", "recipient   setting webhook_id"),
         ("rfc9421-ed25519", "recipient   url"),
         (

@@ -13,10 +13,11 @@ use crate::source::{Named, Source};
 /// types, so it may know those who own them; only the two that start a process know `config`. `explain` is
 /// asked by people and passed by no delivery: only `cli` knows it. `control` stands on the traits of the stores and
 /// below `cli`, which prints what it answers.
-pub(crate) const LAYERS: [(&str, &str); 32] = [
+pub(crate) const LAYERS: [(&str, &str); 33] = [
     ("clock", ""),
     ("sync", ""),
-    ("tls", ""),
+    ("private_file", ""),
+    ("tls", "private_file"),
     ("task", "clock"),
     ("redis", "clock task tls"),
     ("audit", ""),
@@ -25,7 +26,7 @@ pub(crate) const LAYERS: [(&str, &str); 32] = [
     ("auth", "json_pointer"),
     ("payload", "http_syntax json_pointer"),
     ("challenge", "json_pointer auth"),
-    ("secrets", "clock task audit auth"),
+    ("secrets", "clock private_file task audit auth"),
     ("tokens", "clock task audit auth secrets"),
     (
         "directory",
@@ -46,7 +47,7 @@ pub(crate) const LAYERS: [(&str, &str); 32] = [
     ("deliveries", "clock task secrets directory"),
     (
         "store",
-        "clock task audit auth payload challenge secrets tokens directory operators flow gate capture deliveries",
+        "clock private_file task audit auth payload challenge secrets tokens directory operators flow gate capture deliveries",
     ),
     (
         "control",
@@ -71,7 +72,7 @@ pub(crate) const LAYERS: [(&str, &str); 32] = [
     ("explain", "auth secrets directory gate capture proxy"),
     (
         "config",
-        "clock tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate deliveries telemetry proxy admin store",
+        "clock private_file tls redis audit auth payload challenge secrets tokens directory flow ledger outbound gate deliveries telemetry proxy admin store",
     ),
     (
         "app",

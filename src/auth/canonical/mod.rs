@@ -97,6 +97,11 @@ impl Canonical {
         }
     }
 
+    /// Whether the delivery names the headers that are a part of it.
+    pub(super) fn has_chosen_headers(self) -> bool {
+        matches!(self, Self::ContentfulHeaders | Self::Hook0Headers)
+    }
+
     /// Whether the text contains the URL with its host.
     pub(super) fn has_whole_url(self) -> bool {
         matches!(self, Self::PlivoV3)

@@ -156,11 +156,15 @@ async fn backends(session: &Session, definition: &Definition) -> Vec<String> {
     upstream.resolve().await;
     let probed = Forwarder::new(1, BTreeMap::new()).probe(&upstream).await;
     let results = probed.into_iter().map(|one| match one {
-        Ok(address) => format!("{address}: accepts connections from this machine"),
+        Ok(address) => format!("{address}: accepts connections from this machine. {AFTER_CONNECT}"),
         Err(at) => format!("{at} [{}]", at.fault.word()),
     });
     results.collect()
 }
+
+/// The faults that remain when the backend accepts connections.
+const AFTER_CONNECT: &str = "If the gate runs here too, the backend closed the connection before its answer [reset], or \
+                             its answer is not well-formed HTTP [protocol]";
 
 /// Replaces the error of an endpoint whose deliveries only the provider can sign.
 fn only_provider(definition: &Definition, failure: Failure) -> Failure {

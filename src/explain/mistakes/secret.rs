@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::Try;
 use super::form::percent_decoded;
@@ -47,6 +47,13 @@ pub(super) fn key_encoding(base: &Attempt, try_it: Try<'_>) -> ControlFlow<()> {
         let scheme = base.scheme.with_plain_key();
         let detail = "it was decoded from base64url";
         try_it(detail, base.with_scheme(scheme).with_secret(key))?;
+    }
+    for (encoded, detail) in [
+        (hex::encode(text), "its hex text was used as the key"),
+        (STANDARD.encode(text), "its base64 text was used as the key"),
+    ] {
+        let plain = base.with_scheme(base.scheme.with_plain_key());
+        try_it(detail, plain.with_secret(encoded.into_bytes()))?;
     }
     ControlFlow::Continue(())
 }

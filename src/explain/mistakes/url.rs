@@ -93,6 +93,8 @@ struct Alternatives {
     slashes: Vec<String>,
     prefixes: Vec<String>,
     queries: Vec<Option<String>>,
+    /// Usual URLs that nothing in the delivery points to. They are not combined with other changes.
+    guesses: Vec<(Vec<&'static str>, Parts)>,
 }
 
 impl Alternatives {
@@ -111,6 +113,18 @@ impl Alternatives {
         };
         let forwarded = |name: &'static str| header(HeaderName::from_static(name));
         let captured = delivery.seen_url.as_deref().and_then(Parts::of);
+        let original_targets: Vec<String> = ORIGINAL_TARGETS
+            .into_iter()
+            .filter_map(forwarded)
+            .filter(|target| target.starts_with('/'))
+            .collect();
+        let original_targets: Vec<(&str, Option<&str>)> = original_targets
+            .iter()
+            .map(|target| match target.split_once('?') {
+                Some((path, query)) => (path, Some(query)),
+                None => (target.as_str(), None),
+            })
+            .collect();
         let authorities = [
             header(header::HOST),
             forwarded("x-forwarded-host"),
@@ -136,7 +150,18 @@ impl Alternatives {
             Some(without) => without.to_owned(),
             None => format!("{}/", judged.path),
         };
+        let mut prefixes = prefixes(
+            &judged.path,
+            &delivery.path,
+            forwarded("x-forwarded-prefix"),
+            captured.as_ref(),
+        );
+        prefixes.extend(original_targets.iter().map(|(path, _)| (*path).to_owned()));
+        let mut queries = queries(judged.query.as_deref());
+        let original_queries = original_targets.iter().filter_map(|(_, query)| *query);
+        queries.extend(original_queries.map(|query| Some(query.to_owned())));
         Self {
+            guesses: guesses(judged, other_scheme),
             schemes: vec![other_scheme.to_owned()],
             hosts: known_authorities
                 .into_iter()
@@ -145,13 +170,8 @@ impl Alternatives {
                 .collect(),
             ports,
             slashes: vec![slash],
-            prefixes: prefixes(
-                &judged.path,
-                &delivery.path,
-                forwarded("x-forwarded-prefix"),
-                captured.as_ref(),
-            ),
-            queries: queries(judged.query.as_deref()),
+            prefixes,
+            queries,
         }
     }
 
@@ -188,6 +208,7 @@ impl Alternatives {
                 }
             }
         }
+        urls.extend(self.guesses.iter().cloned());
         urls.sort_by_key(|(changed, _)| changed.len());
         urls.into_iter()
             .filter(|(changed, _)| !changed.is_empty())
@@ -213,6 +234,38 @@ impl Alternatives {
         }
         urls
     }
+}
+
+/// The usual ports of development servers and proxies, the usual prefixes of gateways, and doubled slashes.
+fn guesses(judged: &Parts, other_scheme: &str) -> Vec<(Vec<&'static str>, Parts)> {
+    let mut guesses = Vec::new();
+    for port in USUAL_PORTS {
+        let other = Parts {
+            port: port.to_owned(),
+            ..judged.clone()
+        };
+        let with_scheme = Parts {
+            scheme: other_scheme.to_owned(),
+            ..other.clone()
+        };
+        guesses.push((vec!["port"], other));
+        guesses.push((vec!["scheme", "port"], with_scheme));
+    }
+    let with_path = |path: String| Parts {
+        path,
+        ..judged.clone()
+    };
+    for prefix in USUAL_PREFIXES {
+        let path = format!("{prefix}{}", judged.path);
+        guesses.push((vec!["path"], with_path(path)));
+    }
+    let slashes = judged.path.match_indices('/').take(MAX_SLASHES);
+    for (at, _) in slashes {
+        let mut path = judged.path.clone();
+        path.insert(at, '/');
+        guesses.push((vec!["number of slashes"], with_path(path)));
+    }
+    guesses
 }
 
 /// Paths with a prefix that a proxy may have added or removed.
@@ -254,7 +307,33 @@ fn queries(judged: Option<&str>) -> Vec<Option<String>> {
     queries
 }
 
+/// Headers in which proxies keep the target that they have rewritten.
+const ORIGINAL_TARGETS: [&str; 4] = [
+    "x-original-url",
+    "x-original-uri",
+    "x-forwarded-uri",
+    "x-rewrite-url",
+];
+const USUAL_PORTS: [&str; 5] = [":8443", ":8080", ":8000", ":3000", ":5000"];
+const USUAL_PREFIXES: [&str; 14] = [
+    "/prod",
+    "/production",
+    "/stage",
+    "/staging",
+    "/dev",
+    "/test",
+    "/default",
+    "/api",
+    "/api/v1",
+    "/v1",
+    "/v2",
+    "/hooks",
+    "/webhooks",
+    "/proxy",
+];
+/// The most slashes of a path that are doubled.
+const MAX_SLASHES: usize = 8;
 /// The most URLs to try for one body.
-const MAX_URLS: usize = 400;
+const MAX_URLS: usize = 450;
 /// The most path segments that a proxy is assumed to remove.
 const MAX_SEGMENTS_CUT: usize = 3;

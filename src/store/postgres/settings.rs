@@ -9,6 +9,8 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
+use crate::private_file::check_owner;
+
 /// A database, the credentials, and the limits of every query.
 ///
 /// It holds a password, so its output shows only the address.
@@ -50,10 +52,15 @@ impl PostgresSettings {
                 "application_name" => has_name = true,
                 "sslrootcert" | "sslcert" | "sslkey" => {
                     let path = folder.join(&*value);
-                    std::fs::File::open(&path).map_err(|error| PostgresUrlError::File {
+                    let wrong = |error: &dyn fmt::Display| PostgresUrlError::File {
                         key: key.clone().into_owned(),
                         error: format!("{}: {error}", path.display()),
-                    })?;
+                    };
+                    let file = std::fs::File::open(&path).map_err(|error| wrong(&error))?;
+                    let found = file.metadata().map_err(|error| wrong(&error))?;
+                    if key == "sslkey" {
+                        check_owner(&found).map_err(|foreign| wrong(&foreign))?;
+                    }
                     files.push((key, path));
                 }
                 "host" | "hostaddr" | "port" | "user" | "dbname" | "options" => {}

@@ -185,6 +185,7 @@ impl SqliteStore {
         if !path.exists() {
             return check_migration(path, None, migrate).map(|()| StoreContents::default());
         }
+        private::verify_owner(path)?;
         let pool = open_read_only(path)
             .await
             .map_err(|error| unusable(&error))?;

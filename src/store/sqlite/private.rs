@@ -8,11 +8,13 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::identity::sibling;
+use crate::private_file::check_owner;
 use crate::store::OpenError;
 
-/// Refuses a store if others can read it or its log. Missing files are skipped, and so is an empty store.
+/// Refuses a store if others can read it or its log, or if another user owns one of its files. Missing files are skipped, and so is an empty store.
 pub(super) fn verify(path: &Path) -> Result<(), OpenError> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
+    verify_owner(path)?;
+    for suffix in SUFFIXES {
         let file = sibling(path, suffix);
         let Ok(found) = file.metadata() else {
             continue;
@@ -29,6 +31,23 @@ pub(super) fn verify(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Refuses a store if another user owns it or its log. Run by root, SQLite gives the log to the owner of the store when it
+/// opens it, so this comes first.
+pub(super) fn verify_owner(path: &Path) -> Result<(), OpenError> {
+    for suffix in SUFFIXES {
+        let file = sibling(path, suffix);
+        if let Ok(found) = file.metadata()
+            && let Err(foreign) = check_owner(&found)
+        {
+            return Err(OpenError::Foreign {
+                file: file.display().to_string(),
+                foreign: foreign.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Makes an empty store private before anything is written to it.
 pub(super) fn claim_empty(path: &Path) -> std::io::Result<()> {
     let found = path.metadata()?;
@@ -37,3 +56,6 @@ pub(super) fn claim_empty(path: &Path) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+/// What the names of the files of a store end in.
+const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];

@@ -147,6 +147,18 @@ fn secrets() -> Vec<Case> {
             "whsec_abcdef",
             &["secret-prefix"],
         ),
+        secret_case(
+            "the hex text of the secret was used",
+            "7333637265742d76616c7565",
+            "s3cret-value",
+            &["key-encoding"],
+        ),
+        secret_case(
+            "the base64 text of the secret was used",
+            "czNjcmV0LXZhbHVl",
+            "s3cret-value",
+            &["key-encoding"],
+        ),
         Case {
             what: "the text of a base64 key was used",
             preset: "standard-webhooks",

@@ -196,6 +196,23 @@ impl Connection {
         false
     }
 
+    /// Whether the connection ends without an orderly end: TCP was reset, or TLS ended without `close_notify`.
+    pub(crate) fn ends_abruptly(&mut self) -> bool {
+        let mut buffer = [0; 64 * 1024];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) => {
+                    return matches!(
+                        error.kind(),
+                        ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+                    );
+                }
+            }
+        }
+    }
+
     fn read_chunks(&mut self) -> Vec<u8> {
         let mut body = Vec::new();
         loop {

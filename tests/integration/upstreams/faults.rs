@@ -101,6 +101,7 @@ fn a_backend_that_hangs_up_or_answers_nonsense_is_called_that() {
     let line = gate.log(1).pop().unwrap();
     assert_eq!(line["upstream_fault"], "reset");
     assert_eq!(line["upstream_address"], hangs_up.address().to_string());
+    names_faults_after_the_connection(&gate);
 
     let nonsense =
         Backend::answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}");
@@ -108,6 +109,20 @@ fn a_backend_that_hangs_up_or_answers_nonsense_is_called_that() {
     assert_eq!(send(gate.http(), &genuine(&gate, b"{}")).status, 502);
     let line = gate.log(1).pop().unwrap();
     assert_eq!(line["upstream_fault"], "protocol");
+    names_faults_after_the_connection(&gate);
+}
+
+/// `endpoint test` reaches the backend itself, so it names the faults that are left, and where the gate says which.
+#[track_caller]
+fn names_faults_after_the_connection(gate: &Gate) {
+    let url = format!("http://{}{PATH}", gate.http());
+    let tested = gate.run(&["endpoint", "test", ID, "--url", &url]);
+    assert_eq!(tested.code, Some(1), "{tested:?}");
+    for word in ["[reset]", "[protocol]", "`upstream_fault`"] {
+        assert!(tested.stdout.contains(word), "{}", tested.stdout);
+    }
+    let question = "is the backend running?";
+    assert!(!tested.stdout.contains(question), "{}", tested.stdout);
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod broken;
 mod connections;
 mod encrypted;
 mod faults;
+mod unframed;
