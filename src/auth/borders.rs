@@ -196,7 +196,7 @@ impl Borders {
         methods: &[Method],
     ) -> bool {
         self.kinds.iter().zip(parts).any(|(border, part)| {
-            let (Border::Before(text) | Border::Behind(text), Part::Token(token)) = (border, part)
+            let (Border::Before(text) | Border::After(text), Part::Token(token)) = (border, part)
             else {
                 return false;
             };

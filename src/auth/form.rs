@@ -59,12 +59,6 @@ pub(super) fn sent_fields<'b>(
     (is_form || body.is_empty()).then(|| fields(body)).flatten()
 }
 
-/// Whether a `Content-Type` is that of a form, with any parameters.
-pub(super) fn is_form_type(content_type: &HeaderValue) -> bool {
-    let essence = content_type.as_bytes().split(|byte| *byte == b';').next();
-    essence.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()))
-}
-
 /// Every field of `body`; `None` if it is too large, has too many fields, or has a field that parsers disagree about.
 pub(super) fn fields(body: &[u8]) -> Option<Vec<Field<'_>>> {
     if body.len() > MAX_PARSED_BODY_BYTES {

@@ -338,6 +338,10 @@ impl<'de> Visitor<'de> for NodeReader<'_, '_, 'de> {
         // but a repetition never counts as unique.
         let mut seen: u64 = 0;
         let node = self.node;
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the path is not general enough over lifetimes"
+        )]
         self.reject(|child| child.is_every());
         while let Some(name) = map.next_key_seed(NameMatcher {
             node,

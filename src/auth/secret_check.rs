@@ -470,7 +470,7 @@ fn is_variable(name: &str) -> bool {
 fn foreign_credential(text: &str) -> Option<&'static str> {
     let is_token = |text: &&str| text.len() >= LEAST_TOKEN_LEN;
     let mut tokens = GITHUB_TOKENS.iter();
-    let found = tokens.find(|(prefix, _)| text.strip_prefix(prefix).filter(is_token).is_some());
+    let found = tokens.find(|(prefix, _)| text.strip_prefix(prefix).as_ref().is_some_and(is_token));
     found.map(|(_, noun)| *noun)
 }
 

@@ -288,7 +288,7 @@ mod tests {
             ("X-Forwarded", true, true),
         ] {
             for (trusted, passes) in [(false, from_stranger), (true, from_proxy)] {
-                let filter = Filter::new(&head, &names, trusted, true, &credentials);
+                let filter = Filter::new(&head, &names, trusted, true, &credentials, None);
                 assert_eq!(filter.passes(name.as_bytes()), passes, "{name} {trusted}");
             }
         }
@@ -299,7 +299,7 @@ mod tests {
         let names = HeaderNames::new("X-Portal-", |_| None).unwrap();
         let head = head("");
         for continues_trace in [true, false] {
-            let filter = Filter::new(&head, &names, true, continues_trace, &[]);
+            let filter = Filter::new(&head, &names, true, continues_trace, &[], None);
             assert_eq!(filter.passes(b"tracestate"), continues_trace);
             assert!(filter.passes(b"Trace_State"));
         }

@@ -164,8 +164,8 @@ pub const NAMES: [(&str, &str); 10] = [
 
 /// The headers that are withheld by default. Frameworks, servers and proxies take another method, URL, host, scheme, client
 /// or user from them, or obey them in other ways. No proof covers them. The sources are Rack and Rails, Django, Spring,
-/// ASP.NET and IIS, Symfony and Laravel, Next.js, nginx, Envoy and the edges of Cloudflare, CloudFront, Fastly, Fly, Akamai,
-/// Azure, Google, Vercel, Netlify and DigitalOcean. CGI turns `Proxy` into `HTTP_PROXY`.
+/// ASP.NET and IIS, Symfony and Laravel, Next.js, nginx, Envoy and the edges of Cloudflare, `CloudFront`, Fastly, Fly, Akamai,
+/// Azure, Google, Vercel, Netlify and `DigitalOcean`. CGI turns `Proxy` into `HTTP_PROXY`.
 pub const WITHHELD: [&str; 78] = [
     "X-HTTP-Method-Override",
     "X-HTTP-Method",

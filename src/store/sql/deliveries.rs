@@ -11,7 +11,7 @@ use sqlx::{QueryBuilder, Transaction};
 use super::{Database, Engine, Pool, dialect, secret_uses};
 use crate::deliveries::{
     DeliveryDurations, DeliveryFilter, DeliveryLimits, DeliveryStore, EndpointCounts, HOURS_KEPT,
-    HourlyCounts, LatestDelivery, NewDelivery, RecordedDelivery,
+    HourlyCounts, LatestDelivery, NewDelivery, OutcomeClass, RecordedDelivery,
 };
 use crate::directory::EndpointId;
 use crate::secrets::{SecretRef, StoreError};
