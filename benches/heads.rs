@@ -54,21 +54,22 @@ fn main() -> ExitCode {
         let plain_head = head("", &proof(&scheme));
         let shapes = shapes(&scheme);
         let mut plain = cost(&scheme, &plain_head);
-        let mut hostile: Vec<Duration> = shapes.iter().map(|it| cost(&scheme, &it.1)).collect();
-        let dearest = |costs: &[Duration]| (0..costs.len()).max_by_key(|at| costs[*at]);
+        let measured = |(name, bytes): (String, Bytes)| (cost(&scheme, &bytes), name, bytes);
+        let mut hostile: Vec<(Duration, String, Bytes)> =
+            shapes.into_iter().map(measured).collect();
         // Only a cost that repeats is the gate's own. Another program can slow down one measurement.
         for _ in 0..REPEATS {
-            let at = dearest(&hostile).expect("a shape");
-            if times(hostile[at], plain) <= MOST_TIMES {
+            let dearest = hostile.iter().map(|it| it.0).max().expect("a shape");
+            if times(dearest, plain) <= MOST_TIMES {
                 break;
             }
             plain = plain.min(cost(&scheme, &plain_head));
-            for (least, (_, bytes)) in hostile.iter_mut().zip(&shapes) {
+            for (least, _, bytes) in &mut hostile {
                 *least = (*least).min(cost(&scheme, bytes));
             }
         }
-        let at = dearest(&hostile).expect("a shape");
-        let (hostile, name) = (hostile[at], &shapes[at].0);
+        let dearest = hostile.into_iter().max_by_key(|it| it.0);
+        let (hostile, name, _) = dearest.expect("a shape");
         let ratio = times(hostile, plain);
         worst = worst.max(ratio);
         println!(

@@ -202,7 +202,9 @@ fn shared_forms() -> impl Iterator<Item = (&'static str, &'static KeyForm)> {
 }
 
 /// The ways to wrap a text that tools and people use.
-const WRAPPINGS: [(&str, fn(&str) -> String); 22] = [
+type Wrapping = (&'static str, fn(&str) -> String);
+
+const WRAPPINGS: [Wrapping; 22] = [
     ("base64", |text| STANDARD.encode(text)),
     ("base64 without padding", |text| {
         STANDARD_NO_PAD.encode(text)

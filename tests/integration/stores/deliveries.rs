@@ -328,7 +328,8 @@ async fn counts_of_several_nodes_add_up(Stores { one, other }: Stores) {
                 one.add_delivery_counts(&first),
                 other.add_delivery_counts(&second)
             );
-            (both.0.unwrap(), both.1.unwrap());
+            both.0.unwrap();
+            both.1.unwrap();
         }
     });
     for write in writes {
