@@ -6,10 +6,7 @@
 //!
 //! An id counts for one creation of an endpoint and one version of its secret. So a former owner of the endpoint's name,
 //! or a thief before a rotation, uses up none of the ids of later deliveries. During the overlap of a rotation the id
-//! counts under both versions, so that a retry is recognised whichever version proves it. A signed id that the previous
-//! version has proven counts under that version only, and the current version looks there too. So the ids that a thief of
-//! the old secret has used end with that secret. An unsigned id counts with its content, which a thief does not know in
-//! advance. A fingerprint needs neither:
+//! counts under both versions, so that a retry is recognised whichever version proves it. A fingerprint needs neither:
 //! it depends on the secret or on the whole message. An endpoint that is created again with the same secret still refuses a
 //! replay.
 
@@ -21,7 +18,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{Body, Reason, Refusal};
-use crate::auth::{Claim, Fingerprint, Head, KeyAge, KeyRing, PartialRequest, Scheme, Verified};
+use crate::auth::{Claim, Fingerprint, Head, KeyRing, PartialRequest, Scheme, Verified};
 use crate::directory::{Auth, Duplicates, Endpoint, LedgerDown};
 use crate::ledger::{
     Conflict, Entries, Entry, EntryKind, EntryState, Key, Ledger, LedgerClaim, OutagePolicy,
@@ -153,11 +150,7 @@ impl ReplayCheck<'_> {
         let (current, previous) = self.versions(times.now);
         if scheme.id_is_signed() {
             let signed = |version| entry(version, EntryKind::SignedId, &[]);
-            let by_previous = self.verified.generation() == Some(KeyAge::Previous);
-            return match previous.map(signed) {
-                Some(previous) if by_previous => [Some(previous), None],
-                previous => [Some(signed(current)), previous],
-            };
+            return [Some(signed(current)), previous.map(signed)];
         }
         let hinted = |version, content: &[u8; 32]| entry(version, EntryKind::HintedId, content);
         match self.verified.signature() {
