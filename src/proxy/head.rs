@@ -66,7 +66,13 @@ impl RequestHead {
     ) -> Result<Self, HeadFault> {
         let target = head.uri.path_and_query().ok_or(HeadFault::Target)?.as_str();
         check_target(target.as_bytes())?;
-        if !matches!(head.uri.scheme_str(), Some("http" | "https")) {
+        // The library drops the scheme of a request that has a `Host` and no `:authority`.
+        let is_http = |scheme: &str| {
+            ["http", "https"]
+                .iter()
+                .any(|it| it.eq_ignore_ascii_case(scheme))
+        };
+        if !head.uri.scheme_str().is_none_or(is_http) {
             return Err(HeadFault::Target);
         }
         let (mut name_bytes, mut value_bytes) = (0, 0);

@@ -224,6 +224,32 @@ fn a_malformed_head_is_refused_and_the_backend_not_contacted() {
 }
 
 #[test]
+fn a_host_without_an_authority_and_a_scheme_in_capitals_are_admitted() {
+    let authority = Authority::new();
+    let backend = Backend::accepting();
+    let gate = gate(&backend, &authority).start();
+    let signature = github_signature(&gate.secret(ID), BODY);
+    let heads = [
+        // RFC 9113 §8.3.1: a request that was HTTP/1.1 before.
+        [("host", "portal.example.com"), (":scheme", "https")],
+        [(":authority", "portal.example.com"), (":scheme", "HTTPS")],
+    ];
+    for (number, [host, scheme]) in heads.into_iter().enumerate() {
+        let mut head = fields(&signature, PATH, &[]);
+        head.retain(|(name, _)| ![":authority", ":scheme"].contains(name));
+        head.insert(1, scheme);
+        match host.0 {
+            "host" => head.push(host),
+            _ => head.insert(1, host),
+        }
+        let ended = deliver(&gate, &authority, &head);
+        let is_admitted = matches!(ended, StreamEnd::Response(_)) && !ended.is_refusal();
+        assert!(is_admitted, "{head:?}: {ended:?}");
+        assert_eq!(backend.received().len(), number + 1);
+    }
+}
+
+#[test]
 fn malformed_trailers_make_the_request_malformed_and_others_are_dropped() {
     let authority = Authority::new();
     let backend = Backend::accepting();
