@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 # `make fleet FLEET=--exit` ends when everything was shown.
 FLEET ?=
 
-.PHONY: help demo fleet test sdks lint docs reference bench fuzz ci
+.PHONY: help demo fleet test sdks console lint docs reference bench fuzz ci
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -36,6 +36,13 @@ sdks: ## Send deliveries that the providers' own SDKs signed, and show the answe
 	printf '%-25s %-8s %-7s %-17s %-18s %s\n' SDK VERSION IN SENDER DELIVERY ANSWER; \
 	sed -n 's/^| //p' target/sdk/shown; tail -n 3 target/sdk/said; \
 	exit $$status
+
+console: ## Drive the page of the console in a real browser
+	@scripts/prepare console
+	@cargo build --locked --quiet
+	@npm --prefix tests/console ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@npm --prefix tests/console run --silent check
+	@node tests/console/run.js
 
 lint: ## Look at formatting, lints and documentation
 	@scripts/prepare

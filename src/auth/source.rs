@@ -148,6 +148,12 @@ impl Source {
         self.places.iter().all(Place::is_in_body)
     }
 
+    /// Whether a value of a JSON body is one of the places.
+    pub(super) fn is_in_json(&self) -> bool {
+        let is_it = |place: &Place| matches!(place, Place::Json(_));
+        self.places.iter().any(is_it)
+    }
+
     /// Whether a place is in the body, so that reading it requires the body.
     pub fn is_in_body(&self) -> bool {
         self.places.iter().any(Place::is_in_body)

@@ -178,6 +178,12 @@ impl Template {
                 "the signature does not cover the ends of the query and of the form fields, or the order of the fields",
             );
         }
+        if self.covers() == Covers::Fields && self.sources().any(Source::is_in_json) {
+            return Some(
+                "JSON values are signed as text: 1 and \"1\" have the same signature, and so do an absent value, null \
+                 and \"\" where the value is optional",
+            );
+        }
         let is_crc32 = self.tokens().any(|token| *token == Placeholder::Crc32);
         is_crc32.then_some(
             "only the CRC-32 of the body is signed: anybody can make a body with the same one",

@@ -393,8 +393,8 @@ fn every_preset_shows_its_window_retries_recipient_and_coverage() {
         ),
         (
             "twilio",
-            "covers      fields; the signature does not cover the ends of the query and of the form fields, or their \
-             order and repetition",
+            "covers      fields; the signature does not cover the ends of the query and of the form fields, the order \
+             of the fields, or repetitions",
         ),
         ("paypal-pinned", "recipient   setting webhook_id"),
         ("rfc9421-ed25519", "recipient   url"),
