@@ -209,6 +209,7 @@ static ADVICE: &[Advice] = &[
     advice(
         "upstream_unreachable",
         "the gate admitted it, but could not reach the backend",
-        "look for the request id in the gate's log: `upstream_fault` has the cause, and `upstream_address` the address",
+        "`[upstreams]` has the addresses of the backend, and the gate's log has the cause under this request id \
+         (`upstream_fault`, `upstream_address`)",
     ),
 ];

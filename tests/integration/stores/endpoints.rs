@@ -346,7 +346,10 @@ async fn lines_of_the_audit_log_are_numbered_without_gaps(Stores { one, other }:
 /// What brings a store back to the schema before endpoints had a generation.
 fn without_generations(migration: i64) -> String {
     format!(
-        "ALTER TABLE endpoints DROP COLUMN generation; \
+        "DROP TABLE operator_tokens; DROP TABLE login_links; DROP TABLE sessions; DROP TABLE idempotency_keys; \
+         DROP TABLE deliveries; DROP TABLE delivery_hourly; DROP TABLE delivery_latest; DROP TABLE secret_hourly; \
+         DROP INDEX endpoints_by_organisation; DROP INDEX audit_by_subject; \
+         ALTER TABLE endpoints DROP COLUMN generation; \
          DELETE FROM _sqlx_migrations WHERE version >= {migration}"
     )
 }
