@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use super::Purpose;
 use super::public::origin;
 use super::table::Table;
 use super::units::Address;
-use super::{ConsoleConfig, Purpose};
 use crate::proxy::TlsFiles;
 use crate::tls::PemPart;
 
@@ -53,6 +53,17 @@ fn tls(table: &mut Table<'_, '_>, folder: &Path, purpose: Purpose) -> Option<Tls
         table.report_at(span, key, error.to_string());
     }
     Some(files)
+}
+
+/// The listener of the console and of the admin API.
+#[derive(Clone, Debug)]
+pub struct ConsoleConfig {
+    /// The address of the listener.
+    pub listen: SocketAddr,
+    /// The origin that browsers use, if it is not that of the listener.
+    pub url: Option<String>,
+    /// The files for TLS; `None` for plain HTTP on a loopback address.
+    pub tls: Option<TlsFiles>,
 }
 
 impl ConsoleConfig {

@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+pub use self::console::ConsoleConfig;
 pub use self::declaration::Declaration;
 use self::document::Document;
 pub use self::endpoints::read_endpoints;
@@ -186,17 +187,6 @@ pub struct AdminConfig {
     pub listen: SocketAddr,
     /// The accepted values of the `Host` header.
     pub allowed_hosts: AllowedHosts,
-}
-
-/// The listener of the console and of the admin API.
-#[derive(Clone, Debug)]
-pub struct ConsoleConfig {
-    /// The address of the listener.
-    pub listen: SocketAddr,
-    /// The origin that browsers use, if it is not that of the listener.
-    pub url: Option<String>,
-    /// The files for TLS; `None` for plain HTTP on a loopback address.
-    pub tls: Option<TlsFiles>,
 }
 
 /// The replay memory.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Admitted, Body, Reason, Refusal};
+use super::{Admitted, Body, Reason, Refusal, SenderNames};
 use crate::challenge::ChallengeAnswer;
 use crate::directory::{Auth, Endpoint, EndpointMatch};
 
@@ -32,15 +32,6 @@ pub struct DeliveryFacts {
     pub secret_version: Option<u32>,
     /// The names that the sender gave it, if deliveries are recorded.
     pub names: SenderNames,
-}
-
-/// The names that a sender gave a delivery, proven or not. Each has at most 128 characters.
-#[derive(Debug, Default)]
-pub struct SenderNames {
-    /// Its id, in visible ASCII.
-    pub id: Option<Box<str>>,
-    /// The name of its event, without control characters.
-    pub event: Option<Box<str>>,
 }
 
 /// How a request goes on that was not refused.

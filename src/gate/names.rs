@@ -1,8 +1,17 @@
 //! The id and the event name that a sender gave a delivery, for its record.
 
-use super::{Body, SenderNames, event_id};
+use super::{Body, event_id};
 use crate::auth::{EventName, Head, PartialRequest, Scheme, Source};
 use crate::directory::Endpoint;
+
+/// The names that a sender gave a delivery, proven or not. Each has at most 128 characters.
+#[derive(Debug, Default)]
+pub struct SenderNames {
+    /// Its id, in visible ASCII.
+    pub id: Option<Box<str>>,
+    /// The name of its event, without control characters.
+    pub event: Option<Box<str>>,
+}
 
 impl SenderNames {
     /// Reads what the head has.
