@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::Purpose;
-use super::public::origin;
+use super::public::{check_tls_files, origin};
 use super::table::Table;
 use super::units::Address;
 use crate::proxy::TlsFiles;
-use crate::tls::PemPart;
 
 /// Reads the section; `None` without a valid listener, which was reported.
 pub(super) fn read(
@@ -43,15 +42,7 @@ fn tls(table: &mut Table<'_, '_>, folder: &Path, purpose: Purpose) -> Option<Tls
         private_key: folder.join(private_key?),
         http2: false,
     };
-    if purpose == Purpose::Server
-        && let Err(error) = files.check()
-    {
-        let (span, key) = match error.part {
-            PemPart::Authorities | PemPart::Certificate => (certificate_span, "certificate"),
-            PemPart::PrivateKey => (key_span, "private_key"),
-        };
-        table.report_at(span, key, error.to_string());
-    }
+    check_tls_files(table, &files, purpose, [certificate_span, key_span]);
     Some(files)
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use http::Uri;
+use toml_span::Span;
 
 use super::headers::HeadersSection;
 use super::table::Table;
@@ -84,17 +85,29 @@ fn tls(
         private_key: folder.join(private_key?),
         http2: offer_h2,
     };
+    check_tls_files(table, &files, purpose, [certificate_span, key_span]);
+    let Address(address) = https?;
+    Some((address, files))
+}
+
+/// Checks the files of a TLS listener for a server, and reports a fault at its key. `spans` are those of `certificate` and
+/// `private_key`.
+pub(super) fn check_tls_files(
+    table: &mut Table<'_, '_>,
+    files: &TlsFiles,
+    purpose: Purpose,
+    spans: [Span; 2],
+) {
     if purpose == Purpose::Server
         && let Err(error) = files.check()
     {
+        let [certificate_span, key_span] = spans;
         let (span, key) = match error.part {
             PemPart::Authorities | PemPart::Certificate => (certificate_span, "certificate"),
             PemPart::PrivateKey => (key_span, "private_key"),
         };
         table.report_at(span, key, error.to_string());
     }
-    let Address(address) = https?;
-    Some((address, files))
 }
 
 /// Reads the origin at `key`: a scheme and a host.

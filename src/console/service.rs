@@ -99,7 +99,7 @@ impl Console {
             None
         } else {
             // A stranger learns nothing about the paths of the API.
-            let found = session::signed_in(&self, &headers).await?;
+            let found = session::signed_in(&self, &headers, address).await?;
             Some(found.ok_or_else(Problem::unauthenticated)?)
         };
         let (operation, path) = match route {

@@ -1,5 +1,7 @@
 //! Who is signed in: operator tokens, the session cookie, sign-in and sign-out.
 
+use std::net::IpAddr;
+
 use http::StatusCode;
 use http::header::{self, HeaderMap};
 use jiff::Timestamp;
@@ -50,10 +52,11 @@ pub(super) struct MeView<'a> {
     version: &'static str,
 }
 
-/// The principal of a request: by its operator token, or else by its session.
+/// The principal of a request: by its operator token, or else by its session. A refused token is audited.
 pub(super) async fn signed_in(
     console: &Console,
     headers: &HeaderMap,
+    address: IpAddr,
 ) -> Result<Option<SignedIn>, Problem> {
     if let Some(authorization) = headers.get(header::AUTHORIZATION) {
         let text = authorization.to_str().unwrap_or_default();
@@ -64,6 +67,9 @@ pub(super) async fn signed_in(
             return Ok(None);
         }
         let principal = console.control.operator(token.trim()).await?;
+        if principal.is_none() {
+            console.control.record_refused_token(address).await;
+        }
         return Ok(principal.map(|principal| SignedIn {
             principal,
             csrf: None,

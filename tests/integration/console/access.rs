@@ -1,6 +1,6 @@
 //! Sign-in, sessions, operator tokens, and the guards against other sites.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{Client, endpoint, gate, json as body_of, login_link, origin, problem, token};
 use crate::support::*;
@@ -219,16 +219,18 @@ fn denials_and_failed_sign_ins_are_in_the_audit_log() {
     assert_eq!(viewer.change("POST", &path, &json!({})).status, 403);
     assert_eq!(Client::sign_in(&gate, &"0".repeat(64)).status, 401);
     let auditor = Client::with_roles(&gate, &["viewer"]);
+    assert_eq!(Client::with_token(&gate, "pop_unknown").get(ME).status, 401);
     for (action, detail) in [
         ("denied", "revealSecret: forbidden"),
-        ("sign_in_refused", ""),
+        ("sign_in_refused", "link"),
+        ("sign_in_refused", "the operator token is unknown"),
     ] {
         let line = found(action, || {
             let answer = auditor.get(&format!("/admin/v1/audit?action={action}"));
             let lines = body_of(&answer)["items"].as_array().unwrap().clone();
-            lines.into_iter().next()
+            let is_it = |line: &Value| line["detail"].as_str().unwrap().contains(detail);
+            lines.into_iter().find(is_it)
         });
-        assert!(line["detail"].as_str().unwrap().contains(detail), "{line}");
         let origin = line["actor"]["origin"].as_str().unwrap();
         assert!(origin.ends_with("@127.0.0.1"), "{line}");
     }

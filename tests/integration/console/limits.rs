@@ -106,6 +106,26 @@ fn a_thousand_wrong_sign_ins_pause_and_stay_few_in_the_audit_log() {
 }
 
 #[test]
+fn deliveries_go_on_while_every_connection_of_the_console_is_taken() {
+    let backend = Backend::accepting();
+    let gate = gate(&backend).endpoint("hmac").start();
+    let mut silent: Vec<Connection> = (0..100).map(|_| Connection::to(gate.console())).collect();
+    // The next connection is closed at once.
+    eventually("the console has no connection left", || {
+        Connection::to(gate.console()).is_closed()
+    });
+    for number in 0..20 {
+        let body = format!("{{\"n\":{number}}}");
+        let answer = send(gate.http(), &genuine(&gate, body.as_bytes()));
+        assert_eq!(answer.status, 202, "{number}");
+    }
+    assert_eq!(backend.received().len(), 20);
+    // They end at their deadline.
+    assert!(silent.iter_mut().all(Connection::is_closed));
+    assert_eq!(Client::stranger(&gate).get("/admin/v1/me").status, 401);
+}
+
+#[test]
 fn without_its_store_the_console_says_so_and_deliveries_go_on() {
     let backend = Backend::accepting();
     let gate = gate(&backend).endpoint("hmac").start();
