@@ -28,7 +28,7 @@ pub struct HeaderNames {
     pub key: Bytes,
     /// The namespace and all these names, in the form for comparisons.
     reserved: ReservedNames,
-    /// Names by which senders could override proven facts, in the same form.
+    /// Names by which senders could override proven facts, in the same form, the shortest first.
     withheld: Vec<Vec<u8>>,
 }
 
@@ -89,16 +89,21 @@ impl HeaderNames {
     /// The same names, and headers of the names in `withheld` do not reach the backend.
     #[must_use]
     pub fn withholding<'n>(self, withheld: impl IntoIterator<Item = &'n str>) -> Self {
-        let withheld = withheld.into_iter();
-        Self {
-            withheld: withheld.map(|name| comparable(name.as_bytes())).collect(),
-            ..self
-        }
+        let withheld = withheld.into_iter().map(|name| comparable(name.as_bytes()));
+        let mut withheld: Vec<Vec<u8>> = withheld.collect();
+        withheld.sort_by_key(Vec::len);
+        Self { withheld, ..self }
     }
 
     /// Whether a header of this name never reaches the backend.
     pub fn is_withheld(&self, name: &[u8]) -> bool {
-        self.withheld.iter().any(|known| reads_like(name, known))
+        // Every header of a delivery comes here, so only names of its length are compared.
+        let shorter = self
+            .withheld
+            .partition_point(|known| known.len() < name.len());
+        let of_length = self.withheld.iter().skip(shorter);
+        let mut of_length = of_length.take_while(|known| known.len() == name.len());
+        of_length.any(|known| reads_like(name, known))
     }
 
     /// Whether a backend could take a header of this name for one of the gate.
